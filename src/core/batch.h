@@ -1,0 +1,56 @@
+/*
+ * batch.h - the memory of one batch: the body as received, the messages as
+ * slices of it, the token and the form that marks it.
+ *
+ * A batch is kept and used again: batch_reset() empties it and gives back
+ * what exceeds the stated size, so that steady polling allocates nothing.
+ */
+#ifndef CORE_BATCH_H
+#define CORE_BATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "haplopoll.h"
+
+#define BATCH_BODY_KEEP_SIZE_MAX 65536  /* a reset keeps this much of a body */
+#define BATCH_MESSAGE_KEEP_COUNT_MAX 64 /* and this many message entries */
+
+struct haplo_batch {
+    struct haplo_queue *queue;      /* whose batch; borrowed */
+    struct haplo_batch *next;       /* in a list of free batches */
+    uint64_t epoch;                 /* of the queue when it was fetched */
+    char *body;                     /* owned */
+    size_t body_size;               /* bytes received */
+    size_t body_capacity;           /* bytes allocated */
+    struct haplo_message *messages; /* owned; point into body when whole */
+    size_t message_count;           /* */
+    size_t message_capacity;        /* */
+    char *form;                     /* owned; "token=" + percent-encoded */
+    size_t form_size;               /* 0: no token, nothing to mark */
+    size_t form_capacity;           /* */
+};
+
+/* NULL when there is no memory. */
+struct haplo_batch *batch_new(void);
+
+/* Empties it for its next use. */
+void batch_reset(struct haplo_batch *batch);
+
+/* Frees it and all it owns; NULL is fine. */
+void batch_free(struct haplo_batch *batch);
+
+/* Makes room for size more bytes of body: 0 or HAPLO_ENOMEM. Grows by
+ * doubling; the body may move. */
+int batch_reserve(struct haplo_batch *batch, size_t size);
+
+/* Appends body bytes: 0 or HAPLO_ENOMEM. */
+int batch_append(struct haplo_batch *batch, const char *data, size_t size);
+
+/* Adds a zeroed message entry; NULL when there is no memory. */
+struct haplo_message *batch_add_message(struct haplo_batch *batch);
+
+/* Bytes that it holds allocated: what the byte budget counts. */
+size_t batch_allocated_bytes(const struct haplo_batch *batch);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * fetch_format.h - how a queue's batches look: Haplo's own JSON, JSON of
+ * another shape, or anything with a token that a pattern finds.
+ */
+#ifndef CORE_FETCH_FORMAT_H
+#define CORE_FETCH_FORMAT_H
+
+#include <regex.h>
+#include <stdbool.h>
+
+#include "core/json_pointer.h"
+#include "core/reason.h"
+#include "haplopoll.h"
+
+struct fetch_format {
+    enum haplo_format kind;       /* */
+    bool is_default_shape;        /* JSON with no pointers given: require
+                                     version 0 */
+    struct json_pointer token;    /* JSON: where the token is */
+    struct json_pointer messages; /* JSON: where the messages are */
+    regex_t token_pattern;        /* RAW: compiled */
+    char *content_type;           /* owned; NULL: the format's default rule */
+};
+
+/* Copies what it needs of the options: 0, HAPLO_EINVAL with why set, or
+ * HAPLO_ENOMEM. */
+int fetch_format_init(struct fetch_format *format,
+                      const struct haplo_queue_options *options,
+                      struct reason *why);
+
+void fetch_format_free(struct fetch_format *format);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * fetch_reply.h - reads the answer to a fetch as it arrives and decides what
+ * it is: a whole batch, an empty one, or one of the failures of the protocol.
+ *
+ * Pure: bytes in, a batch or an error out. Nothing in the batch may be
+ * believed before fetch_reply_end() has returned 0.
+ *
+ *   fetch_reply_begin -> fetch_reply_head -> fetch_reply_data ... -> _end
+ */
+#ifndef CORE_FETCH_REPLY_H
+#define CORE_FETCH_REPLY_H
+
+#include <stddef.h>
+
+#include "core/batch.h"
+#include "core/fetch_format.h"
+#include "core/http_head.h"
+#include "core/json_batch.h"
+#include "core/reason.h"
+
+#define FETCH_REPLY_ERROR_BODY_SIZE_MAX 4096 /* of a refusal; the rest is dropped */
+
+struct fetch_reply {
+    const struct fetch_format *format; /* borrowed */
+    struct haplo_batch *batch;         /* borrowed; filled */
+    struct reason *why;                /* borrowed; set on error */
+    size_t body_bytes_max;             /* cap of a batch */
+    long status;                       /* of the answer */
+    bool is_batch;                     /* head looks like one: parse it */
+    /* ... the parser's state ... */
+    struct json_batch json;            /* incremental reader */
+};
+
+/* Borrows all until the end. The batch must be reset. */
+void fetch_reply_begin(struct fetch_reply *reply,
+                       const struct fetch_format *format,
+                       struct haplo_batch *batch, size_t body_bytes_max,
+                       struct reason *why);
+
+/* The head, once, before any data. Always 0 for now known heads; the
+ * verdict on a bad one waits for its body. */
+void fetch_reply_head(struct fetch_reply *reply, const struct http_head *head);
+
+/* The next bytes of the body, unpacked. 0, or the error with which the
+ * request should be given up: HAPLO_ETOOBIG, HAPLO_EDOCUMENT, HAPLO_ENOMEM;
+ * why is set then. */
+int fetch_reply_data(struct fetch_reply *reply, const char *data, size_t size);
+
+/* The answer has arrived whole. 0: the batch is complete (maybe without
+ * messages: then form_size is 0); or the error that the answer means, with
+ * why set. Frees what the reading needed; call it, or fetch_reply_abandon(),
+ * exactly once after begin. */
+int fetch_reply_end(struct fetch_reply *reply);
+
+/* The request failed on its way: frees what the reading needed. */
+void fetch_reply_abandon(struct fetch_reply *reply);
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * http_head.h - what the core needs to know of an HTTP answer's head.
+ */
+#ifndef CORE_HTTP_HEAD_H
+#define CORE_HTTP_HEAD_H
+
+#include <stdint.h>
+
+struct http_head {
+    long status;              /* 200, 403 ... */
+    const char *content_type; /* as sent; NULL if there is none */
+    const char *location;     /* where a 3xx points, absolute; or NULL */
+    int64_t content_size;     /* of the body as unpacked; -1: not known */
+};
+
+#endif

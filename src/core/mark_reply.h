@@ -1,0 +1,39 @@
+/*
+ * mark_reply.h - reads the answer to a mark, in the three forms that are in
+ * the field: `Marked: N` (2019), `Marked: N, Unread: M` (mid 2020) and
+ * {"markedCount":N,"unreadCount":M} (2020-07 and later).
+ */
+#ifndef CORE_MARK_REPLY_H
+#define CORE_MARK_REPLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/http_head.h"
+#include "core/reason.h"
+
+#define MARK_REPLY_BODY_SIZE_MAX 4096 /* more is no answer to a mark */
+
+struct mark_reply {
+    struct reason *why;    /* borrowed; set on error */
+    long status;           /* of the answer */
+    /* content type kind etc. */
+    size_t body_size;      /* bytes kept */
+    char body[MARK_REPLY_BODY_SIZE_MAX]; /* as received */
+    uint64_t marked_count; /* out, when mark_reply_end() returned 0 */
+    int64_t unread_count;  /* out; -1: the server does not say */
+};
+
+void mark_reply_begin(struct mark_reply *reply, struct reason *why);
+void mark_reply_head(struct mark_reply *reply, const struct http_head *head);
+
+/* 0, or HAPLO_EDOCUMENT when it is too long to be an answer to a mark and
+ * the status was 200. */
+int mark_reply_data(struct mark_reply *reply, const char *data, size_t size);
+
+/* 0: confirmed, counts are set; or the error that the answer means, with why
+ * set. Nothing to free. HAPLO_EREFUSED for any 403: a POST is not told the
+ * kind, so only a fetch can tell a throttle from a refusal. */
+int mark_reply_end(struct mark_reply *reply);
+
+#endif
