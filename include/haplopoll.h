@@ -360,14 +360,16 @@ typedef void (*haplo_deliver_cb)(struct haplo_queue *queue,
                                  struct haplo_batch *batch);
 
 struct haplo_mark {
-    uint64_t epoch;        /* of the batch that is confirmed now */
-    size_t message_count;  /* of that batch */
+    uint64_t epoch;        /* that has ended now */
+    size_t message_count;  /* of the batch; 0: an empty fetch proved that an
+                              earlier batch, given up on, was marked */
     uint64_t marked_count; /* as the server counts; fewer after a retry */
     int64_t unread_count;  /* left on the server; -1: it did not say (2019) */
 };
 
-/* The server has confirmed the mark of the batch accepted last. The queue's
- * epoch is mark->epoch + 1 from now on: store it. Borrowed mark. */
+/* The server has confirmed that the batches accepted in this epoch are
+ * marked. The queue's epoch is mark->epoch + 1 from now on: store it. Borrowed
+ * mark. */
 typedef void (*haplo_marked_cb)(struct haplo_queue *queue,
                                 const struct haplo_mark *mark);
 
@@ -377,6 +379,7 @@ struct haplo_queue_options {
     const char *name;            /* required; unique in the server */
     const char *api_key;         /* required; wiped from memory at the end */
     uint64_t epoch;              /* as stored by the application; 0 at first */
+    bool unconfirmed;            /* messages of that epoch are stored already */
     uint64_t interval_ms;        /* between polls of a drained queue: 60 s */
     uint64_t interval_max_ms;    /* it stretches to this while empty: none */
     uint64_t backoff_ms;         /* first wait after a failure: 1 s */

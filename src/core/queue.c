@@ -1,0 +1,502 @@
+#include "core/queue.h"
+
+#include <assert.h>
+
+#define BIT(state) (1u << HAPLO_QUEUE_##state)
+
+/* The transition table: from each state, the states that may follow. */
+static const uint32_t edges[] = {
+    [HAPLO_QUEUE_IDLE] = BIT(READY) | BIT(PAUSED),
+    [HAPLO_QUEUE_READY] = BIT(FETCHING) | BIT(PAUSED),
+    [HAPLO_QUEUE_FETCHING] = BIT(DELIVERING) | BIT(IDLE) | BIT(BACKOFF) |
+                             BIT(REFUSED) | BIT(PAUSED),
+    [HAPLO_QUEUE_DELIVERING] = BIT(MARK_READY) | BIT(DELIVER_WAIT) |
+                               BIT(BLOCKED) | BIT(LAST_DELIVERING),
+    [HAPLO_QUEUE_DELIVER_WAIT] = BIT(DELIVERING) | BIT(PAUSED),
+    [HAPLO_QUEUE_MARK_READY] = BIT(MARKING) | BIT(BACKOFF) |
+                               BIT(LAST_MARK_READY),
+    [HAPLO_QUEUE_MARKING] = BIT(IDLE) | BIT(READY) | BIT(MARK_WAIT) |
+                            BIT(BACKOFF) | BIT(LAST_MARKING),
+    [HAPLO_QUEUE_MARK_WAIT] = BIT(MARK_READY) | BIT(LAST_MARK_WAIT),
+    [HAPLO_QUEUE_BACKOFF] = BIT(READY) | BIT(PAUSED),
+    [HAPLO_QUEUE_REFUSED] = BIT(READY) | BIT(PAUSED),
+    [HAPLO_QUEUE_BLOCKED] = BIT(READY) | BIT(PAUSED),
+    [HAPLO_QUEUE_PAUSED] = BIT(READY),
+    [HAPLO_QUEUE_LAST_DELIVERING] = BIT(LAST_MARK_READY) | BIT(PAUSED) |
+                                    BIT(DELIVERING),
+    [HAPLO_QUEUE_LAST_MARK_READY] = BIT(LAST_MARKING) | BIT(PAUSED) |
+                                    BIT(MARK_READY),
+    [HAPLO_QUEUE_LAST_MARKING] = BIT(PAUSED) | BIT(LAST_MARK_WAIT) |
+                                 BIT(MARKING),
+    [HAPLO_QUEUE_LAST_MARK_WAIT] = BIT(LAST_MARK_READY) | BIT(MARK_WAIT),
+};
+
+/* The one place that writes the state. due_ms is absolute. */
+static void queue_enter(struct queue *queue, enum haplo_queue_state to,
+                        uint64_t due_ms, const struct step_context *context)
+{
+    enum haplo_queue_state from = queue->state;
+    assert(edges[from] & (1u << to));
+    queue->state = to;
+    queue->due_ms = due_ms;
+    if (context->trace_cb != NULL) {
+        context->trace_cb(context->data, queue, from, queue->error);
+    }
+}
+
+static void queue_enter_now(struct queue *queue, enum haplo_queue_state to,
+                            const struct step_context *context)
+{
+    queue_enter(queue, to, HEAP_NEVER, context);
+}
+
+static uint64_t longer_ms(uint64_t a_ms, uint64_t b_ms)
+{
+    return a_ms > b_ms ? a_ms : b_ms;
+}
+
+static void queue_back_off(struct queue *queue, uint64_t least_ms,
+                           const struct step_context *context)
+{
+    uint64_t wait_ms =
+        backoff_ms(context->random, queue->policy.backoff_ms,
+                   queue->policy.backoff_max_ms, queue->failures);
+    queue_enter(queue, HAPLO_QUEUE_BACKOFF,
+                context->now_ms + longer_ms(wait_ms, least_ms), context);
+}
+
+/* Nothing on the server: waits its interval, half as long again each time it
+ * finds nothing. */
+static void queue_rest(struct queue *queue, const struct step_context *context)
+{
+    queue->failures = 0;
+    queue->error = 0;
+    queue_enter(queue, HAPLO_QUEUE_IDLE,
+                context->now_ms +
+                    jitter_ms(context->random, queue->interval_now_ms),
+                context);
+}
+
+static void queue_stretch_interval(struct queue *queue)
+{
+    uint64_t max_ms =
+        longer_ms(queue->policy.interval_max_ms, queue->policy.interval_ms);
+    queue->interval_now_ms += queue->interval_now_ms / 2;
+    if (queue->interval_now_ms > max_ms) {
+        queue->interval_now_ms = max_ms;
+    }
+}
+
+static void queue_end_epoch(struct queue *queue)
+{
+    queue->epoch++;
+    queue->is_unconfirmed = false;
+}
+
+/* -- What each event does ------------------------------------------------- */
+
+static enum queue_action on_due(struct queue *queue,
+                                const struct step_context *context)
+{
+    switch (queue->state) {
+    case HAPLO_QUEUE_IDLE:
+    case HAPLO_QUEUE_BACKOFF:
+    case HAPLO_QUEUE_REFUSED:
+        queue_enter_now(queue, HAPLO_QUEUE_READY, context);
+        return QUEUE_ACTION_NONE;
+    case HAPLO_QUEUE_DELIVER_WAIT:
+        queue->deliver_attempts++;
+        queue_enter_now(queue, HAPLO_QUEUE_DELIVERING, context);
+        return QUEUE_ACTION_DELIVER;
+    case HAPLO_QUEUE_MARK_WAIT:
+    case HAPLO_QUEUE_LAST_MARK_WAIT:
+        /* In its list it waits on for as long as the token may be posted. */
+        queue_enter(queue,
+                    queue->state == HAPLO_QUEUE_MARK_WAIT
+                        ? HAPLO_QUEUE_MARK_READY
+                        : HAPLO_QUEUE_LAST_MARK_READY,
+                    queue->first_mark_ms + QUEUE_MARK_AGE_MAX_MS, context);
+        return QUEUE_ACTION_NONE;
+    case HAPLO_QUEUE_MARK_READY:
+        queue_back_off(queue, 0, context);
+        return QUEUE_ACTION_DROP;
+    case HAPLO_QUEUE_LAST_MARK_READY:
+        queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
+        return QUEUE_ACTION_DROP;
+    default:
+        return QUEUE_ACTION_NONE;
+    }
+}
+
+static enum queue_action on_started(struct queue *queue,
+                                    const struct step_context *context)
+{
+    if (queue->state == HAPLO_QUEUE_READY) {
+        queue_enter_now(queue, HAPLO_QUEUE_FETCHING, context);
+        return QUEUE_ACTION_NONE;
+    }
+    assert(queue->state == HAPLO_QUEUE_MARK_READY ||
+           queue->state == HAPLO_QUEUE_LAST_MARK_READY);
+    if (queue->mark_attempts++ == 0) {
+        queue->first_mark_ms = context->now_ms;
+    }
+    queue_enter_now(queue,
+                    queue->state == HAPLO_QUEUE_MARK_READY
+                        ? HAPLO_QUEUE_MARKING
+                        : HAPLO_QUEUE_LAST_MARKING,
+                    context);
+    return QUEUE_ACTION_NONE;
+}
+
+static enum queue_action on_fetched(struct queue *queue,
+                                    const struct queue_event *event,
+                                    const struct step_context *context)
+{
+    assert(queue->state == HAPLO_QUEUE_FETCHING);
+    assert(event->count > 0);
+    queue->batch_count = event->count;
+    queue->mark_attempts = 0;
+    queue->deliver_attempts = 1;
+    queue->interval_now_ms = queue->policy.interval_ms;
+    queue_enter_now(queue, HAPLO_QUEUE_DELIVERING, context);
+    return QUEUE_ACTION_DELIVER;
+}
+
+static enum queue_action on_empty(struct queue *queue,
+                                  const struct step_context *context)
+{
+    assert(queue->state == HAPLO_QUEUE_FETCHING);
+    bool confirms = queue->is_unconfirmed;
+    queue->unread_count = 0;
+    queue->batch_count = 0;
+    if (confirms) {
+        queue_end_epoch(queue);
+    }
+    queue_rest(queue, context);
+    queue_stretch_interval(queue);
+    return confirms ? QUEUE_ACTION_CONFIRM : QUEUE_ACTION_DROP;
+}
+
+static enum queue_action on_fetch_failed(struct queue *queue,
+                                         const struct queue_event *event,
+                                         const struct step_context *context)
+{
+    queue->failures++;
+    queue->error = event->error;
+    if (event->error == HAPLO_EREFUSED) {
+        queue_enter(queue, HAPLO_QUEUE_REFUSED,
+                    context->now_ms +
+                        jitter_ms(context->random, queue->policy.refused_ms),
+                    context);
+    } else {
+        queue_back_off(queue, event->delay_ms, context);
+    }
+    return QUEUE_ACTION_DROP;
+}
+
+/* True if posting the same token again is safe and may help. */
+static bool queue_may_repeat_mark(const struct queue *queue,
+                                  const struct queue_event *event,
+                                  uint64_t retry_at_ms)
+{
+    return haplo_error_is_transient(event->error) &&
+           queue->mark_attempts < queue->policy.mark_attempts_max &&
+           retry_at_ms < queue->first_mark_ms + QUEUE_MARK_AGE_MAX_MS;
+}
+
+static enum queue_action on_mark_failed(struct queue *queue,
+                                        const struct queue_event *event,
+                                        const struct step_context *context)
+{
+    uint64_t retry_ms =
+        longer_ms(backoff_ms(context->random, QUEUE_MARK_RETRY_MS,
+                             QUEUE_MARK_RETRY_MAX_MS, queue->mark_attempts),
+                  event->delay_ms);
+    uint64_t retry_at_ms = context->now_ms + retry_ms;
+    bool is_last = queue->state == HAPLO_QUEUE_LAST_MARKING;
+    bool is_first_failure = queue->failures == 0;
+    queue->error = event->error;
+    if (queue_may_repeat_mark(queue, event, retry_at_ms)) {
+        queue_enter(queue,
+                    is_last ? HAPLO_QUEUE_LAST_MARK_WAIT
+                            : HAPLO_QUEUE_MARK_WAIT,
+                    retry_at_ms, context);
+        return QUEUE_ACTION_NONE;
+    }
+    queue->failures++;
+    if (is_last) {
+        queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
+    } else if (event->error == HAPLO_EREFUSED && is_first_failure) {
+        /* A refused POST is not told the kind; one fetch is. */
+        queue_enter_now(queue, HAPLO_QUEUE_READY, context);
+    } else {
+        queue_back_off(queue, event->delay_ms, context);
+    }
+    return QUEUE_ACTION_DROP;
+}
+
+static enum queue_action on_failed(struct queue *queue,
+                                   const struct queue_event *event,
+                                   const struct step_context *context)
+{
+    assert(queue_is_in_flight(queue));
+    return queue->state == HAPLO_QUEUE_FETCHING
+               ? on_fetch_failed(queue, event, context)
+               : on_mark_failed(queue, event, context);
+}
+
+static enum queue_action on_accepted(struct queue *queue,
+                                     const struct step_context *context)
+{
+    assert(queue->state == HAPLO_QUEUE_DELIVERING ||
+           queue->state == HAPLO_QUEUE_LAST_DELIVERING);
+    queue->is_unconfirmed = true;
+    queue_enter_now(queue,
+                    queue->state == HAPLO_QUEUE_DELIVERING
+                        ? HAPLO_QUEUE_MARK_READY
+                        : HAPLO_QUEUE_LAST_MARK_READY,
+                    context);
+    return QUEUE_ACTION_NONE;
+}
+
+static enum queue_action on_rejected(struct queue *queue,
+                                     const struct step_context *context)
+{
+    queue->error = HAPLO_EREJECTED;
+    queue->failures++;
+    queue_enter_now(queue,
+                    queue->state == HAPLO_QUEUE_DELIVERING
+                        ? HAPLO_QUEUE_BLOCKED
+                        : HAPLO_QUEUE_PAUSED,
+                    context);
+    return QUEUE_ACTION_DROP;
+}
+
+static enum queue_action on_retry(struct queue *queue,
+                                  const struct queue_event *event,
+                                  const struct step_context *context)
+{
+    if (queue->policy.deliver_attempts_max != 0 &&
+        queue->deliver_attempts >= queue->policy.deliver_attempts_max) {
+        return on_rejected(queue, context);
+    }
+    queue->error = HAPLO_EDELIVERY;
+    if (queue->state == HAPLO_QUEUE_LAST_DELIVERING) {
+        queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
+        return QUEUE_ACTION_DROP;
+    }
+    uint64_t wait_ms = event->delay_ms != 0
+                           ? event->delay_ms
+                           : backoff_ms(context->random,
+                                        queue->policy.backoff_ms,
+                                        queue->policy.backoff_max_ms,
+                                        queue->deliver_attempts);
+    queue_enter(queue, HAPLO_QUEUE_DELIVER_WAIT, context->now_ms + wait_ms,
+                context);
+    return QUEUE_ACTION_NONE;
+}
+
+/* A first mark that marks nothing while messages are unread: the same batch
+ * would come again and again. A repeated mark may well count 0. */
+static bool mark_had_no_effect(const struct queue *queue,
+                               const struct queue_event *event)
+{
+    return queue->mark_attempts == 1 && event->count == 0 &&
+           event->unread_count != 0;
+}
+
+static enum queue_action on_marked(struct queue *queue,
+                                   const struct queue_event *event,
+                                   const struct step_context *context)
+{
+    bool is_last = queue->state == HAPLO_QUEUE_LAST_MARKING;
+    assert(is_last || queue->state == HAPLO_QUEUE_MARKING);
+    queue->unread_count = event->unread_count;
+    if (mark_had_no_effect(queue, event)) {
+        queue->failures++;
+        queue->error = HAPLO_ENOPROGRESS;
+        if (is_last) {
+            queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
+        } else {
+            queue_back_off(queue, 0, context);
+        }
+        return QUEUE_ACTION_DROP;
+    }
+    queue_end_epoch(queue);
+    if (is_last) {
+        queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
+    } else if (event->unread_count == 0) {
+        queue_rest(queue, context);
+    } else {
+        queue->failures = 0;
+        queue->error = 0;
+        queue_enter_now(queue, HAPLO_QUEUE_READY, context);
+    }
+    return QUEUE_ACTION_CONFIRM;
+}
+
+static enum queue_action on_pause(struct queue *queue,
+                                  const struct step_context *context)
+{
+    switch (queue->state) {
+    case HAPLO_QUEUE_DELIVERING:
+        queue_enter_now(queue, HAPLO_QUEUE_LAST_DELIVERING, context);
+        return QUEUE_ACTION_NONE;
+    case HAPLO_QUEUE_MARK_READY:
+        queue_enter(queue, HAPLO_QUEUE_LAST_MARK_READY, queue->due_ms,
+                    context);
+        return QUEUE_ACTION_NONE;
+    case HAPLO_QUEUE_MARKING:
+        queue_enter_now(queue, HAPLO_QUEUE_LAST_MARKING, context);
+        return QUEUE_ACTION_NONE;
+    case HAPLO_QUEUE_MARK_WAIT:
+        queue_enter(queue, HAPLO_QUEUE_LAST_MARK_WAIT, queue->due_ms,
+                    context);
+        return QUEUE_ACTION_NONE;
+    case HAPLO_QUEUE_DELIVER_WAIT:
+        queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
+        return QUEUE_ACTION_DROP;
+    case HAPLO_QUEUE_FETCHING:
+        queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
+        return QUEUE_ACTION_CANCEL;
+    case HAPLO_QUEUE_IDLE:
+    case HAPLO_QUEUE_READY:
+    case HAPLO_QUEUE_BACKOFF:
+    case HAPLO_QUEUE_REFUSED:
+    case HAPLO_QUEUE_BLOCKED:
+        queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
+        return QUEUE_ACTION_NONE;
+    default:
+        return QUEUE_ACTION_NONE;
+    }
+}
+
+static enum queue_action on_resume(struct queue *queue,
+                                   const struct step_context *context)
+{
+    switch (queue->state) {
+    case HAPLO_QUEUE_PAUSED:
+        queue_enter_now(queue, HAPLO_QUEUE_READY, context);
+        break;
+    case HAPLO_QUEUE_LAST_DELIVERING:
+        queue_enter_now(queue, HAPLO_QUEUE_DELIVERING, context);
+        break;
+    case HAPLO_QUEUE_LAST_MARK_READY:
+        queue_enter(queue, HAPLO_QUEUE_MARK_READY, queue->due_ms, context);
+        break;
+    case HAPLO_QUEUE_LAST_MARKING:
+        queue_enter_now(queue, HAPLO_QUEUE_MARKING, context);
+        break;
+    case HAPLO_QUEUE_LAST_MARK_WAIT:
+        queue_enter(queue, HAPLO_QUEUE_MARK_WAIT, queue->due_ms, context);
+        break;
+    default:
+        break;
+    }
+    return QUEUE_ACTION_NONE;
+}
+
+static enum queue_action on_poll_now(struct queue *queue,
+                                     const struct step_context *context)
+{
+    switch (queue->state) {
+    case HAPLO_QUEUE_IDLE:
+    case HAPLO_QUEUE_BACKOFF:
+    case HAPLO_QUEUE_REFUSED:
+    case HAPLO_QUEUE_BLOCKED:
+        queue_enter_now(queue, HAPLO_QUEUE_READY, context);
+        break;
+    default:
+        break;
+    }
+    return QUEUE_ACTION_NONE;
+}
+
+static enum queue_action on_new_key(struct queue *queue,
+                                    const struct step_context *context)
+{
+    queue->key_proven = false;
+    if (queue->state == HAPLO_QUEUE_REFUSED) {
+        queue_enter_now(queue, HAPLO_QUEUE_READY, context);
+    }
+    return QUEUE_ACTION_NONE;
+}
+
+/* -- Public --------------------------------------------------------------- */
+
+void queue_init(struct queue *queue, const struct queue_policy *policy,
+                struct server *server, uint64_t epoch, bool is_unconfirmed,
+                uint64_t due_ms)
+{
+    *queue = (struct queue){
+        .policy = *policy,
+        .server = server,
+        .state = HAPLO_QUEUE_IDLE,
+        .due_ms = due_ms,
+        .interval_now_ms = policy->interval_ms,
+        .epoch = epoch,
+        .is_unconfirmed = is_unconfirmed,
+        .unread_count = -1,
+    };
+}
+
+enum queue_action queue_step(struct queue *queue,
+                             const struct queue_event *event,
+                             const struct step_context *context)
+{
+    switch (event->kind) {
+    case QUEUE_EVENT_DUE:
+        return on_due(queue, context);
+    case QUEUE_EVENT_STARTED:
+        return on_started(queue, context);
+    case QUEUE_EVENT_FETCHED:
+        return on_fetched(queue, event, context);
+    case QUEUE_EVENT_EMPTY:
+        return on_empty(queue, context);
+    case QUEUE_EVENT_FAILED:
+        return on_failed(queue, event, context);
+    case QUEUE_EVENT_ACCEPTED:
+        return on_accepted(queue, context);
+    case QUEUE_EVENT_RETRY:
+        return on_retry(queue, event, context);
+    case QUEUE_EVENT_REJECTED:
+        return on_rejected(queue, context);
+    case QUEUE_EVENT_MARKED:
+        return on_marked(queue, event, context);
+    case QUEUE_EVENT_PAUSE:
+        return on_pause(queue, context);
+    case QUEUE_EVENT_RESUME:
+        return on_resume(queue, context);
+    case QUEUE_EVENT_POLL_NOW:
+        return on_poll_now(queue, context);
+    case QUEUE_EVENT_NEW_KEY:
+        return on_new_key(queue, context);
+    }
+    assert(!"an event of no known kind");
+    return QUEUE_ACTION_NONE;
+}
+
+bool queue_is_in_flight(const struct queue *queue)
+{
+    return queue->state == HAPLO_QUEUE_FETCHING ||
+           queue->state == HAPLO_QUEUE_MARKING ||
+           queue->state == HAPLO_QUEUE_LAST_MARKING;
+}
+
+bool queue_has_batch(const struct queue *queue)
+{
+    switch (queue->state) {
+    case HAPLO_QUEUE_DELIVERING:
+    case HAPLO_QUEUE_DELIVER_WAIT:
+    case HAPLO_QUEUE_MARK_READY:
+    case HAPLO_QUEUE_MARKING:
+    case HAPLO_QUEUE_MARK_WAIT:
+    case HAPLO_QUEUE_LAST_DELIVERING:
+    case HAPLO_QUEUE_LAST_MARK_READY:
+    case HAPLO_QUEUE_LAST_MARKING:
+    case HAPLO_QUEUE_LAST_MARK_WAIT:
+        return true;
+    default:
+        return false;
+    }
+}

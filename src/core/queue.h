@@ -1,0 +1,146 @@
+/*
+ * queue.h - the state machine of one queue. Pure: no I/O, no clock.
+ *
+ *               due             turn             batch
+ *       IDLE ---------> READY ---------> FETCHING -----> DELIVERING
+ *        ^              ^ | ^               |             | ^  | |
+ *        |      more to | | | due     empty |      retry  v |  | | reject
+ *        |        fetch | | |          or   |   DELIVER_WAIT   | v
+ *        |              | | +--- BACKOFF <--| failed           | BLOCKED
+ *        |              | +----- REFUSED <--+         accept   |
+ *        |  drained     |         ^                            v
+ *        +-----------MARKING <----|------------------ MARK_READY
+ *                       | ^       | gives up           ^
+ *                failed v |       |                    | due
+ *                      MARK_WAIT -+--------------------+
+ *
+ * A pause leads to PAUSED: at once from the states without a batch, and from
+ * those with one through LAST_DELIVERING -> LAST_MARK_READY -> LAST_MARKING
+ * (<-> LAST_MARK_WAIT), which finish that batch and fetch no other.
+ *
+ * The exactly-one-token rule is in the shape: FETCHING is entered from READY
+ * only, and no state on the way from FETCHING to MARKING leads to READY
+ * without the token having been confirmed or given up.
+ *
+ * A token is given up, and the queue fetches afresh, when it was posted
+ * mark_attempts_max times without an answer, or QUEUE_MARK_AGE_MAX_MS after
+ * it was first posted: replayed long after, it would also mark a message that
+ * an administrator has unsent in between. Before its first post it does not
+ * age, for what was not marked cannot be unsent.
+ *
+ * The epoch counts confirmed marks. An empty fetch confirms too, where a
+ * token was given up: what was delivered and is not unread has been marked.
+ * Without that a later resend would pass for a repeat, and be lost.
+ */
+#ifndef CORE_QUEUE_H
+#define CORE_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "core/backoff.h"
+#include "core/heap.h"
+#include "haplopoll.h"
+
+#define QUEUE_MARK_AGE_MAX_MS 60000   /* see above */
+#define QUEUE_MARK_RETRY_MS 500       /* first wait before a mark's retry */
+#define QUEUE_MARK_RETRY_MAX_MS 10000 /* longest */
+
+struct queue_policy {
+    uint64_t interval_ms;          /* see struct haplo_queue_options */
+    uint64_t interval_max_ms;      /* */
+    uint64_t backoff_ms;           /* */
+    uint64_t backoff_max_ms;       /* */
+    uint64_t refused_ms;           /* */
+    unsigned mark_attempts_max;    /* */
+    unsigned deliver_attempts_max; /* */
+};
+
+enum queue_event_kind {
+    QUEUE_EVENT_DUE,      /* its wait is over */
+    QUEUE_EVENT_STARTED,  /* it has a slot; the request goes out */
+    QUEUE_EVENT_FETCHED,  /* a whole batch with messages; count */
+    QUEUE_EVENT_EMPTY,    /* a whole batch without */
+    QUEUE_EVENT_FAILED,   /* the fetch or mark failed; error, delay_ms */
+    QUEUE_EVENT_ACCEPTED, /* the application's answers ... */
+    QUEUE_EVENT_RETRY,    /* ... delay_ms, or 0 for the back-off */
+    QUEUE_EVENT_REJECTED, /* */
+    QUEUE_EVENT_MARKED,   /* the mark was answered; count, unread_count */
+    QUEUE_EVENT_PAUSE,    /* */
+    QUEUE_EVENT_RESUME,   /* */
+    QUEUE_EVENT_POLL_NOW, /* */
+    QUEUE_EVENT_NEW_KEY   /* a new API key is in use */
+};
+
+struct queue_event {
+    enum queue_event_kind kind; /* */
+    int error;                  /* FAILED: HAPLO_E* */
+    uint64_t delay_ms;          /* FAILED: least wait; RETRY: wait */
+    uint64_t count;             /* FETCHED: messages; MARKED: marked */
+    int64_t unread_count;       /* MARKED: left, or -1 */
+};
+
+/* What the caller must do after a step. */
+enum queue_action {
+    QUEUE_ACTION_NONE,    /* */
+    QUEUE_ACTION_DELIVER, /* give the batch to the application */
+    QUEUE_ACTION_CONFIRM, /* tell it that the epoch has ended, drop the batch */
+    QUEUE_ACTION_DROP,    /* drop the batch: it will be fetched again */
+    QUEUE_ACTION_CANCEL   /* cancel the request and drop the batch */
+};
+
+struct queue {
+    struct queue_policy policy;   /* */
+    struct server *server;        /* borrowed */
+    enum haplo_queue_state state; /* written by queue_enter() alone */
+    bool key_proven;              /* the server has taken this key */
+    bool is_unconfirmed;          /* accepted messages of this epoch, whose
+                                     mark may or may not have been done */
+    struct heap_entry wait;       /* in the scheduler's heap */
+    TAILQ_ENTRY(queue) link;      /* in one of the server's ready lists */
+    uint64_t ready_sequence;      /* order of getting READY */
+    uint64_t due_ms;              /* of the state's wait; HEAP_NEVER: none */
+    uint64_t interval_now_ms;     /* stretches while it stays empty */
+    uint64_t epoch;               /* confirmed marks */
+    int64_t unread_count;         /* as the server said last; -1: unknown */
+    uint64_t batch_count;         /* messages in the batch at hand */
+    uint64_t first_mark_ms;       /* when its token was first posted */
+    unsigned failures;            /* in a row */
+    unsigned mark_attempts;       /* of the token at hand */
+    unsigned deliver_attempts;    /* of the batch at hand */
+    int error;                    /* the newest failure; 0 after success */
+};
+
+/* One change of state, for the trace. */
+typedef void (*queue_trace_cb)(void *data, const struct queue *queue,
+                               enum haplo_queue_state from, int error);
+
+/* What a step needs of its surroundings. */
+struct step_context {
+    uint64_t now_ms;          /* monotonic */
+    struct random *random;    /* */
+    queue_trace_cb trace_cb;  /* */
+    void *data;               /* for trace_cb */
+};
+
+/* A queue in IDLE, due at due_ms. epoch and is_unconfirmed are what is known
+ * of an earlier run. */
+void queue_init(struct queue *queue, const struct queue_policy *policy,
+                struct server *server, uint64_t epoch, bool is_unconfirmed,
+                uint64_t due_ms);
+
+/* One event in, the next state and what to do out. An event that means
+ * nothing in the present state changes nothing. */
+enum queue_action queue_step(struct queue *queue,
+                             const struct queue_event *event,
+                             const struct step_context *context);
+
+/* True while a request is in flight: it holds a slot. */
+bool queue_is_in_flight(const struct queue *queue);
+
+/* True while it has a batch: a token is outstanding. */
+bool queue_has_batch(const struct queue *queue);
+
+#endif

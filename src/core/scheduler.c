@@ -1,0 +1,296 @@
+#include "core/scheduler.h"
+
+#include <assert.h>
+
+#define container_of(pointer, type, field)                                   \
+    ((type *)(void *)((char *)(pointer) - offsetof(type, field)))
+
+enum wait_kind { WAIT_QUEUE, WAIT_SERVER, WAIT_LOGIN };
+
+static struct step_context context_at(struct scheduler *scheduler,
+                                      uint64_t now_ms)
+{
+    return (struct step_context){
+        .now_ms = now_ms,
+        .random = &scheduler->random,
+        .trace_cb = scheduler->queue_trace_cb,
+        .data = scheduler->data,
+    };
+}
+
+/* -- Servers in the rings ------------------------------------------------- */
+
+static bool server_can_mark(const struct server *server)
+{
+    return !TAILQ_EMPTY(&server->marks) && server_has_slot(server);
+}
+
+/* The READY queue of a server whose turn it is; NULL if none may go. */
+static struct queue *server_first_fetch(const struct server *server)
+{
+    if (!server_has_slot(server)) {
+        return NULL;
+    }
+    struct queue *proven = TAILQ_FIRST(&server->proven);
+    struct queue *unproven =
+        server_may_prove(server) ? TAILQ_FIRST(&server->unproven) : NULL;
+    if (proven == NULL || unproven == NULL) {
+        return proven != NULL ? proven : unproven;
+    }
+    return proven->ready_sequence < unproven->ready_sequence ? proven
+                                                             : unproven;
+}
+
+/* Puts the server into the rings, or takes it out, as its state now says. */
+static void server_refresh(struct scheduler *scheduler, struct server *server)
+{
+    bool can_mark = server_can_mark(server);
+    if (can_mark != server->in_mark_ring) {
+        server->in_mark_ring = can_mark;
+        if (can_mark) {
+            TAILQ_INSERT_TAIL(&scheduler->mark_ring, server, mark_link);
+        } else {
+            TAILQ_REMOVE(&scheduler->mark_ring, server, mark_link);
+        }
+    }
+    bool can_fetch = server_first_fetch(server) != NULL;
+    if (can_fetch != server->in_fetch_ring) {
+        server->in_fetch_ring = can_fetch;
+        if (can_fetch) {
+            TAILQ_INSERT_TAIL(&scheduler->fetch_ring, server, fetch_link);
+        } else {
+            TAILQ_REMOVE(&scheduler->fetch_ring, server, fetch_link);
+        }
+    }
+}
+
+static void wait_set(struct scheduler *scheduler, struct heap_entry *entry,
+                     uint64_t due_ms)
+{
+    if (due_ms == HEAP_NEVER) {
+        heap_remove(&scheduler->waits, entry);
+    } else {
+        heap_set(&scheduler->waits, entry, due_ms);
+    }
+}
+
+static void server_settle(struct scheduler *scheduler, struct server *server)
+{
+    wait_set(scheduler, &server->wait, server->due_ms);
+    wait_set(scheduler, &server->login_wait, server->login_due_ms);
+    server_refresh(scheduler, server);
+}
+
+/* -- Queues in the lists -------------------------------------------------- */
+
+/* The list of its server in which a queue waits for its turn, or NULL. */
+static struct queue_list *queue_list_of(const struct queue *queue)
+{
+    switch (queue->state) {
+    case HAPLO_QUEUE_READY:
+        return queue->key_proven ? &queue->server->proven
+                                 : &queue->server->unproven;
+    case HAPLO_QUEUE_MARK_READY:
+    case HAPLO_QUEUE_LAST_MARK_READY:
+        return &queue->server->marks;
+    default:
+        return NULL;
+    }
+}
+
+static void queue_settle(struct scheduler *scheduler, struct queue *queue,
+                         struct queue_list *before)
+{
+    struct queue_list *after = queue_list_of(queue);
+    wait_set(scheduler, &queue->wait, queue->due_ms);
+    if (before == after) {
+        return;
+    }
+    if (before != NULL) {
+        TAILQ_REMOVE(before, queue, link);
+    }
+    if (after != NULL) {
+        queue->ready_sequence = ++scheduler->ready_sequence;
+        TAILQ_INSERT_TAIL(after, queue, link);
+    }
+    server_refresh(scheduler, queue->server);
+}
+
+enum queue_action scheduler_step(struct scheduler *scheduler,
+                                 struct queue *queue,
+                                 const struct queue_event *event,
+                                 uint64_t now_ms)
+{
+    struct step_context context = context_at(scheduler, now_ms);
+    struct queue_list *before = queue_list_of(queue);
+    enum queue_action action = queue_step(queue, event, &context);
+    queue_settle(scheduler, queue, before);
+    return action;
+}
+
+/* -- Turns ---------------------------------------------------------------- */
+
+static struct queue *next_mark(struct scheduler *scheduler)
+{
+    struct server *server = TAILQ_FIRST(&scheduler->mark_ring);
+    if (server == NULL) {
+        return NULL;
+    }
+    TAILQ_REMOVE(&scheduler->mark_ring, server, mark_link);
+    TAILQ_INSERT_TAIL(&scheduler->mark_ring, server, mark_link);
+    return TAILQ_FIRST(&server->marks);
+}
+
+static struct queue *next_fetch(struct scheduler *scheduler)
+{
+    struct server *server = TAILQ_FIRST(&scheduler->fetch_ring);
+    if (server == NULL || scheduler->held_bytes >= scheduler->held_bytes_max) {
+        return NULL;
+    }
+    TAILQ_REMOVE(&scheduler->fetch_ring, server, fetch_link);
+    TAILQ_INSERT_TAIL(&scheduler->fetch_ring, server, fetch_link);
+    return server_first_fetch(server);
+}
+
+struct queue *scheduler_next(struct scheduler *scheduler, uint64_t now_ms)
+{
+    if (scheduler->in_flight >= scheduler->in_flight_max) {
+        return NULL;
+    }
+    struct queue *queue = next_mark(scheduler);
+    if (queue == NULL) {
+        queue = next_fetch(scheduler);
+    }
+    if (queue == NULL) {
+        return NULL;
+    }
+    scheduler->in_flight++;
+    queue->server->in_flight++;
+    if (!queue->key_proven && queue->server->prover == NULL) {
+        queue->server->prover = queue;
+    }
+    const struct queue_event started = {.kind = QUEUE_EVENT_STARTED};
+    scheduler_step(scheduler, queue, &started, now_ms);
+    return queue;
+}
+
+void scheduler_request_ended(struct scheduler *scheduler, struct queue *queue,
+                             int error, uint64_t now_ms)
+{
+    struct server *server = queue->server;
+    struct step_context context = context_at(scheduler, now_ms);
+    assert(server->in_flight > 0);
+    assert(scheduler->in_flight > 0);
+    scheduler->in_flight--;
+    server->in_flight--;
+    if (server->prover == queue) {
+        server->prover = NULL;
+    }
+    if (error != HAPLO_ECANCELED) {
+        server_answered(server, error, &context, scheduler->server_trace_cb);
+    }
+    if (server_error_proves_key(error)) {
+        queue->key_proven = true;
+    } else if (error == HAPLO_EREFUSED) {
+        queue->key_proven = false;
+    }
+    server_settle(scheduler, server);
+}
+
+/* -- Waits ---------------------------------------------------------------- */
+
+struct queue *scheduler_take_due(struct scheduler *scheduler, uint64_t now_ms)
+{
+    struct step_context context = context_at(scheduler, now_ms);
+    struct heap_entry *entry;
+    while ((entry = heap_take_due(&scheduler->waits, now_ms)) != NULL) {
+        if (entry->kind == WAIT_QUEUE) {
+            return container_of(entry, struct queue, wait);
+        }
+        struct server *server;
+        if (entry->kind == WAIT_SERVER) {
+            server = container_of(entry, struct server, wait);
+            server_wait_over(server, &context, scheduler->server_trace_cb);
+        } else {
+            server = container_of(entry, struct server, login_wait);
+            server_login_wait_over(server, &context,
+                                   scheduler->server_trace_cb);
+        }
+        server_settle(scheduler, server);
+    }
+    return NULL;
+}
+
+uint64_t scheduler_due_ms(const struct scheduler *scheduler)
+{
+    return heap_first_ms(&scheduler->waits);
+}
+
+/* -- Coming and going ----------------------------------------------------- */
+
+void scheduler_init(struct scheduler *scheduler, unsigned in_flight_max,
+                    size_t held_bytes_max, uint64_t seed)
+{
+    *scheduler = (struct scheduler){
+        .random.state = seed,
+        .in_flight_max = in_flight_max,
+        .held_bytes_max = held_bytes_max,
+    };
+    TAILQ_INIT(&scheduler->mark_ring);
+    TAILQ_INIT(&scheduler->fetch_ring);
+}
+
+void scheduler_free(struct scheduler *scheduler)
+{
+    heap_free(&scheduler->waits);
+}
+
+static int reserve_entries(struct scheduler *scheduler, uint32_t count)
+{
+    int error = heap_reserve(&scheduler->waits,
+                             scheduler->entry_count + count);
+    if (error == 0) {
+        scheduler->entry_count += count;
+    }
+    return error;
+}
+
+int scheduler_add_server(struct scheduler *scheduler, struct server *server)
+{
+    server->wait.kind = WAIT_SERVER;
+    server->login_wait.kind = WAIT_LOGIN;
+    return reserve_entries(scheduler, 2);
+}
+
+int scheduler_add_queue(struct scheduler *scheduler, struct queue *queue)
+{
+    int error = reserve_entries(scheduler, 1);
+    if (error == 0) {
+        queue->wait.kind = WAIT_QUEUE;
+        queue_settle(scheduler, queue, NULL);
+    }
+    return error;
+}
+
+void scheduler_remove_server(struct scheduler *scheduler,
+                             struct server *server)
+{
+    assert(server->in_flight == 0);
+    assert(!server->in_mark_ring);
+    assert(!server->in_fetch_ring);
+    heap_remove(&scheduler->waits, &server->wait);
+    heap_remove(&scheduler->waits, &server->login_wait);
+    scheduler->entry_count -= 2;
+}
+
+void scheduler_remove_queue(struct scheduler *scheduler, struct queue *queue)
+{
+    assert(!queue_is_in_flight(queue));
+    struct queue_list *list = queue_list_of(queue);
+    if (list != NULL) {
+        TAILQ_REMOVE(list, queue, link);
+        server_refresh(scheduler, queue->server);
+    }
+    heap_remove(&scheduler->waits, &queue->wait);
+    scheduler->entry_count--;
+}

@@ -1,0 +1,213 @@
+#include "core/server.h"
+
+#include <assert.h>
+
+#define BIT(state) (1u << HAPLO_SERVER_##state)
+
+/* The transition table: from each state, the states that may follow. */
+static const uint32_t edges[] = {
+    [HAPLO_SERVER_UP] = BIT(DOWN) | BIT(SILENT),
+    [HAPLO_SERVER_DOWN] = BIT(PROBING) | BIT(SILENT) | BIT(UP),
+    [HAPLO_SERVER_PROBING] = BIT(UP) | BIT(DOWN) | BIT(SILENT),
+    [HAPLO_SERVER_SILENT] = BIT(PROBING),
+};
+
+/* The one place that writes the state. due_ms is absolute. */
+static void server_enter(struct server *server, enum haplo_server_state to,
+                         uint64_t due_ms, const struct step_context *context,
+                         server_trace_cb trace_cb)
+{
+    enum haplo_server_state from = server->state;
+    assert(edges[from] & (1u << to));
+    server->state = to;
+    server->due_ms = due_ms;
+    if (trace_cb != NULL) {
+        trace_cb(context->data, server, from, server->error);
+    }
+}
+
+/* What an error says of the server as a whole. */
+enum verdict {
+    VERDICT_ALIVE,     /* it answers as a Haplo server does */
+    VERDICT_LOGGED_IN, /* and it took the key */
+    VERDICT_REFUSED,   /* and it refused the key */
+    VERDICT_THROTTLED, /* it asks for silence */
+    VERDICT_FAILING    /* no answer, or a server error */
+};
+
+static enum verdict error_verdict(int error)
+{
+    switch (error) {
+    case 0:
+    case HAPLO_ECONTENT:  /* 200: a key without permission is accepted, too */
+    case HAPLO_EDOCUMENT: /* 200 */
+    case HAPLO_ETOOBIG:   /* 200 */
+    case HAPLO_EREDIRECT: /* sent only after the key was accepted */
+        return VERDICT_LOGGED_IN;
+    case HAPLO_EREFUSED:
+        return VERDICT_REFUSED;
+    case HAPLO_ETHROTTLED:
+        return VERDICT_THROTTLED;
+    case HAPLO_ERESOLVE:
+    case HAPLO_ECONNECT:
+    case HAPLO_ETLS:
+    case HAPLO_ETIMEDOUT:
+    case HAPLO_ERESET:
+    case HAPLO_ESERVER:
+    case HAPLO_EPROTOCOL:
+        return VERDICT_FAILING;
+    default:
+        return VERDICT_ALIVE;
+    }
+}
+
+static void server_fell_silent(struct server *server,
+                               const struct step_context *context,
+                               server_trace_cb trace_cb)
+{
+    uint64_t due_ms =
+        context->now_ms + SERVER_SILENCE_MS +
+        random_below(context->random, SERVER_SILENCE_JITTER_MS);
+    if (server->state == HAPLO_SERVER_SILENT) {
+        server->due_ms = due_ms; /* an answer that was under way */
+        return;
+    }
+    server_enter(server, HAPLO_SERVER_SILENT, due_ms, context, trace_cb);
+}
+
+static void server_failed(struct server *server,
+                          const struct step_context *context,
+                          server_trace_cb trace_cb)
+{
+    server->failures++;
+    bool opens = server->state == HAPLO_SERVER_PROBING ||
+                 (server->state == HAPLO_SERVER_UP &&
+                  server->failures >= server->policy.breaker_failures);
+    if (!opens) {
+        return;
+    }
+    uint64_t wait_ms =
+        backoff_ms(context->random, SERVER_DOWN_MS, SERVER_DOWN_MAX_MS,
+                   ++server->times_down);
+    /* Half of it is certain, for here one probe stands for all queues. */
+    server_enter(server, HAPLO_SERVER_DOWN,
+                 context->now_ms + SERVER_DOWN_MS / 2 + wait_ms, context,
+                 trace_cb);
+}
+
+static void server_lives(struct server *server,
+                         const struct step_context *context,
+                         server_trace_cb trace_cb)
+{
+    server->failures = 0;
+    if (server->state == HAPLO_SERVER_PROBING ||
+        server->state == HAPLO_SERVER_DOWN) {
+        server->times_down = 0;
+        server_enter(server, HAPLO_SERVER_UP, HEAP_NEVER, context, trace_cb);
+    }
+}
+
+static void server_refused_key(struct server *server,
+                               const struct step_context *context,
+                               server_trace_cb trace_cb)
+{
+    server->failed_logins++;
+    if (server->failed_logins < server->policy.failed_logins_max) {
+        return;
+    }
+    server->login_due_ms = context->now_ms + SERVER_SILENCE_MS;
+    if (!server->logins_held) {
+        server->logins_held = true;
+        if (trace_cb != NULL) {
+            trace_cb(context->data, server, server->state, HAPLO_EREFUSED);
+        }
+    }
+}
+
+static void server_clear_logins(struct server *server)
+{
+    server->failed_logins = 0;
+    server->logins_held = false;
+    server->login_due_ms = HEAP_NEVER;
+}
+
+void server_init(struct server *server, const struct server_policy *policy)
+{
+    *server = (struct server){
+        .policy = *policy,
+        .state = HAPLO_SERVER_UP,
+        .due_ms = HEAP_NEVER,
+        .login_due_ms = HEAP_NEVER,
+    };
+    TAILQ_INIT(&server->marks);
+    TAILQ_INIT(&server->proven);
+    TAILQ_INIT(&server->unproven);
+}
+
+void server_answered(struct server *server, int error,
+                     const struct step_context *context,
+                     server_trace_cb trace_cb)
+{
+    enum verdict verdict = error_verdict(error);
+    if (verdict != VERDICT_ALIVE) {
+        server->error = verdict == VERDICT_LOGGED_IN ? 0 : error;
+    }
+    switch (verdict) {
+    case VERDICT_FAILING:
+        server_failed(server, context, trace_cb);
+        return;
+    case VERDICT_THROTTLED:
+        server_fell_silent(server, context, trace_cb);
+        return;
+    case VERDICT_REFUSED:
+        server_refused_key(server, context, trace_cb);
+        break;
+    case VERDICT_LOGGED_IN:
+        server_clear_logins(server);
+        break;
+    case VERDICT_ALIVE:
+        break;
+    }
+    server_lives(server, context, trace_cb);
+}
+
+void server_wait_over(struct server *server,
+                      const struct step_context *context,
+                      server_trace_cb trace_cb)
+{
+    assert(server->state == HAPLO_SERVER_DOWN ||
+           server->state == HAPLO_SERVER_SILENT);
+    server_enter(server, HAPLO_SERVER_PROBING, HEAP_NEVER, context, trace_cb);
+}
+
+void server_login_wait_over(struct server *server,
+                            const struct step_context *context,
+                            server_trace_cb trace_cb)
+{
+    server_clear_logins(server);
+    if (trace_cb != NULL) {
+        trace_cb(context->data, server, server->state, 0);
+    }
+}
+
+bool server_has_slot(const struct server *server)
+{
+    switch (server->state) {
+    case HAPLO_SERVER_UP:
+        return server->in_flight < server->policy.in_flight_max;
+    case HAPLO_SERVER_PROBING:
+        return server->in_flight == 0;
+    default:
+        return false;
+    }
+}
+
+bool server_may_prove(const struct server *server)
+{
+    return server->prover == NULL && !server->logins_held;
+}
+
+bool server_error_proves_key(int error)
+{
+    return error_verdict(error) == VERDICT_LOGGED_IN;
+}

@@ -1,0 +1,714 @@
+/*
+ * poller.c - one batch on its way.
+ *
+ *   - the timer fires, or a request ends, or the application says something:
+ *     the queue's state machine takes a step (poller_step);
+ *   - the scheduler says whose turn it is (poller_pump): a READY queue starts
+ *     its fetch, one in MARK_READY its mark;
+ *   - the fetch's body is read as it arrives (on_fetch_data), and believed
+ *     only when it is whole (on_fetch_done): deliver_cb gets the batch;
+ *   - the application accepts it (haplo_batch_accept): MARK_READY;
+ *   - the mark is confirmed (on_mark_done): marked_cb, and the batch is free.
+ *
+ * What goes wrong, and what becomes of it:
+ *
+ *   - a request fails, or its answer is not what it must be: queue and server
+ *     learn of it (request_failed), the batch is dropped or kept for another
+ *     mark, as src/core/queue.h shows;
+ *   - no memory to start a request: the same as a request that failed;
+ *   - the application says retry: the batch is kept, and delivered again when
+ *     the wait is over;
+ *   - the application says reject: BLOCKED, the batch is dropped;
+ *   - pause, removal and stop: a fetch is cancelled, a batch is finished;
+ *   - close: everything is cancelled; nothing that was not confirmed is lost,
+ *     for the server sends it again.
+ */
+#include "poller.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/identity.h"
+#include "io/credentials.h"
+
+static struct haplo_queue *queue_of(const struct queue *core)
+{
+    return container_of(core, struct haplo_queue, core);
+}
+
+static uint64_t now_ms(const struct haplo_poller *poller)
+{
+    return uv_now(poller->loop);
+}
+
+/* -- Tracing -------------------------------------------------------------- */
+
+static uint64_t ms_until(uint64_t due_ms, uint64_t from_ms)
+{
+    return due_ms == HEAP_NEVER || due_ms < from_ms ? 0 : due_ms - from_ms;
+}
+
+static void emit_queue_event(struct haplo_queue *queue,
+                             enum haplo_queue_state from, int error,
+                             const char *text)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    if (poller->event_cb == NULL) {
+        return;
+    }
+    const struct haplo_event event = {
+        .now_ms = now_ms(poller),
+        .server = queue->server,
+        .queue = queue,
+        .from = (int)from,
+        .to = (int)queue->core.state,
+        .error = error,
+        .text = text == NULL ? "" : text,
+        .message_count =
+            queue_has_batch(&queue->core) ? queue->core.batch_count : 0,
+        .delay_ms = ms_until(queue->core.due_ms, now_ms(poller)),
+    };
+    poller->event_cb(poller, &event);
+}
+
+static void on_queue_state(void *data, const struct queue *core,
+                           enum haplo_queue_state from, int error)
+{
+    struct haplo_poller *poller = data;
+    struct haplo_queue *queue = queue_of(core);
+    poller->paused_count += core->state == HAPLO_QUEUE_PAUSED;
+    poller->paused_count -= from == HAPLO_QUEUE_PAUSED;
+    emit_queue_event(queue, from, error,
+                     error == 0 ? NULL : queue->error_text);
+}
+
+static void on_server_state(void *data, const struct server *core,
+                            enum haplo_server_state from, int error)
+{
+    struct haplo_poller *poller = data;
+    struct haplo_server *server =
+        container_of(core, struct haplo_server, core);
+    if (poller->event_cb == NULL) {
+        return;
+    }
+    uint64_t due_ms = core->logins_held && from == core->state
+                          ? core->login_due_ms
+                          : core->due_ms;
+    const struct haplo_event event = {
+        .now_ms = now_ms(poller),
+        .server = server,
+        .from = (int)from,
+        .to = (int)core->state,
+        .error = error,
+        .text = error == 0 ? "" : server->error_text.text,
+        .delay_ms = ms_until(due_ms, now_ms(poller)),
+    };
+    poller->event_cb(poller, &event);
+}
+
+/* Notes the cause of a failure where operators look for it. Without memory
+ * for it, the error's own text must do. */
+static void queue_explain(struct haplo_queue *queue, const char *verb,
+                          int error, const char *detail)
+{
+    struct reason text;
+    reason_set(&text, error, "%s %s/%s: %s", verb, queue->server->name,
+               queue->name,
+               detail != NULL && detail[0] != '\0' ? detail
+                                                   : haplo_error_text(error));
+    alloc_free(queue->error_text);
+    queue->error_text = alloc_string(text.text);
+}
+
+/* -- Batches and requests, kept for their next use ------------------------ */
+
+static struct haplo_batch *batch_take(struct haplo_poller *poller)
+{
+    struct haplo_batch *batch = poller->free_batches;
+    if (batch == NULL) {
+        return batch_new();
+    }
+    poller->free_batches = batch->next;
+    batch->next = NULL;
+    return batch;
+}
+
+/* Brings the budget of bytes up to date with what the batch holds. */
+static void queue_count_bytes(struct haplo_queue *queue)
+{
+    struct scheduler *scheduler = &queue->server->poller->scheduler;
+    size_t bytes =
+        queue->batch == NULL ? 0 : batch_allocated_bytes(queue->batch);
+    scheduler->held_bytes += bytes - queue->held_bytes;
+    queue->held_bytes = bytes;
+}
+
+static void queue_drop_batch(struct haplo_queue *queue)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    struct haplo_batch *batch = queue->batch;
+    if (batch == NULL) {
+        return;
+    }
+    queue->batch = NULL;
+    queue_count_bytes(queue);
+    batch_reset(batch);
+    batch->next = poller->free_batches;
+    poller->free_batches = batch;
+}
+
+static struct request *request_take(struct haplo_poller *poller)
+{
+    struct request *request = poller->free_requests;
+    if (request == NULL) {
+        return alloc_zeroed(1, sizeof *request);
+    }
+    poller->free_requests = request->next;
+    return request;
+}
+
+static void request_give_back(struct haplo_queue *queue)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    struct request *request = queue->request;
+    queue->request = NULL;
+    request->next = poller->free_requests;
+    poller->free_requests = request;
+    if (queue->next_headers != NULL) {
+        credentials_free(queue->headers);
+        queue->headers = queue->next_headers;
+        queue->next_headers = NULL;
+    }
+}
+
+/* -- Starting requests ---------------------------------------------------- */
+
+/* The request of the queue has ended: server and queue learn of it. */
+static void request_ended(struct haplo_queue *queue, int error,
+                          const struct queue_event *event)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    bool had_old_key = queue->next_headers != NULL;
+    if (queue->request != NULL) {
+        request_give_back(queue);
+    }
+    scheduler_request_ended(&poller->scheduler, &queue->core, error,
+                            now_ms(poller));
+    poller_step(queue, event);
+    if (had_old_key && poller->phase != POLLER_CLOSING) {
+        /* Whatever the answer says of the key, it says of the old one. */
+        poller_step(queue,
+                    &(struct queue_event){.kind = QUEUE_EVENT_NEW_KEY});
+    }
+}
+
+static void request_failed(struct haplo_queue *queue, const char *verb,
+                           int error, const char *detail, uint64_t delay_ms)
+{
+    queue->stats.failure_count++;
+    queue_explain(queue, verb, error, detail);
+    if (!server_error_proves_key(error)) {
+        reason_set(&queue->server->error_text, error, "%s",
+                   queue->error_text != NULL ? queue->error_text
+                                             : haplo_error_text(error));
+    }
+    queue->server->stats.failed_login_count += error == HAPLO_EREFUSED;
+    queue->server->stats.throttle_count += error == HAPLO_ETHROTTLED;
+    request_ended(queue, error,
+                  &(struct queue_event){.kind = QUEUE_EVENT_FAILED,
+                                        .error = error,
+                                        .delay_ms = delay_ms});
+}
+
+static void on_fetch_head(struct transfer *transfer,
+                          const struct http_head *head)
+{
+    struct request *request =
+        container_of(transfer, struct request, transfer);
+    fetch_reply_head(&request->reply.fetch, head);
+}
+
+static int on_fetch_data(struct transfer *transfer, const char *data,
+                         size_t size)
+{
+    struct request *request =
+        container_of(transfer, struct request, transfer);
+    int error = fetch_reply_data(&request->reply.fetch, data, size);
+    queue_count_bytes(request->queue);
+    return error;
+}
+
+/* The fetch was answered, whole. Gives what comes of it to the queue. */
+static void fetch_succeeded(struct haplo_queue *queue)
+{
+    struct haplo_batch *batch = queue->batch;
+    struct queue_event event = {.kind = QUEUE_EVENT_EMPTY};
+    queue->stats.body_bytes += batch->body_size;
+    if (batch->message_count > 0) {
+        queue->stats.batch_count++;
+        queue->stats.message_count += batch->message_count;
+        batch->queue = queue;
+        batch->epoch = queue->core.epoch;
+        event.kind = QUEUE_EVENT_FETCHED;
+        event.count = batch->message_count;
+    }
+    queue_count_bytes(queue);
+    request_ended(queue, 0, &event);
+}
+
+static void on_fetch_done(struct transfer *transfer,
+                          const struct transfer_result *result)
+{
+    struct request *request =
+        container_of(transfer, struct request, transfer);
+    struct haplo_queue *queue = request->queue;
+    struct haplo_poller *poller = queue->server->poller;
+    int error = result->error;
+    struct reason why = {.text = ""};
+    if (error == 0) {
+        error = fetch_reply_end(&request->reply.fetch);
+        if (error == 0) {
+            error = identity_fill(queue->batch);
+        }
+        why = request->why;
+    } else {
+        fetch_reply_abandon(&request->reply.fetch);
+        why = request->why;
+        if (result->text[0] != '\0') {
+            reason_set(&why, error, "%s", result->text);
+        }
+    }
+    if (error == 0) {
+        fetch_succeeded(queue);
+    } else {
+        request_failed(queue, "fetch", error, why.text,
+                       result->retry_after_ms);
+    }
+    poller_pump(poller);
+}
+
+static void on_mark_head(struct transfer *transfer,
+                         const struct http_head *head)
+{
+    struct request *request =
+        container_of(transfer, struct request, transfer);
+    mark_reply_head(&request->reply.mark, head);
+}
+
+static int on_mark_data(struct transfer *transfer, const char *data,
+                        size_t size)
+{
+    struct request *request =
+        container_of(transfer, struct request, transfer);
+    return mark_reply_data(&request->reply.mark, data, size);
+}
+
+/* Fewer marked than fetched, on a first and undisturbed mark: somebody else
+ * reads this queue. That is worth a line, and no failure. */
+static void note_foreign_mark(struct haplo_queue *queue, uint64_t marked_count)
+{
+    struct reason text;
+    queue->stats.foreign_mark_count++;
+    reason_set(&text, 0,
+               "mark %s/%s: %llu of %llu messages were marked already: does "
+               "another program read this queue?",
+               queue->server->name, queue->name,
+               (unsigned long long)(queue->core.batch_count - marked_count),
+               (unsigned long long)queue->core.batch_count);
+    emit_queue_event(queue, queue->core.state, 0, text.text);
+}
+
+/* The mark was answered as it should be. */
+static void mark_succeeded(struct haplo_queue *queue, uint64_t marked_count,
+                           int64_t unread_count)
+{
+    if (queue->core.mark_attempts == 1 &&
+        marked_count < queue->core.batch_count) {
+        if (marked_count > 0 || unread_count == 0) {
+            note_foreign_mark(queue, marked_count);
+        } else {
+            queue->stats.failure_count++;
+            queue_explain(queue, "mark", HAPLO_ENOPROGRESS,
+                          "the server answered that it marked none of the "
+                          "messages, and they are still unread");
+        }
+    }
+    request_ended(queue, 0,
+                  &(struct queue_event){.kind = QUEUE_EVENT_MARKED,
+                                        .count = marked_count,
+                                        .unread_count = unread_count});
+}
+
+static void on_mark_done(struct transfer *transfer,
+                         const struct transfer_result *result)
+{
+    struct request *request =
+        container_of(transfer, struct request, transfer);
+    struct haplo_queue *queue = request->queue;
+    struct haplo_poller *poller = queue->server->poller;
+    int error = result->error;
+    if (error == 0) {
+        error = mark_reply_end(&request->reply.mark);
+    } else if (result->text[0] != '\0') {
+        reason_set(&request->why, error, "%s", result->text);
+    }
+    if (error == 0) {
+        mark_succeeded(queue, request->reply.mark.marked_count,
+                       request->reply.mark.unread_count);
+    } else {
+        struct reason why = request->why;
+        request_failed(queue, "mark", error, why.text, result->retry_after_ms);
+    }
+    poller_pump(poller);
+}
+
+static int start_fetch(struct haplo_queue *queue, struct request *request)
+{
+    queue->batch = batch_take(queue->server->poller);
+    if (queue->batch == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    queue->stats.fetch_count++;
+    request->transfer.path = queue->fetch_path;
+    request->transfer.form = NULL;
+    request->transfer.form_size = 0;
+    request->transfer.head_cb = on_fetch_head;
+    request->transfer.data_cb = on_fetch_data;
+    request->transfer.done_cb = on_fetch_done;
+    fetch_reply_begin(&request->reply.fetch, queue->format, queue->batch,
+                      queue->body_bytes_max, &request->why);
+    int error = transfer_start(&request->transfer);
+    if (error != 0) {
+        fetch_reply_abandon(&request->reply.fetch);
+    }
+    return error;
+}
+
+static int start_mark(struct haplo_queue *queue, struct request *request)
+{
+    /* An empty token marks nothing, and the server would say "done". */
+    assert(queue->batch->form_size > strlen("token="));
+    request->transfer.path = queue->mark_path;
+    request->transfer.form = queue->batch->form;
+    request->transfer.form_size = queue->batch->form_size;
+    request->transfer.head_cb = on_mark_head;
+    request->transfer.data_cb = on_mark_data;
+    request->transfer.done_cb = on_mark_done;
+    mark_reply_begin(&request->reply.mark, &request->why);
+    return transfer_start(&request->transfer);
+}
+
+/* The queue's turn: it is FETCHING, MARKING or LAST_MARKING now. */
+static void queue_start_request(struct haplo_queue *queue)
+{
+    bool is_fetch = queue->core.state == HAPLO_QUEUE_FETCHING;
+    struct request *request = request_take(queue->server->poller);
+    int error = HAPLO_ENOMEM;
+    queue->server->stats.request_count++;
+    if (request != NULL) {
+        queue->request = request;
+        request->queue = queue;
+        request->why.text[0] = '\0';
+        request->transfer.endpoint = queue->server->endpoint;
+        request->transfer.headers = queue->headers;
+        error = is_fetch ? start_fetch(queue, request)
+                         : start_mark(queue, request);
+    }
+    if (error != 0) {
+        request_failed(queue, is_fetch ? "fetch" : "mark", error, NULL, 0);
+    }
+}
+
+/* -- Steps ---------------------------------------------------------------- */
+
+void poller_cancel_request(struct haplo_queue *queue)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    if (queue->request == NULL) {
+        return;
+    }
+    bool is_fetch = queue->request->transfer.form == NULL;
+    transfer_cancel(&queue->request->transfer);
+    if (is_fetch) {
+        fetch_reply_abandon(&queue->request->reply.fetch);
+    }
+    request_give_back(queue);
+    scheduler_request_ended(&poller->scheduler, &queue->core, HAPLO_ECANCELED,
+                            now_ms(poller));
+}
+
+/* The epoch has ended: counts it, frees the batch, tells the application. */
+static void queue_confirm(struct haplo_queue *queue,
+                          const struct queue_event *event)
+{
+    const struct haplo_mark mark = {
+        .epoch = queue->core.epoch - 1,
+        .message_count = (size_t)queue->core.batch_count,
+        .marked_count = event->count,
+        .unread_count = queue->core.unread_count,
+    };
+    queue->stats.marked_batch_count += mark.message_count > 0;
+    queue->stats.marked_message_count += mark.message_count;
+    queue_drop_batch(queue);
+    if (queue->marked_cb != NULL) {
+        queue->marked_cb(queue, &mark);
+    }
+}
+
+/* What a pause was for, once it is reached. */
+static void queue_came_to_rest(struct haplo_queue *queue)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    if (queue->is_removing && queue->core.state == HAPLO_QUEUE_PAUSED) {
+        queue->is_removing = false;
+        TAILQ_INSERT_TAIL(&poller->gone, queue, gone_link);
+    }
+}
+
+void poller_step(struct haplo_queue *queue, const struct queue_event *event)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    enum queue_action action =
+        scheduler_step(&poller->scheduler, &queue->core, event,
+                       now_ms(poller));
+    queue_came_to_rest(queue);
+    switch (action) {
+    case QUEUE_ACTION_NONE:
+        break;
+    case QUEUE_ACTION_DROP:
+        queue_drop_batch(queue);
+        break;
+    case QUEUE_ACTION_CANCEL:
+        poller_cancel_request(queue);
+        queue_drop_batch(queue);
+        break;
+    case QUEUE_ACTION_CONFIRM:
+        queue_confirm(queue, event);
+        break;
+    case QUEUE_ACTION_DELIVER:
+        queue->deliver_cb(queue, queue->batch);
+        break;
+    }
+}
+
+/* -- The timer ------------------------------------------------------------ */
+
+static bool poller_is_drained(const struct haplo_poller *poller)
+{
+    return poller->phase == POLLER_STOPPING && !poller->has_stopped &&
+           (poller->paused_count == poller->queue_count ||
+            now_ms(poller) >= poller->stop_due_ms);
+}
+
+static size_t count_batches_left(const struct haplo_poller *poller)
+{
+    size_t count = 0;
+    struct haplo_server *server;
+    struct haplo_queue *queue;
+    TAILQ_FOREACH (server, &poller->servers, link) {
+        TAILQ_FOREACH (queue, &server->queues, link) {
+            count += queue_has_batch(&queue->core);
+        }
+    }
+    return count;
+}
+
+/* Does what may not happen inside a call of the application. */
+static void on_timer(uv_timer_t *timer)
+{
+    struct haplo_poller *poller =
+        container_of(timer, struct haplo_poller, timer);
+    poller->armed_ms = HEAP_NEVER;
+    struct haplo_queue *queue;
+    while ((queue = TAILQ_FIRST(&poller->gone)) != NULL) {
+        TAILQ_REMOVE(&poller->gone, queue, gone_link);
+        if (queue->removed_cb != NULL) {
+            queue->removed_cb(queue);
+        }
+        if (poller->phase == POLLER_CLOSING) {
+            return;
+        }
+        object_free_queue(queue);
+    }
+    poller_pump(poller);
+    if (poller_is_drained(poller)) {
+        poller->has_stopped = true;
+        if (poller->stopped_cb != NULL) {
+            poller->stopped_cb(poller, count_batches_left(poller));
+        }
+    }
+}
+
+/* Sets the timer to whatever comes first. What must happen from the loop, not
+ * inside a call of the application, is due now. */
+static void poller_arm(struct haplo_poller *poller)
+{
+    uint64_t due_ms = scheduler_due_ms(&poller->scheduler);
+    if (poller->phase == POLLER_STOPPING && !poller->has_stopped) {
+        if (poller->paused_count == poller->queue_count) {
+            due_ms = 0;
+        } else if (poller->stop_due_ms < due_ms) {
+            due_ms = poller->stop_due_ms;
+        }
+    }
+    if (!TAILQ_EMPTY(&poller->gone)) {
+        due_ms = 0;
+    }
+    if (due_ms == poller->armed_ms) {
+        return;
+    }
+    poller->armed_ms = due_ms;
+    if (due_ms == HEAP_NEVER) {
+        uv_timer_stop(&poller->timer);
+    } else {
+        uv_timer_start(&poller->timer, on_timer,
+                       ms_until(due_ms, now_ms(poller)), 0);
+    }
+}
+
+static void poller_work(struct haplo_poller *poller)
+{
+    struct queue *core;
+    const struct queue_event due = {.kind = QUEUE_EVENT_DUE};
+    while (poller->phase != POLLER_CLOSING &&
+           (core = scheduler_take_due(&poller->scheduler, now_ms(poller))) !=
+               NULL) {
+        poller_step(queue_of(core), &due);
+    }
+    while (poller->phase != POLLER_CLOSING &&
+           (core = scheduler_next(&poller->scheduler, now_ms(poller))) !=
+               NULL) {
+        queue_start_request(queue_of(core));
+    }
+}
+
+void poller_pump(struct haplo_poller *poller)
+{
+    if (poller->is_pumping || poller->phase == POLLER_CLOSING) {
+        return;
+    }
+    poller->is_pumping = true;
+    poller_work(poller);
+    poller->is_pumping = false;
+    if (poller->phase != POLLER_CLOSING) {
+        poller_arm(poller);
+    }
+}
+
+void poller_init(struct haplo_poller *poller)
+{
+    poller->armed_ms = HEAP_NEVER;
+    poller->scheduler.queue_trace_cb = on_queue_state;
+    poller->scheduler.server_trace_cb = on_server_state;
+    poller->scheduler.data = poller;
+}
+
+/* -- What the application says -------------------------------------------- */
+
+/* Takes the application's answer; false if it comes too late to matter. */
+static bool batch_answered(const struct haplo_batch *batch)
+{
+    const struct haplo_queue *queue = batch->queue;
+    if (queue->server->poller->phase == POLLER_CLOSING) {
+        return false;
+    }
+    assert(queue->batch == batch);
+    assert(queue->core.state == HAPLO_QUEUE_DELIVERING ||
+           queue->core.state == HAPLO_QUEUE_LAST_DELIVERING);
+    return true;
+}
+
+void haplo_batch_accept(struct haplo_batch *batch)
+{
+    struct haplo_queue *queue = batch->queue;
+    if (batch_answered(batch)) {
+        poller_step(queue,
+                    &(struct queue_event){.kind = QUEUE_EVENT_ACCEPTED});
+        poller_pump(queue->server->poller);
+    }
+}
+
+void haplo_batch_retry(struct haplo_batch *batch, uint64_t delay_ms,
+                       const char *why)
+{
+    struct haplo_queue *queue = batch->queue;
+    if (batch_answered(batch)) {
+        queue->stats.deliver_retry_count++;
+        queue_explain(queue, "deliver", HAPLO_EDELIVERY, why);
+        poller_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_RETRY,
+                                                 .delay_ms = delay_ms});
+        poller_pump(queue->server->poller);
+    }
+}
+
+void haplo_batch_reject(struct haplo_batch *batch, const char *why)
+{
+    struct haplo_queue *queue = batch->queue;
+    if (batch_answered(batch)) {
+        queue_explain(queue, "deliver", HAPLO_EREJECTED, why);
+        poller_step(queue,
+                    &(struct queue_event){.kind = QUEUE_EVENT_REJECTED});
+        poller_pump(queue->server->poller);
+    }
+}
+
+void poller_command(struct haplo_queue *queue, enum queue_event_kind kind)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    if (poller->phase != POLLER_CLOSING) {
+        poller_step(queue, &(struct queue_event){.kind = kind});
+        poller_pump(poller);
+    }
+}
+
+void haplo_queue_pause(struct haplo_queue *queue)
+{
+    poller_command(queue, QUEUE_EVENT_PAUSE);
+}
+
+void haplo_queue_resume(struct haplo_queue *queue)
+{
+    if (queue->server->poller->phase == POLLER_RUNNING &&
+        !queue->is_removing) {
+        poller_command(queue, QUEUE_EVENT_RESUME);
+    }
+}
+
+void haplo_queue_poll_now(struct haplo_queue *queue)
+{
+    poller_command(queue, QUEUE_EVENT_POLL_NOW);
+}
+
+int haplo_queue_remove(struct haplo_queue *queue, haplo_removed_cb removed_cb)
+{
+    if (queue->is_removing) {
+        return HAPLO_EBUSY;
+    }
+    queue->is_removing = true;
+    queue->removed_cb = removed_cb;
+    poller_command(queue, QUEUE_EVENT_PAUSE);
+    return 0;
+}
+
+int haplo_poller_stop(struct haplo_poller *poller, uint64_t deadline_ms,
+                      haplo_stopped_cb stopped_cb)
+{
+    if (poller->phase != POLLER_RUNNING) {
+        return HAPLO_ESTOPPED;
+    }
+    poller->phase = POLLER_STOPPING;
+    poller->stopped_cb = stopped_cb;
+    poller->stop_due_ms = now_ms(poller) + deadline_ms;
+    struct haplo_server *server;
+    struct haplo_queue *queue;
+    TAILQ_FOREACH (server, &poller->servers, link) {
+        TAILQ_FOREACH (queue, &server->queues, link) {
+            poller_step(queue,
+                        &(struct queue_event){.kind = QUEUE_EVENT_PAUSE});
+        }
+    }
+    poller_pump(poller);
+    return 0;
+}
