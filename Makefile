@@ -3,7 +3,9 @@
 VERSION := 0.1.0
 SOVERSION := 0
 PREFIX ?= /usr/local
+DESTDIR ?=
 BUILD ?= build
+PYTHON ?= /usr/bin/python3
 
 CC ?= cc
 CFLAGS ?= -O2 -g
@@ -15,7 +17,7 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -fPIC \
 
 LIB_LIBS := -luv -lcurl -lyajl -lxxhash
 DAEMON_LIBS := -lsqlite3 -lcyaml -lyaml
-SIM_LIBS := -luv -lhttp_parser -lssl -lcrypto -lz -lxxhash
+SIM_LIBS := -luv -lhttp_parser -lssl -lcrypto -lz -lyajl -lxxhash
 
 lib_src := $(wildcard src/*.c src/core/*.c src/io/*.c)
 sink_src := $(wildcard src/sinks/*.c)
@@ -23,6 +25,9 @@ daemon_src := $(wildcard src/daemon/*.c)
 sim_src := $(wildcard src/sim/*.c)
 unit_src := $(wildcard test/unit/test_*.c)
 example_src := $(wildcard examples/*.c)
+headers := $(wildcard include/*.h src/*.h src/*/*.h test/unit/*.h)
+sources := $(lib_src) $(sink_src) $(daemon_src) $(sim_src) $(unit_src) \
+	$(example_src)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
@@ -30,6 +35,7 @@ sink_obj := $(call obj,$(sink_src))
 daemon_obj := $(call obj,$(daemon_src))
 sim_obj := $(call obj,$(sim_src))
 unit_bin := $(patsubst test/unit/%.c,$(BUILD)/test/%,$(unit_src))
+example_bin := $(patsubst %.c,$(BUILD)/%,$(example_src))
 
 LIB_A := $(BUILD)/libhaplopoll.a
 LIB_SO := $(BUILD)/libhaplopoll.so.$(VERSION)
@@ -42,12 +48,12 @@ $(BUILD)/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(LIB_A): $(lib_obj)
-	rm -f $@
+	@rm -f $@
 	ar rcs $@ $^
 
 $(LIB_SO): $(lib_obj)
-	$(CC) -shared -Wl,-soname,libhaplopoll.so.$(SOVERSION) $(LDFLAGS) \
-		-o $@ $^ $(LIB_LIBS)
+	$(CC) -shared -Wl,-soname,libhaplopoll.so.$(SOVERSION) $(CFLAGS) \
+		$(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 $(BUILD)/haplo-poll: $(daemon_obj) $(sink_obj) $(LIB_A)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
@@ -57,12 +63,103 @@ $(BUILD)/haplo-sim: $(sim_obj)
 
 # Unit tests link the objects, so that they reach what the library hides.
 daemon_test_obj := $(filter-out $(BUILD)/src/daemon/main.o,$(daemon_obj))
-$(BUILD)/test/%: $(BUILD)/test/unit/%.o $(lib_obj) $(sink_obj) $(daemon_test_obj)
+$(BUILD)/test/%: $(BUILD)/test/unit/%.o $(lib_obj) $(sink_obj) \
+		$(daemon_test_obj)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(DAEMON_LIBS) $(LIB_LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lz $(DAEMON_LIBS) \
+		$(LIB_LIBS)
+
+# Examples link the library, as its users do.
+$(BUILD)/examples/%: $(BUILD)/examples/%.o $(LIB_A)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+.PHONY: examples
+examples: $(example_bin)
+
+.PHONY: unit-binaries
+unit-binaries: $(unit_bin)
+
+# -- What a new machine needs: Debian 12's packages -------------------------
+
+BUILD_PACKAGES := gcc libc6-dev make pkg-config libuv1-dev \
+	libcurl4-openssl-dev libyajl-dev libxxhash-dev libsqlite3-dev \
+	libcyaml-dev libyaml-dev libhttp-parser-dev libssl-dev zlib1g-dev
+TEST_PACKAGES := libcmocka-dev python3 python3-pytest curl openssl sqlite3 \
+	mandoc clang-format clang-tidy valgrind
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+.PHONY: deps
+deps:
+	$(SUDO) apt-get update -q
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
+		--no-install-recommends $(BUILD_PACKAGES) $(TEST_PACKAGES)
+
+# -- Demonstration, tests, checks -------------------------------------------
+
+.PHONY: demo
+demo: all
+	$(PYTHON) examples/demo.py --build $(BUILD)
+
+.PHONY: test
+test: all examples unit-binaries
+	$(PYTHON) test/run.py --build $(BUILD)
+
+.PHONY: check
+check: check-format check-layers check-tidy check-man check-sanitize \
+	check-valgrind
+
+.PHONY: check-format
+check-format:
+	clang-format --dry-run -Werror $(sources) $(headers)
+
+.PHONY: check-layers
+check-layers layers:
+	$(PYTHON) test/layers.py
+
+.PHONY: check-tidy
+check-tidy:
+	printf '%s\n' $(lib_src) $(sink_src) $(daemon_src) $(sim_src) \
+		$(example_src) | xargs -P 2 -n 8 clang-tidy --quiet \
+		--warnings-as-errors='*' 2>/dev/null
+
+.PHONY: check-man
+check-man:
+	mandoc -Tlint -Wwarning man/*
+
+SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=all
+.PHONY: check-sanitize
+check-sanitize:
+	$(MAKE) BUILD=build-asan CFLAGS="$(SANITIZE)" test
+
+.PHONY: check-valgrind
+check-valgrind: unit-binaries
+	$(PYTHON) test/run.py --build $(BUILD) --unit-only --valgrind
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include \
+		$(DESTDIR)$(PREFIX)/lib/pkgconfig \
+		$(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 755 $(BUILD)/haplo-poll $(BUILD)/haplo-sim \
+		$(DESTDIR)$(PREFIX)/bin
+	install -m 644 include/haplopoll.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(LIB_A) $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(LIB_SO) $(DESTDIR)$(PREFIX)/lib
+	ln -sf libhaplopoll.so.$(VERSION) \
+		$(DESTDIR)$(PREFIX)/lib/libhaplopoll.so.$(SOVERSION)
+	ln -sf libhaplopoll.so.$(SOVERSION) \
+		$(DESTDIR)$(PREFIX)/lib/libhaplopoll.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+		src/haplopoll.pc.in \
+		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/haplopoll.pc
+	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 
 .PHONY: clean
 clean:
-	rm -rf $(BUILD)
+	rm -rf build build-asan
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -155,22 +155,22 @@ struct haplo_message {
 /* -- States --------------------------------------------------------------- */
 
 /* X(name, text). The diagram of their edges is in src/core/queue.h. */
-#define HAPLO_QUEUE_STATE_MAP(X)                                       \
-    X(IDLE, "waiting for its interval")                                \
-    X(READY, "due, waiting for its turn on the server")                \
-    X(FETCHING, "fetching")                                            \
-    X(DELIVERING, "the application has the batch")                     \
-    X(DELIVER_WAIT, "delivery is retried later")                       \
-    X(MARK_READY, "delivered, waiting for its turn to mark")           \
-    X(MARKING, "marking")                                              \
-    X(MARK_WAIT, "the mark is retried soon")                           \
-    X(BACKOFF, "failed, waiting longer each time")                     \
-    X(REFUSED, "the server refuses its API key")                       \
-    X(BLOCKED, "the application rejected its batch")                   \
-    X(PAUSED, "paused")                                                \
-    X(LAST_DELIVERING, "pausing: the application has the batch")       \
-    X(LAST_MARK_READY, "pausing: delivered, waiting to mark")          \
-    X(LAST_MARKING, "pausing: marking")                                \
+#define HAPLO_QUEUE_STATE_MAP(X)                                 \
+    X(IDLE, "waiting for its interval")                          \
+    X(READY, "due, waiting for its turn on the server")          \
+    X(FETCHING, "fetching")                                      \
+    X(DELIVERING, "the application has the batch")               \
+    X(DELIVER_WAIT, "delivery is retried later")                 \
+    X(MARK_READY, "delivered, waiting for its turn to mark")     \
+    X(MARKING, "marking")                                        \
+    X(MARK_WAIT, "the mark is retried soon")                     \
+    X(BACKOFF, "failed, waiting longer each time")               \
+    X(REFUSED, "the server refuses its API key")                 \
+    X(BLOCKED, "the application rejected its batch")             \
+    X(PAUSED, "paused")                                          \
+    X(LAST_DELIVERING, "pausing: the application has the batch") \
+    X(LAST_MARK_READY, "pausing: delivered, waiting to mark")    \
+    X(LAST_MARKING, "pausing: marking")                          \
     X(LAST_MARK_WAIT, "pausing: the mark is retried soon")
 
 enum haplo_queue_state {
@@ -180,10 +180,10 @@ enum haplo_queue_state {
 };
 
 /* X(name, text). The diagram of their edges is in src/core/server.h. */
-#define HAPLO_SERVER_STATE_MAP(X)                             \
-    X(UP, "in use")                                           \
-    X(DOWN, "failing: no request until the time is up")       \
-    X(PROBING, "failing: one request finds out")              \
+#define HAPLO_SERVER_STATE_MAP(X)                       \
+    X(UP, "in use")                                     \
+    X(DOWN, "failing: no request until the time is up") \
+    X(PROBING, "failing: one request finds out")        \
     X(SILENT, "throttled: no request until the time is up")
 
 enum haplo_server_state {
@@ -223,12 +223,13 @@ typedef void (*haplo_event_cb)(struct haplo_poller *poller,
 
 /* Set struct_size to sizeof; what is 0 or NULL gets the default named. */
 struct haplo_poller_options {
-    size_t struct_size;           /* sizeof(struct haplo_poller_options) */
-    unsigned in_flight_max;       /* requests at once, all servers: 256 */
-    size_t undelivered_bytes_max; /* no new fetch while bodies hold more: 256M */
-    uint64_t seed;                /* of jitter; 0: the system's randomness */
-    haplo_event_cb event_cb;      /* none */
-    void *data;                   /* the application's own */
+    size_t struct_size;     /* sizeof(struct haplo_poller_options) */
+    unsigned in_flight_max; /* requests at once, all servers: 256 */
+    size_t
+        undelivered_bytes_max; /* no new fetch while bodies hold more: 256M */
+    uint64_t seed;             /* of jitter; 0: the system's randomness */
+    haplo_event_cb event_cb;   /* none */
+    void *data;                /* the application's own */
 };
 
 /*
@@ -289,22 +290,22 @@ HAPLO_EXTERN void haplo_poller_stats(const struct haplo_poller *poller,
 
 /* Set struct_size to sizeof; what is 0 or NULL gets the default named. */
 struct haplo_server_options {
-    size_t struct_size;              /* sizeof(struct haplo_server_options) */
-    const char *name;                /* required; unique in the poller */
-    const char *url;                 /* required; https://HOST[:PORT] */
-    bool allow_http;                 /* http to other hosts than loopback */
-    const char *tls_ca_file;         /* PEM; the system's bundle */
+    size_t struct_size;               /* sizeof(struct haplo_server_options) */
+    const char *name;                 /* required; unique in the poller */
+    const char *url;                  /* required; https://HOST[:PORT] */
+    bool allow_http;                  /* http to other hosts than loopback */
+    const char *tls_ca_file;          /* PEM; the system's bundle */
     const char *tls_certificate_file; /* PEM, of the client; none */
-    const char *tls_key_file;        /* PEM, of the client; none */
-    const char *proxy;               /* URL; none, whatever the environment */
-    unsigned in_flight_max;          /* requests at once: 1 */
-    uint64_t connect_timeout_ms;     /* name, TCP and TLS: 10 s */
-    uint64_t first_byte_timeout_ms;  /* from the request to the answer: 60 s */
-    uint64_t stall_timeout_ms;       /* between two bytes of it: 30 s */
-    uint64_t total_timeout_ms;       /* the whole request: 120 s */
-    unsigned failed_logins_max;      /* in a row, of keys not proven: 5 */
-    unsigned breaker_failures;       /* in a row, until the breaker opens: 5 */
-    void *data;                      /* the application's own */
+    const char *tls_key_file;         /* PEM, of the client; none */
+    const char *proxy;                /* URL; none, whatever the environment */
+    unsigned in_flight_max;           /* requests at once: 1 */
+    uint64_t connect_timeout_ms;      /* name, TCP and TLS: 10 s */
+    uint64_t first_byte_timeout_ms;   /* from the request to the answer: 60 s */
+    uint64_t stall_timeout_ms;        /* between two bytes of it: 30 s */
+    uint64_t total_timeout_ms;        /* the whole request: 120 s */
+    unsigned failed_logins_max;       /* in a row, of keys not proven: 5 */
+    unsigned breaker_failures;        /* in a row, until the breaker opens: 5 */
+    void *data;                       /* the application's own */
 };
 
 /*
@@ -326,19 +327,19 @@ HAPLO_EXTERN const char *haplo_server_name(const struct haplo_server *server);
 HAPLO_EXTERN void *haplo_server_data(const struct haplo_server *server);
 
 struct haplo_server_stats {
-    size_t struct_size;             /* set it before the call */
-    enum haplo_server_state state;  /* */
-    unsigned in_flight;             /* requests right now */
-    unsigned failures;              /* in a row, of the connection kind */
-    unsigned failed_logins;         /* in a row; see failed_logins_max */
-    bool logins_held;               /* keys not proven wait: budget spent */
-    uint64_t wait_ms;               /* until the state or the hold ends, or 0 */
-    int error;                      /* the newest failure, or 0 */
-    const char *error_text;         /* borrowed until the next callback */
-    size_t queue_count;             /* */
-    uint64_t request_count;         /* since the start */
-    uint64_t failed_login_count;    /* since the start */
-    uint64_t throttle_count;        /* THROTTLE answers since the start */
+    size_t struct_size;            /* set it before the call */
+    enum haplo_server_state state; /* */
+    unsigned in_flight;            /* requests right now */
+    unsigned failures;             /* in a row, of the connection kind */
+    unsigned failed_logins;        /* in a row; see failed_logins_max */
+    bool logins_held;              /* keys not proven wait: budget spent */
+    uint64_t wait_ms;              /* until the state or the hold ends, or 0 */
+    int error;                     /* the newest failure, or 0 */
+    const char *error_text;        /* borrowed until the next callback */
+    size_t queue_count;            /* */
+    uint64_t request_count;        /* since the start */
+    uint64_t failed_login_count;   /* since the start */
+    uint64_t throttle_count;       /* THROTTLE answers since the start */
 };
 
 HAPLO_EXTERN void haplo_server_stats(const struct haplo_server *server,
@@ -375,27 +376,27 @@ typedef void (*haplo_marked_cb)(struct haplo_queue *queue,
 
 /* Set struct_size to sizeof; what is 0 or NULL gets the default named. */
 struct haplo_queue_options {
-    size_t struct_size;          /* sizeof(struct haplo_queue_options) */
-    const char *name;            /* required; unique in the server */
-    const char *api_key;         /* required; wiped from memory at the end */
-    uint64_t epoch;              /* as stored by the application; 0 at first */
-    bool unconfirmed;            /* messages of that epoch are stored already */
-    uint64_t interval_ms;        /* between polls of a drained queue: 60 s */
-    uint64_t interval_max_ms;    /* it stretches to this while empty: none */
-    uint64_t backoff_ms;         /* first wait after a failure: 1 s */
-    uint64_t backoff_max_ms;     /* longest wait after a failure: 5 min */
-    uint64_t refused_ms;         /* wait after a refused key: 15 min */
-    unsigned mark_attempts_max;  /* of one token, before a new fetch: 4 */
+    size_t struct_size;         /* sizeof(struct haplo_queue_options) */
+    const char *name;           /* required; unique in the server */
+    const char *api_key;        /* required; wiped from memory at the end */
+    uint64_t epoch;             /* as stored by the application; 0 at first */
+    bool unconfirmed;           /* messages of that epoch are stored already */
+    uint64_t interval_ms;       /* between polls of a drained queue: 60 s */
+    uint64_t interval_max_ms;   /* it stretches to this while empty: none */
+    uint64_t backoff_ms;        /* first wait after a failure: 1 s */
+    uint64_t backoff_max_ms;    /* longest wait after a failure: 5 min */
+    uint64_t refused_ms;        /* wait after a refused key: 15 min */
+    unsigned mark_attempts_max; /* of one token, before a new fetch: 4 */
     unsigned deliver_attempts_max; /* then as rejected; 0: without end */
-    size_t body_bytes_max;       /* of one answer, unpacked: 64M */
-    enum haplo_format format;    /* JSON */
-    const char *token_pointer;   /* JSON: RFC 6901; "/token" */
-    const char *messages_pointer; /* JSON: RFC 6901; "/messages" */
-    const char *token_pattern;   /* RAW: POSIX extended; group 1 or all */
-    const char *content_type;    /* "application/json"; RAW: not text/html */
-    haplo_deliver_cb deliver_cb; /* required */
-    haplo_marked_cb marked_cb;   /* none */
-    void *data;                  /* the application's own */
+    size_t body_bytes_max;         /* of one answer, unpacked: 64M */
+    enum haplo_format format;      /* JSON */
+    const char *token_pointer;     /* JSON: RFC 6901; "/token" */
+    const char *messages_pointer;  /* JSON: RFC 6901; "/messages" */
+    const char *token_pattern;     /* RAW: POSIX extended; group 1 or all */
+    const char *content_type;      /* "application/json"; RAW: not text/html */
+    haplo_deliver_cb deliver_cb;   /* required */
+    haplo_marked_cb marked_cb;     /* none */
+    void *data;                    /* the application's own */
 };
 
 /*
@@ -438,30 +439,30 @@ HAPLO_EXTERN int haplo_queue_set_key(struct haplo_queue *queue,
                                      const char *api_key);
 
 HAPLO_EXTERN const char *haplo_queue_name(const struct haplo_queue *queue);
-HAPLO_EXTERN struct haplo_server *
-haplo_queue_server(const struct haplo_queue *queue);
-HAPLO_EXTERN struct haplo_poller *
-haplo_queue_poller(const struct haplo_queue *queue);
+HAPLO_EXTERN struct haplo_server *haplo_queue_server(
+    const struct haplo_queue *queue);
+HAPLO_EXTERN struct haplo_poller *haplo_queue_poller(
+    const struct haplo_queue *queue);
 HAPLO_EXTERN void *haplo_queue_data(const struct haplo_queue *queue);
 
 struct haplo_queue_stats {
-    size_t struct_size;           /* set it before the call */
-    enum haplo_queue_state state; /* */
-    uint64_t epoch;               /* confirmed marks */
-    int64_t unread_count;         /* as the server said last; -1: unknown */
-    uint64_t wait_ms;             /* until the next step by itself, or 0 */
-    unsigned failures;            /* in a row */
-    int error;                    /* the newest failure, or 0 after success */
-    const char *error_text;       /* borrowed until the next callback */
-    uint64_t fetch_count;         /* fetches begun; all since the start */
-    uint64_t batch_count;         /* whole batches with messages */
-    uint64_t message_count;       /* in those */
-    uint64_t marked_batch_count;  /* confirmed */
+    size_t struct_size;            /* set it before the call */
+    enum haplo_queue_state state;  /* */
+    uint64_t epoch;                /* confirmed marks */
+    int64_t unread_count;          /* as the server said last; -1: unknown */
+    uint64_t wait_ms;              /* until the next step by itself, or 0 */
+    unsigned failures;             /* in a row */
+    int error;                     /* the newest failure, or 0 after success */
+    const char *error_text;        /* borrowed until the next callback */
+    uint64_t fetch_count;          /* fetches begun; all since the start */
+    uint64_t batch_count;          /* whole batches with messages */
+    uint64_t message_count;        /* in those */
+    uint64_t marked_batch_count;   /* confirmed */
     uint64_t marked_message_count; /* in those batches */
-    uint64_t failure_count;       /* fetches and marks that failed */
-    uint64_t deliver_retry_count; /* answers haplo_batch_retry() */
-    uint64_t foreign_mark_count;  /* marks that another consumer foreran */
-    uint64_t body_bytes;          /* of fetched bodies, unpacked */
+    uint64_t failure_count;        /* fetches and marks that failed */
+    uint64_t deliver_retry_count;  /* answers haplo_batch_retry() */
+    uint64_t foreign_mark_count;   /* marks that another consumer foreran */
+    uint64_t body_bytes;           /* of fetched bodies, unpacked */
 };
 
 HAPLO_EXTERN void haplo_queue_stats(const struct haplo_queue *queue,
@@ -469,19 +470,18 @@ HAPLO_EXTERN void haplo_queue_stats(const struct haplo_queue *queue,
 
 /* -- Batch ---------------------------------------------------------------- */
 
-HAPLO_EXTERN struct haplo_queue *
-haplo_batch_queue(const struct haplo_batch *batch);
+HAPLO_EXTERN struct haplo_queue *haplo_batch_queue(
+    const struct haplo_batch *batch);
 
 /* How many marks of its queue were confirmed before this batch. */
 HAPLO_EXTERN uint64_t haplo_batch_epoch(const struct haplo_batch *batch);
 
 /* How many messages it holds; at least one. */
-HAPLO_EXTERN size_t
-haplo_batch_message_count(const struct haplo_batch *batch);
+HAPLO_EXTERN size_t haplo_batch_message_count(const struct haplo_batch *batch);
 
 /* Its messages, in the server's order; borrowed until the answer. */
-HAPLO_EXTERN const struct haplo_message *
-haplo_batch_messages(const struct haplo_batch *batch);
+HAPLO_EXTERN const struct haplo_message *haplo_batch_messages(
+    const struct haplo_batch *batch);
 
 /* The messages are durable: mark them. The batch is gone. */
 HAPLO_EXTERN void haplo_batch_accept(struct haplo_batch *batch);

@@ -1,7 +1,7 @@
 #include "haplopoll.h"
 
 #define TEXT_OF(x) #x
-#define VERSION_OF(major, minor, patch)                                      \
+#define VERSION_OF(major, minor, patch) \
     TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
 
 const char *haplo_version(void)
@@ -15,8 +15,8 @@ const char *haplo_error_name(int error)
     switch (error) {
     case 0:
         return "HAPLO_OK";
-#define ERROR_NAME(name, number, text)                                       \
-    case HAPLO_##name:                                                       \
+#define ERROR_NAME(name, number, text) \
+    case HAPLO_##name:                 \
         return "HAPLO_" #name;
         HAPLO_ERRNO_MAP(ERROR_NAME)
 #undef ERROR_NAME
@@ -30,8 +30,8 @@ const char *haplo_error_text(int error)
     switch (error) {
     case 0:
         return "no error";
-#define ERROR_TEXT(name, number, text)                                       \
-    case HAPLO_##name:                                                       \
+#define ERROR_TEXT(name, number, text) \
+    case HAPLO_##name:                 \
         return text;
         HAPLO_ERRNO_MAP(ERROR_TEXT)
 #undef ERROR_TEXT
@@ -61,8 +61,8 @@ bool haplo_error_is_transient(int error)
 const char *haplo_queue_state_name(enum haplo_queue_state state)
 {
     switch (state) {
-#define STATE_NAME(name, text)                                               \
-    case HAPLO_QUEUE_##name:                                                 \
+#define STATE_NAME(name, text) \
+    case HAPLO_QUEUE_##name:   \
         return #name;
         HAPLO_QUEUE_STATE_MAP(STATE_NAME)
 #undef STATE_NAME
@@ -73,8 +73,8 @@ const char *haplo_queue_state_name(enum haplo_queue_state state)
 const char *haplo_queue_state_text(enum haplo_queue_state state)
 {
     switch (state) {
-#define STATE_TEXT(name, text)                                               \
-    case HAPLO_QUEUE_##name:                                                 \
+#define STATE_TEXT(name, text) \
+    case HAPLO_QUEUE_##name:   \
         return text;
         HAPLO_QUEUE_STATE_MAP(STATE_TEXT)
 #undef STATE_TEXT
@@ -85,8 +85,8 @@ const char *haplo_queue_state_text(enum haplo_queue_state state)
 const char *haplo_server_state_name(enum haplo_server_state state)
 {
     switch (state) {
-#define STATE_NAME(name, text)                                               \
-    case HAPLO_SERVER_##name:                                                \
+#define STATE_NAME(name, text) \
+    case HAPLO_SERVER_##name:  \
         return #name;
         HAPLO_SERVER_STATE_MAP(STATE_NAME)
 #undef STATE_NAME
@@ -97,8 +97,8 @@ const char *haplo_server_state_name(enum haplo_server_state state)
 const char *haplo_server_state_text(enum haplo_server_state state)
 {
     switch (state) {
-#define STATE_TEXT(name, text)                                               \
-    case HAPLO_SERVER_##name:                                                \
+#define STATE_TEXT(name, text) \
+    case HAPLO_SERVER_##name:  \
         return text;
         HAPLO_SERVER_STATE_MAP(STATE_TEXT)
 #undef STATE_TEXT

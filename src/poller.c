@@ -26,100 +26,15 @@
 #include "poller.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/alloc.h"
-#include "core/identity.h"
+#include "event.h"
 #include "io/credentials.h"
 
 static struct haplo_queue *queue_of(const struct queue *core)
 {
     return container_of(core, struct haplo_queue, core);
-}
-
-static uint64_t now_ms(const struct haplo_poller *poller)
-{
-    return uv_now(poller->loop);
-}
-
-/* -- Tracing -------------------------------------------------------------- */
-
-static uint64_t ms_until(uint64_t due_ms, uint64_t from_ms)
-{
-    return due_ms == HEAP_NEVER || due_ms < from_ms ? 0 : due_ms - from_ms;
-}
-
-static void emit_queue_event(struct haplo_queue *queue,
-                             enum haplo_queue_state from, int error,
-                             const char *text)
-{
-    struct haplo_poller *poller = queue->server->poller;
-    if (poller->event_cb == NULL) {
-        return;
-    }
-    const struct haplo_event event = {
-        .now_ms = now_ms(poller),
-        .server = queue->server,
-        .queue = queue,
-        .from = (int)from,
-        .to = (int)queue->core.state,
-        .error = error,
-        .text = text == NULL ? "" : text,
-        .message_count =
-            queue_has_batch(&queue->core) ? queue->core.batch_count : 0,
-        .delay_ms = ms_until(queue->core.due_ms, now_ms(poller)),
-    };
-    poller->event_cb(poller, &event);
-}
-
-static void on_queue_state(void *data, const struct queue *core,
-                           enum haplo_queue_state from, int error)
-{
-    struct haplo_poller *poller = data;
-    struct haplo_queue *queue = queue_of(core);
-    poller->paused_count += core->state == HAPLO_QUEUE_PAUSED;
-    poller->paused_count -= from == HAPLO_QUEUE_PAUSED;
-    emit_queue_event(queue, from, error,
-                     error == 0 ? NULL : queue->error_text);
-}
-
-static void on_server_state(void *data, const struct server *core,
-                            enum haplo_server_state from, int error)
-{
-    struct haplo_poller *poller = data;
-    struct haplo_server *server =
-        container_of(core, struct haplo_server, core);
-    if (poller->event_cb == NULL) {
-        return;
-    }
-    uint64_t due_ms = core->logins_held && from == core->state
-                          ? core->login_due_ms
-                          : core->due_ms;
-    const struct haplo_event event = {
-        .now_ms = now_ms(poller),
-        .server = server,
-        .from = (int)from,
-        .to = (int)core->state,
-        .error = error,
-        .text = error == 0 ? "" : server->error_text.text,
-        .delay_ms = ms_until(due_ms, now_ms(poller)),
-    };
-    poller->event_cb(poller, &event);
-}
-
-/* Notes the cause of a failure where operators look for it. Without memory
- * for it, the error's own text must do. */
-static void queue_explain(struct haplo_queue *queue, const char *verb,
-                          int error, const char *detail)
-{
-    struct reason text;
-    reason_set(&text, error, "%s %s/%s: %s", verb, queue->server->name,
-               queue->name,
-               detail != NULL && detail[0] != '\0' ? detail
-                                                   : haplo_error_text(error));
-    alloc_free(queue->error_text);
-    queue->error_text = alloc_string(text.text);
 }
 
 /* -- Batches and requests, kept for their next use ------------------------ */
@@ -195,12 +110,11 @@ static void request_ended(struct haplo_queue *queue, int error,
         request_give_back(queue);
     }
     scheduler_request_ended(&poller->scheduler, &queue->core, error,
-                            now_ms(poller));
+                            uv_now(poller->loop));
     poller_step(queue, event);
     if (had_old_key && poller->phase != POLLER_CLOSING) {
         /* Whatever the answer says of the key, it says of the old one. */
-        poller_step(queue,
-                    &(struct queue_event){.kind = QUEUE_EVENT_NEW_KEY});
+        poller_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_NEW_KEY});
     }
 }
 
@@ -208,7 +122,7 @@ static void request_failed(struct haplo_queue *queue, const char *verb,
                            int error, const char *detail, uint64_t delay_ms)
 {
     queue->stats.failure_count++;
-    queue_explain(queue, verb, error, detail);
+    event_explain(queue, verb, error, detail);
     if (!server_error_proves_key(error)) {
         reason_set(&queue->server->error_text, error, "%s",
                    queue->error_text != NULL ? queue->error_text
@@ -225,16 +139,14 @@ static void request_failed(struct haplo_queue *queue, const char *verb,
 static void on_fetch_head(struct transfer *transfer,
                           const struct http_head *head)
 {
-    struct request *request =
-        container_of(transfer, struct request, transfer);
+    struct request *request = container_of(transfer, struct request, transfer);
     fetch_reply_head(&request->reply.fetch, head);
 }
 
 static int on_fetch_data(struct transfer *transfer, const char *data,
                          size_t size)
 {
-    struct request *request =
-        container_of(transfer, struct request, transfer);
+    struct request *request = container_of(transfer, struct request, transfer);
     int error = fetch_reply_data(&request->reply.fetch, data, size);
     queue_count_bytes(request->queue);
     return error;
@@ -261,29 +173,22 @@ static void fetch_succeeded(struct haplo_queue *queue)
 static void on_fetch_done(struct transfer *transfer,
                           const struct transfer_result *result)
 {
-    struct request *request =
-        container_of(transfer, struct request, transfer);
+    struct request *request = container_of(transfer, struct request, transfer);
     struct haplo_queue *queue = request->queue;
     struct haplo_poller *poller = queue->server->poller;
     int error = result->error;
-    struct reason why = {.text = ""};
     if (error == 0) {
         error = fetch_reply_end(&request->reply.fetch);
-        if (error == 0) {
-            error = identity_fill(queue->batch);
-        }
-        why = request->why;
     } else {
         fetch_reply_abandon(&request->reply.fetch);
-        why = request->why;
         if (result->text[0] != '\0') {
-            reason_set(&why, error, "%s", result->text);
+            reason_set(&request->why, error, "%s", result->text);
         }
     }
     if (error == 0) {
         fetch_succeeded(queue);
     } else {
-        request_failed(queue, "fetch", error, why.text,
+        request_failed(queue, "fetch", error, request->why.text,
                        result->retry_after_ms);
     }
     poller_pump(poller);
@@ -292,16 +197,14 @@ static void on_fetch_done(struct transfer *transfer,
 static void on_mark_head(struct transfer *transfer,
                          const struct http_head *head)
 {
-    struct request *request =
-        container_of(transfer, struct request, transfer);
+    struct request *request = container_of(transfer, struct request, transfer);
     mark_reply_head(&request->reply.mark, head);
 }
 
 static int on_mark_data(struct transfer *transfer, const char *data,
                         size_t size)
 {
-    struct request *request =
-        container_of(transfer, struct request, transfer);
+    struct request *request = container_of(transfer, struct request, transfer);
     return mark_reply_data(&request->reply.mark, data, size);
 }
 
@@ -317,7 +220,7 @@ static void note_foreign_mark(struct haplo_queue *queue, uint64_t marked_count)
                queue->server->name, queue->name,
                (unsigned long long)(queue->core.batch_count - marked_count),
                (unsigned long long)queue->core.batch_count);
-    emit_queue_event(queue, queue->core.state, 0, text.text);
+    event_emit(queue, queue->core.state, 0, text.text);
 }
 
 /* The mark was answered as it should be. */
@@ -330,7 +233,7 @@ static void mark_succeeded(struct haplo_queue *queue, uint64_t marked_count,
             note_foreign_mark(queue, marked_count);
         } else {
             queue->stats.failure_count++;
-            queue_explain(queue, "mark", HAPLO_ENOPROGRESS,
+            event_explain(queue, "mark", HAPLO_ENOPROGRESS,
                           "the server answered that it marked none of the "
                           "messages, and they are still unread");
         }
@@ -344,8 +247,7 @@ static void mark_succeeded(struct haplo_queue *queue, uint64_t marked_count,
 static void on_mark_done(struct transfer *transfer,
                          const struct transfer_result *result)
 {
-    struct request *request =
-        container_of(transfer, struct request, transfer);
+    struct request *request = container_of(transfer, struct request, transfer);
     struct haplo_queue *queue = request->queue;
     struct haplo_poller *poller = queue->server->poller;
     int error = result->error;
@@ -358,8 +260,8 @@ static void on_mark_done(struct transfer *transfer,
         mark_succeeded(queue, request->reply.mark.marked_count,
                        request->reply.mark.unread_count);
     } else {
-        struct reason why = request->why;
-        request_failed(queue, "mark", error, why.text, result->retry_after_ms);
+        request_failed(queue, "mark", error, request->why.text,
+                       result->retry_after_ms);
     }
     poller_pump(poller);
 }
@@ -413,8 +315,8 @@ static void queue_start_request(struct haplo_queue *queue)
         request->why.text[0] = '\0';
         request->transfer.endpoint = queue->server->endpoint;
         request->transfer.headers = queue->headers;
-        error = is_fetch ? start_fetch(queue, request)
-                         : start_mark(queue, request);
+        error =
+            is_fetch ? start_fetch(queue, request) : start_mark(queue, request);
     }
     if (error != 0) {
         request_failed(queue, is_fetch ? "fetch" : "mark", error, NULL, 0);
@@ -436,7 +338,7 @@ void poller_cancel_request(struct haplo_queue *queue)
     }
     request_give_back(queue);
     scheduler_request_ended(&poller->scheduler, &queue->core, HAPLO_ECANCELED,
-                            now_ms(poller));
+                            uv_now(poller->loop));
 }
 
 /* The epoch has ended: counts it, frees the batch, tells the application. */
@@ -470,9 +372,8 @@ static void queue_came_to_rest(struct haplo_queue *queue)
 void poller_step(struct haplo_queue *queue, const struct queue_event *event)
 {
     struct haplo_poller *poller = queue->server->poller;
-    enum queue_action action =
-        scheduler_step(&poller->scheduler, &queue->core, event,
-                       now_ms(poller));
+    enum queue_action action = scheduler_step(&poller->scheduler, &queue->core,
+                                              event, uv_now(poller->loop));
     queue_came_to_rest(queue);
     switch (action) {
     case QUEUE_ACTION_NONE:
@@ -499,7 +400,7 @@ static bool poller_is_drained(const struct haplo_poller *poller)
 {
     return poller->phase == POLLER_STOPPING && !poller->has_stopped &&
            (poller->paused_count == poller->queue_count ||
-            now_ms(poller) >= poller->stop_due_ms);
+            uv_now(poller->loop) >= poller->stop_due_ms);
 }
 
 static size_t count_batches_left(const struct haplo_poller *poller)
@@ -564,7 +465,7 @@ static void poller_arm(struct haplo_poller *poller)
         uv_timer_stop(&poller->timer);
     } else {
         uv_timer_start(&poller->timer, on_timer,
-                       ms_until(due_ms, now_ms(poller)), 0);
+                       event_ms_until(due_ms, uv_now(poller->loop)), 0);
     }
 }
 
@@ -573,12 +474,12 @@ static void poller_work(struct haplo_poller *poller)
     struct queue *core;
     const struct queue_event due = {.kind = QUEUE_EVENT_DUE};
     while (poller->phase != POLLER_CLOSING &&
-           (core = scheduler_take_due(&poller->scheduler, now_ms(poller))) !=
-               NULL) {
+           (core = scheduler_take_due(&poller->scheduler,
+                                      uv_now(poller->loop))) != NULL) {
         poller_step(queue_of(core), &due);
     }
     while (poller->phase != POLLER_CLOSING &&
-           (core = scheduler_next(&poller->scheduler, now_ms(poller))) !=
+           (core = scheduler_next(&poller->scheduler, uv_now(poller->loop))) !=
                NULL) {
         queue_start_request(queue_of(core));
     }
@@ -597,63 +498,6 @@ void poller_pump(struct haplo_poller *poller)
     }
 }
 
-void poller_init(struct haplo_poller *poller)
-{
-    poller->armed_ms = HEAP_NEVER;
-    poller->scheduler.queue_trace_cb = on_queue_state;
-    poller->scheduler.server_trace_cb = on_server_state;
-    poller->scheduler.data = poller;
-}
-
-/* -- What the application says -------------------------------------------- */
-
-/* Takes the application's answer; false if it comes too late to matter. */
-static bool batch_answered(const struct haplo_batch *batch)
-{
-    const struct haplo_queue *queue = batch->queue;
-    if (queue->server->poller->phase == POLLER_CLOSING) {
-        return false;
-    }
-    assert(queue->batch == batch);
-    assert(queue->core.state == HAPLO_QUEUE_DELIVERING ||
-           queue->core.state == HAPLO_QUEUE_LAST_DELIVERING);
-    return true;
-}
-
-void haplo_batch_accept(struct haplo_batch *batch)
-{
-    struct haplo_queue *queue = batch->queue;
-    if (batch_answered(batch)) {
-        poller_step(queue,
-                    &(struct queue_event){.kind = QUEUE_EVENT_ACCEPTED});
-        poller_pump(queue->server->poller);
-    }
-}
-
-void haplo_batch_retry(struct haplo_batch *batch, uint64_t delay_ms,
-                       const char *why)
-{
-    struct haplo_queue *queue = batch->queue;
-    if (batch_answered(batch)) {
-        queue->stats.deliver_retry_count++;
-        queue_explain(queue, "deliver", HAPLO_EDELIVERY, why);
-        poller_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_RETRY,
-                                                 .delay_ms = delay_ms});
-        poller_pump(queue->server->poller);
-    }
-}
-
-void haplo_batch_reject(struct haplo_batch *batch, const char *why)
-{
-    struct haplo_queue *queue = batch->queue;
-    if (batch_answered(batch)) {
-        queue_explain(queue, "deliver", HAPLO_EREJECTED, why);
-        poller_step(queue,
-                    &(struct queue_event){.kind = QUEUE_EVENT_REJECTED});
-        poller_pump(queue->server->poller);
-    }
-}
-
 void poller_command(struct haplo_queue *queue, enum queue_event_kind kind)
 {
     struct haplo_poller *poller = queue->server->poller;
@@ -661,54 +505,4 @@ void poller_command(struct haplo_queue *queue, enum queue_event_kind kind)
         poller_step(queue, &(struct queue_event){.kind = kind});
         poller_pump(poller);
     }
-}
-
-void haplo_queue_pause(struct haplo_queue *queue)
-{
-    poller_command(queue, QUEUE_EVENT_PAUSE);
-}
-
-void haplo_queue_resume(struct haplo_queue *queue)
-{
-    if (queue->server->poller->phase == POLLER_RUNNING &&
-        !queue->is_removing) {
-        poller_command(queue, QUEUE_EVENT_RESUME);
-    }
-}
-
-void haplo_queue_poll_now(struct haplo_queue *queue)
-{
-    poller_command(queue, QUEUE_EVENT_POLL_NOW);
-}
-
-int haplo_queue_remove(struct haplo_queue *queue, haplo_removed_cb removed_cb)
-{
-    if (queue->is_removing) {
-        return HAPLO_EBUSY;
-    }
-    queue->is_removing = true;
-    queue->removed_cb = removed_cb;
-    poller_command(queue, QUEUE_EVENT_PAUSE);
-    return 0;
-}
-
-int haplo_poller_stop(struct haplo_poller *poller, uint64_t deadline_ms,
-                      haplo_stopped_cb stopped_cb)
-{
-    if (poller->phase != POLLER_RUNNING) {
-        return HAPLO_ESTOPPED;
-    }
-    poller->phase = POLLER_STOPPING;
-    poller->stopped_cb = stopped_cb;
-    poller->stop_due_ms = now_ms(poller) + deadline_ms;
-    struct haplo_server *server;
-    struct haplo_queue *queue;
-    TAILQ_FOREACH (server, &poller->servers, link) {
-        TAILQ_FOREACH (queue, &server->queues, link) {
-            poller_step(queue,
-                        &(struct queue_event){.kind = QUEUE_EVENT_PAUSE});
-        }
-    }
-    poller_pump(poller);
-    return 0;
 }

@@ -1,6 +1,7 @@
 /*
  * poller.h - the library's objects from the inside. poller.c tells the story
- * of a batch; object.c makes and frees the objects; stats.c reads them out.
+ * of a batch; haplo_poller.c, haplo_server.c, haplo_queue.c and haplo_batch.c
+ * are what the application sees of them.
  */
 #ifndef POLLER_H
 #define POLLER_H
@@ -19,8 +20,8 @@
 #include "io/io.h"
 #include "io/transfer.h"
 
-#define container_of(pointer, type, field)                                   \
-    ((type *)(void *)((char *)(pointer) - offsetof(type, field)))
+#define container_of(pointer, type, field) \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, field)))
 
 /* One request under way; kept and used again. */
 struct request {
@@ -35,43 +36,43 @@ struct request {
 };
 
 struct haplo_queue {
-    struct queue core;                 /* its state machine */
-    struct haplo_server *server;       /* */
-    TAILQ_ENTRY(haplo_queue) link;     /* among the server's queues */
+    struct queue core;                  /* its state machine */
+    struct haplo_server *server;        /* */
+    TAILQ_ENTRY(haplo_queue) link;      /* among the server's queues */
     TAILQ_ENTRY(haplo_queue) gone_link; /* among those to be freed */
-    char *name;                        /* owned */
-    uint32_t name_hash;                /* to find duplicates fast */
-    char *fetch_path;                  /* owned */
-    char *mark_path;                   /* owned */
-    struct curl_slist *headers;        /* owned; carry the API key */
-    struct curl_slist *next_headers;   /* a new key, for the next request */
-    struct fetch_format *format;       /* owned, or the poller's default */
-    size_t body_bytes_max;             /* */
-    haplo_deliver_cb deliver_cb;       /* */
-    haplo_marked_cb marked_cb;         /* or NULL */
-    haplo_removed_cb removed_cb;       /* or NULL */
-    bool is_removing;                  /* to be freed once PAUSED */
-    void *data;                        /* the application's */
-    struct request *request;           /* in flight, or NULL */
-    struct haplo_batch *batch;         /* being read, or at hand; or NULL */
-    size_t held_bytes;                 /* its part of scheduler.held_bytes */
-    char *error_text;                  /* owned; the newest failure, or NULL */
-    struct haplo_queue_stats stats;    /* the counters in it */
+    char *name;                         /* owned */
+    uint32_t name_hash;                 /* to find duplicates fast */
+    char *fetch_path;                   /* owned */
+    char *mark_path;                    /* owned */
+    struct curl_slist *headers;         /* owned; carry the API key */
+    struct curl_slist *next_headers;    /* a new key, for the next request */
+    struct fetch_format *format;        /* owned, or the poller's default */
+    size_t body_bytes_max;              /* */
+    haplo_deliver_cb deliver_cb;        /* */
+    haplo_marked_cb marked_cb;          /* or NULL */
+    haplo_removed_cb removed_cb;        /* or NULL */
+    bool is_removing;                   /* to be freed once PAUSED */
+    void *data;                         /* the application's */
+    struct request *request;            /* in flight, or NULL */
+    struct haplo_batch *batch;          /* being read, or at hand; or NULL */
+    size_t held_bytes;                  /* its part of scheduler.held_bytes */
+    char *error_text;                   /* owned; the newest failure, or NULL */
+    struct haplo_queue_stats stats;     /* the counters in it */
 };
 
 TAILQ_HEAD(haplo_queue_list, haplo_queue);
 
 struct haplo_server {
-    struct server core;                   /* its state machine */
-    struct haplo_poller *poller;          /* */
-    TAILQ_ENTRY(haplo_server) link;       /* among the poller's servers */
-    char *name;                           /* owned */
-    void *data;                           /* the application's */
-    struct endpoint *endpoint;            /* owned */
-    struct haplo_queue_list queues;       /* owned */
-    size_t queue_count;                   /* */
-    struct reason error_text;             /* the newest failure */
-    struct haplo_server_stats stats;      /* the counters in it */
+    struct server core;              /* its state machine */
+    struct haplo_poller *poller;     /* */
+    TAILQ_ENTRY(haplo_server) link;  /* among the poller's servers */
+    char *name;                      /* owned */
+    void *data;                      /* the application's */
+    struct endpoint *endpoint;       /* owned */
+    struct haplo_queue_list queues;  /* owned */
+    size_t queue_count;              /* */
+    struct reason error_text;        /* the newest failure */
+    struct haplo_server_stats stats; /* the counters in it */
 };
 
 enum poller_phase { POLLER_RUNNING, POLLER_STOPPING, POLLER_CLOSING };
@@ -107,16 +108,16 @@ void poller_step(struct haplo_queue *queue, const struct queue_event *event);
 /* Deals with all that is due or may start now, and sets the timer. */
 void poller_pump(struct haplo_poller *poller);
 
-/* Prepares the trace and the timer's callback. */
-void poller_init(struct haplo_poller *poller);
-
 /* Cancels the request of the queue, if one is in flight. */
 void poller_cancel_request(struct haplo_queue *queue);
 
 /* One event that the application brings about, with all that follows. */
 void poller_command(struct haplo_queue *queue, enum queue_event_kind kind);
 
-/* Frees a queue with no request in flight; of its server and list. */
+/* Takes a queue with no request in flight from its server, and frees it. */
 void object_free_queue(struct haplo_queue *queue);
+
+/* Frees a server that has no queues and is in no list any more. */
+void object_free_server(struct haplo_server *server);
 
 #endif

@@ -9,9 +9,8 @@
 /* Fills what the application's struct, maybe an older one, has room for. */
 #define STATS_COPY(to, from)                                                 \
     do {                                                                     \
-        size_t size = (to)->struct_size < sizeof *(from)                     \
-                          ? (to)->struct_size                                \
-                          : sizeof *(from);                                  \
+        size_t size = (to)->struct_size < sizeof *(from) ? (to)->struct_size \
+                                                         : sizeof *(from);   \
         (from)->struct_size = (to)->struct_size;                             \
         memcpy((to), (from), size);                                          \
     } while (0)

@@ -15,16 +15,21 @@ uint64_t random_below(struct random *random, uint64_t bound)
     return bound == 0 ? 0 : random_next(random) % bound;
 }
 
+uint64_t backoff_ceiling_ms(uint64_t base_ms, uint64_t max_ms,
+                            unsigned failures)
+{
+    uint64_t ceiling_ms = base_ms < max_ms ? base_ms : max_ms;
+    /* 64 doublings reach any maximum. */
+    for (unsigned i = 1; i < failures && i < 64; i++) {
+        ceiling_ms = ceiling_ms > max_ms / 2 ? max_ms : ceiling_ms * 2;
+    }
+    return ceiling_ms;
+}
+
 uint64_t backoff_ms(struct random *random, uint64_t base_ms, uint64_t max_ms,
                     unsigned failures)
 {
-    uint64_t ceiling_ms = base_ms;
-    for (unsigned i = 1; i < failures && ceiling_ms < max_ms; i++) {
-        ceiling_ms *= 2;
-    }
-    if (ceiling_ms > max_ms) {
-        ceiling_ms = max_ms;
-    }
+    uint64_t ceiling_ms = backoff_ceiling_ms(base_ms, max_ms, failures);
     uint64_t floor_ms = base_ms / 8 < ceiling_ms ? base_ms / 8 : ceiling_ms;
     return floor_ms + random_below(random, ceiling_ms - floor_ms + 1);
 }

@@ -14,9 +14,14 @@ struct random {
 /* The next number below bound (at least 1). */
 uint64_t random_below(struct random *random, uint64_t bound);
 
-/* The wait after the nth failure in a row (from 1): exponential from base_ms,
- * capped at max_ms, with full jitter; but never less than an eighth of
- * base_ms, for a failure is not answered at once. */
+/* The longest wait after the nth failure in a row (from 1): base_ms, doubled
+ * with each further failure, capped at max_ms. */
+uint64_t backoff_ceiling_ms(uint64_t base_ms, uint64_t max_ms,
+                            unsigned failures);
+
+/* The wait after the nth failure in a row: up to that ceiling, with full
+ * jitter; but never less than an eighth of base_ms, for a failure is not
+ * answered at once. */
 uint64_t backoff_ms(struct random *random, uint64_t base_ms, uint64_t max_ms,
                     unsigned failures);
 

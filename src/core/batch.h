@@ -15,6 +15,8 @@
 
 #define BATCH_BODY_KEEP_SIZE_MAX 65536  /* a reset keeps this much of a body */
 #define BATCH_MESSAGE_KEEP_COUNT_MAX 64 /* and this many message entries */
+#define BATCH_FORM_KEEP_SIZE_MAX 4096   /* and this much of a form */
+#define BATCH_MESSAGE_COUNT_MAX 1000000 /* an entry is larger than "{}," */
 
 struct haplo_batch {
     struct haplo_queue *queue;      /* whose batch; borrowed */
@@ -23,31 +25,32 @@ struct haplo_batch {
     char *body;                     /* owned */
     size_t body_size;               /* bytes received */
     size_t body_capacity;           /* bytes allocated */
-    struct haplo_message *messages; /* owned; point into body when whole */
-    size_t message_count;           /* */
-    size_t message_capacity;        /* */
+    struct haplo_message *messages; /* owned; point into body */
+    size_t message_count;           /* of those in use */
+    size_t message_capacity;        /* entries allocated */
     char *form;                     /* owned; "token=" + percent-encoded */
     size_t form_size;               /* 0: no token, nothing to mark */
-    size_t form_capacity;           /* */
+    size_t form_capacity;           /* bytes allocated */
 };
 
 /* NULL when there is no memory. */
 struct haplo_batch *batch_new(void);
 
-/* Empties it for its next use. */
+/* Empties it for its next use; its place in a list stays. */
 void batch_reset(struct haplo_batch *batch);
 
 /* Frees it and all it owns; NULL is fine. */
 void batch_free(struct haplo_batch *batch);
 
 /* Makes room for size more bytes of body: 0 or HAPLO_ENOMEM. Grows by
- * doubling; the body may move. */
+ * doubling; the body may move, and the messages' slices move with it. */
 int batch_reserve(struct haplo_batch *batch, size_t size);
 
 /* Appends body bytes: 0 or HAPLO_ENOMEM. */
 int batch_append(struct haplo_batch *batch, const char *data, size_t size);
 
-/* Adds a zeroed message entry; NULL when there is no memory. */
+/* Adds a zeroed message entry; NULL when there is no memory, or at
+ * BATCH_MESSAGE_COUNT_MAX. */
 struct haplo_message *batch_add_message(struct haplo_batch *batch);
 
 /* Bytes that it holds allocated: what the byte budget counts. */

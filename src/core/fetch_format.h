@@ -13,9 +13,10 @@
 #include "haplopoll.h"
 
 struct fetch_format {
-    enum haplo_format kind;       /* */
+    enum haplo_format kind;       /* of its answers */
     bool is_default_shape;        /* JSON with no pointers given: require
-                                     version 0 */
+                                     version 0, and maps as messages */
+    struct json_pointer version;  /* JSON, default shape: where it is */
     struct json_pointer token;    /* JSON: where the token is */
     struct json_pointer messages; /* JSON: where the messages are */
     regex_t token_pattern;        /* RAW: compiled */
@@ -23,7 +24,7 @@ struct fetch_format {
 };
 
 /* Copies what it needs of the options: 0, HAPLO_EINVAL with why set, or
- * HAPLO_ENOMEM. */
+ * HAPLO_ENOMEM. On error there is nothing to free. */
 int fetch_format_init(struct fetch_format *format,
                       const struct haplo_queue_options *options,
                       struct reason *why);

@@ -11,24 +11,28 @@
 
 #include "core/http_head.h"
 #include "core/reason.h"
+#include "core/reply_head.h"
 
 #define MARK_REPLY_BODY_SIZE_MAX 4096 /* more is no answer to a mark */
 
 struct mark_reply {
-    struct reason *why;    /* borrowed; set on error */
-    long status;           /* of the answer */
-    /* content type kind etc. */
-    size_t body_size;      /* bytes kept */
+    struct reason *why;                  /* borrowed; set on error */
+    struct reply_head head;              /* of the answer */
+    int error;                           /* the first, of the data */
+    size_t body_size;                    /* bytes kept */
     char body[MARK_REPLY_BODY_SIZE_MAX]; /* as received */
     uint64_t marked_count; /* out, when mark_reply_end() returned 0 */
     int64_t unread_count;  /* out; -1: the server does not say */
 };
 
+/* Borrows why until the end. */
 void mark_reply_begin(struct mark_reply *reply, struct reason *why);
+
+/* The head, once, before any data. Copies what it needs of it. */
 void mark_reply_head(struct mark_reply *reply, const struct http_head *head);
 
 /* 0, or HAPLO_EDOCUMENT when it is too long to be an answer to a mark and
- * the status was 200. */
+ * looked like one so far; else only the beginning is kept. */
 int mark_reply_data(struct mark_reply *reply, const char *data, size_t size);
 
 /* 0: confirmed, counts are set; or the error that the answer means, with why

@@ -8,13 +8,13 @@
 static const uint32_t edges[] = {
     [HAPLO_QUEUE_IDLE] = BIT(READY) | BIT(PAUSED),
     [HAPLO_QUEUE_READY] = BIT(FETCHING) | BIT(PAUSED),
-    [HAPLO_QUEUE_FETCHING] = BIT(DELIVERING) | BIT(IDLE) | BIT(BACKOFF) |
-                             BIT(REFUSED) | BIT(PAUSED),
+    [HAPLO_QUEUE_FETCHING] =
+        BIT(DELIVERING) | BIT(IDLE) | BIT(BACKOFF) | BIT(REFUSED) | BIT(PAUSED),
     [HAPLO_QUEUE_DELIVERING] = BIT(MARK_READY) | BIT(DELIVER_WAIT) |
                                BIT(BLOCKED) | BIT(LAST_DELIVERING),
     [HAPLO_QUEUE_DELIVER_WAIT] = BIT(DELIVERING) | BIT(PAUSED),
-    [HAPLO_QUEUE_MARK_READY] = BIT(MARKING) | BIT(BACKOFF) |
-                               BIT(LAST_MARK_READY),
+    [HAPLO_QUEUE_MARK_READY] =
+        BIT(MARKING) | BIT(BACKOFF) | BIT(LAST_MARK_READY),
     [HAPLO_QUEUE_MARKING] = BIT(IDLE) | BIT(READY) | BIT(MARK_WAIT) |
                             BIT(BACKOFF) | BIT(LAST_MARKING),
     [HAPLO_QUEUE_MARK_WAIT] = BIT(MARK_READY) | BIT(LAST_MARK_WAIT),
@@ -22,32 +22,56 @@ static const uint32_t edges[] = {
     [HAPLO_QUEUE_REFUSED] = BIT(READY) | BIT(PAUSED),
     [HAPLO_QUEUE_BLOCKED] = BIT(READY) | BIT(PAUSED),
     [HAPLO_QUEUE_PAUSED] = BIT(READY),
-    [HAPLO_QUEUE_LAST_DELIVERING] = BIT(LAST_MARK_READY) | BIT(PAUSED) |
-                                    BIT(DELIVERING),
-    [HAPLO_QUEUE_LAST_MARK_READY] = BIT(LAST_MARKING) | BIT(PAUSED) |
-                                    BIT(MARK_READY),
-    [HAPLO_QUEUE_LAST_MARKING] = BIT(PAUSED) | BIT(LAST_MARK_WAIT) |
-                                 BIT(MARKING),
+    [HAPLO_QUEUE_LAST_DELIVERING] =
+        BIT(LAST_MARK_READY) | BIT(PAUSED) | BIT(DELIVERING),
+    [HAPLO_QUEUE_LAST_MARK_READY] =
+        BIT(LAST_MARKING) | BIT(PAUSED) | BIT(MARK_READY),
+    [HAPLO_QUEUE_LAST_MARKING] =
+        BIT(PAUSED) | BIT(LAST_MARK_WAIT) | BIT(MARKING),
     [HAPLO_QUEUE_LAST_MARK_WAIT] = BIT(LAST_MARK_READY) | BIT(MARK_WAIT),
 };
 
-/* The one place that writes the state. due_ms is absolute. */
-static void queue_enter(struct queue *queue, enum haplo_queue_state to,
-                        uint64_t due_ms, const struct step_context *context)
+/* The one place that writes the state. due_ms is absolute; error is the
+ * failure that leads to the change, or 0. */
+static void queue_change(struct queue *queue, enum haplo_queue_state to,
+                         uint64_t due_ms, int error,
+                         const struct step_context *context)
 {
     enum haplo_queue_state from = queue->state;
     assert(edges[from] & (1u << to));
     queue->state = to;
     queue->due_ms = due_ms;
     if (context->trace_cb != NULL) {
-        context->trace_cb(context->data, queue, from, queue->error);
+        context->trace_cb(context->data, queue, from, error);
     }
+}
+
+static void queue_enter(struct queue *queue, enum haplo_queue_state to,
+                        uint64_t due_ms, const struct step_context *context)
+{
+    queue_change(queue, to, due_ms, 0, context);
 }
 
 static void queue_enter_now(struct queue *queue, enum haplo_queue_state to,
                             const struct step_context *context)
 {
     queue_enter(queue, to, HEAP_NEVER, context);
+}
+
+/* Because of queue->error. */
+static void queue_enter_failed(struct queue *queue, enum haplo_queue_state to,
+                               uint64_t due_ms,
+                               const struct step_context *context)
+{
+    queue_change(queue, to, due_ms, queue->error, context);
+}
+
+/* When a wait that begins now is over. However long an application asks for,
+ * it is a time, and not HEAP_NEVER. */
+static uint64_t after_ms(const struct step_context *context, uint64_t wait_ms)
+{
+    uint64_t longest_ms = HEAP_NEVER - 1 - context->now_ms;
+    return context->now_ms + (wait_ms < longest_ms ? wait_ms : longest_ms);
 }
 
 static uint64_t longer_ms(uint64_t a_ms, uint64_t b_ms)
@@ -61,20 +85,33 @@ static void queue_back_off(struct queue *queue, uint64_t least_ms,
     uint64_t wait_ms =
         backoff_ms(context->random, queue->policy.backoff_ms,
                    queue->policy.backoff_max_ms, queue->failures);
-    queue_enter(queue, HAPLO_QUEUE_BACKOFF,
-                context->now_ms + longer_ms(wait_ms, least_ms), context);
+    queue_enter_failed(queue, HAPLO_QUEUE_BACKOFF,
+                       after_ms(context, longer_ms(wait_ms, least_ms)),
+                       context);
 }
 
 /* Nothing on the server: waits its interval, half as long again each time it
  * finds nothing. */
 static void queue_rest(struct queue *queue, const struct step_context *context)
 {
+    queue_enter(
+        queue, HAPLO_QUEUE_IDLE,
+        after_ms(context, jitter_ms(context->random, queue->interval_now_ms)),
+        context);
+}
+
+static void queue_forget_failures(struct queue *queue)
+{
     queue->failures = 0;
     queue->error = 0;
-    queue_enter(queue, HAPLO_QUEUE_IDLE,
-                context->now_ms +
-                    jitter_ms(context->random, queue->interval_now_ms),
-                context);
+}
+
+/* How long the server asks to be left alone, within reason. */
+static uint64_t least_wait_ms(const struct queue_event *event)
+{
+    return event->delay_ms < QUEUE_RETRY_AFTER_MAX_MS
+               ? event->delay_ms
+               : QUEUE_RETRY_AFTER_MAX_MS;
 }
 
 static void queue_stretch_interval(struct queue *queue)
@@ -118,10 +155,12 @@ static enum queue_action on_due(struct queue *queue,
                     queue->first_mark_ms + QUEUE_MARK_AGE_MAX_MS, context);
         return QUEUE_ACTION_NONE;
     case HAPLO_QUEUE_MARK_READY:
+        queue->failures++;
         queue_back_off(queue, 0, context);
         return QUEUE_ACTION_DROP;
     case HAPLO_QUEUE_LAST_MARK_READY:
-        queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
+        queue->failures++;
+        queue_enter_failed(queue, HAPLO_QUEUE_PAUSED, HEAP_NEVER, context);
         return QUEUE_ACTION_DROP;
     default:
         return QUEUE_ACTION_NONE;
@@ -172,6 +211,7 @@ static enum queue_action on_empty(struct queue *queue,
     if (confirms) {
         queue_end_epoch(queue);
     }
+    queue_forget_failures(queue);
     queue_rest(queue, context);
     queue_stretch_interval(queue);
     return confirms ? QUEUE_ACTION_CONFIRM : QUEUE_ACTION_DROP;
@@ -184,12 +224,13 @@ static enum queue_action on_fetch_failed(struct queue *queue,
     queue->failures++;
     queue->error = event->error;
     if (event->error == HAPLO_EREFUSED) {
-        queue_enter(queue, HAPLO_QUEUE_REFUSED,
-                    context->now_ms +
-                        jitter_ms(context->random, queue->policy.refused_ms),
-                    context);
+        queue_enter_failed(
+            queue, HAPLO_QUEUE_REFUSED,
+            after_ms(context,
+                     jitter_ms(context->random, queue->policy.refused_ms)),
+            context);
     } else {
-        queue_back_off(queue, event->delay_ms, context);
+        queue_back_off(queue, least_wait_ms(event), context);
     }
     return QUEUE_ACTION_DROP;
 }
@@ -211,26 +252,25 @@ static enum queue_action on_mark_failed(struct queue *queue,
     uint64_t retry_ms =
         longer_ms(backoff_ms(context->random, QUEUE_MARK_RETRY_MS,
                              QUEUE_MARK_RETRY_MAX_MS, queue->mark_attempts),
-                  event->delay_ms);
+                  least_wait_ms(event));
     uint64_t retry_at_ms = context->now_ms + retry_ms;
     bool is_last = queue->state == HAPLO_QUEUE_LAST_MARKING;
     bool is_first_failure = queue->failures == 0;
     queue->error = event->error;
     if (queue_may_repeat_mark(queue, event, retry_at_ms)) {
-        queue_enter(queue,
-                    is_last ? HAPLO_QUEUE_LAST_MARK_WAIT
-                            : HAPLO_QUEUE_MARK_WAIT,
-                    retry_at_ms, context);
+        queue_enter_failed(
+            queue, is_last ? HAPLO_QUEUE_LAST_MARK_WAIT : HAPLO_QUEUE_MARK_WAIT,
+            retry_at_ms, context);
         return QUEUE_ACTION_NONE;
     }
     queue->failures++;
     if (is_last) {
-        queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
+        queue_enter_failed(queue, HAPLO_QUEUE_PAUSED, HEAP_NEVER, context);
     } else if (event->error == HAPLO_EREFUSED && is_first_failure) {
         /* A refused POST is not told the kind; one fetch is. */
-        queue_enter_now(queue, HAPLO_QUEUE_READY, context);
+        queue_enter_failed(queue, HAPLO_QUEUE_READY, HEAP_NEVER, context);
     } else {
-        queue_back_off(queue, event->delay_ms, context);
+        queue_back_off(queue, least_wait_ms(event), context);
     }
     return QUEUE_ACTION_DROP;
 }
@@ -264,11 +304,11 @@ static enum queue_action on_rejected(struct queue *queue,
 {
     queue->error = HAPLO_EREJECTED;
     queue->failures++;
-    queue_enter_now(queue,
-                    queue->state == HAPLO_QUEUE_DELIVERING
-                        ? HAPLO_QUEUE_BLOCKED
-                        : HAPLO_QUEUE_PAUSED,
-                    context);
+    queue_enter_failed(queue,
+                       queue->state == HAPLO_QUEUE_DELIVERING
+                           ? HAPLO_QUEUE_BLOCKED
+                           : HAPLO_QUEUE_PAUSED,
+                       HEAP_NEVER, context);
     return QUEUE_ACTION_DROP;
 }
 
@@ -282,17 +322,16 @@ static enum queue_action on_retry(struct queue *queue,
     }
     queue->error = HAPLO_EDELIVERY;
     if (queue->state == HAPLO_QUEUE_LAST_DELIVERING) {
-        queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
+        queue_enter_failed(queue, HAPLO_QUEUE_PAUSED, HEAP_NEVER, context);
         return QUEUE_ACTION_DROP;
     }
-    uint64_t wait_ms = event->delay_ms != 0
-                           ? event->delay_ms
-                           : backoff_ms(context->random,
-                                        queue->policy.backoff_ms,
-                                        queue->policy.backoff_max_ms,
-                                        queue->deliver_attempts);
-    queue_enter(queue, HAPLO_QUEUE_DELIVER_WAIT, context->now_ms + wait_ms,
-                context);
+    uint64_t wait_ms =
+        event->delay_ms != 0
+            ? event->delay_ms
+            : backoff_ms(context->random, queue->policy.backoff_ms,
+                         queue->policy.backoff_max_ms, queue->deliver_attempts);
+    queue_enter_failed(queue, HAPLO_QUEUE_DELIVER_WAIT,
+                       after_ms(context, wait_ms), context);
     return QUEUE_ACTION_NONE;
 }
 
@@ -316,20 +355,19 @@ static enum queue_action on_marked(struct queue *queue,
         queue->failures++;
         queue->error = HAPLO_ENOPROGRESS;
         if (is_last) {
-            queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
+            queue_enter_failed(queue, HAPLO_QUEUE_PAUSED, HEAP_NEVER, context);
         } else {
             queue_back_off(queue, 0, context);
         }
         return QUEUE_ACTION_DROP;
     }
     queue_end_epoch(queue);
+    queue_forget_failures(queue);
     if (is_last) {
         queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
     } else if (event->unread_count == 0) {
         queue_rest(queue, context);
     } else {
-        queue->failures = 0;
-        queue->error = 0;
         queue_enter_now(queue, HAPLO_QUEUE_READY, context);
     }
     return QUEUE_ACTION_CONFIRM;
@@ -343,15 +381,13 @@ static enum queue_action on_pause(struct queue *queue,
         queue_enter_now(queue, HAPLO_QUEUE_LAST_DELIVERING, context);
         return QUEUE_ACTION_NONE;
     case HAPLO_QUEUE_MARK_READY:
-        queue_enter(queue, HAPLO_QUEUE_LAST_MARK_READY, queue->due_ms,
-                    context);
+        queue_enter(queue, HAPLO_QUEUE_LAST_MARK_READY, queue->due_ms, context);
         return QUEUE_ACTION_NONE;
     case HAPLO_QUEUE_MARKING:
         queue_enter_now(queue, HAPLO_QUEUE_LAST_MARKING, context);
         return QUEUE_ACTION_NONE;
     case HAPLO_QUEUE_MARK_WAIT:
-        queue_enter(queue, HAPLO_QUEUE_LAST_MARK_WAIT, queue->due_ms,
-                    context);
+        queue_enter(queue, HAPLO_QUEUE_LAST_MARK_WAIT, queue->due_ms, context);
         return QUEUE_ACTION_NONE;
     case HAPLO_QUEUE_DELIVER_WAIT:
         queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);

@@ -44,9 +44,10 @@
 #include "core/heap.h"
 #include "haplopoll.h"
 
-#define QUEUE_MARK_AGE_MAX_MS 60000   /* see above */
-#define QUEUE_MARK_RETRY_MS 500       /* first wait before a mark's retry */
-#define QUEUE_MARK_RETRY_MAX_MS 10000 /* longest */
+#define QUEUE_MARK_AGE_MAX_MS 60000      /* see above */
+#define QUEUE_MARK_RETRY_MS 500          /* first wait before a mark's retry */
+#define QUEUE_MARK_RETRY_MAX_MS 10000    /* longest */
+#define QUEUE_RETRY_AFTER_MAX_MS 3600000 /* a server may ask for so much */
 
 struct queue_policy {
     uint64_t interval_ms;          /* see struct haplo_queue_options */
@@ -77,7 +78,8 @@ enum queue_event_kind {
 struct queue_event {
     enum queue_event_kind kind; /* */
     int error;                  /* FAILED: HAPLO_E* */
-    uint64_t delay_ms;          /* FAILED: least wait; RETRY: wait */
+    uint64_t delay_ms;          /* FAILED: least wait, if not above
+                                   QUEUE_RETRY_AFTER_MAX_MS; RETRY: wait */
     uint64_t count;             /* FETCHED: messages; MARKED: marked */
     int64_t unread_count;       /* MARKED: left, or -1 */
 };
@@ -113,16 +115,17 @@ struct queue {
     int error;                    /* the newest failure; 0 after success */
 };
 
-/* One change of state, for the trace. */
+/* One change of state, for the trace. error: the failure that led to it, or
+ * 0. */
 typedef void (*queue_trace_cb)(void *data, const struct queue *queue,
                                enum haplo_queue_state from, int error);
 
 /* What a step needs of its surroundings. */
 struct step_context {
-    uint64_t now_ms;          /* monotonic */
-    struct random *random;    /* */
-    queue_trace_cb trace_cb;  /* */
-    void *data;               /* for trace_cb */
+    uint64_t now_ms;         /* monotonic */
+    struct random *random;   /* */
+    queue_trace_cb trace_cb; /* */
+    void *data;              /* for trace_cb */
 };
 
 /* A queue in IDLE, due at due_ms. epoch and is_unconfirmed are what is known

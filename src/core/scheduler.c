@@ -2,8 +2,8 @@
 
 #include <assert.h>
 
-#define container_of(pointer, type, field)                                   \
-    ((type *)(void *)((char *)(pointer) - offsetof(type, field)))
+#define container_of(pointer, type, field) \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, field)))
 
 enum wait_kind { WAIT_QUEUE, WAIT_SERVER, WAIT_LOGIN };
 
@@ -20,20 +20,18 @@ static struct step_context context_at(struct scheduler *scheduler,
 
 /* -- Servers in the rings ------------------------------------------------- */
 
-static bool server_can_mark(const struct server *server)
-{
-    return !TAILQ_EMPTY(&server->marks) && server_has_slot(server);
-}
-
-/* The READY queue of a server whose turn it is; NULL if none may go. */
-static struct queue *server_first_fetch(const struct server *server)
+/* Whose turn it is on the server, of two lists; NULL if none may go. */
+static struct queue *first_of(const struct server *server,
+                              const struct queue_list *proven_keys,
+                              const struct queue_list *unproven_keys)
 {
     if (!server_has_slot(server)) {
         return NULL;
     }
-    struct queue *proven = TAILQ_FIRST(&server->proven);
+    struct queue *proven =
+        server_may_log_in(server, true) ? TAILQ_FIRST(proven_keys) : NULL;
     struct queue *unproven =
-        server_may_prove(server) ? TAILQ_FIRST(&server->unproven) : NULL;
+        server_may_log_in(server, false) ? TAILQ_FIRST(unproven_keys) : NULL;
     if (proven == NULL || unproven == NULL) {
         return proven != NULL ? proven : unproven;
     }
@@ -41,10 +39,20 @@ static struct queue *server_first_fetch(const struct server *server)
                                                              : unproven;
 }
 
+static struct queue *server_first_mark(const struct server *server)
+{
+    return first_of(server, &server->marks, &server->unproven_marks);
+}
+
+static struct queue *server_first_fetch(const struct server *server)
+{
+    return first_of(server, &server->fetches, &server->unproven_fetches);
+}
+
 /* Puts the server into the rings, or takes it out, as its state now says. */
 static void server_refresh(struct scheduler *scheduler, struct server *server)
 {
-    bool can_mark = server_can_mark(server);
+    bool can_mark = server_first_mark(server) != NULL;
     if (can_mark != server->in_mark_ring) {
         server->in_mark_ring = can_mark;
         if (can_mark) {
@@ -88,11 +96,12 @@ static struct queue_list *queue_list_of(const struct queue *queue)
 {
     switch (queue->state) {
     case HAPLO_QUEUE_READY:
-        return queue->key_proven ? &queue->server->proven
-                                 : &queue->server->unproven;
+        return queue->key_proven ? &queue->server->fetches
+                                 : &queue->server->unproven_fetches;
     case HAPLO_QUEUE_MARK_READY:
     case HAPLO_QUEUE_LAST_MARK_READY:
-        return &queue->server->marks;
+        return queue->key_proven ? &queue->server->marks
+                                 : &queue->server->unproven_marks;
     default:
         return NULL;
     }
@@ -138,7 +147,7 @@ static struct queue *next_mark(struct scheduler *scheduler)
     }
     TAILQ_REMOVE(&scheduler->mark_ring, server, mark_link);
     TAILQ_INSERT_TAIL(&scheduler->mark_ring, server, mark_link);
-    return TAILQ_FIRST(&server->marks);
+    return server_first_mark(server);
 }
 
 static struct queue *next_fetch(struct scheduler *scheduler)
@@ -166,7 +175,8 @@ struct queue *scheduler_next(struct scheduler *scheduler, uint64_t now_ms)
     }
     scheduler->in_flight++;
     queue->server->in_flight++;
-    if (!queue->key_proven && queue->server->prover == NULL) {
+    if (!queue->key_proven) {
+        assert(queue->server->prover == NULL);
         queue->server->prover = queue;
     }
     const struct queue_event started = {.kind = QUEUE_EVENT_STARTED};
@@ -247,8 +257,7 @@ void scheduler_free(struct scheduler *scheduler)
 
 static int reserve_entries(struct scheduler *scheduler, uint32_t count)
 {
-    int error = heap_reserve(&scheduler->waits,
-                             scheduler->entry_count + count);
+    int error = heap_reserve(&scheduler->waits, scheduler->entry_count + count);
     if (error == 0) {
         scheduler->entry_count += count;
     }
@@ -272,8 +281,7 @@ int scheduler_add_queue(struct scheduler *scheduler, struct queue *queue)
     return error;
 }
 
-void scheduler_remove_server(struct scheduler *scheduler,
-                             struct server *server)
+void scheduler_remove_server(struct scheduler *scheduler, struct server *server)
 {
     assert(server->in_flight == 0);
     assert(!server->in_mark_ring);

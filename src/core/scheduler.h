@@ -24,19 +24,19 @@
 TAILQ_HEAD(server_ring, server);
 
 struct scheduler {
-    struct heap waits;              /* due times */
-    struct server_ring mark_ring;   /* servers that could mark now */
-    struct server_ring fetch_ring;  /* servers that could fetch now */
-    struct random random;           /* of jitter */
-    uint64_t ready_sequence;        /* the newest given out */
-    unsigned in_flight;             /* requests, over all servers */
-    unsigned in_flight_max;         /* */
-    size_t held_bytes;              /* in batches; the caller keeps it */
-    size_t held_bytes_max;          /* */
-    uint32_t entry_count;           /* heap entries of the objects added */
-    queue_trace_cb queue_trace_cb;  /* */
+    struct heap waits;               /* due times */
+    struct server_ring mark_ring;    /* servers that could mark now */
+    struct server_ring fetch_ring;   /* servers that could fetch now */
+    struct random random;            /* of jitter */
+    uint64_t ready_sequence;         /* the newest given out */
+    unsigned in_flight;              /* requests, over all servers */
+    unsigned in_flight_max;          /* */
+    size_t held_bytes;               /* in batches; the caller keeps it */
+    size_t held_bytes_max;           /* */
+    uint32_t entry_count;            /* heap entries of the objects added */
+    queue_trace_cb queue_trace_cb;   /* */
     server_trace_cb server_trace_cb; /* */
-    void *data;                     /* for the callbacks */
+    void *data;                      /* for the callbacks */
 };
 
 void scheduler_init(struct scheduler *scheduler, unsigned in_flight_max,

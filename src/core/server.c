@@ -12,9 +12,11 @@ static const uint32_t edges[] = {
     [HAPLO_SERVER_SILENT] = BIT(PROBING),
 };
 
-/* The one place that writes the state. due_ms is absolute. */
+/* The one place that writes the state. due_ms is absolute; error is the
+ * failure that leads to the change, or 0. */
 static void server_enter(struct server *server, enum haplo_server_state to,
-                         uint64_t due_ms, const struct step_context *context,
+                         uint64_t due_ms, int error,
+                         const struct step_context *context,
                          server_trace_cb trace_cb)
 {
     enum haplo_server_state from = server->state;
@@ -22,12 +24,13 @@ static void server_enter(struct server *server, enum haplo_server_state to,
     server->state = to;
     server->due_ms = due_ms;
     if (trace_cb != NULL) {
-        trace_cb(context->data, server, from, server->error);
+        trace_cb(context->data, server, from, error);
     }
 }
 
 /* What an error says of the server as a whole. */
 enum verdict {
+    VERDICT_NONE,      /* it was not the server's doing */
     VERDICT_ALIVE,     /* it answers as a Haplo server does */
     VERDICT_LOGGED_IN, /* and it took the key */
     VERDICT_REFUSED,   /* and it refused the key */
@@ -56,8 +59,11 @@ static enum verdict error_verdict(int error)
     case HAPLO_ESERVER:
     case HAPLO_EPROTOCOL:
         return VERDICT_FAILING;
-    default:
+    case HAPLO_ENOTFOUND:
+    case HAPLO_ESTATUS:
         return VERDICT_ALIVE;
+    default:
+        return VERDICT_NONE;
     }
 }
 
@@ -65,14 +71,14 @@ static void server_fell_silent(struct server *server,
                                const struct step_context *context,
                                server_trace_cb trace_cb)
 {
-    uint64_t due_ms =
-        context->now_ms + SERVER_SILENCE_MS +
-        random_below(context->random, SERVER_SILENCE_JITTER_MS);
+    uint64_t due_ms = context->now_ms + SERVER_SILENCE_MS +
+                      random_below(context->random, SERVER_SILENCE_JITTER_MS);
     if (server->state == HAPLO_SERVER_SILENT) {
         server->due_ms = due_ms; /* an answer that was under way */
         return;
     }
-    server_enter(server, HAPLO_SERVER_SILENT, due_ms, context, trace_cb);
+    server_enter(server, HAPLO_SERVER_SILENT, due_ms, HAPLO_ETHROTTLED, context,
+                 trace_cb);
 }
 
 static void server_failed(struct server *server,
@@ -86,13 +92,14 @@ static void server_failed(struct server *server,
     if (!opens) {
         return;
     }
-    uint64_t wait_ms =
-        backoff_ms(context->random, SERVER_DOWN_MS, SERVER_DOWN_MAX_MS,
-                   ++server->times_down);
     /* Half of it is certain, for here one probe stands for all queues. */
+    uint64_t half_ms = backoff_ceiling_ms(SERVER_DOWN_MS, SERVER_DOWN_MAX_MS,
+                                          ++server->times_down) /
+                       2;
     server_enter(server, HAPLO_SERVER_DOWN,
-                 context->now_ms + SERVER_DOWN_MS / 2 + wait_ms, context,
-                 trace_cb);
+                 context->now_ms + half_ms +
+                     random_below(context->random, half_ms + 1),
+                 server->error, context, trace_cb);
 }
 
 static void server_lives(struct server *server,
@@ -103,7 +110,7 @@ static void server_lives(struct server *server,
     if (server->state == HAPLO_SERVER_PROBING ||
         server->state == HAPLO_SERVER_DOWN) {
         server->times_down = 0;
-        server_enter(server, HAPLO_SERVER_UP, HEAP_NEVER, context, trace_cb);
+        server_enter(server, HAPLO_SERVER_UP, HEAP_NEVER, 0, context, trace_cb);
     }
 }
 
@@ -140,8 +147,9 @@ void server_init(struct server *server, const struct server_policy *policy)
         .login_due_ms = HEAP_NEVER,
     };
     TAILQ_INIT(&server->marks);
-    TAILQ_INIT(&server->proven);
-    TAILQ_INIT(&server->unproven);
+    TAILQ_INIT(&server->unproven_marks);
+    TAILQ_INIT(&server->fetches);
+    TAILQ_INIT(&server->unproven_fetches);
 }
 
 void server_answered(struct server *server, int error,
@@ -149,9 +157,10 @@ void server_answered(struct server *server, int error,
                      server_trace_cb trace_cb)
 {
     enum verdict verdict = error_verdict(error);
-    if (verdict != VERDICT_ALIVE) {
-        server->error = verdict == VERDICT_LOGGED_IN ? 0 : error;
+    if (verdict == VERDICT_NONE) {
+        return;
     }
+    server->error = verdict == VERDICT_LOGGED_IN ? 0 : error;
     switch (verdict) {
     case VERDICT_FAILING:
         server_failed(server, context, trace_cb);
@@ -166,18 +175,19 @@ void server_answered(struct server *server, int error,
         server_clear_logins(server);
         break;
     case VERDICT_ALIVE:
+    case VERDICT_NONE:
         break;
     }
     server_lives(server, context, trace_cb);
 }
 
-void server_wait_over(struct server *server,
-                      const struct step_context *context,
+void server_wait_over(struct server *server, const struct step_context *context,
                       server_trace_cb trace_cb)
 {
     assert(server->state == HAPLO_SERVER_DOWN ||
            server->state == HAPLO_SERVER_SILENT);
-    server_enter(server, HAPLO_SERVER_PROBING, HEAP_NEVER, context, trace_cb);
+    server_enter(server, HAPLO_SERVER_PROBING, HEAP_NEVER, 0, context,
+                 trace_cb);
 }
 
 void server_login_wait_over(struct server *server,
@@ -202,9 +212,13 @@ bool server_has_slot(const struct server *server)
     }
 }
 
-bool server_may_prove(const struct server *server)
+bool server_may_log_in(const struct server *server, bool key_proven)
 {
-    return server->prover == NULL && !server->logins_held;
+    if (!key_proven) {
+        return server->prover == NULL && !server->logins_held;
+    }
+    return !server->logins_held ||
+           server->failed_logins < 2 * server->policy.failed_logins_max;
 }
 
 bool server_error_proves_key(int error)

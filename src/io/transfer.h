@@ -17,7 +17,6 @@
 
 #include <curl/curl.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include "core/http_head.h"
 #include "io/endpoint.h"
@@ -48,17 +47,16 @@ typedef void (*transfer_done_cb)(struct transfer *transfer,
 /* Embedded in its owner. Fill the first part, then start it; all is borrowed
  * until done_cb. */
 struct transfer {
-    struct endpoint *endpoint;   /* */
-    const char *path;            /* "/api/.../fetch" */
-    struct curl_slist *headers;  /* see credentials.h */
-    const char *form;            /* body of a POST; NULL: GET */
-    size_t form_size;            /* */
-    transfer_head_cb head_cb;    /* */
-    transfer_data_cb data_cb;    /* */
-    transfer_done_cb done_cb;    /* */
+    struct endpoint *endpoint;  /* */
+    const char *path;           /* "/api/.../fetch" */
+    struct curl_slist *headers; /* see credentials.h */
+    const char *form;           /* body of a POST; NULL: GET */
+    size_t form_size;           /* */
+    transfer_head_cb head_cb;   /* */
+    transfer_data_cb data_cb;   /* */
+    transfer_done_cb done_cb;   /* */
     /* private */
-    struct exchange *exchange;   /* while in flight, once it has a handle */
-    TAILQ_ENTRY(transfer) link;  /* while it waits for a name look-up */
+    struct exchange *exchange; /* while in flight */
 };
 
 /* 0, and done_cb fires exactly once, from the loop, never inside this call;

@@ -5,20 +5,28 @@
  * A sink's accept means durable: after it, a power cut loses nothing.
  *
  * Threads: all functions are called, and all callbacks fire, on the loop's
- * thread; a sink does its blocking work on libuv's threadpool.
+ * thread; a sink does its blocking work on libuv's threadpool, which may read
+ * the batch while the sink borrows it.
  */
 #ifndef SINKS_SINK_H
 #define SINKS_SINK_H
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include <uv.h>
 
 #include "haplopoll.h"
 
 struct sink;
-struct sink_queue; /* what a sink keeps of one queue */
 struct sink_delivery;
+
+/* What a sink keeps of one queue begins with this. */
+struct sink_queue {
+    struct sink *sink;  /* whose queue */
+    const char *server; /* its server's name; owned by the sink */
+    const char *queue;  /* its own name; owned by the sink */
+};
 
 enum sink_verdict {
     SINK_ACCEPT, /* durable */
@@ -26,26 +34,28 @@ enum sink_verdict {
     SINK_REJECT  /* never will */
 };
 
-/* Fires once for each sink_deliver(), from the loop, never inside it. Its
- * text (one line, "" with SINK_ACCEPT) is borrowed. */
+/* Fires once for each delivery given to deliver(), from the loop, never inside
+ * it. Its text (one line, "" with SINK_ACCEPT) is borrowed. The delivery is
+ * its owner's again: it may free it, deliver it once more, or call any
+ * function of the sink, also close(). */
 typedef void (*sink_delivered_cb)(struct sink_delivery *delivery,
                                   enum sink_verdict verdict, const char *text);
 
 /* Embedded in its owner; fill the first part. Batch and delivery are borrowed
  * until delivered_cb. */
 struct sink_delivery {
-    struct sink_queue *queue;       /* */
-    const struct haplo_batch *batch; /* */
-    uint64_t received_at_ms;        /* wall clock, Unix milliseconds */
-    sink_delivered_cb delivered_cb; /* */
-    /* set by the sink before delivered_cb */
-    size_t stored_count;            /* messages new to the sink */
-    size_t repeat_count;            /* messages it had already */
+    struct sink_queue *queue;        /* open, of this sink */
+    const struct haplo_batch *batch; /* not answered yet */
+    uint64_t received_at_ms;         /* wall clock, Unix milliseconds */
+    sink_delivered_cb delivered_cb;  /* */
+    /* set by the sink before delivered_cb; both 0 unless SINK_ACCEPT */
+    size_t stored_count; /* messages new to the sink */
+    size_t repeat_count; /* messages it had already */
     /* the sink's own */
-    struct sink_delivery *next;     /* in a list of the sink */
+    struct sink_delivery *next; /* in a list of the sink */
 };
 
-/* Fires once, from the loop. */
+/* Fires once, from the loop; the sink and its queues are gone. */
 typedef void (*sink_close_cb)(void *data);
 
 /* What each kind of sink provides; see sqlite.h for one. */
@@ -53,25 +63,34 @@ struct sink_type {
     const char *name; /* as in the configuration: "sqlite" */
 
     /* Finds or makes the queue's record. *epoch is what is stored, 0 for a
-     * new queue. Blocking; used at start and reload only. 0, or HAPLO_E*
-     * with why set. The names are copied. */
+     * new queue, or what confirmed() said and is still to be stored. May
+     * block; used at start and reload only. Copies the names. 0, or
+     * HAPLO_EEXIST (it is open), HAPLO_EINVAL, HAPLO_ENOMEM with why set, and
+     * then *out is NULL. */
     int (*queue_open)(struct sink *sink, const char *server, const char *queue,
                       struct sink_queue **out, uint64_t *epoch, char *why,
                       size_t why_size);
 
+    /* No delivery of the queue may be under way. An epoch that is still to be
+     * stored will be. */
     void (*queue_close)(struct sink_queue *queue);
 
-    /* Stores a batch. Always answers by delivered_cb. */
+    /* Stores a batch and, with it, the batch's epoch as the queue's. Always
+     * answers by delivered_cb, and in the order of the calls for one queue. */
     void (*deliver)(struct sink *sink, struct sink_delivery *delivery);
 
     /* Stores the epoch after a confirmed mark. No answer: it is written with
      * the next group commit, which starts at once; a crash before it only
-     * makes a resend look like a repeat. Retried until it is stored. */
+     * makes a resend look like a repeat. Retried until it is stored. A stored
+     * epoch never goes backwards, whatever the order of the calls. */
     void (*confirmed)(struct sink *sink, struct sink_queue *queue,
                       uint64_t epoch);
 
-    /* Finishes what was given to it, then frees the sink; close_cb fires
-     * once from the loop. All its queues must have been closed... */
+    /* Finishes and answers what was given to it (epochs are tried once more,
+     * not for ever), frees the sink and its queues, open or not; close_cb
+     * then fires once. Nothing may be called on the sink after close(), not
+     * even by the delivered_cb that still fire, so close it after the poller
+     * has stopped and before the batches' memory goes. */
     void (*close)(struct sink *sink, sink_close_cb close_cb, void *data);
 };
 

@@ -1,0 +1,62 @@
+/*
+ * minimal.c - polls one queue inside the application's own loop, and prints
+ * its messages: minimal URL QUEUE < FILE-WITH-THE-API-KEY
+ */
+#include <haplopoll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Accept only what is safe: here, what stdout has taken. */
+static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
+{
+    const struct haplo_message *message = haplo_batch_messages(batch);
+    (void)queue;
+    for (size_t i = 0; i < haplo_batch_message_count(batch); i++) {
+        fwrite(message[i].body.data, 1, message[i].body.size, stdout);
+        putchar('\n');
+    }
+    if (fflush(stdout) == 0) {
+        haplo_batch_accept(batch);
+    } else {
+        haplo_batch_retry(batch, 0, "stdout takes no more");
+    }
+}
+
+/* Ends the program when the queue is drained: an application would go on. */
+static void on_marked(struct haplo_queue *queue, const struct haplo_mark *mark)
+{
+    if (mark->unread_count == 0) {
+        haplo_poller_close(haplo_queue_poller(queue), NULL);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    char key[HAPLO_KEY_SIZE_MAX + 2] = "", why[HAPLO_TEXT_SIZE_MAX];
+    struct haplo_poller *poller;
+    struct haplo_server *server;
+    struct haplo_queue *queue;
+    if (argc < 3 || fgets(key, sizeof key, stdin) == NULL ||
+        haplo_poller_new(uv_default_loop(), NULL, &poller) != 0) {
+        return 2;
+    }
+    key[strcspn(key, "\n")] = '\0';
+    struct haplo_server_options server_options = {
+        .struct_size = sizeof server_options,
+        .name = "server",
+        .url = argv[1],
+        .tls_ca_file = getenv("CA_FILE")};
+    struct haplo_queue_options options = {.struct_size = sizeof options,
+                                          .name = argv[2],
+                                          .api_key = key,
+                                          .deliver_cb = on_deliver,
+                                          .marked_cb = on_marked};
+    if (haplo_server_add(poller, &server_options, &server, why, sizeof why) ||
+        haplo_queue_add(server, &options, &queue, why, sizeof why)) {
+        fprintf(stderr, "%s\n", why);
+        return 2;
+    }
+    haplo_queue_poll_now(queue);
+    return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
+}

@@ -1,0 +1,161 @@
+#include "core/batch.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "core/alloc.h"
+
+#define BODY_SIZE_MIN 8192   /* a full batch of 16 seldom needs more */
+#define MESSAGE_COUNT_MIN 16 /* what a server sends at most since 2020 */
+
+struct haplo_batch *batch_new(void)
+{
+    return alloc_zeroed(1, sizeof(struct haplo_batch));
+}
+
+static void slice_move(struct haplo_slice *slice, const char *from,
+                       const char *to)
+{
+    if (slice->data != NULL) {
+        slice->data = to + (slice->data - from);
+    }
+}
+
+/* Messages are found while the body still grows, so they must follow it; the
+ * old body is still there to tell their offsets. */
+static void messages_move(struct haplo_batch *batch, const char *to)
+{
+    for (size_t i = 0; i < batch->message_count; i++) {
+        struct haplo_message *message = &batch->messages[i];
+        slice_move(&message->body, batch->body, to);
+        slice_move(&message->id, batch->body, to);
+        slice_move(&message->datetime, batch->body, to);
+    }
+}
+
+int batch_reserve(struct haplo_batch *batch, size_t size)
+{
+    assert(batch->body_size <= batch->body_capacity);
+    if (size <= batch->body_capacity - batch->body_size) {
+        return 0;
+    }
+    if (size > SIZE_MAX / 2 - batch->body_size) {
+        return HAPLO_ENOMEM;
+    }
+    size_t capacity = batch->body_capacity * 2;
+    if (capacity < batch->body_size + size) {
+        capacity = batch->body_size + size;
+    }
+    if (capacity < BODY_SIZE_MIN) {
+        capacity = BODY_SIZE_MIN;
+    }
+    char *body = alloc_bytes(capacity);
+    if (body == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    if (batch->body_size > 0) {
+        memcpy(body, batch->body, batch->body_size);
+        messages_move(batch, body);
+    }
+    alloc_free(batch->body);
+    batch->body = body;
+    batch->body_capacity = capacity;
+    return 0;
+}
+
+int batch_append(struct haplo_batch *batch, const char *data, size_t size)
+{
+    if (size == 0) {
+        return 0;
+    }
+    if (batch_reserve(batch, size) != 0) {
+        return HAPLO_ENOMEM;
+    }
+    memcpy(batch->body + batch->body_size, data, size);
+    batch->body_size += size;
+    return 0;
+}
+
+static int messages_grow(struct haplo_batch *batch)
+{
+    size_t capacity = batch->message_capacity * 2;
+    if (capacity < MESSAGE_COUNT_MIN) {
+        capacity = MESSAGE_COUNT_MIN;
+    }
+    struct haplo_message *messages =
+        alloc_resize(batch->messages, capacity * sizeof *messages);
+    if (messages == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    batch->messages = messages;
+    batch->message_capacity = capacity;
+    return 0;
+}
+
+struct haplo_message *batch_add_message(struct haplo_batch *batch)
+{
+    assert(batch->message_count <= batch->message_capacity);
+    if (batch->message_count >= BATCH_MESSAGE_COUNT_MAX) {
+        return NULL;
+    }
+    if (batch->message_count == batch->message_capacity &&
+        messages_grow(batch) != 0) {
+        return NULL;
+    }
+    struct haplo_message *message = &batch->messages[batch->message_count++];
+    memset(message, 0, sizeof *message);
+    return message;
+}
+
+size_t batch_allocated_bytes(const struct haplo_batch *batch)
+{
+    return batch->body_capacity +
+           batch->message_capacity * sizeof *batch->messages +
+           batch->form_capacity;
+}
+
+/* Shrinks a block that has grown past what is kept; one that cannot be
+ * shrunk is given back whole. Returns the block, and its new size. */
+static void *block_trim(void *block, size_t *size, size_t size_max)
+{
+    if (*size <= size_max) {
+        return block;
+    }
+    void *smaller = alloc_resize(block, size_max);
+    if (smaller == NULL) {
+        alloc_free(block);
+        *size = 0;
+        return NULL;
+    }
+    *size = size_max;
+    return smaller;
+}
+
+void batch_reset(struct haplo_batch *batch)
+{
+    batch->queue = NULL;
+    batch->epoch = 0;
+    batch->body_size = 0;
+    batch->message_count = 0;
+    batch->form_size = 0;
+    batch->body = block_trim(batch->body, &batch->body_capacity,
+                             BATCH_BODY_KEEP_SIZE_MAX);
+    batch->form = block_trim(batch->form, &batch->form_capacity,
+                             BATCH_FORM_KEEP_SIZE_MAX);
+    size_t message_bytes = batch->message_capacity * sizeof *batch->messages;
+    batch->messages =
+        block_trim(batch->messages, &message_bytes,
+                   BATCH_MESSAGE_KEEP_COUNT_MAX * sizeof *batch->messages);
+    batch->message_capacity = message_bytes / sizeof *batch->messages;
+}
+
+void batch_free(struct haplo_batch *batch)
+{
+    if (batch == NULL) {
+        return;
+    }
+    alloc_free(batch->body);
+    alloc_free(batch->messages);
+    alloc_free(batch->form);
+    alloc_free(batch);
+}

@@ -1,0 +1,70 @@
+#include "core/form.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "core/alloc.h"
+
+#define FORM_FIELD "token="
+#define FORM_FIELD_SIZE (sizeof FORM_FIELD - 1)
+#define FORM_SIZE_MIN 256       /* holds the tokens of most batches */
+#define SERVER_FORM_MAX 1048576 /* from here on the server answers 500 */
+
+static_assert(FORM_FIELD_SIZE + 3 * HAPLO_TOKEN_SIZE_MAX < SERVER_FORM_MAX,
+              "the longest token must fit in a form that the server takes");
+
+/* RFC 3986, 2.3. Not isalnum(), which asks the locale. */
+static bool byte_is_unreserved(unsigned char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' ||
+           byte == '_' || byte == '~';
+}
+
+static int form_reserve(struct haplo_batch *batch, size_t size)
+{
+    if (size <= batch->form_capacity) {
+        return 0;
+    }
+    if (size < FORM_SIZE_MIN) {
+        size = FORM_SIZE_MIN;
+    }
+    char *form = alloc_resize(batch->form, size);
+    if (form == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    batch->form = form;
+    batch->form_capacity = size;
+    return 0;
+}
+
+int form_set(struct haplo_batch *batch, const char *token, size_t size)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    batch->form_size = 0;
+    if (size == 0) {
+        return 0;
+    }
+    if (size > HAPLO_TOKEN_SIZE_MAX) {
+        return HAPLO_ETOOBIG;
+    }
+    if (form_reserve(batch, FORM_FIELD_SIZE + 3 * size) != 0) {
+        return HAPLO_ENOMEM;
+    }
+    memcpy(batch->form, FORM_FIELD, FORM_FIELD_SIZE);
+    char *next = batch->form + FORM_FIELD_SIZE;
+    for (size_t i = 0; i < size; i++) {
+        unsigned char byte = (unsigned char)token[i];
+        if (byte_is_unreserved(byte)) {
+            *next++ = (char)byte;
+        } else {
+            *next++ = '%';
+            *next++ = digits[byte >> 4];
+            *next++ = digits[byte & 15];
+        }
+    }
+    batch->form_size = (size_t)(next - batch->form);
+    return 0;
+}

@@ -1,0 +1,328 @@
+/*
+ * A batch, as its events tell it:
+ *
+ *   - the version goes by: it must be the number 0 (default shape only);
+ *   - the token goes by: its form is made;
+ *   - the messages begin: from here on, each value one level down is one;
+ *   - a message begins and ends: a slice of the body;
+ *   - its members id and datetime begin and end: slices, the last one wins,
+ *     for a message's own data is merged over the server's.
+ *
+ * They may come in any order, so only the end tells what is missing.
+ */
+#include "core/json_batch.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "core/form.h"
+
+static bool fail(struct json_batch *json, int error)
+{
+    json->error = error;
+    return false;
+}
+
+static bool fail_memory(struct json_batch *json)
+{
+    return fail(json, reason_set(json->why, HAPLO_ENOMEM, "out of memory"));
+}
+
+static bool version_value(struct json_batch *json, enum json_kind kind,
+                          const char *text, size_t size)
+{
+    json->version_count++;
+    if (kind == JSON_NUMBER && size == 1 && text[0] == '0') {
+        return true;
+    }
+    if (kind != JSON_NUMBER) {
+        return fail(json, reason_set(json->why, HAPLO_EDOCUMENT,
+                                     "the version is not a number"));
+    }
+    return fail(json, reason_set(json->why, HAPLO_EDOCUMENT,
+                                 "the version is %.*s, and only 0 is known",
+                                 size < 20 ? (int)size : 20, text));
+}
+
+static bool token_value(struct json_batch *json, enum json_kind kind,
+                        const char *text, size_t size)
+{
+    const char *name = json_pointer_text(&json->format->token);
+    json->token_count++;
+    if (json->token_count > 1) {
+        return fail(json,
+                    reason_set(json->why, HAPLO_EDOCUMENT,
+                               "there are two tokens at \"%.100s\"", name));
+    }
+    if (kind != JSON_STRING) {
+        return fail(json, reason_set(json->why, HAPLO_EDOCUMENT,
+                                     "the token at \"%.100s\" is not a string",
+                                     name));
+    }
+    if (!json_reader_string_is_sound(&json->reader)) {
+        return fail(json,
+                    reason_set(json->why, HAPLO_EDOCUMENT,
+                               "the token at \"%.100s\" has half a character",
+                               name));
+    }
+    int error = form_set(json->batch, text, size);
+    if (error == HAPLO_ETOOBIG) {
+        reason_set(json->why, error,
+                   "the token is larger than %d bytes; the server would not "
+                   "take it back",
+                   HAPLO_TOKEN_SIZE_MAX);
+    } else if (error != 0) {
+        return fail_memory(json);
+    }
+    return error == 0 || fail(json, error);
+}
+
+static bool messages_value(struct json_batch *json, enum json_kind kind)
+{
+    const char *name = json_pointer_text(&json->format->messages);
+    json->messages_count++;
+    if (json->messages_count > 1) {
+        return fail(json,
+                    reason_set(json->why, HAPLO_EDOCUMENT,
+                               "there are two lists of messages at \"%.100s\"",
+                               name));
+    }
+    if (kind != JSON_ARRAY) {
+        return fail(json,
+                    reason_set(json->why, HAPLO_EDOCUMENT,
+                               "the messages at \"%.100s\" are not an array",
+                               name));
+    }
+    json->element_depth = json->reader.depth + 1;
+    return true;
+}
+
+static bool kind_is_open(enum json_kind kind)
+{
+    return kind == JSON_MAP || kind == JSON_ARRAY;
+}
+
+static struct haplo_message *newest(struct json_batch *json)
+{
+    assert(json->batch->message_count > 0);
+    return &json->batch->messages[json->batch->message_count - 1];
+}
+
+static struct haplo_slice body_slice(const struct json_batch *json,
+                                     size_t start)
+{
+    size_t end = json_reader_token_end(&json->reader);
+    assert(start < end);
+    assert(end <= json->batch->body_size);
+    return (struct haplo_slice){json->batch->body + start, end - start};
+}
+
+static bool element_value(struct json_batch *json, enum json_kind kind)
+{
+    size_t count = json->batch->message_count;
+    if (json->format->is_default_shape && kind != JSON_MAP) {
+        return fail(json,
+                    reason_set(json->why, HAPLO_EDOCUMENT,
+                               "message %zu is not an object", count + 1));
+    }
+    if (count == BATCH_MESSAGE_COUNT_MAX) {
+        return fail(json, reason_set(json->why, HAPLO_ETOOBIG,
+                                     "there are more than %d messages",
+                                     BATCH_MESSAGE_COUNT_MAX));
+    }
+    if (batch_add_message(json->batch) == NULL) {
+        return fail_memory(json);
+    }
+    json->element_start = json_reader_token_start(&json->reader);
+    json->member = JSON_MEMBER_NONE;
+    if (!kind_is_open(kind)) {
+        newest(json)->body = body_slice(json, json->element_start);
+    }
+    return true;
+}
+
+static void member_end(struct json_batch *json)
+{
+    struct haplo_slice slice = body_slice(json, json->member_start);
+    if (json->member == JSON_MEMBER_ID) {
+        newest(json)->id = slice;
+    } else {
+        newest(json)->datetime = slice;
+    }
+    json->member = JSON_MEMBER_NONE;
+}
+
+static void member_value(struct json_batch *json, enum json_kind kind)
+{
+    json->member_start = json_reader_token_start(&json->reader);
+    if (!kind_is_open(kind)) {
+        member_end(json);
+    }
+}
+
+static enum json_member member_named(const char *name, size_t size)
+{
+    if (size == 2 && memcmp(name, "id", 2) == 0) {
+        return JSON_MEMBER_ID;
+    }
+    if (size == 8 && memcmp(name, "datetime", 8) == 0) {
+        return JSON_MEMBER_DATETIME;
+    }
+    return JSON_MEMBER_NONE;
+}
+
+static bool on_value(void *context, enum json_kind kind, const char *text,
+                     size_t size)
+{
+    struct json_batch *json = context;
+    size_t depth = json->reader.depth;
+    if (json->element_depth != 0 && depth == json->element_depth) {
+        if (!element_value(json, kind)) {
+            return false;
+        }
+    } else if (json->member != JSON_MEMBER_NONE &&
+               depth == json->element_depth + 1) {
+        member_value(json, kind);
+    }
+    if (json->format->is_default_shape &&
+        json_cursor_value(&json->version, depth, kind) &&
+        !version_value(json, kind, text, size)) {
+        return false;
+    }
+    if (json_cursor_value(&json->token, depth, kind) &&
+        !token_value(json, kind, text, size)) {
+        return false;
+    }
+    return !json_cursor_value(&json->messages, depth, kind) ||
+           messages_value(json, kind);
+}
+
+static bool on_key(void *context, const char *name, size_t size)
+{
+    struct json_batch *json = context;
+    size_t depth = json->reader.depth;
+    if (json->element_depth != 0 && depth == json->element_depth + 1) {
+        json->member = member_named(name, size);
+    }
+    if (json->format->is_default_shape) {
+        json_cursor_key(&json->version, depth, name, size);
+    }
+    json_cursor_key(&json->token, depth, name, size);
+    json_cursor_key(&json->messages, depth, name, size);
+    return true;
+}
+
+static bool on_close(void *context)
+{
+    struct json_batch *json = context;
+    size_t depth = json->reader.depth;
+    if (json->format->is_default_shape) {
+        json_cursor_close(&json->version, depth);
+    }
+    json_cursor_close(&json->token, depth);
+    json_cursor_close(&json->messages, depth);
+    if (json->element_depth == 0) {
+        return true;
+    }
+    if (depth == json->element_depth) {
+        newest(json)->body = body_slice(json, json->element_start);
+    } else if (depth + 1 == json->element_depth) {
+        json->element_depth = 0;
+    } else if (json->member != JSON_MEMBER_NONE &&
+               depth == json->element_depth + 1) {
+        member_end(json);
+    }
+    return true;
+}
+
+void json_batch_init(struct json_batch *json, const struct fetch_format *format,
+                     struct haplo_batch *batch, struct reason *why)
+{
+    static const struct json_events events = {on_value, on_key, on_close};
+
+    json->format = format;
+    json->batch = batch;
+    json->why = why;
+    json_cursor_init(&json->version, &format->version);
+    json_cursor_init(&json->token, &format->token);
+    json_cursor_init(&json->messages, &format->messages);
+    json->version_count = 0;
+    json->token_count = 0;
+    json->messages_count = 0;
+    json->element_depth = 0;
+    json->element_start = 0;
+    json->member = JSON_MEMBER_NONE;
+    json->member_start = 0;
+    json->error = 0;
+    json_reader_init(&json->reader, &events, json);
+}
+
+/* What the reader's error means. */
+static int verdict(struct json_batch *json, int error)
+{
+    if (error == HAPLO_ECANCELED) {
+        assert(json->error != 0);
+        return json->error;
+    }
+    if (error == HAPLO_ENOMEM) {
+        return reason_set(json->why, error, "out of memory");
+    }
+    return error;
+}
+
+int json_batch_feed(struct json_batch *json)
+{
+    return verdict(json, json_reader_feed(&json->reader, json->batch->body,
+                                          json->batch->body_size, json->why));
+}
+
+/* Everything must have been there, and a token exactly where there are
+ * messages: an empty one must never be posted, and messages without one would
+ * come again for ever. */
+static int completeness_check(struct json_batch *json)
+{
+    const struct haplo_batch *batch = json->batch;
+    if (json->format->is_default_shape && json->version_count != 1) {
+        return reason_set(json->why, HAPLO_EDOCUMENT, "there %s",
+                          json->version_count == 0 ? "is no version"
+                                                   : "are two versions");
+    }
+    if (json->token_count == 0) {
+        return reason_set(json->why, HAPLO_EDOCUMENT,
+                          "there is no token at \"%.100s\"",
+                          json_pointer_text(&json->format->token));
+    }
+    if (json->messages_count == 0) {
+        return reason_set(
+            json->why, HAPLO_EDOCUMENT,
+            "there are no messages at \"%.100s\", not even an empty "
+            "array",
+            json_pointer_text(&json->format->messages));
+    }
+    if (batch->form_size == 0 && batch->message_count > 0) {
+        return reason_set(json->why, HAPLO_EDOCUMENT,
+                          "there are %zu messages, but the token is empty: "
+                          "they could never be marked",
+                          batch->message_count);
+    }
+    if (batch->form_size > 0 && batch->message_count == 0) {
+        return reason_set(json->why, HAPLO_EDOCUMENT,
+                          "there is a token, but there are no messages: it "
+                          "would mark what has not been seen");
+    }
+    return 0;
+}
+
+int json_batch_finish(struct json_batch *json)
+{
+    int error =
+        verdict(json, json_reader_finish(&json->reader, json->batch->body,
+                                         json->batch->body_size, json->why));
+    return error != 0 ? error : completeness_check(json);
+}
+
+void json_batch_free(struct json_batch *json)
+{
+    json_reader_free(&json->reader);
+}

@@ -1,0 +1,318 @@
+#include "core/json_reader.h"
+
+#include <assert.h>
+#include <string.h>
+#include <yajl/yajl_parse.h>
+
+/* yajl's memory: never NULL, as it would write to it. The jump is sound, as
+ * yajl holds nothing but blocks of the arena and is not used again. */
+
+static void *memory_alloc(void *context, size_t size)
+{
+    struct json_reader *reader = context;
+    void *data = json_arena_alloc(&reader->arena, size);
+    if (data == NULL) {
+        longjmp(reader->no_memory, 1);
+    }
+    return data;
+}
+
+static void *memory_resize(void *context, void *data, size_t size)
+{
+    struct json_reader *reader = context;
+    void *resized = json_arena_resize(&reader->arena, data, size);
+    if (resized == NULL) {
+        longjmp(reader->no_memory, 1);
+    }
+    return resized;
+}
+
+static void memory_free(void *context, void *data)
+{
+    struct json_reader *reader = context;
+    json_arena_free(&reader->arena, data);
+}
+
+/* yajl counts from the beginning of its chunk. */
+static void token_note(struct json_reader *reader)
+{
+    reader->before = reader->end;
+    reader->end = reader->fed + yajl_get_bytes_consumed(reader->yajl);
+}
+
+static int scalar(void *context, enum json_kind kind, const char *text,
+                  size_t size)
+{
+    struct json_reader *reader = context;
+    token_note(reader);
+    return reader->events->value(reader->context, kind, text, size);
+}
+
+static int on_null(void *context)
+{
+    return scalar(context, JSON_NULL, "null", 4);
+}
+
+static int on_boolean(void *context, int value)
+{
+    return value ? scalar(context, JSON_BOOLEAN, "true", 4)
+                 : scalar(context, JSON_BOOLEAN, "false", 5);
+}
+
+static int on_number(void *context, const char *text, size_t size)
+{
+    return scalar(context, JSON_NUMBER, text, size);
+}
+
+static int on_string(void *context, const unsigned char *text, size_t size)
+{
+    return scalar(context, JSON_STRING, (const char *)text, size);
+}
+
+static int on_key(void *context, const unsigned char *name, size_t size)
+{
+    struct json_reader *reader = context;
+    token_note(reader);
+    return reader->events->key(reader->context, (const char *)name, size);
+}
+
+static int container_open(struct json_reader *reader, enum json_kind kind)
+{
+    if (reader->depth == JSON_READER_DEPTH_MAX) {
+        reader->error = HAPLO_EDOCUMENT;
+        return 0;
+    }
+    token_note(reader);
+    if (!reader->events->value(reader->context, kind, "", 0)) {
+        return 0;
+    }
+    reader->depth++;
+    return 1;
+}
+
+static int on_map_start(void *context)
+{
+    return container_open(context, JSON_MAP);
+}
+
+static int on_array_start(void *context)
+{
+    return container_open(context, JSON_ARRAY);
+}
+
+static int on_container_end(void *context)
+{
+    struct json_reader *reader = context;
+    token_note(reader);
+    reader->depth--;
+    return reader->events->close(reader->context);
+}
+
+static const yajl_callbacks callbacks = {
+    .yajl_null = on_null,
+    .yajl_boolean = on_boolean,
+    .yajl_number = on_number,
+    .yajl_string = on_string,
+    .yajl_start_map = on_map_start,
+    .yajl_map_key = on_key,
+    .yajl_end_map = on_container_end,
+    .yajl_start_array = on_array_start,
+    .yajl_end_array = on_container_end,
+};
+
+void json_reader_init(struct json_reader *reader,
+                      const struct json_events *events, void *context)
+{
+    reader->events = events;
+    reader->context = context;
+    reader->yajl = NULL;
+    reader->text = NULL;
+    reader->fed = 0;
+    reader->before = 0;
+    reader->end = 0;
+    reader->depth = 0;
+    reader->error = 0;
+    json_arena_init(&reader->arena);
+}
+
+/* "parse error: premature EOF\n": yajl's words end in a line feed, and some
+ * in a full stop before it. */
+static int malformed(struct json_reader *reader, size_t at, struct reason *why)
+{
+    unsigned char *text = yajl_get_error(reader->yajl, 0, NULL, 0);
+    size_t size = strcspn((const char *)text, "\n");
+    while (size > 0 && text[size - 1] == '.') {
+        size--;
+    }
+    int error = reason_set(why, HAPLO_EDOCUMENT,
+                           "the answer is not a JSON document: at byte %zu: "
+                           "%.*s",
+                           at, (int)size, (const char *)text);
+    yajl_free_error(reader->yajl, text);
+    return error;
+}
+
+static int cancelled(const struct json_reader *reader, struct reason *why)
+{
+    if (reader->error == 0) {
+        return HAPLO_ECANCELED;
+    }
+    return reason_set(why, reader->error,
+                      "at byte %zu: more than %d maps and arrays in each "
+                      "other",
+                      reader->end, JSON_READER_DEPTH_MAX);
+}
+
+/* Gives yajl what it has not had yet; chunk NULL tells it that this was all.
+ * No variable of this function may change between setjmp and longjmp. */
+static int yajl_run(struct json_reader *reader, const char *chunk, size_t size,
+                    struct reason *why)
+{
+    if (setjmp(reader->no_memory) != 0) {
+        return HAPLO_ENOMEM;
+    }
+    if (reader->yajl == NULL) {
+        yajl_alloc_funcs memory = {memory_alloc, memory_resize, memory_free,
+                                   reader};
+        reader->yajl = yajl_alloc(&callbacks, &memory, reader);
+    }
+    yajl_status status =
+        chunk != NULL
+            ? yajl_parse(reader->yajl, (const unsigned char *)chunk, size)
+            : yajl_complete_parse(reader->yajl);
+    size_t at = reader->fed;
+    if (chunk != NULL) {
+        at += yajl_get_bytes_consumed(reader->yajl);
+    }
+    switch (status) {
+    case yajl_status_ok:
+        return 0;
+    case yajl_status_client_canceled:
+        return cancelled(reader, why);
+    case yajl_status_error:
+        break;
+    }
+    return malformed(reader, at, why);
+}
+
+static int reader_parse(struct json_reader *reader, const char *text,
+                        size_t size, struct reason *why)
+{
+    assert(size >= reader->fed);
+    reader->text = text;
+    reader->error =
+        yajl_run(reader, text + reader->fed, size - reader->fed, why);
+    reader->fed = size;
+    return reader->error;
+}
+
+int json_reader_feed(struct json_reader *reader, const char *text, size_t size,
+                     struct reason *why)
+{
+    size_t unfinished = reader->fed - reader->end;
+    if (reader->error != 0 || size == reader->fed ||
+        (unfinished > JSON_READER_EAGER_SIZE &&
+         size - reader->fed < unfinished)) {
+        return reader->error;
+    }
+    return reader_parse(reader, text, size, why);
+}
+
+static bool byte_is_space(char byte)
+{
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+static int behind_check(const struct json_reader *reader, const char *text,
+                        size_t size, struct reason *why)
+{
+    for (size_t at = reader->end; at < size; at++) {
+        if (!byte_is_space(text[at])) {
+            return reason_set(why, HAPLO_EDOCUMENT,
+                              "at byte %zu: something is behind the JSON "
+                              "document",
+                              at);
+        }
+    }
+    return 0;
+}
+
+int json_reader_finish(struct json_reader *reader, const char *text,
+                       size_t size, struct reason *why)
+{
+    if (reader->error == 0 && size > reader->fed) {
+        reader_parse(reader, text, size, why);
+    }
+    if (reader->error == 0) {
+        reader->text = text;
+        reader->error = yajl_run(reader, NULL, 0, why);
+    }
+    if (reader->error == 0) {
+        reader->error = behind_check(reader, text, size, why);
+    }
+    return reader->error;
+}
+
+/* Every token is told but ',' and ':', so only these and white space, as yajl
+ * understands it, can stand between two. */
+size_t json_reader_token_start(const struct json_reader *reader)
+{
+    size_t at = reader->before;
+    while (at < reader->end &&
+           (byte_is_space(reader->text[at]) || reader->text[at] == ',' ||
+            reader->text[at] == ':')) {
+        at++;
+    }
+    return at;
+}
+
+size_t json_reader_token_end(const struct json_reader *reader)
+{
+    return reader->end;
+}
+
+/* The four hex digits of "\uXXXX"; yajl has seen that they are. */
+static unsigned escape_value(const char *digits)
+{
+    unsigned value = 0;
+    for (size_t i = 0; i < 4; i++) {
+        unsigned digit = (unsigned char)digits[i];
+        value = value << 4 |
+                (digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10);
+    }
+    return value;
+}
+
+/* Whether an escape at begins the second half of a pair. */
+static bool is_low_surrogate(const char *at, const char *end)
+{
+    return end - at >= 6 && at[0] == '\\' && at[1] == 'u' &&
+           (escape_value(at + 2) & 0xFC00) == 0xDC00;
+}
+
+bool json_reader_string_is_sound(const struct json_reader *reader)
+{
+    const char *at = reader->text + json_reader_token_start(reader);
+    const char *end = reader->text + reader->end;
+    while ((at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
+        if (at[1] != 'u') {
+            at += 2;
+            continue;
+        }
+        unsigned value = escape_value(at + 2);
+        at += 6;
+        if ((value & 0xFC00) == 0xD800 && is_low_surrogate(at, end)) {
+            at += 6;
+        } else if ((value & 0xF800) == 0xD800) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Not yajl_free(): after a jump out of it, its handle may be half made. */
+void json_reader_free(struct json_reader *reader)
+{
+    json_arena_reset(&reader->arena);
+    reader->yajl = NULL;
+}

@@ -1,0 +1,92 @@
+#include "core/raw_batch.h"
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "core/form.h"
+#include "core/page.h"
+
+/* Where text/html is what is expected, this is how the server's error pages
+ * show; anything else may hold somebody's data, and is not quoted. */
+static int no_token(const struct haplo_batch *batch, struct reason *why)
+{
+    struct page_quote quote = {""};
+    if (page_is_html(batch->body, batch->body_size)) {
+        page_quote(&quote, batch->body, batch->body_size);
+    }
+    return reason_set(why, HAPLO_EDOCUMENT, "token_pattern found no token%s",
+                      quote.text);
+}
+
+/* match[0] is the whole match, match[1] the token's. The body is matched by
+ * its size, as it may hold NUL bytes. */
+static int token_find(const struct haplo_batch *batch, const regex_t *pattern,
+                      regmatch_t match[2], struct reason *why)
+{
+    if (batch->body_size > INT_MAX) {
+        return reason_set(why, HAPLO_ETOOBIG,
+                          "token_pattern cannot search %zu bytes",
+                          batch->body_size);
+    }
+    match[0].rm_so = 0;
+    match[0].rm_eo = (regoff_t)batch->body_size;
+    match[1].rm_so = -1;
+    int result = regexec(pattern, batch->body_size > 0 ? batch->body : "", 2,
+                         match, REG_STARTEND);
+    if (result == REG_ESPACE) {
+        return reason_set(why, HAPLO_ENOMEM, "out of memory");
+    }
+    if (pattern->re_nsub == 0) {
+        match[1] = match[0];
+    }
+    return result != 0 || match[1].rm_so < 0 ? no_token(batch, why) : 0;
+}
+
+/* POSIX's '.' matches any byte but NUL, so that a token may have been cut. */
+static bool token_is_cut(const struct haplo_batch *batch,
+                         const regmatch_t match[2])
+{
+    size_t end = (size_t)match[1].rm_eo;
+    return match[1].rm_eo == match[0].rm_eo && end < batch->body_size &&
+           batch->body[end] == '\0';
+}
+
+static int message_make(struct haplo_batch *batch, const char *token,
+                        size_t size, struct reason *why)
+{
+    int error = form_set(batch, token, size);
+    if (error == HAPLO_ETOOBIG) {
+        return reason_set(why, error,
+                          "the token that token_pattern found is larger than "
+                          "%d bytes",
+                          HAPLO_TOKEN_SIZE_MAX);
+    }
+    struct haplo_message *message =
+        error == 0 ? batch_add_message(batch) : NULL;
+    if (message == NULL) {
+        return reason_set(why, HAPLO_ENOMEM, "out of memory");
+    }
+    message->body.data = batch->body;
+    message->body.size = batch->body_size;
+    return 0;
+}
+
+int raw_batch_finish(struct haplo_batch *batch,
+                     const struct fetch_format *format, struct reason *why)
+{
+    regmatch_t match[2];
+    int error = token_find(batch, &format->token_pattern, match, why);
+    if (error != 0) {
+        return error;
+    }
+    if (match[1].rm_so == match[1].rm_eo) {
+        return 0;
+    }
+    if (token_is_cut(batch, match)) {
+        return reason_set(why, HAPLO_EDOCUMENT,
+                          "the token that token_pattern found ends at a NUL "
+                          "byte, which '.' does not match: use [^...]");
+    }
+    return message_make(batch, batch->body + match[1].rm_so,
+                        (size_t)(match[1].rm_eo - match[1].rm_so), why);
+}

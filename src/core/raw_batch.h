@@ -1,0 +1,17 @@
+/*
+ * raw_batch.h - a batch of any format: the whole body is one message, and a
+ * pattern finds the token in it.
+ */
+#ifndef CORE_RAW_BATCH_H
+#define CORE_RAW_BATCH_H
+
+#include "core/batch.h"
+#include "core/fetch_format.h"
+#include "core/reason.h"
+
+/* The body is whole: makes the message and the form, or neither if the token
+ * is empty. 0, HAPLO_EDOCUMENT, HAPLO_ETOOBIG or HAPLO_ENOMEM, with why set. */
+int raw_batch_finish(struct haplo_batch *batch,
+                     const struct fetch_format *format, struct reason *why);
+
+#endif

@@ -1,0 +1,122 @@
+#include "core/reply_head.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/page.h"
+
+void reply_head_init(struct reply_head *head)
+{
+    head->status = 0;
+    head->content_size = -1;
+    head->content_type[0] = '\0';
+    head->location[0] = '\0';
+}
+
+void reply_head_set(struct reply_head *head, const struct http_head *from)
+{
+    head->status = from->status;
+    head->content_size = from->content_size;
+    snprintf(head->content_type, sizeof head->content_type, "%s",
+             from->content_type != NULL ? from->content_type : "");
+    snprintf(head->location, sizeof head->location, "%s",
+             from->location != NULL ? from->location : "");
+}
+
+/* Where "type/subtype" ends in a header's value (RFC 9110, 8.3.1). */
+static size_t media_type_size(const char *type)
+{
+    return strcspn(type, "; \t");
+}
+
+bool reply_head_is_type(const struct reply_head *head, const char *type)
+{
+    const char *own = head->content_type + strspn(head->content_type, " \t");
+    size_t size = media_type_size(own);
+    return size > 0 && size == media_type_size(type) &&
+           strncasecmp(own, type, size) == 0;
+}
+
+/* What the `url` of the configuration would have to be: the scheme, host and
+ * port of a Location, without a user's name. False if it has none. */
+static bool origin_of(const char *location, char *origin, size_t origin_size)
+{
+    const char *host = strstr(location, "://");
+    if (host == NULL || strncasecmp(location, "http", 4) != 0) {
+        return false;
+    }
+    size_t scheme_size = (size_t)(host - location);
+    host += 3;
+    const char *end = host + strcspn(host, "/?#\\");
+    const char *user_end = memrchr(host, '@', (size_t)(end - host));
+    if (user_end != NULL) {
+        host = user_end + 1;
+    }
+    snprintf(origin, origin_size, "%.*s://%.*s", (int)scheme_size, location,
+             (int)(end - host), host);
+    return end > host;
+}
+
+static int redirect_error(const struct reply_head *head, struct reason *why)
+{
+    char origin[160];
+    if (head->location[0] == '\0') {
+        return reason_set(why, HAPLO_EREDIRECT, "%ld without a Location",
+                          head->status);
+    }
+    if (!origin_of(head->location, origin, sizeof origin)) {
+        return reason_set(why, HAPLO_EREDIRECT,
+                          "%ld to %.200s, and redirects are not followed",
+                          head->status, head->location);
+    }
+    return reason_set(why, HAPLO_EREDIRECT,
+                      "%ld to %.200s, and redirects are not followed, as a "
+                      "mark would be lost; change the server's `url` to %s",
+                      head->status, head->location, origin);
+}
+
+int reply_head_status_error(const struct reply_head *head, const char *body,
+                            size_t size, struct reason *why)
+{
+    struct page_quote quote;
+    page_quote(&quote, body, size);
+    if (head->status >= 300 && head->status < 400) {
+        return redirect_error(head, why);
+    }
+    if (head->status == 404) {
+        return reason_set(why, HAPLO_ENOTFOUND,
+                          "404%s; check the server's `url`: the application "
+                          "may not be active, or go by another host name",
+                          quote.text);
+    }
+    if (head->status >= 500 || head->status == 429) {
+        return reason_set(why, HAPLO_ESERVER, "the server answered %ld%s",
+                          head->status, quote.text);
+    }
+    return reason_set(why, HAPLO_ESTATUS,
+                      "the server answered %ld, which is not expected%s",
+                      head->status, quote.text);
+}
+
+int reply_head_content_error(const struct reply_head *head,
+                             const char *expected, const char *body,
+                             size_t size, struct reason *why)
+{
+    const char *type = head->content_type;
+    if (type[0] != '\0' && !reply_head_is_type(head, "text/html")) {
+        return reason_set(why, HAPLO_ECONTENT,
+                          "expected %.60s, got %.60s; a queue with a "
+                          "formatter of its own needs `format` and "
+                          "`content_type`",
+                          expected, type);
+    }
+    struct page_quote quote;
+    page_quote(&quote, body, size);
+    return reason_set(why, HAPLO_ECONTENT,
+                      "expected %.60s, got %.60s%s; check the queue's name, "
+                      "that its method is \"poll\", and that the key's user "
+                      "may read it",
+                      expected, type[0] != '\0' ? type : "no content type",
+                      quote.text);
+}

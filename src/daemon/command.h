@@ -1,0 +1,35 @@
+/*
+ * command.h - what haplo-poll can be told to do.
+ */
+#ifndef DAEMON_COMMAND_H
+#define DAEMON_COMMAND_H
+
+#include <stdbool.h>
+
+#include "daemon/config.h"
+
+/* Documented in haplo-poll(1): scripts rely on them. */
+enum exit_code {
+    EXIT_CODE_FINE = 0,   /* all done */
+    EXIT_CODE_FAILED = 1, /* some queue failed */
+    EXIT_CODE_USAGE = 2,  /* command line or configuration */
+    EXIT_CODE_IN_USE = 3  /* another process has the state directory */
+};
+
+struct command_options {
+    const char *config_path; /* -c */
+    bool is_verbose;         /* -v: every change of state */
+    bool is_quiet;           /* -q: no progress, no table */
+};
+
+/* Each returns an exit code. They report on stderr; what they were asked for
+ * goes to stdout. */
+int command_run(const struct command_options *options);
+int command_once(const struct command_options *options);
+int command_check(const struct command_options *options);
+int command_peek(const struct command_options *options, const char *name);
+
+/* Loads the configuration; its errors are printed, and NULL is returned. */
+struct config *command_load_config(const struct command_options *options);
+
+#endif

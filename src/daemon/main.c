@@ -1,0 +1,151 @@
+/*
+ * haplo-poll - gathers messages from many Haplo message queues.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "daemon/command.h"
+#include "daemon/log.h"
+#include "daemon/option.h"
+#include "haplopoll.h"
+
+#define CONFIG_PATH_DEFAULT "/etc/haplo-poll/haplo-poll.yaml"
+
+static const char help_text[] =
+    "usage: haplo-poll [OPTIONS] COMMAND\n"
+    "\n"
+    "Gathers the messages of many Haplo message queues, on many servers.\n"
+    "\n"
+    "Commands:\n"
+    "  run                 poll until told to stop (SIGTERM, SIGINT)\n"
+    "  once                poll each queue until it is empty, then exit\n"
+    "  check               check the configuration, say what would run\n"
+    "  peek SERVER/QUEUE   fetch one batch and show it; never marks it\n"
+    "  version             print the version\n"
+    "  help [config]       print this, or all keys of the configuration\n"
+    "\n"
+    "Options:\n"
+    "  -c, --config FILE   the configuration (default:\n"
+    "                      " CONFIG_PATH_DEFAULT ")\n"
+    "  -v, --verbose       tell every change of state of queues and servers\n"
+    "  -q, --quiet         once: no progress and no table\n"
+    "  -h, --help          the same as the command help\n"
+    "  -V, --version       the same as the command version\n"
+    "\n"
+    "Exit codes: 0 all done; 1 some queue failed; 2 the command line or the\n"
+    "configuration is wrong; 3 the state directory is in use.\n"
+    "\n"
+    "See haplo-poll(1), haplo-poll.yaml(5), haplo-inbox(5).\n";
+
+static int usage_error(const char *what, const char *detail)
+{
+    fprintf(stderr, "haplo-poll: %s%s: see `haplo-poll help`\n", what, detail);
+    return EXIT_CODE_USAGE;
+}
+
+/* Keys are in this process's memory: none of it may end in a core file. A
+ * socket for each server needs more descriptors than is usual. */
+static void prepare_process(void)
+{
+    struct rlimit limit;
+    prctl(PR_SET_DUMPABLE, 0);
+    signal(SIGPIPE, SIG_IGN);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int command_help(int argc, char **argv)
+{
+    if (argc == 0) {
+        fputs(help_text, stdout);
+        return EXIT_CODE_FINE;
+    }
+    if (argc == 1 && strcmp(argv[0], "config") == 0) {
+        option_print_help(stdout);
+        return EXIT_CODE_FINE;
+    }
+    return usage_error("there is no help on ", argv[0]);
+}
+
+static int command_version(void)
+{
+    printf("haplo-poll %s\n", haplo_version());
+    return EXIT_CODE_FINE;
+}
+
+static int dispatch(const struct command_options *options, int argc,
+                    char **argv)
+{
+    const char *name = argv[0];
+    if (strcmp(name, "help") == 0) {
+        return command_help(argc - 1, argv + 1);
+    }
+    if (strcmp(name, "peek") == 0) {
+        if (argc != 2) {
+            return usage_error("peek takes one name, SERVER/QUEUE", "");
+        }
+        return command_peek(options, argv[1]);
+    }
+    if (argc > 1) {
+        return usage_error("one word too many: ", argv[1]);
+    }
+    if (strcmp(name, "run") == 0) {
+        return command_run(options);
+    }
+    if (strcmp(name, "once") == 0) {
+        return command_once(options);
+    }
+    if (strcmp(name, "check") == 0) {
+        return command_check(options);
+    }
+    if (strcmp(name, "version") == 0) {
+        return command_version();
+    }
+    return usage_error("there is no command ", name);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
+    };
+    struct command_options options = {.config_path = CONFIG_PATH_DEFAULT};
+    int option;
+    while ((option = getopt_long(argc, argv, "c:vqhV", long_options, NULL)) !=
+           -1) {
+        switch (option) {
+        case 'c':
+            options.config_path = optarg;
+            break;
+        case 'v':
+            options.is_verbose = true;
+            break;
+        case 'q':
+            options.is_quiet = true;
+            break;
+        case 'h':
+            return command_help(0, NULL);
+        case 'V':
+            return command_version();
+        default:
+            return EXIT_CODE_USAGE; /* getopt_long() has said why */
+        }
+    }
+    if (optind == argc) {
+        return usage_error("no command given", "");
+    }
+    prepare_process();
+    return dispatch(&options, argc - optind, argv + optind);
+}

@@ -1,0 +1,131 @@
+#include "daemon/once_report.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+
+#define TERMINAL_INTERVAL_MS 200
+#define LINE_INTERVAL_MS 1000
+
+/* What the table shows of a server, or of all. */
+struct row {
+    uint64_t queues;   /* */
+    uint64_t batches;  /* confirmed */
+    uint64_t messages; /* new to the sink */
+    uint64_t repeats;  /* the sink had them already */
+    uint64_t errors;   /* requests and deliveries that failed */
+    uint64_t time_ms;  /* from the start to the last thing that happened */
+};
+
+static struct row server_row(const struct gather *gather,
+                             const struct gather_server *server)
+{
+    struct row row = {.queues = server->queue_count};
+    for (size_t i = 0; i < server->queue_count; i++) {
+        const struct gather_queue *queue = &server->queues[i];
+        struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+        haplo_queue_stats(queue->queue, &stats);
+        row.batches += stats.marked_batch_count;
+        row.messages += queue->stored_count;
+        row.repeats += queue->repeat_count;
+        row.errors += stats.failure_count + stats.deliver_retry_count;
+    }
+    if (server->last_event_ms > gather->started_ms) {
+        row.time_ms = server->last_event_ms - gather->started_ms;
+    }
+    return row;
+}
+
+static void row_add(struct row *sum, const struct row *row)
+{
+    sum->queues += row->queues;
+    sum->batches += row->batches;
+    sum->messages += row->messages;
+    sum->repeats += row->repeats;
+    sum->errors += row->errors;
+    if (row->time_ms > sum->time_ms) {
+        sum->time_ms = row->time_ms;
+    }
+}
+
+static void row_print(const char *name, const struct row *row)
+{
+    printf("%-24s %7llu %8llu %9llu %8llu %7llu %7.2f s\n", name,
+           (unsigned long long)row->queues, (unsigned long long)row->batches,
+           (unsigned long long)row->messages, (unsigned long long)row->repeats,
+           (unsigned long long)row->errors, (double)row->time_ms / 1000);
+}
+
+static void print_table(const struct gather *gather)
+{
+    struct row sum = {0};
+    printf("%-24s %7s %8s %9s %8s %7s %9s\n", "server", "queues", "batches",
+           "messages", "repeats", "errors", "time");
+    for (size_t i = 0; i < gather->config->server_count; i++) {
+        const struct gather_server *server = &gather->servers[i];
+        struct row row = server_row(gather, server);
+        row_add(&sum, &row);
+        row_print(server->config->options.name, &row);
+    }
+    row_print("all", &sum);
+    fflush(stdout);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct once_report *report = timer->data;
+    const struct gather *gather = report->gather;
+    uint64_t messages = 0;
+    size_t settled = 0;
+    for (size_t i = 0; i < gather->queue_count; i++) {
+        messages += gather->queues[i].stored_count;
+        settled += gather->queues[i].is_settled;
+    }
+    fprintf(stderr, "%shaplo-poll: %zu of %zu queues done, %llu messages%s",
+            report->is_terminal ? "\r" : "", settled, gather->queue_count,
+            (unsigned long long)messages, report->is_terminal ? "" : "\n");
+    fflush(stderr);
+    report->has_progress = report->is_terminal;
+}
+
+static void leave_progress(struct once_report *report)
+{
+    if (report->has_progress) {
+        fputc('\n', stderr);
+        report->has_progress = false;
+    }
+}
+
+void once_report_start(struct once_report *report, struct gather *gather,
+                       bool is_quiet)
+{
+    *report = (struct once_report){
+        .gather = gather,
+        .is_quiet = is_quiet,
+        .is_terminal = isatty(STDERR_FILENO) != 0,
+    };
+    uv_timer_init(gather->loop, &report->timer); /* has no way to fail */
+    report->timer.data = report;
+    if (!is_quiet) {
+        uint64_t interval_ms =
+            report->is_terminal ? TERMINAL_INTERVAL_MS : LINE_INTERVAL_MS;
+        uv_timer_start(&report->timer, on_timer, interval_ms, interval_ms);
+        uv_unref((uv_handle_t *)&report->timer);
+    }
+}
+
+void once_report_line(struct once_report *report, const char *text)
+{
+    leave_progress(report);
+    log_line(LOG_LEVEL_ERROR, "%s", text);
+}
+
+void once_report_end(struct once_report *report)
+{
+    leave_progress(report);
+    uv_close((uv_handle_t *)&report->timer, NULL);
+    if (!report->is_quiet) {
+        print_table(report->gather);
+    }
+}

@@ -1,0 +1,32 @@
+/*
+ * once_report.h - what `once` shows: a line of progress while it runs, and a
+ * table of the servers when it is done.
+ */
+#ifndef DAEMON_ONCE_REPORT_H
+#define DAEMON_ONCE_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <uv.h>
+
+#include "daemon/gather.h"
+
+struct once_report {
+    struct gather *gather; /* borrowed */
+    uv_timer_t timer;      /* of the progress */
+    bool is_quiet;         /* no progress, no table */
+    bool is_terminal;      /* stderr is one: the progress stays in its line */
+    bool has_progress;     /* a line of progress is on the terminal */
+};
+
+void once_report_start(struct once_report *report, struct gather *gather,
+                       bool is_quiet);
+
+/* Prints a line about a failure, clear of the progress. */
+void once_report_line(struct once_report *report, const char *text);
+
+/* Prints the table to stdout, and closes the timer. */
+void once_report_end(struct once_report *report);
+
+#endif

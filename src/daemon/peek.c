@@ -1,0 +1,162 @@
+/*
+ * peek.c - fetches one batch of one queue and shows it. It needs no sink and
+ * no lock, and marks nothing: a fetch changes nothing on the server.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/api_key.h"
+#include "daemon/command.h"
+#include "daemon/log.h"
+#include "daemon/trace.h"
+
+struct peek {
+    const struct config_queue *config; /* what is peeked at */
+    struct haplo_poller *poller;       /* */
+    struct haplo_queue *queue;         /* */
+    uv_loop_t loop;                    /* */
+    uv_timer_t end;                    /* ends it, outside of any callback */
+    int code;                          /* to exit with */
+    bool is_done;                      /* batch shown, or failure told */
+};
+
+static const struct config_queue *find_queue(const struct config *config,
+                                             const char *name)
+{
+    for (size_t i = 0; i < config->server_count; i++) {
+        const struct config_server *server = &config->servers[i];
+        size_t size = strlen(server->options.name);
+        if (strncmp(name, server->options.name, size) != 0 ||
+            name[size] != '/') {
+            continue;
+        }
+        for (size_t j = 0; j < server->queue_count; j++) {
+            if (strcmp(name + size + 1, server->queues[j].options.name) == 0) {
+                return &server->queues[j];
+            }
+        }
+    }
+    return NULL;
+}
+
+static void on_end(uv_timer_t *timer)
+{
+    struct peek *peek = timer->data;
+    haplo_poller_close(peek->poller, NULL);
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+static void finish(struct peek *peek, int code)
+{
+    if (!peek->is_done) {
+        peek->is_done = true;
+        peek->code = code;
+        uv_timer_start(&peek->end, on_end, 0, 0);
+    }
+}
+
+static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
+{
+    struct peek *peek = haplo_queue_data(queue);
+    const struct haplo_message *messages = haplo_batch_messages(batch);
+    size_t count = haplo_batch_message_count(batch);
+    for (size_t i = 0; i < count; i++) {
+        fwrite(messages[i].body.data, 1, messages[i].body.size, stdout);
+        putchar('\n');
+    }
+    fflush(stdout);
+    log_line(LOG_LEVEL_INFO,
+             "%zu messages, as they are on the server; none was marked", count);
+    finish(peek, ferror(stdout) ? EXIT_CODE_FAILED : EXIT_CODE_FINE);
+    /* The batch stays unanswered: what is not accepted is never marked. */
+}
+
+static void on_event(struct haplo_poller *poller,
+                     const struct haplo_event *event)
+{
+    struct peek *peek = haplo_poller_data(poller);
+    trace_event(event);
+    if (event->queue == NULL || peek->is_done) {
+        return;
+    }
+    if (event->to == HAPLO_QUEUE_IDLE) {
+        log_line(LOG_LEVEL_INFO, "no unread messages");
+        finish(peek, EXIT_CODE_FINE);
+    } else if (event->to == HAPLO_QUEUE_BACKOFF ||
+               event->to == HAPLO_QUEUE_REFUSED) {
+        log_line(LOG_LEVEL_ERROR, "%s", event->text);
+        finish(peek, EXIT_CODE_FAILED);
+    }
+}
+
+static int add_queue(struct peek *peek, char *why, size_t why_size)
+{
+    struct haplo_server_options server_options = {.struct_size =
+                                                      sizeof server_options};
+    struct haplo_queue_options options = {.struct_size = sizeof options};
+    struct haplo_server *server;
+    char key[API_KEY_SIZE];
+    config_server_options(peek->config->server, &server_options);
+    int error =
+        haplo_server_add(peek->poller, &server_options, &server, why, why_size);
+    if (error != 0) {
+        return error;
+    }
+    if (api_key_read(peek->config, key, why, why_size) != 0) {
+        return HAPLO_EINVAL;
+    }
+    config_queue_options(peek->config, &options);
+    options.api_key = key;
+    options.deliver_cb = on_deliver;
+    options.data = peek;
+    error = haplo_queue_add(server, &options, &peek->queue, why, why_size);
+    explicit_bzero(key, sizeof key);
+    return error;
+}
+
+static int peek_run(struct peek *peek)
+{
+    const struct haplo_poller_options options = {
+        .struct_size = sizeof options, .event_cb = on_event, .data = peek};
+    char why[HAPLO_TEXT_SIZE_MAX] = "out of memory";
+    if (uv_loop_init(&peek->loop) != 0) {
+        log_line(LOG_LEVEL_ERROR, "no event loop: out of descriptors?");
+        return EXIT_CODE_FAILED;
+    }
+    uv_timer_init(&peek->loop, &peek->end);
+    peek->end.data = peek;
+    if (haplo_poller_new(&peek->loop, &options, &peek->poller) != 0) {
+        log_line(LOG_LEVEL_ERROR, "%s", why);
+        return EXIT_CODE_FAILED;
+    }
+    if (add_queue(peek, why, sizeof why) == 0) {
+        haplo_queue_poll_now(peek->queue);
+    } else {
+        log_line(LOG_LEVEL_ERROR, "%s", why);
+        finish(peek, EXIT_CODE_USAGE);
+    }
+    uv_run(&peek->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&peek->loop);
+    return peek->code;
+}
+
+int command_peek(const struct command_options *options, const char *name)
+{
+    log_open(options->is_verbose, false);
+    struct config *config = command_load_config(options);
+    if (config == NULL) {
+        return EXIT_CODE_USAGE;
+    }
+    struct peek peek = {.config = find_queue(config, name)};
+    int code = EXIT_CODE_USAGE;
+    if (peek.config != NULL) {
+        code = peek_run(&peek);
+    } else {
+        log_line(LOG_LEVEL_ERROR,
+                 "%s has no queue %s: give SERVER/QUEUE, as `haplo-poll "
+                 "check` lists them",
+                 options->config_path, name);
+    }
+    config_free(config);
+    return code;
+}

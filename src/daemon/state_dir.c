@@ -1,0 +1,76 @@
+#include "daemon/state_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PATH_SIZE_MAX 4096
+
+/* Who holds the lock, as that process wrote it. */
+static long read_owner(int lock)
+{
+    char text[32] = "";
+    long pid = 0;
+    ssize_t size = pread(lock, text, sizeof text - 1, 0);
+    if (size > 0 && sscanf(text, "%ld", &pid) != 1) {
+        pid = 0;
+    }
+    return pid;
+}
+
+static void write_owner(int lock)
+{
+    char text[32];
+    int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    /* Only a help to operators: the lock itself is the kernel's. */
+    if (ftruncate(lock, 0) != 0 || pwrite(lock, text, (size_t)size, 0) < 0) {
+        return;
+    }
+}
+
+int state_dir_lock(const char *path, char *why, size_t why_size)
+{
+    char lock_path[PATH_SIZE_MAX];
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        snprintf(why, why_size,
+                 "state_dir %s can't be made: %s: make its parent folder, or "
+                 "give another path",
+                 path, strerror(errno));
+        return -1;
+    }
+    int size = snprintf(lock_path, sizeof lock_path, "%s/lock", path);
+    if (size < 0 || (size_t)size >= sizeof lock_path) {
+        snprintf(why, why_size, "the path of state_dir is too long");
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (lock < 0) {
+        snprintf(why, why_size, "%s can't be opened: %s", lock_path,
+                 strerror(errno));
+        return -1;
+    }
+    if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+        int error = errno;
+        snprintf(why, why_size,
+                 "state_dir %s is in use by process %ld: stop it first, or "
+                 "give this one a state_dir of its own",
+                 path, read_owner(lock));
+        close(lock);
+        errno = error;
+        return -1;
+    }
+    write_owner(lock);
+    return lock;
+}
+
+void state_dir_unlock(int lock)
+{
+    if (lock >= 0) {
+        close(lock);
+    }
+}

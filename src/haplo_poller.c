@@ -1,0 +1,169 @@
+/*
+ * haplo_poller.c - how a poller comes into being, stops and ends.
+ */
+#include "core/alloc.h"
+#include "event.h"
+#include "options.h"
+#include "poller.h"
+
+static uint64_t seed_or_random(uint64_t seed)
+{
+    if (seed == 0 && uv_random(NULL, NULL, &seed, sizeof seed, 0, NULL) != 0) {
+        seed = uv_hrtime();
+    }
+    return seed;
+}
+
+static int default_format_new(struct fetch_format **out)
+{
+    const struct haplo_queue_options options = {.struct_size = sizeof options};
+    struct fetch_format *format = alloc_zeroed(1, sizeof *format);
+    int error = format == NULL ? HAPLO_ENOMEM
+                               : fetch_format_init(format, &options, NULL);
+    if (error != 0) {
+        alloc_free(format);
+        format = NULL;
+    }
+    *out = format;
+    return error;
+}
+
+int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
+                     struct haplo_poller **out)
+{
+    struct haplo_poller_options options = {0};
+    *out = NULL;
+    if (loop == NULL || (given != NULL && given->struct_size == 0)) {
+        return HAPLO_EINVAL;
+    }
+    if (given != NULL) {
+        OPTIONS_COPY(&options, given);
+    }
+    DEFAULT_TO(options.in_flight_max, 256);
+    DEFAULT_TO(options.undelivered_bytes_max, (size_t)256 << 20);
+
+    struct haplo_poller *poller = alloc_zeroed(1, sizeof *poller);
+    if (poller == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    poller->loop = loop;
+    poller->event_cb = options.event_cb;
+    poller->data = options.data;
+    TAILQ_INIT(&poller->servers);
+    TAILQ_INIT(&poller->gone);
+    scheduler_init(&poller->scheduler, options.in_flight_max,
+                   options.undelivered_bytes_max, seed_or_random(options.seed));
+    poller->armed_ms = HEAP_NEVER;
+    event_init(poller);
+    int error = default_format_new(&poller->default_format);
+    if (error != 0) {
+        goto fail_poller;
+    }
+    error = io_new(loop, options.in_flight_max, &poller->io);
+    if (error != 0) {
+        goto fail_format;
+    }
+    uv_timer_init(loop, &poller->timer); /* has no way to fail */
+    *out = poller;
+    return 0;
+
+fail_format:
+    fetch_format_free(poller->default_format);
+    alloc_free(poller->default_format);
+fail_poller:
+    scheduler_free(&poller->scheduler);
+    alloc_free(poller);
+    return error;
+}
+
+static void free_spares(struct haplo_poller *poller)
+{
+    struct request *request;
+    while ((request = poller->free_requests) != NULL) {
+        poller->free_requests = request->next;
+        alloc_free(request);
+    }
+    struct haplo_batch *batch;
+    while ((batch = poller->free_batches) != NULL) {
+        poller->free_batches = batch->next;
+        batch_free(batch);
+    }
+}
+
+/* The last of the poller's handles has left the loop. */
+static void on_io_closed(struct io *io, void *data)
+{
+    (void)io;
+    struct haplo_poller *poller = data;
+    struct haplo_server *server;
+    struct haplo_queue *queue;
+    while ((server = TAILQ_FIRST(&poller->servers)) != NULL) {
+        while ((queue = TAILQ_FIRST(&server->queues)) != NULL) {
+            object_free_queue(queue);
+        }
+        TAILQ_REMOVE(&poller->servers, server, link);
+        object_free_server(server);
+    }
+    free_spares(poller);
+    fetch_format_free(poller->default_format);
+    alloc_free(poller->default_format);
+    scheduler_free(&poller->scheduler);
+    haplo_close_cb close_cb = poller->close_cb;
+    void *application_data = poller->data;
+    alloc_free(poller);
+    if (close_cb != NULL) {
+        close_cb(application_data);
+    }
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct haplo_poller *poller =
+        container_of(handle, struct haplo_poller, timer);
+    io_close(poller->io, on_io_closed, poller);
+}
+
+void haplo_poller_close(struct haplo_poller *poller, haplo_close_cb close_cb)
+{
+    struct haplo_server *server;
+    struct haplo_queue *queue;
+    if (poller->phase == POLLER_CLOSING) {
+        return;
+    }
+    poller->phase = POLLER_CLOSING;
+    poller->close_cb = close_cb;
+    TAILQ_FOREACH (server, &poller->servers, link) {
+        TAILQ_FOREACH (queue, &server->queues, link) {
+            poller_cancel_request(queue);
+        }
+        endpoint_free(server->endpoint);
+        server->endpoint = NULL;
+    }
+    uv_close((uv_handle_t *)&poller->timer, on_timer_closed);
+}
+
+void *haplo_poller_data(const struct haplo_poller *poller)
+{
+    return poller->data;
+}
+
+int haplo_poller_stop(struct haplo_poller *poller, uint64_t deadline_ms,
+                      haplo_stopped_cb stopped_cb)
+{
+    if (poller->phase != POLLER_RUNNING) {
+        return HAPLO_ESTOPPED;
+    }
+    poller->phase = POLLER_STOPPING;
+    poller->stopped_cb = stopped_cb;
+    poller->stop_due_ms = uv_now(poller->loop) + deadline_ms;
+    struct haplo_server *server;
+    struct haplo_queue *queue;
+    TAILQ_FOREACH (server, &poller->servers, link) {
+        TAILQ_FOREACH (queue, &server->queues, link) {
+            poller_step(queue,
+                        &(struct queue_event){.kind = QUEUE_EVENT_PAUSE});
+        }
+    }
+    poller_pump(poller);
+    return 0;
+}

@@ -1,0 +1,134 @@
+/*
+ * haplo_server.c - how a server comes into being and ends.
+ */
+#include "core/alloc.h"
+#include "options.h"
+#include "poller.h"
+
+void object_free_server(struct haplo_server *server)
+{
+    alloc_free(server->name);
+    alloc_free(server);
+}
+
+static void server_defaults(struct haplo_server_options *options)
+{
+    DEFAULT_TO(options->in_flight_max, 1);
+    DEFAULT_TO(options->connect_timeout_ms, 10000);
+    DEFAULT_TO(options->first_byte_timeout_ms, 60000);
+    DEFAULT_TO(options->stall_timeout_ms, 30000);
+    DEFAULT_TO(options->total_timeout_ms, 120000);
+    DEFAULT_TO(options->failed_logins_max, 5);
+    DEFAULT_TO(options->breaker_failures, 5);
+}
+
+static int server_check(const struct haplo_poller *poller,
+                        const struct haplo_server_options *options,
+                        struct reason *why)
+{
+    const struct haplo_server *server;
+    if (poller->phase != POLLER_RUNNING) {
+        return reason_set(why, HAPLO_ESTOPPED, "the poller is stopping");
+    }
+    int error = options_check_name("server", options->name, why);
+    if (error != 0) {
+        return error;
+    }
+    TAILQ_FOREACH (server, &poller->servers, link) {
+        if (strcmp(server->name, options->name) == 0) {
+            return reason_set(why, HAPLO_EEXIST,
+                              "there is a server named \"%s\" already",
+                              options->name);
+        }
+    }
+    return 0;
+}
+
+static int server_make(struct haplo_poller *poller,
+                       const struct haplo_server_options *options,
+                       struct haplo_server **out, struct reason *why)
+{
+    const struct server_policy policy = {
+        .in_flight_max = options->in_flight_max,
+        .failed_logins_max = options->failed_logins_max,
+        .breaker_failures = options->breaker_failures,
+    };
+    struct haplo_server *server = alloc_zeroed(1, sizeof *server);
+    if (server == NULL) {
+        return reason_set(why, HAPLO_ENOMEM, "out of memory");
+    }
+    server->poller = poller;
+    server->data = options->data;
+    TAILQ_INIT(&server->queues);
+    server_init(&server->core, &policy);
+    int error = HAPLO_ENOMEM;
+    server->name = alloc_string(options->name);
+    if (server->name == NULL) {
+        goto fail_server;
+    }
+    error = endpoint_new(poller->io, options, &server->endpoint, why);
+    if (error != 0) {
+        goto fail_server;
+    }
+    error = scheduler_add_server(&poller->scheduler, &server->core);
+    if (error != 0) {
+        goto fail_endpoint;
+    }
+    *out = server;
+    return 0;
+
+fail_endpoint:
+    endpoint_free(server->endpoint);
+fail_server:
+    object_free_server(server);
+    return error;
+}
+
+int haplo_server_add(struct haplo_poller *poller,
+                     const struct haplo_server_options *given,
+                     struct haplo_server **out, char *why, size_t why_size)
+{
+    struct haplo_server_options options = {0};
+    struct reason reason = {.text = "out of memory"};
+    *out = NULL;
+    if (given == NULL || given->struct_size == 0) {
+        return HAPLO_EINVAL;
+    }
+    OPTIONS_COPY(&options, given);
+    server_defaults(&options);
+    int error = server_check(poller, &options, &reason);
+    if (error == 0) {
+        error = server_make(poller, &options, out, &reason);
+    }
+    if (error != 0) {
+        options_copy_why(why, why_size, &reason);
+        return error;
+    }
+    TAILQ_INSERT_TAIL(&poller->servers, *out, link);
+    poller->server_count++;
+    return 0;
+}
+
+int haplo_server_remove(struct haplo_server *server)
+{
+    struct haplo_poller *poller = server->poller;
+    if (server->queue_count > 0 || poller->phase == POLLER_CLOSING) {
+        return HAPLO_EBUSY;
+    }
+    scheduler_remove_server(&poller->scheduler, &server->core);
+    endpoint_free(server->endpoint);
+    TAILQ_REMOVE(&poller->servers, server, link);
+    poller->server_count--;
+    object_free_server(server);
+    return 0;
+}
+
+const char *haplo_server_name(const struct haplo_server *server)
+{
+    return server->name;
+}
+
+void *haplo_server_data(const struct haplo_server *server)
+{
+    return server->data;
+}

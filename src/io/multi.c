@@ -1,0 +1,181 @@
+#include "io/multi.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "io/exchange.h"
+#include "io/io_private.h"
+#include "io/socket_watch.h"
+#include "io/transfer_private.h"
+
+static void on_timer(uv_timer_t *timer)
+{
+    multi_act(timer->data, CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* Zero too goes through the loop: libcurl must not be entered from its own
+ * callback. */
+static int on_timeout_wanted(CURLM *curlm, long timeout_ms, void *data)
+{
+    struct multi *multi = data;
+    int error = 0;
+    (void)curlm;
+    if (multi->io->is_closing) {
+        return 0;
+    }
+    if (timeout_ms < 0) {
+        error = uv_timer_stop(&multi->timer);
+    } else {
+        error =
+            uv_timer_start(&multi->timer, on_timer, (uint64_t)timeout_ms, 0);
+    }
+    assert(error == 0);
+    (void)error;
+    return 0;
+}
+
+static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *data,
+                            void *unused)
+{
+    struct multi *multi = data;
+    struct exchange *exchange = NULL;
+    (void)unused;
+    if (multi->io->is_closing || socket_watch_want(multi, fd, what) == 0) {
+        return 0;
+    }
+    /* An error returned from here would make the whole multi handle useless,
+     * so only this transfer is given up. */
+    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&exchange) ==
+            CURLE_OK &&
+        exchange != NULL && exchange->transfer != NULL) {
+        exchange_fail(exchange, HAPLO_ENOMEM, "no memory to watch a socket");
+    }
+    return 0;
+}
+
+static bool multi_set_options(struct multi *multi)
+{
+    CURLM *curlm = multi->curlm;
+    return curl_multi_setopt(curlm, CURLMOPT_SOCKETFUNCTION,
+                             on_socket_wanted) == CURLM_OK &&
+           curl_multi_setopt(curlm, CURLMOPT_SOCKETDATA, multi) == CURLM_OK &&
+           curl_multi_setopt(curlm, CURLMOPT_TIMERFUNCTION,
+                             on_timeout_wanted) == CURLM_OK &&
+           curl_multi_setopt(curlm, CURLMOPT_TIMERDATA, multi) == CURLM_OK &&
+           curl_multi_setopt(curlm, CURLMOPT_PIPELINING,
+                             (long)CURLPIPE_NOTHING) == CURLM_OK &&
+           /* Below the number in use every request would reconnect; above
+            * it there is room for those that servers have closed, which
+            * libcurl finds out only by and by. */
+           curl_multi_setopt(curlm, CURLMOPT_MAXCONNECTS,
+                             2L * MULTI_CONNECTIONS_MAX) == CURLM_OK;
+}
+
+static void multi_free(struct multi *multi)
+{
+    alloc_free(multi->ca_file);
+    alloc_free(multi);
+}
+
+static struct multi *multi_new(struct io *io, const char *ca_file)
+{
+    struct multi *multi = alloc_zeroed(1, sizeof *multi);
+    if (multi == NULL) {
+        return NULL;
+    }
+    multi->io = io;
+    multi->ca_file = alloc_string(ca_file);
+    multi->curlm = curl_multi_init();
+    if (multi->ca_file == NULL || multi->curlm == NULL ||
+        !multi_set_options(multi) ||
+        uv_timer_init(io->loop, &multi->timer) != 0) {
+        (void)curl_multi_cleanup(multi->curlm);
+        multi_free(multi);
+        return NULL;
+    }
+    multi->timer.data = multi;
+    io_hold(io);
+    TAILQ_INSERT_TAIL(&io->multis, multi, link);
+    io->multi_count++;
+    return multi;
+}
+
+static struct multi *multi_find(struct io *io, const char *ca_file,
+                                unsigned connections)
+{
+    struct multi *best = NULL;
+    struct multi *multi = NULL;
+    TAILQ_FOREACH (multi, &io->multis, link) {
+        if (multi->promised + connections > MULTI_CONNECTIONS_MAX ||
+            (best != NULL && best->promised <= multi->promised)) {
+            continue;
+        }
+        if (ca_file == NULL || strcmp(ca_file, multi->ca_file) == 0) {
+            best = multi;
+        }
+    }
+    return best;
+}
+
+struct multi *multi_promise(struct io *io, const char *ca_file,
+                            unsigned connections)
+{
+    assert(connections <= MULTI_CONNECTIONS_MAX);
+    struct multi *multi = multi_find(io, ca_file, connections);
+    if (multi == NULL && io->multi_count >= MULTI_COUNT_MAX) {
+        multi = multi_find(io, NULL, connections);
+    }
+    if (multi == NULL) {
+        multi = multi_new(io, ca_file);
+    }
+    if (multi != NULL) {
+        multi->promised += connections;
+    }
+    return multi;
+}
+
+void multi_withdraw(struct multi *multi, unsigned connections)
+{
+    assert(multi->promised >= connections);
+    multi->promised -= connections;
+}
+
+void multi_act(struct multi *multi, curl_socket_t fd, int flags)
+{
+    struct io *io = multi->io;
+    CURLMsg *message = NULL;
+    int count = 0;
+    /* Where this fails, a transfer makes no progress and the watchdog ends
+     * it; there is nobody else to tell. */
+    (void)curl_multi_socket_action(multi->curlm, fd, flags, &count);
+    while (!io->is_closing &&
+           (message = curl_multi_info_read(multi->curlm, &count)) != NULL) {
+        struct exchange *exchange = NULL;
+        CURLcode code = message->data.result;
+        if (message->msg == CURLMSG_DONE &&
+            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
+                              (char **)&exchange) == CURLE_OK) {
+            transfer_finished(exchange, code);
+        }
+    }
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct multi *multi = handle->data;
+    struct io *io = multi->io;
+    multi_free(multi);
+    io_release(io);
+}
+
+void multi_close(struct multi *multi)
+{
+    CURLMcode code = curl_multi_cleanup(multi->curlm);
+    assert(code == CURLM_OK);
+    (void)code;
+    multi->curlm = NULL;
+    TAILQ_REMOVE(&multi->io->multis, multi, link);
+    multi->io->multi_count--;
+    uv_close((uv_handle_t *)&multi->timer, on_timer_closed);
+}

@@ -1,0 +1,196 @@
+#include "io/socket_watch.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "core/alloc.h"
+#include "haplopoll.h"
+#include "io/endpoint_private.h"
+#include "io/exchange.h"
+#include "io/io_private.h"
+#include "io/multi.h"
+
+struct socket_watch {
+    uv_poll_t poll;      /* */
+    struct io *io;       /* the multi may be gone before it */
+    struct multi *multi; /* whose connection it is */
+    curl_socket_t fd;    /* */
+    int events;          /* UV_READABLE, UV_WRITABLE; 0: stopped */
+    bool is_wanted;      /* libcurl waits for it */
+    bool is_foreign;     /* opened by libcurl without asking */
+};
+
+static struct socket_watch *watch_find(const struct io *io, curl_socket_t fd)
+{
+    return fd >= 0 && (size_t)fd < io->watch_slots ? io->watches[fd] : NULL;
+}
+
+/* Makes room in the table for a descriptor. */
+static int watch_table_grow(struct io *io, curl_socket_t fd)
+{
+    size_t slots = io->watch_slots == 0 ? 64 : io->watch_slots;
+    while (slots <= (size_t)fd) {
+        slots *= 2;
+    }
+    if (slots == io->watch_slots) {
+        return 0;
+    }
+    struct socket_watch **watches =
+        alloc_resize(io->watches, slots * sizeof(struct socket_watch *));
+    if (watches == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    memset(watches + io->watch_slots, 0,
+           (slots - io->watch_slots) * sizeof(struct socket_watch *));
+    io->watches = watches;
+    io->watch_slots = slots;
+    return 0;
+}
+
+static struct socket_watch *watch_new(struct multi *multi, curl_socket_t fd,
+                                      bool is_foreign)
+{
+    struct io *io = multi->io;
+    if (watch_table_grow(io, fd) != 0) {
+        return NULL;
+    }
+    struct socket_watch *watch = alloc_zeroed(1, sizeof *watch);
+    if (watch == NULL || uv_poll_init(io->loop, &watch->poll, fd) != 0) {
+        alloc_free(watch);
+        return NULL;
+    }
+    watch->poll.data = watch;
+    watch->io = io;
+    watch->multi = multi;
+    watch->fd = fd;
+    watch->is_foreign = is_foreign;
+    io->watches[fd] = watch;
+    io_hold(io);
+    return watch;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct socket_watch *watch = handle->data;
+    struct io *io = watch->io;
+    alloc_free(watch);
+    io_release(io);
+}
+
+/* Takes the descriptor out of the loop; it may be closed after that. */
+static void watch_close(struct socket_watch *watch)
+{
+    watch->io->watches[watch->fd] = NULL;
+    uv_close((uv_handle_t *)&watch->poll, on_closed);
+}
+
+static void watch_stop(struct socket_watch *watch)
+{
+    int error = uv_poll_stop(&watch->poll);
+    assert(error == 0);
+    (void)error;
+    watch->events = 0;
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct socket_watch *watch = poll->data;
+    int flags = 0;
+    if (status < 0 || !watch->is_wanted) {
+        watch_stop(watch);
+    }
+    if (!watch->is_wanted) {
+        return;
+    }
+    if (status < 0) {
+        flags |= CURL_CSELECT_ERR;
+    }
+    if ((events & UV_READABLE) != 0) {
+        flags |= CURL_CSELECT_IN;
+    }
+    if ((events & UV_WRITABLE) != 0) {
+        flags |= CURL_CSELECT_OUT;
+    }
+    multi_act(watch->multi, watch->fd, flags);
+}
+
+static int watch_start(struct socket_watch *watch, int events)
+{
+    uv_ref((uv_handle_t *)&watch->poll);
+    watch->is_wanted = true;
+    if (events == watch->events) {
+        return 0;
+    }
+    if (uv_poll_start(&watch->poll, events, on_poll) != 0) {
+        watch->events = 0;
+        return HAPLO_ENOMEM;
+    }
+    watch->events = events;
+    return 0;
+}
+
+int socket_watch_want(struct multi *multi, curl_socket_t fd, int what)
+{
+    struct socket_watch *watch = watch_find(multi->io, fd);
+    int events = 0;
+    if (what == CURL_POLL_REMOVE) {
+        if (watch == NULL) {
+            return 0;
+        }
+        watch->is_wanted = false;
+        uv_unref((uv_handle_t *)&watch->poll);
+        if (watch->is_foreign) {
+            watch_close(watch);
+        }
+        return 0;
+    }
+    if (watch == NULL) {
+        watch = watch_new(multi, fd, true);
+        if (watch == NULL) {
+            return HAPLO_ENOMEM;
+        }
+    }
+    if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) {
+        events |= UV_READABLE;
+    }
+    if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) {
+        events |= UV_WRITABLE;
+    }
+    return watch_start(watch, events);
+}
+
+curl_socket_t socket_watch_open_cb(void *data, curlsocktype purpose,
+                                   struct curl_sockaddr *address)
+{
+    struct exchange *exchange = data;
+    struct multi *multi = exchange->slot->multi;
+    (void)purpose;
+    int fd = socket(address->family,
+                    address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                    address->protocol);
+    if (fd < 0) {
+        exchange->open_errno = errno;
+        return CURL_SOCKET_BAD;
+    }
+    if (watch_new(multi, fd, false) == NULL) {
+        exchange->open_errno = ENOMEM;
+        (void)close(fd);
+        return CURL_SOCKET_BAD;
+    }
+    multi->io->connection_count++;
+    return fd;
+}
+
+int socket_watch_close_cb(void *data, curl_socket_t fd)
+{
+    struct socket_watch *watch = watch_find(data, fd);
+    if (watch != NULL) {
+        watch_close(watch);
+    }
+    return close(fd);
+}

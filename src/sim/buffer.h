@@ -1,0 +1,40 @@
+/*
+ * buffer.h - bytes that grow, and the few ways to write into them.
+ */
+#ifndef SIM_BUFFER_H
+#define SIM_BUFFER_H
+
+#include <stddef.h>
+
+struct sim_buffer {
+    char *bytes;     /* owned; not NUL-terminated */
+    size_t size;     /* bytes written */
+    size_t capacity; /* bytes allocated */
+};
+
+void sim_buffer_free(struct sim_buffer *buffer);
+
+/* Room for size more bytes; returns where they go. */
+char *sim_buffer_reserve(struct sim_buffer *buffer, size_t size);
+
+void sim_buffer_add(struct sim_buffer *buffer, const void *bytes, size_t size);
+
+void sim_buffer_text(struct sim_buffer *buffer, const char *text);
+
+void sim_buffer_format(struct sim_buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Drops bytes from the front. */
+void sim_buffer_consume(struct sim_buffer *buffer, size_t size);
+
+/* A JSON string with its quotes. Bytes that are not UTF-8 pass as they are. */
+void sim_buffer_json(struct sim_buffer *buffer, const char *text, size_t size);
+
+/* `"name":` and a JSON string. */
+void sim_buffer_json_pair(struct sim_buffer *buffer, const char *name,
+                          const char *text);
+
+/* Text with & < > " as XML entities. */
+void sim_buffer_xml(struct sim_buffer *buffer, const char *text, size_t size);
+
+#endif

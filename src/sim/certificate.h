@@ -1,0 +1,34 @@
+/*
+ * certificate.h - a certificate authority made at the start, and leaves for the
+ * host names of a port.
+ */
+#ifndef SIM_CERTIFICATE_H
+#define SIM_CERTIFICATE_H
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+
+#include "sim/buffer.h"
+#include "sim/settings.h"
+
+struct sim_authority {
+    EVP_PKEY *key; /* owned */
+    X509 *subject; /* owned; self-signed */
+};
+
+/* Makes an authority of this common name; exits when OpenSSL cannot. */
+void sim_authority_init(struct sim_authority *authority, const char *name);
+
+void sim_authority_free(struct sim_authority *authority);
+
+/* Makes a context with a new key and a certificate for a comma-separated list
+ * of names, beside localhost, *.localhost, 127.0.0.1 and ::1. Appends the
+ * certificate as PEM. NULL when OpenSSL cannot. */
+SSL_CTX *sim_certificate_context(const struct sim_authority *authority,
+                                 enum sim_certificate_kind kind,
+                                 const char *names, struct sim_buffer *pem);
+
+/* Appends a certificate as PEM. */
+void sim_certificate_pem(X509 *certificate, struct sim_buffer *to);
+
+#endif

@@ -1,0 +1,11 @@
+/*
+ * control.h - the control port: scripts and read-outs over plain HTTP.
+ */
+#ifndef SIM_CONTROL_H
+#define SIM_CONTROL_H
+
+#include "sim/http.h"
+
+void sim_control_run(struct sim_connection *connection);
+
+#endif

@@ -1,0 +1,189 @@
+#include "sim/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME_SIZE (PATH_MAX + 2 * SIM_NAME_SIZE + 16) /* path of any file */
+
+static bool fail(const char *path, char *error, size_t error_size)
+{
+    snprintf(error, error_size, "%s: %s", path, strerror(errno));
+    return false;
+}
+
+static bool bytes_write(int file, const struct sim_buffer *bytes)
+{
+    size_t done = 0;
+    while (done < bytes->size) {
+        ssize_t count = write(file, bytes->bytes + done, bytes->size - done);
+        if (count < 0 && errno != EINTR) {
+            return false;
+        }
+        done += count < 0 ? 0 : (size_t)count;
+    }
+    return true;
+}
+
+/* By rename: a client that watches the file never sees half a key. */
+static bool file_write(const char *path, const struct sim_buffer *bytes,
+                       mode_t mode, char *error, size_t error_size)
+{
+    char made[NAME_SIZE + 8];
+    snprintf(made, sizeof made, "%s.new", path);
+    int file = open(made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    if (file < 0) {
+        return fail(made, error, error_size);
+    }
+    bool good = fchmod(file, mode) == 0 && bytes_write(file, bytes);
+    good = close(file) == 0 && good;
+    if (!good || rename(made, path) != 0) {
+        return fail(path, error, error_size);
+    }
+    return true;
+}
+
+static bool directory_make(const char *path, mode_t mode, char *error,
+                           size_t error_size)
+{
+    return mkdir(path, mode) == 0 || errno == EEXIST ||
+           fail(path, error, error_size);
+}
+
+bool sim_files_start(struct sim_server *server, char *error, size_t error_size)
+{
+    struct sim_command *command = &server->command;
+    char path[PATH_MAX];
+    char name[NAME_SIZE];
+    struct sim_buffer pem = {0};
+    if (command->dir[0] == '\0') {
+        return true;
+    }
+    if (!directory_make(command->dir, 0755, error, error_size)) {
+        return false;
+    }
+    if (realpath(command->dir, path) == NULL) {
+        return fail(command->dir, error, error_size);
+    }
+    strcpy(command->dir, path);
+    snprintf(name, sizeof name, "%s/keys", command->dir);
+    if (!directory_make(name, 0700, error, error_size)) {
+        return false;
+    }
+    snprintf(name, sizeof name, "%s/ca.pem", command->dir);
+    sim_certificate_pem(server->authority.subject, &pem);
+    bool good = file_write(name, &pem, 0644, error, error_size);
+    sim_buffer_free(&pem);
+    return good;
+}
+
+bool sim_files_certificate(const struct sim_command *command, const char *name,
+                           const struct sim_buffer *pem, char *error,
+                           size_t error_size)
+{
+    char path[NAME_SIZE];
+    if (command->dir[0] == '\0') {
+        return true;
+    }
+    snprintf(path, sizeof path, "%s/%s.pem", command->dir, name);
+    return file_write(path, pem, 0644, error, error_size);
+}
+
+bool sim_files_key(const struct sim_command *command, const char *app,
+                   struct sim_key *key, char *error, size_t error_size)
+{
+    char path[NAME_SIZE];
+    struct sim_buffer text = {0};
+    key->stored = true;
+    if (command->dir[0] == '\0') {
+        return true;
+    }
+    snprintf(path, sizeof path, "%s/keys/%s-%s", command->dir, app,
+             key->queue[0] == '\0' ? "wide" : key->queue);
+    sim_buffer_format(&text, "%s\n", key->text);
+    bool good = file_write(path, &text, 0600, error, error_size);
+    sim_buffer_free(&text);
+    return good;
+}
+
+/* "" when the configuration stands in --dir, or the directory and a slash. */
+static bool prefix_find(const struct sim_command *command, char *prefix,
+                        size_t size, char *error, size_t error_size)
+{
+    char copy[PATH_MAX];
+    char path[PATH_MAX];
+    strcpy(copy, command->write_config);
+    if (realpath(dirname(copy), path) == NULL) {
+        return fail(command->write_config, error, error_size);
+    }
+    bool inside = strcmp(path, command->dir) == 0;
+    snprintf(prefix, size, "%s%s", inside ? "" : command->dir,
+             inside ? "" : "/");
+    return true;
+}
+
+static void config_app(const struct sim_app *app, const char *prefix,
+                       struct sim_buffer *to)
+{
+    sim_buffer_format(to, "  - name: %s\n    url: %s\n", app->name, app->url);
+    if (app->listener->tls != NULL) {
+        sim_buffer_format(to, "    tls_ca_file: %sca.pem\n", prefix);
+    }
+    sim_buffer_text(to, "    queues:\n");
+    for (size_t i = 0; i < app->queue_count; i++) {
+        const struct sim_queue *queue = app->queues[i];
+        if (queue->settings.method == 0) {
+            sim_buffer_format(
+                to, "      - name: %s\n        api_key_file: %skeys/%s-%s\n",
+                queue->name, prefix, app->name, queue->name);
+        }
+    }
+}
+
+static bool config_write(const struct sim_server *server, char *error,
+                         size_t error_size)
+{
+    const struct sim_command *command = &server->command;
+    char prefix[PATH_MAX + 2];
+    struct sim_buffer text = {0};
+    if (!prefix_find(command, prefix, sizeof prefix, error, error_size)) {
+        return false;
+    }
+    sim_buffer_format(&text,
+                      "# Polls what haplo-sim simulates.\n"
+                      "state_dir: %sstate\nsinks:\n  - name: inbox\n"
+                      "    type: sqlite\n    path: %sinbox.db\nservers:\n",
+                      prefix, prefix);
+    for (size_t i = 0; i < server->world.app_count; i++) {
+        if (server->world.apps[i]->queue_count > 0) {
+            config_app(server->world.apps[i], prefix, &text);
+        }
+    }
+    bool good =
+        file_write(command->write_config, &text, 0644, error, error_size);
+    sim_buffer_free(&text);
+    return good;
+}
+
+bool sim_files_finish(const struct sim_server *server,
+                      const struct sim_buffer *ready, char *error,
+                      size_t error_size)
+{
+    const struct sim_command *command = &server->command;
+    char path[NAME_SIZE];
+    if (command->write_config[0] != '\0' &&
+        !config_write(server, error, error_size)) {
+        return false;
+    }
+    if (command->dir[0] == '\0') {
+        return true;
+    }
+    snprintf(path, sizeof path, "%s/ready", command->dir);
+    return file_write(path, ready, 0644, error, error_size);
+}

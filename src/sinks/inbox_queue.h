@@ -1,0 +1,50 @@
+/*
+ * inbox_queue.h - the queues of an inbox and their epochs, as known in memory,
+ * which is ahead of the file between a confirmed mark and its commit.
+ *
+ * A record lives as long as the sink, so that an epoch which is still to be
+ * stored survives the queue's closing, and is seen by its next opening.
+ */
+#ifndef SINKS_INBOX_QUEUE_H
+#define SINKS_INBOX_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sinks/sink.h"
+
+struct inbox_queue {
+    struct sink_queue base;   /* names point into the record */
+    uint64_t epoch;           /* the highest that is known */
+    uint64_t stored_epoch;    /* the highest that is committed */
+    uint64_t writing_epoch;   /* what the running transaction stores */
+    bool is_open;             /* */
+    bool is_listed;           /* in one of the two lists below */
+    struct inbox_queue *next; /* waiting to be stored, or being stored */
+    char names[];             /* server, NUL, queue, NUL */
+};
+
+/* All records, by server and queue. Zeroed: none. */
+struct inbox_queue_set {
+    void *root; /* of tsearch() */
+};
+
+/* Finds or makes a record; NULL when there is no memory. Copies the names. */
+struct inbox_queue *inbox_queue_get(struct inbox_queue_set *set,
+                                    struct sink *sink, const char *server,
+                                    const char *queue);
+
+void inbox_queue_set_free(struct inbox_queue_set *set);
+
+/* A list that gives back what came first. Zeroed: empty. */
+struct inbox_queue_list {
+    struct inbox_queue *first; /* */
+    struct inbox_queue *last;  /* */
+};
+
+void inbox_queue_push(struct inbox_queue_list *list, struct inbox_queue *queue);
+
+/* NULL if it is empty. */
+struct inbox_queue *inbox_queue_shift(struct inbox_queue_list *list);
+
+#endif

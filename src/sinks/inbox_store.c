@@ -1,0 +1,251 @@
+/*
+ * What makes a connection's commits stay:
+ *
+ *   - the journal is a WAL and synchronous is FULL: each COMMIT returns after
+ *     the fsync() of the WAL, and SQLite syncs the folder when it makes one;
+ *   - opening syncs the folder too, as the inbox itself, or the WAL of a
+ *     process that died, may have been made and never synced.
+ *
+ * Failures, each in one line: no permission, a folder, no database, another
+ * program's database, a newer inbox, a file system without shared memory,
+ * locked by another program for INBOX_BUSY_MS.
+ */
+#include "sinks/inbox_store.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sinks/inbox_error.h"
+#include "sinks/inbox_schema.h"
+
+static const char *const statement_sql[INBOX_STATEMENT_COUNT] = {
+    [INBOX_BEGIN] = "BEGIN IMMEDIATE",
+    [INBOX_COMMIT] = "COMMIT",
+    [INBOX_ROLLBACK] = "ROLLBACK",
+    [INBOX_ADD_MESSAGE] =
+        "INSERT INTO messages"
+        " (server, queue, epoch, key, id, datetime, received_at, body)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+        " ON CONFLICT (server, queue, epoch, key) DO NOTHING",
+    [INBOX_RAISE_EPOCH] =
+        "INSERT INTO queues (server, queue, epoch) VALUES (?1, ?2, ?3)"
+        " ON CONFLICT (server, queue) DO UPDATE SET epoch = excluded.epoch"
+        " WHERE excluded.epoch > epoch",
+};
+
+/* -- Opening -------------------------------------------------------------- */
+
+/* The file name for SQLite, which sees more in some: "file:" begins a URI and
+ * ":memory:" is none. NULL when there is no memory. */
+static char *plain_path(const char *path)
+{
+    const char *prefix = path[0] == '/' ? "" : "./";
+    size_t size = strlen(prefix) + strlen(path) + 1;
+    char *plain = malloc(size);
+
+    if (plain != NULL) {
+        (void)snprintf(plain, size, "%s%s", prefix, path);
+    }
+    return plain;
+}
+
+/* Asks for a WAL; SQLite answers with the journal that it could have. */
+static int store_ask_wal(sqlite3 *db, bool *is_wal)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(db, "PRAGMA journal_mode = WAL", -1,
+                                  &statement, NULL);
+    const unsigned char *mode;
+    int end;
+
+    *is_wal = false;
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(statement);
+    }
+    if (code == SQLITE_ROW) {
+        mode = sqlite3_column_text(statement, 0);
+        *is_wal = mode != NULL && strcmp((const char *)mode, "wal") == 0;
+        code = SQLITE_OK;
+    }
+    end = sqlite3_finalize(statement);
+    return code != SQLITE_OK ? code : end;
+}
+
+/* Makes this a connection whose commits are durable. */
+static int store_set_journal(struct inbox_store *store, char *why,
+                             size_t why_size)
+{
+    bool is_wal = false;
+    int code;
+
+    /* Of a new file only. A quarter faster here than the default of 4096. */
+    code = sqlite3_exec(store->db, "PRAGMA page_size = 8192", NULL, NULL, NULL);
+    if (code == SQLITE_OK) {
+        code = store_ask_wal(store->db, &is_wal);
+    }
+    if (code == SQLITE_OK && !is_wal) {
+        inbox_line(why, why_size,
+                   "%s: its file system cannot share memory, which the "
+                   "inbox needs: put it on a local disk",
+                   store->path);
+        return HAPLO_EINVAL;
+    }
+    if (code == SQLITE_OK) {
+        /* The limit cuts a WAL that a long reader has made grow. */
+        code = sqlite3_exec(store->db,
+                            "PRAGMA synchronous = FULL;"
+                            "PRAGMA journal_size_limit = 67108864",
+                            NULL, NULL, NULL);
+    }
+    if (code != SQLITE_OK) {
+        return inbox_schema_error(store->db, store->path, code, why, why_size);
+    }
+    return 0;
+}
+
+static int store_prepare(struct inbox_store *store, char *why, size_t why_size)
+{
+    for (int i = 0; i < INBOX_STATEMENT_COUNT; i++) {
+        int code = sqlite3_prepare_v3(store->db, statement_sql[i], -1,
+                                      SQLITE_PREPARE_PERSISTENT,
+                                      &store->statements[i], NULL);
+
+        if (code != SQLITE_OK) {
+            return inbox_schema_error(store->db, store->path, code, why,
+                                      why_size);
+        }
+    }
+    return 0;
+}
+
+static int store_connect(struct inbox_store *store, char *why, size_t why_size)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    int code = sqlite3_open_v2(store->path, &store->db, flags, NULL);
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_extended_result_codes(store->db, 1);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_busy_timeout(store->db, INBOX_BUSY_MS);
+    }
+    if (code == SQLITE_OK && sqlite3_db_readonly(store->db, "main") != 0) {
+        /* SQLite falls back to reading a file that it may not write. */
+        code = SQLITE_READONLY;
+    }
+    if (code != SQLITE_OK) {
+        return inbox_schema_error(store->db, store->path, code, why, why_size);
+    }
+    return 0;
+}
+
+/* The order matters: nothing is written to a file before it is known to be an
+ * inbox, and the folder is synced when all files are there. */
+static int store_setup(struct inbox_store *store, char *why, size_t why_size)
+{
+    int result = inbox_file_prepare(store->path, why, why_size);
+
+    if (result == 0) {
+        result = store_connect(store, why, why_size);
+    }
+    if (result == 0) {
+        result = inbox_schema_check(store->db, &inbox_schema, store->path, why,
+                                    why_size);
+    }
+    if (result == 0) {
+        result = store_set_journal(store, why, why_size);
+    }
+    if (result == 0) {
+        result = inbox_schema_migrate(store->db, &inbox_schema, store->path,
+                                      why, why_size);
+    }
+    if (result == 0) {
+        result = store_prepare(store, why, why_size);
+    }
+    if (result == 0) {
+        result = inbox_file_watch(store->db, &store->watch, why, why_size);
+    }
+    if (result == 0 &&
+        !inbox_file_in_place(store->db, &store->watch, why, why_size)) {
+        result = HAPLO_EINVAL;
+    }
+    if (result == 0) {
+        result = inbox_file_sync_folder(sqlite3_db_filename(store->db, "main"),
+                                        why, why_size);
+    }
+    return result;
+}
+
+int inbox_store_open(const char *path, struct inbox_store **out, char *why,
+                     size_t why_size)
+{
+    struct inbox_store *store = calloc(1, sizeof(*store));
+    int result;
+
+    *out = NULL;
+    if (store != NULL) {
+        store->path = plain_path(path);
+    }
+    if (store == NULL || store->path == NULL) {
+        free(store);
+        inbox_line(why, why_size, "%s: out of memory", path);
+        return HAPLO_ENOMEM;
+    }
+    result = store_setup(store, why, why_size);
+    if (result != 0) {
+        inbox_store_close(store);
+        return result;
+    }
+    *out = store;
+    return 0;
+}
+
+void inbox_store_close(struct inbox_store *store)
+{
+    int code;
+
+    for (int i = 0; i < INBOX_STATEMENT_COUNT; i++) {
+        /* It repeats the fault of the statement's last use, known already. */
+        (void)sqlite3_finalize(store->statements[i]);
+    }
+    code = sqlite3_close(store->db);
+    assert(code == SQLITE_OK);
+    (void)code;
+    free(store->path);
+    free(store);
+}
+
+int inbox_store_each_queue(struct inbox_store *store, inbox_queue_cb queue_cb,
+                           void *data, char *why, size_t why_size)
+{
+    static const char select[] = "SELECT server, queue, epoch FROM queues";
+    sqlite3_stmt *statement = NULL;
+    int result = 0;
+    int code = sqlite3_prepare_v2(store->db, select, -1, &statement, NULL);
+
+    while (code == SQLITE_OK && result == 0) {
+        code = sqlite3_step(statement);
+        if (code == SQLITE_ROW) {
+            const char *server =
+                (const char *)sqlite3_column_text(statement, 0);
+            const char *queue = (const char *)sqlite3_column_text(statement, 1);
+
+            code = server != NULL && queue != NULL ? SQLITE_OK : SQLITE_NOMEM;
+            if (code == SQLITE_OK) {
+                result = queue_cb(data, server, queue,
+                                  (uint64_t)sqlite3_column_int64(statement, 2));
+            }
+        }
+    }
+    if (result == 0 && code != SQLITE_DONE) {
+        result =
+            inbox_schema_error(store->db, store->path, code, why, why_size);
+    } else if (result != 0) {
+        inbox_line(why, why_size, "%s: %s", store->path,
+                   haplo_error_text(result));
+    }
+    (void)sqlite3_finalize(statement);
+    return result;
+}

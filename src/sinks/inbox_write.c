@@ -1,0 +1,232 @@
+/*
+ *   - begin takes SQLite's write lock, so nothing later fails for another
+ *     program's sake;
+ *   - messages are added, a conflict on the identity is a repeat and counted;
+ *   - epochs only go up;
+ *   - commit returns when all of it is on the disk.
+ *
+ * Failures:
+ *
+ *   - before and after, the inbox, its WAL and its index of it must still be
+ *     the files of their names: a commit into a file that was removed or
+ *     replaced is not called a success, as nobody would find it;
+ *   - locked by another program: waited for INBOX_BUSY_MS, then a fault;
+ *   - disk full, I/O errors, no memory: the transaction is rolled back, a
+ *     later one may succeed on the same connection;
+ *   - a message too large for SQLite: INBOX_NEVER;
+ *   - a constraint or a trigger that somebody has added: a fault. Only a
+ *     conflict on the identity is ignored, so that no such rule can drop a
+ *     message unseen.
+ */
+#include "sinks/inbox_write.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "sinks/inbox_file.h"
+#include "sinks/inbox_value.h"
+
+#define KEY_SIZE 20  /* the hash, then the ordinal, most significant first */
+#define TIME_SIZE 40 /* of "2019-02-15T10:32:01.250Z", for any year */
+
+/* -- Transactions --------------------------------------------------------- */
+
+static enum inbox_fault store_fault(struct inbox_store *store, int code)
+{
+    enum inbox_fault fault = inbox_fault_of(code);
+
+    if (fault != INBOX_FINE) {
+        inbox_explain(store->db, store->path, code, store->why,
+                      sizeof(store->why));
+    }
+    return fault;
+}
+
+static enum inbox_fault store_run(struct inbox_store *store,
+                                  enum inbox_statement statement)
+{
+    int code = sqlite3_step(store->statements[statement]);
+    int reset = sqlite3_reset(store->statements[statement]);
+
+    return store_fault(store, code != SQLITE_DONE ? code : reset);
+}
+
+static enum inbox_fault store_check_place(struct inbox_store *store)
+{
+    int code;
+
+    if (inbox_file_in_place(store->db, &store->watch, store->why,
+                            sizeof(store->why))) {
+        return INBOX_FINE;
+    }
+    /* If the WAL was removed, what was accepted is in a file without a name,
+     * and if the inbox was moved, in a WAL that stays behind: a checkpoint
+     * brings it into the inbox, wherever that is. */
+    code = sqlite3_wal_checkpoint_v2(store->db, "main",
+                                     SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    (void)code; /* the fault is told already */
+    return INBOX_OUTAGE;
+}
+
+enum inbox_fault inbox_begin(struct inbox_store *store)
+{
+    enum inbox_fault fault = store_check_place(store);
+
+    return fault == INBOX_FINE ? store_run(store, INBOX_BEGIN) : fault;
+}
+
+enum inbox_fault inbox_commit(struct inbox_store *store)
+{
+    enum inbox_fault fault = store_run(store, INBOX_COMMIT);
+
+    return fault == INBOX_FINE ? store_check_place(store) : fault;
+}
+
+void inbox_rollback(struct inbox_store *store)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+
+    if (sqlite3_get_autocommit(store->db)) {
+        return;
+    }
+    /* Its own fault tells nothing new, and the next begin tells it. */
+    memcpy(why, store->why, sizeof(why));
+    (void)store_run(store, INBOX_ROLLBACK);
+    memcpy(store->why, why, sizeof(why));
+}
+
+enum inbox_fault inbox_raise_epoch(struct inbox_store *store,
+                                   const char *server, const char *queue,
+                                   uint64_t epoch)
+{
+    sqlite3_stmt *statement = store->statements[INBOX_RAISE_EPOCH];
+    int code = sqlite3_bind_text(statement, 1, server, -1, SQLITE_STATIC);
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_text(statement, 2, queue, -1, SQLITE_STATIC);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_int64(statement, 3, (sqlite3_int64)epoch);
+    }
+    if (code != SQLITE_OK) {
+        return store_fault(store, code);
+    }
+    return store_run(store, INBOX_RAISE_EPOCH);
+}
+
+/* -- Messages ------------------------------------------------------------- */
+
+/* ISO 8601, UTC, in milliseconds. */
+static void time_write(uint64_t unix_ms, char *text)
+{
+    time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm parts;
+    size_t size;
+
+    memset(&parts, 0, sizeof(parts));
+    (void)gmtime_r(&seconds, &parts);
+    size = strftime(text, TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
+    (void)snprintf(text + size, TIME_SIZE - size, ".%03uZ",
+                   (unsigned)(unix_ms % 1000));
+}
+
+static void key_write(const struct haplo_message *message, uint8_t *key)
+{
+    memcpy(key, message->key, sizeof(message->key));
+    key[16] = (uint8_t)(message->ordinal >> 24);
+    key[17] = (uint8_t)(message->ordinal >> 16);
+    key[18] = (uint8_t)(message->ordinal >> 8);
+    key[19] = (uint8_t)message->ordinal;
+}
+
+/* What is the same for all messages of a batch. */
+static int bind_batch(sqlite3_stmt *statement, const char *server,
+                      const char *queue, uint64_t epoch,
+                      const char *received_at)
+{
+    int code = sqlite3_bind_text(statement, 1, server, -1, SQLITE_STATIC);
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_text(statement, 2, queue, -1, SQLITE_STATIC);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_int64(statement, 3, (sqlite3_int64)epoch);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_text(statement, 7, received_at, -1, SQLITE_STATIC);
+    }
+    return code;
+}
+
+static int bind_message(struct inbox_store *store,
+                        const struct haplo_message *message, const uint8_t *key)
+{
+    sqlite3_stmt *statement = store->statements[INBOX_ADD_MESSAGE];
+    int code = sqlite3_bind_blob(statement, 4, key, KEY_SIZE, SQLITE_STATIC);
+
+    if (code == SQLITE_OK) {
+        code = inbox_bind_json(statement, 5, message->id, store->id_text);
+    }
+    if (code == SQLITE_OK) {
+        code = inbox_bind_json(statement, 6, message->datetime,
+                               store->datetime_text);
+    }
+    if (code == SQLITE_OK) {
+        code = inbox_bind_bytes(statement, 8, message->body);
+    }
+    return code;
+}
+
+static enum inbox_fault add_message(struct inbox_store *store,
+                                    const struct haplo_message *message,
+                                    size_t *stored_count, size_t *repeat_count)
+{
+    uint8_t key[KEY_SIZE];
+    enum inbox_fault fault;
+    int code;
+
+    key_write(message, key);
+    code = bind_message(store, message, key);
+    if (code != SQLITE_OK) {
+        return store_fault(store, code);
+    }
+    fault = store_run(store, INBOX_ADD_MESSAGE);
+    if (fault == INBOX_FINE) {
+        *(sqlite3_changes(store->db) > 0 ? stored_count : repeat_count) += 1;
+    }
+    return fault;
+}
+
+enum inbox_fault inbox_add_batch(struct inbox_store *store, const char *server,
+                                 const char *queue,
+                                 const struct haplo_batch *batch,
+                                 uint64_t received_at_ms, size_t *stored_count,
+                                 size_t *repeat_count)
+{
+    sqlite3_stmt *statement = store->statements[INBOX_ADD_MESSAGE];
+    const struct haplo_message *messages = haplo_batch_messages(batch);
+    size_t count = haplo_batch_message_count(batch);
+    uint64_t epoch = haplo_batch_epoch(batch);
+    enum inbox_fault fault;
+    char received_at[TIME_SIZE];
+    int code;
+
+    *stored_count = 0;
+    *repeat_count = 0;
+    time_write(received_at_ms, received_at);
+    code = bind_batch(statement, server, queue, epoch, received_at);
+    fault = store_fault(store, code);
+    for (size_t i = 0; i < count && fault == INBOX_FINE; i++) {
+        fault = add_message(store, &messages[i], stored_count, repeat_count);
+    }
+    /* What was bound is borrowed, and may be gone after this call. */
+    code = sqlite3_clear_bindings(statement);
+    assert(code == SQLITE_OK);
+    (void)code;
+    if (fault == INBOX_FINE) {
+        fault = inbox_raise_epoch(store, server, queue, epoch);
+    }
+    return fault;
+}

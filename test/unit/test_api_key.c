@@ -1,0 +1,226 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/api_key.h"
+
+#define KEY "Kq3_x-0123456789abcdefghijklmnopqrstuvwxyzAB"
+
+static char folder[] = "/tmp/test_api_key.XXXXXX";
+
+static int folder_make(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) != NULL && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int folder_remove(void **state)
+{
+    (void)state;
+    unlink("key");
+    return chdir("/") == 0 && rmdir(folder) == 0 ? 0 : -1;
+}
+
+static void key_write(const char *text, size_t size, mode_t mode)
+{
+    FILE *file = fopen("key", "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod("key", mode), 0);
+}
+
+static const struct config_key from_file = {CONFIG_KEY_FILE, "key", "key"};
+
+/* Reads the key; why says what was wrong with it. */
+static void assert_refused(const struct config_key *from, const char *expected)
+{
+    char key[API_KEY_SIZE] = "old";
+    char why[HAPLO_TEXT_SIZE_MAX];
+    assert_int_equal(api_key_read_from(from, key, why, sizeof why), -1);
+    assert_string_equal(why, expected);
+    assert_string_equal(key, "");
+    assert_null(strstr(why, KEY));
+}
+
+static void assert_text_refused(const char *text, const char *expected)
+{
+    key_write(text, strlen(text), 0600);
+    assert_refused(&from_file, expected);
+}
+
+static void assert_read(const struct config_key *from, const char *expected)
+{
+    char key[API_KEY_SIZE];
+    char why[HAPLO_TEXT_SIZE_MAX];
+    assert_int_equal(api_key_read_from(from, key, why, sizeof why), 0);
+    assert_string_equal(key, expected);
+}
+
+/* Editors end a file with a newline; the server would refuse it. */
+static void one_newline_at_the_end_is_cut_off(void **state)
+{
+    (void)state;
+    key_write(KEY "\n", strlen(KEY) + 1, 0600);
+    assert_read(&from_file, KEY);
+    key_write(KEY, strlen(KEY), 0600);
+    assert_read(&from_file, KEY);
+}
+
+/* A key may be replaced while the daemon runs. */
+static void a_key_is_read_afresh_each_time(void **state)
+{
+    (void)state;
+    key_write("first-key-0123456789\n", 21, 0600);
+    assert_read(&from_file, "first-key-0123456789");
+    key_write("second-key-012345678\n", 21, 0600);
+    assert_read(&from_file, "second-key-012345678");
+}
+
+/* Each would be refused by the server, and refused keys lock people out. */
+static void what_is_no_key_is_refused_before_the_server_sees_it(void **state)
+{
+    static const char breaks[] =
+        "api_key_file key: the key has a line break inside or more than one "
+        "at its end: it must hold the key in one line and nothing else";
+    static const char characters[] =
+        "api_key_file key: the key has a blank or a character inside that no "
+        "key has: copy it again from the server";
+    char longest[HAPLO_KEY_SIZE_MAX + 3];
+    (void)state;
+    assert_text_refused(KEY "\n\n", breaks);
+    assert_text_refused(KEY "\r\n", breaks);
+    assert_text_refused(KEY "\n" KEY "\n", breaks);
+    assert_text_refused(KEY " \n", characters);
+    assert_text_refused("k\xc3\xa9y-" KEY, characters);
+    assert_text_refused("", "api_key_file key: it is empty: copy the whole "
+                            "key from the server, at least 16 characters");
+    assert_text_refused("0123456789abcde\n",
+                        "api_key_file key: the key is too short: copy the "
+                        "whole key from the server, at least 16 characters");
+    memset(longest, 'k', sizeof longest);
+    longest[HAPLO_KEY_SIZE_MAX + 1] = '\0';
+    assert_text_refused(longest, "api_key_file key: more than 256 characters: "
+                                 "it must hold the key and nothing else");
+    longest[HAPLO_KEY_SIZE_MAX] = '\n';
+    key_write(longest, HAPLO_KEY_SIZE_MAX + 1, 0600);
+    longest[HAPLO_KEY_SIZE_MAX] = '\0';
+    assert_read(&from_file, longest);
+}
+
+/* A NUL would cut the key short in silence. */
+static void a_nul_in_a_key_is_refused(void **state)
+{
+    (void)state;
+    key_write(KEY "\0" KEY, 2 * strlen(KEY) + 1, 0600);
+    assert_refused(&from_file,
+                   "api_key_file key: the key has a blank or a character "
+                   "inside that no key has: copy it again from the server");
+}
+
+/* Whoever can read the file can read the institution's messages. */
+static void a_file_open_to_others_is_refused(void **state)
+{
+    (void)state;
+    key_write(KEY, strlen(KEY), 0644);
+    assert_refused(&from_file, "api_key_file key: others can get at it (mode "
+                               "0644): chmod 600 key");
+    key_write(KEY, strlen(KEY), 0602);
+    assert_refused(&from_file, "api_key_file key: others can get at it (mode "
+                               "0602): chmod 600 key");
+    key_write(KEY, strlen(KEY), 0640);
+    assert_read(&from_file, KEY);
+}
+
+/* Opening a FIFO waits for a writer, perhaps for ever. */
+static void only_a_regular_file_is_read(void **state)
+{
+    static const struct config_key here = {CONFIG_KEY_FILE, ".", "."};
+    static const struct config_key fifo = {CONFIG_KEY_FILE, "fifo", "fifo"};
+    static const struct config_key none = {CONFIG_KEY_FILE, "no", "no"};
+    (void)state;
+    assert_refused(&here, "api_key_file .: it is no file: give a file's path");
+    assert_int_equal(mkfifo("fifo", 0600), 0);
+    assert_refused(&fifo,
+                   "api_key_file fifo: it is no file: give a file's path");
+    unlink("fifo");
+    assert_refused(&none, "api_key_file no: cannot be read: No such file or "
+                          "directory: make the file, or mend the path");
+}
+
+/* Containers hand secrets over in the environment. */
+static void a_variable_can_hold_the_key(void **state)
+{
+    static const struct config_key from = {CONFIG_KEY_ENV, "TEST_KEY", NULL};
+    (void)state;
+    unsetenv("TEST_KEY");
+    assert_refused(&from, "api_key_env TEST_KEY: there is no such variable in "
+                          "the environment: set it, or use api_key_file");
+    setenv("TEST_KEY", KEY, 1);
+    assert_read(&from, KEY);
+    setenv("TEST_KEY", "short", 1);
+    assert_refused(&from,
+                   "api_key_env TEST_KEY: the key is too short: copy the whole "
+                   "key from the server, at least 16 characters");
+    assert_null(api_key_path(&(struct config_queue){.key = from}));
+    unsetenv("TEST_KEY");
+}
+
+/* systemd hands secrets over in a folder of the service's own. */
+static void a_credential_can_hold_the_key(void **state)
+{
+    static const struct config_key from = {CONFIG_KEY_CREDENTIAL, "student",
+                                           "key"};
+    static const struct config_key lost = {CONFIG_KEY_CREDENTIAL, "student",
+                                           NULL};
+    (void)state;
+    key_write(KEY, strlen(KEY), 0400);
+    assert_read(&from, KEY);
+    assert_string_equal(api_key_path(&(struct config_queue){.key = from}),
+                        "key");
+    assert_refused(&lost,
+                   "api_key_credential student: CREDENTIALS_DIRECTORY is not "
+                   "set: run it by systemd with LoadCredential=, or use "
+                   "api_key_file");
+}
+
+/* People paste the key where its file's name belongs; logs are read widely. */
+static void a_key_in_place_of_its_file_is_not_shown(void **state)
+{
+    static const struct config_key file = {CONFIG_KEY_FILE, KEY, KEY};
+    static const struct config_key variable = {CONFIG_KEY_ENV, KEY, NULL};
+    (void)state;
+    assert_refused(&file,
+                   "api_key_file: the value looks like an API key: put that "
+                   "into a file, and the file's path into api_key_file");
+    assert_refused(&variable,
+                   "api_key_env: the value looks like an API key: put that "
+                   "into a file, and the file's path into api_key_file");
+    assert_true(api_key_is_like("a1B2c3D4e5F6g7H8"));
+    assert_false(api_key_is_like("EXAMPLE_STUDENT_KEY_2"));
+    assert_false(api_key_is_like("keys/example-live-student"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_newline_at_the_end_is_cut_off),
+        cmocka_unit_test(a_key_is_read_afresh_each_time),
+        cmocka_unit_test(what_is_no_key_is_refused_before_the_server_sees_it),
+        cmocka_unit_test(a_nul_in_a_key_is_refused),
+        cmocka_unit_test(a_file_open_to_others_is_refused),
+        cmocka_unit_test(only_a_regular_file_is_read),
+        cmocka_unit_test(a_variable_can_hold_the_key),
+        cmocka_unit_test(a_credential_can_hold_the_key),
+        cmocka_unit_test(a_key_in_place_of_its_file_is_not_shown),
+    };
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}

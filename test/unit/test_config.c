@@ -1,0 +1,246 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "config_fixture.h"
+
+/* The first file anybody writes must work, and poll as the manual says. */
+static void the_smallest_file_gets_all_defaults(void **state)
+{
+    struct config *config = assert_loaded("state_dir: state\n"
+                                          "sinks:\n"
+                                          "  - name: inbox\n"
+                                          "    type: sqlite\n"
+                                          "    path: inbox.db\n"
+                                          "servers:\n"
+                                          "  - name: example\n"
+                                          "    url: https://h.example\n"
+                                          "    queues:\n"
+                                          "      - name: student\n"
+                                          "        api_key_file: key\n"
+                                          "        sink: inbox\n");
+    struct haplo_poller_options poller;
+    struct haplo_server_options server;
+    struct haplo_queue_options queue;
+    (void)state;
+    config_poller_options(config, &poller);
+    config_server_options(&config->servers[0], &server);
+    config_queue_options(&config->servers[0].queues[0], &queue);
+    assert_int_equal(poller.in_flight_max, 256);
+    assert_int_equal(poller.undelivered_bytes_max, 268435456);
+    assert_int_equal(server.struct_size, sizeof server);
+    assert_string_equal(server.name, "example");
+    assert_string_equal(server.url, "https://h.example");
+    assert_false(server.allow_http);
+    assert_null(server.proxy);
+    assert_int_equal(server.in_flight_max, 1);
+    assert_int_equal(server.connect_timeout_ms, 10000);
+    assert_int_equal(server.first_byte_timeout_ms, 60000);
+    assert_int_equal(server.stall_timeout_ms, 30000);
+    assert_int_equal(server.total_timeout_ms, 120000);
+    assert_int_equal(server.failed_logins_max, 5);
+    assert_int_equal(server.breaker_failures, 5);
+    assert_int_equal(queue.struct_size, sizeof queue);
+    assert_string_equal(queue.name, "student");
+    assert_null(queue.api_key);
+    assert_int_equal(queue.interval_ms, 60000);
+    assert_int_equal(queue.interval_max_ms, 0);
+    assert_int_equal(queue.backoff_ms, 1000);
+    assert_int_equal(queue.backoff_max_ms, 300000);
+    assert_int_equal(queue.refused_ms, 900000);
+    assert_int_equal(queue.mark_attempts_max, 4);
+    assert_int_equal(queue.deliver_attempts_max, 0);
+    assert_int_equal(queue.body_bytes_max, 67108864);
+    assert_int_equal(queue.format, HAPLO_FORMAT_JSON);
+    assert_string_equal(queue.token_pointer, "/token");
+    assert_string_equal(queue.messages_pointer, "/messages");
+    assert_null(queue.token_pattern);
+    assert_null(queue.content_type);
+    assert_string_equal(config->servers[0].queues[0].sink->path, "inbox.db");
+    assert_int_equal(config->sinks[0].line, 3);
+    assert_int_equal(config->servers[0].line, 7);
+    assert_int_equal(config->servers[0].queues[0].line, 10);
+    config_free(config);
+}
+
+/* systemd starts services in the root folder. */
+static void paths_are_relative_to_the_folder_of_the_file(void **state)
+{
+    int count;
+    char *errors;
+    char path[64];
+    char expected[64];
+    (void)state;
+    text_write(FILE_NAME, HEAD SERVER QUEUE "    tls_ca_file: key\n", 0600);
+    snprintf(path, sizeof path, "%s/" FILE_NAME, folder);
+    assert_int_equal(chdir("/"), 0);
+    struct config *config = load(path, &count, &errors);
+    assert_int_equal(chdir(folder), 0);
+    assert_string_equal(errors, "");
+    free(errors);
+    snprintf(expected, sizeof expected, "%s/state", folder);
+    assert_string_equal(config->state_dir, expected);
+    snprintf(expected, sizeof expected, "%s/key", folder);
+    assert_string_equal(config->servers[0].queues[0].key.path, expected);
+    assert_string_equal(config->servers[0].options.tls_ca_file, expected);
+    config_free(config);
+}
+
+/* Hundreds of queues are set up by what they have in common. */
+static void the_innermost_value_holds(void **state)
+{
+    struct config *config = assert_loaded(
+        HEAD "  - name: a\n"
+             "    url: https://a.example\n"
+             "    interval: 10s\n"
+             "    connect_timeout: 3s\n"
+             "    interval_max: 1h\n"
+             "    queues:\n"
+             "      - {name: own, api_key_file: key, interval: 1s}\n"
+             "      - {name: none, api_key_file: key, interval_max: none}\n"
+             "  - name: b\n"
+             "    url: https://b.example\n"
+             "    queues:\n"
+             "      - {name: far, api_key_file: key}\n"
+             "defaults: {interval: 2m, connect_timeout: 4s, backoff: 3s}\n");
+    const struct config_server *a = &config->servers[0];
+    const struct config_server *b = &config->servers[1];
+    (void)state;
+    assert_int_equal(a->options.connect_timeout_ms, 3000);
+    assert_int_equal(b->options.connect_timeout_ms, 4000);
+    assert_int_equal(a->queues[0].options.interval_ms, 1000);
+    assert_int_equal(a->queues[0].options.interval_max_ms, 3600000);
+    assert_int_equal(a->queues[1].options.interval_ms, 10000);
+    assert_int_equal(a->queues[1].options.interval_max_ms, 0);
+    assert_int_equal(b->queues[0].options.interval_ms, 120000);
+    assert_int_equal(b->queues[0].options.interval_max_ms, 0);
+    assert_int_equal(b->queues[0].options.backoff_ms, 3000);
+    config_free(config);
+}
+
+/* An administrator can make one key for all queues of a server. */
+static void a_key_of_the_server_serves_queues_without_their_own(void **state)
+{
+    (void)state;
+    setenv("TEST_KEY", KEY, 1);
+    struct config *config = assert_loaded(
+        HEAD "  - name: a\n"
+             "    url: https://a.example\n"
+             "    api_key_env: TEST_KEY\n"
+             "    queues: [{name: wide}, {name: own, api_key_file: key}]\n");
+    const struct config_queue *queues = config->servers[0].queues;
+    assert_int_equal(queues[0].key.kind, CONFIG_KEY_ENV);
+    assert_string_equal(queues[0].key.name, "TEST_KEY");
+    assert_int_equal(queues[1].key.kind, CONFIG_KEY_FILE);
+    assert_string_equal(queues[1].key.path, "key");
+    config_free(config);
+    unsetenv("TEST_KEY");
+}
+
+/* Aliases spare repetition where defaults do not reach. */
+static void aliases_stand_for_what_they_name(void **state)
+{
+    struct config *config =
+        assert_loaded(HEAD "  - name: a\n"
+                           "    url: https://a.example\n"
+                           "    queues: &queues\n"
+                           "      - {name: x, api_key_file: &key key}\n"
+                           "      - {name: y, api_key_file: *key}\n"
+                           "  - name: b\n"
+                           "    url: https://b.example\n"
+                           "    queues: *queues\n");
+    (void)state;
+    assert_int_equal(config->queue_count, 4);
+    assert_string_equal(config->servers[1].queues[1].options.name, "y");
+    assert_string_equal(config->servers[1].queues[1].key.path, "key");
+    config_free(config);
+}
+
+/* Bad keys must show in `check`, not at two in the morning. */
+static void every_key_is_tried_when_the_file_is_loaded(void **state)
+{
+    (void)state;
+    text_write("key", KEY, 0644);
+    assert_refused(HEAD SERVER QUEUE,
+                   FILE_NAME ":9: queue example/student: api_key_file key: "
+                             "others can get at it (mode 0644): chmod 600 "
+                             "key\n");
+    text_write("key", KEY "\n", 0600);
+    assert_refused(HEAD SERVER "      - {name: a, api_key_credential: a}\n",
+                   FILE_NAME ":8: queue example/a: api_key_credential a: "
+                             "CREDENTIALS_DIRECTORY is not set: run it by "
+                             "systemd with LoadCredential=, or use "
+                             "api_key_file\n");
+    setenv("CREDENTIALS_DIRECTORY", folder, 1);
+    struct config *config =
+        assert_loaded(HEAD SERVER "      - {name: a, api_key_credential: "
+                                  "key}\n");
+    config_free(config);
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+/* What `check` prints is looked at by people and pasted into tickets. */
+static void the_printed_configuration_names_keys_but_shows_none(void **state)
+{
+    char *text;
+    size_t size;
+    (void)state;
+    setenv("TEST_KEY", KEY, 1);
+    struct config *config = assert_loaded(
+        HEAD SERVER QUEUE "      - {name: b, api_key_env: TEST_KEY, "
+                          "interval: 90s}\n");
+    FILE *file = open_memstream(&text, &size);
+    assert_non_null(file);
+    config_print(config, file);
+    fclose(file);
+    assert_string_equal(
+        text,
+        "SERVER   URL                           QUEUE    SINK   INTERVAL  "
+        "KEY\n"
+        "example  https://server.example.ac.uk  student  inbox  1m        "
+        "key\n"
+        "example  https://server.example.ac.uk  b        inbox  90s       "
+        "$TEST_KEY\n"
+        "servers: 1, queues: 2, sinks: 1, state: state\n");
+    free(text);
+    config_free(config);
+    unsetenv("TEST_KEY");
+}
+
+/* Bridge hosts poll thousands of queues and reload while they do. */
+static void ten_thousand_queues_load(void **state)
+{
+    FILE *file = fopen(FILE_NAME, "w");
+    int count;
+    char *errors;
+    (void)state;
+    assert_non_null(file);
+    fputs(HEAD SERVER, file);
+    for (int i = 0; i < 10000; i++) {
+        fprintf(file, "      - {name: q%d, api_key_file: key}\n", i);
+    }
+    fclose(file);
+    struct config *config = load(FILE_NAME, &count, &errors);
+    assert_string_equal(errors, "");
+    assert_int_equal(config->queue_count, 10000);
+    assert_int_equal(config->servers[0].queues[9999].line, 10007);
+    free(errors);
+    config_free(config);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_smallest_file_gets_all_defaults),
+        cmocka_unit_test(paths_are_relative_to_the_folder_of_the_file),
+        cmocka_unit_test(the_innermost_value_holds),
+        cmocka_unit_test(a_key_of_the_server_serves_queues_without_their_own),
+        cmocka_unit_test(aliases_stand_for_what_they_name),
+        cmocka_unit_test(every_key_is_tried_when_the_file_is_loaded),
+        cmocka_unit_test(the_printed_configuration_names_keys_but_shows_none),
+        cmocka_unit_test(ten_thousand_queues_load),
+    };
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}

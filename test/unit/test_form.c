@@ -1,0 +1,96 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/form.h"
+#include "failing_allocator.h"
+
+static void assert_form(const char *token, size_t size, const char *expected)
+{
+    struct haplo_batch *batch = batch_new();
+    assert_non_null(batch);
+    assert_int_equal(form_set(batch, token, size), 0);
+    assert_int_equal(batch->form_size, strlen(expected));
+    assert_memory_equal(batch->form, expected, strlen(expected));
+    batch_free(batch);
+}
+
+/* The server takes an unencoded '+' for a space and answers 500, and '=' and
+ * '&' end a field. */
+static void all_but_unreserved_bytes_are_encoded(void **state)
+{
+    (void)state;
+    assert_form("MSwy8w099=", 10, "token=MSwy8w099%3D");
+    assert_form("a+b/c&d%e", 9, "token=a%2Bb%2Fc%26d%25e");
+    assert_form("AZaz09-._~", 10, "token=AZaz09-._~");
+    assert_form(" \x7f\n", 3, "token=%20%7F%0A");
+}
+
+/* A token is opaque: a NUL or a byte above 127 in it is none of our business,
+ * and must arrive as it is. */
+static void any_byte_may_be_in_a_token(void **state)
+{
+    (void)state;
+    assert_form("a\0b", 3, "token=a%00b");
+    assert_form("\xc3\xa9\xff", 3, "token=%C3%A9%FF");
+}
+
+/* An empty token gets 200 and a count of 0: it must never be posted. */
+static void an_empty_token_leaves_no_form(void **state)
+{
+    (void)state;
+    struct haplo_batch *batch = batch_new();
+    assert_non_null(batch);
+    assert_int_equal(form_set(batch, "x", 1), 0);
+    assert_int_equal(form_set(batch, "", 0), 0);
+    assert_int_equal(batch->form_size, 0);
+    batch_free(batch);
+}
+
+/* The server answers 500 to a form of 1 MiB or more, for ever. */
+static void the_longest_token_fits_in_what_the_server_takes(void **state)
+{
+    (void)state;
+    struct haplo_batch *batch = batch_new();
+    char *token = malloc(HAPLO_TOKEN_SIZE_MAX + 1);
+    assert_non_null(batch);
+    assert_non_null(token);
+    memset(token, '+', HAPLO_TOKEN_SIZE_MAX + 1);
+    assert_int_equal(form_set(batch, token, HAPLO_TOKEN_SIZE_MAX), 0);
+    assert_in_range(batch->form_size, 3 * HAPLO_TOKEN_SIZE_MAX, 1048575);
+    assert_int_equal(form_set(batch, token, HAPLO_TOKEN_SIZE_MAX + 1),
+                     HAPLO_ETOOBIG);
+    assert_int_equal(batch->form_size, 0);
+    free(token);
+    batch_free(batch);
+}
+
+/* Half a form would mark something else, or nothing. */
+static void a_failing_allocator_leaves_no_form(void **state)
+{
+    (void)state;
+    struct haplo_batch *batch = batch_new();
+    assert_non_null(batch);
+    allocator_reset(1);
+    assert_int_equal(form_set(batch, "x", 1), HAPLO_ENOMEM);
+    assert_int_equal(batch->form_size, 0);
+    batch_free(batch);
+    assert_int_equal(allocator_held, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_but_unreserved_bytes_are_encoded),
+        cmocka_unit_test(any_byte_may_be_in_a_token),
+        cmocka_unit_test(an_empty_token_leaves_no_form),
+        cmocka_unit_test(the_longest_token_fits_in_what_the_server_takes),
+        cmocka_unit_test(a_failing_allocator_leaves_no_form),
+    };
+    allocator_install();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
