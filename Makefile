@@ -40,39 +40,50 @@ example_bin := $(patsubst %.c,$(BUILD)/%,$(example_src))
 LIB_A := $(BUILD)/libhaplopoll.a
 LIB_SO := $(BUILD)/libhaplopoll.so.$(VERSION)
 
+# `make V=1` shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1) $(@:$(BUILD)/%=%)")
+
 .PHONY: all
 all: $(LIB_A) $(LIB_SO) $(BUILD)/haplo-poll $(BUILD)/haplo-sim
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(LIB_A): $(lib_obj)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)
+	$(Q)ar rcs $@ $^
 
 $(LIB_SO): $(lib_obj)
-	$(CC) -shared -Wl,-soname,libhaplopoll.so.$(SOVERSION) $(CFLAGS) \
+	$(call say,LD)
+	$(Q)$(CC) -shared -Wl,-soname,libhaplopoll.so.$(SOVERSION) $(CFLAGS) \
 		$(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 $(BUILD)/haplo-poll: $(daemon_obj) $(sink_obj) $(LIB_A)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
 
 $(BUILD)/haplo-sim: $(sim_obj)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(SIM_LIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(SIM_LIBS)
 
 # Unit tests link the objects, so that they reach what the library hides.
 daemon_test_obj := $(filter-out $(BUILD)/src/daemon/main.o,$(daemon_obj))
 $(BUILD)/test/%: $(BUILD)/test/unit/%.o $(lib_obj) $(sink_obj) \
 		$(daemon_test_obj)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lz $(DAEMON_LIBS) \
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lz $(DAEMON_LIBS) \
 		$(LIB_LIBS)
 
 # Examples link the library, as its users do.
 $(BUILD)/examples/%: $(BUILD)/examples/%.o $(LIB_A)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 .PHONY: examples
 examples: $(example_bin)

@@ -11,7 +11,8 @@
 #define FORM_SIZE_MIN 256       /* holds the tokens of most batches */
 #define SERVER_FORM_MAX 1048576 /* from here on the server answers 500 */
 
-static_assert(FORM_FIELD_SIZE + 3 * HAPLO_TOKEN_SIZE_MAX < SERVER_FORM_MAX,
+static_assert(FORM_FIELD_SIZE + (size_t)3 * HAPLO_TOKEN_SIZE_MAX <
+                  SERVER_FORM_MAX,
               "the longest token must fit in a form that the server takes");
 
 /* RFC 3986, 2.3. Not isalnum(), which asks the locale. */

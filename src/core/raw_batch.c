@@ -30,7 +30,6 @@ static int token_find(const struct haplo_batch *batch, const regex_t *pattern,
     }
     match[0].rm_so = 0;
     match[0].rm_eo = (regoff_t)batch->body_size;
-    match[1].rm_so = -1;
     int result = regexec(pattern, batch->body_size > 0 ? batch->body : "", 2,
                          match, REG_STARTEND);
     if (result == REG_ESPACE) {
@@ -74,7 +73,7 @@ static int message_make(struct haplo_batch *batch, const char *token,
 int raw_batch_finish(struct haplo_batch *batch,
                      const struct fetch_format *format, struct reason *why)
 {
-    regmatch_t match[2];
+    regmatch_t match[2] = {{-1, -1}, {-1, -1}};
     int error = token_find(batch, &format->token_pattern, match, why);
     if (error != 0) {
         return error;

@@ -114,12 +114,16 @@ static int key_credential_parse(const struct parsing *parsing)
     return key->path != NULL ? 0 : refuse(parsing, "out of memory");
 }
 
-static int name_size_check(const struct parsing *parsing)
+static int name_store(const struct parsing *parsing)
 {
-    return strlen(parsing->text) <= HAPLO_NAME_SIZE_MAX
-               ? 0
-               : refuse(parsing, "longer than %d bytes: shorten it",
-                        HAPLO_NAME_SIZE_MAX);
+    if (strcmp(parsing->text, ".") == 0 || strcmp(parsing->text, "..") == 0) {
+        return refuse_value(parsing, "is a folder's name: give another");
+    }
+    if (strlen(parsing->text) > HAPLO_NAME_SIZE_MAX) {
+        return refuse(parsing, "longer than %d bytes: shorten it",
+                      HAPLO_NAME_SIZE_MAX);
+    }
+    return text_store(parsing, parsing->text);
 }
 
 /* Logs and the command line write SERVER/QUEUE. */
@@ -132,8 +136,7 @@ static int name_parse(const struct parsing *parsing)
                                          "example-live");
         }
     }
-    return name_size_check(parsing) != 0 ? -1
-                                         : text_store(parsing, parsing->text);
+    return name_store(parsing);
 }
 
 /* The server compares names undecoded (PROTOCOL.md, "Errors"), so one that
@@ -148,8 +151,7 @@ static int queue_name_parse(const struct parsing *parsing)
                             "has a character that cannot stand in a poll URL: "
                             "copy the name from the queue's page");
     }
-    return name_size_check(parsing) != 0 ? -1
-                                         : text_store(parsing, parsing->text);
+    return name_store(parsing);
 }
 
 static int sink_type_parse(const struct parsing *parsing)
@@ -191,7 +193,10 @@ static int pointer_parse(const struct parsing *parsing)
         return refuse(parsing, "more than %d segments: shorten it",
                       HAPLO_POINTER_DEPTH_MAX);
     }
-    return text_store(parsing, text);
+    /* The library checks more of an answer where it is told of no pointer. */
+    bool is_default = strcmp(text, parsing->row->fallback) == 0;
+    *(const char **)parsing->target = is_default ? NULL : text;
+    return 0;
 }
 
 static int pattern_parse(const struct parsing *parsing)
@@ -207,7 +212,13 @@ static int pattern_parse(const struct parsing *parsing)
                       "extended one, as <token>([^<]+)</token>",
                       config_quote(parsing->text, quoted), reason);
     }
+    bool is_empty = regex.re_nsub == 0 && regexec(&regex, "", 0, NULL, 0) == 0;
     regfree(&regex);
+    if (is_empty) {
+        return refuse_value(parsing, "matches nothing at all, as in every "
+                                     "answer: name what is around the token, "
+                                     "as <token>([^<]+)</token>");
+    }
     return text_store(parsing, parsing->text);
 }
 

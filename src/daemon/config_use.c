@@ -25,6 +25,14 @@ void config_queue_options(const struct config_queue *queue,
                           struct haplo_queue_options *options)
 {
     *options = queue->options;
+    /* What was inherited for queues of the other format, the library would
+     * take for a mistake. */
+    if (options->format == HAPLO_FORMAT_RAW) {
+        options->token_pointer = NULL;
+        options->messages_pointer = NULL;
+    } else {
+        options->token_pattern = NULL;
+    }
 }
 
 #define COLUMN_COUNT 6

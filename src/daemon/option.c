@@ -86,7 +86,7 @@ const struct option_row option_table[OPTION_COUNT] = {
     [OPTION_PROXY] =
         {"proxy", VALUE_PROXY, LEVEL_SERVER, SERVERS, 0, 0, "none",
          IN_SERVER(proxy),
-         "URL of a proxy: http, https, socks5 or socks5h. Proxies named in "
+         "URL of a proxy: http, https, socks5h or socks4a. Proxies named in "
          "the environment are never used."},
     [OPTION_MAX_IN_FLIGHT] =
         {"max_in_flight", VALUE_COUNT, LEVEL_SERVER, SERVERS, 1, 1000, "1",

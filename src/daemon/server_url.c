@@ -119,8 +119,8 @@ int server_url_check(const char *url, bool *is_clear, char *why,
 
 int proxy_url_check(const char *url, char *why, size_t why_size)
 {
-    static const char *const schemes[] = {"http://", "https://", "socks5://",
-                                          "socks5h://"};
+    static const char *const schemes[] = {"http://", "https://", "socks5h://",
+                                          "socks4a://"};
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         const char *rest = text_after(url, schemes[i]);
         if (rest != NULL && *rest != '\0' && *rest != '/' &&
@@ -130,5 +130,5 @@ int proxy_url_check(const char *url, char *why, size_t why_size)
     }
     return why_set(why, why_size,
                    "no URL of a proxy: write http://HOST:PORT, or https, "
-                   "socks5 or socks5h for http");
+                   "socks5h or socks4a for http");
 }

@@ -54,8 +54,8 @@ static void the_smallest_file_gets_all_defaults(void **state)
     assert_int_equal(queue.deliver_attempts_max, 0);
     assert_int_equal(queue.body_bytes_max, 67108864);
     assert_int_equal(queue.format, HAPLO_FORMAT_JSON);
-    assert_string_equal(queue.token_pointer, "/token");
-    assert_string_equal(queue.messages_pointer, "/messages");
+    assert_null(queue.token_pointer);
+    assert_null(queue.messages_pointer);
     assert_null(queue.token_pattern);
     assert_null(queue.content_type);
     assert_string_equal(config->servers[0].queues[0].sink->path, "inbox.db");
@@ -117,6 +117,34 @@ static void the_innermost_value_holds(void **state)
     assert_int_equal(b->queues[0].options.interval_ms, 120000);
     assert_int_equal(b->queues[0].options.interval_max_ms, 0);
     assert_int_equal(b->queues[0].options.backoff_ms, 3000);
+    config_free(config);
+}
+
+/* The library refuses options of the other format, and checks more of an
+ * answer that has the shape of Haplo's own. */
+static void the_library_is_told_only_what_a_format_uses(void **state)
+{
+    struct config *config = assert_loaded(
+        HEAD SERVER "      - {name: own, api_key_file: key, "
+                    "token_pointer: /token, messages_pointer: /messages}\n"
+                    "      - {name: raw, api_key_file: key, format: raw}\n"
+                    "      - {name: json, api_key_file: key}\n"
+                    "defaults: {token_pointer: /t, messages_pointer: /m, "
+                    "token_pattern: 't=(.*)'}\n");
+    struct haplo_queue_options options;
+    (void)state;
+    config_queue_options(&config->servers[0].queues[0], &options);
+    assert_null(options.token_pointer);
+    assert_null(options.messages_pointer);
+    assert_null(options.token_pattern);
+    config_queue_options(&config->servers[0].queues[1], &options);
+    assert_null(options.token_pointer);
+    assert_null(options.messages_pointer);
+    assert_string_equal(options.token_pattern, "t=(.*)");
+    config_queue_options(&config->servers[0].queues[2], &options);
+    assert_string_equal(options.token_pointer, "/t");
+    assert_string_equal(options.messages_pointer, "/m");
+    assert_null(options.token_pattern);
     config_free(config);
 }
 
@@ -236,6 +264,7 @@ int main(void)
         cmocka_unit_test(the_smallest_file_gets_all_defaults),
         cmocka_unit_test(paths_are_relative_to_the_folder_of_the_file),
         cmocka_unit_test(the_innermost_value_holds),
+        cmocka_unit_test(the_library_is_told_only_what_a_format_uses),
         cmocka_unit_test(a_key_of_the_server_serves_queues_without_their_own),
         cmocka_unit_test(aliases_stand_for_what_they_name),
         cmocka_unit_test(every_key_is_tried_when_the_file_is_loaded),

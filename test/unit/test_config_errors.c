@@ -57,7 +57,7 @@ static void no_part_of_a_key_is_shown_wherever_it_was_pasted(void **state)
                              "not belong into it: write https://HOST, and "
                              "give the key by api_key_file\n" FILE_NAME
                              ":7: server a: proxy: no URL of a proxy: write "
-                             "http://HOST:PORT, or https, socks5 or socks5h "
+                             "http://HOST:PORT, or https, socks5h or socks4a "
                              "for http\n");
 }
 
@@ -361,6 +361,10 @@ static void a_bad_value_is_told_with_what_a_good_one_is(void **state)
                          "token_pattern: \"(a\" is no regular expression: "
                          "Unmatched ( or \\(: write a POSIX extended one, as "
                          "<token>([^<]+)</token>");
+    assert_value_refused("token_pattern: '[a-z]*'",
+                         "token_pattern: \"[a-z]*\" matches nothing at all, "
+                         "as in every answer: name what is around the token, "
+                         "as <token>([^<]+)</token>");
     assert_value_refused("content_type: json",
                          "content_type: \"json\" is no content type: write it "
                          "as application/json, without parameters");
@@ -392,6 +396,9 @@ static void names_that_no_url_or_log_can_carry_are_refused(void **state)
                    FILE_NAME ":5: server a b: name: \"a b\" has a blank, a "
                              "slash or a control character: write one word, "
                              "such as example-live\n");
+    assert_refused(HEAD SERVER "      - {name: .., api_key_file: key}\n",
+                   FILE_NAME ":8: queue example/..: name: \"..\" is a "
+                             "folder's name: give another\n");
     memset(name, 'n', sizeof name);
     name[HAPLO_NAME_SIZE_MAX + 1] = '\0';
     snprintf(text, sizeof text,

@@ -130,6 +130,25 @@ static void a_cursor_meets_only_the_named_value(void **state)
     json_pointer_free(&pointer);
 }
 
+/* {"a":{},"c":{"b":1}} with /a/b: what was open on the way is closed again. */
+static void a_way_that_has_ended_leads_nowhere(void **state)
+{
+    (void)state;
+    struct json_pointer pointer;
+    struct json_cursor cursor;
+    assert_int_equal(json_pointer_init(&pointer, "/a/b", NULL), 0);
+    json_cursor_init(&cursor, &pointer);
+    assert_false(json_cursor_value(&cursor, 0, JSON_MAP));
+    json_cursor_key(&cursor, 1, "a", 1);
+    assert_false(json_cursor_value(&cursor, 1, JSON_MAP));
+    json_cursor_close(&cursor, 1);
+    json_cursor_key(&cursor, 1, "c", 1);
+    assert_false(json_cursor_value(&cursor, 1, JSON_MAP));
+    json_cursor_key(&cursor, 2, "b", 1);
+    assert_false(json_cursor_value(&cursor, 2, JSON_NUMBER));
+    json_pointer_free(&pointer);
+}
+
 /* A member of a map may be called "0"; a data array becomes such a map. */
 static void a_number_may_be_the_name_of_a_member(void **state)
 {
@@ -155,6 +174,7 @@ int main(void)
         cmocka_unit_test(a_failing_allocator_is_reported),
         cmocka_unit_test(an_empty_pointer_names_the_root),
         cmocka_unit_test(a_cursor_meets_only_the_named_value),
+        cmocka_unit_test(a_way_that_has_ended_leads_nowhere),
         cmocka_unit_test(a_number_may_be_the_name_of_a_member),
     };
     allocator_install();
