@@ -7,6 +7,7 @@
 #include "haplopoll.h"
 #include "io/exchange.h"
 #include "io/multi.h"
+#include "io/socket_watch.h"
 #include "io/watchdog.h"
 
 #define CURL_VERSION_MIN 0x075800 /* 7.88.0: as in Debian 12 */
@@ -94,6 +95,7 @@ void io_close(struct io *io, io_close_cb close_cb, void *data)
     while (!TAILQ_EMPTY(&io->multis)) {
         multi_close(TAILQ_FIRST(&io->multis));
     }
+    socket_watch_close_all(io);
     uv_close((uv_handle_t *)&io->watchdog, on_watchdog_closed);
 }
 

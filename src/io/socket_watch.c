@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -21,7 +22,9 @@ struct socket_watch {
     struct multi *multi; /* whose connection it is */
     curl_socket_t fd;    /* */
     int events;          /* UV_READABLE, UV_WRITABLE; 0: stopped */
+    ino_t inode;         /* tells the socket from a later one, same fd */
     bool is_wanted;      /* libcurl waits for it */
+    bool is_kept;        /* libcurl has let it go once, and kept it open */
     bool is_foreign;     /* opened by libcurl without asking */
 };
 
@@ -52,6 +55,12 @@ static int watch_table_grow(struct io *io, curl_socket_t fd)
     return 0;
 }
 
+static ino_t inode_of(curl_socket_t fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 ? status.st_ino : 0;
+}
+
 static struct socket_watch *watch_new(struct multi *multi, curl_socket_t fd,
                                       bool is_foreign)
 {
@@ -68,6 +77,7 @@ static struct socket_watch *watch_new(struct multi *multi, curl_socket_t fd,
     watch->io = io;
     watch->multi = multi;
     watch->fd = fd;
+    watch->inode = inode_of(fd);
     watch->is_foreign = is_foreign;
     io->watches[fd] = watch;
     io_hold(io);
@@ -134,18 +144,34 @@ static int watch_start(struct socket_watch *watch, int events)
     return 0;
 }
 
+/* libcurl 7.88 closes a socket that was not connected in the end (a time-out,
+ * or another address was faster) by itself, without the callback for it, and
+ * lets go of it only then. */
+static bool watch_is_gone(struct socket_watch *watch)
+{
+    if (watch->is_kept) {
+        return false;
+    }
+    watch->is_kept = inode_of(watch->fd) == watch->inode;
+    return !watch->is_kept;
+}
+
+static void watch_let_go(struct socket_watch *watch)
+{
+    watch->is_wanted = false;
+    uv_unref((uv_handle_t *)&watch->poll);
+    if (watch->is_foreign || watch_is_gone(watch)) {
+        watch_close(watch);
+    }
+}
+
 int socket_watch_want(struct multi *multi, curl_socket_t fd, int what)
 {
     struct socket_watch *watch = watch_find(multi->io, fd);
     int events = 0;
     if (what == CURL_POLL_REMOVE) {
-        if (watch == NULL) {
-            return 0;
-        }
-        watch->is_wanted = false;
-        uv_unref((uv_handle_t *)&watch->poll);
-        if (watch->is_foreign) {
-            watch_close(watch);
+        if (watch != NULL) {
+            watch_let_go(watch);
         }
         return 0;
     }
@@ -164,6 +190,24 @@ int socket_watch_want(struct multi *multi, curl_socket_t fd, int what)
     return watch_start(watch, events);
 }
 
+/* Watches a new socket. If the descriptor was watched before, libcurl has
+ * closed that socket by itself just now; it does not tell anew what it waits
+ * for when that is what it waited for with the old one. */
+static int watch_opened(struct multi *multi, curl_socket_t fd)
+{
+    struct socket_watch *old = watch_find(multi->io, fd);
+    int events = 0;
+    if (old != NULL) {
+        events = old->is_wanted ? old->events : 0;
+        watch_close(old);
+    }
+    struct socket_watch *watch = watch_new(multi, fd, false);
+    if (watch == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    return events != 0 ? watch_start(watch, events) : 0;
+}
+
 curl_socket_t socket_watch_open_cb(void *data, curlsocktype purpose,
                                    struct curl_sockaddr *address)
 {
@@ -177,7 +221,7 @@ curl_socket_t socket_watch_open_cb(void *data, curlsocktype purpose,
         exchange->open_errno = errno;
         return CURL_SOCKET_BAD;
     }
-    if (watch_new(multi, fd, false) == NULL) {
+    if (watch_opened(multi, fd) != 0) {
         exchange->open_errno = ENOMEM;
         (void)close(fd);
         return CURL_SOCKET_BAD;
@@ -193,4 +237,13 @@ int socket_watch_close_cb(void *data, curl_socket_t fd)
         watch_close(watch);
     }
     return close(fd);
+}
+
+void socket_watch_close_all(struct io *io)
+{
+    for (size_t fd = 0; fd < io->watch_slots; fd++) {
+        if (io->watches[fd] != NULL) {
+            watch_close(io->watches[fd]);
+        }
+    }
 }

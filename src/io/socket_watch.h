@@ -32,4 +32,7 @@ int socket_watch_close_cb(void *data, curl_socket_t fd);
  * HAPLO_ENOMEM. */
 int socket_watch_want(struct multi *multi, curl_socket_t fd, int what);
 
+/* Closes those that are left when all of libcurl's handles are gone. */
+void socket_watch_close_all(struct io *io);
+
 #endif

@@ -14,14 +14,12 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "sim/listener.h"
 #include "sim/memory.h"
 
 #define READ_BYTES 65536        /* one read from the network */
 #define INPUT_BYTES_MAX 8388608 /* sent ahead by the client, then closed */
-#define HEADER_BYTES_MAX 65536  /* of one kept header or the path */
 
 struct write {
     uv_write_t request;                /* */
@@ -31,34 +29,15 @@ struct write {
 
 static void connection_read(struct sim_connection *connection);
 
-static void request_clear(struct sim_request *request)
-{
-    request->url.size = 0;
-    request->host.size = 0;
-    request->authorization.size = 0;
-    request->content_type.size = 0;
-    request->encoding.size = 0;
-    request->body.size = 0;
-    request->body_bytes = 0;
-    request->has_authorization = false;
-    request->expects_continue = false;
-}
-
 static void connection_free(struct sim_connection *connection)
 {
     if (!connection->tcp_closed || !connection->timer_closed) {
         return;
     }
     sim_tls_free(&connection->tls);
-    sim_buffer_free(&connection->field);
     sim_buffer_free(&connection->input);
     sim_buffer_free(&connection->output);
-    sim_buffer_free(&connection->request.url);
-    sim_buffer_free(&connection->request.host);
-    sim_buffer_free(&connection->request.authorization);
-    sim_buffer_free(&connection->request.content_type);
-    sim_buffer_free(&connection->request.encoding);
-    sim_buffer_free(&connection->request.body);
+    sim_request_free(&connection->request);
     free(connection);
 }
 
@@ -183,7 +162,6 @@ static void after_delivery(struct sim_connection *connection)
     switch (connection->delivery.after) {
     case SIM_AFTER_KEEP:
         connection->state = SIM_CONNECTION_READING;
-        http_parser_pause(&connection->parser, 0);
         idle_start(connection);
         if (!connection->in_read) {
             connection_read(connection);
@@ -319,122 +297,6 @@ void sim_connection_answer(struct sim_connection *connection,
     output_write(connection);
 }
 
-static int message_begin_cb(http_parser *parser)
-{
-    struct sim_connection *connection = parser->data;
-    request_clear(&connection->request);
-    connection->field.size = 0;
-    connection->header = NULL;
-    return 0;
-}
-
-static int header_append(struct sim_buffer *to, const char *at, size_t size)
-{
-    if (to->size + size > HEADER_BYTES_MAX) {
-        return 1;
-    }
-    sim_buffer_add(to, at, size);
-    return 0;
-}
-
-static int url_cb(http_parser *parser, const char *at, size_t size)
-{
-    struct sim_connection *connection = parser->data;
-    return header_append(&connection->request.url, at, size);
-}
-
-static int header_field_cb(http_parser *parser, const char *at, size_t size)
-{
-    struct sim_connection *connection = parser->data;
-    if (connection->header != NULL) {
-        connection->field.size = 0;
-        connection->header = NULL;
-    }
-    return header_append(&connection->field, at, size);
-}
-
-static bool field_is(const struct sim_connection *connection, const char *name)
-{
-    return connection->field.size == strlen(name) &&
-           strncasecmp(connection->field.bytes, name, connection->field.size) ==
-               0;
-}
-
-/* Where the value of the header goes. A header that is not kept goes to
- * `field`, whose name has been read by then. */
-static struct sim_buffer *header_select(struct sim_connection *connection)
-{
-    struct sim_request *request = &connection->request;
-    if (field_is(connection, "Host")) {
-        return &request->host;
-    }
-    if (field_is(connection, "Authorization")) {
-        request->has_authorization = true;
-        return &request->authorization;
-    }
-    if (field_is(connection, "Content-Type")) {
-        return &request->content_type;
-    }
-    if (field_is(connection, "Accept-Encoding")) {
-        return &request->encoding;
-    }
-    if (field_is(connection, "Expect")) {
-        request->expects_continue = true;
-    }
-    return &connection->field;
-}
-
-static int header_value_cb(http_parser *parser, const char *at, size_t size)
-{
-    struct sim_connection *connection = parser->data;
-    if (connection->header == NULL) {
-        connection->header = header_select(connection);
-    }
-    return header_append(connection->header, at, size);
-}
-
-static int headers_complete_cb(http_parser *parser)
-{
-    static char answer[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    struct sim_connection *connection = parser->data;
-    if (connection->request.expects_continue) {
-        connection_write(connection, answer, sizeof answer - 1);
-    }
-    return 0;
-}
-
-static int body_cb(http_parser *parser, const char *at, size_t size)
-{
-    struct sim_connection *connection = parser->data;
-    struct sim_request *request = &connection->request;
-    request->body_bytes += size;
-    if (request->body_bytes >= SIM_BODY_BYTES_MAX) {
-        request->body.size = 0;
-    } else {
-        sim_buffer_add(&request->body, at, size);
-    }
-    return 0;
-}
-
-static int message_complete_cb(http_parser *parser)
-{
-    struct sim_connection *connection = parser->data;
-    connection->request.method = (enum http_method)parser->method;
-    connection->request.keep_alive = http_should_keep_alive(parser) != 0;
-    http_parser_pause(parser, 1);
-    return 0;
-}
-
-static const http_parser_settings parser_settings = {
-    .on_message_begin = message_begin_cb,
-    .on_url = url_cb,
-    .on_header_field = header_field_cb,
-    .on_header_value = header_value_cb,
-    .on_headers_complete = headers_complete_cb,
-    .on_body = body_cb,
-    .on_message_complete = message_complete_cb,
-};
-
 static void connection_refuse(struct sim_connection *connection)
 {
     struct sim_buffer answer = {0};
@@ -446,23 +308,36 @@ static void connection_refuse(struct sim_connection *connection)
         (struct sim_delivery){answer.size, SIM_AFTER_FIN, 0, 0});
 }
 
+/* A client that waits for leave before it sends its body gets it. */
+static void connection_continue(struct sim_connection *connection)
+{
+    static char answer[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    connection->request.expects_continue = false;
+    connection_write(connection, answer, sizeof answer - 1);
+}
+
 /* Parses what has come, up to the end of one request. */
 static void connection_read_one(struct sim_connection *connection)
 {
-    http_parser *parser = &connection->parser;
-    size_t done =
-        http_parser_execute(parser, &parser_settings, connection->input.bytes,
-                            connection->input.size);
-    sim_buffer_consume(&connection->input, done);
-    if (connection->state != SIM_CONNECTION_READING) {
-        return;
-    }
-    if (HTTP_PARSER_ERRNO(parser) == HPE_PAUSED) {
+    struct sim_request *request = &connection->request;
+    size_t used;
+    enum sim_request_progress progress = sim_request_parse(
+        request, connection->input.bytes, connection->input.size, &used);
+    sim_buffer_consume(&connection->input, used);
+    switch (progress) {
+    case SIM_REQUEST_BROKEN:
+        connection_refuse(connection);
+        break;
+    case SIM_REQUEST_COMPLETE:
         connection->state = SIM_CONNECTION_BUSY;
         uv_timer_stop(&connection->timer);
         connection->listener->request_run(connection);
-    } else if (HTTP_PARSER_ERRNO(parser) != HPE_OK || parser->upgrade) {
-        connection_refuse(connection);
+        break;
+    case SIM_REQUEST_PARTIAL:
+        if (request->expects_continue) {
+            connection_continue(connection);
+        }
+        break;
     }
 }
 
@@ -559,8 +434,7 @@ void sim_connection_open(struct sim_listener *listener)
         uv_tcp_init(loop, &connection->tcp) != 0) {
         abort(); /* neither can fail without a programmer's error */
     }
-    http_parser_init(&connection->parser, HTTP_REQUEST);
-    connection->parser.data = connection;
+    sim_request_init(&connection->request);
     if (uv_accept((uv_stream_t *)listener->tcp,
                   (uv_stream_t *)&connection->tcp) != 0 ||
         sim_listener_refuses(listener) ||

@@ -8,7 +8,6 @@
 #ifndef SIM_HTTP_H
 #define SIM_HTTP_H
 
-#include <http_parser.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,9 +15,9 @@
 
 #include "sim/faults.h"
 #include "sim/path.h"
+#include "sim/request.h"
 #include "sim/tls.h"
 
-#define SIM_BODY_BYTES_MAX 1048576 /* a body of that size and more gives 500 \
                                     */
 #define SIM_ADDRESS_SIZE 64        /* a client's address as text */
 
@@ -42,20 +41,6 @@ struct sim_delivery {
     enum sim_after after; /* */
     size_t drip_bytes;    /* of a drop; 0: all at once */
     int64_t drip_ms;      /* between drops */
-};
-
-struct sim_request {
-    struct sim_buffer url;           /* owned */
-    struct sim_buffer host;          /* owned */
-    struct sim_buffer authorization; /* owned */
-    bool has_authorization;          /* */
-    struct sim_buffer content_type;  /* owned */
-    struct sim_buffer encoding;      /* owned; Accept-Encoding */
-    struct sim_buffer body;          /* owned; empty when it is too big */
-    size_t body_bytes;               /* received */
-    bool expects_continue;           /* */
-    bool keep_alive;                 /* */
-    enum http_method method;         /* */
 };
 
 /* A request's way through an application; service.c owns the meaning. */
@@ -84,9 +69,6 @@ struct sim_connection {
     uint64_t id;                     /* from 1 */
     char address[SIM_ADDRESS_SIZE];  /* of the client */
     struct sim_tls tls;              /* ssl NULL: plain */
-    http_parser parser;              /* */
-    struct sim_buffer *header;       /* value being read; NULL: not wanted */
-    struct sim_buffer field;         /* owned; name of the header being read */
     struct sim_buffer input;         /* owned; not parsed yet */
     struct sim_request request;      /* */
     struct sim_turn turn;            /* */

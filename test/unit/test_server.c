@@ -455,8 +455,9 @@ static void error_is_the_newest_failure(void **state)
     struct machine m;
     go(&m, HAPLO_SERVER_PROBING);
     assert_int_equal(m.server.error, HAPLO_ECONNECT);
+    m.now_ms = 6000;
     answer(&m, HAPLO_ENOTFOUND);
-    assert_trace(&m, "[3538] a: PROBING -> UP\n");
+    assert_trace(&m, "[6000] a: PROBING -> UP\n");
     assert_int_equal(m.server.error, HAPLO_ENOTFOUND);
     answer(&m, 0);
     assert_int_equal(m.server.error, 0);
