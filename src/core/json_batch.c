@@ -185,6 +185,9 @@ static bool on_value(void *context, enum json_kind kind, const char *text,
                depth == json->element_depth + 1) {
         member_value(json, kind);
     }
+    if (depth > json->depth_max) {
+        return true;
+    }
     if (json->format->is_default_shape &&
         json_cursor_value(&json->version, depth, kind) &&
         !version_value(json, kind, text, size)) {
@@ -205,6 +208,9 @@ static bool on_key(void *context, const char *name, size_t size)
     if (json->element_depth != 0 && depth == json->element_depth + 1) {
         json->member = member_named(name, size);
     }
+    if (depth > json->depth_max) {
+        return true;
+    }
     if (json->format->is_default_shape) {
         json_cursor_key(&json->version, depth, name, size);
     }
@@ -213,15 +219,22 @@ static bool on_key(void *context, const char *name, size_t size)
     return true;
 }
 
-static bool on_close(void *context)
+static void cursors_close(struct json_batch *json, size_t depth)
 {
-    struct json_batch *json = context;
-    size_t depth = json->reader.depth;
     if (json->format->is_default_shape) {
         json_cursor_close(&json->version, depth);
     }
     json_cursor_close(&json->token, depth);
     json_cursor_close(&json->messages, depth);
+}
+
+static bool on_close(void *context)
+{
+    struct json_batch *json = context;
+    size_t depth = json->reader.depth;
+    if (depth <= json->depth_max) {
+        cursors_close(json, depth);
+    }
     if (json->element_depth == 0) {
         return true;
     }
@@ -236,6 +249,16 @@ static bool on_close(void *context)
     return true;
 }
 
+/* The cursors need not see what is deeper than all pointers: most values. */
+static size_t pointer_depth_max(const struct fetch_format *format)
+{
+    size_t depth = format->is_default_shape ? format->version.count : 0;
+    if (depth < format->token.count) {
+        depth = format->token.count;
+    }
+    return depth < format->messages.count ? format->messages.count : depth;
+}
+
 void json_batch_init(struct json_batch *json, const struct fetch_format *format,
                      struct haplo_batch *batch, struct reason *why)
 {
@@ -247,6 +270,7 @@ void json_batch_init(struct json_batch *json, const struct fetch_format *format,
     json_cursor_init(&json->version, &format->version);
     json_cursor_init(&json->token, &format->token);
     json_cursor_init(&json->messages, &format->messages);
+    json->depth_max = pointer_depth_max(format);
     json->version_count = 0;
     json->token_count = 0;
     json->messages_count = 0;

@@ -27,6 +27,7 @@ struct json_batch {
     struct json_cursor version;        /* default shape only */
     struct json_cursor token;          /* tells when it goes by */
     struct json_cursor messages;       /* the same */
+    size_t depth_max;                  /* where the three can be, at most */
     unsigned version_count;            /* how often it went by */
     unsigned token_count;              /* the same */
     unsigned messages_count;           /* the same */

@@ -64,6 +64,11 @@ int answer_head_read(struct answer_head *head, struct exchange *exchange)
     curl_off_t length = -1;
     char *content_type = NULL;
     memset(head, 0, sizeof *head);
+    /* For libcurl a head that is cut off is an answer without body. */
+    if (!exchange->is_head_whole) {
+        return reason_set(&exchange->why, HAPLO_ERESET,
+                          "the connection was lost in the answer's head");
+    }
     if (curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &head->http.status) !=
             CURLE_OK ||
         curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &content_type) !=

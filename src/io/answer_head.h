@@ -13,8 +13,8 @@ struct answer_head {
     char *location;        /* libcurl's memory; or NULL */
 };
 
-/* Reads the head of the exchange's answer. 0, or HAPLO_EPROTOCOL or
- * HAPLO_ENOMEM with the exchange's reason set. Clear it in either case. */
+/* Reads the head of the exchange's answer. 0, or HAPLO_ERESET or
+ * HAPLO_EPROTOCOL with the exchange's reason set. Clear it in either case. */
 int answer_head_read(struct answer_head *head, struct exchange *exchange);
 
 void answer_head_clear(struct answer_head *head);

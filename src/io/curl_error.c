@@ -117,24 +117,40 @@ static int explain_proxy(struct exchange *exchange)
                       peer->port, exchange->detail);
 }
 
-static int explain_reset(struct exchange *exchange)
-{
-    const char *when = exchange->phase == EXCHANGE_RECEIVING
-                           ? "before the answer was whole"
-                           : "before any answer";
-    if (!is_connected(exchange) && exchange->endpoint->proxy != NULL) {
-        return explain_proxy(exchange);
-    }
-    return reason_set(&exchange->why, HAPLO_ERESET,
-                      "the connection was lost %s: %s", when, exchange->detail);
-}
-
 static int explain_protocol(struct exchange *exchange, CURLcode code)
 {
     return reason_set(&exchange->why, HAPLO_EPROTOCOL,
                       "the answer is not valid HTTP/1.1: %s",
                       exchange->detail[0] != '\0' ? exchange->detail
                                                   : curl_easy_strerror(code));
+}
+
+/* libcurl has one code for a connection that fails and for bytes on it that
+ * make no sense. */
+static bool is_nonsense(const struct exchange *exchange)
+{
+    return strstr(exchange->detail, "chunked-encoding") != NULL ||
+           strstr(exchange->detail, "Too large response headers") != NULL;
+}
+
+static int explain_reset(struct exchange *exchange, CURLcode code)
+{
+    const char *detail = exchange->detail;
+    const char *when = exchange->phase == EXCHANGE_RECEIVING
+                           ? "before the answer was whole"
+                           : "before any answer";
+    if (!is_connected(exchange) && exchange->endpoint->proxy != NULL) {
+        return explain_proxy(exchange);
+    }
+    if (code == CURLE_RECV_ERROR && is_nonsense(exchange)) {
+        return explain_protocol(exchange, code);
+    }
+    /* What libcurl makes of CURL_CSELECT_ERR. */
+    if (strstr(detail, "select/poll") != NULL) {
+        detail = "connection reset by peer";
+    }
+    return reason_set(&exchange->why, HAPLO_ERESET,
+                      "the connection was lost %s: %s", when, detail);
 }
 
 /* libcurl has no own code for a head that is larger than it takes. */
@@ -188,7 +204,7 @@ int curl_error_explain(struct exchange *exchange, CURLcode code)
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
-        return explain_reset(exchange);
+        return explain_reset(exchange, code);
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:

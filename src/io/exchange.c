@@ -59,11 +59,15 @@ static void exchange_heard(struct exchange *exchange)
     exchange->progress_ms = uv_now(exchange->io->loop);
 }
 
-static size_t on_header(char *line, size_t unit, size_t size, void *data)
+/* An empty line ends the head, unless it was that of a 1xx answer, and more
+ * lines follow. */
+static size_t on_header(char *line, size_t unit, size_t count, void *data)
 {
-    (void)line;
-    exchange_heard(data);
-    return unit * size;
+    struct exchange *exchange = data;
+    size_t size = unit * count;
+    exchange_heard(exchange);
+    exchange->is_head_whole = size > 0 && (line[0] == '\r' || line[0] == '\n');
+    return size;
 }
 
 /* Anything but the full size ends the transfer with CURLE_WRITE_ERROR. */
@@ -266,6 +270,7 @@ struct exchange *exchange_acquire(struct transfer *transfer)
     LIST_REMOVE(exchange, warm_link);
     LIST_INSERT_HEAD(&io->busy, exchange, busy_link);
     endpoint->busy_count++;
+    exchange->is_head_whole = false;
     exchange->is_headed = false;
     exchange->error = 0;
     exchange->open_errno = 0;

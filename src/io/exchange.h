@@ -49,6 +49,7 @@ struct exchange {
     struct lookup *lookup;            /* while RESOLVING */
     bool is_added;                    /* to the slot's multi */
     bool is_post;                     /* how the easy handle is set */
+    bool is_head_whole;               /* its last line has arrived */
     bool is_headed;                   /* head_cb was called */
     int error;                        /* ends the transfer; 0: none */
     int open_errno;                   /* why no socket could be made */

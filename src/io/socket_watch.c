@@ -205,7 +205,11 @@ static int watch_opened(struct multi *multi, curl_socket_t fd)
     if (watch == NULL) {
         return HAPLO_ENOMEM;
     }
-    return events != 0 ? watch_start(watch, events) : 0;
+    if (events != 0 && watch_start(watch, events) != 0) {
+        watch_close(watch);
+        return HAPLO_ENOMEM;
+    }
+    return 0;
 }
 
 curl_socket_t socket_watch_open_cb(void *data, curlsocktype purpose,

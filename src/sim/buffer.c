@@ -37,17 +37,17 @@ void sim_buffer_text(struct sim_buffer *buffer, const char *text)
 void sim_buffer_format(struct sim_buffer *buffer, const char *format, ...)
 {
     va_list arguments;
+    va_list again;
     va_start(arguments, format);
+    va_copy(again, arguments);
     int size = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    if (size <= 0) {
-        return;
+    if (size > 0) {
+        char *end = sim_buffer_reserve(buffer, (size_t)size + 1);
+        vsnprintf(end, (size_t)size + 1, format, again);
+        buffer->size += (size_t)size;
     }
-    char *end = sim_buffer_reserve(buffer, (size_t)size + 1);
-    va_start(arguments, format);
-    vsnprintf(end, (size_t)size + 1, format, arguments);
+    va_end(again);
     va_end(arguments);
-    buffer->size += (size_t)size;
 }
 
 void sim_buffer_consume(struct sim_buffer *buffer, size_t size)

@@ -18,8 +18,7 @@
 #include "sim/request.h"
 #include "sim/tls.h"
 
-                                    */
-#define SIM_ADDRESS_SIZE 64        /* a client's address as text */
+#define SIM_ADDRESS_SIZE 64 /* a client's address as text */
 
 enum sim_connection_state {
     SIM_CONNECTION_READING,

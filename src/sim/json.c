@@ -7,7 +7,8 @@
 
 const char *sim_json_blank(const char *at, const char *end)
 {
-    while (at < end && memchr(" \t\r\n", *at, 4) != NULL) {
+    while (at < end &&
+           (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n')) {
         at++;
     }
     return at;

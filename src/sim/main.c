@@ -47,7 +47,7 @@ static struct option *long_options(const struct sim_option ***rows)
         total++;
     }
     struct option *list = sim_new((total + 3) * sizeof *list);
-    *rows = sim_new((total + 3) * sizeof **rows);
+    *rows = sim_new((total + 3) * sizeof(struct sim_option *));
     size_t count = 0;
     for (size_t i = 0; i < total; i++) {
         const struct sim_option *row = sim_option_at(i);

@@ -132,14 +132,14 @@ static void member_write(struct sim_buffer *to, const struct member *member,
 static void members_write(struct sim_buffer *to, const struct members *members)
 {
     const struct member **integers =
-        sim_new((members->count + 1) * sizeof *integers);
+        sim_new((members->count + 1) * sizeof(struct member *));
     size_t integer_count = 0;
     for (size_t i = 0; i < members->count; i++) {
         if (member_index(&members->list[i]) >= 0) {
             integers[integer_count++] = &members->list[i];
         }
     }
-    qsort(integers, integer_count, sizeof *integers, member_compare);
+    qsort(integers, integer_count, sizeof(struct member *), member_compare);
     bool first = true;
     sim_buffer_text(to, "{");
     for (size_t i = 0; i < integer_count; i++, first = false) {
@@ -218,21 +218,25 @@ void sim_message_free(struct sim_message *message)
     }
 }
 
+static unsigned int between(struct sim_random *random, unsigned int first,
+                            unsigned int last)
+{
+    return first + (unsigned int)sim_random_below(random, last - first + 1);
+}
+
 void sim_message_generate(struct sim_buffer *to, uint64_t seed, const char *app,
                           const char *queue, uint64_t number, uint64_t size)
 {
     static const char *const types[] = {"change", "create", "notify"};
     struct sim_random random = sim_random_named(seed, app, queue, number);
     size_t start = to->size;
-    sim_buffer_format(to,
-                      "{\"type\":\"%s\",\"seq\":%llu,\"project\":\"81q%llu\","
-                      "\"date\":\"20%02llu-%02llu-%02llu\"",
-                      types[sim_random_below(&random, 3)],
-                      (unsigned long long)number,
-                      (unsigned long long)sim_random_below(&random, 1000),
-                      (unsigned long long)(19 + sim_random_below(&random, 8)),
-                      (unsigned long long)(1 + sim_random_below(&random, 12)),
-                      (unsigned long long)(1 + sim_random_below(&random, 28)));
+    sim_buffer_format(to, "{\"type\":\"%s\",\"seq\":%llu,",
+                      types[between(&random, 0, 2)],
+                      (unsigned long long)number);
+    sim_buffer_format(to, "\"project\":\"81q%u\",", between(&random, 0, 999));
+    sim_buffer_format(to, "\"date\":\"20%02u-", between(&random, 19, 26));
+    sim_buffer_format(to, "%02u-", between(&random, 1, 12));
+    sim_buffer_format(to, "%02u\"", between(&random, 1, 28));
     size_t used = to->size - start + 11;
     if (size > used) {
         sim_buffer_text(to, ",\"text\":\"");

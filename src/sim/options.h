@@ -36,15 +36,15 @@ enum sim_type {
 
 struct sim_option {
     enum sim_scope scope;     /* one of them */
-    const char *name;         /* with hyphens */
     enum sim_type type;       /* */
+    const char *name;         /* with hyphens */
     size_t offset;            /* in the struct of the scope */
     size_t size;              /* of a char array */
     double min, max;          /* of a number */
     const char *default_text; /* as one would write it; NULL: zero */
     const char *choices;      /* "good|expired" */
-    bool fixed;               /* only when the object is made */
     const char *help;         /* */
+    bool fixed;               /* only when the object is made */
 };
 
 struct sim_command {

@@ -39,7 +39,7 @@ void sim_queue_add(struct sim_queue *queue, struct sim_message *message)
         at--;
     }
     memmove(&queue->messages[at + 1], &queue->messages[at],
-            (queue->message_count - at) * sizeof *queue->messages);
+            (queue->message_count - at) * sizeof(struct sim_message *));
     queue->messages[at] = message;
     queue->message_count++;
     queue->unread_count++;
@@ -126,7 +126,7 @@ void sim_queue_fetch(struct sim_queue *queue, int64_t now_ms)
     size_t limit = unlimited ? SIZE_MAX : (size_t)queue->app->settings.limit;
     batch_collect(queue, limit);
     if (unlimited && queue->batch_count > 0) {
-        qsort(queue->batch, queue->batch_count, sizeof *queue->batch,
+        qsort(queue->batch, queue->batch_count, sizeof(struct sim_message *),
               message_compare);
     } else if (queue->settings.shuffle) {
         batch_shuffle_ties(queue);

@@ -72,8 +72,7 @@ static int header_field_cb(http_parser *parser, const char *at, size_t size)
 static bool field_is(const struct sim_request *request, const char *name)
 {
     return request->field.size == strlen(name) &&
-           strncasecmp(request->field.bytes, name, request->field.size) ==
-               0;
+           strncasecmp(request->field.bytes, name, request->field.size) == 0;
 }
 
 /* Where the value of the header goes. A header that is not kept goes to

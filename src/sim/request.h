@@ -10,7 +10,9 @@
 
 #include "sim/buffer.h"
 
-#define SIM_BODY_BYTES_MAX 1048576 /* a body of that size and more gives 500 */
+#define SIM_BODY_BYTES_MAX                            \
+    1048576 /* a body of that size and more gives 500 \
+             */
 
 struct sim_request {
     http_parser parser;              /* */

@@ -1,7 +1,6 @@
 /*
  * A script line:
- *   - is split into words at blanks; "double quotes" keep blanks in a value,
- *     and data= and raw= take the rest of the line.
+ *   - is split into words (line.c).
  *   - the first word is the verb; names follow, then words NAME=VALUE from the
  *     option table.
  *   - a name with *, ? or [ stands for all objects that exist and match.
@@ -15,76 +14,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "sim/line.h"
 #include "sim/memory.h"
 #include "sim/options.h"
-
-#define WORD_COUNT_MAX 64 /* of a line */
-
-struct line {
-    char *words[WORD_COUNT_MAX];      /* point into a copy of the line */
-    size_t count;                     /* */
-    struct sim_world *world;          /* borrowed */
-    struct sim_script_result *result; /* borrowed */
-};
-
-static bool line_fail(struct line *line, const char *what, const char *word)
-{
-    snprintf(line->result->error, sizeof line->result->error, "%s%s%s", what,
-             word == NULL ? "" : " ", word == NULL ? "" : word);
-    return false;
-}
-
-static bool is_pattern(const char *name)
-{
-    return strpbrk(name, "*?[") != NULL;
-}
-
-static bool name_is_good(const char *name)
-{
-    if (*name == '\0' || *name == '.' || strlen(name) >= SIM_NAME_SIZE) {
-        return false;
-    }
-    for (; *name != '\0'; name++) {
-        if (!isalnum((unsigned char)*name) && strchr("._:-~", *name) == NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Finds the option of a word; *value is NULL for a bare word. */
-static const struct sim_option *word_option(struct line *line, int scopes,
-                                            const char *word,
-                                            const char **value)
-{
-    size_t size = strcspn(word, "=");
-    const struct sim_option *option = sim_option_find(scopes, word, size);
-    *value = word[size] == '=' ? word + size + 1 : NULL;
-    if (option == NULL) {
-        line_fail(line, "unknown word", word);
-    }
-    return option;
-}
-
-static bool word_set(struct line *line, int scopes, void *base,
-                     const char *word)
-{
-    const char *value;
-    const struct sim_option *option = word_option(line, scopes, word, &value);
-    return option != NULL &&
-           sim_option_set(option, base, value, line->result->error,
-                          sizeof line->result->error);
-}
-
-static bool words_set(struct line *line, size_t first, int scopes, void *base)
-{
-    for (size_t i = first; i < line->count; i++) {
-        if (!word_set(line, scopes, base, line->words[i])) {
-            return false;
-        }
-    }
-    return true;
-}
 
 static void app_cascade(struct sim_app *app, const struct sim_option *option,
                         const char *value)
@@ -97,15 +29,15 @@ static void app_cascade(struct sim_app *app, const struct sim_option *option,
     }
 }
 
-static bool run_set(struct line *line)
+static bool run_set(struct sim_line *line)
 {
     for (size_t i = 1; i < line->count; i++) {
         const char *value;
         const struct sim_option *option =
-            word_option(line, SIM_SCOPE_SETTINGS, line->words[i], &value);
+            sim_line_option(line, SIM_SCOPE_SETTINGS, line->words[i], &value);
         if (option == NULL ||
-            !word_set(line, SIM_SCOPE_SETTINGS, &line->world->settings,
-                      line->words[i])) {
+            !sim_line_set(line, SIM_SCOPE_SETTINGS, &line->world->settings,
+                          line->words[i])) {
             return false;
         }
         for (size_t j = 0; !option->fixed && j < line->world->app_count; j++) {
@@ -115,24 +47,25 @@ static bool run_set(struct line *line)
     return true;
 }
 
-static bool app_create(struct line *line, const char *name)
+static bool app_create(struct sim_line *line, const char *name)
 {
     struct sim_settings settings = line->world->settings;
-    if (!name_is_good(name)) {
-        return line_fail(line, "not a good name:", name);
+    if (!sim_name_is_good(name)) {
+        return sim_line_fail(line, "not a good name:", name);
     }
-    if (!words_set(line, 2, SIM_SCOPE_APP | SIM_SCOPE_QUEUE, &settings)) {
+    if (!sim_line_set_from(line, 2, SIM_SCOPE_APP | SIM_SCOPE_QUEUE,
+                           &settings)) {
         return false;
     }
     struct sim_app *server = sim_world_find_app(line->world, settings.port);
     if (!isdigit((unsigned char)settings.port[0]) && server == NULL) {
-        return line_fail(line, "port: no such application:", settings.port);
+        return sim_line_fail(line, "port: no such application:", settings.port);
     }
     if (server != NULL && strcmp(settings.host, server->settings.host) == 0) {
-        return line_fail(line,
-                         "an application that shares a port needs its"
-                         " own host",
-                         NULL);
+        return sim_line_fail(line,
+                             "an application that shares a port needs its"
+                             " own host",
+                             NULL);
     }
     struct sim_app *app = sim_world_add_app(line->world, name, &settings);
     if (server != NULL) {
@@ -142,18 +75,18 @@ static bool app_create(struct line *line, const char *name)
     return true;
 }
 
-static bool app_change(struct line *line, struct sim_app *app)
+static bool app_change(struct sim_line *line, struct sim_app *app)
 {
     for (size_t i = 2; i < line->count; i++) {
         const char *value;
-        const struct sim_option *option = word_option(
+        const struct sim_option *option = sim_line_option(
             line, SIM_SCOPE_APP | SIM_SCOPE_QUEUE, line->words[i], &value);
         if (option == NULL) {
             return false;
         }
         if (option->fixed) {
-            return line_fail(line, "only a new application can have",
-                             option->name);
+            return sim_line_fail(line, "only a new application can have",
+                                 option->name);
         }
         if (!sim_option_set(option, &app->settings, value, line->result->error,
                             sizeof line->result->error)) {
@@ -164,11 +97,11 @@ static bool app_change(struct line *line, struct sim_app *app)
     return true;
 }
 
-static bool run_app(struct line *line)
+static bool run_app(struct sim_line *line)
 {
     const char *name = line->count > 1 ? line->words[1] : "";
     struct sim_app *found = sim_world_find_app(line->world, name);
-    if (found == NULL && !is_pattern(name)) {
+    if (found == NULL && !sim_name_is_pattern(name)) {
         return app_create(line, name);
     }
     for (size_t i = 0; i < line->world->app_count; i++) {
@@ -180,62 +113,18 @@ static bool run_app(struct line *line)
     return true;
 }
 
-typedef bool (*queue_visit_cb)(struct line *line, struct sim_queue *queue);
-
-static bool app_visit(struct line *line, struct sim_app *app,
-                      queue_visit_cb visit)
-{
-    const char *name = line->words[2];
-    struct sim_queue *one = sim_app_find_queue(app, name, strlen(name));
-    if (one != NULL) {
-        return visit(line, one);
-    }
-    if (!is_pattern(name)) {
-        return line_fail(line, "no such queue:", name);
-    }
-    for (size_t i = 0; i < app->queue_count; i++) {
-        if (fnmatch(name, app->queues[i]->name, 0) == 0 &&
-            !visit(line, app->queues[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Calls visit for each queue that the second and third word name. */
-static bool line_visit(struct line *line, queue_visit_cb visit)
-{
-    if (line->count < 3) {
-        return line_fail(line, "wanted: application and queue", NULL);
-    }
-    const char *name = line->words[1];
-    struct sim_app *one = sim_world_find_app(line->world, name);
-    if (one != NULL) {
-        return app_visit(line, one, visit);
-    }
-    if (!is_pattern(name)) {
-        return line_fail(line, "no such application:", name);
-    }
-    for (size_t i = 0; i < line->world->app_count; i++) {
-        if (fnmatch(name, line->world->apps[i]->name, 0) == 0 &&
-            !app_visit(line, line->world->apps[i], visit)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool queue_change(struct line *line, struct sim_queue *queue)
+static bool queue_change(struct sim_line *line, struct sim_queue *queue)
 {
     for (size_t i = 3; i < line->count; i++) {
         const char *value;
         const struct sim_option *option =
-            word_option(line, SIM_SCOPE_QUEUE, line->words[i], &value);
+            sim_line_option(line, SIM_SCOPE_QUEUE, line->words[i], &value);
         if (option == NULL) {
             return false;
         }
         if (option->fixed) {
-            return line_fail(line, "only a new queue can have", option->name);
+            return sim_line_fail(line, "only a new queue can have",
+                                 option->name);
         }
         if (!sim_option_set(option, &queue->settings, value,
                             line->result->error, sizeof line->result->error)) {
@@ -245,21 +134,21 @@ static bool queue_change(struct line *line, struct sim_queue *queue)
     return true;
 }
 
-static bool run_queue(struct line *line)
+static bool run_queue(struct sim_line *line)
 {
     struct sim_app *app = line->count < 3
                               ? NULL
                               : sim_world_find_app(line->world, line->words[1]);
     const char *name = line->count < 3 ? "" : line->words[2];
-    if (app == NULL || is_pattern(name) ||
+    if (app == NULL || sim_name_is_pattern(name) ||
         sim_app_find_queue(app, name, strlen(name)) != NULL) {
-        return line_visit(line, queue_change);
+        return sim_line_visit(line, queue_change);
     }
     struct sim_settings settings = app->settings;
-    if (!name_is_good(name)) {
-        return line_fail(line, "not a good name:", name);
+    if (!sim_name_is_good(name)) {
+        return sim_line_fail(line, "not a good name:", name);
     }
-    if (!words_set(line, 3, SIM_SCOPE_QUEUE, &settings)) {
+    if (!sim_line_set_from(line, 3, SIM_SCOPE_QUEUE, &settings)) {
         return false;
     }
     sim_app_add_queue(app, name, &settings);
@@ -267,17 +156,17 @@ static bool run_queue(struct line *line)
 }
 
 /* A new key replaces the one in the file; the old one is revoked. */
-static bool key_replace(struct line *line, struct sim_app *app,
+static bool key_replace(struct sim_line *line, struct sim_app *app,
                         struct sim_queue *queue, struct sim_key **key,
                         const struct sim_key_words *words)
 {
     const char *text = words->text[0] == '\0' ? NULL : words->text;
     if (text != NULL && strlen(text) > SIM_KEY_TEXT_MAX) {
-        return line_fail(line, "text: too long", NULL);
+        return sim_line_fail(line, "text: too long", NULL);
     }
     struct sim_key *made = sim_app_add_key(app, queue, text);
     if (made == NULL) {
-        return line_fail(line, "text: is a key already", NULL);
+        return sim_line_fail(line, "text: is a key already", NULL);
     }
     (*key)->status = SIM_KEY_REVOKED;
     made->status = words->status;
@@ -286,13 +175,13 @@ static bool key_replace(struct line *line, struct sim_app *app,
     return true;
 }
 
-static bool key_change(struct line *line, struct sim_app *app,
+static bool key_change(struct sim_line *line, struct sim_app *app,
                        struct sim_queue *queue, struct sim_key **key)
 {
     struct sim_key_words words = {0};
     sim_options_default(SIM_SCOPE_KEY, &words);
     words.status = (*key)->status;
-    if (!words_set(line, 3, SIM_SCOPE_KEY, &words)) {
+    if (!sim_line_set_from(line, 3, SIM_SCOPE_KEY, &words)) {
         return false;
     }
     if (words.rotate || words.text[0] != '\0') {
@@ -302,24 +191,24 @@ static bool key_change(struct line *line, struct sim_app *app,
     return true;
 }
 
-static bool queue_key(struct line *line, struct sim_queue *queue)
+static bool queue_key(struct sim_line *line, struct sim_queue *queue)
 {
     return key_change(line, queue->app, queue, &queue->key);
 }
 
-static bool run_key(struct line *line)
+static bool run_key(struct sim_line *line)
 {
     if (line->count < 3 || strcmp(line->words[2], "-") != 0) {
-        return line_visit(line, queue_key);
+        return sim_line_visit(line, queue_key);
     }
     struct sim_app *app = sim_world_find_app(line->world, line->words[1]);
     if (app == NULL) {
-        return line_fail(line, "no such application:", line->words[1]);
+        return sim_line_fail(line, "no such application:", line->words[1]);
     }
     return key_change(line, app, NULL, &app->wide_key);
 }
 
-static bool date_parse(struct line *line, const char *text, int64_t *date_s)
+static bool date_parse(struct sim_line *line, const char *text, int64_t *date_s)
 {
     struct tm tm = {0};
     *date_s = -1;
@@ -328,13 +217,14 @@ static bool date_parse(struct line *line, const char *text, int64_t *date_s)
     }
     const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
     if (end == NULL || *end != '\0') {
-        return line_fail(line, "date: not like 2019-02-15T10:32:01Z:", text);
+        return sim_line_fail(line,
+                             "date: not like 2019-02-15T10:32:01Z:", text);
     }
     *date_s = timegm(&tm);
     return true;
 }
 
-static bool queue_message(struct line *line, struct sim_queue *queue)
+static bool queue_message(struct sim_line *line, struct sim_queue *queue)
 {
     struct sim_message_words words = {0};
     sim_options_default(SIM_SCOPE_MESSAGE, &words);
@@ -343,7 +233,7 @@ static bool queue_message(struct line *line, struct sim_queue *queue)
     bool raw = line->count > 3 && strncmp(last, "raw=", 4) == 0;
     int64_t date_s;
     line->count -= data || raw;
-    bool good = words_set(line, 3, SIM_SCOPE_MESSAGE, &words);
+    bool good = sim_line_set_from(line, 3, SIM_SCOPE_MESSAGE, &words);
     line->count += data || raw;
     if (!good || !date_parse(line, words.date, &date_s)) {
         return false;
@@ -355,19 +245,19 @@ static bool queue_message(struct line *line, struct sim_queue *queue)
         sim_app_generate(app, queue, words.count, date_s);
     } else if (sim_app_add_message(app, queue, date_s, last + 5,
                                    strlen(last + 5)) == NULL) {
-        return line_fail(line, "data: not JSON:", last + 5);
+        return sim_line_fail(line, "data: not JSON:", last + 5);
     }
     line->result->count += data || raw ? 1 : words.count;
     line->result->message_last = app->message_count;
     return true;
 }
 
-static bool run_message(struct line *line)
+static bool run_message(struct sim_line *line)
 {
-    return line_visit(line, queue_message);
+    return sim_line_visit(line, queue_message);
 }
 
-static bool unsend(struct line *line, struct sim_message *message)
+static bool unsend(struct sim_line *line, struct sim_message *message)
 {
     struct sim_queue *queue = message->queue;
     if (!sim_queue_unsend(queue, message)) {
@@ -386,7 +276,7 @@ static bool unsend(struct line *line, struct sim_message *message)
     return true;
 }
 
-static bool queue_unsend(struct line *line, struct sim_queue *queue)
+static bool queue_unsend(struct sim_line *line, struct sim_queue *queue)
 {
     if (line->count == 4 && strcmp(line->words[3], "all") == 0) {
         for (size_t i = 0; i < queue->message_count; i++) {
@@ -399,35 +289,35 @@ static bool queue_unsend(struct line *line, struct sim_queue *queue)
         uint64_t id = strtoull(line->words[i], &end, 10);
         struct sim_message *message = sim_app_find_message(queue->app, id);
         if (*end != '\0' || message == NULL || message->queue != queue) {
-            return line_fail(line,
-                             "no such message in the queue:", line->words[i]);
+            return sim_line_fail(
+                line, "no such message in the queue:", line->words[i]);
         }
         unsend(line, message);
     }
-    return line->count > 3 || line_fail(line, "wanted: ids or all", NULL);
+    return line->count > 3 || sim_line_fail(line, "wanted: ids or all", NULL);
 }
 
-static bool run_unsend(struct line *line)
+static bool run_unsend(struct sim_line *line)
 {
-    return line_visit(line, queue_unsend);
+    return sim_line_visit(line, queue_unsend);
 }
 
-static bool run_fault(struct line *line)
+static bool run_fault(struct sim_line *line)
 {
     struct sim_fault fault = {.kind = -1};
     sim_options_default(SIM_SCOPE_FAULT, &fault);
-    if (!words_set(line, 1, SIM_SCOPE_FAULT, &fault)) {
+    if (!sim_line_set_from(line, 1, SIM_SCOPE_FAULT, &fault)) {
         return false;
     }
     if (fault.kind < 0) {
-        return line_fail(line, "wanted: do=KIND", NULL);
+        return sim_line_fail(line, "wanted: do=KIND", NULL);
     }
     fault.start_ms = line->world->now_ms;
     line->result->fault_id = sim_faults_add(&line->world->faults, fault);
     return true;
 }
 
-static bool run_clear(struct line *line)
+static bool run_clear(struct sim_line *line)
 {
     const char *what = line->count > 1 ? line->words[1] : "";
     struct sim_world *world = line->world;
@@ -437,7 +327,7 @@ static bool run_clear(struct line *line)
     if (strcmp(what, "fault") == 0 && line->count == 3) {
         uint64_t id = strtoull(line->words[2], NULL, 10);
         return (id > 0 && sim_faults_remove(&world->faults, id)) ||
-               line_fail(line, "no such fault:", line->words[2]);
+               sim_line_fail(line, "no such fault:", line->words[2]);
     }
     if (strcmp(what, "events") == 0) {
         sim_eventlog_clear(&world->log);
@@ -449,15 +339,15 @@ static bool run_clear(struct line *line)
         }
         return true;
     }
-    return line_fail(line, "wanted: faults, fault ID, events or throttle",
-                     NULL);
+    return sim_line_fail(line, "wanted: faults, fault ID, events or throttle",
+                         NULL);
 }
 
 struct verb {
-    const char *name;               /* */
-    const char *usage;              /* */
-    const char *help;               /* */
-    bool (*run)(struct line *line); /* */
+    const char *name;                   /* */
+    const char *usage;                  /* */
+    const char *help;                   /* */
+    bool (*run)(struct sim_line *line); /* */
 };
 
 static const struct verb verbs[] = {
@@ -484,44 +374,10 @@ void sim_script_help(FILE *to)
     }
 }
 
-/* Cuts the next word out of *at, and its quotes. */
-static char *word_next(char **at)
+static bool line_run(struct sim_line *line, char *text)
 {
-    char *from = *at + strspn(*at, " \t\r");
-    char *word = from;
-    char *to = from;
-    bool quoted = false;
-    if (*from == '\0') {
-        return NULL;
-    }
-    if (strncmp(from, "data=", 5) == 0 || strncmp(from, "raw=", 4) == 0) {
-        *at = from + strlen(from);
-        return word;
-    }
-    for (; *from != '\0' && (quoted || strchr(" \t\r", *from) == NULL);
-         from++) {
-        if (*from == '"') {
-            quoted = !quoted;
-        } else {
-            *to++ = *from;
-        }
-    }
-    *at = *from == '\0' ? from : from + 1;
-    *to = '\0';
-    return word;
-}
-
-static bool line_run(struct line *line, char *text)
-{
-    line->count = 0;
-    if (text[strspn(text, " \t\r")] == '#') {
-        return true;
-    }
-    for (char *word; (word = word_next(&text)) != NULL;) {
-        if (line->count == WORD_COUNT_MAX) {
-            return line_fail(line, "too many words", NULL);
-        }
-        line->words[line->count++] = word;
+    if (!sim_line_split(line, text)) {
+        return false;
     }
     if (line->count == 0) {
         return true;
@@ -531,13 +387,13 @@ static bool line_run(struct line *line, char *text)
             return verbs[i].run(line);
         }
     }
-    return line_fail(line, "unknown verb", line->words[0]);
+    return sim_line_fail(line, "unknown verb", line->words[0]);
 }
 
 bool sim_script_run(struct sim_world *world, const char *text, size_t size,
                     struct sim_script_result *result)
 {
-    struct line line = {.world = world, .result = result};
+    struct sim_line line = {.world = world, .result = result};
     const char *end = text + size;
     *result = (struct sim_script_result){0};
     while (text < end) {

@@ -1,5 +1,6 @@
 /*
- * service.h - what the server does with a request: the protocol itself.
+ * service.h - a request's way: to its application, through the fair queue, to
+ * its answer.
  */
 #ifndef SIM_SERVICE_H
 #define SIM_SERVICE_H

@@ -20,7 +20,8 @@ import time
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = os.environ.get("HAPLO_SIM", str(ROOT / "build" / "haplo-sim"))
+BUILD = pathlib.Path(os.environ.get("HAPLO_BUILD", ROOT / "build"))
+PROGRAM = str(BUILD / "haplo-sim")
 START_S_MAX = 60
 STOP_S_MAX = 30
 

@@ -364,8 +364,7 @@ static void any_failing_allocation_is_survived(void **state)
             (size_t)snprintf(body + used, size - used, "{\"id\":\"\\n%0*zu\"},",
                              i == 50 ? 90000 : 100, i);
     }
-    memcpy(body + used - 1, "]}", 2);
-    used++;
+    used += (size_t)snprintf(body + used - 1, 3, "]}") - 1;
     fail_each_allocation(&own_shape, &head, body, used, 100);
     struct haplo_queue_options raw = {.format = HAPLO_FORMAT_RAW,
                                       .token_pattern = "token\":\"([0-9]+)"};

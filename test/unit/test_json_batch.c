@@ -237,7 +237,7 @@ static void the_number_of_messages_has_a_limit(void **state)
 {
     (void)state;
     struct http_head head = {200, "application/json", NULL, -1};
-    size_t size = 3 * (BATCH_MESSAGE_COUNT_MAX + 1);
+    size_t size = (size_t)3 * (BATCH_MESSAGE_COUNT_MAX + 1);
     char *body = malloc(size + 100);
     struct fetch_format format;
     struct haplo_batch *batch = batch_new();
@@ -247,8 +247,9 @@ static void the_number_of_messages_has_a_limit(void **state)
     size_t used =
         (size_t)sprintf(body, "{\"version\":0,\"token\":\"t\",\"messages\":[");
     for (size_t i = 0; i <= BATCH_MESSAGE_COUNT_MAX; i++) {
-        memcpy(body + used, "{},", 3);
-        used += 3;
+        body[used++] = '{';
+        body[used++] = '}';
+        body[used++] = ',';
     }
     assert_int_equal(
         read_in_steps(batch, &format, &head, body, used, 65536, CAP),

@@ -192,7 +192,7 @@ static void only_an_endless_confirmation_is_given_up(void **state)
     static char body[3 * MARK_REPLY_BODY_SIZE_MAX];
     struct http_head head = {200, "text/plain", NULL, -1};
     memset(body, ' ', sizeof body);
-    memcpy(body, "Marked: 1", 9);
+    body[snprintf(body, sizeof body, "Marked: 1")] = ' ';
     assert_int_equal(read_reply(&head, body, MARK_REPLY_BODY_SIZE_MAX), 0);
     assert_int_equal(read_reply(&head, body, sizeof body), HAPLO_EDOCUMENT);
     mark_reply_begin(&reply, &why);

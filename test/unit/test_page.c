@@ -16,7 +16,9 @@ static void assert_quote(const char *page, const char *expected)
     /* A block of the exact size, so that reading past it is noticed. */
     char *copy = malloc(size > 0 ? size : 1);
     assert_non_null(copy);
-    memcpy(copy, page, size);
+    for (size_t i = 0; i < size; i++) {
+        copy[i] = page[i];
+    }
     page_quote(&quote, copy, size);
     assert_string_equal(quote.text, expected);
     free(copy);
@@ -54,12 +56,13 @@ static void any_other_page_is_quoted_without_its_tags(void **state)
 static void a_long_text_is_cut_between_characters(void **state)
 {
     (void)state;
+    static const char face[4] = {'\xf0', '\x9f', '\x98', '\x80'};
     for (size_t before = 0; before < 8; before++) {
         char page[400] = {0};
         struct page_quote quote;
         memset(page, 'x', before);
         for (size_t i = before; i + 4 < 300; i += 4) {
-            memcpy(page + i, "\xf0\x9f\x98\x80", 4);
+            memcpy(page + i, face, sizeof face);
         }
         page_quote(&quote, page, strlen(page));
         size_t size = strlen(quote.text);

@@ -42,16 +42,27 @@ static const char *program; /* argv[0], to run itself as a child */
 /* -- Faults --------------------------------------------------------------- */
 
 static atomic_bool disk_is_full;
+static atomic_long refused_write_count;
 static atomic_long commit_count;
+static const char *removed_at_commit;     /* a path, or NULL */
 static atomic_long allocations_left = -1; /* until one fails; -1: never */
 static bool capturing;                    /* the next connection is a sink's */
 static sqlite3 *sink_db;                  /* the sink's; only while it idles */
 static sqlite3_mem_methods real_memory;
 
+static bool write_fails(void)
+{
+    if (!atomic_load(&disk_is_full)) {
+        return false;
+    }
+    atomic_fetch_add(&refused_write_count, 1);
+    errno = ENOSPC;
+    return true;
+}
+
 static ssize_t full_write(int descriptor, const void *data, size_t size)
 {
-    if (atomic_load(&disk_is_full)) {
-        errno = ENOSPC;
+    if (write_fails()) {
         return -1;
     }
     return write(descriptor, data, size);
@@ -60,8 +71,7 @@ static ssize_t full_write(int descriptor, const void *data, size_t size)
 static ssize_t full_pwrite(int descriptor, const void *data, size_t size,
                            off_t offset)
 {
-    if (atomic_load(&disk_is_full)) {
-        errno = ENOSPC;
+    if (write_fails()) {
         return -1;
     }
     return pwrite(descriptor, data, size, offset);
@@ -92,6 +102,9 @@ static void *failing_realloc(void *block, int size)
 static int count_commit(void *data)
 {
     (void)data;
+    if (removed_at_commit != NULL) {
+        (void)unlink(removed_at_commit);
+    }
     atomic_fetch_add(&commit_count, 1);
     return 0;
 }
@@ -951,12 +964,19 @@ static void test_a_failed_epoch_goes_with_the_next_group(void **state)
     struct sink_queue *queue = open_queue(inbox, "live", "student", 0);
     struct sink_queue *other = open_queue(inbox, "live", "other", 0);
     struct parcel parcel;
+    long refused;
 
     atomic_store(&disk_is_full, true);
     confirm(queue, 1);
     while (uv_backend_timeout(&inbox->loop) <= 0) {
         (void)uv_run(&inbox->loop, UV_RUN_ONCE);
     }
+    /* It is not tried again and again meanwhile. */
+    refused = atomic_load(&refused_write_count);
+    for (int i = 0; i < 1000; i++) {
+        (void)uv_run(&inbox->loop, UV_RUN_NOWAIT);
+    }
+    assert_int_equal(atomic_load(&refused_write_count), refused);
     expect(inbox, "SELECT count(*) FROM queues", "0");
     atomic_store(&disk_is_full, false);
     parcel_make(&parcel, other, 0, "x");
@@ -1351,6 +1371,27 @@ static void test_two_writers_share_an_inbox(void **state)
     assert_int_equal(sqlite3_close(other), SQLITE_OK);
 }
 
+/* The statement of haplo-inbox(5) leaves what a repeat is known by. */
+static void test_deleting_confirmed_rows_is_safe(void **state)
+{
+    struct inbox *inbox = *state;
+    struct sink_queue *queue = open_queue(inbox, "live", "a", 0);
+    struct parcel parcel;
+
+    parcel_make(&parcel, queue, 0, "confirmed");
+    parcel_store(inbox, &parcel, 1, 0);
+    confirm(queue, 1);
+    parcel_make(&parcel, queue, 1, "not yet");
+    parcel_store(inbox, &parcel, 1, 0);
+    run(inbox, "DELETE FROM messages"
+               " WHERE arrival <= 1000"
+               "   AND epoch < (SELECT q.epoch FROM queues AS q"
+               "                 WHERE q.server = messages.server"
+               "                   AND q.queue = messages.queue)");
+    expect(inbox, "SELECT body FROM messages", "not yet");
+    parcel_store(inbox, &parcel, 0, 1);
+}
+
 /* A commit into a file without a name would be lost with the process. */
 static void test_nothing_is_accepted_into_a_removed_file(void **state)
 {
@@ -1389,6 +1430,18 @@ static void test_nothing_is_accepted_beside_a_replaced_file(void **state)
     parcel_refused(inbox, &parcel, "was removed or replaced");
 }
 
+/* Also when that happens between the transaction's begin and its end. */
+static void test_nothing_is_accepted_if_the_file_goes_in_between(void **state)
+{
+    struct inbox *inbox = *state;
+    struct parcel parcel;
+
+    parcel_make(&parcel, open_queue(inbox, "live", "a", 0), 0, "x");
+    removed_at_commit = inbox->path;
+    parcel_refused(inbox, &parcel, "was removed or replaced");
+    removed_at_commit = NULL;
+}
+
 /* What was accepted before somebody removed the WAL is saved. */
 static void test_a_removed_wal_loses_nothing(void **state)
 {
@@ -1396,6 +1449,8 @@ static void test_a_removed_wal_loses_nothing(void **state)
     struct sink_queue *queue = open_queue(inbox, "live", "a", 0);
     struct parcel parcel;
     char path[128];
+    char command[256];
+    sqlite3 *copy = NULL;
 
     parcel_make(&parcel, queue, 0, "x");
     parcel_store(inbox, &parcel, 1, 0);
@@ -1403,6 +1458,14 @@ static void test_a_removed_wal_loses_nothing(void **state)
     assert_int_equal(unlink(path), 0);
     parcel_make(&parcel, queue, 1, "y");
     parcel_refused(inbox, &parcel, "-wal");
+    /* Already in the inbox alone, should the process die now. */
+    (void)snprintf(command, sizeof(command), "cp '%s' '%s/copy'", inbox->path,
+                   inbox->folder);
+    assert_int_equal(system(command), 0);
+    (void)snprintf(path, sizeof(path), "%s/copy", inbox->folder);
+    assert_int_equal(sqlite3_open(path, &copy), SQLITE_OK);
+    expect_rows(copy, "SELECT body FROM messages", "x");
+    assert_int_equal(sqlite3_close(copy), SQLITE_OK);
     inbox_reopen(inbox);
     expect(inbox, "SELECT body FROM messages", "x");
     parcel.delivery.queue = open_queue(inbox, "live", "a", 0);
@@ -1808,8 +1871,10 @@ int main(int argc, char **argv)
         OPENED(test_a_lock_of_another_program_is_told),
         OPENED(test_a_reader_does_not_hold_up_the_sink),
         OPENED(test_two_writers_share_an_inbox),
+        OPENED(test_deleting_confirmed_rows_is_safe),
         OPENED(test_nothing_is_accepted_into_a_removed_file),
         OPENED(test_nothing_is_accepted_beside_a_replaced_file),
+        OPENED(test_nothing_is_accepted_if_the_file_goes_in_between),
         OPENED(test_a_removed_wal_loses_nothing),
         UNOPENED(test_every_allocation_may_fail),
         OPENED(test_random_runs_store_each_message_once),
