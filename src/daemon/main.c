@@ -49,12 +49,15 @@ static int usage_error(const char *what, const char *detail)
 }
 
 /* Keys are in this process's memory: none of it may end in a core file. A
- * socket for each server needs more descriptors than is usual. */
+ * peer that is gone, or an inbox as large as files may get, is an error to
+ * report and not the end. A socket for each server needs more descriptors
+ * than is usual. */
 static void prepare_process(void)
 {
     struct rlimit limit;
     prctl(PR_SET_DUMPABLE, 0);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);

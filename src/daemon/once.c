@@ -4,7 +4,8 @@
  *   - every queue is due at once; the poller does the rest;
  *   - a queue that comes to IDLE is drained: it is settled;
  *   - one that fails is settled, too: at once if somebody has to change
- *     something, else after ONCE_ATTEMPTS_MAX failures in a row;
+ *     something, or if the server asks for a wait above ONCE_WAIT_MAX_MS, else
+ *     after ONCE_ATTEMPTS_MAX failures in a row;
  *   - a server that is throttled, or fails twice without an answer in between,
  *     settles all of its queues; one that holds back keys that have not
  *     worked yet settles those that wait for nothing else;
@@ -25,6 +26,7 @@
 #include "daemon/trace.h"
 
 #define ONCE_ATTEMPTS_MAX 3
+#define ONCE_WAIT_MAX_MS 60000
 
 struct once {
     struct session session;    /* */
@@ -66,7 +68,8 @@ static bool is_final(const struct haplo_event *event)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
     if (!haplo_error_is_transient(event->error) ||
-        event->error == HAPLO_ETHROTTLED) {
+        event->error == HAPLO_ETHROTTLED ||
+        event->delay_ms > ONCE_WAIT_MAX_MS) {
         return true;
     }
     haplo_queue_stats(event->queue, &stats);

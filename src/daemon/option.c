@@ -9,7 +9,7 @@
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 #define KIB 1024ull
-#define GIB (1024 * 1024 * KIB)
+#define GIB (UINT64_C(1) << 30)
 
 #define SERVERS (LEVEL_DEFAULTS | LEVEL_SERVER)
 #define QUEUES (LEVEL_DEFAULTS | LEVEL_SERVER | LEVEL_QUEUE)

@@ -36,6 +36,14 @@ static bool is_failure(const struct haplo_event *event)
     }
 }
 
+/* Drained or marked. READY alone may be but the next try. */
+static bool is_end_of_batch(const struct haplo_event *event)
+{
+    return event->to == HAPLO_QUEUE_IDLE ||
+           (event->to == HAPLO_QUEUE_READY &&
+            event->from == HAPLO_QUEUE_MARKING);
+}
+
 static void tell_failure(struct gather_queue *queue,
                          const struct haplo_event *event)
 {
@@ -65,8 +73,7 @@ static void tell_success(struct gather_queue *queue)
 static void on_queue_event(struct run *run, const struct haplo_event *event)
 {
     struct gather_queue *queue = haplo_queue_data(event->queue);
-    bool is_success = event->error == 0 && (event->to == HAPLO_QUEUE_IDLE ||
-                                            event->to == HAPLO_QUEUE_READY);
+    bool is_success = event->error == 0 && is_end_of_batch(event);
     if (event->from == event->to) {
         log_line(LOG_LEVEL_WARNING, "%s", event->text);
     } else if (is_failure(event)) {

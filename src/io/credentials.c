@@ -59,7 +59,7 @@ struct curl_slist *credentials_new(const char *api_key)
     char *header = alloc_bytes(header_size);
     if (login != NULL && header != NULL) {
         (void)snprintf(login, login_size + 1, USER "%s", api_key);
-        memcpy(header, PREFIX, strlen(PREFIX));
+        memcpy(header, PREFIX, sizeof PREFIX);
         base64_write(header + strlen(PREFIX), login, login_size);
         headers = append(NULL, header);
         if (headers != NULL) {

@@ -19,7 +19,7 @@ struct endpoint;
  * not https://HOST[:PORT][/] (http to loopback, or with allow_http, too; no
  * user, query or fragment), HAPLO_ENOMEM. */
 int endpoint_new(struct io *io, const struct haplo_server_options *options,
-                 struct endpoint **endpoint, struct reason *why);
+                 struct endpoint **result, struct reason *why);
 
 /* No transfer may be in flight on it. Frees what it can now and the rest when
  * a name look-up under way has ended. */

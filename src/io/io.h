@@ -15,7 +15,7 @@ typedef void (*io_close_cb)(struct io *io, void *data);
 /* Makes it on a loop (borrowed until io_close_cb). transfers_max is the
  * largest number of transfers that will ever be in flight at once: the bound
  * of the pool. 0, HAPLO_ENOMEM or HAPLO_EINVAL (libcurl lacks a feature). */
-int io_new(uv_loop_t *loop, unsigned transfers_max, struct io **io);
+int io_new(uv_loop_t *loop, unsigned transfers_max, struct io **result);
 
 /* Cancels all transfers without calling them back, and frees itself; fires
  * close_cb once from the loop when no handle is left. All endpoints must have

@@ -141,6 +141,19 @@ void multi_withdraw(struct multi *multi, unsigned connections)
     multi->promised -= connections;
 }
 
+/* When one address of a name has failed, libcurl 7.88 takes up the next one
+ * only as it looks at the transfer again, and does not ask for that: it would
+ * sit there until its time is up. Only this old function makes it look. */
+static void multi_continue(struct multi *multi)
+{
+    int count = 0;
+    while (multi->is_stuck) {
+        multi->is_stuck = false;
+        CURL_IGNORE_DEPRECATION(
+            (void)curl_multi_socket_all(multi->curlm, &count);)
+    }
+}
+
 void multi_act(struct multi *multi, curl_socket_t fd, int flags)
 {
     struct io *io = multi->io;
@@ -148,7 +161,9 @@ void multi_act(struct multi *multi, curl_socket_t fd, int flags)
     int count = 0;
     /* Where this fails, a transfer makes no progress and the watchdog ends
      * it; there is nobody else to tell. */
+    multi->is_stuck = false;
     (void)curl_multi_socket_action(multi->curlm, fd, flags, &count);
+    multi_continue(multi);
     while (!io->is_closing &&
            (message = curl_multi_info_read(multi->curlm, &count)) != NULL) {
         struct exchange *exchange = NULL;

@@ -10,6 +10,7 @@
 #define IO_MULTI_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <sys/queue.h>
 #include <uv.h>
 
@@ -24,6 +25,7 @@ struct multi {
     uv_timer_t timer;        /* when libcurl wants to be called */
     char *ca_file;           /* owned; of its first endpoint */
     unsigned promised;       /* connections, to endpoints */
+    bool is_stuck;           /* see multi_continue() in multi.c */
     TAILQ_ENTRY(multi) link; /* among io's */
 };
 

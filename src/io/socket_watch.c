@@ -17,13 +17,15 @@
 #include "io/multi.h"
 
 struct socket_watch {
-    uv_poll_t poll;      /* */
+    uv_poll_t poll;      /* once is_polled */
     struct io *io;       /* the multi may be gone before it */
     struct multi *multi; /* whose connection it is */
     curl_socket_t fd;    /* */
     int events;          /* UV_READABLE, UV_WRITABLE; 0: stopped */
     ino_t inode;         /* tells the socket from a later one, same fd */
+    bool is_polled;      /* poll is the loop's */
     bool is_wanted;      /* libcurl waits for it */
+    bool is_connected;   /* bytes have come in */
     bool is_kept;        /* libcurl has let it go once, and kept it open */
     bool is_foreign;     /* opened by libcurl without asking */
 };
@@ -61,6 +63,8 @@ static ino_t inode_of(curl_socket_t fd)
     return fstat(fd, &status) == 0 ? status.st_ino : 0;
 }
 
+/* The loop does not know of it yet: a socket that cannot even begin to connect
+ * is closed by libcurl without a word. */
 static struct socket_watch *watch_new(struct multi *multi, curl_socket_t fd,
                                       bool is_foreign)
 {
@@ -69,19 +73,31 @@ static struct socket_watch *watch_new(struct multi *multi, curl_socket_t fd,
         return NULL;
     }
     struct socket_watch *watch = alloc_zeroed(1, sizeof *watch);
-    if (watch == NULL || uv_poll_init(io->loop, &watch->poll, fd) != 0) {
-        alloc_free(watch);
+    if (watch == NULL) {
         return NULL;
     }
-    watch->poll.data = watch;
     watch->io = io;
     watch->multi = multi;
     watch->fd = fd;
     watch->inode = inode_of(fd);
     watch->is_foreign = is_foreign;
     io->watches[fd] = watch;
-    io_hold(io);
     return watch;
+}
+
+static int watch_init(struct socket_watch *watch)
+{
+    if (watch->is_polled) {
+        return 0;
+    }
+    int error = uv_poll_init(watch->io->loop, &watch->poll, watch->fd);
+    if (error != 0) {
+        return error;
+    }
+    watch->poll.data = watch;
+    watch->is_polled = true;
+    io_hold(watch->io);
+    return 0;
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -96,7 +112,11 @@ static void on_closed(uv_handle_t *handle)
 static void watch_close(struct socket_watch *watch)
 {
     watch->io->watches[watch->fd] = NULL;
-    uv_close((uv_handle_t *)&watch->poll, on_closed);
+    if (watch->is_polled) {
+        uv_close((uv_handle_t *)&watch->poll, on_closed);
+    } else {
+        alloc_free(watch);
+    }
 }
 
 static void watch_stop(struct socket_watch *watch)
@@ -121,6 +141,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         flags |= CURL_CSELECT_ERR;
     }
     if ((events & UV_READABLE) != 0) {
+        watch->is_connected = true;
         flags |= CURL_CSELECT_IN;
     }
     if ((events & UV_WRITABLE) != 0) {
@@ -131,6 +152,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 static int watch_start(struct socket_watch *watch, int events)
 {
+    if (watch_init(watch) != 0) {
+        return HAPLO_ENOMEM;
+    }
     uv_ref((uv_handle_t *)&watch->poll);
     watch->is_wanted = true;
     if (events == watch->events) {
@@ -144,9 +168,9 @@ static int watch_start(struct socket_watch *watch, int events)
     return 0;
 }
 
-/* libcurl 7.88 closes a socket that was not connected in the end (a time-out,
- * or another address was faster) by itself, without the callback for it, and
- * lets go of it only then. */
+/* libcurl 7.88 closes a socket that was not connected in the end (refused,
+ * timed out, or another address was faster) by itself, without the callback
+ * for it, and lets go of it only then. */
 static bool watch_is_gone(struct socket_watch *watch)
 {
     if (watch->is_kept) {
@@ -158,9 +182,13 @@ static bool watch_is_gone(struct socket_watch *watch)
 
 static void watch_let_go(struct socket_watch *watch)
 {
+    bool is_gone = watch_is_gone(watch);
     watch->is_wanted = false;
     uv_unref((uv_handle_t *)&watch->poll);
-    if (watch->is_foreign || watch_is_gone(watch)) {
+    if (is_gone) {
+        watch->multi->is_stuck = true;
+    }
+    if (is_gone || watch->is_foreign) {
         watch_close(watch);
     }
 }
@@ -170,7 +198,7 @@ int socket_watch_want(struct multi *multi, curl_socket_t fd, int what)
     struct socket_watch *watch = watch_find(multi->io, fd);
     int events = 0;
     if (what == CURL_POLL_REMOVE) {
-        if (watch != NULL) {
+        if (watch != NULL && watch->is_polled) {
             watch_let_go(watch);
         }
         return 0;
@@ -238,6 +266,7 @@ int socket_watch_close_cb(void *data, curl_socket_t fd)
 {
     struct socket_watch *watch = watch_find(data, fd);
     if (watch != NULL) {
+        watch->multi->is_stuck |= !watch->is_connected;
         watch_close(watch);
     }
     return close(fd);

@@ -4,6 +4,7 @@
 #ifndef SIM_APP_H
 #define SIM_APP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,7 +42,8 @@ struct sim_app {
     uint64_t session_count;        /* cookies set: refused POSTs */
 
     /* The running server keeps these. */
-    struct sim_listener *listener;          /* NULL: not opened yet */
+    struct sim_listener *listener; /* NULL: not opened yet */
+    bool failed; /* its port cannot be opened; not tried again */
     struct sim_listener *redirect_listener; /* plain, with http-redirect */
     char url[384];                          /* https://localhost:4711 */
     char http_url[384];                     /* of the redirect listener */

@@ -61,6 +61,9 @@ static void event_write(struct sim_buffer *to, const struct sim_event *event)
     if (event->fault != NULL) {
         sim_buffer_format(to, ",\"fault\":\"%s\"", event->fault);
     }
+    if (event->gone) {
+        sim_buffer_text(to, ",\"gone\":true");
+    }
     if (event->token != NULL) {
         sim_buffer_text(to, ",");
         sim_buffer_json_pair(to, "token", event->token);

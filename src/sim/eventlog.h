@@ -4,6 +4,7 @@
 #ifndef SIM_EVENTLOG_H
 #define SIM_EVENTLOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ struct sim_event {
     uint64_t unread;     /* in the queue, afterwards */
     uint64_t connection; /* id of the connection; 0: none */
     const char *fault;   /* kind of the fault, or NULL */
+    bool gone;           /* the client had left before the answer */
     char *token;         /* owned; as returned or posted, or NULL */
     uint64_t message_id; /* unsend: which; else 0 */
     int64_t wait_ms;     /* in the fair queue and latency */

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "sim/files.h"
 #include "sim/memory.h"
@@ -185,6 +186,16 @@ static void world_make(struct sim_server *server, int argc, char **argv,
     }
 }
 
+/* Demos hold thousands of connections. */
+static void descriptors_raise(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static void signal_cb(uv_signal_t *handle, int number)
 {
     (void)number;
@@ -266,6 +277,7 @@ int main(int argc, char **argv)
     if (uv_loop_init(&loop) != 0) {
         stop_with(EXIT_CANNOT, "no event loop");
     }
+    descriptors_raise();
     sim_server_init(&server, &loop);
     sim_options_default(SIM_SCOPE_COMMAND, &server.command);
     int first = options_read(&server, argc, argv);

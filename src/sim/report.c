@@ -28,7 +28,7 @@ static void ready_app(const struct sim_app *app, struct sim_buffer *to)
         sim_buffer_json_pair(to, "http_url", app->http_url);
     }
     sim_buffer_format(to, ",\"port\":%u,\"revision\":\"%s\",\"queues\":[",
-                      app->listener->port,
+                      app->listener == NULL ? 0 : app->listener->port,
                       revision_names[app->settings.revision]);
     for (size_t i = 0; i < app->queue_count; i++) {
         sim_buffer_text(to, i > 0 ? "," : "");
@@ -85,6 +85,15 @@ static void stats_throttle(const struct sim_server *server,
     sim_buffer_text(to, "]");
 }
 
+static void stats_listener(const struct sim_listener *listener,
+                           struct sim_buffer *to)
+{
+    pair_number(to, "connections", listener->connection_count);
+    pair_number(to, "accepted", listener->accepted_count);
+    sim_buffer_format(to, ",\"refusing\":%s",
+                      listener->refusing ? "true" : "false");
+}
+
 static void stats_app(const struct sim_server *server,
                       const struct sim_app *app,
                       const struct sim_report_filter *filter,
@@ -105,10 +114,9 @@ static void stats_app(const struct sim_server *server,
     pair_number(to, "running_peak", app->running_peak);
     pair_number(to, "waiting", app->waiting_count);
     pair_number(to, "waiting_peak", app->waiting_peak);
-    pair_number(to, "connections", app->listener->connection_count);
-    pair_number(to, "accepted", app->listener->accepted_count);
-    sim_buffer_format(to, ",\"refusing\":%s",
-                      app->listener->refusing ? "true" : "false");
+    if (app->listener != NULL) {
+        stats_listener(app->listener, to);
+    }
     pair_number(to, "failed_logins", app->login_failed_count);
     pair_number(to, "throttled", app->throttled_count);
     pair_number(to, "sessions", app->session_count);

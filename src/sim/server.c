@@ -119,6 +119,8 @@ static bool port_open(struct sim_server *server, struct sim_app *app,
     if (result != 0) {
         snprintf(error, error_size, "%s: port %s: %s", app->name, port,
                  uv_strerror(result));
+        server->listeners = made->next;
+        free(made);
         return false;
     }
     *listener = made;
@@ -137,6 +139,11 @@ static bool app_open(struct sim_server *server, struct sim_app *app,
 {
     if (app->server != app) {
         app->listener = app->server->listener;
+        if (app->listener == NULL) {
+            snprintf(error, error_size, "%s: the port of %s is not open",
+                     app->name, app->server->name);
+            return false;
+        }
     } else if (!port_open(server, app, &app->listener, app->settings.port,
                           error, error_size)) {
         return false;
@@ -161,7 +168,11 @@ static bool app_open(struct sim_server *server, struct sim_app *app,
 static bool app_sync(struct sim_server *server, struct sim_app *app,
                      char *error, size_t error_size)
 {
+    if (app->failed) {
+        return true;
+    }
     if (app->listener == NULL && !app_open(server, app, error, error_size)) {
+        app->failed = true;
         return false;
     }
     if (app->listener->tls != NULL && app->server == app &&

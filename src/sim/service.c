@@ -68,6 +68,7 @@ static void turn_log(const struct sim_turn *turn,
         .count = outcome->count,
         .connection = turn->own->id,
         .fault = turn->has_fault ? sim_fault_name(turn->fault.kind) : NULL,
+        .gone = turn->own->state == SIM_CONNECTION_CLOSED,
         .wait_ms = world->now_ms - turn->start_ms,
     };
     if (turn->queue != NULL) {
@@ -239,6 +240,21 @@ static bool answer_early(struct sim_connection *connection,
     return false;
 }
 
+/* Answers without a turn: the port's owner stands for the application. */
+static void answer_without_app(struct sim_connection *connection,
+                               struct sim_response *response)
+{
+    struct sim_world *world = &connection->listener->server->world;
+    sim_eventlog_add(&world->log,
+                     (struct sim_event){.time_ms = world->now_ms,
+                                        .app = connection->listener->app->name,
+                                        .verb = "other",
+                                        .status = response->status,
+                                        .connection = connection->id},
+                     NULL, 0);
+    answer(connection, response, NULL, NULL);
+}
+
 static void answer_unknown_host(struct sim_connection *connection,
                                 struct sim_response *response)
 {
@@ -255,13 +271,13 @@ void sim_service_run(struct sim_connection *connection)
     struct sim_turn *turn = &connection->turn;
     struct sim_response response = {0};
     if (answer_early(connection, &response)) {
-        answer(connection, &response, NULL, NULL);
+        answer_without_app(connection, &response);
         return;
     }
     struct sim_app *app = app_find(connection);
     if (app == NULL) {
         answer_unknown_host(connection, &response);
-        answer(connection, &response, NULL, NULL);
+        answer_without_app(connection, &response);
         return;
     }
     turn_prepare(turn, app);

@@ -51,21 +51,22 @@ int inbox_schema_error(sqlite3 *db, const char *path, int code, char *why,
     }
 }
 
-/* The first column of the first row. */
+/* The first column of the first row, 0 if there is none. */
 static int query_int(sqlite3 *db, const char *sql, int *value)
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
     int end;
 
+    *value = 0;
     if (code != SQLITE_OK) {
         return code;
     }
     code = sqlite3_step(statement);
     if (code == SQLITE_ROW) {
         *value = sqlite3_column_int(statement, 0);
-        code = SQLITE_OK;
     }
+    code = inbox_fault_of(code) == INBOX_FINE ? SQLITE_OK : code;
     end = sqlite3_finalize(statement);
     return code != SQLITE_OK ? code : end;
 }

@@ -543,29 +543,63 @@ static void marks_go_before_fetches(void **state)
     sim_free(sim);
 }
 
-/* Servers take turns, however many queues of one are waiting. */
+/* Servers take turns, however many queues of one are waiting and however many
+ * slots it has left. */
 static void servers_take_turns(void **state)
 {
     (void)state;
     struct sim *sim = sim_new(1, SIZE_MAX, 1);
-    struct sim_server *a = sim_add_server(sim, 1);
-    struct sim_server *b = sim_add_server(sim, 1);
+    struct sim_server *a = sim_add_server(sim, 8);
+    struct sim_server *b = sim_add_server(sim, 8);
     sim_add_queue(sim, a, "x", 0, 1);
-    sim_add_queue(sim, a, "y", 0, 2);
-    sim_add_queue(sim, a, "z", 0, 3);
-    sim_add_queue(sim, b, "q", 0, 4);
+    sim_add_queue(sim, a, "y", 0, 3);
+    sim_add_queue(sim, a, "z", 0, 4);
+    sim_add_queue(sim, b, "q", 0, 5);
+    for (size_t i = 0; i < 4; i++) {
+        sim->queues[i].core.key_proven = true;
+    }
     sim_run(sim, 400);
     assert_trace(sim, "[   1] a/x: IDLE -> READY\n"
                       "[   1] a/x: READY -> FETCHING\n"
-                      "[   2] a/y: IDLE -> READY\n"
-                      "[   3] a/z: IDLE -> READY\n"
-                      "[   4] b/q: IDLE -> READY\n"
+                      "[   3] a/y: IDLE -> READY\n"
+                      "[   4] a/z: IDLE -> READY\n"
+                      "[   5] b/q: IDLE -> READY\n"
                       "[ 101] a/x: FETCHING -> IDLE\n"
-                      "[ 101] b/q: READY -> FETCHING\n"
-                      "[ 201] b/q: FETCHING -> IDLE\n"
-                      "[ 201] a/y: READY -> FETCHING\n"
-                      "[ 301] a/y: FETCHING -> IDLE\n"
+                      "[ 101] a/y: READY -> FETCHING\n"
+                      "[ 201] a/y: FETCHING -> IDLE\n"
+                      "[ 201] b/q: READY -> FETCHING\n"
+                      "[ 301] b/q: FETCHING -> IDLE\n"
                       "[ 301] a/z: READY -> FETCHING\n");
+    sim_free(sim);
+}
+
+/* The same for marks: one server's many deliveries must not keep another's
+ * tokens waiting. */
+static void marks_of_servers_take_turns(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_new(1, SIZE_MAX, 1);
+    struct sim_server *a = sim_add_server(sim, 8);
+    struct sim_server *b = sim_add_server(sim, 8);
+    sim_add_queue(sim, a, "x", 16, 0);
+    sim_add_queue(sim, a, "y", 16, 0);
+    sim_add_queue(sim, b, "q", 16, 0);
+    for (size_t i = 0; i < 3; i++) {
+        sim->queues[i].core.key_proven = true;
+        sim->queues[i].keeps_batch = true;
+    }
+    sim_run(sim, 300);
+    for (size_t i = 0; i < 3; i++) {
+        sim_say(sim, &sim->queues[i], QUEUE_EVENT_ACCEPTED);
+    }
+    trace_clear(&sim->trace);
+    sim_run(sim, 600);
+    assert_trace(sim, "[ 300] a/x: MARK_READY -> MARKING 16\n"
+                      "[ 400] a/x: MARKING -> IDLE\n"
+                      "[ 400] b/q: MARK_READY -> MARKING 16\n"
+                      "[ 500] b/q: MARKING -> IDLE\n"
+                      "[ 500] a/y: MARK_READY -> MARKING 16\n"
+                      "[ 600] a/y: MARKING -> IDLE\n");
     sim_free(sim);
 }
 
@@ -899,6 +933,27 @@ static void unproven_keys_are_tried_one_at_a_time(void **state)
                       "[ 200] a/y: FETCHING -> IDLE\n");
     assert_true(y->core.key_proven);
     assert_false(x->core.key_proven);
+    sim_free(sim);
+}
+
+/* A key that the server takes no longer is tried again as a new one is: within
+ * the budget, one at a time. */
+static void refused_key_has_to_be_proven_again(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_new_plain();
+    struct sim_server *a = sim_add_server(sim, 8);
+    struct sim_queue *x = sim_add_queue(sim, a, "x", 0, 0);
+    sim_run(sim, 100);
+    assert_true(x->core.key_proven);
+    x->has_wrong_key = true;
+    sim_say(sim, x, QUEUE_EVENT_POLL_NOW);
+    sim_run(sim, 200);
+    assert_state(x, HAPLO_QUEUE_REFUSED);
+    assert_false(x->core.key_proven);
+    sim_say(sim, x, QUEUE_EVENT_POLL_NOW);
+    sim_pump(sim);
+    assert_ptr_equal(a->core.prover, &x->core);
     sim_free(sim);
 }
 
@@ -1582,6 +1637,7 @@ int main(void)
         cmocka_unit_test(deep_queue_goes_behind_the_others_after_each_batch),
         cmocka_unit_test(marks_go_before_fetches),
         cmocka_unit_test(servers_take_turns),
+        cmocka_unit_test(marks_of_servers_take_turns),
         cmocka_unit_test(starts_are_spread_as_given),
         cmocka_unit_test(server_has_its_slots_and_no_more),
         cmocka_unit_test(requests_in_flight_are_limited_over_all_servers),
@@ -1595,6 +1651,7 @@ int main(void)
         cmocka_unit_test(
             twenty_wrong_keys_cost_five_logins_until_the_hold_ends),
         cmocka_unit_test(unproven_keys_are_tried_one_at_a_time),
+        cmocka_unit_test(refused_key_has_to_be_proven_again),
         cmocka_unit_test(success_of_a_proven_queue_clears_the_hold),
         cmocka_unit_test(marks_with_unproven_keys_keep_to_the_budget),
         cmocka_unit_test(revoked_shared_key_stops_far_below_a_throttle),

@@ -777,7 +777,10 @@ static void the_addresses_of_a_name_are_tried_in_turn(void **state)
     assert_int_equal(call->error, 0);
     endpoint_free(endpoint);
 
+    /* Another name, as the connection of the first would be used again. */
     black_hole_open(&hole, "127.0.0.2", server.port);
+    names_set("127.0.0.2", "127.0.0.1", NULL);
+    sprintf(url, "http://other.test:%d", server.port);
     endpoint = endpoint_make(&options);
     call = call_run(call_make(1, endpoint));
     assert_int_equal(call->error, 0);

@@ -1,0 +1,239 @@
+"""Runs build/haplo-poll for a test, on what a Sim simulates.
+
+    def test_something(poll_of):
+        with Sim("--apps=1", "--queues=2", "--messages=20") as sim:
+            poll = poll_of(sim)
+            poll.queue("app1", "q2")["name"] = "q3"
+            done = poll.once()
+            assert done.code == 1 and "app1/q3" in done.err
+            poll.check_nothing_lost()
+
+The fixture poll_of kills what was started and searches all that was printed
+for API keys. What is started ends with this process, too.
+"""
+import base64
+import collections
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import sqlite3
+import subprocess
+
+from sim import ROOT, wait_for
+
+BUILD = pathlib.Path(os.environ.get("HAPLO_BUILD", str(ROOT / "build")))
+PROGRAM = str(BUILD.resolve() / "haplo-poll")
+RUN_S_MAX = 60
+
+Done = collections.namedtuple("Done", "code out err")
+
+
+def run_program(*arguments, **options):
+    """Runs haplo-poll to its end."""
+    done = subprocess.run(
+        [PROGRAM, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=RUN_S_MAX,
+        check=False,
+        **options,
+    )
+    return Done(
+        done.returncode,
+        done.stdout.decode(errors="replace"),
+        done.stderr.decode(errors="replace"),
+    )
+
+
+def config_of(sim):
+    """The configuration for all of a simulator, with short waits."""
+    return {
+        "state_dir": "state",
+        "sinks": [{"name": "inbox", "type": "sqlite", "path": "inbox.db"}],
+        "defaults": {"backoff": "10ms", "backoff_max": "20ms"},
+        "servers": [
+            {
+                "name": name,
+                "url": app["url"],
+                "tls_ca_file": "ca.pem",
+                "queues": [
+                    {"name": queue, "api_key_file": f"keys/{name}-{queue}"}
+                    for queue in app["queues"]
+                ],
+            }
+            for name, app in sim.apps.items()
+        ],
+    }
+
+
+def named(items, name):
+    return next(item for item in items if item["name"] == name)
+
+
+class Running:
+    """A haplo-poll in the background."""
+
+    def __init__(self, poll, arguments, log, environment):
+        self.log = log
+        self.signalled = False
+        with open(log, "wb") as err:
+            # setpriv: it ends with this process, however that ends.
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig=KILL", PROGRAM, "-c", poll.path]
+                + list(arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=err,
+                env=environment,
+            )
+
+    @property
+    def err(self):
+        return self.log.read_text(errors="replace")
+
+    def lines(self, *words):
+        """Its lines on stderr that hold all of the words."""
+        return [
+            line
+            for line in self.err.splitlines()
+            if all(word in line for word in words)
+        ]
+
+    def wait_for_line(self, *words, count=1, seconds=20):
+        return wait_for(
+            lambda: len(self.lines(*words)) >= count and self.lines(*words),
+            seconds,
+            f"{count} lines with {words}",
+        )
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=RUN_S_MAX):
+        return self.process.wait(seconds)
+
+    def stop(self):
+        """SIGTERM; returns the exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Poll:
+    """haplo-poll in the simulator's folder.
+
+    `config` is the configuration: change it before a command is run.
+    """
+
+    def __init__(self, sim):
+        self.sim = sim
+        self.folder = sim.dir
+        self.path = str(sim.dir / "poll.yaml")
+        self.inbox_path = sim.dir / "inbox.db"
+        self.config = config_of(sim)
+        self.environment = {**os.environ}
+        self.running = []
+        self.printed = []
+        self.secrets = set()
+
+    def server(self, name="app1"):
+        return named(self.config["servers"], name)
+
+    def queue(self, server="app1", name="q1"):
+        return named(self.server(server)["queues"], name)
+
+    def write(self):
+        """JSON is YAML."""
+        text = json.dumps(self.config, indent=1)
+        pathlib.Path(self.path).write_text(text)
+        self.note_keys()
+
+    # Commands
+
+    def run(self, *arguments, write=True, **options):
+        """Runs a command to its end: Done(code, out, err)."""
+        if write:
+            self.write()
+        options.setdefault("env", self.environment)
+        done = run_program("-c", self.path, *arguments, **options)
+        self.printed.append(done.out + done.err)
+        return done
+
+    def once(self, *arguments, **options):
+        return self.run("-q", *arguments, "once", **options)
+
+    def start(self, *arguments):
+        """Starts `haplo-poll ARGUMENTS`, or `run`, in the background."""
+        self.write()
+        log = self.folder / f"log{len(self.running)}"
+        running = Running(self, arguments or ["run"], log, self.environment)
+        self.running.append(running)
+        return running
+
+    def kill_all(self):
+        for running in self.running:
+            running.kill()
+            self.printed.append(running.err)
+        self.running = []
+
+    # Keys
+
+    def note_keys(self):
+        """Notes the keys as they are now, in all forms they could be told."""
+        for path in (self.folder / "keys").iterdir():
+            key = path.read_text().strip()
+            if key:
+                user = base64.b64encode(b"haplo:" + key.encode()).decode()
+                self.secrets |= {key, user}
+
+    def check_no_key_was_printed(self):
+        for text in self.printed:
+            for secret in self.secrets:
+                assert secret not in text
+
+    # What became of the messages
+
+    def rows(self, sql, path=None):
+        """Reads an inbox."""
+        uri = f"file:{path or self.inbox_path}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as inbox:
+            return inbox.execute(sql).fetchall()
+
+    def inbox(self, path=None):
+        """How often (server, queue, bytes) is stored."""
+        rows = self.rows("SELECT server, queue, body FROM messages", path)
+        return collections.Counter(rows)
+
+    def inbox_count(self, server=None):
+        try:
+            rows = self.rows("SELECT server FROM messages")
+        except sqlite3.OperationalError:
+            return 0  # not made yet
+        return len([row for row in rows if server in (None, row[0])])
+
+    def check_nothing_lost(self, *paths, stored=None):
+        """No message is stored twice, or with other bytes; each one that the
+        server holds for read is stored. What `stored` names (app, queue) is
+        stored and marked as a whole."""
+        found = collections.Counter()
+        for path in paths or [self.inbox_path]:
+            if pathlib.Path(path).exists():
+                found += self.inbox(path)
+        for name, messages in self.sim.all_messages(exact=True).items():
+            for message in messages:
+                row = (*name, message["bytes"])
+                count = found.pop(row, 0)
+                assert count <= 1, row
+                assert count == 1 or message["marked"] == 0, row
+                if stored is not None and name in stored:
+                    assert count == 1 and message["sent"], row
+        assert not found
+
+    def check_all_stored(self):
+        self.check_nothing_lost(stored=self.sim.all_messages())
+        assert self.sim.unread() == 0
