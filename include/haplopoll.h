@@ -53,13 +53,14 @@ extern "C" {
 
 /* -- Limits: everything that could grow has a stated end ------------------ */
 
-#define HAPLO_NAME_SIZE_MAX 128     /* a server's or a queue's name */
-#define HAPLO_URL_SIZE_MAX 1024     /* a server's URL */
-#define HAPLO_KEY_SIZE_MIN 16       /* an API key; the server's own minimum */
-#define HAPLO_KEY_SIZE_MAX 256      /* an API key; Haplo makes 44 */
-#define HAPLO_TOKEN_SIZE_MAX 262144 /* decoded; see HAPLO_ETOOBIG */
-#define HAPLO_TEXT_SIZE_MAX 512     /* one line of explanation */
-#define HAPLO_POINTER_DEPTH_MAX 16  /* segments of a JSON pointer */
+#define HAPLO_NAME_SIZE_MAX 128      /* a server's or a queue's name */
+#define HAPLO_URL_SIZE_MAX 1024      /* a server's URL */
+#define HAPLO_KEY_SIZE_MIN 16        /* an API key; the server's own minimum */
+#define HAPLO_KEY_SIZE_MAX 256       /* an API key; Haplo makes 44 */
+#define HAPLO_TOKEN_SIZE_MAX 262144  /* decoded; see HAPLO_ETOOBIG */
+#define HAPLO_TEXT_SIZE_MAX 512      /* one line of explanation */
+#define HAPLO_WAIT_MS_MAX 2678400000 /* 31 days: any wait or time limit */
+#define HAPLO_POINTER_DEPTH_MAX 16   /* segments of a JSON pointer */
 
 /* -- Errors --------------------------------------------------------------- */
 

@@ -24,6 +24,15 @@ static void queue_defaults(struct haplo_queue_options *options)
     DEFAULT_TO(options->body_bytes_max, (size_t)64 << 20);
 }
 
+static bool has_long_wait(const struct haplo_queue_options *options)
+{
+    return options->interval_ms > HAPLO_WAIT_MS_MAX ||
+           options->interval_max_ms > HAPLO_WAIT_MS_MAX ||
+           options->backoff_ms > HAPLO_WAIT_MS_MAX ||
+           options->backoff_max_ms > HAPLO_WAIT_MS_MAX ||
+           options->refused_ms > HAPLO_WAIT_MS_MAX;
+}
+
 static int key_check(const char *key, struct reason *why)
 {
     size_t size = key == NULL ? 0 : strlen(key);
@@ -58,6 +67,9 @@ static int queue_check(const struct haplo_server *server,
     }
     if (options->deliver_cb == NULL) {
         return reason_set(why, HAPLO_EINVAL, "a queue needs a deliver_cb");
+    }
+    if (has_long_wait(options)) {
+        return reason_set(why, HAPLO_EINVAL, "a wait is longer than 31 days");
     }
     int error = options_check_name("queue", options->name, why);
     if (error == 0) {

@@ -106,15 +106,19 @@ static void request_ended(struct haplo_queue *queue, int error,
 {
     struct haplo_poller *poller = queue->server->poller;
     bool had_old_key = queue->next_headers != NULL;
+    const struct queue_event new_key = {.kind = QUEUE_EVENT_NEW_KEY};
     if (queue->request != NULL) {
         request_give_back(queue);
     }
     scheduler_request_ended(&poller->scheduler, &queue->core, error,
                             uv_now(poller->loop));
-    poller_step(queue, event);
-    if (had_old_key && poller->phase != POLLER_CLOSING) {
+    if (had_old_key) {
         /* Whatever the answer says of the key, it says of the old one. */
-        poller_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_NEW_KEY});
+        poller_step(queue, &new_key);
+    }
+    poller_step(queue, event);
+    if (had_old_key && error == HAPLO_EREFUSED) {
+        poller_step(queue, &new_key);
     }
 }
 
@@ -123,7 +127,7 @@ static void request_failed(struct haplo_queue *queue, const char *verb,
 {
     queue->stats.failure_count++;
     event_explain(queue, verb, error, detail);
-    if (!server_error_proves_key(error)) {
+    if (error != HAPLO_ENOMEM && !server_error_proves_key(error)) {
         reason_set(&queue->server->error_text, error, "%s",
                    queue->error_text != NULL ? queue->error_text
                                              : haplo_error_text(error));

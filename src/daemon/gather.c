@@ -158,7 +158,7 @@ static int add_queue(struct gather_queue *queue, char *why, size_t why_size)
     if (read_key(queue, key, why, why_size) != 0) {
         return HAPLO_EINVAL;
     }
-    options.unconfirmed = true;
+    options.unconfirmed = queue->sink_queue->is_unconfirmed;
     options.api_key = key;
     options.deliver_cb = on_deliver;
     options.marked_cb = on_marked;

@@ -78,6 +78,20 @@ static bool is_final(const struct haplo_event *event)
                : stats.failures >= ONCE_ATTEMPTS_MAX;
 }
 
+static void give_up_failed(struct once *once, const struct haplo_event *event)
+{
+    struct gather_queue *queue = haplo_queue_data(event->queue);
+    char text[HAPLO_TEXT_SIZE_MAX + 64];
+    if (event->delay_ms > ONCE_WAIT_MAX_MS &&
+        haplo_error_is_transient(event->error)) {
+        snprintf(text, sizeof text, "%s; the next try would be in %.0f s",
+                 event->text, (double)event->delay_ms / 1000);
+        give_up(once, queue, text);
+    } else {
+        give_up(once, queue, event->text);
+    }
+}
+
 static void on_queue_event(struct once *once, const struct haplo_event *event)
 {
     struct gather_queue *queue = haplo_queue_data(event->queue);
@@ -100,7 +114,7 @@ static void on_queue_event(struct once *once, const struct haplo_event *event)
     case HAPLO_QUEUE_BLOCKED:
     case HAPLO_QUEUE_DELIVER_WAIT:
         if (!queue->is_settled && is_final(event)) {
-            give_up(once, queue, event->text);
+            give_up_failed(once, event);
         }
         break;
     default:
@@ -110,6 +124,15 @@ static void on_queue_event(struct once *once, const struct haplo_event *event)
 
 /* -- Servers -------------------------------------------------------------- */
 
+/* True if a request of that queue led to the cause: "fetch NAME: ...". */
+static bool is_own_cause(const char *cause, const char *name)
+{
+    const char *at = strchr(cause, ' ');
+    size_t size = strlen(name);
+    return at != NULL && strncmp(at + 1, name, size) == 0 &&
+           at[1 + size] == ':';
+}
+
 static void give_up_server(struct once *once, struct gather_server *server,
                            const char *cause)
 {
@@ -117,9 +140,13 @@ static void give_up_server(struct once *once, struct gather_server *server,
         struct gather_queue *queue = &server->queues[i];
         char name[GATHER_NAME_SIZE];
         char text[HAPLO_TEXT_SIZE_MAX + GATHER_NAME_SIZE];
-        if (!queue->is_settled) {
-            snprintf(text, sizeof text, "%s: not drained: %s",
-                     gather_queue_name(queue, name), cause);
+        if (queue->is_settled) {
+            continue;
+        }
+        if (is_own_cause(cause, gather_queue_name(queue, name))) {
+            give_up(once, queue, cause);
+        } else {
+            snprintf(text, sizeof text, "%s: not drained: %s", name, cause);
             give_up(once, queue, text);
         }
     }

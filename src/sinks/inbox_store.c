@@ -220,7 +220,10 @@ void inbox_store_close(struct inbox_store *store)
 int inbox_store_each_queue(struct inbox_store *store, inbox_queue_cb queue_cb,
                            void *data, char *why, size_t why_size)
 {
-    static const char select[] = "SELECT server, queue, epoch FROM queues";
+    static const char select[] =
+        "SELECT q.server, q.queue, q.epoch,"
+        " EXISTS (SELECT 1 FROM messages m WHERE m.server = q.server"
+        " AND m.queue = q.queue AND m.epoch = q.epoch) FROM queues q";
     sqlite3_stmt *statement = NULL;
     int result = 0;
     int code = sqlite3_prepare_v2(store->db, select, -1, &statement, NULL);
@@ -235,7 +238,8 @@ int inbox_store_each_queue(struct inbox_store *store, inbox_queue_cb queue_cb,
             code = server != NULL && queue != NULL ? SQLITE_OK : SQLITE_NOMEM;
             if (code == SQLITE_OK) {
                 result = queue_cb(data, server, queue,
-                                  (uint64_t)sqlite3_column_int64(statement, 2));
+                                  (uint64_t)sqlite3_column_int64(statement, 2),
+                                  sqlite3_column_int(statement, 3) != 0);
             }
         }
     }

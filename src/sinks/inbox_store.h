@@ -5,6 +5,7 @@
 #ifndef SINKS_INBOX_STORE_H
 #define SINKS_INBOX_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,9 +45,10 @@ int inbox_store_open(const char *path, struct inbox_store **out, char *why,
 /* Checkpoints, if no other program has the inbox open, and frees. */
 void inbox_store_close(struct inbox_store *store);
 
-/* Return 0, or HAPLO_ENOMEM to end the walk. Borrowed names. */
+/* Return 0, or HAPLO_ENOMEM to end the walk. Borrowed names. is_unconfirmed:
+ * there are messages of that epoch. */
 typedef int (*inbox_queue_cb)(void *data, const char *server, const char *queue,
-                              uint64_t epoch);
+                              uint64_t epoch, bool is_unconfirmed);
 
 /* Calls back for each queue on record. 0, what queue_cb returned, or as
  * inbox_store_open(). */

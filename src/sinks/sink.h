@@ -11,6 +11,7 @@
 #ifndef SINKS_SINK_H
 #define SINKS_SINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,9 +24,11 @@ struct sink_delivery;
 
 /* What a sink keeps of one queue begins with this. */
 struct sink_queue {
-    struct sink *sink;  /* whose queue */
-    const char *server; /* its server's name; owned by the sink */
-    const char *queue;  /* its own name; owned by the sink */
+    struct sink *sink;   /* whose queue */
+    const char *server;  /* its server's name; owned by the sink */
+    const char *queue;   /* its own name; owned by the sink */
+    bool is_unconfirmed; /* it holds messages of the queue's epoch: their mark
+                            was not confirmed, as far as the sink knows */
 };
 
 enum sink_verdict {

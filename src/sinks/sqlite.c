@@ -168,8 +168,9 @@ static void group_note_epochs(const struct inbox_group *group)
         if (epoch > queue->stored_epoch) {
             queue->stored_epoch = epoch;
         }
-        if (epoch > queue->epoch) {
+        if (epoch >= queue->epoch) {
             queue->epoch = epoch;
+            queue->base.is_unconfirmed = true;
         }
     }
 }
@@ -351,6 +352,7 @@ static void confirmed(struct sink *base, struct sink_queue *base_queue,
         return;
     }
     queue->epoch = epoch;
+    queue->base.is_unconfirmed = false;
     sink->confirm_due = true;
     if (!queue->is_listed) {
         queue->is_listed = true;
@@ -371,7 +373,7 @@ static const struct sink_type sqlite_type = {
 /* -- Opening -------------------------------------------------------------- */
 
 static int queue_known(void *data, const char *server, const char *queue_name,
-                       uint64_t epoch)
+                       uint64_t epoch, bool is_unconfirmed)
 {
     struct sqlite_sink *sink = data;
     struct inbox_queue *queue =
@@ -382,6 +384,7 @@ static int queue_known(void *data, const char *server, const char *queue_name,
     }
     queue->epoch = epoch;
     queue->stored_epoch = epoch;
+    queue->base.is_unconfirmed = is_unconfirmed;
     return 0;
 }
 

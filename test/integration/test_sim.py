@@ -4,13 +4,11 @@ import gzip
 import http.client
 import json
 import os
-import pathlib
 import re
 import shlex
 import signal
 import socket
 import ssl
-import struct
 import subprocess
 import time
 import urllib.parse
@@ -424,7 +422,6 @@ def test_redirect_followed_marks_nothing(set_up_sim):
 # The commands of the official page must work as they are printed there.
 def test_official_script_with_curl(set_up_sim):
     sim = set_up_sim
-    name = "docs-script-fetch"
     for name, verb in (("docs-script-fetch", "fetch"), ("docs-script-mark", "mark")):
         script = (CAPTURES / f"{name}.cmd").read_text().splitlines()
         script[0] = f"API_KEY={sim.key('tls')}"
@@ -472,7 +469,7 @@ def raw_mark(sim, token):
 # A client sees the end of the connection instead of an answer.
 def test_fault_close(sim):
     sim.script("fault do=close")
-    assert raw_fetch(sim) [0] == b""
+    assert raw_fetch(sim)[0] == b""
     assert fetch(sim).status == 200
 
 
@@ -760,7 +757,9 @@ def test_rate(sim):
 
 # Bodies that end the request before any application sees it.
 def test_bodies(sim):
-    data = request_bytes("POST", f"{POLL}q1/mark", key=sim.key(), headers=[FORM], body=b"token=" + b"A" * (1 << 20))
+    body = b"token=" + b"A" * (1 << 20)
+    path = f"{POLL}q1/mark"
+    data = request_bytes("POST", path, key=sim.key(), headers=[FORM], body=body)
     answer = exchange(sim.url(), data)
     assert answer.line == "HTTP/1.1 500 Server Error"
     assert mark(sim, "a+b=", quote=False).status == 500

@@ -958,6 +958,28 @@ static void test_a_reopened_queue_knows_the_unstored_epoch(void **state)
     expect(inbox, "SELECT epoch FROM queues", "7");
 }
 
+/* An empty queue proves a lost mark only where there was one to be lost: the
+ * poller must know whether messages of the present epoch are stored. */
+static void test_a_queue_knows_if_its_epoch_has_messages(void **state)
+{
+    struct inbox *inbox = *state;
+    struct sink_queue *queue = open_queue(inbox, "live", "student", 0);
+    struct parcel parcel;
+
+    assert_false(queue->is_unconfirmed);
+    parcel_make(&parcel, queue, 0, "one");
+    parcel_store(inbox, &parcel, 1, 0);
+    assert_true(queue->is_unconfirmed);
+    inbox_reopen(inbox);
+    queue = open_queue(inbox, "live", "student", 0);
+    assert_true(queue->is_unconfirmed);
+    confirm(queue, 1);
+    assert_false(queue->is_unconfirmed);
+    settle(inbox);
+    inbox_reopen(inbox);
+    assert_false(open_queue(inbox, "live", "student", 1)->is_unconfirmed);
+}
+
 static void test_a_failed_epoch_goes_with_the_next_group(void **state)
 {
     struct inbox *inbox = *state;
@@ -1856,6 +1878,7 @@ int main(int argc, char **argv)
         OPENED(test_epochs_never_go_backwards),
         OPENED(test_an_epoch_and_its_first_batch_in_one_commit),
         OPENED(test_a_reopened_queue_knows_the_unstored_epoch),
+        OPENED(test_a_queue_knows_if_its_epoch_has_messages),
         OPENED(test_a_failed_epoch_goes_with_the_next_group),
         OPENED(test_a_failed_epoch_is_tried_again_by_itself),
         OPENED(test_close_gives_up_an_epoch_after_a_last_try),
