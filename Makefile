@@ -25,9 +25,10 @@ daemon_src := $(wildcard src/daemon/*.c)
 sim_src := $(wildcard src/sim/*.c)
 unit_src := $(wildcard test/unit/test_*.c)
 example_src := $(wildcard examples/*.c)
+bench_src := $(wildcard bench/*.c)
 headers := $(wildcard include/*.h src/*.h src/*/*.h test/unit/*.h)
 sources := $(lib_src) $(sink_src) $(daemon_src) $(sim_src) $(unit_src) \
-	$(example_src)
+	$(example_src) $(bench_src)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
@@ -36,6 +37,7 @@ daemon_obj := $(call obj,$(daemon_src))
 sim_obj := $(call obj,$(sim_src))
 unit_bin := $(patsubst test/unit/%.c,$(BUILD)/test/%,$(unit_src))
 example_bin := $(patsubst %.c,$(BUILD)/%,$(example_src))
+bench_bin := $(patsubst %.c,$(BUILD)/%,$(bench_src))
 
 LIB_A := $(BUILD)/libhaplopoll.a
 LIB_SO := $(BUILD)/libhaplopoll.so.$(VERSION)
@@ -79,8 +81,8 @@ $(BUILD)/test/%: $(BUILD)/test/unit/%.o $(lib_obj) $(sink_obj) \
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lz $(DAEMON_LIBS) \
 		$(LIB_LIBS)
 
-# Examples link the library, as its users do.
-$(BUILD)/examples/%: $(BUILD)/examples/%.o $(LIB_A)
+# Examples and benchmarks link the library, as its users do.
+$(example_bin) $(bench_bin): %: %.o $(LIB_A)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
@@ -115,6 +117,10 @@ demo: all
 .PHONY: test
 test: all examples unit-binaries
 	$(PYTHON) test/run.py --build $(BUILD)
+
+.PHONY: bench
+bench: $(bench_bin)
+	$(PYTHON) bench/run.py --build $(BUILD)
 
 .PHONY: check
 check: check-format check-layers check-tidy check-man check-sanitize \

@@ -313,10 +313,12 @@ bool gather_key_has_changed(const struct gather_queue *queue)
     const char *path = api_key_path(queue->config);
     struct stat now;
     const struct stat *then = &queue->key_stat;
+    /* A change of mode counts as well: it may be what makes a key good. */
     return path != NULL && stat(path, &now) == 0 &&
-           (now.st_ino != then->st_ino || now.st_size != then->st_size ||
-            now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
-            now.st_mtim.tv_nsec != then->st_mtim.tv_nsec);
+           (now.st_dev != then->st_dev || now.st_ino != then->st_ino ||
+            now.st_size != then->st_size ||
+            now.st_ctim.tv_sec != then->st_ctim.tv_sec ||
+            now.st_ctim.tv_nsec != then->st_ctim.tv_nsec);
 }
 
 void gather_reread_key(struct gather_queue *queue)
