@@ -245,10 +245,24 @@ static void on_drained(struct gather *gather)
     uv_close((uv_handle_t *)&once->wake, NULL);
 }
 
+static bool has_worked_before(const struct gather_queue *queue)
+{
+    struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+    haplo_queue_stats(queue->queue, &stats);
+    return stats.epoch > 0;
+}
+
+/* Queues that have worked before come first: one key that works clears the
+ * server's count of failed logins, so that bad keys of new queues do not use
+ * the budget up before the good ones had their turn. */
 static void poll_all_now(struct gather *gather)
 {
-    for (size_t i = 0; i < gather->queue_count; i++) {
-        haplo_queue_poll_now(gather->queues[i].queue);
+    for (int is_new = 0; is_new <= 1; is_new++) {
+        for (size_t i = 0; i < gather->queue_count; i++) {
+            if (has_worked_before(&gather->queues[i]) != (is_new != 0)) {
+                haplo_queue_poll_now(gather->queues[i].queue);
+            }
+        }
     }
 }
 

@@ -107,3 +107,145 @@ def test_a_lost_mark_costs_neither_message_nor_resend(steps_of):
                      in sim.all_messages()])
         steps.rest()
         steps.check(2)
+
+
+def names_of(sim):
+    return [f"{app} {queue}" for app, queue in sim.all_messages()]
+
+
+# Killed before it learns of a mark, it does not know more than the disk. One
+# restart later everything is there once, and can be unsent.
+def test_a_mark_that_is_lost_with_the_process_repeats_nothing(poll_of):
+    lines = ["app app1"]
+    for name, fault in LOST_MARKS.items():
+        lines += [f"queue app1 {name} messages=40",
+                  f"fault queue={name} on=mark {fault} times=0"]
+    with Sim(scenario="\n".join(lines)) as sim:
+        steps = Steps(poll_of(sim), restarts=True)
+        running = steps.poll.start()
+        wait_for(lambda: marked_queues(sim) == len(LOST_MARKS), 10, "marks")
+        running.kill()
+        sim.script("clear faults")
+        steps.rest()
+        steps.check(1)
+        sim.script(*[f"unsend {name} all" for name in names_of(sim)])
+        steps.rest()
+        steps.check(2)
+
+
+def marked_queues(sim):
+    return len({e["queue"] for e in sim.events() if e["verb"] == "mark"})
+
+
+# Nobody can tell it from a repeat, so it is stored once; but it is marked, and
+# the next time it is unsent it goes through.
+def test_unsent_before_the_mark_is_known_to_be_done_it_is_a_repeat(poll_of):
+    with Sim("--messages=10") as sim:
+        sim.script("fault on=mark do=stall")
+        steps = Steps(poll_of(sim), restarts=True)
+        running = steps.poll.start()
+        wait_for(lambda: sim.unread() == 0, 10, "the mark")
+        running.kill()
+        sim.script("unsend app1 q1 all")
+        steps.rest()
+        steps.check(1)
+        sim.script("unsend app1 q1 all")
+        steps.rest()
+        steps.check(2)
+
+
+# An empty fetch proves the mark that had no answer: what comes after it is no
+# repeat, though no mark was ever answered.
+def test_an_empty_fetch_ends_the_epoch(steps_of):
+    with Sim("--messages=10") as sim:
+        sim.script("fault on=mark do=reset times=0")
+        steps = steps_of(sim)
+        for times in (1, 2, 3):
+            steps.rest()
+            steps.check(times)
+            sim.script("unsend app1 q1 all")
+
+
+# A message's data can override its id and date: two of the same bytes are
+# still two messages.
+def test_equal_messages_of_a_batch_are_all_stored(steps_of):
+    with Sim() as sim:
+        sim.add("app1", "q1", [{"id": 7, "datetime": "", "x": 1}] * 5
+                + [{"id": 8, "datetime": ""}] * 3)
+        sim.script("fault on=mark do=half-mark times=3")
+        steps = steps_of(sim)
+        steps.rest()
+        check_each_once(sim, steps.poll)
+
+
+# The same over several batches, each of an epoch of its own. (Only if no
+# attempt at a mark is ever answered, they cannot be told from repeats.)
+def test_equal_messages_of_several_batches_are_all_stored(steps_of):
+    with Sim() as sim:
+        sim.add("app1", "q1", [{"id": 7, "datetime": ""}] * 50)
+        sim.script("fault on=mark do=reset", "fault on=mark do=reset done=no")
+        steps = steps_of(sim)
+        steps.poll.config["defaults"]["mark_attempts_max"] = 10
+        steps.rest()
+        check_each_once(sim, steps.poll)
+
+
+# All that data may be, with every revision's fetch and mark, twice.
+@pytest.mark.parametrize("revision", ["2019", "mid-2020", "2020-07"])
+def test_odd_data_is_stored_byte_for_byte(steps_of, revision):
+    with Sim("--edge", "--messages=30", f"--revision={revision}") as sim:
+        sim.script("fault on=mark do=reset", "fault on=mark do=reset done=no")
+        steps = steps_of(sim)
+        steps.rest()
+        check_each_once(sim, steps.poll)
+
+
+# The servers of 2019 send all that is unread at once.
+def test_a_batch_of_500_messages_of_2019(steps_of):
+    with Sim("--messages=500", "--revision=2019", "--ties=500",
+             "--shuffle") as sim:
+        sim.script("fault on=mark do=half-mark times=3")
+        steps = steps_of(sim)
+        steps.rest()
+        steps.check(1)
+        assert max(e["count"] for e in sim.events()) == 500
+        sim.script("unsend app1 q1 all")
+        steps.rest()
+        steps.check(2)
+
+
+def second_poll(poll_of, sim):
+    """Another haplo-poll, with its own inbox and state."""
+    folder = sim.dir / "second"
+    folder.mkdir()
+    for name in ("keys", "ca.pem"):
+        (folder / name).symlink_to(sim.dir / name)
+    poll = poll_of(sim)
+    poll.folder = folder
+    poll.path = str(folder / "poll.yaml")
+    poll.inbox_path = folder / "inbox.db"
+    return poll
+
+
+# A test system left running takes marks away, but must break nothing; and who
+# looks for a message must learn of it.
+def test_two_pollers_of_a_queue_both_go_on_and_it_is_told(poll_of):
+    with Sim("--apps=2", "--queues=3", "--messages=100") as sim:
+        sim.script("fault on=mark do=delay for=30ms times=0")
+        polls = [poll_of(sim), second_poll(poll_of, sim)]
+        for poll in polls:
+            poll.config["defaults"]["interval"] = "10ms"
+        running = [poll.start() for poll in polls]
+        sim.wait_until_read()
+        for _ in range(5):
+            sim.script(*[f"message {name} count=10" for name in names_of(sim)])
+            sim.wait_until_read()
+        told = "does another program read this queue?"
+        wait_for(lambda: any(one.lines(told) for one in running), 10, told)
+        assert [one.stop() for one in running] == [0, 0]
+        inboxes = [poll.inbox() for poll in polls]
+        for inbox in inboxes:
+            assert max(inbox.values()) == 1
+        made = {(*name, message["bytes"]) for name, messages
+                in sim.all_messages(exact=True).items() for message in messages}
+        assert (inboxes[0] | inboxes[1]).keys() == made

@@ -1,0 +1,240 @@
+"""haplo-poll check, and what the command line answers without a server."""
+import os
+
+import pytest
+
+from poll import run_program
+from sim import Sim
+
+
+@pytest.fixture
+def poll(poll_of):
+    """Two servers with two queues each. A check asks none of them."""
+    with Sim("--apps=2", "--queues=2", "--messages=1") as sim:
+        yield poll_of(sim)
+        assert all(app["accepted"] == 0 for app in sim.stats()["apps"])
+
+
+def check_refused(done, *words):
+    """One line: the file, its line, and what is wrong."""
+    assert done.code == 2 and done.out == ""
+    lines = done.err.splitlines()
+    assert len(lines) == 1, done.err
+    assert "poll.yaml:" in lines[0]
+    for word in words:
+        assert word in lines[0], (word, lines[0])
+
+
+# Before a daemon is started one wants to see what it would do.
+def test_prints_what_would_run(poll):
+    poll.queue("app2", "q2")["interval"] = "90s"
+    done = poll.run("check")
+    assert done.code == 0 and done.err == ""
+    rows = [line.split() for line in done.out.splitlines()]
+    assert rows[0] == ["SERVER", "URL", "QUEUE", "SINK", "INTERVAL", "KEY"]
+    url = poll.server("app2")["url"]
+    assert rows[4] == ["app2", url, "q2", "inbox", "90s", "keys/app2-q2"]
+    assert "queues: 4" in done.out
+    assert not poll.inbox_path.exists()
+    assert not (poll.folder / "state").exists()
+
+
+# It can be asked while the daemon runs, before it is told to reload.
+def test_works_while_run_holds_the_lock(poll_of):
+    with Sim("--apps=1", "--queues=1") as sim:
+        poll = poll_of(sim)
+        run = poll.start()
+        run.wait_for_line("polling 1 queues")
+        assert poll.run("check").code == 0
+        assert run.stop() == 0
+
+
+# Keys that others can read, or that are none, are told before they are used.
+@pytest.mark.parametrize(
+    "text,mode,words",
+    [
+        (None, None, ["cannot be read", "No such file"]),
+        ("", 0o600, []),
+        ("tooshort\n", 0o600, ["8", "16"]),
+        ("x" * 300 + "\n", 0o600, ["256"]),
+        ("a key with spaces in it, not one\n", 0o600, []),
+        ("A" * 44 + "\n" + "B" * 44 + "\n", 0o600, []),
+        ("A" * 44 + "\n", 0o644, ["others", "chmod 600"]),
+    ],
+)
+def test_key_files(poll, text, mode, words):
+    path = poll.folder / "keys" / "app1-q1"
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+        path.chmod(mode)
+    done = poll.run("check")
+    check_refused(done, "app1/q1", "api_key_file", "keys/app1-q1", *words)
+    for secret in (text or "").split():
+        assert len(secret) < 8 or secret not in done.err
+
+
+# Keys may also come from the environment and from systemd.
+def test_keys_from_elsewhere(poll):
+    for queue in poll.queue_list("app1"):
+        del queue["api_key_file"]
+    poll.queue("app1", "q1")["api_key_env"] = "THE_KEY"
+    poll.queue("app1", "q2")["api_key_credential"] = "app1-q2"
+    check_twice = poll.run("check")
+    assert check_twice.code == 2
+    lines = check_twice.err.splitlines()
+    assert len(lines) == 2
+    assert "THE_KEY" in lines[0] and "CREDENTIALS_DIRECTORY" in lines[1]
+    key = (poll.folder / "keys" / "app1-q1").read_text().strip()
+    poll.environment["THE_KEY"] = key
+    poll.environment["CREDENTIALS_DIRECTORY"] = str(poll.folder / "keys")
+    done = poll.run("check")
+    assert done.code == 0
+    assert key not in done.out
+
+
+def change_top(**options):
+    return lambda poll: poll.config.update(options)
+
+
+def change_server(**options):
+    return lambda poll: poll.server().update(options)
+
+
+def change_queue(**options):
+    return lambda poll: poll.queue().update(options)
+
+
+def remove_sinks(poll):
+    del poll.config["sinks"]
+
+
+def name_twice(poll):
+    poll.queue("app1", "q2")["name"] = "q1"
+
+
+# Each mistake is told with its place and the way out.
+@pytest.mark.parametrize(
+    "change,words",
+    [
+        (change_top(servers=[]), ["servers"]),
+        (change_top(stat_dir="x"), ['"stat_dir"', '"state_dir"']),
+        (change_top(in_flight_max=0), ["in_flight_max", "1", "10000"]),
+        (remove_sinks, ["sinks"]),
+        (name_twice, ["app1", '"q1"']),
+        (change_server(url="server.example"), ["app1", "url", "https://"]),
+        (change_server(url="https://h/path"), ["app1", "url"]),
+        (change_server(url="http://h.example"), ["url", "allow_http"]),
+        (change_server(url="https://u:secret@h"), ["app1", "url"]),
+        (change_server(name="a/b"), ["server", "a/b"]),
+        (change_server(tls_ca_file="none.pem"), ["tls_ca_file", "none.pem"]),
+        (change_queue(interval="5 m"), ["app1/q1", "interval", "5 m"]),
+        (change_queue(interval="0s"), ["app1/q1", "interval", "10ms"]),
+        (change_queue(max_body="1T"), ["app1/q1", "max_body", "1T"]),
+        (change_queue(sink="box"), ["app1/q1", "sink", "box"]),
+        (change_queue(format="xml"), ["app1/q1", "format", "raw"]),
+        (change_queue(format="raw"), ["app1/q1", "token_pattern"]),
+        (
+            change_queue(format="raw", token_pattern="("),
+            ["app1/q1", "token_pattern"],
+        ),
+        (change_queue(token_pattern="x"), ["app1/q1", "token_pattern", "raw"]),
+        (change_queue(token_pointer="token"), ["app1/q1", "token_pointer"]),
+        (change_queue(content_type="json"), ["app1/q1", "content_type"]),
+    ],
+)
+def test_mistakes(poll, change, words):
+    change(poll)
+    done = poll.run("check")
+    check_refused(done, *words)
+    assert "secret" not in done.err
+
+
+# Who corrects a file wants all of its errors, but not a flood.
+def test_many_mistakes(poll):
+    for queue in poll.queue_list("app1"):
+        queue["interval"] = "never"
+    done = poll.run("check")
+    assert done.code == 2 and len(done.err.splitlines()) == 2
+
+    poll.server("app1")["queues"] = [
+        {"name": f"q{n}", "interval": "never", "api_key_file": "keys/app1-wide"}
+        for n in range(30)
+    ]
+    done = poll.run("check")
+    assert done.code == 2
+    lines = done.err.splitlines()
+    assert len(lines) == 21 and "10" in lines[-1]
+
+
+# Text that is no configuration at all.
+@pytest.mark.parametrize(
+    "text", ["", "{", "a: [", "- 1\n- 2\n", "\tx: 1", "\0", "\xff\xfe", "42"]
+)
+def test_no_configuration(poll, text):
+    with open(poll.path, "w", encoding="latin-1") as file:
+        file.write(text)
+    done = poll.run("check", write=False)
+    assert done.code == 2 and done.out == ""
+    assert len(done.err.splitlines()) == 1
+    assert done.err.startswith(poll.path)
+
+
+# The wrong path is the most common mistake.
+@pytest.mark.parametrize("command", ["check", "once", "run"])
+def test_no_file(command, tmp_path):
+    done = run_program("-c", tmp_path / "none.yaml", command)
+    assert done.code == 2 and done.out == ""
+    assert len(done.err.splitlines()) == 1
+    assert "none.yaml" in done.err and "No such file" in done.err
+
+
+# The command line
+
+
+def test_version():
+    done = run_program("version")
+    assert done.code == 0 and done.err == ""
+    assert done.out.startswith("haplo-poll ")
+    assert run_program("-V") == done == run_program("--version")
+
+
+def test_help_tells_all_commands_and_options():
+    done = run_program("help")
+    assert done.code == 0 and done.err == ""
+    for word in "run once check peek version help --config --verbose".split():
+        assert word in done.out
+    assert run_program("-h") == done == run_program("--help")
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_help_config_tells_all_keys():
+    done = run_program("help", "config")
+    assert done.code == 0 and done.err == ""
+    for word in "state_dir sinks url api_key_file token_pattern".split():
+        assert f"  {word} " in done.out
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+# A typing error must do nothing, and be told from a failure.
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["-x", "once"],
+        ["--wrong"],
+        ["-c"],
+        ["wonce"],
+        ["once", "twice"],
+        ["run", "away"],
+        ["peek"],
+        ["peek", "a/b", "c/d"],
+        ["help", "me"],
+        [""],
+    ],
+)
+def test_bad_command_line(arguments):
+    done = run_program(*arguments, cwd=os.sep)
+    assert done.code == 2 and done.out == ""
+    assert len(done.err.splitlines()) == 1
+    assert "haplo-poll" in done.err
