@@ -149,9 +149,9 @@ static int add_queue(struct gather_queue *queue, char *why, size_t why_size)
     struct haplo_queue_options options = {.struct_size = sizeof options};
     char key[API_KEY_SIZE];
     config_queue_options(config, &options);
-    int error =
-        sink->type->queue_open(sink, queue->server->config->options.name,
-                               options.name, &queue->sink_queue, &options.epoch, why, why_size);
+    int error = sink->type->queue_open(
+        sink, queue->server->config->options.name, options.name,
+        &queue->sink_queue, &options.epoch, why, why_size);
     if (error != 0) {
         return error;
     }
@@ -288,13 +288,38 @@ static void on_stopped(struct haplo_poller *poller, size_t batches_left)
     begin_closing(gather);
 }
 
+static bool has_batch(const struct gather_queue *queue)
+{
+    struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+    if (queue->queue == NULL) {
+        return false; /* it could not be added */
+    }
+    haplo_queue_stats(queue->queue, &stats);
+    return stats.state == HAPLO_QUEUE_LAST_DELIVERING ||
+           stats.state == HAPLO_QUEUE_LAST_MARK_READY ||
+           stats.state == HAPLO_QUEUE_LAST_MARKING ||
+           stats.state == HAPLO_QUEUE_LAST_MARK_WAIT;
+}
+
+/* The second call: what the first one waits for is left. */
+static void close_at_once(struct gather *gather)
+{
+    if (gather->is_closing) {
+        return;
+    }
+    for (size_t i = 0; gather->queues != NULL && i < gather->queue_count; i++) {
+        gather->batches_left += has_batch(&gather->queues[i]);
+    }
+    begin_closing(gather);
+}
+
 void gather_close(struct gather *gather, uint64_t deadline_ms,
                   gather_cb closed_cb)
 {
     gather->closed_cb = closed_cb;
     if (gather->poller == NULL ||
         haplo_poller_stop(gather->poller, deadline_ms, on_stopped) != 0) {
-        begin_closing(gather);
+        close_at_once(gather);
     }
 }
 

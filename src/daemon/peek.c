@@ -66,7 +66,10 @@ static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
     }
     fflush(stdout);
     log_line(LOG_LEVEL_INFO,
-             "%zu messages, as they are on the server; none was marked", count);
+             count == 1
+                 ? "%zu message, as it is on the server; it was not marked"
+                 : "%zu messages, as they are on the server; none was marked",
+             count);
     finish(peek, ferror(stdout) ? EXIT_CODE_FAILED : EXIT_CODE_FINE);
     /* The batch stays unanswered: what is not accepted is never marked. */
 }

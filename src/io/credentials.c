@@ -4,9 +4,19 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "haplopoll.h"
 
 #define USER "haplo:"
 #define PREFIX "Authorization: Basic "
+
+#define TEXT_OF(x) #x
+#define VERSION_OF(major, minor, patch) \
+    TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
+
+/* Ready-made, too: libcurl would print it anew for each request. */
+#define USER_AGENT                        \
+    "User-Agent: haplo-poll/" VERSION_OF( \
+        HAPLO_VERSION_MAJOR, HAPLO_VERSION_MINOR, HAPLO_VERSION_PATCH)
 
 /* Writes 4 characters for each 3 bytes, and NUL. */
 static void base64_write(char *to, const char *from, size_t size)
@@ -63,7 +73,7 @@ struct curl_slist *credentials_new(const char *api_key)
         base64_write(header + strlen(PREFIX), login, login_size);
         headers = append(NULL, header);
         if (headers != NULL) {
-            headers = append(headers, "Expect:");
+            headers = append(headers, USER_AGENT);
         }
     }
     wipe_free(login, login_size + 1);

@@ -69,13 +69,22 @@ static bool is_unknown_issuer(long verify_result)
     }
 }
 
+/* The server wants a certificate, or another one. With TLS 1.3 it says so
+ * when the client believes that the connection stands already. */
+static bool is_alert(const struct exchange *exchange)
+{
+    return strstr(exchange->detail, "alert certificate") != NULL ||
+           strstr(exchange->detail, "alert bad certificate") != NULL ||
+           strstr(exchange->detail, "alert unknown ca") != NULL;
+}
+
 static const char *tls_hint(const struct exchange *exchange, CURLcode code)
 {
     long result = 0;
     if (code == CURLE_SSL_CACERT_BADFILE) {
         return "; see tls_ca_file";
     }
-    if (code == CURLE_SSL_CERTPROBLEM) {
+    if (code == CURLE_SSL_CERTPROBLEM || is_alert(exchange)) {
         return "; see tls_certificate_file and tls_key_file";
     }
     if (code == CURLE_PEER_FAILED_VERIFICATION &&
@@ -144,6 +153,9 @@ static int explain_reset(struct exchange *exchange, CURLcode code)
     }
     if (code == CURLE_RECV_ERROR && is_nonsense(exchange)) {
         return explain_protocol(exchange, code);
+    }
+    if (is_alert(exchange)) {
+        return explain_tls(exchange, code);
     }
     /* What libcurl makes of CURL_CSELECT_ERR. */
     if (strstr(detail, "select/poll") != NULL) {

@@ -11,13 +11,6 @@
 #define IDLE_S_MAX 25L      /* the server drops a connection idle for 30 s */
 #define CA_CACHE_S_MAX 600L /* then a CA file is read again, to see changes */
 
-#define TEXT_OF(x) #x
-#define VERSION_OF(major, minor, patch) \
-    TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
-#define USER_AGENT                                                     \
-    "haplo-poll/" VERSION_OF(HAPLO_VERSION_MAJOR, HAPLO_VERSION_MINOR, \
-                             HAPLO_VERSION_PATCH)
-
 /* libcurl refuses an option only when it has no memory for a copy. */
 #define SET(easy, option, value) \
     (curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
@@ -57,7 +50,6 @@ static bool set_http(CURL *easy, const struct endpoint *endpoint)
            SET(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
            SET(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
            SET(easy, CURLOPT_ACCEPT_ENCODING, "gzip") &&
-           SET(easy, CURLOPT_USERAGENT, USER_AGENT) &&
            SET(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 }
 

@@ -18,11 +18,12 @@ typedef void (*io_close_cb)(struct io *io, void *data);
 int io_new(uv_loop_t *loop, unsigned transfers_max, struct io **result);
 
 /* Cancels all transfers without calling them back, and frees itself; fires
- * close_cb once from the loop when no handle is left. All endpoints must have
- * been freed before. */
+ * close_cb (may be NULL) once from the loop when no handle and no look-up is
+ * left. The endpoints are freed before it, or after it before the loop runs
+ * on. May be called from done_cb. */
 void io_close(struct io *io, io_close_cb close_cb, void *data);
 
-/* Connections opened since the start. */
+/* Connections opened since the start, those counted that failed. */
 uint64_t io_connection_count(const struct io *io);
 
 #endif

@@ -9,6 +9,12 @@
  *   - head_cb, once; data_cb for each piece of the body, unpacked;
  *   - done_cb, once, with error 0: the answer was received whole.
  *
+ * "Whole" is what HTTP can tell: all bytes of Content-Length, or the last
+ * chunk. A 2xx answer that has neither is an error, HAPLO_EPROTOCOL, as a cut
+ * one would look the same; other statuses are taken so. Whether a packed body
+ * holds all that was packed is not known here: see to it that the document
+ * is complete.
+ *
  * Whatever goes wrong on the way ends in done_cb with an error and one line
  * that says what was tried: "connect to 127.0.0.1 port 9: connection refused".
  */
@@ -60,7 +66,8 @@ struct transfer {
 };
 
 /* 0, and done_cb fires exactly once, from the loop, never inside this call;
- * or HAPLO_ENOMEM, and nothing fires. */
+ * or HAPLO_ENOMEM (also when io's transfers_max are in flight), and nothing
+ * fires. */
 int transfer_start(struct transfer *transfer);
 
 /* Gives a started transfer up: no callback of it fires any more, done_cb

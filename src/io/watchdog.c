@@ -109,11 +109,8 @@ static void on_watchdog(uv_timer_t *timer)
     struct exchange *exchange = NULL;
     watchdog_set(io, find_expired(io));
     while ((exchange = LIST_FIRST(&io->expired)) != NULL) {
-        if (uv_now(io->loop) >= total_deadline(exchange)) {
-            transfer_expired(exchange, true);
-        } else {
-            transfer_expired(exchange, false);
-        }
+        transfer_expired(exchange,
+                         uv_now(io->loop) >= total_deadline(exchange));
     }
 }
 

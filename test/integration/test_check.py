@@ -33,7 +33,8 @@ def test_prints_what_would_run(poll):
     rows = [line.split() for line in done.out.splitlines()]
     assert rows[0] == ["SERVER", "URL", "QUEUE", "SINK", "INTERVAL", "KEY"]
     url = poll.server("app2")["url"]
-    assert rows[4] == ["app2", url, "q2", "inbox", "90s", "keys/app2-q2"]
+    key = str(poll.folder / "keys" / "app2-q2")
+    assert rows[4] == ["app2", url, "q2", "inbox", "90s", key]
     assert "queues: 4" in done.out
     assert not poll.inbox_path.exists()
     assert not (poll.folder / "state").exists()
@@ -55,12 +56,13 @@ def test_works_while_run_holds_the_lock(poll_of):
     [
         (None, None, ["cannot be read", "No such file"]),
         ("", 0o600, []),
-        ("tooshort\n", 0o600, ["8", "16"]),
-        ("x" * 300 + "\n", 0o600, ["256"]),
+        ("tooshort\n", 0o600, ["too short", "16"]),
+        ("x" * 300 + "\n", 0o600, ["more than 256"]),
         ("a key with spaces in it, not one\n", 0o600, []),
         ("A" * 44 + "\n" + "B" * 44 + "\n", 0o600, []),
         ("A" * 44 + "\n", 0o644, ["others", "chmod 600"]),
     ],
+    ids="none empty short long spaces two open".split(),
 )
 def test_key_files(poll, text, mode, words):
     path = poll.folder / "keys" / "app1-q1"
@@ -121,7 +123,7 @@ def name_twice(poll):
         (change_top(stat_dir="x"), ['"stat_dir"', '"state_dir"']),
         (change_top(in_flight_max=0), ["in_flight_max", "1", "10000"]),
         (remove_sinks, ["sinks"]),
-        (name_twice, ["app1", '"q1"']),
+        (name_twice, ["app1/q1", "taken already", "line 20"]),
         (change_server(url="server.example"), ["app1", "url", "https://"]),
         (change_server(url="https://h/path"), ["app1", "url"]),
         (change_server(url="http://h.example"), ["url", "allow_http"]),

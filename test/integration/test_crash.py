@@ -34,6 +34,9 @@ def test_killed_again_and_again_it_stores_each_message_once(poll_of):
                      20, "some events")
             running.kill()
         assert sim.unread() > 0
+        returned = sum(message["returned"] for messages
+                       in sim.all_messages().values() for message in messages)
+        assert returned > total  # some came again
         running = poll.start()
         sim.wait_until_read()
         assert running.stop() == 0

@@ -49,8 +49,8 @@ def test_shows_every_quirk(poll_of):
 def test_works_while_run_holds_the_lock(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=3") as sim:
         poll = poll_of(sim)
+        poll.config["defaults"]["interval"] = "50ms"
         run = poll.start()
-        run.wait_for_line("polling 1 queues")
         sim.wait_until_read()
         assert peek(poll).code == 0
         assert run.stop() == 0
@@ -108,8 +108,9 @@ def test_raw_format(poll_of):
         poll.queue().update(format="raw", token_pattern="#token,(.*)\r")
         done = peek(poll)
         assert done.code == 0
-        assert done.out.startswith("id,type\n1,")
+        assert done.out.startswith("id,type\r\n1,")
         assert "#token," in done.out
+        assert "1 message, as it is" in done.err
         assert sim.unread() == 3
 
 

@@ -30,7 +30,7 @@ struct script_peer {
     uv_tcp_t tcp;                  /* */
     uv_timer_t drip;               /* */
     struct scripted_server *owner; /* */
-    char received[300000];         /* one request, or part of it */
+    char received[900000];         /* one request, or part of it */
     size_t received_size;          /* */
     struct script_line line;       /* being dripped */
     size_t dripped;                /* bytes of it */
@@ -45,7 +45,7 @@ struct scripted_server {
     unsigned line_count;             /* the last one repeats */
     unsigned request_count;          /* whole requests received */
     unsigned peer_count;             /* connections accepted */
-    char request[300000];            /* the newest, NUL at its end */
+    char request[900000];            /* the newest, NUL at its end */
     LIST_HEAD(, script_peer) peers;  /* */
 };
 

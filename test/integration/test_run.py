@@ -1,0 +1,332 @@
+"""haplo-poll run: polls on and on, tells what operators must know, and ends
+when it is told to."""
+import os
+import re
+import signal
+import sqlite3
+import time
+
+import pytest
+
+from sim import Sim, wait_for
+
+
+def start(poll, *arguments, **defaults):
+    """Starts `run`, with short intervals."""
+    poll.config["defaults"].update({"interval": "30ms", **defaults})
+    run = poll.start(*arguments, "run")
+    run.wait_for_line("polling ", " servers")
+    return run
+
+
+def count_sent(sim):
+    """Messages that are marked now."""
+    return sum(
+        message["sent"]
+        for messages in sim.all_messages().values()
+        for message in messages
+    )
+
+
+# Polling
+
+
+# What comes while it runs must arrive, whenever it comes.
+def test_picks_up_new_messages(poll_of):
+    with Sim("--apps=2", "--queues=2", "--messages=20", "--tls") as sim:
+        poll = poll_of(sim)
+        run = start(poll)
+        sim.wait_until_read()
+        for _ in range(3):
+            sim.script("message app2 q1 count=20", "message app1 q2")
+            sim.wait_until_read()
+        assert run.stop() == 0
+        poll.check_all_stored()
+        assert poll.inbox_count() == 2 * 2 * 20 + 3 * 21
+
+
+# An empty queue is polled once an interval, not all the time; while it stays
+# empty that may grow.
+def test_keeps_its_interval(poll_of):
+    with Sim("--apps=2", "--queues=1") as sim:
+        poll = poll_of(sim)
+        poll.server("app1")["queues"][0].update(interval="100ms")
+        poll.server("app2")["queues"][0].update(
+            interval="100ms", interval_max="10m"
+        )
+        run = start(poll)
+        wait_for(lambda: sim.queue_stats("app1")["fetches"] >= 11)
+        assert run.stop() == 0
+        times = [event["t"] for event in sim.events("app1")]
+        gaps = [later - first for first, later in zip(times, times[1:])]
+        assert min(gaps) >= 85  # 10 % of jitter
+        assert 2 <= sim.queue_stats("app2")["fetches"] <= 7
+
+
+# Lines of a daemon need a time, or the journal's level.
+def test_log_lines(poll_of):
+    with Sim("--apps=1", "--queues=1") as sim:
+        poll = poll_of(sim)
+        run = start(poll)
+        assert run.stop() == 0
+        lines = run.err.splitlines()
+        stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z haplo-poll: "
+        assert all(re.match(stamp, line) for line in lines)
+        assert lines[0].endswith("polling 1 queues on 1 servers")
+        assert lines[-1].endswith("stopped; 0 batches were left unmarked")
+
+        poll.environment["JOURNAL_STREAM"] = "8:1"
+        sim.script("key app1 q1 status=revoked")
+        run = start(poll)
+        run.wait_for_line("INVALID-API-KEY")
+        assert run.stop() == 0
+        lines = run.err.splitlines()
+        assert lines[0] == "<6>polling 1 queues on 1 servers"
+        assert lines[1].startswith("<4>fetch app1/q1: 403 INVALID-API-KEY")
+
+
+# Two daemons on one state directory would mark for each other; a dead one
+# must not keep the next one out.
+def test_lock_goes_with_its_process(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
+        poll = poll_of(sim)
+        first = start(poll)
+        second = poll.start()
+        assert second.wait() == 3
+        assert f"in use by process {first.process.pid}:" in second.err
+        first.kill()
+        third = start(poll)
+        sim.wait_until_read()
+        assert third.stop() == 0
+        poll.check_all_stored()
+
+
+# Stopping
+
+
+# A service manager's stop in the middle of work loses nothing, and leaves
+# nothing half done.
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stop_while_busy(poll_of, number):
+    with Sim(
+        "--apps=2", "--queues=4", "--messages=200", "--latency=5ms", "--tls"
+    ) as sim:
+        poll = poll_of(sim)
+        run = start(poll, max_in_flight=4)
+        wait_for(lambda: count_sent(sim) > 100)
+        run.signal(number)
+        assert run.wait(10) == 0
+        assert signal.Signals(number).name in run.err
+        assert "stopped; 0 batches were left unmarked" in run.err
+        poll.check_nothing_lost()
+        assert poll.inbox_count() == count_sent(sim) < 1600
+        assert poll.once().code == 0
+        poll.check_all_stored()
+
+
+# A server that hangs must not hold up who wants to go at once.
+def test_second_signal_ends_at_once(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=10", "--tls") as sim:
+        poll = poll_of(sim)
+        sim.script("fault on=mark do=stall done=no times=0")
+        run = start(poll)
+        wait_for(lambda: sim.app_stats()["requests"] == 2)
+        run.signal(signal.SIGTERM)
+        run.wait_for_line("finishing the batches in hand")
+        assert run.process.poll() is None  # waits for the mark
+        begin = time.monotonic()
+        run.signal(signal.SIGTERM)
+        assert run.wait(10) == 0
+        assert time.monotonic() - begin < 2
+        assert "leaving at once" in run.err
+        assert "1 batches were left unmarked" in run.err
+        assert sim.app_stats()["requests"] == 2  # no new fetch
+        assert count_sent(sim) == 0
+        sim.script("clear faults")
+        assert poll.once().code == 0
+        poll.check_all_stored()  # none twice
+
+
+# A fetch that hangs holds nothing: it is dropped.
+def test_stop_drops_a_fetch(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=10") as sim:
+        poll = poll_of(sim)
+        sim.script("fault on=fetch do=stall at=500 times=0")
+        run = start(poll)
+        wait_for(lambda: sim.queue_stats()["requests"] > 0)
+        run.signal(signal.SIGTERM)
+        assert run.wait(5) == 0
+        assert poll.inbox_count() == 0
+
+
+# Power cuts and the kernel's memory killer give no notice.
+def test_killed_again_and_again(poll_of):
+    with Sim(
+        "--apps=2", "--queues=3", "--messages=100", "--latency=2ms"
+    ) as sim:
+        poll = poll_of(sim)
+        for count in (1, 60, 130, 200, 290, 360):
+            run = start(poll, max_in_flight=4)
+            wait_for(lambda: count_sent(sim) >= count)
+            run.kill()
+            poll.check_nothing_lost()
+        assert poll.once().code == 0
+        poll.check_all_stored()
+
+
+# What it tells
+
+
+# A failure that lasts must be seen in a log, and must not fill it; one wants
+# to know when it is over, too.
+def test_tells_failures_once_and_sums_up(poll_of):
+    with Sim("--apps=2", "--queues=1", "--messages=3", "--tls") as sim:
+        poll = poll_of(sim)
+        sim.script("fault app=app1 on=fetch do=status code=500 times=0")
+        run = start(poll, backoff="1ms", backoff_max="5ms", breaker_failures=1000)
+        run.wait_for_line("(16 in a row; next try in ")
+        sim.script("clear faults")
+        run.wait_for_line("app1/q1: works again after ", " failures")
+        lines = run.lines("app1/q1")
+        counts = [re.findall(r"\((\d+) in a row", line) for line in lines]
+        counts = [int(found[0]) for found in counts if found]
+        assert counts[:5] == [1, 2, 4, 8, 16] and len(counts) <= 8
+        assert all("answered 500" in line for line in lines[: len(counts)])
+        assert not run.lines("app2/")
+        assert run.stop() == 0
+        poll.check_all_stored()
+
+
+# One line for a server that is down, and not one for each of its queues again
+# and again; it is left alone, and used again when it answers.
+def test_tells_of_a_server_that_is_down(poll_of):
+    with Sim("--apps=2", "--queues=3", "--messages=3", "--tls") as sim:
+        poll = poll_of(sim)
+        sim.script("fault app=app1 do=refuse")
+        run = start(poll, breaker_failures=3)
+        run.wait_for_line("app1: server is failing: ", "connection refused")
+        told = len(run.err.splitlines())
+        wait_for(lambda: sim.unread("app2") == 0)
+        sim.script("clear faults", "message app2 q1 count=40")
+        wait_for(lambda: sim.unread("app2") == 0)
+        assert len(run.err.splitlines()) == told
+        run.wait_for_line("app1: server works again")
+        sim.wait_until_read()
+        assert run.stop() == 0
+        poll.check_all_stored()
+
+
+# A sqlite3 shell that was left open must cost no message; its end is seen.
+def test_inbox_locked_for_a_while(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=3") as sim:
+        poll = poll_of(sim)
+        run = start(poll)
+        sim.wait_until_read()
+        lock = sqlite3.connect(poll.inbox_path, isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        try:
+            sim.script("message app1 q1 count=20")
+            run.wait_for_line("deliver app1/q1: ", "another program", "lock")
+            assert sim.unread() == 20
+        finally:
+            lock.close()
+        sim.wait_until_read()
+        run.wait_for_line("app1/q1: works again")
+        assert run.stop() == 0
+        poll.check_all_stored()
+
+
+# Another consumer takes messages away: only who is told can find it.
+def test_tells_of_another_consumer(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=10") as sim:
+        poll = poll_of(sim)
+        sim.script("fault on=mark do=delay for=300ms")
+        run = start(poll)
+        wait_for(lambda: sim.queue_stats()["requests"] >= 2)
+        poll.config["state_dir"] = "state2"
+        other = poll.once()
+        assert other.code == 0
+        run.wait_for_line("10 of 10 messages", "another program read this")
+        assert run.stop() == 0
+        poll.check_all_stored()
+
+
+# Keys
+
+
+# A new key must work as soon as it is there, and the old one must not be
+# tried on and on: that locks the address out.
+def test_refused_key_is_tried_when_its_file_changes(poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=20", "--tls") as sim:
+        poll = poll_of(sim)
+        path = poll.folder / "keys" / "app1-q1"
+        old = path.read_text()
+        sim.script("key app1 q1 rotate=yes store=yes")
+        new = path.read_text()
+        path.write_text(old)
+        run = start(poll)
+        run.wait_for_line("app1/q1: 403 INVALID-API-KEY")
+        wait_for(lambda: sim.queue_stats(queue="q2")["fetches"] > 5)
+
+        path.chmod(0o644)  # a new key that is no good yet
+        path.write_text(new)
+        poll.secrets.add(new.strip())
+        run.wait_for_line("app1/q1: its API key", "no good", "chmod 600")
+        path.chmod(0o600)
+        run.wait_for_line("app1/q1: its API key has changed: trying it")
+        run.wait_for_line("app1/q1: works again")
+        sim.wait_until_read()
+        assert sim.app_stats()["failed_logins"] == 1
+        assert run.stop() == 0
+        poll.check_all_stored()
+
+
+# A key can be revoked while it is in use.
+def test_key_rotated_while_running(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
+        poll = poll_of(sim)
+        run = start(poll)
+        sim.wait_until_read()
+        sim.script("key app1 q1 rotate=yes store=yes")
+        sim.script("message app1 q1 count=20")
+        sim.wait_until_read()
+        assert sim.app_stats()["failed_logins"] == 1
+        assert run.stop() == 0
+        poll.check_all_stored()
+
+
+# A throttled server must be left alone, by all of its queues; the others have
+# nothing to do with it.
+def test_throttle_silences_only_that_server(poll_of):
+    with Sim("--apps=2", "--queues=3", "--messages=3", "--tls") as sim:
+        poll = poll_of(sim)
+        run = start(poll)
+        sim.wait_until_read()
+        sim.script("set throttle-after=1", "key app1 q1 status=revoked")
+        line = run.wait_for_line("app1: the server refuses all logins")[0]
+        seconds = int(re.search(r"no request for (\d+) s", line).group(1))
+        assert 310 <= seconds <= 341
+        requests = sim.app_stats("app1")["requests"]
+        sim.script(*[f"message app{n} q2 count=20" for n in (1, 2)])
+        wait_for(lambda: sim.unread("app2") == 0)
+        fetches = sim.queue_stats("app2")["fetches"]
+        wait_for(lambda: sim.queue_stats("app2")["fetches"] > fetches + 5)
+        assert sim.app_stats("app1")["requests"] == requests
+        assert sim.unread("app1") == 20
+        assert run.stop() == 0
+        poll.check_nothing_lost()
+
+
+# No key where others can look: not in the arguments, the environment it was
+# given, or a core file.
+def test_key_is_not_in_proc(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=3") as sim:
+        poll = poll_of(sim)
+        run = start(poll)
+        sim.wait_until_read()
+        folder = f"/proc/{run.process.pid}"
+        with open(f"{folder}/cmdline", "rb") as file:
+            assert sim.key().encode() not in file.read()
+        if os.geteuid() == 0:
+            assert os.stat(f"{folder}/mem").st_uid == 0
+        assert run.stop() == 0
