@@ -144,6 +144,11 @@ struct haplo_slice {
  * 128-bit hash of body, ordinal counts equal messages within the batch from
  * 0. Seen again in the same epoch it is a repeat; in a later epoch it is a
  * resend by an administrator, and must go through.
+ *
+ * Who keeps identities must carry leftovers over: if a batch comes in an epoch
+ * of which messages are stored already (a mark was lost), the stored ones that
+ * it lacks are not confirmed by its mark. They belong to the next epoch then,
+ * and back to this one if a later batch of this epoch has them again.
  */
 struct haplo_message {
     struct haplo_slice body;     /* exact bytes */
@@ -363,15 +368,15 @@ typedef void (*haplo_deliver_cb)(struct haplo_queue *queue,
 
 struct haplo_mark {
     uint64_t epoch;        /* that has ended now */
+    uint64_t next_epoch;   /* that has begun: store it */
     size_t message_count;  /* of the batch; 0: an empty fetch proved that an
                               earlier batch, given up on, was marked */
     uint64_t marked_count; /* as the server counts; fewer after a retry */
     int64_t unread_count;  /* left on the server; -1: it did not say (2019) */
 };
 
-/* The server has confirmed that the batches accepted in this epoch are
- * marked. The queue's epoch is mark->epoch + 1 from now on: store it. Borrowed
- * mark. */
+/* The server has confirmed the mark of the batch accepted last, and an epoch of
+ * the queue has ended. Borrowed mark. */
 typedef void (*haplo_marked_cb)(struct haplo_queue *queue,
                                 const struct haplo_mark *mark);
 

@@ -156,10 +156,14 @@ int haplo_poller_stop(struct haplo_poller *poller, uint64_t deadline_ms,
     poller->phase = POLLER_STOPPING;
     poller->stopped_cb = stopped_cb;
     poller->stop_due_ms = uv_now(poller->loop) + deadline_ms;
+    if (poller->stop_due_ms < deadline_ms) {
+        poller->stop_due_ms = HEAP_NEVER;
+    }
     struct haplo_server *server;
     struct haplo_queue *queue;
     TAILQ_FOREACH (server, &poller->servers, link) {
         TAILQ_FOREACH (queue, &server->queues, link) {
+            poller->batches_left += queue_has_batch(&queue->core);
             poller_step(queue,
                         &(struct queue_event){.kind = QUEUE_EVENT_PAUSE});
         }

@@ -241,7 +241,7 @@ int haplo_queue_add(struct haplo_server *server,
     struct reason reason = {.text = "out of memory"};
     *out = NULL;
     if (given == NULL || given->struct_size == 0) {
-        return HAPLO_EINVAL;
+        return options_missing(why, why_size);
     }
     OPTIONS_COPY(&options, given);
     queue_defaults(&options);

@@ -22,6 +22,14 @@ static void server_defaults(struct haplo_server_options *options)
     DEFAULT_TO(options->breaker_failures, 5);
 }
 
+static bool has_long_wait(const struct haplo_server_options *options)
+{
+    return options->connect_timeout_ms > HAPLO_WAIT_MS_MAX ||
+           options->first_byte_timeout_ms > HAPLO_WAIT_MS_MAX ||
+           options->stall_timeout_ms > HAPLO_WAIT_MS_MAX ||
+           options->total_timeout_ms > HAPLO_WAIT_MS_MAX;
+}
+
 static int server_check(const struct haplo_poller *poller,
                         const struct haplo_server_options *options,
                         struct reason *why)
@@ -29,6 +37,10 @@ static int server_check(const struct haplo_poller *poller,
     const struct haplo_server *server;
     if (poller->phase != POLLER_RUNNING) {
         return reason_set(why, HAPLO_ESTOPPED, "the poller is stopping");
+    }
+    if (has_long_wait(options)) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "a time limit is longer than 31 days");
     }
     int error = options_check_name("server", options->name, why);
     if (error != 0) {
@@ -92,7 +104,7 @@ int haplo_server_add(struct haplo_poller *poller,
     struct reason reason = {.text = "out of memory"};
     *out = NULL;
     if (given == NULL || given->struct_size == 0) {
-        return HAPLO_EINVAL;
+        return options_missing(why, why_size);
     }
     OPTIONS_COPY(&options, given);
     server_defaults(&options);

@@ -9,6 +9,15 @@ void options_copy_why(char *why, size_t why_size, const struct reason *reason)
     }
 }
 
+int options_missing(char *why, size_t why_size)
+{
+    struct reason reason;
+    int error = reason_set(&reason, HAPLO_EINVAL,
+                           "no options, or their struct_size is not set");
+    options_copy_why(why, why_size, &reason);
+    return error;
+}
+
 /* A name stands in logs, paths and metrics: printable, no slash, bounded. */
 int options_check_name(const char *what, const char *name, struct reason *why)
 {

@@ -26,6 +26,9 @@
 /* A server's or queue's name: 0, or HAPLO_EINVAL with why set. */
 int options_check_name(const char *what, const char *name, struct reason *why);
 
+/* No options, or none that tell their size: HAPLO_EINVAL with why set. */
+int options_missing(char *why, size_t why_size);
+
 /* Hands the reason to the application; why may be NULL. */
 void options_copy_why(char *why, size_t why_size, const struct reason *reason);
 

@@ -228,10 +228,12 @@ static void note_foreign_mark(struct haplo_queue *queue, uint64_t marked_count)
 }
 
 /* The mark was answered as it should be. */
-static void mark_succeeded(struct haplo_queue *queue, uint64_t marked_count,
-                           int64_t unread_count)
+static void mark_succeeded(struct haplo_queue *queue,
+                           const struct mark_reply *reply, bool is_repeated)
 {
-    if (queue->core.mark_attempts == 1 &&
+    uint64_t marked_count = reply->marked_count;
+    int64_t unread_count = reply->unread_count;
+    if (queue->core.mark_attempts == 1 && !is_repeated &&
         marked_count < queue->core.batch_count) {
         if (marked_count > 0 || unread_count == 0) {
             note_foreign_mark(queue, marked_count);
@@ -245,7 +247,8 @@ static void mark_succeeded(struct haplo_queue *queue, uint64_t marked_count,
     request_ended(queue, 0,
                   &(struct queue_event){.kind = QUEUE_EVENT_MARKED,
                                         .count = marked_count,
-                                        .unread_count = unread_count});
+                                        .unread_count = unread_count,
+                                        .is_repeated = is_repeated});
 }
 
 static void on_mark_done(struct transfer *transfer,
@@ -261,8 +264,7 @@ static void on_mark_done(struct transfer *transfer,
         reason_set(&request->why, error, "%s", result->text);
     }
     if (error == 0) {
-        mark_succeeded(queue, request->reply.mark.marked_count,
-                       request->reply.mark.unread_count);
+        mark_succeeded(queue, &request->reply.mark, result->is_repeated);
     } else {
         request_failed(queue, "mark", error, request->why.text,
                        result->retry_after_ms);
@@ -347,14 +349,18 @@ void poller_cancel_request(struct haplo_queue *queue)
 
 /* The epoch has ended: counts it, frees the batch, tells the application. */
 static void queue_confirm(struct haplo_queue *queue,
-                          const struct queue_event *event)
+                          const struct queue_event *event, uint64_t epoch)
 {
     const struct haplo_mark mark = {
-        .epoch = queue->core.epoch - 1,
+        .epoch = epoch,
+        .next_epoch = queue->core.epoch,
         .message_count = (size_t)queue->core.batch_count,
         .marked_count = event->count,
         .unread_count = queue->core.unread_count,
     };
+    if (queue->server->poller->phase == POLLER_STOPPING) {
+        queue->server->poller->batches_left--;
+    }
     queue->stats.marked_batch_count += mark.message_count > 0;
     queue->stats.marked_message_count += mark.message_count;
     queue_drop_batch(queue);
@@ -367,8 +373,9 @@ static void queue_confirm(struct haplo_queue *queue,
 static void queue_came_to_rest(struct haplo_queue *queue)
 {
     struct haplo_poller *poller = queue->server->poller;
-    if (queue->is_removing && queue->core.state == HAPLO_QUEUE_PAUSED) {
-        queue->is_removing = false;
+    if (queue->is_removing && !queue->is_gone &&
+        queue->core.state == HAPLO_QUEUE_PAUSED) {
+        queue->is_gone = true;
         TAILQ_INSERT_TAIL(&poller->gone, queue, gone_link);
     }
 }
@@ -376,6 +383,7 @@ static void queue_came_to_rest(struct haplo_queue *queue)
 void poller_step(struct haplo_queue *queue, const struct queue_event *event)
 {
     struct haplo_poller *poller = queue->server->poller;
+    uint64_t epoch = queue->core.epoch;
     enum queue_action action = scheduler_step(&poller->scheduler, &queue->core,
                                               event, uv_now(poller->loop));
     queue_came_to_rest(queue);
@@ -390,7 +398,7 @@ void poller_step(struct haplo_queue *queue, const struct queue_event *event)
         queue_drop_batch(queue);
         break;
     case QUEUE_ACTION_CONFIRM:
-        queue_confirm(queue, event);
+        queue_confirm(queue, event, epoch);
         break;
     case QUEUE_ACTION_DELIVER:
         queue->deliver_cb(queue, queue->batch);
@@ -407,17 +415,16 @@ static bool poller_is_drained(const struct haplo_poller *poller)
             uv_now(poller->loop) >= poller->stop_due_ms);
 }
 
-static size_t count_batches_left(const struct haplo_poller *poller)
+/* Deals with all that is due: deliver_cb may be called. */
+static void take_due(struct haplo_poller *poller)
 {
-    size_t count = 0;
-    struct haplo_server *server;
-    struct haplo_queue *queue;
-    TAILQ_FOREACH (server, &poller->servers, link) {
-        TAILQ_FOREACH (queue, &server->queues, link) {
-            count += queue_has_batch(&queue->core);
-        }
+    struct queue *core;
+    const struct queue_event due = {.kind = QUEUE_EVENT_DUE};
+    while (poller->phase != POLLER_CLOSING &&
+           (core = scheduler_take_due(&poller->scheduler,
+                                      uv_now(poller->loop))) != NULL) {
+        poller_step(queue_of(core), &due);
     }
-    return count;
 }
 
 /* Does what may not happen inside a call of the application. */
@@ -437,11 +444,12 @@ static void on_timer(uv_timer_t *timer)
         }
         object_free_queue(queue);
     }
+    take_due(poller);
     poller_pump(poller);
     if (poller_is_drained(poller)) {
         poller->has_stopped = true;
         if (poller->stopped_cb != NULL) {
-            poller->stopped_cb(poller, count_batches_left(poller));
+            poller->stopped_cb(poller, poller->batches_left);
         }
     }
 }
@@ -476,12 +484,6 @@ static void poller_arm(struct haplo_poller *poller)
 static void poller_work(struct haplo_poller *poller)
 {
     struct queue *core;
-    const struct queue_event due = {.kind = QUEUE_EVENT_DUE};
-    while (poller->phase != POLLER_CLOSING &&
-           (core = scheduler_take_due(&poller->scheduler,
-                                      uv_now(poller->loop))) != NULL) {
-        poller_step(queue_of(core), &due);
-    }
     while (poller->phase != POLLER_CLOSING &&
            (core = scheduler_next(&poller->scheduler, uv_now(poller->loop))) !=
                NULL) {

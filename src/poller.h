@@ -52,6 +52,7 @@ struct haplo_queue {
     haplo_marked_cb marked_cb;          /* or NULL */
     haplo_removed_cb removed_cb;        /* or NULL */
     bool is_removing;                   /* to be freed once PAUSED */
+    bool is_gone;                       /* PAUSED, and in the list of those */
     void *data;                         /* the application's */
     struct request *request;            /* in flight, or NULL */
     struct haplo_batch *batch;          /* being read, or at hand; or NULL */
@@ -97,6 +98,7 @@ struct haplo_poller {
     haplo_event_cb event_cb;             /* or NULL */
     haplo_stopped_cb stopped_cb;         /* or NULL */
     uint64_t stop_due_ms;                /* deadline of the drain */
+    size_t batches_left;                 /* of those at the stop: open */
     haplo_close_cb close_cb;             /* or NULL */
     void *data;                          /* the application's */
 };
@@ -105,7 +107,8 @@ struct haplo_poller {
  * back (deliver_cb): touch neither queue nor batch after it. */
 void poller_step(struct haplo_queue *queue, const struct queue_event *event);
 
-/* Deals with all that is due or may start now, and sets the timer. */
+/* Starts all that may start now, and sets the timer. Calls the application
+ * back with events only: what is due waits for the timer. */
 void poller_pump(struct haplo_poller *poller);
 
 /* Cancels the request of the queue, if one is in flight. */

@@ -124,10 +124,11 @@ static void queue_stretch_interval(struct queue *queue)
     }
 }
 
-static void queue_end_epoch(struct queue *queue)
+static void queue_end_epoch(struct queue *queue, bool is_drained)
 {
-    queue->epoch++;
-    queue->is_unconfirmed = false;
+    queue->epoch += is_drained && queue->has_leftovers ? 2 : 1;
+    queue->has_leftovers = queue->has_leftovers && !is_drained;
+    queue->is_unconfirmed = queue->has_leftovers;
 }
 
 /* -- What each event does ------------------------------------------------- */
@@ -209,7 +210,7 @@ static enum queue_action on_empty(struct queue *queue,
     queue->unread_count = 0;
     queue->batch_count = 0;
     if (confirms) {
-        queue_end_epoch(queue);
+        queue_end_epoch(queue, true);
     }
     queue_forget_failures(queue);
     queue_rest(queue, context);
@@ -290,6 +291,7 @@ static enum queue_action on_accepted(struct queue *queue,
 {
     assert(queue->state == HAPLO_QUEUE_DELIVERING ||
            queue->state == HAPLO_QUEUE_LAST_DELIVERING);
+    queue->has_leftovers = queue->is_unconfirmed;
     queue->is_unconfirmed = true;
     queue_enter_now(queue,
                     queue->state == HAPLO_QUEUE_DELIVERING
@@ -340,8 +342,8 @@ static enum queue_action on_retry(struct queue *queue,
 static bool mark_had_no_effect(const struct queue *queue,
                                const struct queue_event *event)
 {
-    return queue->mark_attempts == 1 && event->count == 0 &&
-           event->unread_count != 0;
+    return queue->mark_attempts == 1 && !event->is_repeated &&
+           event->count == 0 && event->unread_count != 0;
 }
 
 static enum queue_action on_marked(struct queue *queue,
@@ -361,7 +363,7 @@ static enum queue_action on_marked(struct queue *queue,
         }
         return QUEUE_ACTION_DROP;
     }
-    queue_end_epoch(queue);
+    queue_end_epoch(queue, event->unread_count == 0);
     queue_forget_failures(queue);
     if (is_last) {
         queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
@@ -472,6 +474,7 @@ void queue_init(struct queue *queue, const struct queue_policy *policy,
         .interval_now_ms = policy->interval_ms,
         .epoch = epoch,
         .is_unconfirmed = is_unconfirmed,
+        .has_leftovers = is_unconfirmed,
         .unread_count = -1,
     };
 }

@@ -31,6 +31,12 @@
  * The epoch counts confirmed marks. An empty fetch confirms too, where a
  * token was given up: what was delivered and is not unread has been marked.
  * Without that a later resend would pass for a repeat, and be lost.
+ *
+ * Leftovers are messages that were delivered, whose token was given up, and
+ * which the next batch lacks (a batch holds 16, and their order may change).
+ * That batch's mark says nothing of them, so they go over to the next epoch;
+ * when the queue is drained they are confirmed as well, and the epoch after
+ * this one is skipped, as they are part of it already.
  */
 #ifndef CORE_QUEUE_H
 #define CORE_QUEUE_H
@@ -82,6 +88,8 @@ struct queue_event {
                                    QUEUE_RETRY_AFTER_MAX_MS; RETRY: wait */
     uint64_t count;             /* FETCHED: messages; MARKED: marked */
     int64_t unread_count;       /* MARKED: left, or -1 */
+    bool is_repeated;           /* MARKED: the token may have been posted
+                                   before, in the same attempt */
 };
 
 /* What the caller must do after a step. */
@@ -100,6 +108,7 @@ struct queue {
     bool key_proven;              /* the server has taken this key */
     bool is_unconfirmed;          /* accepted messages of this epoch, whose
                                      mark may or may not have been done */
+    bool has_leftovers;           /* of such, some may not have come again */
     struct heap_entry wait;       /* in the scheduler's heap */
     TAILQ_ENTRY(queue) link;      /* in one of the server's ready lists */
     uint64_t ready_sequence;      /* order of getting READY */

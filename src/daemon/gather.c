@@ -85,7 +85,7 @@ static void on_marked(struct haplo_queue *haplo_queue,
     struct gather_queue *queue = haplo_queue_data(haplo_queue);
     struct sink *sink = queue->sink_queue->sink;
     if (!queue->gather->is_closing) {
-        sink->type->confirmed(sink, queue->sink_queue, mark->epoch + 1);
+        sink->type->confirmed(sink, queue->sink_queue, mark->next_epoch);
     }
 }
 

@@ -47,7 +47,9 @@ static int on_connected(void *data, char *peer, char *local, int peer_port,
     (void)local;
     (void)peer_port;
     (void)local_port;
-    exchange_enter(data, EXCHANGE_WAITING);
+    struct exchange *exchange = data;
+    exchange->is_repeated = exchange->phase == EXCHANGE_WAITING;
+    exchange_enter(exchange, EXCHANGE_WAITING);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -272,6 +274,7 @@ struct exchange *exchange_acquire(struct transfer *transfer)
     endpoint->busy_count++;
     exchange->is_head_whole = false;
     exchange->is_headed = false;
+    exchange->is_repeated = false;
     exchange->error = 0;
     exchange->open_errno = 0;
     exchange->progress_bytes = 0;

@@ -51,6 +51,7 @@ struct exchange {
     bool is_post;                     /* how the easy handle is set */
     bool is_head_whole;               /* its last line has arrived */
     bool is_headed;                   /* head_cb was called */
+    bool is_repeated;                 /* libcurl has sent it twice */
     int error;                        /* ends the transfer; 0: none */
     int open_errno;                   /* why no socket could be made */
     uint64_t started_ms;              /* when the transfer was started */

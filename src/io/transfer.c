@@ -45,6 +45,7 @@ static void transfer_end(struct exchange *exchange)
         .error = exchange->error,
         .text = "",
         .retry_after_ms = retry_after(exchange),
+        .is_repeated = exchange->is_repeated,
     };
     if (exchange->error != 0) {
         why = exchange->why;

@@ -22,6 +22,7 @@
 #define IO_TRANSFER_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/http_head.h"
@@ -36,6 +37,8 @@ struct transfer_result {
                                 or what data_cb returned */
     const char *text;        /* one line, "" if error is 0; borrowed */
     uint64_t retry_after_ms; /* of the Retry-After header; 0: none */
+    bool is_repeated;        /* libcurl has sent the request twice, as a kept
+                                connection was lost before any answer */
 };
 
 /* May not start or cancel transfers. head is borrowed. */

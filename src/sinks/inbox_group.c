@@ -97,6 +97,25 @@ size_t inbox_group_return(struct inbox_group *group,
     return count;
 }
 
+static enum inbox_fault group_write_delivery(struct sink_delivery *delivery,
+                                             struct inbox_store *store)
+{
+    struct inbox_queue *queue = (struct inbox_queue *)(void *)delivery->queue;
+    struct inbox_batch_write write = {
+        .batch = delivery->batch,
+        .server = queue->base.server,
+        .queue = queue->base.queue,
+        .received_at_ms = delivery->received_at_ms,
+        .is_unconfirmed = queue->base.is_unconfirmed,
+    };
+    enum inbox_fault fault = inbox_add_batch(store, &write);
+
+    delivery->stored_count = write.stored_count;
+    delivery->repeat_count = write.repeat_count;
+    queue->writing_leftovers = write.has_leftovers;
+    return fault;
+}
+
 static enum inbox_fault group_write_parts(const struct inbox_group *group,
                                           struct inbox_store *store)
 {
@@ -109,10 +128,7 @@ static enum inbox_fault group_write_parts(const struct inbox_group *group,
     }
     for (struct sink_delivery *delivery = group->deliveries.first;
          delivery != NULL && fault == INBOX_FINE; delivery = delivery->next) {
-        fault = inbox_add_batch(
-            store, delivery->queue->server, delivery->queue->queue,
-            delivery->batch, delivery->received_at_ms, &delivery->stored_count,
-            &delivery->repeat_count);
+        fault = group_write_delivery(delivery, store);
     }
     return fault;
 }

@@ -19,6 +19,8 @@ struct inbox_queue {
     uint64_t stored_epoch;    /* the highest that is committed */
     uint64_t writing_epoch;   /* what the running transaction stores */
     bool is_open;             /* */
+    bool has_leftovers;       /* messages carried over to the next epoch */
+    bool writing_leftovers;   /* the same, of the running transaction */
     bool is_listed;           /* in one of the two lists below */
     struct inbox_queue *next; /* waiting to be stored, or being stored */
     char names[];             /* server, NUL, queue, NUL */

@@ -29,6 +29,14 @@ static const char *const statement_sql[INBOX_STATEMENT_COUNT] = {
         " (server, queue, epoch, key, id, datetime, received_at, body)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
         " ON CONFLICT (server, queue, epoch, key) DO NOTHING",
+    [INBOX_CARRY_OVER] = "UPDATE OR IGNORE messages SET epoch = ?3 + 1"
+                         " WHERE server = ?1 AND queue = ?2 AND epoch = ?3",
+    [INBOX_TAKE_BACK] =
+        "UPDATE OR IGNORE messages SET epoch = ?3"
+        " WHERE server = ?1 AND queue = ?2 AND epoch = ?3 + 1 AND key = ?4",
+    [INBOX_FIND_LEFTOVERS] =
+        "SELECT 1 FROM messages"
+        " WHERE server = ?1 AND queue = ?2 AND epoch = ?3 + 1 LIMIT 1",
     [INBOX_RAISE_EPOCH] =
         "INSERT INTO queues (server, queue, epoch) VALUES (?1, ?2, ?3)"
         " ON CONFLICT (server, queue) DO UPDATE SET epoch = excluded.epoch"
@@ -223,7 +231,7 @@ int inbox_store_each_queue(struct inbox_store *store, inbox_queue_cb queue_cb,
     static const char select[] =
         "SELECT q.server, q.queue, q.epoch,"
         " EXISTS (SELECT 1 FROM messages m WHERE m.server = q.server"
-        " AND m.queue = q.queue AND m.epoch = q.epoch) FROM queues q";
+        " AND m.queue = q.queue AND m.epoch >= q.epoch) FROM queues q";
     sqlite3_stmt *statement = NULL;
     int result = 0;
     int code = sqlite3_prepare_v2(store->db, select, -1, &statement, NULL);

@@ -23,6 +23,9 @@ enum inbox_statement {
     INBOX_COMMIT,
     INBOX_ROLLBACK,
     INBOX_ADD_MESSAGE,
+    INBOX_CARRY_OVER,
+    INBOX_TAKE_BACK,
+    INBOX_FIND_LEFTOVERS,
     INBOX_RAISE_EPOCH,
     INBOX_STATEMENT_COUNT
 };
@@ -46,7 +49,7 @@ int inbox_store_open(const char *path, struct inbox_store **out, char *why,
 void inbox_store_close(struct inbox_store *store);
 
 /* Return 0, or HAPLO_ENOMEM to end the walk. Borrowed names. is_unconfirmed:
- * there are messages of that epoch. */
+ * there are messages of that epoch, or carried over to the next. */
 typedef int (*inbox_queue_cb)(void *data, const char *server, const char *queue,
                               uint64_t epoch, bool is_unconfirmed);
 

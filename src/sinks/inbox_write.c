@@ -2,6 +2,9 @@
  *   - begin takes SQLite's write lock, so nothing later fails for another
  *     program's sake;
  *   - messages are added, a conflict on the identity is a repeat and counted;
+ *   - if the queue has messages of the same epoch already, as their mark was
+ *     lost, these are carried over to the next epoch first, and taken back one
+ *     by one if the batch has them again;
  *   - epochs only go up;
  *   - commit returns when all of it is on the disk.
  *
@@ -142,20 +145,19 @@ static void key_write(const struct haplo_message *message, uint8_t *key)
 }
 
 /* What is the same for all messages of a batch. */
-static int bind_batch(sqlite3_stmt *statement, const char *server,
-                      const char *queue, uint64_t epoch,
-                      const char *received_at)
+static int bind_batch(struct inbox_store *store, enum inbox_statement which,
+                      const struct inbox_batch_write *write)
 {
-    int code = sqlite3_bind_text(statement, 1, server, -1, SQLITE_STATIC);
+    sqlite3_stmt *statement = store->statements[which];
+    uint64_t epoch = haplo_batch_epoch(write->batch);
+    int code =
+        sqlite3_bind_text(statement, 1, write->server, -1, SQLITE_STATIC);
 
     if (code == SQLITE_OK) {
-        code = sqlite3_bind_text(statement, 2, queue, -1, SQLITE_STATIC);
+        code = sqlite3_bind_text(statement, 2, write->queue, -1, SQLITE_STATIC);
     }
     if (code == SQLITE_OK) {
         code = sqlite3_bind_int64(statement, 3, (sqlite3_int64)epoch);
-    }
-    if (code == SQLITE_OK) {
-        code = sqlite3_bind_text(statement, 7, received_at, -1, SQLITE_STATIC);
     }
     return code;
 }
@@ -180,53 +182,131 @@ static int bind_message(struct inbox_store *store,
 }
 
 static enum inbox_fault add_message(struct inbox_store *store,
+                                    struct inbox_batch_write *write,
                                     const struct haplo_message *message,
-                                    size_t *stored_count, size_t *repeat_count)
+                                    const uint8_t *key)
 {
-    uint8_t key[KEY_SIZE];
-    enum inbox_fault fault;
-    int code;
+    enum inbox_fault fault =
+        store_fault(store, bind_message(store, message, key));
 
-    key_write(message, key);
-    code = bind_message(store, message, key);
-    if (code != SQLITE_OK) {
-        return store_fault(store, code);
-    }
-    fault = store_run(store, INBOX_ADD_MESSAGE);
     if (fault == INBOX_FINE) {
-        *(sqlite3_changes(store->db) > 0 ? stored_count : repeat_count) += 1;
+        fault = store_run(store, INBOX_ADD_MESSAGE);
+    }
+    if (fault == INBOX_FINE) {
+        *(sqlite3_changes(store->db) > 0 ? &write->stored_count
+                                         : &write->repeat_count) += 1;
     }
     return fault;
 }
 
-enum inbox_fault inbox_add_batch(struct inbox_store *store, const char *server,
-                                 const char *queue,
-                                 const struct haplo_batch *batch,
-                                 uint64_t received_at_ms, size_t *stored_count,
-                                 size_t *repeat_count)
+/* Sets *was_there if the message had been carried over. */
+static enum inbox_fault take_back(struct inbox_store *store, const uint8_t *key,
+                                  bool *was_there)
 {
-    sqlite3_stmt *statement = store->statements[INBOX_ADD_MESSAGE];
-    const struct haplo_message *messages = haplo_batch_messages(batch);
-    size_t count = haplo_batch_message_count(batch);
-    uint64_t epoch = haplo_batch_epoch(batch);
-    enum inbox_fault fault;
-    char received_at[TIME_SIZE];
-    int code;
+    sqlite3_stmt *statement = store->statements[INBOX_TAKE_BACK];
+    enum inbox_fault fault = store_fault(
+        store, sqlite3_bind_blob(statement, 4, key, KEY_SIZE, SQLITE_STATIC));
 
-    *stored_count = 0;
-    *repeat_count = 0;
-    time_write(received_at_ms, received_at);
-    code = bind_batch(statement, server, queue, epoch, received_at);
-    fault = store_fault(store, code);
-    for (size_t i = 0; i < count && fault == INBOX_FINE; i++) {
-        fault = add_message(store, &messages[i], stored_count, repeat_count);
-    }
-    /* What was bound is borrowed, and may be gone after this call. */
-    code = sqlite3_clear_bindings(statement);
-    assert(code == SQLITE_OK);
-    (void)code;
     if (fault == INBOX_FINE) {
-        fault = inbox_raise_epoch(store, server, queue, epoch);
+        fault = store_run(store, INBOX_TAKE_BACK);
+    }
+    *was_there = fault == INBOX_FINE && sqlite3_changes(store->db) > 0;
+    return fault;
+}
+
+static enum inbox_fault find_leftovers(struct inbox_store *store, bool *found)
+{
+    sqlite3_stmt *statement = store->statements[INBOX_FIND_LEFTOVERS];
+    int code = sqlite3_step(statement);
+    int reset = sqlite3_reset(statement);
+
+    *found = code == SQLITE_ROW;
+    return store_fault(store, code != SQLITE_ROW ? code : reset);
+}
+
+static enum inbox_fault write_messages(struct inbox_store *store,
+                                       struct inbox_batch_write *write)
+{
+    const struct haplo_message *messages = haplo_batch_messages(write->batch);
+    size_t count = haplo_batch_message_count(write->batch);
+    enum inbox_fault fault = INBOX_FINE;
+
+    for (size_t i = 0; i < count && fault == INBOX_FINE; i++) {
+        uint8_t key[KEY_SIZE];
+        bool was_there = false;
+
+        key_write(&messages[i], key);
+        if (write->is_unconfirmed) {
+            fault = take_back(store, key, &was_there);
+        }
+        if (was_there) {
+            write->repeat_count++;
+        } else if (fault == INBOX_FINE) {
+            fault = add_message(store, write, &messages[i], key);
+        }
+    }
+    return fault;
+}
+
+/* The statements of a batch; the latter ones only where a mark was lost. */
+static const enum inbox_statement batch_statements[] = {
+    INBOX_ADD_MESSAGE, INBOX_CARRY_OVER, INBOX_TAKE_BACK, INBOX_FIND_LEFTOVERS};
+
+static int statement_count(const struct inbox_batch_write *write)
+{
+    return write->is_unconfirmed ? 4 : 1;
+}
+
+static enum inbox_fault bind_statements(struct inbox_store *store,
+                                        const struct inbox_batch_write *write,
+                                        const char *received_at)
+{
+    int code = sqlite3_bind_text(store->statements[INBOX_ADD_MESSAGE], 7,
+                                 received_at, -1, SQLITE_STATIC);
+
+    for (int i = 0; i < statement_count(write) && code == SQLITE_OK; i++) {
+        code = bind_batch(store, batch_statements[i], write);
+    }
+    return store_fault(store, code);
+}
+
+/* What was bound is borrowed, and may be gone after the batch. */
+static void unbind_statements(struct inbox_store *store,
+                              const struct inbox_batch_write *write)
+{
+    for (int i = 0; i < statement_count(write); i++) {
+        int code =
+            sqlite3_clear_bindings(store->statements[batch_statements[i]]);
+
+        assert(code == SQLITE_OK);
+        (void)code;
+    }
+}
+
+enum inbox_fault inbox_add_batch(struct inbox_store *store,
+                                 struct inbox_batch_write *write)
+{
+    char received_at[TIME_SIZE];
+    enum inbox_fault fault;
+
+    write->stored_count = 0;
+    write->repeat_count = 0;
+    write->has_leftovers = false;
+    time_write(write->received_at_ms, received_at);
+    fault = bind_statements(store, write, received_at);
+    if (fault == INBOX_FINE && write->is_unconfirmed) {
+        fault = store_run(store, INBOX_CARRY_OVER);
+    }
+    if (fault == INBOX_FINE) {
+        fault = write_messages(store, write);
+    }
+    if (fault == INBOX_FINE && write->is_unconfirmed) {
+        fault = find_leftovers(store, &write->has_leftovers);
+    }
+    unbind_statements(store, write);
+    if (fault == INBOX_FINE) {
+        fault = inbox_raise_epoch(store, write->server, write->queue,
+                                  haplo_batch_epoch(write->batch));
     }
     return fault;
 }

@@ -6,6 +6,7 @@
 #ifndef SINKS_INBOX_WRITE_H
 #define SINKS_INBOX_WRITE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,13 +18,24 @@
 
 enum inbox_fault inbox_begin(struct inbox_store *store);
 
-/* Adds the messages that are not there yet, and counts both kinds; raises the
- * queue's epoch to the batch's. Borrows the batch. */
-enum inbox_fault inbox_add_batch(struct inbox_store *store, const char *server,
-                                 const char *queue,
-                                 const struct haplo_batch *batch,
-                                 uint64_t received_at_ms, size_t *stored_count,
-                                 size_t *repeat_count);
+struct inbox_batch_write {
+    const struct haplo_batch *batch; /* borrowed, like the names */
+    const char *server;              /* */
+    const char *queue;               /* */
+    uint64_t received_at_ms;         /* Unix time */
+    bool is_unconfirmed; /* there may be messages of its epoch, or carried
+                            over from it, already */
+    /* out */
+    size_t stored_count; /* messages that were not there yet */
+    size_t repeat_count; /* and that were */
+    bool has_leftovers;  /* there are messages carried over */
+};
+
+/* Adds the messages that are not there yet; raises the queue's epoch to the
+ * batch's. Messages of the same epoch that the batch lacks are carried over to
+ * the next: its mark will not confirm them. */
+enum inbox_fault inbox_add_batch(struct inbox_store *store,
+                                 struct inbox_batch_write *write);
 
 /* Raises the queue's epoch; a higher one on record stays. */
 enum inbox_fault inbox_raise_epoch(struct inbox_store *store,

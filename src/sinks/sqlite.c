@@ -171,6 +171,7 @@ static void group_note_epochs(const struct inbox_group *group)
         if (epoch >= queue->epoch) {
             queue->epoch = epoch;
             queue->base.is_unconfirmed = true;
+            queue->has_leftovers = queue->writing_leftovers;
         }
     }
 }
@@ -351,8 +352,10 @@ static void confirmed(struct sink *base, struct sink_queue *base_queue,
     if (epoch <= queue->epoch) {
         return;
     }
+    queue->base.is_unconfirmed =
+        queue->has_leftovers && epoch == queue->epoch + 1;
+    queue->has_leftovers = false;
     queue->epoch = epoch;
-    queue->base.is_unconfirmed = false;
     sink->confirm_due = true;
     if (!queue->is_listed) {
         queue->is_listed = true;

@@ -19,7 +19,8 @@ fault on=fetch do=cut probability=.05 times=0 seed=5
 # Power fails, machines are restarted, the kernel kills for memory.
 def test_killed_again_and_again_it_stores_each_message_once(poll_of):
     moments = random.Random(SEED)
-    with Sim("--apps=5", "--queues=10", "--messages=60", "--edge",
+    with Sim("--apps=5", "--queues=10", "--messages=60",
+             "--ties=20", "--shuffle",
              "--latency=2ms", "--latency-jitter=6ms") as sim:
         sim.script(FAULTS)
         poll = poll_of(sim)

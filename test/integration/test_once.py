@@ -22,7 +22,8 @@ def test_drains_everything(poll_of):
         assert done.code == 0
         poll.check_all_stored()
         assert poll.inbox().total() == 5 * 4 * 40
-        table = {line.split()[0]: line.split() for line in done.out.splitlines()}
+        rows = [line.split() for line in done.out.splitlines()]
+        table = {row[0]: row for row in rows}
         assert table["server"][1:5] == "queues batches messages repeats".split()
         assert table["app3"][1:6] == ["4", "12", "160", "0", "0"]
         assert table["all"][1:6] == ["20", "60", "800", "0", "0"]
@@ -184,7 +185,8 @@ class Case:
 
 
 def fault(words, kind, **options):
-    return Case(*words, script=f"fault app=app1 queue=q1 on=fetch {kind}", **options)
+    script = f"fault app=app1 queue=q1 on=fetch {kind}"
+    return Case(*words, script=script, **options)
 
 
 def set_queue(**options):
@@ -247,7 +249,9 @@ CASES = {
         "403 INVALID-API-KEY", script="key app1 q1 status=revoked"
     ),
     "key of another queue": Case("403 INVALID-API-KEY", change=use_other_key),
-    "blocked user": Case("403 UNAUTHORISED", script="key app1 q1 status=blocked"),
+    "blocked user": Case(
+        "403 UNAUTHORISED", script="key app1 q1 status=blocked"
+    ),
     "expired certificate": Case(
         "TLS with localhost", "has expired",
         script="app app1 certificate=expired", all=True,
@@ -287,7 +291,9 @@ CASES = {
     "cut in the head": fault(
         ["lost before any answer"], "do=cut at=0 times=0"
     ),
-    "reset": fault([*LOST, "reset by peer"], "do=reset at=500 times=0"),
+    "reset": fault(
+        ["connection was lost", "reset by peer"], "do=reset at=500 times=0"
+    ),
     "length too large": fault(LOST, "do=length by=100 times=0"),
     "HTML with 200": fault([*HTML, "Maintenance"], "do=html times=0"),
     "500": fault(["server answered 500"], "do=status code=500 times=0"),
@@ -298,7 +304,9 @@ CASES = {
         ["server answered 503", "next try would be in 3600 s"],
         "do=status code=503 retry-after=3600 times=0",
     ),
-    "418": fault(["answered 418", "not expected"], "do=status code=418 times=0"),
+    "418": fault(
+        ["answered 418", "not expected"], "do=status code=418 times=0"
+    ),
     "half a document": fault(BAD_JSON, "do=json-truncated times=0"),
     "garbage behind": fault(BAD_JSON, "do=json-trailing times=0"),
     "other version": fault(["version is 1"], "do=json-version times=0"),
@@ -687,7 +695,7 @@ def test_state_dir_in_use(poll_of):
         run.wait_for_line("polling 1 queues")
         done = poll.once()
         assert done.code == 3
-        check_one_line_each(done, ["haplo-poll"], ["in use by process", "state"])
+        check_one_line_each(done, ["haplo-poll"], ["in use by process"])
         assert f"process {run.process.pid}:" in done.err
         second = poll.start()
         assert second.wait() == 3

@@ -72,7 +72,8 @@ NAMES_EXPORTED int getaddrinfo(const char *restrict host,
 }
 
 /* What each name stands for from now on. */
-static void names_set(const char *first, const char *second, const char *third)
+static inline void names_set(const char *first, const char *second,
+                             const char *third)
 {
     atomic_store(&names_asked, 0);
     atomic_store(&names_error, 0);

@@ -49,7 +49,7 @@ struct scripted_server {
     LIST_HEAD(, script_peer) peers;  /* */
 };
 
-static void peer_on_closed(uv_handle_t *handle)
+static inline void peer_on_closed(uv_handle_t *handle)
 {
     struct script_peer *peer = handle->data;
     if (--peer->open_handles == 0) {
@@ -57,7 +57,7 @@ static void peer_on_closed(uv_handle_t *handle)
     }
 }
 
-static void peer_close(struct script_peer *peer, bool reset)
+static inline void peer_close(struct script_peer *peer, bool reset)
 {
     LIST_REMOVE(peer, link);
     uv_close((uv_handle_t *)&peer->drip, peer_on_closed);
@@ -67,7 +67,8 @@ static void peer_close(struct script_peer *peer, bool reset)
 }
 
 /* Answers are small: the kernel takes them at once. */
-static void peer_send(struct script_peer *peer, const char *bytes, size_t size)
+static inline void peer_send(struct script_peer *peer, const char *bytes,
+                             size_t size)
 {
     while (size > 0) {
         uv_buf_t buffer = uv_buf_init((char *)bytes, (unsigned)size);
@@ -80,14 +81,14 @@ static void peer_send(struct script_peer *peer, const char *bytes, size_t size)
     }
 }
 
-static void peer_end(struct script_peer *peer, enum script_end end)
+static inline void peer_end(struct script_peer *peer, enum script_end end)
 {
     if (end != SCRIPT_KEEP) {
         peer_close(peer, end == SCRIPT_RESET);
     }
 }
 
-static void peer_on_drip(uv_timer_t *timer)
+static inline void peer_on_drip(uv_timer_t *timer)
 {
     struct script_peer *peer = timer->data;
     peer_send(peer, peer->line.bytes + peer->dripped, 1);
@@ -97,7 +98,7 @@ static void peer_on_drip(uv_timer_t *timer)
     }
 }
 
-static void peer_answer(struct script_peer *peer)
+static inline void peer_answer(struct script_peer *peer)
 {
     struct scripted_server *server = peer->owner;
     unsigned index = server->request_count++;
@@ -122,7 +123,7 @@ static void peer_answer(struct script_peer *peer)
 }
 
 /* The size of the request at the head of what was received, or 0. */
-static size_t peer_request_size(const struct script_peer *peer)
+static inline size_t peer_request_size(const struct script_peer *peer)
 {
     const char *end = strstr(peer->received, "\r\n\r\n");
     const char *length = strstr(peer->received, "Content-Length: ");
@@ -136,8 +137,8 @@ static size_t peer_request_size(const struct script_peer *peer)
     return size <= peer->received_size ? size : 0;
 }
 
-static void peer_on_read(uv_stream_t *stream, ssize_t size,
-                         const uv_buf_t *buffer)
+static inline void peer_on_read(uv_stream_t *stream, ssize_t size,
+                                const uv_buf_t *buffer)
 {
     struct script_peer *peer = stream->data;
     (void)buffer;
@@ -157,7 +158,8 @@ static void peer_on_read(uv_stream_t *stream, ssize_t size,
     peer_answer(peer);
 }
 
-static void peer_on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buffer)
+static inline void peer_on_alloc(uv_handle_t *handle, size_t size,
+                                 uv_buf_t *buffer)
 {
     struct script_peer *peer = handle->data;
     (void)size;
@@ -166,7 +168,7 @@ static void peer_on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buffer)
         (unsigned)(sizeof peer->received - 1 - peer->received_size));
 }
 
-static void server_on_connection(uv_stream_t *stream, int status)
+static inline void server_on_connection(uv_stream_t *stream, int status)
 {
     struct scripted_server *server = stream->data;
     struct script_peer *peer = malloc(sizeof *peer);
@@ -188,7 +190,7 @@ static void server_on_connection(uv_stream_t *stream, int status)
     server->peer_count++;
 }
 
-static void server_open(struct scripted_server *server, uv_loop_t *loop)
+static inline void server_open(struct scripted_server *server, uv_loop_t *loop)
 {
     struct sockaddr_in address;
     struct sockaddr_storage bound;
@@ -209,8 +211,9 @@ static void server_open(struct scripted_server *server, uv_loop_t *loop)
     uv_unref((uv_handle_t *)&server->tcp);
 }
 
-static void server_script(struct scripted_server *server,
-                          const struct script_line *lines, unsigned count)
+static inline void server_script(struct scripted_server *server,
+                                 const struct script_line *lines,
+                                 unsigned count)
 {
     server->lines = lines;
     server->line_count = count;
@@ -218,14 +221,14 @@ static void server_script(struct scripted_server *server,
 }
 
 /* Closes the connections that are open, as a server does with idle ones. */
-static void server_drop_peers(struct scripted_server *server)
+static inline void server_drop_peers(struct scripted_server *server)
 {
     while (!LIST_EMPTY(&server->peers)) {
         peer_close(LIST_FIRST(&server->peers), false);
     }
 }
 
-static void server_close(struct scripted_server *server)
+static inline void server_close(struct scripted_server *server)
 {
     server_drop_peers(server);
     uv_close((uv_handle_t *)&server->tcp, NULL);

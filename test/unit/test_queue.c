@@ -622,8 +622,35 @@ static void empty_fetch_after_a_restart_confirms_what_was_unconfirmed(
     queue_init(&m.queue, &default_policy, NULL, 3, true, 0);
     go_fetching(&m);
     assert_int_equal(say(&m, QUEUE_EVENT_EMPTY), QUEUE_ACTION_CONFIRM);
-    assert_int_equal(m.queue.epoch, 4);
+    assert_int_equal(m.queue.epoch, 5);
     assert_false(m.queue.is_unconfirmed);
+}
+
+/* A batch after a lost mark need not have all that was delivered before: what
+ * it lacks is not confirmed by its mark, and would pass for new in the next
+ * epoch if nobody knew. When nothing is unread, it is confirmed after all. */
+static void leftovers_of_a_lost_mark_last_until_the_queue_is_drained(
+    void **state)
+{
+    (void)state;
+    struct machine m;
+    start(&m);
+    go_marking(&m);
+    say_failed(&m, HAPLO_EDOCUMENT, 0);
+    go_marking(&m);
+    assert_true(m.queue.has_leftovers);
+    assert_int_equal(say_marked(&m, 16, 5), QUEUE_ACTION_CONFIRM);
+    assert_int_equal(m.queue.epoch, 8);
+    assert_true(m.queue.is_unconfirmed);
+    go_marking(&m);
+    assert_true(m.queue.has_leftovers);
+    assert_int_equal(say_marked(&m, 5, 0), QUEUE_ACTION_CONFIRM);
+    assert_int_equal(m.queue.epoch, 10);
+    assert_false(m.queue.is_unconfirmed);
+    go_marking(&m);
+    assert_false(m.queue.has_leftovers);
+    assert_int_equal(say_marked(&m, 16, 0), QUEUE_ACTION_CONFIRM);
+    assert_int_equal(m.queue.epoch, 11);
 }
 
 /* A batch that was fetched but never accepted leaves nothing to confirm. */
@@ -711,7 +738,7 @@ static void first_mark_without_effect_is_no_progress_and_backs_off(void **state)
     }
     go_marking(&m);
     assert_int_equal(say_marked(&m, 16, 0), QUEUE_ACTION_CONFIRM);
-    assert_int_equal(m.queue.epoch, 8);
+    assert_int_equal(m.queue.epoch, 9);
     assert_int_equal(m.queue.failures, 0);
 }
 
@@ -1238,6 +1265,8 @@ int main(void)
         cmocka_unit_test(empty_fetch_after_a_given_up_mark_confirms),
         cmocka_unit_test(
             empty_fetch_after_a_restart_confirms_what_was_unconfirmed),
+        cmocka_unit_test(
+            leftovers_of_a_lost_mark_last_until_the_queue_is_drained),
         cmocka_unit_test(empty_fetch_after_a_rejected_batch_confirms_nothing),
         cmocka_unit_test(permanent_error_of_a_mark_is_not_repeated),
         cmocka_unit_test(refused_mark_fetches_once_at_once_and_then_backs_off),

@@ -272,7 +272,10 @@ static void sim_step(struct sim *sim, struct sim_queue *queue,
         drop_batch(sim, queue);
         break;
     case QUEUE_ACTION_CONFIRM:
-        queue->epoch++;
+        /* By two where leftovers of a lost mark are in the next one. */
+        CHECK(queue->core.epoch == queue->epoch + 1 ||
+              queue->core.epoch == queue->epoch + 2);
+        queue->epoch = queue->core.epoch;
         drop_batch(sim, queue);
         break;
     case QUEUE_ACTION_DELIVER:
@@ -878,7 +881,7 @@ static void repeated_mark_is_given_up_while_its_server_is_down(void **state)
     sim_run(sim, a->core.due_ms + 1000);
     assert_int_equal(x->marks, marks + 1);
     assert_int_equal(x->fetches, 2);
-    assert_int_equal(x->core.epoch, 1);
+    assert_int_equal(x->core.epoch, 2);
     sim_free(sim);
 }
 

@@ -1,0 +1,350 @@
+/* Names, connections and time limits, and how they fail. */
+#include "transfer_fixture.h"
+
+static void assert_limit(const struct haplo_server_options *options,
+                         uint64_t limit_ms, const char *text)
+{
+    struct endpoint *endpoint = endpoint_make(options);
+    uint64_t start_ms = uv_now(&loop);
+    struct call *call = call_run(call_make(0, endpoint));
+    assert_int_equal(call->error, HAPLO_ETIMEDOUT);
+    assert_string_equal(call->text, text);
+    assert_in_range(uv_now(&loop) - start_ms, limit_ms, limit_ms + 900);
+    endpoint_free(endpoint);
+}
+
+/* Four limits, and the text must say which. */
+static void each_time_limit_ends_a_transfer(void **state)
+{
+    (void)state;
+    char url[128];
+    struct haplo_server_options options =
+        options_make(url, "127.0.0.1", server.port);
+    static const struct script_line silent[] = {{.bytes = NULL}};
+    static const struct script_line half[] = {
+        {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab",
+         .end = SCRIPT_KEEP}};
+    static const struct script_line drip[] = {
+        {.bytes = OK_ANSWER, .drip_ms = 20}};
+    options.first_byte_timeout_ms = 60;
+    server_script(&server, silent, 1);
+    assert_limit(&options, 60, "no answer within 60 ms (first_byte_timeout)");
+    options.first_byte_timeout_ms = 10000;
+    options.stall_timeout_ms = 70;
+    server_script(&server, half, 1);
+    assert_limit(&options, 70, "stalled: no byte for 70 ms (stall_timeout)");
+    options.stall_timeout_ms = 10000;
+    options.total_timeout_ms = 1000;
+    server_script(&server, drip, 1);
+    assert_limit(&options, 1000, "no whole answer within 1 s (total_timeout)");
+}
+
+/* Slow is not stalled: each byte begins the limit anew, head and packed body
+ * too. */
+static void a_slow_drip_is_not_a_stall(void **state)
+{
+    (void)state;
+    char url[128];
+    struct haplo_server_options options =
+        options_make(url, "127.0.0.1", server.port);
+    SCRIPT({.bytes = OK_ANSWER, .drip_ms = 4});
+    options.stall_timeout_ms = 300;
+    options.first_byte_timeout_ms = 300;
+    struct endpoint *endpoint = endpoint_make(&options);
+    struct call *call = call_run(call_make(0, endpoint));
+    assert_int_equal(call->error, 0);
+    assert_string_equal(call->body, OK_BODY);
+    endpoint_free(endpoint);
+}
+
+/* A listener whose queue of connections is full: it swallows what comes. */
+struct black_hole {
+    int fds[8]; /* the listener, and those that fill its queue */
+    int port;   /* */
+};
+
+static void black_hole_open(struct black_hole *hole, const char *ip, int port)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    uv_ip4_addr(ip, port, &address);
+    for (unsigned i = 0; i < 8; i++) {
+        hole->fds[i] =
+            socket(AF_INET, SOCK_STREAM | (i > 0 ? SOCK_NONBLOCK : 0), 0);
+        if (i == 0) {
+            assert_int_equal(bind(hole->fds[0], (void *)&address, size), 0);
+            assert_int_equal(listen(hole->fds[0], 0), 0);
+            getsockname(hole->fds[0], (void *)&address, &size);
+        } else {
+            (void)connect(hole->fds[i], (void *)&address, size);
+        }
+    }
+    hole->port = ntohs(address.sin_port);
+}
+
+static void black_hole_close(struct black_hole *hole)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        close(hole->fds[i]);
+    }
+}
+
+static void count_poll(uv_handle_t *handle, void *count)
+{
+    *(unsigned *)count += handle->type == UV_POLL && !uv_is_closing(handle);
+}
+
+/* Nobody says no, so only the clock can. A watch left on the descriptor would
+ * be in the way of whoever gets that number next. */
+static void a_connection_that_is_not_accepted_times_out(void **state)
+{
+    (void)state;
+    char url[128];
+    char text[128];
+    unsigned poll_count = 0;
+    struct black_hole hole;
+    black_hole_open(&hole, "127.0.0.1", 0);
+    struct haplo_server_options options =
+        options_make(url, "127.0.0.1", hole.port);
+    options.connect_timeout_ms = 80;
+    sprintf(text,
+            "connect to 127.0.0.1 port %d: no connection within 80 ms "
+            "(connect_timeout)",
+            hole.port);
+    assert_limit(&options, 80, text);
+    uv_walk(&loop, count_poll, &poll_count);
+    assert_int_equal(poll_count, 0);
+    black_hole_close(&hole);
+}
+
+/* The commonest failure of all should read well. */
+static void a_refused_connection_is_told_plainly(void **state)
+{
+    (void)state;
+    char url[128];
+    struct haplo_server_options options = options_make(url, "127.0.0.1", 9);
+    struct endpoint *endpoint = endpoint_make(&options);
+    struct call *call = call_run(call_make(0, endpoint));
+    assert_int_equal(call->error, HAPLO_ECONNECT);
+    assert_string_equal(call->text,
+                        "connect to 127.0.0.1 port 9: connection refused");
+    endpoint_free(endpoint);
+}
+
+/* One look-up for all that start meanwhile; the last one finds it known. */
+static void a_name_is_resolved_once_for_all_that_wait(void **state)
+{
+    (void)state;
+    char url[128];
+    struct haplo_server_options options =
+        options_make(url, "haplo.test", server.port);
+    options.allow_http = true;
+    SCRIPT({.bytes = OK_ANSWER});
+    options.in_flight_max = 10;
+    struct endpoint *endpoint = endpoint_make(&options);
+    for (unsigned i = 0; i < 10; i++) {
+        call_start(call_make(i, endpoint));
+    }
+    for (unsigned i = 0; i < 10; i++) {
+        run_until(&calls[i].done_count, 1);
+        assert_int_equal(calls[i].error, 0);
+    }
+    struct call *call = call_run(call_make(10, endpoint));
+    assert_int_equal(call->error, 0);
+    assert_int_equal(atomic_load(&names_asked), 1);
+    endpoint_free(endpoint);
+}
+
+/* libcurl 7.88 closes the sockets of the first ones without a word, and the
+ * next one may get the same descriptor. */
+static void the_addresses_of_a_name_are_tried_in_turn(void **state)
+{
+    (void)state;
+    char url[128];
+    struct black_hole hole;
+    struct haplo_server_options options =
+        options_make(url, "haplo.test", server.port);
+    options.allow_http = true;
+    options.connect_timeout_ms = 1000;
+    SCRIPT({.bytes = OK_ANSWER});
+    names_set("127.0.0.2", "127.0.0.3", "127.0.0.1");
+    struct endpoint *endpoint = endpoint_make(&options);
+    struct call *call = call_run(call_make(0, endpoint));
+    assert_int_equal(call->error, 0);
+    endpoint_free(endpoint);
+
+    /* Another name, as the connection of the first would be used again. */
+    black_hole_open(&hole, "127.0.0.2", server.port);
+    names_set("127.0.0.2", "127.0.0.1", NULL);
+    sprintf(url, "http://other.test:%d", server.port);
+    endpoint = endpoint_make(&options);
+    call = call_run(call_make(1, endpoint));
+    assert_int_equal(call->error, 0);
+    black_hole_close(&hole);
+    endpoint_free(endpoint);
+}
+
+/* A server may move: then its old addresses do not answer. */
+static void a_name_is_looked_up_again_when_a_connection_failed(void **state)
+{
+    (void)state;
+    char url[128];
+    struct haplo_server_options options =
+        options_make(url, "haplo.test", server.port);
+    options.allow_http = true;
+    SCRIPT({.bytes = OK_ANSWER});
+    names_set("127.0.0.2", NULL, NULL);
+    struct endpoint *endpoint = endpoint_make(&options);
+    struct call *call = call_run(call_make(0, endpoint));
+    assert_int_equal(call->error, HAPLO_ECONNECT);
+    names_set("127.0.0.1", NULL, NULL);
+    call = call_run(call_make(1, endpoint));
+    assert_int_equal(call->error, 0);
+    assert_int_equal(atomic_load(&names_asked), 1);
+    endpoint_free(endpoint);
+}
+
+/* A name server that is down must not stop what needs no news of it. */
+static void old_addresses_are_used_when_a_look_up_fails(void **state)
+{
+    (void)state;
+    char url[128];
+    struct haplo_server_options options =
+        options_make(url, "haplo.test", server.port);
+    options.allow_http = true;
+    options.connect_timeout_ms = 200;
+    SCRIPT({.bytes = OK_ANSWER});
+    names_set("127.0.0.2", "127.0.0.1", NULL);
+    struct endpoint *endpoint = endpoint_make(&options);
+    server_close(&server);
+    struct call *call = call_run(call_make(0, endpoint));
+    assert_int_equal(call->error, HAPLO_ECONNECT);
+    atomic_store(&names_error, EAI_AGAIN);
+    call = call_run(call_make(1, endpoint));
+    assert_int_equal(call->error, HAPLO_ECONNECT);
+    assert_int_equal(atomic_load(&names_asked), 2);
+    endpoint_free(endpoint);
+    server_open(&server, &loop);
+}
+
+/* The look-up counts as part of connecting, and cannot be interrupted: it is
+ * left behind, and its late result harms nobody. */
+static void a_look_up_that_hangs_times_out(void **state)
+{
+    (void)state;
+    char url[128];
+    uv_sem_t gate;
+    struct haplo_server_options options =
+        options_make(url, "haplo.test", server.port);
+    options.allow_http = true;
+    options.connect_timeout_ms = 50;
+    uv_sem_init(&gate, 0);
+    atomic_store(&names_gate, &gate);
+    assert_limit(&options, 50,
+                 "resolve haplo.test: no address within 50 ms "
+                 "(connect_timeout)");
+    uv_sem_post(&gate);
+    while (uv_loop_alive(&loop)) {
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    uv_sem_destroy(&gate);
+}
+
+/* All that wait for the name end, also those started from their done_cb. */
+static void a_name_that_does_not_exist_fails_all_that_wait(void **state)
+{
+    (void)state;
+    char url[128];
+    struct haplo_server_options options =
+        options_make(url, "no-such-host.invalid", 80);
+    options.allow_http = true;
+    options.in_flight_max = 3;
+    struct endpoint *endpoint = endpoint_make(&options);
+    struct call *first = call_make(0, endpoint);
+    struct call *second = call_make(1, endpoint);
+    struct call *third = call_make(2, endpoint);
+    first->next = third;
+    call_start(first);
+    call_start(second);
+    run_until(&third->done_count, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(calls[i].done_count, 1);
+        assert_int_equal(calls[i].error, HAPLO_ERESOLVE);
+        assert_memory_equal(calls[i].text,
+                            "resolve no-such-host.invalid: ", 30);
+    }
+    endpoint_free(endpoint);
+}
+
+/* A server may be removed at any moment. */
+static void an_endpoint_is_freed_while_its_name_is_looked_up(void **state)
+{
+    (void)state;
+    char url[128];
+    struct haplo_server_options options =
+        options_make(url, "haplo.test", server.port);
+    options.allow_http = true;
+    for (unsigned i = 0; i < 8; i++) {
+        struct endpoint *endpoint = endpoint_make(&options);
+        struct call *call = call_make(i, endpoint);
+        call_start(call);
+        transfer_cancel(&call->transfer);
+        endpoint_free(endpoint);
+        assert_int_equal(call->done_count, 0);
+    }
+}
+
+/* With a proxy, plain http tells it the whole URL, and the refusal of a
+ * tunnel is an error of the connection. */
+static void a_proxy_is_asked_as_it_expects(void **state)
+{
+    (void)state;
+    char url[128] = "http://haplo.example:8080";
+    char proxy[128];
+    struct haplo_server_options options =
+        options_make(proxy, "user:secret@127.0.0.1", server.port);
+    static const struct script_line ok[] = {{.bytes = OK_ANSWER}};
+    static const struct script_line refused[] = {
+        {.bytes = "HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n"}};
+    options.url = url;
+    options.proxy = proxy;
+    options.allow_http = true;
+    server_script(&server, ok, 1);
+    struct endpoint *endpoint = endpoint_make(&options);
+    struct call *call = call_run(call_make(0, endpoint));
+    assert_int_equal(call->error, 0);
+    assert_memory_equal(server.request,
+                        "GET http://haplo.example:8080/api/haplo-", 40);
+    endpoint_free(endpoint);
+    strcpy(url, "https://haplo.example");
+    server_script(&server, refused, 1);
+    endpoint = endpoint_make(&options);
+    call = call_run(call_make(1, endpoint));
+    assert_int_equal(call->error, HAPLO_ECONNECT);
+    assert_memory_equal(call->text, "connect through proxy 127.0.0.1 port ",
+                        37);
+    assert_null(strstr(call->text, "secret"));
+    assert_memory_equal(server.request, "CONNECT haplo.example:443", 25);
+    assert_null(strstr(server.request, "aGFwbG86"));
+    endpoint_free(endpoint);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(each_time_limit_ends_a_transfer),
+        TEST(a_slow_drip_is_not_a_stall),
+        TEST(a_connection_that_is_not_accepted_times_out),
+        TEST(a_refused_connection_is_told_plainly),
+        TEST(a_name_is_resolved_once_for_all_that_wait),
+        TEST(the_addresses_of_a_name_are_tried_in_turn),
+        TEST(a_name_is_looked_up_again_when_a_connection_failed),
+        TEST(old_addresses_are_used_when_a_look_up_fails),
+        TEST(a_look_up_that_hangs_times_out),
+        TEST(a_name_that_does_not_exist_fails_all_that_wait),
+        TEST(an_endpoint_is_freed_while_its_name_is_looked_up),
+        TEST(a_proxy_is_asked_as_it_expects),
+    };
+    allocator_install();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
