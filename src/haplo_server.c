@@ -108,6 +108,9 @@ int haplo_server_add(struct haplo_poller *poller,
     }
     OPTIONS_COPY(&options, given);
     server_defaults(&options);
+    if (options.in_flight_max > poller->scheduler.in_flight_max) {
+        options.in_flight_max = poller->scheduler.in_flight_max;
+    }
     int error = server_check(poller, &options, &reason);
     if (error == 0) {
         error = server_make(poller, &options, out, &reason);

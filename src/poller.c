@@ -321,6 +321,7 @@ static void queue_start_request(struct haplo_queue *queue)
         request->why.text[0] = '\0';
         request->transfer.endpoint = queue->server->endpoint;
         request->transfer.headers = queue->headers;
+        request->transfer.is_unpacked = queue->format->kind == HAPLO_FORMAT_RAW;
         error =
             is_fetch ? start_fetch(queue, request) : start_mark(queue, request);
     }

@@ -149,10 +149,15 @@ static int refusal_error(const struct fetch_reply *reply)
                           "is wrong, may not do this, or is throttled%s",
                           quote.text);
     }
+    /* A key made in a queue's page is good for that queue alone. */
+    bool is_invalid = strcmp(refusal.kind, "INVALID-API-KEY") == 0;
     int error = strcmp(refusal.kind, "THROTTLE") == 0 ? HAPLO_ETHROTTLED
                                                       : HAPLO_EREFUSED;
-    return reason_set(reply->why, error, "403 %s: %s", refusal.kind,
-                      refusal.message);
+    return reason_set(reply->why, error, "403 %s: %s%s", refusal.kind,
+                      refusal.message,
+                      is_invalid ? "; check the key, and that it is this "
+                                   "queue's own"
+                                 : "");
 }
 
 static int verdict(struct fetch_reply *reply)

@@ -148,10 +148,10 @@ int command_run(const struct command_options *options)
     }
     key_watch_init(&run.key_watch, &session->loop, &session->gather);
     session->gather.drained_cb = on_drained;
-    log_line(LOG_LEVEL_INFO, "polling %zu queues on %zu servers",
+    log_line(LOG_LEVEL_INFO, "polling; queues: %zu, servers: %zu",
              session->config->queue_count, session->config->server_count);
     session_run(session);
-    log_line(LOG_LEVEL_INFO, "stopped; %zu batches were left unmarked",
+    log_line(LOG_LEVEL_INFO, "stopped; batches left unmarked: %zu",
              session->gather.batches_left);
     return EXIT_CODE_FINE;
 }

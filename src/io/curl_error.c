@@ -111,11 +111,15 @@ static int explain_tls(struct exchange *exchange, CURLcode code)
     const struct place *target = &exchange->endpoint->target;
     const char *detail = exchange->detail[0] != '\0' ? exchange->detail
                                                      : curl_easy_strerror(code);
-    return reason_set(&exchange->why,
-                      is_broken_handshake(exchange, code) ? HAPLO_ERESET
-                                                          : HAPLO_ETLS,
-                      "TLS with %s port %u: %s%s", target->host, target->port,
-                      detail, tls_hint(exchange, code));
+    if (is_broken_handshake(exchange, code)) {
+        return reason_set(&exchange->why, HAPLO_ERESET,
+                          "TLS with %s port %u: the connection was lost during "
+                          "the handshake",
+                          target->host, target->port);
+    }
+    return reason_set(&exchange->why, HAPLO_ETLS, "TLS with %s port %u: %s%s",
+                      target->host, target->port, detail,
+                      tls_hint(exchange, code));
 }
 
 static int explain_proxy(struct exchange *exchange)

@@ -161,6 +161,7 @@ static int exchange_set_up(struct exchange *exchange, struct endpoint *endpoint)
     exchange->slot = slot_choose(endpoint);
     exchange->slot->exchange_count++;
     exchange->is_post = false;
+    exchange->is_unpacked = false;
     LIST_INSERT_HEAD(&endpoint->warm, exchange, warm_link);
     if (!exchange_set_options(exchange, &callbacks)) {
         exchange_reset(exchange);
@@ -225,6 +226,17 @@ static const char *exchange_target(struct exchange *exchange)
     return exchange->whole_url;
 }
 
+static bool exchange_set_unpacked(struct exchange *exchange, bool is_unpacked)
+{
+    if (is_unpacked != exchange->is_unpacked &&
+        curl_easy_setopt(exchange->easy, CURLOPT_ACCEPT_ENCODING,
+                         is_unpacked ? NULL : "gzip") != CURLE_OK) {
+        return false;
+    }
+    exchange->is_unpacked = is_unpacked;
+    return true;
+}
+
 /* Sets what differs between two requests to one endpoint. The target is
  * CURLOPT_REQUEST_TARGET, not a part of the URL, for libcurl would write the
  * %XX of a path in lower case, and the server compares names undecoded. */
@@ -252,7 +264,7 @@ static bool exchange_aim(struct exchange *exchange)
         return false;
     }
     exchange->is_post = is_post;
-    return true;
+    return exchange_set_unpacked(exchange, transfer->is_unpacked);
 }
 
 struct exchange *exchange_acquire(struct transfer *transfer)

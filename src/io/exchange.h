@@ -49,6 +49,7 @@ struct exchange {
     struct lookup *lookup;            /* while RESOLVING */
     bool is_added;                    /* to the slot's multi */
     bool is_post;                     /* how the easy handle is set */
+    bool is_unpacked;                 /* the same; see struct transfer */
     bool is_head_whole;               /* its last line has arrived */
     bool is_headed;                   /* head_cb was called */
     bool is_repeated;                 /* libcurl has sent it twice */

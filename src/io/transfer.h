@@ -61,6 +61,9 @@ struct transfer {
     struct curl_slist *headers; /* see credentials.h */
     const char *form;           /* body of a POST; NULL: GET */
     size_t form_size;           /* */
+    bool is_unpacked;           /* asks for no gzip: libcurl passes over a
+                                   stream that is cut short, so what is read
+                                   must show by itself that it is whole */
     transfer_head_cb head_cb;   /* */
     transfer_data_cb data_cb;   /* */
     transfer_done_cb done_cb;   /* */

@@ -220,6 +220,11 @@ static void input_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 
 static int input_start(struct sim_server *server)
 {
+    uv_handle_type type = uv_guess_handle(0);
+    if (type != UV_NAMED_PIPE && type != UV_TTY) {
+        stop_with(EXIT_USAGE, "until-stdin-closes: standard input is neither a "
+                              "pipe nor a terminal");
+    }
     int error = uv_pipe_init(server->loop, &server->input, 0);
     if (error != 0) {
         return error;

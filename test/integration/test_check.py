@@ -45,7 +45,7 @@ def test_works_while_run_holds_the_lock(poll_of):
     with Sim("--apps=1", "--queues=1") as sim:
         poll = poll_of(sim)
         run = poll.start()
-        run.wait_for_line("polling 1 queues")
+        run.wait_for_line("polling; queues: 1")
         assert poll.run("check").code == 0
         assert run.stop() == 0
 

@@ -692,7 +692,7 @@ def test_state_dir_in_use(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
         poll = poll_of(sim)
         run = poll.start()
-        run.wait_for_line("polling 1 queues")
+        run.wait_for_line("polling; queues: 1")
         done = poll.once()
         assert done.code == 3
         check_one_line_each(done, ["haplo-poll"], ["in use by process"])

@@ -71,8 +71,8 @@ def test_log_lines(poll_of):
         lines = run.err.splitlines()
         stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z haplo-poll: "
         assert all(re.match(stamp, line) for line in lines)
-        assert lines[0].endswith("polling 1 queues on 1 servers")
-        assert lines[-1].endswith("stopped; 0 batches were left unmarked")
+        assert lines[0].endswith("polling; queues: 1, servers: 1")
+        assert lines[-1].endswith("stopped; batches left unmarked: 0")
 
         poll.environment["JOURNAL_STREAM"] = "8:1"
         sim.script("key app1 q1 status=revoked")
@@ -80,7 +80,7 @@ def test_log_lines(poll_of):
         run.wait_for_line("INVALID-API-KEY")
         assert run.stop() == 0
         lines = run.err.splitlines()
-        assert lines[0] == "<6>polling 1 queues on 1 servers"
+        assert lines[0] == "<6>polling; queues: 1, servers: 1"
         assert lines[1].startswith("<4>fetch app1/q1: 403 INVALID-API-KEY")
 
 
@@ -116,7 +116,7 @@ def test_stop_while_busy(poll_of, number):
         run.signal(number)
         assert run.wait(10) == 0
         assert signal.Signals(number).name in run.err
-        assert "stopped; 0 batches were left unmarked" in run.err
+        assert "stopped; batches left unmarked: 0" in run.err
         poll.check_nothing_lost()
         assert poll.inbox_count() == count_sent(sim) < 3200
         assert poll.once().code == 0
@@ -138,7 +138,7 @@ def test_second_signal_ends_at_once(poll_of):
         assert run.wait(10) == 0
         assert time.monotonic() - begin < 2
         assert "leaving at once" in run.err
-        assert "1 batches were left unmarked" in run.err
+        assert "batches left unmarked: 1" in run.err
         assert sim.app_stats()["requests"] == 2  # no new fetch
         assert count_sent(sim) == 0
         sim.script("clear faults")

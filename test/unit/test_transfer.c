@@ -95,6 +95,24 @@ static void a_large_form_is_sent_whole(void **state)
     endpoint_free(endpoint);
 }
 
+/* libcurl takes a gzip stream that is cut short for a whole one, so a body
+ * that does not show its own end must not come packed. */
+static void an_unpacked_body_can_be_asked_for(void **state)
+{
+    (void)state;
+    struct endpoint *endpoint = endpoint_plain();
+    SCRIPT({.bytes = OK_ANSWER});
+    for (unsigned i = 0; i < 4; i++) {
+        struct call *call = call_make(i, endpoint);
+        call->transfer.is_unpacked = i % 2 == 1;
+        call_run(call);
+        assert_int_equal(strstr(server.request, "Accept-Encoding") == NULL,
+                         i % 2 == 1);
+    }
+    assert_int_equal(server.peer_count, 1);
+    endpoint_free(endpoint);
+}
+
 /* A handle that was used for a POST must not post the next fetch. */
 static void fetch_and_mark_alternate_on_one_connection(void **state)
 {
@@ -347,6 +365,7 @@ int main(void)
         TEST(a_fetch_is_exact_on_the_wire),
         TEST(a_mark_is_exact_on_the_wire),
         TEST(a_large_form_is_sent_whole),
+        TEST(an_unpacked_body_can_be_asked_for),
         TEST(fetch_and_mark_alternate_on_one_connection),
         TEST(a_cut_answer_is_an_error),
         TEST(an_answer_of_unknown_length_is_only_taken_as_an_error),
