@@ -72,6 +72,9 @@ $(BUILD)/haplo-sim: $(sim_obj)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(SIM_LIBS)
 
+# Objects are kept, also where a pattern makes them on its way.
+.SECONDARY:
+
 # Unit tests link the objects, so that they reach what the library hides.
 daemon_test_obj := $(filter-out $(BUILD)/src/daemon/main.o,$(daemon_obj))
 $(BUILD)/test/%: $(BUILD)/test/unit/%.o $(lib_obj) $(sink_obj) \

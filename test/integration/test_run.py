@@ -14,7 +14,7 @@ def start(poll, *arguments, **defaults):
     """Starts `run`, with short intervals."""
     poll.config["defaults"].update({"interval": "30ms", **defaults})
     run = poll.start(*arguments, "run")
-    run.wait_for_line("polling ", " servers")
+    run.wait_for_line("polling", " servers")
     return run
 
 

@@ -29,7 +29,7 @@
 #include "haplopoll.h"
 
 #define KEY "eB_RKYvYlpDbMLrJc7BBBgnd-SsyXh8qPEjXm2ZeRML0"
-#define KEY_SENT                                                             \
+#define KEY_SENT \
     "aGFwbG86ZUJfUktZdllscERiTUxySmM3QkJCZ25kLVNzeVhoOHFQRWpYbTJaZVJNTDA="
 #define TURNS_MAX 200000
 #define QUEUES_MAX 8
@@ -44,9 +44,9 @@ __attribute__((visibility("default"))) int clock_gettime(clockid_t clock,
                                                          struct timespec *now)
 {
     int result = (int)syscall(SYS_clock_gettime, clock, now);
-    if (result == 0 && (clock == CLOCK_MONOTONIC ||
-                        clock == CLOCK_MONOTONIC_COARSE ||
-                        clock == CLOCK_MONOTONIC_RAW)) {
+    if (result == 0 &&
+        (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE ||
+         clock == CLOCK_MONOTONIC_RAW)) {
         now->tv_sec += (time_t)(clock_skipped_ms / 1000);
         now->tv_nsec += (long)(clock_skipped_ms % 1000) * 1000000;
         if (now->tv_nsec >= 1000000000) {
@@ -60,7 +60,7 @@ __attribute__((visibility("default"))) int clock_gettime(clockid_t clock,
 /* -- A Haplo server ------------------------------------------------------- */
 
 #define ANSWER(status, type, body) \
-    "HTTP/1.1 " status "\r\nContent-Type: " type "\r\n" body
+    "HTTP/1.1 " status "\r\nContent-Type: " type "\r\n\r\n" body
 
 /* The 16 oldest messages a batch, or all of them (2019). Messages have the ids
  * 1, 2, 3 ...; they are marked in that order. */
@@ -87,8 +87,8 @@ struct fake_server {
     unsigned open_count;                  /* requests not answered */
     unsigned open_count_max;              /* the most at once */
     unsigned request_count;               /* */
-    unsigned unaccepted_marks; /* of what was not accepted before */
-    char path[1024];           /* of the newest request */
+    unsigned unaccepted_marks;            /* of what was not accepted before */
+    char path[1024];                      /* of the newest request */
 };
 
 struct fake_peer {
@@ -143,11 +143,19 @@ static inline struct fake_write *fake_write_new(size_t size)
     return write;
 }
 
+/* Sends a text, with its Content-Length where it is a whole answer. */
 static inline void fake_send_text(struct fake_peer *peer, const char *text)
 {
-    struct fake_write *write = fake_write_new(strlen(text) + 1);
-    strcpy(write->data, text);
-    fake_send(peer, write, strlen(text));
+    const char *end = strstr(text, "\r\n\r\n");
+    struct fake_write *write = fake_write_new(strlen(text) + 64);
+    int size;
+    if (end == NULL) {
+        size = sprintf(write->data, "%s", text);
+    } else {
+        size = sprintf(write->data, "%.*s\r\nContent-Length: %zu%s",
+                       (int)(end - text), text, strlen(end + 4), end);
+    }
+    fake_send(peer, write, (size_t)size);
 }
 
 static inline void fake_send_body(struct fake_peer *peer, const char *type,
@@ -239,7 +247,8 @@ static inline void fake_release(struct fake_server *server)
     for (unsigned i = 0; i < server->queue_count; i++) {
         server->queues[i].is_held = false;
     }
-    LIST_FOREACH (peer, &server->peers, link) {
+    LIST_FOREACH(peer, &server->peers, link)
+    {
         if (peer->held != NULL) {
             fake_answer(peer, peer->held, peer->is_post);
         }
@@ -360,41 +369,41 @@ enum answer { ACCEPT, HOLD, RETRY, REJECT };
 
 /* What the application knows of one queue, and what it does there. */
 struct watch {
-    struct scene *scene;                 /* */
-    struct haplo_queue *queue;           /* NULL: removed, or not added */
-    struct fake_queue *fake;             /* */
-    enum answer answer;                  /* inside deliver_cb */
-    uint64_t retry_ms;                   /* of RETRY */
-    struct haplo_batch *batch;           /* not answered, or NULL */
-    unsigned deliver_count;              /* calls */
-    unsigned marked_count;               /* calls */
-    unsigned removed_count;              /* calls */
-    size_t message_count;                /* of the newest batch */
-    uint64_t epoch;                      /* of it */
-    unsigned newest_id;                  /* in it */
-    struct haplo_mark mark;              /* the newest */
-    void (*in_deliver)(struct watch *);  /* done before the answer */
-    void (*in_marked)(struct watch *);   /* */
-    void (*in_removed)(struct watch *);  /* */
-    struct watch *other;                 /* for these */
+    struct scene *scene;                /* */
+    struct haplo_queue *queue;          /* NULL: removed, or not added */
+    struct fake_queue *fake;            /* */
+    enum answer answer;                 /* inside deliver_cb */
+    uint64_t retry_ms;                  /* of RETRY */
+    struct haplo_batch *batch;          /* not answered, or NULL */
+    unsigned deliver_count;             /* calls */
+    unsigned marked_count;              /* calls */
+    unsigned removed_count;             /* calls */
+    size_t message_count;               /* of the newest batch */
+    uint64_t epoch;                     /* of it */
+    unsigned newest_id;                 /* in it */
+    struct haplo_mark mark;             /* the newest */
+    void (*in_deliver)(struct watch *); /* done before the answer */
+    void (*in_marked)(struct watch *);  /* */
+    void (*in_removed)(struct watch *); /* */
+    struct watch *other;                /* for these */
 };
 
 struct scene {
-    uv_loop_t loop;                           /* */
-    struct fake_server fakes[SERVERS_MAX];    /* */
-    struct haplo_poller *poller;              /* NULL: closed */
-    struct haplo_poller *second;              /* or NULL */
+    uv_loop_t loop;                            /* */
+    struct fake_server fakes[SERVERS_MAX];     /* */
+    struct haplo_poller *poller;               /* NULL: closed */
+    struct haplo_poller *second;               /* or NULL */
     struct haplo_server *servers[SERVERS_MAX]; /* as far as added */
-    unsigned server_count;                    /* */
-    struct watch watches[QUEUES_MAX];         /* */
-    unsigned watch_count;                     /* */
+    unsigned server_count;                     /* */
+    struct watch watches[QUEUES_MAX];          /* */
+    unsigned watch_count;                      /* */
     unsigned calls;         /* of the application, by the library */
     unsigned stopped_count; /* */
     size_t batches_left;    /* as stopped_cb was told */
     unsigned closed_count;  /* */
     void (*in_stopped)(struct scene *);
-    char events[65536]; /* lines: "a/q1: IDLE -> READY" */
-    size_t events_size; /* */
+    char events[65536];             /* lines: "a/q1: IDLE -> READY" */
+    size_t events_size;             /* */
     char text[HAPLO_TEXT_SIZE_MAX]; /* of the newest event with an error */
 };
 
@@ -414,11 +423,10 @@ static inline void scene_on_event(struct haplo_poller *poller,
         snprintf(scene->text, sizeof scene->text, "%s", event->text);
     }
     if (event->queue == NULL) {
-        size = snprintf(to, room, "%s: %s -> %s", server,
-                        haplo_server_state_name(
-                            (enum haplo_server_state)event->from),
-                        haplo_server_state_name(
-                            (enum haplo_server_state)event->to));
+        size = snprintf(
+            to, room, "%s: %s -> %s", server,
+            haplo_server_state_name((enum haplo_server_state)event->from),
+            haplo_server_state_name((enum haplo_server_state)event->to));
     } else {
         size = snprintf(
             to, room, "%s/%s: %s -> %s", server, haplo_queue_name(event->queue),
@@ -557,23 +565,24 @@ static inline bool scene_is_quiet(const struct scene *scene)
 
 static inline void scene_turn(struct scene *scene)
 {
-    uv_run(&scene->loop, UV_RUN_NOWAIT);
+    uv_update_time(&scene->loop);
     int wait_ms = uv_backend_timeout(&scene->loop);
     if (wait_ms > 0 && scene_is_quiet(scene)) {
         clock_skipped_ms += (uint64_t)wait_ms;
     }
+    uv_run(&scene->loop, UV_RUN_NOWAIT);
 }
 
-#define RUN_UNTIL(scene, condition)                                           \
-    do {                                                                      \
-        unsigned turns = 0;                                                   \
-        while (!(condition)) {                                                \
-            if (++turns > TURNS_MAX) {                                        \
-                fail_msg("never came true: %s; events:\n%s", #condition,      \
-                         (scene)->events);                                    \
-            }                                                                 \
-            scene_turn(scene);                                                \
-        }                                                                     \
+#define RUN_UNTIL(scene, condition)                                      \
+    do {                                                                 \
+        unsigned turns = 0;                                              \
+        while (!(condition)) {                                           \
+            if (++turns > TURNS_MAX) {                                   \
+                fail_msg("never came true: %s; events:\n%s", #condition, \
+                         (scene)->events);                               \
+            }                                                            \
+            scene_turn(scene);                                           \
+        }                                                                \
     } while (0)
 
 /* Long enough for anything that is going to happen at once. */
