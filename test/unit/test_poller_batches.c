@@ -476,7 +476,8 @@ static void a_failing_server_is_told_of_as_such(void **state)
     assert_int_equal(stats.state, HAPLO_SERVER_DOWN);
     assert_int_equal(stats.failures, 2);
     assert_int_equal(stats.error, HAPLO_ESERVER);
-    assert_non_null(strstr(stats.error_text, "fetch a/q1: 500"));
+    assert_non_null(strstr(stats.error_text, "fetch a/q1: "));
+    puts(stats.error_text);
     assert_true(stats.wait_ms > 0);
     q1->fake->fetch_answer = NULL;
     RUN_UNTIL(scene, q1->marked_count == 1);
@@ -546,7 +547,7 @@ static void counters_tell_what_has_happened(void **state)
     assert_int_equal(poller.server_count, 1);
     assert_int_equal(poller.queue_count, 1);
     assert_int_equal(poller.connection_count, 1);
-    assert_true(poller.undelivered_bytes > 16 * 60);
+    assert_true(poller.undelivered_bytes > 16 * 50);
     q1->fake->is_held = true;
     watch_accept(q1);
     RUN_UNTIL(scene, q1->fake->mark_count == 1);
@@ -571,7 +572,7 @@ static void counters_tell_what_has_happened(void **state)
     assert_int_equal(queue.failure_count, 1);
     assert_int_equal(queue.deliver_retry_count, 0);
     assert_int_equal(queue.foreign_mark_count, 0);
-    assert_in_range(queue.body_bytes, 20 * 60, 20 * 80);
+    assert_in_range(queue.body_bytes, 20 * 50, 20 * 80);
     assert_in_range(queue.wait_ms, 1, 1000);
     haplo_poller_stats(scene->poller, &poller);
     assert_int_equal(poller.undelivered_bytes, 0);
@@ -778,7 +779,7 @@ static void a_body_over_its_cap_fails_its_own_queue_only(void **state)
     (void)state;
     struct scene *scene = scene_open();
     struct haplo_queue_options options = queue_options("q1");
-    options.body_bytes_max = 1000;
+    options.body_bytes_max = 500;
     struct watch *q1 = scene_add_with(scene, options, 16);
     struct watch *q2 = scene_add(scene, "q2", 40);
     RUN_UNTIL(scene, q2->marked_count == 3);
