@@ -1,5 +1,6 @@
-"""Checks the direction of includes that src/README.md states."""
+"""Checks the direction of includes, and that src/README.md names each file."""
 import glob
+import pathlib
 import re
 import sys
 
@@ -47,8 +48,22 @@ def faults_of(path, part):
             yield f"{path}:{number}: {part} must not include {name}"
 
 
+def missing_in_map():
+    """The map has a section a folder; names stand in backquotes."""
+    section, named = "src", {}
+    for line in open("src/README.md", encoding="utf-8"):
+        heading = re.match(r"#+ (\w+)/", line)
+        section = f"src/{heading.group(1)}" if heading else section
+        if line.startswith("|"):
+            named.setdefault(section, set()).update(
+                re.findall(r"`(\w+)`", line.split("|")[1]))
+    for path in sorted(pathlib.Path("src").rglob("*.[ch]")):
+        if path.stem not in named[str(path.parent)]:
+            yield f"src/README.md: no line for {path}"
+
+
 def main():
-    faults = []
+    faults = list(missing_in_map())
     files = 0
     for part in PROJECT:
         for path in glob.glob(f"{part}/*.[ch]"):

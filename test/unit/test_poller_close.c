@@ -1,0 +1,543 @@
+/*
+ * The public API in an application's own loop: how a poller stops and closes,
+ * in whatever state it is, and what it leaves. See poller_scene.h.
+ */
+#include "poller_scene.h"
+
+/* -- Stopping ------------------------------------------------------------- */
+
+/* A service that is told to end finishes what it has in hand, and no more:
+ * what it drops now would come twice. */
+static void stop_finishes_batches_and_drops_fetches(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 20);
+    struct watch *q2 = scene_add(scene, "q2", 3);
+    q1->answer = HOLD;
+    RUN_UNTIL(scene, q1->batch != NULL);
+    q2->fake->is_held = true;
+    RUN_UNTIL(scene, q2->fake->fetch_count == 1);
+    assert_int_equal(haplo_poller_stop(scene->poller, 60000, scene_on_stopped),
+                     0);
+    assert_int_equal(state_of(q2), HAPLO_QUEUE_PAUSED);
+    fake_release(&scene->fakes[0]);
+    scene_linger(scene);
+    assert_int_equal(scene->stopped_count, 0);
+    watch_accept(q1);
+    RUN_UNTIL(scene, scene->stopped_count == 1);
+    assert_int_equal(scene->batches_left, 0);
+    assert_int_equal(q1->marked_count, 1);
+    assert_int_equal(q1->fake->fetch_count, 1);
+    assert_int_equal(q2->deliver_count, 0);
+    scene_linger(scene);
+    assert_int_equal(scene->stopped_count, 1);
+    scene_close(scene);
+}
+
+/* Nothing to wait for: it still comes from the loop, so that an application
+ * needs no second way to its end. */
+static void stop_of_an_idle_poller_comes_from_the_loop(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    assert_int_equal(haplo_poller_stop(scene->poller, 0, scene_on_stopped), 0);
+    assert_int_equal(scene->stopped_count, 0);
+    RUN_UNTIL(scene, scene->stopped_count == 1);
+    assert_int_equal(scene->batches_left, 0);
+    scene_close(scene);
+}
+
+/* A sink that hangs must not hold the service for ever; how much it left is
+ * worth a line of its log. */
+static void stop_ends_at_its_deadline(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    struct watch *q2 = scene_add(scene, "q2", 3);
+    q1->answer = HOLD;
+    RUN_UNTIL(scene, q1->batch != NULL && q2->marked_count == 1);
+    uint64_t begin_ms = clock_skipped_ms;
+    assert_int_equal(haplo_poller_stop(scene->poller, 9000, scene_on_stopped),
+                     0);
+    RUN_UNTIL(scene, scene->stopped_count == 1);
+    assert_int_equal(scene->batches_left, 1);
+    assert_in_range(clock_skipped_ms - begin_ms, 8000, 9000);
+    scene_close(scene);
+}
+
+/* As long as it takes is a deadline, too; it must not wrap around to now. */
+static void stop_may_have_no_end(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    q1->answer = HOLD;
+    RUN_UNTIL(scene, q1->batch != NULL);
+    assert_int_equal(
+        haplo_poller_stop(scene->poller, UINT64_MAX, scene_on_stopped), 0);
+    scene_linger(scene);
+    assert_int_equal(scene->stopped_count, 0);
+    watch_accept(q1);
+    RUN_UNTIL(scene, scene->stopped_count == 1);
+    assert_int_equal(scene->batches_left, 0);
+    scene_close(scene);
+}
+
+/* A batch that the application gives up while it is being drained comes again
+ * just as one that it never answered: it is left as well. */
+static void a_batch_given_up_in_the_drain_counts_as_left(void **state)
+{
+    (void)state;
+    for (enum answer answer = RETRY; answer <= REJECT; answer++) {
+        struct scene *scene = scene_open();
+        struct watch *q1 = scene_add(scene, "q1", 3);
+        q1->answer = HOLD;
+        RUN_UNTIL(scene, q1->batch != NULL);
+        assert_int_equal(
+            haplo_poller_stop(scene->poller, 60000, scene_on_stopped), 0);
+        if (answer == RETRY) {
+            haplo_batch_retry(q1->batch, 0, NULL);
+        } else {
+            haplo_batch_reject(q1->batch, NULL);
+        }
+        RUN_UNTIL(scene, scene->stopped_count == 1);
+        assert_int_equal(scene->batches_left, 1);
+        scene_close(scene);
+    }
+}
+
+/* A mark that fails for good leaves its batch, too. */
+static void a_mark_that_fails_in_the_drain_counts_as_left(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    q1->fake->mark_answer = ANSWER("404 Not Found", "text/html", "Gone");
+    q1->answer = HOLD;
+    RUN_UNTIL(scene, q1->batch != NULL);
+    assert_int_equal(haplo_poller_stop(scene->poller, 60000, scene_on_stopped),
+                     0);
+    watch_accept(q1);
+    RUN_UNTIL(scene, scene->stopped_count == 1);
+    assert_int_equal(q1->fake->mark_count, 1);
+    assert_int_equal(scene->batches_left, 1);
+    scene_close(scene);
+}
+
+/* A mark that fails for now is repeated within the deadline. */
+static void a_mark_is_repeated_in_the_drain(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    q1->fake->mark_answer =
+        ANSWER("500 Internal Server Error", "text/html", "Oops");
+    q1->answer = HOLD;
+    RUN_UNTIL(scene, q1->batch != NULL);
+    assert_int_equal(haplo_poller_stop(scene->poller, 60000, scene_on_stopped),
+                     0);
+    watch_accept(q1);
+    RUN_UNTIL(scene, state_of(q1) == HAPLO_QUEUE_LAST_MARK_WAIT);
+    q1->fake->mark_answer = NULL;
+    RUN_UNTIL(scene, scene->stopped_count == 1);
+    assert_int_equal(q1->fake->mark_count, 2);
+    assert_int_equal(scene->batches_left, 0);
+    scene_close(scene);
+}
+
+/* Only close() may follow; all else must be refused or do nothing, or a drain
+ * would never end. */
+static void a_stopping_poller_takes_nothing_new(void **state)
+{
+    char why[HAPLO_TEXT_SIZE_MAX] = "";
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    struct haplo_queue *queue = (void *)&queue;
+    struct haplo_server *server = (void *)&server;
+    const struct haplo_queue_options queue_given = queue_options("q2");
+    const struct haplo_server_options server_given = {.struct_size =
+                                                          sizeof server_given,
+                                                      .name = "s",
+                                                      .url = "https://s.test"};
+    q1->answer = HOLD;
+    RUN_UNTIL(scene, q1->batch != NULL);
+    assert_int_equal(haplo_poller_stop(scene->poller, 60000, scene_on_stopped),
+                     0);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(haplo_poller_stop(scene->poller, 0, scene_on_stopped),
+                         HAPLO_ESTOPPED);
+        assert_int_equal(haplo_queue_add(scene->servers[0], &queue_given,
+                                         &queue, why, sizeof why),
+                         HAPLO_ESTOPPED);
+        assert_null(queue);
+        assert_string_equal(why, "the poller is stopping");
+        assert_int_equal(haplo_server_add(scene->poller, &server_given, &server,
+                                          why, sizeof why),
+                         HAPLO_ESTOPPED);
+        assert_null(server);
+        haplo_queue_resume(q1->queue);
+        haplo_queue_poll_now(q1->queue);
+        if (i == 0) {
+            assert_int_equal(state_of(q1), HAPLO_QUEUE_LAST_DELIVERING);
+            watch_accept(q1);
+            RUN_UNTIL(scene, scene->stopped_count == 1);
+        }
+    }
+    scene_linger(scene);
+    assert_int_equal(scene->stopped_count, 1);
+    assert_int_equal(q1->fake->fetch_count, 1);
+    scene_close(scene);
+}
+
+/* A reload was under way when the service was told to end. */
+static void a_removal_ends_in_the_drain(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    struct watch *q2 = scene_add(scene, "q2", 3);
+    q1->answer = HOLD;
+    RUN_UNTIL(scene, q1->batch != NULL && q2->marked_count == 1);
+    assert_int_equal(haplo_queue_remove(q1->queue, scene_on_removed), 0);
+    assert_int_equal(haplo_poller_stop(scene->poller, 60000, scene_on_stopped),
+                     0);
+    assert_int_equal(haplo_queue_remove(q2->queue, scene_on_removed), 0);
+    RUN_UNTIL(scene, q2->removed_count == 1);
+    assert_int_equal(scene->stopped_count, 0);
+    watch_accept(q1);
+    RUN_UNTIL(scene, scene->stopped_count == 1);
+    assert_int_equal(q1->removed_count, 1);
+    assert_int_equal(scene->batches_left, 0);
+    scene_close(scene);
+}
+
+/* -- Closing -------------------------------------------------------------- */
+
+static void close_self(struct watch *watch)
+{
+    struct scene *scene = watch->scene;
+    unsigned calls = scene->calls;
+    haplo_poller_close(scene->poller, scene_on_closed);
+    haplo_poller_close(scene->poller, scene_on_closed);
+    assert_int_equal(scene->closed_count, 0);
+    assert_int_equal(scene->calls, calls);
+}
+
+/* The check is scene_close()'s: nothing is called back after close(), close_cb
+ * comes once, and the loop is empty. */
+static void check_closed(struct scene *scene)
+{
+    unsigned calls = scene->calls;
+    RUN_UNTIL(scene, scene->closed_count == 1);
+    assert_int_equal(scene->calls, calls);
+    scene_linger(scene);
+    assert_int_equal(scene->closed_count, 1);
+    scene_close(scene);
+}
+
+/* A program may have to end at any time, without a drain. */
+static void close_without_stop(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    close_self(q1);
+    check_closed(scene);
+}
+
+static void close_with_requests_in_flight(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    q1->fake->is_held = true;
+    scene_add_server(scene, (struct haplo_server_options){0});
+    struct watch *q2 = scene_add(scene, "q2", 3);
+    RUN_UNTIL(scene, q1->fake->fetch_count == 1 && q2->fake->fetch_count == 1);
+    q2->fake->is_held = true;
+    RUN_UNTIL(scene, q2->fake->mark_count == 1);
+    close_self(q1);
+    fake_release(&scene->fakes[0]);
+    fake_release(&scene->fakes[1]);
+    check_closed(scene);
+}
+
+static void close_inside_deliver_cb(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    scene_add(scene, "q2", 3);
+    q1->in_deliver = close_self;
+    RUN_UNTIL(scene, q1->deliver_count == 1);
+    check_closed(scene);
+}
+
+/* The same, where the delivery is a repeated one and comes from a timer. */
+static void close_inside_a_retried_deliver_cb(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    scene_add(scene, "q2", 3);
+    q1->answer = RETRY;
+    q1->retry_ms = 1000;
+    RUN_UNTIL(scene, q1->deliver_count == 1);
+    q1->in_deliver = close_self;
+    RUN_UNTIL(scene, q1->deliver_count == 2);
+    check_closed(scene);
+}
+
+static void close_inside_marked_cb(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 20);
+    scene_add(scene, "q2", 3);
+    q1->in_marked = close_self;
+    RUN_UNTIL(scene, q1->marked_count == 1);
+    check_closed(scene);
+}
+
+static void close_inside_removed_cb(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    struct watch *q2 = scene_add(scene, "q2", 3);
+    q1->in_removed = close_self;
+    assert_int_equal(haplo_queue_remove(q1->queue, scene_on_removed), 0);
+    assert_int_equal(haplo_queue_remove(q2->queue, scene_on_removed), 0);
+    RUN_UNTIL(scene, q1->removed_count == 1);
+    check_closed(scene);
+}
+
+static void close_in_stopped(struct scene *scene)
+{
+    close_self(&scene->watches[0]);
+}
+
+static void close_inside_stopped_cb(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    q1->answer = HOLD;
+    RUN_UNTIL(scene, q1->batch != NULL);
+    scene->in_stopped = close_in_stopped;
+    assert_int_equal(haplo_poller_stop(scene->poller, 10, scene_on_stopped), 0);
+    RUN_UNTIL(scene, scene->stopped_count == 1);
+    check_closed(scene);
+}
+
+static void close_while_a_stop_waits(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    q1->answer = HOLD;
+    RUN_UNTIL(scene, q1->batch != NULL);
+    assert_int_equal(haplo_poller_stop(scene->poller, 99, scene_on_stopped), 0);
+    assert_int_equal(haplo_queue_remove(q1->queue, scene_on_removed), 0);
+    close_self(q1);
+    check_closed(scene);
+}
+
+/* A sink's thread may still be at work on the batch: until close_cb it can be
+ * read, and its answer is of no effect. */
+static void a_batch_can_be_read_and_answered_until_close_cb(void **state)
+{
+    (void)state;
+    for (enum answer answer = ACCEPT; answer <= REJECT; answer++) {
+        struct scene *scene = scene_open();
+        struct watch *q1 = scene_add(scene, "q1", 3);
+        q1->answer = HOLD;
+        RUN_UNTIL(scene, q1->batch != NULL);
+        close_self(q1);
+        const struct haplo_message *messages = haplo_batch_messages(q1->batch);
+        assert_int_equal(haplo_batch_message_count(q1->batch), 3);
+        assert_int_equal(id_of(&messages[2]), 3);
+        assert_ptr_equal(haplo_batch_queue(q1->batch), q1->queue);
+        if (answer == ACCEPT) {
+            haplo_batch_accept(q1->batch);
+        } else if (answer == RETRY) {
+            haplo_batch_retry(q1->batch, 1, "later");
+        } else if (answer == REJECT) {
+            haplo_batch_reject(q1->batch, "never");
+        }
+        RUN_UNTIL(scene, scene->closed_count == 1);
+        assert_int_equal(q1->fake->mark_count, 0);
+        check_closed(scene);
+    }
+}
+
+/* A closing poller is told things by those who don't know yet. */
+static void commands_to_a_closing_poller_do_nothing(void **state)
+{
+    struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+    struct haplo_queue *queue = NULL;
+    const struct haplo_queue_options options = queue_options("q2");
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    RUN_UNTIL(scene, q1->marked_count == 1);
+    close_self(q1);
+    haplo_queue_pause(q1->queue);
+    haplo_queue_resume(q1->queue);
+    haplo_queue_poll_now(q1->queue);
+    haplo_queue_stats(q1->queue, &stats);
+    assert_int_equal(stats.state, HAPLO_QUEUE_IDLE);
+    assert_int_equal(haplo_queue_set_key(q1->queue, KEY), 0);
+    assert_int_equal(haplo_queue_remove(q1->queue, scene_on_removed), 0);
+    assert_int_equal(haplo_server_remove(scene->servers[0]), HAPLO_EBUSY);
+    assert_int_equal(
+        haplo_queue_add(scene->servers[0], &options, &queue, NULL, 0),
+        HAPLO_ESTOPPED);
+    assert_int_equal(haplo_poller_stop(scene->poller, 1, scene_on_stopped),
+                     HAPLO_ESTOPPED);
+    check_closed(scene);
+}
+
+static void count_handle(uv_handle_t *handle, void *count)
+{
+    (void)handle;
+    ++*(unsigned *)count;
+}
+
+static unsigned handles_left;
+
+static void count_handles(void *data)
+{
+    handles_left = 0;
+    uv_walk(data, count_handle, &handles_left);
+}
+
+/* An application that ends its loop in close_cb relies on its being empty. */
+static void no_handle_is_left_when_close_cb_fires(void **state)
+{
+    uv_loop_t loop;
+    struct haplo_poller *poller;
+    struct haplo_server *server;
+    struct haplo_queue *queue;
+    struct haplo_queue_options options = queue_options("q1");
+    const struct haplo_server_options server_given = {
+        .struct_size = sizeof server_given,
+        .name = "a",
+        .url = "http://127.0.0.1:9"};
+    const struct haplo_poller_options poller_given = {
+        .struct_size = sizeof poller_given, .data = &loop};
+    (void)state;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    assert_int_equal(haplo_poller_new(&loop, &poller_given, &poller), 0);
+    assert_int_equal(haplo_server_add(poller, &server_given, &server, NULL, 0),
+                     0);
+    assert_int_equal(haplo_queue_add(server, &options, &queue, NULL, 0), 0);
+    haplo_queue_poll_now(queue);
+    handles_left = 99;
+    haplo_poller_close(poller, count_handles);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(handles_left, 0);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+/* A name that is being looked up can not always be cancelled. */
+static void close_during_a_name_lookup(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_new();
+    struct haplo_poller_options poller = poller_options(scene);
+    const struct haplo_server_options server_given = {
+        .struct_size = sizeof server_given,
+        .name = "a",
+        .url = "https://nowhere.invalid"};
+    struct haplo_server *server;
+    struct haplo_queue *queue;
+    struct haplo_queue_options options = queue_options("q1");
+    scene_start(scene, &poller);
+    assert_int_equal(
+        haplo_server_add(scene->poller, &server_given, &server, NULL, 0), 0);
+    assert_int_equal(haplo_queue_add(server, &options, &queue, NULL, 0), 0);
+    haplo_queue_poll_now(queue);
+    haplo_poller_close(scene->poller, scene_on_closed);
+    uv_run(&scene->loop, UV_RUN_DEFAULT);
+    assert_int_equal(scene->closed_count, 1);
+    scene_close(scene);
+}
+
+/* -- The loop ------------------------------------------------------------- */
+
+/* An application that has nothing else to do ends when there is nothing to
+ * poll; and it does not end while there is. */
+static void only_queues_that_poll_keep_the_loop_alive(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    assert_int_equal(uv_loop_alive(&scene->loop), 0);
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    struct watch *q2 = scene_add(scene, "q2", 3);
+    RUN_UNTIL(scene, q1->marked_count == 1 && q2->marked_count == 1);
+    haplo_queue_pause(q1->queue);
+    scene_linger(scene);
+    assert_int_equal(uv_loop_alive(&scene->loop), 1);
+    haplo_queue_pause(q2->queue);
+    uv_run(&scene->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_alive(&scene->loop), 0);
+    haplo_queue_resume(q1->queue);
+    assert_int_equal(uv_loop_alive(&scene->loop), 1);
+    scene_close(scene);
+}
+
+/* Two libraries of one application may both use it. */
+static void two_pollers_share_a_loop(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 40);
+    struct haplo_poller_options options = poller_options(scene);
+    struct haplo_poller *first = scene->poller;
+    assert_int_equal(haplo_poller_new(&scene->loop, &options, &scene->second),
+                     0);
+    scene->poller = scene->second;
+    scene_add_server(scene, (struct haplo_server_options){0});
+    struct watch *q2 = scene_add(scene, "q2", 40);
+    scene->poller = first;
+    RUN_UNTIL(scene, q1->marked_count == 1 && q2->marked_count == 1);
+    haplo_poller_close(scene->second, NULL);
+    scene->second = NULL;
+    RUN_UNTIL(scene, q1->marked_count == 3);
+    assert_true(q2->marked_count < 3);
+    scene_close(scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stop_finishes_batches_and_drops_fetches),
+        cmocka_unit_test(stop_of_an_idle_poller_comes_from_the_loop),
+        cmocka_unit_test(stop_ends_at_its_deadline),
+        cmocka_unit_test(stop_may_have_no_end),
+        cmocka_unit_test(a_batch_given_up_in_the_drain_counts_as_left),
+        cmocka_unit_test(a_mark_that_fails_in_the_drain_counts_as_left),
+        cmocka_unit_test(a_mark_is_repeated_in_the_drain),
+        cmocka_unit_test(a_stopping_poller_takes_nothing_new),
+        cmocka_unit_test(a_removal_ends_in_the_drain),
+        cmocka_unit_test(close_without_stop),
+        cmocka_unit_test(close_with_requests_in_flight),
+        cmocka_unit_test(close_inside_deliver_cb),
+        cmocka_unit_test(close_inside_a_retried_deliver_cb),
+        cmocka_unit_test(close_inside_marked_cb),
+        cmocka_unit_test(close_inside_removed_cb),
+        cmocka_unit_test(close_inside_stopped_cb),
+        cmocka_unit_test(close_while_a_stop_waits),
+        cmocka_unit_test(a_batch_can_be_read_and_answered_until_close_cb),
+        cmocka_unit_test(commands_to_a_closing_poller_do_nothing),
+        cmocka_unit_test(no_handle_is_left_when_close_cb_fires),
+        cmocka_unit_test(close_during_a_name_lookup),
+        cmocka_unit_test(only_queues_that_poll_keep_the_loop_alive),
+        cmocka_unit_test(two_pollers_share_a_loop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
