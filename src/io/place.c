@@ -7,10 +7,13 @@
 #include "core/alloc.h"
 #include "haplopoll.h"
 
-static bool is_literal(const char *host)
+/* localhost is never asked for, as RFC 6761 wants it and libcurl has it: some
+ * machines do not know it. */
+static bool is_known(const char *host)
 {
     struct in_addr address;
-    return host[0] == '[' || inet_pton(AF_INET, host, &address) == 1;
+    return host[0] == '[' || inet_pton(AF_INET, host, &address) == 1 ||
+           strcasecmp(host, "localhost") == 0;
 }
 
 int place_read(struct place *place, CURLU *url, unsigned port_default)
@@ -29,7 +32,7 @@ int place_read(struct place *place, CURLU *url, unsigned port_default)
     }
     place->port =
         port != NULL ? (unsigned)strtoul(port, NULL, 10) : port_default;
-    place->is_literal = is_literal(host);
+    place->is_known = is_known(host);
     place->host = alloc_string(host);
     curl_free(host);
     curl_free(port);

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 
 struct place {
-    char *host;      /* owned; as a URL has it: IPv6 in brackets */
-    unsigned port;   /* */
-    bool is_literal; /* an address, nothing to look up */
+    char *host;    /* owned; as a URL has it: IPv6 in brackets */
+    unsigned port; /* */
+    bool is_known; /* an address, or localhost: nothing to look up */
 };
 
 /* Reads it out of a URL; port_default is for one that names no port. 0,

@@ -193,7 +193,7 @@ static int lookup_start(struct endpoint *endpoint)
 bool resolve_is_ready(struct endpoint *endpoint)
 {
     uint64_t now_ms = uv_now(endpoint->io->loop);
-    if (endpoint_peer(endpoint)->is_literal) {
+    if (endpoint_peer(endpoint)->is_known) {
         return true;
     }
     if (endpoint->addresses == NULL || now_ms >= endpoint->usable_until_ms) {
