@@ -454,7 +454,7 @@ HAPLO_EXTERN void *haplo_queue_data(const struct haplo_queue *queue);
 struct haplo_queue_stats {
     size_t struct_size;            /* set it before the call */
     enum haplo_queue_state state;  /* */
-    uint64_t epoch;                /* confirmed marks */
+    uint64_t epoch;                /* of the next batch */
     int64_t unread_count;          /* as the server said last; -1: unknown */
     uint64_t wait_ms;              /* until the next step by itself, or 0 */
     unsigned failures;             /* in a row */
@@ -479,7 +479,8 @@ HAPLO_EXTERN void haplo_queue_stats(const struct haplo_queue *queue,
 HAPLO_EXTERN struct haplo_queue *haplo_batch_queue(
     const struct haplo_batch *batch);
 
-/* How many marks of its queue were confirmed before this batch. */
+/* The epoch of its queue when it was fetched; it grows with each confirmed
+ * mark. */
 HAPLO_EXTERN uint64_t haplo_batch_epoch(const struct haplo_batch *batch);
 
 /* How many messages it holds; at least one. */
