@@ -37,7 +37,10 @@ static void on_queue_state(void *data, const struct queue *core,
     struct haplo_queue *queue = container_of(core, struct haplo_queue, core);
     poller->paused_count += core->state == HAPLO_QUEUE_PAUSED;
     poller->paused_count -= from == HAPLO_QUEUE_PAUSED;
-    event_emit(queue, from, error, error == 0 ? NULL : queue->error_text);
+    event_emit(queue, from, error,
+               error == 0                  ? NULL
+               : queue->error_text == NULL ? haplo_error_text(error)
+                                           : queue->error_text);
 }
 
 static void on_server_state(void *data, const struct server *core,
