@@ -149,16 +149,17 @@ static int add_queue(struct gather_queue *queue, char *why, size_t why_size)
     struct haplo_queue_options options = {.struct_size = sizeof options};
     char key[API_KEY_SIZE];
     config_queue_options(config, &options);
-    int error = sink->type->queue_open(
-        sink, queue->server->config->options.name, options.name,
-        &queue->sink_queue, &options.epoch, why, why_size);
+    int error =
+        sink->type->queue_open(sink, queue->server->config->options.name,
+                               options.name, &queue->sink_queue, why, why_size);
     if (error != 0) {
         return error;
     }
     if (read_key(queue, key, why, why_size) != 0) {
         return HAPLO_EINVAL;
     }
-    options.unconfirmed = queue->sink_queue->is_unconfirmed;
+    options.epoch = queue->sink_queue->ledger.epoch;
+    options.unconfirmed = queue->sink_queue->ledger.is_unconfirmed;
     options.api_key = key;
     options.deliver_cb = on_deliver;
     options.marked_cb = on_marked;

@@ -67,11 +67,11 @@ void inbox_group_take_confirmed(struct inbox_group *group,
         if (queue == NULL) {
             break;
         }
-        if (queue->epoch == queue->stored_epoch) {
+        if (!ledger_state_is_ahead(&queue->base.ledger)) {
             queue->is_listed = false; /* a delivery has stored it */
             continue;
         }
-        queue->writing_epoch = queue->epoch;
+        queue->writing_epoch = queue->base.ledger.epoch;
         inbox_queue_push(&group->confirmed, queue);
         group->part_count++;
     }
@@ -102,17 +102,22 @@ static enum inbox_fault group_write_delivery(struct sink_delivery *delivery,
 {
     struct inbox_queue *queue = (struct inbox_queue *)(void *)delivery->queue;
     struct inbox_batch_write write = {
-        .batch = delivery->batch,
         .server = queue->base.server,
         .queue = queue->base.queue,
         .received_at_ms = delivery->received_at_ms,
-        .is_unconfirmed = queue->base.is_unconfirmed,
+        .ledger =
+            {
+                .messages = haplo_batch_messages(delivery->batch),
+                .count = haplo_batch_message_count(delivery->batch),
+                .epoch = haplo_batch_epoch(delivery->batch),
+                .is_unconfirmed = queue->base.ledger.is_unconfirmed,
+            },
     };
     enum inbox_fault fault = inbox_add_batch(store, &write);
 
-    delivery->stored_count = write.stored_count;
-    delivery->repeat_count = write.repeat_count;
-    queue->writing_leftovers = write.has_leftovers;
+    delivery->stored_count = write.ledger.new_count;
+    delivery->repeat_count = write.ledger.repeat_count;
+    queue->writing_leftovers = write.ledger.has_leftovers;
     return fault;
 }
 

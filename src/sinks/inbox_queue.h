@@ -15,12 +15,9 @@
 
 struct inbox_queue {
     struct sink_queue base;   /* names point into the record */
-    uint64_t epoch;           /* the highest that is known */
-    uint64_t stored_epoch;    /* the highest that is committed */
     uint64_t writing_epoch;   /* what the running transaction stores */
+    bool writing_leftovers;   /* the same: whether some were carried over */
     bool is_open;             /* */
-    bool has_leftovers;       /* messages carried over to the next epoch */
-    bool writing_leftovers;   /* the same, of the running transaction */
     bool is_listed;           /* in one of the two lists below */
     struct inbox_queue *next; /* waiting to be stored, or being stored */
     char names[];             /* server, NUL, queue, NUL */

@@ -1,10 +1,8 @@
 /*
  *   - begin takes SQLite's write lock, so nothing later fails for another
  *     program's sake;
- *   - messages are added, a conflict on the identity is a repeat and counted;
- *   - if the queue has messages of the same epoch already, as their mark was
- *     lost, these are carried over to the next epoch first, and taken back one
- *     by one if the batch has them again;
+ *   - messages are added as ledger_rules.h has it, the inbox being the record:
+ *     a conflict on the identity is a repeat;
  *   - epochs only go up;
  *   - commit returns when all of it is on the disk.
  *
@@ -31,7 +29,6 @@
 #include "sinks/inbox_file.h"
 #include "sinks/inbox_value.h"
 
-#define KEY_SIZE 20  /* the hash, then the ordinal, most significant first */
 #define TIME_SIZE 40 /* of "2019-02-15T10:32:01.250Z", for any year */
 
 /* -- Transactions --------------------------------------------------------- */
@@ -135,21 +132,17 @@ static void time_write(uint64_t unix_ms, char *text)
                    (unsigned)(unix_ms % 1000));
 }
 
-static void key_write(const struct haplo_message *message, uint8_t *key)
-{
-    memcpy(key, message->key, sizeof(message->key));
-    key[16] = (uint8_t)(message->ordinal >> 24);
-    key[17] = (uint8_t)(message->ordinal >> 16);
-    key[18] = (uint8_t)(message->ordinal >> 8);
-    key[19] = (uint8_t)message->ordinal;
-}
+/* The inbox as the record of ledger_add_batch(). */
+struct inbox_record {
+    struct inbox_store *store;             /* */
+    const struct inbox_batch_write *write; /* */
+};
 
 /* What is the same for all messages of a batch. */
 static int bind_batch(struct inbox_store *store, enum inbox_statement which,
                       const struct inbox_batch_write *write)
 {
     sqlite3_stmt *statement = store->statements[which];
-    uint64_t epoch = haplo_batch_epoch(write->batch);
     int code =
         sqlite3_bind_text(statement, 1, write->server, -1, SQLITE_STATIC);
 
@@ -157,7 +150,8 @@ static int bind_batch(struct inbox_store *store, enum inbox_statement which,
         code = sqlite3_bind_text(statement, 2, write->queue, -1, SQLITE_STATIC);
     }
     if (code == SQLITE_OK) {
-        code = sqlite3_bind_int64(statement, 3, (sqlite3_int64)epoch);
+        code = sqlite3_bind_int64(statement, 3,
+                                  (sqlite3_int64)write->ledger.epoch);
     }
     return code;
 }
@@ -166,7 +160,8 @@ static int bind_message(struct inbox_store *store,
                         const struct haplo_message *message, const uint8_t *key)
 {
     sqlite3_stmt *statement = store->statements[INBOX_ADD_MESSAGE];
-    int code = sqlite3_bind_blob(statement, 4, key, KEY_SIZE, SQLITE_STATIC);
+    int code =
+        sqlite3_bind_blob(statement, 4, key, LEDGER_KEY_SIZE, SQLITE_STATIC);
 
     if (code == SQLITE_OK) {
         code = inbox_bind_json(statement, 5, message->id, store->id_text);
@@ -181,72 +176,71 @@ static int bind_message(struct inbox_store *store,
     return code;
 }
 
-static enum inbox_fault add_message(struct inbox_store *store,
-                                    struct inbox_batch_write *write,
-                                    const struct haplo_message *message,
-                                    const uint8_t *key)
+static int record_carry_over(void *data)
 {
-    enum inbox_fault fault =
-        store_fault(store, bind_message(store, message, key));
+    struct inbox_record *record = data;
 
-    if (fault == INBOX_FINE) {
-        fault = store_run(store, INBOX_ADD_MESSAGE);
-    }
-    if (fault == INBOX_FINE) {
-        *(sqlite3_changes(store->db) > 0 ? &write->stored_count
-                                         : &write->repeat_count) += 1;
-    }
-    return fault;
+    return (int)store_run(record->store, INBOX_CARRY_OVER);
 }
 
-/* Sets *was_there if the message had been carried over. */
-static enum inbox_fault take_back(struct inbox_store *store, const uint8_t *key,
-                                  bool *was_there)
+static int record_take_back(void *data, const uint8_t *key, bool *was_there)
 {
-    sqlite3_stmt *statement = store->statements[INBOX_TAKE_BACK];
+    struct inbox_record *record = data;
+    sqlite3_stmt *statement = record->store->statements[INBOX_TAKE_BACK];
     enum inbox_fault fault = store_fault(
-        store, sqlite3_bind_blob(statement, 4, key, KEY_SIZE, SQLITE_STATIC));
+        record->store,
+        sqlite3_bind_blob(statement, 4, key, LEDGER_KEY_SIZE, SQLITE_STATIC));
 
     if (fault == INBOX_FINE) {
-        fault = store_run(store, INBOX_TAKE_BACK);
+        fault = store_run(record->store, INBOX_TAKE_BACK);
     }
-    *was_there = fault == INBOX_FINE && sqlite3_changes(store->db) > 0;
-    return fault;
+    *was_there = fault == INBOX_FINE && sqlite3_changes(record->store->db) > 0;
+    return (int)fault;
 }
 
-static enum inbox_fault find_leftovers(struct inbox_store *store, bool *found)
+static int record_add(void *data, size_t index, const uint8_t *key,
+                      bool *is_new)
 {
-    sqlite3_stmt *statement = store->statements[INBOX_FIND_LEFTOVERS];
+    struct inbox_record *record = data;
+    enum inbox_fault fault =
+        store_fault(record->store,
+                    bind_message(record->store,
+                                 &record->write->ledger.messages[index], key));
+
+    if (fault == INBOX_FINE) {
+        fault = store_run(record->store, INBOX_ADD_MESSAGE);
+    }
+    *is_new = fault == INBOX_FINE && sqlite3_changes(record->store->db) > 0;
+    return (int)fault;
+}
+
+static int record_find_leftovers(void *data, bool *found)
+{
+    struct inbox_record *record = data;
+    sqlite3_stmt *statement = record->store->statements[INBOX_FIND_LEFTOVERS];
     int code = sqlite3_step(statement);
     int reset = sqlite3_reset(statement);
 
     *found = code == SQLITE_ROW;
-    return store_fault(store, code != SQLITE_ROW ? code : reset);
+    return (int)store_fault(record->store, code != SQLITE_ROW ? code : reset);
 }
 
-static enum inbox_fault write_messages(struct inbox_store *store,
-                                       struct inbox_batch_write *write)
+static int record_raise_epoch(void *data)
 {
-    const struct haplo_message *messages = haplo_batch_messages(write->batch);
-    size_t count = haplo_batch_message_count(write->batch);
-    enum inbox_fault fault = INBOX_FINE;
+    struct inbox_record *record = data;
 
-    for (size_t i = 0; i < count && fault == INBOX_FINE; i++) {
-        uint8_t key[KEY_SIZE];
-        bool was_there = false;
-
-        key_write(&messages[i], key);
-        if (write->is_unconfirmed) {
-            fault = take_back(store, key, &was_there);
-        }
-        if (was_there) {
-            write->repeat_count++;
-        } else if (fault == INBOX_FINE) {
-            fault = add_message(store, write, &messages[i], key);
-        }
-    }
-    return fault;
+    return (int)inbox_raise_epoch(record->store, record->write->server,
+                                  record->write->queue,
+                                  record->write->ledger.epoch);
 }
+
+static const struct ledger_ops record_ops = {
+    .carry_over = record_carry_over,
+    .take_back = record_take_back,
+    .add = record_add,
+    .find_leftovers = record_find_leftovers,
+    .raise_epoch = record_raise_epoch,
+};
 
 /* The statements of a batch; the latter ones only where a mark was lost. */
 static const enum inbox_statement batch_statements[] = {
@@ -254,7 +248,7 @@ static const enum inbox_statement batch_statements[] = {
 
 static int statement_count(const struct inbox_batch_write *write)
 {
-    return write->is_unconfirmed ? 4 : 1;
+    return write->ledger.is_unconfirmed ? 4 : 1;
 }
 
 static enum inbox_fault bind_statements(struct inbox_store *store,
@@ -286,27 +280,16 @@ static void unbind_statements(struct inbox_store *store,
 enum inbox_fault inbox_add_batch(struct inbox_store *store,
                                  struct inbox_batch_write *write)
 {
+    struct inbox_record record = {.store = store, .write = write};
     char received_at[TIME_SIZE];
     enum inbox_fault fault;
 
-    write->stored_count = 0;
-    write->repeat_count = 0;
-    write->has_leftovers = false;
     time_write(write->received_at_ms, received_at);
     fault = bind_statements(store, write, received_at);
-    if (fault == INBOX_FINE && write->is_unconfirmed) {
-        fault = store_run(store, INBOX_CARRY_OVER);
-    }
     if (fault == INBOX_FINE) {
-        fault = write_messages(store, write);
-    }
-    if (fault == INBOX_FINE && write->is_unconfirmed) {
-        fault = find_leftovers(store, &write->has_leftovers);
+        fault = (enum inbox_fault)ledger_add_batch(&record_ops, &record,
+                                                   &write->ledger);
     }
     unbind_statements(store, write);
-    if (fault == INBOX_FINE) {
-        fault = inbox_raise_epoch(store, write->server, write->queue,
-                                  haplo_batch_epoch(write->batch));
-    }
     return fault;
 }

@@ -13,27 +13,20 @@
 #include "haplopoll.h"
 #include "sinks/inbox_error.h"
 #include "sinks/inbox_store.h"
+#include "sinks/ledger_rules.h"
 
 /* Each leaves one line about a fault in store->why. */
 
 enum inbox_fault inbox_begin(struct inbox_store *store);
 
 struct inbox_batch_write {
-    const struct haplo_batch *batch; /* borrowed, like the names */
-    const char *server;              /* */
-    const char *queue;               /* */
-    uint64_t received_at_ms;         /* Unix time */
-    bool is_unconfirmed; /* there may be messages of its epoch, or carried
-                            over from it, already */
-    /* out */
-    size_t stored_count; /* messages that were not there yet */
-    size_t repeat_count; /* and that were */
-    bool has_leftovers;  /* there are messages carried over */
+    const char *server;         /* borrowed */
+    const char *queue;          /* borrowed */
+    uint64_t received_at_ms;    /* Unix time */
+    struct ledger_batch ledger; /* what is added; its counts are set */
 };
 
-/* Adds the messages that are not there yet; raises the queue's epoch to the
- * batch's. Messages of the same epoch that the batch lacks are carried over to
- * the next: its mark will not confirm them. */
+/* Adds the messages that are not there yet, as ledger_rules.h has it. */
 enum inbox_fault inbox_add_batch(struct inbox_store *store,
                                  struct inbox_batch_write *write);
 

@@ -18,17 +18,17 @@
 #include <uv.h>
 
 #include "haplopoll.h"
+#include "sinks/ledger_rules.h"
 
 struct sink;
 struct sink_delivery;
 
 /* What a sink keeps of one queue begins with this. */
 struct sink_queue {
-    struct sink *sink;   /* whose queue */
-    const char *server;  /* its server's name; owned by the sink */
-    const char *queue;   /* its own name; owned by the sink */
-    bool is_unconfirmed; /* it holds messages of the queue's epoch: their mark
-                            was not confirmed, as far as the sink knows */
+    struct sink *sink;          /* whose queue */
+    const char *server;         /* its server's name; owned by the sink */
+    const char *queue;          /* its own name; owned by the sink */
+    struct ledger_state ledger; /* epoch, and what is not confirmed */
 };
 
 enum sink_verdict {
@@ -65,14 +65,12 @@ typedef void (*sink_close_cb)(void *data);
 struct sink_type {
     const char *name; /* as in the configuration: "sqlite" */
 
-    /* Finds or makes the queue's record. *epoch is what is stored, 0 for a
-     * new queue, or what confirmed() said and is still to be stored. May
-     * block; used at start and reload only. Copies the names. 0, or
-     * HAPLO_EEXIST (it is open), HAPLO_EINVAL, HAPLO_ENOMEM with why set, and
-     * then *out is NULL. */
+    /* Finds or makes the queue's record; its ledger has what is stored, or
+     * what confirmed() said and is still to be stored. May block; used at
+     * start and reload only. Copies the names. 0, or HAPLO_EEXIST (it is
+     * open), HAPLO_EINVAL, HAPLO_ENOMEM with why set, and then *out is NULL. */
     int (*queue_open)(struct sink *sink, const char *server, const char *queue,
-                      struct sink_queue **out, uint64_t *epoch, char *why,
-                      size_t why_size);
+                      struct sink_queue **out, char *why, size_t why_size);
 
     /* No delivery of the queue may be under way. An epoch that is still to be
      * stored will be. */

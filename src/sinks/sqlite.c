@@ -148,10 +148,10 @@ static void group_settle_confirmed(struct sqlite_sink *sink)
         (void)result;
     }
     while ((queue = inbox_queue_shift(&group->confirmed)) != NULL) {
-        if (!failed && queue->writing_epoch > queue->stored_epoch) {
-            queue->stored_epoch = queue->writing_epoch;
+        if (!failed) {
+            ledger_state_committed(&queue->base.ledger, queue->writing_epoch);
         }
-        queue->is_listed = queue->epoch > queue->stored_epoch;
+        queue->is_listed = ledger_state_is_ahead(&queue->base.ledger);
         if (queue->is_listed) {
             inbox_queue_push(&sink->confirmed, queue);
         }
@@ -162,17 +162,9 @@ static void group_note_epochs(const struct inbox_group *group)
 {
     for (struct sink_delivery *delivery = group->deliveries.first;
          delivery != NULL; delivery = delivery->next) {
-        struct inbox_queue *queue = queue_of(delivery->queue);
-        uint64_t epoch = haplo_batch_epoch(delivery->batch);
-
-        if (epoch > queue->stored_epoch) {
-            queue->stored_epoch = epoch;
-        }
-        if (epoch >= queue->epoch) {
-            queue->epoch = epoch;
-            queue->base.is_unconfirmed = true;
-            queue->has_leftovers = queue->writing_leftovers;
-        }
+        ledger_state_stored(&delivery->queue->ledger,
+                            haplo_batch_epoch(delivery->batch),
+                            queue_of(delivery->queue)->writing_leftovers);
     }
 }
 
@@ -294,13 +286,12 @@ static void sink_close_start(struct sink *base, sink_close_cb close_cb,
 
 static int queue_open(struct sink *base, const char *server,
                       const char *queue_name, struct sink_queue **out,
-                      uint64_t *epoch, char *why, size_t why_size)
+                      char *why, size_t why_size)
 {
     struct sqlite_sink *sink = sink_of(base);
     struct inbox_queue *queue;
 
     *out = NULL;
-    *epoch = 0;
     if (server[0] == '\0' || queue_name[0] == '\0') {
         inbox_line(why, why_size, "a server and a queue need names");
         return HAPLO_EINVAL;
@@ -316,7 +307,6 @@ static int queue_open(struct sink *base, const char *server,
     }
     queue->is_open = true;
     *out = &queue->base;
-    *epoch = queue->epoch;
     return 0;
 }
 
@@ -349,13 +339,9 @@ static void confirmed(struct sink *base, struct sink_queue *base_queue,
 
     assert(!sink->closing);
     assert(base_queue->sink == base);
-    if (epoch <= queue->epoch) {
+    if (!ledger_state_confirmed(&base_queue->ledger, epoch)) {
         return;
     }
-    queue->base.is_unconfirmed =
-        queue->has_leftovers && epoch == queue->epoch + 1;
-    queue->has_leftovers = false;
-    queue->epoch = epoch;
     sink->confirm_due = true;
     if (!queue->is_listed) {
         queue->is_listed = true;
@@ -385,9 +371,7 @@ static int queue_known(void *data, const char *server, const char *queue_name,
     if (queue == NULL) {
         return HAPLO_ENOMEM;
     }
-    queue->epoch = epoch;
-    queue->stored_epoch = epoch;
-    queue->base.is_unconfirmed = is_unconfirmed;
+    ledger_state_read(&queue->base.ledger, epoch, is_unconfirmed);
     return 0;
 }
 

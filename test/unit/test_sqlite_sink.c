@@ -246,15 +246,14 @@ static struct sink_queue *open_queue(struct inbox *inbox, const char *server,
                                      const char *name, uint64_t epoch_expected)
 {
     struct sink_queue *queue = NULL;
-    uint64_t epoch = 99;
 
     assert_int_equal(inbox->sink->type->queue_open(inbox->sink, server, name,
-                                                   &queue, &epoch, inbox->why,
+                                                   &queue, inbox->why,
                                                    sizeof(inbox->why)),
                      0);
     assert_string_equal(queue->server, server);
     assert_string_equal(queue->queue, name);
-    assert_int_equal(epoch, epoch_expected);
+    assert_int_equal(queue->ledger.epoch, epoch_expected);
     return queue;
 }
 
@@ -966,18 +965,19 @@ static void test_a_queue_knows_if_its_epoch_has_messages(void **state)
     struct sink_queue *queue = open_queue(inbox, "live", "student", 0);
     struct parcel parcel;
 
-    assert_false(queue->is_unconfirmed);
+    assert_false(queue->ledger.is_unconfirmed);
     parcel_make(&parcel, queue, 0, "one");
     parcel_store(inbox, &parcel, 1, 0);
-    assert_true(queue->is_unconfirmed);
+    assert_true(queue->ledger.is_unconfirmed);
     inbox_reopen(inbox);
     queue = open_queue(inbox, "live", "student", 0);
-    assert_true(queue->is_unconfirmed);
+    assert_true(queue->ledger.is_unconfirmed);
     confirm(queue, 1);
-    assert_false(queue->is_unconfirmed);
+    assert_false(queue->ledger.is_unconfirmed);
     settle(inbox);
     inbox_reopen(inbox);
-    assert_false(open_queue(inbox, "live", "student", 1)->is_unconfirmed);
+    assert_false(
+        open_queue(inbox, "live", "student", 1)->ledger.is_unconfirmed);
 }
 
 static void test_a_failed_epoch_goes_with_the_next_group(void **state)
@@ -1044,11 +1044,10 @@ static void test_queues_are_opened_once(void **state)
     struct inbox *inbox = *state;
     struct sink_queue *queue = open_queue(inbox, "live", "student", 0);
     struct sink_queue *again = queue;
-    uint64_t epoch;
 
     assert_int_equal(
         inbox->sink->type->queue_open(inbox->sink, "live", "student", &again,
-                                      &epoch, inbox->why, sizeof(inbox->why)),
+                                      inbox->why, sizeof(inbox->why)),
         HAPLO_EEXIST);
     assert_null(again);
     assert_string_equal(inbox->why, "live/student: open already");
@@ -1171,10 +1170,11 @@ static int child_main(const char *path)
         struct child *child = &children[i];
 
         name[0] = (char)('a' + i);
-        if (sink->type->queue_open(sink, "live", name, &child->queue,
-                                   &child->epoch, why, sizeof(why)) != 0) {
+        if (sink->type->queue_open(sink, "live", name, &child->queue, why,
+                                   sizeof(why)) != 0) {
             return 1;
         }
+        child->epoch = child->queue->ledger.epoch;
         child->number = i;
         child_send(child);
         child->parcel.delivery.delivered_cb = child_answered;
