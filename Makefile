@@ -26,9 +26,10 @@ sim_src := $(wildcard src/sim/*.c)
 unit_src := $(wildcard test/unit/test_*.c)
 example_src := $(wildcard examples/*.c)
 bench_src := $(wildcard bench/*.c)
-headers := $(wildcard include/*.h src/*.h src/*/*.h test/unit/*.h)
+simulation_src := $(wildcard test/sim/*.c)
+headers := $(wildcard include/*.h src/*.h src/*/*.h test/unit/*.h test/sim/*.h)
 sources := $(lib_src) $(sink_src) $(daemon_src) $(sim_src) $(unit_src) \
-	$(example_src) $(bench_src)
+	$(example_src) $(bench_src) $(simulation_src)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
@@ -84,6 +85,21 @@ $(BUILD)/test/%: $(BUILD)/test/unit/%.o $(lib_obj) $(sink_obj) \
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lz $(DAEMON_LIBS) \
 		$(LIB_LIBS)
 
+# The simulation links what is pure, and nothing that does I/O.
+pure_obj := $(call obj,$(wildcard src/core/*.c) src/error.c \
+	src/sinks/ledger_rules.c)
+simulation_obj := $(pure_obj) $(call obj,$(filter-out \
+	test/sim/sim_main.c test/sim/test_%,$(simulation_src)))
+$(BUILD)/simulation: $(BUILD)/test/sim/sim_main.o $(simulation_obj)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lyajl -lxxhash
+
+$(BUILD)/test/test_simulation: $(BUILD)/test/sim/test_simulation.o \
+		$(simulation_obj)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lyajl -lxxhash
+
 # Examples and benchmarks link the library, as its users do.
 $(example_bin) $(bench_bin): %: %.o $(LIB_A)
 	@mkdir -p $(@D)
@@ -94,7 +110,7 @@ $(example_bin) $(bench_bin): %: %.o $(LIB_A)
 examples: $(example_bin)
 
 .PHONY: unit-binaries
-unit-binaries: $(unit_bin)
+unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation
 
 # -- What a new machine needs: Debian 12's packages -------------------------
 
@@ -120,6 +136,22 @@ demo: all
 .PHONY: test
 test: all examples unit-binaries
 	$(PYTHON) test/run.py --build $(BUILD)
+
+# `make sim SEEDS=500 FIRST=20001`; `make sim SEED=7 TRACE=1`; see
+# test/sim/README.md.
+SIM_JOBS ?= 2
+.PHONY: sim
+sim: $(BUILD)/simulation
+	@$< $(if $(SEED),--seed=$(SEED) $(if $(TRACE),--trace),\
+		--first=$(or $(FIRST),1) --seeds=$(or $(SEEDS),10000) \
+		--jobs=$(SIM_JOBS) --situations)
+
+# Plants one fault after the other: the simulation must catch each.
+.PHONY: sim-mutants
+sim-mutants: $(BUILD)/simulation
+	@$(PYTHON) test/sim/mutants.py --build $(BUILD) --cc "$(CC)" \
+		--cflags "$(ALL_CFLAGS)" --jobs $(SIM_JOBS) \
+		--objects "$(BUILD)/test/sim/sim_main.o $(simulation_obj)"
 
 .PHONY: bench
 bench: $(bench_bin)

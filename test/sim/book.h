@@ -1,0 +1,99 @@
+/*
+ * book.h - what must hold of messages, written down from what servers do, from
+ * the answers that arrive and from what gets durable; it knows nothing of
+ * epochs, keys or states of the product.
+ *
+ * A message is *confirmed* when an answer has arrived from which a client can
+ * tell that the server has marked it, and when the end of the epoch, which
+ * this is, has been committed by the sink. Such answers are:
+ *
+ *   - a whole one to a mark of a batch that holds it, with its counts; unless
+ *     the token was posted for the first time, was sent once, and nothing was
+ *     marked while messages are unread, or their number is not told;
+ *   - one which says that nothing is unread, an empty batch or the end of a
+ *     mark: what was stored before and is not unread has been marked.
+ *
+ * A crash between answer and commit undoes it. Then:
+ *
+ *   1. What is stored is a repeat if, and only if, it was stored before and
+ *      no confirmation of it has come since; else it is new.
+ *   2. A message is stored as new once for its posting, and once for each
+ *      time that it was unsent.
+ *   3. What was posted, or was unsent while confirmed, is owed until it is
+ *      new in the sink. A mark of ours never takes a message that is owed.
+ *   4. What the outlet behind a ledger gets twice was under way when the
+ *      process died, or the ledger failed, between the two.
+ *
+ * What nobody can tell, and what is therefore let pass:
+ *
+ *   - a message is unsent while it is not confirmed: it may be taken for a
+ *     repeat. The time between answer and commit counts as such only if the
+ *     process dies in it;
+ *   - messages that are equal to the last byte, where a mark was lost between
+ *     the one and the other (is_ambiguous);
+ *   - a message that is owed is marked by another consumer before it was
+ *     stored here, or by a request of ours that the server carries out after
+ *     the client has given it up, or has died: a time-out does not say that
+ *     nothing will happen any more (is_taken).
+ */
+#ifndef TEST_SIM_BOOK_H
+#define TEST_SIM_BOOK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "answer.h"
+#include "message.h"
+#include "remote.h"
+
+struct world;
+
+/* -- On the server -------------------------------------------------------- */
+
+void book_posted(struct world *world, struct message *message);
+void book_unsent(struct world *world, const struct remote_queue *queue,
+                 struct message *message);
+void book_marked(struct world *world, const struct remote_queue *queue,
+                 struct message *message, enum marker marker);
+
+/* -- At the client -------------------------------------------------------- */
+
+/* A whole answer has arrived; token: of a mark, else NULL. */
+void book_answered(struct world *world, struct remote_queue *queue,
+                   const struct token *token, const struct answer *answer,
+                   bool is_repeated);
+
+/* The sink learns of the newest confirmation: its number. */
+uint64_t book_told_sink(struct remote_queue *queue);
+
+/* What was confirmed must have been told to the sink by now. */
+void book_check_told(struct world *world);
+
+/* The process is gone. */
+void book_ended(struct world *world);
+
+/* -- On the disk ---------------------------------------------------------- */
+
+/* The confirmations up to that one are committed. */
+void book_durable(struct remote_queue *queue, uint64_t confirm_number);
+
+/* The batch is committed; is_new: by part, whether it was stored as new. */
+void book_stored(struct world *world, struct token *token, const bool *is_new,
+                 bool has_outlet);
+
+/* What is new of the batch is durable at the outlet. */
+void book_reached(struct world *world, const struct token *token,
+                  const bool *is_new);
+
+/* That was in vain: the ledger's transaction was rolled back. */
+void book_rolled_back(const struct token *token, const bool *is_new);
+
+/* -- At the end ----------------------------------------------------------- */
+
+/* True if all is stored and confirmed. */
+bool book_is_settled(const struct remote_queue *queue);
+
+/* Nothing is owed any more. */
+void book_check_end(struct world *world);
+
+#endif

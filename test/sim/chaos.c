@@ -1,0 +1,239 @@
+#include "chaos.h"
+
+#include "operator.h"
+#include "world.h"
+
+struct remote_queue *chaos_pick_queue(struct world *world)
+{
+    return &world->queues[dice_below(&world->dice, world->queue_count)];
+}
+
+static struct remote_server *pick_server(struct world *world)
+{
+    return &world->servers[dice_below(&world->dice, world->server_count)];
+}
+
+/* How long something lasts: mostly short, at times a good part of the run. */
+static uint64_t some_time_ms(struct world *world)
+{
+    uint64_t longest_ms = world->plan.chaos_ms / 3;
+    if (dice_hit(&world->dice, 700)) {
+        longest_ms /= 8;
+    }
+    return 1 + dice_below(&world->dice, longest_ms);
+}
+
+/* -- Users and admins ----------------------------------------------------- */
+
+static void post(struct world *world)
+{
+    remote_post(
+        world, chaos_pick_queue(world),
+        (unsigned)dice_between(&world->dice, 1, world->plan.post_count_max));
+}
+
+static void unsend(struct world *world)
+{
+    struct remote_queue *queue = chaos_pick_queue(world);
+    unsigned permille = dice_hit(&world->dice, 300) ? 1000 : 150;
+    for (struct message *m = queue->first; m != NULL; m = m->next) {
+        if (!m->is_unread && dice_hit(&world->dice, permille)) {
+            remote_unsend(world, queue, m);
+        }
+    }
+}
+
+static void foreign_mark(struct world *world, void *subject, uint64_t count)
+{
+    const struct token *token = subject;
+    unsigned marked_count = 0;
+    if (!world->is_quiet) {
+        marked_count =
+            remote_mark(world, token, (unsigned)count, MARKER_FOREIGN);
+    }
+    if (marked_count > 0) {
+        world_count(world, SITUATION_FOREIGN_MARK);
+        TRACE(world, "%s: another consumer marks %u", token->queue->name,
+              marked_count);
+    }
+}
+
+static void foreign(struct world *world)
+{
+    struct token *token = remote_fetch(world, chaos_pick_queue(world));
+    if (token != NULL) {
+        uint64_t count = dice_hit(&world->dice, 500)
+                             ? token->count
+                             : dice_between(&world->dice, 1, token->count);
+        world_at(world, dice_below(&world->dice, 6000), foreign_mark, token,
+                 count);
+    }
+}
+
+static void restore_key(struct world *world, void *subject, uint64_t stamp)
+{
+    struct remote_queue *queue = subject;
+    (void)stamp;
+    TRACE(world, "%s: its key is good again", queue->name);
+    queue->key = queue->client_key != 0 ? queue->client_key : queue->key;
+}
+
+static void revoke_key(struct world *world)
+{
+    struct remote_queue *queue = chaos_pick_queue(world);
+    queue->key++;
+    world_count(world, SITUATION_KEY_REVOKED);
+    TRACE(world, "%s: its key is revoked", queue->name);
+    if (dice_hit(&world->dice, 500)) {
+        world_at(world, some_time_ms(world), restore_key, queue, 0);
+    }
+}
+
+static void human(struct world *world)
+{
+    remote_fail_logins(world, pick_server(world),
+                       (unsigned)dice_between(&world->dice, 1, 60));
+}
+
+/* -- Servers -------------------------------------------------------------- */
+
+static void outage_ends(struct world *world, void *subject, uint64_t stamp)
+{
+    struct remote_server *server = subject;
+    (void)stamp;
+    TRACE(world, "%s: the outage is over", server->name);
+    server->outage = OUTAGE_NONE;
+}
+
+static void outage(struct world *world)
+{
+    static const char *const names[OUTAGE_COUNT] = {
+        "none", "unreachable", "stalled", "500", "503", "HTML", "302", "404"};
+    struct remote_server *server = pick_server(world);
+    server->outage =
+        (enum outage)dice_between(&world->dice, 1, OUTAGE_COUNT - 1);
+    world_count(world, SITUATION_OUTAGE);
+    TRACE(world, "%s: outage: %s", server->name, names[server->outage]);
+    world_at(world, some_time_ms(world), outage_ends, server, 0);
+}
+
+static void permit(struct world *world, void *subject, uint64_t stamp)
+{
+    struct remote_queue *queue = subject;
+    (void)stamp;
+    TRACE(world, "%s: permitted again", queue->name);
+    queue->is_forbidden = false;
+}
+
+static void forbid(struct world *world)
+{
+    struct remote_queue *queue = chaos_pick_queue(world);
+    TRACE(world, "%s: no permission any more", queue->name);
+    queue->is_forbidden = true;
+    world_at(world, some_time_ms(world), permit, queue, 0);
+}
+
+static void heed(struct world *world, void *subject, uint64_t stamp)
+{
+    struct remote_queue *queue = subject;
+    (void)world;
+    (void)stamp;
+    queue->ignores_tokens = false;
+}
+
+static void ignore(struct world *world)
+{
+    struct remote_queue *queue = chaos_pick_queue(world);
+    TRACE(world, "%s: marks mark nothing", queue->name);
+    queue->ignores_tokens = true;
+    world_at(world, some_time_ms(world), heed, queue, 0);
+}
+
+/* -- This machine --------------------------------------------------------- */
+
+static void disk_recovers(struct world *world, void *subject, uint64_t stamp)
+{
+    struct disk *disk = subject;
+    (void)stamp;
+    TRACE(world, "disk %u: fine again", disk->index);
+    disk->is_full = false;
+    disk->is_slow = false;
+    disk->is_out_of_reach = false;
+}
+
+static void disk_fails(struct world *world)
+{
+    struct disk *disk =
+        &world->disks[dice_below(&world->dice, world->disk_count)];
+    switch (dice_below(&world->dice, 3)) {
+    case 0:
+        disk->is_full = true;
+        world_count(world, SITUATION_DISK_FULL);
+        break;
+    case 1:
+        disk->is_out_of_reach = true;
+        break;
+    default:
+        disk->is_slow = true;
+    }
+    TRACE(world, "disk %u: %s", disk->index,
+          disk->is_full           ? "full"
+          : disk->is_out_of_reach ? "outlet out of reach"
+                                  : "slow");
+    world_at(world, some_time_ms(world), disk_recovers, disk, 0);
+}
+
+/* Not told in the trace: it must change nothing. */
+static void wall_jumps(struct world *world)
+{
+    if (!world->has_steady_wall_clock) {
+        world->wall_offset_ms = dice_next(&world->wall_dice);
+        world_count(world, SITUATION_WALL_JUMP);
+    }
+}
+
+/* -- When ----------------------------------------------------------------- */
+
+typedef void (*chaos_cb)(struct world *world);
+
+static const chaos_cb actions[CHAOS_COUNT] = {
+    [CHAOS_POST] = post,
+    [CHAOS_UNSEND] = unsend,
+    [CHAOS_FOREIGN] = foreign,
+    [CHAOS_REVOKE] = revoke_key,
+    [CHAOS_HUMAN] = human,
+    [CHAOS_OUTAGE] = outage,
+    [CHAOS_FORBID] = forbid,
+    [CHAOS_IGNORE] = ignore,
+    [CHAOS_DISK] = disk_fails,
+    [CHAOS_PAUSE] = operator_pauses,
+    [CHAOS_REMOVE] = operator_removes,
+    [CHAOS_POLL_NOW] = operator_polls_now,
+    [CHAOS_NEW_KEY] = operator_sets_key,
+    [CHAOS_CRASH] = operator_kills,
+    [CHAOS_STOP] = operator_stops,
+    [CHAOS_WALL] = wall_jumps,
+};
+
+/* The next is planned first, as an action may kill the process. */
+static void on_chaos(struct world *world, void *subject, uint64_t kind)
+{
+    (void)subject;
+    if (world->is_quiet) {
+        return;
+    }
+    world_at(world, 1 + dice_below(&world->dice, 2 * world->plan.gap_ms[kind]),
+             on_chaos, NULL, kind);
+    actions[kind](world);
+}
+
+void chaos_begin(struct world *world)
+{
+    for (uint64_t kind = 0; kind < CHAOS_COUNT; kind++) {
+        uint64_t gap_ms = world->plan.gap_ms[kind];
+        if (gap_ms > 0) {
+            world_at(world, dice_below(&world->dice, gap_ms), on_chaos, NULL,
+                     kind);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+#include "ending.h"
+
+#include "book.h"
+#include "operator.h"
+#include "poll.h"
+#include "process.h"
+#include "world.h"
+
+#define LOOK_MS 5000
+
+/* -- What has gone wrong is put right ------------------------------------- */
+
+static void mend_servers(struct world *world)
+{
+    for (unsigned i = 0; i < world->server_count; i++) {
+        world->servers[i].outage = OUTAGE_NONE;
+    }
+    for (unsigned i = 0; i < world->disk_count; i++) {
+        world->disks[i].is_full = false;
+        world->disks[i].is_slow = false;
+        world->disks[i].is_out_of_reach = false;
+    }
+}
+
+/* Either the server takes the old key again, or the client gets the new one. */
+static void mend_key(struct world *world, struct remote_queue *remote)
+{
+    struct process *process = world->process;
+    struct poll_queue *queue =
+        process == NULL ? NULL : process->queues[remote->index];
+    if (remote->client_key == remote->key) {
+        return;
+    }
+    if (remote->client_key != 0 && dice_hit(&world->dice, 500)) {
+        remote->key = remote->client_key;
+        return;
+    }
+    remote->client_key = remote->key;
+    if (queue != NULL) {
+        poll_set_key(queue, remote->key);
+    }
+}
+
+static void mend(struct world *world)
+{
+    TRACE(world, "-- the ending: nothing goes wrong any more");
+    world->is_quiet = true;
+    world->crash_point = CRASH_NEVER;
+    mend_servers(world);
+    for (unsigned i = 0; i < world->queue_count; i++) {
+        world->queues[i].is_forbidden = false;
+        world->queues[i].ignores_tokens = false;
+        mend_key(world, &world->queues[i]);
+    }
+}
+
+/* -- Whether all is gathered ---------------------------------------------- */
+
+/* What the queue still has to do; NULL: nothing. */
+static const char *left_undone(const struct world *world,
+                               const struct remote_queue *remote)
+{
+    const struct poll_queue *queue = world->process->queues[remote->index];
+    struct ledger_state durable;
+    if (queue == NULL) {
+        return "not there again";
+    }
+    if (remote->unread_count > 0 || queue_has_batch(&queue->core)) {
+        return "not drained";
+    }
+    if (queue->core.error != 0) {
+        return "still failing";
+    }
+    disk_read(&world->disks[remote->sink], remote, &durable);
+    if (queue->core.is_unconfirmed || durable.is_unconfirmed ||
+        ledger_state_is_ahead(&queue->sink_queue->ledger) ||
+        !book_is_settled(remote)) {
+        return "not confirmed";
+    }
+    return NULL;
+}
+
+/* The first queue that has, or NULL. */
+static const struct remote_queue *find_unsettled(const struct world *world)
+{
+    for (unsigned i = 0; i < world->queue_count; i++) {
+        if (left_undone(world, &world->queues[i]) != NULL) {
+            return &world->queues[i];
+        }
+    }
+    return NULL;
+}
+
+static void unsend_all(struct world *world)
+{
+    TRACE(world, "-- the ending: everything is unsent");
+    for (unsigned i = 0; i < world->queue_count; i++) {
+        struct remote_queue *queue = &world->queues[i];
+        for (struct message *m = queue->first; m != NULL; m = m->next) {
+            remote_unsend(world, queue, m);
+        }
+    }
+}
+
+static void help(struct world *world)
+{
+    for (unsigned i = 0; i < world->queue_count; i++) {
+        operator_helps(world, &world->queues[i]);
+    }
+}
+
+static void poll_all_now(struct world *world)
+{
+    for (unsigned i = 0; i < world->queue_count; i++) {
+        if (world->process->queues[i] != NULL) {
+            poll_now(world->process->queues[i]);
+        }
+    }
+}
+
+static void on_look(struct world *world, void *subject, uint64_t stamp);
+
+static void look_again(struct world *world, uint64_t due_ms)
+{
+    world_at(world, LOOK_MS, on_look, NULL, due_ms);
+}
+
+/* due_ms: by when all must be settled. */
+static void on_look(struct world *world, void *subject, uint64_t due_ms)
+{
+    (void)subject;
+    help(world);
+    if (world->process == NULL || world->process->phase != PROCESS_RUNNING) {
+        look_again(world, due_ms);
+        return;
+    }
+    const struct remote_queue *unsettled = find_unsettled(world);
+    if (unsettled != NULL && world->now_ms >= due_ms) {
+        world_violation(world, "%s: %s after %d s without faults",
+                        unsettled->name, left_undone(world, unsettled),
+                        ENDING_MS_MAX / 1000);
+    }
+    if (unsettled != NULL) {
+        look_again(world, due_ms);
+        return;
+    }
+    book_check_end(world);
+    if (world->is_examined) {
+        world->is_over = true;
+        return;
+    }
+    world->is_examined = true;
+    unsend_all(world);
+    look_again(world, world->now_ms + ENDING_MS_MAX);
+}
+
+static void on_ending(struct world *world, void *subject, uint64_t stamp)
+{
+    (void)subject;
+    (void)stamp;
+    mend(world);
+    look_again(world, world->now_ms + ENDING_MS_MAX);
+    if (world->plan.has_helper && world->process != NULL) {
+        poll_all_now(world);
+    }
+}
+
+void ending_plan(struct world *world)
+{
+    world_at(world, world->plan.chaos_ms, on_ending, NULL, 0);
+}
+
+bool ending_is_over(const struct world *world)
+{
+    return world->is_over;
+}

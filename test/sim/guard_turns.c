@@ -1,0 +1,263 @@
+#include "guard_turns.h"
+
+#include <string.h>
+
+#include "guard.h"
+#include "process.h"
+#include "world.h"
+
+static bool waits_to_fetch(const struct poll_queue *queue)
+{
+    return queue->core.state == HAPLO_QUEUE_READY;
+}
+
+static bool waits_to_mark(const struct poll_queue *queue)
+{
+    return queue->core.state == HAPLO_QUEUE_MARK_READY ||
+           queue->core.state == HAPLO_QUEUE_LAST_MARK_READY;
+}
+
+/* As src/core/server.h has it, by the guard's own count. has_prover: an
+ * unproven key is being tried. */
+static bool may_log_in(const struct poll_queue *queue, bool has_prover)
+{
+    unsigned refused =
+        guard_refused(queue->server, queue->process->world->now_ms - 1);
+    unsigned budget = queue->server->core.policy.failed_logins_max;
+    return queue->guard.is_proven ? refused < 2 * budget
+                                  : !has_prover && refused < budget;
+}
+
+static bool has_slot(const struct server *server)
+{
+    return (server->state == HAPLO_SERVER_UP &&
+            server->in_flight < server->policy.in_flight_max) ||
+           (server->state == HAPLO_SERVER_PROBING && server->in_flight == 0);
+}
+
+/* True if a queue of that server could start now. */
+static bool is_able(const struct process *process,
+                    const struct poll_server *server, bool is_mark)
+{
+    if (!has_slot(&server->core)) {
+        return false;
+    }
+    for (unsigned i = 0; i < process->world->queue_count; i++) {
+        const struct poll_queue *queue = process->queues[i];
+        if (queue != NULL && queue->server == server &&
+            (is_mark ? waits_to_mark(queue) : waits_to_fetch(queue)) &&
+            may_log_in(queue, server->guard.unproven_in_flight > 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* -- On one server -------------------------------------------------------- */
+
+static void pass(struct poll_queue *queue, const struct poll_queue *other)
+{
+    struct guard_queue *guard = &queue->guard;
+    uint32_t bit = UINT32_C(1) << other->remote->index;
+    if (guard->seen_proven != queue->core.key_proven) {
+        guard->seen_proven = queue->core.key_proven;
+        guard->passed_by = 0;
+    }
+    if (guard->passed_by & bit) {
+        world_violation(queue->process->world, "%s: starves: %s goes again",
+                        queue->remote->name, other->remote->name);
+    }
+    guard->passed_by |= bit;
+}
+
+static void pass_queues(struct poll_queue *starting, bool is_mark)
+{
+    struct process *process = starting->process;
+    bool had_prover = starting->guard.was_proven &&
+                      starting->server->guard.unproven_in_flight > 0;
+    for (unsigned i = 0; i < process->world->queue_count; i++) {
+        struct poll_queue *queue = process->queues[i];
+        if (queue == NULL || queue->server != starting->server ||
+            !may_log_in(queue, had_prover)) {
+            continue;
+        }
+        if (!is_mark && waits_to_mark(queue)) {
+            world_violation(process->world, "%s: a fetch before the mark of %s",
+                            starting->remote->name, queue->remote->name);
+        }
+        if (is_mark ? waits_to_mark(queue) : waits_to_fetch(queue)) {
+            pass(queue, starting);
+        }
+    }
+}
+
+/* -- Between servers ------------------------------------------------------ */
+
+static void pass_server(struct poll_server *server,
+                        const struct poll_queue *starting, bool is_mark)
+{
+    unsigned *turns =
+        is_mark ? server->guard.marks_of : server->guard.fetches_of;
+    if (server == starting->server) {
+        /* A turn of either kind takes its slot, and its place in line. */
+        memset(server->guard.marks_of, 0, sizeof server->guard.marks_of);
+        memset(server->guard.fetches_of, 0, sizeof server->guard.fetches_of);
+        return;
+    }
+    if (!is_able(starting->process, server, is_mark)) {
+        memset(turns, 0, sizeof server->guard.marks_of);
+        return;
+    }
+    if (++turns[starting->server->remote->index] > GUARD_TURNS_MAX) {
+        world_violation(starting->process->world,
+                        "%s: starves: %s has all the turns",
+                        server->remote->name, starting->server->remote->name);
+    }
+    world_count(starting->process->world, SITUATION_SERVER_WAITED);
+}
+
+void guard_takes_turn(struct poll_queue *queue, bool is_mark)
+{
+    struct process *process = queue->process;
+    pass_queues(queue, is_mark);
+    for (unsigned i = 0; i < process->world->server_count; i++) {
+        pass_server(&process->servers[i], queue, is_mark);
+    }
+}
+
+void guard_changed(struct poll_queue *queue)
+{
+    queue->guard.passed_by = 0;
+    queue->guard.seen_proven = queue->core.key_proven;
+}
+
+/* -- After each event ----------------------------------------------------- */
+
+/* True if the token at hand could not be posted any more. */
+static bool has_old_token(const struct poll_queue *queue, uint64_t now_ms)
+{
+    const struct token *token = queue->token;
+    return queue->guard.is_outstanding && queue->request == NULL &&
+           token->posts > 0 &&
+           now_ms > token->first_post_ms + QUEUE_MARK_AGE_MAX_MS;
+}
+
+/* The longest that a queue may sleep in its state. */
+static uint64_t longest_ms(const struct queue *queue)
+{
+    const struct queue_policy *policy = &queue->policy;
+    switch (queue->state) {
+    case HAPLO_QUEUE_IDLE:
+        return (policy->interval_max_ms > policy->interval_ms
+                    ? policy->interval_max_ms
+                    : policy->interval_ms) *
+               11 / 10;
+    case HAPLO_QUEUE_BACKOFF:
+        return QUEUE_RETRY_AFTER_MAX_MS;
+    case HAPLO_QUEUE_REFUSED:
+        return policy->refused_ms * 11 / 10;
+    case HAPLO_QUEUE_DELIVER_WAIT:
+        return policy->backoff_max_ms;
+    default:
+        return QUEUE_MARK_AGE_MAX_MS;
+    }
+}
+
+static void check_server(struct world *world, const struct poll_server *server)
+{
+    const struct server *core = &server->core;
+    const struct guard_server *guard = &server->guard;
+    unsigned budget = core->policy.failed_logins_max;
+    uint64_t now_ms = world->now_ms;
+    if (core->due_ms < now_ms || core->login_due_ms < now_ms) {
+        world_violation(world, "%s: has overslept", server->remote->name);
+    }
+    if (core->due_ms != HEAP_NEVER &&
+        core->due_ms - now_ms > SERVER_SILENCE_MS + SERVER_SILENCE_JITTER_MS) {
+        world_violation(world, "%s: sleeps too long", server->remote->name);
+    }
+    if ((core->state == HAPLO_SERVER_DOWN && !guard->must_probe) ||
+        (core->state == HAPLO_SERVER_UP && guard->must_probe)) {
+        world_violation(world, "%s: %s without a reason", server->remote->name,
+                        haplo_server_state_name(core->state));
+    }
+    if ((core->logins_held && guard_refused(server, now_ms - 1) < budget) ||
+        (!core->logins_held && guard_refused(server, now_ms) >= budget)) {
+        world_violation(world, "%s: logins %s without a reason",
+                        server->remote->name,
+                        core->logins_held ? "held" : "free");
+    }
+}
+
+static void check_waits(const struct process *process)
+{
+    struct world *world = process->world;
+    for (unsigned i = 0; i < world->queue_count; i++) {
+        const struct poll_queue *queue = process->queues[i];
+        if (queue == NULL) {
+            continue;
+        }
+        if (queue->core.due_ms < world->now_ms) {
+            world_violation(world, "%s: has overslept", queue->remote->name);
+        }
+        if (queue->core.due_ms != HEAP_NEVER &&
+            queue->core.due_ms - world->now_ms > longest_ms(&queue->core)) {
+            world_violation(world, "%s: sleeps too long", queue->remote->name);
+        }
+        if (has_old_token(queue, world->now_ms)) {
+            world_violation(world, "%s: keeps an old token",
+                            queue->remote->name);
+        }
+    }
+    for (unsigned i = 0; i < world->server_count; i++) {
+        check_server(world, &process->servers[i]);
+    }
+}
+
+static void check_slots(const struct process *process)
+{
+    struct world *world = process->world;
+    const struct scheduler *scheduler = &process->scheduler;
+    unsigned in_flight = 0;
+    for (unsigned i = 0; i < world->server_count; i++) {
+        const struct poll_server *server = &process->servers[i];
+        in_flight += server->guard.in_flight;
+        if (server->core.in_flight != server->guard.in_flight) {
+            world_violation(world, "%s: %u in flight, not %u",
+                            server->remote->name, server->guard.in_flight,
+                            server->core.in_flight);
+        }
+    }
+    if (scheduler->in_flight != in_flight ||
+        in_flight > scheduler->in_flight_max) {
+        world_violation(world, "%u in flight, not %u of %u", in_flight,
+                        scheduler->in_flight, scheduler->in_flight_max);
+    }
+}
+
+static void check_turns(const struct process *process)
+{
+    struct world *world = process->world;
+    const struct scheduler *scheduler = &process->scheduler;
+    bool has_room = scheduler->held_bytes < scheduler->held_bytes_max;
+    for (unsigned i = 0; i < world->server_count; i++) {
+        const struct poll_server *server = &process->servers[i];
+        bool fetches = is_able(process, server, false);
+        if (fetches && !has_room) {
+            world_count(world, SITUATION_NO_ROOM);
+        }
+        if (is_able(process, server, true) || (fetches && has_room)) {
+            world_violation(world, "%s: a turn is not given",
+                            server->remote->name);
+        }
+    }
+}
+
+void guard_settled(const struct process *process)
+{
+    check_waits(process);
+    check_slots(process);
+    if (process->scheduler.in_flight < process->scheduler.in_flight_max) {
+        check_turns(process);
+    }
+}

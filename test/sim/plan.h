@@ -1,0 +1,57 @@
+/*
+ * plan.h - what kind of world a seed makes: how many servers and queues, how
+ * they are configured, and what goes wrong how often. Each seed leaves most
+ * kinds of trouble out and has much of the rest, so that every mixture comes
+ * up.
+ */
+#ifndef TEST_SIM_PLAN_H
+#define TEST_SIM_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire.h"
+
+struct world;
+
+/* What others do now and then. */
+enum chaos_kind {
+    CHAOS_POST,     /* messages */
+    CHAOS_UNSEND,   /* some of them */
+    CHAOS_FOREIGN,  /* another consumer fetches, and marks */
+    CHAOS_REVOKE,   /* a key is no good, or good again */
+    CHAOS_HUMAN,    /* somebody forgot a password */
+    CHAOS_OUTAGE,   /* of a server */
+    CHAOS_FORBID,   /* a permission is withdrawn for a while */
+    CHAOS_IGNORE,   /* first marks mark nothing for a while */
+    CHAOS_DISK,     /* full, slow, outlet out of reach */
+    CHAOS_PAUSE,    /* and resume */
+    CHAOS_REMOVE,   /* and configure again */
+    CHAOS_POLL_NOW, /* */
+    CHAOS_NEW_KEY,  /* the right one, or a wrong one */
+    CHAOS_CRASH,    /* */
+    CHAOS_STOP,     /* and start */
+    CHAOS_WALL,     /* the wall clock jumps */
+    CHAOS_COUNT
+};
+
+struct plan {
+    uint64_t chaos_ms;                  /* then a quiet ending */
+    uint64_t gap_ms[CHAOS_COUNT];       /* between two, on average; 0: never */
+    unsigned fate_permille[FATE_COUNT]; /* of requests */
+    uint64_t latency_ms_max;            /* of one way */
+    uint64_t write_ms_max;              /* of one step of a commit */
+    unsigned commit_fails_permille;     /* */
+    unsigned reject_permille;           /* */
+    unsigned quick_unsend_permille;     /* right after a mark */
+    unsigned override_permille;         /* messages whose id is not theirs */
+    unsigned post_count_max;            /* messages at once */
+    unsigned in_flight_max;             /* of all servers */
+    size_t held_bytes_max;              /* */
+    bool has_helper;                    /* an operator, in the ending */
+};
+
+/* Draws the plan, and makes servers, queues and disks by it. */
+void plan_draw(struct world *world);
+
+#endif

@@ -1,0 +1,256 @@
+#include "remote.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "book.h"
+#include "world.h"
+
+/* -- Messages ------------------------------------------------------------- */
+
+#define BODY_SIZE_MAX 160
+#define OVERRIDDEN_IDS 3 /* so few that they meet */
+#define TIE_MS 3000      /* messages of the same time have the same date */
+
+static const char *copy_text(struct world *world, const char *text, size_t size)
+{
+    char *copy = arena_take(&world->arena, size);
+    return memcpy(copy, text, size);
+}
+
+/* A message's own data may override id and datetime: then they are others',
+ * and the whole message may be equal to another one. */
+static struct content *content_new(struct world *world,
+                                   const struct remote_queue *queue,
+                                   uint32_t number, bool is_overridden)
+{
+    struct content *content = arena_take(&world->arena, sizeof *content);
+    char text[BODY_SIZE_MAX];
+    int size;
+    if (is_overridden) {
+        size = snprintf(text, sizeof text,
+                        "{\"id\": \"x%u\", \"datetime\": null, "
+                        "\"value\": \"%s %u\"}",
+                        (unsigned)dice_below(&world->dice, OVERRIDDEN_IDS),
+                        queue->name, number);
+    } else {
+        size = snprintf(text, sizeof text,
+                        "{\"id\": \"%s-%u\", \"datetime\": "
+                        "\"2020-02-15T10:32:01Z\", \"value\": %u}",
+                        queue->name, number, number * 7);
+    }
+    content->is_overridden = is_overridden;
+    content->size = (size_t)size;
+    content->body = copy_text(world, text, content->size);
+    return content;
+}
+
+/* A content of the queue that another message may have as well, or NULL. */
+static struct content *find_twin(struct world *world,
+                                 const struct remote_queue *queue)
+{
+    struct content *twin = NULL;
+    unsigned seen = 0;
+    for (struct message *m = queue->first; m != NULL; m = m->next) {
+        struct content *content = m->content;
+        if (content->is_overridden &&
+            content->member_count < MESSAGE_TWINS_MAX &&
+            dice_below(&world->dice, ++seen) == 0) {
+            twin = content;
+        }
+    }
+    return twin;
+}
+
+static struct content *pick_content(struct world *world,
+                                    const struct remote_queue *queue,
+                                    uint32_t number)
+{
+    struct content *content = NULL;
+    bool is_overridden = dice_hit(&world->dice, world->plan.override_permille);
+    if (is_overridden && dice_hit(&world->dice, 400)) {
+        content = find_twin(world, queue);
+    }
+    if (content == NULL) {
+        return content_new(world, queue, number, is_overridden);
+    }
+    world_count(world, SITUATION_EQUAL_MESSAGES);
+    return content;
+}
+
+void remote_post(struct world *world, struct remote_queue *queue,
+                 unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct message *message = arena_take(&world->arena, sizeof *message);
+        message->number = ++queue->message_count;
+        message->content = pick_content(world, queue, message->number);
+        message->date = (uint32_t)(world->now_ms / TIE_MS);
+        message->is_unread = true;
+        queue->unread_count++;
+        if (queue->last != NULL) {
+            queue->last->next = message;
+        } else {
+            queue->first = message;
+        }
+        queue->last = message;
+        book_posted(world, message);
+    }
+    TRACE(world, "%s: %u posted, %u unread", queue->name, count,
+          queue->unread_count);
+}
+
+void remote_unsend(struct world *world, struct remote_queue *queue,
+                   struct message *message)
+{
+    if (message->is_unread) {
+        return;
+    }
+    message->is_unread = true;
+    message->generation++;
+    queue->unread_count++;
+    book_unsent(world, queue, message);
+    TRACE(world, "%s: message %u unsent, %s", queue->name, message->number,
+          message->is_owed ? "owed" : "not owed");
+}
+
+/* -- Logins --------------------------------------------------------------- */
+
+static void clear_logins(struct remote_server *server)
+{
+    server->failed_logins = 0;
+    server->failed_by_us = 0;
+    server->failed_by_life = 0;
+}
+
+static void expire_logins(struct world *world, struct remote_server *server)
+{
+    if (world->now_ms >= server->failed_ms + REMOTE_THROTTLE_MS) {
+        clear_logins(server);
+    }
+}
+
+enum remote_login remote_log_in(struct world *world, struct remote_queue *queue,
+                                int key)
+{
+    struct remote_server *server = queue->server;
+    expire_logins(world, server);
+    if (server->failed_logins >= REMOTE_FAILED_LOGINS_MAX) {
+        return LOGIN_THROTTLED;
+    }
+    if (key == queue->key) {
+        clear_logins(server);
+        return LOGIN_GOOD;
+    }
+    if (server->failed_life != world->life) {
+        server->failed_life = world->life;
+        server->failed_by_life = 0;
+    }
+    server->failed_logins++;
+    server->failed_by_life++;
+    server->failed_by_us++;
+    server->failed_ms = world->now_ms;
+    TRACE(world, "%s: login failed, %u counted", queue->name,
+          server->failed_logins);
+    totals_note_logins(world->totals, server->failed_by_life,
+                       server->failed_by_us);
+    if (server->failed_by_life >= REMOTE_FAILED_LOGINS_MAX) {
+        world_violation(world, "%s: throttled by our failed logins alone",
+                        server->name);
+    }
+    return LOGIN_REFUSED;
+}
+
+void remote_fail_logins(struct world *world, struct remote_server *server,
+                        unsigned count)
+{
+    expire_logins(world, server);
+    server->failed_logins += count;
+    server->failed_ms = world->now_ms;
+    TRACE(world, "%s: %u logins of others failed, %u counted", server->name,
+          count, server->failed_logins);
+}
+
+/* -- Fetch and mark ------------------------------------------------------- */
+
+/* Gathers what is unread, in the order of posting, which is by id and, but
+ * for ties, by date. */
+static unsigned gather_unread(const struct remote_queue *queue,
+                              struct message **unread)
+{
+    unsigned count = 0;
+    for (struct message *m = queue->first; m != NULL; m = m->next) {
+        if (m->is_unread && count < REMOTE_BATCH_MAX) {
+            unread[count++] = m;
+        }
+    }
+    return count;
+}
+
+/* The order of equal dates is another one in each fetch. */
+static void shuffle_ties(struct world *world, struct message **unread,
+                         unsigned count)
+{
+    unsigned begin = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (unread[i]->date != unread[begin]->date) {
+            begin = i;
+        }
+        unsigned with = (unsigned)dice_between(&world->dice, begin, i);
+        struct message *message = unread[i];
+        unread[i] = unread[with];
+        unread[with] = message;
+    }
+}
+
+static unsigned ordinal_of(const struct token *token,
+                           const struct content *content)
+{
+    unsigned ordinal = 0;
+    if (content->member_count > 1) {
+        for (unsigned i = 0; i < token->count; i++) {
+            ordinal += token->parts[i].message->content == content;
+        }
+    }
+    return ordinal;
+}
+
+struct token *remote_fetch(struct world *world, struct remote_queue *queue)
+{
+    struct message *unread[REMOTE_BATCH_MAX];
+    unsigned count = gather_unread(queue, unread);
+    unsigned limit = queue->server->batch_max;
+    if (count == 0) {
+        return NULL;
+    }
+    if (!queue->server->is_by_id) {
+        shuffle_ties(world, unread, count);
+    }
+    count = limit != 0 && limit < count ? limit : count;
+    struct token *token = world_token_new(world, queue, count);
+    for (unsigned i = 0; i < count; i++) {
+        token->parts[i] = (struct token_part){
+            .message = unread[i],
+            .generation = unread[i]->generation,
+            .ordinal = ordinal_of(token, unread[i]->content),
+        };
+        token->count++;
+    }
+    return token;
+}
+
+unsigned remote_mark(struct world *world, const struct token *token,
+                     unsigned part_count, enum marker marker)
+{
+    unsigned marked_count = 0;
+    for (unsigned i = 0; i < part_count; i++) {
+        struct message *message = token->parts[i].message;
+        if (message->is_unread) {
+            message->is_unread = false;
+            token->queue->unread_count--;
+            marked_count++;
+            book_marked(world, token->queue, message, marker);
+        }
+    }
+    return marked_count;
+}

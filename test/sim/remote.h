@@ -1,0 +1,112 @@
+/*
+ * remote.h - Haplo servers, as the notes on the protocol have them: queues,
+ * messages, fetches that lease nothing, marks that are idempotent and may stop
+ * half-way, and the count of failed logins. What the network does to requests
+ * is wire.h's.
+ */
+#ifndef TEST_SIM_REMOTE_H
+#define TEST_SIM_REMOTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/queue.h"
+#include "core/server.h"
+#include "message.h"
+
+#define REMOTE_FAILED_LOGINS_MAX 50 /* then good keys are refused, too */
+#define REMOTE_THROTTLE_MS 300000   /* since the last counted failure */
+#define REMOTE_BATCH_MAX 512        /* also of an unlimited fetch */
+
+struct world;
+
+enum remote_revision {
+    REVISION_2019,     /* no limit, by id; text without unread; 403 as HTML */
+    REVISION_MID_2020, /* text with unread */
+    REVISION_2020_07   /* JSON */
+};
+
+/* What a whole server suffers from for a while. */
+enum outage {
+    OUTAGE_NONE,
+    OUTAGE_UNREACHABLE, /* no connection */
+    OUTAGE_STALLED,     /* requests time out */
+    OUTAGE_ERROR,       /* 500 */
+    OUTAGE_BUSY,        /* a proxy: 503, 429, Retry-After */
+    OUTAGE_PAGE,        /* 200, but HTML */
+    OUTAGE_REDIRECT,    /* 302 */
+    OUTAGE_ABSENT,      /* 404 */
+    OUTAGE_COUNT
+};
+
+struct remote_server {
+    unsigned index;                /* in the world */
+    char name[4];                  /* "a" */
+    enum remote_revision revision; /* */
+    bool is_by_id;                 /* else by date, ties in any order */
+    unsigned batch_max;            /* messages in a batch; 0: no limit */
+    unsigned failed_logins;        /* counted, of everybody */
+    unsigned failed_by_us;         /* of these, ours */
+    unsigned failed_by_life;       /* of these, one process's */
+    uint64_t failed_life;          /* which */
+    uint64_t failed_ms;            /* the newest */
+    enum outage outage;            /* */
+    unsigned queue_count;          /* */
+    unsigned timeout_ms;           /* the client's, for an answer */
+    struct server_policy policy;   /* the client's */
+};
+
+struct remote_queue {
+    struct remote_server *server; /* */
+    unsigned index;               /* in the world */
+    char name[8];                 /* "a/q1" */
+    int key;                      /* that is good now */
+    int client_key;               /* that the client is configured with */
+    bool is_forbidden;            /* key good, no permission: 200, HTML */
+    bool ignores_tokens;          /* first posts mark nothing */
+    bool is_configured;           /* else it is removed from the client */
+    struct message *first;        /* in the order of posting */
+    struct message *last;         /* */
+    uint32_t message_count;       /* */
+    unsigned unread_count;        /* */
+    unsigned sink;                /* index of its disk */
+    struct queue_policy policy;   /* the client's */
+    uint64_t confirm_number;      /* the book's: newest confirmation */
+    bool confirm_is_due;          /* the book's: the sink must be told */
+};
+
+enum remote_login { LOGIN_GOOD, LOGIN_REFUSED, LOGIN_THROTTLED };
+
+/* Who marks. */
+enum marker {
+    MARKER_US,     /* a request whose answer is waited for */
+    MARKER_LATE,   /* one that was given up, by time or by death */
+    MARKER_FOREIGN /* another consumer */
+};
+
+/* Somebody adds messages to the queue. */
+void remote_post(struct world *world, struct remote_queue *queue,
+                 unsigned count);
+
+/* An administrator unsends it; nothing if it is not marked. */
+void remote_unsend(struct world *world, struct remote_queue *queue,
+                   struct message *message);
+
+/* Counts a login with that key. */
+enum remote_login remote_log_in(struct world *world, struct remote_queue *queue,
+                                int key);
+
+/* Somebody else fails to log in from the client's address. */
+void remote_fail_logins(struct world *world, struct remote_server *server,
+                        unsigned count);
+
+/* A batch, or NULL if nothing is unread. */
+struct token *remote_fetch(struct world *world, struct remote_queue *queue);
+
+/* Marks what is unread of the first part_count parts; returns how many were.
+ */
+unsigned remote_mark(struct world *world, const struct token *token,
+                     unsigned part_count, enum marker marker);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * wire.h - requests and answers on their way: how long they take, what gets
+ * lost, cut, late or doubled, and what a proxy answers itself.
+ */
+#ifndef TEST_SIM_WIRE_H
+#define TEST_SIM_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "answer.h"
+#include "remote.h"
+
+#define WIRE_FORM_SIZE_MAX 64
+#define WIRE_LATE_MS_MAX 90000 /* a request is carried out so much later */
+
+struct world;
+
+/* What becomes of a request. */
+enum fate {
+    FATE_FINE,
+    FATE_NO_CONNECTION,  /* */
+    FATE_REQUEST_LOST,   /* reset before it was carried out */
+    FATE_REQUEST_STALLS, /* timed out, and never carried out */
+    FATE_ANSWER_LOST,    /* carried out, then reset */
+    FATE_ANSWER_STALLS,  /* carried out, then timed out */
+    FATE_ANSWER_CUT,     /* carried out, half the answer came */
+    FATE_LATE,           /* timed out, and carried out after that */
+    FATE_SENT_TWICE,     /* by libcurl; carried out twice */
+    FATE_RESENT,         /* by libcurl; the first was not carried out */
+    FATE_ERROR_BEFORE,   /* 500, nothing done */
+    FATE_ERROR_AFTER,    /* 500, all done */
+    FATE_HALF,           /* 500, half of the mark done */
+    FATE_PAGE_BEFORE,    /* 200 with HTML, nothing done */
+    FATE_PAGE_AFTER,     /* all done */
+    FATE_GARBLED,        /* done, but the answer is no document */
+    FATE_ODD,            /* 400 */
+    FATE_REFUSED,        /* 403 with HTML, nothing done, no login counted */
+    FATE_NO_MEMORY,      /* the client cannot even begin */
+    FATE_COUNT
+};
+
+struct exchange {
+    struct remote_queue *queue;    /* */
+    uint64_t life;                 /* of the process that sent it */
+    bool is_mark;                  /* */
+    int key;                       /* */
+    struct token *token;           /* of a mark */
+    char form[WIRE_FORM_SIZE_MAX]; /* of a mark */
+    size_t form_size;              /* */
+    enum fate fate;                /* */
+    bool is_abandoned;             /* the client does not wait for it */
+    bool is_dropped;               /* it will never be carried out */
+    bool is_repeated;              /* libcurl has sent it twice */
+    int error;                     /* with which it fails, if it does */
+    struct answer answer;          /* */
+};
+
+/* What becomes of the next request of the queue. */
+enum fate wire_draw_fate(struct world *world, const struct remote_queue *queue,
+                         bool is_mark, const struct token *token);
+
+/* Sends a request that will end by poll_answered() or poll_failed(), unless
+ * it is abandoned. */
+struct exchange *wire_send(struct world *world, struct exchange draft);
+
+/* The client waits for it no more. What was sent may still be carried out. */
+void wire_abandon(struct world *world, struct exchange *exchange);
+
+#endif

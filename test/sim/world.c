@@ -1,0 +1,245 @@
+#include "world.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "book.h"
+#include "chaos.h"
+#include "ending.h"
+#include "gather.h"
+#include "guard.h"
+#include "process.h"
+
+#define START_MS 1000
+#define EVENT_COUNT_MAX 1000000 /* a world that never ends */
+#define RESTART_MS_MAX 20000
+#define LONG_RESTART_MS_MAX 400000
+
+/* -- Time ----------------------------------------------------------------- */
+
+void world_at(struct world *world, uint64_t delay_ms, agenda_cb happen,
+              void *subject, uint64_t stamp)
+{
+    /* The order within a millisecond is a matter of chance, and no two are
+     * the same. */
+    uint64_t chance = dice_next(&world->dice) >> 32 << 32;
+    agenda_add(&world->agenda,
+               (struct agenda_entry){
+                   .due_ms = world->now_ms + delay_ms,
+                   .order = chance | (world->event_count++ & UINT32_MAX),
+                   .happen = happen,
+                   .subject = subject,
+                   .stamp = stamp,
+               });
+}
+
+static void world_turn(struct world *world)
+{
+    struct agenda_entry entry;
+    if (!agenda_take(&world->agenda, &entry) ||
+        world->event_count > EVENT_COUNT_MAX) {
+        world_violation(world, "the world does not come to its end");
+    }
+    assert(entry.due_ms >= world->now_ms);
+    world->now_ms = entry.due_ms;
+    entry.happen(world, entry.subject, entry.stamp);
+    book_check_told(world);
+    if (world->process != NULL) {
+        guard_settled(world->process);
+    }
+}
+
+/* -- The process ---------------------------------------------------------- */
+
+bool world_is_alive(const struct world *world, uint64_t life)
+{
+    return world->process != NULL && world->process->life == life;
+}
+
+static void on_start(struct world *world, void *subject, uint64_t stamp)
+{
+    (void)subject;
+    (void)stamp;
+    process_start(world);
+}
+
+static void plan_restart(struct world *world)
+{
+    bool is_long = !world->is_quiet && dice_hit(&world->dice, 100);
+    world_at(world,
+             dice_below(&world->dice,
+                        is_long ? LONG_RESTART_MS_MAX : RESTART_MS_MAX),
+             on_start, NULL, 0);
+}
+
+void world_process_ended(struct world *world)
+{
+    process_end(world);
+    plan_restart(world);
+}
+
+static void die(struct world *world, enum crash_point point)
+{
+    static const char *const texts[] = {
+#define CRASH_TEXT(name, least, text) text,
+        CRASH_MAP(CRASH_TEXT)
+#undef CRASH_TEXT
+    };
+    world->crash_point = CRASH_NEVER;
+    world->totals->crashes[point]++;
+    TRACE(world, "process: killed %s", texts[point]);
+    longjmp(world->crash_jump, 1);
+}
+
+void world_crash_point(struct world *world, enum crash_point point)
+{
+    if (world->crash_point == point && world->process != NULL) {
+        die(world, point);
+    }
+}
+
+void world_crash_at_change(struct world *world)
+{
+    if (world->crash_point == CRASH_AT_CHANGE && --world->crash_changes == 0) {
+        die(world, CRASH_AT_CHANGE);
+    }
+}
+
+void world_note_edge(struct world *world, enum haplo_queue_state from,
+                     enum haplo_queue_state to)
+{
+    world->totals->edges[from][to]++;
+}
+
+/* -- Tokens --------------------------------------------------------------- */
+
+struct token *world_token_new(struct world *world, struct remote_queue *queue,
+                              unsigned count)
+{
+    struct token *token = arena_take(
+        &world->arena, sizeof *token + count * sizeof token->parts[0]);
+    if (world->token_count == world->token_capacity) {
+        world->token_capacity =
+            world->token_capacity == 0 ? 256 : world->token_capacity * 2;
+        world->tokens = realloc(world->tokens, world->token_capacity *
+                                                   sizeof *world->tokens);
+        if (world->tokens == NULL) {
+            fprintf(stderr, "sim: out of memory\n");
+            exit(2);
+        }
+    }
+    world->tokens[world->token_count++] = token;
+    token->number = world->token_count;
+    token->queue = queue;
+    return token;
+}
+
+struct token *world_token(const struct world *world, uint32_t number)
+{
+    return number == 0 || number > world->token_count
+               ? NULL
+               : world->tokens[number - 1];
+}
+
+static void on_unsend(struct world *world, void *subject, uint64_t number)
+{
+    const struct token *token = world_token(world, (uint32_t)number);
+    if (!world->is_quiet) {
+        remote_unsend(world, token->queue, subject);
+    }
+}
+
+void world_unsend_soon(struct world *world, const struct token *token)
+{
+    uint64_t at = dice_below(&world->dice, token->count);
+    uint64_t longest_ms = dice_hit(&world->dice, 500) ? 300 : 20000;
+    world_at(world, dice_below(&world->dice, longest_ms), on_unsend,
+             token->parts[at].message, token->number);
+}
+
+/* -- A whole run ---------------------------------------------------------- */
+
+void world_violation(struct world *world, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(world->violation, sizeof world->violation, format, arguments);
+    va_end(arguments);
+    TRACE(world, "violation: %s", world->violation);
+    longjmp(world->violation_jump, 1);
+}
+
+/* What must be empty before a run; what is kept from run to run stays. */
+static void world_reset(struct world *world)
+{
+    agenda_free(&world->agenda);
+    arena_reset(&world->arena);
+    for (unsigned i = 0; i < WORLD_DISKS_MAX; i++) {
+        disk_free(&world->disks[i]);
+    }
+    struct arena arena = world->arena;
+    struct token **tokens = world->tokens;
+    uint32_t token_capacity = world->token_capacity;
+    bool has_steady_wall_clock = world->has_steady_wall_clock;
+    memset(world, 0, offsetof(struct world, body));
+    world->arena = arena;
+    world->tokens = tokens;
+    world->token_capacity = token_capacity;
+    world->has_steady_wall_clock = has_steady_wall_clock;
+}
+
+static void live(struct world *world)
+{
+    plan_draw(world);
+    world_at(world, 0, on_start, NULL, 0);
+    chaos_begin(world);
+    ending_plan(world);
+    if (setjmp(world->crash_jump) != 0) {
+        world_process_ended(world);
+    }
+    while (!ending_is_over(world)) {
+        world_turn(world);
+    }
+}
+
+bool world_run(struct world *world, uint64_t seed, struct totals *totals,
+               FILE *trace_file)
+{
+    world_reset(world);
+    world->seed = seed;
+    world->now_ms = START_MS;
+    world->dice.state = seed * UINT64_C(0x2545f4914f6cdd1d) + 1;
+    world->wall_dice.state = ~seed;
+    world->crash_point = CRASH_NEVER;
+    world->totals = totals;
+    world->trace_file = trace_file;
+    if (setjmp(world->violation_jump) == 0) {
+        live(world);
+    }
+    if (world->process != NULL) {
+        process_end(world);
+    }
+    totals->seeds++;
+    totals->virtual_ms += world->now_ms;
+    if (world->violation[0] == '\0') {
+        return true;
+    }
+    totals->violations++;
+    if (seed < totals->first_violation) {
+        totals->first_violation = seed;
+    }
+    return false;
+}
+
+void world_free(struct world *world)
+{
+    agenda_free(&world->agenda);
+    arena_free(&world->arena);
+    for (unsigned i = 0; i < WORLD_DISKS_MAX; i++) {
+        disk_free(&world->disks[i]);
+    }
+    free(world->tokens);
+}

@@ -1,0 +1,110 @@
+/*
+ * world.h - one simulated world, made from one seed: servers, network, disks,
+ * the process, everybody else, and the clock. Whatever happens is an entry of
+ * its agenda.
+ */
+#ifndef TEST_SIM_WORLD_H
+#define TEST_SIM_WORLD_H
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "agenda.h"
+#include "answer.h"
+#include "arena.h"
+#include "dice.h"
+#include "disk.h"
+#include "plan.h"
+#include "remote.h"
+#include "totals.h"
+#include "trace.h"
+
+#define WORLD_SERVERS_MAX 4
+#define WORLD_DISKS_MAX 2
+
+struct process;
+
+struct world {
+    uint64_t seed;                                   /* */
+    uint64_t now_ms;                                 /* monotonic */
+    uint64_t wall_offset_ms;                         /* wall clock: more */
+    bool has_steady_wall_clock;                      /* never jumps */
+    bool is_quiet;                                   /* the ending */
+    bool is_examined;                                /* all was unsent */
+    bool is_over;                                    /* and has come again */
+    struct dice dice;                                /* */
+    struct dice wall_dice;                           /* of nothing else */
+    struct agenda agenda;                            /* */
+    uint64_t event_count;                            /* */
+    struct arena arena;                              /* */
+    struct plan plan;                                /* */
+    struct remote_server servers[WORLD_SERVERS_MAX]; /* */
+    unsigned server_count;                           /* */
+    struct remote_queue queues[DISK_QUEUES_MAX];     /* */
+    unsigned queue_count;                            /* */
+    struct disk disks[WORLD_DISKS_MAX];              /* */
+    unsigned disk_count;                             /* */
+    struct token **tokens;                           /* owned; by number */
+    uint32_t token_count;                            /* */
+    uint32_t token_capacity;                         /* */
+    struct process *process;                         /* NULL: none runs */
+    uint64_t life;                                   /* of the newest */
+    uint64_t arm_number;                             /* of its timer */
+    enum crash_point crash_point;                    /* the next, if any */
+    unsigned crash_changes;                          /* to it, AT_CHANGE */
+    jmp_buf crash_jump;                              /* out of the process */
+    jmp_buf violation_jump;                          /* out of the world */
+    char violation[256];                             /* "" if there is none */
+    struct totals *totals;                           /* borrowed */
+    FILE *trace_file;                                /* borrowed; or NULL */
+    char body[ANSWER_SIZE_MAX];                      /* of an answer */
+};
+
+/* Runs the world of a seed. True if all held; else violation tells. May be
+ * called again. */
+bool world_run(struct world *world, uint64_t seed, struct totals *totals,
+               FILE *trace_file);
+
+/* Gives back what it keeps from run to run. Zeroed is what it begins with. */
+void world_free(struct world *world);
+
+/* -- For its parts -------------------------------------------------------- */
+
+void world_at(struct world *world, uint64_t delay_ms, agenda_cb happen,
+              void *subject, uint64_t stamp);
+
+/* Something is not as it must be. */
+_Noreturn void world_violation(struct world *world, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static inline void world_count(struct world *world, enum situation situation)
+{
+    world->totals->situations[situation]++;
+}
+
+/* True if that process still runs. */
+bool world_is_alive(const struct world *world, uint64_t life);
+
+/* Room for count parts, of which there are none yet. */
+struct token *world_token_new(struct world *world, struct remote_queue *queue,
+                              unsigned count);
+
+/* NULL if there is none. */
+struct token *world_token(const struct world *world, uint32_t number);
+
+/* A message of the token will be unsent, sooner or later. */
+void world_unsend_soon(struct world *world, const struct token *token);
+
+/* The process dies here, if that is planned: does not return then. */
+void world_crash_point(struct world *world, enum crash_point point);
+void world_crash_at_change(struct world *world);
+
+void world_note_edge(struct world *world, enum haplo_queue_state from,
+                     enum haplo_queue_state to);
+
+/* It has stopped in order: it is started again some time. */
+void world_process_ended(struct world *world);
+
+#endif
