@@ -42,10 +42,8 @@ static enum verdict error_verdict(int error)
 {
     switch (error) {
     case 0:
-    case HAPLO_ECONTENT:  /* 200: a key without permission is accepted, too */
     case HAPLO_EDOCUMENT: /* 200 */
     case HAPLO_ETOOBIG:   /* 200 */
-    case HAPLO_EREDIRECT: /* sent only after the key was accepted */
         return VERDICT_LOGGED_IN;
     case HAPLO_EREFUSED:
         return VERDICT_REFUSED;
@@ -59,6 +57,9 @@ static enum verdict error_verdict(int error)
     case HAPLO_ESERVER:
     case HAPLO_EPROTOCOL:
         return VERDICT_FAILING;
+    case HAPLO_ECONTENT:  /* 200: the server's page for a key that it took, */
+    case HAPLO_EREDIRECT: /* and its redirect, or a proxy's, whose word it is
+                             not: its own count would go on unseen */
     case HAPLO_ENOTFOUND:
     case HAPLO_ESTATUS:
         return VERDICT_ALIVE;

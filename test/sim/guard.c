@@ -179,6 +179,8 @@ static void note_server(struct poll_queue *queue, int error)
             world_count(world_of(queue), SITUATION_LOGINS_HELD);
         }
         break;
+    case HAPLO_ECONTENT:
+    case HAPLO_EREDIRECT:
     case HAPLO_ENOTFOUND:
     case HAPLO_ESTATUS:
         break;

@@ -383,8 +383,7 @@ static void hold_lasts_from_the_last_failed_login(void **state)
 static void success_of_a_proven_key_clears_the_hold(void **state)
 {
     (void)state;
-    static const int successes[] = {0, HAPLO_ECONTENT, HAPLO_EDOCUMENT,
-                                    HAPLO_ETOOBIG, HAPLO_EREDIRECT};
+    static const int successes[] = {0, HAPLO_EDOCUMENT, HAPLO_ETOOBIG};
     struct machine m;
     for (size_t i = 0; i < sizeof successes / sizeof *successes; i++) {
         start(&m);
@@ -398,11 +397,14 @@ static void success_of_a_proven_key_clears_the_hold(void **state)
     }
 }
 
-/* What does not show that a key was taken must not clear the count. */
+/* What does not show that a key was taken must not clear the count. A page or
+ * a redirect may be a proxy's: wrong keys with such an answer now and then
+ * would be tried until the address is throttled. */
 static void other_answers_leave_the_hold(void **state)
 {
     (void)state;
     static const int errors[] = {HAPLO_ENOTFOUND, HAPLO_ESTATUS,
+                                 HAPLO_ECONTENT,  HAPLO_EREDIRECT,
                                  HAPLO_ESERVER,   HAPLO_ETIMEDOUT,
                                  HAPLO_ENOMEM,    HAPLO_ETHROTTLED};
     struct machine m;
