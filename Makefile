@@ -172,7 +172,7 @@ check-layers layers:
 .PHONY: check-tidy
 check-tidy:
 	printf '%s\n' $(lib_src) $(sink_src) $(daemon_src) $(sim_src) \
-		$(example_src) | xargs -P 2 -n 8 clang-tidy --quiet \
+		$(example_src) $(simulation_src) | xargs -P 2 -n 8 clang-tidy --quiet \
 		--warnings-as-errors='*' 2>/dev/null
 
 .PHONY: check-man

@@ -11,15 +11,17 @@
 /* Of characters that must be encoded in a form. */
 #define TOKEN_FORMAT "t/%u+%u="
 
-static size_t write_batch(const struct token *token, char *body)
+static size_t write_batch(const struct token *token, bool has_token,
+                          bool has_messages, char *body)
 {
     char *at = body;
     at += sprintf(at, "{\n  \"version\": 0,\n  \"token\": \"");
-    if (token != NULL) {
+    if (token != NULL && has_token) {
         at += sprintf(at, TOKEN_FORMAT, token->number, token->count);
     }
     at += sprintf(at, "\",\n  \"messages\": [");
-    for (unsigned i = 0; token != NULL && i < token->count; i++) {
+    for (unsigned i = 0; token != NULL && has_messages && i < token->count;
+         i++) {
         const struct content *content = token->parts[i].message->content;
         *at++ = i > 0 ? ',' : '\n';
         memcpy(at, content->body, content->size);
@@ -77,11 +79,21 @@ static size_t write_page(long status, struct http_head *head, char *body)
     return (size_t)sprintf(body, "<html><h1>%ld</h1></html>", status);
 }
 
-static size_t write_garbled(bool is_mark, char *body)
+/* No document, or one without a token, or one without the messages that its
+ * token would mark. */
+static size_t write_garbled(const struct token *token, bool is_mark, char *body)
 {
-    return (size_t)sprintf(body, "%s",
-                           is_mark ? "{\"markedCount\":1,"
-                                   : "{\"version\": 0, \"token\": \"t\",");
+    if (is_mark) {
+        return (size_t)sprintf(body, "{\"markedCount\":1,");
+    }
+    switch (token == NULL ? 0 : token->number % 3) {
+    case 1:
+        return write_batch(token, false, true, body);
+    case 2:
+        return write_batch(token, true, false, body);
+    default:
+        return (size_t)sprintf(body, "{\"version\": 0, \"token\": \"t\",");
+    }
 }
 
 size_t answer_write(const struct answer *answer,
@@ -92,7 +104,7 @@ size_t answer_write(const struct answer *answer,
         .status = 200, .content_type = JSON, .content_size = -1};
     switch (answer->kind) {
     case ANSWER_BATCH:
-        return write_batch(answer->token, body);
+        return write_batch(answer->token, true, true, body);
     case ANSWER_MARKED:
         return write_marked(answer, server, head, body);
     case ANSWER_REFUSED:
@@ -107,7 +119,7 @@ size_t answer_write(const struct answer *answer,
     case ANSWER_PAGE:
         return write_page(200, head, body);
     case ANSWER_GARBLED:
-        return write_garbled(is_mark, body);
+        return write_garbled(answer->token, is_mark, body);
     case ANSWER_ERROR:
         return write_page(500, head, body);
     case ANSWER_BUSY:
@@ -126,11 +138,15 @@ size_t answer_write(const struct answer *answer,
 const char *answer_text(const struct answer *answer, char *text, size_t size)
 {
     static const char *const names[] = {
-        [ANSWER_REFUSED] = "403",       [ANSWER_THROTTLED] = "403 THROTTLE",
+        [ANSWER_REFUSED] = "403",
+        [ANSWER_THROTTLED] = "403 THROTTLE",
         [ANSWER_FORBIDDEN] = "403 HTML",
-        [ANSWER_PAGE] = "200 HTML",     [ANSWER_GARBLED] = "200 garbled",
-        [ANSWER_ERROR] = "500",         [ANSWER_BUSY] = "503",
-        [ANSWER_REDIRECT] = "302",      [ANSWER_ABSENT] = "404",
+        [ANSWER_PAGE] = "200 HTML",
+        [ANSWER_GARBLED] = "200 garbled",
+        [ANSWER_ERROR] = "500",
+        [ANSWER_BUSY] = "503",
+        [ANSWER_REDIRECT] = "302",
+        [ANSWER_ABSENT] = "404",
         [ANSWER_ODD] = "400",
     };
     if (answer->kind == ANSWER_MARKED) {

@@ -23,7 +23,7 @@ enum answer_kind {
     ANSWER_THROTTLED, /* 403 */
     ANSWER_FORBIDDEN, /* 403, HTML, not by the application */
     ANSWER_PAGE,      /* 200, HTML */
-    ANSWER_GARBLED,   /* 200, the right type, half a document */
+    ANSWER_GARBLED,   /* 200, the right type, not the right document */
     ANSWER_ERROR,     /* 500 */
     ANSWER_BUSY,      /* 429 or 503, maybe with Retry-After */
     ANSWER_REDIRECT,  /* 302 */
@@ -33,7 +33,7 @@ enum answer_kind {
 
 struct answer {
     enum answer_kind kind;   /* */
-    struct token *token;     /* BATCH */
+    struct token *token;     /* BATCH, and GARBLED to a fetch */
     uint64_t marked_count;   /* MARKED */
     int64_t unread_count;    /* MARKED; -1: not told */
     uint64_t retry_after_ms; /* BUSY */

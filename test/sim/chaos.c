@@ -16,8 +16,8 @@ static struct remote_server *pick_server(struct world *world)
 /* How long something lasts: mostly short, at times a good part of the run. */
 static uint64_t some_time_ms(struct world *world)
 {
-    uint64_t longest_ms = world->plan.chaos_ms / 3;
-    if (dice_hit(&world->dice, 700)) {
+    uint64_t longest_ms = world->plan.chaos_ms / 3 + 60000;
+    if (dice_hit(&world->dice, 600)) {
         longest_ms /= 8;
     }
     return 1 + dice_below(&world->dice, longest_ms);
@@ -192,27 +192,46 @@ static void wall_jumps(struct world *world)
     }
 }
 
+/* -- Operators ------------------------------------------------------------ */
+
+static void pauses(struct world *world)
+{
+    operator_comes(world, ERRAND_PAUSE);
+}
+
+static void removes(struct world *world)
+{
+    operator_comes(world, ERRAND_REMOVE);
+}
+
+static void polls_now(struct world *world)
+{
+    operator_comes(world, ERRAND_POLL_NOW);
+}
+
+static void sets_key(struct world *world)
+{
+    operator_comes(world, ERRAND_NEW_KEY);
+}
+
+static void stops(struct world *world)
+{
+    operator_comes(world, ERRAND_STOP);
+}
+
 /* -- When ----------------------------------------------------------------- */
 
 typedef void (*chaos_cb)(struct world *world);
 
 static const chaos_cb actions[CHAOS_COUNT] = {
-    [CHAOS_POST] = post,
-    [CHAOS_UNSEND] = unsend,
-    [CHAOS_FOREIGN] = foreign,
-    [CHAOS_REVOKE] = revoke_key,
-    [CHAOS_HUMAN] = human,
-    [CHAOS_OUTAGE] = outage,
-    [CHAOS_FORBID] = forbid,
-    [CHAOS_IGNORE] = ignore,
-    [CHAOS_DISK] = disk_fails,
-    [CHAOS_PAUSE] = operator_pauses,
-    [CHAOS_REMOVE] = operator_removes,
-    [CHAOS_POLL_NOW] = operator_polls_now,
-    [CHAOS_NEW_KEY] = operator_sets_key,
-    [CHAOS_CRASH] = operator_kills,
-    [CHAOS_STOP] = operator_stops,
-    [CHAOS_WALL] = wall_jumps,
+    [CHAOS_POST] = post,        [CHAOS_UNSEND] = unsend,
+    [CHAOS_FOREIGN] = foreign,  [CHAOS_REVOKE] = revoke_key,
+    [CHAOS_HUMAN] = human,      [CHAOS_OUTAGE] = outage,
+    [CHAOS_FORBID] = forbid,    [CHAOS_IGNORE] = ignore,
+    [CHAOS_DISK] = disk_fails,  [CHAOS_PAUSE] = pauses,
+    [CHAOS_REMOVE] = removes,   [CHAOS_POLL_NOW] = polls_now,
+    [CHAOS_NEW_KEY] = sets_key, [CHAOS_CRASH] = operator_kills,
+    [CHAOS_STOP] = stops,       [CHAOS_WALL] = wall_jumps,
 };
 
 /* The next is planned first, as an action may kill the process. */

@@ -16,6 +16,8 @@ struct disk_record {
     struct disk_queue *queue;         /* */
     const struct ledger_batch *batch; /* */
     bool *is_new;                     /* filled */
+    unsigned left;                    /* operations, until one fails */
+    bool has_failed;                  /* */
 };
 
 /* -- Changes -------------------------------------------------------------- */
@@ -50,8 +52,8 @@ static void row_add(struct disk *disk, struct disk_queue *queue, uint64_t epoch,
 {
     if (queue->count == queue->capacity) {
         uint32_t capacity = queue->capacity == 0 ? 64 : queue->capacity * 2;
-        struct disk_row *rows = arena_take(&disk->world->arena,
-                                           capacity * sizeof *queue->rows);
+        struct disk_row *rows =
+            arena_take(&disk->world->arena, capacity * sizeof *queue->rows);
         if (queue->count > 0) {
             memcpy(rows, queue->rows, queue->count * sizeof *rows);
         }
@@ -93,9 +95,27 @@ static void raise_epoch(struct disk *disk, struct disk_queue *queue,
 
 /* -- The ledger's operations ---------------------------------------------- */
 
+#define DISK_FAULT 5 /* any error of a record's own */
+
+/* Each operation may fail, and none may follow one that has. */
+static int begin_operation(struct disk_record *record)
+{
+    struct world *world = record->disk->world;
+    if (record->has_failed) {
+        world_violation(world, "disk %u: goes on after a failure",
+                        record->disk->index);
+    }
+    record->has_failed = --record->left == 0;
+    return record->has_failed ? DISK_FAULT : 0;
+}
+
 static int record_carry_over(void *data)
 {
     struct disk_record *record = data;
+    int error = begin_operation(record);
+    if (error != 0) {
+        return error;
+    }
     uint64_t epoch = record->batch->epoch;
     for (uint32_t i = 0; i < record->queue->count; i++) {
         const struct disk_row *row = &record->queue->rows[i];
@@ -111,10 +131,14 @@ static int record_take_back(void *data, const uint8_t key[LEDGER_KEY_SIZE],
                             bool *was_there)
 {
     struct disk_record *record = data;
+    int error = begin_operation(record);
+    if (error != 0) {
+        return error;
+    }
     uint64_t epoch = record->batch->epoch;
     uint32_t row = row_find(record->queue, epoch + 1, key);
-    *was_there = row != UINT32_MAX &&
-                 row_find(record->queue, epoch, key) == UINT32_MAX;
+    *was_there =
+        row != UINT32_MAX && row_find(record->queue, epoch, key) == UINT32_MAX;
     if (*was_there) {
         row_move(record->disk, record->queue, row, epoch);
         world_count(record->disk->world, SITUATION_TAKEN_BACK);
@@ -126,6 +150,10 @@ static int record_add(void *data, size_t index,
                       const uint8_t key[LEDGER_KEY_SIZE], bool *is_new)
 {
     struct disk_record *record = data;
+    int error = begin_operation(record);
+    if (error != 0) {
+        return error;
+    }
     uint64_t epoch = record->batch->epoch;
     *is_new = row_find(record->queue, epoch, key) == UINT32_MAX;
     record->is_new[index] = *is_new;
@@ -138,6 +166,10 @@ static int record_add(void *data, size_t index,
 static int record_find_leftovers(void *data, bool *found)
 {
     struct disk_record *record = data;
+    int error = begin_operation(record);
+    if (error != 0) {
+        return error;
+    }
     *found = false;
     for (uint32_t i = record->queue->count; i-- > 0 && !*found;) {
         *found = record->queue->rows[i].epoch == record->batch->epoch + 1;
@@ -148,6 +180,10 @@ static int record_find_leftovers(void *data, bool *found)
 static int record_raise_epoch(void *data)
 {
     struct disk_record *record = data;
+    int error = begin_operation(record);
+    if (error != 0) {
+        return error;
+    }
     raise_epoch(record->disk, record->queue, record->batch->epoch);
     return 0;
 }
@@ -168,8 +204,8 @@ static struct disk_part *part_add(struct disk *disk, struct remote_queue *queue,
     assert(disk->is_open);
     assert(disk->part_count < 2 * DISK_QUEUES_MAX);
     struct disk_part *part = &disk->parts[disk->part_count++];
-    *part = (struct disk_part){.queue = queue,
-                               .confirm_number = confirm_number};
+    *part =
+        (struct disk_part){.queue = queue, .confirm_number = confirm_number};
     return part;
 }
 
@@ -198,32 +234,6 @@ void disk_begin(struct disk *disk)
     disk->is_open = true;
 }
 
-void disk_add_batch(struct disk *disk, struct token *token,
-                    struct ledger_batch *batch, uint64_t confirm_number)
-{
-    struct world *world = disk->world;
-    struct disk_part *part = part_add(disk, token->queue, confirm_number);
-    part->token = token;
-    part->is_new = arena_take(&world->arena, token->count);
-    struct disk_record record = {.disk = disk,
-                                 .queue = &disk->queues[token->queue->index],
-                                 .batch = batch,
-                                 .is_new = part->is_new};
-    int error = ledger_add_batch(&record_ops, &record, batch);
-    assert(error == 0);
-    (void)error;
-    if (batch->has_leftovers) {
-        world_count(world, SITUATION_LEFTOVERS);
-    }
-}
-
-void disk_raise_epoch(struct disk *disk, struct remote_queue *queue,
-                      uint64_t epoch, uint64_t confirm_number)
-{
-    (void)part_add(disk, queue, confirm_number);
-    raise_epoch(disk, &disk->queues[queue->index], epoch);
-}
-
 static unsigned new_count_of(const struct disk_part *part)
 {
     unsigned count = 0;
@@ -231,6 +241,59 @@ static unsigned new_count_of(const struct disk_part *part)
         count += part->is_new[i];
     }
     return count;
+}
+
+/* Its counts are those of what it did. */
+static void check_counts(const struct disk *disk, const struct disk_part *part,
+                         const struct ledger_batch *batch)
+{
+    if (batch->new_count != new_count_of(part) ||
+        batch->repeat_count != part->token->count - batch->new_count) {
+        world_violation(disk->world, "%s: %zu new and %zu repeats of %u",
+                        part->queue->name, batch->new_count,
+                        batch->repeat_count, part->token->count);
+    }
+}
+
+int disk_add_batch(struct disk *disk, struct token *token,
+                   struct ledger_batch *batch, uint64_t confirm_number)
+{
+    struct world *world = disk->world;
+    struct disk_part *part = part_add(disk, token->queue, confirm_number);
+    bool fails = !world->is_quiet &&
+                 dice_hit(&world->dice, world->plan.rows_fail_permille);
+    part->token = token;
+    part->is_new = arena_take(&world->arena, token->count);
+    struct disk_record record = {
+        .disk = disk,
+        .queue = &disk->queues[token->queue->index],
+        .batch = batch,
+        .is_new = part->is_new,
+        .left = fails ? (unsigned)dice_between(&world->dice, 1,
+                                               2 * token->count + 3)
+                      : UINT32_MAX,
+    };
+    int error = ledger_add_batch(&record_ops, &record, batch);
+    if ((error != 0) != record.has_failed) {
+        world_violation(world, "%s: a failure of the disk is not told",
+                        token->queue->name);
+    }
+    if (error != 0) {
+        world_count(world, SITUATION_ROW_FAILED);
+        return error;
+    }
+    check_counts(disk, part, batch);
+    if (batch->has_leftovers) {
+        world_count(world, SITUATION_LEFTOVERS);
+    }
+    return 0;
+}
+
+void disk_raise_epoch(struct disk *disk, struct remote_queue *queue,
+                      uint64_t epoch, uint64_t confirm_number)
+{
+    (void)part_add(disk, queue, confirm_number);
+    raise_epoch(disk, &disk->queues[queue->index], epoch);
 }
 
 void disk_send_out(struct disk *disk)

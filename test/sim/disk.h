@@ -46,20 +46,20 @@ struct disk_undo {
 };
 
 struct disk {
-    struct world *world;                       /* */
-    unsigned index;                            /* */
-    bool has_outlet;                           /* the record is a ledger */
-    bool is_full;                              /* nothing can be written */
-    bool is_out_of_reach;                      /* the outlet */
-    bool is_slow;                              /* */
-    struct disk_queue queues[DISK_QUEUES_MAX]; /* by their index */
-    bool is_open;                              /* a transaction */
-    bool is_sent;                              /* its news is at the outlet */
+    struct world *world;                         /* */
+    unsigned index;                              /* */
+    bool has_outlet;                             /* the record is a ledger */
+    bool is_full;                                /* nothing can be written */
+    bool is_out_of_reach;                        /* the outlet */
+    bool is_slow;                                /* */
+    struct disk_queue queues[DISK_QUEUES_MAX];   /* by their index */
+    bool is_open;                                /* a transaction */
+    bool is_sent;                                /* its news is at the outlet */
     struct disk_part parts[2 * DISK_QUEUES_MAX]; /* of it */
-    unsigned part_count;                       /* */
-    struct disk_undo *undo;                    /* owned; newest last */
-    uint32_t undo_count;                       /* */
-    uint32_t undo_capacity;                    /* */
+    unsigned part_count;                         /* */
+    struct disk_undo *undo;                      /* owned; newest last */
+    uint32_t undo_count;                         /* */
+    uint32_t undo_capacity;                      /* */
 };
 
 /* What a new process reads. */
@@ -68,9 +68,10 @@ void disk_read(const struct disk *disk, const struct remote_queue *queue,
 
 void disk_begin(struct disk *disk);
 
-/* Brings the batch into the record, by ledger_add_batch(). */
-void disk_add_batch(struct disk *disk, struct token *token,
-                    struct ledger_batch *batch, uint64_t confirm_number);
+/* Brings the batch into the record, by ledger_add_batch(): 0 or, when one of
+ * the operations fails, its error. */
+int disk_add_batch(struct disk *disk, struct token *token,
+                   struct ledger_batch *batch, uint64_t confirm_number);
 
 void disk_raise_epoch(struct disk *disk, struct remote_queue *queue,
                       uint64_t epoch, uint64_t confirm_number);

@@ -46,6 +46,7 @@ static void mend(struct world *world)
     TRACE(world, "-- the ending: nothing goes wrong any more");
     world->is_quiet = true;
     world->crash_point = CRASH_NEVER;
+    world->errand = ERRAND_NONE;
     mend_servers(world);
     for (unsigned i = 0; i < world->queue_count; i++) {
         world->queues[i].is_forbidden = false;
@@ -118,7 +119,17 @@ static void poll_all_now(struct world *world)
     }
 }
 
-static void on_look(struct world *world, void *subject, uint64_t stamp);
+/* By when it must be settled. */
+static uint64_t ending_due_ms(const struct world *world)
+{
+    uint64_t unread_count = 0;
+    for (unsigned i = 0; i < world->queue_count; i++) {
+        unread_count += world->queues[i].unread_count;
+    }
+    return world->now_ms + ENDING_MS_MAX + ENDING_MESSAGE_MS * unread_count;
+}
+
+static void on_look(struct world *world, void *subject, uint64_t due_ms);
 
 static void look_again(struct world *world, uint64_t due_ms)
 {
@@ -136,9 +147,8 @@ static void on_look(struct world *world, void *subject, uint64_t due_ms)
     }
     const struct remote_queue *unsettled = find_unsettled(world);
     if (unsettled != NULL && world->now_ms >= due_ms) {
-        world_violation(world, "%s: %s after %d s without faults",
-                        unsettled->name, left_undone(world, unsettled),
-                        ENDING_MS_MAX / 1000);
+        world_violation(world, "%s: %s though nothing goes wrong any more",
+                        unsettled->name, left_undone(world, unsettled));
     }
     if (unsettled != NULL) {
         look_again(world, due_ms);
@@ -151,7 +161,7 @@ static void on_look(struct world *world, void *subject, uint64_t due_ms)
     }
     world->is_examined = true;
     unsend_all(world);
-    look_again(world, world->now_ms + ENDING_MS_MAX);
+    look_again(world, ending_due_ms(world));
 }
 
 static void on_ending(struct world *world, void *subject, uint64_t stamp)
@@ -159,7 +169,7 @@ static void on_ending(struct world *world, void *subject, uint64_t stamp)
     (void)subject;
     (void)stamp;
     mend(world);
-    look_again(world, world->now_ms + ENDING_MS_MAX);
+    look_again(world, ending_due_ms(world));
     if (world->plan.has_helper && world->process != NULL) {
         poll_all_now(world);
     }

@@ -1,5 +1,6 @@
 #include "guard.h"
 
+#include "guard_token.h"
 #include "guard_turns.h"
 #include "process.h"
 #include "world.h"
@@ -79,29 +80,6 @@ static void check_fetch(const struct poll_queue *queue)
           "a fetch beyond the budget of bytes");
 }
 
-static void check_mark(const struct poll_queue *queue)
-{
-    struct token *token = queue->token;
-    uint64_t now_ms = world_of(queue)->now_ms;
-    check(queue, queue->guard.is_outstanding, "a mark of a token given up");
-    check(queue, queue->batch != NULL && token != NULL, "a mark of nothing");
-    check(queue, token->is_stored, "a mark before its batch is durable");
-    for (unsigned i = 0; i < token->count; i++) {
-        check(queue, !token->parts[i].message->is_owed,
-              "a mark of a message that is not in the sink");
-    }
-    check(queue,
-          token->posts == 0 || haplo_error_is_transient(queue->guard.error),
-          "a token is posted again after a failure that stays");
-    check(queue, token->posts < queue->core.policy.mark_attempts_max,
-          "a token is posted too often");
-    if (token->posts++ == 0) {
-        token->first_post_ms = now_ms;
-    }
-    check(queue, now_ms <= token->first_post_ms + QUEUE_MARK_AGE_MAX_MS,
-          "an old token is posted");
-}
-
 void guard_starts(struct poll_queue *queue)
 {
     struct guard_server *guard = &queue->server->guard;
@@ -117,7 +95,7 @@ void guard_starts(struct poll_queue *queue)
     check_server(queue);
     check_login(queue);
     if (is_mark(queue)) {
-        check_mark(queue);
+        guard_posts(queue);
     } else {
         check_fetch(queue);
     }
@@ -142,6 +120,7 @@ static void server_fails(struct guard_server *guard, struct poll_queue *queue)
 
 static void server_lives(struct guard_server *guard, struct poll_queue *queue)
 {
+    guard->times_down = 0;
     if (guard->must_probe) {
         world_count(world_of(queue), SITUATION_SERVER_CAME_BACK);
     }
@@ -254,104 +233,20 @@ void guard_ended(struct poll_queue *queue, int error,
     note_server(queue, error);
     queue->guard.not_before_ms =
         world_of(queue)->now_ms + wait_after(queue, event);
+    queue->guard.delay_ms = event->delay_ms;
+    queue->guard.has_drained = event->kind == QUEUE_EVENT_EMPTY;
     if (event->kind == QUEUE_EVENT_EMPTY) {
         queue->guard.has_asked = false;
+        queue->guard.failures = 0;
+    }
+    if (event->kind == QUEUE_EVENT_FETCHED) {
+        queue->guard.interval_ms = queue->core.policy.interval_ms;
     }
 }
 
 void guard_cancelled(struct poll_queue *queue)
 {
     release(queue);
-}
-
-/* -- Tokens --------------------------------------------------------------- */
-
-void guard_fetched(struct poll_queue *queue)
-{
-    check(queue, !queue->guard.is_outstanding, "two tokens");
-    queue->guard.is_outstanding = true;
-    queue->guard.deliveries = 0;
-}
-
-void guard_delivers(struct poll_queue *queue)
-{
-    unsigned most = queue->core.policy.deliver_attempts_max;
-    queue->guard.deliveries++;
-    check(queue, most == 0 || queue->guard.deliveries <= most,
-          "a batch is delivered too often");
-}
-
-/* True if that is reason enough to give a token up after a failed mark. */
-static bool may_give_up(const struct poll_queue *queue,
-                        const struct queue_event *event)
-{
-    const struct token *token = queue->token;
-    uint64_t latest_ms = world_of(queue)->now_ms + event->delay_ms +
-                         QUEUE_MARK_RETRY_MAX_MS;
-    if (event->kind == QUEUE_EVENT_MARKED) {
-        return event->count == 0 && event->unread_count != 0;
-    }
-    return !haplo_error_is_transient(event->error) ||
-           token->posts >= queue->core.policy.mark_attempts_max ||
-           latest_ms >= token->first_post_ms + QUEUE_MARK_AGE_MAX_MS;
-}
-
-static bool may_drop(const struct poll_queue *queue,
-                     enum haplo_queue_state from,
-                     const struct queue_event *event)
-{
-    const struct token *token = queue->token;
-    switch (from) {
-    case HAPLO_QUEUE_DELIVERING:
-        return event->kind == QUEUE_EVENT_REJECTED ||
-               (event->kind == QUEUE_EVENT_RETRY &&
-                queue->guard.deliveries ==
-                    queue->core.policy.deliver_attempts_max);
-    case HAPLO_QUEUE_LAST_DELIVERING:
-        return event->kind == QUEUE_EVENT_REJECTED ||
-               event->kind == QUEUE_EVENT_RETRY;
-    case HAPLO_QUEUE_DELIVER_WAIT:
-        return event->kind == QUEUE_EVENT_PAUSE;
-    case HAPLO_QUEUE_MARKING:
-    case HAPLO_QUEUE_LAST_MARKING:
-        return may_give_up(queue, event);
-    case HAPLO_QUEUE_MARK_READY:
-    case HAPLO_QUEUE_LAST_MARK_READY:
-        return event->kind == QUEUE_EVENT_DUE && token->posts > 0 &&
-               world_of(queue)->now_ms >=
-                   token->first_post_ms + QUEUE_MARK_AGE_MAX_MS;
-    default:
-        return false;
-    }
-}
-
-void guard_gives_up(struct poll_queue *queue, enum haplo_queue_state from,
-                    const struct queue_event *event)
-{
-    if (!queue->guard.is_outstanding) {
-        return;
-    }
-    check(queue, may_drop(queue, from, event), "a batch is dropped");
-    queue->guard.is_outstanding = false;
-    if (queue->token->posts == 0) {
-        world_count(world_of(queue), SITUATION_BATCH_NOT_STORED);
-    } else if (event->kind == QUEUE_EVENT_DUE) {
-        world_count(world_of(queue), SITUATION_TOKEN_TOO_OLD);
-    } else {
-        world_count(world_of(queue), SITUATION_TOKEN_GIVEN_UP);
-    }
-}
-
-void guard_confirmed(struct poll_queue *queue)
-{
-    bool has_more = queue->core.unread_count != 0;
-    queue->guard.is_outstanding = false;
-    queue->guard.has_asked = false;
-    check(queue,
-          queue->core.state == HAPLO_QUEUE_PAUSED ||
-              queue->core.state ==
-                  (has_more ? HAPLO_QUEUE_READY : HAPLO_QUEUE_IDLE),
-          "confirmed, and not where it belongs");
 }
 
 /* -- Commands ------------------------------------------------------------- */

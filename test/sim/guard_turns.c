@@ -125,12 +125,6 @@ void guard_takes_turn(struct poll_queue *queue, bool is_mark)
     }
 }
 
-void guard_changed(struct poll_queue *queue)
-{
-    queue->guard.passed_by = 0;
-    queue->guard.seen_proven = queue->core.key_proven;
-}
-
 /* -- After each event ----------------------------------------------------- */
 
 /* True if the token at hand could not be posted any more. */
@@ -151,11 +145,12 @@ static uint64_t longest_ms(const struct queue *queue)
         return (policy->interval_max_ms > policy->interval_ms
                     ? policy->interval_max_ms
                     : policy->interval_ms) *
-               11 / 10;
+                   11 / 10 +
+               1;
     case HAPLO_QUEUE_BACKOFF:
         return QUEUE_RETRY_AFTER_MAX_MS;
     case HAPLO_QUEUE_REFUSED:
-        return policy->refused_ms * 11 / 10;
+        return policy->refused_ms * 11 / 10 + 1;
     case HAPLO_QUEUE_DELIVER_WAIT:
         return policy->backoff_max_ms;
     default:
@@ -203,6 +198,10 @@ static void check_waits(const struct process *process)
         if (queue->core.due_ms != HEAP_NEVER &&
             queue->core.due_ms - world->now_ms > longest_ms(&queue->core)) {
             world_violation(world, "%s: sleeps too long", queue->remote->name);
+        }
+        if (queue_has_batch(&queue->core) != queue->guard.is_outstanding) {
+            world_violation(world, "%s: has a batch, or not",
+                            queue->remote->name);
         }
         if (has_old_token(queue, world->now_ms)) {
             world_violation(world, "%s: keeps an old token",

@@ -24,30 +24,30 @@ enum standing {
 
 /* The bytes of one message, or of several that are equal. */
 struct content {
-    const char *body;                            /* */
-    size_t size;                                 /* of body */
-    bool is_overridden;                          /* its id is others', too */
-    unsigned member_count;                       /* messages that have it */
-    unsigned demand_count;                       /* posts and unsends */
-    unsigned stored_count;                       /* as new */
-    bool is_ambiguous;                           /* nobody can tell them */
-    uint8_t standing[MESSAGE_TWINS_MAX];         /* by ordinal */
-    uint64_t closing_number[MESSAGE_TWINS_MAX];  /* of which confirmation */
+    const char *body;                           /* */
+    size_t size;                                /* of body */
+    bool is_overridden;                         /* its id is others', too */
+    unsigned member_count;                      /* messages that have it */
+    unsigned demand_count;                      /* posts and unsends */
+    unsigned stored_count;                      /* as new */
+    bool is_ambiguous;                          /* nobody can tell them */
+    uint8_t standing[MESSAGE_TWINS_MAX];        /* by ordinal */
+    uint64_t closing_number[MESSAGE_TWINS_MAX]; /* of which confirmation */
 };
 
 struct message {
-    struct content *content;  /* */
-    struct message *next;     /* in its queue, in the order of posting */
-    uint32_t number;          /* in its queue, from 1 */
-    uint32_t date;            /* as the server sorts; does not grow strictly */
-    bool is_unread;           /* on the server */
-    unsigned generation;      /* times that it was unsent */
-    int stored_generation;    /* the newest that is stored; -1: none */
-    int reached_generation;   /* the newest at the outlet; -1: none */
-    bool is_owed;             /* must still come into the sink */
-    bool is_promise_fresh;    /* owed since an unsend while CLOSING */
-    bool is_taken;            /* others marked it before it was ours */
-    bool is_outlet_only;      /* the outlet has it, and the ledger not */
+    struct content *content; /* */
+    struct message *next;    /* in its queue, in the order of posting */
+    uint32_t number;         /* in its queue, from 1 */
+    uint32_t date;           /* as the server sorts; does not grow strictly */
+    bool is_unread;          /* on the server */
+    unsigned generation;     /* times that it was unsent */
+    int stored_generation;   /* the newest that is stored; -1: none */
+    int reached_generation;  /* the newest at the outlet; -1: none */
+    bool is_owed;            /* must still come into the sink */
+    bool is_promise_fresh;   /* owed since an unsend while CLOSING */
+    bool is_taken;           /* others marked it before it was ours */
+    bool is_outlet_only;     /* the outlet has it, and the ledger not */
 };
 
 struct token_part {

@@ -60,7 +60,7 @@ MUTANTS = [
      "        queue->epoch++;\n"),
     ("epoch-told-too-early",
      "the sink is told of the next epoch when the mark is sent",
-     "test/sim/poll.c",
+     "test/sim/poll_request.c",
      "    world->totals->marks++;\n",
      "    world->totals->marks++;\n"
      "    gather_marked(queue, queue->core.epoch + 1);\n"),
@@ -232,6 +232,17 @@ MUTANTS = [
      "        queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);\n"
      "        return QUEUE_ACTION_NONE;\n"),
 
+    ("empty-token-posted",
+     "messages without a token are delivered, and an empty one is posted",
+     "src/core/json_batch.c",
+     "    if (batch->form_size == 0 && batch->message_count > 0) {\n",
+     "    if (batch->form_size == 0 && batch->message_count > 1000000) {\n"),
+    ("token-without-messages",
+     "a token without messages is taken for an empty batch",
+     "src/core/json_batch.c",
+     "    if (batch->form_size > 0 && batch->message_count == 0) {\n",
+     "    if (batch->form_size > 1000000 && batch->message_count == 0) {\n"),
+
     # -- Turns ---------------------------------------------------------------
     ("unfair-drain",
      "a queue that has more goes before the others",
@@ -323,7 +334,7 @@ MUTANTS = [
      "    if (queue->state == HAPLO_QUEUE_REFUSED && queue->error == 0) {\n"),
     ("old-key-refused-new-one-waits",
      "a refusal of the old key holds for the new one",
-     "test/sim/poll.c",
+     "test/sim/poll_request.c",
      "    if (had_old_key && error == HAPLO_EREFUSED) {\n"
      "        poll_step(queue, &new_key);\n"
      "    }\n",

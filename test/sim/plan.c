@@ -43,11 +43,11 @@ static void draw_fates(struct world *world)
 static void draw_chaos(struct world *world)
 {
     static const unsigned often[CHAOS_COUNT] = {
-        [CHAOS_POST] = 40,    [CHAOS_UNSEND] = 12, [CHAOS_FOREIGN] = 12,
-        [CHAOS_REVOKE] = 4,   [CHAOS_HUMAN] = 4,   [CHAOS_OUTAGE] = 4,
-        [CHAOS_FORBID] = 3,   [CHAOS_IGNORE] = 3,  [CHAOS_DISK] = 4,
-        [CHAOS_PAUSE] = 12,   [CHAOS_REMOVE] = 4,  [CHAOS_POLL_NOW] = 8,
-        [CHAOS_NEW_KEY] = 5,  [CHAOS_CRASH] = 8,   [CHAOS_STOP] = 3,
+        [CHAOS_POST] = 40,   [CHAOS_UNSEND] = 12, [CHAOS_FOREIGN] = 12,
+        [CHAOS_REVOKE] = 4,  [CHAOS_HUMAN] = 4,   [CHAOS_OUTAGE] = 4,
+        [CHAOS_FORBID] = 3,  [CHAOS_IGNORE] = 3,  [CHAOS_DISK] = 4,
+        [CHAOS_PAUSE] = 12,  [CHAOS_REMOVE] = 4,  [CHAOS_POLL_NOW] = 8,
+        [CHAOS_NEW_KEY] = 5, [CHAOS_CRASH] = 12,  [CHAOS_STOP] = 8,
         [CHAOS_WALL] = 4,
     };
     for (unsigned kind = 0; kind < CHAOS_COUNT; kind++) {
@@ -63,7 +63,7 @@ static void draw_chaos(struct world *world)
 static void draw_server(struct world *world, unsigned index)
 {
     static const unsigned slots[] = {1, 1, 1, 2, 3, 8};
-    static const unsigned timeouts_ms[] = {2000, 10000, 60000};
+    static const unsigned timeouts_ms[] = {2000, 10000, 60000, 60000};
     struct remote_server *server = &world->servers[index];
     server->index = index;
     snprintf(server->name, sizeof server->name, "%c", 'a' + (int)index);
@@ -92,7 +92,7 @@ static struct queue_policy draw_policy(struct world *world,
         .backoff_ms = 1000,
         .backoff_max_ms = PICK(world, backoff_max_ms),
         .refused_ms = PICK(world, refused_ms),
-        .mark_attempts_max = hit(world, 600) ? 4 : between(world, 1, 5),
+        .mark_attempts_max = hit(world, 600) ? 4 : between(world, 1, 12),
         .deliver_attempts_max = hit(world, 700) ? 0 : between(world, 1, 4),
     };
 }
@@ -104,7 +104,7 @@ static void draw_queue(struct world *world, struct remote_server *server,
     struct remote_queue *queue = &world->queues[index];
     queue->server = server;
     queue->index = index;
-    snprintf(queue->name, sizeof queue->name, "%s/q%u", server->name,
+    snprintf(queue->name, sizeof queue->name, "%c/q%u", server->name[0],
              ++server->queue_count);
     queue->key = 1;
     queue->client_key = hit(world, wrong_key_permille) ? 0 : 1;
@@ -129,8 +129,8 @@ static void draw_queues(struct world *world, uint64_t interval_ms)
 {
     static const unsigned wrong_permille[] = {0, 0, 0, 0, 200, 1000};
     for (unsigned i = 0; i < world->server_count; i++) {
-        unsigned count = hit(world, 80) ? between(world, 6, 12)
-                                        : between(world, 1, 3);
+        unsigned count =
+            hit(world, 80) ? between(world, 6, 12) : between(world, 1, 3);
         unsigned wrong = PICK(world, wrong_permille);
         draw_server(world, i);
         while (count-- > 0 && world->queue_count < DISK_QUEUES_MAX) {
@@ -144,15 +144,17 @@ void plan_draw(struct world *world)
     static const uint64_t intervals_ms[] = {2000, 5000, 20000, 60000};
     static const size_t held_bytes_max[] = {4096, 16384, 65536};
     static const uint64_t latencies_ms[] = {20, 200, 1500};
-    static const uint64_t writes_ms[] = {1, 20, 400};
+    static const uint64_t writes_ms[] = {1, 20, 20, 400, 3000};
     static const unsigned posts[] = {2, 10, 40};
     struct plan *plan = &world->plan;
     uint64_t interval_ms = PICK(world, intervals_ms);
-    plan->chaos_ms =
-        60000 + interval_ms * dice_between(&world->dice, 20, 120);
+    plan->chaos_ms = 60000 + interval_ms * dice_between(&world->dice, 20, 120);
+    plan->mark_fails_permille = hit(world, 300) ? between(world, 1, 900) : 0;
     plan->latency_ms_max = PICK(world, latencies_ms);
     plan->write_ms_max = PICK(world, writes_ms);
     plan->commit_fails_permille = hit(world, 300) ? between(world, 1, 200) : 0;
+    plan->rows_fail_permille = hit(world, 300) ? between(world, 1, 200) : 0;
+    plan->group_max = hit(world, 700) ? 1000 : between(world, 1, 2);
     plan->reject_permille = hit(world, 200) ? between(world, 1, 100) : 0;
     plan->quick_unsend_permille = hit(world, 400) ? between(world, 1, 400) : 0;
     plan->override_permille = hit(world, 400) ? between(world, 1, 600) : 0;

@@ -39,9 +39,12 @@ struct plan {
     uint64_t chaos_ms;                  /* then a quiet ending */
     uint64_t gap_ms[CHAOS_COUNT];       /* between two, on average; 0: never */
     unsigned fate_permille[FATE_COUNT]; /* of requests */
+    unsigned mark_fails_permille;       /* more than by the fates alone */
     uint64_t latency_ms_max;            /* of one way */
     uint64_t write_ms_max;              /* of one step of a commit */
     unsigned commit_fails_permille;     /* */
+    unsigned rows_fail_permille;        /* in the middle of a batch */
+    unsigned group_max;                 /* batches, and epochs, in a commit */
     unsigned reject_permille;           /* */
     unsigned quick_unsend_permille;     /* right after a mark */
     unsigned override_permille;         /* messages whose id is not theirs */

@@ -48,7 +48,7 @@ int poll_read_fetch(struct poll_queue *queue, const struct exchange *exchange)
 }
 
 int poll_read_mark(const struct poll_queue *queue,
-                     const struct exchange *exchange, struct mark_reply *reply)
+                   const struct exchange *exchange, struct mark_reply *reply)
 {
     struct world *world = queue->process->world;
     struct http_head head;

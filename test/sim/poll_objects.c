@@ -14,25 +14,38 @@
 
 /* -- What is told --------------------------------------------------------- */
 
+/* The one whose part it is, not to be told by a pointer to const. */
+static struct poll_queue *poll_queue_of(const struct process *process,
+                                        const struct queue *core)
+{
+    const struct poll_queue *queue = (const struct poll_queue *)core;
+    return process->queues[queue->remote->index];
+}
+
 static void on_queue_state(void *data, const struct queue *core,
                            enum haplo_queue_state from, int error)
 {
     struct process *process = data;
-    struct poll_queue *queue = (struct poll_queue *)(uintptr_t)core;
+    struct poll_queue *queue = poll_queue_of(process, core);
     process->paused_count += core->state == HAPLO_QUEUE_PAUSED;
     process->paused_count -= from == HAPLO_QUEUE_PAUSED;
     world_note_edge(process->world, from, core->state);
     trace_queue(process->world, queue->remote->name, core, from, error);
-    guard_changed(queue);
-    world_crash_at_change(process->world);
+    guard_changed(queue, error);
+    operator_sees(process->world, queue->remote, core->state);
+    world_crash_at_change(process->world, core->state);
 }
 
 static void on_server_state(void *data, const struct server *core,
                             enum haplo_server_state from, int error)
 {
     struct process *process = data;
-    const struct poll_server *server = (const struct poll_server *)core;
+    const struct poll_server *of = (const struct poll_server *)core;
+    struct poll_server *server = &process->servers[of->remote->index];
     trace_server(process->world, server->remote->name, core, from, error);
+    if (from != core->state) {
+        guard_server_changed(server);
+    }
     if (core->state == HAPLO_SERVER_SILENT && from != core->state) {
         world_count(process->world, SITUATION_SILENCE_KEPT);
     }
@@ -83,6 +96,7 @@ void poll_add_queue(struct process *process, struct remote_queue *remote,
                sink_queue->ledger.epoch, sink_queue->ledger.is_unconfirmed,
                world->now_ms +
                    dice_below(&world->dice, remote->policy.interval_ms));
+    guard_begins(queue);
     int error = scheduler_add_queue(&process->scheduler, &queue->core);
     assert(error == 0);
     (void)error;
@@ -168,8 +182,7 @@ void poll_stop(struct process *process, uint64_t deadline_ms)
         if (queue != NULL) {
             process->batches_left += queue_has_batch(&queue->core);
             guard_commanded(queue, QUEUE_EVENT_PAUSE);
-            poll_step(queue,
-                      &(struct queue_event){.kind = QUEUE_EVENT_PAUSE});
+            poll_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_PAUSE});
         }
     }
     poll_pump(process);

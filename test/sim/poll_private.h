@@ -14,6 +14,10 @@ void poll_pump(struct process *process);
 void poll_command(struct poll_queue *queue, enum queue_event_kind kind);
 void poll_cancel_request(struct poll_queue *queue);
 
+/* As queue_start_request() and request_give_back(). */
+void poll_start_request(struct poll_queue *queue);
+void poll_give_back(struct poll_queue *queue);
+
 /* Brings the budget of bytes up to date with the batch at hand. */
 void poll_count_bytes(struct poll_queue *queue);
 

@@ -131,7 +131,7 @@ static void expire_logins(struct world *world, struct remote_server *server)
 }
 
 enum remote_login remote_log_in(struct world *world, struct remote_queue *queue,
-                                int key)
+                                int key, bool is_late)
 {
     struct remote_server *server = queue->server;
     expire_logins(world, server);
@@ -147,7 +147,7 @@ enum remote_login remote_log_in(struct world *world, struct remote_queue *queue,
         server->failed_by_life = 0;
     }
     server->failed_logins++;
-    server->failed_by_life++;
+    server->failed_by_life += !is_late;
     server->failed_by_us++;
     server->failed_ms = world->now_ms;
     TRACE(world, "%s: login failed, %u counted", queue->name,

@@ -48,13 +48,13 @@ struct remote_server {
     unsigned batch_max;            /* messages in a batch; 0: no limit */
     unsigned failed_logins;        /* counted, of everybody */
     unsigned failed_by_us;         /* of these, ours */
-    unsigned failed_by_life;       /* of these, one process's */
-    uint64_t failed_life;          /* which */
-    uint64_t failed_ms;            /* the newest */
-    enum outage outage;            /* */
-    unsigned queue_count;          /* */
-    unsigned timeout_ms;           /* the client's, for an answer */
-    struct server_policy policy;   /* the client's */
+    unsigned failed_by_life;     /* of these, one process's that it hears of */
+    uint64_t failed_life;        /* which */
+    uint64_t failed_ms;          /* the newest */
+    enum outage outage;          /* */
+    unsigned queue_count;        /* */
+    unsigned timeout_ms;         /* the client's, for an answer */
+    struct server_policy policy; /* the client's */
 };
 
 struct remote_queue {
@@ -93,9 +93,10 @@ void remote_post(struct world *world, struct remote_queue *queue,
 void remote_unsend(struct world *world, struct remote_queue *queue,
                    struct message *message);
 
-/* Counts a login with that key. */
+/* Counts a login with that key. is_late: of a request that was given up, so
+ * that its process does not hear of it. */
 enum remote_login remote_log_in(struct world *world, struct remote_queue *queue,
-                                int key);
+                                int key, bool is_late);
 
 /* Somebody else fails to log in from the client's address. */
 void remote_fail_logins(struct world *world, struct remote_server *server,

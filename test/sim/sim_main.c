@@ -18,11 +18,11 @@
 #define JOBS_MAX 64
 
 struct run {
-    uint64_t first;     /* seed */
-    uint64_t count;     /* seeds */
-    uint64_t step;      /* from seed to seed */
-    bool stops;         /* at the first violation */
-    FILE *trace_file;   /* or NULL */
+    uint64_t first;   /* seed */
+    uint64_t count;   /* seeds */
+    uint64_t step;    /* from seed to seed */
+    bool stops;       /* at the first violation */
+    FILE *trace_file; /* or NULL */
 };
 
 static struct world world;
@@ -39,8 +39,7 @@ static void on_abort(int signal_number)
 
 static void catch_assertions(void)
 {
-    struct sigaction action = {.sa_handler = on_abort,
-                               .sa_flags = SA_NODEFER};
+    struct sigaction action = {.sa_handler = on_abort, .sa_flags = SA_NODEFER};
     sigemptyset(&action.sa_mask);
     sigaction(SIGABRT, &action, NULL);
 }
@@ -112,9 +111,8 @@ static void end_job(int descriptor, struct totals *totals)
     struct totals own;
     size_t size = 0;
     ssize_t got;
-    while (size < sizeof own &&
-           (got = read(descriptor, (char *)&own + size, sizeof own - size)) >
-               0) {
+    while (size < sizeof own && (got = read(descriptor, (char *)&own + size,
+                                            sizeof own - size)) > 0) {
         size += (size_t)got;
     }
     close(descriptor);

@@ -129,7 +129,8 @@ static void group_ends(struct sink *sink, bool has_failed)
 
 /* -- Writing -------------------------------------------------------------- */
 
-static void write_delivery(struct sink *sink, struct delivery *delivery)
+/* What is set by ledger_add_batch() has no good value before it. */
+static int write_delivery(struct sink *sink, struct delivery *delivery)
 {
     struct sink_queue *queue = delivery->queue;
     struct ledger_batch batch = {
@@ -137,29 +138,38 @@ static void write_delivery(struct sink *sink, struct delivery *delivery)
         .count = delivery->batch->message_count,
         .epoch = delivery->batch->epoch,
         .is_unconfirmed = queue->ledger.is_unconfirmed,
+        .new_count = 1000000,
+        .repeat_count = 1000000,
+        .has_leftovers = true,
     };
+    int error = 0;
     if (delivery->verdict == VERDICT_ACCEPT) {
-        disk_add_batch(sink->disk, delivery->token, &batch,
-                       delivery->confirm_number);
+        error = disk_add_batch(sink->disk, delivery->token, &batch,
+                               delivery->confirm_number);
         queue->writing_leftovers = batch.has_leftovers;
     }
+    return error;
 }
 
-static void write_rows(struct sink *sink)
+static int write_rows(struct sink *sink)
 {
     struct sink_queue *queue;
     struct delivery *delivery;
+    int error = 0;
     disk_begin(sink->disk);
     TAILQ_FOREACH (queue, &sink->group_confirmed, link) {
         disk_raise_epoch(sink->disk, queue->remote, queue->writing_epoch,
                          queue->writing_number);
     }
     TAILQ_FOREACH (delivery, &sink->group, link) {
-        write_delivery(sink, delivery);
+        if (error == 0) {
+            error = write_delivery(sink, delivery);
+        }
     }
     if (sink->disk->part_count > 1) {
         world_count(world_of(sink), SITUATION_GROUP_OF_SEVERAL);
     }
+    return error;
 }
 
 static void commit(struct sink *sink)
@@ -215,11 +225,10 @@ static void group_rows(struct world *world, void *subject, uint64_t life)
     if (!world_is_alive(world, life)) {
         return;
     }
-    if (sink->disk->is_full) {
+    if (sink->disk->is_full || write_rows(sink) != 0) {
         group_ends(sink, true);
         return;
     }
-    write_rows(sink);
     world_crash_point(world, CRASH_BEFORE_COMMIT);
     if (sink->disk->has_outlet) {
         sink_later(sink, write_ms(sink), group_out);
@@ -236,7 +245,8 @@ static void take_deliveries(struct sink *sink)
 {
     struct world *world = world_of(sink);
     struct delivery *delivery;
-    while ((delivery = TAILQ_FIRST(&sink->waiting)) != NULL) {
+    unsigned left = world->plan.group_max;
+    while (left-- > 0 && (delivery = TAILQ_FIRST(&sink->waiting)) != NULL) {
         TAILQ_REMOVE(&sink->waiting, delivery, link);
         TAILQ_INSERT_TAIL(&sink->group, delivery, link);
         delivery->verdict =
@@ -250,7 +260,8 @@ static void take_deliveries(struct sink *sink)
 static void take_confirmed(struct sink *sink)
 {
     struct sink_queue *queue;
-    while ((queue = TAILQ_FIRST(&sink->confirmed)) != NULL) {
+    unsigned left = world_of(sink)->plan.group_max;
+    while (left > 0 && (queue = TAILQ_FIRST(&sink->confirmed)) != NULL) {
         TAILQ_REMOVE(&sink->confirmed, queue, link);
         if (!ledger_state_is_ahead(&queue->ledger)) {
             queue->is_listed = false; /* a delivery has stored it */
@@ -259,6 +270,7 @@ static void take_confirmed(struct sink *sink)
         queue->writing_epoch = queue->ledger.epoch;
         queue->writing_number = queue->confirm_number;
         TAILQ_INSERT_TAIL(&sink->group_confirmed, queue, link);
+        left--;
     }
 }
 
@@ -351,10 +363,4 @@ void sink_close(struct sink *sink)
     sink->is_closing = true;
     sink->is_confirm_due = true;
     sink_kick(sink);
-}
-
-bool sink_is_idle(const struct sink *sink)
-{
-    return !sink->is_busy && !sink->is_kicked && TAILQ_EMPTY(&sink->waiting) &&
-           TAILQ_EMPTY(&sink->confirmed);
 }

@@ -27,51 +27,51 @@ struct sink;
 enum verdict { VERDICT_ACCEPT, VERDICT_RETRY, VERDICT_REJECT };
 
 struct sink_queue {
-    struct remote_queue *remote;         /* */
-    struct sink *sink;                   /* */
-    struct ledger_state ledger;          /* */
-    bool is_open;                        /* */
-    bool is_listed;                      /* epoch waits to be stored */
-    uint64_t writing_epoch;              /* */
-    bool writing_leftovers;              /* */
-    uint64_t confirm_number;             /* the book's, with ledger.epoch */
-    uint64_t writing_number;             /* with writing_epoch */
-    TAILQ_ENTRY(sink_queue) link;        /* in a list of epochs */
+    struct remote_queue *remote;  /* */
+    struct sink *sink;            /* */
+    struct ledger_state ledger;   /* */
+    bool is_open;                 /* */
+    bool is_listed;               /* epoch waits to be stored */
+    uint64_t writing_epoch;       /* */
+    bool writing_leftovers;       /* */
+    uint64_t confirm_number;      /* the book's, with ledger.epoch */
+    uint64_t writing_number;      /* with writing_epoch */
+    TAILQ_ENTRY(sink_queue) link; /* in a list of epochs */
 };
 
 /* Embedded in its owner. */
 struct delivery {
-    struct sink_queue *queue;         /* */
-    struct haplo_batch *batch;        /* borrowed */
-    struct token *token;              /* of the batch */
-    uint64_t received_at_ms;          /* wall clock */
-    uint64_t confirm_number;          /* the book's, when it was given */
-    enum verdict verdict;             /* */
-    TAILQ_ENTRY(delivery) link;       /* */
+    struct sink_queue *queue;   /* */
+    struct haplo_batch *batch;  /* borrowed */
+    struct token *token;        /* of the batch */
+    uint64_t received_at_ms;    /* wall clock */
+    uint64_t confirm_number;    /* the book's, when it was given */
+    enum verdict verdict;       /* */
+    TAILQ_ENTRY(delivery) link; /* */
 };
 
 TAILQ_HEAD(delivery_list, delivery);
 TAILQ_HEAD(sink_queue_list, sink_queue);
 
 struct sink {
-    struct process *process;                      /* */
-    struct disk *disk;                            /* */
-    struct sink_queue queues[DISK_QUEUES_MAX];    /* by their index */
-    struct delivery_list waiting;                 /* in line */
-    struct sink_queue_list confirmed;             /* epochs in line */
-    struct delivery_list group;                   /* being written */
-    struct sink_queue_list group_confirmed;       /* the same */
-    bool group_failed;                            /* */
-    bool is_busy;                                 /* a group is written */
-    bool is_kicked;                               /* one will start */
-    bool is_closing;                              /* */
-    bool is_confirm_due;                          /* epochs may go alone */
+    struct process *process;                   /* */
+    struct disk *disk;                         /* */
+    struct sink_queue queues[DISK_QUEUES_MAX]; /* by their index */
+    struct delivery_list waiting;              /* in line */
+    struct sink_queue_list confirmed;          /* epochs in line */
+    struct delivery_list group;                /* being written */
+    struct sink_queue_list group_confirmed;    /* the same */
+    bool group_failed;                         /* */
+    bool is_busy;                              /* a group is written */
+    bool is_kicked;                            /* one will start */
+    bool is_closing;                           /* */
+    bool is_confirm_due;                       /* epochs may go alone */
 };
 
 void sink_open(struct sink *sink, struct process *process, struct disk *disk);
 
 struct sink_queue *sink_queue_open(struct sink *sink,
-                                   struct remote_queue *queue);
+                                   struct remote_queue *remote);
 void sink_queue_close(struct sink_queue *queue);
 
 /* Fill queue, batch and token. Answered by gather_delivered(). */
@@ -82,8 +82,5 @@ void sink_confirmed(struct sink *sink, struct sink_queue *queue,
 
 /* Finishes, then calls gather_sink_closed(). */
 void sink_close(struct sink *sink);
-
-/* True if it has nothing to do. */
-bool sink_is_idle(const struct sink *sink);
 
 #endif

@@ -2,8 +2,9 @@
 
 #include <inttypes.h>
 
-/* Edges of the queue's transition table that a run has to take. */
-#define EDGES_LEAST 40
+#define KILLED_IN_LEAST 20 /* queues in each state, in 10,000 seeds */
+#define EDGES 43           /* of the queue's transition table: all */
+#define EDGES_OF_FEW 40    /* in some hundred seeds */
 
 void totals_init(struct totals *totals)
 {
@@ -15,8 +16,7 @@ static unsigned larger(unsigned a, unsigned b)
     return a > b ? a : b;
 }
 
-void totals_note_logins(struct totals *totals, unsigned by_life,
-                        unsigned by_us)
+void totals_note_logins(struct totals *totals, unsigned by_life, unsigned by_us)
 {
     totals->failed_by_life_most = larger(totals->failed_by_life_most, by_life);
     totals->failed_by_us_most = larger(totals->failed_by_us_most, by_us);
@@ -47,6 +47,7 @@ void totals_add(struct totals *totals, const struct totals *more)
         totals->crashes[i] += more->crashes[i];
     }
     for (int i = 0; i < TOTALS_QUEUE_STATES; i++) {
+        totals->killed_in[i] += more->killed_in[i];
         for (int j = 0; j < TOTALS_QUEUE_STATES; j++) {
             totals->edges[i][j] += more->edges[i][j];
         }
@@ -87,6 +88,9 @@ static bool check_one(uint64_t seeds, const char *text, uint64_t count,
                       uint64_t least, bool is_terse, FILE *file)
 {
     uint64_t wanted = least * seeds / 10000;
+    if (seeds < 10000) {
+        wanted = seeds < 500 ? 0 : wanted / 2;
+    }
     if (count < wanted || !is_terse) {
         fprintf(file, "%10" PRIu64 "  %s", count, text);
         if (count < wanted) {
@@ -112,18 +116,25 @@ bool totals_check(const struct totals *totals, bool is_terse, FILE *file)
 {
     uint64_t seeds = totals->seeds;
     bool holds = true;
-#define CHECK_SITUATION(name, least, text)                                     \
-    holds &= check_one(seeds, text, totals->situations[SITUATION_##name],      \
+#define CHECK_SITUATION(name, least, text)                                \
+    holds &= check_one(seeds, text, totals->situations[SITUATION_##name], \
                        least, is_terse, file);
     SITUATION_MAP(CHECK_SITUATION)
 #undef CHECK_SITUATION
-#define CHECK_CRASH(name, least, text)                                         \
-    holds &= check_one(seeds, "crashes " text, totals->crashes[CRASH_##name],  \
+#define CHECK_CRASH(name, least, text)                                        \
+    holds &= check_one(seeds, "crashes " text, totals->crashes[CRASH_##name], \
                        least, is_terse, file);
     CRASH_MAP(CHECK_CRASH)
 #undef CHECK_CRASH
+    for (int i = 0; i < TOTALS_QUEUE_STATES; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "queues %s at a crash",
+                 haplo_queue_state_name((enum haplo_queue_state)i));
+        holds &= check_one(seeds, text, totals->killed_in[i], KILLED_IN_LEAST,
+                           is_terse, file);
+    }
+    uint64_t edges = seeds < 500 ? 0 : seeds < 5000 ? EDGES_OF_FEW : EDGES;
     holds &= check_one(10000, "edges between the states of a queue",
-                       count_edges(totals), seeds < 500 ? 0 : EDGES_LEAST,
-                       is_terse, file);
+                       count_edges(totals), edges, is_terse, file);
     return holds;
 }

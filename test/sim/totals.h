@@ -15,73 +15,75 @@
 #define TOTALS_QUEUE_STATES (HAPLO_QUEUE_LAST_MARK_WAIT + 1)
 
 /* X(name, least, text): least is how often it must come up in 10,000 seeds. */
-#define SITUATION_MAP(X)                                                       \
-    X(ANSWER_LOST, 5000, "carried out, and the answer lost")                   \
-    X(ANSWER_CUT, 5000, "an answer cut in the middle")                         \
-    X(MARK_HALF_DONE, 1000, "a mark half done, then 500")                      \
-    X(MARKED_LATE, 1000, "a mark carried out after it was given up")           \
-    X(NO_PROGRESS, 1000, "a first mark that marked nothing")                   \
-    X(CONFIRMED_BY_EMPTY_FETCH, 1000, "confirmed by nothing being unread")     \
-    X(TOKEN_GIVEN_UP, 5000, "a token given up after its attempts")             \
-    X(TOKEN_TOO_OLD, 100, "a token given up for its age")                      \
-    X(BATCH_NOT_STORED, 1000, "a batch dropped before it was stored")          \
-    X(LEFTOVERS, 1000, "leftovers carried over")                               \
-    X(TAKEN_BACK, 1000, "leftovers taken back")                                \
-    X(EPOCH_SKIPPED, 1000, "an epoch skipped for leftovers")                   \
-    X(REPEAT_RECOGNISED, 10000, "a repeat recognised")                         \
-    X(RESENT, 10000, "a resend stored as new")                                 \
-    X(UNSENT_BEFORE_STORED, 10, "unsent, marked by others before it came")     \
-    X(UNSENT_UNCONFIRMED, 1000, "unsent while not confirmed")                  \
-    X(UNSENT_BEFORE_COMMIT, 100, "unsent between answer and commit")           \
-    X(UNSENT_CONFIRMED, 10000, "unsent after it was confirmed")                \
-    X(CONFIRMATION_FORGOTTEN, 100, "a confirmation lost in a crash")           \
-    X(PROMISE_REVOKED, 10, "and with it an unsend")                            \
-    X(TAKEN_FOREIGN, 1000, "marked by others before it was stored")            \
-    X(TAKEN_LATE, 10, "an unsent message marked by a late request")            \
-    X(EQUAL_MESSAGES, 1000, "a message equal to another")                      \
-    X(AMBIGUOUS_TWINS, 100, "equal ones with a mark lost in between")          \
-    X(FOREIGN_MARK, 1000, "a mark by another consumer")                        \
-    X(GROUP_OF_SEVERAL, 1000, "a commit for several queues")                   \
-    X(GROUP_FAILED, 1000, "a commit that failed")                              \
-    X(LEDGER_FAILED, 100, "a ledger that failed after the outlet")             \
-    X(EPOCH_NOT_STORED, 100, "an epoch that had to wait for the disk")         \
-    X(REJECTED, 100, "a batch rejected")                                       \
-    X(DELIVERED_TOO_LATE, 50, "stored after the drain's deadline")             \
-    X(CONFIRMED_TOO_LATE, 5, "confirmed after the drain's deadline")           \
-    X(STOPPED_DRAINED, 500, "a stop, drained")                                 \
-    X(STOPPED_WITH_BATCHES, 50, "a stop with batches left")                    \
-    X(THROTTLED, 500, "a request to a server that throttles")                  \
-    X(SILENCE_KEPT, 100, "a silence begun")                                    \
-    X(LOGINS_HELD, 500, "a budget of failed logins spent")                     \
-    X(BREAKER_OPENED, 1000, "a breaker opened")                                \
-    X(PROBE_FAILED, 1000, "a probe failed")                                    \
-    X(SERVER_CAME_BACK, 1000, "a probe answered")                              \
-    X(RETRY_AFTER, 500, "a wait that a proxy asked for")                       \
-    X(NEW_KEY_IN_FLIGHT, 50, "a new key while a request was in flight")        \
-    X(NO_MEMORY, 500, "no memory to begin a request")                          \
-    X(NO_ROOM, 1000, "a fetch that waited for the budget of bytes")            \
-    X(SERVER_WAITED, 10000, "a server that waited for a slot of all")          \
-    X(REMOVED, 200, "a queue removed")                                         \
-    X(ADDED_AGAIN, 200, "and configured again")                                \
-    X(KEY_REVOKED, 500, "a key revoked")                                       \
-    X(WALL_JUMP, 500, "the wall clock jumped")                                 \
-    X(OUTAGE, 1000, "a server's outage")                                       \
-    X(DISK_FULL, 500, "a disk full for a while")
+#define SITUATION_MAP(X)                                                      \
+    X(ANSWER_LOST, 9000, "carried out, and the answer lost")                  \
+    X(ANSWER_CUT, 6000, "an answer cut in the middle")                        \
+    X(ANSWER_GARBLED, 5000, "an answer that cannot be used")                  \
+    X(MARK_HALF_DONE, 2000, "a mark half done, then 500")                     \
+    X(MARKED_LATE, 2000, "a mark carried out after it was given up")          \
+    X(NO_PROGRESS, 5000, "a first mark that marked nothing")                  \
+    X(CONFIRMED_BY_EMPTY_FETCH, 2000, "confirmed by nothing being unread")    \
+    X(TOKEN_GIVEN_UP, 10000, "a token given up after its attempts")           \
+    X(TOKEN_TOO_OLD, 100, "a token given up for its age")                     \
+    X(BATCH_NOT_STORED, 1000, "a batch dropped before it was stored")         \
+    X(LEFTOVERS, 20000, "leftovers carried over")                             \
+    X(TAKEN_BACK, 80000, "leftovers taken back")                              \
+    X(EPOCH_SKIPPED, 6000, "an epoch skipped for leftovers")                  \
+    X(REPEAT_RECOGNISED, 80000, "a repeat recognised")                        \
+    X(RESENT, 700000, "a resend stored as new")                               \
+    X(UNSENT_BEFORE_STORED, 30000, "unsent, marked by others before it came") \
+    X(UNSENT_UNCONFIRMED, 4000, "unsent while not confirmed")                 \
+    X(UNSENT_BEFORE_COMMIT, 1000, "unsent between answer and commit")         \
+    X(UNSENT_CONFIRMED, 600000, "unsent after it was confirmed")              \
+    X(CONFIRMATION_FORGOTTEN, 4000, "a confirmation lost in a crash")         \
+    X(PROMISE_REVOKED, 10, "and with it an unsend")                           \
+    X(TAKEN_FOREIGN, 30000, "marked by others before it was stored")          \
+    X(TAKEN_LATE, 200, "an unsent message marked by a late request")          \
+    X(EQUAL_MESSAGES, 20000, "a message equal to another")                    \
+    X(AMBIGUOUS_TWINS, 1000, "equal ones with a mark lost in between")        \
+    X(FOREIGN_MARK, 4000, "a mark by another consumer")                       \
+    X(GROUP_OF_SEVERAL, 10000, "a commit for several queues")                 \
+    X(GROUP_FAILED, 20000, "a commit that failed")                            \
+    X(ROW_FAILED, 1000, "a failure in the middle of a batch")                 \
+    X(LEDGER_FAILED, 2000, "a ledger that failed after the outlet")           \
+    X(EPOCH_NOT_STORED, 10000, "an epoch that had to wait for the disk")      \
+    X(REJECTED, 600, "a batch rejected")                                      \
+    X(DELIVERED_TOO_LATE, 100, "stored after the drain's deadline")           \
+    X(CONFIRMED_TOO_LATE, 4, "confirmed after the drain's deadline")          \
+    X(STOPPED_DRAINED, 2000, "a stop, drained")                               \
+    X(STOPPED_WITH_BATCHES, 500, "a stop with batches left")                  \
+    X(THROTTLED, 2000, "a request to a server that throttles")                \
+    X(SILENCE_KEPT, 800, "a silence begun")                                   \
+    X(LOGINS_HELD, 6000, "a budget of failed logins spent")                   \
+    X(BREAKER_OPENED, 7000, "a breaker opened")                               \
+    X(PROBE_FAILED, 6000, "a probe failed")                                   \
+    X(SERVER_CAME_BACK, 7000, "a probe answered")                             \
+    X(RETRY_AFTER, 1000, "a wait that a proxy asked for")                     \
+    X(NEW_KEY_IN_FLIGHT, 600, "a new key while a request was in flight")      \
+    X(NO_MEMORY, 7000, "no memory to begin a request")                        \
+    X(NO_ROOM, 100000, "a fetch that waited for the budget of bytes")         \
+    X(SERVER_WAITED, 30000, "a server that waited for a slot of all")         \
+    X(REMOVED, 1000, "a queue removed")                                       \
+    X(ADDED_AGAIN, 1000, "and configured again")                              \
+    X(KEY_REVOKED, 4000, "a key revoked")                                     \
+    X(WALL_JUMP, 4000, "the wall clock jumped")                               \
+    X(OUTAGE, 4000, "a server's outage")                                      \
+    X(DISK_FULL, 1000, "a disk full for a while")
 
 /* X(name, least, text): where a process can die. */
-#define CRASH_MAP(X)                                                           \
-    X(AT_ANY_TIME, 500, "at any time")                                         \
-    X(AT_CHANGE, 500, "in the middle of a step")                               \
-    X(AFTER_FETCH_SENT, 100, "with a fetch sent")                              \
-    X(AFTER_MARK_SENT, 100, "with a mark sent")                                \
-    X(AFTER_MARK_CARRIED_OUT, 100, "with a mark done, not answered")           \
-    X(AFTER_CONFIRMATION, 100, "with a mark answered, not noted")              \
-    X(BEFORE_WRITE, 100, "before a group is written")                          \
-    X(BEFORE_COMMIT, 100, "in the transaction")                                \
-    X(AFTER_OUTLET, 100, "between outlet and ledger")                          \
-    X(AFTER_COMMIT, 100, "after the commit, before the accept")                \
-    X(AFTER_ACCEPT, 100, "after the accept, before the mark")                  \
-    X(AFTER_EPOCH_COMMIT, 100, "after an epoch's commit")
+#define CRASH_MAP(X)                                                 \
+    X(AT_ANY_TIME, 1000, "at any time")                              \
+    X(AT_CHANGE, 900, "in the middle of a step")                     \
+    X(AFTER_FETCH_SENT, 300, "with a fetch sent")                    \
+    X(AFTER_MARK_SENT, 200, "with a mark sent")                      \
+    X(AFTER_MARK_CARRIED_OUT, 200, "with a mark done, not answered") \
+    X(AFTER_CONFIRMATION, 200, "with a mark answered, not noted")    \
+    X(BEFORE_WRITE, 200, "before a group is written")                \
+    X(BEFORE_COMMIT, 200, "in the transaction")                      \
+    X(AFTER_OUTLET, 100, "between outlet and ledger")                \
+    X(AFTER_COMMIT, 200, "after the commit, before the accept")      \
+    X(AFTER_ACCEPT, 200, "after the accept, before the mark")        \
+    X(AFTER_EPOCH_COMMIT, 200, "after an epoch's commit")
 
 enum situation {
 #define SITUATION_ENUM(name, least, text) SITUATION_##name,
@@ -99,23 +101,24 @@ enum crash_point {
 };
 
 struct totals {
-    uint64_t seeds;             /* */
-    uint64_t violations;        /* */
-    uint64_t first_violation;   /* its seed; UINT64_MAX: none */
-    uint64_t virtual_ms;        /* */
-    uint64_t messages;          /* posted */
-    uint64_t unsends;           /* */
-    uint64_t fetches;           /* sent */
-    uint64_t marks;             /* sent */
-    uint64_t epochs;            /* confirmed */
-    uint64_t stored;            /* as new */
-    uint64_t reached;           /* outlets */
-    uint64_t repeats;           /* at outlets, all explained */
+    uint64_t seeds;               /* */
+    uint64_t violations;          /* */
+    uint64_t first_violation;     /* its seed; UINT64_MAX: none */
+    uint64_t virtual_ms;          /* */
+    uint64_t messages;            /* posted */
+    uint64_t unsends;             /* */
+    uint64_t fetches;             /* sent */
+    uint64_t marks;               /* sent */
+    uint64_t epochs;              /* confirmed */
+    uint64_t stored;              /* as new */
+    uint64_t reached;             /* outlets */
+    uint64_t repeats;             /* at outlets, all explained */
     unsigned failed_by_life_most; /* logins a server counted of one process */
     unsigned failed_by_us_most;   /* and of all, one after the other */
-    uint64_t situations[SITUATION_COUNT];                      /* */
-    uint64_t crashes[CRASH_COUNT];                             /* */
-    uint64_t edges[TOTALS_QUEUE_STATES][TOTALS_QUEUE_STATES];  /* of queues */
+    uint64_t situations[SITUATION_COUNT];    /* */
+    uint64_t crashes[CRASH_COUNT];           /* */
+    uint64_t killed_in[TOTALS_QUEUE_STATES]; /* queues, by state */
+    uint64_t edges[TOTALS_QUEUE_STATES][TOTALS_QUEUE_STATES]; /* of queues */
 };
 
 void totals_init(struct totals *totals);

@@ -14,11 +14,11 @@
 struct world;
 
 /* Costs nothing when nobody reads it. */
-#define TRACE(world, ...)                                                      \
-    do {                                                                       \
-        if ((world)->trace_file != NULL) {                                     \
-            trace_line((world), __VA_ARGS__);                                  \
-        }                                                                      \
+#define TRACE(world, ...)                     \
+    do {                                      \
+        if ((world)->trace_file != NULL) {    \
+            trace_line((world), __VA_ARGS__); \
+        }                                     \
     } while (0)
 
 void trace_line(struct world *world, const char *format, ...)

@@ -71,7 +71,8 @@ static struct answer carry_out(struct world *world,
                                const struct exchange *exchange)
 {
     struct answer answer = answer_of(ANSWER_BATCH);
-    switch (remote_log_in(world, exchange->queue, exchange->key)) {
+    switch (remote_log_in(world, exchange->queue, exchange->key,
+                          exchange->is_abandoned)) {
     case LOGIN_REFUSED:
         return answer_of(ANSWER_REFUSED);
     case LOGIN_THROTTLED:
@@ -103,10 +104,44 @@ static struct answer disguise(enum fate fate, struct answer answer)
     case FATE_PAGE_AFTER:
         return answer_of(ANSWER_PAGE);
     case FATE_GARBLED:
-        return answer_of(ANSWER_GARBLED);
+        return (struct answer){.kind = ANSWER_GARBLED, .token = answer.token};
     default:
         return answer;
     }
+}
+
+/* What a proxy answers in the server's place, or a fault before it has done
+ * anything; ANSWER_BATCH: it is the server that answers. */
+static enum answer_kind answered_before(const struct exchange *exchange)
+{
+    static const enum answer_kind by_outage[OUTAGE_COUNT] = {
+        [OUTAGE_ERROR] = ANSWER_ERROR,       [OUTAGE_BUSY] = ANSWER_BUSY,
+        [OUTAGE_PAGE] = ANSWER_PAGE,         [OUTAGE_ABSENT] = ANSWER_ABSENT,
+        [OUTAGE_REDIRECT] = ANSWER_REDIRECT,
+    };
+    static const enum answer_kind by_fate[FATE_COUNT] = {
+        [FATE_ERROR_BEFORE] = ANSWER_ERROR,
+        [FATE_PAGE_BEFORE] = ANSWER_PAGE,
+        [FATE_ODD] = ANSWER_ODD,
+        [FATE_REFUSED] = ANSWER_FORBIDDEN,
+    };
+    enum outage outage = exchange->queue->server->outage;
+    if (outage == OUTAGE_ABSENT && exchange->is_mark) {
+        return ANSWER_FORBIDDEN; /* a POST is told so */
+    }
+    return by_outage[outage] != ANSWER_BATCH ? by_outage[outage]
+                                             : by_fate[exchange->fate];
+}
+
+/* As a proxy says it, at times beyond reason. */
+static uint64_t draw_retry_after_ms(struct world *world)
+{
+    if (dice_hit(&world->dice, 400)) {
+        return 0;
+    }
+    return UINT64_C(1000) * (dice_hit(&world->dice, 50)
+                                 ? 7200
+                                 : dice_between(&world->dice, 1, 120));
 }
 
 /* True if it is answered on the way, without the server's doing. */
@@ -114,32 +149,13 @@ static bool is_answered_before(struct world *world,
                                const struct exchange *exchange,
                                struct answer *answer)
 {
-    static const enum answer_kind kinds[OUTAGE_COUNT] = {
-        [OUTAGE_ERROR] = ANSWER_ERROR,       [OUTAGE_BUSY] = ANSWER_BUSY,
-        [OUTAGE_PAGE] = ANSWER_PAGE,         [OUTAGE_ABSENT] = ANSWER_ABSENT,
-        [OUTAGE_REDIRECT] = ANSWER_REDIRECT,
-    };
-    enum outage outage = exchange->queue->server->outage;
-    if (outage == OUTAGE_ABSENT && exchange->is_mark) {
-        *answer = answer_of(ANSWER_FORBIDDEN); /* a POST is told so */
-    } else if (outage != OUTAGE_NONE && kinds[outage] != ANSWER_BATCH) {
-        *answer = answer_of(kinds[outage]);
-    } else if (exchange->fate == FATE_ERROR_BEFORE) {
-        *answer = answer_of(ANSWER_ERROR);
-    } else if (exchange->fate == FATE_PAGE_BEFORE) {
-        *answer = answer_of(ANSWER_PAGE);
-    } else if (exchange->fate == FATE_ODD) {
-        *answer = answer_of(ANSWER_ODD);
-    } else if (exchange->fate == FATE_REFUSED) {
-        *answer = answer_of(ANSWER_FORBIDDEN);
-    } else {
+    enum answer_kind kind = answered_before(exchange);
+    if (kind == ANSWER_BATCH) {
         return false;
     }
-    if (answer->kind == ANSWER_BUSY && dice_hit(&world->dice, 600)) {
-        answer->retry_after_ms = 1000 * dice_between(&world->dice, 1, 120);
-        if (dice_hit(&world->dice, 50)) {
-            answer->retry_after_ms = 1000 * 7200;
-        }
+    *answer = answer_of(kind);
+    if (kind == ANSWER_BUSY) {
+        answer->retry_after_ms = draw_retry_after_ms(world);
     }
     return true;
 }
@@ -285,12 +301,26 @@ static void set_out(struct world *world, struct exchange *exchange)
     }
 }
 
+/* Of what a mark alone may suffer from, and that may be tried again. */
+static enum fate draw_mark_fate(struct world *world)
+{
+    static const enum fate fates[] = {
+        FATE_NO_CONNECTION, FATE_REQUEST_LOST, FATE_ANSWER_LOST,
+        FATE_ANSWER_STALLS, FATE_ERROR_BEFORE, FATE_ERROR_AFTER,
+        FATE_HALF,          FATE_LATE,
+    };
+    return fates[dice_below(&world->dice, sizeof fates / sizeof *fates)];
+}
+
 enum fate wire_draw_fate(struct world *world, const struct remote_queue *queue,
                          bool is_mark, const struct token *token)
 {
     uint64_t drawn = dice_below(&world->dice, 1000);
     if (world->is_quiet || (queue->ignores_tokens && token != NULL)) {
         return FATE_FINE;
+    }
+    if (is_mark && dice_hit(&world->dice, world->plan.mark_fails_permille)) {
+        return draw_mark_fate(world);
     }
     for (unsigned fate = 0; fate < FATE_COUNT; fate++) {
         unsigned own = world->plan.fate_permille[fate];

@@ -34,7 +34,7 @@ enum fate {
     FATE_HALF,           /* 500, half of the mark done */
     FATE_PAGE_BEFORE,    /* 200 with HTML, nothing done */
     FATE_PAGE_AFTER,     /* all done */
-    FATE_GARBLED,        /* done, but the answer is no document */
+    FATE_GARBLED,        /* done, but the answer cannot be used */
     FATE_ODD,            /* 400 */
     FATE_REFUSED,        /* 403 with HTML, nothing done, no login counted */
     FATE_NO_MEMORY,      /* the client cannot even begin */

@@ -90,6 +90,12 @@ static void die(struct world *world, enum crash_point point)
     };
     world->crash_point = CRASH_NEVER;
     world->totals->crashes[point]++;
+    for (unsigned i = 0; i < world->queue_count; i++) {
+        const struct poll_queue *queue = world->process->queues[i];
+        if (queue != NULL) {
+            world->totals->killed_in[queue->core.state]++;
+        }
+    }
     TRACE(world, "process: killed %s", texts[point]);
     longjmp(world->crash_jump, 1);
 }
@@ -101,11 +107,28 @@ void world_crash_point(struct world *world, enum crash_point point)
     }
 }
 
-void world_crash_at_change(struct world *world)
+static void on_crash(struct world *world, void *subject, uint64_t life)
 {
-    if (world->crash_point == CRASH_AT_CHANGE && --world->crash_changes == 0) {
+    (void)subject;
+    if (world_is_alive(world, life) && !world->is_quiet) {
+        die(world, CRASH_AT_ANY_TIME);
+    }
+}
+
+/* In the middle of the step, or while the state lasts. */
+void world_crash_at_change(struct world *world, enum haplo_queue_state to)
+{
+    if (world->crash_point != CRASH_AT_CHANGE ||
+        (world->crash_state >= 0 && world->crash_state != (int)to) ||
+        --world->crash_changes > 0) {
+        return;
+    }
+    if (dice_hit(&world->dice, 500)) {
         die(world, CRASH_AT_CHANGE);
     }
+    world->crash_point = CRASH_NEVER;
+    world_at(world, dice_below(&world->dice, 1000), on_crash, NULL,
+             world->life);
 }
 
 void world_note_edge(struct world *world, enum haplo_queue_state from,
@@ -124,8 +147,8 @@ struct token *world_token_new(struct world *world, struct remote_queue *queue,
     if (world->token_count == world->token_capacity) {
         world->token_capacity =
             world->token_capacity == 0 ? 256 : world->token_capacity * 2;
-        world->tokens = realloc(world->tokens, world->token_capacity *
-                                                   sizeof *world->tokens);
+        world->tokens = realloc(world->tokens,
+                                world->token_capacity * sizeof(struct token *));
         if (world->tokens == NULL) {
             fprintf(stderr, "sim: out of memory\n");
             exit(2);
@@ -214,6 +237,7 @@ bool world_run(struct world *world, uint64_t seed, struct totals *totals,
     world->dice.state = seed * UINT64_C(0x2545f4914f6cdd1d) + 1;
     world->wall_dice.state = ~seed;
     world->crash_point = CRASH_NEVER;
+    world->errand = ERRAND_NONE;
     world->totals = totals;
     world->trace_file = trace_file;
     if (setjmp(world->violation_jump) == 0) {

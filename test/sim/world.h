@@ -16,6 +16,7 @@
 #include "arena.h"
 #include "dice.h"
 #include "disk.h"
+#include "operator.h"
 #include "plan.h"
 #include "remote.h"
 #include "totals.h"
@@ -54,6 +55,9 @@ struct world {
     uint64_t arm_number;                             /* of its timer */
     enum crash_point crash_point;                    /* the next, if any */
     unsigned crash_changes;                          /* to it, AT_CHANGE */
+    int crash_state;                                 /* into that; -1: any */
+    enum errand errand;                              /* of an operator */
+    enum haplo_queue_state errand_state;             /* that waits for it */
     jmp_buf crash_jump;                              /* out of the process */
     jmp_buf violation_jump;                          /* out of the world */
     char violation[256];                             /* "" if there is none */
@@ -99,7 +103,7 @@ void world_unsend_soon(struct world *world, const struct token *token);
 
 /* The process dies here, if that is planned: does not return then. */
 void world_crash_point(struct world *world, enum crash_point point);
-void world_crash_at_change(struct world *world);
+void world_crash_at_change(struct world *world, enum haplo_queue_state to);
 
 void world_note_edge(struct world *world, enum haplo_queue_state from,
                      enum haplo_queue_state to);
