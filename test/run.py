@@ -19,6 +19,8 @@ def run_unit(binary, wrapper):
     """One cmocka binary: counts its TAP lines. A crash is one failure."""
     name = os.path.basename(binary)
     env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+    if wrapper:
+        env["HAPLO_SIM_SEEDS"] = "20"  # of the simulation: it takes its time
     done = subprocess.run(wrapper + [binary], env=env, text=True,
                           errors="replace", stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, check=False)

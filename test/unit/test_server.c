@@ -403,10 +403,9 @@ static void success_of_a_proven_key_clears_the_hold(void **state)
 static void other_answers_leave_the_hold(void **state)
 {
     (void)state;
-    static const int errors[] = {HAPLO_ENOTFOUND, HAPLO_ESTATUS,
-                                 HAPLO_ECONTENT,  HAPLO_EREDIRECT,
-                                 HAPLO_ESERVER,   HAPLO_ETIMEDOUT,
-                                 HAPLO_ENOMEM,    HAPLO_ETHROTTLED};
+    static const int errors[] = {
+        HAPLO_ENOTFOUND, HAPLO_ESTATUS,   HAPLO_ECONTENT, HAPLO_EREDIRECT,
+        HAPLO_ESERVER,   HAPLO_ETIMEDOUT, HAPLO_ENOMEM,   HAPLO_ETHROTTLED};
     struct machine m;
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         start(&m);
