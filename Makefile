@@ -146,12 +146,14 @@ sim: $(BUILD)/simulation
 		--first=$(or $(FIRST),1) --seeds=$(or $(SEEDS),10000) \
 		--jobs=$(SIM_JOBS) --situations)
 
-# Plants one fault after the other: the simulation must catch each.
+# Plants one fault after the other: the simulation must catch each. MUTANTS:
+# only these.
 .PHONY: sim-mutants
 sim-mutants: $(BUILD)/simulation
 	@$(PYTHON) test/sim/mutants.py --build $(BUILD) --cc "$(CC)" \
 		--cflags "$(ALL_CFLAGS)" --jobs $(SIM_JOBS) \
-		--objects "$(BUILD)/test/sim/sim_main.o $(simulation_obj)"
+		--objects "$(BUILD)/test/sim/sim_main.o $(simulation_obj)" \
+		$(MUTANTS)
 
 .PHONY: bench
 bench: $(bench_bin)

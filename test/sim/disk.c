@@ -263,6 +263,7 @@ int disk_add_batch(struct disk *disk, struct token *token,
     bool fails = !world->is_quiet &&
                  dice_hit(&world->dice, world->plan.rows_fail_permille);
     part->token = token;
+    part->epoch = batch->epoch;
     part->is_new = arena_take(&world->arena, token->count);
     struct disk_record record = {
         .disk = disk,
@@ -324,6 +325,10 @@ void disk_commit(struct disk *disk)
               part->queue->name, part->token->number, new_count_of(part),
               part->token->count,
               (unsigned long long)disk->queues[part->queue->index].epoch);
+        if (disk->queues[part->queue->index].epoch < part->epoch) {
+            world_violation(world, "%s: a batch is stored, its epoch is not",
+                            part->queue->name);
+        }
         book_stored(world, part->token, part->is_new, disk->has_outlet);
     }
     close_transaction(disk);

@@ -34,6 +34,7 @@ struct disk_part {
     struct remote_queue *queue; /* */
     struct token *token;        /* NULL: only its epoch */
     bool *is_new;               /* of the token's parts */
+    uint64_t epoch;             /* of the batch */
     uint64_t confirm_number;    /* the newest that this commits */
 };
 

@@ -66,10 +66,11 @@ void guard_changed(struct poll_queue *queue, int error)
     uint64_t wait_ms = queue->core.due_ms - queue->process->world->now_ms;
     queue->guard.passed_by = 0;
     queue->guard.seen_proven = queue->core.key_proven;
-    if (error != 0 && state != HAPLO_QUEUE_MARK_WAIT &&
-        state != HAPLO_QUEUE_LAST_MARK_WAIT &&
-        state != HAPLO_QUEUE_DELIVER_WAIT) {
+    if (error != 0 && error != HAPLO_EDELIVERY &&
+        state != HAPLO_QUEUE_MARK_WAIT && state != HAPLO_QUEUE_LAST_MARK_WAIT) {
         queue->guard.failures++;
+        check(queue, queue->core.failures == queue->guard.failures,
+              "has another count of failures");
     }
     if (state == HAPLO_QUEUE_IDLE) {
         check_rest(queue, wait_ms);

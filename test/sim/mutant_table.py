@@ -474,4 +474,27 @@ MUTANTS = [
      QUEUE,
      "        queue_end_epoch(queue, true);\n",
      "        queue_end_epoch(queue, false);\n"),
+    ("batch-without-its-epoch",
+     "a batch is stored without the epoch that it is of",
+     LEDGER,
+     "        error = ops->raise_epoch(record);\n",
+     "        error = 0;\n"),
+    ("fault-of-a-row-ignored",
+     "an operation that fails in the middle of a batch is passed over",
+     LEDGER,
+     "        error = add_message(ops, record, batch, i);\n",
+     "        (void)add_message(ops, record, batch, i);\n"),
+    ("failures-not-counted",
+     "the back-off does not grow",
+     QUEUE,
+     "    queue->failures++;\n"
+     "    queue->error = event->error;\n"
+     "    if (event->error == HAPLO_EREFUSED) {\n",
+     "    queue->error = event->error;\n"
+     "    if (event->error == HAPLO_EREFUSED) {\n"),
+    ("empty-interval-not-reset",
+     "a queue that has had messages is still polled as if it had none",
+     QUEUE,
+     "    queue->interval_now_ms = queue->policy.interval_ms;\n",
+     ""),
 ]
