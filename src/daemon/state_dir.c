@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sinks/durable.h"
+
 #define PATH_SIZE_MAX 4096
 
 /* Who holds the lock, as that process wrote it. */
@@ -35,11 +37,14 @@ static void write_owner(int lock)
 int state_dir_lock(const char *path, char *why, size_t why_size)
 {
     char lock_path[PATH_SIZE_MAX];
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+    const char *what;
+    int made = durable_make_folder(path, 0700, &what);
+    if (made != 0) {
         snprintf(why, why_size,
-                 "state_dir %s can't be made: %s: make its parent folder, or "
-                 "give another path",
-                 path, strerror(errno));
+                 "state_dir %s %s: %s: make its parent folder, or give "
+                 "another path",
+                 path, what, strerror(made));
+        errno = made;
         return -1;
     }
     int size = snprintf(lock_path, sizeof lock_path, "%s/lock", path);
