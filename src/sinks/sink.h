@@ -50,18 +50,21 @@ struct sink_delivery {
     struct sink_queue *queue;        /* open, of this sink */
     const struct haplo_batch *batch; /* not answered yet */
     uint64_t received_at_ms;         /* wall clock, Unix milliseconds */
+    enum haplo_format format;        /* of its queue */
     sink_delivered_cb delivered_cb;  /* */
     /* set by the sink before delivered_cb; both 0 unless SINK_ACCEPT */
     size_t stored_count; /* messages new to the sink */
     size_t repeat_count; /* messages it had already */
     /* the sink's own */
     struct sink_delivery *next; /* in a list of the sink */
+    size_t out_first;           /* what its outlet is given of it: */
+    size_t out_count;           /* so many batches of the group */
 };
 
 /* Fires once, from the loop; the sink and its queues are gone. */
 typedef void (*sink_close_cb)(void *data);
 
-/* What each kind of sink provides; see sqlite.h for one. */
+/* What each type of sink provides. */
 struct sink_type {
     const char *name; /* as in the configuration: "sqlite" */
 

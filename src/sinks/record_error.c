@@ -1,19 +1,18 @@
-#include "sinks/inbox_error.h"
-
-#include <stdarg.h>
-#include <stdio.h>
+#include "sinks/record_error.h"
 
 #include <uv.h>
 
-enum inbox_fault inbox_fault_of(int code)
+#include "sinks/sink_reason.h"
+
+enum record_fault record_fault_of(int code)
 {
     switch (code & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:
     case SQLITE_DONE:
-        return INBOX_FINE;
+        return RECORD_FINE;
     case SQLITE_TOOBIG:
-        return INBOX_NEVER;
+        return RECORD_NEVER;
     case SQLITE_AUTH:
     case SQLITE_BUSY:
     case SQLITE_CANTOPEN:
@@ -24,28 +23,11 @@ enum inbox_fault inbox_fault_of(int code)
     case SQLITE_PERM:
     case SQLITE_PROTOCOL:
     case SQLITE_READONLY:
-        return INBOX_OUTAGE;
+        return RECORD_OUTAGE;
     default:
         /* SQLITE_FULL and SQLITE_NOMEM too: a large batch may find no room
          * where small ones still do. */
-        return INBOX_DOUBT;
-    }
-}
-
-void inbox_line(char *why, size_t why_size, const char *format, ...)
-{
-    va_list arguments;
-
-    if (why_size == 0) {
-        return;
-    }
-    va_start(arguments, format);
-    (void)vsnprintf(why, why_size, format, arguments);
-    va_end(arguments);
-    for (; *why != '\0'; why++) {
-        if ((unsigned char)*why < ' ' || *why == '\x7f') {
-            *why = ' ';
-        }
+        return RECORD_DOUBT;
     }
 }
 
@@ -83,8 +65,8 @@ static const char *code_advice(int code)
     }
 }
 
-void inbox_explain(sqlite3 *db, const char *path, int code, char *why,
-                   size_t why_size)
+void record_explain(sqlite3 *db, const char *path, int code, char *why,
+                    size_t why_size)
 {
     const char *advice = code_advice(code);
     int primary = code & 0xff;
@@ -92,17 +74,17 @@ void inbox_explain(sqlite3 *db, const char *path, int code, char *why,
     char system[128];
 
     if (advice == NULL) {
-        inbox_line(why, why_size, "%s: %s", path,
-                   db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+        sink_reason(why, why_size, "%s: %s", path,
+                    db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(code));
         return;
     }
     if (db != NULL && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN)) {
         number = sqlite3_system_errno(db);
     }
     if (number == 0) {
-        inbox_line(why, why_size, "%s: %s", path, advice);
+        sink_reason(why, why_size, "%s: %s", path, advice);
         return;
     }
     uv_strerror_r(uv_translate_sys_error(number), system, sizeof(system));
-    inbox_line(why, why_size, "%s: %s: %s", path, advice, system);
+    sink_reason(why, why_size, "%s: %s: %s", path, advice, system);
 }

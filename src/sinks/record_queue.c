@@ -1,4 +1,4 @@
-#include "sinks/inbox_queue.h"
+#include "sinks/record_queue.h"
 
 #include <assert.h>
 #include <search.h>
@@ -14,12 +14,12 @@ static int compare_names(const void *a, const void *b)
     return order != 0 ? order : strcmp(left->server, right->server);
 }
 
-static struct inbox_queue *record_new(struct sink *sink, const char *server,
-                                      const char *queue)
+static struct record_queue *record_new(struct sink *sink, const char *server,
+                                       const char *queue)
 {
     size_t server_size = strlen(server) + 1;
     size_t queue_size = strlen(queue) + 1;
-    struct inbox_queue *record =
+    struct record_queue *record =
         calloc(1, sizeof(*record) + server_size + queue_size);
 
     if (record != NULL) {
@@ -32,16 +32,16 @@ static struct inbox_queue *record_new(struct sink *sink, const char *server,
     return record;
 }
 
-struct inbox_queue *inbox_queue_get(struct inbox_queue_set *set,
-                                    struct sink *sink, const char *server,
-                                    const char *queue)
+struct record_queue *record_queue_get(struct record_queue_set *set,
+                                      struct sink *sink, const char *server,
+                                      const char *queue)
 {
     struct sink_queue names = {.server = server, .queue = queue};
     void *node = tfind(&names, &set->root, compare_names);
-    struct inbox_queue *record;
+    struct record_queue *record;
 
     if (node != NULL) {
-        return *(struct inbox_queue **)node;
+        return *(struct record_queue **)node;
     }
     record = record_new(sink, server, queue);
     if (record != NULL && tsearch(record, &set->root, compare_names) == NULL) {
@@ -51,13 +51,14 @@ struct inbox_queue *inbox_queue_get(struct inbox_queue_set *set,
     return record;
 }
 
-void inbox_queue_set_free(struct inbox_queue_set *set)
+void record_queue_set_free(struct record_queue_set *set)
 {
     tdestroy(set->root, free);
     set->root = NULL;
 }
 
-void inbox_queue_push(struct inbox_queue_list *list, struct inbox_queue *queue)
+void record_queue_push(struct record_queue_list *list,
+                       struct record_queue *queue)
 {
     assert(queue->next == NULL);
     if (list->last != NULL) {
@@ -68,9 +69,9 @@ void inbox_queue_push(struct inbox_queue_list *list, struct inbox_queue *queue)
     list->last = queue;
 }
 
-struct inbox_queue *inbox_queue_shift(struct inbox_queue_list *list)
+struct record_queue *record_queue_shift(struct record_queue_list *list)
 {
-    struct inbox_queue *queue = list->first;
+    struct record_queue *queue = list->first;
 
     if (queue != NULL) {
         list->first = queue->next;

@@ -1,44 +1,16 @@
-#include "sinks/inbox_schema.h"
+#include "sinks/record_schema.h"
 
 #include <assert.h>
 #include <stdio.h>
 
 #include "haplopoll.h"
-#include "sinks/inbox_error.h"
+#include "sinks/record_error.h"
+#include "sinks/sink_reason.h"
 
-/* AUTOINCREMENT: an arrival is never used again, so that a reader who keeps
- * the last one it saw misses nothing, also after rows were deleted. id,
- * datetime and body have no type on purpose: nothing is converted. */
-static const char version_1[] = "CREATE TABLE messages ("
-                                " arrival INTEGER PRIMARY KEY AUTOINCREMENT,"
-                                " server TEXT NOT NULL,"
-                                " queue TEXT NOT NULL,"
-                                " epoch INTEGER NOT NULL,"
-                                " key BLOB NOT NULL,"
-                                " id,"
-                                " datetime,"
-                                " received_at TEXT NOT NULL,"
-                                " body NOT NULL,"
-                                " UNIQUE (server, queue, epoch, key)"
-                                ");"
-                                "CREATE TABLE queues ("
-                                " server TEXT NOT NULL,"
-                                " queue TEXT NOT NULL,"
-                                " epoch INTEGER NOT NULL,"
-                                " PRIMARY KEY (server, queue)"
-                                ") WITHOUT ROWID;";
-
-static const char *const steps[] = {version_1};
-
-const struct inbox_schema inbox_schema = {
-    .steps = steps,
-    .step_count = sizeof(steps) / sizeof(steps[0]),
-};
-
-int inbox_schema_error(sqlite3 *db, const char *path, int code, char *why,
-                       size_t why_size)
+int record_schema_error(sqlite3 *db, const char *path, int code, char *why,
+                        size_t why_size)
 {
-    inbox_explain(db, path, code, why, why_size);
+    record_explain(db, path, code, why, why_size);
     switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -66,12 +38,12 @@ static int query_int(sqlite3 *db, const char *sql, int *value)
     if (code == SQLITE_ROW) {
         *value = sqlite3_column_int(statement, 0);
     }
-    code = inbox_fault_of(code) == INBOX_FINE ? SQLITE_OK : code;
+    code = record_fault_of(code) == RECORD_FINE ? SQLITE_OK : code;
     end = sqlite3_finalize(statement);
     return code != SQLITE_OK ? code : end;
 }
 
-/* What a file is before it is known to be an inbox. */
+/* What a file is before it is known to be a record of this kind. */
 struct file_facts {
     int application_id; /* 0 if nobody has set it */
     int version;        /* 0 if nobody has set it */
@@ -92,37 +64,37 @@ static int facts_read(sqlite3 *db, struct file_facts *facts)
     return code;
 }
 
-static int check_facts(sqlite3 *db, const struct inbox_schema *schema,
+static int check_facts(sqlite3 *db, const struct record_schema *schema,
                        const char *path, struct file_facts *facts, char *why,
                        size_t why_size)
 {
     int code = facts_read(db, facts);
 
     if (code != SQLITE_OK) {
-        return inbox_schema_error(db, path, code, why, why_size);
+        return record_schema_error(db, path, code, why, why_size);
     }
     if (facts->application_id == 0 && facts->version == 0 &&
         facts->object_count == 0) {
         return 0;
     }
-    if (facts->application_id != INBOX_APPLICATION_ID || facts->version < 1) {
-        inbox_line(why, why_size,
-                   "%s: an SQLite database, but not an inbox of haplo-poll",
-                   path);
+    if (facts->application_id != schema->application_id || facts->version < 1) {
+        sink_reason(why, why_size,
+                    "%s: an SQLite database, but not %s of haplo-poll", path,
+                    schema->noun);
         return HAPLO_EINVAL;
     }
     if (facts->version > schema->step_count) {
-        inbox_line(why, why_size,
-                   "%s: an inbox of version %d, made by a newer haplo-poll; "
-                   "this one knows version %d",
-                   path, facts->version, schema->step_count);
+        sink_reason(why, why_size,
+                    "%s: %s of version %d, made by a newer haplo-poll; "
+                    "this one knows version %d",
+                    path, schema->noun, facts->version, schema->step_count);
         return HAPLO_EINVAL;
     }
     return 0;
 }
 
-int inbox_schema_check(sqlite3 *db, const struct inbox_schema *schema,
-                       const char *path, char *why, size_t why_size)
+int record_schema_check(sqlite3 *db, const struct record_schema *schema,
+                        const char *path, char *why, size_t why_size)
 {
     struct file_facts facts;
 
@@ -131,7 +103,7 @@ int inbox_schema_check(sqlite3 *db, const struct inbox_schema *schema,
 
 /* Inside the transaction: another program may have been here first, so the
  * facts are read again. */
-static int run_steps(sqlite3 *db, const struct inbox_schema *schema,
+static int run_steps(sqlite3 *db, const struct record_schema *schema,
                      const char *path, char *why, size_t why_size)
 {
     struct file_facts facts;
@@ -145,21 +117,21 @@ static int run_steps(sqlite3 *db, const struct inbox_schema *schema,
     for (int i = facts.version; i < schema->step_count; i++) {
         code = sqlite3_exec(db, schema->steps[i], NULL, NULL, NULL);
         if (code != SQLITE_OK) {
-            return inbox_schema_error(db, path, code, why, why_size);
+            return record_schema_error(db, path, code, why, why_size);
         }
     }
     (void)snprintf(sql, sizeof(sql),
                    "PRAGMA application_id = %d; PRAGMA user_version = %d",
-                   INBOX_APPLICATION_ID, schema->step_count);
+                   schema->application_id, schema->step_count);
     code = sqlite3_exec(db, sql, NULL, NULL, NULL);
     if (code != SQLITE_OK) {
-        return inbox_schema_error(db, path, code, why, why_size);
+        return record_schema_error(db, path, code, why, why_size);
     }
     return 0;
 }
 
-int inbox_schema_migrate(sqlite3 *db, const struct inbox_schema *schema,
-                         const char *path, char *why, size_t why_size)
+int record_schema_migrate(sqlite3 *db, const struct record_schema *schema,
+                          const char *path, char *why, size_t why_size)
 {
     int code;
     int result;
@@ -167,13 +139,13 @@ int inbox_schema_migrate(sqlite3 *db, const struct inbox_schema *schema,
     assert(sqlite3_get_autocommit(db));
     code = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     if (code != SQLITE_OK) {
-        return inbox_schema_error(db, path, code, why, why_size);
+        return record_schema_error(db, path, code, why, why_size);
     }
     result = run_steps(db, schema, path, why, why_size);
     if (result == 0) {
         code = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
         if (code != SQLITE_OK) {
-            result = inbox_schema_error(db, path, code, why, why_size);
+            result = record_schema_error(db, path, code, why, why_size);
         }
     }
     if (!sqlite3_get_autocommit(db) &&

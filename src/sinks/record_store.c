@@ -3,41 +3,40 @@
  *
  *   - the journal is a WAL and synchronous is FULL: each COMMIT returns after
  *     the fsync() of the WAL, and SQLite syncs the folder when it makes one;
- *   - opening syncs the folder too, as the inbox itself, or the WAL of a
+ *   - opening syncs the folder too, as the file itself, or the WAL of a
  *     process that died, may have been made and never synced.
  *
  * Failures, each in one line: no permission, a folder, no database, another
- * program's database, a newer inbox, a file system without shared memory,
- * locked by another program for INBOX_BUSY_MS.
+ * program's database, a newer record, a file system without shared memory,
+ * locked by another program for RECORD_BUSY_MS.
  */
-#include "sinks/inbox_store.h"
+#include "sinks/record_store.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "sinks/inbox_error.h"
-#include "sinks/inbox_schema.h"
+#include "sinks/record_error.h"
+#include "sinks/record_schema.h"
+#include "sinks/sink_reason.h"
 
-static const char *const statement_sql[INBOX_STATEMENT_COUNT] = {
-    [INBOX_BEGIN] = "BEGIN IMMEDIATE",
-    [INBOX_COMMIT] = "COMMIT",
-    [INBOX_ROLLBACK] = "ROLLBACK",
-    [INBOX_ADD_MESSAGE] =
-        "INSERT INTO messages"
-        " (server, queue, epoch, key, id, datetime, received_at, body)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-        " ON CONFLICT (server, queue, epoch, key) DO NOTHING",
-    [INBOX_CARRY_OVER] = "UPDATE OR IGNORE messages SET epoch = ?3 + 1"
-                         " WHERE server = ?1 AND queue = ?2 AND epoch = ?3",
-    [INBOX_TAKE_BACK] =
+/* Those of the kind are added to them. */
+static const char *const statement_sql[RECORD_STATEMENT_COUNT] = {
+    [RECORD_BEGIN] = "BEGIN IMMEDIATE",
+    [RECORD_COMMIT] = "COMMIT",
+    [RECORD_ROLLBACK] = "ROLLBACK",
+    [RECORD_COUNT] = "SELECT count(*) FROM messages"
+                     " WHERE server = ?1 AND queue = ?2 AND epoch >= ?3",
+    [RECORD_CARRY_OVER] = "UPDATE OR IGNORE messages SET epoch = ?3 + 1"
+                          " WHERE server = ?1 AND queue = ?2 AND epoch = ?3",
+    [RECORD_TAKE_BACK] =
         "UPDATE OR IGNORE messages SET epoch = ?3"
         " WHERE server = ?1 AND queue = ?2 AND epoch = ?3 + 1 AND key = ?4",
-    [INBOX_FIND_LEFTOVERS] =
+    [RECORD_FIND_LEFTOVERS] =
         "SELECT 1 FROM messages"
         " WHERE server = ?1 AND queue = ?2 AND epoch = ?3 + 1 LIMIT 1",
-    [INBOX_RAISE_EPOCH] =
+    [RECORD_RAISE_EPOCH] =
         "INSERT INTO queues (server, queue, epoch) VALUES (?1, ?2, ?3)"
         " ON CONFLICT (server, queue) DO UPDATE SET epoch = excluded.epoch"
         " WHERE excluded.epoch > epoch",
@@ -82,7 +81,7 @@ static int store_ask_wal(sqlite3 *db, bool *is_wal)
 }
 
 /* Makes this a connection whose commits are durable. */
-static int store_set_journal(struct inbox_store *store, char *why,
+static int store_set_journal(struct record_store *store, char *why,
                              size_t why_size)
 {
     bool is_wal = false;
@@ -94,10 +93,10 @@ static int store_set_journal(struct inbox_store *store, char *why,
         code = store_ask_wal(store->db, &is_wal);
     }
     if (code == SQLITE_OK && !is_wal) {
-        inbox_line(why, why_size,
-                   "%s: its file system cannot share memory, which the "
-                   "inbox needs: put it on a local disk",
-                   store->path);
+        sink_reason(why, why_size,
+                    "%s: its file system cannot share memory, which %s "
+                    "needs: put it on a local disk",
+                    store->path, store->kind->schema->noun);
         return HAPLO_EINVAL;
     }
     if (code == SQLITE_OK) {
@@ -108,27 +107,47 @@ static int store_set_journal(struct inbox_store *store, char *why,
                             NULL, NULL, NULL);
     }
     if (code != SQLITE_OK) {
-        return inbox_schema_error(store->db, store->path, code, why, why_size);
+        return record_schema_error(store->db, store->path, code, why, why_size);
     }
     return 0;
 }
 
-static int store_prepare(struct inbox_store *store, char *why, size_t why_size)
+static const char *store_sql(const struct record_store *store,
+                             enum record_statement which)
 {
-    for (int i = 0; i < INBOX_STATEMENT_COUNT; i++) {
-        int code = sqlite3_prepare_v3(store->db, statement_sql[i], -1,
+    switch (which) {
+    case RECORD_ADD_MESSAGE:
+        return store->kind->add_sql;
+    case RECORD_OUT:
+        return store->kind->out_sql;
+    case RECORD_FORGET:
+        return store->kind->forget_sql;
+    default:
+        return statement_sql[which];
+    }
+}
+
+static int store_prepare(struct record_store *store, char *why, size_t why_size)
+{
+    for (int i = 0; i < RECORD_STATEMENT_COUNT; i++) {
+        const char *sql = store_sql(store, (enum record_statement)i);
+        int code = SQLITE_OK;
+
+        if (sql != NULL) {
+            code = sqlite3_prepare_v3(store->db, sql, -1,
                                       SQLITE_PREPARE_PERSISTENT,
                                       &store->statements[i], NULL);
+        }
 
         if (code != SQLITE_OK) {
-            return inbox_schema_error(store->db, store->path, code, why,
-                                      why_size);
+            return record_schema_error(store->db, store->path, code, why,
+                                       why_size);
         }
     }
     return 0;
 }
 
-static int store_connect(struct inbox_store *store, char *why, size_t why_size)
+static int store_connect(struct record_store *store, char *why, size_t why_size)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     int code = sqlite3_open_v2(store->path, &store->db, flags, NULL);
@@ -137,84 +156,85 @@ static int store_connect(struct inbox_store *store, char *why, size_t why_size)
         code = sqlite3_extended_result_codes(store->db, 1);
     }
     if (code == SQLITE_OK) {
-        code = sqlite3_busy_timeout(store->db, INBOX_BUSY_MS);
+        code = sqlite3_busy_timeout(store->db, RECORD_BUSY_MS);
     }
     if (code == SQLITE_OK && sqlite3_db_readonly(store->db, "main") != 0) {
         /* SQLite falls back to reading a file that it may not write. */
         code = SQLITE_READONLY;
     }
     if (code != SQLITE_OK) {
-        return inbox_schema_error(store->db, store->path, code, why, why_size);
+        return record_schema_error(store->db, store->path, code, why, why_size);
     }
     return 0;
 }
 
-/* The order matters: nothing is written to a file before it is known to be an
- * inbox, and the folder is synced when all files are there. */
-static int store_setup(struct inbox_store *store, char *why, size_t why_size)
+/* The order matters: nothing is written to a file before it is known to be of
+ * this kind, and the folder is synced when all files are there. */
+static int store_setup(struct record_store *store, char *why, size_t why_size)
 {
-    int result = inbox_file_prepare(store->path, why, why_size);
+    int result = record_file_prepare(store->path, why, why_size);
 
     if (result == 0) {
         result = store_connect(store, why, why_size);
     }
     if (result == 0) {
-        result = inbox_schema_check(store->db, &inbox_schema, store->path, why,
-                                    why_size);
+        result = record_schema_check(store->db, store->kind->schema,
+                                     store->path, why, why_size);
     }
     if (result == 0) {
         result = store_set_journal(store, why, why_size);
     }
     if (result == 0) {
-        result = inbox_schema_migrate(store->db, &inbox_schema, store->path,
-                                      why, why_size);
+        result = record_schema_migrate(store->db, store->kind->schema,
+                                       store->path, why, why_size);
     }
     if (result == 0) {
         result = store_prepare(store, why, why_size);
     }
     if (result == 0) {
-        result = inbox_file_watch(store->db, &store->watch, why, why_size);
+        result = record_file_watch(store->db, &store->watch, why, why_size);
     }
     if (result == 0 &&
-        !inbox_file_in_place(store->db, &store->watch, why, why_size)) {
+        !record_file_in_place(store->db, &store->watch, why, why_size)) {
         result = HAPLO_EINVAL;
     }
     if (result == 0) {
-        result = inbox_file_sync_folder(sqlite3_db_filename(store->db, "main"),
-                                        why, why_size);
+        result = record_file_sync_folder(sqlite3_db_filename(store->db, "main"),
+                                         why, why_size);
     }
     return result;
 }
 
-int inbox_store_open(const char *path, struct inbox_store **out, char *why,
-                     size_t why_size)
+int record_store_open(const struct record_kind *kind, const char *path,
+                      struct record_store **out, char *why, size_t why_size)
 {
-    struct inbox_store *store = calloc(1, sizeof(*store));
+    struct record_store *store = calloc(1, sizeof(*store) + kind->scratch_size);
     int result;
 
     *out = NULL;
     if (store != NULL) {
+        store->kind = kind;
         store->path = plain_path(path);
     }
     if (store == NULL || store->path == NULL) {
         free(store);
-        inbox_line(why, why_size, "%s: out of memory", path);
+        sink_reason(why, why_size, "%s: out of memory", path);
         return HAPLO_ENOMEM;
     }
     result = store_setup(store, why, why_size);
     if (result != 0) {
-        inbox_store_close(store);
+        record_store_close(store);
         return result;
     }
     *out = store;
     return 0;
 }
 
-void inbox_store_close(struct inbox_store *store)
+void record_store_close(struct record_store *store)
 {
     int code;
 
-    for (int i = 0; i < INBOX_STATEMENT_COUNT; i++) {
+    for (int i = 0; i < RECORD_STATEMENT_COUNT; i++) {
         /* It repeats the fault of the statement's last use, known already. */
         (void)sqlite3_finalize(store->statements[i]);
     }
@@ -225,8 +245,9 @@ void inbox_store_close(struct inbox_store *store)
     free(store);
 }
 
-int inbox_store_each_queue(struct inbox_store *store, inbox_queue_cb queue_cb,
-                           void *data, char *why, size_t why_size)
+int record_store_each_queue(struct record_store *store,
+                            record_queue_cb queue_cb, void *data, char *why,
+                            size_t why_size)
 {
     static const char select[] =
         "SELECT q.server, q.queue, q.epoch,"
@@ -253,10 +274,10 @@ int inbox_store_each_queue(struct inbox_store *store, inbox_queue_cb queue_cb,
     }
     if (result == 0 && code != SQLITE_DONE) {
         result =
-            inbox_schema_error(store->db, store->path, code, why, why_size);
+            record_schema_error(store->db, store->path, code, why, why_size);
     } else if (result != 0) {
-        inbox_line(why, why_size, "%s: %s", store->path,
-                   haplo_error_text(result));
+        sink_reason(why, why_size, "%s: %s", store->path,
+                    haplo_error_text(result));
     }
     (void)sqlite3_finalize(statement);
     return result;

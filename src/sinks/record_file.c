@@ -1,9 +1,9 @@
 /*
- * Opening and closing the inbox's own path by hand would drop the locks that
+ * Opening and closing the record's own path by hand would drop the locks that
  * SQLite holds on it in this process (POSIX locks go with any descriptor), so
  * this file opens only a file that it has just made, and else asks by name.
  */
-#include "sinks/inbox_file.h"
+#include "sinks/record_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,23 +15,21 @@
 #include <unistd.h>
 
 #include "haplopoll.h"
-#include "sinks/inbox_error.h"
+#include "sinks/durable.h"
+#include "sinks/sink_reason.h"
 
 /* Messages are private: sharing them is the operator's decision. SQLite gives
- * the files beside the inbox the same mode. */
-#define INBOX_FILE_MODE 0600
+ * the files beside it the same mode. */
+#define RECORD_FILE_MODE 0600
 
 static int file_error(const char *what, const char *path, int number, char *why,
                       size_t why_size)
 {
-    char system[128];
-
-    uv_strerror_r(uv_translate_sys_error(number), system, sizeof(system));
-    inbox_line(why, why_size, "%s: %s: %s", path, what, system);
+    sink_reason_errno(why, why_size, path, what, number);
     return HAPLO_EINVAL;
 }
 
-int inbox_file_prepare(const char *path, char *why, size_t why_size)
+int record_file_prepare(const char *path, char *why, size_t why_size)
 {
     struct stat status;
     int descriptor;
@@ -40,7 +38,7 @@ int inbox_file_prepare(const char *path, char *why, size_t why_size)
         return file_error("open", path, ENAMETOOLONG, why, why_size);
     }
     descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY,
-                      INBOX_FILE_MODE);
+                      RECORD_FILE_MODE);
     if (descriptor >= 0) {
         if (close(descriptor) != 0) {
             return file_error("close", path, errno, why, why_size);
@@ -54,37 +52,30 @@ int inbox_file_prepare(const char *path, char *why, size_t why_size)
         return file_error("cannot be opened", path, errno, why, why_size);
     }
     if (!S_ISREG(status.st_mode)) {
-        inbox_line(why, why_size, "%s: is %s, not a file", path,
-                   S_ISDIR(status.st_mode) ? "a folder" : "something else");
+        sink_reason(why, why_size, "%s: is %s, not a file", path,
+                    S_ISDIR(status.st_mode) ? "a folder" : "something else");
         return HAPLO_EINVAL;
     }
     return 0;
 }
 
-int inbox_file_sync_folder(const char *path, char *why, size_t why_size)
+int record_file_sync_folder(const char *path, char *why, size_t why_size)
 {
     char copy[PATH_MAX];
     const char *folder;
-    int descriptor;
-    int result = 0;
+    int error;
 
     (void)snprintf(copy, sizeof(copy), "%s", path);
     folder = dirname(copy);
-    descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) {
-        return file_error("open", folder, errno, why, why_size);
+    error = durable_folder_path(folder);
+    if (error != 0) {
+        return file_error("its names cannot be made durable", folder, error,
+                          why, why_size);
     }
-    /* Some file systems have no fsync() of folders and say EINVAL. */
-    if (fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP) {
-        result = file_error("fsync", folder, errno, why, why_size);
-    }
-    if (close(descriptor) != 0 && result == 0) {
-        result = file_error("close", folder, errno, why, why_size);
-    }
-    return result;
+    return 0;
 }
 
-static bool file_id(const char *path, struct inbox_file_id *id)
+static bool file_id(const char *path, struct record_file_id *id)
 {
     struct stat status;
 
@@ -101,8 +92,8 @@ static void shm_path(sqlite3 *db, char *path, size_t path_size)
     (void)snprintf(path, path_size, "%s-shm", sqlite3_db_filename(db, "main"));
 }
 
-int inbox_file_watch(sqlite3 *db, struct inbox_file_watch *watch, char *why,
-                     size_t why_size)
+int record_file_watch(sqlite3 *db, struct record_file_watch *watch, char *why,
+                      size_t why_size)
 {
     const char *wal = sqlite3_filename_wal(sqlite3_db_filename(db, "main"));
     char shm[PATH_MAX];
@@ -117,16 +108,16 @@ int inbox_file_watch(sqlite3 *db, struct inbox_file_watch *watch, char *why,
     return 0;
 }
 
-static bool file_is(const char *path, const struct inbox_file_id *id)
+static bool file_is(const char *path, const struct record_file_id *id)
 {
-    struct inbox_file_id now;
+    struct record_file_id now;
 
     return file_id(path, &now) && now.device == id->device &&
            now.inode == id->inode;
 }
 
-bool inbox_file_in_place(sqlite3 *db, const struct inbox_file_watch *watch,
-                         char *why, size_t why_size)
+bool record_file_in_place(sqlite3 *db, const struct record_file_watch *watch,
+                          char *why, size_t why_size)
 {
     const char *path = sqlite3_db_filename(db, "main");
     const char *wal = sqlite3_filename_wal(path);
@@ -147,9 +138,9 @@ bool inbox_file_in_place(sqlite3 *db, const struct inbox_file_watch *watch,
     if (gone == NULL) {
         return true;
     }
-    inbox_line(why, why_size,
-               "%s: was removed or replaced while in use: put it back, or "
-               "restart haplo-poll to use what is there now",
-               gone);
+    sink_reason(why, why_size,
+                "%s: was removed or replaced while in use: put it back, or "
+                "restart haplo-poll to use what is there now",
+                gone);
     return false;
 }
