@@ -34,7 +34,7 @@ struct config_key {
 
 struct config_sink {
     const char *name; /* unique among the sinks */
-    const char *type; /* "sqlite" */
+    const char *type; /* one of sink_types.h */
     const char *path; /* resolved */
     int line;         /* of its definition */
 };

@@ -11,6 +11,7 @@
 #include "daemon/config_errors.h"
 #include "daemon/config_path.h"
 #include "daemon/server_url.h"
+#include "daemon/sink_types.h"
 #include "daemon/units.h"
 
 /* One value that is being read. */
@@ -156,9 +157,10 @@ static int queue_name_parse(const struct parsing *parsing)
 
 static int sink_type_parse(const struct parsing *parsing)
 {
-    return strcmp(parsing->text, "sqlite") == 0
+    return sink_type_is_known(parsing->text)
                ? text_store(parsing, parsing->text)
-               : refuse_value(parsing, "is no type of sink: give sqlite");
+               : refuse_value(parsing,
+                              "is no type of sink: give " SINK_TYPES_TEXT);
 }
 
 static int content_type_parse(const struct parsing *parsing)

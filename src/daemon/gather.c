@@ -24,7 +24,7 @@
 
 #include "daemon/api_key.h"
 #include "daemon/log.h"
-#include "sinks/sqlite.h"
+#include "daemon/sink_types.h"
 
 static uint64_t wall_clock_ms(void)
 {
@@ -74,6 +74,7 @@ static void on_deliver(struct haplo_queue *haplo_queue,
         .queue = queue->sink_queue,
         .batch = batch,
         .received_at_ms = wall_clock_ms(),
+        .format = queue->config->options.format,
         .delivered_cb = on_delivered,
     };
     sink->type->deliver(sink, &queue->delivery);
@@ -111,9 +112,8 @@ static int open_sinks(struct gather *gather, char *why, size_t why_size)
     }
     for (size_t i = 0; i < config->sink_count; i++) {
         char text[HAPLO_TEXT_SIZE_MAX] = "";
-        int error = sqlite_sink_open(gather->loop, config->sinks[i].name,
-                                     config->sinks[i].path, &gather->sinks[i],
-                                     text, sizeof text);
+        int error = sink_open(gather->loop, config, &config->sinks[i],
+                              &gather->sinks[i], text, sizeof text);
         if (error != 0) {
             snprintf(why, why_size, "%s:%d: sink %s: %s", config->path,
                      config->sinks[i].line, config->sinks[i].name, text);

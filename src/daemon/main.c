@@ -40,7 +40,7 @@ static const char help_text[] =
     "Exit codes: 0 all done; 1 some queue failed; 2 the command line or the\n"
     "configuration is wrong; 3 the state directory is in use.\n"
     "\n"
-    "See haplo-poll(1), haplo-poll.yaml(5), haplo-inbox(5).\n";
+    "See haplo-poll(1), haplo-poll.yaml(5), haplo-inbox(5), haplo-files(5).\n";
 
 static int usage_error(const char *what, const char *detail)
 {

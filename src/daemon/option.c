@@ -46,14 +46,18 @@ const struct option_row option_table[OPTION_COUNT] = {
 
     [OPTION_SINK_NAME] =
         {"name", VALUE_NAME, LEVEL_SINK, LEVEL_SINK, 0, 0, NULL, IN_SINK(name),
-         "What queues call the sink. No two sinks share a name."},
+         "What queues call the sink. No two sinks share a name. Keep the name "
+         "of a sink of type files: it is also that of its ledger, which tells "
+         "repeats."},
     [OPTION_SINK_TYPE] =
         {"type", VALUE_SINK_TYPE, LEVEL_SINK, LEVEL_SINK, 0, 0, NULL,
          IN_SINK(type),
-         "What kind of sink it is: sqlite, a table in an SQLite database."},
+         "What kind of sink it is: sqlite, a table in an SQLite database; "
+         "files, a folder with a file for each batch."},
     [OPTION_SINK_PATH] = {"path", VALUE_PATH, LEVEL_SINK, LEVEL_SINK, 0, 0,
                           NULL, IN_SINK(path),
-                          "The database file. It is made if there is none."},
+                          "The database file, or the folder. It is made if "
+                          "there is none. No two sinks share a path."},
 
     [OPTION_SERVER_NAME] =
         {"name", VALUE_NAME, LEVEL_SERVER, LEVEL_SERVER, 0, 0, NULL,

@@ -70,7 +70,7 @@ enum option_value {
     VALUE_MAPPING,        /* */
     VALUE_NAME,           /* of a sink or a server */
     VALUE_QUEUE_NAME,     /* stands in a URL */
-    VALUE_SINK_TYPE,      /* sqlite */
+    VALUE_SINK_TYPE,      /* see sink_types.h */
     VALUE_SINK,           /* a sink's name */
     VALUE_PATH,           /* */
     VALUE_FILE,           /* a path that can be read now */

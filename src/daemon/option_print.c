@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "daemon/sink_types.h"
 #include "daemon/units.h"
 
 static const struct {
@@ -25,7 +26,7 @@ static void value_print(const struct option_row *row, FILE *file)
         [VALUE_MAPPING] = "mapping",
         [VALUE_NAME] = "name",
         [VALUE_QUEUE_NAME] = "name",
-        [VALUE_SINK_TYPE] = "sqlite",
+        [VALUE_SINK_TYPE] = SINK_TYPES_TEXT,
         [VALUE_SINK] = "name",
         [VALUE_PATH] = "path",
         [VALUE_FILE] = "path",

@@ -1,6 +1,7 @@
 """What all integration tests share."""
 import os
 import pathlib
+import subprocess
 
 import pytest
 
@@ -28,3 +29,15 @@ def poll_of():
         poll.kill_all()
     for poll in polls:
         poll.check_no_key_was_printed()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 256 KB; None where it cannot be mounted."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", tmp_path]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode != 0:
+        yield None
+        return
+    yield tmp_path
+    subprocess.run(["umount", "-l", tmp_path], check=True)

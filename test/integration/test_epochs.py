@@ -99,18 +99,23 @@ def lost_marks():
 # Confirmed by a repeated mark, by the mark of a new batch after all attempts
 # were in vain, or by an empty fetch: after that it is no repeat.
 def test_a_lost_mark_costs_neither_message_nor_resend(steps_of):
-    with Sim(scenario="\n".join(["app app1", *lost_marks()])) as sim:
-        steps = steps_of(sim)
-        steps.rest()
-        steps.check(1)
-        sim.script(*[f"unsend app1 {queue} all" for _, queue
-                     in sim.all_messages()])
-        steps.rest()
-        steps.check(2)
+    check_twice(steps_of, lost_marks())
 
 
 def names_of(sim):
     return [f"{app} {queue}" for app, queue in sim.all_messages()]
+
+
+def check_twice(steps_of, lines):
+    """All messages of these queues go out once, and when they are unsent once
+    more."""
+    with Sim(scenario="\n".join(["app app1", *lines])) as sim:
+        steps = steps_of(sim)
+        steps.rest()
+        steps.check(1)
+        sim.script(*[f"unsend {name} all" for name in names_of(sim)])
+        steps.rest()
+        steps.check(2)
 
 
 # Killed before it learns of a mark, it does not know more than the disk. One

@@ -495,18 +495,6 @@ def check_disk_full(poll, sim, files, **options):
     return unread
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 256 KB; None where it cannot be mounted."""
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", tmp_path]
-    done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode != 0:
-        yield None
-        return
-    yield tmp_path
-    subprocess.run(["umount", "-l", tmp_path], check=True)
-
-
 # A full disk must stop the marks of what finds no room, and nothing else; with
 # room again, it goes on where it was.
 def test_disk_full(poll_of, small_disk):

@@ -2,23 +2,19 @@
 16 are sent at most, those of one date in any order, and older ones that were
 unsent in between come first. What it lacks is still no news when it comes."""
 from sim import Sim, wait_for
-from test_epochs import LOST_MARKS, names_of, steps_of  # noqa: F401
+from test_epochs import LOST_MARKS, check_twice, steps_of  # noqa: F401
 from test_one_token import check_each_once
 
 
 # What one batch held and the next does not, is still no news when it comes.
 def test_ties_at_the_end_of_a_batch_are_stored_once(steps_of):
-    lines = ["app app1"]
+    check_twice(steps_of, ties_and_lost_marks())
+
+
+def ties_and_lost_marks():
     for name, fault in LOST_MARKS.items():
-        lines += [f"queue app1 {name} messages=60 ties=60 shuffle=yes",
-                  f"fault queue={name} on=mark {fault} times=3"]
-    with Sim(scenario="\n".join(lines)) as sim:
-        steps = steps_of(sim)
-        steps.rest()
-        steps.check(1)
-        sim.script(*[f"unsend {name} all" for name in names_of(sim)])
-        steps.rest()
-        steps.check(2)
+        yield f"queue app1 {name} messages=60 ties=60 shuffle=yes"
+        yield f"fault queue={name} on=mark {fault} times=3"
 
 
 # The same, where the process dies before the mark.

@@ -163,7 +163,7 @@ static void all_errors_are_told_at_once_in_the_order_of_lines(void **state)
                    ":1: state_dir is missing: add it\n" FILE_NAME
                    ":1: sink a: path is missing: add it\n" FILE_NAME
                    ":1: sink a: type: \"postgres\" is no type of sink: give "
-                   "sqlite\n" FILE_NAME
+                   "sqlite or files\n" FILE_NAME
                    ":3: server 1: name is missing: add it\n" FILE_NAME
                    ":3: server 1: url: \"server.example\": no scheme: write "
                    "https://HOST\n" FILE_NAME

@@ -1,0 +1,93 @@
+"""What a sink of type files writes, read as haplo-files(5) tells receivers to.
+
+    receiver = Receiver(poll.folder / "out")
+    receiver.take()
+    assert receiver.received == made_lines(sim)
+"""
+import collections
+import json
+import re
+
+NAME = re.compile(r"(\d{13})-(\d{7,})-([0-9a-f]{32})\.(ndjson|raw)")
+HIDDEN = ".writing"
+
+File = collections.namedtuple("File", "server queue epoch number path lines")
+
+
+def packed(body):
+    """JSON bytes without the white space between tokens."""
+    return re.sub(
+        rb'("(?:\\.|[^"\\])*")|\s+', lambda found: found.group(1) or b"", body
+    )
+
+
+def as_bytes(text):
+    return text.encode() if isinstance(text, str) else text
+
+
+def made_lines(sim):
+    """How often (server, queue, line) was made."""
+    return collections.Counter(
+        (*name, packed(as_bytes(message["bytes"])))
+        for name, messages in sim.all_messages(exact=True).items()
+        for message in messages
+    )
+
+
+def read(path, kind):
+    """The messages of a file; each must be whole."""
+    data = path.read_bytes()
+    if kind == "raw":
+        return [data]
+    assert data.endswith(b"\n"), path
+    lines = data[:-1].split(b"\n")
+    for line in lines:
+        json.loads(line)
+        assert packed(line) == line, path
+    return lines
+
+
+def files_in(folder):
+    """The files of all queues, in the order of their names."""
+    files = []
+    for path in sorted(folder.glob("*/*/*")) if folder.exists() else []:
+        if path.name == HIDDEN:
+            continue
+        epoch, number, _, kind = NAME.fullmatch(path.name).groups()
+        files.append(File(path.parts[-3], path.parts[-2], int(epoch),
+                          int(number), path, read(path, kind)))
+    return files
+
+
+class Receiver:
+    """Takes files away, and drops what it had at the same place already."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.received = collections.Counter()  # (server, queue, line)
+        self.epochs = collections.defaultdict(list)  # of each of those
+        self.had = collections.defaultdict(collections.Counter)  # by place
+        self.repeat_count = 0
+
+    def take(self):
+        """Returns how many files there were."""
+        files = files_in(self.folder)
+        for file in files:
+            self.receive(file)
+            file.path.unlink()
+        return len(files)
+
+    def receive(self, file):
+        queue = file.server, file.queue
+        had = self.had[(*queue, file.epoch, file.number)]
+        for line, count in collections.Counter(file.lines).items():
+            new = max(count - had[line], 0)
+            had[line] += new
+            self.received[(*queue, line)] += new
+            self.epochs[(*queue, line)] += [file.epoch] * new
+            self.repeat_count += count - new
+
+    def check_each_once(self, sim):
+        made = made_lines(sim)
+        assert not made - self.received, "lost"
+        assert not self.received - made, "received twice"
