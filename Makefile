@@ -27,9 +27,10 @@ unit_src := $(wildcard test/unit/test_*.c)
 example_src := $(wildcard examples/*.c)
 bench_src := $(wildcard bench/*.c)
 simulation_src := $(wildcard test/sim/*.c)
+shim_src := $(wildcard test/integration/*.c)
 headers := $(wildcard include/*.h src/*.h src/*/*.h test/unit/*.h test/sim/*.h)
 sources := $(lib_src) $(sink_src) $(daemon_src) $(sim_src) $(unit_src) \
-	$(example_src) $(bench_src) $(simulation_src)
+	$(example_src) $(bench_src) $(simulation_src) $(shim_src)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
@@ -39,6 +40,7 @@ sim_obj := $(call obj,$(sim_src))
 unit_bin := $(patsubst test/unit/%.c,$(BUILD)/test/%,$(unit_src))
 example_bin := $(patsubst %.c,$(BUILD)/%,$(example_src))
 bench_bin := $(patsubst %.c,$(BUILD)/%,$(bench_src))
+shims := $(patsubst test/integration/%.c,$(BUILD)/%.so,$(shim_src))
 
 LIB_A := $(BUILD)/libhaplopoll.a
 LIB_SO := $(BUILD)/libhaplopoll.so.$(VERSION)
@@ -109,6 +111,13 @@ $(example_bin) $(bench_bin): %: %.o $(LIB_A)
 .PHONY: examples
 examples: $(example_bin)
 
+# Preloaded into haplo-poll; without its flags, as it comes before all.
+$(BUILD)/%.so: test/integration/%.c
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -O2 -g -fPIC \
+		-fvisibility=hidden -shared -o $@ $<
+
 .PHONY: unit-binaries
 unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation
 
@@ -134,7 +143,7 @@ demo: all
 	$(PYTHON) examples/demo.py --build $(BUILD)
 
 .PHONY: test
-test: all examples unit-binaries
+test: all examples unit-binaries $(shims)
 	$(PYTHON) test/run.py --build $(BUILD)
 
 # `make sim SEEDS=500 FIRST=20001`; `make sim SEED=7 TRACE=1`; see
