@@ -102,6 +102,16 @@ void sim_listener_drop(struct sim_listener *listener)
     }
 }
 
+uint64_t sim_listener_gone_count(const struct sim_listener *listener)
+{
+    uint64_t count = 0;
+    for (const struct sim_connection *it = listener->connections; it;
+         it = it->next) {
+        count += it->held && it->state == SIM_CONNECTION_CLOSED;
+    }
+    return count;
+}
+
 void sim_listener_close(struct sim_listener *listener)
 {
     struct sim_connection *next;

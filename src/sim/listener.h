@@ -42,6 +42,9 @@ int sim_listener_refuse(struct sim_listener *listener, bool refuse);
 /* Closes all connections with RST. */
 void sim_listener_drop(struct sim_listener *listener);
 
+/* How many requests are under way whose client has left. */
+uint64_t sim_listener_gone_count(const struct sim_listener *listener);
+
 void sim_listener_close(struct sim_listener *listener);
 
 /* Reads the clock for this wake-up. */

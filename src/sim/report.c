@@ -90,6 +90,7 @@ static void stats_listener(const struct sim_listener *listener,
 {
     pair_number(to, "connections", listener->connection_count);
     pair_number(to, "accepted", listener->accepted_count);
+    pair_number(to, "gone", sim_listener_gone_count(listener));
     sim_buffer_format(to, ",\"refusing\":%s",
                       listener->refusing ? "true" : "false");
 }

@@ -627,13 +627,17 @@ def test_fault_probability_repeats():
 # A client that gives up does not undo its mark.
 def test_mark_is_done_after_client_left(sim):
     token = fetch(sim).json()["token"]
-    sim.script("app app1 latency=50ms")
+    sim.script("app app1 latency=200ms")
     with connect(sim.url()) as connection:
         body = b"token=" + urllib.parse.quote(token, safe="").encode()
         data = request_bytes("POST", f"{POLL}q1/mark", key=sim.key(), body=body, headers=[FORM])
         connection.sendall(data)
+        wait_for(lambda: sim.app_stats()["running"] == 1)
+        assert sim.app_stats()["gone"] == 0
+    wait_for(lambda: sim.app_stats()["gone"] == 1)
     wait_for(lambda: sim.unread("app1", "q1") == 4)
     assert sim.events()[-1]["gone"]
+    assert sim.app_stats()["gone"] == 0
 
 
 # Protocol
