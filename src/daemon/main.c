@@ -2,14 +2,12 @@
  * haplo-poll - gathers messages from many Haplo message queues.
  */
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "daemon/command.h"
+#include "daemon/limits.h"
 #include "daemon/log.h"
 #include "daemon/option.h"
 #include "haplopoll.h"
@@ -46,22 +44,6 @@ static int usage_error(const char *what, const char *detail)
 {
     fprintf(stderr, "haplo-poll: %s%s: see `haplo-poll help`\n", what, detail);
     return EXIT_CODE_USAGE;
-}
-
-/* Keys are in this process's memory: none of it may end in a core file. A
- * peer that is gone, or an inbox as large as files may get, is an error to
- * report and not the end. A socket for each server needs more descriptors
- * than is usual. */
-static void prepare_process(void)
-{
-    struct rlimit limit;
-    prctl(PR_SET_DUMPABLE, 0);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
 }
 
 static int command_help(int argc, char **argv)
@@ -149,6 +131,6 @@ int main(int argc, char **argv)
     if (optind == argc) {
         return usage_error("no command given", "");
     }
-    prepare_process();
+    limits_prepare();
     return dispatch(&options, argc - optind, argv + optind);
 }

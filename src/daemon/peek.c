@@ -7,6 +7,7 @@
 
 #include "daemon/api_key.h"
 #include "daemon/command.h"
+#include "daemon/limits.h"
 #include "daemon/log.h"
 #include "daemon/trace.h"
 
@@ -121,13 +122,14 @@ static int peek_run(struct peek *peek)
 {
     const struct haplo_poller_options options = {
         .struct_size = sizeof options, .event_cb = on_event, .data = peek};
-    char why[HAPLO_TEXT_SIZE_MAX] = "out of memory";
-    if (uv_loop_init(&peek->loop) != 0) {
-        log_line(LOG_LEVEL_ERROR, "no event loop: out of descriptors?");
+    char why[HAPLO_TEXT_SIZE_MAX];
+    if (limits_loop_init(&peek->loop, why, sizeof why) != 0) {
+        log_line(LOG_LEVEL_ERROR, "%s", why);
         return EXIT_CODE_FAILED;
     }
     uv_timer_init(&peek->loop, &peek->end);
     peek->end.data = peek;
+    snprintf(why, sizeof why, "out of memory");
     if (haplo_poller_new(&peek->loop, &options, &peek->poller) != 0) {
         log_line(LOG_LEVEL_ERROR, "%s", why);
         return EXIT_CODE_FAILED;

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/limits.h"
 #include "daemon/log.h"
 #include "daemon/state_dir.h"
 
@@ -93,8 +94,13 @@ int session_open(struct session *session, const struct command_options *options,
         config_free(session->config);
         return code;
     }
-    if (uv_loop_init(&session->loop) != 0 ||
-        start_signal(session, &session->sigint, SIGINT) != 0 ||
+    if (limits_loop_init(&session->loop, why, sizeof why) != 0) {
+        log_line(LOG_LEVEL_ERROR, "%s", why);
+        state_dir_unlock(session->lock);
+        config_free(session->config);
+        return EXIT_CODE_FAILED;
+    }
+    if (start_signal(session, &session->sigint, SIGINT) != 0 ||
         start_signal(session, &session->sigterm, SIGTERM) != 0) {
         log_line(LOG_LEVEL_ERROR, "no event loop: out of descriptors?");
         exit(EXIT_CODE_FAILED);

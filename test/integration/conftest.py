@@ -12,6 +12,35 @@ if "HAPLO_BUILD" in os.environ:
     )
 
 
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "needs(what, ...): is left out where that cannot be had")
+
+
+def missing_need(item):
+    from needs import NEEDS
+
+    marker = item.get_closest_marker("needs")
+    for name in marker.args if marker else ():
+        is_there, what = NEEDS[name]
+        if not is_there():
+            return what
+    return None
+
+
+def pytest_collection_modifyitems(config, items):
+    left_out = {}
+    for item in items:
+        what = missing_need(item)
+        if what is not None:
+            left_out.setdefault(what, []).append(item)
+    for what, own in left_out.items():
+        names = ", ".join(item.name for item in own)
+        print(f"\nleft out, as it needs {what}: {names}")
+        config.hook.pytest_deselected(items=own)
+        items[:] = [item for item in items if item not in own]
+
+
 @pytest.fixture
 def poll_of():
     """Makes a Poll of a simulator; nothing that it started outlives the test,
@@ -41,3 +70,19 @@ def small_disk(tmp_path):
         return
     yield tmp_path
     subprocess.run(["umount", "-l", tmp_path], check=True)
+
+
+@pytest.fixture
+def disk_of(tmp_path):
+    """Mounts a file system: disk_of(size="256k"), disk_of(nr_inodes=4)."""
+    from needs import Disk
+
+    disks = []
+
+    def make(**options):
+        disks.append(Disk(tmp_path, **options))
+        return disks[-1]
+
+    yield make
+    for disk in disks:
+        disk.end()

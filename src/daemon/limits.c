@@ -1,0 +1,139 @@
+#include "daemon/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define DESCRIPTOR_COUNT_MIN 32 /* loop, inbox, keys, a few connections */
+#define THREAD_COUNT_DEFAULT 4  /* of libuv's pool */
+#define THREAD_COUNT_MAX 1024   /* the same */
+
+void limits_prepare(void)
+{
+    struct rlimit limit;
+    prctl(PR_SET_DUMPABLE, 0);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Opens as many as will be needed, and closes them. */
+static int check_descriptors(char *why, size_t why_size)
+{
+    int descriptors[DESCRIPTOR_COUNT_MIN];
+    int count = 0;
+    int error = 0;
+    while (count < DESCRIPTOR_COUNT_MIN && error == 0) {
+        descriptors[count] = open("/", O_PATH | O_CLOEXEC);
+        error = descriptors[count] < 0 ? errno : 0;
+        count += error == 0;
+    }
+    for (int i = 0; i < count; i++) {
+        close(descriptors[i]);
+    }
+    if (error == 0) {
+        return 0;
+    }
+    snprintf(why, why_size,
+             "open files: only %d more are allowed, %d are needed: %s: raise "
+             "the limit (ulimit -n; LimitNOFILE= of systemd)",
+             count, DESCRIPTOR_COUNT_MIN,
+             uv_strerror(uv_translate_sys_error(error)));
+    return -1;
+}
+
+/* As many as libuv starts: see uv_queue_work(). */
+static int thread_count(void)
+{
+    const char *text = getenv("UV_THREADPOOL_SIZE");
+    int count = text == NULL ? THREAD_COUNT_DEFAULT : atoi(text);
+    if (count < 1) {
+        return 1;
+    }
+    return count < THREAD_COUNT_MAX ? count : THREAD_COUNT_MAX;
+}
+
+static void thread_wait(void *data)
+{
+    uv_sem_wait(data);
+}
+
+/* Starts as many threads as libuv will, all at once, and ends them. */
+static int check_threads(char *why, size_t why_size)
+{
+    uv_thread_t threads[THREAD_COUNT_MAX];
+    int wanted = thread_count();
+    int count = 0;
+    int error;
+    uv_sem_t end;
+    error = uv_sem_init(&end, 0);
+    while (error == 0 && count < wanted) {
+        error = uv_thread_create(&threads[count], thread_wait, &end);
+        count += error == 0;
+    }
+    for (int i = 0; i < count; i++) {
+        uv_sem_post(&end);
+    }
+    for (int i = 0; i < count; i++) {
+        uv_thread_join(&threads[i]);
+    }
+    if (error == 0) {
+        uv_sem_destroy(&end);
+        return 0;
+    }
+    snprintf(why, why_size,
+             "threads: only %d of %d can be started: %s: raise the limits of "
+             "processes and memory (ulimit -u, -v; TasksMax=, MemoryMax= of "
+             "systemd)",
+             count, wanted, uv_strerror(error));
+    return -1;
+}
+
+static void work_nothing(uv_work_t *work)
+{
+    (void)work;
+}
+
+static void work_nothing_done(uv_work_t *work, int status)
+{
+    (void)status;
+    free(work);
+}
+
+/* The pool starts with the first piece of work. */
+static int start_threads(uv_loop_t *loop)
+{
+    uv_work_t *work = malloc(sizeof *work);
+    if (work == NULL) {
+        return UV_ENOMEM;
+    }
+    return uv_queue_work(loop, work, work_nothing, work_nothing_done);
+}
+
+int limits_loop_init(uv_loop_t *loop, char *why, size_t why_size)
+{
+    if (check_descriptors(why, why_size) != 0 ||
+        check_threads(why, why_size) != 0) {
+        return -1;
+    }
+    int error = uv_loop_init(loop);
+    if (error == 0) {
+        error = start_threads(loop);
+        if (error != 0) {
+            uv_loop_close(loop);
+        }
+    }
+    if (error != 0) {
+        snprintf(why, why_size, "no event loop: %s", uv_strerror(error));
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,88 @@
+"""What some tests need of the machine. Where it cannot be had they are left
+out, and it is said: see conftest.py."""
+import functools
+import os
+import pathlib
+import subprocess
+import tempfile
+
+from sim import BUILD
+
+STRANGER = 54321  # a user who has no processes
+
+
+def run_quietly(*command):
+    done = subprocess.run(command, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@functools.cache
+def may_mount():
+    """As root, and not in a container that forbids it."""
+    with tempfile.TemporaryDirectory() as folder:
+        if not run_quietly("mount", "-t", "tmpfs", "none", folder):
+            return False
+        subprocess.run(["umount", folder], check=True)
+        return True
+
+
+@functools.cache
+def may_be_a_stranger():
+    return run_quietly("setpriv", f"--reuid={STRANGER}", "--clear-groups",
+                       "true")
+
+
+@functools.cache
+def has_plain_memory():
+    """AddressSanitizer reserves more than any limit would allow."""
+    return b"__asan_init" not in pathlib.Path(BUILD, "haplo-poll").read_bytes()
+
+
+NEEDS = {
+    "mount": (may_mount, "mount(8)"),
+    "stranger": (may_be_a_stranger, "another user"),
+    "plain_memory": (has_plain_memory, "a build without AddressSanitizer"),
+}
+
+
+def give_to_stranger(folder):
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, STRANGER, STRANGER)
+
+
+def become_a_stranger(prepare=lambda: None):
+    """In a child process, before it is a program."""
+    prepare()
+    os.setgroups([])
+    os.setgid(STRANGER)
+    os.setuid(STRANGER)
+
+
+class Disk:
+    """A small file system of its own."""
+
+    def __init__(self, folder, **options):
+        self.folder = folder
+        words = ",".join(f"{name}={value}".rstrip("=")
+                         for name, value in options.items())
+        subprocess.run(["mount", "-t", "tmpfs", "-o", words, "none", folder],
+                       check=True)
+
+    def change(self, words):
+        subprocess.run(["mount", "-o", f"remount,{words}", self.folder],
+                       check=True)
+
+    def fill(self):
+        """Takes all the room that is left."""
+        with open(self.folder / "filler", "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+
+    def free(self):
+        (self.folder / "filler").unlink()
+
+    def end(self):
+        subprocess.run(["umount", "-l", self.folder], check=True)
