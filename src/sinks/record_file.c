@@ -10,6 +10,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +30,23 @@ static int file_error(const char *what, const char *path, int number, char *why,
     return HAPLO_EINVAL;
 }
 
+/* A WAL beside a file that is missing, or empty, belongs to another, and may
+ * hold messages that are nowhere else: SQLite would throw it away. */
+static bool is_lost_wal(const char *path)
+{
+    char real[PATH_MAX];
+    char wal[PATH_MAX + sizeof("-wal")];
+    struct stat status;
+    bool is_there = stat(path, &status) == 0;
+
+    if (is_there && (!S_ISREG(status.st_mode) || status.st_size > 0)) {
+        return false;
+    }
+    (void)snprintf(wal, sizeof(wal), "%s-wal",
+                   is_there && realpath(path, real) != NULL ? real : path);
+    return stat(wal, &status) == 0 && status.st_size > 0;
+}
+
 int record_file_prepare(const char *path, char *why, size_t why_size)
 {
     struct stat status;
@@ -36,6 +54,14 @@ int record_file_prepare(const char *path, char *why, size_t why_size)
 
     if (strlen(path) >= PATH_MAX - sizeof("./-wal")) {
         return file_error("open", path, ENAMETOOLONG, why, why_size);
+    }
+    if (is_lost_wal(path)) {
+        sink_reason(why, why_size,
+                    "%s: is missing or empty, but its -wal is there and may "
+                    "hold what is nowhere else: put the file back, or move "
+                    "the -wal away",
+                    path);
+        return HAPLO_EINVAL;
     }
     descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY,
                       RECORD_FILE_MODE);
