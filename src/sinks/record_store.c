@@ -147,6 +147,14 @@ static int store_prepare(struct record_store *store, char *why, size_t why_size)
     return 0;
 }
 
+/* A WAL that is not the file's own may lie beside it. Brought into the file it
+ * would ruin that, so this waits until it is known what both make together. */
+static int store_keep_wal(struct record_store *store, bool keep)
+{
+    return sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+                             (int)keep, NULL);
+}
+
 static int store_connect(struct record_store *store, char *why, size_t why_size)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
@@ -157,6 +165,9 @@ static int store_connect(struct record_store *store, char *why, size_t why_size)
     }
     if (code == SQLITE_OK) {
         code = sqlite3_busy_timeout(store->db, RECORD_BUSY_MS);
+    }
+    if (code == SQLITE_OK) {
+        code = store_keep_wal(store, true);
     }
     if (code == SQLITE_OK && sqlite3_db_readonly(store->db, "main") != 0) {
         /* SQLite falls back to reading a file that it may not write. */
@@ -180,6 +191,10 @@ static int store_setup(struct record_store *store, char *why, size_t why_size)
     if (result == 0) {
         result = record_schema_check(store->db, store->kind->schema,
                                      store->path, why, why_size);
+    }
+    if (result == 0 && store_keep_wal(store, false) != SQLITE_OK) {
+        result = HAPLO_EINVAL;
+        sink_reason(why, why_size, "%s: cannot be set up", store->path);
     }
     if (result == 0) {
         result = store_set_journal(store, why, why_size);
