@@ -80,12 +80,22 @@ static int bind_message(sqlite3_stmt *add, const struct haplo_message *message,
     return code;
 }
 
+/* A repeat's row is compared with the message, for only the index was asked
+ * whether it is there: on a damaged disk the row may be gone or changed. What
+ * can be mended is written again, the rest is SQLITE_CORRUPT. */
 const struct record_kind inbox_kind = {
     .schema = &schema,
     .add_sql = "INSERT INTO messages"
                " (server, queue, epoch, key, id, datetime, received_at, body)"
                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-               " ON CONFLICT (server, queue, epoch, key) DO NOTHING",
+               " ON CONFLICT (server, queue, epoch, key) DO UPDATE SET"
+               " server = excluded.server, queue = excluded.queue,"
+               " epoch = excluded.epoch, key = excluded.key,"
+               " id = excluded.id, datetime = excluded.datetime,"
+               " body = excluded.body"
+               " WHERE (server, queue, epoch, key, id, datetime, body) IS NOT"
+               " (excluded.server, excluded.queue, excluded.epoch,"
+               " excluded.key, excluded.id, excluded.datetime, excluded.body)",
     .scratch_size = sizeof(struct inbox_scratch),
     .bind_batch = bind_batch,
     .bind_message = bind_message,

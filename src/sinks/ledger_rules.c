@@ -16,14 +16,14 @@ static int add_message(const struct ledger_ops *ops, void *record,
                        struct ledger_batch *batch, size_t index)
 {
     uint8_t key[LEDGER_KEY_SIZE];
-    bool was_there = false;
+    bool was_there; /* add() finds out as well */
     bool is_new = false;
     int error = 0;
     key_write(&batch->messages[index], key);
     if (batch->is_unconfirmed) {
         error = ops->take_back(record, key, &was_there);
     }
-    if (error == 0 && !was_there) {
+    if (error == 0) {
         error = ops->add(record, index, key, &is_new);
     }
     if (error == 0) {

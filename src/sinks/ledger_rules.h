@@ -51,7 +51,8 @@ struct ledger_ops {
     int (*take_back)(void *record, const uint8_t key[LEDGER_KEY_SIZE],
                      bool *was_there);
     /* Stores the message in the batch's epoch; *is_new is false, and nothing
-     * is stored, if its key is there already. */
+     * is stored, if its key is there already, be it just taken back. So a
+     * record that holds messages can see whether it still does. */
     int (*add)(void *record, size_t index, const uint8_t key[LEDGER_KEY_SIZE],
                bool *is_new);
     /* *found: there are keys in the epoch after the batch's. */

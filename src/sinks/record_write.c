@@ -180,8 +180,6 @@ static int op_carry_over(void *data)
     return (int)store_run(record->store, RECORD_CARRY_OVER);
 }
 
-/* With an outlet it is not yet known whether the message is out: op_add()
- * tells. */
 static int op_take_back(void *data, const uint8_t *key, bool *was_there)
 {
     struct record *record = data;
@@ -193,8 +191,7 @@ static int op_take_back(void *data, const uint8_t *key, bool *was_there)
     if (fault == RECORD_FINE) {
         fault = store_run(record->store, RECORD_TAKE_BACK);
     }
-    *was_there = fault == RECORD_FINE && record->write->new_items == NULL &&
-                 sqlite3_changes(record->store->db) > 0;
+    *was_there = fault == RECORD_FINE && sqlite3_changes(record->store->db) > 0;
     return (int)fault;
 }
 
