@@ -164,6 +164,12 @@ sim-mutants: $(BUILD)/simulation
 		--objects "$(BUILD)/test/sim/sim_main.o $(simulation_obj)" \
 		$(MUTANTS)
 
+# Minutes of crashes; SEED=n makes the same plan again, SINK=sqlite one kind.
+.PHONY: torture
+torture: all
+	$(PYTHON) test/torture/run.py --build $(BUILD) \
+		$(if $(SEED),--seed=$(SEED)) $(if $(SINK),--sink=$(SINK))
+
 .PHONY: bench
 bench: $(bench_bin)
 	$(PYTHON) bench/run.py --build $(BUILD)

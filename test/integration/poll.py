@@ -22,6 +22,7 @@ import sqlite3
 import subprocess
 import tempfile
 
+from files_sink import files_in, packed
 from sim import ROOT, wait_for
 
 BUILD = pathlib.Path(os.environ.get("HAPLO_BUILD", str(ROOT / "build")))
@@ -209,8 +210,22 @@ class Poll:
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as inbox:
             return inbox.execute(sql).fetchall()
 
+    def lines(self, folder):
+        """How often (server, queue, bytes) is in the files of a folder."""
+        exact = {
+            (*name, packed(message["bytes"].encode())): message["bytes"]
+            for name, messages in self.sim.all_messages(exact=True).items()
+            for message in messages}
+        return collections.Counter(
+            (file.server, file.queue, exact[file.server, file.queue, line])
+            for file in files_in(pathlib.Path(folder))
+            for line in file.lines)
+
     def inbox(self, path=None):
-        """How often (server, queue, bytes) is stored."""
+        """How often (server, queue, bytes) is stored, in an inbox or in a
+        folder of files."""
+        if path is not None and pathlib.Path(path).is_dir():
+            return self.lines(path)
         rows = self.rows("SELECT server, queue, body FROM messages", path)
         return collections.Counter(rows)
 

@@ -71,6 +71,8 @@ class Sim:
         if self.own_dir:
             self.dir = pathlib.Path(tempfile.mkdtemp(prefix="haplo-sim-"))
         command = [
+            # Where it is stopped it does not see the end of its input.
+            *["setpriv", "--pdeathsig=KILL"],
             *os.environ.get("HAPLO_SIM_WRAPPER", "").split(),
             PROGRAM,
             "--until-stdin-closes",

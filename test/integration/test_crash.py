@@ -1,44 +1,123 @@
-"""Whenever the process dies, the next one goes on: nothing lost or twice."""
-import random
+"""Whenever the process dies, the next one goes on: nothing lost or twice. A
+short run of `make torture`, and what it does to process and server, each
+alone."""
+import pathlib
+import signal
+import sys
+import time
 
-from sim import Sim, wait_for
+import pytest
+
+from sim import BUILD, Sim, wait_for
 from test_one_token import check_each_once
 
-KILLS = 25
-SEED = 8  # of where it is killed; the machine has a say, too
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "torture"))
+import plan  # noqa: E402
+import record  # noqa: E402
+import torture  # noqa: E402
 
-FAULTS = """
-fault on=mark do=reset probability=.05 times=0 seed=1
-fault on=mark do=reset done=no probability=.05 times=0 seed=2
-fault on=mark do=half-mark probability=.05 times=0 seed=3
-fault on=fetch do=reset at=300 probability=.05 times=0 seed=4
-fault on=fetch do=cut probability=.05 times=0 seed=5
-"""
+CLOCK = BUILD.resolve() / "jumping_clock.so"
+SEED = 8  # of the plan; the machine has a say, too
 
 
 # Power fails, machines are restarted, the kernel kills for memory.
-def test_killed_again_and_again_it_stores_each_message_once(poll_of):
-    moments = random.Random(SEED)
-    with Sim("--apps=5", "--queues=10", "--messages=60",
-             "--ties=20", "--shuffle",
-             "--latency=2ms", "--latency-jitter=6ms") as sim:
-        sim.script(FAULTS)
+@pytest.mark.parametrize("sink", record.RECORDS)
+def test_killed_again_and_again_it_loses_nothing(sink):
+    short = plan.Plan(SEED, kills=20, messages=400, queues=4,
+                      probability=0.02)
+    report = torture.Torture(short, record.RECORDS[sink], print).run()
+    print(report)
+    assert report["kills"] >= 20 and report["messages"] >= 400
+    assert report["lost"] == report["repeats"] == 0
+
+
+def start_busy(poll, sim, timeout="200ms"):
+    """`run` in the middle of its work."""
+    poll.config["defaults"] |= {
+        "interval": "20ms", "max_in_flight": 4, "breaker_failures": 100,
+        "first_byte_timeout": timeout, "stall_timeout": timeout,
+    }
+    run = poll.start()
+    total = sim.unread()
+    wait_for(lambda: sim.unread() < total, 20, "the first mark")
+    return run
+
+
+# A laptop sleeps, a container is frozen: all timeouts are over at once.
+def test_stopped_for_longer_than_its_timeouts_it_goes_on(poll_of):
+    with Sim("--apps=3", "--queues=4", "--messages=100", "--tls",
+             "--latency=5ms") as sim:
         poll = poll_of(sim)
-        poll.config["defaults"] |= {"interval": "50ms", "max_in_flight": 2}
-        total = sim.unread()
-        for kill in range(1, KILLS + 1):
-            running = poll.start()
-            part = total * (KILLS + 1 - kill) // (KILLS + 1)
-            wait_for(lambda part=part: sim.unread() <= part, 20, "progress")
-            events = sim.stats()["events"] + moments.randrange(20)
-            wait_for(lambda events=events: sim.stats()["events"] >= events,
-                     20, "some events")
-            running.kill()
-        assert sim.unread() > 0
-        returned = sum(message["returned"] for messages
-                       in sim.all_messages().values() for message in messages)
-        assert returned > total  # some came again
-        running = poll.start()
+        run = start_busy(poll, sim)
+        for _ in range(3):
+            run.signal(signal.SIGSTOP)
+            time.sleep(0.4)
+            run.signal(signal.SIGCONT)
+            wait_for(lambda before=sim.unread(): sim.unread() < before)
         sim.wait_until_read()
-        assert running.stop() == 0
+        assert run.stop() == 0
+        check_each_once(sim, poll)
+
+
+# A server that hangs keeps its connections, and answers late or never.
+def test_a_server_that_hangs_for_longer_than_the_timeouts(poll_of):
+    with Sim("--apps=2", "--queues=4", "--messages=100",
+             "--latency=5ms") as sim:
+        poll = poll_of(sim)
+        run = start_busy(poll, sim)
+        sim.process.send_signal(signal.SIGSTOP)
+        try:
+            run.wait_for_line("no answer within 200 ms")
+        finally:
+            sim.process.send_signal(signal.SIGCONT)
+        sim.wait_until_read()
+        assert run.stop() == 0
+        check_each_once(sim, poll)
+
+
+# A server that crashes breaks all connections, and is back some time later.
+def test_a_server_that_crashes_and_comes_back(poll_of):
+    with Sim("--apps=2", "--queues=4", "--messages=100", "--tls",
+             "--latency=5ms") as sim:
+        poll = poll_of(sim)
+        run = start_busy(poll, sim)
+        sim.script("fault do=refuse drop=yes for=300ms app=app1")
+        run.wait_for_line("connection refused")
+        sim.wait_until_read()
+        assert run.stop() == 0
+        check_each_once(sim, poll)
+
+
+# An hour of summer time, a clock set right at last: time is for records only.
+def test_a_wall_clock_that_jumps_by_years_changes_nothing(poll_of):
+    with Sim("--apps=2", "--queues=4", "--messages=60",
+             "--latency=2ms") as sim:
+        poll = poll_of(sim)
+        poll.environment["LD_PRELOAD"] = str(CLOCK)
+        # AddressSanitizer would be first otherwise.
+        poll.environment["ASAN_OPTIONS"] = "verify_asan_link_order=0"
+        run = start_busy(poll, sim)
+        sim.wait_until_read()
+        assert run.stop() == 0
+        check_each_once(sim, poll)
+        years = {at[:4] for (at,) in poll.rows(
+            "SELECT received_at FROM messages")}
+        assert len(years) > 1  # it did jump
+
+
+# Who is told to end and then killed has done its work half.
+def test_killed_while_it_ends_it_loses_nothing(poll_of):
+    with Sim("--apps=2", "--queues=4", "--messages=60",
+             "--latency=5ms") as sim:
+        poll = poll_of(sim)
+        run = start_busy(poll, sim, timeout="20s")
+        sim.script("fault on=mark do=stall times=0")
+        wait_for(lambda: any(event.get("fault") for event in sim.events()))
+        run.signal(signal.SIGTERM)
+        run.wait_for_line("finishing the batches in hand")
+        run.signal(signal.SIGKILL)
+        assert run.wait() == -signal.SIGKILL
+        sim.script("clear faults")
+        assert poll.once().code == 0
         check_each_once(sim, poll)

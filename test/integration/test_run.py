@@ -158,21 +158,6 @@ def test_stop_drops_a_fetch(poll_of):
         assert poll.inbox_count() == 0
 
 
-# Power cuts and the kernel's memory killer give no notice.
-def test_killed_again_and_again(poll_of):
-    with Sim(
-        "--apps=2", "--queues=3", "--messages=100", "--latency=2ms"
-    ) as sim:
-        poll = poll_of(sim)
-        for count in (1, 60, 130, 200, 290, 360):
-            run = start(poll, max_in_flight=4)
-            wait_for(lambda: count_sent(sim) >= count)
-            run.kill()
-            poll.check_nothing_lost()
-        assert poll.once().code == 0
-        poll.check_all_stored()
-
-
 # What it tells
 
 

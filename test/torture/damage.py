@@ -1,0 +1,347 @@
+"""Damages what a sink has recorded, in many ways, and has haplo-poll make do
+with each.
+
+A good record is made once: messages that are confirmed, some whose mark was
+lost with the process, and the files as a killed process leaves them. For each
+case they are copied, damaged, and given to `haplo-poll once`, on a server that
+has the messages whose mark was lost, and new ones, for read. Then:
+
+  - it ended by itself, with 0 or with lines that name the file;
+  - with 0, all that was for read is stored, byte for byte, and marked;
+  - whatever it marked is stored and can be read;
+  - what could be read of the damaged files before still can be; but for rows
+    that no server ever sent, which may be mended.
+"""
+import contextlib
+import pathlib
+import shutil
+import signal
+import sqlite3
+import tempfile
+
+from files_sink import files_in, packed
+from poll import Poll
+from sim import Sim, wait_for
+
+PAGE_BYTES = 8192
+HEADER_BYTES = 100  # of a database
+FRAME_BYTES = PAGE_BYTES + 24
+WAL_HEADER_BYTES = 32
+SHM_HEADER_BYTES = 136
+
+
+# What is stored
+
+
+def read_rows(database):
+    """The rows that can still be read, one by one."""
+    rows = set()
+    last, = database.execute("SELECT max(arrival) FROM messages").fetchone()
+    for arrival in range(1, min(last or 0, 10000) + 1):
+        with contextlib.suppress(sqlite3.Error):
+            rows.update(database.execute(
+                "SELECT server, queue, body FROM messages"
+                " WHERE arrival = ?", (arrival,)).fetchall())
+    return rows
+
+
+class InboxBase:
+    """Of the sink `type: sqlite`."""
+
+    name = "sqlite"
+    path = "inbox.db"
+
+    @staticmethod
+    def stored(folder):
+        """As SQLite can read it, from a copy: looking at it changes it."""
+        with tempfile.TemporaryDirectory() as copy:
+            for name in ("inbox.db", "inbox.db-wal"):
+                if (folder / name).is_file():
+                    shutil.copyfile(folder / name, f"{copy}/{name}")
+            with contextlib.closing(
+                    sqlite3.connect(f"{copy}/inbox.db")) as inbox:
+                inbox.text_factory = bytes
+                with contextlib.suppress(sqlite3.Error):
+                    return read_rows(inbox)
+        return set()
+
+    form = staticmethod(lambda body: body)
+
+
+class LedgerBase:
+    """Of the sink `type: files`."""
+
+    name = "files"
+    path = "state/sink.ledger"
+
+    @staticmethod
+    def stored(folder):
+        return {(file.server.encode(), file.queue.encode(), line)
+                for file in files_in(folder / "files")
+                for line in file.lines}
+
+    form = staticmethod(packed)
+
+
+BASES = {base.name: base for base in (InboxBase, LedgerBase)}
+
+
+class Bench:
+    """A simulator and a good record, to which it goes back for each case."""
+
+    def __init__(self, base, seed=1):
+        self.base = base
+        self.sim = Sim("--apps=1", "--queues=2", "--messages=60",
+                       "--size=200", f"--seed={seed}")
+
+    def __enter__(self):
+        self.sim.start()
+        self.folder = self.sim.dir
+        self.path = self.folder / self.base.path
+        self.poll = Poll(self.sim)
+        self.poll.config["sinks"] = [{
+            "name": "sink", "type": self.base.name,
+            "path": "inbox.db" if self.base is InboxBase else "files"}]
+        self.poll.config["defaults"] |= {
+            "backoff": "1ms", "backoff_max": "1ms", "interval": "10ms",
+            "mark_attempts_max": 1, "breaker_failures": 1000}
+        self.make_good()
+        return self
+
+    def __exit__(self, *_):
+        self.poll.kill_all()
+        self.poll.check_no_key_was_printed()
+        self.sim.stop()
+
+    @property
+    def files(self):
+        return [self.path.with_name(self.path.name + suffix)
+                for suffix in ("", "-wal", "-shm")]
+
+    def make_good(self):
+        assert self.poll.once().code == 0
+        self.sim.script("message app1 q1 count=30", "message app1 q2 count=9",
+                        "fault on=mark do=status code=500 times=0")
+        run = self.poll.start()
+        wait_for(lambda: {event["queue"] for event in self.sim.events()
+                          if event.get("fault")} == {"q1", "q2"})
+        run.signal(signal.SIGKILL)
+        run.wait()
+        self.good = {path: path.read_bytes() for path in self.files}
+        if self.base is LedgerBase:
+            (self.folder / "files").rename(self.folder / "good-files")
+        self.sim.script("clear faults", "message app1 q1 count=5",
+                        "message app1 q2 count=20")
+        self.unread = dict(self.messages(False))
+
+    def size(self, suffix=""):
+        return len(self.good[self.path.with_name(self.path.name + suffix)])
+
+    def messages(self, is_sent):
+        """What the server has that is marked, or is not, as it is stored; and
+        the words that select it."""
+        for (app, queue), messages in self.sim.all_messages(exact=True).items():
+            for message in messages:
+                if message["sent"] == is_sent:
+                    yield ((app.encode(), queue.encode(),
+                            self.base.form(message["bytes"].encode())),
+                           f"{app} {queue} {message['id']}")
+
+    def marked(self):
+        """Of what was unread."""
+        return dict(self.messages(True)).keys() & self.unread.keys()
+
+    def made(self):
+        return {message for is_sent in (True, False)
+                for message, _ in self.messages(is_sent)}
+
+    def reset(self):
+        """To the files and the messages as they were."""
+        for path, content in self.good.items():
+            if path.is_dir():
+                path.rmdir()
+            path.write_bytes(content)
+        if self.base is LedgerBase:
+            shutil.rmtree(self.folder / "files", ignore_errors=True)
+            shutil.copytree(self.folder / "good-files", self.folder / "files")
+        for message in self.marked():
+            self.sim.script(f"unsend {self.unread[message]}")
+
+    def run(self, case):
+        """Returns what haplo-poll did: Done(code, out, err)."""
+        self.reset()
+        case.damage(self.path)
+        before = self.base.stored(self.folder)
+        done = self.poll.once()
+        self.check(f"{case.name}: {done}", done, before,
+                   self.base.stored(self.folder))
+        return done
+
+    def check(self, where, done, before, after):
+        marked = self.marked()
+        assert done.code in (0, 1, 2), where
+        if done.code == 0:
+            assert done.err == "", where
+            assert marked == self.unread.keys(), f"{where}: not all is marked"
+        else:
+            lines = done.err.splitlines()
+            assert lines, where
+            assert all(self.path.name in line for line in lines), where
+        assert not marked - after, f"{where}: marked, and not to be read"
+        gone = (before & self.made()) - after
+        assert not gone, f"{where}: {len(gone)} messages are gone"
+
+
+# Damages
+
+
+class Case:
+    """damage(path) is told the path of the database."""
+
+    def __init__(self, name, damage):
+        self.name = name
+        self.damage = damage
+
+
+def beside(path, suffix):
+    return path.with_name(path.name + suffix)
+
+
+def rewritten(name, suffix, change):
+    def damage(path):
+        file = beside(path, suffix)
+        file.write_bytes(change(bytearray(file.read_bytes())))
+
+    return Case(f"{name} of the file{suffix}", damage)
+
+
+def truncated(suffix, size):
+    return rewritten(f"first {size} bytes", suffix,
+                     lambda content: content[:size])
+
+
+def flipped(suffix, at, bit):
+    def flip(content):
+        content[at] ^= 1 << bit
+        return content
+
+    return rewritten(f"bit {bit} of byte {at} flipped", suffix, flip)
+
+
+def overwritten(suffix, at, filling, what):
+    def write(content):
+        content[at:at + len(filling)] = filling
+        return content
+
+    return rewritten(f"{what} at {at}", suffix, write)
+
+
+def replaced(suffix, content, what):
+    return rewritten(what, suffix, lambda _: content)
+
+
+def removed(*suffixes):
+    def damage(path):
+        for suffix in suffixes:
+            beside(path, suffix).unlink()
+
+    return Case("removed: " + ", ".join(f"file{s}" for s in suffixes), damage)
+
+
+def close_in_peace(path):
+    """As the last process that ends leaves it."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for suffix in ("-wal", "-shm"):
+        beside(path, suffix).unlink(missing_ok=True)
+
+
+def closed(case):
+    """The damage is done to a record that was closed in peace."""
+    def damage(path):
+        close_in_peace(path)
+        case.damage(path)
+
+    return Case(f"closed; {case.name}", damage)
+
+
+def borders(size, unit):
+    """Where a file may end that is not written to its end."""
+    sizes = {0, 1, size // 2, size - 1}
+    for page in range(unit, size, unit):
+        sizes |= {page - 1, page, page + 1}
+    return sorted(end for end in sizes if 0 <= end < size)
+
+
+def closed_size(bench):
+    bench.reset()
+    close_in_peace(bench.path)
+    return bench.path.stat().st_size
+
+
+def every_case(bench, random):
+    """All that a file may suffer."""
+    size = closed_size(bench)
+    wal = bench.size("-wal")
+    yield Case("nothing", lambda path: None)
+    yield closed(Case("nothing", lambda path: None))
+    for end in borders(size, PAGE_BYTES):
+        yield closed(truncated("", end))
+    for end in borders(bench.size(), PAGE_BYTES):
+        yield truncated("", end)
+    for end in borders(wal, FRAME_BYTES):
+        yield truncated("-wal", end)
+    for at in range(HEADER_BYTES):
+        yield closed(flipped("", at, random.randrange(8)))
+        yield flipped("", at, random.randrange(8))
+    for _ in range(150):
+        yield closed(flipped("", random.randrange(size), random.randrange(8)))
+        yield flipped("-wal", random.randrange(wal), random.randrange(8))
+    for at in range(WAL_HEADER_BYTES + 24):
+        yield flipped("-wal", at, random.randrange(8))
+    for at in range(SHM_HEADER_BYTES):
+        yield flipped("-shm", at, random.randrange(8))
+    yield from overwritten_pages(size, random)
+    yield from replaced_files(random)
+
+
+def overwritten_pages(size, random):
+    for at in range(0, size, PAGE_BYTES):
+        other = random.randrange(size // PAGE_BYTES) * PAGE_BYTES
+        for filling, what in (
+                (bytes(PAGE_BYTES), "zeroes"),
+                (random.randbytes(PAGE_BYTES), "garbage"),
+                (random.randbytes(512), "a sector of garbage")):
+            yield closed(overwritten("", at, filling, what))
+        yield closed(rewritten(
+            f"page at {other} over that at {at}", "",
+            lambda content, at=at, other=other: content[:at]
+            + content[other:other + PAGE_BYTES] + content[at + PAGE_BYTES:]))
+
+
+def replaced_files(random):
+    for suffix in ("-wal", "-shm"):
+        for content, what in ((b"", "nothing"), (bytes(32768), "zeroes"),
+                              (random.randbytes(32768), "garbage"),
+                              (b"Dear diary, " * 500, "a text")):
+            yield replaced(suffix, content, what)
+        yield removed(suffix)
+    yield removed("-wal", "-shm")
+    for content, what in ((bytes(32768), "zeroes"),
+                          (random.randbytes(32768), "garbage"),
+                          (b"Dear diary, " * 500, "a text")):
+        yield replaced("", content, what)
+        yield closed(replaced("", content, what))
+    yield closed(removed(""))
+
+
+def sweep(bench, cases):
+    """How many there were, with which exit code; and what was wrong."""
+    codes, faults = {}, []
+    for case in cases:
+        try:
+            code = bench.run(case).code
+            codes[code] = codes.get(code, 0) + 1
+        except AssertionError as fault:
+            faults.append(str(fault))
+    return codes, faults

@@ -1,0 +1,92 @@
+"""Kills haplo-poll again and again, with everything around it failing, and
+compares what is stored with what the servers had; then damages what it has
+recorded, in every way, and sees what it makes of that.
+
+    run.py [--sink=sqlite|files] [--part=torture|damage] [--seed=N]
+           [--kills=N] [--messages=N]
+
+Two lines for each kind of sink; exits with 1 if something is not as it must
+be. The same seed makes the same plan: servers, faults, what comes when, how
+each round goes wrong and ends. What the machine makes of it is not the same
+twice.
+"""
+import argparse
+import os
+import pathlib
+import random
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def parse():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--kills", type=int, default=350)
+    parser.add_argument("--messages", type=int, default=20000)
+    parser.add_argument("--queues", type=int, default=8)
+    parser.add_argument("--sink", default="all")
+    parser.add_argument("--part", choices=["torture", "damage"])
+    return parser.parse_args()
+
+
+def say(line):
+    print(line, flush=True)
+
+
+def run_torture(args, seed, record):
+    """True if all was well."""
+    from plan import Plan
+    from torture import Torture
+
+    plan = Plan(seed, args.kills, args.messages, args.queues)
+    try:
+        report = Torture(plan, record, say).run()
+    except AssertionError as error:
+        say(f"torture {record.name}, seed {seed}: {error}")
+        return False
+    say(f"torture {record.name}, seed {seed}: {report}")
+    return report["lost"] + report["repeats"] == 0
+
+
+def run_damage(seed, base):
+    """True if all was well."""
+    import damage
+
+    begin = time.monotonic()
+    with damage.Bench(base) as bench:
+        codes, faults = damage.sweep(
+            bench, damage.every_case(bench, random.Random(seed)))
+    for fault in faults:
+        say(fault)
+    ends = ", ".join(f"{count} with {code}"
+                     for code, count in sorted(codes.items()))
+    say(f"damage {base.name}, seed {seed}: "
+        f"{sum(codes.values()) + len(faults)} cases, exits {ends}; "
+        f"wrong {len(faults)}; {round(time.monotonic() - begin)} s")
+    return not faults and sum(codes.values()) > 0
+
+
+def main():
+    args = parse()
+    os.environ["HAPLO_BUILD"] = os.path.abspath(args.build)
+    sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]
+    from damage import BASES
+    from record import RECORDS
+
+    names = list(RECORDS) if args.sink == "all" else [args.sink]
+    seed = args.seed or random.SystemRandom().randrange(1, 1 << 32)
+    is_good = True
+    for name in names:
+        if args.part != "damage":
+            say(f"torture {name}, seed {seed}: {args.kills} kills at least")
+            is_good &= run_torture(args, seed, RECORDS[name])
+        if args.part != "torture":
+            is_good &= run_damage(seed, BASES[name])
+    return 0 if is_good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

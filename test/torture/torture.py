@@ -1,0 +1,333 @@
+"""The story of a run:
+
+  - haplo-poll is started, and messages come;
+  - an administrator unsends some of those whose mark is known to be done;
+  - the server hangs, or goes down and comes back; its answers get lost,
+    spoilt and late all the time;
+  - haplo-poll is killed, at a moment of time or of its work (or stopped for
+    longer than its timeouts, or told to end), and what it left on the disk is
+    looked at: all that it had asked to be marked must be there;
+  - that again and again, until all messages have come;
+  - the faults end, haplo-poll drains the queues, and what is stored is compared
+    with what the server had.
+
+How often each message must be stored is exact: once, and once for each time
+that it was unsent. The cases that cannot be told (haplo-inbox(5)) do not
+occur: no message is unsent that has a twin, or that is not confirmed on the
+disk, or while a request of a process that is dead is still under way, as its
+mark could come after, and mark what was unsent.
+"""
+import base64
+import collections
+import json
+import pathlib
+import shutil
+import signal
+import tempfile
+import time
+
+from plan import MARK_ATTEMPTS, MOMENTS, SHARED, TIMEOUT_MS
+from poll import config_of, named
+from sim import Sim
+from truth import Truth
+from victim import Victim
+
+BACKLOG_MAX = 800  # unread messages; above it none are added
+ADMIN_TURNS = 4  # see Torture.no_stale_marks
+MOMENT_S_MAX = 0.5
+DRAIN_S_MAX = 120
+FETCHING = ("FETCHING",)
+DELIVERING = ("DELIVERING", "LAST_DELIVERING", "DELIVER_WAIT")
+MARKING = ("MARK_READY", "MARKING", "MARK_WAIT", "LAST_MARK_READY",
+           "LAST_MARKING", "LAST_MARK_WAIT")
+
+REPORT = (
+    "{kills} kills (at work on: {at}), {ended} ended as told; "
+    "{messages} messages, {resends} resends; lost {lost}, repeats {repeats}"
+    "{explanation}; {seconds} s"
+)
+
+
+class Report(dict):
+    """Figures of a run."""
+
+    def __str__(self):
+        at = ", ".join(f"{name} {count}" for name, count
+                       in sorted(self["phases"].items()))
+        explanation = ""
+        if self["explained"]:
+            explanation = (f" besides {self['explained']} that a kill explains"
+                           " and a receiver can tell")
+        return REPORT.format(at=at, explanation=explanation, **self)
+
+
+class Torture:
+    """One run on one kind of sink."""
+
+    def __init__(self, plan, record_type, log=lambda line: None):
+        self.plan = plan
+        self.log = log
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="haplo-torture-"))
+        self.copy = self.folder / "copy"
+        self.copy.mkdir()
+        self.sim = Sim(scenario=plan.scenario, dir=self.folder)
+        self.truth = Truth(self.sim, record_type.form, log)
+        self.record = record_type(self.folder, self.folder / "state",
+                                  self.truth.hash_of_line)
+        self.other_record = record_type(
+            self.folder / "other", self.folder / "other" / "state",
+            self.truth.hash_of_line)
+        self.victim = None
+        self.others = []  # the second consumer's lives; the last one runs
+        self.fed = 0  # messages that have come
+        self.kills = 0
+        self.ends = 0  # lives that ended as they were told to
+        self.resends = 0
+        self.phases = collections.Counter()
+
+    # Configuration
+
+    def write_config(self, name, record, queues, state_dir):
+        config = config_of(self.sim)
+        config["state_dir"] = state_dir
+        config["sinks"] = [{
+            "name": "sink", "type": record.name,
+            "path": str(record.target.relative_to(self.folder))}]
+        config["defaults"] = {
+            "interval": "40ms", "backoff": "10ms", "backoff_max": "40ms",
+            "max_in_flight": 4,
+            "breaker_failures": 1000, "connect_timeout": "1s",
+            "first_byte_timeout": f"{TIMEOUT_MS}ms",
+            "stall_timeout": f"{TIMEOUT_MS}ms",
+        }
+        for server in config["servers"]:
+            server["mark_attempts_max"] = MARK_ATTEMPTS[server["name"]]
+        if queues:
+            config["servers"] = [named(config["servers"], queues[0][0])]
+            config["servers"][0]["queues"] = [
+                queue for queue in config["servers"][0]["queues"]
+                if queue["name"] in [name for _, name in queues]]
+        (self.folder / name).write_text(json.dumps(config, indent=1))
+
+    def secrets(self):
+        keys = [path.read_text().strip().encode()
+                for path in (self.folder / "keys").iterdir()]
+        return keys + [base64.b64encode(b"haplo:" + key) for key in keys]
+
+    def start(self):
+        return Victim(str(self.folder / "poll.yaml"), self.keys)
+
+    def start_other(self):
+        """The second consumer, with an inbox of its own."""
+        self.others.append(Victim(str(self.folder / "other.yaml"), self.keys))
+
+    # What comes
+
+    def feed(self, own, count):
+        lines = []
+        while count > 0:
+            part = min(own.burst, count)
+            app = self.plan.choices.choice(list(self.sim.apps))
+            queue = self.plan.choices.choice(self.sim.apps[app]["queues"])
+            lines.append(f"message {app} {queue} count={part}")
+            count -= part
+        if lines:
+            self.fed += self.sim.script(*lines)["count"]
+
+    def share(self, own):
+        if self.sim.unread() > BACKLOG_MAX:
+            return 0
+        return min(own.share, self.plan.messages - self.fed)
+
+    # What an administrator does
+
+    def no_stale_marks(self):
+        """True if no request that its client has left is still under way.
+        What a dead process has sent may not have been read, or its connection
+        not been accepted, nor its end been seen: each of these takes one turn
+        of the simulator's loop, and each answer here is one at least."""
+        return all(
+            app["gone"] == 0
+            for _ in range(ADMIN_TURNS)
+            for app in self.sim.stats()["apps"])
+
+    def unsend(self):
+        """Unsends some messages of one queue, which then must come again."""
+        app = self.plan.choices.choice(list(self.sim.apps))
+        queue = self.plan.choices.choice(self.sim.apps[app]["queues"])
+        count = self.plan.choices.choice((1, 2, 5, 20))
+        if (app, queue) in SHARED:
+            return
+        messages = self.sim.messages(app, queue)
+        times = collections.Counter(message["hash"] for message in messages)
+        is_confirmed = self.record.is_confirmed(app, queue)
+        ids = [str(message["id"]) for message in messages
+               if message["sent"] and times[message["hash"]] == 1
+               and is_confirmed(message["hash"])][-count:]
+        if ids and self.no_stale_marks():
+            answer = self.sim.script(f"unsend {app} {queue} {' '.join(ids)}")
+            assert answer["count"] == len(ids)
+            self.resends += len(ids)
+
+    # What goes wrong with the server
+
+    def trouble(self, own):
+        if own.trouble == "hang":
+            self.sim.process.send_signal(signal.SIGSTOP)
+            self.victim.watch(own.trouble_s)
+            self.sim.process.send_signal(signal.SIGCONT)
+        elif own.trouble == "crash":
+            self.sim.script(
+                f"fault app={own.app} do=refuse drop=yes "
+                f"for={round(own.trouble_s * 1000)}ms")
+        elif own.trouble == "storm":
+            fault = self.sim.script(
+                f"fault app={own.app} on=mark do=reset times=0 "
+                f"done={own.is_done}")["fault"]
+            self.victim.watch(own.trouble_s)
+            self.sim.script(f"clear fault {fault}")
+
+    # How a life ends
+
+    def wait_for_end(self, own):
+        victim = self.victim
+        if own.end == "start":
+            victim.watch(own.start_s)
+        elif own.end == "line":
+            changes = MOMENTS[own.moment]
+            goal = victim.count(changes) + own.nth
+            victim.watch(MOMENT_S_MAX, lambda: victim.count(changes) >= goal)
+            time.sleep(own.delay_s)
+        else:
+            victim.watch(own.wait_s)
+
+    def end(self, own):
+        victim = self.victim
+        if own.end == "stop":
+            victim.signal(signal.SIGSTOP)
+            time.sleep(own.stop_s)
+            victim.signal(signal.SIGCONT)
+            victim.watch(own.wait_s)
+        if own.end.startswith("term"):
+            victim.signal(signal.SIGTERM)
+        if own.end in ("term-term", "term-kill"):
+            time.sleep(own.delay_s)
+        if own.end == "term-term":
+            victim.signal(signal.SIGTERM)
+        if own.is_kill:
+            was_killed = victim.kill(is_ending=own.end == "term-kill")
+        else:
+            was_killed = False
+            victim.end()
+        self.kills += was_killed
+        self.ends += not was_killed
+        self.record.look(self.copy, was_killed)
+        if was_killed:
+            self.note_phases()
+
+    def note_phases(self):
+        """What the process was at when it was killed: several things, as it
+        has many queues."""
+        victim = self.victim
+        states = victim.states.values()
+        at = {
+            "fetch": any(state in FETCHING for state in states),
+            "deliver": any(state in DELIVERING for state in states),
+            "mark": any(state in MARKING for state in states),
+            "epoch": bool(victim.confirmed & self.record.unconfirmed),
+        }
+        self.phases.update(name for name, is_so in at.items() if is_so)
+        self.phases["nothing"] += not any(at.values())
+
+    # A round
+
+    def live(self, own):
+        """One life of haplo-poll, from its start to its end."""
+        count = self.share(own)
+        self.feed(own, 0 if own.late else count)
+        self.victim = self.start()
+        if own.end != "start":
+            self.victim.watch(own.wait_s / 4)
+            self.feed(own, count if own.late else 0)
+            if own.admin:
+                self.unsend()
+            self.trouble(own)
+        self.wait_for_end(own)
+        self.end(own)
+        self.truth.check_marks(self.record)
+        self.others[-1].watch(0)
+        if self.kills % 10 == 0 and own.is_kill:
+            self.others[-1].kill()
+            self.other_record.look(self.copy, True)
+            self.start_other()
+
+    def is_done(self):
+        return self.kills >= self.plan.kills and self.fed >= self.plan.messages
+
+    # The end
+
+    def watch_until(self, is_reached):
+        end = time.monotonic() + DRAIN_S_MAX
+        while not is_reached():
+            self.victim.watch(0.05)
+            self.others[-1].watch(0.01)
+            assert time.monotonic() < end, "does not come to rest"
+
+    def drain(self):
+        """Without faults all is marked, and that is known on the disk."""
+        self.sim.script("clear faults")
+        self.victim = self.start()
+        self.watch_until(lambda: self.sim.unread() == 0
+                         and self.no_stale_marks())
+        self.victim.empty.clear()
+        self.watch_until(lambda: len(self.victim.empty) == self.queue_count)
+        for one in (self.victim, self.others[-1]):
+            one.signal(signal.SIGTERM)
+            one.end()
+        for record in (self.record, self.other_record):
+            record.look(self.copy, False)
+        self.truth.check_marks(self.record)
+        assert not self.record.unconfirmed, (
+            f"drained, and not confirmed: {self.record.unconfirmed}")
+
+    def run(self):
+        """Returns the figures; raises AssertionError where something is not
+        as it must be, and leaves the folder then."""
+        begin = time.monotonic()
+        self.sim.start()
+        try:
+            report = self.run_with_sim()
+        except BaseException:
+            self.log(f"all that is left of it: {self.folder}")
+            raise
+        finally:
+            self.kill_all()
+            self.sim.stop()
+        report["seconds"] = round(time.monotonic() - begin)
+        shutil.rmtree(self.folder)
+        return report
+
+    def run_with_sim(self):
+        self.keys = self.secrets()
+        self.queue_count = sum(len(app["queues"])
+                               for app in self.sim.apps.values())
+        (self.folder / "other").mkdir()
+        self.write_config("poll.yaml", self.record, (), "state")
+        self.write_config("other.yaml", self.other_record, SHARED,
+                          "other/state")
+        self.sim.script(*self.plan.faults)
+        self.start_other()
+        while not self.is_done():
+            self.live(self.plan.next_round())
+        self.drain()
+        return Report(sink=self.record.name, kills=self.kills,
+                      phases=dict(self.phases), ended=self.ends,
+                      resends=self.resends,
+                      **self.truth.compare(self.record, self.other_record))
+
+    def kill_all(self):
+        self.sim.process.send_signal(signal.SIGCONT)
+        for one in (self.victim, *self.others[-1:]):
+            if one is not None:
+                one.process.kill()
+                one.process.wait()
