@@ -108,14 +108,33 @@ static void work_nothing_done(uv_work_t *work, int status)
     free(work);
 }
 
-/* The pool starts with the first piece of work. */
+static void hold_signals(sigset_t *before)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, before);
+}
+
+void limits_hold_signals(void)
+{
+    hold_signals(NULL);
+}
+
+/* The pool starts with the first piece of work. Its threads take no signals,
+ * so that one thread can hold them all. */
 static int start_threads(uv_loop_t *loop)
 {
+    sigset_t before;
     uv_work_t *work = malloc(sizeof *work);
     if (work == NULL) {
         return UV_ENOMEM;
     }
-    return uv_queue_work(loop, work, work_nothing, work_nothing_done);
+    hold_signals(&before);
+    int error = uv_queue_work(loop, work, work_nothing, work_nothing_done);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
 }
 
 int limits_loop_init(uv_loop_t *loop, char *why, size_t why_size)

@@ -20,4 +20,7 @@ void limits_prepare(void);
  * there are none. 0, or -1 with why set and no loop. */
 int limits_loop_init(uv_loop_t *loop, char *why, size_t why_size);
 
+/* From now on SIGINT and SIGTERM do nothing: the process is ending. */
+void limits_hold_signals(void);
+
 #endif

@@ -25,6 +25,8 @@ static void on_gather_closed(struct gather *gather)
     struct session *session =
         (struct session *)(void *)((char *)gather -
                                    offsetof(struct session, gather));
+    /* One more of them would now kill it, at the very end. */
+    limits_hold_signals();
     uv_close((uv_handle_t *)&session->sigint, NULL);
     uv_close((uv_handle_t *)&session->sigterm, NULL);
 }

@@ -146,6 +146,19 @@ def test_second_signal_ends_at_once(poll_of):
         poll.check_all_stored()  # none twice
 
 
+# Who is impatient sends more of them; it has ended well all the same.
+def test_many_signals_do_not_spoil_its_end(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=10") as sim:
+        poll = poll_of(sim)
+        for _ in range(5):
+            run = start(poll)
+            run.signal(signal.SIGTERM)
+            while run.process.poll() is None:
+                run.signal(signal.SIGTERM)
+            assert run.wait() == 0
+            assert "stopped; batches left unmarked: 0" in run.err
+
+
 # A fetch that hangs holds nothing: it is dropped.
 def test_stop_drops_a_fetch(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=10") as sim:
