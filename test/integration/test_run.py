@@ -155,6 +155,7 @@ def test_many_signals_do_not_spoil_its_end(poll_of):
             run.signal(signal.SIGTERM)
             while run.process.poll() is None:
                 run.signal(signal.SIGTERM)
+                time.sleep(0.0005)
             assert run.wait() == 0
             assert "stopped; batches left unmarked: 0" in run.err
 
