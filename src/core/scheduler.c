@@ -20,18 +20,34 @@ static struct step_context context_at(struct scheduler *scheduler,
 
 /* -- Servers in the rings ------------------------------------------------- */
 
+/* The first whose wait has not ended: a token that has become too old has no
+ * turn any more, also where that is dealt with only after this (a process that
+ * was suspended may see an answer before its timers). */
+static struct queue *first_in_time(const struct queue_list *queues,
+                                   uint64_t now_ms)
+{
+    struct queue *queue = TAILQ_FIRST(queues);
+    while (queue != NULL && queue->due_ms <= now_ms) {
+        queue = TAILQ_NEXT(queue, link);
+    }
+    return queue;
+}
+
 /* Whose turn it is on the server, of two lists; NULL if none may go. */
 static struct queue *first_of(const struct server *server,
                               const struct queue_list *proven_keys,
-                              const struct queue_list *unproven_keys)
+                              const struct queue_list *unproven_keys,
+                              uint64_t now_ms)
 {
     if (!server_has_slot(server)) {
         return NULL;
     }
-    struct queue *proven =
-        server_may_log_in(server, true) ? TAILQ_FIRST(proven_keys) : NULL;
-    struct queue *unproven =
-        server_may_log_in(server, false) ? TAILQ_FIRST(unproven_keys) : NULL;
+    struct queue *proven = server_may_log_in(server, true)
+                               ? first_in_time(proven_keys, now_ms)
+                               : NULL;
+    struct queue *unproven = server_may_log_in(server, false)
+                                 ? first_in_time(unproven_keys, now_ms)
+                                 : NULL;
     if (proven == NULL || unproven == NULL) {
         return proven != NULL ? proven : unproven;
     }
@@ -39,20 +55,21 @@ static struct queue *first_of(const struct server *server,
                                                              : unproven;
 }
 
-static struct queue *server_first_mark(const struct server *server)
+static struct queue *server_first_mark(const struct server *server,
+                                       uint64_t now_ms)
 {
-    return first_of(server, &server->marks, &server->unproven_marks);
+    return first_of(server, &server->marks, &server->unproven_marks, now_ms);
 }
 
 static struct queue *server_first_fetch(const struct server *server)
 {
-    return first_of(server, &server->fetches, &server->unproven_fetches);
+    return first_of(server, &server->fetches, &server->unproven_fetches, 0);
 }
 
 /* Puts the server into the rings, or takes it out, as its state now says. */
 static void server_refresh(struct scheduler *scheduler, struct server *server)
 {
-    bool can_mark = server_first_mark(server) != NULL;
+    bool can_mark = server_first_mark(server, 0) != NULL;
     if (can_mark != server->in_mark_ring) {
         server->in_mark_ring = can_mark;
         if (can_mark) {
@@ -139,15 +156,18 @@ enum queue_action scheduler_step(struct scheduler *scheduler,
 
 /* -- Turns ---------------------------------------------------------------- */
 
-static struct queue *next_mark(struct scheduler *scheduler)
+static struct queue *next_mark(struct scheduler *scheduler, uint64_t now_ms)
 {
-    struct server *server = TAILQ_FIRST(&scheduler->mark_ring);
-    if (server == NULL) {
-        return NULL;
+    struct server *server;
+    TAILQ_FOREACH (server, &scheduler->mark_ring, mark_link) {
+        struct queue *queue = server_first_mark(server, now_ms);
+        if (queue != NULL) {
+            TAILQ_REMOVE(&scheduler->mark_ring, server, mark_link);
+            TAILQ_INSERT_TAIL(&scheduler->mark_ring, server, mark_link);
+            return queue;
+        }
     }
-    TAILQ_REMOVE(&scheduler->mark_ring, server, mark_link);
-    TAILQ_INSERT_TAIL(&scheduler->mark_ring, server, mark_link);
-    return server_first_mark(server);
+    return NULL;
 }
 
 static struct queue *next_fetch(struct scheduler *scheduler)
@@ -166,7 +186,7 @@ struct queue *scheduler_next(struct scheduler *scheduler, uint64_t now_ms)
     if (scheduler->in_flight >= scheduler->in_flight_max) {
         return NULL;
     }
-    struct queue *queue = next_mark(scheduler);
+    struct queue *queue = next_mark(scheduler, now_ms);
     if (queue == NULL) {
         queue = next_fetch(scheduler);
     }

@@ -11,10 +11,12 @@ static bool waits_to_fetch(const struct poll_queue *queue)
     return queue->core.state == HAPLO_QUEUE_READY;
 }
 
+/* A token that is too old waits for nothing any more. */
 static bool waits_to_mark(const struct poll_queue *queue)
 {
-    return queue->core.state == HAPLO_QUEUE_MARK_READY ||
-           queue->core.state == HAPLO_QUEUE_LAST_MARK_READY;
+    return (queue->core.state == HAPLO_QUEUE_MARK_READY ||
+            queue->core.state == HAPLO_QUEUE_LAST_MARK_READY) &&
+           queue->core.due_ms > queue->process->world->now_ms;
 }
 
 /* As src/core/server.h has it, by the guard's own count. has_prover: an

@@ -259,12 +259,12 @@ MUTANTS = [
     ("fetches-before-marks",
      "marks wait behind fetches",
      SCHEDULER,
-     "    struct queue *queue = next_mark(scheduler);\n"
+     "    struct queue *queue = next_mark(scheduler, now_ms);\n"
      "    if (queue == NULL) {\n"
      "        queue = next_fetch(scheduler);\n",
      "    struct queue *queue = next_fetch(scheduler);\n"
      "    if (queue == NULL) {\n"
-     "        queue = next_mark(scheduler);\n"),
+     "        queue = next_mark(scheduler, now_ms);\n"),
     ("budget-of-bytes-ignored",
      "fetches go on though bodies hold more than they may",
      SCHEDULER,
@@ -453,10 +453,12 @@ MUTANTS = [
     ("mark-ring-not-rotated",
      "one server has all the marks while it has any",
      SCHEDULER,
-     "    TAILQ_INSERT_TAIL(&scheduler->mark_ring, server, mark_link);\n"
-     "    return server_first_mark(server);\n",
-     "    TAILQ_INSERT_HEAD(&scheduler->mark_ring, server, mark_link);\n"
-     "    return server_first_mark(server);\n"),
+     "            TAILQ_INSERT_TAIL(&scheduler->mark_ring, server, "
+     "mark_link);\n"
+     "            return queue;\n",
+     "            TAILQ_INSERT_HEAD(&scheduler->mark_ring, server, "
+     "mark_link);\n"
+     "            return queue;\n"),
     ("resume-forgets-the-age",
      "a token does not get older when its queue is resumed",
      QUEUE,

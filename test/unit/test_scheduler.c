@@ -885,6 +885,33 @@ static void repeated_mark_is_given_up_while_its_server_is_down(void **state)
     sim_free(sim);
 }
 
+/* A process that was suspended may see an answer before its timers: the slot
+ * that it frees is not for a token that has become too old meanwhile. */
+static void token_that_became_too_old_has_no_turn(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_new_plain();
+    struct sim_server *a = sim_add_server(sim, 1);
+    struct sim_queue *x = sim_add_queue(sim, a, "x", 16, 0);
+    struct sim_queue *y = sim_add_queue(sim, a, "y", 16, 150);
+    script(x, 0);
+    script(x, HAPLO_ERESET);
+    y->keeps_batch = true;
+    sim_run(sim, 200);
+    assert_state(x, HAPLO_QUEUE_MARK_WAIT);
+    assert_state(y, HAPLO_QUEUE_FETCHING);
+    y->done_ms = 100 + QUEUE_MARK_AGE_MAX_MS;
+    sim_run(sim, y->done_ms - 1);
+    assert_state(x, HAPLO_QUEUE_MARK_READY);
+    sim->now_ms = y->done_ms;
+    sim_answer(sim, y, 0);
+    assert_null(scheduler_next(&sim->scheduler, sim->now_ms));
+    sim_run(sim, sim->now_ms);
+    assert_state(x, HAPLO_QUEUE_BACKOFF);
+    assert_int_equal(x->marks, 1);
+    sim_free(sim);
+}
+
 /* -- Keys
  * ------------------------------------------------------------------------ */
 
@@ -1651,6 +1678,7 @@ int main(void)
         cmocka_unit_test(throttle_silences_its_server_and_no_other),
         cmocka_unit_test(throttle_while_probing_is_silent_again),
         cmocka_unit_test(repeated_mark_is_given_up_while_its_server_is_down),
+        cmocka_unit_test(token_that_became_too_old_has_no_turn),
         cmocka_unit_test(
             twenty_wrong_keys_cost_five_logins_until_the_hold_ends),
         cmocka_unit_test(unproven_keys_are_tried_one_at_a_time),
