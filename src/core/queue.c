@@ -198,6 +198,7 @@ static enum queue_action on_fetched(struct queue *queue,
     queue->mark_attempts = 0;
     queue->deliver_attempts = 1;
     queue->interval_now_ms = queue->policy.interval_ms;
+    queue->has_leftovers = queue->is_unconfirmed;
     queue_enter_now(queue, HAPLO_QUEUE_DELIVERING, context);
     return QUEUE_ACTION_DELIVER;
 }
@@ -291,7 +292,6 @@ static enum queue_action on_accepted(struct queue *queue,
 {
     assert(queue->state == HAPLO_QUEUE_DELIVERING ||
            queue->state == HAPLO_QUEUE_LAST_DELIVERING);
-    queue->has_leftovers = queue->is_unconfirmed;
     queue->is_unconfirmed = true;
     queue_enter_now(queue,
                     queue->state == HAPLO_QUEUE_DELIVERING

@@ -36,7 +36,9 @@
  * which the next batch lacks (a batch holds 16, and their order may change).
  * That batch's mark says nothing of them, so they go over to the next epoch;
  * when the queue is drained they are confirmed as well, and the epoch after
- * this one is skipped, as they are part of it already.
+ * this one is skipped, as they are part of it already. They are taken to be
+ * there from the next batch's delivery on, accepted or not: an application
+ * that does not know whether it has stored a batch does not accept it.
  */
 #ifndef CORE_QUEUE_H
 #define CORE_QUEUE_H

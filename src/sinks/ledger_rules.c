@@ -75,6 +75,12 @@ void ledger_state_stored(struct ledger_state *state, uint64_t epoch,
     }
 }
 
+void ledger_state_doubted(struct ledger_state *state)
+{
+    state->is_unconfirmed = true;
+    state->has_leftovers = true;
+}
+
 bool ledger_state_confirmed(struct ledger_state *state, uint64_t next_epoch)
 {
     if (next_epoch <= state->epoch) {

@@ -88,6 +88,9 @@ void ledger_state_read(struct ledger_state *state, uint64_t epoch,
 void ledger_state_stored(struct ledger_state *state, uint64_t epoch,
                          bool has_leftovers);
 
+/* Nobody can say whether a batch has been committed: perhaps it has. */
+void ledger_state_doubted(struct ledger_state *state);
+
 /* A mark was confirmed, and next_epoch begins. True if that is news, to be
  * committed. */
 bool ledger_state_confirmed(struct ledger_state *state, uint64_t next_epoch);

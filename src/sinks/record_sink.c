@@ -192,6 +192,9 @@ static void group_answer(struct record_sink *sink)
             delivery->stored_count = 0;
             delivery->repeat_count = 0;
         }
+        if (!group->is_recorded) {
+            ledger_state_doubted(&delivery->queue->ledger);
+        }
         delivery->delivered_cb(delivery, verdict, why);
     }
 }

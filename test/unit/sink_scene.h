@@ -38,6 +38,7 @@ static atomic_long refused_write_count;
 static atomic_long commit_count;
 static atomic_long full_at_commit;        /* the disk, from then on; or 0 */
 static const char *removed_at_commit;     /* a path, or NULL */
+static const char *aside_at_commit;       /* where it goes; NULL: nowhere */
 static atomic_long allocations_left = -1; /* until one fails; -1: never */
 static bool capturing;                    /* the next connection is a sink's */
 static sqlite3 *sink_db;                  /* the sink's; only while it idles */
@@ -95,7 +96,9 @@ static inline void *failing_realloc(void *block, int size)
 static inline int count_commit(void *data)
 {
     (void)data;
-    if (removed_at_commit != NULL) {
+    if (removed_at_commit != NULL && aside_at_commit != NULL) {
+        (void)rename(removed_at_commit, aside_at_commit);
+    } else if (removed_at_commit != NULL) {
         (void)unlink(removed_at_commit);
     }
     if (atomic_fetch_add(&commit_count, 1) + 1 ==

@@ -653,6 +653,25 @@ static void leftovers_of_a_lost_mark_last_until_the_queue_is_drained(
     assert_int_equal(m.queue.epoch, 11);
 }
 
+/* An application that does not know whether it has stored a batch does not
+ * accept it; if it has, what an earlier batch delivered and this one lacked is
+ * in the next epoch now, and confirmed only by skipping that. */
+static void batch_without_acceptance_may_have_made_leftovers(void **state)
+{
+    (void)state;
+    struct machine m;
+    start(&m);
+    go_marking(&m);
+    say_failed(&m, HAPLO_EDOCUMENT, 0);
+    go_delivering(&m);
+    assert_int_equal(say(&m, QUEUE_EVENT_REJECTED), QUEUE_ACTION_DROP);
+    say(&m, QUEUE_EVENT_POLL_NOW);
+    go_fetching(&m);
+    assert_int_equal(say(&m, QUEUE_EVENT_EMPTY), QUEUE_ACTION_CONFIRM);
+    assert_int_equal(m.queue.epoch, 9);
+    assert_false(m.queue.is_unconfirmed);
+}
+
 /* A batch that was fetched but never accepted leaves nothing to confirm. */
 static void empty_fetch_after_a_rejected_batch_confirms_nothing(void **state)
 {
@@ -1267,6 +1286,7 @@ int main(void)
             empty_fetch_after_a_restart_confirms_what_was_unconfirmed),
         cmocka_unit_test(
             leftovers_of_a_lost_mark_last_until_the_queue_is_drained),
+        cmocka_unit_test(batch_without_acceptance_may_have_made_leftovers),
         cmocka_unit_test(empty_fetch_after_a_rejected_batch_confirms_nothing),
         cmocka_unit_test(permanent_error_of_a_mark_is_not_repeated),
         cmocka_unit_test(refused_mark_fetches_once_at_once_and_then_backs_off),

@@ -1002,6 +1002,33 @@ static void test_nothing_is_accepted_if_the_file_goes_in_between(void **state)
     removed_at_commit = NULL;
 }
 
+/* A commit that was not called a success may have been one: what it stored is
+ * known again, also in the epoch after a batch that lacks it. */
+static void test_a_commit_in_doubt_repeats_nothing(void **state)
+{
+    struct scene *scene = *state;
+    struct sink_queue *queue = open_queue(scene, "live", "a", 0);
+    struct parcel parcel;
+    char aside[128];
+
+    (void)snprintf(aside, sizeof(aside), "%s/aside", scene->folder);
+    parcel_make(&parcel, queue, 0, "x");
+    removed_at_commit = scene->path;
+    aside_at_commit = aside;
+    parcel_refused(scene, &parcel, "was removed or replaced");
+    removed_at_commit = NULL;
+    aside_at_commit = NULL;
+    assert_int_equal(rename(aside, scene->path), 0);
+    expect(scene, "SELECT epoch, body FROM messages", "0|x");
+    parcel_make(&parcel, queue, 0, "y");
+    parcel_store(scene, &parcel, 1, 0);
+    confirm(queue, 1);
+    parcel_make(&parcel, queue, 1, "x");
+    parcel_store(scene, &parcel, 0, 1);
+    expect(scene, "SELECT epoch, body FROM messages ORDER BY arrival",
+           "1|x;0|y");
+}
+
 /* What was accepted before somebody removed the WAL is saved. */
 static void test_a_removed_wal_loses_nothing(void **state)
 {
@@ -1420,6 +1447,7 @@ int main(int argc, char **argv)
         OPENED(test_nothing_is_accepted_into_a_removed_file),
         OPENED(test_nothing_is_accepted_beside_a_replaced_file),
         OPENED(test_nothing_is_accepted_if_the_file_goes_in_between),
+        OPENED(test_a_commit_in_doubt_repeats_nothing),
         OPENED(test_a_removed_wal_loses_nothing),
         UNOPENED(test_every_allocation_may_fail),
         OPENED(test_random_runs_store_each_message_once),
