@@ -28,7 +28,8 @@ example_src := $(wildcard examples/*.c)
 bench_src := $(wildcard bench/*.c)
 simulation_src := $(wildcard test/sim/*.c)
 shim_src := $(wildcard test/integration/*.c)
-headers := $(wildcard include/*.h src/*.h src/*/*.h test/unit/*.h test/sim/*.h)
+headers := $(wildcard include/*.h src/*.h src/*/*.h test/unit/*.h test/sim/*.h) \
+	test/model/record.h
 sources := $(lib_src) $(sink_src) $(daemon_src) $(sim_src) $(unit_src) \
 	$(example_src) $(bench_src) $(simulation_src) $(shim_src)
 
@@ -127,7 +128,7 @@ BUILD_PACKAGES := gcc libc6-dev make pkg-config libuv1-dev \
 	libcurl4-openssl-dev libyajl-dev libxxhash-dev libsqlite3-dev \
 	libcyaml-dev libyaml-dev libhttp-parser-dev libssl-dev zlib1g-dev
 TEST_PACKAGES := libcmocka-dev python3 python3-pytest curl openssl sqlite3 \
-	mandoc clang-format clang-tidy valgrind
+	mandoc clang-format clang-tidy valgrind spin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: deps
@@ -169,6 +170,17 @@ sim-mutants: $(BUILD)/simulation
 torture: all
 	$(PYTHON) test/torture/run.py --build $(BUILD) \
 		$(if $(SEED),--seed=$(SEED)) $(if $(SINK),--sink=$(SINK))
+
+# The model: MUTANT=NAME shows how that one is found.
+.PHONY: model model-mutants model-steps
+model:
+	$(PYTHON) test/model/run.py --build $(BUILD)
+
+model-mutants:
+	$(PYTHON) test/model/run.py --build $(BUILD) --mutants $(MUTANT)
+
+model-steps:
+	$(PYTHON) test/model/run.py --build $(BUILD) --write-steps
 
 .PHONY: bench
 bench: $(bench_bin)

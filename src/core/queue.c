@@ -31,6 +31,11 @@ static const uint32_t edges[] = {
     [HAPLO_QUEUE_LAST_MARK_WAIT] = BIT(LAST_MARK_READY) | BIT(MARK_WAIT),
 };
 
+bool queue_may_follow(enum haplo_queue_state from, enum haplo_queue_state to)
+{
+    return (edges[from] & (1u << to)) != 0;
+}
+
 /* The one place that writes the state. due_ms is absolute; error is the
  * failure that leads to the change, or 0. */
 static void queue_change(struct queue *queue, enum haplo_queue_state to,
@@ -38,7 +43,7 @@ static void queue_change(struct queue *queue, enum haplo_queue_state to,
                          const struct step_context *context)
 {
     enum haplo_queue_state from = queue->state;
-    assert(edges[from] & (1u << to));
+    assert(queue_may_follow(from, to));
     queue->state = to;
     queue->due_ms = due_ms;
     if (context->trace_cb != NULL) {

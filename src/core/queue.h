@@ -151,6 +151,9 @@ enum queue_action queue_step(struct queue *queue,
                              const struct queue_event *event,
                              const struct step_context *context);
 
+/* True if the transition table has this edge. */
+bool queue_may_follow(enum haplo_queue_state from, enum haplo_queue_state to);
+
 /* True while a request is in flight: it holds a slot. */
 bool queue_is_in_flight(const struct queue *queue);
 

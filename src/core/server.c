@@ -12,6 +12,11 @@ static const uint32_t edges[] = {
     [HAPLO_SERVER_SILENT] = BIT(PROBING),
 };
 
+bool server_may_follow(enum haplo_server_state from, enum haplo_server_state to)
+{
+    return (edges[from] & (1u << to)) != 0;
+}
+
 /* The one place that writes the state. due_ms is absolute; error is the
  * failure that leads to the change, or 0. */
 static void server_enter(struct server *server, enum haplo_server_state to,
@@ -20,7 +25,7 @@ static void server_enter(struct server *server, enum haplo_server_state to,
                          server_trace_cb trace_cb)
 {
     enum haplo_server_state from = server->state;
-    assert(edges[from] & (1u << to));
+    assert(server_may_follow(from, to));
     server->state = to;
     server->due_ms = due_ms;
     if (trace_cb != NULL) {

@@ -93,6 +93,10 @@ void server_login_wait_over(struct server *server,
                             const struct step_context *context,
                             server_trace_cb trace_cb);
 
+/* True if the transition table has this edge. */
+bool server_may_follow(enum haplo_server_state from,
+                       enum haplo_server_state to);
+
 /* True if one more request may go out now. */
 bool server_has_slot(const struct server *server);
 

@@ -1,0 +1,104 @@
+/*
+ * promise.pml - what is promised of delivery.pml's messages, as sets of them
+ * that no part of the product knows.
+ *
+ * A message is *owed* from its arrival, and again from an unsend after a
+ * confirmed mark, until it is stored. What is promised is that none is marked
+ * while it is owed, that none is stored more often than it was sent, and that
+ * nothing is owed in the end. What no client can tell is not promised; it has
+ * a name here, and no other exception is made:
+ *
+ *   - NEVER_TOLD: a message is unsent while no answer has told that it was
+ *     marked; so it is not known to be a resend;
+ *   - FORGOTTEN: the answer had come, but the process died before the new
+ *     epoch was durable; the same then;
+ *   - BELATED: a message is unsent while the server has yet to carry out a
+ *     mark of it that the client has given up waiting for.
+ */
+
+byte owed;           /* to be stored before it may be marked */
+byte owed_by_memory; /* the same, unless the process dies before that the mark
+                        was confirmed is durable */
+byte owed_by_answer; /* the same, if the answer on its way arrives */
+byte may_store;      /* sent, and not stored since */
+byte known;          /* stored, and the client knows */
+byte told;           /* and the client knows that its mark was confirmed */
+byte told_durably;   /* and that is durable */
+byte twice;          /* in a file, and perhaps not noted to be */
+
+/* An answer has arrived that tells of these messages that they are marked. */
+inline now_told(messages) {
+    told = told | messages;
+    owed_by_memory = owed_by_memory | owed_by_answer;
+    owed_by_answer = 0
+}
+
+/* The epoch in memory has become durable. What is recorded in no epoch that
+ * counts any more must be confirmed: people delete it. */
+inline now_told_durably() {
+    told_durably = told;
+    owed = owed | owed_by_memory;
+    owed_by_memory = 0;
+    assert((known & ~(this_epoch | next_epoch) & ~told_durably) == 0)
+}
+
+/* New messages have become durable, and their readers see them. */
+inline now_stored() {
+    assert((fresh & ~(may_store | twice)) == 0);
+    may_store = may_store & ~fresh;
+    owed = owed & ~fresh;
+    owed_by_memory = owed_by_memory & ~fresh;
+    known = known & ~fresh;
+    told = told & ~fresh;
+    told_durably = told_durably & ~fresh;
+    twice = twice & ~fresh
+}
+
+/* Our own token marks it. */
+inline mark_one() {
+    assert((one & (owed | owed_by_memory)) == 0);
+    has_marked = has_marked || (one & unread) != 0;
+    unread = unread & ~one;
+    may_store = may_store & ~one
+}
+
+/* What will be known if the answer on its way arrives. */
+#define ANSWER_TELLS                                             \
+    (wire == MARK_ASKED -> batch & ~todo :                       \
+     (wire == MARK_ANSWERED && none_left -> batch | known :      \
+      (wire == MARK_ANSWERED -> batch :                          \
+       (wire == FETCH_ANSWERED && answer == 0 -> known : 0))))
+
+inline unsend_one() {
+    unread = unread | one;
+    may_store = may_store | one;
+    if
+    :: (one & belated) != 0 -> skip /* BELATED */
+    :: (one & belated) == 0 ->
+        if
+        :: (one & told_durably) != 0 ->
+            owed = owed | one
+        :: (one & told & ~told_durably) != 0 ->
+            owed_by_memory = owed_by_memory | one
+        :: (one & told) == 0 && (one & ANSWER_TELLS) != 0 ->
+            owed_by_answer = owed_by_answer | one
+        :: (one & told) == 0 && (one & ANSWER_TELLS) == 0 ->
+            skip /* NEVER_TOLD */
+        fi
+    fi
+}
+
+/* Somebody else marks it: it is not ours to deliver any more. */
+inline now_taken() {
+    owed = owed & ~one;
+    owed_by_memory = owed_by_memory & ~one;
+    owed_by_answer = owed_by_answer & ~one
+}
+
+/* The process has died: what is known is what is durable. */
+inline now_forgotten() {
+    known = known | ((this_epoch | next_epoch) & ~waiting);
+    told = told_durably;
+    owed_by_memory = 0; /* FORGOTTEN */
+    owed_by_answer = 0
+}

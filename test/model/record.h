@@ -1,0 +1,396 @@
+/*
+ * record.h - C code inside spin's verifier that watches what the models do,
+ * and does not take part in it:
+ *
+ *   - which edges of table.h were taken;
+ *   - each distinct step of queue.pml and of ledger.pml: what was before, the
+ *     event, what came of it;
+ *   - in a replay of an error (pan -r), one line for each event.
+ *
+ * At the verifier's end the first two go to the file named by MODEL_RECORD.
+ * Steps are recorded inside d_step only, so that nothing comes between their
+ * begin and their end.
+ */
+#ifndef TEST_MODEL_RECORD_H
+#define TEST_MODEL_RECORD_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern int readtrail; /* spin's: a replay */
+
+/* Names in the order of their declaration; spin counts them backwards. */
+static const char *const queue_state_names[] = {
+    "no_state",
+#define QUEUE_STATE(name) #name,
+#include "table.h"
+};
+static const char *const server_state_names[] = {
+    "no_server_state",
+#define SERVER_STATE(name) #name,
+#include "table.h"
+};
+static const char *const event_names[] = {
+    "NO_EVENT", "DUE",      "STARTED",  "FETCHED",  "EMPTY",
+    "FAILED",   "ACCEPTED", "RETRY",    "REJECTED", "MARKED",
+    "PAUSE",    "RESUME",   "POLL_NOW", "NEW_KEY"};
+static const char *const failure_names[] = {"NO_FAILURE", "TRANSIENT",
+                                            "PERMANENT", "REFUSED_KEY"};
+static const char *const unread_names[] = {"NOT_TOLD", "NONE_LEFT",
+                                           "SOME_LEFT"};
+static const char *const action_names[] = {"NO_ACTION", "DELIVER", "CONFIRM",
+                                           "DROP", "CANCEL"};
+
+static const char *const verdict_names[] = {"NO_VERDICT", "ALIVE",
+                                            "LOGGED_IN",  "REFUSED_LOGIN",
+                                            "THROTTLED",  "FAILING"};
+
+#define RECORD_COUNT(array) (sizeof(array) / sizeof *(array))
+#define RECORD_NAME(array, value) record_name(array, RECORD_COUNT(array), value)
+
+/* Of a value of spin's; the first is that of a variable never set, too. */
+static const char *record_name(const char *const *names, size_t count,
+                               unsigned value)
+{
+    return value == 0 || value > count ? names[0] : names[count - value];
+}
+
+/* -- Lines of a replay ---------------------------------------------------- */
+
+static void tell(const char *format, ...)
+{
+    va_list arguments;
+    if (!readtrail) {
+        return;
+    }
+    printf("| ");
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    printf("\n");
+}
+
+/* "1.3" are the messages 1 and 3. */
+static void set_text(unsigned set, char text[8])
+{
+    size_t size = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        if (set & 1u << i) {
+            size +=
+                (size_t)sprintf(text + size, "%s%u", size ? "." : "", i + 1);
+        }
+    }
+    text[size] = '\0';
+}
+
+static void tell_sets(const char *what, unsigned unread, unsigned batch,
+                      unsigned this_epoch, unsigned next_epoch, unsigned ahead)
+{
+    const unsigned sets[] = {unread, batch, this_epoch, next_epoch};
+    char texts[4][8];
+    for (size_t i = 0; i < 4; i++) {
+        set_text(sets[i], texts[i]);
+    }
+    tell("%-40s unread %-5s  batch %-3s  record %5s | %-5s +%u", what, texts[0],
+         texts[1], texts[2], texts[3], ahead);
+}
+
+/* -- Edges ---------------------------------------------------------------- */
+
+#define RECORD_STATES_MAX 32
+
+struct record_edge {
+    const char *from;
+    const char *to;
+};
+
+static const struct record_edge queue_edges[] = {
+#define QUEUE_EDGE(from, to) {#from, #to},
+#include "table.h"
+};
+static const struct record_edge server_edges[] = {
+#define SERVER_EDGE(from, to) {#from, #to},
+#include "table.h"
+};
+
+static unsigned edge_from;
+static bool queue_edges_seen[RECORD_STATES_MAX][RECORD_STATES_MAX];
+static bool server_edges_seen[RECORD_STATES_MAX][RECORD_STATES_MAX];
+static bool record_is_edge; /* of table.h: the newest change of state */
+
+static bool is_in_table(const struct record_edge *edges, size_t count,
+                        const char *from, const char *to)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(edges[i].from, from) == 0 && strcmp(edges[i].to, to) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void record_from(unsigned state)
+{
+    edge_from = state;
+}
+
+static void record_to(unsigned who, unsigned state)
+{
+    const char *from = RECORD_NAME(queue_state_names, edge_from);
+    const char *to = RECORD_NAME(queue_state_names, state);
+    record_is_edge =
+        queue_edges_seen[edge_from][state] ||
+        is_in_table(queue_edges, RECORD_COUNT(queue_edges), from, to);
+    queue_edges_seen[edge_from][state] = record_is_edge;
+    tell("queue %u: %s -> %s", who, from, to);
+}
+
+static void record_server_to(unsigned state)
+{
+    const char *from = RECORD_NAME(server_state_names, edge_from);
+    const char *to = RECORD_NAME(server_state_names, state);
+    record_is_edge =
+        server_edges_seen[edge_from][state] ||
+        is_in_table(server_edges, RECORD_COUNT(server_edges), from, to);
+    server_edges_seen[edge_from][state] = record_is_edge;
+    tell("server: %s -> %s", from, to);
+}
+
+/* -- A set of lines ------------------------------------------------------- */
+
+#define RECORD_LINE_SIZE 24
+#define RECORD_LINES_MAX 65536 /* a power of two */
+
+struct record_line {
+    unsigned char kind; /* 0: none */
+    unsigned char values[RECORD_LINE_SIZE - 1];
+};
+
+static struct record_line record_lines[RECORD_LINES_MAX];
+static size_t record_line_count;
+
+static void record_add(const struct record_line *line)
+{
+    unsigned hash = 2166136261u;
+    for (size_t i = 0; i < sizeof *line; i++) {
+        hash = (hash ^ ((const unsigned char *)line)[i]) * 16777619u;
+    }
+    for (hash %= RECORD_LINES_MAX; record_lines[hash].kind != 0;
+         hash = (hash + 1) % RECORD_LINES_MAX) {
+        if (memcmp(&record_lines[hash], line, sizeof *line) == 0) {
+            return;
+        }
+    }
+    if (++record_line_count == RECORD_LINES_MAX) {
+        fprintf(stderr, "record.h: RECORD_LINES_MAX is too small\n");
+        abort();
+    }
+    record_lines[hash] = *line;
+}
+
+/* -- Steps of a queue ----------------------------------------------------- */
+
+struct seen_queue {
+    unsigned state, is_unconfirmed, has_leftovers, has_failed, mark_attempts;
+};
+
+struct seen_event {
+    unsigned kind, error, too_late, is_last_attempt, is_nothing, is_repeated,
+        unread, action, raised;
+};
+
+static struct seen_queue step_before;
+
+static void record_step_begin(struct seen_queue queue)
+{
+    step_before = queue;
+}
+
+static void record_step_end(struct seen_event event, struct seen_queue after)
+{
+    const struct seen_queue *before = &step_before;
+    const struct record_line line = {
+        'q',
+        {event.kind, event.error, event.too_late, event.is_last_attempt,
+         event.is_nothing, event.is_repeated, event.unread, before->state,
+         before->is_unconfirmed, before->has_leftovers, before->has_failed,
+         before->mark_attempts, after.state, after.is_unconfirmed,
+         after.has_leftovers, after.has_failed, after.mark_attempts,
+         event.raised, event.action}};
+    record_add(&line);
+}
+
+static void record_print_step(FILE *file, const unsigned char *v)
+{
+    fprintf(file,
+            "QUEUE_STEP(%s, %s, %u, %u, %u, %u, %s, "
+            "%s, %u, %u, %u, %u, %s, %u, %u, %u, %u, %u, %s)\n",
+            RECORD_NAME(event_names, v[0]), RECORD_NAME(failure_names, v[1]),
+            v[2], v[3], v[4], v[5], RECORD_NAME(unread_names, v[6]),
+            RECORD_NAME(queue_state_names, v[7]), v[8], v[9], v[10], v[11],
+            RECORD_NAME(queue_state_names, v[12]), v[13], v[14], v[15], v[16],
+            v[17], RECORD_NAME(action_names, v[18]));
+}
+
+/* -- Steps of the ledger -------------------------------------------------- */
+
+struct seen_ledger {
+    unsigned this_epoch, next_epoch, ahead, is_unconfirmed, has_leftovers;
+};
+
+static struct seen_ledger ledger_before;
+
+static void record_ledger_begin(struct seen_ledger ledger)
+{
+    ledger_before = ledger;
+}
+
+/* A batch into the record. */
+static void record_ledger_batch(unsigned batch, unsigned fresh,
+                                unsigned has_leftovers,
+                                struct seen_ledger after)
+{
+    const struct seen_ledger *before = &ledger_before;
+    const struct record_line line = {
+        'b',
+        {batch, before->ahead, before->is_unconfirmed, before->this_epoch,
+         before->next_epoch, after.this_epoch, after.next_epoch, fresh,
+         has_leftovers}};
+    record_add(&line);
+}
+
+/* What is known in memory. kind: 's' stored, 'd' in doubt, 'c' confirmed. */
+static void record_ledger_state(unsigned kind, unsigned input,
+                                struct seen_ledger after)
+{
+    const struct seen_ledger *before = &ledger_before;
+    const struct record_line line = {
+        kind,
+        {input, before->is_unconfirmed, before->has_leftovers,
+         after.is_unconfirmed, after.has_leftovers}};
+    record_add(&line);
+}
+
+static void record_print_batch(FILE *file, const unsigned char *v)
+{
+    fprintf(file, "LEDGER_BATCH(%u, %u, %u, %u, %u, %u, %u, %u, %u)\n", v[0],
+            v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8]);
+}
+
+static void record_print_ledger(FILE *file, const struct record_line *line)
+{
+    const unsigned char *v = line->values;
+    const char *name = line->kind == 's'   ? "LEDGER_STORED"
+                       : line->kind == 'd' ? "LEDGER_DOUBTED"
+                                           : "LEDGER_CONFIRMED";
+    fprintf(file, "%s(%u, %u, %u, %u, %u)\n", name, v[0], v[1], v[2], v[3],
+            v[4]);
+}
+
+/* -- Steps of the server -------------------------------------------------- */
+
+struct seen_server {
+    unsigned state, failures, failed_logins, logins_held, in_flight, has_prover;
+};
+
+static struct seen_server server_before;
+
+static void record_server_begin(struct seen_server server)
+{
+    server_before = server;
+}
+
+static void record_server_end(unsigned verdict, struct seen_server after)
+{
+    const struct seen_server *before = &server_before;
+    const struct record_line line = {
+        'v',
+        {verdict, before->state, before->failures, before->failed_logins,
+         before->logins_held, after.state, after.failures, after.failed_logins,
+         after.logins_held}};
+    record_add(&line);
+}
+
+static void record_print_server(FILE *file, const unsigned char *v)
+{
+    fprintf(file, "SERVER_STEP(%s, %s, %u, %u, %u, %s, %u, %u, %u)\n",
+            RECORD_NAME(verdict_names, v[0]),
+            RECORD_NAME(server_state_names, v[1]), v[2], v[3], v[4],
+            RECORD_NAME(server_state_names, v[5]), v[6], v[7], v[8]);
+}
+
+/* What the state says of the next request. */
+static void record_server_ask(struct seen_server server, unsigned said)
+{
+    const struct record_line line = {
+        'a',
+        {server.state, server.in_flight, server.has_prover, server.logins_held,
+         server.failed_logins, said & 1, said >> 1 & 1, said >> 2 & 1}};
+    record_add(&line);
+}
+
+static void record_print_ask(FILE *file, const unsigned char *v)
+{
+    fprintf(file, "SERVER_ASK(%s, %u, %u, %u, %u, %u, %u, %u)\n",
+            RECORD_NAME(server_state_names, v[0]), v[1], v[2], v[3], v[4], v[5],
+            v[6], v[7]);
+}
+
+/* -- The end -------------------------------------------------------------- */
+
+static void record_print_edges(FILE *file)
+{
+    for (unsigned from = 0; from < RECORD_STATES_MAX; from++) {
+        for (unsigned to = 0; to < RECORD_STATES_MAX; to++) {
+            if (queue_edges_seen[from][to]) {
+                fprintf(file, "QUEUE_EDGE(%s, %s)\n",
+                        RECORD_NAME(queue_state_names, from),
+                        RECORD_NAME(queue_state_names, to));
+            }
+            if (server_edges_seen[from][to]) {
+                fprintf(file, "SERVER_EDGE(%s, %s)\n",
+                        RECORD_NAME(server_state_names, from),
+                        RECORD_NAME(server_state_names, to));
+            }
+        }
+    }
+}
+
+__attribute__((destructor)) static void record_write(void)
+{
+    const char *path = getenv("MODEL_RECORD");
+    FILE *file = path == NULL || readtrail ? NULL : fopen(path, "w");
+    if (file == NULL) {
+        return;
+    }
+    record_print_edges(file);
+    for (size_t i = 0; i < RECORD_LINES_MAX; i++) {
+        const struct record_line *line = &record_lines[i];
+        switch (line->kind) {
+        case 0:
+            break;
+        case 'q':
+            record_print_step(file, line->values);
+            break;
+        case 'b':
+            record_print_batch(file, line->values);
+            break;
+        case 'v':
+            record_print_server(file, line->values);
+            break;
+        case 'a':
+            record_print_ask(file, line->values);
+            break;
+        default:
+            record_print_ledger(file, line);
+        }
+    }
+    if (fclose(file) != 0) {
+        fprintf(stderr, "%s: not written\n", path);
+    }
+}
+
+#endif

@@ -1,0 +1,387 @@
+"""Checks the models with spin, each as far as it goes, and reports what was
+explored. See README.md.
+
+    run.py                      all of it
+    run.py --short              what `make test` takes
+    run.py --mutants [NAME]     that each seeded fault is found; of one, how
+    run.py --write-steps        makes steps.h anew
+"""
+import argparse
+import collections
+import concurrent.futures
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+JOBS = 2
+MEGABYTES_EACH = 1900  # two at once stay below 4 GB
+
+# What spin counts as a statement, and nothing goes through: the ends of
+# processes that go round for ever.
+UNREACHED_ALLOWED = {"-end-"}
+
+Run = collections.namedtuple("Run", "name model defines kind claim bits what")
+Result = collections.namedtuple(
+    "Result", "run error states depth seconds megabytes trace record lines")
+
+
+def safety(name, model, defines, what, bits=22):
+    return Run(name, model, defines, "safety", None, bits, what)
+
+
+def claim(model, name, defines, what):
+    return Run(f"{model}-{name}", model, defines, "claim", name, 20, what)
+
+
+QUEUES_3 = ["QUEUES=3", "IN_FLIGHT_MAX=1", "FAILED_LOGINS_MAX=1"]
+
+SHORT = [
+    safety("delivery-2", "delivery", ["TROUBLES=2", "COUNT_LINES"],
+           "inbox: never lost, never twice; any 2 troubles"),
+    safety("files-1", "delivery",
+           ["TROUBLES=1", "SINK_FILES", "COUNT_LINES"],
+           "files and ledger: the same, repeats explained"),
+    safety("delivery-pair", "delivery", ["MESSAGES=2", "TROUBLES=4"],
+           "inbox: two messages only; any 4 troubles"),
+    safety("lifecycle", "lifecycle", ["COUNT_LINES"],
+           "one token, pause, removal and stop; all edges"),
+    claim("lifecycle", "removed", [], "a removed queue is gone in the end"),
+    claim("lifecycle", "stopped", [], "a stopped poller comes to rest"),
+    claim("lifecycle", "polls", [], "a queue left in peace polls for ever"),
+    safety("server-2", "server", ["COUNT_LINES"],
+           "slots, breaker, silence, logins; 2 queues"),
+    claim("server", "polls_0", [], "every queue gets its turn; 2 queues"),
+]
+FULL = [
+    safety("delivery-5", "delivery", ["TROUBLES=5"],
+           "inbox: never lost, never twice; any 5 troubles", 26),
+    Run("delivery-ends", "delivery", ["TROUBLES=3"], "cycles", None, 25,
+        "nothing goes in circles: every run ends"),
+    safety("server-3", "server", ["QUEUES=3"],
+           "slots, breaker, silence, logins; 3 queues", 25),
+    safety("files-4", "delivery", ["SINK_FILES", "TROUBLES=4"],
+           "files and ledger: the same, repeats explained", 25),
+    safety("delivery-8", "delivery",
+           ["MESSAGES=2", "BATCH_MAX=1", "TROUBLES=8"],
+           "inbox: batches of one; any 8 troubles", 25),
+    safety("server-logins", "server", QUEUES_3,
+           "the end of the budget of failed logins; 3 queues"),
+    claim("server", "polls_1", [], "every queue gets its turn; 2 queues"),
+    claim("server", "polls_2", QUEUES_3, "every queue gets its turn; 3 queues"),
+] + SHORT
+
+STEPS_HEAD = """\
+/* Each distinct step that the models take, for test/unit/test_model.c to take
+ * in C. Made by `make model-steps`; record.h tells what the columns are. */
+"""
+
+# Those whose steps steps.h has: all that can differ from the code.
+STEPS = {"delivery-pair", "lifecycle", "server-2"}
+
+THREE = SHORT[0]._replace(defines=["TROUBLES=3"])
+MUTANTS = {
+    "ACCEPT_BEFORE_COMMIT": THREE,
+    "EPOCH_BEFORE_MARK": THREE,
+    "EPOCH_IN_MEMORY": THREE,
+    "EPOCHS_IGNORED": THREE,
+    "EMPTY_CONFIRMS_NOTHING": THREE,
+    "GIVEN_UP_IS_CONFIRMED": THREE,
+    "LEFTOVERS_AT_ACCEPT": THREE,
+    "NO_CARRY_OVER": THREE,
+    "NO_DOUBT": THREE,
+    "NO_SKIP": THREE,
+    "NO_TAKE_BACK": THREE,
+    "STALE_TOKEN": THREE,
+    "START_CONFIRMED": THREE,
+    "OUT_BEFORE_FILE": THREE._replace(defines=["SINK_FILES", "TROUBLES=3"]),
+    "OLD_TOKEN_HAS_TURNS": SHORT[3],
+    "RESUMES_REMOVED": SHORT[3],
+    "SECOND_TOKEN": SHORT[3],
+    "PAUSE_IS_FORGOTTEN": SHORT[4],
+    "MARKS_FOR_EVER": SHORT[5],
+    "DOWN_SENDS": SHORT[7],
+    "PROBES_AT_ONCE": SHORT[7],
+    "UNPROVEN_AT_ONCE": SHORT[7],
+    "PROVEN_WITHOUT_END": SHORT[7]._replace(defines=QUEUES_3),
+    "BUDGET_STOPS_MARKS": SHORT[8],
+    "PROVER_FOR_EVER": SHORT[8],
+    "UNFAIR_LINE": SHORT[8]._replace(claim="polls_1"),
+}
+
+
+# -- One run ------------------------------------------------------------------
+
+def compile_run(run, folder, breadth_first):
+    """The model as spin's verifier, in a folder of its own."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    # Merged statements are not counted one by one: -o3 leaves them apart.
+    apart = ["-o3"] if "COUNT_LINES" in run.defines else []
+    subprocess.run(
+        ["spin", "-a", *apart, *[f"-D{d}" for d in run.defines],
+         os.path.join(HERE, run.model + ".pml")],
+        cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    flags = {"safety": ["-DSAFETY", "-DNOCLAIM"], "cycles": ["-DNP"],
+             "claim": ["-DNFAIR=4"]}[run.kind]
+    flags += ["-DNOREDUCE"] if run.kind != "claim" else []
+    # gcc takes longer than a short search.
+    optimisation = "-O2" if run.bits > 24 else "-O0"
+    flags += ["-DBFS"] if breadth_first and run.kind == "safety" else []
+    subprocess.run(
+        ["gcc", "-w", optimisation, *flags, f"-DMEMLIM={MEGABYTES_EACH}",
+         "-I", HERE, "-o", "pan", "pan.c"], cwd=folder, check=True)
+
+
+def pan_arguments(run):
+    return (["-m2000000", f"-w{run.bits}"]
+            + {"safety": [], "cycles": ["-l"],
+               "claim": ["-a", "-f", "-N", run.claim]}[run.kind])
+
+
+def number(pattern, text):
+    found = re.findall(pattern, text, re.M)
+    return float(found[-1]) if found else -1
+
+
+MEANINGS = {
+    "(owed|owed_by_memory)": "a message is marked that was not stored since "
+                             "it was sent",
+    "may_store": "a message is stored once more than it was sent",
+    "told_durably))==0": "a message of a past epoch is not confirmed",
+}
+
+
+def error_of(output, code):
+    """What is wrong with the run, or ''. A search that was cut short by its
+    limits has shown nothing."""
+    found = re.search(r"^pan:\d+: (.*)$", output, re.M)
+    if found:
+        meaning = [words for part, words in MEANINGS.items()
+                   if part in found.group(1)]
+        return ": ".join([*meaning[:1], found.group(1)])
+    for line in ("Search not completed", "max search depth too small",
+                 "out of memory", "memory limit", "hash table full",
+                 "bit statespace", "Bit statespace"):
+        if line in output:
+            return f"not exhaustive: {line}"
+    if "errors: 0" not in output or code != 0:
+        return f"exit code {code}: {output[-300:]}"
+    return ""
+
+
+def trace_of(run, folder):
+    trail = [name for name in os.listdir(folder) if name.endswith(".trail")]
+    if not trail:
+        return []
+    claimed = ["-N", run.claim] if run.kind == "claim" else []
+    done = subprocess.run(["./pan", *claimed, "-r", trail[0]], cwd=folder,
+                          text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
+    return [line for line in done.stdout.splitlines()
+            if line.startswith("| ") or "START OF CYCLE" in line]
+
+
+def execute(run, build, breadth_first=False):
+    folder = os.path.abspath(os.path.join(build, "model", run.name))
+    compile_run(run, folder, breadth_first)
+    record = os.path.join(folder, "record")
+    start = time.monotonic()
+    done = subprocess.run(["./pan", *pan_arguments(run)], cwd=folder, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env=dict(os.environ, MODEL_RECORD=record),
+                          check=False)
+    seconds = time.monotonic() - start
+    error = error_of(done.stdout, done.returncode)
+    with open(record, encoding="ascii") as file:
+        recorded = file.read().splitlines()
+    lines = (lines_of(folder, done.stdout) if "COUNT_LINES" in run.defines
+             else {})
+    return Result(run, error, int(number(r"^\s*(\S+) states, stored",
+                                         done.stdout)),
+                  int(number(r"depth reached (\d+)", done.stdout)), seconds,
+                  number(r"^\s*(\S+)\s+total actual memory", done.stdout),
+                  trace_of(run, folder) if error else [], recorded, lines)
+
+
+# -- Lines that were reached --------------------------------------------------
+
+def arrays_of(text, name):
+    """spin's tables of a process: by its number, the values."""
+    found = re.findall(rf"{name}(\d+) \[\] = \{{(.*?)\}};", text, re.S)
+    return {int(n): body for n, body in found}
+
+
+def lines_of(folder, output):
+    """Of each statement, whether it was reached. An inline is a copy at each
+    place that it is used; copies in several processes count as one if they
+    stand at the same place after the same file's end."""
+    with open(os.path.join(folder, "pan.c"), encoding="ascii") as file:
+        text = file.read()
+    names = re.search(r"char \*procname\[\] = \{(.*?)\};", text, re.S)
+    names = re.findall(r'"([^"]*)"', names.group(1))
+    unreached = collections.defaultdict(dict)
+    for part in re.split(r"unreached in ", output)[1:]:
+        name = part.split("\n", 1)[0].split()[-1]
+        for state, what in re.findall(r'state (\d+), "(.*)"', part):
+            unreached[name.strip(":")][int(state)] = what
+    lines = {}
+    starts = arrays_of(text, "short src_ln")
+    files = arrays_of(text, "S_F_MAP src_file")
+    ignored = arrays_of(text, "uchar reached")
+    for n, body in starts.items():
+        numbers = [int(x) for x in re.findall(r"\d+", body)]
+        skipped = [int(x) for x in re.findall(r"\d+", ignored[n])]
+        parts = [(os.path.basename(path), int(first), int(last)) for
+                 path, first, last in re.findall(
+                     r'\{ "([^"]*)", (\d+), (\d+) \}', files[n])]
+        mine = unreached[names[n].strip(":")]
+        for path, first, last in parts:
+            if not path.endswith(".pml"):
+                continue
+            for state in range(first, last + 1):
+                if skipped[state] or mine.get(state) in UNREACHED_ALLOWED:
+                    continue
+                key = (path, numbers[state], state - first)
+                lines[key] = lines.get(key, False) or state not in mine
+    return lines
+
+
+def unreached_lines(results):
+    reached = {}
+    for result in results:
+        for key, value in result.lines.items():
+            reached[key] = reached.get(key, False) or value
+    return sorted({key[:2] for key, value in reached.items()
+                   if not value}), reached
+
+
+# -- Edges and steps ----------------------------------------------------------
+
+def table_edges():
+    with open(os.path.join(HERE, "table.h"), encoding="ascii") as file:
+        return set(re.findall(r"^((?:QUEUE|SERVER)_EDGE\(\w+, \w+\))$",
+                              file.read(), re.M))
+
+
+def steps_of(results):
+    return sorted({line for result in results if result.run.name in STEPS
+                   for line in result.record if "_EDGE(" not in line})
+
+
+def steps_known():
+    with open(os.path.join(HERE, "steps.h"), encoding="ascii") as file:
+        return [line for line in file.read().splitlines() if "_" in line[:9]
+                and line[0].isupper()]
+
+
+def write_steps(steps):
+    names = sorted({step.split("(")[0] for step in steps})
+    with open(os.path.join(HERE, "steps.h"), "w", encoding="ascii") as file:
+        file.write(STEPS_HEAD)
+        for name in names:
+            file.write(f"#ifndef {name}\n#define {name}(...)\n#endif\n")
+        file.write("".join(step + "\n" for step in steps))
+        file.write("".join(f"#undef {name}\n" for name in names))
+
+
+def faults_of(results):
+    """What is wrong beyond a single run."""
+    table = table_edges()
+    taken = {line for result in results for line in result.record
+             if "_EDGE(" in line}
+    for edge in sorted(table - taken):
+        yield f"never taken: {edge}"
+    for edge in sorted(taken - table):
+        yield f"not in table.h: {edge}"
+    lines, _ = unreached_lines(results)
+    for path, line in lines:
+        yield f"never reached: test/model/{path}:{line}"
+    steps, known = set(steps_of(results)), set(steps_known())
+    if steps != known:
+        yield (f"steps.h: {len(steps - known)} steps are missing, "
+               f"{len(known - steps)} are not taken: run `make model-steps`")
+
+
+# -- Reports ------------------------------------------------------------------
+
+def run_all(runs, build):
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        return list(pool.map(lambda run: execute(run, build), runs))
+
+
+def report(results):
+    print(f"{'model':19} {'states':>9} {'errors':>6} {'depth':>7} "
+          f"{'time':>6} {'memory':>7}  what was checked")
+    for r in results:
+        print(f"{r.run.name:19} {r.states:9} {1 if r.error else 0:6} "
+              f"{r.depth:7} {r.seconds:5.1f}s {r.megabytes:4.0f} MB  "
+              f"{r.run.what}")
+    for r in results:
+        if r.error:
+            print(f"\n{r.run.name}: {r.error}", *r.trace, sep="\n")
+
+
+def check(runs, build, is_writing):
+    start = time.monotonic()
+    results = run_all(runs, build)
+    if is_writing:
+        write_steps(steps_of(results))
+    report(results)
+    faults = list(faults_of(results))
+    print("\n".join(faults))
+    errors = sum(1 for r in results if r.error)
+    edges = {line for r in results for line in r.record if "_EDGE(" in line}
+    print(f"{sum(r.states for r in results)} states, {errors} errors; "
+          f"{len(edges & table_edges())} of {len(table_edges())} edges taken, "
+          f"{len(unreached_lines(results)[1])} statements reached, "
+          f"{len(steps_of(results))} steps for C to follow; "
+          f"{time.monotonic() - start:.0f} s")
+    return 0 if errors == 0 and not faults else 1
+
+
+def mutant_run(name):
+    run = MUTANTS[name]
+    return run._replace(name=f"mutant-{name.lower()}",
+                        defines=run.defines + [f"MUTANT_{name}"], what=name)
+
+
+def check_mutants(build):
+    results = run_all([mutant_run(name) for name in MUTANTS], build)
+    caught = 0
+    for r in results:
+        is_caught = r.error and not r.error.startswith(("not exh", "exit code"))
+        caught += bool(is_caught)
+        print(f"{r.run.what:24} {'caught' if is_caught else 'MISSED'}: "
+              f"{r.error}")
+    print(f"{caught} of {len(results)} mutants caught")
+    return 0 if caught == len(results) else 1
+
+
+def show_mutant(name, build):
+    result = execute(mutant_run(name), build, breadth_first=True)
+    print(f"{name}: {result.error}", *result.trace, sep="\n")
+    return 0 if result.trace else 1
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--write-steps", action="store_true")
+    parser.add_argument("--mutants", nargs="?", const="", metavar="NAME",
+                        choices=["", *MUTANTS])
+    args = parser.parse_args()
+    if args.mutants:
+        return show_mutant(args.mutants, args.build)
+    if args.mutants is not None:
+        return check_mutants(args.build)
+    is_short = args.short or args.write_steps
+    return check(SHORT if is_short else FULL, args.build, args.write_steps)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
