@@ -28,22 +28,6 @@ static int json_init(struct fetch_format *format,
     return error;
 }
 
-static int pattern_compile(regex_t *pattern, const char *text,
-                           struct reason *why)
-{
-    char problem[128];
-    int result = regcomp(pattern, text, REG_EXTENDED);
-    if (result == 0) {
-        return 0;
-    }
-    regerror(result, pattern, problem, sizeof problem);
-    if (result == REG_ESPACE) {
-        return reason_set(why, HAPLO_ENOMEM, "out of memory");
-    }
-    return reason_set(why, HAPLO_EINVAL, "token_pattern \"%.200s\": %s", text,
-                      problem);
-}
-
 static int raw_init(struct fetch_format *format,
                     const struct haplo_queue_options *options,
                     struct reason *why)
@@ -58,25 +42,13 @@ static int raw_init(struct fetch_format *format,
                           "format raw needs token_pattern: without a token "
                           "nothing of the queue could ever be marked");
     }
-    int error =
-        pattern_compile(&format->token_pattern, options->token_pattern, why);
-    if (error != 0) {
-        return error;
-    }
-    /* It would take every answer for an empty queue. */
-    if (format->token_pattern.re_nsub == 0 &&
-        regexec(&format->token_pattern, "", 0, NULL, 0) == 0) {
-        regfree(&format->token_pattern);
-        return reason_set(why, HAPLO_EINVAL,
-                          "token_pattern \"%.200s\" matches anything: name "
-                          "what is before the token, and put the token in "
-                          "( )",
-                          options->token_pattern);
-    }
-    return 0;
+    int error = 0;
+    format->token_pattern =
+        token_pattern_new(options->token_pattern, &error, why);
+    return error == HAPLO_ENOMEM ? reason_set(why, error, "out of memory")
+                                 : error;
 }
 
-/* Last, so that nothing that can fail follows the pattern. */
 static int kind_init(struct fetch_format *format,
                      const struct haplo_queue_options *options,
                      struct reason *why)
@@ -88,13 +60,6 @@ static int kind_init(struct fetch_format *format,
         return raw_init(format, options, why);
     }
     return reason_set(why, HAPLO_EINVAL, "unknown format");
-}
-
-static void pointers_free(struct fetch_format *format)
-{
-    json_pointer_free(&format->version);
-    json_pointer_free(&format->token);
-    json_pointer_free(&format->messages);
 }
 
 int fetch_format_init(struct fetch_format *format,
@@ -116,19 +81,17 @@ int fetch_format_init(struct fetch_format *format,
     }
     int error = kind_init(format, options, why);
     if (error != 0) {
-        pointers_free(format);
-        alloc_free(format->content_type);
-        memset(format, 0, sizeof *format);
+        fetch_format_free(format);
     }
     return error;
 }
 
 void fetch_format_free(struct fetch_format *format)
 {
-    if (format->kind == HAPLO_FORMAT_RAW) {
-        regfree(&format->token_pattern);
-    }
-    pointers_free(format);
+    token_pattern_free(format->token_pattern);
+    json_pointer_free(&format->version);
+    json_pointer_free(&format->token);
+    json_pointer_free(&format->messages);
     alloc_free(format->content_type);
     memset(format, 0, sizeof *format);
 }

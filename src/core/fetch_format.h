@@ -5,22 +5,22 @@
 #ifndef CORE_FETCH_FORMAT_H
 #define CORE_FETCH_FORMAT_H
 
-#include <regex.h>
 #include <stdbool.h>
 
 #include "core/json_pointer.h"
 #include "core/reason.h"
+#include "core/token_pattern.h"
 #include "haplopoll.h"
 
 struct fetch_format {
-    enum haplo_format kind;       /* of its answers */
-    bool is_default_shape;        /* JSON with no pointers given: require
-                                     version 0, and maps as messages */
-    struct json_pointer version;  /* JSON, default shape: where it is */
-    struct json_pointer token;    /* JSON: where the token is */
-    struct json_pointer messages; /* JSON: where the messages are */
-    regex_t token_pattern;        /* RAW: compiled */
-    char *content_type;           /* owned; NULL: the format's default rule */
+    enum haplo_format kind;              /* of its answers */
+    bool is_default_shape;               /* JSON with no pointers given: require
+                                            version 0, and maps as messages */
+    struct json_pointer version;         /* JSON, default shape: where it is */
+    struct json_pointer token;           /* JSON: where the token is */
+    struct json_pointer messages;        /* JSON: where the messages are */
+    struct token_pattern *token_pattern; /* owned; RAW */
+    char *content_type; /* owned; NULL: the format's default rule */
 };
 
 /* Copies what it needs of the options: 0, HAPLO_EINVAL with why set, or

@@ -18,27 +18,23 @@ static int no_token(const struct haplo_batch *batch, struct reason *why)
                       quote.text);
 }
 
-/* match[0] is the whole match, match[1] the token's. The body is matched by
- * its size, as it may hold NUL bytes. */
-static int token_find(const struct haplo_batch *batch, const regex_t *pattern,
-                      regmatch_t match[2], struct reason *why)
+/* match[0] is the whole match, match[1] the token's. */
+static int token_find(const struct haplo_batch *batch,
+                      struct token_pattern *pattern, regmatch_t match[2],
+                      struct reason *why)
 {
     if (batch->body_size > INT_MAX) {
         return reason_set(why, HAPLO_ETOOBIG,
                           "token_pattern cannot search %zu bytes",
                           batch->body_size);
     }
-    match[0].rm_so = 0;
-    match[0].rm_eo = (regoff_t)batch->body_size;
-    int result = regexec(pattern, batch->body_size > 0 ? batch->body : "", 2,
-                         match, REG_STARTEND);
-    if (result == REG_ESPACE) {
-        return reason_set(why, HAPLO_ENOMEM, "out of memory");
+    int error =
+        token_pattern_search(pattern, batch->body_size > 0 ? batch->body : "",
+                             batch->body_size, match);
+    if (error == HAPLO_ENOMEM) {
+        return reason_set(why, error, "out of memory");
     }
-    if (pattern->re_nsub == 0) {
-        match[1] = match[0];
-    }
-    return result != 0 || match[1].rm_so < 0 ? no_token(batch, why) : 0;
+    return error != 0 ? no_token(batch, why) : 0;
 }
 
 /* POSIX's '.' matches any byte but NUL, so that a token may have been cut. */
@@ -74,7 +70,7 @@ int raw_batch_finish(struct haplo_batch *batch,
                      const struct fetch_format *format, struct reason *why)
 {
     regmatch_t match[2] = {{-1, -1}, {-1, -1}};
-    int error = token_find(batch, &format->token_pattern, match, why);
+    int error = token_find(batch, format->token_pattern, match, why);
     if (error != 0) {
         return error;
     }
