@@ -18,22 +18,17 @@ static const char *system_ca_file(void)
     return file != NULL ? file : SYSTEM_CA_FILE;
 }
 
-/* True if the URL has the part; curl_url_get() is the only way to ask. */
-static bool url_has(CURLU *url, CURLUPart part)
+/* Whether the URL has the part, and it is as expected (NULL: whatever it is).
+ * curl_url_get() is the only way to ask, and makes a copy: 0 or HAPLO_ENOMEM.
+ */
+static int url_test(CURLU *url, CURLUPart part, const char *expected, bool *is)
 {
     char *text = NULL;
-    bool has = curl_url_get(url, part, &text, 0) == CURLUE_OK;
+    CURLUcode code = curl_url_get(url, part, &text, 0);
+    *is = code == CURLUE_OK &&
+          (expected == NULL || strcasecmp(text, expected) == 0);
     curl_free(text);
-    return has;
-}
-
-static bool url_part_is(CURLU *url, CURLUPart part, const char *expected)
-{
-    char *text = NULL;
-    bool is = curl_url_get(url, part, &text, 0) == CURLUE_OK &&
-              strcasecmp(text, expected) == 0;
-    curl_free(text);
-    return is;
+    return code == CURLUE_OUT_OF_MEMORY ? HAPLO_ENOMEM : 0;
 }
 
 /* The URL itself is not repeated in any text: it may hold a password. */
@@ -58,12 +53,21 @@ static int url_check(struct endpoint *endpoint,
                      struct reason *why)
 {
     CURLU *url = endpoint->url;
-    if (!url_part_is(url, CURLUPART_PATH, "/") ||
-        url_has(url, CURLUPART_QUERY) || url_has(url, CURLUPART_FRAGMENT)) {
+    bool is_root = false;
+    bool has_query = false;
+    bool has_fragment = false;
+    bool is_http = false;
+    if (url_test(url, CURLUPART_PATH, "/", &is_root) != 0 ||
+        url_test(url, CURLUPART_QUERY, NULL, &has_query) != 0 ||
+        url_test(url, CURLUPART_FRAGMENT, NULL, &has_fragment) != 0 ||
+        url_test(url, CURLUPART_SCHEME, "http", &is_http) != 0) {
+        return HAPLO_ENOMEM;
+    }
+    if (!is_root || has_query || has_fragment) {
         return reason_set(why, HAPLO_EINVAL,
                           "url: only https://HOST[:PORT], nothing after it");
     }
-    if (!endpoint->is_tls && !url_part_is(url, CURLUPART_SCHEME, "http")) {
+    if (!endpoint->is_tls && !is_http) {
         return reason_set(why, HAPLO_EINVAL,
                           "url: it must begin with https://");
     }
@@ -103,9 +107,12 @@ static int url_set(struct endpoint *endpoint,
     if (code != CURLUE_OK) {
         return url_error(code, "url", why);
     }
-    endpoint->is_tls = url_part_is(endpoint->url, CURLUPART_SCHEME, "https");
-    int error = place_read(&endpoint->target, endpoint->url,
+    int error =
+        url_test(endpoint->url, CURLUPART_SCHEME, "https", &endpoint->is_tls);
+    if (error == 0) {
+        error = place_read(&endpoint->target, endpoint->url,
                            endpoint->is_tls ? 443 : 80);
+    }
     if (error == HAPLO_EINVAL) {
         return reason_set(why, error, "url: it names no valid host");
     }
@@ -116,13 +123,23 @@ static int url_set(struct endpoint *endpoint,
 }
 
 /* SOCKS only in the kinds where the proxy resolves the name, as libcurl would
- * do it itself for the others. */
-static int proxy_check(CURLU *url, struct reason *why)
+ * do it itself for the others. Sets the port that goes with the scheme. */
+static int proxy_check(CURLU *url, unsigned *port, struct reason *why)
 {
-    static const char *const schemes[] = {"http", "https", "socks5h",
-                                          "socks4a"};
-    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-        if (url_part_is(url, CURLUPART_SCHEME, schemes[i])) {
+    static const struct {
+        const char *scheme;
+        unsigned port;
+    } kinds[] = {{"http", PROXY_PORT_DEFAULT},
+                 {"https", 443},
+                 {"socks5h", PROXY_PORT_DEFAULT},
+                 {"socks4a", PROXY_PORT_DEFAULT}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        bool is = false;
+        if (url_test(url, CURLUPART_SCHEME, kinds[i].scheme, &is) != 0) {
+            return HAPLO_ENOMEM;
+        }
+        if (is) {
+            *port = kinds[i].port;
             return 0;
         }
     }
@@ -145,13 +162,11 @@ static int proxy_set(struct endpoint *endpoint, const char *proxy,
     }
     CURLUcode code =
         curl_url_set(url, CURLUPART_URL, proxy, CURLU_NON_SUPPORT_SCHEME);
+    unsigned port = 0;
     int error = code != CURLUE_OK ? url_error(code, "proxy", why)
-                                  : proxy_check(url, why);
+                                  : proxy_check(url, &port, why);
     if (error == 0) {
-        error = place_read(&endpoint->proxy_place, url,
-                           url_part_is(url, CURLUPART_SCHEME, "https")
-                               ? 443
-                               : PROXY_PORT_DEFAULT);
+        error = place_read(&endpoint->proxy_place, url, port);
     }
     curl_url_cleanup(url);
     return error;
@@ -226,7 +241,7 @@ int endpoint_new(struct io *io, const struct haplo_server_options *options,
     *result = NULL;
     struct endpoint *endpoint = alloc_zeroed(1, sizeof *endpoint);
     if (endpoint == NULL) {
-        return error;
+        return reason_set(why, error, "out of memory");
     }
     endpoint->io = io;
     endpoint->connect_timeout_ms = options->connect_timeout_ms;

@@ -297,20 +297,25 @@ struct exchange *exchange_acquire(struct transfer *transfer)
     return exchange;
 }
 
-/* libcurl reads the pin when it begins, and forgets it then; it needs it
- * again only when the addresses have changed. */
+/* libcurl reads the pin into the multi handle's cache when it begins, and
+ * forgets it then; it needs it again only when the addresses have changed, or
+ * the multi handle. */
 static bool exchange_pin(struct exchange *exchange)
 {
     struct addresses *addresses = exchange->endpoint->addresses;
-    if (addresses == NULL || addresses == exchange->addresses) {
+    unsigned generation = exchange->slot->multi->generation;
+    if (addresses == NULL || (addresses == exchange->addresses &&
+                              generation == exchange->pin_generation)) {
         return true;
     }
     if (curl_easy_setopt(exchange->easy, CURLOPT_RESOLVE, addresses->pin) !=
         CURLE_OK) {
         return false;
     }
+    addresses_hold(addresses);
     addresses_release(exchange->addresses);
-    exchange->addresses = addresses_hold(addresses);
+    exchange->addresses = addresses;
+    exchange->pin_generation = generation;
     return true;
 }
 
@@ -318,8 +323,7 @@ int exchange_begin(struct exchange *exchange)
 {
     exchange->phase = EXCHANGE_CONNECTING;
     if (!exchange_pin(exchange) ||
-        curl_multi_add_handle(exchange->slot->multi->curlm, exchange->easy) !=
-            CURLM_OK) {
+        multi_add(exchange->slot->multi, exchange->easy) != 0) {
         return HAPLO_ENOMEM;
     }
     exchange->is_added = true;
@@ -334,10 +338,7 @@ void exchange_release(struct exchange *exchange)
         resolve_leave(exchange);
     }
     if (exchange->is_added) {
-        CURLMcode code = curl_multi_remove_handle(exchange->slot->multi->curlm,
-                                                  exchange->easy);
-        assert(code == CURLM_OK);
-        (void)code;
+        multi_remove(exchange->slot->multi, exchange->easy);
         exchange->is_added = false;
     }
     exchange->transfer->exchange = NULL;

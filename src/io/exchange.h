@@ -44,6 +44,7 @@ struct exchange {
     struct endpoint *endpoint;        /* set up for it; or NULL */
     struct slot *slot;                /* of the endpoint: which multi */
     struct addresses *addresses;      /* held; what is pinned, or NULL */
+    unsigned pin_generation;          /* of the multi that has read it */
     struct transfer *transfer;        /* carried; NULL while FREE */
     enum exchange_phase phase;        /* */
     struct lookup *lookup;            /* while RESOLVING */

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "haplopoll.h"
+#include "io/endpoint_private.h"
 #include "io/exchange.h"
 #include "io/io_private.h"
 #include "io/socket_watch.h"
@@ -78,6 +80,26 @@ static void multi_free(struct multi *multi)
     alloc_free(multi);
 }
 
+/* False if there is no memory. */
+static bool multi_make(struct multi *multi)
+{
+    multi->curlm = curl_multi_init();
+    if (multi->curlm != NULL && !multi_set_options(multi)) {
+        (void)curl_multi_cleanup(multi->curlm);
+        multi->curlm = NULL;
+    }
+    return multi->curlm != NULL;
+}
+
+static void multi_unmake(struct multi *multi)
+{
+    CURLMcode code = curl_multi_cleanup(multi->curlm);
+    assert(code == CURLM_OK);
+    (void)code;
+    multi->curlm = NULL;
+    multi->generation++;
+}
+
 static struct multi *multi_new(struct io *io, const char *ca_file)
 {
     struct multi *multi = alloc_zeroed(1, sizeof *multi);
@@ -86,14 +108,11 @@ static struct multi *multi_new(struct io *io, const char *ca_file)
     }
     multi->io = io;
     multi->ca_file = alloc_string(ca_file);
-    multi->curlm = curl_multi_init();
-    if (multi->ca_file == NULL || multi->curlm == NULL ||
-        !multi_set_options(multi) ||
-        uv_timer_init(io->loop, &multi->timer) != 0) {
-        (void)curl_multi_cleanup(multi->curlm);
+    if (multi->ca_file == NULL || !multi_make(multi)) {
         multi_free(multi);
         return NULL;
     }
+    (void)uv_timer_init(io->loop, &multi->timer); /* has no way to fail */
     multi->timer.data = multi;
     io_hold(io);
     TAILQ_INSERT_TAIL(&io->multis, multi, link);
@@ -141,30 +160,71 @@ void multi_withdraw(struct multi *multi, unsigned connections)
     multi->promised -= connections;
 }
 
-/* When one address of a name has failed, libcurl 7.88 takes up the next one
- * only as it looks at the transfer again, and does not ask for that: it would
- * sit there until its time is up. Only this old function makes it look. */
-static void multi_continue(struct multi *multi)
+int multi_add(struct multi *multi, CURL *easy)
 {
-    int count = 0;
-    while (multi->is_stuck) {
-        multi->is_stuck = false;
-        CURL_IGNORE_DEPRECATION(
-            (void)curl_multi_socket_all(multi->curlm, &count);)
+    if (multi->curlm == NULL && !multi_make(multi)) {
+        return HAPLO_ENOMEM;
+    }
+    return curl_multi_add_handle(multi->curlm, easy) == CURLM_OK ? 0
+                                                                 : HAPLO_ENOMEM;
+}
+
+void multi_remove(struct multi *multi, CURL *easy)
+{
+    CURLMcode code = curl_multi_remove_handle(multi->curlm, easy);
+    assert(code == CURLM_OK);
+    (void)code;
+}
+
+static void give_up_list(struct multi *multi, struct exchange_list *list)
+{
+    for (struct exchange *exchange = LIST_FIRST(list); exchange != NULL;
+         exchange = LIST_NEXT(exchange, busy_link)) {
+        if (exchange->is_added && exchange->slot->multi == multi) {
+            multi_remove(multi, exchange->easy);
+            exchange->is_added = false;
+            (void)exchange_fail(exchange, HAPLO_ENOMEM,
+                                "libcurl found no memory to go on");
+        }
     }
 }
 
-void multi_act(struct multi *multi, curl_socket_t fd, int flags)
+/* Where libcurl finds no memory for its tables, it says so and leaves them in
+ * disorder: 7.88 crashes when it looks there again. So the handle goes, with
+ * its connections, and its transfers end; the next one makes a new handle. */
+static void multi_give_up(struct multi *multi)
 {
-    struct io *io = multi->io;
+    int error = 0;
+    give_up_list(multi, &multi->io->busy);
+    give_up_list(multi, &multi->io->expired);
+    multi_unmake(multi);
+    error = uv_timer_stop(&multi->timer);
+    assert(error == 0);
+    (void)error;
+}
+
+/* When one address of a name has failed, libcurl 7.88 takes up the next one
+ * only as it looks at the transfer again, and does not ask for that: it would
+ * sit there until its time is up. Only this old function makes it look. */
+static CURLMcode multi_continue(struct multi *multi)
+{
+    CURLMcode code = CURLM_OK;
+    int count = 0;
+    while (code == CURLM_OK && multi->is_stuck) {
+        multi->is_stuck = false;
+        CURL_IGNORE_DEPRECATION(
+            code = curl_multi_socket_all(multi->curlm, &count);)
+    }
+    return code;
+}
+
+/* io may be closed by a callback. */
+static void multi_hand_on(struct multi *multi)
+{
+    const struct io *io = multi->io;
     CURLMsg *message = NULL;
     int count = 0;
-    /* Where this fails, a transfer makes no progress and the watchdog ends
-     * it; there is nobody else to tell. */
-    multi->is_stuck = false;
-    (void)curl_multi_socket_action(multi->curlm, fd, flags, &count);
-    multi_continue(multi);
-    while (!io->is_closing &&
+    while (!io->is_closing && multi->curlm != NULL &&
            (message = curl_multi_info_read(multi->curlm, &count)) != NULL) {
         struct exchange *exchange = NULL;
         CURLcode code = message->data.result;
@@ -173,6 +233,21 @@ void multi_act(struct multi *multi, curl_socket_t fd, int flags)
                               (char **)&exchange) == CURLE_OK) {
             transfer_finished(exchange, code);
         }
+    }
+}
+
+void multi_act(struct multi *multi, curl_socket_t fd, int flags)
+{
+    int count = 0;
+    multi->is_stuck = false;
+    CURLMcode code = curl_multi_socket_action(multi->curlm, fd, flags, &count);
+    if (code == CURLM_OK) {
+        code = multi_continue(multi);
+    }
+    if (code == CURLM_OK) {
+        multi_hand_on(multi);
+    } else {
+        multi_give_up(multi);
     }
 }
 
@@ -186,10 +261,9 @@ static void on_timer_closed(uv_handle_t *handle)
 
 void multi_close(struct multi *multi)
 {
-    CURLMcode code = curl_multi_cleanup(multi->curlm);
-    assert(code == CURLM_OK);
-    (void)code;
-    multi->curlm = NULL;
+    if (multi->curlm != NULL) {
+        multi_unmake(multi);
+    }
     TAILQ_REMOVE(&multi->io->multis, multi, link);
     multi->io->multi_count--;
     uv_close((uv_handle_t *)&multi->timer, on_timer_closed);

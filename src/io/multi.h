@@ -21,7 +21,8 @@ struct io;
 
 struct multi {
     struct io *io;           /* */
-    CURLM *curlm;            /* owned */
+    CURLM *curlm;            /* owned; NULL: given up, or closed */
+    unsigned generation;     /* of curlm: what it has cached is its own */
     uv_timer_t timer;        /* when libcurl wants to be called */
     char *ca_file;           /* owned; of its first endpoint */
     unsigned promised;       /* connections, to endpoints */
@@ -37,6 +38,11 @@ struct multi *multi_promise(struct io *io, const char *ca_file,
 
 /* Gives a promise back. */
 void multi_withdraw(struct multi *multi, unsigned connections);
+
+/* Hands an easy handle to libcurl, or takes it back, from wherever it is with
+ * it. 0 or HAPLO_ENOMEM. */
+int multi_add(struct multi *multi, CURL *easy);
+void multi_remove(struct multi *multi, CURL *easy);
 
 /* libcurl may act on a socket, or on CURL_SOCKET_TIMEOUT; then transfers that
  * have ended are handed on. io may be closing when it returns. */
