@@ -60,10 +60,11 @@ static int file_load(const char *path, struct config_errors *errors,
 {
     FILE *file = fopen(path, "re");
     if (file == NULL) {
+        const char *advice = errno == ENOENT   ? "make it, or give its path"
+                             : errno == EACCES ? "let this user read it"
+                                               : "try again";
         return config_errors_add(errors, 0, "cannot be opened: %s: %s",
-                                 strerror(errno),
-                                 errno == ENOENT ? "make it, or give its path"
-                                                 : "let this user read it");
+                                 strerror(errno), advice);
     }
     int result = file_read(file, errors, text, size);
     fclose(file);

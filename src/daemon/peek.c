@@ -43,7 +43,9 @@ static const struct config_queue *find_queue(const struct config *config,
 static void on_end(uv_timer_t *timer)
 {
     struct peek *peek = timer->data;
-    haplo_poller_close(peek->poller, NULL);
+    if (peek->poller != NULL) {
+        haplo_poller_close(peek->poller, NULL);
+    }
     uv_close((uv_handle_t *)timer, NULL);
 }
 
@@ -122,23 +124,25 @@ static int peek_run(struct peek *peek)
 {
     const struct haplo_poller_options options = {
         .struct_size = sizeof options, .event_cb = on_event, .data = peek};
-    char why[HAPLO_TEXT_SIZE_MAX];
+    char why[HAPLO_TEXT_SIZE_MAX] = "";
     if (limits_loop_init(&peek->loop, why, sizeof why) != 0) {
         log_line(LOG_LEVEL_ERROR, "%s", why);
         return EXIT_CODE_FAILED;
     }
-    uv_timer_init(&peek->loop, &peek->end);
+    uv_timer_init(&peek->loop, &peek->end); /* has no way to fail */
     peek->end.data = peek;
-    snprintf(why, sizeof why, "out of memory");
-    if (haplo_poller_new(&peek->loop, &options, &peek->poller) != 0) {
-        log_line(LOG_LEVEL_ERROR, "%s", why);
-        return EXIT_CODE_FAILED;
+    int error = haplo_poller_new(&peek->loop, &options, &peek->poller);
+    if (error != 0) {
+        snprintf(why, sizeof why, "%s", haplo_error_text(error));
+    } else {
+        error = add_queue(peek, why, sizeof why);
     }
-    if (add_queue(peek, why, sizeof why) == 0) {
+    if (error == 0) {
         haplo_queue_poll_now(peek->queue);
     } else {
         log_line(LOG_LEVEL_ERROR, "%s", why);
-        finish(peek, EXIT_CODE_USAGE);
+        finish(peek,
+               error == HAPLO_EINVAL ? EXIT_CODE_USAGE : EXIT_CODE_FAILED);
     }
     uv_run(&peek->loop, UV_RUN_DEFAULT);
     uv_loop_close(&peek->loop);

@@ -13,7 +13,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/limits.h"
@@ -49,23 +48,52 @@ static void on_signal(uv_signal_t *handle, int signal_number)
     session_end(session);
 }
 
+/* Until the session ends, it holds the loop: where all queues are blocked, or
+ * paused, nothing else does. */
 static int start_signal(struct session *session, uv_signal_t *handle,
                         int signal_number)
 {
     int error = uv_signal_init(&session->loop, handle);
-    if (error == 0) {
-        handle->data = session;
-        error = uv_signal_start(handle, on_signal, signal_number);
-        uv_unref((uv_handle_t *)handle);
+    if (error != 0) {
+        return error;
+    }
+    handle->data = session;
+    error = uv_signal_start(handle, on_signal, signal_number);
+    if (error != 0) {
+        uv_close((uv_handle_t *)handle, NULL);
     }
     return error;
 }
 
-static void session_free(struct session *session)
+static void close_loop(struct session *session)
 {
     int error = uv_loop_close(&session->loop);
     assert(error == 0);
     (void)error;
+}
+
+static int open_loop(struct session *session, char *why, size_t why_size)
+{
+    if (limits_loop_init(&session->loop, why, why_size) != 0) {
+        return -1;
+    }
+    int error = start_signal(session, &session->sigint, SIGINT);
+    if (error == 0) {
+        error = start_signal(session, &session->sigterm, SIGTERM);
+        if (error != 0) {
+            uv_close((uv_handle_t *)&session->sigint, NULL);
+        }
+    }
+    if (error != 0) {
+        snprintf(why, why_size, "no event loop: %s", uv_strerror(error));
+        uv_run(&session->loop, UV_RUN_DEFAULT);
+        close_loop(session);
+    }
+    return error;
+}
+
+static void free_session(struct session *session)
+{
     state_dir_unlock(session->lock);
     config_free(session->config);
 }
@@ -96,16 +124,10 @@ int session_open(struct session *session, const struct command_options *options,
         config_free(session->config);
         return code;
     }
-    if (limits_loop_init(&session->loop, why, sizeof why) != 0) {
+    if (open_loop(session, why, sizeof why) != 0) {
         log_line(LOG_LEVEL_ERROR, "%s", why);
-        state_dir_unlock(session->lock);
-        config_free(session->config);
+        free_session(session);
         return EXIT_CODE_FAILED;
-    }
-    if (start_signal(session, &session->sigint, SIGINT) != 0 ||
-        start_signal(session, &session->sigterm, SIGTERM) != 0) {
-        log_line(LOG_LEVEL_ERROR, "no event loop: out of descriptors?");
-        exit(EXIT_CODE_FAILED);
     }
     int error = gather_open(&session->gather, &session->loop, session->config,
                             event_cb, data, why, sizeof why);
@@ -121,5 +143,6 @@ int session_open(struct session *session, const struct command_options *options,
 void session_run(struct session *session)
 {
     uv_run(&session->loop, UV_RUN_DEFAULT);
-    session_free(session);
+    close_loop(session);
+    free_session(session);
 }

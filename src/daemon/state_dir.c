@@ -34,6 +34,20 @@ static void write_owner(int lock)
     }
 }
 
+static void tell_not_locked(const char *path, int lock, char *why,
+                            size_t why_size)
+{
+    if (errno == EWOULDBLOCK) {
+        snprintf(why, why_size,
+                 "state_dir %s is in use by process %ld: stop it first, or "
+                 "give this one a state_dir of its own",
+                 path, read_owner(lock));
+    } else {
+        snprintf(why, why_size, "state_dir %s can't be locked: %s", path,
+                 strerror(errno));
+    }
+}
+
 int state_dir_lock(const char *path, char *why, size_t why_size)
 {
     char lock_path[PATH_SIZE_MAX];
@@ -61,10 +75,7 @@ int state_dir_lock(const char *path, char *why, size_t why_size)
     }
     if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
         int error = errno;
-        snprintf(why, why_size,
-                 "state_dir %s is in use by process %ld: stop it first, or "
-                 "give this one a state_dir of its own",
-                 path, read_owner(lock));
+        tell_not_locked(path, lock, why, why_size);
         close(lock);
         errno = error;
         return -1;

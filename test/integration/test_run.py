@@ -235,6 +235,25 @@ def test_inbox_locked_for_a_while(poll_of):
         poll.check_all_stored()
 
 
+# A blocked queue waits for an operator, and the process with it.
+def test_stays_while_all_queues_are_blocked(poll_of):
+    with Sim("--apps=1", "--queues=1") as sim:
+        poll = poll_of(sim)
+        poll.queue()["deliver_attempts_max"] = 1
+        run = start(poll)
+        with sqlite3.connect(poll.inbox_path, timeout=20) as inbox:
+            inbox.execute(
+                "CREATE TRIGGER refuse BEFORE INSERT ON messages"
+                " BEGIN SELECT raise(ABORT, 'no room for it'); END"
+            )
+        inbox.close()
+        sim.script("message app1 q1")
+        run.wait_for_line("app1/q1", "no room for it", "blocked")
+        assert run.stop() == 0
+        assert "batches left unmarked: 0" in run.err
+        assert sim.unread() == 1
+
+
 # Another consumer takes messages away: only who is told can find it.
 def test_tells_of_another_consumer(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=10") as sim:
