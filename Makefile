@@ -24,14 +24,15 @@ sink_src := $(wildcard src/sinks/*.c)
 daemon_src := $(wildcard src/daemon/*.c)
 sim_src := $(wildcard src/sim/*.c)
 unit_src := $(wildcard test/unit/test_*.c)
+inject_src := $(wildcard test/inject/*.c)
 example_src := $(wildcard examples/*.c)
 bench_src := $(wildcard bench/*.c)
 simulation_src := $(wildcard test/sim/*.c)
 shim_src := $(wildcard test/integration/*.c)
-headers := $(wildcard include/*.h src/*.h src/*/*.h test/unit/*.h test/sim/*.h) \
-	test/model/record.h
+headers := $(wildcard include/*.h src/*.h src/*/*.h test/unit/*.h test/sim/*.h \
+	test/inject/*.h) test/model/record.h
 sources := $(lib_src) $(sink_src) $(daemon_src) $(sim_src) $(unit_src) \
-	$(example_src) $(bench_src) $(simulation_src) $(shim_src)
+	$(example_src) $(bench_src) $(simulation_src) $(inject_src) $(shim_src)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
@@ -103,6 +104,38 @@ $(BUILD)/test/test_simulation: $(BUILD)/test/sim/test_simulation.o \
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lyajl -lxxhash
 
+# Where calls are made to fail: the product's own objects, but what calls.h
+# names is asked of calls.c. Renamed in them and not wrapped by the linker, so
+# that the test's own calls stay what they are.
+inject_lib := $(patsubst %,$(BUILD)/test/inject/%.o,fault memory calls)
+inject_sweep := $(filter-out $(inject_lib) %/program.o,$(call obj,$(inject_src)))
+injected := $(patsubst $(BUILD)/%,$(BUILD)/inject/%,$(lib_obj) $(sink_obj) \
+	$(daemon_obj))
+
+$(BUILD)/inject/renames: test/inject/calls.h
+	@mkdir -p $(@D)
+	$(call say,GEN)
+	$(Q)sed -n 's/^ *X([^,]*, \([a-z0-9_]*\),.*/\1 inject_\1/p' $< >$@
+
+$(BUILD)/inject/%.o: $(BUILD)/%.o $(BUILD)/inject/renames
+	@mkdir -p $(@D)
+	$(Q)objcopy --redefine-syms=$(BUILD)/inject/renames $< $@
+
+# The program's main() is called by the sweep.
+$(BUILD)/inject/src/daemon/main_called.o: $(BUILD)/inject/src/daemon/main.o
+	$(Q)objcopy --redefine-sym main=daemon_main $< $@
+
+$(BUILD)/test/test_sweep: $(inject_sweep) $(inject_lib) \
+		$(patsubst %/main.o,%/main_called.o,$(injected))
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lcrypto \
+		$(DAEMON_LIBS) $(LIB_LIBS)
+
+$(BUILD)/inject/haplo-poll: $(inject_lib) $(injected)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
+
 # Examples and benchmarks link the library, as its users do.
 $(example_bin) $(bench_bin): %: %.o $(LIB_A)
 	@mkdir -p $(@D)
@@ -120,7 +153,8 @@ $(BUILD)/%.so: test/integration/%.c
 		-fvisibility=hidden -shared -o $@ $<
 
 .PHONY: unit-binaries
-unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation
+unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation \
+	$(BUILD)/test/test_sweep $(BUILD)/inject/haplo-poll
 
 # -- What a new machine needs: Debian 12's packages -------------------------
 
@@ -181,6 +215,18 @@ model-mutants:
 
 model-steps:
 	$(PYTHON) test/model/run.py --build $(BUILD) --write-steps
+
+# Every failure point, one by one: see test/inject/README.md. `make test` has a
+# sample of them. With the leak sanitizer: `make sweep-sanitize`.
+.PHONY: sweep
+sweep: all unit-binaries
+	$(BUILD)/test/test_sweep --full
+	HAPLO_BUILD=$(BUILD) $(PYTHON) test/inject/process_sweep.py
+
+.PHONY: sweep-sanitize
+sweep-sanitize:
+	$(MAKE) BUILD=build-asan CFLAGS="$(SANITIZE)" all unit-binaries
+	build-asan/test/test_sweep --full
 
 .PHONY: bench
 bench: $(bench_bin)

@@ -13,6 +13,8 @@ import xml.etree.ElementTree as ElementTree
 
 VALGRIND = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
             "--errors-for-leak-kinds=definite,indirect"]
+# It brings a malloc() that fails; valgrind would put its own in that place.
+NOT_UNDER_VALGRIND = ["test_sweep"]
 
 
 def run_unit(binary, wrapper):
@@ -65,6 +67,8 @@ def main():
 
     passed = failed = 0
     for binary in sorted(glob.glob(os.path.join(args.build, "test", "test_*"))):
+        if args.valgrind and os.path.basename(binary) in NOT_UNDER_VALGRIND:
+            continue
         if os.access(binary, os.X_OK) and os.path.isfile(binary):
             result = run_unit(binary, VALGRIND if args.valgrind else [])
             passed, failed = passed + result[0], failed + result[1]

@@ -34,6 +34,7 @@ static void syntax_error(const yaml_parser_t *parser, const unsigned char *text,
 {
     const char *problem = parser->problem ? parser->problem : "no YAML";
     switch (parser->error) {
+    case YAML_NO_ERROR: /* it forgets to say so in places */
     case YAML_MEMORY_ERROR:
         config_errors_add(errors, 0, "out of memory");
         return;

@@ -115,6 +115,11 @@ int config_raw_load(const unsigned char *text, size_t size,
                                  "the file is empty: give it state_dir, sinks "
                                  "and servers");
     }
+    /* The file is good YAML, as config_lines.c has read it before. */
+    if (result == CYAML_ERR_OOM || result == CYAML_ERR_LIBYAML_PARSER ||
+        result == CYAML_ERR_LIBYAML_PARSER_INIT) {
+        return config_errors_add(errors, 0, "out of memory");
+    }
     if (error.what[0] == '\0') {
         snprintf(error.what, sizeof error.what, "%s", cyaml_strerror(result));
     }

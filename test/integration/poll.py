@@ -32,10 +32,10 @@ RUN_S_MAX = 60
 Done = collections.namedtuple("Done", "code out err")
 
 
-def run_program(*arguments, **options):
+def run_program(*arguments, program=PROGRAM, **options):
     """Runs haplo-poll to its end."""
     done = subprocess.run(
-        [PROGRAM, *map(str, arguments)],
+        [program, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=RUN_S_MAX,

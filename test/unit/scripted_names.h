@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -16,8 +17,8 @@
 #define NAMES_ADDRESSES_MAX 4
 
 struct scripted_address {
-    struct addrinfo info;     /* */
-    struct sockaddr_in bound; /* what info points to */
+    struct addrinfo info;          /* */
+    struct sockaddr_storage bound; /* what info points to */
 };
 
 static atomic_uint names_asked;                          /* look-ups begun */
@@ -60,10 +61,16 @@ NAMES_EXPORTED int getaddrinfo(const char *restrict host,
             freeaddrinfo(*result);
             return EAI_MEMORY;
         }
-        uv_ip4_addr(names_addresses[i], 0, &address->bound);
-        address->info.ai_family = AF_INET;
+        bool is_6 = strchr(names_addresses[i], ':') != NULL;
+        if (is_6) {
+            uv_ip6_addr(names_addresses[i], 0, (void *)&address->bound);
+        } else {
+            uv_ip4_addr(names_addresses[i], 0, (void *)&address->bound);
+        }
+        address->info.ai_family = is_6 ? AF_INET6 : AF_INET;
         address->info.ai_socktype = SOCK_STREAM;
-        address->info.ai_addrlen = sizeof address->bound;
+        address->info.ai_addrlen =
+            is_6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
         address->info.ai_addr = (struct sockaddr *)(void *)&address->bound;
         *last = &address->info;
         last = &address->info.ai_next;

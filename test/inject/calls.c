@@ -1,0 +1,170 @@
+/*
+ * calls.c - what the product's objects call instead of the functions of
+ * calls.h: objcopy has renamed NAME to inject_NAME in them, and in nothing
+ * else. So the libraries' own calls, and the test's, go where they always do.
+ */
+#define CURL_DISABLE_TYPECHECK
+
+#include <cyaml/cyaml.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <regex.h>
+#include <search.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+#include <yajl/yajl_parse.h>
+#include <yaml.h>
+
+#include <curl/curl.h>
+
+#include "fault.h"
+
+#define BEFORE
+#define AFTER
+#define EITHER
+
+#define FAIL(value, number) (errno = (number), (value))
+
+#define WAY_2(a, b) (fault_way(2) == 0 ? (a) : (b))
+#define WAY_3(a, b, c) (fault_way(3) == 0 ? (a) : WAY_IN(3, 1, b, c))
+#define WAY_4(a, b, c, d) \
+    (fault_way(4) == 0 ? (a) : fault_way(4) == 1 ? (b) : WAY_IN(4, 2, c, d))
+#define WAY_5(a, b, c, d, e)   \
+    (fault_way(5) == 0   ? (a) \
+     : fault_way(5) == 1 ? (b) \
+     : fault_way(5) == 2 ? (c) \
+                         : WAY_IN(5, 3, d, e))
+#define WAY_IN(count, at, a, b) (fault_way(count) == (at) ? (a) : (b))
+#define WAY_OF(_1, _2, _3, _4, _5, name, ...) name
+#define WAYS(...) \
+    WAY_OF(__VA_ARGS__, WAY_5, WAY_4, WAY_3, WAY_2, NONE)(__VA_ARGS__)
+
+/* Both: a call that was made and denied tells nothing of what it did. */
+#define DEFINE(result, name, parameters, arguments, failure, when) \
+    result inject_##name parameters;                               \
+    result inject_##name parameters                                \
+    {                                                              \
+        enum fault_hit hit = fault_hits_call(CALL_##name);         \
+        if (hit == FAULT_BEFORE) {                                 \
+            return failure;                                        \
+        }                                                          \
+        fault_enter(CALL_##name);                                  \
+        result value = name arguments;                             \
+        fault_enter(CALL_COUNT);                                   \
+        return hit == FAULT_AFTER ? (failure) : value;             \
+    }
+
+/* curl_multi_socket_all(): see io/multi.c. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+CALLS_OF_LIBUV(DEFINE)
+CALLS_OF_LIBCURL(DEFINE)
+CALLS_OF_YAJL(DEFINE)
+CALLS_OF_SQLITE(DEFINE)
+CALLS_OF_YAML(DEFINE)
+CALLS_OF_LIBC(DEFINE)
+
+/* -- Those with a variable argument --------------------------------------- */
+
+/* The type of the argument goes by the number of the option. */
+#define SET(call, object, option, argument)                                 \
+    ((option) < CURLOPTTYPE_OBJECTPOINT                                     \
+         ? call((object), (option), va_arg((argument), long))               \
+     : (option) < CURLOPTTYPE_FUNCTIONPOINT || (option) >= CURLOPTTYPE_BLOB \
+         ? call((object), (option), va_arg((argument), void *))             \
+     : (option) < CURLOPTTYPE_OFF_T                                         \
+         ? call((object), (option), va_arg((argument), void (*)(void)))     \
+         : call((object), (option), va_arg((argument), curl_off_t)))
+
+/* Nothing is needed to take a share, or what is to be resolved, away. */
+static bool is_taken_away(CURLoption option, va_list *argument)
+{
+    va_list copy;
+    va_copy(copy, *argument);
+    bool is = (option == CURLOPT_SHARE || option == CURLOPT_RESOLVE) &&
+              va_arg(copy, void *) == NULL;
+    va_end(copy);
+    return is;
+}
+
+CURLcode inject_curl_easy_setopt(CURL *a, CURLoption b, ...);
+CURLcode inject_curl_easy_setopt(CURL *a, CURLoption b, ...)
+{
+    va_list argument;
+    CURLcode code = CURLE_OK;
+    va_start(argument, b);
+    if (is_taken_away(b, &argument) ||
+        fault_hits_call(CALL_curl_easy_setopt) == FAULT_NONE) {
+        code = SET(curl_easy_setopt, a, b, argument);
+    } else {
+        code = WAYS(CURLE_OUT_OF_MEMORY, CURLE_UNKNOWN_OPTION);
+    }
+    va_end(argument);
+    return code;
+}
+
+CURLMcode inject_curl_multi_setopt(CURLM *a, CURLMoption b, ...);
+CURLMcode inject_curl_multi_setopt(CURLM *a, CURLMoption b, ...)
+{
+    va_list argument;
+    CURLMcode code = CURLM_OUT_OF_MEMORY;
+    va_start(argument, b);
+    if (fault_hits_call(CALL_curl_multi_setopt) == FAULT_NONE) {
+        code = SET(curl_multi_setopt, a, b, argument);
+    }
+    va_end(argument);
+    return code;
+}
+
+CURLSHcode inject_curl_share_setopt(CURLSH *a, CURLSHoption b, ...);
+CURLSHcode inject_curl_share_setopt(CURLSH *a, CURLSHoption b, ...)
+{
+    va_list argument;
+    if (fault_hits_call(CALL_curl_share_setopt) != FAULT_NONE) {
+        return CURLSHE_NOMEM;
+    }
+    va_start(argument, b);
+    CURLSHcode code = curl_share_setopt(a, b, va_arg(argument, int));
+    va_end(argument);
+    return code;
+}
+
+CURLcode inject_curl_easy_getinfo(CURL *a, CURLINFO b, ...);
+CURLcode inject_curl_easy_getinfo(CURL *a, CURLINFO b, ...)
+{
+    va_list argument;
+    if (fault_hits_call(CALL_curl_easy_getinfo) != FAULT_NONE) {
+        return CURLE_UNKNOWN_OPTION;
+    }
+    va_start(argument, b);
+    CURLcode code = curl_easy_getinfo(a, b, va_arg(argument, void *));
+    va_end(argument);
+    return code;
+}
+
+int inject_open(const char *a, int b, ...);
+int inject_open(const char *a, int b, ...)
+{
+    va_list argument;
+    mode_t mode = 0;
+    if (fault_hits_call(CALL_open) != FAULT_NONE) {
+        return WAYS(FAIL(-1, EMFILE), FAIL(-1, EACCES), FAIL(-1, ENOSPC));
+    }
+    if ((b & O_CREAT) != 0) {
+        va_start(argument, b);
+        mode = va_arg(argument, mode_t);
+        va_end(argument);
+    }
+    return open(a, b, mode);
+}

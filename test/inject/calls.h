@@ -1,0 +1,216 @@
+/*
+ * calls.h - the functions of other libraries that the product calls and that
+ * can fail, and how.
+ *
+ * X(result, name, parameters, arguments, failure, when). `failure` is the
+ * value that tells of it, errno set; WAYS() takes turns. `when` says what of
+ * the real call is done: BEFORE nothing, AFTER all, EITHER one after the
+ * other. test/inject/cannot_fail has all other functions, and why.
+ *
+ * VARIADIC(result, name, failure): the same, written out in calls.c.
+ */
+#ifndef INJECT_CALLS_H
+#define INJECT_CALLS_H
+
+#define CALLS_OF_LIBUV(X)                                                  \
+    X(int, uv_cancel, (uv_req_t * a), (a), UV_EBUSY, BEFORE)               \
+    X(int, uv_getaddrinfo,                                                 \
+      (uv_loop_t * a, uv_getaddrinfo_t * b, uv_getaddrinfo_cb c,           \
+       const char *d, const char *e, const struct addrinfo *f),            \
+      (a, b, c, d, e, f), WAYS(UV_ENOMEM, UV_EINVAL), BEFORE)              \
+    X(int, uv_gettimeofday, (uv_timeval64_t * a), (a), UV_EINVAL, BEFORE)  \
+    X(int, uv_ip4_name, (const struct sockaddr_in *a, char *b, size_t c),  \
+      (a, b, c), UV_ENOSPC, BEFORE)                                        \
+    X(int, uv_ip6_name, (const struct sockaddr_in6 *a, char *b, size_t c), \
+      (a, b, c), UV_ENOSPC, BEFORE)                                        \
+    X(int, uv_loop_init, (uv_loop_t * a), (a), WAYS(UV_EMFILE, UV_ENOMEM), \
+      BEFORE)                                                              \
+    X(int, uv_poll_init, (uv_loop_t * a, uv_poll_t * b, int c), (a, b, c), \
+      WAYS(UV_ENOMEM, UV_EEXIST), BEFORE)                                  \
+    X(int, uv_poll_start, (uv_poll_t * a, int b, uv_poll_cb c), (a, b, c), \
+      UV_EBADF, BEFORE)                                                    \
+    X(int, uv_random,                                                      \
+      (uv_loop_t * a, uv_random_t * b, void *c, size_t d, unsigned e,      \
+       uv_random_cb f),                                                    \
+      (a, b, c, d, e, f), UV_EIO, BEFORE)                                  \
+    X(int, uv_signal_init, (uv_loop_t * a, uv_signal_t * b), (a, b),       \
+      WAYS(UV_EMFILE, UV_ENOMEM), BEFORE)                                  \
+    X(int, uv_signal_start, (uv_signal_t * a, uv_signal_cb b, int c),      \
+      (a, b, c), UV_EINVAL, BEFORE)
+
+#define CALLS_OF_LIBCURL(X)                                                    \
+    X(CURLHcode, curl_easy_header,                                             \
+      (CURL * a, const char *b, size_t c, unsigned d, int e,                   \
+       struct curl_header **f),                                                \
+      (a, b, c, d, e, f), CURLHE_OUT_OF_MEMORY, BEFORE)                        \
+    X(CURL *, curl_easy_init, (void), (), NULL, BEFORE)                        \
+    X(CURLcode, curl_global_init, (long a), (a),                               \
+      WAYS(CURLE_FAILED_INIT, CURLE_OUT_OF_MEMORY), BEFORE)                    \
+    X(CURLMcode, curl_multi_add_handle, (CURLM * a, CURL * b), (a, b),         \
+      WAYS(CURLM_OUT_OF_MEMORY, CURLM_INTERNAL_ERROR), BEFORE)                 \
+    X(CURLM *, curl_multi_init, (void), (), NULL, BEFORE)                      \
+    X(CURLMcode, curl_multi_socket_action,                                     \
+      (CURLM * a, curl_socket_t b, int c, int *d), (a, b, c, d),               \
+      WAYS(CURLM_OUT_OF_MEMORY, CURLM_INTERNAL_ERROR), EITHER)                 \
+    X(CURLMcode, curl_multi_socket_all, (CURLM * a, int *b), (a, b),           \
+      CURLM_OUT_OF_MEMORY, EITHER)                                             \
+    X(CURLSH *, curl_share_init, (void), (), NULL, BEFORE)                     \
+    X(struct curl_slist *, curl_slist_append,                                  \
+      (struct curl_slist * a, const char *b), (a, b), NULL, BEFORE)            \
+    X(CURLU *, curl_url, (void), (), NULL, BEFORE)                             \
+    X(CURLU *, curl_url_dup, (CURLU * a), (a), NULL, BEFORE)                   \
+    X(CURLUcode, curl_url_get, (CURLU * a, CURLUPart b, char **c, unsigned d), \
+      (a, b, c, d), CURLUE_OUT_OF_MEMORY, BEFORE)                              \
+    X(CURLUcode, curl_url_set,                                                 \
+      (CURLU * a, CURLUPart b, const char *c, unsigned d), (a, b, c, d),       \
+      CURLUE_OUT_OF_MEMORY, BEFORE)
+
+#define CALLS_OF_LIBCURL_VARIADIC(X)                     \
+    X(CURLcode, curl_easy_getinfo, CURLE_UNKNOWN_OPTION) \
+    X(CURLcode, curl_easy_setopt,                        \
+      WAYS(CURLE_OUT_OF_MEMORY, CURLE_UNKNOWN_OPTION))   \
+    X(CURLMcode, curl_multi_setopt, CURLM_OUT_OF_MEMORY) \
+    X(CURLSHcode, curl_share_setopt, CURLSHE_NOMEM)
+
+#define CALLS_OF_YAJL(X)                                            \
+    X(yajl_status, yajl_complete_parse, (yajl_handle a), (a),       \
+      yajl_status_error, BEFORE)                                    \
+    X(yajl_status, yajl_parse,                                      \
+      (yajl_handle a, const unsigned char *b, size_t c), (a, b, c), \
+      yajl_status_error, BEFORE)
+
+#define CALLS_OF_SQLITE(X)                                                     \
+    X(int, sqlite3_bind_blob,                                                  \
+      (sqlite3_stmt * a, int b, const void *c, int d, void (*e)(void *)),      \
+      (a, b, c, d, e), SQLITE_NOMEM, BEFORE)                                   \
+    X(int, sqlite3_bind_blob64,                                                \
+      (sqlite3_stmt * a, int b, const void *c, sqlite3_uint64 d,               \
+       void (*e)(void *)),                                                     \
+      (a, b, c, d, e), WAYS(SQLITE_NOMEM, SQLITE_TOOBIG), BEFORE)              \
+    X(int, sqlite3_bind_int64, (sqlite3_stmt * a, int b, sqlite3_int64 c),     \
+      (a, b, c), SQLITE_NOMEM, BEFORE)                                         \
+    X(int, sqlite3_bind_null, (sqlite3_stmt * a, int b), (a, b),               \
+      SQLITE_MISUSE, BEFORE)                                                   \
+    X(int, sqlite3_bind_text,                                                  \
+      (sqlite3_stmt * a, int b, const char *c, int d, void (*e)(void *)),      \
+      (a, b, c, d, e), SQLITE_NOMEM, BEFORE)                                   \
+    X(int, sqlite3_bind_text64,                                                \
+      (sqlite3_stmt * a, int b, const char *c, sqlite3_uint64 d,               \
+       void (*e)(void *), unsigned char f),                                    \
+      (a, b, c, d, e, f), WAYS(SQLITE_NOMEM, SQLITE_TOOBIG), BEFORE)           \
+    X(int, sqlite3_busy_timeout, (sqlite3 * a, int b), (a, b), SQLITE_MISUSE,  \
+      BEFORE)                                                                  \
+    X(const unsigned char *, sqlite3_column_text, (sqlite3_stmt * a, int b),   \
+      (a, b), NULL, BEFORE)                                                    \
+    X(int, sqlite3_db_readonly, (sqlite3 * a, const char *b), (a, b), 1,       \
+      BEFORE)                                                                  \
+    X(int, sqlite3_exec,                                                       \
+      (sqlite3 * a, const char *b, int (*c)(void *, int, char **, char **),    \
+       void *d, char **e),                                                     \
+      (a, b, c, d, e),                                                         \
+      WAYS(SQLITE_IOERR_WRITE, SQLITE_FULL, SQLITE_BUSY, SQLITE_NOMEM),        \
+      EITHER)                                                                  \
+    X(int, sqlite3_extended_result_codes, (sqlite3 * a, int b), (a, b),        \
+      SQLITE_MISUSE, BEFORE)                                                   \
+    X(int, sqlite3_file_control, (sqlite3 * a, const char *b, int c, void *d), \
+      (a, b, c, d), SQLITE_NOTFOUND, BEFORE)                                   \
+    X(int, sqlite3_finalize, (sqlite3_stmt * a), (a), SQLITE_IOERR, AFTER)     \
+    X(int, sqlite3_open_v2,                                                    \
+      (const char *a, sqlite3 **b, int c, const char *d), (a, b, c, d),        \
+      WAYS(SQLITE_CANTOPEN, SQLITE_NOMEM), EITHER)                             \
+    X(int, sqlite3_prepare_v2,                                                 \
+      (sqlite3 * a, const char *b, int c, sqlite3_stmt **d, const char **e),   \
+      (a, b, c, d, e), WAYS(SQLITE_NOMEM, SQLITE_CORRUPT, SQLITE_ERROR),       \
+      BEFORE)                                                                  \
+    X(int, sqlite3_prepare_v3,                                                 \
+      (sqlite3 * a, const char *b, int c, unsigned d, sqlite3_stmt **e,        \
+       const char **f),                                                        \
+      (a, b, c, d, e, f), WAYS(SQLITE_NOMEM, SQLITE_CORRUPT, SQLITE_ERROR),    \
+      BEFORE)                                                                  \
+    X(int, sqlite3_reset, (sqlite3_stmt * a), (a),                             \
+      WAYS(SQLITE_IOERR, SQLITE_FULL), AFTER)                                  \
+    X(int, sqlite3_step, (sqlite3_stmt * a), (a),                              \
+      WAYS(SQLITE_IOERR_FSYNC, SQLITE_FULL, SQLITE_BUSY, SQLITE_NOMEM,         \
+           SQLITE_CORRUPT),                                                    \
+      EITHER)                                                                  \
+    X(int, sqlite3_wal_checkpoint_v2,                                          \
+      (sqlite3 * a, const char *b, int c, int *d, int *e), (a, b, c, d, e),    \
+      SQLITE_BUSY, BEFORE)
+
+#define CALLS_OF_YAML(X)                                                       \
+    X(cyaml_err_t, cyaml_free,                                                 \
+      (const cyaml_config_t *a, const cyaml_schema_value_t *b,                 \
+       cyaml_data_t *c, unsigned d),                                           \
+      (a, b, c, d), CYAML_ERR_BAD_PARAM_NULL_CONFIG, AFTER)                    \
+    X(cyaml_err_t, cyaml_load_data,                                            \
+      (const uint8_t *a, size_t b, const cyaml_config_t *c,                    \
+       const cyaml_schema_value_t *d, cyaml_data_t **e, unsigned *f),          \
+      (a, b, c, d, e, f), CYAML_ERR_OOM, BEFORE)                               \
+    X(int, yaml_parser_initialize, (yaml_parser_t * a), (a), 0, BEFORE)        \
+    X(int, yaml_parser_load, (yaml_parser_t * a, yaml_document_t * b), (a, b), \
+      0, BEFORE)
+
+/* Linux gives the descriptor back whatever close() says. */
+#define CALLS_OF_LIBC(X)                                                       \
+    X(void *, calloc, (size_t a, size_t b), (a, b), FAIL(NULL, ENOMEM),        \
+      BEFORE)                                                                  \
+    X(int, clock_gettime, (clockid_t a, struct timespec * b), (a, b),          \
+      FAIL(-1, EINVAL), BEFORE)                                                \
+    X(int, close, (int a), (a), FAIL(-1, EIO), AFTER)                          \
+    X(int, fclose, (FILE * a), (a), FAIL(EOF, EIO), AFTER)                     \
+    X(int, ferror, (FILE * a), (a), FAIL(1, EIO), BEFORE)                      \
+    X(int, flock, (int a, int b), (a, b),                                      \
+      WAYS(FAIL(-1, EWOULDBLOCK), FAIL(-1, ENOLCK)), BEFORE)                   \
+    X(FILE *, fopen, (const char *a, const char *b), (a, b),                   \
+      FAIL(NULL, EMFILE), BEFORE)                                              \
+    X(int, fstat, (int a, struct stat *b), (a, b), FAIL(-1, EIO), BEFORE)      \
+    X(int, fsync, (int a), (a), WAYS(FAIL(-1, EIO), FAIL(-1, ENOSPC)), BEFORE) \
+    X(int, ftruncate, (int a, off_t b), (a, b), FAIL(-1, ENOSPC), BEFORE)      \
+    X(int, getrlimit, (__rlimit_resource_t a, struct rlimit * b), (a, b),      \
+      FAIL(-1, EPERM), BEFORE)                                                 \
+    X(struct tm *, gmtime_r, (const time_t *a, struct tm *b), (a, b),          \
+      FAIL(NULL, EOVERFLOW), BEFORE)                                           \
+    X(void *, malloc, (size_t a), (a), FAIL(NULL, ENOMEM), BEFORE)             \
+    X(int, mkdir, (const char *a, mode_t b), (a, b),                           \
+      WAYS(FAIL(-1, EACCES), FAIL(-1, ENOSPC)), BEFORE)                        \
+    X(ssize_t, pread, (int a, void *b, size_t c, off_t d), (a, b, c, d),       \
+      FAIL(-1, EIO), BEFORE)                                                   \
+    X(ssize_t, pwrite, (int a, const void *b, size_t c, off_t d),              \
+      (a, b, c, d), FAIL(-1, ENOSPC), BEFORE)                                  \
+    X(ssize_t, read, (int a, void *b, size_t c), (a, b, c),                    \
+      WAYS(FAIL(-1, EIO), FAIL(-1, EINTR)), BEFORE)                            \
+    X(void *, realloc, (void *a, size_t b), (a, b), FAIL(NULL, ENOMEM),        \
+      BEFORE)                                                                  \
+    X(int, regcomp, (regex_t * a, const char *b, int c), (a, b, c),            \
+      REG_ESPACE, BEFORE)                                                      \
+    X(int, regexec,                                                            \
+      (const regex_t *a, const char *b, size_t c, regmatch_t *d, int e),       \
+      (a, b, c, d, e), REG_ESPACE, BEFORE)                                     \
+    X(int, setrlimit, (__rlimit_resource_t a, const struct rlimit *b), (a, b), \
+      FAIL(-1, EPERM), BEFORE)                                                 \
+    X(int, socket, (int a, int b, int c), (a, b, c),                           \
+      WAYS(FAIL(-1, EMFILE), FAIL(-1, ENOBUFS), FAIL(-1, EAFNOSUPPORT)),       \
+      BEFORE)                                                                  \
+    X(int, stat, (const char *a, struct stat *b), (a, b),                      \
+      WAYS(FAIL(-1, EIO), FAIL(-1, ENOENT)), BEFORE)                           \
+    X(char *, strdup, (const char *a), (a), FAIL(NULL, ENOMEM), BEFORE)        \
+    X(void *, tsearch,                                                         \
+      (const void *a, void **b, int (*c)(const void *, const void *)),         \
+      (a, b, c), FAIL(NULL, ENOMEM), BEFORE)                                   \
+    X(int, vasprintf, (char **a, const char *b, va_list c), (a, b, c),         \
+      FAIL(-1, ENOMEM), BEFORE)
+
+#define CALLS_OF_LIBC_VARIADIC(X) \
+    X(int, open, WAYS(FAIL(-1, EMFILE), FAIL(-1, EACCES), FAIL(-1, ENOSPC)))
+
+#define CALLS(X)                 \
+    CALLS_OF_LIBUV(X)            \
+    CALLS_OF_LIBCURL(X)          \
+    CALLS_OF_LIBCURL_VARIADIC(X) \
+    CALLS_OF_YAJL(X)             \
+    CALLS_OF_SQLITE(X)           \
+    CALLS_OF_YAML(X)             \
+    CALLS_OF_LIBC(X)             \
+    CALLS_OF_LIBC_VARIADIC(X)
+
+#endif

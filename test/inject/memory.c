@@ -1,0 +1,188 @@
+/*
+ * memory.c - this process's malloc(): glibc's, or the sanitizer's, unless it
+ * is time for it to fail. The linker gives it to every library, as glibc's
+ * manual allows ("Replacing malloc"), so that one place makes them all fail:
+ * also regcomp(), getaddrinfo(), SQLite and OpenSSL, hooks or no hooks. Who
+ * asks is told by the address that the call returns to.
+ */
+#include <errno.h>
+#include <link.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fault.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define REAL(name) __interceptor_##name
+#else
+#define REAL(name) __libc_##name
+#endif
+
+void *REAL(malloc)(size_t size);
+void *REAL(calloc)(size_t count, size_t size);
+void *REAL(realloc)(void *block, size_t size);
+void REAL(free)(void *block);
+
+#define EXPORTED __attribute__((visibility("default")))
+
+EXPORTED atomic_long memory_held;
+
+/* -- Who asks ------------------------------------------------------------- */
+
+#define OBJECTS_MAX 64
+
+struct object {
+    uintptr_t begin;
+    uintptr_t end;
+    enum asker asker;
+    bool is_hoarder; /* see count() */
+};
+
+static struct object objects[OBJECTS_MAX];
+static unsigned object_count;
+
+/* The program itself is the test's side: the product asks through calls.c. */
+static enum asker asker_of(const char *path)
+{
+    static const struct {
+        const char *prefix;
+        enum asker asker;
+    } names[] = {
+        {"libuv.", ASKER_LIBUV},       {"libcurl.", ASKER_LIBCURL},
+        {"libcurl-", ASKER_LIBCURL},   {"libyajl.", ASKER_YAJL},
+        {"libsqlite3.", ASKER_SQLITE}, {"libyaml", ASKER_YAML},
+        {"libcyaml.", ASKER_YAML},     {"libssl.", ASKER_OPENSSL},
+        {"libcrypto.", ASKER_OPENSSL}, {"libc.", ASKER_LIBC},
+        {"ld-linux", ASKER_SPARED},    {"libcmocka.", ASKER_SPARED},
+        {"libasan.", ASKER_SPARED},    {"libubsan.", ASKER_SPARED},
+        {"libtsan.", ASKER_SPARED},    {"linux-vdso", ASKER_SPARED},
+    };
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    if (name[0] == '\0') {
+        return ASKER_SPARED;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strncmp(name, names[i].prefix, strlen(names[i].prefix)) == 0) {
+            return names[i].asker;
+        }
+    }
+    return ASKER_OTHER;
+}
+
+static int object_note(struct dl_phdr_info *info, size_t size, void *data)
+{
+    (void)size;
+    (void)data;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        if (segment->p_type != PT_LOAD || (segment->p_flags & PF_X) == 0) {
+            continue;
+        }
+        if (object_count == OBJECTS_MAX) {
+            abort();
+        }
+        uintptr_t begin = info->dlpi_addr + segment->p_vaddr;
+        enum asker asker = asker_of(info->dlpi_name);
+        objects[object_count++] = (struct object){
+            .begin = begin,
+            .end = begin + segment->p_memsz,
+            .asker = asker,
+            .is_hoarder = asker == ASKER_OPENSSL ||
+                          strstr(info->dlpi_name, "/ld-") != NULL,
+        };
+    }
+    return 0;
+}
+
+__attribute__((constructor)) static void objects_note(void)
+{
+    dl_iterate_phdr(object_note, NULL);
+    fault_arm_from_environment();
+}
+
+static const struct object *object_at(const void *address)
+{
+    uintptr_t at = (uintptr_t)address;
+    for (unsigned i = 0; i < object_count; i++) {
+        if (at >= objects[i].begin && at < objects[i].end) {
+            return &objects[i];
+        }
+    }
+    return NULL;
+}
+
+enum asker fault_asker_at(const void *address)
+{
+    const struct object *object = object_at(address);
+    return object != NULL ? object->asker : ASKER_SPARED;
+}
+
+static bool fails(const void *caller)
+{
+    return fault_is_armed() && fault_hits_memory(fault_asker_at(caller));
+}
+
+/* -- malloc() and its kin ------------------------------------------------- */
+
+/* What the loader holds belongs to threads, and glibc keeps it for the next
+ * ones when they have ended; OpenSSL keeps what it has looked up. Neither is
+ * lost; the leak sanitizer looks at them, too. */
+static void count(const void *caller, long change)
+{
+    const struct object *object = object_at(caller);
+    if (object == NULL || !object->is_hoarder) {
+        atomic_fetch_add(&memory_held, change);
+    }
+}
+
+static void *counted(void *block, const void *caller)
+{
+    if (block != NULL) {
+        count(caller, 1);
+    }
+    return block;
+}
+
+EXPORTED void *malloc(size_t size)
+{
+    if (fails(__builtin_return_address(0))) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return counted(REAL(malloc)(size), __builtin_return_address(0));
+}
+
+EXPORTED void *calloc(size_t number, size_t size)
+{
+    if (fails(__builtin_return_address(0))) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return counted(REAL(calloc)(number, size), __builtin_return_address(0));
+}
+
+EXPORTED void *realloc(void *block, size_t size)
+{
+    if (fails(__builtin_return_address(0))) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    void *resized = REAL(realloc)(block, size);
+    if (block == NULL) {
+        return counted(resized, __builtin_return_address(0));
+    }
+    if (resized == NULL && size == 0) {
+        count(__builtin_return_address(0), -1);
+    }
+    return resized;
+}
+
+EXPORTED void free(void *block)
+{
+    if (block != NULL) {
+        count(__builtin_return_address(0), -1);
+    }
+    REAL(free)(block);
+}

@@ -1,0 +1,77 @@
+/*
+ * sweep.h - runs a unit again and again, each time with another thing failing
+ * in it, until a run passes untouched: allocation 1, 2, 3 ..., and call 1, 2,
+ * 3 ... of each function of calls.h.
+ *
+ * A unit is a function that does its work once through, copes with one
+ * failure anywhere, and asserts (cmocka.h) what must hold whatever fails:
+ * success is told only of what is whole, nothing is lost, nothing is marked
+ * that was not accepted. Where it waits for another try, nothing fails any
+ * more, so that it must end well.
+ */
+#ifndef INJECT_SWEEP_H
+#define INJECT_SWEEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <uv.h>
+
+#include "fault.h"
+
+struct sweep_unit {
+    const char *name;     /* "core/json_batch" */
+    void (*run)(void);    /* */
+    void (*set_up)(void); /* once, before; or NULL */
+    bool uses_tls;        /* */
+};
+
+/* What a sweep has found. */
+struct sweep_result {
+    bool is_done;                               /* to the last point */
+    unsigned long points;                       /* failures made */
+    unsigned long memory_points;                /* of them, allocations */
+    unsigned long crashes;                      /* */
+    unsigned long hangs;                        /* */
+    unsigned long leaks;                        /* points that left memory */
+    unsigned long wrong;                        /* lost, marked wrongly, or a
+                                                   success that is none */
+    unsigned long others;                       /* libraries' own ends */
+    unsigned long memory_failures[ASKER_COUNT]; /* */
+    unsigned long call_failures[CALL_COUNT];    /* */
+};
+
+/* Sweeps one unit; all of its points, or a sample. Once in a process. */
+void sweep_unit(const struct sweep_unit *unit, bool is_all,
+                struct sweep_result *result);
+
+extern const struct sweep_unit sweep_core_units[];   /* up to a NULL name */
+extern const struct sweep_unit sweep_io_units[];     /* the same */
+extern const struct sweep_unit sweep_poller_units[]; /* the same */
+extern const struct sweep_unit sweep_sink_units[];   /* the same */
+extern const struct sweep_unit sweep_daemon_units[]; /* the same */
+
+/* One turn of the loop. Waits cost no time: where nothing comes for some
+ * milliseconds, the clock skips to the next timer. */
+void sweep_turn(uv_loop_t *loop);
+
+/* How long. What comes over the loopback of one process is there at once, what
+ * threads and other processes do is not. */
+extern int sweep_quiet_ms;
+
+/* Turns until it is true. */
+#define SWEEP_UNTIL(loop, condition)                         \
+    do {                                                     \
+        unsigned turns = 0;                                  \
+        while (!(condition)) {                               \
+            if (++turns > 100000) {                          \
+                fail_msg("never came true: %s", #condition); \
+            }                                                \
+            sweep_turn(loop);                                \
+        }                                                    \
+    } while (0)
+
+/* The folder of the programs that were built: "build". */
+extern const char *sweep_build;
+
+#endif

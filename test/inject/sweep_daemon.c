@@ -1,0 +1,383 @@
+/*
+ * The daemon: loading a configuration; and all of its commands, as main() runs
+ * them, on haplo-sim. Whatever fails, the exit code or a line says so, and the
+ * next run gathers what is left, each message once.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <openssl/crypto.h>
+#include <sqlite3.h>
+
+#include "daemon/command.h"
+#include "daemon/config.h"
+#include "fault.h"
+#include "sim_process.h"
+#include "sweep.h"
+
+#define TEXT_SIZE 16384
+#define RUN_MS_MAX 400
+
+/* Of src/daemon/main.c, under another name; see the Makefile. */
+int daemon_main(int argc, char **argv);
+
+static void text_write(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, 0600), 0);
+}
+
+static void path_make(char *path, size_t size, const char *name)
+{
+    int length = snprintf(path, size, "%s/%s", sim_start()->dir, name);
+    assert_true(length > 0 && (size_t)length < size);
+}
+
+/* -- Loading a configuration ---------------------------------------------- */
+
+static const char config_text[] =
+    "state_dir: state\n"
+    "defaults: {interval: 30s, max_body: 8M, format: json}\n"
+    "sinks:\n"
+    "  - {name: one, type: sqlite, path: one.db}\n"
+    "  - {name: two, type: sqlite, path: two.db}\n"
+    "servers:\n"
+    "  - name: example\n"
+    "    url: https://server.example.ac.uk\n"
+    "    proxy: http://proxy.example.ac.uk:8080\n"
+    "    sink: one\n"
+    "    queues:\n"
+    "      - {name: a, api_key_file: keys/app1-q1}\n"
+    "      - {name: b, api_key_env: HAPLO_SWEEP_KEY, sink: two,\n"
+    "         token_pointer: /t, messages_pointer: /m}\n"
+    "  - name: other\n"
+    "    url: http://127.0.0.1:8080\n"
+    "    queues:\n"
+    "      - {name: c, api_key_file: keys/app1-q1, sink: two, format: raw,\n"
+    "         token_pattern: 't=([a-z]*)'}\n";
+
+static const char wrong_text[] =
+    "state_dir: state\n"
+    "sinks:\n"
+    "  - {name: one, type: sqlite, path: one.db}\n"
+    "servers:\n"
+    "  - name: example\n"
+    "    url: https://server.example.ac.uk\n"
+    "    interval: 3 parsecs\n"
+    "    queues:\n"
+    "      - {name: a, api_key_file: no-such-file, format: raw,\n"
+    "         token_pattern: '('}\n"
+    "      - {name: a, api_key_file: keys/app1-q1}\n";
+
+static void config_set_up(void)
+{
+    char path[128];
+    path_make(path, sizeof path, "config.yaml");
+    text_write(path, config_text);
+    path_make(path, sizeof path, "wrong.yaml");
+    text_write(path, wrong_text);
+    path_make(path, sizeof path, "twice.yaml");
+    text_write(path, "state_dir: a\nstate_dir: b\n");
+    assert_int_equal(setenv("HAPLO_SWEEP_KEY", sim_start()->key, 1), 0);
+}
+
+/* What was printed, in a buffer of the test's own. */
+static FILE *text_open(char text[TEXT_SIZE])
+{
+    FILE *file = fmemopen(text, TEXT_SIZE, "w");
+    assert_non_null(file);
+    setbuf(file, NULL);
+    return file;
+}
+
+/* Loads and prints it. True if it was taken; else all errors have lines. */
+static bool config_try(const char *name, char text[TEXT_SIZE])
+{
+    char path[128];
+    struct config *config = NULL;
+    fault_pause();
+    path_make(path, sizeof path, name);
+    memset(text, 0, TEXT_SIZE);
+    FILE *file = text_open(text);
+    fault_resume();
+    int count = config_load(path, file, &config);
+    assert_true((count == 0) == (config != NULL));
+    if (config != NULL) {
+        config_print(config, file);
+        config_free(config);
+    } else {
+        assert_non_null(strstr(text, path));
+        assert_null(strstr(text, sim_start()->key));
+    }
+    fault_pause();
+    (void)fclose(file);
+    fault_resume();
+    return config != NULL;
+}
+
+/* Taken means: as it is without failures, to the last value. */
+static void config_run(void)
+{
+    static char whole[TEXT_SIZE];
+    static char text[TEXT_SIZE];
+    bool is_taken = config_try("config.yaml", text);
+    if (!is_taken) {
+        /* Nobody should look for a mistake that is not there. */
+        assert_true(strncmp(fault_record->what, "memory", 6) != 0 ||
+                    strstr(text, "emory") != NULL);
+        assert_true(config_try("config.yaml", text));
+    }
+    if (whole[0] == '\0') {
+        memcpy(whole, text, TEXT_SIZE); /* the first run is untouched */
+    }
+    assert_string_equal(text, whole);
+    assert_false(config_try("wrong.yaml", text));
+    assert_false(config_try("twice.yaml", text));
+}
+
+/* -- The commands --------------------------------------------------------- */
+
+static void main_set_up(void)
+{
+    char path[128];
+    char text[512];
+    snprintf(text, sizeof text,
+             "state_dir: state\n"
+             "sinks:\n"
+             "  - {name: inbox, type: sqlite, path: inbox.db}\n"
+             "servers:\n"
+             "  - name: app1\n"
+             "    url: %s\n"
+             "    tls_ca_file: ca.pem\n"
+             "    interval: 20ms\n"
+             "    backoff: 10ms\n"
+             "    backoff_max: 20ms\n"
+             "    connect_timeout: 300ms\n"
+             "    first_byte_timeout: 300ms\n"
+             "    stall_timeout: 300ms\n"
+             "    total_timeout: 1s\n"
+             "    queues:\n"
+             "      - {name: q1, api_key_file: keys/app1-q1}\n",
+             sim_start()->url);
+    path_make(path, sizeof path, "daemon.yaml");
+    text_write(path, text);
+}
+
+/* What a command has printed on both streams, and its exit code. */
+struct outcome {
+    int code;
+    char text[TEXT_SIZE];
+};
+
+static void streams_take(int saved[2], int memory)
+{
+    (void)fflush(NULL);
+    for (int i = 0; i < 2; i++) {
+        saved[i] = dup(i + 1);
+        assert_true(saved[i] >= 0);
+        assert_true(dup2(memory, i + 1) >= 0);
+    }
+}
+
+static void streams_give_back(const int saved[2])
+{
+    (void)fflush(NULL);
+    for (int i = 0; i < 2; i++) {
+        assert_true(dup2(saved[i], i + 1) >= 0);
+        (void)close(saved[i]);
+    }
+}
+
+/* Runs haplo-poll with two more words. Paused before and after. */
+static void main_call(struct outcome *outcome, const char *word,
+                      const char *next, bool is_untouched)
+{
+    char path[128];
+    int saved[2];
+    path_make(path, sizeof path, "daemon.yaml");
+    char *arguments[] = {(char *)"haplo-poll",
+                         (char *)"-q",
+                         (char *)"-c",
+                         path,
+                         (char *)(uintptr_t)word,
+                         (char *)(uintptr_t)next,
+                         NULL};
+    int memory = memfd_create("sweep", MFD_CLOEXEC);
+    assert_true(memory >= 0);
+    streams_take(saved, memory);
+    optind = 1;
+    if (!is_untouched) {
+        fault_resume();
+    }
+    outcome->code = daemon_main(next != NULL ? 6 : 5, arguments);
+    fault_pause();
+    streams_give_back(saved);
+    ssize_t size = pread(memory, outcome->text, TEXT_SIZE - 1, 0);
+    assert_true(size >= 0);
+    outcome->text[size] = '\0';
+    (void)close(memory);
+    OPENSSL_thread_stop();
+    assert_null(strstr(outcome->text, sim_start()->key));
+    assert_in_range(outcome->code, EXIT_CODE_FINE, EXIT_CODE_IN_USE);
+    assert_true(outcome->code == EXIT_CODE_FINE || outcome->text[0] != '\0');
+}
+
+/* Rows of the inbox, all different. */
+static unsigned inbox_count(void)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    path_make(path, sizeof path, "inbox.db");
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT count(*), count(DISTINCT body)"
+                                        " FROM messages",
+                                        -1, &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    int count = sqlite3_column_int(statement, 0);
+    assert_int_equal(sqlite3_column_int(statement, 1), count);
+    (void)sqlite3_finalize(statement);
+    (void)sqlite3_close(db);
+    return (unsigned)count;
+}
+
+static unsigned stored_count(void)
+{
+    char path[128];
+    path_make(path, sizeof path, "inbox.db");
+    return access(path, F_OK) == 0 ? inbox_count() : 0;
+}
+
+/* New messages for a run; all that there will be then. */
+static unsigned messages_add(void)
+{
+    sim_add(3);
+    return stored_count() + sim_unread();
+}
+
+/* Nothing is marked that is not in the inbox, and a run after it, in which
+ * nothing fails, gathers what is left. */
+static void messages_check(unsigned total)
+{
+    static struct outcome again;
+    assert_true(stored_count() + sim_unread() >= total);
+    main_call(&again, "once", NULL, true);
+    if (again.code != 0) {
+        fail_msg("%s", again.text);
+    }
+    assert_int_equal(sim_unread(), 0);
+    assert_int_equal(inbox_count(), total);
+}
+
+static void once_run(void)
+{
+    static struct outcome outcome;
+    fault_pause();
+    unsigned total = messages_add();
+    main_call(&outcome, "once", NULL, false);
+    messages_check(total);
+    fault_resume();
+}
+
+/* Marks nothing. */
+static void peek_run(void)
+{
+    static struct outcome outcome;
+    fault_pause();
+    unsigned total = messages_add();
+    unsigned unread = sim_unread();
+    main_call(&outcome, "peek", "app1/q1", false);
+    assert_int_equal(sim_unread(), unread);
+    messages_check(total);
+    fault_resume();
+}
+
+/* Another process holds the lock: it is named if that can be found out. */
+static void in_use_run(void)
+{
+    static struct outcome outcome;
+    char path[128];
+    fault_pause();
+    path_make(path, sizeof path, "state");
+    (void)mkdir(path, 0700);
+    path_make(path, sizeof path, "state/lock");
+    int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(lock >= 0);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    main_call(&outcome, "once", NULL, false);
+    assert_true(outcome.code == EXIT_CODE_IN_USE ||
+                outcome.code == EXIT_CODE_USAGE);
+    (void)close(lock);
+    fault_resume();
+}
+
+static void check_run(void)
+{
+    static struct outcome outcome;
+    fault_pause();
+    main_call(&outcome, "check", NULL, false);
+    fault_resume();
+}
+
+/* -- haplo-poll run ------------------------------------------------------- */
+
+static atomic_bool has_returned;
+
+/* SIGTERM, when the queue is drained, or when it has had time enough to be; not
+ * before, as nobody may be there to catch it. */
+static void *operator(void *unused)
+{
+    (void)unused;
+    for (unsigned ms = 0; !atomic_load(&has_returned); ms += 3) {
+        if (sim_unread() == 0 || ms >= RUN_MS_MAX) {
+            (void)kill(getpid(), SIGTERM);
+            return NULL;
+        }
+        (void)usleep(3000);
+    }
+    return NULL;
+}
+
+static void run_run(void)
+{
+    static struct outcome outcome;
+    pthread_t thread;
+    fault_pause();
+    unsigned total = messages_add();
+    atomic_store(&has_returned, false);
+    assert_int_equal(pthread_create(&thread, NULL, operator, NULL), 0);
+    main_call(&outcome, "run", NULL, false);
+    atomic_store(&has_returned, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    messages_check(total);
+    fault_resume();
+}
+
+const struct sweep_unit sweep_daemon_units[] = {
+    {"daemon/config", config_run, config_set_up, false},
+    {"daemon/once", once_run, main_set_up, true},
+    {"daemon/run", run_run, main_set_up, true},
+    {"daemon/peek", peek_run, main_set_up, true},
+    {"daemon/in_use", in_use_run, main_set_up, false},
+    {"daemon/check", check_run, main_set_up, false},
+    {NULL, NULL, NULL, false},
+};
