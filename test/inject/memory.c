@@ -41,6 +41,7 @@ struct object {
 
 static struct object objects[OBJECTS_MAX];
 static unsigned object_count;
+static bool is_ready; /* not while a sanitizer sets itself up */
 
 /* The program itself is the test's side: the product asks through calls.c. */
 static enum asker asker_of(const char *path)
@@ -99,6 +100,7 @@ static int object_note(struct dl_phdr_info *info, size_t size, void *data)
 __attribute__((constructor)) static void objects_note(void)
 {
     dl_iterate_phdr(object_note, NULL);
+    is_ready = true;
     fault_arm_from_environment();
 }
 
@@ -124,57 +126,131 @@ static bool fails(const void *caller)
     return fault_is_armed() && fault_hits_memory(fault_asker_at(caller));
 }
 
-/* -- malloc() and its kin ------------------------------------------------- */
+/* -- What is held --------------------------------------------------------- */
+
+/* By address, as blocks are often freed by another library than asked for
+ * them. Open addresses, no tombstones; at most half full. */
+#define HELD_SLOTS ((size_t)1 << 20)
+
+static void *held[HELD_SLOTS];
+static atomic_flag held_lock = ATOMIC_FLAG_INIT;
+
+static size_t slot_of(const void *block)
+{
+    uint64_t hash = (uint64_t)(uintptr_t)block * UINT64_C(0x9e3779b97f4a7c15);
+    return (size_t)(hash >> 44) % HELD_SLOTS;
+}
+
+static void lock(void)
+{
+    while (atomic_flag_test_and_set(&held_lock)) {
+    }
+}
+
+static void unlock(void)
+{
+    atomic_flag_clear(&held_lock);
+}
 
 /* What the loader holds belongs to threads, and glibc keeps it for the next
  * ones when they have ended; OpenSSL keeps what it has looked up. Neither is
  * lost; the leak sanitizer looks at them, too. */
-static void count(const void *caller, long change)
+static void hold(void *block, const void *caller)
 {
+    if (block == NULL || !is_ready) {
+        return;
+    }
     const struct object *object = object_at(caller);
-    if (object == NULL || !object->is_hoarder) {
-        atomic_fetch_add(&memory_held, change);
+    if (object != NULL && object->is_hoarder) {
+        return;
+    }
+    lock();
+    size_t at = slot_of(block);
+    while (held[at] != NULL) {
+        at = (at + 1) % HELD_SLOTS;
+    }
+    held[at] = block;
+    unlock();
+    if (atomic_fetch_add(&memory_held, 1) > (long)(HELD_SLOTS / 2)) {
+        abort();
     }
 }
 
-static void *counted(void *block, const void *caller)
+/* Closes the gap, so that what stands behind is still found. */
+static void slot_clear(size_t gap)
 {
-    if (block != NULL) {
-        count(caller, 1);
+    held[gap] = NULL;
+    for (size_t at = (gap + 1) % HELD_SLOTS; held[at] != NULL;
+         at = (at + 1) % HELD_SLOTS) {
+        size_t home = slot_of(held[at]);
+        if ((at - home) % HELD_SLOTS >= (at - gap) % HELD_SLOTS) {
+            held[gap] = held[at];
+            held[at] = NULL;
+            gap = at;
+        }
     }
-    return block;
 }
+
+/* True if it was held. */
+static bool let_go(const void *block)
+{
+    if (!is_ready) {
+        return false;
+    }
+    lock();
+    size_t at = slot_of(block);
+    while (held[at] != NULL && held[at] != block) {
+        at = (at + 1) % HELD_SLOTS;
+    }
+    bool was_held = held[at] != NULL;
+    if (was_held) {
+        slot_clear(at);
+    }
+    unlock();
+    atomic_fetch_sub(&memory_held, was_held);
+    return was_held;
+}
+
+/* -- malloc() and its kin ------------------------------------------------- */
 
 EXPORTED void *malloc(size_t size)
 {
-    if (fails(__builtin_return_address(0))) {
+    const void *caller = __builtin_return_address(0);
+    if (fails(caller)) {
         errno = ENOMEM;
         return NULL;
     }
-    return counted(REAL(malloc)(size), __builtin_return_address(0));
+    void *block = REAL(malloc)(size);
+    hold(block, caller);
+    return block;
 }
 
 EXPORTED void *calloc(size_t number, size_t size)
 {
-    if (fails(__builtin_return_address(0))) {
+    const void *caller = __builtin_return_address(0);
+    if (fails(caller)) {
         errno = ENOMEM;
         return NULL;
     }
-    return counted(REAL(calloc)(number, size), __builtin_return_address(0));
+    void *block = REAL(calloc)(number, size);
+    hold(block, caller);
+    return block;
 }
 
 EXPORTED void *realloc(void *block, size_t size)
 {
-    if (fails(__builtin_return_address(0))) {
+    const void *caller = __builtin_return_address(0);
+    if (fails(caller)) {
         errno = ENOMEM;
         return NULL;
     }
+    /* Before it is anybody else's. */
+    bool was_held = block != NULL && let_go(block);
     void *resized = REAL(realloc)(block, size);
-    if (block == NULL) {
-        return counted(resized, __builtin_return_address(0));
-    }
-    if (resized == NULL && size == 0) {
-        count(__builtin_return_address(0), -1);
+    if (block == NULL || (was_held && resized != NULL)) {
+        hold(resized, caller);
+    } else if (was_held && size != 0) {
+        hold(block, caller);
     }
     return resized;
 }
@@ -182,7 +258,7 @@ EXPORTED void *realloc(void *block, size_t size)
 EXPORTED void free(void *block)
 {
     if (block != NULL) {
-        count(__builtin_return_address(0), -1);
+        (void)let_go(block);
     }
     REAL(free)(block);
 }
