@@ -264,6 +264,13 @@ check-sanitize:
 check-valgrind: unit-binaries
 	$(PYTHON) test/run.py --build $(BUILD) --unit-only --valgrind
 
+# Which lines the tests have run; fails below what test/coverage.py asks for.
+.PHONY: coverage
+coverage:
+	find build-cov -name '*.gcda' -delete 2>/dev/null || true
+	$(MAKE) BUILD=build-cov CFLAGS="-O0 -g --coverage" test
+	$(PYTHON) test/coverage.py --build build-cov
+
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include \
@@ -287,6 +294,6 @@ install: all
 
 .PHONY: clean
 clean:
-	rm -rf build build-asan
+	rm -rf build build-asan build-tsan build-cov
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

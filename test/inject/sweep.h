@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <uv.h>
 
@@ -54,6 +55,9 @@ extern const struct sweep_unit sweep_daemon_units[]; /* the same */
 /* One turn of the loop. Waits cost no time: where nothing comes for some
  * milliseconds, the clock skips to the next timer. */
 void sweep_turn(uv_loop_t *loop);
+
+/* Lets so much time pass. */
+void sweep_skip(uint64_t ms);
 
 /* How long. What comes over the loopback of one process is there at once, what
  * threads and other processes do is not. */

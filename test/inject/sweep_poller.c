@@ -45,6 +45,11 @@ void sweep_turn(uv_loop_t *loop)
     }
 }
 
+void sweep_skip(uint64_t ms)
+{
+    clock_skipped_ms += ms;
+}
+
 #define NEW_KEY "Zz_newKeyNewKeyNewKeyNewKeyNewKeyNewKeyNewKey9"
 #define FAILURE ANSWER("500 Internal Server Error", "text/html", "Oops")
 

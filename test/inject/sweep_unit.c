@@ -330,7 +330,8 @@ static void sweep_calls(const struct sweep_unit *unit,
         struct phase phase = {
             .is_call = true, .call = (enum fault_call)i, .stride = 1};
         if (!is_full) {
-            phase.last = counts[i] < SAMPLE_CALLS ? counts[i] : SAMPLE_CALLS;
+            phase.stride = 1 + counts[i] / SAMPLE_CALLS;
+            phase.last = counts[i];
         }
         if (counts[i] > 0 && strcmp(when_of(phase.call), "AFTER") != 0) {
             phase_add(&plan, &phase);

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import resource
 import signal
 import sqlite3
@@ -9,6 +10,7 @@ import subprocess
 
 import pytest
 
+from poll import PROGRAM
 from sim import Sim, wait_for
 
 # The good case
@@ -46,6 +48,31 @@ def test_quiet_prints_nothing(poll_of):
         assert poll.run("-q", "once") == (0, "", "")
         assert poll.run("once", "--quiet") == (0, "", "")
         poll.check_all_stored()
+
+
+# On a terminal one line tells how far it is, and is out of the way of others.
+def test_progress_on_a_terminal(poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=3", "--latency=150ms") as sim:
+        sim.script("key app1 q2 status=revoked")
+        poll = poll_of(sim)
+        poll.write()
+        master, terminal = os.openpty()
+        with subprocess.Popen(
+            [PROGRAM, "-c", poll.path, "once"],
+            stdout=subprocess.PIPE, stderr=terminal,
+        ) as process:
+            os.close(terminal)
+            table = process.stdout.read().decode()
+            assert process.wait() == 1
+        printed = os.read(master, 65536).decode()
+        os.close(master)
+        poll.printed += [table, printed]
+        assert re.search(r"\rhaplo-poll: \d of 2 queues done, \d messages",
+                         printed)
+        lines = [line.split("\r")[-1] for line in printed.split("\r\n")]
+        assert any(line.startswith("haplo-poll: fetch app1/q2: 403")
+                   for line in lines)
+        assert re.search(r"^all .* 3 ", table, re.M)
 
 
 # A second run on drained queues must neither fail nor store anything again.

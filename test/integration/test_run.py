@@ -335,6 +335,18 @@ def test_throttle_silences_only_that_server(poll_of):
         poll.check_nothing_lost()
 
 
+# Whoever looks for the queue that stands still must find the reason.
+def test_tells_that_bad_keys_hold_others_back(poll_of):
+    with Sim("--apps=1", "--queues=8", "--messages=3") as sim:
+        sim.script(*[f"key app1 q{n} status=revoked" for n in range(1, 8)])
+        poll = poll_of(sim)
+        run = start(poll)
+        line = run.wait_for_line("app1: too many failed logins")[0]
+        assert re.search(r"have not worked yet wait for \d+ s", line)
+        assert sim.app_stats()["failed_logins"] == 5
+        assert run.stop() == 0
+
+
 # Every user of the machine can read a process's arguments.
 def test_key_is_not_in_the_arguments(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=3") as sim:

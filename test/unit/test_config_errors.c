@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "config_fixture.h"
+#include "daemon/config_errors.h"
 
 /* The commonest mistake, at each level, with its line. */
 static void an_unknown_key_is_told_with_its_line_and_neighbour(void **state)
@@ -376,6 +377,44 @@ static void a_bad_value_is_told_with_what_a_good_one_is(void **state)
     assert_value_refused("interval: \"1s\\e[31m\"",
                          "interval: \"1s?[31m\" is no duration: write it as "
                          "250ms, 30s, 5m, 1h or 1d");
+    assert_value_refused("mark_attempts_max: some",
+                         "mark_attempts_max: \"some\" is no count: write a "
+                         "whole number");
+}
+
+/* A whole file pasted into a value must not bury the error; and a character
+ * that is cut in two would make the line no UTF-8. */
+static void a_long_value_is_cut_between_two_characters(void **state)
+{
+    char line[400] = "interval: x";
+    char expected[400] = "interval: \"x";
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        strcat(line, "\xc3\xa9");
+    }
+    for (int i = 0; i < (CONFIG_SHOW_SIZE - 6) / 2 - 1; i++) {
+        strcat(expected, "\xc3\xa9");
+    }
+    strcat(expected, "...\" is no duration: write it as 250ms, 30s, 5m, 1h or "
+                     "1d");
+    assert_value_refused(line, expected);
+}
+
+/* A mistaken path: nobody wants gigabytes read into memory for that. */
+static void a_file_that_is_too_large_is_not_read(void **state)
+{
+    (void)state;
+    FILE *file = fopen(FILE_NAME, "w");
+    assert_non_null(file);
+    assert_int_equal(fchmod(fileno(file), 0600), 0);
+    assert_int_equal(ftruncate(fileno(file), CONFIG_FILE_SIZE_MAX + 1), 0);
+    assert_int_equal(fclose(file), 0);
+    int count;
+    char *errors;
+    assert_null(load(FILE_NAME, &count, &errors));
+    assert_string_equal(errors, FILE_NAME ": larger than 16777216 bytes: split "
+                                          "it\n");
+    free(errors);
 }
 
 /* A queue's name goes into a URL as it is (PROTOCOL.md, "Errors"). */
@@ -429,6 +468,8 @@ int main(void)
         cmocka_unit_test(only_urls_that_keep_the_key_secret_are_taken),
         cmocka_unit_test(values_that_contradict_each_other_are_refused),
         cmocka_unit_test(a_bad_value_is_told_with_what_a_good_one_is),
+        cmocka_unit_test(a_long_value_is_cut_between_two_characters),
+        cmocka_unit_test(a_file_that_is_too_large_is_not_read),
         cmocka_unit_test(names_that_no_url_or_log_can_carry_are_refused),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);

@@ -98,6 +98,25 @@ static void nul_bytes_do_not_end_a_raw_body(void **state)
     batch_free(batch);
 }
 
+/* What could not be posted as a form must not be taken for a token. */
+static void a_raw_token_has_a_largest_size(void **state)
+{
+    (void)state;
+    size_t size = HAPLO_TOKEN_SIZE_MAX + 3;
+    char *body = malloc(size);
+    struct haplo_batch *batch;
+    assert_non_null(body);
+    memset(body, 'x', size);
+    memcpy(body, "t=", 2);
+    assert_int_equal(read_raw(&batch, "t=(x*)", body, size), HAPLO_ETOOBIG);
+    assert_says("larger than 262144 bytes");
+    batch_free(batch);
+    assert_int_equal(read_raw(&batch, "t=(x*)", body, size - 1), 0);
+    assert_int_equal(batch->form_size, strlen("token=") + size - 3);
+    batch_free(batch);
+    free(body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +124,7 @@ int main(void)
         cmocka_unit_test(a_raw_body_without_a_token_is_refused),
         cmocka_unit_test(an_empty_raw_token_is_an_empty_batch),
         cmocka_unit_test(nul_bytes_do_not_end_a_raw_body),
+        cmocka_unit_test(a_raw_token_has_a_largest_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

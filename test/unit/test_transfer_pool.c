@@ -1,4 +1,6 @@
 /* Handles and connections that are kept, cancelled and closed. */
+#include "io/io_private.h"
+#include "io/multi.h"
 #include "transfer_fixture.h"
 
 /* Servers drop idle connections: that is no failure of the next request, and
@@ -186,6 +188,37 @@ static void two_hundred_transfers_run_at_once(void **state)
     endpoint_free(wide);
 }
 
+/* Each keeps its CA file's certificates parsed, which is large: there is an
+ * end to that, but none to the servers. */
+static void many_ca_files_share_multi_handles(void **state)
+{
+    static struct endpoint *endpoints[MULTI_COUNT_MAX + 30];
+    (void)state;
+    char url[128];
+    char ca_file[32];
+    struct haplo_server_options options =
+        options_make(url, "127.0.0.1", server.port);
+    options.tls_ca_file = ca_file;
+    for (unsigned i = 0; i < MULTI_COUNT_MAX + 30; i++) {
+        snprintf(ca_file, sizeof ca_file, "/ca-%u.pem", i);
+        endpoints[i] = endpoint_make(&options);
+        assert_int_equal(io->multi_count,
+                         i < MULTI_COUNT_MAX ? i + 1 : MULTI_COUNT_MAX);
+    }
+    for (unsigned i = 0; i < MULTI_COUNT_MAX + 30; i++) {
+        endpoint_free(endpoints[i]);
+    }
+}
+
+/* A pool for nothing would never start a transfer. */
+static void io_needs_room_for_a_transfer(void **state)
+{
+    (void)state;
+    struct io *none = io;
+    assert_int_equal(io_new(&loop, 0, &none), HAPLO_EINVAL);
+    assert_null(none);
+}
+
 /* A wrong URL should be found when it is configured, not when it is used; a
  * password in it must not turn up in the text. */
 static void wrong_urls_are_refused(void **state)
@@ -364,6 +397,8 @@ int main(void)
         TEST(done_cb_cancels_another_transfer),
         cmocka_unit_test_teardown(two_handles_serve_five_endpoints, tear_down),
         TEST(two_hundred_transfers_run_at_once),
+        TEST(many_ca_files_share_multi_handles),
+        TEST(io_needs_room_for_a_transfer),
         TEST(wrong_urls_are_refused),
         TEST(wrong_proxies_are_refused),
         TEST_CLOSING(closing_calls_nothing_back),

@@ -1,0 +1,240 @@
+/*
+ * What is made of libcurl's errors. The kind decides what is done about it (a
+ * broken connection mends itself, a certificate does not), and the text what
+ * an operator does.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "io/curl_error.h"
+#include "io/endpoint_private.h"
+#include "io/exchange.h"
+
+static struct endpoint endpoint;
+static struct exchange exchange;
+static char target_host[] = "haplo.test";
+static char proxy_host[] = "proxy.test";
+static char proxy_url[] = "http://proxy.test:8080";
+
+static int set_up(void **state)
+{
+    (void)state;
+    endpoint = (struct endpoint){
+        .target = {.host = target_host, .port = 443},
+        .proxy_place = {.host = proxy_host, .port = 8080},
+        .connect_timeout_ms = 10000,
+        .first_byte_timeout_ms = 60000,
+        .stall_timeout_ms = 1500,
+        .total_timeout_ms = 120000,
+    };
+    exchange = (struct exchange){.easy = curl_easy_init(),
+                                 .endpoint = &endpoint,
+                                 .phase = EXCHANGE_CONNECTING};
+    return exchange.easy != NULL ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    curl_easy_cleanup(exchange.easy);
+    return 0;
+}
+
+/* As libcurl tells it: its code and its own words. */
+static void assert_explained(enum exchange_phase phase, CURLcode code,
+                             const char *detail, int error, const char *text)
+{
+    exchange.phase = phase;
+    snprintf(exchange.detail, sizeof exchange.detail, "%s", detail);
+    assert_int_equal(curl_error_explain(&exchange, code), error);
+    assert_string_equal(exchange.why.text, text);
+}
+
+/* Where libcurl says nothing more, with the name of its code. */
+static void assert_named(enum exchange_phase phase, CURLcode code, int error,
+                         const char *before)
+{
+    char text[HAPLO_TEXT_SIZE_MAX];
+    snprintf(text, sizeof text, "%s: %s", before, curl_easy_strerror(code));
+    assert_explained(phase, code, "", error, text);
+}
+
+static void connections_that_fail_say_where_to(void **state)
+{
+    (void)state;
+    exchange.open_errno = ECONNREFUSED;
+    assert_explained(EXCHANGE_CONNECTING, CURLE_COULDNT_CONNECT, "",
+                     HAPLO_ECONNECT,
+                     "connect to haplo.test port 443: connection refused");
+    exchange.open_errno = ENOMEM;
+    assert_explained(EXCHANGE_CONNECTING, CURLE_COULDNT_CONNECT, "",
+                     HAPLO_ENOMEM,
+                     "connect to haplo.test port 443: not enough memory");
+    exchange.open_errno = 0;
+    assert_explained(EXCHANGE_CONNECTING, CURLE_COULDNT_CONNECT, "no reason",
+                     HAPLO_ECONNECT,
+                     "connect to haplo.test port 443: no reason");
+    assert_explained(EXCHANGE_CONNECTING, CURLE_COULDNT_RESOLVE_HOST,
+                     "not known", HAPLO_ERESOLVE,
+                     "resolve haplo.test: not known");
+    endpoint.proxy = proxy_url;
+    assert_explained(EXCHANGE_CONNECTING, CURLE_COULDNT_CONNECT, "no reason",
+                     HAPLO_ECONNECT,
+                     "connect to proxy proxy.test port 8080: no reason");
+    assert_explained(EXCHANGE_CONNECTING, CURLE_COULDNT_RESOLVE_PROXY,
+                     "not known", HAPLO_ERESOLVE,
+                     "resolve proxy.test: not known");
+}
+
+/* What the proxy answers is no answer of the server's. */
+static void a_proxy_that_refuses_is_named(void **state)
+{
+    (void)state;
+    endpoint.proxy = proxy_url;
+    assert_explained(EXCHANGE_CONNECTING, CURLE_PROXY, "SOCKS: not allowed",
+                     HAPLO_ECONNECT,
+                     "connect through proxy proxy.test port 8080: SOCKS: not "
+                     "allowed");
+    assert_explained(EXCHANGE_CONNECTING, CURLE_RECV_ERROR,
+                     "CONNECT tunnel failed, response 407", HAPLO_ECONNECT,
+                     "connect through proxy proxy.test port 8080: CONNECT "
+                     "tunnel failed, response 407");
+}
+
+/* Somebody has to change something, and the text says where. */
+static void certificates_name_their_option(void **state)
+{
+    static const char wrong[] = "TLS with haplo.test port 443: wrong";
+    static const char alert[] =
+        "TLS with haplo.test port 443: sslv3 alert bad certificate; see "
+        "tls_certificate_file and tls_key_file";
+    (void)state;
+    assert_explained(EXCHANGE_CONNECTING, CURLE_PEER_FAILED_VERIFICATION,
+                     "wrong", HAPLO_ETLS, wrong);
+    assert_explained(EXCHANGE_CONNECTING, CURLE_SSL_CACERT_BADFILE, "wrong",
+                     HAPLO_ETLS,
+                     "TLS with haplo.test port 443: wrong; see tls_ca_file");
+    assert_explained(EXCHANGE_CONNECTING, CURLE_SSL_CERTPROBLEM, "wrong",
+                     HAPLO_ETLS,
+                     "TLS with haplo.test port 443: wrong; see "
+                     "tls_certificate_file and tls_key_file");
+    assert_explained(EXCHANGE_CONNECTING, CURLE_SSL_CONNECT_ERROR,
+                     "sslv3 alert bad certificate", HAPLO_ETLS, alert);
+    /* TLS 1.3: the server says so when the connection seems to stand. */
+    assert_explained(EXCHANGE_WAITING, CURLE_RECV_ERROR,
+                     "sslv3 alert bad certificate", HAPLO_ETLS, alert);
+    assert_named(EXCHANGE_CONNECTING, CURLE_SSL_CIPHER, HAPLO_ETLS,
+                 "TLS with haplo.test port 443");
+}
+
+/* libcurl has one code for both. This one mends itself. */
+static void a_broken_handshake_is_no_wrong_certificate(void **state)
+{
+    static const char *const details[] = {
+        "OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to haplo.test",
+        "OpenSSL SSL_connect: Connection reset by peer",
+        "error:0A000126:SSL routines::unexpected eof while reading"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        assert_explained(EXCHANGE_CONNECTING, CURLE_SSL_CONNECT_ERROR,
+                         details[i], HAPLO_ERESET,
+                         "TLS with haplo.test port 443: the connection was "
+                         "lost during the handshake");
+    }
+}
+
+static void lost_connections_say_when(void **state)
+{
+    (void)state;
+    assert_explained(EXCHANGE_WAITING, CURLE_GOT_NOTHING, "Empty reply",
+                     HAPLO_ERESET,
+                     "the connection was lost before any answer: Empty reply");
+    assert_explained(EXCHANGE_RECEIVING, CURLE_PARTIAL_FILE, "9 bytes missing",
+                     HAPLO_ERESET,
+                     "the connection was lost before the answer was whole: 9 "
+                     "bytes missing");
+    assert_explained(EXCHANGE_RECEIVING, CURLE_RECV_ERROR,
+                     "select/poll returned error", HAPLO_ERESET,
+                     "the connection was lost before the answer was whole: "
+                     "connection reset by peer");
+}
+
+static void nonsense_is_no_lost_connection(void **state)
+{
+    (void)state;
+    assert_explained(EXCHANGE_RECEIVING, CURLE_RECV_ERROR,
+                     "Illegal or missing hexadecimal sequence in "
+                     "chunked-encoding",
+                     HAPLO_EPROTOCOL,
+                     "the answer is not valid HTTP/1.1: Illegal or missing "
+                     "hexadecimal sequence in chunked-encoding");
+    assert_named(EXCHANGE_WAITING, CURLE_WEIRD_SERVER_REPLY, HAPLO_EPROTOCOL,
+                 "the answer is not valid HTTP/1.1");
+    assert_named(EXCHANGE_RECEIVING, CURLE_FUNCTION_NOT_FOUND, HAPLO_EPROTOCOL,
+                 "libcurl error 41");
+    assert_explained(EXCHANGE_CONNECTING, CURLE_FUNCTION_NOT_FOUND, "why not",
+                     HAPLO_ECONNECT, "libcurl error 41: why not");
+}
+
+/* libcurl calls a head above its limit "out of memory". */
+static void no_memory_and_a_head_too_large_look_the_same(void **state)
+{
+    (void)state;
+    assert_explained(EXCHANGE_CONNECTING, CURLE_OUT_OF_MEMORY, "", HAPLO_ENOMEM,
+                     "out of memory");
+    assert_explained(EXCHANGE_RECEIVING, CURLE_OUT_OF_MEMORY, "",
+                     HAPLO_EPROTOCOL,
+                     "the answer's head is too large, or no memory was left "
+                     "for it");
+    exchange.is_headed = true;
+    assert_explained(EXCHANGE_RECEIVING, CURLE_OUT_OF_MEMORY, "", HAPLO_ENOMEM,
+                     "out of memory");
+}
+
+/* Whichever limit it was, the text names its option. */
+static void time_limits_name_their_option(void **state)
+{
+    (void)state;
+    assert_explained(EXCHANGE_RESOLVING, CURLE_OPERATION_TIMEDOUT, "",
+                     HAPLO_ETIMEDOUT,
+                     "resolve haplo.test: no address within 10 s "
+                     "(connect_timeout)");
+    assert_explained(EXCHANGE_CONNECTING, CURLE_OPERATION_TIMEDOUT, "",
+                     HAPLO_ETIMEDOUT,
+                     "connect to haplo.test port 443: no connection within 10 "
+                     "s (connect_timeout)");
+    assert_explained(EXCHANGE_WAITING, CURLE_OPERATION_TIMEDOUT, "",
+                     HAPLO_ETIMEDOUT,
+                     "no answer within 60 s (first_byte_timeout)");
+    assert_explained(EXCHANGE_RECEIVING, CURLE_OPERATION_TIMEDOUT, "",
+                     HAPLO_ETIMEDOUT,
+                     "stalled: no byte for 1500 ms (stall_timeout)");
+    assert_int_equal(curl_error_explain_limit(&exchange, true),
+                     HAPLO_ETIMEDOUT);
+    assert_string_equal(exchange.why.text,
+                        "no whole answer within 120 s (total_timeout)");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(connections_that_fail_say_where_to),
+        TEST(a_proxy_that_refuses_is_named),
+        TEST(certificates_name_their_option),
+        TEST(a_broken_handshake_is_no_wrong_certificate),
+        TEST(lost_connections_say_when),
+        TEST(nonsense_is_no_lost_connection),
+        TEST(no_memory_and_a_head_too_large_look_the_same),
+        TEST(time_limits_name_their_option),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
