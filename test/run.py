@@ -4,6 +4,7 @@ The last line is "N passed, N failed". Exits with 1 if one failed or if none
 was run.
 """
 import argparse
+import fnmatch
 import glob
 import os
 import re
@@ -39,7 +40,7 @@ def run_unit(binary, wrapper):
     return passed, failed
 
 
-def run_integration(build):
+def run_integration(build, files):
     report = os.path.join(build, "pytest.xml")
     if os.path.exists(report):
         os.remove(report)
@@ -47,7 +48,7 @@ def run_integration(build):
                PYTHONDONTWRITEBYTECODE="1")
     subprocess.run([sys.executable, "-m", "pytest", "-q", "-p",
                     "no:cacheprovider", "--durations=10",
-                    f"--junit-xml={report}", "test/integration"],
+                    f"--junit-xml={report}", *files],
                    env=env, check=False)
     if not os.path.exists(report):
         return 0, 1
@@ -63,17 +64,23 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--unit-only", action="store_true")
     parser.add_argument("--valgrind", action="store_true")
+    parser.add_argument("--unit", nargs="+", default=["test_*"],
+                        help="patterns of unit tests' names")
+    parser.add_argument("--integration", nargs="+",
+                        default=["test/integration"], help="files")
     args = parser.parse_args()
 
     passed = failed = 0
     for binary in sorted(glob.glob(os.path.join(args.build, "test", "test_*"))):
-        if args.valgrind and os.path.basename(binary) in NOT_UNDER_VALGRIND:
+        name = os.path.basename(binary)
+        if args.valgrind and name in NOT_UNDER_VALGRIND or not any(
+                fnmatch.fnmatch(name, pattern) for pattern in args.unit):
             continue
         if os.access(binary, os.X_OK) and os.path.isfile(binary):
             result = run_unit(binary, VALGRIND if args.valgrind else [])
             passed, failed = passed + result[0], failed + result[1]
     if not args.unit_only:
-        result = run_integration(args.build)
+        result = run_integration(args.build, args.integration)
         passed, failed = passed + result[0], failed + result[1]
     print(f"{passed} passed, {failed} failed")
     return 0 if failed == 0 and passed > 0 else 1
