@@ -89,6 +89,8 @@ struct fake_server {
     unsigned request_count;               /* */
     unsigned unaccepted_marks;            /* of what was not accepted before */
     char path[1024];                      /* of the newest request */
+    void (*in_request)(void *);           /* done before the answer, or NULL */
+    void *data;                           /* for that */
 };
 
 struct fake_peer {
@@ -265,6 +267,9 @@ static inline void fake_serve(struct fake_peer *peer)
     assert_int_equal(sscanf(peer->received, "%*s %1023s", server->path), 1);
     sscanf(server->path, "/api/haplo-integration-messages/poll/%511[^/]", name);
     server->request_count++;
+    if (server->in_request != NULL) {
+        server->in_request(server->data);
+    }
     if (++server->open_count > server->open_count_max) {
         server->open_count_max = server->open_count;
     }

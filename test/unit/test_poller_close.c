@@ -467,6 +467,111 @@ static void close_during_a_name_lookup(void **state)
     scene_close(scene);
 }
 
+/* -- At any moment -------------------------------------------------------- */
+
+#define FAILURE ANSWER("500 Internal Server Error", "text/html", "Oops")
+
+/* Fetches, marks, a retry, failures; then a removal and a drain. */
+static struct scene *busy_scene(void)
+{
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 33);
+    struct watch *q2 = scene_add(scene, "q2", 3);
+    q1->answer = RETRY;
+    q1->retry_ms = 10;
+    q2->fake->mark_answer = FAILURE;
+    scene_add_server(scene, (struct haplo_server_options){.in_flight_max = 2});
+    scene_add(scene, "q3", 3)->fake->fetch_answer = FAILURE;
+    scene_add(scene, "q4", 20);
+    return scene;
+}
+
+static void busy_turn(struct scene *scene)
+{
+    struct watch *q1 = &scene->watches[0];
+    struct watch *q2 = &scene->watches[1];
+    struct watch *q3 = &scene->watches[2];
+    struct watch *q4 = &scene->watches[3];
+    if (q1->deliver_count == 1) {
+        q1->answer = ACCEPT;
+    }
+    if (q2->fake->mark_count == 1) {
+        q2->fake->mark_answer = NULL;
+    }
+    if (q3->fake->fetch_count == 2) {
+        q3->fake->fetch_answer = NULL;
+    }
+    if (q1->fake->unread == 1 && q1->queue != NULL) {
+        (void)haplo_queue_remove(q1->queue, scene_on_removed);
+    }
+    if (q1->queue == NULL && q2->fake->unread == 0 && q3->fake->unread == 0 &&
+        q4->fake->unread == 0) {
+        (void)haplo_poller_stop(scene->poller, 1000, scene_on_stopped);
+    }
+    scene_turn(scene);
+}
+
+/* An application ends when it has to, not when it suits the library. */
+static void close_after_any_turn_of_the_loop(void **state)
+{
+    bool is_whole = false;
+    unsigned last = 0;
+    (void)state;
+    for (; !is_whole; last++) {
+        struct scene *scene = busy_scene();
+        for (unsigned turn = 0; turn < last; turn++) {
+            busy_turn(scene);
+        }
+        is_whole = scene->stopped_count == 1;
+        scene_close(scene);
+        assert_true(last < 5000);
+    }
+    assert_true(last > 20);
+}
+
+struct ender {
+    struct scene *scene;    /* */
+    unsigned requests_left; /* until it closes; 0: it has */
+};
+
+static void on_request(void *data)
+{
+    struct ender *ender = data;
+    if (ender->requests_left > 0 && --ender->requests_left == 0) {
+        haplo_poller_close(ender->scene->poller, scene_on_closed);
+    }
+}
+
+/* Closes when that many requests have come. False if there were not so many. */
+static bool close_at_request(unsigned count)
+{
+    struct scene *scene = busy_scene();
+    struct ender ender = {scene, count};
+    for (unsigned i = 0; i < SERVERS_MAX; i++) {
+        scene->fakes[i].in_request = on_request;
+        scene->fakes[i].data = &ender;
+    }
+    for (unsigned turn = 0;
+         ender.requests_left > 0 && scene->stopped_count == 0; turn++) {
+        assert_true(turn < 5000);
+        busy_turn(scene);
+    }
+    scene_close(scene);
+    return ender.requests_left == 0;
+}
+
+/* The same from somebody else's callback, with events for the library's sockets
+ * still to come in the same turn. */
+static void close_amid_any_turn_of_the_loop(void **state)
+{
+    unsigned count = 1;
+    (void)state;
+    while (close_at_request(count)) {
+        count++;
+    }
+    assert_true(count > 12);
+}
+
 /* -- The loop ------------------------------------------------------------- */
 
 /* An application that has nothing else to do ends when there is nothing to
@@ -536,6 +641,8 @@ int main(void)
         cmocka_unit_test(commands_to_a_closing_poller_do_nothing),
         cmocka_unit_test(no_handle_is_left_when_close_cb_fires),
         cmocka_unit_test(close_during_a_name_lookup),
+        cmocka_unit_test(close_after_any_turn_of_the_loop),
+        cmocka_unit_test(close_amid_any_turn_of_the_loop),
         cmocka_unit_test(only_queues_that_poll_keep_the_loop_alive),
         cmocka_unit_test(two_pollers_share_a_loop),
     };
