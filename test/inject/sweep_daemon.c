@@ -342,13 +342,20 @@ static void check_run(void)
 
 static atomic_bool has_returned;
 
+static bool is_caught(int number)
+{
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 &&
+           action.sa_handler != SIG_DFL;
+}
+
 /* SIGTERM, when the queue is drained, or when it has had time enough to be; not
- * before, as nobody may be there to catch it. */
+ * before there is somebody to catch it. */
 static void *operator(void *unused)
 {
     (void)unused;
     for (unsigned ms = 0; !atomic_load(&has_returned); ms += 3) {
-        if (sim_unread() == 0 || ms >= RUN_MS_MAX) {
+        if ((sim_unread() == 0 || ms >= RUN_MS_MAX) && is_caught(SIGTERM)) {
             (void)kill(getpid(), SIGTERM);
             return NULL;
         }
