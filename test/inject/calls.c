@@ -153,18 +153,31 @@ CURLcode inject_curl_easy_getinfo(CURL *a, CURLINFO b, ...)
     return code;
 }
 
+#define OPEN_FAILURE WAYS(FAIL(-1, EMFILE), FAIL(-1, EACCES), FAIL(-1, ENOSPC))
+
+static mode_t mode_of(int flags, va_list *argument)
+{
+    return (flags & O_CREAT) != 0 ? va_arg(*argument, mode_t) : 0;
+}
+
 int inject_open(const char *a, int b, ...);
 int inject_open(const char *a, int b, ...)
 {
     va_list argument;
-    mode_t mode = 0;
-    if (fault_hits_call(CALL_open) != FAULT_NONE) {
-        return WAYS(FAIL(-1, EMFILE), FAIL(-1, EACCES), FAIL(-1, ENOSPC));
-    }
-    if ((b & O_CREAT) != 0) {
-        va_start(argument, b);
-        mode = va_arg(argument, mode_t);
-        va_end(argument);
-    }
-    return open(a, b, mode);
+    va_start(argument, b);
+    mode_t mode = mode_of(b, &argument);
+    va_end(argument);
+    return fault_hits_call(CALL_open) != FAULT_NONE ? OPEN_FAILURE
+                                                    : open(a, b, mode);
+}
+
+int inject_openat(int a, const char *b, int c, ...);
+int inject_openat(int a, const char *b, int c, ...)
+{
+    va_list argument;
+    va_start(argument, c);
+    mode_t mode = mode_of(c, &argument);
+    va_end(argument);
+    return fault_hits_call(CALL_openat) != FAULT_NONE ? OPEN_FAILURE
+                                                      : openat(a, b, c, mode);
 }

@@ -159,6 +159,8 @@
     X(int, close, (int a), (a), FAIL(-1, EIO), AFTER)                          \
     X(int, fclose, (FILE * a), (a), FAIL(EOF, EIO), AFTER)                     \
     X(int, ferror, (FILE * a), (a), FAIL(1, EIO), BEFORE)                      \
+    X(int, faccessat, (int a, const char *b, int c, int d), (a, b, c, d),      \
+      FAIL(-1, EACCES), BEFORE)                                                \
     X(int, flock, (int a, int b), (a, b),                                      \
       WAYS(FAIL(-1, EWOULDBLOCK), FAIL(-1, ENOLCK)), BEFORE)                   \
     X(FILE *, fopen, (const char *a, const char *b), (a, b),                   \
@@ -186,6 +188,8 @@
     X(int, regexec,                                                            \
       (const regex_t *a, const char *b, size_t c, regmatch_t *d, int e),       \
       (a, b, c, d, e), REG_ESPACE, BEFORE)                                     \
+    X(int, renameat, (int a, const char *b, int c, const char *d),             \
+      (a, b, c, d), WAYS(FAIL(-1, EIO), FAIL(-1, EROFS)), EITHER)              \
     X(int, setrlimit, (__rlimit_resource_t a, const struct rlimit *b), (a, b), \
       FAIL(-1, EPERM), BEFORE)                                                 \
     X(int, socket, (int a, int b, int c), (a, b, c),                           \
@@ -197,11 +201,18 @@
     X(void *, tsearch,                                                         \
       (const void *a, void **b, int (*c)(const void *, const void *)),         \
       (a, b, c), FAIL(NULL, ENOMEM), BEFORE)                                   \
+    X(int, unlinkat, (int a, const char *b, int c), (a, b, c), FAIL(-1, EIO),  \
+      BEFORE)                                                                  \
     X(int, vasprintf, (char **a, const char *b, va_list c), (a, b, c),         \
-      FAIL(-1, ENOMEM), BEFORE)
+      FAIL(-1, ENOMEM), BEFORE)                                                \
+    X(ssize_t, write, (int a, const void *b, size_t c), (a, b, c),             \
+      WAYS(FAIL(-1, ENOSPC), FAIL(-1, EIO), FAIL(-1, EINTR),                   \
+           write(a, b, (c + 1) / 2)),                                          \
+      BEFORE)
 
-#define CALLS_OF_LIBC_VARIADIC(X) \
-    X(int, open, WAYS(FAIL(-1, EMFILE), FAIL(-1, EACCES), FAIL(-1, ENOSPC)))
+#define CALLS_OF_LIBC_VARIADIC(X)                                            \
+    X(int, open, WAYS(FAIL(-1, EMFILE), FAIL(-1, EACCES), FAIL(-1, ENOSPC))) \
+    X(int, openat, WAYS(FAIL(-1, EMFILE), FAIL(-1, EACCES), FAIL(-1, ENOSPC)))
 
 #define CALLS(X)                 \
     CALLS_OF_LIBUV(X)            \
