@@ -32,19 +32,35 @@ static int file_error(const char *what, const char *path, int number, char *why,
 
 /* A WAL beside a file that is missing, or empty, belongs to another, and may
  * hold messages that are nowhere else: SQLite would throw it away. */
-static bool is_lost_wal(const char *path)
+static int refuse_lost_wal(const char *path, char *why, size_t why_size)
 {
     char real[PATH_MAX];
     char wal[PATH_MAX + sizeof("-wal")];
     struct stat status;
     bool is_there = stat(path, &status) == 0;
 
+    if (!is_there && errno != ENOENT) {
+        return file_error("cannot be opened", path, errno, why, why_size);
+    }
     if (is_there && (!S_ISREG(status.st_mode) || status.st_size > 0)) {
-        return false;
+        return 0;
     }
     (void)snprintf(wal, sizeof(wal), "%s-wal",
                    is_there && realpath(path, real) != NULL ? real : path);
-    return stat(wal, &status) == 0 && status.st_size > 0;
+    if (stat(wal, &status) != 0) {
+        return errno == ENOENT
+                   ? 0
+                   : file_error("cannot be opened", wal, errno, why, why_size);
+    }
+    if (status.st_size == 0) {
+        return 0;
+    }
+    sink_reason(
+        why, why_size,
+        "%s: is missing or empty, but its -wal is there and may hold "
+        "what is nowhere else: put the file back, or move the -wal away",
+        path);
+    return HAPLO_EINVAL;
 }
 
 int record_file_prepare(const char *path, char *why, size_t why_size)
@@ -55,12 +71,7 @@ int record_file_prepare(const char *path, char *why, size_t why_size)
     if (strlen(path) >= PATH_MAX - sizeof("./-wal")) {
         return file_error("open", path, ENAMETOOLONG, why, why_size);
     }
-    if (is_lost_wal(path)) {
-        sink_reason(why, why_size,
-                    "%s: is missing or empty, but its -wal is there and may "
-                    "hold what is nowhere else: put the file back, or move "
-                    "the -wal away",
-                    path);
+    if (refuse_lost_wal(path, why, why_size) != 0) {
         return HAPLO_EINVAL;
     }
     descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY,

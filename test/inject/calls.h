@@ -196,7 +196,7 @@
       WAYS(FAIL(-1, EMFILE), FAIL(-1, ENOBUFS), FAIL(-1, EAFNOSUPPORT)),       \
       BEFORE)                                                                  \
     X(int, stat, (const char *a, struct stat *b), (a, b),                      \
-      WAYS(FAIL(-1, EIO), FAIL(-1, ENOENT)), BEFORE)                           \
+      WAYS(FAIL(-1, EIO), FAIL(-1, EACCES)), BEFORE)                           \
     X(char *, strdup, (const char *a), (a), FAIL(NULL, ENOMEM), BEFORE)        \
     X(void *, tsearch,                                                         \
       (const void *a, void **b, int (*c)(const void *, const void *)),         \

@@ -211,6 +211,7 @@ static void main_call(struct outcome *outcome, const char *word,
 {
     char path[128];
     int saved[2];
+    sigset_t signals;
     path_make(path, sizeof path, "daemon.yaml");
     char *arguments[] = {(char *)"haplo-poll",
                          (char *)"-q",
@@ -222,12 +223,14 @@ static void main_call(struct outcome *outcome, const char *word,
     int memory = memfd_create("sweep", MFD_CLOEXEC);
     assert_true(memory >= 0);
     streams_take(saved, memory);
+    pthread_sigmask(SIG_SETMASK, NULL, &signals);
     optind = 1;
     if (!is_untouched) {
         fault_resume();
     }
     outcome->code = daemon_main(next != NULL ? 6 : 5, arguments);
     fault_pause();
+    pthread_sigmask(SIG_SETMASK, &signals, NULL); /* it ends with some held */
     streams_give_back(saved);
     ssize_t size = pread(memory, outcome->text, TEXT_SIZE - 1, 0);
     assert_true(size >= 0);
