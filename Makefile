@@ -15,7 +15,7 @@ WERROR ?= $(if $(CI),-Werror)
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -fPIC \
 	-fvisibility=hidden -Iinclude -Isrc -MMD -MP $(CFLAGS)
 
-LIB_LIBS := -luv -lcurl -lyajl -lxxhash
+LIB_LIBS := -luv -lcurl -lyajl -lxxhash -ltre
 DAEMON_LIBS := -lsqlite3 -lcyaml -lyaml
 SIM_LIBS := -luv -lhttp_parser -lssl -lcrypto -lz -lyajl -lxxhash
 
@@ -96,13 +96,13 @@ simulation_obj := $(pure_obj) $(call obj,$(filter-out \
 	test/sim/sim_main.c test/sim/test_%,$(simulation_src)))
 $(BUILD)/simulation: $(BUILD)/test/sim/sim_main.o $(simulation_obj)
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lyajl -lxxhash
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lyajl -lxxhash -ltre
 
 $(BUILD)/test/test_simulation: $(BUILD)/test/sim/test_simulation.o \
 		$(simulation_obj)
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lyajl -lxxhash
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lyajl -lxxhash -ltre
 
 # Where calls are made to fail: the product's own objects, but what calls.h
 # names is asked of calls.c. Renamed in them and not wrapped by the linker, so
@@ -159,7 +159,8 @@ unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation \
 # -- What a new machine needs: Debian 12's packages -------------------------
 
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libuv1-dev \
-	libcurl4-openssl-dev libyajl-dev libxxhash-dev libsqlite3-dev \
+	libcurl4-openssl-dev libyajl-dev libxxhash-dev libtre-dev \
+	libsqlite3-dev \
 	libcyaml-dev libyaml-dev libhttp-parser-dev libssl-dev zlib1g-dev
 TEST_PACKAGES := libcmocka-dev python3 python3-pytest curl openssl sqlite3 \
 	mandoc clang-format clang-tidy valgrind spin

@@ -398,7 +398,7 @@ struct haplo_queue_options {
     enum haplo_format format;      /* JSON */
     const char *token_pointer;     /* JSON: RFC 6901; "/token" */
     const char *messages_pointer;  /* JSON: RFC 6901; "/messages" */
-    const char *token_pattern;     /* RAW: POSIX extended; group 1 or all */
+    const char *token_pattern;     /* RAW: see below; group 1 or all */
     const char *content_type;      /* "application/json"; RAW: not text/html */
     haplo_deliver_cb deliver_cb;   /* required */
     haplo_marked_cb marked_cb;     /* none */
@@ -418,6 +418,17 @@ HAPLO_EXTERN int haplo_queue_add(struct haplo_server *server,
                                  const struct haplo_queue_options *options,
                                  struct haplo_queue **queue, char *why,
                                  size_t why_size);
+
+/*
+ * Checks a token_pattern without a queue. It is a regular expression in
+ * POSIX's extended syntax, on bytes whatever the locale, without references
+ * back to a group, so that any body is searched in a time that is in
+ * proportion to its size. why (may be NULL) receives one line on error.
+ *
+ * HAPLO_EINVAL (also for one that matches anything), HAPLO_ENOMEM.
+ */
+HAPLO_EXTERN int haplo_token_pattern_check(const char *pattern, char *why,
+                                           size_t why_size);
 
 /* Fires once, from the loop; the queue is gone when it returns. */
 typedef void (*haplo_removed_cb)(struct haplo_queue *queue);

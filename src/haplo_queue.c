@@ -273,6 +273,20 @@ void object_free_queue(struct haplo_queue *queue)
     queue_free(queue);
 }
 
+int haplo_token_pattern_check(const char *pattern, char *why, size_t why_size)
+{
+    struct reason reason = {.text = "there is none"};
+    int error = HAPLO_EINVAL;
+    if (pattern != NULL) {
+        reason_set(&reason, HAPLO_ENOMEM, "out of memory");
+        token_pattern_free(token_pattern_new(pattern, &error, &reason));
+    }
+    if (error != 0) {
+        options_copy_why(why, why_size, &reason);
+    }
+    return error;
+}
+
 int haplo_queue_set_key(struct haplo_queue *queue, const char *api_key)
 {
     struct reason why;

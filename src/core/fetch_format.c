@@ -42,11 +42,15 @@ static int raw_init(struct fetch_format *format,
                           "format raw needs token_pattern: without a token "
                           "nothing of the queue could ever be marked");
     }
+    struct reason problem;
     int error = 0;
     format->token_pattern =
-        token_pattern_new(options->token_pattern, &error, why);
-    return error == HAPLO_ENOMEM ? reason_set(why, error, "out of memory")
-                                 : error;
+        token_pattern_new(options->token_pattern, &error, &problem);
+    if (error == HAPLO_EINVAL) {
+        return reason_set(why, error, "token_pattern \"%.200s\": %s",
+                          options->token_pattern, problem.text);
+    }
+    return error != 0 ? reason_set(why, error, "out of memory") : 0;
 }
 
 static int kind_init(struct fetch_format *format,

@@ -20,7 +20,7 @@ static int no_token(const struct haplo_batch *batch, struct reason *why)
 
 /* match[0] is the whole match, match[1] the token's. */
 static int token_find(const struct haplo_batch *batch,
-                      struct token_pattern *pattern, regmatch_t match[2],
+                      const struct token_pattern *pattern, regmatch_t match[2],
                       struct reason *why)
 {
     if (batch->body_size > INT_MAX) {

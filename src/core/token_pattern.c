@@ -1,49 +1,90 @@
 #include "core/token_pattern.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "core/alloc.h"
 #include "haplopoll.h"
 
-static int pattern_compile(struct token_pattern *pattern, struct reason *why)
+/* Counts are written out when the pattern is compiled, those in groups of
+ * others as often as the product says. */
+#define COUNT_PRODUCT_MAX 20000
+
+/* A reference back to a group has no bound of its time. */
+static bool has_reference(const char *text)
 {
-    char problem[128];
-    int result = regcomp(&pattern->compiled, pattern->text, REG_EXTENDED);
-    pattern->is_compiled = result == 0;
-    if (result == 0) {
-        return 0;
+    for (const char *at = strchr(text, '\\'); at != NULL;
+         at = strchr(at + 2, '\\')) {
+        if (at[1] == '\0') {
+            return false;
+        }
+        if (at[1] >= '1' && at[1] <= '9') {
+            return true;
+        }
     }
+    return false;
+}
+
+static bool has_large_counts(const char *text)
+{
+    unsigned long product = 1;
+    for (const char *at = strchr(text, '{'); at != NULL;
+         at = strchr(at + 1, '{')) {
+        char *end;
+        unsigned long count = strtoul(at + 1, &end, 10);
+        if (*end == ',' && end[1] != '}') {
+            count = strtoul(end + 1, NULL, 10);
+        }
+        if (count > COUNT_PRODUCT_MAX) {
+            return true;
+        }
+        product *= count > 0 ? count : 1;
+        if (product > COUNT_PRODUCT_MAX) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int pattern_compile(struct token_pattern *pattern, const char *text,
+                           struct reason *why)
+{
+    if (has_reference(text)) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "it refers back to a group, which has no bound of "
+                          "its time");
+    }
+    if (has_large_counts(text)) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "its { } counts are too large: multiplied, at most "
+                          "%d",
+                          COUNT_PRODUCT_MAX);
+    }
+    locale_t before = uselocale(pattern->bytes);
+    int result = tre_regcomp(&pattern->compiled, text, REG_EXTENDED);
+    (void)uselocale(before);
     if (result == REG_ESPACE) {
         return HAPLO_ENOMEM;
     }
-    (void)regerror(result, &pattern->compiled, problem, sizeof problem);
-    return reason_set(why, HAPLO_EINVAL, "token_pattern \"%.200s\": %s",
-                      pattern->text, problem);
+    if (result != 0) {
+        char problem[128];
+        (void)tre_regerror(result, &pattern->compiled, problem, sizeof problem);
+        return reason_set(why, HAPLO_EINVAL, "no regular expression: %s",
+                          problem);
+    }
+    return 0;
 }
 
-static void pattern_spoil(struct token_pattern *pattern)
-{
-    regfree(&pattern->compiled);
-    pattern->is_compiled = false;
-}
-
-int token_pattern_search(struct token_pattern *pattern, const char *text,
+int token_pattern_search(const struct token_pattern *pattern, const char *text,
                          size_t size, regmatch_t match[2])
 {
     assert(size <= INT_MAX);
-    /* It was a regular expression before: only memory can be in the way. */
-    if (!pattern->is_compiled && pattern_compile(pattern, NULL) != 0) {
-        return HAPLO_ENOMEM;
-    }
-    match[0].rm_so = 0;
-    match[0].rm_eo = (regoff_t)size;
-    errno = 0;
-    int result = regexec(&pattern->compiled, text, 2, match, REG_STARTEND);
-    /* glibc's has one word, "no match", for all that goes wrong. */
-    if (result == REG_ESPACE || (result != 0 && errno == ENOMEM)) {
-        pattern_spoil(pattern);
+    locale_t before = uselocale(pattern->bytes);
+    int result = tre_regnexec(&pattern->compiled, text, size, 2, match, 0);
+    (void)uselocale(before);
+    if (result == REG_ESPACE) {
         return HAPLO_ENOMEM;
     }
     if (pattern->compiled.re_nsub == 0) {
@@ -53,18 +94,37 @@ int token_pattern_search(struct token_pattern *pattern, const char *text,
 }
 
 /* It would take every answer for an empty queue. */
-static int pattern_check(struct token_pattern *pattern, struct reason *why)
+static int pattern_check(const struct token_pattern *pattern,
+                         struct reason *why)
 {
     regmatch_t match[2];
     int error = token_pattern_search(pattern, "", 0, match);
     if (error == 0 && pattern->compiled.re_nsub == 0) {
         return reason_set(why, HAPLO_EINVAL,
-                          "token_pattern \"%.200s\" matches anything: name "
-                          "what is before the token, and put the token in "
-                          "( )",
-                          pattern->text);
+                          "it matches anything: name what is before the "
+                          "token, and put the token in ( )");
     }
     return error == HAPLO_ENOMEM ? error : 0;
+}
+
+static int pattern_init(struct token_pattern *pattern, const char *text,
+                        struct reason *why)
+{
+    pattern->bytes = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
+    if (pattern->bytes == (locale_t)0) {
+        return HAPLO_ENOMEM;
+    }
+    int error = pattern_compile(pattern, text, why);
+    if (error == 0) {
+        error = pattern_check(pattern, why);
+        if (error != 0) {
+            tre_regfree(&pattern->compiled);
+        }
+    }
+    if (error != 0) {
+        freelocale(pattern->bytes);
+    }
+    return error;
 }
 
 struct token_pattern *token_pattern_new(const char *text, int *error,
@@ -75,15 +135,9 @@ struct token_pattern *token_pattern_new(const char *text, int *error,
     if (pattern == NULL) {
         return NULL;
     }
-    pattern->text = alloc_string(text);
-    if (pattern->text != NULL) {
-        *error = pattern_compile(pattern, why);
-    }
-    if (*error == 0) {
-        *error = pattern_check(pattern, why);
-    }
+    *error = pattern_init(pattern, text, why);
     if (*error != 0) {
-        token_pattern_free(pattern);
+        alloc_free(pattern);
         return NULL;
     }
     return pattern;
@@ -94,9 +148,7 @@ void token_pattern_free(struct token_pattern *pattern)
     if (pattern == NULL) {
         return;
     }
-    if (pattern->is_compiled) {
-        regfree(&pattern->compiled);
-    }
-    alloc_free(pattern->text);
+    tre_regfree(&pattern->compiled);
+    freelocale(pattern->bytes);
     alloc_free(pattern);
 }

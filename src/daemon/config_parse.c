@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <limits.h>
-#include <regex.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,23 +202,11 @@ static int pointer_parse(const struct parsing *parsing)
 
 static int pattern_parse(const struct parsing *parsing)
 {
-    char reason[CONFIG_SHOW_SIZE];
     char quoted[CONFIG_SHOW_SIZE];
-    regex_t regex;
-    int result = regcomp(&regex, parsing->text, REG_EXTENDED);
-    if (result != 0) {
-        regerror(result, &regex, reason, sizeof reason);
-        return refuse(parsing,
-                      "%s is no regular expression: %s: write a POSIX "
-                      "extended one, as <token>([^<]+)</token>",
-                      config_quote(parsing->text, quoted), reason);
-    }
-    bool is_empty = regex.re_nsub == 0 && regexec(&regex, "", 0, NULL, 0) == 0;
-    regfree(&regex);
-    if (is_empty) {
-        return refuse_value(parsing, "matches nothing at all, as in every "
-                                     "answer: name what is around the token, "
-                                     "as <token>([^<]+)</token>");
+    char why[HAPLO_TEXT_SIZE_MAX];
+    if (haplo_token_pattern_check(parsing->text, why, sizeof why) != 0) {
+        return refuse(parsing, "%s: %s: write one as <token>([^<]+)</token>",
+                      config_quote(parsing->text, quoted), why);
     }
     return text_store(parsing, parsing->text);
 }

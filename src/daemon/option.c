@@ -205,7 +205,8 @@ const struct option_row option_table[OPTION_COUNT] = {
         {"token_pattern", VALUE_PATTERN, LEVEL_QUEUE, QUEUES, 0, 0, "none",
          IN_QUEUE(token_pattern),
          "POSIX extended regular expression that finds the token: its first "
-         "group, or all of it. The format raw needs it."},
+         "group, or all of it. It works on bytes, and has no references back "
+         "to a group. The format raw needs it."},
     [OPTION_CONTENT_TYPE] =
         {"content_type", VALUE_CONTENT_TYPE, LEVEL_QUEUE, QUEUES, 0, 0, "none",
          IN_QUEUE(content_type),

@@ -8,8 +8,8 @@
 #include <cyaml/cyaml.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <netdb.h>
-#include <regex.h>
 #include <search.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <tre/tre.h>
 #include <unistd.h>
 #include <uv.h>
 #include <yajl/yajl_parse.h>

@@ -183,11 +183,6 @@
       WAYS(FAIL(-1, EIO), FAIL(-1, EINTR)), BEFORE)                            \
     X(void *, realloc, (void *a, size_t b), (a, b), FAIL(NULL, ENOMEM),        \
       BEFORE)                                                                  \
-    X(int, regcomp, (regex_t * a, const char *b, int c), (a, b, c),            \
-      REG_ESPACE, BEFORE)                                                      \
-    X(int, regexec,                                                            \
-      (const regex_t *a, const char *b, size_t c, regmatch_t *d, int e),       \
-      (a, b, c, d, e), REG_ESPACE, BEFORE)                                     \
     X(int, renameat, (int a, const char *b, int c, const char *d),             \
       (a, b, c, d), WAYS(FAIL(-1, EIO), FAIL(-1, EROFS)), EITHER)              \
     X(int, setrlimit, (__rlimit_resource_t a, const struct rlimit *b), (a, b), \
@@ -198,6 +193,12 @@
     X(int, stat, (const char *a, struct stat *b), (a, b),                      \
       WAYS(FAIL(-1, EIO), FAIL(-1, EACCES)), BEFORE)                           \
     X(char *, strdup, (const char *a), (a), FAIL(NULL, ENOMEM), BEFORE)        \
+    X(int, tre_regcomp, (regex_t * a, const char *b, int c), (a, b, c),        \
+      REG_ESPACE, BEFORE)                                                      \
+    X(int, tre_regnexec,                                                       \
+      (const regex_t *a, const char *b, size_t c, size_t d, regmatch_t *e,     \
+       int f),                                                                 \
+      (a, b, c, d, e, f), REG_ESPACE, BEFORE)                                  \
     X(void *, tsearch,                                                         \
       (const void *a, void **b, int (*c)(const void *, const void *)),         \
       (a, b, c), FAIL(NULL, ENOMEM), BEFORE)                                   \
@@ -211,6 +212,8 @@
       BEFORE)
 
 #define CALLS_OF_LIBC_VARIADIC(X)                                            \
+    X(locale_t, newlocale, (int a, const char *b, locale_t c), (a, b, c),    \
+      FAIL((locale_t)0, ENOMEM), BEFORE)                                     \
     X(int, open, WAYS(FAIL(-1, EMFILE), FAIL(-1, EACCES), FAIL(-1, ENOSPC))) \
     X(int, openat, WAYS(FAIL(-1, EMFILE), FAIL(-1, EACCES), FAIL(-1, ENOSPC)))
 

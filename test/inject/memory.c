@@ -2,7 +2,7 @@
  * memory.c - this process's malloc(): glibc's, or the sanitizer's, unless it
  * is time for it to fail. The linker gives it to every library, as glibc's
  * manual allows ("Replacing malloc"), so that one place makes them all fail:
- * also regcomp(), getaddrinfo(), SQLite and OpenSSL, hooks or no hooks. Who
+ * also getaddrinfo(), SQLite and OpenSSL, hooks or no hooks. Who
  * asks is told by the address that the call returns to.
  */
 #include <errno.h>
