@@ -5,15 +5,17 @@
  *   - aimed: path, headers and form of this transfer are set;
  *   - begun: the pin is set if it changed, and libcurl's multi gets it;
  *   - on_connected: a connection stands, the request goes out;
- *   - on_header, for each line: the answer is on its way;
+ *   - on_header, for each line: the answer is on its way, if the line is one
+ *     that can be taken;
  *   - on_body, for each piece: head_cb the first time, data_cb;
  *   - multi_act() finds it done: transfer.c takes over and releases it.
  *
  * The failures:
  *
  *   - no memory to set it up: acquire returns NULL, and it stays FREE;
- *   - head_cb's or data_cb's side does not want the answer: on_body returns
- *     too little, libcurl ends the transfer, error says why;
+ *   - a line of the head, or head_cb's or data_cb's side, does not want the
+ *     answer: on_header or on_body returns too little, libcurl ends the
+ *     transfer, error says why;
  *   - all others are libcurl's, see curl_error.h, or watchdog.h's.
  */
 #include "io/exchange.h"
@@ -49,6 +51,7 @@ static int on_connected(void *data, char *peer, char *local, int peer_port,
     (void)local_port;
     struct exchange *exchange = data;
     exchange->is_repeated = exchange->phase == EXCHANGE_WAITING;
+    exchange->lines = (struct answer_lines){0};
     exchange_enter(exchange, EXCHANGE_WAITING);
     return CURL_PREREQFUNC_OK;
 }
@@ -62,14 +65,14 @@ static void exchange_heard(struct exchange *exchange)
 }
 
 /* An empty line ends the head, unless it was that of a 1xx answer, and more
- * lines follow. */
+ * lines follow. Anything but the full size ends the transfer. */
 static size_t on_header(char *line, size_t unit, size_t count, void *data)
 {
     struct exchange *exchange = data;
     size_t size = unit * count;
     exchange_heard(exchange);
     exchange->is_head_whole = size > 0 && (line[0] == '\r' || line[0] == '\n');
-    return size;
+    return answer_line_check(exchange, line, size) == 0 ? size : 0;
 }
 
 /* Anything but the full size ends the transfer with CURLE_WRITE_ERROR. */

@@ -23,6 +23,7 @@
 #include <sys/queue.h>
 
 #include "core/reason.h"
+#include "io/answer_line.h"
 #include "io/transfer.h"
 
 struct addresses;
@@ -51,6 +52,7 @@ struct exchange {
     bool is_added;                    /* to the slot's multi */
     bool is_post;                     /* how the easy handle is set */
     bool is_unpacked;                 /* the same; see struct transfer */
+    struct answer_lines lines;        /* of the answer's head */
     bool is_head_whole;               /* its last line has arrived */
     bool is_headed;                   /* head_cb was called */
     bool is_repeated;                 /* libcurl has sent it twice */

@@ -1,6 +1,8 @@
 /* What goes over the wire, and what comes of each kind of answer. */
 #include "transfer_fixture.h"
 
+#include "io/answer_line.h"
+
 /* The plain case, on which all else rests. */
 static void a_whole_answer_is_handed_on(void **state)
 {
@@ -272,6 +274,80 @@ static void a_head_without_end_is_a_protocol_error(void **state)
     free(lines);
 }
 
+/* libcurl reads a trailer without end into its memory, and does not come back
+ * to the loop while it does. */
+static void a_trailer_without_end_is_a_protocol_error(void **state)
+{
+    (void)state;
+    size_t size = 2 * ANSWER_LINES_SIZE_MAX;
+    char *lines = malloc(size + 1);
+    assert_non_null(lines);
+    size_t length = (size_t)sprintf(
+        lines, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+               "1\r\n{\r\n0\r\n");
+    while (length + 1020 < size) {
+        length += (size_t)sprintf(lines + length, "A: %01000d\r\n", 1);
+    }
+    const struct script_line line = {.bytes = lines};
+    struct call *call = call_against(&line);
+    assert_int_equal(call->error, HAPLO_EPROTOCOL);
+    assert_string_equal(call->text,
+                        "the answer's head has more than 131072 bytes");
+    free(lines);
+}
+
+/* libcurl unpacks what nobody has asked for: each further layer makes up to a
+ * thousand bytes of one, and the loop waits for the last of them. */
+static void only_one_layer_of_gzip_is_unpacked(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {
+        "Content-Encoding: gzip, gzip",
+        "Content-Encoding:gzip,identity",
+        "Content-Encoding: gzip\r\nContent-Encoding: gzip",
+        "Content-Encoding: deflate",
+        "content-encoding: br",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: gzip"};
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        char answer[200];
+        sprintf(answer, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n%s\r\n\r\nabc",
+                heads[i]);
+        const struct script_line line = {.bytes = answer};
+        struct call *call = call_against(&line);
+        assert_int_equal(call->error, HAPLO_EPROTOCOL);
+        assert_int_equal(call->head_count, 0);
+        assert_non_null(strstr(call->text, i < 5 ? "gzip, once, was asked for"
+                                                 : "only chunked is known"));
+        assert_null(strchr(call->text, '\r'));
+    }
+    static const struct script_line plain = {
+        .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n"
+                 "Content-Encoding: identity\r\n\r\nabc"};
+    struct call *call = call_against(&plain);
+    assert_int_equal(call->error, 0);
+    assert_string_equal(call->body, "abc");
+}
+
+/* The smaller one would make a whole answer of a part. */
+static void two_lengths_are_a_protocol_error(void **state)
+{
+    (void)state;
+    static const struct script_line two = {
+        .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n"
+                 "Content-Length: 3\r\n\r\n" OK_BODY};
+    static const struct script_line same = {
+        .bytes = "HTTP/1.1 103 Early Hints\r\nContent-Length: 3\r\n\r\n"
+                 "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n"
+                 "content-length:14 \r\n\r\n" OK_BODY};
+    struct call *call = call_against(&two);
+    assert_int_equal(call->error, HAPLO_EPROTOCOL);
+    assert_string_equal(call->text, "the answer has two lengths, 14 and 3");
+    call = call_against(&same);
+    assert_int_equal(call->error, 0);
+    assert_string_equal(call->body, OK_BODY);
+}
+
 /* Followed, a POST would become a GET, and the key go elsewhere. */
 static void a_redirect_is_reported_and_not_followed(void **state)
 {
@@ -372,6 +448,9 @@ int main(void)
         TEST(a_connection_lost_before_the_answer_is_a_reset),
         TEST(what_is_not_http_is_a_protocol_error),
         TEST(a_head_without_end_is_a_protocol_error),
+        TEST(a_trailer_without_end_is_a_protocol_error),
+        TEST(only_one_layer_of_gzip_is_unpacked),
+        TEST(two_lengths_are_a_protocol_error),
         TEST(a_redirect_is_reported_and_not_followed),
         TEST(a_gzip_body_is_unpacked),
         TEST(error_answers_are_handed_on_like_others),

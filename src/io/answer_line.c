@@ -1,0 +1,114 @@
+/*
+ * Of packed bodies only one layer of gzip is taken, for that is what is asked
+ * for. Each layer makes up to a thousand bytes of one, and libcurl unpacks a
+ * whole piece of 16 KB, through five layers, before it returns: that alone
+ * would keep the loop busy for years.
+ */
+#include "io/answer_line.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "io/exchange.h"
+
+struct slice {
+    const char *data; /* */
+    size_t size;      /* */
+};
+
+/* The value of a line that begins with name, which ends in ':'; false if it is
+ * another line. */
+static bool value_of(const char *line, size_t size, const char *name,
+                     struct slice *value)
+{
+    size_t name_size = strlen(name);
+    if (size < name_size || strncasecmp(line, name, name_size) != 0) {
+        return false;
+    }
+    const char *begin = line + name_size;
+    const char *end = line + size;
+    while (begin < end && (unsigned char)*begin <= ' ') {
+        begin++;
+    }
+    while (end > begin && (unsigned char)end[-1] <= ' ') {
+        end--;
+    }
+    *value = (struct slice){begin, (size_t)(end - begin)};
+    return true;
+}
+
+static bool value_is(struct slice value, const char *word)
+{
+    return value.size == strlen(word) &&
+           strncasecmp(value.data, word, value.size) == 0;
+}
+
+static int content_encoding_check(struct exchange *exchange, struct slice value)
+{
+    if (value.size == 0 || value_is(value, "identity")) {
+        return 0;
+    }
+    bool is_first = !exchange->lines.is_packed;
+    exchange->lines.is_packed = true;
+    if (is_first && (value_is(value, "gzip") || value_is(value, "x-gzip"))) {
+        return 0;
+    }
+    return exchange_fail(exchange, HAPLO_EPROTOCOL,
+                         "the answer is packed as \"%.*s\"%s, and gzip, once, "
+                         "was asked for",
+                         value.size < 60 ? (int)value.size : 60, value.data,
+                         is_first ? "" : " once more");
+}
+
+/* libcurl would unpack a packed transfer, too, though nobody asks for one. */
+static int transfer_encoding_check(struct exchange *exchange,
+                                   struct slice value)
+{
+    if (value_is(value, "chunked") || value_is(value, "identity")) {
+        return 0;
+    }
+    return exchange_fail(exchange, HAPLO_EPROTOCOL,
+                         "the answer is transferred as \"%.*s\": only chunked "
+                         "is known",
+                         value.size < 60 ? (int)value.size : 60, value.data);
+}
+
+/* Of two lengths libcurl takes the last, which may be that of a part. */
+static int length_check(struct exchange *exchange, struct slice value)
+{
+    char text[sizeof exchange->lines.length];
+    char *known = exchange->lines.length;
+    (void)snprintf(text, sizeof text, "%.*s", (int)value.size, value.data);
+    if (known[0] != '\0' && strcmp(known, text) != 0) {
+        return exchange_fail(exchange, HAPLO_EPROTOCOL,
+                             "the answer has two lengths, %s and %s", known,
+                             text);
+    }
+    memcpy(known, text, sizeof text);
+    return 0;
+}
+
+int answer_line_check(struct exchange *exchange, const char *line, size_t size)
+{
+    struct slice value;
+    exchange->lines.size += size;
+    if (exchange->lines.size > ANSWER_LINES_SIZE_MAX) {
+        return exchange_fail(exchange, HAPLO_EPROTOCOL,
+                             "the answer's head has more than %d bytes",
+                             ANSWER_LINES_SIZE_MAX);
+    }
+    if (value_of(line, size, "HTTP/", &value)) {
+        exchange->lines.length[0] = '\0'; /* the one before was a 1xx */
+    }
+    if (value_of(line, size, "Content-Length:", &value)) {
+        return length_check(exchange, value);
+    }
+    if (value_of(line, size, "Content-Encoding:", &value)) {
+        return content_encoding_check(exchange, value);
+    }
+    if (value_of(line, size, "Transfer-Encoding:", &value)) {
+        return transfer_encoding_check(exchange, value);
+    }
+    return 0;
+}
