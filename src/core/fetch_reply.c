@@ -5,7 +5,8 @@
  *     its cap, and is whole when the document, its size, its token and its
  *     messages are;
  *   - 200 of another type: an error page, for a wrong queue or a missing
- *     permission; the beginning of it is kept for the reason;
+ *     permission; the beginning of it is kept for the reason, and some more is
+ *     read, so that the connection can be used again;
  *   - 403: refused; JSON says of which kind, HTML (before 2020-05) does not;
  *   - any other status: see reply_head.c.
  */
@@ -29,6 +30,7 @@ void fetch_reply_begin(struct fetch_reply *reply,
     reply->body_bytes_max = body_bytes_max;
     reply_head_init(&reply->head);
     reply->is_batch = false;
+    reply->dropped_size = 0;
     reply->error = 0;
     json_batch_init(&reply->json, format, batch, why);
 }
@@ -58,14 +60,20 @@ static int memory_error(const struct fetch_reply *reply)
     return reason_set(reply->why, HAPLO_ENOMEM, "out of memory");
 }
 
+static int verdict(struct fetch_reply *reply);
+
+/* Its beginning tells all. A page that does not end, or that a server has
+ * packed a thousandfold, must not keep the loop busy. */
 static int error_body_data(struct fetch_reply *reply, const char *data,
                            size_t size)
 {
     size_t room = FETCH_REPLY_ERROR_BODY_SIZE_MAX - reply->batch->body_size;
-    if (batch_append(reply->batch, data, size < room ? size : room) != 0) {
+    size_t kept = size < room ? size : room;
+    if (batch_append(reply->batch, data, kept) != 0) {
         return memory_error(reply);
     }
-    return 0;
+    reply->dropped_size += size - kept;
+    return reply->dropped_size > REPLY_PAGE_SIZE_MAX ? verdict(reply) : 0;
 }
 
 /* A header's word on the size is enough to refuse, but not to reserve much. */

@@ -30,6 +30,7 @@ struct fetch_reply {
     size_t body_bytes_max;             /* cap of a batch */
     struct reply_head head;            /* of the answer */
     bool is_batch;                     /* head looks like one: parse it */
+    size_t dropped_size;               /* else: bytes read and not kept */
     int error;                         /* the first, of the data */
     struct json_batch json;            /* incremental reader */
 };
@@ -45,8 +46,8 @@ void fetch_reply_begin(struct fetch_reply *reply,
 void fetch_reply_head(struct fetch_reply *reply, const struct http_head *head);
 
 /* The next bytes of the body, unpacked. 0, or the error with which the
- * request should be given up: HAPLO_ETOOBIG, HAPLO_EDOCUMENT, HAPLO_ENOMEM;
- * why is set then. */
+ * request should be given up: HAPLO_ETOOBIG, HAPLO_EDOCUMENT, HAPLO_ENOMEM; or,
+ * of a page without end, what it means; why is set then. */
 int fetch_reply_data(struct fetch_reply *reply, const char *data, size_t size);
 
 /* The answer has arrived whole. 0: the batch is complete (maybe without

@@ -15,6 +15,7 @@ void mark_reply_begin(struct mark_reply *reply, struct reason *why)
     reply->why = why;
     reply_head_init(&reply->head);
     reply->error = 0;
+    reply->dropped_size = 0;
     reply->body_size = 0;
     reply->marked_count = 0;
     reply->unread_count = -1;
@@ -35,25 +36,33 @@ static bool is_text(const struct mark_reply *reply)
     return reply_head_is_type(&reply->head, "text/plain");
 }
 
+static int verdict(struct mark_reply *reply);
+
+/* There is no room for size more bytes. */
+static int too_long(struct mark_reply *reply, size_t size)
+{
+    if (reply->head.status == 200 && (is_json(reply) || is_text(reply))) {
+        return reason_set(reply->why, HAPLO_EDOCUMENT,
+                          "the answer to the mark has more than %d bytes",
+                          MARK_REPLY_BODY_SIZE_MAX);
+    }
+    reply->dropped_size += size;
+    return reply->dropped_size > REPLY_PAGE_SIZE_MAX ? verdict(reply) : 0;
+}
+
 int mark_reply_data(struct mark_reply *reply, const char *data, size_t size)
 {
     size_t room = sizeof reply->body - reply->body_size;
     if (reply->error != 0 || size == 0) {
         return reply->error;
     }
-    if (size > room) {
-        if (reply->head.status == 200 && (is_json(reply) || is_text(reply))) {
-            reply->error =
-                reason_set(reply->why, HAPLO_EDOCUMENT,
-                           "the answer to the mark has more than %d bytes",
-                           MARK_REPLY_BODY_SIZE_MAX);
-            return reply->error;
-        }
-        size = room;
+    size_t kept = size < room ? size : room;
+    memcpy(reply->body + reply->body_size, data, kept);
+    reply->body_size += kept;
+    if (kept < size) {
+        reply->error = too_long(reply, size - kept);
     }
-    memcpy(reply->body + reply->body_size, data, size);
-    reply->body_size += size;
-    return 0;
+    return reply->error;
 }
 
 /* What has not been read yet of the body. */
@@ -169,11 +178,8 @@ static int counts_read(struct mark_reply *reply)
     return 0;
 }
 
-int mark_reply_end(struct mark_reply *reply)
+static int verdict(struct mark_reply *reply)
 {
-    if (reply->error != 0) {
-        return reply->error;
-    }
     if (reply->head.status == 403) {
         struct page_quote quote;
         page_quote(&quote, reply->body, reply->body_size);
@@ -191,4 +197,9 @@ int mark_reply_end(struct mark_reply *reply)
             reply->body_size, reply->why);
     }
     return counts_read(reply);
+}
+
+int mark_reply_end(struct mark_reply *reply)
+{
+    return reply->error != 0 ? reply->error : verdict(reply);
 }

@@ -19,6 +19,7 @@ struct mark_reply {
     struct reason *why;                  /* borrowed; set on error */
     struct reply_head head;              /* of the answer */
     int error;                           /* the first, of the data */
+    size_t dropped_size;                 /* bytes read and not kept */
     size_t body_size;                    /* bytes kept */
     char body[MARK_REPLY_BODY_SIZE_MAX]; /* as received */
     uint64_t marked_count; /* out, when mark_reply_end() returned 0 */
@@ -32,7 +33,8 @@ void mark_reply_begin(struct mark_reply *reply, struct reason *why);
 void mark_reply_head(struct mark_reply *reply, const struct http_head *head);
 
 /* 0, or HAPLO_EDOCUMENT when it is too long to be an answer to a mark and
- * looked like one so far; else only the beginning is kept. */
+ * looked like one so far; else only the beginning is kept. Of a page without
+ * end, what it means. */
 int mark_reply_data(struct mark_reply *reply, const char *data, size_t size);
 
 /* 0: confirmed, counts are set; or the error that the answer means, with why

@@ -13,6 +13,9 @@
 #include "core/http_head.h"
 #include "core/reason.h"
 
+#define REPLY_PAGE_SIZE_MAX                                                    \
+    1048576                              /* read of what is no answer, so that \
+                                            the connection can be kept */
 #define REPLY_HEAD_TYPE_SIZE_MAX 128     /* longer is none that is expected */
 #define REPLY_HEAD_LOCATION_SIZE_MAX 512 /* more does not fit in a reason */
 

@@ -294,6 +294,50 @@ static void only_the_beginning_of_a_page_is_kept(void **state)
     batch_free(batch);
 }
 
+/* One that does not end, or is packed a thousandfold, must not keep the loop
+ * busy: its beginning tells all. */
+static void an_endless_page_is_given_up(void **state)
+{
+    (void)state;
+    const size_t size = 2 * REPLY_PAGE_SIZE_MAX;
+    char *page = malloc(size);
+    struct fetch_format format;
+    struct haplo_batch *batch = batch_new();
+    assert_non_null(page);
+    assert_non_null(batch);
+    assert_int_equal(fetch_format_init(&format, &own_shape, NULL), 0);
+    memset(page, 'x', size);
+    memcpy(page, "<p>Maintenance</p> ", 19);
+    static const struct {
+        struct http_head head;
+        int error;
+        const char *says;
+    } cases[] = {
+        {{500, "text/html", NULL, -1}, HAPLO_ESERVER, "500: \"Maintenance"},
+        {{403, "text/html", NULL, -1}, HAPLO_EREFUSED, "403, and the server"},
+        {{200, "text/html", NULL, -1}, HAPLO_ECONTENT, "\"Maintenance"},
+        {{302, NULL, "https://a.example/", -1}, HAPLO_EREDIRECT, "a.example"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        batch_reset(batch);
+        fetch_reply_begin(&reply, &format, batch, CAP, &why);
+        fetch_reply_head(&reply, &cases[i].head);
+        size_t at = 0;
+        int error = 0;
+        for (; error == 0 && at < size; at += 16384) {
+            error = fetch_reply_data(&reply, page + at, 16384);
+        }
+        assert_int_equal(error, cases[i].error);
+        assert_in_range(at, REPLY_PAGE_SIZE_MAX, REPLY_PAGE_SIZE_MAX + 32768);
+        assert_int_equal(batch->body_size, FETCH_REPLY_ERROR_BODY_SIZE_MAX);
+        assert_int_equal(fetch_reply_end(&reply), error);
+        assert_says(cases[i].says);
+    }
+    batch_free(batch);
+    fetch_format_free(&format);
+    free(page);
+}
+
 /* Steady polling allocates nothing, from the head to the identities. */
 static void the_second_batch_needs_no_allocation(void **state)
 {
@@ -411,6 +455,7 @@ int main(void)
         cmocka_unit_test(a_body_above_its_cap_is_given_up),
         cmocka_unit_test(an_announced_size_reserves_little),
         cmocka_unit_test(only_the_beginning_of_a_page_is_kept),
+        cmocka_unit_test(an_endless_page_is_given_up),
         cmocka_unit_test(the_second_batch_needs_no_allocation),
         cmocka_unit_test(any_failing_allocation_is_survived),
         cmocka_unit_test(a_reading_can_be_abandoned_anywhere),

@@ -208,6 +208,28 @@ static void only_an_endless_confirmation_is_given_up(void **state)
     assert_int_equal(mark_reply_end(&reply), HAPLO_ESERVER);
 }
 
+/* One that does not end, or is packed a thousandfold, must not keep the loop
+ * busy: its beginning tells all. */
+static void an_endless_page_is_given_up(void **state)
+{
+    (void)state;
+    static char page[65536];
+    struct http_head head = {403, "text/html", NULL, -1};
+    int error = 0;
+    size_t size = 0;
+    memset(page, 'x', sizeof page);
+    mark_reply_begin(&reply, &why);
+    mark_reply_head(&reply, &head);
+    for (; error == 0 && size < 2 * REPLY_PAGE_SIZE_MAX; size += sizeof page) {
+        error = mark_reply_data(&reply, page, sizeof page);
+    }
+    assert_int_equal(error, HAPLO_EREFUSED);
+    assert_in_range(size, REPLY_PAGE_SIZE_MAX,
+                    REPLY_PAGE_SIZE_MAX + 2 * sizeof page);
+    assert_int_equal(mark_reply_end(&reply), HAPLO_EREFUSED);
+    assert_non_null(strstr(why.text, "403; a mark is not told why"));
+}
+
 /* An operator must learn from the text what to change. */
 static void the_text_says_what_is_wrong(void **state)
 {
@@ -230,6 +252,7 @@ int main(void)
         cmocka_unit_test(the_three_forms_are_read),
         cmocka_unit_test(anything_else_is_refused),
         cmocka_unit_test(only_an_endless_confirmation_is_given_up),
+        cmocka_unit_test(an_endless_page_is_given_up),
         cmocka_unit_test(the_text_says_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
