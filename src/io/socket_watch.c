@@ -127,6 +127,18 @@ static void watch_stop(struct socket_watch *watch)
     watch->events = 0;
 }
 
+/* Something has come on a kept connection that nobody has asked on: its end,
+ * or an answer, as some servers send to one that is idle for long (408).
+ * libcurl 7.88 would take that for the answer to the next request, and a mark
+ * for confirmed by it. So that request shall not go out here: when it cannot
+ * be sent, libcurl takes a new connection. */
+static void watch_spoil(const struct socket_watch *watch)
+{
+    if (watch->is_kept) {
+        (void)shutdown(watch->fd, SHUT_RDWR);
+    }
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct socket_watch *watch = poll->data;
@@ -135,6 +147,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         watch_stop(watch);
     }
     if (!watch->is_wanted) {
+        watch_spoil(watch);
         return;
     }
     if (status < 0) {

@@ -20,6 +20,28 @@ static void a_connection_closed_while_idle_is_replaced(void **state)
     endpoint_free(endpoint);
 }
 
+/* Some servers tell an idle connection that its time is up (408), and one that
+ * is out of step sends what another has asked for: taken for the answer to the
+ * next request, it would be a wrong batch, or a mark that was not made. */
+static void an_answer_that_nobody_asked_for_is_not_taken(void **state)
+{
+    (void)state;
+    static const char other[] =
+        "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nother!";
+    struct endpoint *endpoint = endpoint_plain();
+    SCRIPT({.bytes = OK_ANSWER});
+    call_run(call_make(0, endpoint));
+    assert_int_equal(server.peer_count, 1);
+    peer_send(LIST_FIRST(&server.peers), other, sizeof other - 1);
+    run_for(20);
+    struct call *call = call_run(call_make(1, endpoint));
+    assert_int_equal(call->error, 0);
+    assert_string_equal(call->body, OK_BODY);
+    assert_int_equal(server.peer_count, 2);
+    assert_int_equal(server.request_count, 2);
+    endpoint_free(endpoint);
+}
+
 /* An embedding application's loop must be able to end. */
 static void an_idle_connection_does_not_hold_the_loop(void **state)
 {
@@ -391,6 +413,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_connection_closed_while_idle_is_replaced),
+        TEST(an_answer_that_nobody_asked_for_is_not_taken),
         TEST(an_idle_connection_does_not_hold_the_loop),
         TEST(a_transfer_is_cancelled_in_each_phase),
         TEST(done_cb_starts_another_transfer),
