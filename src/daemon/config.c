@@ -32,14 +32,36 @@ struct config_template {
     struct config_queue queue;   /* */
 };
 
+#define FILE_PIECE_SIZE 65536 /* holds most */
+
+/* Up to one byte more than a file may have. NULL when there is no memory. */
+static unsigned char *file_bytes(FILE *file, size_t *size)
+{
+    size_t capacity = FILE_PIECE_SIZE;
+    unsigned char *data = malloc(capacity);
+    *size = 0;
+    while (data != NULL) {
+        *size += fread(data + *size, 1, capacity - *size, file);
+        if (*size < capacity || *size > CONFIG_FILE_SIZE_MAX) {
+            return data;
+        }
+        capacity *= 2;
+        unsigned char *larger = realloc(data, capacity);
+        if (larger == NULL) {
+            free(data);
+        }
+        data = larger;
+    }
+    return NULL;
+}
+
 static int file_read(FILE *file, struct config_errors *errors,
                      unsigned char **text, size_t *size)
 {
-    unsigned char *data = malloc(CONFIG_FILE_SIZE_MAX + 1);
+    unsigned char *data = file_bytes(file, size);
     if (data == NULL) {
         return config_errors_add(errors, 0, "out of memory");
     }
-    *size = fread(data, 1, CONFIG_FILE_SIZE_MAX + 1, file);
     if (ferror(file)) {
         config_errors_add(errors, 0, "cannot be read: %s: %s", strerror(errno),
                           errno == EISDIR ? "give the file in it"

@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static char shown(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
+}
+
 int config_errors_add(struct config_errors *errors, int line,
                       const char *format, ...)
 {
@@ -17,6 +22,9 @@ int config_errors_add(struct config_errors *errors, int line,
         text = NULL;
     }
     va_end(arguments);
+    for (char *c = text; c != NULL && *c != '\0'; c++) {
+        *c = shown(*c);
+    }
     /* After those of the same line, which came first. */
     int i = errors->count - 1;
     for (; i > 0 && errors->list[i - 1].line > line; i--) {
@@ -50,8 +58,8 @@ const char *config_show(const char *value, char text[CONFIG_SHOW_SIZE])
 {
     size_t size = 0;
     while (value[size] != '\0' && size < CONFIG_SHOW_SIZE - 6) {
-        unsigned char c = (unsigned char)value[size];
-        text[size++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+        text[size] = shown(value[size]);
+        size++;
     }
     if (value[size] != '\0') {
         /* A UTF-8 character is not cut in two. */

@@ -19,7 +19,8 @@ struct config_errors {
     int count;                                   /* also of those not kept */
 };
 
-/* Keeps an error, or only counts it if there are too many. Returns -1. */
+/* Keeps an error, without control characters, or only counts it if there are
+ * too many. Returns -1. */
 int config_errors_add(struct config_errors *errors, int line,
                       const char *format, ...)
     __attribute__((format(printf, 3, 4)));

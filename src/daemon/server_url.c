@@ -80,6 +80,21 @@ static int port_check(const char *rest, char *why, size_t why_size)
     return 0;
 }
 
+/* The host at the head of text, "" if it is too long for one; returns its
+ * size. */
+static size_t host_read(const char *text, char host[HOST_SIZE_MAX + 1])
+{
+    size_t size = *text == '['
+                      ? strcspn(text, "]/?#") + (strchr(text, ']') != NULL)
+                      : strcspn(text, ":/?#");
+    host[0] = '\0';
+    if (size <= HOST_SIZE_MAX) {
+        memcpy(host, text, size);
+        host[size] = '\0';
+    }
+    return size;
+}
+
 int server_url_check(const char *url, bool *is_clear, char *why,
                      size_t why_size)
 {
@@ -102,13 +117,8 @@ int server_url_check(const char *url, bool *is_clear, char *why,
                              "https://HOST"
                            : "no scheme: write https://HOST");
     }
-    char host[HOST_SIZE_MAX + 1] = "";
-    size_t size = *rest == '['
-                      ? strcspn(rest, "]/?#") + (strchr(rest, ']') != NULL)
-                      : strcspn(rest, ":/?#");
-    if (size < sizeof host) {
-        memcpy(host, rest, size);
-    }
+    char host[HOST_SIZE_MAX + 1];
+    size_t size = host_read(rest, host);
     if (!host_is_valid(host)) {
         return why_set(why, why_size,
                        "no valid host name in it: write https://HOST");
@@ -117,14 +127,33 @@ int server_url_check(const char *url, bool *is_clear, char *why,
     return port_check(rest + size, why, why_size);
 }
 
+/* "USER:PASSWORD@" in front, or nothing. */
+static bool proxy_place_is_valid(const char *text)
+{
+    char host[HOST_SIZE_MAX + 1];
+    char unused[HAPLO_TEXT_SIZE_MAX];
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c <= ' ' || *c >= 0x7f) {
+            return false;
+        }
+    }
+    const char *at = strchr(text, '@');
+    const char *rest = at != NULL ? at + 1 : text;
+    if (at != NULL && strcspn(text, "/?#\\") < (size_t)(at - text)) {
+        return false;
+    }
+    size_t size = host_read(rest, host);
+    return host_is_valid(host) &&
+           port_check(rest + size, unused, sizeof unused) == 0;
+}
+
 int proxy_url_check(const char *url, char *why, size_t why_size)
 {
     static const char *const schemes[] = {"http://", "https://", "socks5h://",
                                           "socks4a://"};
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         const char *rest = text_after(url, schemes[i]);
-        if (rest != NULL && *rest != '\0' && *rest != '/' &&
-            strcspn(rest, " \t\r\n") == strlen(rest)) {
+        if (rest != NULL && proxy_place_is_valid(rest)) {
             return 0;
         }
     }

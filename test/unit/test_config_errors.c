@@ -373,6 +373,10 @@ static void a_bad_value_is_told_with_what_a_good_one_is(void **state)
     assert_value_refused("deliver_attempts_max: 0",
                          "deliver_attempts_max: \"0\" is out of bounds: give "
                          "1 to 1000000, or none");
+    assert_refused(HEAD SERVER "      - {name: a, api_key_env: \"A\\nB\\e\"}\n",
+                   FILE_NAME ":8: queue example/a: api_key_env A?B?: there is "
+                             "no such variable in the environment: set it, or "
+                             "use api_key_file\n");
     assert_value_refused("interval: \"1s\\e[31m\"",
                          "interval: \"1s?[31m\" is no duration: write it as "
                          "250ms, 30s, 5m, 1h or 1d");
