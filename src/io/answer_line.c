@@ -1,4 +1,11 @@
 /*
+ * A line that begins with a blank continues the line before. If it is the first
+ * one behind the status line there is none, and libcurl from 7.83 to 8.1.0
+ * appends it to the last line of the handle's transfer before, which it has
+ * freed: any server could end the process, or worse. libcurl tells of lines
+ * before it acts on them only where it tells of everything, which costs; so it
+ * is asked to for this one line, and gets to see another one.
+ *
  * Of packed bodies only one layer of gzip is taken, for that is what is asked
  * for. Each layer makes up to a thousand bytes of one, and libcurl unpacks a
  * whole piece of 16 KB, through five layers, before it returns: that alone
@@ -11,6 +18,8 @@
 #include <strings.h>
 
 #include "io/exchange.h"
+
+#define LIBCURL_FIXED 0x080200 /* and all that come after */
 
 struct slice {
     const char *data; /* */
@@ -89,17 +98,80 @@ static int length_check(struct exchange *exchange, struct slice value)
     return 0;
 }
 
+static bool libcurl_is_broken(void)
+{
+    return curl_version_info(CURLVERSION_NOW)->version_num < LIBCURL_FIXED;
+}
+
+static bool line_is_status(const char *line, size_t size)
+{
+    return size >= 5 && memcmp(line, "HTTP/", 5) == 0;
+}
+
+/* It may be the first line behind the status line. */
+static int begin_check(struct exchange *exchange, const char *line)
+{
+    if (!exchange->lines.is_status || (line[0] != ' ' && line[0] != '\t')) {
+        return 0;
+    }
+    return exchange_fail(exchange, HAPLO_EPROTOCOL,
+                         "the answer is not valid HTTP/1.1: its head begins "
+                         "with a blank");
+}
+
+/* For CURLOPT_DEBUGFUNCTION: the bytes are libcurl's own, not a copy. */
+static int on_line(CURL *easy, curl_infotype type, char *line, size_t size,
+                   void *data)
+{
+    struct exchange *exchange = data;
+    if (type != CURLINFO_HEADER_IN || size == 0) {
+        return 0;
+    }
+    if (begin_check(exchange, line) != 0) {
+        line[0] = ':';
+    }
+    exchange->lines.is_status = false;
+    (void)curl_easy_setopt(easy, CURLOPT_VERBOSE, 0L);
+    return 0;
+}
+
+bool answer_line_set_options(struct exchange *exchange)
+{
+    CURL *easy = exchange->easy;
+    exchange->sees_lines = libcurl_is_broken();
+    if (!exchange->sees_lines) {
+        return true;
+    }
+    return curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_line) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_DEBUGDATA, exchange) == CURLE_OK;
+}
+
+/* The next line is told to on_line(). */
+static void next_line_ask(struct exchange *exchange)
+{
+    exchange->lines.is_status = true;
+    if (exchange->sees_lines) {
+        (void)curl_easy_setopt(exchange->easy, CURLOPT_VERBOSE, 1L);
+    }
+}
+
 int answer_line_check(struct exchange *exchange, const char *line, size_t size)
 {
     struct slice value;
+    if (exchange->error != 0 || begin_check(exchange, line) != 0) {
+        return exchange->error;
+    }
+    exchange->lines.is_status = false;
     exchange->lines.size += size;
     if (exchange->lines.size > ANSWER_LINES_SIZE_MAX) {
         return exchange_fail(exchange, HAPLO_EPROTOCOL,
                              "the answer's head has more than %d bytes",
                              ANSWER_LINES_SIZE_MAX);
     }
-    if (value_of(line, size, "HTTP/", &value)) {
+    if (line_is_status(line, size)) {
         exchange->lines.length[0] = '\0'; /* the one before was a 1xx */
+        next_line_ask(exchange);
+        return 0;
     }
     if (value_of(line, size, "Content-Length:", &value)) {
         return length_check(exchange, value);

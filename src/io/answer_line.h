@@ -1,11 +1,12 @@
 /*
- * answer_line.h - looks at each line of an answer's head as it comes, before
- * libcurl acts on it: what libcurl would take and could not be bounded in
- * memory or time is refused.
+ * answer_line.h - looks at each line of an answer's head as it comes: what
+ * libcurl would take and could not be bounded in memory or time is refused,
+ * and what it cannot take is kept from it.
  */
 #ifndef IO_ANSWER_LINE_H
 #define IO_ANSWER_LINE_H
 
+#include <curl/curl.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -17,9 +18,14 @@ struct exchange;
 
 struct answer_lines {
     size_t size;     /* of all lines so far */
+    bool is_status;  /* the newest is a status line */
     bool is_packed;  /* a Content-Encoding went by */
     char length[24]; /* the Content-Length that went by, or "" */
 };
+
+/* Sets what is needed of the easy handle's options: false when there is no
+ * memory. */
+bool answer_line_set_options(struct exchange *exchange);
 
 /* The next line, its end included. 0, or HAPLO_EPROTOCOL, with which the
  * transfer must end; the exchange knows it then. */

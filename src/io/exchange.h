@@ -52,6 +52,7 @@ struct exchange {
     bool is_added;                    /* to the slot's multi */
     bool is_post;                     /* how the easy handle is set */
     bool is_unpacked;                 /* the same; see struct transfer */
+    bool sees_lines;                  /* before libcurl acts on them */
     struct answer_lines lines;        /* of the answer's head */
     bool is_head_whole;               /* its last line has arrived */
     bool is_headed;                   /* head_cb was called */

@@ -102,5 +102,5 @@ bool exchange_set_options(struct exchange *exchange,
     const struct endpoint *endpoint = exchange->endpoint;
     return set_callbacks(exchange, callbacks) && set_http(easy, endpoint) &&
            set_connection(easy, endpoint) && set_proxy(easy, endpoint) &&
-           set_tls(easy, endpoint);
+           set_tls(easy, endpoint) && answer_line_set_options(exchange);
 }

@@ -329,6 +329,38 @@ static void only_one_layer_of_gzip_is_unpacked(void **state)
     assert_string_equal(call->body, "abc");
 }
 
+/* libcurl 7.88 would append such a line to one that it has freed. */
+static void a_head_that_begins_with_a_blank_is_a_protocol_error(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {
+        "HTTP/1.1 200 OK\r\n A: b\r\nContent-Length: 3\r\n\r\nabc",
+        "HTTP/1.1 200 OK\r\n\tA: b\r\nContent-Length: 3\r\n\r\nabc",
+        "HTTP/1.1 200\rOK\n A: b\r\nContent-Length: 3\r\n\r\nabc",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n A: b\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n A: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+    };
+    struct endpoint *endpoint = endpoint_plain();
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        const struct script_line lines[] = {{.bytes = OK_ANSWER},
+                                            {.bytes = heads[i]}};
+        server_script(&server, lines, 2);
+        assert_int_equal(call_run(call_make(0, endpoint))->error, 0);
+        struct call *call = call_run(call_make(1, endpoint));
+        assert_int_equal(call->error, HAPLO_EPROTOCOL);
+        assert_non_null(strstr(call->text, "its head begins with a blank"));
+        assert_int_equal(call->head_count, 0);
+    }
+    static const struct script_line folded = {
+        .bytes = "HTTP/1.1 200 OK\r\nContent-Type: text/x\r\n -y\r\n"
+                 "Content-Length: 3\r\n\r\nabc"};
+    server_script(&server, &folded, 1);
+    struct call *call = call_run(call_make(0, endpoint));
+    assert_int_equal(call->error, 0);
+    assert_string_equal(call->body, "abc");
+    endpoint_free(endpoint);
+}
+
 /* The smaller one would make a whole answer of a part. */
 static void two_lengths_are_a_protocol_error(void **state)
 {
@@ -450,6 +482,7 @@ int main(void)
         TEST(a_head_without_end_is_a_protocol_error),
         TEST(a_trailer_without_end_is_a_protocol_error),
         TEST(only_one_layer_of_gzip_is_unpacked),
+        TEST(a_head_that_begins_with_a_blank_is_a_protocol_error),
         TEST(two_lengths_are_a_protocol_error),
         TEST(a_redirect_is_reported_and_not_followed),
         TEST(a_gzip_body_is_unpacked),
