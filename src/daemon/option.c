@@ -185,7 +185,8 @@ const struct option_row option_table[OPTION_COUNT] = {
          "rejected. With none, without end."},
     [OPTION_MAX_BODY] = {"max_body", VALUE_SIZE, LEVEL_QUEUE, QUEUES, KIB,
                          4 * GIB, "64M", IN_QUEUE(body_bytes_max),
-                         "The largest answer to accept, after decompression."},
+                         "The largest answer to accept, after decompression. "
+                         "Reading one can take three times as much memory."},
     [OPTION_FORMAT] =
         {"format", VALUE_FORMAT, LEVEL_QUEUE, QUEUES, 0, 0, "json",
          IN_QUEUE(format),
