@@ -29,10 +29,12 @@ example_src := $(wildcard examples/*.c)
 bench_src := $(wildcard bench/*.c)
 simulation_src := $(wildcard test/sim/*.c)
 shim_src := $(wildcard test/integration/*.c)
+fuzz_src := $(wildcard test/fuzz/*.c)
 headers := $(wildcard include/*.h src/*.h src/*/*.h test/unit/*.h test/sim/*.h \
-	test/inject/*.h) test/model/record.h
+	test/inject/*.h test/fuzz/*.h) test/model/record.h
 sources := $(lib_src) $(sink_src) $(daemon_src) $(sim_src) $(unit_src) \
-	$(example_src) $(bench_src) $(simulation_src) $(inject_src) $(shim_src)
+	$(example_src) $(bench_src) $(simulation_src) $(inject_src) $(fuzz_src) \
+	$(shim_src)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
@@ -136,6 +138,26 @@ $(BUILD)/inject/haplo-poll: $(inject_lib) $(injected)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
 
+# Each fuzz target is built for libFuzzer, which feeds it, and with a main()
+# that replays the inputs which are kept.
+fuzz_names := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
+replay_bin := $(fuzz_names:%=$(BUILD)/test/test_fuzz_%)
+fuzz_bin := $(fuzz_names:%=$(BUILD)/fuzz/%)
+fuzz_obj := $(call obj,$(filter-out %/replay.c test/fuzz/fuzz_%,$(fuzz_src))) \
+	$(lib_obj) $(sink_obj) $(daemon_test_obj)
+fuzz_link = @mkdir -p $(@D); $(if $(V),,echo "  LD $(@:$(BUILD)/%=%)";) \
+	$(CC) $(CFLAGS) $(LDFLAGS) $(1) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
+
+$(BUILD)/test/test_fuzz_%: $(BUILD)/test/fuzz/fuzz_%.o \
+		$(BUILD)/test/fuzz/replay.o $(fuzz_obj)
+	$(call fuzz_link)
+
+$(BUILD)/fuzz/%: $(BUILD)/test/fuzz/fuzz_%.o $(fuzz_obj)
+	$(call fuzz_link,-fsanitize=fuzzer)
+
+.PHONY: fuzz-binaries
+fuzz-binaries: $(fuzz_bin)
+
 # Examples and benchmarks link the library, as its users do.
 $(example_bin) $(bench_bin): %: %.o $(LIB_A)
 	@mkdir -p $(@D)
@@ -153,7 +175,7 @@ $(BUILD)/%.so: test/integration/%.c
 		-fvisibility=hidden -shared -o $@ $<
 
 .PHONY: unit-binaries
-unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation \
+unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation $(replay_bin) \
 	$(BUILD)/test/test_sweep $(BUILD)/inject/haplo-poll
 
 # -- What a new machine needs: Debian 12's packages -------------------------
@@ -164,13 +186,15 @@ BUILD_PACKAGES := gcc libc6-dev make pkg-config libuv1-dev \
 	libcyaml-dev libyaml-dev libhttp-parser-dev libssl-dev zlib1g-dev
 TEST_PACKAGES := libcmocka-dev python3 python3-pytest curl openssl sqlite3 \
 	mandoc clang-format clang-tidy valgrind spin
+FUZZ_PACKAGES := clang libclang-rt-14-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: deps
 deps:
 	$(SUDO) apt-get update -q
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
-		--no-install-recommends $(BUILD_PACKAGES) $(TEST_PACKAGES)
+		--no-install-recommends $(BUILD_PACKAGES) $(TEST_PACKAGES) \
+		$(FUZZ_PACKAGES)
 
 # -- Demonstration, tests, checks -------------------------------------------
 
@@ -287,6 +311,22 @@ coverage:
 	$(MAKE) BUILD=build-cov CFLAGS="-O0 -g --coverage" test
 	$(PYTHON) test/coverage.py --build build-cov
 
+# 60 seconds for each target, or FUZZ_SECONDS, two at a time; of all of them,
+# or of FUZZ_TARGETS. See test/fuzz/README.md.
+FUZZ_SECONDS ?= 60
+FUZZ_FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
+	-fsanitize=fuzzer-no-link,address,undefined -Wno-string-conversion
+.PHONY: fuzz
+fuzz:
+	$(MAKE) BUILD=build-fuzz CC=clang CFLAGS="$(FUZZ_FLAGS)" fuzz-binaries
+	$(PYTHON) test/fuzz/run.py --build build-fuzz \
+		--seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+# Brings the inputs that lead to something new into test/fuzz/corpus.
+.PHONY: fuzz-corpus
+fuzz-corpus:
+	$(PYTHON) test/fuzz/run.py --build build-fuzz --keep $(FUZZ_TARGETS)
+
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include \
@@ -310,6 +350,6 @@ install: all
 
 .PHONY: clean
 clean:
-	rm -rf build build-asan build-tsan build-cov
+	rm -rf build build-asan build-tsan build-cov build-fuzz
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -37,16 +37,16 @@ static int refuse_lost_wal(const char *path, char *why, size_t why_size)
     char real[PATH_MAX];
     char wal[PATH_MAX + sizeof("-wal")];
     struct stat status;
-    bool is_there = stat(path, &status) == 0;
+    bool is_there = realpath(path, real) != NULL;
 
-    if (!is_there && errno != ENOENT) {
+    if ((!is_there && errno != ENOENT) ||
+        (is_there && stat(real, &status) != 0)) {
         return file_error("cannot be opened", path, errno, why, why_size);
     }
     if (is_there && (!S_ISREG(status.st_mode) || status.st_size > 0)) {
         return 0;
     }
-    (void)snprintf(wal, sizeof(wal), "%s-wal",
-                   is_there && realpath(path, real) != NULL ? real : path);
+    (void)snprintf(wal, sizeof(wal), "%s-wal", is_there ? real : path);
     if (stat(wal, &status) != 0) {
         return errno == ENOENT
                    ? 0

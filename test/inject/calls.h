@@ -12,30 +12,33 @@
 #ifndef INJECT_CALLS_H
 #define INJECT_CALLS_H
 
-#define CALLS_OF_LIBUV(X)                                                  \
-    X(int, uv_cancel, (uv_req_t * a), (a), UV_EBUSY, BEFORE)               \
-    X(int, uv_getaddrinfo,                                                 \
-      (uv_loop_t * a, uv_getaddrinfo_t * b, uv_getaddrinfo_cb c,           \
-       const char *d, const char *e, const struct addrinfo *f),            \
-      (a, b, c, d, e, f), WAYS(UV_ENOMEM, UV_EINVAL), BEFORE)              \
-    X(int, uv_gettimeofday, (uv_timeval64_t * a), (a), UV_EINVAL, BEFORE)  \
-    X(int, uv_ip4_name, (const struct sockaddr_in *a, char *b, size_t c),  \
-      (a, b, c), UV_ENOSPC, BEFORE)                                        \
-    X(int, uv_ip6_name, (const struct sockaddr_in6 *a, char *b, size_t c), \
-      (a, b, c), UV_ENOSPC, BEFORE)                                        \
-    X(int, uv_loop_init, (uv_loop_t * a), (a), WAYS(UV_EMFILE, UV_ENOMEM), \
-      BEFORE)                                                              \
-    X(int, uv_poll_init, (uv_loop_t * a, uv_poll_t * b, int c), (a, b, c), \
-      WAYS(UV_ENOMEM, UV_EEXIST), BEFORE)                                  \
-    X(int, uv_poll_start, (uv_poll_t * a, int b, uv_poll_cb c), (a, b, c), \
-      UV_EBADF, BEFORE)                                                    \
-    X(int, uv_random,                                                      \
-      (uv_loop_t * a, uv_random_t * b, void *c, size_t d, unsigned e,      \
-       uv_random_cb f),                                                    \
-      (a, b, c, d, e, f), UV_EIO, BEFORE)                                  \
-    X(int, uv_signal_init, (uv_loop_t * a, uv_signal_t * b), (a, b),       \
-      WAYS(UV_EMFILE, UV_ENOMEM), BEFORE)                                  \
-    X(int, uv_signal_start, (uv_signal_t * a, uv_signal_cb b, int c),      \
+#define CALLS_OF_LIBUV(X)                                                      \
+    X(int, uv_cancel, (uv_req_t * a), (a), UV_EBUSY, BEFORE)                   \
+    X(int, uv_getaddrinfo,                                                     \
+      (uv_loop_t * a, uv_getaddrinfo_t * b, uv_getaddrinfo_cb c,               \
+       const char *d, const char *e, const struct addrinfo *f),                \
+      (a, b, c, d, e, f), WAYS(UV_ENOMEM, UV_EINVAL), BEFORE)                  \
+    X(int, uv_gettimeofday, (uv_timeval64_t * a), (a), UV_EINVAL, BEFORE)      \
+    X(int, uv_ip4_name, (const struct sockaddr_in *a, char *b, size_t c),      \
+      (a, b, c), UV_ENOSPC, BEFORE)                                            \
+    X(int, uv_ip6_name, (const struct sockaddr_in6 *a, char *b, size_t c),     \
+      (a, b, c), UV_ENOSPC, BEFORE)                                            \
+    X(int, uv_loop_init, (uv_loop_t * a), (a), WAYS(UV_EMFILE, UV_ENOMEM),     \
+      BEFORE)                                                                  \
+    X(int, uv_poll_init, (uv_loop_t * a, uv_poll_t * b, int c), (a, b, c),     \
+      WAYS(UV_ENOMEM, UV_EEXIST), BEFORE)                                      \
+    X(int, uv_poll_start, (uv_poll_t * a, int b, uv_poll_cb c), (a, b, c),     \
+      UV_EBADF, BEFORE)                                                        \
+    X(int, uv_random,                                                          \
+      (uv_loop_t * a, uv_random_t * b, void *c, size_t d, unsigned e,          \
+       uv_random_cb f),                                                        \
+      (a, b, c, d, e, f), UV_EIO, BEFORE)                                      \
+    X(int, uv_signal_init, (uv_loop_t * a, uv_signal_t * b), (a, b),           \
+      WAYS(UV_EMFILE, UV_ENOMEM), BEFORE)                                      \
+    X(int, uv_sem_init, (uv_sem_t * a, unsigned b), (a, b), UV_ENOMEM, BEFORE) \
+    X(int, uv_thread_create, (uv_thread_t * a, uv_thread_cb b, void *c),       \
+      (a, b, c), UV_EAGAIN, BEFORE)                                            \
+    X(int, uv_signal_start, (uv_signal_t * a, uv_signal_cb b, int c),          \
       (a, b, c), UV_EINVAL, BEFORE)
 
 #define CALLS_OF_LIBCURL(X)                                                    \
@@ -71,6 +74,14 @@
       WAYS(CURLE_OUT_OF_MEMORY, CURLE_UNKNOWN_OPTION))   \
     X(CURLMcode, curl_multi_setopt, CURLM_OUT_OF_MEMORY) \
     X(CURLSHcode, curl_share_setopt, CURLSHE_NOMEM)
+
+#define CALLS_OF_TRE(X)                                                    \
+    X(int, tre_regcomp, (regex_t * a, const char *b, int c), (a, b, c),    \
+      REG_ESPACE, BEFORE)                                                  \
+    X(int, tre_regnexec,                                                   \
+      (const regex_t *a, const char *b, size_t c, size_t d, regmatch_t *e, \
+       int f),                                                             \
+      (a, b, c, d, e, f), REG_ESPACE, BEFORE)
 
 #define CALLS_OF_YAJL(X)                                            \
     X(yajl_status, yajl_complete_parse, (yajl_handle a), (a),       \
@@ -177,10 +188,14 @@
       WAYS(FAIL(-1, EACCES), FAIL(-1, ENOSPC)), BEFORE)                        \
     X(ssize_t, pread, (int a, void *b, size_t c, off_t d), (a, b, c, d),       \
       FAIL(-1, EIO), BEFORE)                                                   \
+    X(locale_t, newlocale, (int a, const char *b, locale_t c), (a, b, c),      \
+      FAIL((locale_t)0, ENOMEM), BEFORE)                                       \
     X(ssize_t, pwrite, (int a, const void *b, size_t c, off_t d),              \
       (a, b, c, d), FAIL(-1, ENOSPC), BEFORE)                                  \
     X(ssize_t, read, (int a, void *b, size_t c), (a, b, c),                    \
       WAYS(FAIL(-1, EIO), FAIL(-1, EINTR)), BEFORE)                            \
+    X(char *, realpath, (const char *a, char *b), (a, b), FAIL(NULL, EIO),     \
+      BEFORE)                                                                  \
     X(void *, realloc, (void *a, size_t b), (a, b), FAIL(NULL, ENOMEM),        \
       BEFORE)                                                                  \
     X(int, renameat, (int a, const char *b, int c, const char *d),             \
@@ -193,12 +208,6 @@
     X(int, stat, (const char *a, struct stat *b), (a, b),                      \
       WAYS(FAIL(-1, EIO), FAIL(-1, EACCES)), BEFORE)                           \
     X(char *, strdup, (const char *a), (a), FAIL(NULL, ENOMEM), BEFORE)        \
-    X(int, tre_regcomp, (regex_t * a, const char *b, int c), (a, b, c),        \
-      REG_ESPACE, BEFORE)                                                      \
-    X(int, tre_regnexec,                                                       \
-      (const regex_t *a, const char *b, size_t c, size_t d, regmatch_t *e,     \
-       int f),                                                                 \
-      (a, b, c, d, e, f), REG_ESPACE, BEFORE)                                  \
     X(void *, tsearch,                                                         \
       (const void *a, void **b, int (*c)(const void *, const void *)),         \
       (a, b, c), FAIL(NULL, ENOMEM), BEFORE)                                   \
@@ -212,8 +221,6 @@
       BEFORE)
 
 #define CALLS_OF_LIBC_VARIADIC(X)                                            \
-    X(locale_t, newlocale, (int a, const char *b, locale_t c), (a, b, c),    \
-      FAIL((locale_t)0, ENOMEM), BEFORE)                                     \
     X(int, open, WAYS(FAIL(-1, EMFILE), FAIL(-1, EACCES), FAIL(-1, ENOSPC))) \
     X(int, openat, WAYS(FAIL(-1, EMFILE), FAIL(-1, EACCES), FAIL(-1, ENOSPC)))
 
@@ -221,6 +228,7 @@
     CALLS_OF_LIBUV(X)            \
     CALLS_OF_LIBCURL(X)          \
     CALLS_OF_LIBCURL_VARIADIC(X) \
+    CALLS_OF_TRE(X)              \
     CALLS_OF_YAJL(X)             \
     CALLS_OF_SQLITE(X)           \
     CALLS_OF_YAML(X)             \

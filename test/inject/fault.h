@@ -28,6 +28,7 @@ enum fault_call {
     X(LIBUV, "libuv")         \
     X(LIBCURL, "libcurl")     \
     X(YAJL, "yajl")           \
+    X(TRE, "TRE")             \
     X(SQLITE, "SQLite")       \
     X(YAML, "libyaml, cyaml") \
     X(OPENSSL, "OpenSSL")     \

@@ -1,0 +1,84 @@
+/*
+ * The configuration file; the input is its text. It ends in lines that tell
+ * what is wrong, or in a configuration that the library takes. The folder has
+ * a file `key` with an API key, and the environment FUZZ_KEY another; neither
+ * is ever shown.
+ */
+#include <string.h>
+
+#include "daemon/config.h"
+#include "taker.h"
+
+#define KEY "Kq3_x-0123456789abcdefghijklmnopqrstuvwxyzAB"
+#define FILE_KEY "F" KEY
+#define ENV_KEY "E" KEY
+#define QUEUES_TAKEN_MAX 20 /* more show nothing new */
+
+/* Each line of what was printed. */
+static void check_lines(char *text)
+{
+    for (char *line = text; *line != '\0';) {
+        char *end = strchr(line, '\n');
+        FUZZ_CHECK(end != NULL);
+        FUZZ_CHECK(end - line < 2000);
+        for (const char *at = line; at < end; at++) {
+            FUZZ_CHECK((unsigned char)*at >= ' ' && *at != 0x7f);
+        }
+        line = end + 1;
+    }
+}
+
+static void check_taken(const struct config *config)
+{
+    struct haplo_server_options server_options;
+    struct haplo_queue_options queue_options;
+    struct haplo_server *server;
+    struct haplo_poller *poller = taker_open();
+    size_t count = 0;
+    for (size_t i = 0; i < config->server_count; i++) {
+        const struct config_server *from = &config->servers[i];
+        config_server_options(from, &server_options);
+        FUZZ_CHECK(taker_add_server(poller, &server_options, &server) == 0);
+        for (size_t j = 0; j < from->queue_count; j++) {
+            config_queue_options(&from->queues[j], &queue_options);
+            if (count++ < QUEUES_TAKEN_MAX) {
+                FUZZ_CHECK(taker_add_queue(server, &queue_options) == 0);
+            }
+        }
+    }
+    taker_close(poller);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char path[64];
+    char *text = NULL;
+    size_t text_size;
+    FILE *file;
+    struct config *config;
+    static bool is_set_up;
+    if (!is_set_up) {
+        file_write("key", FILE_KEY "\n", sizeof FILE_KEY);
+        FUZZ_CHECK(setenv("FUZZ_KEY", ENV_KEY, 1) == 0);
+        is_set_up = true;
+    }
+    file_write("c.yaml", data, size);
+    (void)snprintf(path, sizeof path, "%s/c.yaml", folder_path());
+    file = open_memstream(&text, &text_size);
+    FUZZ_CHECK(file != NULL);
+    int count = config_load(path, file, &config);
+    FUZZ_CHECK((count == 0) == (config != NULL));
+    if (config != NULL) {
+        config_print(config, file);
+        check_taken(config);
+        config_free(config);
+    }
+    FUZZ_CHECK(fclose(file) == 0);
+    FUZZ_CHECK(text_size > 0);
+    check_lines(text);
+    /* Who writes one into the file itself has shown it already. */
+    FUZZ_CHECK(strstr(text, KEY) == NULL ||
+               memmem(data, size, KEY, strlen(KEY)) != NULL);
+    free(text);
+    return 0;
+}

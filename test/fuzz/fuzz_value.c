@@ -1,0 +1,155 @@
+/*
+ * Single values, as people write them. A byte chooses the kind; the rest is the
+ * value. What the daemon takes the library must take as well.
+ */
+#include <string.h>
+
+#include "core/json_pointer.h"
+#include "daemon/api_key.h"
+#include "daemon/config_errors.h"
+#include "daemon/server_url.h"
+#include "daemon/units.h"
+#include "taker.h"
+
+static void check_units(const char *text)
+{
+    char shown[UNITS_TEXT_SIZE];
+    uint64_t value;
+    uint64_t again;
+    if (duration_parse(text, &value) == 0) {
+        FUZZ_CHECK(duration_parse(duration_format(value, shown), &again) == 0);
+        FUZZ_CHECK(again == value);
+    }
+    if (size_parse(text, &value) == 0) {
+        FUZZ_CHECK(size_parse(size_format(value, shown), &again) == 0);
+        FUZZ_CHECK(again == value);
+    }
+    if (count_parse(text, &value) == 0) {
+        FUZZ_CHECK(text[strspn(text, "0123456789")] == '\0');
+    }
+}
+
+/* Its text is kept, and its names come back as they were written. */
+static void check_pointer(const char *text)
+{
+    struct json_pointer pointer;
+    struct reason why = {""};
+    if (json_pointer_init(&pointer, text, &why) != 0) {
+        FUZZ_CHECK(why.text[0] != '\0');
+        check_line(why.text, sizeof why.text);
+        return;
+    }
+    FUZZ_CHECK(strcmp(json_pointer_text(&pointer), text) == 0);
+    for (size_t i = 0; i < pointer.count; i++) {
+        FUZZ_CHECK(*text++ == '/');
+        for (size_t j = 0; j < pointer.segments[i].size; j++) {
+            char c = pointer.segments[i].name[j];
+            FUZZ_CHECK(*text == (c == '~' || c == '/' ? '~' : c));
+            text += c == '~' || c == '/' ? 2 : 1;
+        }
+    }
+    FUZZ_CHECK(*text == '\0');
+    json_pointer_free(&pointer);
+}
+
+static void check_server_url(const char *text)
+{
+    char why[HAPLO_TEXT_SIZE_MAX] = "";
+    bool is_clear = false;
+    struct haplo_server *server;
+    struct haplo_server_options options = {
+        .struct_size = sizeof options, .name = "a", .url = text};
+    if (server_url_check(text, &is_clear, why, sizeof why) != 0) {
+        FUZZ_CHECK(why[0] != '\0');
+        return;
+    }
+    struct haplo_poller *poller = taker_open();
+    /* Of what is no other host the library knows more: http://127.1 */
+    FUZZ_CHECK(taker_add_server(poller, &options, &server) == 0 || is_clear);
+    options.allow_http = true;
+    options.name = "b";
+    FUZZ_CHECK(taker_add_server(poller, &options, &server) == 0);
+    taker_close(poller);
+}
+
+static void check_proxy_url(const char *text)
+{
+    char why[HAPLO_TEXT_SIZE_MAX] = "";
+    struct haplo_server *server;
+    const struct haplo_server_options options = {.struct_size = sizeof options,
+                                                 .name = "a",
+                                                 .url = "https://a.example",
+                                                 .proxy = text};
+    if (proxy_url_check(text, why, sizeof why) != 0) {
+        FUZZ_CHECK(why[0] != '\0');
+        return;
+    }
+    struct haplo_poller *poller = taker_open();
+    FUZZ_CHECK(taker_add_server(poller, &options, &server) == 0);
+    taker_close(poller);
+}
+
+/* The input is what is in the file. */
+static void check_key_file(const char *data, size_t size)
+{
+    char path[64];
+    char key[API_KEY_SIZE];
+    char why[HAPLO_TEXT_SIZE_MAX];
+    file_write("a", data, size);
+    (void)snprintf(path, sizeof path, "%s/a", folder_path());
+    const struct config_key from = {CONFIG_KEY_FILE, path, path};
+    if (api_key_read_from(&from, key, why, sizeof why) != 0) {
+        FUZZ_CHECK(key[0] == '\0');
+        check_line(why, sizeof why);
+        FUZZ_CHECK(size < HAPLO_KEY_SIZE_MIN ||
+                   memmem(why, strlen(why), data, size) == NULL);
+        return;
+    }
+    FUZZ_CHECK(strlen(key) >= HAPLO_KEY_SIZE_MIN);
+    FUZZ_CHECK(memcmp(key, data, strlen(key)) == 0);
+    FUZZ_CHECK(size - strlen(key) <= 1);
+    check_line(key, sizeof key);
+}
+
+static void check_shown(const char *text)
+{
+    char shown[CONFIG_SHOW_SIZE];
+    (void)config_quote(text, shown);
+    FUZZ_CHECK(strlen(shown) >= 2 && strlen(shown) < sizeof shown);
+    for (const char *at = shown; *at != '\0'; at++) {
+        FUZZ_CHECK((unsigned char)*at >= ' ' && *at != 0x7f);
+    }
+    (void)api_key_is_like(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fuzz_input input = {data, size};
+    uint8_t kind = input_byte(&input);
+    size_t rest_size;
+    char *rest = input_rest(&input, &rest_size);
+    input = (struct fuzz_input){(const uint8_t *)rest, rest_size};
+    char *text = input_line(&input);
+    switch (kind % 6) {
+    case 0:
+        check_units(text);
+        break;
+    case 1:
+        check_pointer(text);
+        break;
+    case 2:
+        check_server_url(text);
+        break;
+    case 3:
+        check_proxy_url(text);
+        break;
+    case 4:
+        check_key_file(rest, rest_size);
+        break;
+    default:
+        check_shown(text);
+    }
+    free(text);
+    free(rest);
+    return 0;
+}
