@@ -1,7 +1,6 @@
 #include "core/raw_batch.h"
 
 #include <limits.h>
-#include <stdbool.h>
 
 #include "core/form.h"
 #include "core/page.h"
@@ -37,15 +36,6 @@ static int token_find(const struct haplo_batch *batch,
     return error != 0 ? no_token(batch, why) : 0;
 }
 
-/* POSIX's '.' matches any byte but NUL, so that a token may have been cut. */
-static bool token_is_cut(const struct haplo_batch *batch,
-                         const regmatch_t match[2])
-{
-    size_t end = (size_t)match[1].rm_eo;
-    return match[1].rm_eo == match[0].rm_eo && end < batch->body_size &&
-           batch->body[end] == '\0';
-}
-
 static int message_make(struct haplo_batch *batch, const char *token,
                         size_t size, struct reason *why)
 {
@@ -76,11 +66,6 @@ int raw_batch_finish(struct haplo_batch *batch,
     }
     if (match[1].rm_so == match[1].rm_eo) {
         return 0;
-    }
-    if (token_is_cut(batch, match)) {
-        return reason_set(why, HAPLO_EDOCUMENT,
-                          "the token that token_pattern found ends at a NUL "
-                          "byte, which '.' does not match: use [^...]");
     }
     return message_make(batch, batch->body + match[1].rm_so,
                         (size_t)(match[1].rm_eo - match[1].rm_so), why);

