@@ -43,8 +43,10 @@ daemon_obj := $(call obj,$(daemon_src))
 sim_obj := $(call obj,$(sim_src))
 unit_bin := $(patsubst test/unit/%.c,$(BUILD)/test/%,$(unit_src))
 example_bin := $(patsubst %.c,$(BUILD)/%,$(example_src))
-bench_bin := $(patsubst %.c,$(BUILD)/%,$(bench_src))
 shims := $(patsubst test/integration/%.c,$(BUILD)/%.so,$(shim_src))
+bench_bin := $(addprefix $(BUILD)/bench/,measure bare cycle register load)
+bench_daemon := $(BUILD)/bench/haplo-poll-null
+bench_micro := $(BUILD)/bench/micro
 
 LIB_A := $(BUILD)/libhaplopoll.a
 LIB_SO := $(BUILD)/libhaplopoll.so.$(VERSION)
@@ -158,11 +160,34 @@ $(BUILD)/fuzz/%: $(BUILD)/test/fuzz/fuzz_%.o $(fuzz_obj)
 .PHONY: fuzz-binaries
 fuzz-binaries: $(fuzz_bin)
 
-# Examples and benchmarks link the library, as its users do.
-$(example_bin) $(bench_bin): %: %.o $(LIB_A)
+# Examples link the library, as its users do.
+$(example_bin): %: %.o $(LIB_A)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+# So do the programs of the benchmark; src/ is in their reach where they
+# measure a part alone.
+bench_common := $(call obj,bench/client.c bench/rounds.c)
+$(BUILD)/bench/bare: $(call obj,bench/slice.c) $(bench_common)
+$(BUILD)/bench/cycle: $(bench_common) $(LIB_A)
+$(BUILD)/bench/register: $(call obj,bench/client.c) $(LIB_A)
+$(BUILD)/bench/load: $(call obj,bench/client.c bench/histogram.c) $(LIB_A)
+$(bench_bin): %: %.o
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+# Reaches what the library hides.
+$(bench_micro): $(call obj,bench/micro.c) $(sink_obj) $(LIB_A)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(LIB_LIBS)
+
+# The daemon, whole but for a sink that drops its messages.
+$(bench_daemon): $(daemon_obj) $(filter-out %/sqlite.o,$(sink_obj)) \
+		$(call obj,bench/null_sink.c) $(LIB_A)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
 
 .PHONY: examples
 examples: $(example_bin)

@@ -1,52 +1,102 @@
 /*
- * cycle.c - what a cycle costs the poller: fetch 16 messages, accept them,
- * mark them. Prints CPU microseconds of this process for one cycle.
+ * cycle.c - what a cycle costs with the library: fetch 16 messages, accept
+ * them in a callback, mark them.
  *
- *     cycle URL QUEUES AT-ONCE CYCLES [CA-FILE]
+ *     cycle [-a] [-c ROUNDS] HOSTS AT-ONCE WARM-CYCLES CYCLES CA-FILE
  *
- * The server is expected to answer each fetch with the same batch, and each
- * mark with messages left, so that every queue goes on at once.
+ * A server's API keys are proven one at a time, so each queue does one cycle
+ * and pauses; when all have done so they go on together, and warm up.
+ *
+ * -a: counts the library's allocations after the warm-up. -c: cold start, see
+ * rounds.h; each queue is then polled once a round.
  */
 #include <haplopoll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
-struct bench {
-    struct haplo_poller *poller; /* */
-    unsigned long cycles;        /* done */
-    unsigned long warm_cycles;   /* not counted: connections, pools */
-    unsigned long cycles_max;    /* then it ends */
-    double warm_us;              /* CPU time when they were done */
-    double all_us;               /* CPU time at the end */
-};
+#include "client.h"
+#include "rounds.h"
 
-static double cpu_us(void)
+#define INTERVAL_MS 86400000 /* never by itself: a round asks for it */
+
+static struct {
+    struct client_options options; /* */
+    struct client_meter meter;     /* */
+    struct rounds rounds;          /* with -c */
+    struct haplo_poller *poller;   /* */
+    struct haplo_queue **queues;   /* at_once */
+    unsigned proven_count;         /* of the queues; then they are resumed */
+    unsigned long allocations;     /* with -a */
+} bench;
+
+/* -- Memory --------------------------------------------------------------- */
+
+static void *counted_malloc(size_t size)
 {
-    struct rusage usage;
-    if (getrusage(RUSAGE_SELF, &usage) != 0) {
-        return 0;
-    }
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+    bench.allocations++;
+    return malloc(size);
 }
+
+static void *counted_realloc(void *block, size_t size)
+{
+    bench.allocations++;
+    return realloc(block, size);
+}
+
+/* -- Cycles --------------------------------------------------------------- */
 
 static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
 {
     (void)queue;
+    if (haplo_batch_message_count(batch) != BENCH_MESSAGE_COUNT) {
+        client_fail("cycle: not a batch of %d messages", BENCH_MESSAGE_COUNT);
+    }
     haplo_batch_accept(batch);
+}
+
+/* The queue has done its first cycle. */
+static void count_proven(struct haplo_queue *queue)
+{
+    haplo_queue_pause(queue);
+    if (++bench.proven_count < bench.options.at_once) {
+        return;
+    }
+    for (unsigned i = 0; i < bench.options.at_once; i++) {
+        haplo_queue_resume(bench.queues[i]);
+    }
+}
+
+static void count_cycle(void)
+{
+    char extra[64];
+    switch (client_meter_count(&bench.meter)) {
+    case CLIENT_IS_WARM:
+        bench.allocations = 0;
+        break;
+    case CLIENT_IS_DONE:
+        (void)snprintf(extra, sizeof extra, ", \"allocations\": %lu",
+                       bench.allocations);
+        client_meter_print(&bench.meter, extra);
+        haplo_poller_close(bench.poller, NULL);
+        break;
+    case CLIENT_GOES_ON:
+        break;
+    }
 }
 
 static void on_marked(struct haplo_queue *queue, const struct haplo_mark *mark)
 {
-    struct bench *bench = haplo_queue_data(queue);
-    (void)mark;
-    bench->cycles++;
-    if (bench->cycles == bench->warm_cycles) {
-        bench->warm_us = cpu_us();
-    } else if (bench->cycles == bench->cycles_max) {
-        bench->all_us = cpu_us();
-        haplo_poller_close(bench->poller, NULL);
+    if (mark->marked_count != BENCH_MESSAGE_COUNT) {
+        client_fail("cycle: %llu messages marked",
+                    (unsigned long long)mark->marked_count);
+    }
+    if (bench.rounds.count > 0) {
+        rounds_count(&bench.rounds);
+    } else if (bench.proven_count < bench.options.at_once) {
+        count_proven(queue);
+    } else {
+        count_cycle();
     }
 }
 
@@ -55,68 +105,98 @@ static void on_event(struct haplo_poller *poller,
 {
     (void)poller;
     if (event->error != 0) {
-        fprintf(stderr, "%s\n", event->text);
-        exit(1);
+        client_fail("cycle: %s", event->text);
     }
 }
 
-static int add_queues(struct bench *bench, struct haplo_server *server,
-                      int count)
+/* -- Setting up ----------------------------------------------------------- */
+
+static void start_all(void)
 {
-    char why[HAPLO_TEXT_SIZE_MAX];
-    for (int i = 0; i < count; i++) {
-        char name[32];
-        struct haplo_queue *queue;
-        snprintf(name, sizeof name, "q%d", i);
-        const struct haplo_queue_options options = {
-            .struct_size = sizeof options,
-            .name = name,
-            .api_key = "0123456789012345678901234567890123456789abcd",
-            .deliver_cb = on_deliver,
-            .marked_cb = on_marked,
-            .data = bench};
-        if (haplo_queue_add(server, &options, &queue, why, sizeof why) != 0) {
-            fprintf(stderr, "%s\n", why);
-            return 1;
-        }
-        haplo_queue_poll_now(queue);
+    for (unsigned i = 0; i < bench.options.at_once; i++) {
+        haplo_queue_poll_now(bench.queues[i]);
     }
-    return 0;
+}
+
+static void add_queue(struct haplo_server *server, unsigned index)
+{
+    char name[32];
+    char why[HAPLO_TEXT_SIZE_MAX];
+    (void)snprintf(name, sizeof name, "q%u", index);
+    const struct haplo_queue_options options = {.struct_size = sizeof options,
+                                                .name = name,
+                                                .api_key = BENCH_KEY,
+                                                .interval_ms = INTERVAL_MS,
+                                                .deliver_cb = on_deliver,
+                                                .marked_cb = on_marked};
+    if (haplo_queue_add(server, &options, &bench.queues[index], why,
+                        sizeof why) != 0) {
+        client_fail("cycle: %s", why);
+    }
+}
+
+/* Server i has the queues i, i + url_count and so on, all at once. */
+static void add_server(unsigned index)
+{
+    char name[32];
+    char why[HAPLO_TEXT_SIZE_MAX];
+    struct haplo_server *server;
+    unsigned url_count = (unsigned)bench.options.url_count;
+    unsigned at_once = bench.options.at_once;
+    (void)snprintf(name, sizeof name, "s%u", index);
+    const struct haplo_server_options options = {
+        .struct_size = sizeof options,
+        .name = name,
+        .url = bench.options.urls[index],
+        .tls_ca_file = bench.options.ca_file,
+        .in_flight_max = (at_once + url_count - 1) / url_count};
+    if (haplo_server_add(bench.poller, &options, &server, why, sizeof why) !=
+        0) {
+        client_fail("cycle: %s", why);
+    }
+    for (unsigned i = index; i < at_once; i += url_count) {
+        add_queue(server, i);
+    }
+}
+
+static void make_all(void)
+{
+    const struct haplo_poller_options options = {.struct_size = sizeof options,
+                                                 .in_flight_max =
+                                                     bench.options.at_once,
+                                                 .event_cb = on_event};
+    bench.queues = calloc(bench.options.at_once, sizeof(struct haplo_queue *));
+    if (bench.queues == NULL ||
+        haplo_poller_new(uv_default_loop(), &options, &bench.poller) != 0) {
+        client_fail("out of memory");
+    }
+    for (unsigned i = 0; i < bench.options.url_count; i++) {
+        add_server(i);
+    }
 }
 
 int main(int argc, char **argv)
 {
-    char why[HAPLO_TEXT_SIZE_MAX];
-    struct haplo_server *server;
-    if (argc < 5) {
-        fprintf(stderr, "usage: cycle URL QUEUES AT-ONCE CYCLES [CA-FILE]\n");
-        return 2;
+    int option;
+    unsigned round_count = 0;
+    while ((option = getopt(argc, argv, "ac:")) != -1) {
+        if (option == 'a') {
+            (void)haplo_replace_allocator(counted_malloc, counted_realloc,
+                                          free);
+        } else if (option == 'c') {
+            round_count = (unsigned)strtoul(optarg, NULL, 10);
+        } else {
+            return 2;
+        }
     }
-    struct bench bench = {.cycles_max = strtoul(argv[4], NULL, 10)};
-    bench.warm_cycles = bench.cycles_max / 10 + 1;
-    unsigned at_once = (unsigned)strtoul(argv[3], NULL, 10);
-    const struct haplo_poller_options poller_options = {
-        .struct_size = sizeof poller_options,
-        .in_flight_max = at_once,
-        .event_cb = on_event};
-    const struct haplo_server_options server_options = {
-        .struct_size = sizeof server_options,
-        .name = "bench",
-        .url = argv[1],
-        .tls_ca_file = argc > 5 ? argv[5] : NULL,
-        .in_flight_max = at_once};
-    if (haplo_poller_new(uv_default_loop(), &poller_options, &bench.poller) !=
-            0 ||
-        haplo_server_add(bench.poller, &server_options, &server, why,
-                         sizeof why) != 0) {
-        fprintf(stderr, "%s\n", why);
-        return 1;
+    client_options_read(&bench.options, argv + optind);
+    client_meter_init(&bench.meter, &bench.options);
+    make_all();
+    if (round_count > 0) {
+        rounds_start(&bench.rounds, round_count, bench.options.at_once,
+                     start_all);
+    } else {
+        start_all();
     }
-    if (add_queues(&bench, server, (int)strtol(argv[2], NULL, 10)) != 0) {
-        return 1;
-    }
-    uv_run(uv_default_loop(), UV_RUN_DEFAULT);
-    printf("%.1f\n", (bench.all_us - bench.warm_us) /
-                         (double)(bench.cycles_max - bench.warm_cycles));
-    return 0;
+    return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
 }

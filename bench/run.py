@@ -1,129 +1,118 @@
-"""What a cycle (fetch 16 messages, mark them) costs the poller: make bench.
+"""What a cycle (fetch 16 messages, mark them) costs, beside what people would
+use instead: make bench. See README.md here.
 
-nginx answers from memory on one core, the poller (bench/cycle.c) runs on the
-other. The figure is CPU microseconds of the poller for a cycle; next to it
-stands what wrk, a bare load generator, needs for the same two requests. The
-machine's mood is in both, so compare the ratio, not the microseconds.
+In the environment: BENCH_ROUNDS, how many (5); BENCH_ONLY, client names with
+commas between them, and "cold" and "inbox" for those parts; BENCH_MINUTES,
+what it may take in all (13).
 """
 import argparse
-import json
+import os
 import pathlib
-import resource
-import shutil
-import socket
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
 
-CYCLES = 30000
-ROUNDS = 5
-POLL = "/api/haplo-integration-messages/poll"
+from harness import bench, cold, cycles, inbox, report, targets
+from harness.bench import now
+from harness.clients import all_clients
+from harness.machine import machine, peer_versions
 
-NGINX = """
-worker_processes 1;
-worker_cpu_affinity 01;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 8192; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder};
-    keepalive_requests 100000000;
-    default_type application/json;
-    open_file_cache max=10;
-    server {{
-        listen 127.0.0.1:{port};
-        location ~ /fetch$ {{ root {folder}; try_files /fetch.json =404; }}
-        location ~ /mark$ {{
-            return 200 '{{"markedCount":16,"unreadCount":5}}';
-        }}
-    }}
-}}
-"""
-
-# Every second request is a mark, as in a cycle.
-WRK = """
-local n = 0
-request = function()
-  n = n + 1
-  if n % 2 == 1 then return wrk.format("GET", "{poll}/q/fetch") end
-  return wrk.format("POST", "{poll}/q/mark", nil, "token=MSwyLDM%3D")
-end
-done = function(summary) io.write(summary.requests, "\\n") end
-"""
+RESULTS = bench.HERE / "results.json"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+class Plan:
+    """What is measured, by the environment."""
+
+    def __init__(self, clients):
+        self.only = [name for name in
+                     os.environ.get("BENCH_ONLY", "").split(",") if name]
+        known = [client.name for client in clients] + ["cold", "inbox"]
+        unknown = [name for name in self.only if name not in known]
+        if unknown:
+            sys.exit(f"BENCH_ONLY: no {unknown[0]} among: {', '.join(known)}")
+        self.rounds = int(os.environ.get("BENCH_ROUNDS", "5"))
+        self.minutes = float(os.environ.get("BENCH_MINUTES", "13"))
+        self.is_whole = not self.only and self.rounds >= 5
+
+    def has(self, name):
+        return not self.only or name in self.only
 
 
-def start_nginx(folder):
-    messages = [{"id": i, "datetime": "2026-01-01T00:00:00Z",
-                 "type": "change", "data": "x" * 230} for i in range(16)]
-    (folder / "fetch.json").write_text(json.dumps(
-        {"version": 0, "token": "MSwyLDM=", "messages": messages}, indent=2))
-    port = free_port()
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
-    server = subprocess.Popen(["nginx", "-c", folder / "nginx.conf", "-g",
-                               "daemon off;"], stderr=subprocess.DEVNULL)
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return server, f"http://127.0.0.1:{port}"
-        except OSError:
-            time.sleep(0.02)
-    server.kill()
-    sys.exit("nginx does not start")
+def say(line):
+    print(line, flush=True)
 
 
-def cycle_us(build, url, at_once):
-    done = subprocess.run(
-        ["taskset", "-c", "1", build / "bench" / "cycle", url,
-         str(2 * at_once), str(at_once), str(CYCLES)],
-        stdout=subprocess.PIPE, text=True, check=True)
-    return float(done.stdout)
+def heading(text):
+    say(f"\n== {text}")
 
 
-def wrk_us(folder, url, at_once):
-    script = folder / "cycle.lua"
-    script.write_text(WRK.format(poll=POLL))
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        ["taskset", "-c", "1", "wrk", "-t1", f"-c{at_once}", "-d2s", "-s",
-         script, url], stdout=subprocess.PIPE, text=True, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = (after.ru_utime + after.ru_stime
-           - before.ru_utime - before.ru_stime)
-    return cpu * 1e6 / (int(done.stdout.splitlines()[-1]) / 2)
+def tell_targets(all_targets):
+    heading("What it must show: limit, measured")
+    for target in all_targets:
+        say(target.line())
+
+
+def measure(one, plan, clients, begin):
+    """All parts; prints the tables. Returns what goes into the file, the
+    targets, and the README's table."""
+    parts, goals = {"machine": machine()}, []
+    missing = {client.name: client.missing() for client in clients
+               if plan.has(client.name) and client.missing()}
+    for name, what in missing.items():
+        say(f"missing: {name}: no {what}")
+    parts["versions"] = peer_versions(one.node_modules)
+    parts["missing"] = missing
+    if plan.has("cold"):
+        heading(f"Cold start: {cold.SERVERS:,} servers over TLS")
+        parts["cold"] = cold.measure(one, say)
+        say(report.cold_table(parts["cold"]))
+        goals += targets.of_cold(parts["cold"])
+    if plan.has("inbox"):
+        heading("Inbox: messages durable, both cores in use")
+        parts["inbox"] = inbox.measure(one, say)
+        say(report.inbox_table(parts["inbox"]))
+        goals += targets.of_inbox(parts["inbox"])
+    chosen = [client for client in clients
+              if plan.has(client.name) and client.name not in missing]
+    if not chosen:
+        return parts, goals, None, {}
+    heading("Cycles")
+    results, rounds = cycles.measure(one, chosen, plan.rounds,
+                                     begin + 60 * plan.minutes, say)
+    heading(f"CPU time of a cycle, medians of {rounds} rounds")
+    for table in report.cycle_tables(results, chosen):
+        say(table)
+    say(report.missing_table(missing, results.failed))
+    goals = [*targets.of_cycles(results), *goals]
+    parts["rounds"] = rounds
+    parts["failed"] = results.failed
+    parts["cycles"] = report.records(results)
+    table = report.markdown(results, clients, missing, parts["machine"])
+    return parts, goals, table, results.failed
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", type=pathlib.Path, default="build")
-    build = parser.parse_args().build.resolve()
-    missing = [name for name in ("nginx", "wrk") if not shutil.which(name)]
-    if missing:
-        sys.exit(f"apt-get install nginx-light wrk: {missing} not found")
-    with tempfile.TemporaryDirectory(prefix="haplo-bench-") as name:
-        folder = pathlib.Path(name)
-        server, url = start_nginx(folder)
-        try:
-            print(f"{'at once':>8} {'poller us':>10} {'wrk us':>8} {'ratio':>6}")
-            for at_once in (1, 64, 1000):
-                pairs = [(cycle_us(build, url, at_once),
-                          wrk_us(folder, url, at_once))
-                         for _ in range(ROUNDS)]
-                own, floor = map(statistics.median, zip(*pairs))
-                print(f"{at_once:8} {own:10.1f} {floor:8.1f} "
-                      f"{own / floor:6.2f}", flush=True)
-        finally:
-            server.terminate()
-            server.wait()
+    build = parser.parse_args().build
+    begin = now()
+    with bench.opened(build) as one:
+        clients = all_clients(one)
+        plan = Plan(clients)
+        parts, goals, table, failed = measure(one, plan, clients, begin)
+    if plan.is_whole:
+        goals += targets.of_time("make bench", now() - begin)
+    tell_targets(goals)
+    if table is not None:
+        heading("For the README (make bench-table writes it there)")
+        say(table)
+    parts["targets"] = [target.record() for target in goals]
+    parts["markdown"] = table
+    if plan.is_whole:
+        report.write_part(RESULTS, "bench", parts)
+        say(f"\nwritten: {RESULTS}")
+    else:
+        say("\nnot written: only a part was measured")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

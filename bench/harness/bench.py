@@ -1,0 +1,87 @@
+"""What all measurements share: where things are, and how a program is run
+and what it took."""
+import contextlib
+import json
+import pathlib
+import subprocess
+import tempfile
+import time
+
+PYTHON = "/usr/bin/python3"  # Debian's, which the packaged peers are for
+HERE = pathlib.Path(__file__).parent.parent
+PEERS = HERE / "peers"
+CLIENT_CORE, SERVER_CORE = 0, 1
+TIMEOUT_S = 300
+
+
+class Failed(Exception):
+    """A program that did not do what it should: the measurement has no
+    result."""
+
+
+class Bench:
+    """The build, and a temporary folder for a run."""
+
+    def __init__(self, build, folder):
+        self.build = pathlib.Path(build).resolve()
+        self.folder = folder
+        self.programs = self.build / "bench"
+        self.node_modules = self.programs / "peers" / "node_modules"
+        self.serial = 0
+
+    def new_folder(self, name):
+        self.serial += 1
+        folder = self.folder / f"{name}-{self.serial}"
+        folder.mkdir()
+        return folder
+
+    def disk_folder(self, name):
+        """A folder on the build's disk, gone afterwards."""
+        @contextlib.contextmanager
+        def folder():
+            with tempfile.TemporaryDirectory(prefix=f"{name}-",
+                                             dir=self.programs) as path:
+                yield pathlib.Path(path)
+        return folder()
+
+    def hosts_file(self, urls):
+        self.serial += 1
+        path = self.folder / f"hosts-{self.serial}"
+        path.write_text("\n".join(urls) + "\n")
+        return path
+
+    def measure_command(self, report, core, command):
+        return [str(word) for word in
+                [self.programs / "measure", report,
+                 "-" if core is None else core, *command]]
+
+    def run(self, command, core=CLIENT_CORE, env=None):
+        """Runs it to its end. Returns the last line of its output, read as
+        JSON ({} if there is none), and what it took as a whole."""
+        self.serial += 1
+        report = self.folder / f"report-{self.serial}"
+        try:
+            done = subprocess.run(self.measure_command(report, core, command),
+                                  env=env, text=True, timeout=TIMEOUT_S,
+                                  stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, check=False)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{command[0]}: not done after {TIMEOUT_S} s")
+        if done.returncode != 0:
+            raise Failed(f"{command[0]}: exit code {done.returncode}: "
+                         f"{(done.stderr or done.stdout)[-500:]}")
+        lines = [line for line in done.stdout.split("\n")
+                 if line.startswith("{")]
+        return (json.loads(lines[-1]) if lines else {},
+                json.loads(report.read_text()))
+
+
+@contextlib.contextmanager
+def opened(build):
+    """A Bench, whose folder is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="haplo-bench-") as name:
+        yield Bench(build, pathlib.Path(name))
+
+
+def now():
+    return time.monotonic()

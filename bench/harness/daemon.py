@@ -1,0 +1,132 @@
+"""The daemon at work: its configuration, its start and end, and its CPU time
+while it runs."""
+import contextlib
+import os
+import pathlib
+import sqlite3
+import subprocess
+import threading
+import time
+
+from harness.bench import Failed
+
+KEY = "0123456789012345678901234567890123456789abcd"
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def write_config(folder, urls, queue_count, ca_file=None, in_flight_max=None,
+                 max_in_flight=None, interval="100ms"):
+    """Queue i is one of server i modulo their number. What is None is left to
+    the daemon's defaults."""
+    (folder / "key").write_text(KEY)
+    (folder / "key").chmod(0o600)
+    lines = ["state_dir: state"]
+    if in_flight_max is not None:
+        lines.append(f"in_flight_max: {in_flight_max}")
+    lines += ["sinks:", "- {name: inbox, type: sqlite, path: inbox.db}",
+              "defaults:", f"  interval: {interval}"]
+    if max_in_flight is not None:
+        lines.append(f"  max_in_flight: {max_in_flight}")
+    if ca_file is not None:
+        lines.append(f"  tls_ca_file: {ca_file}")
+    lines.append("servers:")
+    for i, url in enumerate(urls):
+        names = ",".join(f"{{name: q{q}}}"
+                         for q in range(i, queue_count, len(urls)))
+        if names:
+            lines += [f"- name: s{i}", f"  url: {url}",
+                      "  api_key_file: key", f"  queues: [{names}]"]
+    path = folder / "haplo-poll.yaml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def cpu_us(pid):
+    """Of all its threads: by the nanosecond where the kernel tells it, else
+    by the tick."""
+    total_ns = 0
+    try:
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            total_ns += int((task / "schedstat").read_text().split()[0])
+        return total_ns / 1000
+    except OSError:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) * 1e6 / TICKS_A_SECOND
+
+
+def memory_kib(pid, name):
+    """VmRSS, or VmHWM: the peak."""
+    for line in open(f"/proc/{pid}/status", encoding="ascii"):
+        if line.startswith(name + ":"):
+            return int(line.split()[1])
+    return 0
+
+
+class Daemon:
+    """haplo-poll run, until closed. pid is its own, not that of what pins
+    it."""
+
+    def __init__(self, program, config, core):
+        pin = [] if core is None else ["taskset", "-c", str(core)]
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            [*pin, str(program), "-c", str(config), "run"], text=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.pid = self.process.pid  # taskset becomes the program
+        self.log = []
+        self.polling_at = None
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            if "polling;" in line:
+                self.polling_at = time.monotonic()
+            else:
+                self.log.append(line)
+
+    def check(self):
+        if self.process.poll() is not None:
+            raise Failed("haplo-poll: ended: " + "".join(self.log)[-500:])
+        if self.log:
+            raise Failed("haplo-poll: " + "".join(self.log)[-500:])
+
+    def wait_polling(self, timeout_s):
+        """Seconds from its start until it polls."""
+        deadline = time.monotonic() + timeout_s
+        while self.polling_at is None:
+            self.check()
+            if time.monotonic() > deadline:
+                raise Failed(f"haplo-poll: not started after {timeout_s} s")
+            time.sleep(0.005)
+        return self.polling_at - self.started
+
+    def wait_requests(self, nginx, count):
+        """Until nginx has answered so many; it says how many it has."""
+        deadline = time.monotonic() + 120
+        while True:
+            seen = nginx.request_count()
+            if seen >= count:
+                return seen
+            self.check()
+            if time.monotonic() > deadline:
+                raise Failed("haplo-poll: makes no progress")
+            time.sleep(0.02)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.reader.join()
+
+
+def stored_count(folder):
+    """How many messages are in the inbox, committed."""
+    with contextlib.closing(sqlite3.connect(folder / "inbox.db")) as inbox:
+        newest, = inbox.execute("SELECT max(arrival) FROM messages").fetchone()
+    return newest or 0

@@ -1,0 +1,105 @@
+"""What the benchmark must show: each target, what was measured, and whether
+it is met. Nothing here fails a run: machines and moods differ."""
+from harness.cycles import BASE, Case
+
+PLAIN, TLS = BASE
+PEERS = [("undici", 0.75), ("pycurl", 0.68), ("go", 0.48), ("aiohttp", 0.13),
+         ("official", 1 / 230)]
+
+
+class Target:
+    """measured is None where something failed or is missing."""
+
+    def __init__(self, what, limit, measured, is_least=False, unit="x",
+                 digits=2):
+        self.what = what
+        self.limit = limit
+        self.measured = measured
+        self.is_least = is_least
+        self.unit = unit
+        self.digits = digits
+
+    def verdict(self):
+        if self.measured is None:
+            return "not measured"
+        is_met = self.measured >= self.limit if self.is_least \
+            else self.measured <= self.limit
+        return "met" if is_met else "not met"
+
+    def number(self, value):
+        return "-" if value is None else f"{value:,.{self.digits}f}"
+
+    def line(self):
+        sign = ">=" if self.is_least else "<="
+        return (f"{self.what:62} {sign} {self.number(self.limit):>9} "
+                f"{self.number(self.measured):>9} {self.unit:10} "
+                f"{self.verdict()}")
+
+    def record(self):
+        return {"what": self.what, "limit": self.limit, "unit": self.unit,
+                "measured": self.measured, "verdict": self.verdict()}
+
+
+def over(value, divisor):
+    return None if value is None else value / divisor
+
+
+def of_cycles(results):
+    """Ratios are those of the medians of CPU time in one run."""
+    ratio = results.ratio
+    yield Target("1 library / bare loop without parsing, plain", 1.55,
+                 ratio(PLAIN, "library", "bare"))
+    yield Target("1 library / bare loop without parsing, TLS", 1.45,
+                 ratio(TLS, "library", "bare"))
+    for name, limit in PEERS:
+        digits = 4 if limit < 0.01 else 2
+        for case, transport in ((PLAIN, "plain"), (TLS, "TLS")):
+            yield Target(f"2 library / {name}, {transport}", limit,
+                         ratio(case, "library", name), digits=digits)
+    for tls, transport in ((False, "plain"), (True, "TLS")):
+        yield Target(f"3 library, 1,000 at once / 64, {transport}", 1.35,
+                     ratio(Case(tls, 1000, 1), "library", "library",
+                           Case(tls, 64, 1)))
+    for tls, hosts, transport in ((False, 1, "plain"), (True, 1, "TLS"),
+                                  (False, 50, "plain, 50 hosts")):
+        yield Target(f"  library, 4,000 at once / 64, {transport}", 1.15,
+                     ratio(Case(tls, 4000, hosts), "library", "library",
+                           Case(tls, 64, hosts)))
+    for case, limit, transport in ((PLAIN, 16, "plain"), (TLS, 24, "TLS")):
+        yield Target(f"4 library, peak memory at 64, {transport}", limit,
+                     over(results.median(case, "library", "peak_kib"), 1024),
+                     unit="MiB", digits=1)
+    yield Target("4 library, own allocations in steady cycles, plain", 0,
+                 results.median(PLAIN, "library", "allocations"), unit="",
+                 digits=0)
+
+
+def of_cold(cold):
+    verified = cold["library, verified"]["new_us"]
+    yield Target("5 new TLS connection: library verified / bare unverified",
+                 1.2, verified / cold["bare, unverified"]["new_us"])
+
+
+def of_inbox(inbox):
+    for queues, measured in inbox["queues"].items():
+        yield Target(f"6 messages a second durable in SQLite, {queues} queues",
+                     60000, measured["messages_per_s"], is_least=True,
+                     unit="a second", digits=0)
+
+
+def of_time(what, seconds):
+    yield Target(f"7 {what}, all of it", 15.0, seconds / 60, unit="minutes",
+                 digits=1)
+
+
+def of_scale(scale):
+    largest = scale["register"][-1]
+    yield Target(f"4 memory of an idle queue beyond name and key, "
+                 f"{largest['queues']:,} queues", 160,
+                 largest["bytes_beyond_text"], unit="bytes", digits=0)
+    for what, growth in scale["growth"].items():
+        yield Target(f"  {what}: growth, n log n being 1", growth["limit"],
+                     growth["measured"])
+    if "long_haul" in scale:
+        yield Target("  long haul: memory at the end / after a minute", 1.02,
+                     scale["long_haul"]["memory_growth"], digits=3)
