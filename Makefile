@@ -31,7 +31,7 @@ simulation_src := $(wildcard test/sim/*.c)
 shim_src := $(wildcard test/integration/*.c)
 fuzz_src := $(wildcard test/fuzz/*.c)
 headers := $(wildcard include/*.h src/*.h src/*/*.h test/unit/*.h test/sim/*.h \
-	test/inject/*.h test/fuzz/*.h) test/model/record.h
+	test/inject/*.h test/fuzz/*.h bench/*.h) test/model/record.h
 sources := $(lib_src) $(sink_src) $(daemon_src) $(sim_src) $(unit_src) \
 	$(example_src) $(bench_src) $(simulation_src) $(inject_src) $(fuzz_src) \
 	$(shim_src)
@@ -212,6 +212,9 @@ BUILD_PACKAGES := gcc libc6-dev make pkg-config libuv1-dev \
 TEST_PACKAGES := libcmocka-dev python3 python3-pytest curl openssl sqlite3 \
 	mandoc clang-format clang-tidy valgrind spin
 FUZZ_PACKAGES := clang libclang-rt-14-dev
+# Peers that cannot be had are named as missing by `make bench`.
+BENCH_PACKAGES := nginx openssl ca-certificates util-linux valgrind wrk curl \
+	python3 golang-go python3-aiohttp python3-uvloop python3-pycurl
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: deps
@@ -220,6 +223,20 @@ deps:
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
 		--no-install-recommends $(BUILD_PACKAGES) $(TEST_PACKAGES) \
 		$(FUZZ_PACKAGES)
+
+# One by one, so that one that is missing does not keep the others away. A
+# nodejs that is not Debian's brings its own npm, and cannot have Debian's.
+.PHONY: bench-deps
+bench-deps:
+	$(SUDO) apt-get update -q
+	for package in $(BENCH_PACKAGES) \
+			$$(command -v node >/dev/null || echo nodejs) \
+			$$(command -v npm >/dev/null || echo npm); do \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
+			--no-install-recommends $$package || \
+			echo "bench-deps: not installed: $$package"; \
+	done
+	$(MAKE) bench-peers
 
 # -- Demonstration, tests, checks -------------------------------------------
 
@@ -278,9 +295,39 @@ sweep-sanitize:
 	$(MAKE) BUILD=build-asan CFLAGS="$(SANITIZE)" all unit-binaries
 	build-asan/test/test_sweep --full
 
+.PHONY: bench-programs
+bench-programs: all $(bench_bin) $(bench_daemon)
+
+# What the peers need beside their sources; what is missing stays missing.
+bench_peers := $(BUILD)/bench/peers
+.PHONY: bench-peers
+bench-peers:
+	@mkdir -p $(bench_peers)
+	@! command -v go >/dev/null || \
+		GO111MODULE=off go build -o $(bench_peers)/cycle-go bench/peers/cycle.go
+	@cp bench/peers/package.json bench/peers/package-lock.json $(bench_peers)
+	@[ -d $(bench_peers)/node_modules/undici ] || \
+		! command -v npm >/dev/null || \
+		npm ci --silent --no-audit --no-fund --prefix $(bench_peers) || \
+		echo "bench-peers: undici was not installed"
+
 .PHONY: bench
-bench: $(bench_bin)
+bench: bench-programs bench-peers
 	$(PYTHON) bench/run.py --build $(BUILD)
+
+.PHONY: bench-scale
+bench-scale: bench-programs
+	$(PYTHON) bench/scale.py --build $(BUILD)
+
+# Fails at more than 5 % above bench/baseline.json; UPDATE=1 rewrites that.
+.PHONY: bench-instructions
+bench-instructions: $(bench_micro)
+	$(PYTHON) bench/instructions.py --build $(BUILD) \
+		--flags="$(CFLAGS)" $(if $(UPDATE),--update)
+
+.PHONY: bench-table
+bench-table:
+	$(PYTHON) bench/table.py
 
 .PHONY: check
 check: check-format check-layers check-tidy check-man check-sanitize \
@@ -297,7 +344,8 @@ check-layers layers:
 .PHONY: check-tidy
 check-tidy:
 	printf '%s\n' $(lib_src) $(sink_src) $(daemon_src) $(sim_src) \
-		$(example_src) $(simulation_src) | xargs -P 2 -n 8 clang-tidy --quiet \
+		$(example_src) $(simulation_src) $(bench_src) | xargs -P 2 -n 8 \
+		clang-tidy --quiet \
 		--warnings-as-errors='*' 2>/dev/null
 
 .PHONY: check-man

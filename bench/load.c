@@ -4,9 +4,11 @@
  *
  *     load HOSTS CA-FILE QUEUES INTERVAL-MS AT-ONCE SETTLE-SECONDS SECONDS
  *
- * AT-ONCE is for each server. A line of JSON every ten seconds, and one at the
- * end. A poll is late by the time from when it was due to when its fetch went
- * out; that the first ones of a new connection wait for it does not count.
+ * AT-ONCE is for each server. Measuring begins when all queues have been added
+ * and an interval has passed, in which they have found their places; if polls
+ * are late still, at most SETTLE-SECONDS later. A line of JSON every ten
+ * seconds, and one at the end. A poll is late by the time from when it was due
+ * to when its fetch was begun.
  */
 #include <haplopoll.h>
 #include <stdio.h>
@@ -19,6 +21,9 @@
 
 #define ADDED_A_TURN 200 /* queues, so that polls go on meanwhile */
 #define REPORT_MS 10000
+#define SETTLE_STEP_MS 1000
+#define LATE_MS \
+    100.0 /* what was late for lack of time while queues were added */
 
 struct load_queue {
     double due_ms; /* its next poll; 0: unknown */
@@ -30,7 +35,9 @@ static struct {
     unsigned long added_count;     /* */
     uint64_t interval_ms;          /* */
     unsigned at_once;              /* of each server */
-    uint64_t settle_ms;            /* not measured, after the last queue */
+    uint64_t settle_ms;            /* at most, until nothing is late */
+    uint64_t settled_ms;           /* of those, so far */
+    uint64_t late_count;           /* polls in this second of settling */
     uint64_t run_ms;               /* measured */
     struct haplo_poller *poller;   /* */
     struct haplo_server **servers; /* */
@@ -68,9 +75,13 @@ static void on_marked(struct haplo_queue *queue, const struct haplo_mark *mark)
 
 static void fetch_begins(struct load_queue *queue)
 {
+    double late_ms = now_ms() - queue->due_ms;
     load.fetch_count++;
-    if (load.is_measuring && queue->due_ms > 0) {
-        histogram_add(&load.lateness, now_ms() - queue->due_ms);
+    if (queue->due_ms > 0) {
+        load.late_count += late_ms > LATE_MS;
+        if (load.is_measuring) {
+            histogram_add(&load.lateness, late_ms);
+        }
     }
     queue->due_ms = 0;
 }
@@ -133,8 +144,15 @@ static void on_report(uv_timer_t *timer)
     (void)uv_timer_start(timer, on_report, wait_ms, 0);
 }
 
-static void on_settled(uv_timer_t *timer)
+static void on_settling(uv_timer_t *timer)
 {
+    load.settled_ms += SETTLE_STEP_MS;
+    bool is_late = load.late_count > 0 && load.settled_ms < load.settle_ms;
+    if (is_late || load.settled_ms < load.interval_ms) {
+        load.late_count = 0;
+        (void)uv_timer_start(timer, on_settling, SETTLE_STEP_MS, 0);
+        return;
+    }
     load.is_measuring = true;
     load.cpu_us = client_cpu_us();
     load.wall_us = client_wall_us();
@@ -176,7 +194,8 @@ static void on_adding(uv_idle_t *idle)
     }
     if (load.added_count == load.queue_count) {
         (void)uv_idle_stop(idle);
-        (void)uv_timer_start(&load.timer, on_settled, load.settle_ms, 0);
+        load.settle_ms += load.interval_ms;
+        (void)uv_timer_start(&load.timer, on_settling, SETTLE_STEP_MS, 0);
     }
 }
 

@@ -16,9 +16,10 @@ static void form_write(struct slicer *slicer, const unsigned char *token,
                        size_t size)
 {
     static const char digits[] = "0123456789ABCDEF";
+    static const char name[] = {'t', 'o', 'k', 'e', 'n', '='};
     char *out = slicer->form;
-    memcpy(out, "token=", 6);
-    out += 6;
+    memcpy(out, name, sizeof name);
+    out += sizeof name;
     for (size_t i = 0; i < size; i++) {
         unsigned char c = token[i];
         if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||

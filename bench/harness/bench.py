@@ -75,6 +75,18 @@ class Bench:
         return (json.loads(lines[-1]) if lines else {},
                 json.loads(report.read_text()))
 
+    def lines(self, command, core=CLIENT_CORE):
+        """What it prints, line by line, as it runs; it must not fail."""
+        command = self.measure_command("/dev/null", core, command)
+        with subprocess.Popen(command, text=True,
+                              stdout=subprocess.PIPE) as process:
+            try:
+                yield from process.stdout
+            finally:
+                if process.wait() != 0:
+                    raise Failed(f"{command[3]}: exit code "
+                                 f"{process.returncode}")
+
 
 @contextlib.contextmanager
 def opened(build):

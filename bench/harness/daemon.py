@@ -92,6 +92,10 @@ class Daemon:
         if self.log:
             raise Failed("haplo-poll: " + "".join(self.log)[-500:])
 
+    def sleep(self, seconds):
+        time.sleep(seconds)
+        self.check()
+
     def wait_polling(self, timeout_s):
         """Seconds from its start until it polls."""
         deadline = time.monotonic() + timeout_s

@@ -93,10 +93,11 @@ def of_time(what, seconds):
 
 
 def of_scale(scale):
-    largest = scale["register"][-1]
-    yield Target(f"4 memory of an idle queue beyond name and key, "
-                 f"{largest['queues']:,} queues", 160,
-                 largest["bytes_beyond_text"], unit="bytes", digits=0)
+    if "register" in scale:
+        largest = scale["register"][-1]
+        yield Target(f"4 memory of an idle queue beyond name and key, "
+                     f"{largest['queues']:,} queues", 160,
+                     largest["bytes_beyond_text"], unit="bytes", digits=0)
     for what, growth in scale["growth"].items():
         yield Target(f"  {what}: growth, n log n being 1", growth["limit"],
                      growth["measured"])
