@@ -325,6 +325,11 @@ bench-instructions: $(bench_micro)
 	$(PYTHON) bench/instructions.py --build $(BUILD) \
 		--flags="$(CFLAGS)" $(if $(UPDATE),--update)
 
+# Where the instructions of a cycle go, beside those of the bare loop.
+.PHONY: bench-profile
+bench-profile: bench-programs
+	$(PYTHON) bench/profile.py --build $(BUILD)
+
 .PHONY: bench-table
 bench-table:
 	$(PYTHON) bench/table.py

@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include <valgrind/callgrind.h>
+
 #define LINE_SIZE_MAX 1024
 
 void client_fail(const char *format, ...)
@@ -124,9 +126,11 @@ enum client_moment client_meter_count(struct client_meter *meter)
     if (meter->done == meter->warm_cycles) {
         meter->cpu_us = client_cpu_us();
         meter->wall_us = client_wall_us();
+        CALLGRIND_START_INSTRUMENTATION; /* nothing, unless it is profiled */
         return CLIENT_IS_WARM;
     }
     if (meter->done == meter->cycles_max) {
+        CALLGRIND_STOP_INSTRUMENTATION;
         meter->cpu_us = client_cpu_us() - meter->cpu_us;
         meter->wall_us = client_wall_us() - meter->wall_us;
         return CLIENT_IS_DONE;
