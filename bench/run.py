@@ -78,7 +78,7 @@ def measure(one, plan, clients, begin):
     results, rounds = cycles.measure(one, chosen, plan.rounds,
                                      begin + 60 * plan.minutes, say)
     heading(f"CPU time of a cycle, medians of {rounds} rounds")
-    for table in report.cycle_tables(results, chosen):
+    for table in report.cycle_tables(results, clients, missing):
         say(table)
     say(report.missing_table(missing, results.failed))
     goals = [*targets.of_cycles(results), *goals]

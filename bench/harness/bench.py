@@ -68,8 +68,8 @@ class Bench:
         except subprocess.TimeoutExpired:
             raise Failed(f"{command[0]}: not done after {TIMEOUT_S} s")
         if done.returncode != 0:
-            raise Failed(f"{command[0]}: exit code {done.returncode}: "
-                         f"{(done.stderr or done.stdout)[-500:]}")
+            said = (done.stderr or done.stdout).strip().split("\n")[-1]
+            raise Failed(f"{command[0]}: exit code {done.returncode}: {said}")
         lines = [line for line in done.stdout.split("\n")
                  if line.startswith("{")]
         return (json.loads(lines[-1]) if lines else {},

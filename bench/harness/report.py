@@ -23,11 +23,13 @@ def spread(values):
         f"{max(values):,.1f}" if values else "-"
 
 
-def case_table(results, clients, case):
+def case_table(results, clients, missing, case):
     rows = [["client", "CPU us a cycle", "min", "max", "cycles/s", "peak MiB",
              "x wrk", "x bare"]]
     for client in clients:
         values = results.values(case, client.name, "cpu_us")
+        if client.name in missing and client.fits(case):
+            rows.append([client.title, "missing", *[""] * 6])
         if not values:
             continue
         peak = results.median(case, client.name, "peak_kib")
@@ -40,10 +42,11 @@ def case_table(results, clients, case):
     return columns(rows, range(1, 8))
 
 
-def cycle_tables(results, clients):
+def cycle_tables(results, clients, missing):
     for case in CASES + MANY:
         if case.key() in results.runs:
-            yield f"\n{case}\n\n{case_table(results, clients, case)}"
+            yield (f"\n{case}\n\n"
+                   f"{case_table(results, clients, missing, case)}")
 
 
 def missing_table(missing, failed):
