@@ -179,7 +179,7 @@ $(bench_bin): %: %.o
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 # Reaches what the library hides.
-$(bench_micro): $(call obj,bench/micro.c) $(sink_obj) $(LIB_A)
+$(bench_micro): $(call obj,$(wildcard bench/micro*.c)) $(sink_obj) $(LIB_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(LIB_LIBS)
 
@@ -328,7 +328,7 @@ bench-instructions: $(bench_micro)
 # Where the instructions of a cycle go, beside those of the bare loop.
 .PHONY: bench-profile
 bench-profile: bench-programs
-	$(PYTHON) bench/profile.py --build $(BUILD)
+	$(PYTHON) bench/hotspots.py --build $(BUILD)
 
 .PHONY: bench-table
 bench-table:

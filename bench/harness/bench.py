@@ -2,8 +2,12 @@
 and what it took."""
 import contextlib
 import json
+import os
 import pathlib
+import resource
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -12,6 +16,8 @@ HERE = pathlib.Path(__file__).parent.parent
 PEERS = HERE / "peers"
 CLIENT_CORE, SERVER_CORE = 0, 1
 TIMEOUT_S = 300
+DESCRIPTORS = 20000      # for thousands of connections, nginx's side too
+DESCRIPTORS_MIN = 10000
 
 
 class Failed(Exception):
@@ -88,9 +94,24 @@ class Bench:
                                  f"{process.returncode}")
 
 
+def prepare():
+    """What children inherit, and that they end with this process."""
+    if os.cpu_count() < 2:
+        sys.exit("the benchmark needs two cores: one for the server")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = DESCRIPTORS if hard == resource.RLIM_INFINITY \
+        else min(hard, DESCRIPTORS)
+    if soft < DESCRIPTORS_MIN:
+        sys.exit(f"the benchmark needs {DESCRIPTORS_MIN:,} descriptors, and "
+                 f"may have {hard:,}: see `ulimit -Hn`")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 @contextlib.contextmanager
 def opened(build):
     """A Bench, whose folder is gone afterwards."""
+    prepare()
     with tempfile.TemporaryDirectory(prefix="haplo-bench-") as name:
         yield Bench(build, pathlib.Path(name))
 

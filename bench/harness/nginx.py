@@ -8,10 +8,10 @@ import subprocess
 import time
 
 from harness import body
+from harness.bench import DESCRIPTORS
 from harness.certificates import Authority
 
 HOSTS_A_CERTIFICATE = 50
-DESCRIPTORS = 20000
 FILE_CACHE_S = 1  # after which it sees that a file is another one
 
 MAIN = """
