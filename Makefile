@@ -296,7 +296,7 @@ sweep-sanitize:
 	build-asan/test/test_sweep --full
 
 .PHONY: bench-programs
-bench-programs: all $(bench_bin) $(bench_daemon)
+bench-programs: all $(bench_bin) $(bench_daemon) $(bench_micro)
 
 # What the peers need beside their sources; what is missing stays missing.
 bench_peers := $(BUILD)/bench/peers
