@@ -5,27 +5,28 @@
 #include <string.h>
 
 #include "micro.h"
-#include "sinks/inbox_group.h"
-#include "sinks/inbox_store.h"
+#include "sinks/group_write.h"
+#include "sinks/inbox_kind.h"
+#include "sinks/ledger_rules.h"
 
 #define GROUP_BATCHES 64
 
 /* -- The inbox ------------------------------------------------------------ */
 
 struct group_scene {
-    struct inbox_store *store;                      /* */
-    struct inbox_queue_set queues;                  /* */
+    struct record_store *store;                     /* */
+    struct record_queue_set queues;                 /* */
     struct sink sink;                               /* */
     struct haplo_batch *batches[GROUP_BATCHES];     /* one of each queue */
     struct sink_delivery deliveries[GROUP_BATCHES]; /* of those */
 };
 
-static struct inbox_queue *group_queue(struct group_scene *scene, int index)
+static struct record_queue *group_queue(struct group_scene *scene, int index)
 {
     char name[16];
     (void)snprintf(name, sizeof name, "q%d", index);
-    struct inbox_queue *queue =
-        inbox_queue_get(&scene->queues, &scene->sink, "server", name);
+    struct record_queue *queue =
+        record_queue_get(&scene->queues, &scene->sink, "server", name);
     if (queue == NULL) {
         micro_fail("out of memory");
     }
@@ -38,7 +39,8 @@ static void group_scene_make(struct group_scene *scene)
     char path[4096];
     memset(scene, 0, sizeof *scene);
     (void)snprintf(path, sizeof path, "%s/inbox.db", micro_folder);
-    if (inbox_store_open(path, &scene->store, why, sizeof why) != 0) {
+    if (record_store_open(&inbox_kind, path, &scene->store, why, sizeof why) !=
+        0) {
         micro_fail(why);
     }
     for (int i = 0; i < GROUP_BATCHES; i++) {
@@ -48,21 +50,21 @@ static void group_scene_make(struct group_scene *scene)
 }
 
 /* Every batch is one of a new epoch, so that all of its messages are new. */
-static void group_write(struct group_scene *scene, uint64_t epoch)
+static void batches_write(struct group_scene *scene, uint64_t epoch)
 {
-    struct inbox_group group = {.part_count = 0};
-    struct inbox_delivery_list line = {.first = NULL};
+    struct record_group group = {.part_count = 0};
+    struct record_delivery_list line = {.first = NULL};
     for (int i = 0; i < GROUP_BATCHES; i++) {
         scene->batches[i]->epoch = epoch;
         scene->deliveries[i] =
             (struct sink_delivery){.queue = &group_queue(scene, i)->base,
                                    .batch = scene->batches[i],
                                    .received_at_ms = 1767225600000};
-        inbox_delivery_push(&line, &scene->deliveries[i]);
+        record_delivery_push(&line, &scene->deliveries[i]);
     }
-    inbox_group_take(&group, &line, SIZE_MAX);
-    inbox_group_write(&group, scene->store);
-    if (group.fault != INBOX_FINE || group.part_count != GROUP_BATCHES ||
+    record_group_take(&group, &line, SIZE_MAX);
+    group_write(&group, scene->store, NULL);
+    if (group.fault != RECORD_FINE || group.part_count != GROUP_BATCHES ||
         scene->deliveries[0].stored_count != 16) {
         micro_fail(scene->store->why);
     }
@@ -77,27 +79,27 @@ void micro_inbox_message(uint64_t count)
         if (i == count) {
             micro_begin();
         }
-        group_write(&scene, i);
+        batches_write(&scene, i);
     }
     micro_end(count * GROUP_BATCHES * 16);
-    inbox_store_close(scene.store);
+    record_store_close(scene.store);
 }
 
 static void epochs_write(struct group_scene *scene, uint64_t epoch)
 {
-    struct inbox_group group = {.part_count = 0};
-    struct inbox_queue_list line = {.first = NULL};
+    struct record_group group = {.part_count = 0};
+    struct record_queue_list line = {.first = NULL};
     for (int i = 0; i < GROUP_BATCHES; i++) {
-        struct inbox_queue *queue = group_queue(scene, i);
+        struct record_queue *queue = group_queue(scene, i);
         queue->base.ledger.epoch = epoch;
-        inbox_queue_push(&line, queue);
+        record_queue_push(&line, queue);
     }
-    inbox_group_take_confirmed(&group, &line);
-    inbox_group_write(&group, scene->store);
-    if (group.fault != INBOX_FINE || group.part_count != GROUP_BATCHES) {
+    record_group_take_confirmed(&group, &line);
+    group_write(&group, scene->store, NULL);
+    if (group.fault != RECORD_FINE || group.part_count != GROUP_BATCHES) {
         micro_fail(scene->store->why);
     }
-    while (inbox_queue_shift(&group.confirmed) != NULL) {
+    while (record_queue_shift(&group.confirmed) != NULL) {
         /* they may be listed again */
     }
 }
@@ -114,7 +116,7 @@ void micro_inbox_epoch(uint64_t count)
         epochs_write(&scene, i + 1);
     }
     micro_end(count * GROUP_BATCHES);
-    inbox_store_close(scene.store);
+    record_store_close(scene.store);
 }
 
 /* -- The ledger's rules, over a record that does nothing ------------------ */
