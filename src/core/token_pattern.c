@@ -1,7 +1,9 @@
 #include "core/token_pattern.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,55 +14,93 @@
  * others as often as the product says. */
 #define COUNT_PRODUCT_MAX 20000
 
-/* A reference back to a group has no bound of its time. */
-static bool has_reference(const char *text)
+/* The last character of a bracket expression that begins at text, or the NUL
+ * that ends it too early. */
+static const char *bracket_end(const char *text)
 {
-    for (const char *at = strchr(text, '\\'); at != NULL;
-         at = strchr(at + 2, '\\')) {
-        if (at[1] == '\0') {
-            return false;
+    const char *at = text + 1;
+    at += *at == '^';
+    at += *at == ']';
+    while (*at != ']' && *at != '\0') {
+        const char *end = NULL;
+        if (*at == '[' && (at[1] == ':' || at[1] == '.' || at[1] == '=')) {
+            const char class_end[] = {at[1], ']', '\0'};
+            end = strstr(at + 2, class_end);
         }
-        if (at[1] >= '1' && at[1] <= '9') {
-            return true;
-        }
+        at = end != NULL ? end + 2 : at + 1;
     }
-    return false;
+    return at;
 }
 
-static bool has_large_counts(const char *text)
+/* The larger number of {n}, {n,} {,m} or {n,m}; 0 if it is none of them, as
+ * TRE has more in { }. */
+static unsigned long count_read(const char *text)
+{
+    char *end = (char *)(uintptr_t)text;
+    unsigned long least = 0;
+    unsigned long most = 0;
+    if (isdigit((unsigned char)*end)) {
+        least = strtoul(end, &end, 10);
+    }
+    if (*end == ',' && isdigit((unsigned char)end[1])) {
+        most = strtoul(end + 1, &end, 10);
+    } else {
+        end += *end == ',';
+    }
+    return *end != '}' ? 0 : most > least ? most : least;
+}
+
+/* What TRE would have no bound of time or memory for, or cannot take; NULL if
+ * there is nothing of that. */
+static const char *pattern_excess(const char *text)
 {
     unsigned long product = 1;
-    for (const char *at = strchr(text, '{'); at != NULL;
-         at = strchr(at + 1, '{')) {
-        char *end;
-        unsigned long count = strtoul(at + 1, &end, 10);
-        if (*end == ',' && end[1] != '}') {
-            count = strtoul(end + 1, NULL, 10);
+    size_t depth = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        switch (*at) {
+        case '\\':
+            if (at[1] >= '1' && at[1] <= '9') {
+                return "it refers back to a group";
+            }
+            at += at[1] != '\0';
+            break;
+        case '[':
+            at = bracket_end(at);
+            at -= *at == '\0'; /* for TRE to tell */
+            break;
+        case '(':
+            depth++;
+            break;
+        case ')':
+            if (depth-- == 0) {
+                return "a ) has no (";
+            }
+            break;
+        case '{': {
+            unsigned long count = count_read(at + 1);
+            if (count == 0) {
+                return "{ } has no count, as {2}, {2,} or {2,8}";
+            }
+            product *=
+                count <= COUNT_PRODUCT_MAX ? count : COUNT_PRODUCT_MAX + 1;
+            if (product > COUNT_PRODUCT_MAX) {
+                return "its { } counts, multiplied, are over 20,000";
+            }
+            break;
         }
-        if (count > COUNT_PRODUCT_MAX) {
-            return true;
-        }
-        product *= count > 0 ? count : 1;
-        if (product > COUNT_PRODUCT_MAX) {
-            return true;
+        default:
+            break;
         }
     }
-    return false;
+    return NULL;
 }
 
 static int pattern_compile(struct token_pattern *pattern, const char *text,
                            struct reason *why)
 {
-    if (has_reference(text)) {
-        return reason_set(why, HAPLO_EINVAL,
-                          "it refers back to a group, which has no bound of "
-                          "its time");
-    }
-    if (has_large_counts(text)) {
-        return reason_set(why, HAPLO_EINVAL,
-                          "its { } counts are too large: multiplied, at most "
-                          "%d",
-                          COUNT_PRODUCT_MAX);
+    const char *excess = pattern_excess(text);
+    if (excess != NULL) {
+        return reason_set(why, HAPLO_EINVAL, "%s", excess);
     }
     locale_t before = uselocale(pattern->bytes);
     int result = tre_regcomp(&pattern->compiled, text, REG_EXTENDED);

@@ -86,10 +86,14 @@ static void what_has_no_bound_is_refused(void **state)
     (void)state;
     assert_refused("(a+)\\1", "refers back");
     assert_refused("token=(\\\\\\1)", "refers back");
-    assert_refused("(((a{200}){200}){200})", "too large");
-    assert_refused("a{4294967297}", "too large");
-    assert_refused("(a{,200}){200}", "too large");
+    assert_refused("(((a{200}){200}){200})", "over 20,000");
+    assert_refused("a{4294967297}", "over 20,000");
+    assert_refused("((a{,200}){200}){2}", "over 20,000");
+    assert_refused("i{1+9}", "{ } has no count");
+    assert_refused("i{0}", "{ } has no count");
+    assert_refused("(a)\\\\)\\\\", "a ) has no (");
     assert_finds("\\\\1(a)", "\\1a", "a");
+    assert_finds("[^])[:digit:])1{9000}]{3}[]){9000}]", "1)abx){", "abx)");
     assert_finds("(a{8}-(b{4}-){3}c{12})",
                  "aaaaaaaa-bbbb-bbbb-bbbb-cccccccccccc",
                  "aaaaaaaa-bbbb-bbbb-bbbb-cccccccccccc");
