@@ -10,26 +10,31 @@
 #include "core/alloc.h"
 #include "haplopoll.h"
 
-/* Counts are written out when the pattern is compiled, those in groups of
- * others as often as the product says. */
-#define COUNT_PRODUCT_MAX 20000
+/* TRE searches on the stack, in 8 bytes for each atom and group of a pattern
+ * whose counts have been written out. */
+#define EXTENT_MAX 20000
+#define DEPTH_MAX 32
+#define CLASS_SIZE_MAX 16
 
-/* The last character of a bracket expression that begins at text, or the NUL
- * that ends it too early. */
+/* The last character of a bracket expression that begins at text; NULL if it
+ * has no end, or what is in [: :] is no name. */
 static const char *bracket_end(const char *text)
 {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
     const char *at = text + 1;
     at += *at == '^';
     at += *at == ']';
     while (*at != ']' && *at != '\0') {
-        const char *end = NULL;
-        if (*at == '[' && (at[1] == ':' || at[1] == '.' || at[1] == '=')) {
-            const char class_end[] = {at[1], ']', '\0'};
-            end = strstr(at + 2, class_end);
+        if (*at == '[' && at[1] == ':') {
+            size_t size = strspn(at + 2, letters);
+            if (size > CLASS_SIZE_MAX || strncmp(at + 2 + size, ":]", 2) != 0) {
+                return NULL;
+            }
+            at += size + 3;
         }
-        at = end != NULL ? end + 2 : at + 1;
+        at++;
     }
-    return at;
+    return *at == ']' ? at : NULL;
 }
 
 /* The larger number of {n}, {n,} {,m} or {n,m}; 0 if it is none of them, as
@@ -50,49 +55,122 @@ static unsigned long count_read(const char *text)
     return *end != '}' ? 0 : most > least ? most : least;
 }
 
+struct extent {
+    size_t atoms;  /* characters, sets, anchors; counts written out */
+    size_t groups; /* the same */
+};
+
+/* A pattern on its way. */
+struct extent_count {
+    struct extent levels[DEPTH_MAX]; /* of the pattern, and groups in groups */
+    size_t depth;                    /* groups that are open */
+    struct extent newest;            /* what a count would be of */
+};
+
+/* Adds what is newest, that many times. */
+static void extent_add(struct extent_count *count, size_t times)
+{
+    struct extent *level = &count->levels[count->depth];
+    level->atoms += times * count->newest.atoms;
+    level->groups += times * count->newest.groups;
+}
+
+static const char *extent_open(struct extent_count *count)
+{
+    if (count->depth + 1 == DEPTH_MAX) {
+        return "its groups are too deep in each other";
+    }
+    count->levels[++count->depth] = (struct extent){0, 0};
+    return NULL;
+}
+
+static const char *extent_close(struct extent_count *count)
+{
+    if (count->depth == 0) {
+        return "a ) has no (";
+    }
+    count->newest = count->levels[count->depth--];
+    count->newest.groups++;
+    extent_add(count, 1);
+    return NULL;
+}
+
+/* text is after the {. */
+static const char *extent_repeat(struct extent_count *count, const char *text)
+{
+    unsigned long times = count_read(text);
+    if (times == 0) {
+        return "{ } has no count, as {2}, {2,} or {2,8}";
+    }
+    times = times <= EXTENT_MAX ? times : EXTENT_MAX + 1;
+    extent_add(count, times - 1);
+    count->newest.atoms *= times;
+    count->newest.groups *= times;
+    return NULL;
+}
+
+static const char *extent_check(const struct extent_count *count)
+{
+    size_t product = 0;
+    for (size_t i = 0; i <= count->depth; i++) {
+        product += count->levels[i].atoms * (count->levels[i].groups + 1);
+    }
+    return product > EXTENT_MAX ? "its { } counts make it too large" : NULL;
+}
+
+/* Takes the piece of the pattern at *at, and moves to its last character. */
+static const char *extent_piece(struct extent_count *count, const char **at)
+{
+    switch (**at) {
+    case '(':
+        return extent_open(count);
+    case ')':
+        return extent_close(count);
+    case '{': {
+        const char *text = *at + 1;
+        *at += strcspn(*at, "}");
+        *at -= **at == '\0';
+        return extent_repeat(count, text);
+    }
+    case '+': /* once, and then any number */
+        return extent_repeat(count, "2}");
+    case '*':
+    case '?':
+        return NULL;
+    case '\\':
+        if ((*at)[1] >= '1' && (*at)[1] <= '9') {
+            return "it refers back to a group";
+        }
+        *at += (*at)[1] != '\0';
+        break;
+    case '[':
+        *at = bracket_end(*at);
+        if (*at == NULL) {
+            return "a [ has no ], or a [: no name and :]";
+        }
+        break;
+    default:
+        break;
+    }
+    count->newest = (struct extent){1, 0};
+    extent_add(count, 1);
+    return NULL;
+}
+
 /* What TRE would have no bound of time or memory for, or cannot take; NULL if
  * there is nothing of that. */
 static const char *pattern_excess(const char *text)
 {
-    unsigned long product = 1;
-    size_t depth = 0;
-    for (const char *at = text; *at != '\0'; at++) {
-        switch (*at) {
-        case '\\':
-            if (at[1] >= '1' && at[1] <= '9') {
-                return "it refers back to a group";
-            }
-            at += at[1] != '\0';
-            break;
-        case '[':
-            at = bracket_end(at);
-            at -= *at == '\0'; /* for TRE to tell */
-            break;
-        case '(':
-            depth++;
-            break;
-        case ')':
-            if (depth-- == 0) {
-                return "a ) has no (";
-            }
-            break;
-        case '{': {
-            unsigned long count = count_read(at + 1);
-            if (count == 0) {
-                return "{ } has no count, as {2}, {2,} or {2,8}";
-            }
-            product *=
-                count <= COUNT_PRODUCT_MAX ? count : COUNT_PRODUCT_MAX + 1;
-            if (product > COUNT_PRODUCT_MAX) {
-                return "its { } counts, multiplied, are over 20,000";
-            }
-            break;
+    struct extent_count count = {.depth = 0};
+    const char *excess = NULL;
+    for (const char *at = text; excess == NULL && *at != '\0'; at++) {
+        excess = extent_piece(&count, &at);
+        if (excess != NULL) {
+            return excess;
         }
-        default:
-            break;
-        }
+        excess = extent_check(&count);
     }
-    return NULL;
+    return excess;
 }
 
 static int pattern_compile(struct token_pattern *pattern, const char *text,
