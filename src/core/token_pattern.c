@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <ctype.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,22 +36,32 @@ static const char *bracket_end(const char *text)
     return *at == ']' ? at : NULL;
 }
 
+/* Moves to what is after a number; 0 if there is none. */
+static unsigned long number_read(const char **text)
+{
+    char *end;
+    if (!isdigit((unsigned char)**text)) {
+        return 0;
+    }
+    unsigned long number = strtoul(*text, &end, 10);
+    *text = end;
+    return number;
+}
+
 /* The larger number of {n}, {n,} {,m} or {n,m}; 0 if it is none of them, as
  * TRE has more in { }. */
 static unsigned long count_read(const char *text)
 {
-    char *end = (char *)(uintptr_t)text;
-    unsigned long least = 0;
+    unsigned long least = number_read(&text);
     unsigned long most = 0;
-    if (isdigit((unsigned char)*end)) {
-        least = strtoul(end, &end, 10);
+    if (*text == ',') {
+        text++;
+        most = number_read(&text);
     }
-    if (*end == ',' && isdigit((unsigned char)end[1])) {
-        most = strtoul(end + 1, &end, 10);
-    } else {
-        end += *end == ',';
+    if (*text != '}') {
+        return 0;
     }
-    return *end != '}' ? 0 : most > least ? most : least;
+    return most > least ? most : least;
 }
 
 struct extent {
