@@ -58,7 +58,8 @@ def build(args, name, path, text):
     run([*args.cc.split(), *args.cflags.split(), "-iquote",
          os.path.dirname(path), "-c", "-o", mutated, source], "compile")
     run([*args.cc.split(), "-o", binary, mutated,
-         *(o for o in objects if o != replaced), "-lyajl", "-lxxhash"], "link")
+         *(o for o in objects if o != replaced),
+         "-lyajl", "-lxxhash", "-ltre"], "link")
     return binary
 
 
