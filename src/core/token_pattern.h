@@ -21,9 +21,10 @@ struct token_pattern {
     regex_t compiled; /* */
 };
 
-/* NULL with *error set: HAPLO_EINVAL (no regular expression, or one that
- * matches nothing at all, which would take any body for an empty queue) with
- * why set, or HAPLO_ENOMEM. */
+/* NULL with *error set: HAPLO_EINVAL (no regular expression, one that would
+ * take more than its bounds of time or memory, or one that matches anything,
+ * which would take any body for an empty queue) with why set, or
+ * HAPLO_ENOMEM. */
 struct token_pattern *token_pattern_new(const char *text, int *error,
                                         struct reason *why);
 
