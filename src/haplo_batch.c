@@ -54,7 +54,7 @@ void haplo_batch_retry(struct haplo_batch *batch, uint64_t delay_ms,
 {
     struct haplo_queue *queue = batch->queue;
     if (batch_answered(batch)) {
-        queue->stats.deliver_retry_count++;
+        queue->counters.deliver_retry_count++;
         event_explain(queue, "deliver", HAPLO_EDELIVERY, why);
         poller_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_RETRY,
                                                  .delay_ms = delay_ms});

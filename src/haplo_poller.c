@@ -14,20 +14,6 @@ static uint64_t seed_or_random(uint64_t seed)
     return seed;
 }
 
-static int default_format_new(struct fetch_format **out)
-{
-    const struct haplo_queue_options options = {.struct_size = sizeof options};
-    struct fetch_format *format = alloc_zeroed(1, sizeof *format);
-    int error = format == NULL ? HAPLO_ENOMEM
-                               : fetch_format_init(format, &options, NULL);
-    if (error != 0) {
-        alloc_free(format);
-        format = NULL;
-    }
-    *out = format;
-    return error;
-}
-
 int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
                      struct haplo_poller **out)
 {
@@ -50,30 +36,20 @@ int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
     poller->event_cb = options.event_cb;
     poller->data = options.data;
     TAILQ_INIT(&poller->servers);
-    TAILQ_INIT(&poller->gone);
+    STAILQ_INIT(&poller->gone);
     scheduler_init(&poller->scheduler, options.in_flight_max,
                    options.undelivered_bytes_max, seed_or_random(options.seed));
     poller->armed_ms = HEAP_NEVER;
     event_init(poller);
-    int error = default_format_new(&poller->default_format);
+    int error = io_new(loop, options.in_flight_max, &poller->io);
     if (error != 0) {
-        goto fail_poller;
-    }
-    error = io_new(loop, options.in_flight_max, &poller->io);
-    if (error != 0) {
-        goto fail_format;
+        scheduler_free(&poller->scheduler);
+        alloc_free(poller);
+        return error;
     }
     uv_timer_init(loop, &poller->timer); /* has no way to fail */
     *out = poller;
     return 0;
-
-fail_format:
-    fetch_format_free(poller->default_format);
-    alloc_free(poller->default_format);
-fail_poller:
-    scheduler_free(&poller->scheduler);
-    alloc_free(poller);
-    return error;
 }
 
 static void free_spares(struct haplo_poller *poller)
@@ -98,15 +74,15 @@ static void on_io_closed(struct io *io, void *data)
     struct haplo_server *server;
     struct haplo_queue *queue;
     while ((server = TAILQ_FIRST(&poller->servers)) != NULL) {
-        while ((queue = TAILQ_FIRST(&server->queues)) != NULL) {
+        size_t cursor = 0;
+        while ((queue = server_next_queue(server, &cursor)) != NULL) {
             object_free_queue(queue);
         }
         TAILQ_REMOVE(&poller->servers, server, link);
         object_free_server(server);
     }
+    name_set_free(&poller->server_names);
     free_spares(poller);
-    fetch_format_free(poller->default_format);
-    alloc_free(poller->default_format);
     scheduler_free(&poller->scheduler);
     haplo_close_cb close_cb = poller->close_cb;
     void *application_data = poller->data;
@@ -133,7 +109,8 @@ void haplo_poller_close(struct haplo_poller *poller, haplo_close_cb close_cb)
     poller->phase = POLLER_CLOSING;
     poller->close_cb = close_cb;
     TAILQ_FOREACH (server, &poller->servers, link) {
-        TAILQ_FOREACH (queue, &server->queues, link) {
+        size_t cursor = 0;
+        while ((queue = server_next_queue(server, &cursor)) != NULL) {
             poller_cancel_request(queue);
         }
         endpoint_free(server->endpoint);
@@ -162,7 +139,8 @@ int haplo_poller_stop(struct haplo_poller *poller, uint64_t deadline_ms,
     struct haplo_server *server;
     struct haplo_queue *queue;
     TAILQ_FOREACH (server, &poller->servers, link) {
-        TAILQ_FOREACH (queue, &server->queues, link) {
+        size_t cursor = 0;
+        while ((queue = server_next_queue(server, &cursor)) != NULL) {
             poller->batches_left += queue_has_batch(&queue->core);
             poller_step(queue,
                         &(struct queue_event){.kind = QUEUE_EVENT_PAUSE});

@@ -8,11 +8,8 @@
 #include <xxhash.h>
 
 #include "core/alloc.h"
-#include "io/credentials.h"
 #include "options.h"
 #include "poller.h"
-
-#define API_PATH "/api/haplo-integration-messages/poll/"
 
 static void queue_defaults(struct haplo_queue_options *options)
 {
@@ -52,16 +49,10 @@ static int key_check(const char *key, struct reason *why)
     return 0;
 }
 
-static uint32_t name_hash(const char *name)
-{
-    return (uint32_t)XXH3_64bits(name, strlen(name));
-}
-
 static int queue_check(const struct haplo_server *server,
                        const struct haplo_queue_options *options,
                        struct reason *why)
 {
-    const struct haplo_queue *queue;
     if (server->poller->phase != POLLER_RUNNING) {
         return reason_set(why, HAPLO_ESTOPPED, "the poller is stopping");
     }
@@ -78,90 +69,12 @@ static int queue_check(const struct haplo_server *server,
     if (error != 0) {
         return error;
     }
-    uint32_t hash = name_hash(options->name);
-    TAILQ_FOREACH (queue, &server->queues, link) {
-        if (queue->name_hash == hash &&
-            strcmp(queue->name, options->name) == 0) {
-            return reason_set(why, HAPLO_EEXIST,
-                              "server \"%s\" has a queue named \"%s\" already",
-                              server->name, options->name);
-        }
+    if (name_set_has(&server->queues, options->name)) {
+        return reason_set(why, HAPLO_EEXIST,
+                          "server \"%s\" has a queue named \"%s\" already",
+                          server->name, options->name);
     }
     return 0;
-}
-
-/* Encodes only what cannot stand in a URL's path: the server compares names
- * undecoded, so that %71 for q is another queue. */
-static char *path_new(const char *name, const char *verb)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "abcdefghijklmnopqrstuvwxyz"
-                                "0123456789-._~!$&'()*+,;=:@";
-    size_t size = strlen(API_PATH) + 3 * strlen(name) + strlen(verb) + 2;
-    char *path = alloc_bytes(size);
-    if (path == NULL) {
-        return NULL;
-    }
-    strcpy(path, API_PATH);
-    char *out = path + strlen(API_PATH);
-    for (const char *c = name; *c != '\0'; c++) {
-        if (strchr(plain, *c) != NULL) {
-            *out++ = *c;
-        } else {
-            out += sprintf(out, "%%%02X", (unsigned)(unsigned char)*c);
-        }
-    }
-    sprintf(out, "/%s", verb);
-    return path;
-}
-
-static bool has_default_format(const struct haplo_queue_options *options)
-{
-    return options->format == HAPLO_FORMAT_JSON &&
-           options->token_pointer == NULL &&
-           options->messages_pointer == NULL &&
-           options->token_pattern == NULL && options->content_type == NULL;
-}
-
-static int queue_set_format(struct haplo_queue *queue,
-                            const struct haplo_queue_options *options,
-                            struct reason *why)
-{
-    if (has_default_format(options)) {
-        queue->format = queue->server->poller->default_format;
-        return 0;
-    }
-    struct fetch_format *format = alloc_zeroed(1, sizeof *format);
-    if (format == NULL) {
-        return HAPLO_ENOMEM;
-    }
-    int error = fetch_format_init(format, options, why);
-    if (error != 0) {
-        alloc_free(format);
-        return error;
-    }
-    queue->format = format;
-    return 0;
-}
-
-static int queue_copy_options(struct haplo_queue *queue,
-                              const struct haplo_queue_options *options,
-                              struct reason *why)
-{
-    queue->body_bytes_max = options->body_bytes_max;
-    queue->deliver_cb = options->deliver_cb;
-    queue->marked_cb = options->marked_cb;
-    queue->data = options->data;
-    queue->name_hash = name_hash(options->name);
-    queue->name = alloc_string(options->name);
-    queue->fetch_path = path_new(options->name, "fetch");
-    queue->mark_path = path_new(options->name, "mark");
-    queue->headers = credentials_new(options->api_key);
-    if (queue->name == NULL || queue->fetch_path == NULL ||
-        queue->mark_path == NULL || queue->headers == NULL) {
-        return HAPLO_ENOMEM;
-    }
-    return queue_set_format(queue, options, why);
 }
 
 /* The queue's place in the interval is decided by its name: queues spread,
@@ -175,56 +88,89 @@ static uint64_t first_wait_ms(const struct haplo_queue *queue,
            interval_ms;
 }
 
-static void queue_init_core(struct haplo_queue *queue,
-                            const struct haplo_queue_options *options)
+/* Where the key is that the queue began with. */
+static char *first_key(struct haplo_queue *queue)
 {
-    const struct queue_policy policy = {
-        .interval_ms = options->interval_ms,
-        .interval_max_ms = options->interval_max_ms,
-        .backoff_ms = options->backoff_ms,
-        .backoff_max_ms = options->backoff_max_ms,
-        .refused_ms = options->refused_ms,
-        .mark_attempts_max = options->mark_attempts_max,
-        .deliver_attempts_max = options->deliver_attempts_max,
-    };
-    queue_init(&queue->core, &policy, &queue->server->core, options->epoch,
-               options->unconfirmed,
-               uv_now(queue->server->poller->loop) +
-                   first_wait_ms(queue, options->interval_ms));
+    return queue->name + strlen(queue->name) + 1;
 }
 
-/* Frees what the queue owns, and itself. */
+static void queue_forget_key(struct haplo_queue *queue)
+{
+    explicit_bzero(queue->api_key, strlen(queue->api_key));
+    if (queue->api_key != first_key(queue)) {
+        alloc_free(queue->api_key);
+    }
+}
+
+/* Frees the queue and what it owns. */
 static void queue_free(struct haplo_queue *queue)
 {
-    if (queue->format != NULL &&
-        queue->format != queue->server->poller->default_format) {
-        fetch_format_free(queue->format);
-        alloc_free(queue->format);
+    struct haplo_poller *poller = queue->server->poller;
+    bool has_newest = queue->settings == poller->settings;
+    if (queue_settings_give_back(queue->settings) && has_newest) {
+        poller->settings = NULL;
     }
-    credentials_free(queue->headers);
-    credentials_free(queue->next_headers);
+    queue_forget_key(queue);
     batch_free(queue->batch);
     alloc_free(queue->error_text);
-    alloc_free(queue->name);
-    alloc_free(queue->fetch_path);
-    alloc_free(queue->mark_path);
     alloc_free(queue);
+}
+
+static struct haplo_queue *queue_new(struct haplo_server *server,
+                                     const struct haplo_queue_options *options,
+                                     struct queue_settings *settings)
+{
+    size_t name_size = strlen(options->name) + 1;
+    size_t key_size = strlen(options->api_key) + 1;
+    struct haplo_queue *queue =
+        alloc_zeroed(1, sizeof *queue + name_size + key_size);
+    if (queue == NULL) {
+        return NULL;
+    }
+    queue->server = server;
+    queue->settings = settings;
+    queue->data = options->data;
+    memcpy(queue->name, options->name, name_size);
+    queue->api_key = first_key(queue);
+    memcpy(queue->api_key, options->api_key, key_size);
+    queue_init(&queue->core, &settings->policy, &server->core, options->epoch,
+               options->unconfirmed,
+               uv_now(server->poller->loop) +
+                   first_wait_ms(queue, options->interval_ms));
+    return queue;
+}
+
+static int queue_register(struct haplo_queue *queue)
+{
+    struct haplo_server *server = queue->server;
+    int error = name_set_add(&server->queues, queue->name);
+    if (error != 0) {
+        return error;
+    }
+    error = scheduler_add_queue(&server->poller->scheduler, &queue->core);
+    if (error != 0) {
+        name_set_remove(&server->queues, queue->name);
+    }
+    return error;
 }
 
 static int queue_make(struct haplo_server *server,
                       const struct haplo_queue_options *options,
                       struct haplo_queue **out, struct reason *why)
 {
-    struct haplo_queue *queue = alloc_zeroed(1, sizeof *queue);
+    struct haplo_poller *poller = server->poller;
+    int error = queue_settings_take(&poller->settings, options, why);
+    if (error != 0) {
+        return error;
+    }
+    struct haplo_queue *queue = queue_new(server, options, poller->settings);
     if (queue == NULL) {
+        if (queue_settings_give_back(poller->settings)) {
+            poller->settings = NULL;
+        }
         return HAPLO_ENOMEM;
     }
-    queue->server = server;
-    int error = queue_copy_options(queue, options, why);
-    if (error == 0) {
-        queue_init_core(queue, options);
-        error = scheduler_add_queue(&server->poller->scheduler, &queue->core);
-    }
+    error = queue_register(queue);
     if (error != 0) {
         queue_free(queue);
         return error;
@@ -253,8 +199,6 @@ int haplo_queue_add(struct haplo_server *server,
         options_copy_why(why, why_size, &reason);
         return error;
     }
-    TAILQ_INSERT_TAIL(&server->queues, *out, link);
-    server->queue_count++;
     server->poller->queue_count++;
     poller_pump(server->poller);
     return 0;
@@ -265,12 +209,18 @@ void object_free_queue(struct haplo_queue *queue)
     struct haplo_server *server = queue->server;
     if (server->poller->phase != POLLER_CLOSING) {
         scheduler_remove_queue(&server->poller->scheduler, &queue->core);
+        name_set_remove(&server->queues, queue->name);
         server->poller->paused_count--;
     }
-    TAILQ_REMOVE(&server->queues, queue, link);
-    server->queue_count--;
     server->poller->queue_count--;
     queue_free(queue);
+}
+
+struct haplo_queue *server_next_queue(const struct haplo_server *server,
+                                      size_t *cursor)
+{
+    const char *name = name_set_next(&server->queues, cursor);
+    return name == NULL ? NULL : container_of(name, struct haplo_queue, name);
 }
 
 int haplo_token_pattern_check(const char *pattern, char *why, size_t why_size)
@@ -294,17 +244,14 @@ int haplo_queue_set_key(struct haplo_queue *queue, const char *api_key)
     if (error != 0) {
         return error;
     }
-    struct curl_slist *headers = credentials_new(api_key);
-    if (headers == NULL) {
+    char *own_key = alloc_string(api_key);
+    if (own_key == NULL) {
         return HAPLO_ENOMEM;
     }
+    queue_forget_key(queue);
+    queue->api_key = own_key;
     if (queue->request != NULL) {
-        /* The request under way borrows the old ones. */
-        credentials_free(queue->next_headers);
-        queue->next_headers = headers;
-    } else {
-        credentials_free(queue->headers);
-        queue->headers = headers;
+        queue->request->has_old_key = true;
     }
     poller_command(queue, QUEUE_EVENT_NEW_KEY);
     return 0;

@@ -7,6 +7,7 @@
 
 void object_free_server(struct haplo_server *server)
 {
+    name_set_free(&server->queues);
     alloc_free(server->name);
     alloc_free(server);
 }
@@ -34,7 +35,6 @@ static int server_check(const struct haplo_poller *poller,
                         const struct haplo_server_options *options,
                         struct reason *why)
 {
-    const struct haplo_server *server;
     if (poller->phase != POLLER_RUNNING) {
         return reason_set(why, HAPLO_ESTOPPED, "the poller is stopping");
     }
@@ -46,12 +46,10 @@ static int server_check(const struct haplo_poller *poller,
     if (error != 0) {
         return error;
     }
-    TAILQ_FOREACH (server, &poller->servers, link) {
-        if (strcmp(server->name, options->name) == 0) {
-            return reason_set(why, HAPLO_EEXIST,
-                              "there is a server named \"%s\" already",
-                              options->name);
-        }
+    if (name_set_has(&poller->server_names, options->name)) {
+        return reason_set(why, HAPLO_EEXIST,
+                          "there is a server named \"%s\" already",
+                          options->name);
     }
     return 0;
 }
@@ -71,7 +69,6 @@ static int server_make(struct haplo_poller *poller,
     }
     server->poller = poller;
     server->data = options->data;
-    TAILQ_INIT(&server->queues);
     server_init(&server->core, &policy);
     int error = HAPLO_ENOMEM;
     server->name = alloc_string(options->name);
@@ -86,9 +83,15 @@ static int server_make(struct haplo_poller *poller,
     if (error != 0) {
         goto fail_endpoint;
     }
+    error = name_set_add(&poller->server_names, server->name);
+    if (error != 0) {
+        goto fail_scheduler;
+    }
     *out = server;
     return 0;
 
+fail_scheduler:
+    scheduler_remove_server(&poller->scheduler, &server->core);
 fail_endpoint:
     endpoint_free(server->endpoint);
 fail_server:
@@ -127,12 +130,13 @@ int haplo_server_add(struct haplo_poller *poller,
 int haplo_server_remove(struct haplo_server *server)
 {
     struct haplo_poller *poller = server->poller;
-    if (server->queue_count > 0 || poller->phase == POLLER_CLOSING) {
+    if (server->queues.count > 0 || poller->phase == POLLER_CLOSING) {
         return HAPLO_EBUSY;
     }
     scheduler_remove_server(&poller->scheduler, &server->core);
     endpoint_free(server->endpoint);
     TAILQ_REMOVE(&poller->servers, server, link);
+    name_set_remove(&poller->server_names, server->name);
     poller->server_count--;
     object_free_server(server);
     return 0;

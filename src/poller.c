@@ -30,14 +30,13 @@
 
 #include "core/alloc.h"
 #include "event.h"
-#include "io/credentials.h"
 
 static struct haplo_queue *queue_of(const struct queue *core)
 {
     return container_of(core, struct haplo_queue, core);
 }
 
-/* -- Batches and requests, kept for their next use ------------------------ */
+/* -- Batches, kept for their next use ------------------------------------- */
 
 static struct haplo_batch *batch_take(struct haplo_poller *poller)
 {
@@ -54,10 +53,9 @@ static struct haplo_batch *batch_take(struct haplo_poller *poller)
 static void queue_count_bytes(struct haplo_queue *queue)
 {
     struct scheduler *scheduler = &queue->server->poller->scheduler;
-    size_t bytes =
-        queue->batch == NULL ? 0 : batch_allocated_bytes(queue->batch);
-    scheduler->held_bytes += bytes - queue->held_bytes;
-    queue->held_bytes = bytes;
+    size_t bytes = batch_allocated_bytes(queue->batch);
+    scheduler->held_bytes += bytes - queue->batch->counted_bytes;
+    queue->batch->counted_bytes = bytes;
 }
 
 static void queue_drop_batch(struct haplo_queue *queue)
@@ -68,34 +66,11 @@ static void queue_drop_batch(struct haplo_queue *queue)
         return;
     }
     queue->batch = NULL;
-    queue_count_bytes(queue);
+    poller->scheduler.held_bytes -= batch->counted_bytes;
+    batch->counted_bytes = 0;
     batch_reset(batch);
     batch->next = poller->free_batches;
     poller->free_batches = batch;
-}
-
-static struct request *request_take(struct haplo_poller *poller)
-{
-    struct request *request = poller->free_requests;
-    if (request == NULL) {
-        return alloc_zeroed(1, sizeof *request);
-    }
-    poller->free_requests = request->next;
-    return request;
-}
-
-static void request_give_back(struct haplo_queue *queue)
-{
-    struct haplo_poller *poller = queue->server->poller;
-    struct request *request = queue->request;
-    queue->request = NULL;
-    request->next = poller->free_requests;
-    poller->free_requests = request;
-    if (queue->next_headers != NULL) {
-        credentials_free(queue->headers);
-        queue->headers = queue->next_headers;
-        queue->next_headers = NULL;
-    }
 }
 
 /* -- Starting requests ---------------------------------------------------- */
@@ -105,7 +80,7 @@ static void request_ended(struct haplo_queue *queue, int error,
                           const struct queue_event *event)
 {
     struct haplo_poller *poller = queue->server->poller;
-    bool had_old_key = queue->next_headers != NULL;
+    bool had_old_key = queue->request != NULL && queue->request->has_old_key;
     const struct queue_event new_key = {.kind = QUEUE_EVENT_NEW_KEY};
     if (queue->request != NULL) {
         request_give_back(queue);
@@ -125,7 +100,7 @@ static void request_ended(struct haplo_queue *queue, int error,
 static void request_failed(struct haplo_queue *queue, const char *verb,
                            int error, const char *detail, uint64_t delay_ms)
 {
-    queue->stats.failure_count++;
+    queue->counters.failure_count++;
     event_explain(queue, verb, error, detail);
     if (error != HAPLO_ENOMEM && !server_error_proves_key(error)) {
         reason_set(&queue->server->error_text, error, "%s",
@@ -161,10 +136,10 @@ static void fetch_succeeded(struct haplo_queue *queue)
 {
     struct haplo_batch *batch = queue->batch;
     struct queue_event event = {.kind = QUEUE_EVENT_EMPTY};
-    queue->stats.body_bytes += batch->body_size;
+    queue->counters.body_bytes += batch->body_size;
     if (batch->message_count > 0) {
-        queue->stats.batch_count++;
-        queue->stats.message_count += batch->message_count;
+        queue->counters.batch_count++;
+        queue->counters.message_count += batch->message_count;
         batch->queue = queue;
         batch->epoch = queue->core.epoch;
         event.kind = QUEUE_EVENT_FETCHED;
@@ -217,7 +192,7 @@ static int on_mark_data(struct transfer *transfer, const char *data,
 static void note_foreign_mark(struct haplo_queue *queue, uint64_t marked_count)
 {
     struct reason text;
-    queue->stats.foreign_mark_count++;
+    queue->counters.foreign_mark_count++;
     reason_set(&text, 0,
                "mark %s/%s: %llu of %llu messages were marked already: does "
                "another program read this queue?",
@@ -238,7 +213,7 @@ static void mark_succeeded(struct haplo_queue *queue,
         if (marked_count > 0 || unread_count == 0) {
             note_foreign_mark(queue, marked_count);
         } else {
-            queue->stats.failure_count++;
+            queue->counters.failure_count++;
             event_explain(queue, "mark", HAPLO_ENOPROGRESS,
                           "the server answered that it marked none of the "
                           "messages, and they are still unread");
@@ -278,15 +253,16 @@ static int start_fetch(struct haplo_queue *queue, struct request *request)
     if (queue->batch == NULL) {
         return HAPLO_ENOMEM;
     }
-    queue->stats.fetch_count++;
-    request->transfer.path = queue->fetch_path;
+    queue->counters.fetch_count++;
+    request_aim(request, "fetch");
     request->transfer.form = NULL;
     request->transfer.form_size = 0;
     request->transfer.head_cb = on_fetch_head;
     request->transfer.data_cb = on_fetch_data;
     request->transfer.done_cb = on_fetch_done;
-    fetch_reply_begin(&request->reply.fetch, queue->format, queue->batch,
-                      queue->body_bytes_max, &request->why);
+    fetch_reply_begin(&request->reply.fetch, &queue->settings->format,
+                      queue->batch, queue->settings->body_bytes_max,
+                      &request->why);
     int error = transfer_start(&request->transfer);
     if (error != 0) {
         fetch_reply_abandon(&request->reply.fetch);
@@ -298,7 +274,7 @@ static int start_mark(struct haplo_queue *queue, struct request *request)
 {
     /* An empty token marks nothing, and the server would say "done". */
     assert(queue->batch->form_size > strlen("token="));
-    request->transfer.path = queue->mark_path;
+    request_aim(request, "mark");
     request->transfer.form = queue->batch->form;
     request->transfer.form_size = queue->batch->form_size;
     request->transfer.head_cb = on_mark_head;
@@ -312,16 +288,10 @@ static int start_mark(struct haplo_queue *queue, struct request *request)
 static void queue_start_request(struct haplo_queue *queue)
 {
     bool is_fetch = queue->core.state == HAPLO_QUEUE_FETCHING;
-    struct request *request = request_take(queue->server->poller);
+    struct request *request = request_take(queue);
     int error = HAPLO_ENOMEM;
     queue->server->stats.request_count++;
     if (request != NULL) {
-        queue->request = request;
-        request->queue = queue;
-        request->why.text[0] = '\0';
-        request->transfer.endpoint = queue->server->endpoint;
-        request->transfer.headers = queue->headers;
-        request->transfer.is_unpacked = queue->format->kind == HAPLO_FORMAT_RAW;
         error =
             is_fetch ? start_fetch(queue, request) : start_mark(queue, request);
     }
@@ -362,11 +332,11 @@ static void queue_confirm(struct haplo_queue *queue,
     if (queue->server->poller->phase == POLLER_STOPPING) {
         queue->server->poller->batches_left--;
     }
-    queue->stats.marked_batch_count += mark.message_count > 0;
-    queue->stats.marked_message_count += mark.message_count;
+    queue->counters.marked_batch_count += mark.message_count > 0;
+    queue->counters.marked_message_count += mark.message_count;
     queue_drop_batch(queue);
-    if (queue->marked_cb != NULL) {
-        queue->marked_cb(queue, &mark);
+    if (queue->settings->marked_cb != NULL) {
+        queue->settings->marked_cb(queue, &mark);
     }
 }
 
@@ -377,7 +347,7 @@ static void queue_came_to_rest(struct haplo_queue *queue)
     if (queue->is_removing && !queue->is_gone &&
         queue->core.state == HAPLO_QUEUE_PAUSED) {
         queue->is_gone = true;
-        TAILQ_INSERT_TAIL(&poller->gone, queue, gone_link);
+        STAILQ_INSERT_TAIL(&poller->gone, queue, gone_link);
     }
 }
 
@@ -402,7 +372,7 @@ void poller_step(struct haplo_queue *queue, const struct queue_event *event)
         queue_confirm(queue, event, epoch);
         break;
     case QUEUE_ACTION_DELIVER:
-        queue->deliver_cb(queue, queue->batch);
+        queue->settings->deliver_cb(queue, queue->batch);
         break;
     }
 }
@@ -435,8 +405,8 @@ static void on_timer(uv_timer_t *timer)
         container_of(timer, struct haplo_poller, timer);
     poller->armed_ms = HEAP_NEVER;
     struct haplo_queue *queue;
-    while ((queue = TAILQ_FIRST(&poller->gone)) != NULL) {
-        TAILQ_REMOVE(&poller->gone, queue, gone_link);
+    while ((queue = STAILQ_FIRST(&poller->gone)) != NULL) {
+        STAILQ_REMOVE_HEAD(&poller->gone, gone_link);
         if (queue->removed_cb != NULL) {
             queue->removed_cb(queue);
         }
@@ -467,7 +437,7 @@ static void poller_arm(struct haplo_poller *poller)
             due_ms = poller->stop_due_ms;
         }
     }
-    if (!TAILQ_EMPTY(&poller->gone)) {
+    if (!STAILQ_EMPTY(&poller->gone)) {
         due_ms = 0;
     }
     if (due_ms == poller->armed_ms) {

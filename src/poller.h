@@ -10,58 +10,48 @@
 #include <uv.h>
 
 #include "core/batch.h"
-#include "core/fetch_format.h"
-#include "core/fetch_reply.h"
-#include "core/mark_reply.h"
+#include "core/name_set.h"
 #include "core/reason.h"
 #include "core/scheduler.h"
 #include "haplopoll.h"
 #include "io/endpoint.h"
 #include "io/io.h"
-#include "io/transfer.h"
+#include "queue_settings.h"
+#include "request.h"
 
 #define container_of(pointer, type, field) \
     ((type *)(void *)((char *)(pointer)-offsetof(type, field)))
 
-/* One request under way; kept and used again. */
-struct request {
-    struct transfer transfer;  /* */
-    struct haplo_queue *queue; /* whose request */
-    struct request *next;      /* in the list of free ones */
-    struct reason why;         /* set by the reply on error */
-    union {
-        struct fetch_reply fetch; /* queue FETCHING */
-        struct mark_reply mark;   /* queue MARKING or LAST_MARKING */
-    } reply;
+/* As in struct haplo_queue_stats. */
+struct queue_counters {
+    uint64_t fetch_count;          /* */
+    uint64_t batch_count;          /* */
+    uint64_t message_count;        /* */
+    uint64_t marked_batch_count;   /* */
+    uint64_t marked_message_count; /* */
+    uint64_t failure_count;        /* */
+    uint64_t deliver_retry_count;  /* */
+    uint64_t foreign_mark_count;   /* */
+    uint64_t body_bytes;           /* */
 };
 
+/* All that a queue at rest needs, in one block. */
 struct haplo_queue {
-    struct queue core;                  /* its state machine */
-    struct haplo_server *server;        /* */
-    TAILQ_ENTRY(haplo_queue) link;      /* among the server's queues */
-    TAILQ_ENTRY(haplo_queue) gone_link; /* among those to be freed */
-    char *name;                         /* owned */
-    uint32_t name_hash;                 /* to find duplicates fast */
-    char *fetch_path;                   /* owned */
-    char *mark_path;                    /* owned */
-    struct curl_slist *headers;         /* owned; carry the API key */
-    struct curl_slist *next_headers;    /* a new key, for the next request */
-    struct fetch_format *format;        /* owned, or the poller's default */
-    size_t body_bytes_max;              /* */
-    haplo_deliver_cb deliver_cb;        /* */
-    haplo_marked_cb marked_cb;          /* or NULL */
-    haplo_removed_cb removed_cb;        /* or NULL */
-    bool is_removing;                   /* to be freed once PAUSED */
-    bool is_gone;                       /* PAUSED, and in the list of those */
-    void *data;                         /* the application's */
-    struct request *request;            /* in flight, or NULL */
-    struct haplo_batch *batch;          /* being read, or at hand; or NULL */
-    size_t held_bytes;                  /* its part of scheduler.held_bytes */
-    char *error_text;                   /* owned; the newest failure, or NULL */
-    struct haplo_queue_stats stats;     /* the counters in it */
+    struct queue core;                   /* its state machine */
+    struct haplo_server *server;         /* */
+    struct queue_settings *settings;     /* shared with others */
+    void *data;                          /* the application's */
+    char *api_key;                       /* behind the name, or owned */
+    struct request *request;             /* in flight, or NULL */
+    struct haplo_batch *batch;           /* being read, or at hand; or NULL */
+    char *error_text;                    /* owned; newest failure, or NULL */
+    haplo_removed_cb removed_cb;         /* or NULL */
+    STAILQ_ENTRY(haplo_queue) gone_link; /* among those to be freed */
+    struct queue_counters counters;      /* */
+    bool is_removing;                    /* to be freed once PAUSED */
+    bool is_gone;                        /* PAUSED, and in the list of those */
+    char name[]; /* and behind it the API key that it began with */
 };
-
-TAILQ_HEAD(haplo_queue_list, haplo_queue);
 
 struct haplo_server {
     struct server core;              /* its state machine */
@@ -70,8 +60,7 @@ struct haplo_server {
     char *name;                      /* owned */
     void *data;                      /* the application's */
     struct endpoint *endpoint;       /* owned */
-    struct haplo_queue_list queues;  /* owned */
-    size_t queue_count;              /* */
+    struct name_set queues;          /* the owned queues, by name */
     struct reason error_text;        /* the newest failure */
     struct haplo_server_stats stats; /* the counters in it */
 };
@@ -79,28 +68,29 @@ struct haplo_server {
 enum poller_phase { POLLER_RUNNING, POLLER_STOPPING, POLLER_CLOSING };
 
 struct haplo_poller {
-    struct scheduler scheduler;          /* */
-    uv_loop_t *loop;                     /* borrowed */
-    uv_timer_t timer;                    /* the scheduler's next due time */
-    uint64_t armed_ms;                   /* what it is set to; HEAP_NEVER */
-    struct io *io;                       /* owned */
-    enum poller_phase phase;             /* */
-    bool is_pumping;                     /* poller_pump() is on the stack */
-    bool has_stopped;                    /* stopped_cb has fired */
-    TAILQ_HEAD(, haplo_server) servers;  /* owned */
-    struct haplo_queue_list gone;        /* removed and PAUSED: to be freed */
-    size_t server_count;                 /* */
-    size_t queue_count;                  /* */
-    size_t paused_count;                 /* queues that are PAUSED */
-    struct request *free_requests;       /* kept for the next use */
-    struct haplo_batch *free_batches;    /* kept for the next use */
-    struct fetch_format *default_format; /* owned; shared by most queues */
-    haplo_event_cb event_cb;             /* or NULL */
-    haplo_stopped_cb stopped_cb;         /* or NULL */
-    uint64_t stop_due_ms;                /* deadline of the drain */
-    size_t batches_left;                 /* of those at the stop: open */
-    haplo_close_cb close_cb;             /* or NULL */
-    void *data;                          /* the application's */
+    struct scheduler scheduler;         /* */
+    uv_loop_t *loop;                    /* borrowed */
+    uv_timer_t timer;                   /* the scheduler's next due time */
+    uint64_t armed_ms;                  /* what it is set to; HEAP_NEVER */
+    struct io *io;                      /* owned */
+    enum poller_phase phase;            /* */
+    bool is_pumping;                    /* poller_pump() is on the stack */
+    bool has_stopped;                   /* stopped_cb has fired */
+    TAILQ_HEAD(, haplo_server) servers; /* owned */
+    struct name_set server_names;       /* of those */
+    STAILQ_HEAD(, haplo_queue) gone;    /* removed and PAUSED: to be freed */
+    size_t server_count;                /* */
+    size_t queue_count;                 /* */
+    size_t paused_count;                /* queues that are PAUSED */
+    struct request *free_requests;      /* kept for the next use */
+    struct haplo_batch *free_batches;   /* kept for the next use */
+    struct queue_settings *settings; /* the newest of its queues'; borrowed */
+    haplo_event_cb event_cb;         /* or NULL */
+    haplo_stopped_cb stopped_cb;     /* or NULL */
+    uint64_t stop_due_ms;            /* deadline of the drain */
+    size_t batches_left;             /* of those at the stop: open */
+    haplo_close_cb close_cb;         /* or NULL */
+    void *data;                      /* the application's */
 };
 
 /* Steps a queue and carries out what comes of it. May call the application
@@ -116,6 +106,11 @@ void poller_cancel_request(struct haplo_queue *queue);
 
 /* One event that the application brings about, with all that follows. */
 void poller_command(struct haplo_queue *queue, enum queue_event_kind kind);
+
+/* Goes through a server's queues, in no order; *cursor begins as 0. NULL at the
+ * end. None may be added or freed meanwhile. */
+struct haplo_queue *server_next_queue(const struct haplo_server *server,
+                                      size_t *cursor);
 
 /* Takes a queue with no request in flight from its server, and frees it. */
 void object_free_queue(struct haplo_queue *queue);

@@ -51,14 +51,25 @@ void haplo_server_stats(const struct haplo_server *server,
     }
     now.error = server->core.error;
     now.error_text = server->core.error == 0 ? "" : server->error_text.text;
-    now.queue_count = server->queue_count;
+    now.queue_count = server->queues.count;
     STATS_COPY(stats, &now);
 }
 
 void haplo_queue_stats(const struct haplo_queue *queue,
                        struct haplo_queue_stats *stats)
 {
-    struct haplo_queue_stats now = queue->stats;
+    const struct queue_counters *counters = &queue->counters;
+    struct haplo_queue_stats now = {
+        .fetch_count = counters->fetch_count,
+        .batch_count = counters->batch_count,
+        .message_count = counters->message_count,
+        .marked_batch_count = counters->marked_batch_count,
+        .marked_message_count = counters->marked_message_count,
+        .failure_count = counters->failure_count,
+        .deliver_retry_count = counters->deliver_retry_count,
+        .foreign_mark_count = counters->foreign_mark_count,
+        .body_bytes = counters->body_bytes,
+    };
     now.state = queue->core.state;
     now.epoch = queue->core.epoch;
     now.unread_count = queue->core.unread_count;

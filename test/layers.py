@@ -8,7 +8,8 @@ import sys
 PROJECT = {
     "src/core": ["core/", "haplopoll.h"],
     "src/io": ["io/", "core/", "haplopoll.h"],
-    "src": ["poller.h", "event.h", "options.h", "io/", "core/", "haplopoll.h"],
+    "src": ["poller.h", "event.h", "options.h", "queue_settings.h",
+            "request.h", "io/", "core/", "haplopoll.h"],
     "src/sinks": ["sinks/", "haplopoll.h"],
     "src/daemon": ["daemon/", "sinks/", "haplopoll.h"],
     "src/sim": ["sim/"],

@@ -22,6 +22,7 @@ struct haplo_batch {
     struct haplo_queue *queue;      /* whose batch; borrowed */
     struct haplo_batch *next;       /* in a list of free batches */
     uint64_t epoch;                 /* of the queue when it was fetched */
+    size_t counted_bytes;           /* its part of the budget; the owner's */
     char *body;                     /* owned */
     size_t body_size;               /* bytes received */
     size_t body_capacity;           /* bytes allocated */

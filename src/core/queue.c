@@ -88,8 +88,8 @@ static void queue_back_off(struct queue *queue, uint64_t least_ms,
                            const struct step_context *context)
 {
     uint64_t wait_ms =
-        backoff_ms(context->random, queue->policy.backoff_ms,
-                   queue->policy.backoff_max_ms, queue->failures);
+        backoff_ms(context->random, queue->policy->backoff_ms,
+                   queue->policy->backoff_max_ms, queue->failures);
     queue_enter_failed(queue, HAPLO_QUEUE_BACKOFF,
                        after_ms(context, longer_ms(wait_ms, least_ms)),
                        context);
@@ -122,7 +122,7 @@ static uint64_t least_wait_ms(const struct queue_event *event)
 static void queue_stretch_interval(struct queue *queue)
 {
     uint64_t max_ms =
-        longer_ms(queue->policy.interval_max_ms, queue->policy.interval_ms);
+        longer_ms(queue->policy->interval_max_ms, queue->policy->interval_ms);
     queue->interval_now_ms += queue->interval_now_ms / 2;
     if (queue->interval_now_ms > max_ms) {
         queue->interval_now_ms = max_ms;
@@ -202,7 +202,7 @@ static enum queue_action on_fetched(struct queue *queue,
     queue->batch_count = event->count;
     queue->mark_attempts = 0;
     queue->deliver_attempts = 1;
-    queue->interval_now_ms = queue->policy.interval_ms;
+    queue->interval_now_ms = queue->policy->interval_ms;
     queue->has_leftovers = queue->is_unconfirmed;
     queue_enter_now(queue, HAPLO_QUEUE_DELIVERING, context);
     return QUEUE_ACTION_DELIVER;
@@ -234,7 +234,7 @@ static enum queue_action on_fetch_failed(struct queue *queue,
         queue_enter_failed(
             queue, HAPLO_QUEUE_REFUSED,
             after_ms(context,
-                     jitter_ms(context->random, queue->policy.refused_ms)),
+                     jitter_ms(context->random, queue->policy->refused_ms)),
             context);
     } else {
         queue_back_off(queue, least_wait_ms(event), context);
@@ -248,7 +248,7 @@ static bool queue_may_repeat_mark(const struct queue *queue,
                                   uint64_t retry_at_ms)
 {
     return haplo_error_is_transient(event->error) &&
-           queue->mark_attempts < queue->policy.mark_attempts_max &&
+           queue->mark_attempts < queue->policy->mark_attempts_max &&
            retry_at_ms < queue->first_mark_ms + QUEUE_MARK_AGE_MAX_MS;
 }
 
@@ -323,8 +323,8 @@ static enum queue_action on_retry(struct queue *queue,
                                   const struct queue_event *event,
                                   const struct step_context *context)
 {
-    if (queue->policy.deliver_attempts_max != 0 &&
-        queue->deliver_attempts >= queue->policy.deliver_attempts_max) {
+    if (queue->policy->deliver_attempts_max != 0 &&
+        queue->deliver_attempts >= queue->policy->deliver_attempts_max) {
         return on_rejected(queue, context);
     }
     queue->error = HAPLO_EDELIVERY;
@@ -335,8 +335,9 @@ static enum queue_action on_retry(struct queue *queue,
     uint64_t wait_ms =
         event->delay_ms != 0
             ? event->delay_ms
-            : backoff_ms(context->random, queue->policy.backoff_ms,
-                         queue->policy.backoff_max_ms, queue->deliver_attempts);
+            : backoff_ms(context->random, queue->policy->backoff_ms,
+                         queue->policy->backoff_max_ms,
+                         queue->deliver_attempts);
     queue_enter_failed(queue, HAPLO_QUEUE_DELIVER_WAIT,
                        after_ms(context, wait_ms), context);
     return QUEUE_ACTION_NONE;
@@ -472,7 +473,7 @@ void queue_init(struct queue *queue, const struct queue_policy *policy,
                 uint64_t due_ms)
 {
     *queue = (struct queue){
-        .policy = *policy,
+        .policy = policy,
         .server = server,
         .state = HAPLO_QUEUE_IDLE,
         .due_ms = due_ms,

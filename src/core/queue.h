@@ -103,17 +103,14 @@ enum queue_action {
     QUEUE_ACTION_CANCEL   /* cancel the request and drop the batch */
 };
 
+/* A host may have a million of these that rest: the fields are in an order
+ * that leaves no holes. */
 struct queue {
-    struct queue_policy policy;   /* */
-    struct server *server;        /* borrowed */
-    enum haplo_queue_state state; /* written by queue_enter() alone */
-    bool key_proven;              /* the server has taken this key */
-    bool is_unconfirmed;          /* accepted messages of this epoch, whose
-                                     mark may or may not have been done */
-    bool has_leftovers;           /* of such, some may not have come again */
-    struct heap_entry wait;       /* in the scheduler's heap */
-    TAILQ_ENTRY(queue) link;      /* in one of the server's ready lists */
-    uint64_t ready_sequence;      /* order of getting READY */
+    const struct queue_policy *policy; /* borrowed; shared by many queues */
+    struct server *server;             /* borrowed */
+    struct heap_entry wait;            /* in the scheduler's heap */
+    TAILQ_ENTRY(queue) link;           /* in one of the server's ready lists */
+    uint64_t ready_sequence;           /* order of getting READY */
     uint64_t due_ms;              /* of the state's wait; HEAP_NEVER: none */
     uint64_t interval_now_ms;     /* stretches while it stays empty */
     uint64_t epoch;               /* confirmed marks */
@@ -124,6 +121,11 @@ struct queue {
     unsigned mark_attempts;       /* of the token at hand */
     unsigned deliver_attempts;    /* of the batch at hand */
     int error;                    /* the newest failure; 0 after success */
+    enum haplo_queue_state state; /* written by queue_enter() alone */
+    bool key_proven;              /* the server has taken this key */
+    bool is_unconfirmed;          /* accepted messages of this epoch, whose
+                                     mark may or may not have been done */
+    bool has_leftovers;           /* of such, some may not have come again */
 };
 
 /* One change of state, for the trace. error: the failure that led to it, or
@@ -139,7 +141,8 @@ struct step_context {
     void *data;              /* for trace_cb */
 };
 
-/* A queue in IDLE, due at due_ms. epoch and is_unconfirmed are what is known
+/* A queue in IDLE, due at due_ms. Borrows the policy for as long as the queue
+ * is there. epoch and is_unconfirmed are what is known
  * of an earlier run. */
 void queue_init(struct queue *queue, const struct queue_policy *policy,
                 struct server *server, uint64_t epoch, bool is_unconfirmed,

@@ -23,11 +23,11 @@
 #define TRIES_MAX 20   /* a machine out of breath fails some */
 
 struct stage {
-    uv_loop_t loop;                /* */
-    struct scripted_server server; /* */
-    struct io *io;                 /* */
-    struct curl_slist *headers;    /* */
-    bool is_closed;                /* io */
+    uv_loop_t loop;                 /* */
+    struct scripted_server server;  /* */
+    struct io *io;                  /* */
+    struct credentials credentials; /* */
+    bool is_closed;                 /* io */
 };
 
 static struct stage stage;
@@ -47,11 +47,7 @@ static void stage_open(void)
     server_open(&stage.server, &stage.loop);
     names_set("127.0.0.1", "::1", NULL);
     fault_resume();
-    stage.headers = credentials_new(KEY);
-    if (stage.headers == NULL) {
-        stage.headers = credentials_new(KEY);
-    }
-    assert_non_null(stage.headers);
+    credentials_set(&stage.credentials, KEY);
     int error = io_new(&stage.loop, 4, &stage.io);
     if (error != 0) {
         assert_int_equal(error, HAPLO_ENOMEM);
@@ -65,7 +61,6 @@ static void stage_close(void)
     io_close(stage.io, on_io_closed, &stage.is_closed);
     SWEEP_UNTIL(&stage.loop, stage.is_closed);
     fault_pause();
-    credentials_free(stage.headers);
     server_close(&stage.server);
     uv_run(&stage.loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&stage.loop), 0);
@@ -166,7 +161,7 @@ static void call_try(struct call *call, struct endpoint *endpoint,
     call->transfer = (struct transfer){
         .endpoint = endpoint,
         .path = "/api/haplo-integration-messages/poll/q1/fetch",
-        .headers = stage.headers,
+        .headers = stage.credentials.headers,
         .form = form,
         .form_size = form != NULL ? strlen(form) : 0,
         .is_unpacked = form != NULL,
@@ -322,12 +317,13 @@ static void cancel_run(void)
         endpoint_make("http://127.0.0.1:%d", stage.server.port,
                       (struct haplo_server_options){0})};
     for (unsigned i = 0; i < 2; i++) {
-        calls[i] = (struct call){.transfer = {.endpoint = endpoints[i],
-                                              .path = "/x",
-                                              .headers = stage.headers,
-                                              .head_cb = call_head,
-                                              .data_cb = call_data,
-                                              .done_cb = call_done}};
+        calls[i] =
+            (struct call){.transfer = {.endpoint = endpoints[i],
+                                       .path = "/x",
+                                       .headers = stage.credentials.headers,
+                                       .head_cb = call_head,
+                                       .data_cb = call_data,
+                                       .done_cb = call_done}};
         bool is_started = transfer_start(&calls[i].transfer) == 0;
         if (i == 1) {
             uv_run(&stage.loop, UV_RUN_NOWAIT);

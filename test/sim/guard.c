@@ -180,8 +180,8 @@ static void release(struct poll_queue *queue)
 
 static uint64_t least_backoff_ms(const struct poll_queue *queue)
 {
-    uint64_t base_ms = queue->core.policy.backoff_ms;
-    uint64_t max_ms = queue->core.policy.backoff_max_ms;
+    uint64_t base_ms = queue->core.policy->backoff_ms;
+    uint64_t max_ms = queue->core.policy->backoff_max_ms;
     return base_ms / 8 < max_ms ? base_ms / 8 : max_ms;
 }
 
@@ -191,7 +191,7 @@ static uint64_t wait_after(struct poll_queue *queue,
 {
     bool was_mark = is_mark(queue);
     uint64_t wait_ms = least_backoff_ms(queue);
-    uint64_t rest_ms = queue->core.policy.interval_ms * 9 / 10;
+    uint64_t rest_ms = queue->core.policy->interval_ms * 9 / 10;
     switch (event->kind) {
     case QUEUE_EVENT_EMPTY:
         return rest_ms;
@@ -207,7 +207,7 @@ static uint64_t wait_after(struct poll_queue *queue,
         break;
     }
     if (event->error == HAPLO_EREFUSED && !was_mark) {
-        return queue->core.policy.refused_ms * 9 / 10;
+        return queue->core.policy->refused_ms * 9 / 10;
     }
     if (event->error == HAPLO_EREFUSED && !queue->guard.has_asked) {
         queue->guard.has_asked = true;
@@ -240,7 +240,7 @@ void guard_ended(struct poll_queue *queue, int error,
         queue->guard.failures = 0;
     }
     if (event->kind == QUEUE_EVENT_FETCHED) {
-        queue->guard.interval_ms = queue->core.policy.interval_ms;
+        queue->guard.interval_ms = queue->core.policy->interval_ms;
     }
 }
 

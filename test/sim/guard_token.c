@@ -34,7 +34,7 @@ void guard_posts(const struct poll_queue *queue)
     check(queue,
           token->posts == 0 || haplo_error_is_transient(queue->guard.error),
           "a token is posted again after a failure that stays");
-    check(queue, token->posts < queue->core.policy.mark_attempts_max,
+    check(queue, token->posts < queue->core.policy->mark_attempts_max,
           "a token is posted too often");
     if (token->posts++ == 0) {
         token->first_post_ms = now_ms;
@@ -52,7 +52,7 @@ void guard_fetched(struct poll_queue *queue)
 
 void guard_delivers(struct poll_queue *queue)
 {
-    unsigned most = queue->core.policy.deliver_attempts_max;
+    unsigned most = queue->core.policy->deliver_attempts_max;
     queue->guard.deliveries++;
     check(queue, most == 0 || queue->guard.deliveries <= most,
           "a batch is delivered too often");
@@ -69,7 +69,7 @@ static bool may_give_up(const struct poll_queue *queue,
         return event->count == 0 && event->unread_count != 0;
     }
     return !haplo_error_is_transient(event->error) ||
-           token->posts >= queue->core.policy.mark_attempts_max ||
+           token->posts >= queue->core.policy->mark_attempts_max ||
            latest_ms >= token->first_post_ms + QUEUE_MARK_AGE_MAX_MS;
 }
 
@@ -83,7 +83,7 @@ static bool may_drop(const struct poll_queue *queue,
         return event->kind == QUEUE_EVENT_REJECTED ||
                (event->kind == QUEUE_EVENT_RETRY &&
                 queue->guard.deliveries ==
-                    queue->core.policy.deliver_attempts_max);
+                    queue->core.policy->deliver_attempts_max);
     case HAPLO_QUEUE_LAST_DELIVERING:
         return event->kind == QUEUE_EVENT_REJECTED ||
                event->kind == QUEUE_EVENT_RETRY;

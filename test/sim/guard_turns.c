@@ -141,7 +141,7 @@ static bool has_old_token(const struct poll_queue *queue, uint64_t now_ms)
 /* The longest that a queue may sleep in its state. */
 static uint64_t longest_ms(const struct queue *queue)
 {
-    const struct queue_policy *policy = &queue->policy;
+    const struct queue_policy *policy = queue->policy;
     switch (queue->state) {
     case HAPLO_QUEUE_IDLE:
         return (policy->interval_max_ms > policy->interval_ms

@@ -31,7 +31,7 @@ static uint64_t ceiling_ms(uint64_t base_ms, uint64_t max_ms, unsigned failures)
 /* Half as long again each time that nothing was found. */
 static void check_rest(struct poll_queue *queue, uint64_t wait_ms)
 {
-    const struct queue_policy *policy = &queue->core.policy;
+    const struct queue_policy *policy = queue->core.policy;
     uint64_t interval_ms = queue->guard.interval_ms;
     uint64_t max_ms = longer_ms(policy->interval_ms, policy->interval_max_ms);
     check(queue,
@@ -46,7 +46,7 @@ static void check_rest(struct poll_queue *queue, uint64_t wait_ms)
 
 static void check_backoff(const struct poll_queue *queue, uint64_t wait_ms)
 {
-    const struct queue_policy *policy = &queue->core.policy;
+    const struct queue_policy *policy = queue->core.policy;
     uint64_t asked_ms = queue->guard.delay_ms < QUEUE_RETRY_AFTER_MAX_MS
                             ? queue->guard.delay_ms
                             : QUEUE_RETRY_AFTER_MAX_MS;
@@ -57,7 +57,7 @@ static void check_backoff(const struct poll_queue *queue, uint64_t wait_ms)
 
 void guard_begins(struct poll_queue *queue)
 {
-    queue->guard.interval_ms = queue->core.policy.interval_ms;
+    queue->guard.interval_ms = queue->core.policy->interval_ms;
 }
 
 void guard_changed(struct poll_queue *queue, int error)

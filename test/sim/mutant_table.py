@@ -215,7 +215,7 @@ MUTANTS = [
     ("mark-without-end",
      "a token is posted more often than is allowed",
      QUEUE,
-     "           queue->mark_attempts < queue->policy.mark_attempts_max &&\n",
+     "           queue->mark_attempts < queue->policy->mark_attempts_max &&\n",
      ""),
     ("attempts-not-reset",
      "the attempts of one token count for the next",
@@ -356,13 +356,13 @@ MUTANTS = [
      "a refused queue tries again every second",
      QUEUE,
      "                     jitter_ms(context->random, "
-     "queue->policy.refused_ms)),\n",
+     "queue->policy->refused_ms)),\n",
      "                     jitter_ms(context->random, 1000)),\n"),
     ("failed-hammers",
      "a queue that failed tries again at once",
      QUEUE,
-     "        backoff_ms(context->random, queue->policy.backoff_ms,\n"
-     "                   queue->policy.backoff_max_ms, queue->failures);\n",
+     "        backoff_ms(context->random, queue->policy->backoff_ms,\n"
+     "                   queue->policy->backoff_max_ms, queue->failures);\n",
      "        backoff_ms(context->random, 1, 1, queue->failures);\n"),
     ("refused-mark-hammers",
      "each refused mark fetches at once, not the first one",
@@ -436,9 +436,9 @@ MUTANTS = [
     ("delivery-without-end",
      "a batch is delivered more often than is allowed",
      QUEUE,
-     "        queue->deliver_attempts >= queue->policy.deliver_attempts_max) "
+     "        queue->deliver_attempts >= queue->policy->deliver_attempts_max) "
      "{\n",
-     "        queue->deliver_attempts > queue->policy.deliver_attempts_max) "
+     "        queue->deliver_attempts > queue->policy->deliver_attempts_max) "
      "{\n"),
     ("prover-never-released",
      "after one unproven key no other is ever tried",
@@ -497,6 +497,6 @@ MUTANTS = [
     ("empty-interval-not-reset",
      "a queue that has had messages is still polled as if it had none",
      QUEUE,
-     "    queue->interval_now_ms = queue->policy.interval_ms;\n",
+     "    queue->interval_now_ms = queue->policy->interval_ms;\n",
      ""),
 ]

@@ -137,14 +137,14 @@ static const struct queue_line queue_lines[] = {
 
 static void queue_set(struct queue *queue, const struct queue_line *line)
 {
-    const struct queue_policy policy = {
+    static struct queue_policy policy = {
         .interval_ms = 60000,
         .backoff_ms = 1000,
         .backoff_max_ms = 300000,
         .refused_ms = 900000,
         .mark_attempts_max = MARK_ATTEMPTS_MAX,
-        .deliver_attempts_max = line->is_last_attempt ? 1 : 0,
     };
+    policy.deliver_attempts_max = line->is_last_attempt ? 1 : 0;
     queue_init(queue, &policy, NULL, 7, false, 0);
     queue->state = line->before.state;
     queue->is_unconfirmed = line->before.is_unconfirmed;

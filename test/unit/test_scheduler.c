@@ -42,6 +42,7 @@ struct sim_server {
 
 struct sim_queue {
     struct queue core;
+    struct queue_policy policy; /* of core */
     char name[32];
     struct sim_server *server;
     unsigned unread;         /* messages on the server */
@@ -165,8 +166,9 @@ static struct sim_server *sim_add_server(struct sim *sim,
 static void queue_add(struct sim *sim, struct sim_queue *queue,
                       const struct queue_policy *policy, uint64_t due_ms)
 {
-    queue_init(&queue->core, policy, &queue->server->core, queue->epoch, false,
-               due_ms);
+    queue->policy = *policy;
+    queue_init(&queue->core, &queue->policy, &queue->server->core, queue->epoch,
+               false, due_ms);
     assert_int_equal(scheduler_add_queue(&sim->scheduler, &queue->core), 0);
     queue->is_added = true;
 }
@@ -304,7 +306,7 @@ static void check_start(const struct sim *sim, const struct sim_queue *queue)
     CHECK(queue->core.state == HAPLO_QUEUE_MARKING ||
           queue->core.state == HAPLO_QUEUE_LAST_MARKING);
     CHECK(queue->token == TOKEN_ACCEPTED);
-    CHECK(queue->posts < queue->core.policy.mark_attempts_max);
+    CHECK(queue->posts < queue->core.policy->mark_attempts_max);
     CHECK(queue->posts == 0 ||
           sim->now_ms < queue->posted_ms + QUEUE_MARK_AGE_MAX_MS);
 }
@@ -1372,10 +1374,10 @@ static void check_queue(const struct sim *sim, const struct sim_queue *queue)
         CHECK(queue->token != TOKEN_DELIVERED);
     }
     CHECK(core->epoch == queue->epoch);
-    CHECK(core->mark_attempts <= core->policy.mark_attempts_max);
+    CHECK(core->mark_attempts <= core->policy->mark_attempts_max);
     CHECK(queue->token == TOKEN_NONE || core->mark_attempts == queue->posts);
-    CHECK(core->deliver_attempts <= core->policy.deliver_attempts_max ||
-          core->policy.deliver_attempts_max == 0);
+    CHECK(core->deliver_attempts <= core->policy->deliver_attempts_max ||
+          core->policy->deliver_attempts_max == 0);
 }
 
 static void check_all(const struct sim *sim)
@@ -1508,10 +1510,9 @@ static void remove_and_add(struct sim *sim, struct sim_queue *queue)
         queue->core.state != HAPLO_QUEUE_READY) {
         return;
     }
-    struct queue_policy policy = queue->core.policy;
     sim_remove_queue(sim, queue);
     check_all(sim);
-    queue_add(sim, queue, &policy, sim->now_ms + draw(sim, MINUTE_MS));
+    queue_add(sim, queue, &queue->policy, sim->now_ms + draw(sim, MINUTE_MS));
 }
 
 static void pass_time(struct sim *sim)
@@ -1551,8 +1552,8 @@ static struct sim *random_sim(uint64_t seed)
             struct sim_queue *queue =
                 sim_add_queue(sim, server, "q", 0, draw(sim, MINUTE_MS));
             queue->keeps_batch = true;
-            queue->core.policy.deliver_attempts_max = (unsigned)draw(sim, 4);
-            queue->core.policy.mark_attempts_max = 1 + (unsigned)draw(sim, 4);
+            queue->policy.deliver_attempts_max = (unsigned)draw(sim, 4);
+            queue->policy.mark_attempts_max = 1 + (unsigned)draw(sim, 4);
         }
     }
     return sim;

@@ -50,7 +50,7 @@ static uv_timer_t cap;
 static struct io *io;
 static bool io_is_closed;
 static struct scripted_server server;
-static struct curl_slist *headers;
+static struct credentials credentials;
 static struct call calls[CALLS_MAX];
 
 static const char path[] = "/api/haplo-integration-messages/poll/q1/fetch";
@@ -134,7 +134,7 @@ static inline struct call *call_make(unsigned index, struct endpoint *endpoint)
     memset(call, 0, sizeof *call);
     call->transfer.endpoint = endpoint;
     call->transfer.path = path;
-    call->transfer.headers = headers;
+    call->transfer.headers = credentials.headers;
     call->transfer.head_cb = call_head;
     call->transfer.data_cb = call_data;
     call->transfer.done_cb = call_done;
@@ -218,8 +218,7 @@ static inline int set_up_sized(unsigned transfers_max)
     server_open(&server, &loop);
     names_set("127.0.0.1", NULL, NULL);
     io_is_closed = false;
-    headers = credentials_new(KEY);
-    assert_non_null(headers);
+    credentials_set(&credentials, KEY);
     return io_new(&loop, transfers_max, &io);
 }
 
@@ -240,7 +239,7 @@ static inline void finish(void)
     uv_close((uv_handle_t *)&cap, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
-    credentials_free(headers);
+    credentials_wipe(&credentials);
 }
 
 static inline int tear_down(void **state)

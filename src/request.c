@@ -1,0 +1,76 @@
+#include "request.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+#include "poller.h"
+
+/* What can stand in a URL's path as it is (RFC 3986, pchar). */
+static bool is_plain(unsigned char c)
+{
+    static const char marks[] = "-._~!$&'()*+,;=:@";
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || (c != '\0' && strchr(marks, c) != NULL);
+}
+
+/* Encodes only what must be: the server compares names undecoded, so that %71
+ * for q is another queue. */
+static void path_write(char *path, const char *name, const char *verb)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t prefix_size = strlen(REQUEST_PATH_PREFIX);
+    memcpy(path, REQUEST_PATH_PREFIX, prefix_size);
+    path += prefix_size;
+    for (; *name != '\0'; name++) {
+        unsigned char c = (unsigned char)*name;
+        if (is_plain(c)) {
+            *path++ = *name;
+        } else {
+            *path++ = '%';
+            *path++ = digits[c >> 4];
+            *path++ = digits[c & 15];
+        }
+    }
+    *path++ = '/';
+    memcpy(path, verb, strlen(verb) + 1);
+}
+
+struct request *request_take(struct haplo_queue *queue)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    struct request *request = poller->free_requests;
+    if (request != NULL) {
+        poller->free_requests = request->next;
+    } else {
+        request = alloc_zeroed(1, sizeof *request);
+    }
+    if (request != NULL) {
+        request->queue = queue;
+        request->has_old_key = false;
+        request->why.text[0] = '\0';
+    }
+    queue->request = request;
+    return request;
+}
+
+void request_give_back(struct haplo_queue *queue)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    struct request *request = queue->request;
+    queue->request = NULL;
+    credentials_wipe(&request->credentials);
+    request->next = poller->free_requests;
+    poller->free_requests = request;
+}
+
+void request_aim(struct request *request, const char *verb)
+{
+    struct haplo_queue *queue = request->queue;
+    path_write(request->path, queue->name, verb);
+    credentials_set(&request->credentials, queue->api_key);
+    request->transfer.endpoint = queue->server->endpoint;
+    request->transfer.path = request->path;
+    request->transfer.headers = request->credentials.headers;
+    request->transfer.is_unpacked =
+        queue->settings->format.kind == HAPLO_FORMAT_RAW;
+}

@@ -1,0 +1,138 @@
+/* The set that finds a name given twice: one name overlooked, and two queues
+ * would fetch the same messages. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/backoff.h"
+#include "core/name_set.h"
+#include "failing_allocator.h"
+#include "haplopoll.h"
+
+#define NAMES 500
+#define OPERATIONS 20000
+
+static char names[NAMES][8];
+static struct name_set set;
+
+static int set_up(void **state)
+{
+    (void)state;
+    set = (struct name_set){0};
+    allocator_reset(0);
+    for (int i = 0; i < NAMES; i++) {
+        snprintf(names[i], sizeof names[i], "q%d", i);
+    }
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    name_set_free(&set);
+    assert_int_equal(allocator_held, 0);
+    return 0;
+}
+
+static void an_empty_set_has_no_name(void **state)
+{
+    (void)state;
+    size_t cursor = 0;
+    assert_false(name_set_has(&set, "q1"));
+    assert_null(name_set_next(&set, &cursor));
+}
+
+static void names_are_told_apart_by_their_characters(void **state)
+{
+    (void)state;
+    char copy[] = "q1";
+    assert_int_equal(name_set_add(&set, names[1]), 0);
+    assert_true(name_set_has(&set, copy));
+    assert_false(name_set_has(&set, "q"));
+    assert_false(name_set_has(&set, "q10"));
+    assert_false(name_set_has(&set, "Q1"));
+}
+
+/* Walks through all of the set, against an array of what must be in it. */
+static void check_walk(const bool *is_in)
+{
+    bool is_seen[NAMES] = {false};
+    size_t cursor = 0;
+    size_t count = 0;
+    const char *name;
+    while ((name = name_set_next(&set, &cursor)) != NULL) {
+        long i = strtol(name + 1, NULL, 10);
+        assert_ptr_equal(name, names[i]);
+        assert_true(is_in[i]);
+        assert_false(is_seen[i]);
+        is_seen[i] = true;
+        count++;
+    }
+    assert_int_equal(set.count, count);
+    for (int i = 0; i < NAMES; i++) {
+        assert_int_equal(is_seen[i], is_in[i]);
+        assert_int_equal(name_set_has(&set, names[i]), is_in[i]);
+    }
+}
+
+static void a_set_agrees_with_an_array_whatever_is_done(void **state)
+{
+    (void)state;
+    bool is_in[NAMES] = {false};
+    struct random random = {.state = 4};
+    for (int i = 0; i < OPERATIONS; i++) {
+        /* By turns it becomes nearly empty and nearly full. */
+        uint64_t bound = i / 1000 % 2 == 0 ? NAMES : 12;
+        uint64_t n = random_below(&random, bound);
+        if (is_in[n]) {
+            name_set_remove(&set, names[n]);
+        } else {
+            assert_int_equal(name_set_add(&set, names[n]), 0);
+        }
+        is_in[n] = !is_in[n];
+        assert_int_equal(name_set_has(&set, names[n]), is_in[n]);
+        if (i % 100 == 0) {
+            check_walk(is_in);
+        }
+    }
+    check_walk(is_in);
+}
+
+static void without_memory_a_set_stays_as_it_was(void **state)
+{
+    (void)state;
+    bool is_in[NAMES] = {false};
+    int failures = 0;
+    for (int i = 0; i < NAMES; i++) {
+        allocator_reset(1);
+        int error = name_set_add(&set, names[i]);
+        if (error != 0) {
+            assert_int_equal(error, HAPLO_ENOMEM);
+            failures++;
+            check_walk(is_in);
+            assert_int_equal(name_set_add(&set, names[i]), 0);
+        }
+        is_in[i] = true;
+    }
+    assert_in_range(failures, 2, 20);
+    check_walk(is_in);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(an_empty_set_has_no_name),
+        TEST(names_are_told_apart_by_their_characters),
+        TEST(a_set_agrees_with_an_array_whatever_is_done),
+        TEST(without_memory_a_set_stays_as_it_was),
+    };
+    allocator_install();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
