@@ -18,9 +18,7 @@ static bool is_plain(unsigned char c)
 static void path_write(char *path, const char *name, const char *verb)
 {
     static const char digits[] = "0123456789ABCDEF";
-    size_t prefix_size = strlen(REQUEST_PATH_PREFIX);
-    memcpy(path, REQUEST_PATH_PREFIX, prefix_size);
-    path += prefix_size;
+    path = stpcpy(path, REQUEST_PATH_PREFIX);
     for (; *name != '\0'; name++) {
         unsigned char c = (unsigned char)*name;
         if (is_plain(c)) {
@@ -32,7 +30,7 @@ static void path_write(char *path, const char *name, const char *verb)
         }
     }
     *path++ = '/';
-    memcpy(path, verb, strlen(verb) + 1);
+    strcpy(path, verb);
 }
 
 struct request *request_take(struct haplo_queue *queue)

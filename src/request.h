@@ -28,7 +28,7 @@ struct request {
         struct fetch_reply fetch; /* queue FETCHING */
         struct mark_reply mark;   /* queue MARKING or LAST_MARKING */
     } reply;
-    char path[sizeof REQUEST_PATH_PREFIX + 3 * HAPLO_NAME_SIZE_MAX +
+    char path[sizeof REQUEST_PATH_PREFIX + (size_t)3 * HAPLO_NAME_SIZE_MAX +
               sizeof REQUEST_VERB_MAX];
 };
 

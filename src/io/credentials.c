@@ -30,19 +30,16 @@ static void base64_write(char *to, const char *from, size_t size)
 
 void credentials_set(struct credentials *credentials, const char *api_key)
 {
-    char login[CREDENTIALS_LOGIN_SIZE_MAX];
-    size_t user_size = strlen(CREDENTIALS_USER);
-    size_t key_size = strlen(api_key);
+    char login[CREDENTIALS_LOGIN_SIZE_MAX + 1];
     char *authorization = credentials->authorization;
-    memcpy(login, CREDENTIALS_USER, user_size);
-    memcpy(login + user_size, api_key, key_size);
-    memcpy(authorization, CREDENTIALS_PREFIX, sizeof CREDENTIALS_PREFIX);
-    base64_write(authorization + strlen(CREDENTIALS_PREFIX), login,
-                 user_size + key_size);
-    explicit_bzero(login, user_size + key_size);
-    credentials->headers[0] =
-        (struct curl_slist){authorization, &credentials->headers[1]};
-    credentials->headers[1] = (struct curl_slist){user_agent, NULL};
+    size_t size =
+        (size_t)(stpcpy(stpcpy(login, CREDENTIALS_USER), api_key) - login);
+    base64_write(stpcpy(authorization, CREDENTIALS_PREFIX), login, size);
+    explicit_bzero(login, size);
+    credentials->headers[0].data = authorization;
+    credentials->headers[0].next = &credentials->headers[1];
+    credentials->headers[1].data = user_agent;
+    credentials->headers[1].next = NULL;
 }
 
 void credentials_wipe(struct credentials *credentials)
