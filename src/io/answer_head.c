@@ -85,8 +85,7 @@ int answer_head_read(struct answer_head *head, struct exchange *exchange)
     }
     head->http.content_type = content_type;
     head->http.content_size =
-        length >= 0 && header_find(easy, "Content-Encoding") == NULL ? length
-                                                                     : -1;
+        length >= 0 && !exchange->lines.is_packed ? length : -1;
     if (head->http.status >= 300 && head->http.status <= 399) {
         location_read(head, exchange);
     }

@@ -13,7 +13,6 @@
  */
 #include "io/answer_line.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -27,12 +26,13 @@ struct slice {
 };
 
 /* The value of a line that begins with name, which ends in ':'; false if it is
- * another line. */
+ * another line: most are, and nearly all of these by their first letter. */
 static bool value_of(const char *line, size_t size, const char *name,
                      struct slice *value)
 {
     size_t name_size = strlen(name);
-    if (size < name_size || strncasecmp(line, name, name_size) != 0) {
+    if (size < name_size || (line[0] | 0x20) != (name[0] | 0x20) ||
+        strncasecmp(line, name, name_size) != 0) {
         return false;
     }
     const char *begin = line + name_size;
@@ -86,15 +86,18 @@ static int transfer_encoding_check(struct exchange *exchange,
 /* Of two lengths libcurl takes the last, which may be that of a part. */
 static int length_check(struct exchange *exchange, struct slice value)
 {
-    char text[sizeof exchange->lines.length];
     char *known = exchange->lines.length;
-    (void)snprintf(text, sizeof text, "%.*s", (int)value.size, value.data);
-    if (known[0] != '\0' && strcmp(known, text) != 0) {
+    size_t size = value.size < sizeof exchange->lines.length
+                      ? value.size
+                      : sizeof exchange->lines.length - 1;
+    if (known[0] != '\0' &&
+        (strlen(known) != size || memcmp(known, value.data, size) != 0)) {
         return exchange_fail(exchange, HAPLO_EPROTOCOL,
-                             "the answer has two lengths, %s and %s", known,
-                             text);
+                             "the answer has two lengths, %s and %.*s", known,
+                             (int)size, value.data);
     }
-    memcpy(known, text, sizeof text);
+    memcpy(known, value.data, size);
+    known[size] = '\0';
     return 0;
 }
 
