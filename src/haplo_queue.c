@@ -191,6 +191,7 @@ static void queue_init_core(struct haplo_queue *queue,
                options->unconfirmed,
                uv_now(queue->server->poller->loop) +
                    first_wait_ms(queue, options->interval_ms));
+    queue->core.key_proven = options->key_proven;
 }
 
 /* Frees what the queue owns, and itself. */
