@@ -312,11 +312,22 @@ struct haplo_server_options {
     unsigned failed_logins_max;       /* in a row, of keys not proven: 5 */
     unsigned breaker_failures;        /* in a row, until the breaker opens: 5 */
     void *data;                       /* the application's own */
+    unsigned failed_logins;           /* in a row, of earlier pollers: 0 */
+    uint64_t failed_login_age_ms;     /* since the newest of these */
 };
 
 /*
  * Adds a server. Copies options. why (may be NULL) receives one line on
  * error; it is why_size bytes large.
+ *
+ * A server counts failed logins over all processes at this address. An
+ * application that is started again and again gives the count of the time
+ * before, so that failed_logins_max holds over all: it stores failed_logins of
+ * haplo_server_stats() with the time whenever that changes, which an event
+ * tells (a queue's event with HAPLO_EREFUSED counts one more, others may come
+ * with a count that was cleared). A count older than 310 s is forgotten. Queues
+ * whose keys worked the last time are added with key_proven: they need not
+ * wait for what other keys have spent.
  *
  * HAPLO_EINVAL (name, URL, http without allow_http), HAPLO_EEXIST,
  * HAPLO_ENOMEM, HAPLO_ESTOPPED; on error *server is NULL.
@@ -403,6 +414,7 @@ struct haplo_queue_options {
     haplo_deliver_cb deliver_cb;   /* required */
     haplo_marked_cb marked_cb;     /* none */
     void *data;                    /* the application's own */
+    bool key_proven;               /* the server took the key the last time */
 };
 
 /*
@@ -467,7 +479,8 @@ struct haplo_queue_stats {
     enum haplo_queue_state state;  /* */
     uint64_t epoch;                /* of the next batch */
     int64_t unread_count;          /* as the server said last; -1: unknown */
-    uint64_t wait_ms;              /* until the next step by itself, or 0 */
+    uint64_t wait_ms;              /* until the next step by itself, or 0;
+                                      READY: until its key may be tried */
     unsigned failures;             /* in a row */
     int error;                     /* the newest failure, or 0 after success */
     const char *error_text;        /* borrowed until the next callback */

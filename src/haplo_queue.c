@@ -137,6 +137,7 @@ static struct haplo_queue *queue_new(struct haplo_server *server,
                options->unconfirmed,
                uv_now(server->poller->loop) +
                    first_wait_ms(queue, options->interval_ms));
+    queue->core.key_proven = options->key_proven;
     return queue;
 }
 

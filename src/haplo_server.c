@@ -70,6 +70,8 @@ static int server_make(struct haplo_poller *poller,
     server->poller = poller;
     server->data = options->data;
     server_init(&server->core, &policy);
+    server_recall_logins(&server->core, options->failed_logins,
+                         options->failed_login_age_ms, uv_now(poller->loop));
     int error = HAPLO_ENOMEM;
     server->name = alloc_string(options->name);
     if (server->name == NULL) {

@@ -55,6 +55,13 @@ void haplo_server_stats(const struct haplo_server *server,
     STATS_COPY(stats, &now);
 }
 
+static bool is_login_held(const struct haplo_queue *queue)
+{
+    const struct server *server = &queue->server->core;
+    return server->logins_held &&
+           !server_may_log_in(server, queue->core.key_proven);
+}
+
 void haplo_queue_stats(const struct haplo_queue *queue,
                        struct haplo_queue_stats *stats)
 {
@@ -74,6 +81,10 @@ void haplo_queue_stats(const struct haplo_queue *queue,
     now.epoch = queue->core.epoch;
     now.unread_count = queue->core.unread_count;
     now.wait_ms = wait_ms(queue->server->poller, &queue->core.wait);
+    if (now.state == HAPLO_QUEUE_READY && is_login_held(queue)) {
+        now.wait_ms =
+            wait_ms(queue->server->poller, &queue->server->core.login_wait);
+    }
     now.failures = queue->core.failures;
     now.error = queue->core.error;
     now.error_text = now.error == 0              ? ""

@@ -288,7 +288,11 @@ int scheduler_add_server(struct scheduler *scheduler, struct server *server)
 {
     server->wait.kind = WAIT_SERVER;
     server->login_wait.kind = WAIT_LOGIN;
-    return reserve_entries(scheduler, 2);
+    int error = reserve_entries(scheduler, 2);
+    if (error == 0) {
+        wait_set(scheduler, &server->login_wait, server->login_due_ms);
+    }
+    return error;
 }
 
 int scheduler_add_queue(struct scheduler *scheduler, struct queue *queue)

@@ -43,8 +43,8 @@ void scheduler_init(struct scheduler *scheduler, unsigned in_flight_max,
                     size_t held_bytes_max, uint64_t seed);
 void scheduler_free(struct scheduler *scheduler);
 
-/* Makes room for an object's waits, and starts those of a queue: 0 or
- * HAPLO_ENOMEM. The object must have been initialised. */
+/* Makes room for an object's waits, and starts them: 0 or HAPLO_ENOMEM. The
+ * object must have been initialised. */
 int scheduler_add_server(struct scheduler *scheduler, struct server *server);
 int scheduler_add_queue(struct scheduler *scheduler, struct queue *queue);
 

@@ -158,6 +158,20 @@ void server_init(struct server *server, const struct server_policy *policy)
     TAILQ_INIT(&server->unproven_fetches);
 }
 
+void server_recall_logins(struct server *server, unsigned failed_logins,
+                          uint64_t age_ms, uint64_t now_ms)
+{
+    unsigned most = 2 * server->policy.failed_logins_max; /* holds all keys */
+    if (age_ms >= SERVER_SILENCE_MS) {
+        return;
+    }
+    server->failed_logins = failed_logins < most ? failed_logins : most;
+    if (server->failed_logins >= server->policy.failed_logins_max) {
+        server->logins_held = true;
+        server->login_due_ms = now_ms + SERVER_SILENCE_MS - age_ms;
+    }
+}
+
 void server_answered(struct server *server, int error,
                      const struct step_context *context,
                      server_trace_cb trace_cb)

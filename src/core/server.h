@@ -22,6 +22,8 @@
  * key succeeds (that clears the server's count as well) or until its count
  * has run out by itself. A proven key may have been revoked, and others with
  * it: after twice failed_logins_max failures in a row proven ones wait, too.
+ * The server counts on from one process of ours to the next, and so do we:
+ * see server_recall_logins().
  */
 #ifndef CORE_SERVER_H
 #define CORE_SERVER_H
@@ -77,6 +79,12 @@ typedef void (*server_trace_cb)(void *data, const struct server *server,
                                 enum haplo_server_state from, int error);
 
 void server_init(struct server *server, const struct server_policy *policy);
+
+/* Before the server is scheduled: goes on with the failed logins in a row that
+ * an earlier process has counted, the newest of them age_ms ago. They are
+ * forgotten where the server's own count has run out since. */
+void server_recall_logins(struct server *server, unsigned failed_logins,
+                          uint64_t age_ms, uint64_t now_ms);
 
 /* What an answer, or the lack of one, tells of the server: error is 0 or the
  * HAPLO_E* of the request. */

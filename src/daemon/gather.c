@@ -23,17 +23,10 @@
 #include <string.h>
 
 #include "daemon/api_key.h"
+#include "daemon/failed_logins.h"
 #include "daemon/log.h"
 #include "daemon/sink_types.h"
-
-static uint64_t wall_clock_ms(void)
-{
-    uv_timeval64_t now;
-    if (uv_gettimeofday(&now) != 0) {
-        return 0;
-    }
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_usec / 1000;
-}
+#include "daemon/wall_clock.h"
 
 /* -- Batches -------------------------------------------------------------- */
 
@@ -96,6 +89,7 @@ static void on_event(struct haplo_poller *poller,
     struct gather *gather = haplo_poller_data(poller);
     struct gather_server *server = haplo_server_data(event->server);
     server->last_event_ms = event->now_ms;
+    failed_logins_note(gather, event);
     if (!gather->is_closing && gather->event_cb != NULL) {
         gather->event_cb(poller, event);
     }
@@ -142,7 +136,8 @@ static int read_key(struct gather_queue *queue, char *key, char *why,
     return api_key_read(queue->config, key, why, why_size);
 }
 
-static int add_queue(struct gather_queue *queue, char *why, size_t why_size)
+static int add_queue(struct gather_queue *queue, bool is_held, char *why,
+                     size_t why_size)
 {
     const struct config_queue *config = queue->config;
     struct sink *sink = sink_of(queue->gather, config);
@@ -160,6 +155,7 @@ static int add_queue(struct gather_queue *queue, char *why, size_t why_size)
     }
     options.epoch = queue->sink_queue->ledger.epoch;
     options.unconfirmed = queue->sink_queue->ledger.is_unconfirmed;
+    options.key_proven = is_held && options.epoch > 0 && !queue->key_refused;
     options.api_key = key;
     options.deliver_cb = on_deliver;
     options.marked_cb = on_marked;
@@ -175,17 +171,27 @@ static int add_server(struct gather *gather, struct gather_server *server,
 {
     struct haplo_server_options options = {.struct_size = sizeof options};
     config_server_options(server->config, &options);
+    failed_logins_server_options(server, &options);
     options.data = server;
     int error = haplo_server_add(gather->poller, &options, &server->server, why,
                                  why_size);
+    bool is_held = error == 0 && failed_logins_added(server);
     for (size_t i = 0; error == 0 && i < server->queue_count; i++) {
-        struct gather_queue *queue = &server->queues[i];
-        queue->gather = gather;
-        queue->server = server;
-        queue->config = &server->config->queues[i];
-        error = add_queue(queue, why, why_size);
+        error = add_queue(&server->queues[i], is_held, why, why_size);
     }
     return error;
+}
+
+static void set_queues(struct gather *gather, struct gather_server *server,
+                       struct gather_queue *queues)
+{
+    server->queues = queues;
+    server->queue_count = server->config->queue_count;
+    for (size_t i = 0; i < server->queue_count; i++) {
+        queues[i].gather = gather;
+        queues[i].server = server;
+        queues[i].config = &server->config->queues[i];
+    }
 }
 
 static int add_servers(struct gather *gather, char *why, size_t why_size)
@@ -201,15 +207,15 @@ static int add_servers(struct gather *gather, char *why, size_t why_size)
     for (size_t i = 0; i < config->server_count; i++) {
         struct gather_server *server = &gather->servers[i];
         server->config = &config->servers[i];
-        server->queues = queues;
-        server->queue_count = server->config->queue_count;
+        set_queues(gather, server, queues);
         queues += server->queue_count;
-        int error = add_server(gather, server, why, why_size);
-        if (error != 0) {
-            return error;
-        }
     }
-    return 0;
+    failed_logins_load(gather);
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < config->server_count; i++) {
+        error = add_server(gather, &gather->servers[i], why, why_size);
+    }
+    return error;
 }
 
 int gather_open(struct gather *gather, uv_loop_t *loop,

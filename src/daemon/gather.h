@@ -18,6 +18,12 @@
 
 struct gather;
 
+/* See failed_logins.h. */
+struct gather_logins {
+    unsigned failed_count; /* in a row, of this run and earlier ones */
+    uint64_t failed_at_ms; /* the newest; wall clock */
+};
+
 /* The data of a haplo_server. */
 struct gather_server {
     const struct config_server *config; /* borrowed */
@@ -25,6 +31,7 @@ struct gather_server {
     struct gather_queue *queues;        /* its part of the gather's */
     size_t queue_count;                 /* */
     uint64_t last_event_ms;             /* the loop's time */
+    struct gather_logins logins;        /* that have failed */
     bool has_answered;                  /* `once`: since it was DOWN last */
 };
 
@@ -40,6 +47,7 @@ struct gather_queue {
     uint64_t stored_count;             /* messages new to the sink */
     uint64_t repeat_count;             /* messages the sink had already */
     struct stat key_stat;              /* of the key's file, as last read */
+    bool key_refused;                  /* when it was tried last */
     uint64_t failures;                 /* `run`: since the last success */
     bool is_settled;                   /* `once`: drained, or given up */
     struct gather_queue *next_settled; /* `once`: to be paused */
@@ -59,6 +67,7 @@ struct gather {
     uint64_t started_ms;           /* the loop's time */
     bool is_closing;               /* no answer goes to the poller now */
     size_t batches_left;           /* not confirmed when it stopped */
+    bool cannot_keep_logins;       /* failed ones; that is told already */
     haplo_event_cb event_cb;       /* for `run` and `once` */
     gather_cb drained_cb;          /* or NULL; see gather_close() */
     gather_cb closed_cb;           /* */

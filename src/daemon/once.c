@@ -8,7 +8,8 @@
  *     after ONCE_ATTEMPTS_MAX failures in a row;
  *   - a server that is throttled, or fails twice without an answer in between,
  *     settles all of its queues; one that holds back keys that have not
- *     worked yet settles those that wait for nothing else;
+ *     worked yet, by this run's failed logins or by those of earlier ones,
+ *     settles those that wait for nothing else;
  *   - a settled queue is paused, and when all are, the session ends.
  *
  * Events may only be read, so what follows from them is done by a timer that
@@ -24,6 +25,7 @@
 #include "daemon/once_report.h"
 #include "daemon/session.h"
 #include "daemon/trace.h"
+#include "daemon/wall_clock.h"
 
 #define ONCE_ATTEMPTS_MAX 3
 #define ONCE_WAIT_MAX_MS 60000
@@ -167,32 +169,63 @@ static void on_server_event(struct once *once, const struct haplo_event *event)
 }
 
 /* True if the server has queues left whose keys it holds back, and nothing
- * under way that could change that. */
-static bool is_held_back(const struct gather_server *server)
+ * under way that could change that. *until_ms: wall clock, when that ends. */
+static bool is_held_back(const struct gather_server *server, uint64_t *until_ms)
 {
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
     haplo_server_stats(server->server, &stats);
     if (!stats.logins_held || stats.in_flight > 0) {
         return false;
     }
+    *until_ms = 0;
     for (size_t i = 0; i < server->queue_count; i++) {
         struct haplo_queue_stats queue = {.struct_size = sizeof queue};
+        if (server->queues[i].is_settled) {
+            continue;
+        }
         haplo_queue_stats(server->queues[i].queue, &queue);
-        if (!server->queues[i].is_settled && queue.state != HAPLO_QUEUE_READY) {
+        if (queue.state != HAPLO_QUEUE_READY || queue.wait_ms == 0) {
             return false;
         }
+        *until_ms = wall_clock_ms() + queue.wait_ms;
     }
-    return true;
+    return *until_ms != 0;
+}
+
+static void give_up_keys(struct once *once, const struct gather_server *server,
+                         uint64_t until_ms)
+{
+    char until[WALL_CLOCK_TEXT_SIZE];
+    wall_clock_text(until_ms, until);
+    for (size_t i = 0; i < server->queue_count; i++) {
+        struct gather_queue *queue = &server->queues[i];
+        char name[GATHER_NAME_SIZE];
+        char text[HAPLO_TEXT_SIZE_MAX + GATHER_NAME_SIZE];
+        if (queue->is_settled) {
+            continue;
+        }
+        snprintf(text, sizeof text,
+                 queue->key_refused
+                     ? "%s: not drained: its API key was refused before, and "
+                       "waits until %s after %u failed logins in a row on "
+                       "this server: correct it"
+                     : "%s: not drained: its API key was not tried, as too "
+                       "many others of this server were refused: correct "
+                       "those first; it waits until %s after %u failed logins "
+                       "in a row",
+                 gather_queue_name(queue, name), until,
+                 server->logins.failed_count);
+        give_up(once, queue, text);
+    }
 }
 
 static void give_up_held_back(struct once *once)
 {
     struct gather *gather = &once->session.gather;
     for (size_t i = 0; i < gather->config->server_count; i++) {
-        if (is_held_back(&gather->servers[i])) {
-            give_up_server(once, &gather->servers[i],
-                           "its API key was not tried, as too many others of "
-                           "this server were refused: correct those first");
+        uint64_t until_ms;
+        if (is_held_back(&gather->servers[i], &until_ms)) {
+            give_up_keys(once, &gather->servers[i], until_ms);
         }
     }
 }
@@ -249,12 +282,12 @@ static bool has_worked_before(const struct gather_queue *queue)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
     haplo_queue_stats(queue->queue, &stats);
-    return stats.epoch > 0;
+    return stats.epoch > 0 && !queue->key_refused;
 }
 
 /* Queues that have worked before come first: one key that works clears the
- * server's count of failed logins, so that bad keys of new queues do not use
- * the budget up before the good ones had their turn. */
+ * server's count of failed logins, so that bad keys do not use the budget up
+ * before the good ones had their turn. */
 static void poll_all_now(struct gather *gather)
 {
     for (int is_new = 0; is_new <= 1; is_new++) {
@@ -281,6 +314,7 @@ int command_once(const struct command_options *options)
     once_report_start(&once.report, &session->gather, options->is_quiet);
     once.queue_count = session->gather.queue_count;
     poll_all_now(&session->gather);
+    once_wake(&once); /* all may be held back already */
     session_run(session);
     bool is_whole = once.settled_count == once.queue_count;
     return is_whole && once.failed_count == 0 ? EXIT_CODE_FINE

@@ -86,16 +86,34 @@ static void on_queue_event(struct run *run, const struct haplo_event *event)
     }
 }
 
+static void tell_held(const char *name, const char *when, uint64_t wait_ms)
+{
+    log_line(LOG_LEVEL_WARNING,
+             "%s: too many failed logins in a row%s: API keys that have not "
+             "worked yet wait for %.0f s",
+             name, when, (double)wait_ms / 1000);
+}
+
+static void tell_held_by_earlier_runs(const struct gather *gather)
+{
+    for (size_t i = 0; i < gather->config->server_count; i++) {
+        const struct haplo_server *server = gather->servers[i].server;
+        struct haplo_server_stats stats = {.struct_size = sizeof stats};
+        haplo_server_stats(server, &stats);
+        if (stats.logins_held) {
+            tell_held(haplo_server_name(server), " before this run",
+                      stats.wait_ms);
+        }
+    }
+}
+
 static void on_server_event(const struct haplo_event *event)
 {
     const char *name = haplo_server_name(event->server);
     double wait_s = (double)event->delay_ms / 1000;
     if (event->from == event->to) {
         if (event->error != 0) {
-            log_line(LOG_LEVEL_WARNING,
-                     "%s: too many failed logins in a row: API keys that have "
-                     "not worked yet wait for %.0f s",
-                     name, wait_s);
+            tell_held(name, "", event->delay_ms);
         }
         return;
     }
@@ -150,6 +168,7 @@ int command_run(const struct command_options *options)
     session->gather.drained_cb = on_drained;
     log_line(LOG_LEVEL_INFO, "polling; queues: %zu, servers: %zu",
              session->config->queue_count, session->config->server_count);
+    tell_held_by_earlier_runs(&session->gather);
     session_run(session);
     log_line(LOG_LEVEL_INFO, "stopped; batches left unmarked: %zu",
              session->gather.batches_left);

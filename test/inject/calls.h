@@ -198,6 +198,8 @@
       BEFORE)                                                                  \
     X(void *, realloc, (void *a, size_t b), (a, b), FAIL(NULL, ENOMEM),        \
       BEFORE)                                                                  \
+    X(int, rename, (const char *a, const char *b), (a, b),                     \
+      WAYS(FAIL(-1, EIO), FAIL(-1, EROFS)), EITHER)                            \
     X(int, renameat, (int a, const char *b, int c, const char *d),             \
       (a, b, c, d), WAYS(FAIL(-1, EIO), FAIL(-1, EROFS)), EITHER)              \
     X(int, setrlimit, (__rlimit_resource_t a, const struct rlimit *b), (a, b), \

@@ -17,6 +17,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -301,6 +302,42 @@ static void once_run(void)
     fault_resume();
 }
 
+#define LOGINS_NONE "haplo-poll failed logins 1\n"
+#define LOGINS_REFUSED "refused app1 q1\n"
+
+/* What is kept of failed logins is the old or the new, never half of it. */
+static void logins_check(const char *path, const char *before)
+{
+    char after[128] = "";
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(file >= 0);
+    assert_true(read(file, after, sizeof after - 1) > 0);
+    (void)close(file);
+    assert_true(strcmp(after, before) == 0 || strcmp(after, LOGINS_NONE) == 0 ||
+                strcmp(after, LOGINS_NONE LOGINS_REFUSED) == 0);
+}
+
+/* An earlier run has failed to log in; the key is good now, which clears it. */
+static void logins_run(void)
+{
+    static struct outcome outcome;
+    char path[128];
+    char before[128];
+    fault_pause();
+    unsigned total = messages_add();
+    path_make(path, sizeof path, "state");
+    (void)mkdir(path, 0700);
+    path_make(path, sizeof path, "state/failed_logins");
+    snprintf(before, sizeof before,
+             LOGINS_NONE "server app1 2 %lld000\n" LOGINS_REFUSED,
+             (long long)time(NULL));
+    text_write(path, before);
+    main_call(&outcome, "once", NULL, false);
+    logins_check(path, before);
+    messages_check(total);
+    fault_resume();
+}
+
 /* Marks nothing. */
 static void peek_run(void)
 {
@@ -385,6 +422,7 @@ static void run_run(void)
 const struct sweep_unit sweep_daemon_units[] = {
     {"daemon/config", config_run, config_set_up, false},
     {"daemon/once", once_run, main_set_up, true},
+    {"daemon/logins", logins_run, main_set_up, true},
     {"daemon/run", run_run, main_set_up, true},
     {"daemon/peek", peek_run, main_set_up, true},
     {"daemon/in_use", in_use_run, main_set_up, false},

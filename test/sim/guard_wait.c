@@ -58,6 +58,7 @@ static void check_backoff(const struct poll_queue *queue, uint64_t wait_ms)
 void guard_begins(struct poll_queue *queue)
 {
     queue->guard.interval_ms = queue->core.policy->interval_ms;
+    queue->guard.is_proven = queue->core.key_proven;
 }
 
 void guard_changed(struct poll_queue *queue, int error)

@@ -313,6 +313,34 @@ MUTANTS = [
      "           server->failed_logins < 2 * "
      "server->policy.failed_logins_max;\n",
      "           server->failed_logins < 1000;\n"),
+    ("failed-logins-forgotten",
+     "each process has a budget of its own",
+     SERVER,
+     "    server->failed_logins = failed_logins < most ? failed_logins : "
+     "most;\n",
+     "    server->failed_logins = failed_logins < most ? 0 : most;\n"),
+    ("failed-logins-never-forgotten",
+     "failed logins of an earlier process count however old they are",
+     SERVER,
+     "    if (age_ms >= SERVER_SILENCE_MS) {\n"
+     "        return;\n"
+     "    }\n",
+     "    if (age_ms >= SERVER_SILENCE_MS) {\n"
+     "        age_ms = 0;\n"
+     "    }\n"),
+    ("recalled-hold-begins-anew",
+     "what is left of an earlier process's hold lasts as long as a new one",
+     SERVER,
+     "        server->login_due_ms = now_ms + SERVER_SILENCE_MS - age_ms;\n",
+     "        server->login_due_ms = now_ms + SERVER_SILENCE_MS;\n"),
+    ("recalled-hold-without-an-end",
+     "nobody wakes up when an earlier process's hold is over",
+     SCHEDULER,
+     "    if (error == 0) {\n"
+     "        wait_set(scheduler, &server->login_wait, "
+     "server->login_due_ms);\n"
+     "    }\n",
+     ""),
     ("key-stays-proven",
      "a key that was refused is still taken for good",
      SCHEDULER,

@@ -8,6 +8,7 @@
 
 #include "core/batch.h"
 #include "gather.h"
+#include "kept.h"
 #include "poll_private.h"
 #include "process.h"
 #include "world.h"
@@ -32,6 +33,7 @@ static void on_queue_state(void *data, const struct queue *core,
     world_note_edge(process->world, from, core->state);
     trace_queue(process->world, queue->remote->name, core, from, error);
     guard_changed(queue, error);
+    kept_note_queue(queue, from, error);
     operator_sees(process->world, queue->remote, core->state);
     world_crash_at_change(process->world, core->state);
 }
@@ -43,6 +45,7 @@ static void on_server_state(void *data, const struct server *core,
     const struct poll_server *of = (const struct poll_server *)core;
     struct poll_server *server = &process->servers[of->remote->index];
     trace_server(process->world, server->remote->name, core, from, error);
+    kept_note_server(server);
     if (from != core->state) {
         guard_server_changed(server);
     }
@@ -71,6 +74,7 @@ void poll_open(struct process *process)
         server->process = process;
         server->remote = &world->servers[i];
         server_init(&server->core, &server->remote->policy);
+        kept_recall(server);
         error = scheduler_add_server(&process->scheduler, &server->core);
         assert(error == 0);
     }
@@ -96,6 +100,7 @@ void poll_add_queue(struct process *process, struct remote_queue *remote,
                sink_queue->ledger.epoch, sink_queue->ledger.is_unconfirmed,
                world->now_ms +
                    dice_below(&world->dice, remote->policy.interval_ms));
+    queue->core.key_proven = kept_is_proven(queue);
     guard_begins(queue);
     int error = scheduler_add_queue(&process->scheduler, &queue->core);
     assert(error == 0);

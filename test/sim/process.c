@@ -6,6 +6,7 @@
 
 #include "book.h"
 #include "gather.h"
+#include "kept.h"
 #include "poll.h"
 #include "world.h"
 
@@ -24,6 +25,7 @@ void process_start(struct world *world)
     for (unsigned i = 0; i < world->disk_count; i++) {
         sink_open(&process->sinks[i], process, &world->disks[i]);
     }
+    kept_begin(world);
     poll_open(process);
     for (unsigned i = 0; i < world->queue_count; i++) {
         if (world->queues[i].is_configured) {

@@ -120,7 +120,7 @@ static void clear_logins(struct remote_server *server)
 {
     server->failed_logins = 0;
     server->failed_by_us = 0;
-    server->failed_by_life = 0;
+    server->failed_by_runs = 0;
 }
 
 static void expire_logins(struct world *world, struct remote_server *server)
@@ -142,19 +142,15 @@ enum remote_login remote_log_in(struct world *world, struct remote_queue *queue,
         clear_logins(server);
         return LOGIN_GOOD;
     }
-    if (server->failed_life != world->life) {
-        server->failed_life = world->life;
-        server->failed_by_life = 0;
-    }
     server->failed_logins++;
-    server->failed_by_life += !is_late;
+    server->failed_by_runs += !is_late;
     server->failed_by_us++;
     server->failed_ms = world->now_ms;
     TRACE(world, "%s: login failed, %u counted", queue->name,
           server->failed_logins);
-    totals_note_logins(world->totals, server->failed_by_life,
+    totals_note_logins(world->totals, server->failed_by_runs,
                        server->failed_by_us);
-    if (server->failed_by_life >= REMOTE_FAILED_LOGINS_MAX) {
+    if (server->failed_by_runs >= REMOTE_FAILED_LOGINS_MAX) {
         world_violation(world, "%s: throttled by our failed logins alone",
                         server->name);
     }

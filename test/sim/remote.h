@@ -48,13 +48,13 @@ struct remote_server {
     unsigned batch_max;            /* messages in a batch; 0: no limit */
     unsigned failed_logins;        /* counted, of everybody */
     unsigned failed_by_us;         /* of these, ours */
-    unsigned failed_by_life;     /* of these, one process's that it hears of */
-    uint64_t failed_life;        /* which */
-    uint64_t failed_ms;          /* the newest */
-    enum outage outage;          /* */
-    unsigned queue_count;        /* */
-    unsigned timeout_ms;         /* the client's, for an answer */
-    struct server_policy policy; /* the client's */
+    unsigned failed_by_runs;       /* of these, those that it hears of, since
+                                      what is kept of them was lost last */
+    uint64_t failed_ms;            /* the newest */
+    enum outage outage;            /* */
+    unsigned queue_count;          /* */
+    unsigned timeout_ms;           /* the client's, for an answer */
+    struct server_policy policy;   /* the client's */
 };
 
 struct remote_queue {
@@ -65,6 +65,7 @@ struct remote_queue {
     int client_key;               /* that the client is configured with */
     bool is_forbidden;            /* key good, no permission: 200, HTML */
     bool ignores_tokens;          /* first posts mark nothing */
+    bool is_key_refused;          /* the client's: kept, when tried last */
     bool is_configured;           /* else it is removed from the client */
     struct message *first;        /* in the order of posting */
     struct message *last;         /* */

@@ -16,9 +16,9 @@ static unsigned larger(unsigned a, unsigned b)
     return a > b ? a : b;
 }
 
-void totals_note_logins(struct totals *totals, unsigned by_life, unsigned by_us)
+void totals_note_logins(struct totals *totals, unsigned by_runs, unsigned by_us)
 {
-    totals->failed_by_life_most = larger(totals->failed_by_life_most, by_life);
+    totals->failed_by_runs_most = larger(totals->failed_by_runs_most, by_runs);
     totals->failed_by_us_most = larger(totals->failed_by_us_most, by_us);
 }
 
@@ -38,7 +38,7 @@ void totals_add(struct totals *totals, const struct totals *more)
     totals->stored += more->stored;
     totals->reached += more->reached;
     totals->repeats += more->repeats;
-    totals_note_logins(totals, more->failed_by_life_most,
+    totals_note_logins(totals, more->failed_by_runs_most,
                        more->failed_by_us_most);
     for (int i = 0; i < SITUATION_COUNT; i++) {
         totals->situations[i] += more->situations[i];
@@ -70,11 +70,11 @@ void totals_print(const struct totals *totals, FILE *file)
             " messages, %" PRIu64 " unsends, %" PRIu64 " fetches, %" PRIu64
             " marks, %" PRIu64 " epochs, %" PRIu64 " crashes, %" PRIu64
             " stored, %" PRIu64 " sent out, %" PRIu64 " repeats (explained), "
-            "%u failed logins of one process counted at most, %u of all\n",
+            "%u failed logins counted at most, %u of all\n",
             totals->seeds, totals->virtual_ms / 3600000, totals->messages,
             totals->unsends, totals->fetches, totals->marks, totals->epochs,
             crashes_of(totals), totals->stored, totals->reached,
-            totals->repeats, totals->failed_by_life_most,
+            totals->repeats, totals->failed_by_runs_most,
             totals->failed_by_us_most);
     fprintf(file, "%" PRIu64 " violations", totals->violations);
     if (totals->violations > 0) {

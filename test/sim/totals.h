@@ -55,6 +55,8 @@
     X(THROTTLED, 2000, "a request to a server that throttles")                \
     X(SILENCE_KEPT, 800, "a silence begun")                                   \
     X(LOGINS_HELD, 6000, "a budget of failed logins spent")                   \
+    X(HOLD_RECALLED, 400, "a budget that an earlier process has spent")       \
+    X(PROOF_RECALLED, 100, "a key that had worked, not held by that")         \
     X(BREAKER_OPENED, 7000, "a breaker opened")                               \
     X(PROBE_FAILED, 6000, "a probe failed")                                   \
     X(SERVER_CAME_BACK, 7000, "a probe answered")                             \
@@ -101,22 +103,22 @@ enum crash_point {
 };
 
 struct totals {
-    uint64_t seeds;               /* */
-    uint64_t violations;          /* */
-    uint64_t first_violation;     /* its seed; UINT64_MAX: none */
-    uint64_t virtual_ms;          /* */
-    uint64_t messages;            /* posted */
-    uint64_t unsends;             /* */
-    uint64_t fetches;             /* sent */
-    uint64_t marks;               /* sent */
-    uint64_t epochs;              /* confirmed */
-    uint64_t stored;              /* as new */
-    uint64_t reached;             /* outlets */
-    uint64_t repeats;             /* at outlets, all explained */
-    unsigned failed_by_life_most; /* logins a server counted of one process */
-    unsigned failed_by_us_most;   /* and of all, one after the other */
-    uint64_t situations[SITUATION_COUNT];    /* */
-    uint64_t crashes[CRASH_COUNT];           /* */
+    uint64_t seeds;                       /* */
+    uint64_t violations;                  /* */
+    uint64_t first_violation;             /* its seed; UINT64_MAX: none */
+    uint64_t virtual_ms;                  /* */
+    uint64_t messages;                    /* posted */
+    uint64_t unsends;                     /* */
+    uint64_t fetches;                     /* sent */
+    uint64_t marks;                       /* sent */
+    uint64_t epochs;                      /* confirmed */
+    uint64_t stored;                      /* as new */
+    uint64_t reached;                     /* outlets */
+    uint64_t repeats;                     /* at outlets, all explained */
+    unsigned failed_by_runs_most;         /* logins a server counted in a row */
+    unsigned failed_by_us_most;           /* and with what nobody could keep */
+    uint64_t situations[SITUATION_COUNT]; /* */
+    uint64_t crashes[CRASH_COUNT];        /* */
     uint64_t killed_in[TOTALS_QUEUE_STATES]; /* queues, by state */
     uint64_t edges[TOTALS_QUEUE_STATES][TOTALS_QUEUE_STATES]; /* of queues */
 };
@@ -124,7 +126,7 @@ struct totals {
 void totals_init(struct totals *totals);
 
 /* A server has counted so many failed logins of ours in a row. */
-void totals_note_logins(struct totals *totals, unsigned by_life,
+void totals_note_logins(struct totals *totals, unsigned by_runs,
                         unsigned by_us);
 
 void totals_add(struct totals *totals, const struct totals *more);

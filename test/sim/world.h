@@ -16,6 +16,7 @@
 #include "arena.h"
 #include "dice.h"
 #include "disk.h"
+#include "kept.h"
 #include "operator.h"
 #include "plan.h"
 #include "remote.h"
@@ -47,6 +48,7 @@ struct world {
     unsigned queue_count;                            /* */
     struct disk disks[WORLD_DISKS_MAX];              /* */
     unsigned disk_count;                             /* */
+    struct kept kept[WORLD_SERVERS_MAX];             /* on a disk, too */
     struct token **tokens;                           /* owned; by number */
     uint32_t token_count;                            /* */
     uint32_t token_capacity;                         /* */

@@ -616,6 +616,41 @@ static void failed_logins_and_throttles_are_counted(void **state)
     scene_close(scene);
 }
 
+/* An application that is started again and again must not lock the address
+ * out: it says what it has counted, and which keys were taken. */
+static void failed_logins_of_earlier_pollers_count(void **state)
+{
+    struct haplo_server_stats server = {.struct_size = sizeof server};
+    struct haplo_queue_options options = queue_options("q2");
+    (void)state;
+    struct scene *scene = scene_new();
+    struct haplo_poller_options poller = poller_options(scene);
+    scene_start(scene, &poller);
+    scene_add_server(
+        scene, (struct haplo_server_options){.failed_logins_max = 3,
+                                             .failed_logins = 3,
+                                             .failed_login_age_ms = 10000});
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    haplo_server_stats(scene->servers[0], &server);
+    assert_true(server.logins_held);
+    assert_int_equal(server.failed_logins, 3);
+    assert_in_range(server.wait_ms, 299000, 300000);
+    assert_int_equal(state_of(q1), HAPLO_QUEUE_READY);
+    assert_in_range(stats_of(q1).wait_ms, 299000, 300000);
+    options.key_proven = true;
+    struct watch *q2 = scene_add_with(scene, options, 3);
+    assert_int_equal(stats_of(q2).wait_ms, 0);
+    q2->fake->fetch_answer = REFUSAL;
+    RUN_UNTIL(scene, state_of(q2) == HAPLO_QUEUE_REFUSED);
+    haplo_server_stats(scene->servers[0], &server);
+    assert_int_equal(server.failed_logins, 4);
+    assert_int_equal(q1->fake->fetch_count, 0);
+    RUN_UNTIL(scene, q1->marked_count == 1);
+    haplo_server_stats(scene->servers[0], &server);
+    assert_int_equal(server.failed_logins, 0);
+    scene_close(scene);
+}
+
 /* Another program that marks the same messages is reported, and no failure. */
 static void a_foreign_mark_is_counted(void **state)
 {
@@ -821,6 +856,7 @@ int main(void)
         cmocka_unit_test(failures_of_all_kinds_are_told_without_the_key),
         cmocka_unit_test(counters_tell_what_has_happened),
         cmocka_unit_test(failed_logins_and_throttles_are_counted),
+        cmocka_unit_test(failed_logins_of_earlier_pollers_count),
         cmocka_unit_test(a_foreign_mark_is_counted),
         cmocka_unit_test(stats_fill_no_more_than_the_caller_has),
         cmocka_unit_test(requests_in_flight_are_limited_over_all_servers),

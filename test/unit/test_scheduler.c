@@ -146,9 +146,11 @@ static void sim_free(struct sim *sim)
     free(sim);
 }
 
-/* Servers are named a, b, c ... */
-static struct sim_server *sim_add_server(struct sim *sim,
-                                         unsigned in_flight_max)
+/* Servers are named a, b, c ... failed_logins: of an earlier process, just
+ * now. */
+static struct sim_server *sim_add_server_after(struct sim *sim,
+                                               unsigned in_flight_max,
+                                               unsigned failed_logins)
 {
     const struct server_policy policy = {.in_flight_max = in_flight_max,
                                          .failed_logins_max = 5,
@@ -159,8 +161,15 @@ static struct sim_server *sim_add_server(struct sim *sim,
              'a' + (int)sim->server_count);
     sim->server_count++;
     server_init(&server->core, &policy);
+    server_recall_logins(&server->core, failed_logins, 0, sim->now_ms);
     assert_int_equal(scheduler_add_server(&sim->scheduler, &server->core), 0);
     return server;
+}
+
+static struct sim_server *sim_add_server(struct sim *sim,
+                                         unsigned in_flight_max)
+{
+    return sim_add_server_after(sim, in_flight_max, 0);
 }
 
 static void queue_add(struct sim *sim, struct sim_queue *queue,
@@ -1015,6 +1024,35 @@ static void success_of_a_proven_queue_clears_the_hold(void **state)
     sim_free(sim);
 }
 
+/* What an earlier process has spent holds from the first moment on, and ends
+ * by itself; keys that have worked do not wait for it. */
+static void hold_of_an_earlier_process_ends_in_time(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_new_plain();
+    struct sim_server *a = sim_add_server_after(sim, 8, 5);
+    sim_add_queue(sim, a, "x", 0, 0);
+    sim_run(sim, 309999);
+    assert_int_equal(a->requests, 0);
+    trace_clear(&sim->trace);
+    sim_run(sim, 310100);
+    assert_trace(sim, "[310000] a: logins free\n"
+                      "[310000] a/x: READY -> FETCHING\n"
+                      "[310100] a/x: FETCHING -> IDLE\n");
+    struct sim_server *b = sim_add_server_after(sim, 8, 5);
+    sim_add_queue(sim, b, "y", 0, 320000);
+    sim_add_queue(sim, b, "z", 0, 330000)->core.key_proven = true;
+    trace_clear(&sim->trace);
+    sim_run(sim, 330200);
+    assert_trace(sim, "[320000] b/y: IDLE -> READY\n"
+                      "[330000] b/z: IDLE -> READY\n"
+                      "[330000] b/z: READY -> FETCHING\n"
+                      "[330100] b/z: FETCHING -> IDLE\n"
+                      "[330100] b/y: READY -> FETCHING\n"
+                      "[330200] b/y: FETCHING -> IDLE\n");
+    sim_free(sim);
+}
+
 /* Marks log in, too: keys that were changed while batches were with the
  * application must not slip past the budget as marks. */
 static void marks_with_unproven_keys_keep_to_the_budget(void **state)
@@ -1685,6 +1723,7 @@ int main(void)
         cmocka_unit_test(unproven_keys_are_tried_one_at_a_time),
         cmocka_unit_test(refused_key_has_to_be_proven_again),
         cmocka_unit_test(success_of_a_proven_queue_clears_the_hold),
+        cmocka_unit_test(hold_of_an_earlier_process_ends_in_time),
         cmocka_unit_test(marks_with_unproven_keys_keep_to_the_budget),
         cmocka_unit_test(revoked_shared_key_stops_far_below_a_throttle),
         cmocka_unit_test(refused_mark_learns_of_a_throttle_by_one_fetch),

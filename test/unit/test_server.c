@@ -1,5 +1,6 @@
 /* The state machine of one server, alone: breaker, silence and the budget of
  * failed logins, in virtual time. */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -446,6 +447,67 @@ static void unproven_key_waits_while_another_is_tried(void **state)
     assert_true(server_may_log_in(&m.server, false));
 }
 
+static void recall(struct machine *m, unsigned failed_logins, uint64_t age_ms)
+{
+    start(m);
+    m->now_ms = 1000000;
+    server_recall_logins(&m->server, failed_logins, age_ms, m->now_ms);
+}
+
+/* The server does not care which process of ours has failed: one that is
+ * started again and again must not get a budget of its own each time. */
+static void count_goes_on_where_an_earlier_process_has_left_it(void **state)
+{
+    (void)state;
+    struct machine m;
+    recall(&m, 4, 1000);
+    assert_true(server_may_log_in(&m.server, false));
+    assert_int_equal(m.server.login_due_ms, HEAP_NEVER);
+    answer(&m, HAPLO_EREFUSED);
+    assert_trace(&m, "[1000000] a: logins held EREFUSED\n");
+    recall(&m, 4, 1000);
+    answer(&m, 0);
+    answer_times(&m, HAPLO_EREFUSED, 4);
+    assert_false(m.server.logins_held);
+}
+
+/* The rest of the hold is held, and told by nothing: it was told then. */
+static void hold_of_an_earlier_process_lasts_as_long_as_it_would_have(
+    void **state)
+{
+    (void)state;
+    struct machine m;
+    recall(&m, 5, 100000);
+    assert_trace(&m, "");
+    assert_false(server_may_log_in(&m.server, false));
+    assert_true(server_may_log_in(&m.server, true));
+    assert_int_equal(m.server.login_due_ms,
+                     1000000 + SERVER_SILENCE_MS - 100000);
+    login_wait_over(&m);
+    assert_trace(&m, "[1210000] a: logins free\n");
+    assert_int_equal(m.server.failed_logins, 0);
+}
+
+/* What an application has stored may be anything. */
+static void recalled_count_is_bounded_in_size_and_time(void **state)
+{
+    (void)state;
+    static const uint64_t old_ms[] = {SERVER_SILENCE_MS, SERVER_SILENCE_MS + 1,
+                                      UINT64_MAX};
+    struct machine m;
+    for (size_t i = 0; i < sizeof old_ms / sizeof *old_ms; i++) {
+        recall(&m, UINT_MAX, old_ms[i]);
+        assert_int_equal(m.server.failed_logins, 0);
+        assert_false(m.server.logins_held);
+    }
+    recall(&m, UINT_MAX, SERVER_SILENCE_MS - 1);
+    assert_int_equal(m.server.login_due_ms, m.now_ms + 1);
+    assert_false(server_may_log_in(&m.server, true));
+    answer(&m, HAPLO_EREFUSED);
+    assert_int_equal(m.server.failed_logins, 11);
+    assert_int_equal(m.server.login_due_ms, m.now_ms + SERVER_SILENCE_MS);
+}
+
 /* -- What is told
  * --------------------------------------------------------------- */
 
@@ -539,6 +601,10 @@ int main(void)
         cmocka_unit_test(other_answers_leave_the_hold),
         cmocka_unit_test(refused_proven_keys_hold_the_proven_ones_too),
         cmocka_unit_test(unproven_key_waits_while_another_is_tried),
+        cmocka_unit_test(count_goes_on_where_an_earlier_process_has_left_it),
+        cmocka_unit_test(
+            hold_of_an_earlier_process_lasts_as_long_as_it_would_have),
+        cmocka_unit_test(recalled_count_is_bounded_in_size_and_time),
         cmocka_unit_test(error_is_the_newest_failure),
         cmocka_unit_test(
             random_walk_meets_every_edge_of_the_diagram_and_no_other),
