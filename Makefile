@@ -15,7 +15,7 @@ WERROR ?= $(if $(CI),-Werror)
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -fPIC \
 	-fvisibility=hidden -Iinclude -Isrc -MMD -MP $(CFLAGS)
 
-LIB_LIBS := -luv -lcurl -lyajl -lxxhash -ltre
+LIB_LIBS := -luv -lcurl -lssl -lcrypto -lyajl -lxxhash -ltre
 DAEMON_LIBS := -lsqlite3 -lcyaml -lyaml
 SIM_LIBS := -luv -lhttp_parser -lssl -lcrypto -lz -lyajl -lxxhash
 
@@ -119,7 +119,7 @@ injected := $(patsubst $(BUILD)/%,$(BUILD)/inject/%,$(lib_obj) $(sink_obj) \
 $(BUILD)/inject/renames: test/inject/calls.h
 	@mkdir -p $(@D)
 	$(call say,GEN)
-	$(Q)sed -n 's/^ *X([^,]*, \([a-z0-9_]*\),.*/\1 inject_\1/p' $< >$@
+	$(Q)sed -n 's/^ *X([^,]*, \([A-Za-z0-9_]*\),.*/\1 inject_\1/p' $< >$@
 
 $(BUILD)/inject/%.o: $(BUILD)/%.o $(BUILD)/inject/renames
 	@mkdir -p $(@D)

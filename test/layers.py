@@ -26,7 +26,7 @@ LIBRARIES = {
     "cyaml/": ["src/daemon"],
     "yaml.h": ["src/daemon"],
     "http_parser.h": ["src/sim"],
-    "openssl/": ["src/sim"],
+    "openssl/": ["src/io", "src/sim"],
     "zlib.h": ["src/sim"],
 }
 

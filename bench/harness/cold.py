@@ -11,7 +11,7 @@ from harness.bench import CLIENT_CORE, Failed
 from harness.nginx import Nginx, Site
 
 SERVERS = 1000
-ROUNDS = 3
+ROUNDS = 5
 CLOSE_S = 1.0  # for the old worker to close what is idle, the new one to start
 
 

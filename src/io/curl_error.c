@@ -81,9 +81,6 @@ static bool is_alert(const struct exchange *exchange)
 static const char *tls_hint(const struct exchange *exchange, CURLcode code)
 {
     long result = 0;
-    if (code == CURLE_SSL_CACERT_BADFILE) {
-        return "; see tls_ca_file";
-    }
     if (code == CURLE_SSL_CERTPROBLEM || is_alert(exchange)) {
         return "; see tls_certificate_file and tls_key_file";
     }
@@ -104,6 +101,17 @@ static bool is_broken_handshake(const struct exchange *exchange, CURLcode code)
            (strstr(exchange->detail, "SSL_ERROR_SYSCALL") != NULL ||
             strstr(exchange->detail, "Connection reset") != NULL ||
             strstr(exchange->detail, "unexpected eof") != NULL);
+}
+
+/* libcurl names the file only if it has read it by itself; see trust.h. */
+static int explain_ca_file(struct exchange *exchange)
+{
+    const struct place *target = &exchange->endpoint->target;
+    return reason_set(&exchange->why, HAPLO_ETLS,
+                      "TLS with %s port %u: no certificates could be read from "
+                      "%s; see tls_ca_file",
+                      target->host, target->port,
+                      exchange->endpoint->tls_ca_file);
 }
 
 static int explain_tls(struct exchange *exchange, CURLcode code)
@@ -204,9 +212,10 @@ int curl_error_explain(struct exchange *exchange, CURLcode code)
         return explain_proxy(exchange);
     case CURLE_OPERATION_TIMEDOUT:
         return curl_error_explain_limit(exchange, false);
+    case CURLE_SSL_CACERT_BADFILE:
+        return explain_ca_file(exchange);
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_CRL_BADFILE:

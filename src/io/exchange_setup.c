@@ -6,10 +6,11 @@
 #include "haplopoll.h"
 #include "io/endpoint_private.h"
 #include "io/exchange.h"
+#include "io/multi.h"
 #include "io/socket_watch.h"
+#include "io/trust.h"
 
-#define IDLE_S_MAX 25L      /* the server drops a connection idle for 30 s */
-#define CA_CACHE_S_MAX 600L /* then a CA file is read again, to see changes */
+#define IDLE_S_MAX 25L /* the server drops a connection idle for 30 s */
 
 /* libcurl refuses an option only when it has no memory for a copy. */
 #define SET(easy, option, value) \
@@ -72,13 +73,9 @@ static bool set_proxy(CURL *easy, const struct endpoint *endpoint)
     return SET(easy, CURLOPT_PROXY, endpoint->proxy) &&
            SET(easy, CURLOPT_NOPROXY, "") &&
            SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
-           SET(easy, CURLOPT_PROXY_CAINFO, endpoint->tls_ca_file) &&
-           SET(easy, CURLOPT_PROXY_CAPATH, NULL) &&
            SET(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 }
 
-/* With CAPATH, libcurl would not keep the CA file's certificates parsed, and
- * each new connection would cost twenty times as much. */
 static bool set_tls(CURL *easy, const struct endpoint *endpoint)
 {
     if (!endpoint->is_tls) {
@@ -87,12 +84,18 @@ static bool set_tls(CURL *easy, const struct endpoint *endpoint)
     return SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
            SET(easy, CURLOPT_SSL_VERIFYPEER, 1L) &&
            SET(easy, CURLOPT_SSL_VERIFYHOST, 2L) &&
-           SET(easy, CURLOPT_CAPATH, NULL) &&
-           SET(easy, CURLOPT_CAINFO, endpoint->tls_ca_file) &&
-           SET(easy, CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_S_MAX) &&
            SET(easy, CURLOPT_SSLCERT, endpoint->tls_certificate_file) &&
            SET(easy, CURLOPT_SSLKEY, endpoint->tls_key_file) &&
            SET(easy, CURLOPT_SHARE, endpoint->share);
+}
+
+/* Of servers, and of proxies that are spoken to over TLS. */
+static bool set_trust(CURL *easy, const struct exchange *exchange)
+{
+    const struct endpoint *endpoint = exchange->endpoint;
+    return (!endpoint->is_tls && endpoint->proxy == NULL) ||
+           trust_set_options(exchange->slot->multi->trust, easy,
+                             endpoint->tls_ca_file);
 }
 
 bool exchange_set_options(struct exchange *exchange,
@@ -102,5 +105,6 @@ bool exchange_set_options(struct exchange *exchange,
     const struct endpoint *endpoint = exchange->endpoint;
     return set_callbacks(exchange, callbacks) && set_http(easy, endpoint) &&
            set_connection(easy, endpoint) && set_proxy(easy, endpoint) &&
-           set_tls(easy, endpoint) && answer_line_set_options(exchange);
+           set_tls(easy, endpoint) && set_trust(easy, exchange) &&
+           answer_line_set_options(exchange);
 }

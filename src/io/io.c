@@ -8,6 +8,7 @@
 #include "io/exchange.h"
 #include "io/multi.h"
 #include "io/socket_watch.h"
+#include "io/trust.h"
 #include "io/watchdog.h"
 
 #define CURL_VERSION_MIN 0x075800 /* 7.88.0: as in Debian 12 */
@@ -41,6 +42,7 @@ int io_new(uv_loop_t *loop, unsigned transfers_max, struct io **result)
     LIST_INIT(&io->busy);
     LIST_INIT(&io->expired);
     TAILQ_INIT(&io->multis);
+    LIST_INIT(&io->trusts);
     watchdog_init(io);
     io_hold(io);
     *result = io;
@@ -95,6 +97,7 @@ void io_close(struct io *io, io_close_cb close_cb, void *data)
     while (!TAILQ_EMPTY(&io->multis)) {
         multi_close(TAILQ_FIRST(&io->multis));
     }
+    trust_free_all(io);
     socket_watch_close_all(io);
     uv_close((uv_handle_t *)&io->watchdog, on_watchdog_closed);
 }

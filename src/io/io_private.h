@@ -13,10 +13,12 @@
 struct exchange;
 struct multi;
 struct socket_watch;
+struct trust;
 
 TAILQ_HEAD(exchange_queue, exchange);
 LIST_HEAD(exchange_list, exchange);
 TAILQ_HEAD(multi_list, multi);
+LIST_HEAD(trust_list, trust);
 
 struct io {
     uv_loop_t *loop;               /* borrowed */
@@ -29,6 +31,7 @@ struct io {
     uint64_t watchdog_due_ms;      /* WATCHDOG_NEVER: it does not run */
     struct multi_list multis;      /* in the order they were made */
     unsigned multi_count;          /* of them */
+    struct trust_list trusts;      /* of the multis' CA files */
     struct socket_watch **watches; /* by descriptor */
     size_t watch_slots;            /* of that table */
     uint64_t connection_count;     /* sockets opened */

@@ -1,7 +1,6 @@
 #include "io/multi.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "core/alloc.h"
 #include "haplopoll.h"
@@ -10,6 +9,7 @@
 #include "io/io_private.h"
 #include "io/socket_watch.h"
 #include "io/transfer_private.h"
+#include "io/trust.h"
 
 static void on_timer(uv_timer_t *timer)
 {
@@ -74,12 +74,6 @@ static bool multi_set_options(struct multi *multi)
                              2L * MULTI_CONNECTIONS_MAX) == CURLM_OK;
 }
 
-static void multi_free(struct multi *multi)
-{
-    alloc_free(multi->ca_file);
-    alloc_free(multi);
-}
-
 /* False if there is no memory. */
 static bool multi_make(struct multi *multi)
 {
@@ -107,9 +101,9 @@ static struct multi *multi_new(struct io *io, const char *ca_file)
         return NULL;
     }
     multi->io = io;
-    multi->ca_file = alloc_string(ca_file);
-    if (multi->ca_file == NULL || !multi_make(multi)) {
-        multi_free(multi);
+    multi->trust = trust_find(io, ca_file);
+    if (multi->trust == NULL || !multi_make(multi)) {
+        alloc_free(multi);
         return NULL;
     }
     (void)uv_timer_init(io->loop, &multi->timer); /* has no way to fail */
@@ -130,7 +124,7 @@ static struct multi *multi_find(struct io *io, const char *ca_file,
             (best != NULL && best->promised <= multi->promised)) {
             continue;
         }
-        if (ca_file == NULL || strcmp(ca_file, multi->ca_file) == 0) {
+        if (ca_file == NULL || trust_is_of(multi->trust, ca_file)) {
             best = multi;
         }
     }
@@ -255,7 +249,7 @@ static void on_timer_closed(uv_handle_t *handle)
 {
     struct multi *multi = handle->data;
     struct io *io = multi->io;
-    multi_free(multi);
+    alloc_free(multi);
     io_release(io);
 }
 

@@ -3,7 +3,7 @@
  *
  * There are several of them: libcurl walks through all connections of a
  * multi handle whenever a transfer ends, so each gets a bounded number. And
- * each keeps the certificates of one CA file parsed, so endpoints with
+ * each has the certificates of one CA file, see trust.h, so endpoints with
  * different CA files do not share one.
  */
 #ifndef IO_MULTI_H
@@ -18,13 +18,14 @@
 #define MULTI_COUNT_MAX 512      /* then CA files and multis are shared */
 
 struct io;
+struct trust;
 
 struct multi {
     struct io *io;           /* */
     CURLM *curlm;            /* owned; NULL: given up, or closed */
     unsigned generation;     /* of curlm: what it has cached is its own */
     uv_timer_t timer;        /* when libcurl wants to be called */
-    char *ca_file;           /* owned; of its first endpoint */
+    struct trust *trust;     /* of its first endpoint's CA file */
     unsigned promised;       /* connections, to endpoints */
     bool is_stuck;           /* see multi_continue() in multi.c */
     TAILQ_ENTRY(multi) link; /* among io's */
@@ -32,7 +33,7 @@ struct multi {
 
 /* The multi handle with the fewest promises that has room for `connections`
  * (at most MULTI_CONNECTIONS_MAX) more, which are promised with it. NULL when
- * there is no memory. Copies ca_file. */
+ * there is no memory. */
 struct multi *multi_promise(struct io *io, const char *ca_file,
                             unsigned connections);
 

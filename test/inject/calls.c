@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <netdb.h>
+#include <openssl/x509_vfy.h>
 #include <search.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -71,6 +72,7 @@
 
 CALLS_OF_LIBUV(DEFINE)
 CALLS_OF_LIBCURL(DEFINE)
+CALLS_OF_OPENSSL(DEFINE)
 CALLS_OF_TRE(DEFINE)
 CALLS_OF_YAJL(DEFINE)
 CALLS_OF_SQLITE(DEFINE)

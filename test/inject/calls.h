@@ -75,6 +75,13 @@
     X(CURLMcode, curl_multi_setopt, CURLM_OUT_OF_MEMORY) \
     X(CURLSHcode, curl_share_setopt, CURLSHE_NOMEM)
 
+#define CALLS_OF_OPENSSL(X)                                                    \
+    X(int, X509_STORE_load_file, (X509_STORE * a, const char *b), (a, b), 0,   \
+      EITHER)                                                                  \
+    X(X509_STORE *, X509_STORE_new, (void), (), NULL, BEFORE)                  \
+    X(int, X509_STORE_set_flags, (X509_STORE * a, unsigned long b), (a, b), 0, \
+      BEFORE)
+
 #define CALLS_OF_TRE(X)                                                    \
     X(int, tre_regcomp, (regex_t * a, const char *b, int c), (a, b, c),    \
       REG_ESPACE, BEFORE)                                                  \
@@ -230,6 +237,7 @@
     CALLS_OF_LIBUV(X)            \
     CALLS_OF_LIBCURL(X)          \
     CALLS_OF_LIBCURL_VARIADIC(X) \
+    CALLS_OF_OPENSSL(X)          \
     CALLS_OF_TRE(X)              \
     CALLS_OF_YAJL(X)             \
     CALLS_OF_SQLITE(X)           \

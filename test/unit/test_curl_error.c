@@ -21,6 +21,7 @@ static struct endpoint endpoint;
 static struct exchange exchange;
 static char target_host[] = "haplo.test";
 static char proxy_host[] = "proxy.test";
+static char ca_file[] = "/ca.pem";
 static char proxy_url[] = "http://proxy.test:8080";
 
 static int set_up(void **state)
@@ -28,6 +29,7 @@ static int set_up(void **state)
     (void)state;
     endpoint = (struct endpoint){
         .target = {.host = target_host, .port = 443},
+        .tls_ca_file = ca_file,
         .proxy_place = {.host = proxy_host, .port = 8080},
         .connect_timeout_ms = 10000,
         .first_byte_timeout_ms = 60000,
@@ -120,7 +122,8 @@ static void certificates_name_their_option(void **state)
                      "wrong", HAPLO_ETLS, wrong);
     assert_explained(EXCHANGE_CONNECTING, CURLE_SSL_CACERT_BADFILE, "wrong",
                      HAPLO_ETLS,
-                     "TLS with haplo.test port 443: wrong; see tls_ca_file");
+                     "TLS with haplo.test port 443: no certificates could be "
+                     "read from /ca.pem; see tls_ca_file");
     assert_explained(EXCHANGE_CONNECTING, CURLE_SSL_CERTPROBLEM, "wrong",
                      HAPLO_ETLS,
                      "TLS with haplo.test port 443: wrong; see "
