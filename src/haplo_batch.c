@@ -44,6 +44,7 @@ void haplo_batch_accept(struct haplo_batch *batch)
 {
     struct haplo_queue *queue = batch->queue;
     if (batch_answered(batch)) {
+        poller_keep_token(queue);
         poller_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_ACCEPTED});
         poller_pump(queue->server->poller);
     }

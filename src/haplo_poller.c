@@ -52,6 +52,15 @@ int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
     return 0;
 }
 
+static void free_batches(struct haplo_batch *batch)
+{
+    while (batch != NULL) {
+        struct haplo_batch *next = batch->next;
+        batch_free(batch);
+        batch = next;
+    }
+}
+
 static void free_spares(struct haplo_poller *poller)
 {
     struct request *request;
@@ -59,11 +68,13 @@ static void free_spares(struct haplo_poller *poller)
         poller->free_requests = request->next;
         alloc_free(request);
     }
-    struct haplo_batch *batch;
-    while ((batch = poller->free_batches) != NULL) {
-        poller->free_batches = batch->next;
-        batch_free(batch);
+    struct reading *reading;
+    while ((reading = poller->free_readings) != NULL) {
+        poller->free_readings = reading->next;
+        alloc_free(reading);
     }
+    free_batches(poller->free_batches);
+    free_batches(poller->free_tokens);
 }
 
 /* The last of the poller's handles has left the loop. */

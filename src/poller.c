@@ -7,8 +7,9 @@
  *     its fetch, one in MARK_READY its mark;
  *   - the fetch's body is read as it arrives (on_fetch_data), and believed
  *     only when it is whole (on_fetch_done): deliver_cb gets the batch;
- *   - the application accepts it (haplo_batch_accept): MARK_READY;
- *   - the mark is confirmed (on_mark_done): marked_cb, and the batch is free.
+ *   - the application accepts it (haplo_batch_accept): MARK_READY, and only
+ *     the token is kept; the batch's memory is free for the next one;
+ *   - the mark is confirmed (on_mark_done): marked_cb, and the token is free.
  *
  * What goes wrong, and what becomes of it:
  *
@@ -38,15 +39,23 @@ static struct haplo_queue *queue_of(const struct queue *core)
 
 /* -- Batches, kept for their next use ------------------------------------- */
 
-static struct haplo_batch *batch_take(struct haplo_poller *poller)
+static struct haplo_batch *batch_take(struct haplo_batch **free_ones)
 {
-    struct haplo_batch *batch = poller->free_batches;
+    struct haplo_batch *batch = *free_ones;
     if (batch == NULL) {
         return batch_new();
     }
-    poller->free_batches = batch->next;
+    *free_ones = batch->next;
     batch->next = NULL;
     return batch;
+}
+
+static void batch_give_back(struct haplo_batch *batch,
+                            struct haplo_batch **free_ones)
+{
+    batch_reset(batch);
+    batch->next = *free_ones;
+    *free_ones = batch;
 }
 
 /* Brings the budget of bytes up to date with what the batch holds. */
@@ -68,9 +77,22 @@ static void queue_drop_batch(struct haplo_queue *queue)
     queue->batch = NULL;
     poller->scheduler.held_bytes -= batch->counted_bytes;
     batch->counted_bytes = 0;
-    batch_reset(batch);
-    batch->next = poller->free_batches;
-    poller->free_batches = batch;
+    batch_give_back(batch, batch->body_capacity > 0 ? &poller->free_batches
+                                                    : &poller->free_tokens);
+}
+
+/* Without memory for that, the whole batch stays. */
+void poller_keep_token(struct haplo_queue *queue)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    struct haplo_batch *token = batch_take(&poller->free_tokens);
+    if (token == NULL) {
+        return;
+    }
+    batch_move_token(token, queue->batch);
+    queue_drop_batch(queue);
+    queue->batch = token;
+    queue_count_bytes(queue);
 }
 
 /* -- Starting requests ---------------------------------------------------- */
@@ -119,14 +141,29 @@ static void on_fetch_head(struct transfer *transfer,
                           const struct http_head *head)
 {
     struct request *request = container_of(transfer, struct request, transfer);
-    fetch_reply_head(&request->reply.fetch, head);
+    struct haplo_queue *queue = request->queue;
+    queue->batch = batch_take(&queue->server->poller->free_batches);
+    if (queue->batch == NULL) {
+        return;
+    }
+    struct reading *reading = request_read(request);
+    if (reading == NULL) {
+        return;
+    }
+    fetch_reply_begin(&reading->reply.fetch, &queue->settings->format,
+                      queue->batch, queue->settings->body_bytes_max,
+                      &request->why);
+    fetch_reply_head(&reading->reply.fetch, head);
 }
 
 static int on_fetch_data(struct transfer *transfer, const char *data,
                          size_t size)
 {
     struct request *request = container_of(transfer, struct request, transfer);
-    int error = fetch_reply_data(&request->reply.fetch, data, size);
+    if (request->reading == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    int error = fetch_reply_data(&request->reading->reply.fetch, data, size);
     queue_count_bytes(request->queue);
     return error;
 }
@@ -149,6 +186,14 @@ static void fetch_succeeded(struct haplo_queue *queue)
     request_ended(queue, 0, &event);
 }
 
+/* The fetch ends on its way. */
+static void fetch_abandon(struct request *request)
+{
+    if (request->reading != NULL) {
+        fetch_reply_abandon(&request->reading->reply.fetch);
+    }
+}
+
 static void on_fetch_done(struct transfer *transfer,
                           const struct transfer_result *result)
 {
@@ -156,13 +201,15 @@ static void on_fetch_done(struct transfer *transfer,
     struct haplo_queue *queue = request->queue;
     struct haplo_poller *poller = queue->server->poller;
     int error = result->error;
-    if (error == 0) {
-        error = fetch_reply_end(&request->reply.fetch);
-    } else {
-        fetch_reply_abandon(&request->reply.fetch);
+    if (error != 0) {
+        fetch_abandon(request);
         if (result->text[0] != '\0') {
             reason_set(&request->why, error, "%s", result->text);
         }
+    } else if (request->reading == NULL) {
+        error = HAPLO_ENOMEM;
+    } else {
+        error = fetch_reply_end(&request->reading->reply.fetch);
     }
     if (error == 0) {
         fetch_succeeded(queue);
@@ -177,14 +224,21 @@ static void on_mark_head(struct transfer *transfer,
                          const struct http_head *head)
 {
     struct request *request = container_of(transfer, struct request, transfer);
-    mark_reply_head(&request->reply.mark, head);
+    struct reading *reading = request_read(request);
+    if (reading == NULL) {
+        return;
+    }
+    mark_reply_begin(&reading->reply.mark, &request->why);
+    mark_reply_head(&reading->reply.mark, head);
 }
 
 static int on_mark_data(struct transfer *transfer, const char *data,
                         size_t size)
 {
     struct request *request = container_of(transfer, struct request, transfer);
-    return mark_reply_data(&request->reply.mark, data, size);
+    return request->reading == NULL
+               ? HAPLO_ENOMEM
+               : mark_reply_data(&request->reading->reply.mark, data, size);
 }
 
 /* Fewer marked than fetched, on a first and undisturbed mark: somebody else
@@ -233,13 +287,18 @@ static void on_mark_done(struct transfer *transfer,
     struct haplo_queue *queue = request->queue;
     struct haplo_poller *poller = queue->server->poller;
     int error = result->error;
-    if (error == 0) {
-        error = mark_reply_end(&request->reply.mark);
-    } else if (result->text[0] != '\0') {
-        reason_set(&request->why, error, "%s", result->text);
+    if (error != 0) {
+        if (result->text[0] != '\0') {
+            reason_set(&request->why, error, "%s", result->text);
+        }
+    } else if (request->reading == NULL) {
+        error = HAPLO_ENOMEM;
+    } else {
+        error = mark_reply_end(&request->reading->reply.mark);
     }
     if (error == 0) {
-        mark_succeeded(queue, &request->reply.mark, result->is_repeated);
+        mark_succeeded(queue, &request->reading->reply.mark,
+                       result->is_repeated);
     } else {
         request_failed(queue, "mark", error, request->why.text,
                        result->retry_after_ms);
@@ -249,10 +308,6 @@ static void on_mark_done(struct transfer *transfer,
 
 static int start_fetch(struct haplo_queue *queue, struct request *request)
 {
-    queue->batch = batch_take(queue->server->poller);
-    if (queue->batch == NULL) {
-        return HAPLO_ENOMEM;
-    }
     queue->counters.fetch_count++;
     request_aim(request, "fetch");
     request->transfer.form = NULL;
@@ -260,14 +315,7 @@ static int start_fetch(struct haplo_queue *queue, struct request *request)
     request->transfer.head_cb = on_fetch_head;
     request->transfer.data_cb = on_fetch_data;
     request->transfer.done_cb = on_fetch_done;
-    fetch_reply_begin(&request->reply.fetch, &queue->settings->format,
-                      queue->batch, queue->settings->body_bytes_max,
-                      &request->why);
-    int error = transfer_start(&request->transfer);
-    if (error != 0) {
-        fetch_reply_abandon(&request->reply.fetch);
-    }
-    return error;
+    return transfer_start(&request->transfer);
 }
 
 static int start_mark(struct haplo_queue *queue, struct request *request)
@@ -280,7 +328,6 @@ static int start_mark(struct haplo_queue *queue, struct request *request)
     request->transfer.head_cb = on_mark_head;
     request->transfer.data_cb = on_mark_data;
     request->transfer.done_cb = on_mark_done;
-    mark_reply_begin(&request->reply.mark, &request->why);
     return transfer_start(&request->transfer);
 }
 
@@ -311,7 +358,7 @@ void poller_cancel_request(struct haplo_queue *queue)
     bool is_fetch = queue->request->transfer.form == NULL;
     transfer_cancel(&queue->request->transfer);
     if (is_fetch) {
-        fetch_reply_abandon(&queue->request->reply.fetch);
+        fetch_abandon(queue->request);
     }
     request_give_back(queue);
     scheduler_request_ended(&poller->scheduler, &queue->core, HAPLO_ECANCELED,

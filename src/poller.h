@@ -83,7 +83,9 @@ struct haplo_poller {
     size_t queue_count;                 /* */
     size_t paused_count;                /* queues that are PAUSED */
     struct request *free_requests;      /* kept for the next use */
-    struct haplo_batch *free_batches;   /* kept for the next use */
+    struct reading *free_readings;      /* the same */
+    struct haplo_batch *free_batches;   /* the same */
+    struct haplo_batch *free_tokens;    /* the same; batches without a body */
     struct queue_settings *settings; /* the newest of its queues'; borrowed */
     haplo_event_cb event_cb;         /* or NULL */
     haplo_stopped_cb stopped_cb;     /* or NULL */
@@ -100,6 +102,9 @@ void poller_step(struct haplo_queue *queue, const struct queue_event *event);
 /* Starts all that may start now, and sets the timer. Calls the application
  * back with events only: what is due waits for the timer. */
 void poller_pump(struct haplo_poller *poller);
+
+/* The queue's batch was accepted: keeps no more than its token. */
+void poller_keep_token(struct haplo_queue *queue);
 
 /* Cancels the request of the queue, if one is in flight. */
 void poller_cancel_request(struct haplo_queue *queue);

@@ -55,10 +55,29 @@ void request_give_back(struct haplo_queue *queue)
 {
     struct haplo_poller *poller = queue->server->poller;
     struct request *request = queue->request;
+    struct reading *reading = request->reading;
     queue->request = NULL;
+    if (reading != NULL) {
+        reading->next = poller->free_readings;
+        poller->free_readings = reading;
+        request->reading = NULL;
+    }
     credentials_wipe(&request->credentials);
     request->next = poller->free_requests;
     poller->free_requests = request;
+}
+
+struct reading *request_read(struct request *request)
+{
+    struct haplo_poller *poller = request->queue->server->poller;
+    struct reading *reading = poller->free_readings;
+    if (reading != NULL) {
+        poller->free_readings = reading->next;
+    } else {
+        reading = alloc_bytes(sizeof *reading);
+    }
+    request->reading = reading;
+    return reading;
 }
 
 void request_aim(struct request *request, const char *verb)

@@ -131,6 +131,21 @@ static void *block_trim(void *block, size_t *size, size_t size_max)
     return smaller;
 }
 
+void batch_move_token(struct haplo_batch *to, struct haplo_batch *from)
+{
+    assert(to->form_size == 0);
+    char *form = to->form;
+    size_t form_capacity = to->form_capacity;
+    to->queue = from->queue;
+    to->epoch = from->epoch;
+    to->form = from->form;
+    to->form_size = from->form_size;
+    to->form_capacity = from->form_capacity;
+    from->form = form;
+    from->form_size = 0;
+    from->form_capacity = form_capacity;
+}
+
 void batch_reset(struct haplo_batch *batch)
 {
     batch->queue = NULL;

@@ -40,6 +40,10 @@ struct haplo_batch *batch_new(void);
 /* Empties it for its next use; its place in a list stays. */
 void batch_reset(struct haplo_batch *batch);
 
+/* Moves the form of a batch, and whose it is, into an empty one: what is needed
+ * of it once it is accepted. The first one then has no form. */
+void batch_move_token(struct haplo_batch *to, struct haplo_batch *from);
+
 /* Frees it and all it owns; NULL is fine. */
 void batch_free(struct haplo_batch *batch);
 

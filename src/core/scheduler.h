@@ -7,7 +7,7 @@
  *     served; a queue that has more goes behind the others after each batch;
  *   - order between servers: round robin;
  *   - bounds: a server's slots, requests in flight over all, and no new fetch
- *     while bodies that are not yet delivered and marked hold more than the
+ *     while bodies that are not yet accepted, and tokens, hold more than the
  *     budget of bytes;
  *   - marks are exempt from the budget: they free what it counts.
  */

@@ -49,6 +49,18 @@ static void queue_drop_batch(struct poll_queue *queue)
     queue->process->free_batches = batch;
 }
 
+void poll_keep_token(struct poll_queue *queue)
+{
+    struct haplo_batch *token = batch_new();
+    if (token == NULL) {
+        return;
+    }
+    batch_move_token(token, queue->batch);
+    batch_free(queue->batch);
+    queue->batch = token;
+    poll_count_bytes(queue);
+}
+
 void poll_give_back(struct poll_queue *queue)
 {
     queue->request = NULL;

@@ -159,6 +159,7 @@ static void answer(struct poll_queue *queue, enum queue_event_kind kind)
 
 void poll_accept(struct poll_queue *queue)
 {
+    poll_keep_token(queue);
     answer(queue, QUEUE_EVENT_ACCEPTED);
 }
 

@@ -21,6 +21,9 @@ void poll_give_back(struct poll_queue *queue);
 /* Brings the budget of bytes up to date with the batch at hand. */
 void poll_count_bytes(struct poll_queue *queue);
 
+/* The batch was accepted: keeps no more of it than its token. */
+void poll_keep_token(struct poll_queue *queue);
+
 /* 0, or the error that the answer means; the batch at hand is filled. */
 int poll_read_fetch(struct poll_queue *queue, const struct exchange *exchange);
 int poll_read_mark(const struct poll_queue *queue,

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "core/batch.h"
+#include "core/form.h"
 #include "failing_allocator.h"
 
 /* Messages are sliced while the body still grows: a slice that stayed behind
@@ -104,6 +105,30 @@ static void a_reset_survives_a_failing_allocator(void **state)
     batch_free(batch);
 }
 
+/* To mark it, nothing else is needed of a batch; its body's memory is free for
+ * the next one. */
+static void a_token_outlives_its_batch(void **state)
+{
+    (void)state;
+    struct haplo_batch *batch = batch_new();
+    struct haplo_batch *token = batch_new();
+    assert_non_null(batch);
+    assert_non_null(token);
+    assert_int_equal(batch_append(batch, "abc", 3), 0);
+    assert_int_equal(form_set(batch, "a+", 2), 0);
+    batch->epoch = 7;
+    batch_move_token(token, batch);
+    assert_int_equal(batch->form_size, 0);
+    batch_reset(batch);
+    assert_int_equal(form_set(batch, "later", 5), 0);
+    batch_free(batch);
+    assert_int_equal(token->epoch, 7);
+    assert_int_equal(token->form_size, strlen("token=a%2B"));
+    assert_memory_equal(token->form, "token=a%2B", token->form_size);
+    assert_int_equal(token->body_capacity, 0);
+    batch_free(token);
+}
+
 /* Sizes come from the network: a sum that wraps would reserve too little. */
 static void an_absurd_size_is_no_memory(void **state)
 {
@@ -145,6 +170,7 @@ int main(void)
         cmocka_unit_test(a_reset_keeps_ordinary_memory),
         cmocka_unit_test(a_reset_gives_back_what_is_above_the_limits),
         cmocka_unit_test(a_reset_survives_a_failing_allocator),
+        cmocka_unit_test(a_token_outlives_its_batch),
         cmocka_unit_test(an_absurd_size_is_no_memory),
         cmocka_unit_test(a_failing_allocator_is_reported_and_loses_nothing),
     };
