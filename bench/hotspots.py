@@ -40,7 +40,7 @@ def of_cycle(one, server, case, program):
                f"--callgrind-out-file={out}",
                one.programs / program[0], *program[1:],
                one.hosts_file(server.urls(case)), case.at_once,
-               8 * case.at_once, CYCLES, server.ca_file(case, True)]
+               40 * case.at_once, CYCLES, server.ca_file(case, True)]
     done = subprocess.run([str(word) for word in command], text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           check=False)
