@@ -127,6 +127,14 @@ class Running:
         self.process.wait()
 
 
+def preloaded(environment, library):
+    """The environment for programs that load the library before their own.
+    AddressSanitizer would not have anything before it."""
+    asan = environment.get("ASAN_OPTIONS", "")
+    return {**environment, "LD_PRELOAD": str(library),
+            "ASAN_OPTIONS": f"{asan}:verify_asan_link_order=0"}
+
+
 class Poll:
     """haplo-poll in the simulator's folder.
 

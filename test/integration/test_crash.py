@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from poll import preloaded
 from sim import BUILD, Sim, wait_for
 from test_one_token import check_each_once
 
@@ -94,9 +95,7 @@ def test_a_wall_clock_that_jumps_by_years_changes_nothing(poll_of):
     with Sim("--apps=2", "--queues=4", "--messages=60",
              "--latency=2ms") as sim:
         poll = poll_of(sim)
-        poll.environment["LD_PRELOAD"] = str(CLOCK)
-        # AddressSanitizer would be first otherwise.
-        poll.environment["ASAN_OPTIONS"] = "verify_asan_link_order=0"
+        poll.environment = preloaded(poll.environment, CLOCK)
         run = start_busy(poll, sim)
         sim.wait_until_read()
         assert run.stop() == 0

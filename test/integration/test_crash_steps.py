@@ -21,7 +21,7 @@ import tempfile
 import pytest
 
 from files_sink import HIDDEN, Receiver, files_in, made_lines, packed
-from poll import BUILD
+from poll import BUILD, preloaded
 from sim import Sim
 from test_one_token import check_each_once
 
@@ -81,14 +81,10 @@ class Try:
         log = self.sim.dir / f"{self.folder.name}-log{len(self.logs)}"
         self.logs.append(log)
         environment = {
-            **self.poll.environment,
-            "LD_PRELOAD": str(SHIM),
+            **preloaded(self.poll.environment, SHIM),
             "CRASH_BELOW": str(self.folder),
             "CRASH_AT": str(at),
             "CRASH_LOG": str(log),
-            # The shim need not come after the sanitizer's library.
-            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "")
-            + ":verify_asan_link_order=0",
         }
         if power:
             environment["CRASH_GRAVE"] = str(self.grave)

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from poll import BUILD
+from poll import BUILD, preloaded
 from sim import Sim
 
 OTHER_TLS = BUILD.resolve() / "other_tls.so"
@@ -28,7 +28,7 @@ def poll_either_way(request, poll_of):
     def make(sim):
         poll = poll_of(sim)
         if request.param == "read by libcurl":
-            poll.environment["LD_PRELOAD"] = str(OTHER_TLS)
+            poll.environment = preloaded(poll.environment, OTHER_TLS)
         return poll
     return make
 
