@@ -60,7 +60,7 @@ static bool token_value(struct json_batch *json, enum json_kind kind,
                                      "the token at \"%.100s\" is not a string",
                                      name));
     }
-    if (!json_reader_string_is_sound(&json->reader)) {
+    if (!json_reader_string_is_sound(&json->reader, json->before)) {
         return fail(json,
                     reason_set(json->why, HAPLO_EDOCUMENT,
                                "the token at \"%.100s\" has half a character",
@@ -118,6 +118,11 @@ static struct haplo_slice body_slice(const struct json_batch *json,
     return (struct haplo_slice){json->batch->body + start, end - start};
 }
 
+static void before_note(struct json_batch *json)
+{
+    json->before = json_reader_token_end(&json->reader);
+}
+
 static bool element_value(struct json_batch *json, enum json_kind kind)
 {
     size_t count = json->batch->message_count;
@@ -134,10 +139,11 @@ static bool element_value(struct json_batch *json, enum json_kind kind)
     if (batch_add_message(json->batch) == NULL) {
         return fail_memory(json);
     }
-    json->element_start = json_reader_token_start(&json->reader);
+    json->element_start = json_reader_token_start(&json->reader, json->before);
     json->member = JSON_MEMBER_NONE;
     if (!kind_is_open(kind)) {
         newest(json)->body = body_slice(json, json->element_start);
+        before_note(json);
     }
     return true;
 }
@@ -155,7 +161,7 @@ static void member_end(struct json_batch *json)
 
 static void member_value(struct json_batch *json, enum json_kind kind)
 {
-    json->member_start = json_reader_token_start(&json->reader);
+    json->member_start = json_reader_token_start(&json->reader, json->before);
     if (!kind_is_open(kind)) {
         member_end(json);
     }
@@ -172,22 +178,10 @@ static enum json_member member_named(const char *name, size_t size)
     return JSON_MEMBER_NONE;
 }
 
-static bool on_value(void *context, enum json_kind kind, const char *text,
-                     size_t size)
+static bool pointed_value(struct json_batch *json, enum json_kind kind,
+                          const char *text, size_t size)
 {
-    struct json_batch *json = context;
     size_t depth = json->reader.depth;
-    if (json->element_depth != 0 && depth == json->element_depth) {
-        if (!element_value(json, kind)) {
-            return false;
-        }
-    } else if (json->member != JSON_MEMBER_NONE &&
-               depth == json->element_depth + 1) {
-        member_value(json, kind);
-    }
-    if (depth > json->depth_max) {
-        return true;
-    }
     if (json->format->is_default_shape &&
         json_cursor_value(&json->version, depth, kind) &&
         !version_value(json, kind, text, size)) {
@@ -197,35 +191,84 @@ static bool on_value(void *context, enum json_kind kind, const char *text,
         !token_value(json, kind, text, size)) {
         return false;
     }
-    return !json_cursor_value(&json->messages, depth, kind) ||
-           messages_value(json, kind);
+    if (json_cursor_value(&json->messages, depth, kind) &&
+        !messages_value(json, kind)) {
+        return false;
+    }
+    before_note(json);
+    return true;
+}
+
+/* One that a pointer may name, or a message, or a member of one. Not inlined,
+ * so that the callbacks save no registers for the many others. */
+static __attribute__((noinline)) bool noted_value(struct json_batch *json,
+                                                  enum json_kind kind,
+                                                  const char *text, size_t size)
+{
+    size_t depth = json->reader.depth;
+    if (json->element_depth != 0 && depth == json->element_depth) {
+        if (!element_value(json, kind)) {
+            return false;
+        }
+    } else if (json->member != JSON_MEMBER_NONE &&
+               depth == json->element_depth + 1) {
+        member_value(json, kind);
+    }
+    return depth > json->depth_max || pointed_value(json, kind, text, size);
+}
+
+static bool on_value(void *context, enum json_kind kind, const char *text,
+                     size_t size)
+{
+    struct json_batch *json = context;
+    size_t depth = json->reader.depth;
+    if (depth > json->depth_max && depth != json->element_depth &&
+        json->member == JSON_MEMBER_NONE) {
+        return true;
+    }
+    return noted_value(json, kind, text, size);
+}
+
+static __attribute__((noinline)) bool noted_key(struct json_batch *json,
+                                                const char *name, size_t size)
+{
+    size_t depth = json->reader.depth;
+    if (depth <= json->depth_max) {
+        if (json->format->is_default_shape) {
+            json_cursor_key(&json->version, depth, name, size);
+        }
+        json_cursor_key(&json->token, depth, name, size);
+        json_cursor_key(&json->messages, depth, name, size);
+    }
+    before_note(json);
+    return true;
 }
 
 static bool on_key(void *context, const char *name, size_t size)
 {
     struct json_batch *json = context;
     size_t depth = json->reader.depth;
-    if (json->element_depth != 0 && depth == json->element_depth + 1) {
+    bool is_member =
+        json->element_depth != 0 && depth == json->element_depth + 1;
+    if (is_member) {
         json->member = member_named(name, size);
     }
-    if (depth > json->depth_max) {
+    if (depth > json->depth_max &&
+        (!is_member || json->member == JSON_MEMBER_NONE)) {
         return true;
     }
-    if (json->format->is_default_shape) {
-        json_cursor_key(&json->version, depth, name, size);
-    }
-    json_cursor_key(&json->token, depth, name, size);
-    json_cursor_key(&json->messages, depth, name, size);
-    return true;
+    return noted_key(json, name, size);
 }
 
-static void cursors_close(struct json_batch *json, size_t depth)
+static void pointed_close(struct json_batch *json)
 {
+    size_t depth = json->reader.depth;
     if (json->format->is_default_shape) {
         json_cursor_close(&json->version, depth);
     }
     json_cursor_close(&json->token, depth);
     json_cursor_close(&json->messages, depth);
+    before_note(json);
 }
 
 static bool on_close(void *context)
@@ -233,13 +276,14 @@ static bool on_close(void *context)
     struct json_batch *json = context;
     size_t depth = json->reader.depth;
     if (depth <= json->depth_max) {
-        cursors_close(json, depth);
+        pointed_close(json);
     }
     if (json->element_depth == 0) {
         return true;
     }
     if (depth == json->element_depth) {
         newest(json)->body = body_slice(json, json->element_start);
+        before_note(json);
     } else if (depth + 1 == json->element_depth) {
         json->element_depth = 0;
     } else if (json->member != JSON_MEMBER_NONE &&
@@ -274,6 +318,7 @@ void json_batch_init(struct json_batch *json, const struct fetch_format *format,
     json->version_count = 0;
     json->token_count = 0;
     json->messages_count = 0;
+    json->before = 0;
     json->element_depth = 0;
     json->element_start = 0;
     json->member = JSON_MEMBER_NONE;

@@ -31,6 +31,8 @@ struct json_batch {
     unsigned version_count;            /* how often it went by */
     unsigned token_count;              /* the same */
     unsigned messages_count;           /* the same */
+    size_t before;                     /* end of the token before the next one
+                                        * whose beginning may be asked for */
     size_t element_depth;              /* around a message; 0: outside */
     size_t element_start;              /* of the message that is open */
     enum json_member member;           /* whose value comes next or is open */

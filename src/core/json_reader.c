@@ -33,18 +33,21 @@ static void memory_free(void *context, void *data)
     json_arena_free(&reader->arena, data);
 }
 
-/* yajl counts from the beginning of its chunk. */
-static void token_note(struct json_reader *reader)
+/* The callbacks run for each token of a batch, some 400 of them: where one
+ * begins and ends is found out only when it is asked for. */
+
+static void whole_note(struct json_reader *reader)
 {
-    reader->before = reader->end;
-    reader->end = reader->fed + yajl_get_bytes_consumed(reader->yajl);
+    reader->whole = json_reader_token_end(reader);
 }
 
 static int scalar(void *context, enum json_kind kind, const char *text,
                   size_t size)
 {
     struct json_reader *reader = context;
-    token_note(reader);
+    if (reader->depth == 0) {
+        whole_note(reader);
+    }
     return reader->events->value(reader->context, kind, text, size);
 }
 
@@ -72,7 +75,6 @@ static int on_string(void *context, const unsigned char *text, size_t size)
 static int on_key(void *context, const unsigned char *name, size_t size)
 {
     struct json_reader *reader = context;
-    token_note(reader);
     return reader->events->key(reader->context, (const char *)name, size);
 }
 
@@ -82,7 +84,6 @@ static int container_open(struct json_reader *reader, enum json_kind kind)
         reader->error = HAPLO_EDOCUMENT;
         return 0;
     }
-    token_note(reader);
     if (!reader->events->value(reader->context, kind, "", 0)) {
         return 0;
     }
@@ -103,7 +104,7 @@ static int on_array_start(void *context)
 static int on_container_end(void *context)
 {
     struct json_reader *reader = context;
-    token_note(reader);
+    whole_note(reader);
     reader->depth--;
     return reader->events->close(reader->context);
 }
@@ -128,8 +129,7 @@ void json_reader_init(struct json_reader *reader,
     reader->yajl = NULL;
     reader->text = NULL;
     reader->fed = 0;
-    reader->before = 0;
-    reader->end = 0;
+    reader->whole = 0;
     reader->depth = 0;
     reader->error = 0;
     json_arena_init(&reader->arena);
@@ -160,7 +160,7 @@ static int cancelled(const struct json_reader *reader, struct reason *why)
     return reason_set(why, reader->error,
                       "at byte %zu: more than %d maps and arrays in each "
                       "other",
-                      reader->end, JSON_READER_DEPTH_MAX);
+                      json_reader_token_end(reader), JSON_READER_DEPTH_MAX);
 }
 
 /* Gives yajl what it has not had yet; chunk NULL tells it that this was all.
@@ -209,7 +209,7 @@ static int reader_parse(struct json_reader *reader, const char *text,
 int json_reader_feed(struct json_reader *reader, const char *text, size_t size,
                      struct reason *why)
 {
-    size_t unfinished = reader->fed - reader->end;
+    size_t unfinished = reader->fed - reader->whole;
     if (reader->error != 0 || size == reader->fed ||
         (unfinished > JSON_READER_EAGER_SIZE &&
          size - reader->fed < unfinished)) {
@@ -226,7 +226,7 @@ static bool byte_is_space(char byte)
 static int behind_check(const struct json_reader *reader, const char *text,
                         size_t size, struct reason *why)
 {
-    for (size_t at = reader->end; at < size; at++) {
+    for (size_t at = reader->whole; at < size; at++) {
         if (!byte_is_space(text[at])) {
             return reason_set(why, HAPLO_EDOCUMENT,
                               "at byte %zu: something is behind the JSON "
@@ -253,22 +253,21 @@ int json_reader_finish(struct json_reader *reader, const char *text,
     return reader->error;
 }
 
-/* Every token is told but ',' and ':', so only these and white space, as yajl
- * understands it, can stand between two. */
-size_t json_reader_token_start(const struct json_reader *reader)
-{
-    size_t at = reader->before;
-    while (at < reader->end &&
-           (byte_is_space(reader->text[at]) || reader->text[at] == ',' ||
-            reader->text[at] == ':')) {
-        at++;
-    }
-    return at;
-}
-
+/* yajl counts from the beginning of its chunk. */
 size_t json_reader_token_end(const struct json_reader *reader)
 {
-    return reader->end;
+    return reader->fed + yajl_get_bytes_consumed(reader->yajl);
+}
+
+/* Every token is told but ',' and ':', so only these and white space, as yajl
+ * understands it, can stand between two. */
+size_t json_reader_token_start(const struct json_reader *reader, size_t before)
+{
+    const char *at = reader->text + before;
+    while (byte_is_space(*at) || *at == ',' || *at == ':') {
+        at++;
+    }
+    return (size_t)(at - reader->text);
 }
 
 /* The four hex digits of "\uXXXX"; yajl has seen that they are. */
@@ -290,10 +289,11 @@ static bool is_low_surrogate(const char *at, const char *end)
            (escape_value(at + 2) & 0xFC00) == 0xDC00;
 }
 
-bool json_reader_string_is_sound(const struct json_reader *reader)
+bool json_reader_string_is_sound(const struct json_reader *reader,
+                                 size_t before)
 {
-    const char *at = reader->text + json_reader_token_start(reader);
-    const char *end = reader->text + reader->end;
+    const char *at = reader->text + before;
+    const char *end = reader->text + json_reader_token_end(reader);
     while ((at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
         if (at[1] != 'u') {
             at += 2;

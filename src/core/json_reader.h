@@ -42,8 +42,8 @@ struct json_reader {
     struct yajl_handle_t *yajl;       /* in the arena; NULL: not begun */
     const char *text;                 /* borrowed during a call */
     size_t fed;                       /* bytes that yajl has been given */
-    size_t before;                    /* end of the token before the newest */
-    size_t end;                       /* end of the newest token */
+    size_t whole;                     /* end of the newest map, or array, or
+                                       * of a document that is neither */
     size_t depth;                     /* containers open around it */
     int error;                        /* the first; it ends the reading */
     jmp_buf no_memory;                /* the way out of yajl */
@@ -66,13 +66,17 @@ int json_reader_feed(struct json_reader *reader, const char *text, size_t size,
 int json_reader_finish(struct json_reader *reader, const char *text,
                        size_t size, struct reason *why);
 
-/* In an event: the offset of the token's first byte, and of the one behind
- * its last. */
-size_t json_reader_token_start(const struct json_reader *reader);
+/* In an event: the offset behind the token's last byte. */
 size_t json_reader_token_end(const struct json_reader *reader);
 
-/* In the event of a string: whether its text is what it says. */
-bool json_reader_string_is_sound(const struct json_reader *reader);
+/* In an event: the offset of the token's first byte. before is the end of the
+ * token before it, 0 if there is none. */
+size_t json_reader_token_start(const struct json_reader *reader, size_t before);
+
+/* In the event of a string: whether its text is what it says. before as
+ * above. */
+bool json_reader_string_is_sound(const struct json_reader *reader,
+                                 size_t before);
 
 /* Frees what the reading needed; fine at any time, also twice. */
 void json_reader_free(struct json_reader *reader);

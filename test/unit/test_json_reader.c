@@ -15,12 +15,13 @@ struct trace {
     struct json_reader reader;
     char text[4096];
     size_t size;
+    size_t before; /* end of the newest token */
     bool is_sound; /* all strings so far */
 };
 
 static void trace_add(struct trace *trace, const char *what)
 {
-    size_t start = json_reader_token_start(&trace->reader);
+    size_t start = json_reader_token_start(&trace->reader, trace->before);
     size_t end = json_reader_token_end(&trace->reader);
     int size =
         snprintf(trace->text + trace->size, sizeof trace->text - trace->size,
@@ -28,6 +29,7 @@ static void trace_add(struct trace *trace, const char *what)
                  trace->reader.text + start);
     assert_in_range(size, 1, sizeof trace->text - trace->size - 1);
     trace->size += (size_t)size;
+    trace->before = end;
 }
 
 static bool on_value(void *context, enum json_kind kind, const char *text,
@@ -37,7 +39,8 @@ static bool on_value(void *context, enum json_kind kind, const char *text,
     (void)size;
     struct trace *trace = context;
     if (kind == JSON_STRING) {
-        trace->is_sound &= json_reader_string_is_sound(&trace->reader);
+        trace->is_sound &=
+            json_reader_string_is_sound(&trace->reader, trace->before);
     }
     trace_add(trace, "v");
     return true;
@@ -65,6 +68,7 @@ static int trace_in_steps(struct trace *trace, const char *text, size_t size,
     int error = 0;
     trace->size = 0;
     trace->text[0] = '\0';
+    trace->before = 0;
     trace->is_sound = true;
     json_reader_init(&trace->reader, &tracing, trace);
     for (size_t at = step; error == 0 && at < size; at += step) {
