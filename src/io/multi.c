@@ -16,8 +16,18 @@ static void on_timer(uv_timer_t *timer)
     multi_act(timer->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
-/* Zero too goes through the loop: libcurl must not be entered from its own
- * callback. */
+static void on_idle(uv_idle_t *idle)
+{
+    int error = uv_idle_stop(idle);
+    assert(error == 0);
+    (void)error;
+    multi_act(idle->data, CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* At once means in the next turn of the loop: libcurl must not be entered from
+ * its own callback. And it asks for that again and again while a server sends
+ * faster than it reads: a timer of 0 ms that starts itself again would then
+ * keep the loop from turning, but an idle handle runs once in a turn. */
 static int on_timeout_wanted(CURLM *curlm, long timeout_ms, void *data)
 {
     struct multi *multi = data;
@@ -26,12 +36,15 @@ static int on_timeout_wanted(CURLM *curlm, long timeout_ms, void *data)
     if (multi->io->is_closing) {
         return 0;
     }
-    if (timeout_ms < 0) {
-        error = uv_timer_stop(&multi->timer);
-    } else {
+    if (timeout_ms > 0) {
         error =
             uv_timer_start(&multi->timer, on_timer, (uint64_t)timeout_ms, 0);
+    } else {
+        error = uv_timer_stop(&multi->timer);
     }
+    assert(error == 0);
+    error = timeout_ms == 0 ? uv_idle_start(&multi->idle, on_idle)
+                            : uv_idle_stop(&multi->idle);
     assert(error == 0);
     (void)error;
     return 0;
@@ -106,8 +119,10 @@ static struct multi *multi_new(struct io *io, const char *ca_file)
         alloc_free(multi);
         return NULL;
     }
-    (void)uv_timer_init(io->loop, &multi->timer); /* has no way to fail */
+    (void)uv_timer_init(io->loop, &multi->timer); /* has no way to fail, */
+    (void)uv_idle_init(io->loop, &multi->idle);   /* nor has this */
     multi->timer.data = multi;
+    multi->idle.data = multi;
     io_hold(io);
     TAILQ_INSERT_TAIL(&io->multis, multi, link);
     io->multi_count++;
@@ -194,6 +209,8 @@ static void multi_give_up(struct multi *multi)
     multi_unmake(multi);
     error = uv_timer_stop(&multi->timer);
     assert(error == 0);
+    error = uv_idle_stop(&multi->idle);
+    assert(error == 0);
     (void)error;
 }
 
@@ -245,12 +262,18 @@ void multi_act(struct multi *multi, curl_socket_t fd, int flags)
     }
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_idle_closed(uv_handle_t *handle)
 {
     struct multi *multi = handle->data;
     struct io *io = multi->io;
     alloc_free(multi);
     io_release(io);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct multi *multi = handle->data;
+    uv_close((uv_handle_t *)&multi->idle, on_idle_closed);
 }
 
 void multi_close(struct multi *multi)

@@ -24,7 +24,8 @@ struct multi {
     struct io *io;           /* */
     CURLM *curlm;            /* owned; NULL: given up, or closed */
     unsigned generation;     /* of curlm: what it has cached is its own */
-    uv_timer_t timer;        /* when libcurl wants to be called */
+    uv_timer_t timer;        /* when libcurl wants to be called, */
+    uv_idle_t idle;          /* or in the next turn of the loop */
     struct trust *trust;     /* of its first endpoint's CA file */
     unsigned promised;       /* connections, to endpoints */
     bool is_stuck;           /* see multi_continue() in multi.c */

@@ -57,6 +57,61 @@ static void a_slow_drip_is_not_a_stall(void **state)
     endpoint_free(endpoint);
 }
 
+#define FLOOD_SIZE (32 << 20)
+
+/* In a thread of its own: an answer as fast as it is taken. */
+static void flood(void *data)
+{
+    static char piece[1 << 16];
+    int peer = accept(*(int *)data, NULL, NULL);
+    int head_size =
+        snprintf(piece, sizeof piece,
+                 "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", FLOOD_SIZE);
+    ssize_t sent = send(peer, piece, (size_t)head_size, MSG_NOSIGNAL);
+    for (int left = FLOOD_SIZE; left > 0 && sent > 0; left -= (int)sent) {
+        sent = send(peer, piece, sizeof piece, MSG_NOSIGNAL);
+    }
+    close(peer);
+}
+
+static int take_slowly(struct transfer *transfer, const char *data, size_t size)
+{
+    (void)transfer;
+    (void)data;
+    (void)size;
+    uv_sleep(1);
+    return 0;
+}
+
+/* libcurl reads 100 pieces in a row, here for 100 ms, and wants to be called
+ * again at once if more has come. All else has its turn in between: other
+ * transfers, and the limit of this one. */
+static void a_server_faster_than_the_client_does_not_stop_the_loop(void **state)
+{
+    (void)state;
+    char url[128];
+    uv_thread_t thread;
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, (void *)&address, size), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (void *)&address, &size), 0);
+    assert_int_equal(uv_thread_create(&thread, flood, &listener), 0);
+    struct haplo_server_options options =
+        options_make(url, "127.0.0.1", ntohs(address.sin_port));
+    options.total_timeout_ms = 300;
+    struct endpoint *endpoint = endpoint_make(&options);
+    struct call *call = call_make(0, endpoint);
+    call->transfer.data_cb = take_slowly;
+    call_run(call);
+    assert_int_equal(call->error, HAPLO_ETIMEDOUT);
+    uv_thread_join(&thread);
+    close(listener);
+    endpoint_free(endpoint);
+}
+
 /* A listener whose queue of connections is full: it swallows what comes. */
 struct black_hole {
     int fds[8]; /* the listener, and those that fill its queue */
@@ -334,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_time_limit_ends_a_transfer),
         TEST(a_slow_drip_is_not_a_stall),
+        TEST(a_server_faster_than_the_client_does_not_stop_the_loop),
         TEST(a_connection_that_is_not_accepted_times_out),
         TEST(a_refused_connection_is_told_plainly),
         TEST(a_name_is_resolved_once_for_all_that_wait),
