@@ -312,7 +312,8 @@ static bool exchange_pin(struct exchange *exchange)
         return true;
     }
     if (curl_easy_setopt(exchange->easy, CURLOPT_RESOLVE, addresses->pin) !=
-        CURLE_OK) {
+            CURLE_OK ||
+        !exchange_set_address_count(exchange, addresses->count)) {
         return false;
     }
     addresses_hold(addresses);

@@ -11,6 +11,7 @@
 #include "io/trust.h"
 
 #define IDLE_S_MAX 25L /* the server drops a connection idle for 30 s */
+#define LIBCURL_CONNECT_LIMIT_MS 300000 /* where none is set */
 
 /* libcurl refuses an option only when it has no memory for a copy. */
 #define SET(easy, option, value) \
@@ -54,14 +55,11 @@ static bool set_http(CURL *easy, const struct endpoint *endpoint)
            SET(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 }
 
-/* The other limits are the watchdog's. This one makes libcurl go on to the
- * name's next address in time. What is pinned never runs out, so that libcurl
- * does not resolve names by itself. */
-static bool set_connection(CURL *easy, const struct endpoint *endpoint)
+/* What is pinned never runs out, so that libcurl does not resolve names by
+ * itself. */
+static bool set_connection(CURL *easy)
 {
-    return SET(easy, CURLOPT_CONNECTTIMEOUT_MS,
-               to_long(endpoint->connect_timeout_ms)) &&
-           SET(easy, CURLOPT_MAXAGE_CONN, IDLE_S_MAX) &&
+    return SET(easy, CURLOPT_MAXAGE_CONN, IDLE_S_MAX) &&
            SET(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L);
 }
 
@@ -104,7 +102,17 @@ bool exchange_set_options(struct exchange *exchange,
     CURL *easy = exchange->easy;
     const struct endpoint *endpoint = exchange->endpoint;
     return set_callbacks(exchange, callbacks) && set_http(easy, endpoint) &&
-           set_connection(easy, endpoint) && set_proxy(easy, endpoint) &&
-           set_tls(easy, endpoint) && set_trust(easy, exchange) &&
-           answer_line_set_options(exchange);
+           set_connection(easy) && exchange_set_address_count(exchange, 1) &&
+           set_proxy(easy, endpoint) && set_tls(easy, endpoint) &&
+           set_trust(easy, exchange) && answer_line_set_options(exchange);
+}
+
+/* The limits are the watchdog's. libcurl's own makes it go on to the next
+ * address in time, but costs a timer for each request, on any connection. */
+bool exchange_set_address_count(struct exchange *exchange, unsigned count)
+{
+    uint64_t limit_ms = exchange->endpoint->connect_timeout_ms;
+    bool is_needed = count > 1 || limit_ms >= LIBCURL_CONNECT_LIMIT_MS;
+    return SET(exchange->easy, CURLOPT_CONNECTTIMEOUT_MS,
+               is_needed ? to_long(limit_ms) : 0L);
 }

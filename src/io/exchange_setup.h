@@ -1,5 +1,5 @@
 /*
- * exchange_setup.h - all options of an easy handle that stay the same from
+ * exchange_setup.h - the options of an easy handle that stay the same from
  * one request to the next.
  */
 #ifndef IO_EXCHANGE_SETUP_H
@@ -19,5 +19,8 @@ struct exchange_callbacks {
 /* For exchange->endpoint. False when there is no memory. */
 bool exchange_set_options(struct exchange *exchange,
                           const struct exchange_callbacks *callbacks);
+
+/* As many addresses as that are tried, one after the other. */
+bool exchange_set_address_count(struct exchange *exchange, unsigned count);
 
 #endif

@@ -90,7 +90,8 @@ static int addresses_keep(struct endpoint *endpoint,
                           const struct addrinfo *info)
 {
     char pin[PIN_SIZE_MAX];
-    if (pin_print(pin, endpoint_peer(endpoint), info) == 0) {
+    unsigned count = pin_print(pin, endpoint_peer(endpoint), info);
+    if (count == 0) {
         return UV_EAI_NODATA;
     }
     if (endpoint->addresses != NULL &&
@@ -102,6 +103,7 @@ static int addresses_keep(struct endpoint *endpoint,
         return UV_ENOMEM;
     }
     addresses->reference_count = 1;
+    addresses->count = count;
     addresses->pin = curl_slist_append(NULL, pin);
     if (addresses->pin == NULL) {
         addresses_release(addresses);

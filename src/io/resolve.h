@@ -18,6 +18,7 @@ struct exchange;
 
 struct addresses {
     unsigned reference_count; /* endpoint and exchanges that use it */
+    unsigned count;           /* of addresses */
     struct curl_slist *pin;   /* owned; "HOST:PORT:ADDRESS,ADDRESS" */
 };
 
