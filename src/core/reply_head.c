@@ -14,13 +14,20 @@ void reply_head_init(struct reply_head *head)
     head->location[0] = '\0';
 }
 
+static void text_set(char *text, size_t text_size, const char *from)
+{
+    size_t size = strnlen(from, text_size - 1);
+    memcpy(text, from, size);
+    text[size] = '\0';
+}
+
 void reply_head_set(struct reply_head *head, const struct http_head *from)
 {
     head->status = from->status;
     head->content_size = from->content_size;
-    snprintf(head->content_type, sizeof head->content_type, "%s",
+    text_set(head->content_type, sizeof head->content_type,
              from->content_type != NULL ? from->content_type : "");
-    snprintf(head->location, sizeof head->location, "%s",
+    text_set(head->location, sizeof head->location,
              from->location != NULL ? from->location : "");
 }
 

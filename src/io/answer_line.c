@@ -26,12 +26,12 @@ struct slice {
 };
 
 /* The value of a line that begins with name, which ends in ':'; false if it is
- * another line: most are, and nearly all of these by their first letter. */
+ * another line: most are, and nearly all of these have no ':' there. */
 static bool value_of(const char *line, size_t size, const char *name,
                      struct slice *value)
 {
     size_t name_size = strlen(name);
-    if (size < name_size || (line[0] | 0x20) != (name[0] | 0x20) ||
+    if (size < name_size || line[name_size - 1] != ':' ||
         strncasecmp(line, name, name_size) != 0) {
         return false;
     }
