@@ -136,7 +136,7 @@ def least_memory(poll):
 
 
 # Wherever memory ends: a line, no crash, and no mark of what is not stored.
-@pytest.mark.needs("plain_memory")
+@pytest.mark.needs("plain", "plain_memory")
 def test_any_limit_of_memory(poll_of):
     codes = set()
     with Sim("--apps=2", "--queues=2", "--messages=10", "--tls") as sim:
