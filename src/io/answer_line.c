@@ -25,17 +25,18 @@ struct slice {
     size_t size;      /* */
 };
 
+#define NAME(text) ((struct slice){(text), sizeof(text) - 1})
+
 /* The value of a line that begins with name, which ends in ':'; false if it is
  * another line: most are, and nearly all of these have no ':' there. */
-static bool value_of(const char *line, size_t size, const char *name,
+static bool value_of(const char *line, size_t size, struct slice name,
                      struct slice *value)
 {
-    size_t name_size = strlen(name);
-    if (size < name_size || line[name_size - 1] != ':' ||
-        strncasecmp(line, name, name_size) != 0) {
+    if (size < name.size || line[name.size - 1] != ':' ||
+        strncasecmp(line, name.data, name.size) != 0) {
         return false;
     }
-    const char *begin = line + name_size;
+    const char *begin = line + name.size;
     const char *end = line + size;
     while (begin < end && (unsigned char)*begin <= ' ') {
         begin++;
@@ -176,13 +177,13 @@ int answer_line_check(struct exchange *exchange, const char *line, size_t size)
         next_line_ask(exchange);
         return 0;
     }
-    if (value_of(line, size, "Content-Length:", &value)) {
+    if (value_of(line, size, NAME("Content-Length:"), &value)) {
         return length_check(exchange, value);
     }
-    if (value_of(line, size, "Content-Encoding:", &value)) {
+    if (value_of(line, size, NAME("Content-Encoding:"), &value)) {
         return content_encoding_check(exchange, value);
     }
-    if (value_of(line, size, "Transfer-Encoding:", &value)) {
+    if (value_of(line, size, NAME("Transfer-Encoding:"), &value)) {
         return transfer_encoding_check(exchange, value);
     }
     return 0;
