@@ -102,5 +102,5 @@ def of_scale(scale):
         yield Target(f"  {what}: growth, n log n being 1", growth["limit"],
                      growth["measured"])
     if "long_haul" in scale:
-        yield Target("  long haul: memory at the end / after a minute", 1.02,
+        yield Target("  long haul: memory, last quarter / second", 1.02,
                      scale["long_haul"]["memory_growth"], digits=3)
