@@ -34,7 +34,8 @@ def library_of(path):
 
 def of_cycle(one, server, case, program):
     """Instructions of a cycle by (library, function). The client has callgrind
-    count after its warm-up only."""
+    count after its warm-up only, which must last until all connections stand:
+    at first the queues share a few, as nginx answers before the next begins."""
     out = one.folder / "callgrind.out"
     command = ["valgrind", "--tool=callgrind", "--instr-atstart=no",
                f"--callgrind-out-file={out}",

@@ -118,6 +118,7 @@ static struct haplo_slice body_slice(const struct json_batch *json,
     return (struct haplo_slice){json->batch->body + start, end - start};
 }
 
+/* The newest token is the one before what may be asked for next. */
 static void before_note(struct json_batch *json)
 {
     json->before = json_reader_token_end(&json->reader);

@@ -33,9 +33,8 @@ static void memory_free(void *context, void *data)
     json_arena_free(&reader->arena, data);
 }
 
-/* The callbacks run for each token of a batch, some 400 of them: where one
- * begins and ends is found out only when it is asked for. */
-
+/* Not for each token of a batch, some 400 of them: where one begins and ends is
+ * found out when it is asked for. */
 static void whole_note(struct json_reader *reader)
 {
     reader->whole = json_reader_token_end(reader);

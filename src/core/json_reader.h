@@ -5,9 +5,11 @@
  * yajl is made safe here for bytes from elsewhere. It does not look at what
  * its allocations return: ours leave it by longjmp() when there is no memory.
  * It has no limit of depth: here is one. It reads a token that has not ended
- * from its beginning with each new chunk: a long one gets its next chunk only
- * when that doubles it. It takes an unfinished token behind the document for
- * its end: what is behind is checked here. It decodes half a surrogate pair to
+ * from its beginning with each new chunk: where a long time no map and no array
+ * has ended, so that there may be one, the next chunk is given to it only when
+ * that doubles what has come since. It takes an unfinished token behind the
+ * document for its end: what is behind is checked here. It decodes half a
+ * surrogate pair to
  * '?' and drops the character behind it: that can be asked for.
  */
 #ifndef CORE_JSON_READER_H
@@ -22,7 +24,7 @@
 #include "core/reason.h"
 
 #define JSON_READER_DEPTH_MAX 1024  /* maps and arrays in each other */
-#define JSON_READER_EAGER_SIZE 4096 /* shorter tokens may be read again */
+#define JSON_READER_EAGER_SIZE 4096 /* so much may be read again */
 
 /* Each returns false to stop the reading. */
 struct json_events {

@@ -20,7 +20,8 @@ struct exchange_callbacks {
 bool exchange_set_options(struct exchange *exchange,
                           const struct exchange_callbacks *callbacks);
 
-/* As many addresses as that are tried, one after the other. */
+/* Connections are tried to that many addresses, one after the other. False
+ * when there is no memory. */
 bool exchange_set_address_count(struct exchange *exchange, unsigned count);
 
 #endif

@@ -28,8 +28,7 @@ def may_mount():
 
 @functools.cache
 def is_plain():
-    """What counts for coverage crashes at its end without memory, and takes
-    several times as long."""
+    """A build for coverage crashes at its end where no memory is left."""
     return b"__gcov_" not in pathlib.Path(BUILD, "haplo-poll").read_bytes()
 
 

@@ -376,6 +376,5 @@ def test_memory_is_bounded(scene):
 
 # They cost their wire's time, not more: unpacked whole, the bombs alone would
 # take a minute.
-@pytest.mark.needs("plain")
 def test_time_is_bounded(scene):
     assert scene.cpu_s < 20

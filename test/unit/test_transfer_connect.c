@@ -57,6 +57,19 @@ static void a_slow_drip_is_not_a_stall(void **state)
     endpoint_free(endpoint);
 }
 
+/* A listening socket; port 0: any. address tells where. */
+static int listener_open(const char *ip, int port, int backlog,
+                         struct sockaddr_in *address)
+{
+    socklen_t size = sizeof *address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    uv_ip4_addr(ip, port, address);
+    assert_int_equal(bind(fd, (void *)address, size), 0);
+    assert_int_equal(listen(fd, backlog), 0);
+    assert_int_equal(getsockname(fd, (void *)address, &size), 0);
+    return fd;
+}
+
 #define FLOOD_SIZE (32 << 20)
 
 /* In a thread of its own: an answer as fast as it is taken. */
@@ -91,13 +104,8 @@ static void a_server_faster_than_the_client_does_not_stop_the_loop(void **state)
     (void)state;
     char url[128];
     uv_thread_t thread;
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(listener, (void *)&address, size), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    assert_int_equal(getsockname(listener, (void *)&address, &size), 0);
+    struct sockaddr_in address;
+    int listener = listener_open("127.0.0.1", 0, 1, &address);
     assert_int_equal(uv_thread_create(&thread, flood, &listener), 0);
     struct haplo_server_options options =
         options_make(url, "127.0.0.1", ntohs(address.sin_port));
@@ -121,18 +129,10 @@ struct black_hole {
 static void black_hole_open(struct black_hole *hole, const char *ip, int port)
 {
     struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    uv_ip4_addr(ip, port, &address);
-    for (unsigned i = 0; i < 8; i++) {
-        hole->fds[i] =
-            socket(AF_INET, SOCK_STREAM | (i > 0 ? SOCK_NONBLOCK : 0), 0);
-        if (i == 0) {
-            assert_int_equal(bind(hole->fds[0], (void *)&address, size), 0);
-            assert_int_equal(listen(hole->fds[0], 0), 0);
-            getsockname(hole->fds[0], (void *)&address, &size);
-        } else {
-            (void)connect(hole->fds[i], (void *)&address, size);
-        }
+    hole->fds[0] = listener_open(ip, port, 0, &address);
+    for (unsigned i = 1; i < 8; i++) {
+        hole->fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(hole->fds[i], (void *)&address, sizeof address);
     }
     hole->port = ntohs(address.sin_port);
 }
