@@ -19,9 +19,9 @@ LIB_LIBS := -luv -lcurl -lssl -lcrypto -lyajl -lxxhash -ltre
 DAEMON_LIBS := -lsqlite3 -lcyaml -lyaml
 SIM_LIBS := -luv -lhttp_parser -lssl -lcrypto -lz -lyajl -lxxhash
 
-lib_src := $(wildcard src/*.c src/core/*.c src/io/*.c)
+lib_src := $(wildcard src/base/*.c src/core/*.c src/http/*.c src/poller/*.c)
 sink_src := $(wildcard src/sinks/*.c)
-daemon_src := $(wildcard src/daemon/*.c)
+daemon_src := $(wildcard src/config/*.c src/daemon/*.c)
 sim_src := $(wildcard src/sim/*.c)
 unit_src := $(wildcard test/unit/test_*.c)
 inject_src := $(wildcard test/inject/*.c)
@@ -30,7 +30,7 @@ bench_src := $(wildcard bench/*.c)
 simulation_src := $(wildcard test/sim/*.c)
 shim_src := $(wildcard test/integration/*.c)
 fuzz_src := $(wildcard test/fuzz/*.c)
-headers := $(wildcard include/*.h src/*.h src/*/*.h test/unit/*.h test/sim/*.h \
+headers := $(wildcard include/*.h src/*/*.h test/unit/*.h test/sim/*.h \
 	test/inject/*.h test/fuzz/*.h bench/*.h) test/model/record.h
 sources := $(lib_src) $(sink_src) $(daemon_src) $(sim_src) $(unit_src) \
 	$(example_src) $(bench_src) $(simulation_src) $(inject_src) $(fuzz_src) \
@@ -94,7 +94,8 @@ $(BUILD)/test/%: $(BUILD)/test/unit/%.o $(lib_obj) $(sink_obj) \
 		$(LIB_LIBS)
 
 # The simulation links what is pure, and nothing that does I/O.
-pure_obj := $(call obj,$(wildcard src/core/*.c) src/error.c \
+pure_obj := $(call obj,$(wildcard src/core/*.c) \
+	$(addprefix src/base/,alloc.c error.c reason.c) \
 	src/sinks/ledger_rules.c)
 simulation_obj := $(pure_obj) $(call obj,$(filter-out \
 	test/sim/sim_main.c test/sim/test_%,$(simulation_src)))

@@ -6,27 +6,28 @@ import sys
 
 # Which of the project's headers, and which libraries, each part may include.
 PROJECT = {
-    "src/core": ["core/", "haplopoll.h"],
-    "src/io": ["io/", "core/", "haplopoll.h"],
-    "src": ["poller.h", "event.h", "options.h", "queue_settings.h",
-            "request.h", "io/", "core/", "haplopoll.h"],
-    "src/sinks": ["sinks/", "haplopoll.h"],
-    "src/daemon": ["daemon/", "sinks/", "haplopoll.h"],
+    "src/base": ["base/", "haplopoll.h"],
+    "src/core": ["core/", "base/", "haplopoll.h"],
+    "src/http": ["http/", "core/", "base/", "haplopoll.h"],
+    "src/poller": ["poller/", "http/", "core/", "base/", "haplopoll.h"],
+    "src/sinks": ["sinks/", "base/", "haplopoll.h"],
+    "src/config": ["config/", "daemon/", "sinks/", "base/", "haplopoll.h"],
+    "src/daemon": ["daemon/", "config/", "sinks/", "base/", "haplopoll.h"],
     "src/sim": ["sim/"],
     "include": [],
     "examples": ["haplopoll.h"],
 }
 LIBRARIES = {
-    "uv.h": ["include", "src/io", "src", "src/sinks", "src/daemon", "src/sim",
-             "examples"],
-    "curl/": ["src/io", "src"],
+    "uv.h": ["include", "src/base", "src/http", "src/poller", "src/sinks",
+             "src/daemon", "src/sim", "examples"],
+    "curl/": ["src/http", "src/poller"],
     "yajl/": ["src/core", "src/sim"],
-    "xxhash.h": ["src/core", "src", "src/sim"],
+    "xxhash.h": ["src/core", "src/poller", "src/sim"],
     "sqlite3.h": ["src/sinks"],
-    "cyaml/": ["src/daemon"],
-    "yaml.h": ["src/daemon"],
+    "cyaml/": ["src/config"],
+    "yaml.h": ["src/config"],
     "http_parser.h": ["src/sim"],
-    "openssl/": ["src/io", "src/sim"],
+    "openssl/": ["src/http", "src/sim"],
     "zlib.h": ["src/sim"],
 }
 

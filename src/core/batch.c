@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "core/alloc.h"
+#include "base/alloc.h"
 
 #define BODY_SIZE_MIN 8192   /* a full batch of 16 seldom needs more */
 #define MESSAGE_COUNT_MIN 16 /* what a server sends at most since 2020 */

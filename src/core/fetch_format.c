@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "core/alloc.h"
+#include "base/alloc.h"
 
 static int json_init(struct fetch_format *format,
                      const struct haplo_queue_options *options,

@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
+#include "base/reason.h"
 #include "core/json_pointer.h"
-#include "core/reason.h"
 #include "core/token_pattern.h"
 #include "haplopoll.h"
 

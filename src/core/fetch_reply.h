@@ -13,11 +13,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/reason.h"
 #include "core/batch.h"
 #include "core/fetch_format.h"
 #include "core/http_head.h"
 #include "core/json_batch.h"
-#include "core/reason.h"
 #include "core/reply_head.h"
 
 #define FETCH_REPLY_ERROR_BODY_SIZE_MAX 4096 /* the rest of it is dropped */

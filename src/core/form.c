@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "core/alloc.h"
+#include "base/alloc.h"
 
 #define FORM_FIELD "token="
 #define FORM_FIELD_SIZE (sizeof FORM_FIELD - 1)

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "core/alloc.h"
+#include "base/alloc.h"
 #include "haplopoll.h"
 
 #define HEAP_ARITY 4

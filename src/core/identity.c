@@ -5,7 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "core/alloc.h"
+#include "base/alloc.h"
 
 #define PAIRWISE_COUNT_MAX 32 /* up to here comparing all pairs is cheapest */
 

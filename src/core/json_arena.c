@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "core/alloc.h"
+#include "base/alloc.h"
 
 void json_arena_init(struct json_arena *arena)
 {

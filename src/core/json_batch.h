@@ -11,11 +11,11 @@
 
 #include <stddef.h>
 
+#include "base/reason.h"
 #include "core/batch.h"
 #include "core/fetch_format.h"
 #include "core/json_pointer.h"
 #include "core/json_reader.h"
-#include "core/reason.h"
 
 /* The members of a message that a batch tells. */
 enum json_member { JSON_MEMBER_NONE, JSON_MEMBER_ID, JSON_MEMBER_DATETIME };

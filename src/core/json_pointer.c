@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "core/alloc.h"
+#include "base/alloc.h"
 
 /* "0", or digits that do not begin with 0 (RFC 6901, 4); anything else, "-"
  * too, names no element. */

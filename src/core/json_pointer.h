@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/reason.h"
+#include "base/reason.h"
 #include "haplopoll.h"
 
 struct json_segment {

@@ -19,9 +19,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/reason.h"
 #include "core/json_arena.h"
 #include "core/json_pointer.h"
-#include "core/reason.h"
 
 #define JSON_READER_DEPTH_MAX 1024  /* maps and arrays in each other */
 #define JSON_READER_EAGER_SIZE 4096 /* so much may be read again */

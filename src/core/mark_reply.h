@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/reason.h"
 #include "core/http_head.h"
-#include "core/reason.h"
 #include "core/reply_head.h"
 
 #define MARK_REPLY_BODY_SIZE_MAX 4096 /* more is no answer to a mark */

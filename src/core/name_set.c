@@ -4,7 +4,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "core/alloc.h"
+#include "base/alloc.h"
 #include "haplopoll.h"
 
 #define CAPACITY_MIN 8

@@ -5,9 +5,9 @@
 #ifndef CORE_RAW_BATCH_H
 #define CORE_RAW_BATCH_H
 
+#include "base/reason.h"
 #include "core/batch.h"
 #include "core/fetch_format.h"
-#include "core/reason.h"
 
 /* The body is whole: makes the message and the form, or neither if the token
  * is empty. 0, HAPLO_EDOCUMENT, HAPLO_ETOOBIG or HAPLO_ENOMEM, with why set. */

@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/reason.h"
 #include "core/http_head.h"
-#include "core/reason.h"
 
 #define REPLY_PAGE_SIZE_MAX                                                    \
     1048576                              /* read of what is no answer, so that \

@@ -2,8 +2,7 @@
 
 #include <assert.h>
 
-#define container_of(pointer, type, field) \
-    ((type *)(void *)((char *)(pointer)-offsetof(type, field)))
+#include "base/container_of.h"
 
 enum wait_kind { WAIT_QUEUE, WAIT_SERVER, WAIT_LOGIN };
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/alloc.h"
+#include "base/alloc.h"
 #include "haplopoll.h"
 
 /* TRE searches on the stack, in 8 bytes for each atom and group of a pattern

@@ -14,7 +14,7 @@
 
 #include <tre/tre.h>
 
-#include "core/reason.h"
+#include "base/reason.h"
 
 struct token_pattern {
     locale_t bytes;   /* that of C, whatever the application's is */

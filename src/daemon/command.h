@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
 
 /* Documented in haplo-poll(1): scripts rely on them. */
 enum exit_code {

@@ -34,8 +34,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/wall_clock.h"
 #include "daemon/log.h"
-#include "daemon/wall_clock.h"
 
 #define FIRST_LINE "haplo-poll failed logins 1\n"
 #define LINE_SIZE_MAX 512   /* two names and two numbers */

@@ -22,11 +22,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/api_key.h"
+#include "base/container_of.h"
+#include "base/wall_clock.h"
+#include "config/api_key.h"
 #include "daemon/failed_logins.h"
 #include "daemon/log.h"
 #include "daemon/sink_types.h"
-#include "daemon/wall_clock.h"
 
 /* -- Batches -------------------------------------------------------------- */
 
@@ -34,9 +35,7 @@ static void on_delivered(struct sink_delivery *delivery,
                          enum sink_verdict verdict, const char *text)
 {
     struct gather_queue *queue =
-        (struct gather_queue *)(void *)((char *)delivery -
-                                        offsetof(struct gather_queue,
-                                                 delivery));
+        container_of(delivery, struct gather_queue, delivery);
     struct haplo_batch *batch = queue->batch;
     queue->batch = NULL;
     queue->stored_count += delivery->stored_count;

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <uv.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
 #include "haplopoll.h"
 #include "sinks/sink.h"
 

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/option.h"
 #include "daemon/command.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
-#include "daemon/option.h"
 #include "haplopoll.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/haplo-poll/haplo-poll.yaml"

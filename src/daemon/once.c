@@ -19,13 +19,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/wall_clock.h"
 #include "daemon/command.h"
 #include "daemon/gather.h"
 #include "daemon/log.h"
 #include "daemon/once_report.h"
 #include "daemon/session.h"
 #include "daemon/trace.h"
-#include "daemon/wall_clock.h"
 
 #define ONCE_ATTEMPTS_MAX 3
 #define ONCE_WAIT_MAX_MS 60000

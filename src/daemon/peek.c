@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/api_key.h"
+#include "config/api_key.h"
 #include "daemon/command.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"

@@ -15,15 +15,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/container_of.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
 #include "daemon/state_dir.h"
 
 static void on_gather_closed(struct gather *gather)
 {
-    struct session *session =
-        (struct session *)(void *)((char *)gather -
-                                   offsetof(struct session, gather));
+    struct session *session = container_of(gather, struct session, gather);
     /* One more of them would now kill it, at the very end. */
     limits_hold_signals();
     uv_close((uv_handle_t *)&session->sigint, NULL);

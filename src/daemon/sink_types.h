@@ -9,7 +9,7 @@
 
 #include <uv.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
 #include "sinks/sink.h"
 
 /* "sqlite or files". */

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sinks/durable.h"
+#include "base/durable.h"
 
 #define PATH_SIZE_MAX 4096
 

@@ -32,7 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sinks/durable.h"
+#include "base/durable.h"
 #include "sinks/files_job.h"
 #include "sinks/ledger_kind.h"
 #include "sinks/record_sink.h"

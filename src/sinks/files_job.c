@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sinks/durable.h"
+#include "base/durable.h"
 #include "sinks/ndjson.h"
 #include "sinks/sink_reason.h"
 

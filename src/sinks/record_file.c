@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/durable.h"
 #include "haplopoll.h"
-#include "sinks/durable.h"
 #include "sinks/sink_reason.h"
 
 /* Messages are private: sharing them is the operator's decision. SQLite gives

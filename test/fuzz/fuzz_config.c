@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
 #include "taker.h"
 
 #define KEY "Kq3_x-0123456789abcdefghijklmnopqrstuvwxyzAB"

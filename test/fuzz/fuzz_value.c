@@ -4,11 +4,11 @@
  */
 #include <string.h>
 
+#include "config/api_key.h"
+#include "config/config_errors.h"
+#include "config/server_url.h"
+#include "config/units.h"
 #include "core/json_pointer.h"
-#include "daemon/api_key.h"
-#include "daemon/config_errors.h"
-#include "daemon/server_url.h"
-#include "daemon/units.h"
 #include "taker.h"
 
 static void check_units(const char *text)

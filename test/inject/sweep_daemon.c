@@ -24,8 +24,8 @@
 #include <openssl/crypto.h>
 #include <sqlite3.h>
 
+#include "config/config.h"
 #include "daemon/command.h"
-#include "daemon/config.h"
 #include "fault.h"
 #include "sim_process.h"
 #include "sweep.h"

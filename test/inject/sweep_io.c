@@ -12,10 +12,10 @@
 #include "../unit/scripted_names.h"
 #include "../unit/scripted_server.h"
 #include "fault.h"
-#include "io/credentials.h"
-#include "io/endpoint.h"
-#include "io/io.h"
-#include "io/transfer.h"
+#include "http/endpoint.h"
+#include "http/io.h"
+#include "http/transfer.h"
+#include "poller/credentials.h"
 #include "sweep.h"
 
 #define KEY "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQR"
@@ -337,10 +337,10 @@ static void cancel_run(void)
 }
 
 const struct sweep_unit sweep_io_units[] = {
-    {"io/endpoints", endpoints_run, NULL, false},
-    {"io/plain", plain_run, NULL, false},
-    {"io/redirect", redirect_run, NULL, false},
-    {"io/names", names_run, NULL, false},
-    {"io/cancel", cancel_run, NULL, false},
+    {"http/endpoints", endpoints_run, NULL, false},
+    {"http/plain", plain_run, NULL, false},
+    {"http/redirect", redirect_run, NULL, false},
+    {"http/names", names_run, NULL, false},
+    {"http/cancel", cancel_run, NULL, false},
     {NULL, NULL, NULL, false},
 };

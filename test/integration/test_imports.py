@@ -10,7 +10,7 @@ import subprocess
 from sim import BUILD, ROOT
 
 INJECT = ROOT / "test" / "inject"
-PARTS = ["", "core", "io", "sinks", "daemon"]
+PARTS = ["base", "core", "http", "poller", "sinks", "config", "daemon"]
 # Put there by compilers for sanitizers and coverage.
 ADDED = re.compile(r"__(asan|ubsan|tsan|lsan|sanitizer|gcov|llvm)_")
 

@@ -8,7 +8,7 @@ from poll import BUILD, preloaded
 from sim import Sim
 
 OTHER_TLS = BUILD.resolve() / "other_tls.so"
-MULTI_COUNT_MAX = 512  # of src/io/multi.h
+MULTI_COUNT_MAX = 512  # of src/http/multi.h
 
 
 def other_authority(folder):

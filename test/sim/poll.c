@@ -1,7 +1,7 @@
 /*
- * poll.c - mirrors src/poller.c: batches, steps, the timer. Its requests are
- * in poll_request.c. Function for function, so that a change of the order of
- * calls there is one here; the guard and the crash points stand between.
+ * poll.c - mirrors src/poller/poller.c: batches, steps, the timer. Its requests
+ * are in poll_request.c. Function for function, so that a change of the order
+ * of calls there is one here; the guard and the crash points stand between.
  */
 #include "poll.h"
 

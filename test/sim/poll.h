@@ -1,6 +1,6 @@
 /*
- * poll.h - the core at work, as src/poller.c and the haplo_*.c beside it have
- * it: the same calls in the same order, with wire.h for the network and an
+ * poll.h - the core at work, as src/poller/poller.c and the haplo_*.c beside it
+ * have it: the same calls in the same order, with wire.h for the network and an
  * event of the world for the timer.
  */
 #ifndef TEST_SIM_POLL_H

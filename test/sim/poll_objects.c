@@ -1,6 +1,6 @@
 /*
- * poll_objects.c - mirrors src/haplo_poller.c, haplo_queue.c, haplo_batch.c
- * and event.c: what an application can say, and what it is told.
+ * poll_objects.c - mirrors src/poller/haplo_poller.c, haplo_queue.c,
+ * haplo_batch.c and event.c: what an application can say, and what it is told.
  */
 #include <assert.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #include "poll.h"
 
 /* As poller_step(), poller_pump(), poller_command() and
- * poller_cancel_request() of src/poller.c. */
+ * poller_cancel_request() of src/poller/poller.c. */
 void poll_step(struct poll_queue *queue, const struct queue_event *event);
 void poll_pump(struct process *process);
 void poll_command(struct poll_queue *queue, enum queue_event_kind kind);

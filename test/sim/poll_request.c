@@ -1,6 +1,6 @@
 /*
- * poll_request.c - mirrors the requests of src/poller.c: their starts, their
- * ends, and what becomes of an answer.
+ * poll_request.c - mirrors the requests of src/poller/poller.c: their starts,
+ * their ends, and what becomes of an answer.
  */
 #include <assert.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
  * process.h - the memory of one running haplo-poll: all of it is gone with a
- * crash. poll.c does with it what src/poller.c does, gather.c what
+ * crash. poll.c does with it what src/poller/poller.c does, gather.c what
  * src/daemon/gather.c does, both in the same order of calls.
  */
 #ifndef TEST_SIM_PROCESS_H

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
 
 #define FILE_NAME "haplo-poll.yaml"
 #define KEY "Kq3_x-0123456789abcdefghijklmnopqrstuvwxyzAB"

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/api_key.h"
+#include "config/api_key.h"
 
 #define KEY "Kq3_x-0123456789abcdefghijklmnopqrstuvwxyzAB"
 

@@ -4,8 +4,8 @@
 
 #include <cmocka.h>
 
+#include "config/config_errors.h"
 #include "config_fixture.h"
-#include "daemon/config_errors.h"
 
 /* The commonest mistake, at each level, with its line. */
 static void an_unknown_key_is_told_with_its_line_and_neighbour(void **state)

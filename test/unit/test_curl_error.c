@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "io/curl_error.h"
-#include "io/endpoint_private.h"
-#include "io/exchange.h"
+#include "http/curl_error.h"
+#include "http/endpoint_private.h"
+#include "http/exchange.h"
 
 static struct endpoint endpoint;
 static struct exchange exchange;

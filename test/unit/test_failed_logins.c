@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
+#include "base/wall_clock.h"
 #include "config_fixture.h"
 #include "daemon/failed_logins.h"
-#include "daemon/wall_clock.h"
 
 #define PATH "state/" FAILED_LOGINS_FILE
 #define FIRST "haplo-poll failed logins 1\n"

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "core/alloc.h"
+#include "base/alloc.h"
 #include "core/json_arena.h"
 #include "failing_allocator.h"
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/config.h"
-#include "daemon/config_parse.h"
-#include "daemon/option.h"
+#include "config/config.h"
+#include "config/config_parse.h"
+#include "config/option.h"
 
 /* Tests run in the folder of the Makefile. */
 #define MAN_PAGE "man/haplo-poll.yaml.5"

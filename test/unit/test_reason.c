@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "core/reason.h"
+#include "base/reason.h"
 
 static void assert_shown(const char *text, const char *expected)
 {

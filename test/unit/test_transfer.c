@@ -1,7 +1,7 @@
 /* What goes over the wire, and what comes of each kind of answer. */
 #include "transfer_fixture.h"
 
-#include "io/answer_line.h"
+#include "http/answer_line.h"
 
 /* The plain case, on which all else rests. */
 static void a_whole_answer_is_handed_on(void **state)

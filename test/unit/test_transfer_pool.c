@@ -1,6 +1,6 @@
 /* Handles and connections that are kept, cancelled and closed. */
-#include "io/io_private.h"
-#include "io/multi.h"
+#include "http/io_private.h"
+#include "http/multi.h"
 #include "transfer_fixture.h"
 
 /* Servers drop idle connections: that is no failure of the next request, and

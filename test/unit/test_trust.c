@@ -12,8 +12,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "io/io.h"
-#include "io/trust.h"
+#include "http/io.h"
+#include "http/trust.h"
 
 #define TEN_MINUTES_MS 600000
 

@@ -4,7 +4,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/units.h"
+#include "config/units.h"
 
 /* An operator who writes 5m must not get five milliseconds. */
 static void durations_are_read_with_their_unit(void **state)

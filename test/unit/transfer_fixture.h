@@ -14,10 +14,10 @@
 #include <cmocka.h>
 
 #include "failing_allocator.h"
-#include "io/credentials.h"
-#include "io/endpoint.h"
-#include "io/io.h"
-#include "io/transfer.h"
+#include "http/endpoint.h"
+#include "http/io.h"
+#include "http/transfer.h"
+#include "poller/credentials.h"
 #include "scripted_names.h"
 #include "scripted_server.h"
 

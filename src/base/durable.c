@@ -1,0 +1,62 @@
+#include "base/durable.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int durable_file(int descriptor)
+{
+    int result;
+
+    do {
+        result = fsync(descriptor);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 ? 0 : errno;
+}
+
+int durable_folder(int descriptor)
+{
+    int error = durable_file(descriptor);
+
+    /* Some file systems have no fsync() of folders, and say so. */
+    return error == EINVAL || error == ENOTSUP ? 0 : error;
+}
+
+int durable_folder_path(const char *path)
+{
+    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error;
+
+    if (descriptor < 0) {
+        return errno;
+    }
+    error = durable_folder(descriptor);
+    if (close(descriptor) != 0 && error == 0) {
+        error = errno;
+    }
+    return error;
+}
+
+int durable_make_folder(const char *path, mode_t mode, const char **what)
+{
+    char copy[PATH_MAX];
+    bool is_made = mkdir(path, mode) == 0;
+    int error;
+
+    *what = "cannot be made";
+    if (!is_made && errno != EEXIST) {
+        return errno;
+    }
+    if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy)) {
+        return ENAMETOOLONG;
+    }
+    *what = "its name cannot be made durable";
+    error = durable_folder_path(dirname(copy));
+    /* Whoever may not read the folder above did not make this one. */
+    return !is_made && error == EACCES ? 0 : error;
+}

@@ -1,0 +1,59 @@
+#include "base/reason.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Bytes of the UTF-8 character that begins with first, by its look. */
+static size_t size_announced(unsigned char first)
+{
+    return first < 0x80   ? 1
+           : first < 0xC2 ? 0
+           : first < 0xE0 ? 2
+           : first < 0xF0 ? 3
+           : first < 0xF5 ? 4
+                          : 0;
+}
+
+/* Bytes of the character at text; 0 if it is no UTF-8 (RFC 3629, 4), or a
+ * control character: those of one byte, and U+0080 to U+009F, which terminals
+ * obey as well. The NUL at the end of text is no part of any. */
+static size_t character_size(const unsigned char *text)
+{
+    size_t size = size_announced(text[0]);
+    uint32_t point = size > 1 ? text[0] & (0x7Fu >> size) : text[0];
+    for (size_t i = 1; i < size; i++) {
+        if ((text[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+        point = point << 6 | (text[i] & 0x3Fu);
+    }
+    if (point < 0x20 || (point >= 0x7F && point < 0xA0) ||
+        (size == 3 && point < 0x800) || (size == 4 && point < 0x10000) ||
+        (point >= 0xD800 && point <= 0xDFFF) || point > 0x10FFFF) {
+        return 0;
+    }
+    return size;
+}
+
+int reason_set(struct reason *why, int error, const char *format, ...)
+{
+    if (why == NULL) {
+        return error;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(why->text, sizeof why->text, format, arguments);
+    va_end(arguments);
+    if (size < 0) {
+        why->text[0] = '\0';
+    }
+    for (char *at = why->text; *at != '\0';) {
+        size_t character = character_size((const unsigned char *)at);
+        if (character == 0) {
+            *at++ = '?';
+        }
+        at += character;
+    }
+    return error;
+}

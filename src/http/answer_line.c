@@ -1,0 +1,190 @@
+/*
+ * A line that begins with a blank continues the line before. If it is the first
+ * one behind the status line there is none, and libcurl from 7.83 to 8.1.0
+ * appends it to the last line of the handle's transfer before, which it has
+ * freed: any server could end the process, or worse. libcurl tells of lines
+ * before it acts on them only where it tells of everything, which costs; so it
+ * is asked to for this one line, and gets to see another one.
+ *
+ * Of packed bodies only one layer of gzip is taken, for that is what is asked
+ * for. Each layer makes up to a thousand bytes of one, and libcurl unpacks a
+ * whole piece of 16 KB, through five layers, before it returns: that alone
+ * would keep the loop busy for years.
+ */
+#include "http/answer_line.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "http/exchange.h"
+
+#define LIBCURL_FIXED 0x080200 /* and all that come after */
+
+struct slice {
+    const char *data; /* */
+    size_t size;      /* */
+};
+
+#define NAME(text) ((struct slice){(text), sizeof(text) - 1})
+
+/* The value of a line that begins with name, which ends in ':'; false if it is
+ * another line: most are, and nearly all of these have no ':' there. */
+static bool value_of(const char *line, size_t size, struct slice name,
+                     struct slice *value)
+{
+    if (size < name.size || line[name.size - 1] != ':' ||
+        strncasecmp(line, name.data, name.size) != 0) {
+        return false;
+    }
+    const char *begin = line + name.size;
+    const char *end = line + size;
+    while (begin < end && (unsigned char)*begin <= ' ') {
+        begin++;
+    }
+    while (end > begin && (unsigned char)end[-1] <= ' ') {
+        end--;
+    }
+    *value = (struct slice){begin, (size_t)(end - begin)};
+    return true;
+}
+
+static bool value_is(struct slice value, const char *word)
+{
+    return value.size == strlen(word) &&
+           strncasecmp(value.data, word, value.size) == 0;
+}
+
+static int content_encoding_check(struct exchange *exchange, struct slice value)
+{
+    if (value.size == 0 || value_is(value, "identity")) {
+        return 0;
+    }
+    bool is_first = !exchange->lines.is_packed;
+    exchange->lines.is_packed = true;
+    if (is_first && (value_is(value, "gzip") || value_is(value, "x-gzip"))) {
+        return 0;
+    }
+    return exchange_fail(exchange, HAPLO_EPROTOCOL,
+                         "the answer is packed as \"%.*s\"%s, and gzip, once, "
+                         "was asked for",
+                         value.size < 60 ? (int)value.size : 60, value.data,
+                         is_first ? "" : " once more");
+}
+
+/* libcurl would unpack a packed transfer, too, though nobody asks for one. */
+static int transfer_encoding_check(struct exchange *exchange,
+                                   struct slice value)
+{
+    if (value_is(value, "chunked") || value_is(value, "identity")) {
+        return 0;
+    }
+    return exchange_fail(exchange, HAPLO_EPROTOCOL,
+                         "the answer is transferred as \"%.*s\": only chunked "
+                         "is known",
+                         value.size < 60 ? (int)value.size : 60, value.data);
+}
+
+/* Of two lengths libcurl takes the last, which may be that of a part. */
+static int length_check(struct exchange *exchange, struct slice value)
+{
+    char *known = exchange->lines.length;
+    size_t size = value.size < sizeof exchange->lines.length
+                      ? value.size
+                      : sizeof exchange->lines.length - 1;
+    if (known[0] != '\0' &&
+        (strlen(known) != size || memcmp(known, value.data, size) != 0)) {
+        return exchange_fail(exchange, HAPLO_EPROTOCOL,
+                             "the answer has two lengths, %s and %.*s", known,
+                             (int)size, value.data);
+    }
+    memcpy(known, value.data, size);
+    known[size] = '\0';
+    return 0;
+}
+
+static bool libcurl_is_broken(void)
+{
+    return curl_version_info(CURLVERSION_NOW)->version_num < LIBCURL_FIXED;
+}
+
+static bool line_is_status(const char *line, size_t size)
+{
+    return size >= 5 && memcmp(line, "HTTP/", 5) == 0;
+}
+
+/* It may be the first line behind the status line. */
+static int begin_check(struct exchange *exchange, const char *line)
+{
+    if (!exchange->lines.is_status || (line[0] != ' ' && line[0] != '\t')) {
+        return 0;
+    }
+    return exchange_fail(exchange, HAPLO_EPROTOCOL,
+                         "the answer is not valid HTTP/1.1: its head begins "
+                         "with a blank");
+}
+
+/* For CURLOPT_DEBUGFUNCTION: the bytes are libcurl's own, not a copy. */
+static int on_line(CURL *easy, curl_infotype type, char *line, size_t size,
+                   void *data)
+{
+    struct exchange *exchange = data;
+    if (type != CURLINFO_HEADER_IN || size == 0) {
+        return 0;
+    }
+    if (begin_check(exchange, line) != 0) {
+        line[0] = ':';
+    }
+    exchange->lines.is_status = false;
+    (void)curl_easy_setopt(easy, CURLOPT_VERBOSE, 0L);
+    return 0;
+}
+
+bool answer_line_set_options(struct exchange *exchange)
+{
+    CURL *easy = exchange->easy;
+    exchange->sees_lines = libcurl_is_broken();
+    if (!exchange->sees_lines) {
+        return true;
+    }
+    return curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_line) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_DEBUGDATA, exchange) == CURLE_OK;
+}
+
+/* The next line is told to on_line(). */
+static void next_line_ask(struct exchange *exchange)
+{
+    exchange->lines.is_status = true;
+    if (exchange->sees_lines) {
+        (void)curl_easy_setopt(exchange->easy, CURLOPT_VERBOSE, 1L);
+    }
+}
+
+int answer_line_check(struct exchange *exchange, const char *line, size_t size)
+{
+    struct slice value;
+    if (exchange->error != 0 || begin_check(exchange, line) != 0) {
+        return exchange->error;
+    }
+    exchange->lines.is_status = false;
+    exchange->lines.size += size;
+    if (exchange->lines.size > ANSWER_LINES_SIZE_MAX) {
+        return exchange_fail(exchange, HAPLO_EPROTOCOL,
+                             "the answer's head has more than %d bytes",
+                             ANSWER_LINES_SIZE_MAX);
+    }
+    if (line_is_status(line, size)) {
+        exchange->lines.length[0] = '\0'; /* the one before was a 1xx */
+        next_line_ask(exchange);
+        return 0;
+    }
+    if (value_of(line, size, NAME("Content-Length:"), &value)) {
+        return length_check(exchange, value);
+    }
+    if (value_of(line, size, NAME("Content-Encoding:"), &value)) {
+        return content_encoding_check(exchange, value);
+    }
+    if (value_of(line, size, NAME("Transfer-Encoding:"), &value)) {
+        return transfer_encoding_check(exchange, value);
+    }
+    return 0;
+}

@@ -1,0 +1,20 @@
+/*
+ * curl_error.h - why a transfer failed, as one of our errors and one line.
+ */
+#ifndef HTTP_CURL_ERROR_H
+#define HTTP_CURL_ERROR_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+struct exchange;
+
+/* Sets the exchange's reason to what libcurl's error means for an operator
+ * and returns the HAPLO_E* of it. */
+int curl_error_explain(struct exchange *exchange, CURLcode code);
+
+/* The same for a time limit that was passed: the one of the whole transfer,
+ * or the one of its present phase. HAPLO_ETIMEDOUT. */
+int curl_error_explain_limit(struct exchange *exchange, bool is_total);
+
+#endif

@@ -1,0 +1,287 @@
+#include "http/multi.h"
+
+#include <assert.h>
+
+#include "base/alloc.h"
+#include "haplopoll.h"
+#include "http/endpoint_private.h"
+#include "http/exchange.h"
+#include "http/io_private.h"
+#include "http/socket_watch.h"
+#include "http/transfer_private.h"
+#include "http/trust.h"
+
+static void on_timer(uv_timer_t *timer)
+{
+    multi_act(timer->data, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    int error = uv_idle_stop(idle);
+    assert(error == 0);
+    (void)error;
+    multi_act(idle->data, CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* At once means in the next turn of the loop: libcurl must not be entered from
+ * its own callback. And it asks for that again and again while a server sends
+ * faster than it reads: a timer of 0 ms that starts itself again would then
+ * keep the loop from turning, but an idle handle runs once in a turn. */
+static int on_timeout_wanted(CURLM *curlm, long timeout_ms, void *data)
+{
+    struct multi *multi = data;
+    int error = 0;
+    (void)curlm;
+    if (multi->io->is_closing) {
+        return 0;
+    }
+    if (timeout_ms > 0) {
+        error =
+            uv_timer_start(&multi->timer, on_timer, (uint64_t)timeout_ms, 0);
+    } else {
+        error = uv_timer_stop(&multi->timer);
+    }
+    assert(error == 0);
+    error = timeout_ms == 0 ? uv_idle_start(&multi->idle, on_idle)
+                            : uv_idle_stop(&multi->idle);
+    assert(error == 0);
+    (void)error;
+    return 0;
+}
+
+static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *data,
+                            void *unused)
+{
+    struct multi *multi = data;
+    struct exchange *exchange = NULL;
+    (void)unused;
+    if (multi->io->is_closing || socket_watch_want(multi, fd, what) == 0) {
+        return 0;
+    }
+    /* An error returned from here would make the whole multi handle useless,
+     * so only this transfer is given up. */
+    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&exchange) ==
+            CURLE_OK &&
+        exchange != NULL && exchange->transfer != NULL) {
+        exchange_fail(exchange, HAPLO_ENOMEM, "no memory to watch a socket");
+    }
+    return 0;
+}
+
+static bool multi_set_options(struct multi *multi)
+{
+    CURLM *curlm = multi->curlm;
+    return curl_multi_setopt(curlm, CURLMOPT_SOCKETFUNCTION,
+                             on_socket_wanted) == CURLM_OK &&
+           curl_multi_setopt(curlm, CURLMOPT_SOCKETDATA, multi) == CURLM_OK &&
+           curl_multi_setopt(curlm, CURLMOPT_TIMERFUNCTION,
+                             on_timeout_wanted) == CURLM_OK &&
+           curl_multi_setopt(curlm, CURLMOPT_TIMERDATA, multi) == CURLM_OK &&
+           curl_multi_setopt(curlm, CURLMOPT_PIPELINING,
+                             (long)CURLPIPE_NOTHING) == CURLM_OK &&
+           /* Below the number in use every request would reconnect; above
+            * it there is room for those that servers have closed, which
+            * libcurl finds out only by and by. */
+           curl_multi_setopt(curlm, CURLMOPT_MAXCONNECTS,
+                             2L * MULTI_CONNECTIONS_MAX) == CURLM_OK;
+}
+
+/* False if there is no memory. */
+static bool multi_make(struct multi *multi)
+{
+    multi->curlm = curl_multi_init();
+    if (multi->curlm != NULL && !multi_set_options(multi)) {
+        (void)curl_multi_cleanup(multi->curlm);
+        multi->curlm = NULL;
+    }
+    return multi->curlm != NULL;
+}
+
+static void multi_unmake(struct multi *multi)
+{
+    CURLMcode code = curl_multi_cleanup(multi->curlm);
+    assert(code == CURLM_OK);
+    (void)code;
+    multi->curlm = NULL;
+    multi->generation++;
+}
+
+static struct multi *multi_new(struct io *io, const char *ca_file)
+{
+    struct multi *multi = alloc_zeroed(1, sizeof *multi);
+    if (multi == NULL) {
+        return NULL;
+    }
+    multi->io = io;
+    multi->trust = trust_find(io, ca_file);
+    if (multi->trust == NULL || !multi_make(multi)) {
+        alloc_free(multi);
+        return NULL;
+    }
+    (void)uv_timer_init(io->loop, &multi->timer); /* has no way to fail, */
+    (void)uv_idle_init(io->loop, &multi->idle);   /* nor has this */
+    multi->timer.data = multi;
+    multi->idle.data = multi;
+    io_hold(io);
+    TAILQ_INSERT_TAIL(&io->multis, multi, link);
+    io->multi_count++;
+    return multi;
+}
+
+static struct multi *multi_find(struct io *io, const char *ca_file,
+                                unsigned connections)
+{
+    struct multi *best = NULL;
+    struct multi *multi = NULL;
+    TAILQ_FOREACH (multi, &io->multis, link) {
+        if (multi->promised + connections > MULTI_CONNECTIONS_MAX ||
+            (best != NULL && best->promised <= multi->promised)) {
+            continue;
+        }
+        if (ca_file == NULL || trust_is_of(multi->trust, ca_file)) {
+            best = multi;
+        }
+    }
+    return best;
+}
+
+struct multi *multi_promise(struct io *io, const char *ca_file,
+                            unsigned connections)
+{
+    assert(connections <= MULTI_CONNECTIONS_MAX);
+    struct multi *multi = multi_find(io, ca_file, connections);
+    if (multi == NULL && io->multi_count >= MULTI_COUNT_MAX) {
+        multi = multi_find(io, NULL, connections);
+    }
+    if (multi == NULL) {
+        multi = multi_new(io, ca_file);
+    }
+    if (multi != NULL) {
+        multi->promised += connections;
+    }
+    return multi;
+}
+
+void multi_withdraw(struct multi *multi, unsigned connections)
+{
+    assert(multi->promised >= connections);
+    multi->promised -= connections;
+}
+
+int multi_add(struct multi *multi, CURL *easy)
+{
+    if (multi->curlm == NULL && !multi_make(multi)) {
+        return HAPLO_ENOMEM;
+    }
+    return curl_multi_add_handle(multi->curlm, easy) == CURLM_OK ? 0
+                                                                 : HAPLO_ENOMEM;
+}
+
+void multi_remove(struct multi *multi, CURL *easy)
+{
+    CURLMcode code = curl_multi_remove_handle(multi->curlm, easy);
+    assert(code == CURLM_OK);
+    (void)code;
+}
+
+static void give_up_list(struct multi *multi, struct exchange_list *list)
+{
+    for (struct exchange *exchange = LIST_FIRST(list); exchange != NULL;
+         exchange = LIST_NEXT(exchange, busy_link)) {
+        if (exchange->is_added && exchange->slot->multi == multi) {
+            multi_remove(multi, exchange->easy);
+            exchange->is_added = false;
+            (void)exchange_fail(exchange, HAPLO_ENOMEM,
+                                "libcurl found no memory to go on");
+        }
+    }
+}
+
+/* Where libcurl finds no memory for its tables, it says so and leaves them in
+ * disorder: 7.88 crashes when it looks there again. So the handle goes, with
+ * its connections, and its transfers end; the next one makes a new handle. */
+static void multi_give_up(struct multi *multi)
+{
+    int error = 0;
+    give_up_list(multi, &multi->io->busy);
+    give_up_list(multi, &multi->io->expired);
+    multi_unmake(multi);
+    error = uv_timer_stop(&multi->timer);
+    assert(error == 0);
+    error = uv_idle_stop(&multi->idle);
+    assert(error == 0);
+    (void)error;
+}
+
+/* When one address of a name has failed, libcurl 7.88 takes up the next one
+ * only as it looks at the transfer again, and does not ask for that: it would
+ * sit there until its time is up. Only this old function makes it look. */
+static CURLMcode multi_continue(struct multi *multi)
+{
+    CURLMcode code = CURLM_OK;
+    int count = 0;
+    while (code == CURLM_OK && multi->is_stuck) {
+        multi->is_stuck = false;
+        CURL_IGNORE_DEPRECATION(
+            code = curl_multi_socket_all(multi->curlm, &count);)
+    }
+    return code;
+}
+
+/* io may be closed by a callback. */
+static void multi_hand_on(struct multi *multi)
+{
+    const struct io *io = multi->io;
+    CURLMsg *message = NULL;
+    int count = 0;
+    while (!io->is_closing && multi->curlm != NULL &&
+           (message = curl_multi_info_read(multi->curlm, &count)) != NULL) {
+        struct exchange *exchange = NULL;
+        CURLcode code = message->data.result;
+        if (message->msg == CURLMSG_DONE &&
+            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
+                              (char **)&exchange) == CURLE_OK) {
+            transfer_finished(exchange, code);
+        }
+    }
+}
+
+void multi_act(struct multi *multi, curl_socket_t fd, int flags)
+{
+    int count = 0;
+    multi->is_stuck = false;
+    CURLMcode code = curl_multi_socket_action(multi->curlm, fd, flags, &count);
+    if (code == CURLM_OK) {
+        code = multi_continue(multi);
+    }
+    if (code == CURLM_OK) {
+        multi_hand_on(multi);
+    } else {
+        multi_give_up(multi);
+    }
+}
+
+static void on_idle_closed(uv_handle_t *handle)
+{
+    struct multi *multi = handle->data;
+    struct io *io = multi->io;
+    alloc_free(multi);
+    io_release(io);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct multi *multi = handle->data;
+    uv_close((uv_handle_t *)&multi->idle, on_idle_closed);
+}
+
+void multi_close(struct multi *multi)
+{
+    if (multi->curlm != NULL) {
+        multi_unmake(multi);
+    }
+    TAILQ_REMOVE(&multi->io->multis, multi, link);
+    multi->io->multi_count--;
+    uv_close((uv_handle_t *)&multi->timer, on_timer_closed);
+}

@@ -1,0 +1,23 @@
+/*
+ * transfer_private.h - what the other files of this directory tell transfer.c.
+ * Each of these ends in done_cb, which may free nearly everything: use
+ * nothing of the transfer's after it.
+ */
+#ifndef HTTP_TRANSFER_PRIVATE_H
+#define HTTP_TRANSFER_PRIVATE_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+struct exchange;
+
+/* libcurl is done with it. */
+void transfer_finished(struct exchange *exchange, CURLcode code);
+
+/* Its look-up has ended; error with the exchange's reason set, or 0. */
+void transfer_resolved(struct exchange *exchange, int error);
+
+/* Its time is up, in total or for its phase; or the exchange has failed. */
+void transfer_expired(struct exchange *exchange, bool is_total);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * watchdog.h - the time limits of all transfers, with one timer.
+ *
+ * The timer is set to the earliest deadline known. Deadlines mostly move
+ * away as bytes arrive: that costs nothing, the timer then finds nobody out
+ * of time and is set anew. It does not run while nothing is in flight.
+ */
+#ifndef HTTP_WATCHDOG_H
+#define HTTP_WATCHDOG_H
+
+#include <stdint.h>
+
+#define WATCHDOG_NEVER UINT64_MAX
+
+struct exchange;
+struct io;
+
+void watchdog_init(struct io *io);
+
+/* The exchange's deadline may have come nearer: it was begun, or has a new
+ * phase, or has failed (then its transfer is ended from the loop at once). */
+void watchdog_note(struct exchange *exchange);
+
+/* Nothing is in flight any more. */
+void watchdog_rest(struct io *io);
+
+#endif

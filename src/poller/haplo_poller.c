@@ -1,0 +1,162 @@
+/*
+ * haplo_poller.c - how a poller comes into being, stops and ends.
+ */
+#include "base/alloc.h"
+#include "poller/event.h"
+#include "poller/options.h"
+#include "poller/poller.h"
+
+static uint64_t seed_or_random(uint64_t seed)
+{
+    if (seed == 0 && uv_random(NULL, NULL, &seed, sizeof seed, 0, NULL) != 0) {
+        seed = uv_hrtime();
+    }
+    return seed;
+}
+
+int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
+                     struct haplo_poller **out)
+{
+    struct haplo_poller_options options = {0};
+    *out = NULL;
+    if (loop == NULL || (given != NULL && given->struct_size == 0)) {
+        return HAPLO_EINVAL;
+    }
+    if (given != NULL) {
+        OPTIONS_COPY(&options, given);
+    }
+    DEFAULT_TO(options.in_flight_max, 256);
+    DEFAULT_TO(options.undelivered_bytes_max, (size_t)256 << 20);
+
+    struct haplo_poller *poller = alloc_zeroed(1, sizeof *poller);
+    if (poller == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    poller->loop = loop;
+    poller->event_cb = options.event_cb;
+    poller->data = options.data;
+    TAILQ_INIT(&poller->servers);
+    STAILQ_INIT(&poller->gone);
+    scheduler_init(&poller->scheduler, options.in_flight_max,
+                   options.undelivered_bytes_max, seed_or_random(options.seed));
+    poller->armed_ms = HEAP_NEVER;
+    event_init(poller);
+    int error = io_new(loop, options.in_flight_max, &poller->io);
+    if (error != 0) {
+        scheduler_free(&poller->scheduler);
+        alloc_free(poller);
+        return error;
+    }
+    uv_timer_init(loop, &poller->timer); /* has no way to fail */
+    *out = poller;
+    return 0;
+}
+
+static void free_batches(struct haplo_batch *batch)
+{
+    while (batch != NULL) {
+        struct haplo_batch *next = batch->next;
+        batch_free(batch);
+        batch = next;
+    }
+}
+
+static void free_spares(struct haplo_poller *poller)
+{
+    struct request *request;
+    while ((request = poller->free_requests) != NULL) {
+        poller->free_requests = request->next;
+        alloc_free(request);
+    }
+    struct reading *reading;
+    while ((reading = poller->free_readings) != NULL) {
+        poller->free_readings = reading->next;
+        alloc_free(reading);
+    }
+    free_batches(poller->free_batches);
+    free_batches(poller->free_tokens);
+}
+
+/* The last of the poller's handles has left the loop. */
+static void on_io_closed(struct io *io, void *data)
+{
+    (void)io;
+    struct haplo_poller *poller = data;
+    struct haplo_server *server;
+    struct haplo_queue *queue;
+    while ((server = TAILQ_FIRST(&poller->servers)) != NULL) {
+        size_t cursor = 0;
+        while ((queue = server_next_queue(server, &cursor)) != NULL) {
+            object_free_queue(queue);
+        }
+        TAILQ_REMOVE(&poller->servers, server, link);
+        object_free_server(server);
+    }
+    name_set_free(&poller->server_names);
+    free_spares(poller);
+    scheduler_free(&poller->scheduler);
+    haplo_close_cb close_cb = poller->close_cb;
+    void *application_data = poller->data;
+    alloc_free(poller);
+    if (close_cb != NULL) {
+        close_cb(application_data);
+    }
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct haplo_poller *poller =
+        container_of(handle, struct haplo_poller, timer);
+    io_close(poller->io, on_io_closed, poller);
+}
+
+void haplo_poller_close(struct haplo_poller *poller, haplo_close_cb close_cb)
+{
+    struct haplo_server *server;
+    struct haplo_queue *queue;
+    if (poller->phase == POLLER_CLOSING) {
+        return;
+    }
+    poller->phase = POLLER_CLOSING;
+    poller->close_cb = close_cb;
+    TAILQ_FOREACH (server, &poller->servers, link) {
+        size_t cursor = 0;
+        while ((queue = server_next_queue(server, &cursor)) != NULL) {
+            poller_cancel_request(queue);
+        }
+        endpoint_free(server->endpoint);
+        server->endpoint = NULL;
+    }
+    uv_close((uv_handle_t *)&poller->timer, on_timer_closed);
+}
+
+void *haplo_poller_data(const struct haplo_poller *poller)
+{
+    return poller->data;
+}
+
+int haplo_poller_stop(struct haplo_poller *poller, uint64_t deadline_ms,
+                      haplo_stopped_cb stopped_cb)
+{
+    if (poller->phase != POLLER_RUNNING) {
+        return HAPLO_ESTOPPED;
+    }
+    poller->phase = POLLER_STOPPING;
+    poller->stopped_cb = stopped_cb;
+    poller->stop_due_ms = uv_now(poller->loop) + deadline_ms;
+    if (poller->stop_due_ms < deadline_ms) {
+        poller->stop_due_ms = HEAP_NEVER;
+    }
+    struct haplo_server *server;
+    struct haplo_queue *queue;
+    TAILQ_FOREACH (server, &poller->servers, link) {
+        size_t cursor = 0;
+        while ((queue = server_next_queue(server, &cursor)) != NULL) {
+            poller->batches_left += queue_has_batch(&queue->core);
+            poller_step(queue,
+                        &(struct queue_event){.kind = QUEUE_EVENT_PAUSE});
+        }
+    }
+    poller_pump(poller);
+    return 0;
+}

@@ -1,0 +1,307 @@
+/*
+ * haplo_queue.c - how a queue comes into being, what it can be told, and how
+ * it ends.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "base/alloc.h"
+#include "poller/options.h"
+#include "poller/poller.h"
+
+static void queue_defaults(struct haplo_queue_options *options)
+{
+    DEFAULT_TO(options->interval_ms, 60000);
+    DEFAULT_TO(options->backoff_ms, 1000);
+    DEFAULT_TO(options->backoff_max_ms, 300000);
+    DEFAULT_TO(options->refused_ms, 900000);
+    DEFAULT_TO(options->mark_attempts_max, 4);
+    DEFAULT_TO(options->body_bytes_max, (size_t)64 << 20);
+}
+
+static bool has_long_wait(const struct haplo_queue_options *options)
+{
+    return options->interval_ms > HAPLO_WAIT_MS_MAX ||
+           options->interval_max_ms > HAPLO_WAIT_MS_MAX ||
+           options->backoff_ms > HAPLO_WAIT_MS_MAX ||
+           options->backoff_max_ms > HAPLO_WAIT_MS_MAX ||
+           options->refused_ms > HAPLO_WAIT_MS_MAX;
+}
+
+static int key_check(const char *key, struct reason *why)
+{
+    size_t size = key == NULL ? 0 : strlen(key);
+    if (size < HAPLO_KEY_SIZE_MIN || size > HAPLO_KEY_SIZE_MAX) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "the API key has %zu characters: %d to %d are "
+                          "possible, and Haplo makes 44",
+                          size, HAPLO_KEY_SIZE_MIN, HAPLO_KEY_SIZE_MAX);
+    }
+    for (const char *c = key; *c != '\0'; c++) {
+        if ((unsigned char)*c <= 0x20 || *c == 0x7f) {
+            return reason_set(why, HAPLO_EINVAL,
+                              "the API key has a space, a newline or a "
+                              "control character in it");
+        }
+    }
+    return 0;
+}
+
+static int queue_check(const struct haplo_server *server,
+                       const struct haplo_queue_options *options,
+                       struct reason *why)
+{
+    if (server->poller->phase != POLLER_RUNNING) {
+        return reason_set(why, HAPLO_ESTOPPED, "the poller is stopping");
+    }
+    if (options->deliver_cb == NULL) {
+        return reason_set(why, HAPLO_EINVAL, "a queue needs a deliver_cb");
+    }
+    if (has_long_wait(options)) {
+        return reason_set(why, HAPLO_EINVAL, "a wait is longer than 31 days");
+    }
+    int error = options_check_name("queue", options->name, why);
+    if (error == 0) {
+        error = key_check(options->api_key, why);
+    }
+    if (error != 0) {
+        return error;
+    }
+    if (name_set_has(&server->queues, options->name)) {
+        return reason_set(why, HAPLO_EEXIST,
+                          "server \"%s\" has a queue named \"%s\" already",
+                          server->name, options->name);
+    }
+    return 0;
+}
+
+/* The queue's place in the interval is decided by its name: queues spread,
+ * and keep their places over a restart. */
+static uint64_t first_wait_ms(const struct haplo_queue *queue,
+                              uint64_t interval_ms)
+{
+    XXH64_hash_t seed =
+        XXH3_64bits(queue->server->name, strlen(queue->server->name));
+    return XXH3_64bits_withSeed(queue->name, strlen(queue->name), seed) %
+           interval_ms;
+}
+
+/* Where the key is that the queue began with. */
+static char *first_key(struct haplo_queue *queue)
+{
+    return queue->name + strlen(queue->name) + 1;
+}
+
+static void queue_forget_key(struct haplo_queue *queue)
+{
+    explicit_bzero(queue->api_key, strlen(queue->api_key));
+    if (queue->api_key != first_key(queue)) {
+        alloc_free(queue->api_key);
+    }
+}
+
+/* Frees the queue and what it owns. */
+static void queue_free(struct haplo_queue *queue)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    bool has_newest = queue->settings == poller->settings;
+    if (queue_settings_give_back(queue->settings) && has_newest) {
+        poller->settings = NULL;
+    }
+    queue_forget_key(queue);
+    batch_free(queue->batch);
+    alloc_free(queue->error_text);
+    alloc_free(queue);
+}
+
+static struct haplo_queue *queue_new(struct haplo_server *server,
+                                     const struct haplo_queue_options *options,
+                                     struct queue_settings *settings)
+{
+    size_t name_size = strlen(options->name) + 1;
+    size_t key_size = strlen(options->api_key) + 1;
+    struct haplo_queue *queue =
+        alloc_zeroed(1, sizeof *queue + name_size + key_size);
+    if (queue == NULL) {
+        return NULL;
+    }
+    queue->server = server;
+    queue->settings = settings;
+    queue->data = options->data;
+    memcpy(queue->name, options->name, name_size);
+    queue->api_key = first_key(queue);
+    memcpy(queue->api_key, options->api_key, key_size);
+    queue_init(&queue->core, &settings->policy, &server->core, options->epoch,
+               options->unconfirmed,
+               uv_now(server->poller->loop) +
+                   first_wait_ms(queue, options->interval_ms));
+    queue->core.key_proven = options->key_proven;
+    return queue;
+}
+
+static int queue_register(struct haplo_queue *queue)
+{
+    struct haplo_server *server = queue->server;
+    int error = name_set_add(&server->queues, queue->name);
+    if (error != 0) {
+        return error;
+    }
+    error = scheduler_add_queue(&server->poller->scheduler, &queue->core);
+    if (error != 0) {
+        name_set_remove(&server->queues, queue->name);
+    }
+    return error;
+}
+
+static int queue_make(struct haplo_server *server,
+                      const struct haplo_queue_options *options,
+                      struct haplo_queue **out, struct reason *why)
+{
+    struct haplo_poller *poller = server->poller;
+    int error = queue_settings_take(&poller->settings, options, why);
+    if (error != 0) {
+        return error;
+    }
+    struct haplo_queue *queue = queue_new(server, options, poller->settings);
+    if (queue == NULL) {
+        if (queue_settings_give_back(poller->settings)) {
+            poller->settings = NULL;
+        }
+        return HAPLO_ENOMEM;
+    }
+    error = queue_register(queue);
+    if (error != 0) {
+        queue_free(queue);
+        return error;
+    }
+    *out = queue;
+    return 0;
+}
+
+int haplo_queue_add(struct haplo_server *server,
+                    const struct haplo_queue_options *given,
+                    struct haplo_queue **out, char *why, size_t why_size)
+{
+    struct haplo_queue_options options = {0};
+    struct reason reason = {.text = "out of memory"};
+    *out = NULL;
+    if (given == NULL || given->struct_size == 0) {
+        return options_missing(why, why_size);
+    }
+    OPTIONS_COPY(&options, given);
+    queue_defaults(&options);
+    int error = queue_check(server, &options, &reason);
+    if (error == 0) {
+        error = queue_make(server, &options, out, &reason);
+    }
+    if (error != 0) {
+        options_copy_why(why, why_size, &reason);
+        return error;
+    }
+    server->poller->queue_count++;
+    poller_pump(server->poller);
+    return 0;
+}
+
+void object_free_queue(struct haplo_queue *queue)
+{
+    struct haplo_server *server = queue->server;
+    if (server->poller->phase != POLLER_CLOSING) {
+        scheduler_remove_queue(&server->poller->scheduler, &queue->core);
+        name_set_remove(&server->queues, queue->name);
+        server->poller->paused_count--;
+    }
+    server->poller->queue_count--;
+    queue_free(queue);
+}
+
+struct haplo_queue *server_next_queue(const struct haplo_server *server,
+                                      size_t *cursor)
+{
+    const char *name = name_set_next(&server->queues, cursor);
+    return name == NULL ? NULL : container_of(name, struct haplo_queue, name);
+}
+
+int haplo_token_pattern_check(const char *pattern, char *why, size_t why_size)
+{
+    struct reason reason = {.text = "there is none"};
+    int error = HAPLO_EINVAL;
+    if (pattern != NULL) {
+        reason_set(&reason, HAPLO_ENOMEM, "out of memory");
+        token_pattern_free(token_pattern_new(pattern, &error, &reason));
+    }
+    if (error != 0) {
+        options_copy_why(why, why_size, &reason);
+    }
+    return error;
+}
+
+int haplo_queue_set_key(struct haplo_queue *queue, const char *api_key)
+{
+    struct reason why;
+    int error = key_check(api_key, &why);
+    if (error != 0) {
+        return error;
+    }
+    char *own_key = alloc_string(api_key);
+    if (own_key == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    queue_forget_key(queue);
+    queue->api_key = own_key;
+    if (queue->request != NULL) {
+        queue->request->has_old_key = true;
+    }
+    poller_command(queue, QUEUE_EVENT_NEW_KEY);
+    return 0;
+}
+
+const char *haplo_queue_name(const struct haplo_queue *queue)
+{
+    return queue->name;
+}
+
+struct haplo_server *haplo_queue_server(const struct haplo_queue *queue)
+{
+    return queue->server;
+}
+
+struct haplo_poller *haplo_queue_poller(const struct haplo_queue *queue)
+{
+    return queue->server->poller;
+}
+
+void *haplo_queue_data(const struct haplo_queue *queue)
+{
+    return queue->data;
+}
+
+void haplo_queue_pause(struct haplo_queue *queue)
+{
+    poller_command(queue, QUEUE_EVENT_PAUSE);
+}
+
+void haplo_queue_resume(struct haplo_queue *queue)
+{
+    if (queue->server->poller->phase == POLLER_RUNNING && !queue->is_removing) {
+        poller_command(queue, QUEUE_EVENT_RESUME);
+    }
+}
+
+void haplo_queue_poll_now(struct haplo_queue *queue)
+{
+    poller_command(queue, QUEUE_EVENT_POLL_NOW);
+}
+
+int haplo_queue_remove(struct haplo_queue *queue, haplo_removed_cb removed_cb)
+{
+    if (queue->is_removing) {
+        return HAPLO_EBUSY;
+    }
+    queue->is_removing = true;
+    queue->removed_cb = removed_cb;
+    poller_command(queue, QUEUE_EVENT_PAUSE);
+    return 0;
+}

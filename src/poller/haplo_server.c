@@ -1,0 +1,155 @@
+/*
+ * haplo_server.c - how a server comes into being and ends.
+ */
+#include "base/alloc.h"
+#include "poller/options.h"
+#include "poller/poller.h"
+
+void object_free_server(struct haplo_server *server)
+{
+    name_set_free(&server->queues);
+    alloc_free(server->name);
+    alloc_free(server);
+}
+
+static void server_defaults(struct haplo_server_options *options)
+{
+    DEFAULT_TO(options->in_flight_max, 1);
+    DEFAULT_TO(options->connect_timeout_ms, 10000);
+    DEFAULT_TO(options->first_byte_timeout_ms, 60000);
+    DEFAULT_TO(options->stall_timeout_ms, 30000);
+    DEFAULT_TO(options->total_timeout_ms, 120000);
+    DEFAULT_TO(options->failed_logins_max, 5);
+    DEFAULT_TO(options->breaker_failures, 5);
+}
+
+static bool has_long_wait(const struct haplo_server_options *options)
+{
+    return options->connect_timeout_ms > HAPLO_WAIT_MS_MAX ||
+           options->first_byte_timeout_ms > HAPLO_WAIT_MS_MAX ||
+           options->stall_timeout_ms > HAPLO_WAIT_MS_MAX ||
+           options->total_timeout_ms > HAPLO_WAIT_MS_MAX;
+}
+
+static int server_check(const struct haplo_poller *poller,
+                        const struct haplo_server_options *options,
+                        struct reason *why)
+{
+    if (poller->phase != POLLER_RUNNING) {
+        return reason_set(why, HAPLO_ESTOPPED, "the poller is stopping");
+    }
+    if (has_long_wait(options)) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "a time limit is longer than 31 days");
+    }
+    int error = options_check_name("server", options->name, why);
+    if (error != 0) {
+        return error;
+    }
+    if (name_set_has(&poller->server_names, options->name)) {
+        return reason_set(why, HAPLO_EEXIST,
+                          "there is a server named \"%s\" already",
+                          options->name);
+    }
+    return 0;
+}
+
+static int server_make(struct haplo_poller *poller,
+                       const struct haplo_server_options *options,
+                       struct haplo_server **out, struct reason *why)
+{
+    const struct server_policy policy = {
+        .in_flight_max = options->in_flight_max,
+        .failed_logins_max = options->failed_logins_max,
+        .breaker_failures = options->breaker_failures,
+    };
+    struct haplo_server *server = alloc_zeroed(1, sizeof *server);
+    if (server == NULL) {
+        return reason_set(why, HAPLO_ENOMEM, "out of memory");
+    }
+    server->poller = poller;
+    server->data = options->data;
+    server_init(&server->core, &policy);
+    server_recall_logins(&server->core, options->failed_logins,
+                         options->failed_login_age_ms, uv_now(poller->loop));
+    int error = HAPLO_ENOMEM;
+    server->name = alloc_string(options->name);
+    if (server->name == NULL) {
+        goto fail_server;
+    }
+    error = endpoint_new(poller->io, options, &server->endpoint, why);
+    if (error != 0) {
+        goto fail_server;
+    }
+    error = scheduler_add_server(&poller->scheduler, &server->core);
+    if (error != 0) {
+        goto fail_endpoint;
+    }
+    error = name_set_add(&poller->server_names, server->name);
+    if (error != 0) {
+        goto fail_scheduler;
+    }
+    *out = server;
+    return 0;
+
+fail_scheduler:
+    scheduler_remove_server(&poller->scheduler, &server->core);
+fail_endpoint:
+    endpoint_free(server->endpoint);
+fail_server:
+    object_free_server(server);
+    return error;
+}
+
+int haplo_server_add(struct haplo_poller *poller,
+                     const struct haplo_server_options *given,
+                     struct haplo_server **out, char *why, size_t why_size)
+{
+    struct haplo_server_options options = {0};
+    struct reason reason = {.text = "out of memory"};
+    *out = NULL;
+    if (given == NULL || given->struct_size == 0) {
+        return options_missing(why, why_size);
+    }
+    OPTIONS_COPY(&options, given);
+    server_defaults(&options);
+    if (options.in_flight_max > poller->scheduler.in_flight_max) {
+        options.in_flight_max = poller->scheduler.in_flight_max;
+    }
+    int error = server_check(poller, &options, &reason);
+    if (error == 0) {
+        error = server_make(poller, &options, out, &reason);
+    }
+    if (error != 0) {
+        options_copy_why(why, why_size, &reason);
+        return error;
+    }
+    TAILQ_INSERT_TAIL(&poller->servers, *out, link);
+    poller->server_count++;
+    return 0;
+}
+
+int haplo_server_remove(struct haplo_server *server)
+{
+    struct haplo_poller *poller = server->poller;
+    if (server->queues.count > 0 || poller->phase == POLLER_CLOSING) {
+        return HAPLO_EBUSY;
+    }
+    scheduler_remove_server(&poller->scheduler, &server->core);
+    endpoint_free(server->endpoint);
+    TAILQ_REMOVE(&poller->servers, server, link);
+    name_set_remove(&poller->server_names, server->name);
+    poller->server_count--;
+    object_free_server(server);
+    return 0;
+}
+
+const char *haplo_server_name(const struct haplo_server *server)
+{
+    return server->name;
+}
+
+void *haplo_server_data(const struct haplo_server *server)
+{
+    return server->data;
+}

@@ -1,0 +1,532 @@
+/*
+ * poller.c - one batch on its way.
+ *
+ *   - the timer fires, or a request ends, or the application says something:
+ *     the queue's state machine takes a step (poller_step);
+ *   - the scheduler says whose turn it is (poller_pump): a READY queue starts
+ *     its fetch, one in MARK_READY its mark;
+ *   - the fetch's body is read as it arrives (on_fetch_data), and believed
+ *     only when it is whole (on_fetch_done): deliver_cb gets the batch;
+ *   - the application accepts it (haplo_batch_accept): MARK_READY, and only
+ *     the token is kept; the batch's memory is free for the next one;
+ *   - the mark is confirmed (on_mark_done): marked_cb, and the token is free.
+ *
+ * What goes wrong, and what becomes of it:
+ *
+ *   - a request fails, or its answer is not what it must be: queue and server
+ *     learn of it (request_failed), the batch is dropped or kept for another
+ *     mark, as src/core/queue.h shows;
+ *   - no memory to start a request: the same as a request that failed;
+ *   - the application says retry: the batch is kept, and delivered again when
+ *     the wait is over;
+ *   - the application says reject: BLOCKED, the batch is dropped;
+ *   - pause, removal and stop: a fetch is cancelled, a batch is finished;
+ *   - close: everything is cancelled; nothing that was not confirmed is lost,
+ *     for the server sends it again.
+ */
+#include "poller/poller.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "poller/event.h"
+
+static struct haplo_queue *queue_of(const struct queue *core)
+{
+    return container_of(core, struct haplo_queue, core);
+}
+
+/* -- Batches, kept for their next use ------------------------------------- */
+
+static struct haplo_batch *batch_take(struct haplo_batch **free_ones)
+{
+    struct haplo_batch *batch = *free_ones;
+    if (batch == NULL) {
+        return batch_new();
+    }
+    *free_ones = batch->next;
+    batch->next = NULL;
+    return batch;
+}
+
+static void batch_give_back(struct haplo_batch *batch,
+                            struct haplo_batch **free_ones)
+{
+    batch_reset(batch);
+    batch->next = *free_ones;
+    *free_ones = batch;
+}
+
+/* Brings the budget of bytes up to date with what the batch holds. */
+static void queue_count_bytes(struct haplo_queue *queue)
+{
+    struct scheduler *scheduler = &queue->server->poller->scheduler;
+    size_t bytes = batch_allocated_bytes(queue->batch);
+    scheduler->held_bytes += bytes - queue->batch->counted_bytes;
+    queue->batch->counted_bytes = bytes;
+}
+
+static void queue_drop_batch(struct haplo_queue *queue)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    struct haplo_batch *batch = queue->batch;
+    if (batch == NULL) {
+        return;
+    }
+    queue->batch = NULL;
+    poller->scheduler.held_bytes -= batch->counted_bytes;
+    batch->counted_bytes = 0;
+    batch_give_back(batch, batch->body_capacity > 0 ? &poller->free_batches
+                                                    : &poller->free_tokens);
+}
+
+/* Without memory for that, the whole batch stays. */
+void poller_keep_token(struct haplo_queue *queue)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    struct haplo_batch *token = batch_take(&poller->free_tokens);
+    if (token == NULL) {
+        return;
+    }
+    batch_move_token(token, queue->batch);
+    queue_drop_batch(queue);
+    queue->batch = token;
+    queue_count_bytes(queue);
+}
+
+/* -- Starting requests ---------------------------------------------------- */
+
+/* The request of the queue has ended: server and queue learn of it. */
+static void request_ended(struct haplo_queue *queue, int error,
+                          const struct queue_event *event)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    bool had_old_key = queue->request != NULL && queue->request->has_old_key;
+    const struct queue_event new_key = {.kind = QUEUE_EVENT_NEW_KEY};
+    if (queue->request != NULL) {
+        request_give_back(queue);
+    }
+    scheduler_request_ended(&poller->scheduler, &queue->core, error,
+                            uv_now(poller->loop));
+    if (had_old_key) {
+        /* Whatever the answer says of the key, it says of the old one. */
+        poller_step(queue, &new_key);
+    }
+    poller_step(queue, event);
+    if (had_old_key && error == HAPLO_EREFUSED) {
+        poller_step(queue, &new_key);
+    }
+}
+
+static void request_failed(struct haplo_queue *queue, const char *verb,
+                           int error, const char *detail, uint64_t delay_ms)
+{
+    queue->counters.failure_count++;
+    event_explain(queue, verb, error, detail);
+    if (error != HAPLO_ENOMEM && !server_error_proves_key(error)) {
+        reason_set(&queue->server->error_text, error, "%s",
+                   queue->error_text != NULL ? queue->error_text
+                                             : haplo_error_text(error));
+    }
+    queue->server->stats.failed_login_count += error == HAPLO_EREFUSED;
+    queue->server->stats.throttle_count += error == HAPLO_ETHROTTLED;
+    request_ended(queue, error,
+                  &(struct queue_event){.kind = QUEUE_EVENT_FAILED,
+                                        .error = error,
+                                        .delay_ms = delay_ms});
+}
+
+static void on_fetch_head(struct transfer *transfer,
+                          const struct http_head *head)
+{
+    struct request *request = container_of(transfer, struct request, transfer);
+    struct haplo_queue *queue = request->queue;
+    queue->batch = batch_take(&queue->server->poller->free_batches);
+    if (queue->batch == NULL) {
+        return;
+    }
+    struct reading *reading = request_read(request);
+    if (reading == NULL) {
+        return;
+    }
+    fetch_reply_begin(&reading->reply.fetch, &queue->settings->format,
+                      queue->batch, queue->settings->body_bytes_max,
+                      &request->why);
+    fetch_reply_head(&reading->reply.fetch, head);
+}
+
+static int on_fetch_data(struct transfer *transfer, const char *data,
+                         size_t size)
+{
+    struct request *request = container_of(transfer, struct request, transfer);
+    if (request->reading == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    int error = fetch_reply_data(&request->reading->reply.fetch, data, size);
+    queue_count_bytes(request->queue);
+    return error;
+}
+
+/* The fetch was answered, whole. Gives what comes of it to the queue. */
+static void fetch_succeeded(struct haplo_queue *queue)
+{
+    struct haplo_batch *batch = queue->batch;
+    struct queue_event event = {.kind = QUEUE_EVENT_EMPTY};
+    queue->counters.body_bytes += batch->body_size;
+    if (batch->message_count > 0) {
+        queue->counters.batch_count++;
+        queue->counters.message_count += batch->message_count;
+        batch->queue = queue;
+        batch->epoch = queue->core.epoch;
+        event.kind = QUEUE_EVENT_FETCHED;
+        event.count = batch->message_count;
+    }
+    queue_count_bytes(queue);
+    request_ended(queue, 0, &event);
+}
+
+/* The fetch ends on its way. */
+static void fetch_abandon(struct request *request)
+{
+    if (request->reading != NULL) {
+        fetch_reply_abandon(&request->reading->reply.fetch);
+    }
+}
+
+static void on_fetch_done(struct transfer *transfer,
+                          const struct transfer_result *result)
+{
+    struct request *request = container_of(transfer, struct request, transfer);
+    struct haplo_queue *queue = request->queue;
+    struct haplo_poller *poller = queue->server->poller;
+    int error = result->error;
+    if (error != 0) {
+        fetch_abandon(request);
+        if (result->text[0] != '\0') {
+            reason_set(&request->why, error, "%s", result->text);
+        }
+    } else if (request->reading == NULL) {
+        error = HAPLO_ENOMEM;
+    } else {
+        error = fetch_reply_end(&request->reading->reply.fetch);
+    }
+    if (error == 0) {
+        fetch_succeeded(queue);
+    } else {
+        request_failed(queue, "fetch", error, request->why.text,
+                       result->retry_after_ms);
+    }
+    poller_pump(poller);
+}
+
+static void on_mark_head(struct transfer *transfer,
+                         const struct http_head *head)
+{
+    struct request *request = container_of(transfer, struct request, transfer);
+    struct reading *reading = request_read(request);
+    if (reading == NULL) {
+        return;
+    }
+    mark_reply_begin(&reading->reply.mark, &request->why);
+    mark_reply_head(&reading->reply.mark, head);
+}
+
+static int on_mark_data(struct transfer *transfer, const char *data,
+                        size_t size)
+{
+    struct request *request = container_of(transfer, struct request, transfer);
+    return request->reading == NULL
+               ? HAPLO_ENOMEM
+               : mark_reply_data(&request->reading->reply.mark, data, size);
+}
+
+/* Fewer marked than fetched, on a first and undisturbed mark: somebody else
+ * reads this queue. That is worth a line, and no failure. */
+static void note_foreign_mark(struct haplo_queue *queue, uint64_t marked_count)
+{
+    struct reason text;
+    queue->counters.foreign_mark_count++;
+    reason_set(&text, 0,
+               "mark %s/%s: %llu of %llu messages were marked already: does "
+               "another program read this queue?",
+               queue->server->name, queue->name,
+               (unsigned long long)(queue->core.batch_count - marked_count),
+               (unsigned long long)queue->core.batch_count);
+    event_emit(queue, queue->core.state, 0, text.text);
+}
+
+/* The mark was answered as it should be. */
+static void mark_succeeded(struct haplo_queue *queue,
+                           const struct mark_reply *reply, bool is_repeated)
+{
+    uint64_t marked_count = reply->marked_count;
+    int64_t unread_count = reply->unread_count;
+    if (queue->core.mark_attempts == 1 && !is_repeated &&
+        marked_count < queue->core.batch_count) {
+        if (marked_count > 0 || unread_count == 0) {
+            note_foreign_mark(queue, marked_count);
+        } else {
+            queue->counters.failure_count++;
+            event_explain(queue, "mark", HAPLO_ENOPROGRESS,
+                          "the server answered that it marked none of the "
+                          "messages, and they are still unread");
+        }
+    }
+    request_ended(queue, 0,
+                  &(struct queue_event){.kind = QUEUE_EVENT_MARKED,
+                                        .count = marked_count,
+                                        .unread_count = unread_count,
+                                        .is_repeated = is_repeated});
+}
+
+static void on_mark_done(struct transfer *transfer,
+                         const struct transfer_result *result)
+{
+    struct request *request = container_of(transfer, struct request, transfer);
+    struct haplo_queue *queue = request->queue;
+    struct haplo_poller *poller = queue->server->poller;
+    int error = result->error;
+    if (error != 0) {
+        if (result->text[0] != '\0') {
+            reason_set(&request->why, error, "%s", result->text);
+        }
+    } else if (request->reading == NULL) {
+        error = HAPLO_ENOMEM;
+    } else {
+        error = mark_reply_end(&request->reading->reply.mark);
+    }
+    if (error == 0) {
+        mark_succeeded(queue, &request->reading->reply.mark,
+                       result->is_repeated);
+    } else {
+        request_failed(queue, "mark", error, request->why.text,
+                       result->retry_after_ms);
+    }
+    poller_pump(poller);
+}
+
+static int start_fetch(struct haplo_queue *queue, struct request *request)
+{
+    queue->counters.fetch_count++;
+    request_aim(request, "fetch");
+    request->transfer.form = NULL;
+    request->transfer.form_size = 0;
+    request->transfer.head_cb = on_fetch_head;
+    request->transfer.data_cb = on_fetch_data;
+    request->transfer.done_cb = on_fetch_done;
+    return transfer_start(&request->transfer);
+}
+
+static int start_mark(struct haplo_queue *queue, struct request *request)
+{
+    /* An empty token marks nothing, and the server would say "done". */
+    assert(queue->batch->form_size > strlen("token="));
+    request_aim(request, "mark");
+    request->transfer.form = queue->batch->form;
+    request->transfer.form_size = queue->batch->form_size;
+    request->transfer.head_cb = on_mark_head;
+    request->transfer.data_cb = on_mark_data;
+    request->transfer.done_cb = on_mark_done;
+    return transfer_start(&request->transfer);
+}
+
+/* The queue's turn: it is FETCHING, MARKING or LAST_MARKING now. */
+static void queue_start_request(struct haplo_queue *queue)
+{
+    bool is_fetch = queue->core.state == HAPLO_QUEUE_FETCHING;
+    struct request *request = request_take(queue);
+    int error = HAPLO_ENOMEM;
+    queue->server->stats.request_count++;
+    if (request != NULL) {
+        error =
+            is_fetch ? start_fetch(queue, request) : start_mark(queue, request);
+    }
+    if (error != 0) {
+        request_failed(queue, is_fetch ? "fetch" : "mark", error, NULL, 0);
+    }
+}
+
+/* -- Steps ---------------------------------------------------------------- */
+
+void poller_cancel_request(struct haplo_queue *queue)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    if (queue->request == NULL) {
+        return;
+    }
+    bool is_fetch = queue->request->transfer.form == NULL;
+    transfer_cancel(&queue->request->transfer);
+    if (is_fetch) {
+        fetch_abandon(queue->request);
+    }
+    request_give_back(queue);
+    scheduler_request_ended(&poller->scheduler, &queue->core, HAPLO_ECANCELED,
+                            uv_now(poller->loop));
+}
+
+/* The epoch has ended: counts it, frees the batch, tells the application. */
+static void queue_confirm(struct haplo_queue *queue,
+                          const struct queue_event *event, uint64_t epoch)
+{
+    const struct haplo_mark mark = {
+        .epoch = epoch,
+        .next_epoch = queue->core.epoch,
+        .message_count = (size_t)queue->core.batch_count,
+        .marked_count = event->count,
+        .unread_count = queue->core.unread_count,
+    };
+    if (queue->server->poller->phase == POLLER_STOPPING) {
+        queue->server->poller->batches_left--;
+    }
+    queue->counters.marked_batch_count += mark.message_count > 0;
+    queue->counters.marked_message_count += mark.message_count;
+    queue_drop_batch(queue);
+    if (queue->settings->marked_cb != NULL) {
+        queue->settings->marked_cb(queue, &mark);
+    }
+}
+
+/* What a pause was for, once it is reached. */
+static void queue_came_to_rest(struct haplo_queue *queue)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    if (queue->is_removing && !queue->is_gone &&
+        queue->core.state == HAPLO_QUEUE_PAUSED) {
+        queue->is_gone = true;
+        STAILQ_INSERT_TAIL(&poller->gone, queue, gone_link);
+    }
+}
+
+void poller_step(struct haplo_queue *queue, const struct queue_event *event)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    uint64_t epoch = queue->core.epoch;
+    enum queue_action action = scheduler_step(&poller->scheduler, &queue->core,
+                                              event, uv_now(poller->loop));
+    queue_came_to_rest(queue);
+    switch (action) {
+    case QUEUE_ACTION_NONE:
+        break;
+    case QUEUE_ACTION_DROP:
+        queue_drop_batch(queue);
+        break;
+    case QUEUE_ACTION_CANCEL:
+        poller_cancel_request(queue);
+        queue_drop_batch(queue);
+        break;
+    case QUEUE_ACTION_CONFIRM:
+        queue_confirm(queue, event, epoch);
+        break;
+    case QUEUE_ACTION_DELIVER:
+        queue->settings->deliver_cb(queue, queue->batch);
+        break;
+    }
+}
+
+/* -- The timer ------------------------------------------------------------ */
+
+static bool poller_is_drained(const struct haplo_poller *poller)
+{
+    return poller->phase == POLLER_STOPPING && !poller->has_stopped &&
+           (poller->paused_count == poller->queue_count ||
+            uv_now(poller->loop) >= poller->stop_due_ms);
+}
+
+/* Deals with all that is due: deliver_cb may be called. */
+static void take_due(struct haplo_poller *poller)
+{
+    struct queue *core;
+    const struct queue_event due = {.kind = QUEUE_EVENT_DUE};
+    while (poller->phase != POLLER_CLOSING &&
+           (core = scheduler_take_due(&poller->scheduler,
+                                      uv_now(poller->loop))) != NULL) {
+        poller_step(queue_of(core), &due);
+    }
+}
+
+/* Does what may not happen inside a call of the application. */
+static void on_timer(uv_timer_t *timer)
+{
+    struct haplo_poller *poller =
+        container_of(timer, struct haplo_poller, timer);
+    poller->armed_ms = HEAP_NEVER;
+    struct haplo_queue *queue;
+    while ((queue = STAILQ_FIRST(&poller->gone)) != NULL) {
+        STAILQ_REMOVE_HEAD(&poller->gone, gone_link);
+        if (queue->removed_cb != NULL) {
+            queue->removed_cb(queue);
+        }
+        if (poller->phase == POLLER_CLOSING) {
+            return;
+        }
+        object_free_queue(queue);
+    }
+    take_due(poller);
+    poller_pump(poller);
+    if (poller_is_drained(poller)) {
+        poller->has_stopped = true;
+        if (poller->stopped_cb != NULL) {
+            poller->stopped_cb(poller, poller->batches_left);
+        }
+    }
+}
+
+/* Sets the timer to whatever comes first. What must happen from the loop, not
+ * inside a call of the application, is due now. */
+static void poller_arm(struct haplo_poller *poller)
+{
+    uint64_t due_ms = scheduler_due_ms(&poller->scheduler);
+    if (poller->phase == POLLER_STOPPING && !poller->has_stopped) {
+        if (poller->paused_count == poller->queue_count) {
+            due_ms = 0;
+        } else if (poller->stop_due_ms < due_ms) {
+            due_ms = poller->stop_due_ms;
+        }
+    }
+    if (!STAILQ_EMPTY(&poller->gone)) {
+        due_ms = 0;
+    }
+    if (due_ms == poller->armed_ms) {
+        return;
+    }
+    poller->armed_ms = due_ms;
+    if (due_ms == HEAP_NEVER) {
+        uv_timer_stop(&poller->timer);
+    } else {
+        uv_timer_start(&poller->timer, on_timer,
+                       event_ms_until(due_ms, uv_now(poller->loop)), 0);
+    }
+}
+
+static void poller_work(struct haplo_poller *poller)
+{
+    struct queue *core;
+    while (poller->phase != POLLER_CLOSING &&
+           (core = scheduler_next(&poller->scheduler, uv_now(poller->loop))) !=
+               NULL) {
+        queue_start_request(queue_of(core));
+    }
+}
+
+void poller_pump(struct haplo_poller *poller)
+{
+    if (poller->is_pumping || poller->phase == POLLER_CLOSING) {
+        return;
+    }
+    poller->is_pumping = true;
+    poller_work(poller);
+    poller->is_pumping = false;
+    if (poller->phase != POLLER_CLOSING) {
+        poller_arm(poller);
+    }
+}
+
+void poller_command(struct haplo_queue *queue, enum queue_event_kind kind)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    if (poller->phase != POLLER_CLOSING) {
+        poller_step(queue, &(struct queue_event){.kind = kind});
+        poller_pump(poller);
+    }
+}

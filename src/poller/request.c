@@ -1,0 +1,93 @@
+#include "poller/request.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "poller/poller.h"
+
+/* What can stand in a URL's path as it is (RFC 3986, pchar). */
+static bool is_plain(unsigned char c)
+{
+    static const char marks[] = "-._~!$&'()*+,;=:@";
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || (c != '\0' && strchr(marks, c) != NULL);
+}
+
+/* Encodes only what must be: the server compares names undecoded, so that %71
+ * for q is another queue. */
+static void path_write(char *path, const char *name, const char *verb)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    path = stpcpy(path, REQUEST_PATH_PREFIX);
+    for (; *name != '\0'; name++) {
+        unsigned char c = (unsigned char)*name;
+        if (is_plain(c)) {
+            *path++ = *name;
+        } else {
+            *path++ = '%';
+            *path++ = digits[c >> 4];
+            *path++ = digits[c & 15];
+        }
+    }
+    *path++ = '/';
+    strcpy(path, verb);
+}
+
+struct request *request_take(struct haplo_queue *queue)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    struct request *request = poller->free_requests;
+    if (request != NULL) {
+        poller->free_requests = request->next;
+    } else {
+        request = alloc_zeroed(1, sizeof *request);
+    }
+    if (request != NULL) {
+        request->queue = queue;
+        request->has_old_key = false;
+        request->why.text[0] = '\0';
+    }
+    queue->request = request;
+    return request;
+}
+
+void request_give_back(struct haplo_queue *queue)
+{
+    struct haplo_poller *poller = queue->server->poller;
+    struct request *request = queue->request;
+    struct reading *reading = request->reading;
+    queue->request = NULL;
+    if (reading != NULL) {
+        reading->next = poller->free_readings;
+        poller->free_readings = reading;
+        request->reading = NULL;
+    }
+    credentials_wipe(&request->credentials);
+    request->next = poller->free_requests;
+    poller->free_requests = request;
+}
+
+struct reading *request_read(struct request *request)
+{
+    struct haplo_poller *poller = request->queue->server->poller;
+    struct reading *reading = poller->free_readings;
+    if (reading != NULL) {
+        poller->free_readings = reading->next;
+    } else {
+        reading = alloc_bytes(sizeof *reading);
+    }
+    request->reading = reading;
+    return reading;
+}
+
+void request_aim(struct request *request, const char *verb)
+{
+    struct haplo_queue *queue = request->queue;
+    path_write(request->path, queue->name, verb);
+    credentials_set(&request->credentials, queue->api_key);
+    request->transfer.endpoint = queue->server->endpoint;
+    request->transfer.path = request->path;
+    request->transfer.headers = request->credentials.headers;
+    request->transfer.is_unpacked =
+        queue->settings->format.kind == HAPLO_FORMAT_RAW;
+}

@@ -1,0 +1,94 @@
+/*
+ * stats.c - what the objects tell of themselves. Counters are kept where
+ * things happen; the rest is derived here, when somebody asks.
+ */
+#include <string.h>
+
+#include "poller/poller.h"
+
+/* Fills what the application's struct, maybe an older one, has room for. */
+#define STATS_COPY(to, from)                                                 \
+    do {                                                                     \
+        size_t size = (to)->struct_size < sizeof *(from) ? (to)->struct_size \
+                                                         : sizeof *(from);   \
+        (from)->struct_size = (to)->struct_size;                             \
+        memcpy((to), (from), size);                                          \
+    } while (0)
+
+static uint64_t wait_ms(const struct haplo_poller *poller,
+                        const struct heap_entry *entry)
+{
+    uint64_t due_ms = heap_due_ms(&poller->scheduler.waits, entry);
+    uint64_t now_ms = uv_now(poller->loop);
+    return due_ms == HEAP_NEVER || due_ms < now_ms ? 0 : due_ms - now_ms;
+}
+
+void haplo_poller_stats(const struct haplo_poller *poller,
+                        struct haplo_poller_stats *stats)
+{
+    struct haplo_poller_stats now = {
+        .in_flight = poller->scheduler.in_flight,
+        .undelivered_bytes = poller->scheduler.held_bytes,
+        .server_count = poller->server_count,
+        .queue_count = poller->queue_count,
+        .connection_count = io_connection_count(poller->io),
+    };
+    STATS_COPY(stats, &now);
+}
+
+void haplo_server_stats(const struct haplo_server *server,
+                        struct haplo_server_stats *stats)
+{
+    struct haplo_server_stats now = server->stats;
+    now.state = server->core.state;
+    now.in_flight = server->core.in_flight;
+    now.failures = server->core.failures;
+    now.failed_logins = server->core.failed_logins;
+    now.logins_held = server->core.logins_held;
+    now.wait_ms = wait_ms(server->poller, &server->core.wait);
+    if (now.wait_ms == 0) {
+        now.wait_ms = wait_ms(server->poller, &server->core.login_wait);
+    }
+    now.error = server->core.error;
+    now.error_text = server->core.error == 0 ? "" : server->error_text.text;
+    now.queue_count = server->queues.count;
+    STATS_COPY(stats, &now);
+}
+
+static bool is_login_held(const struct haplo_queue *queue)
+{
+    const struct server *server = &queue->server->core;
+    return server->logins_held &&
+           !server_may_log_in(server, queue->core.key_proven);
+}
+
+void haplo_queue_stats(const struct haplo_queue *queue,
+                       struct haplo_queue_stats *stats)
+{
+    const struct queue_counters *counters = &queue->counters;
+    struct haplo_queue_stats now = {
+        .fetch_count = counters->fetch_count,
+        .batch_count = counters->batch_count,
+        .message_count = counters->message_count,
+        .marked_batch_count = counters->marked_batch_count,
+        .marked_message_count = counters->marked_message_count,
+        .failure_count = counters->failure_count,
+        .deliver_retry_count = counters->deliver_retry_count,
+        .foreign_mark_count = counters->foreign_mark_count,
+        .body_bytes = counters->body_bytes,
+    };
+    now.state = queue->core.state;
+    now.epoch = queue->core.epoch;
+    now.unread_count = queue->core.unread_count;
+    now.wait_ms = wait_ms(queue->server->poller, &queue->core.wait);
+    if (now.state == HAPLO_QUEUE_READY && is_login_held(queue)) {
+        now.wait_ms =
+            wait_ms(queue->server->poller, &queue->server->core.login_wait);
+    }
+    now.failures = queue->core.failures;
+    now.error = queue->core.error;
+    now.error_text = now.error == 0              ? ""
+                     : queue->error_text == NULL ? haplo_error_text(now.error)
+                                                 : queue->error_text;
+    STATS_COPY(stats, &now);
+}
