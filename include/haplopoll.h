@@ -12,9 +12,9 @@
  *   - marked_cb tells that the server has confirmed it.
  *
  * A queue never has more than one token outstanding. A message is never
- * marked before the application has accepted it, so no fault loses one; it is
- * delivered a second time only when the confirmation of its mark was lost,
- * and then with the same identity (see struct haplo_message).
+ * marked before the application has accepted it, so no fault loses one. If the
+ * confirmation of a mark was lost, messages are delivered again; they are then
+ * told from new ones by the queue's state: see "The state contract".
  *
  * Threads: none. Everything here is called from, and calls back on, the
  * thread that runs the loop. No callback fires inside the call of a function
@@ -61,6 +61,9 @@ extern "C" {
 #define HAPLO_TEXT_SIZE_MAX 512      /* one line of explanation */
 #define HAPLO_WAIT_MS_MAX 2678400000 /* 31 days: any wait or time limit */
 #define HAPLO_POINTER_DEPTH_MAX 16   /* segments of a JSON pointer */
+#define HAPLO_LEFTOVER_COUNT_MAX                  \
+    1024 /* keys of a state that the newest batch \
+            lacks; see haplo_batch_state() */
 
 /* -- Errors --------------------------------------------------------------- */
 
@@ -90,7 +93,8 @@ extern "C" {
     X(ETHROTTLED, 31, "too many failed logins: the server asks for silence") \
     X(ENOPROGRESS, 40, "the mark was answered but marked nothing")           \
     X(EDELIVERY, 41, "the messages could not be delivered for now")          \
-    X(EREJECTED, 42, "the messages were rejected")
+    X(EREJECTED, 42, "the messages were rejected")                           \
+    X(ESTALE, 43, "the stored state is another one")
 
 enum haplo_error {
 #define HAPLO_ERRNO_ENUM(name, number, text) HAPLO_##name = -(number),
@@ -139,23 +143,48 @@ struct haplo_slice {
  * re-serialised. `id` and `datetime` are the JSON values found in the message
  * (with their quotes), size 0 if there are none; they are no identity, as a
  * message's own data may override them.
- *
- * The identity is (server, queue, epoch of the batch, key, ordinal): key is a
- * 128-bit hash of body, ordinal counts equal messages within the batch from
- * 0. Seen again in the same epoch it is a repeat; in a later epoch it is a
- * resend by an administrator, and must go through.
- *
- * Who keeps identities must carry leftovers over: if a batch comes in an epoch
- * of which messages are stored already (a mark was lost), the stored ones that
- * it lacks are not confirmed by its mark. They belong to the next epoch then,
- * and back to this one if a later batch of this epoch has them again.
  */
 struct haplo_message {
     struct haplo_slice body;     /* exact bytes */
     struct haplo_slice id;       /* JSON value, or empty */
     struct haplo_slice datetime; /* JSON value, or empty */
     uint8_t key[16];             /* XXH3-128 of body, canonical order */
-    uint32_t ordinal;            /* among equal keys in the batch */
+    bool is_repeat;              /* stored already: see below */
+};
+
+/* -- The state contract --------------------------------------------------- */
+
+/*
+ * Who stores messages exactly once keeps a state for each queue: some bytes,
+ * opaque, that the library gives and wants back.
+ *
+ *   - deliver_cb, in one transaction: read the queue's stored state (empty if
+ *     there is none yet) and ask haplo_batch_compare(). HAPLO_COMPARE_CURRENT:
+ *     store the messages that are no repeats and haplo_batch_state(), commit,
+ *     accept. HAPLO_COMPARE_STORED: an earlier commit of this batch, whose
+ *     outcome was unknown, succeeded: accept. HAPLO_COMPARE_STALE: write
+ *     nothing and answer haplo_batch_stale() with what is stored.
+ *   - A commit that failed, or whose outcome is unknown: haplo_batch_retry().
+ *   - marked_cb: where haplo_mark_compare() says HAPLO_COMPARE_CURRENT, store
+ *     mark->state. That may be done late, or fail.
+ *   - At the next start, pass the stored state as haplo_queue_options.state.
+ *
+ * A state is small: HAPLO_STATE_SIZE_MAX(n) bytes for a batch of n messages.
+ * It holds a generation, which no two states share, and the keys of the
+ * messages that are stored and not known to be confirmed. A message that is
+ * among these is a repeat. Everything else is new, or was marked as unsent by
+ * an administrator: it must be stored. Stale means that another process stores
+ * this queue, or that an older copy was restored.
+ */
+
+/* Bytes of the state of a batch of count messages, at most. */
+#define HAPLO_STATE_SIZE_MAX(count) \
+    (32 + 16 * ((size_t)(count) + HAPLO_LEFTOVER_COUNT_MAX))
+
+enum haplo_compare {
+    HAPLO_COMPARE_CURRENT, /* store the new state in its place */
+    HAPLO_COMPARE_STORED,  /* it is the new state already */
+    HAPLO_COMPARE_STALE    /* it is any other state */
 };
 
 /* -- States --------------------------------------------------------------- */
@@ -378,43 +407,40 @@ typedef void (*haplo_deliver_cb)(struct haplo_queue *queue,
                                  struct haplo_batch *batch);
 
 struct haplo_mark {
-    uint64_t epoch;        /* that has ended now */
-    uint64_t next_epoch;   /* that has begun: store it */
-    size_t message_count;  /* of the batch; 0: an empty fetch proved that an
-                              earlier batch, given up on, was marked */
-    uint64_t marked_count; /* as the server counts; fewer after a retry */
-    int64_t unread_count;  /* left on the server; -1: it did not say (2019) */
+    struct haplo_slice state; /* to be stored now; borrowed */
+    size_t message_count;     /* of the batch; 0: an empty fetch proved that an
+                                 earlier batch, given up on, was marked */
+    uint64_t marked_count;    /* as the server counts; fewer after a retry */
+    int64_t unread_count; /* left on the server; -1: it did not say (2019) */
 };
 
-/* The server has confirmed the mark of the batch accepted last, and an epoch of
- * the queue has ended. Borrowed mark. */
+/* The server has confirmed the mark of the batch accepted last. Borrowed
+ * mark. */
 typedef void (*haplo_marked_cb)(struct haplo_queue *queue,
                                 const struct haplo_mark *mark);
 
 /* Set struct_size to sizeof; what is 0 or NULL gets the default named. */
 struct haplo_queue_options {
-    size_t struct_size;         /* sizeof(struct haplo_queue_options) */
-    const char *name;           /* required; unique in the server */
-    const char *api_key;        /* required; wiped from memory at the end */
-    uint64_t epoch;             /* as stored by the application; 0 at first */
-    bool unconfirmed;           /* messages of that epoch are stored already */
-    uint64_t interval_ms;       /* between polls of a drained queue: 60 s */
-    uint64_t interval_max_ms;   /* it stretches to this while empty: none */
-    uint64_t backoff_ms;        /* first wait after a failure: 1 s */
-    uint64_t backoff_max_ms;    /* longest wait after a failure: 5 min */
-    uint64_t refused_ms;        /* wait after a refused key: 15 min */
-    unsigned mark_attempts_max; /* of one token, before a new fetch: 4 */
-    unsigned deliver_attempts_max; /* then as rejected; 0: without end */
-    size_t body_bytes_max;         /* of one answer, unpacked: 64M */
-    enum haplo_format format;      /* JSON */
-    const char *token_pointer;     /* JSON: RFC 6901; "/token" */
-    const char *messages_pointer;  /* JSON: RFC 6901; "/messages" */
-    const char *token_pattern;     /* RAW: see below; group 1 or all */
-    const char *content_type;      /* "application/json"; RAW: not text/html */
-    haplo_deliver_cb deliver_cb;   /* required */
-    haplo_marked_cb marked_cb;     /* none */
-    void *data;                    /* the application's own */
-    bool key_proven;               /* the server took the key the last time */
+    size_t struct_size;           /* sizeof(struct haplo_queue_options) */
+    const char *name;             /* required; unique in the server */
+    const char *api_key;          /* required; wiped from memory at the end */
+    struct haplo_slice state;     /* as stored; empty at first; copied */
+    uint64_t interval_ms;         /* between polls of a drained queue: 60 s */
+    uint64_t interval_max_ms;     /* it stretches to this while empty: none */
+    uint64_t backoff_ms;          /* first wait after a failure: 1 s */
+    uint64_t backoff_max_ms;      /* longest wait after a failure: 5 min */
+    uint64_t refused_ms;          /* wait after a refused key: 15 min */
+    unsigned mark_attempts_max;   /* of one token, before a new fetch: 4 */
+    size_t body_bytes_max;        /* of one answer, unpacked: 64M */
+    enum haplo_format format;     /* JSON */
+    const char *token_pointer;    /* JSON: RFC 6901; "/token" */
+    const char *messages_pointer; /* JSON: RFC 6901; "/messages" */
+    const char *token_pattern;    /* RAW: see below; group 1 or all */
+    const char *content_type;     /* "application/json"; RAW: not text/html */
+    haplo_deliver_cb deliver_cb;  /* required */
+    haplo_marked_cb marked_cb;    /* none */
+    void *data;                   /* the application's own */
+    bool key_proven;              /* the server took the key the last time */
 };
 
 /*
@@ -457,6 +483,15 @@ HAPLO_EXTERN void haplo_queue_pause(struct haplo_queue *queue);
 /* Ends a pause; the queue is due at once. Nothing if not paused. */
 HAPLO_EXTERN void haplo_queue_resume(struct haplo_queue *queue);
 
+/*
+ * Ends a pause as haplo_queue_resume() does, but goes on from the state that
+ * is stored now: for a queue that another process has stored meanwhile. Copies
+ * state. HAPLO_EBUSY unless the queue is PAUSED; HAPLO_EINVAL if these bytes
+ * are no state; HAPLO_ENOMEM.
+ */
+HAPLO_EXTERN int haplo_queue_resume_from(struct haplo_queue *queue,
+                                         struct haplo_slice state);
+
 /* Makes the queue due at once, also out of BACKOFF, REFUSED and BLOCKED; it
  * still waits for its turn, and for a server that is DOWN or SILENT. Nothing
  * if paused or busy with a batch. */
@@ -477,7 +512,9 @@ HAPLO_EXTERN void *haplo_queue_data(const struct haplo_queue *queue);
 struct haplo_queue_stats {
     size_t struct_size;            /* set it before the call */
     enum haplo_queue_state state;  /* */
-    uint64_t epoch;                /* of the next batch */
+    uint64_t generation;           /* counts the states of its queue; 0: none
+                                      was ever stored */
+    size_t unconfirmed_count;      /* messages stored, not known confirmed */
     int64_t unread_count;          /* as the server said last; -1: unknown */
     uint64_t wait_ms;              /* until the next step by itself, or 0;
                                       READY: until its key may be tried */
@@ -503,9 +540,27 @@ HAPLO_EXTERN void haplo_queue_stats(const struct haplo_queue *queue,
 HAPLO_EXTERN struct haplo_queue *haplo_batch_queue(
     const struct haplo_batch *batch);
 
-/* The epoch of its queue when it was fetched; it grows with each confirmed
- * mark. */
-HAPLO_EXTERN uint64_t haplo_batch_epoch(const struct haplo_batch *batch);
+/* The state to be stored in the transaction that stores its new messages.
+ * Borrowed until the answer. When more than HAPLO_LEFTOVER_COUNT_MAX stored
+ * messages are neither in the batch nor known to be confirmed, the oldest are
+ * dropped from it, which an event tells: a repeat of these would be stored
+ * again. */
+HAPLO_EXTERN struct haplo_slice haplo_batch_state(
+    const struct haplo_batch *batch);
+
+/* Compares what is stored with the state that the batch was evaluated against.
+ * stored may be any bytes; empty: nothing is stored. */
+HAPLO_EXTERN enum haplo_compare haplo_batch_compare(
+    const struct haplo_batch *batch, struct haplo_slice stored);
+
+/* The same for a confirmed mark and its state. Within marked_cb only; who
+ * stores it later copies state and follows of the mark, and asks
+ * haplo_state_compare(). */
+HAPLO_EXTERN enum haplo_compare haplo_mark_compare(
+    const struct haplo_mark *mark, struct haplo_slice stored);
+
+/* How many of its messages are no repeats. */
+HAPLO_EXTERN size_t haplo_batch_new_count(const struct haplo_batch *batch);
 
 /* How many messages it holds; at least one. */
 HAPLO_EXTERN size_t haplo_batch_message_count(const struct haplo_batch *batch);
@@ -521,6 +576,13 @@ HAPLO_EXTERN void haplo_batch_accept(struct haplo_batch *batch);
  * after the queue's back-off. why (may be NULL; copied) is for operators. */
 HAPLO_EXTERN void haplo_batch_retry(struct haplo_batch *batch,
                                     uint64_t delay_ms, const char *why);
+
+/* The stored state is another one than the batch was evaluated against: the
+ * batch is dropped, and fetched again to be evaluated against this one. Copies
+ * stored. HAPLO_EINVAL if these bytes are no state (the queue is then BLOCKED:
+ * what is stored is damaged), HAPLO_ENOMEM (then as haplo_batch_retry()). */
+HAPLO_EXTERN int haplo_batch_stale(struct haplo_batch *batch,
+                                   struct haplo_slice stored);
 
 /* Never: the queue is BLOCKED, nothing is marked, and the batch is gone;
  * haplo_queue_poll_now() tries again. why as above. */
