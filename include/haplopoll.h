@@ -159,14 +159,15 @@ struct haplo_message {
  * opaque, that the library gives and wants back.
  *
  *   - deliver_cb, in one transaction: read the queue's stored state (empty if
- *     there is none yet) and ask haplo_batch_compare(). HAPLO_COMPARE_CURRENT:
- *     store the messages that are no repeats and haplo_batch_state(), commit,
+ *     there is none yet) and compare it with haplo_batch_state() by
+ *     haplo_state_compare(). HAPLO_COMPARE_CURRENT: store the messages that
+ *     are no repeats, and the new state in place of the old one; commit;
  *     accept. HAPLO_COMPARE_STORED: an earlier commit of this batch, whose
- *     outcome was unknown, succeeded: accept. HAPLO_COMPARE_STALE: write
- *     nothing and answer haplo_batch_stale() with what is stored.
+ *     outcome was unknown, succeeded; accept. HAPLO_COMPARE_STALE: write
+ *     nothing, and answer haplo_batch_stale() with what is stored.
  *   - A commit that failed, or whose outcome is unknown: haplo_batch_retry().
- *   - marked_cb: where haplo_mark_compare() says HAPLO_COMPARE_CURRENT, store
- *     mark->state. That may be done late, or fail.
+ *   - marked_cb: where haplo_state_compare() says HAPLO_COMPARE_CURRENT, store
+ *     mark->state. That may be done later, or fail.
  *   - At the next start, pass the stored state as haplo_queue_options.state.
  *
  * A state is small: HAPLO_STATE_SIZE_MAX(n) bytes for a batch of n messages.
@@ -179,13 +180,20 @@ struct haplo_message {
 
 /* Bytes of the state of a batch of count messages, at most. */
 #define HAPLO_STATE_SIZE_MAX(count) \
-    (32 + 16 * ((size_t)(count) + HAPLO_LEFTOVER_COUNT_MAX))
+    (64 + 16 * ((size_t)(count) + HAPLO_LEFTOVER_COUNT_MAX))
 
 enum haplo_compare {
     HAPLO_COMPARE_CURRENT, /* store the new state in its place */
     HAPLO_COMPARE_STORED,  /* it is the new state already */
     HAPLO_COMPARE_STALE    /* it is any other state */
 };
+
+/* How the stored state stands to a new one, which says in itself which states
+ * it may follow. stored may be any bytes, and empty where nothing is stored.
+ * Reads these bytes alone: it may be called on any thread, inside a
+ * transaction. */
+HAPLO_EXTERN enum haplo_compare haplo_state_compare(struct haplo_slice state,
+                                                    struct haplo_slice stored);
 
 /* -- States --------------------------------------------------------------- */
 
@@ -547,17 +555,6 @@ HAPLO_EXTERN struct haplo_queue *haplo_batch_queue(
  * again. */
 HAPLO_EXTERN struct haplo_slice haplo_batch_state(
     const struct haplo_batch *batch);
-
-/* Compares what is stored with the state that the batch was evaluated against.
- * stored may be any bytes; empty: nothing is stored. */
-HAPLO_EXTERN enum haplo_compare haplo_batch_compare(
-    const struct haplo_batch *batch, struct haplo_slice stored);
-
-/* The same for a confirmed mark and its state. Within marked_cb only; who
- * stores it later copies state and follows of the mark, and asks
- * haplo_state_compare(). */
-HAPLO_EXTERN enum haplo_compare haplo_mark_compare(
-    const struct haplo_mark *mark, struct haplo_slice stored);
 
 /* How many of its messages are no repeats. */
 HAPLO_EXTERN size_t haplo_batch_new_count(const struct haplo_batch *batch);

@@ -20,7 +20,6 @@ enum inbox_fault {
 struct inbox_confirm {
     struct inbox_queue *queue;        /* */
     struct haplo_slice state;         /* owned */
-    struct haplo_slice follows_first; /* see haplo_mark_compare() */
     uint64_t marked_at_ms;            /* wall clock */
     STAILQ_ENTRY(inbox_confirm) link; /* */
 };
