@@ -19,9 +19,13 @@ LIB_LIBS := -luv -lcurl -lssl -lcrypto -lyajl -lxxhash -ltre
 DAEMON_LIBS := -lsqlite3 -lcyaml -lyaml
 SIM_LIBS := -luv -lhttp_parser -lssl -lcrypto -lz -lyajl -lxxhash
 
-lib_src := $(wildcard src/base/*.c src/core/*.c src/http/*.c src/poller/*.c)
-sink_src := $(wildcard src/sinks/*.c)
-daemon_src := $(wildcard src/config/*.c src/daemon/*.c)
+# The folders of src/ that make up the library, and those that make up
+# haplo-poll besides it.
+lib_parts := base core http poller
+daemon_parts := sinks inbox outlets config daemon
+src_of = $(foreach part,$(1),$(wildcard src/$(part)/*.c src/$(part)/*/*.c))
+lib_src := $(call src_of,$(lib_parts))
+daemon_src := $(call src_of,$(daemon_parts))
 sim_src := $(wildcard src/sim/*.c)
 unit_src := $(wildcard test/unit/test_*.c)
 inject_src := $(wildcard test/inject/*.c)
@@ -30,15 +34,15 @@ bench_src := $(wildcard bench/*.c)
 simulation_src := $(wildcard test/sim/*.c)
 shim_src := $(wildcard test/integration/*.c)
 fuzz_src := $(wildcard test/fuzz/*.c)
-headers := $(wildcard include/*.h src/*/*.h test/unit/*.h test/sim/*.h \
+headers := $(wildcard include/*.h src/*/*.h src/*/*/*.h test/unit/*.h test/sim/*.h \
 	test/inject/*.h test/fuzz/*.h bench/*.h) test/model/record.h
-sources := $(lib_src) $(sink_src) $(daemon_src) $(sim_src) $(unit_src) \
+sources := $(lib_src) $(daemon_src) $(sim_src) $(unit_src) \
 	$(example_src) $(bench_src) $(simulation_src) $(inject_src) $(fuzz_src) \
 	$(shim_src)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
-sink_obj := $(call obj,$(sink_src))
+sink_obj := $(call obj,$(call src_of,sinks))
 daemon_obj := $(call obj,$(daemon_src))
 sim_obj := $(call obj,$(sim_src))
 unit_bin := $(patsubst test/unit/%.c,$(BUILD)/test/%,$(unit_src))
@@ -63,17 +67,18 @@ $(BUILD)/%.o: %.c
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# q, not r: two folders may have files of the same name.
 $(LIB_A): $(lib_obj)
 	@rm -f $@
 	$(call say,AR)
-	$(Q)ar rcs $@ $^
+	$(Q)ar qcs $@ $^
 
 $(LIB_SO): $(lib_obj)
 	$(call say,LD)
 	$(Q)$(CC) -shared -Wl,-soname,libhaplopoll.so.$(SOVERSION) $(CFLAGS) \
 		$(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
-$(BUILD)/haplo-poll: $(daemon_obj) $(sink_obj) $(LIB_A)
+$(BUILD)/haplo-poll: $(daemon_obj) $(LIB_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
 
@@ -84,10 +89,20 @@ $(BUILD)/haplo-sim: $(sim_obj)
 # Objects are kept, also where a pattern makes them on its way.
 .SECONDARY:
 
-# Unit tests link the objects, so that they reach what the library hides.
+# Unit tests link the product's objects, so that they reach what the library
+# hides, and of these what they use. TEST_PARTS: only those folders of src/,
+# which suffices for tests of the lower layers: TEST_PARTS="base http".
+TEST_PARTS ?= $(lib_parts) $(daemon_parts)
 daemon_test_obj := $(filter-out $(BUILD)/src/daemon/main.o,$(daemon_obj))
-$(BUILD)/test/%: $(BUILD)/test/unit/%.o $(lib_obj) $(sink_obj) \
-		$(daemon_test_obj)
+TEST_A := $(BUILD)/test/libparts.a
+$(TEST_A): $(filter-out $(BUILD)/src/daemon/main.o,\
+		$(call obj,$(call src_of,$(TEST_PARTS))))
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(call say,AR)
+	$(Q)ar qcs $@ $^
+
+$(BUILD)/test/%: $(BUILD)/test/unit/%.o $(TEST_A)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lz $(DAEMON_LIBS) \
@@ -114,8 +129,7 @@ $(BUILD)/test/test_simulation: $(BUILD)/test/sim/test_simulation.o \
 # that the test's own calls stay what they are.
 inject_lib := $(patsubst %,$(BUILD)/test/inject/%.o,fault memory calls)
 inject_sweep := $(filter-out $(inject_lib) %/program.o,$(call obj,$(inject_src)))
-injected := $(patsubst $(BUILD)/%,$(BUILD)/inject/%,$(lib_obj) $(sink_obj) \
-	$(daemon_obj))
+injected := $(patsubst $(BUILD)/%,$(BUILD)/inject/%,$(lib_obj) $(daemon_obj))
 
 $(BUILD)/inject/renames: test/inject/calls.h
 	@mkdir -p $(@D)
@@ -147,7 +161,7 @@ fuzz_names := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 replay_bin := $(fuzz_names:%=$(BUILD)/test/test_fuzz_%)
 fuzz_bin := $(fuzz_names:%=$(BUILD)/fuzz/%)
 fuzz_obj := $(call obj,$(filter-out %/replay.c test/fuzz/fuzz_%,$(fuzz_src))) \
-	$(lib_obj) $(sink_obj) $(daemon_test_obj)
+	$(lib_obj) $(daemon_test_obj)
 fuzz_link = @mkdir -p $(@D); $(if $(V),,echo "  LD $(@:$(BUILD)/%=%)";) \
 	$(CC) $(CFLAGS) $(LDFLAGS) $(1) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
 
@@ -185,7 +199,7 @@ $(bench_micro): $(call obj,$(wildcard bench/micro*.c)) $(sink_obj) $(LIB_A)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(LIB_LIBS)
 
 # The daemon, whole but for a sink that drops its messages.
-$(bench_daemon): $(daemon_obj) $(filter-out %/sqlite.o,$(sink_obj)) \
+$(bench_daemon): $(filter-out %/sinks/sqlite.o,$(daemon_obj)) \
 		$(call obj,bench/null_sink.c) $(LIB_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
@@ -350,7 +364,7 @@ check-layers layers:
 
 .PHONY: check-tidy
 check-tidy:
-	printf '%s\n' $(lib_src) $(sink_src) $(daemon_src) $(sim_src) \
+	printf '%s\n' $(lib_src) $(daemon_src) $(sim_src) \
 		$(example_src) $(simulation_src) $(bench_src) | xargs -P 2 -n 8 \
 		clang-tidy --quiet \
 		--warnings-as-errors='*' 2>/dev/null
