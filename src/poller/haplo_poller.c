@@ -36,6 +36,7 @@ int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
     poller->event_cb = options.event_cb;
     poller->data = options.data;
     TAILQ_INIT(&poller->servers);
+    poller->server_names.name_of = object_server_name;
     STAILQ_INIT(&poller->gone);
     scheduler_init(&poller->scheduler, options.in_flight_max,
                    options.undelivered_bytes_max, seed_or_random(options.seed));
@@ -92,7 +93,7 @@ static void on_io_closed(struct io *io, void *data)
         TAILQ_REMOVE(&poller->servers, server, link);
         object_free_server(server);
     }
-    name_set_free(&poller->server_names);
+    name_table_free(&poller->server_names);
     free_spares(poller);
     scheduler_free(&poller->scheduler);
     haplo_close_cb close_cb = poller->close_cb;

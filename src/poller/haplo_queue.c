@@ -11,6 +11,11 @@
 #include "poller/options.h"
 #include "poller/poller.h"
 
+const char *object_queue_name(const void *queue)
+{
+    return ((const struct haplo_queue *)queue)->name;
+}
+
 static void queue_defaults(struct haplo_queue_options *options)
 {
     DEFAULT_TO(options->interval_ms, 60000);
@@ -69,7 +74,7 @@ static int queue_check(const struct haplo_server *server,
     if (error != 0) {
         return error;
     }
-    if (name_set_has(&server->queues, options->name)) {
+    if (name_table_find(&server->queues, options->name) != NULL) {
         return reason_set(why, HAPLO_EEXIST,
                           "server \"%s\" has a queue named \"%s\" already",
                           server->name, options->name);
@@ -144,13 +149,13 @@ static struct haplo_queue *queue_new(struct haplo_server *server,
 static int queue_register(struct haplo_queue *queue)
 {
     struct haplo_server *server = queue->server;
-    int error = name_set_add(&server->queues, queue->name);
+    int error = name_table_add(&server->queues, queue);
     if (error != 0) {
         return error;
     }
     error = scheduler_add_queue(&server->poller->scheduler, &queue->core);
     if (error != 0) {
-        name_set_remove(&server->queues, queue->name);
+        name_table_remove(&server->queues, queue);
     }
     return error;
 }
@@ -210,7 +215,7 @@ void object_free_queue(struct haplo_queue *queue)
     struct haplo_server *server = queue->server;
     if (server->poller->phase != POLLER_CLOSING) {
         scheduler_remove_queue(&server->poller->scheduler, &queue->core);
-        name_set_remove(&server->queues, queue->name);
+        name_table_remove(&server->queues, queue);
         server->poller->paused_count--;
     }
     server->poller->queue_count--;
@@ -220,8 +225,7 @@ void object_free_queue(struct haplo_queue *queue)
 struct haplo_queue *server_next_queue(const struct haplo_server *server,
                                       size_t *cursor)
 {
-    const char *name = name_set_next(&server->queues, cursor);
-    return name == NULL ? NULL : container_of(name, struct haplo_queue, name);
+    return name_table_next(&server->queues, cursor);
 }
 
 int haplo_token_pattern_check(const char *pattern, char *why, size_t why_size)

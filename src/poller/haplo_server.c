@@ -7,9 +7,14 @@
 
 void object_free_server(struct haplo_server *server)
 {
-    name_set_free(&server->queues);
+    name_table_free(&server->queues);
     alloc_free(server->name);
     alloc_free(server);
+}
+
+const char *object_server_name(const void *server)
+{
+    return ((const struct haplo_server *)server)->name;
 }
 
 static void server_defaults(struct haplo_server_options *options)
@@ -46,7 +51,7 @@ static int server_check(const struct haplo_poller *poller,
     if (error != 0) {
         return error;
     }
-    if (name_set_has(&poller->server_names, options->name)) {
+    if (name_table_find(&poller->server_names, options->name) != NULL) {
         return reason_set(why, HAPLO_EEXIST,
                           "there is a server named \"%s\" already",
                           options->name);
@@ -69,6 +74,7 @@ static int server_make(struct haplo_poller *poller,
     }
     server->poller = poller;
     server->data = options->data;
+    server->queues.name_of = object_queue_name;
     server_init(&server->core, &policy);
     server_recall_logins(&server->core, options->failed_logins,
                          options->failed_login_age_ms, uv_now(poller->loop));
@@ -85,7 +91,7 @@ static int server_make(struct haplo_poller *poller,
     if (error != 0) {
         goto fail_endpoint;
     }
-    error = name_set_add(&poller->server_names, server->name);
+    error = name_table_add(&poller->server_names, server);
     if (error != 0) {
         goto fail_scheduler;
     }
@@ -138,7 +144,7 @@ int haplo_server_remove(struct haplo_server *server)
     scheduler_remove_server(&poller->scheduler, &server->core);
     endpoint_free(server->endpoint);
     TAILQ_REMOVE(&poller->servers, server, link);
-    name_set_remove(&poller->server_names, server->name);
+    name_table_remove(&poller->server_names, server);
     poller->server_count--;
     object_free_server(server);
     return 0;

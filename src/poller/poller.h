@@ -10,9 +10,9 @@
 #include <uv.h>
 
 #include "base/container_of.h"
+#include "base/name_table.h"
 #include "base/reason.h"
 #include "core/batch.h"
-#include "core/name_set.h"
 #include "core/scheduler.h"
 #include "haplopoll.h"
 #include "http/endpoint.h"
@@ -58,7 +58,7 @@ struct haplo_server {
     char *name;                      /* owned */
     void *data;                      /* the application's */
     struct endpoint *endpoint;       /* owned */
-    struct name_set queues;          /* the owned queues, by name */
+    struct name_table queues;        /* the owned queues */
     struct reason error_text;        /* the newest failure */
     struct haplo_server_stats stats; /* the counters in it */
 };
@@ -75,7 +75,7 @@ struct haplo_poller {
     bool is_pumping;                    /* poller_pump() is on the stack */
     bool has_stopped;                   /* stopped_cb has fired */
     TAILQ_HEAD(, haplo_server) servers; /* owned */
-    struct name_set server_names;       /* of those */
+    struct name_table server_names;     /* the same, by name */
     STAILQ_HEAD(, haplo_queue) gone;    /* removed and PAUSED: to be freed */
     size_t server_count;                /* */
     size_t queue_count;                 /* */
@@ -114,6 +114,10 @@ void poller_command(struct haplo_queue *queue, enum queue_event_kind kind);
  * end. None may be added or freed meanwhile. */
 struct haplo_queue *server_next_queue(const struct haplo_server *server,
                                       size_t *cursor);
+
+/* What name tables know them by. */
+const char *object_server_name(const void *server);
+const char *object_queue_name(const void *queue);
 
 /* Takes a queue with no request in flight from its server, and frees it. */
 void object_free_queue(struct haplo_queue *queue);
