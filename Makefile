@@ -51,6 +51,7 @@ shims := $(patsubst test/integration/%.c,$(BUILD)/%.so,$(shim_src))
 bench_bin := $(addprefix $(BUILD)/bench/,measure bare cycle register load)
 bench_daemon := $(BUILD)/bench/haplo-poll-null
 bench_micro := $(BUILD)/bench/micro
+bench_busy_poll := $(BUILD)/bench/busy_poll.so
 
 LIB_A := $(BUILD)/libhaplopoll.a
 LIB_SO := $(BUILD)/libhaplopoll.so.$(VERSION)
@@ -207,12 +208,19 @@ $(bench_daemon): $(filter-out %/sinks/sqlite.o,$(daemon_obj)) \
 .PHONY: examples
 examples: $(example_bin)
 
-# Preloaded into haplo-poll; without its flags, as it comes before all.
+# Preloaded into haplo-poll, or into the benchmark's nginx; without CFLAGS, as
+# a preloaded library comes before a sanitizer.
+preloaded = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -O2 -g -fPIC \
+	-fvisibility=hidden -shared -o $@ $<
 $(BUILD)/%.so: test/integration/%.c
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -O2 -g -fPIC \
-		-fvisibility=hidden -shared -o $@ $<
+	$(Q)$(preloaded)
+
+$(bench_busy_poll): bench/busy_poll.c
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(preloaded)
 
 .PHONY: unit-binaries
 unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation $(replay_bin) \
@@ -311,7 +319,8 @@ sweep-sanitize:
 	build-asan/test/test_sweep --full
 
 .PHONY: bench-programs
-bench-programs: all $(bench_bin) $(bench_daemon) $(bench_micro)
+bench-programs: all $(bench_bin) $(bench_daemon) $(bench_micro) \
+	$(bench_busy_poll)
 
 # What the peers need beside their sources; what is missing stays missing.
 bench_peers := $(BUILD)/bench/peers

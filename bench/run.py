@@ -106,6 +106,7 @@ def main():
         say(table)
     parts["targets"] = [target.record() for target in goals]
     parts["markdown"] = table
+    parts["titles"] = {client.name: client.title for client in clients}
     if plan.is_whole:
         report.write_part(RESULTS, "bench", parts)
         say(f"\nwritten: {RESULTS}")

@@ -1,22 +1,27 @@
-"""Writes the newest results into README.md, between its two marks: make
-bench-table."""
+"""Brings the newest results into the README: the table between its two marks,
+and the chart beside it, docs/bench.svg: make bench-table."""
 import json
 import pathlib
 import sys
 
+from harness import chart
+
 ROOT = pathlib.Path(__file__).parent.parent
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+CHART = "docs/bench.svg"
 
 
 def main():
-    results = json.loads((ROOT / "bench" / "results.json").read_text())
+    bench = json.loads((ROOT / "bench" / "results.json").read_text())["bench"]
     readme = ROOT / "README.md"
     before, begin, rest = readme.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         sys.exit(f"README.md: no lines {BEGIN} and {END}")
-    readme.write_text(f"{before}{BEGIN}\n{results['bench']['markdown']}\n"
-                      f"{END}{after}")
+    (ROOT / CHART).write_text(chart.of_results(bench["cycles"],
+                                               bench["titles"]))
+    readme.write_text(f"{before}{BEGIN}\n![What a cycle costs]({CHART})\n\n"
+                      f"{bench['markdown']}\n{END}{after}")
     return 0
 
 

@@ -107,6 +107,11 @@ class Daemon(Client):
     PROVING_CYCLES_MAX = 20000
     INTERVAL_MS = 400
 
+    def __init__(self, *args, inbox="sqlite", has_files=False, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.inbox = inbox
+        self.has_files = has_files
+
     def proving_cycles(self, case):
         return case.at_once ** 2 // case.hosts // 2
 
@@ -129,7 +134,8 @@ class Daemon(Client):
                 server.nginx.ca_file if case.tls else None,
                 in_flight_max=case.at_once,
                 max_in_flight=-(-case.at_once // case.hosts),
-                interval=f"{self.INTERVAL_MS}ms")
+                interval=f"{self.INTERVAL_MS}ms", inbox=self.inbox,
+                has_files=self.has_files)
             run = daemon.Daemon(self.command[0], config, CLIENT_CORE)
             try:
                 run.wait_polling(20)
@@ -141,7 +147,8 @@ class Daemon(Client):
                 run.close()
 
     def watch(self, run, nginx, warm, cycles):
-        begin = run.wait_requests(nginx, nginx.request_count() + 2 * warm)
+        run.wait_requests(nginx, nginx.request_count() + 2 * warm)
+        begin = run.wait_settled(nginx, max(warm, 1))
         begin_us, begin_s = daemon.cpu_us(run.pid), time.monotonic()
         end = run.wait_requests(nginx, begin + 2 * cycles)
         end_us, end_s = daemon.cpu_us(run.pid), time.monotonic()
@@ -202,9 +209,11 @@ def all_clients(bench):
         Client("library", "haplo-poll, library to a callback",
                [programs / "cycle", "-a"], 8000, fits=many),
         Daemon("daemon-null", "haplo-poll run, messages dropped",
-               [programs / "haplo-poll-null"], 6000),
+               [programs / "haplo-poll-null"], 6000, inbox="null"),
         Daemon("daemon", "haplo-poll run, SQLite inbox",
                [bench.build / "haplo-poll"], 4000),
+        Daemon("daemon-files", "the same, forwarded to files",
+               [bench.build / "haplo-poll"], 4000, has_files=True, fits=few),
         Client("undici", "Node undici", ["node", PEERS / "cycle_undici.mjs"],
                6000, warm=4000, needs=needs_undici(bench),
                env={"BENCH_NODE_MODULES": str(bench.node_modules) + "/"}),

@@ -25,7 +25,8 @@ class Server:
                             for tls in (False, True)}
         self.nginx = Nginx(bench.new_folder("nginx"),
                            [*self.sites.values(),
-                            *self.first_empty.values()])
+                            *self.first_empty.values()],
+                           busy_poll=bench.programs / "busy_poll.so")
 
     def urls(self, case):
         return self.sites[case.tls, case.hosts].urls()

@@ -15,16 +15,22 @@ TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def write_config(folder, urls, queue_count, ca_file=None, in_flight_max=None,
-                 max_in_flight=None, interval="100ms"):
+                 max_in_flight=None, interval="100ms", inbox="sqlite",
+                 has_files=False):
     """Queue i is one of server i modulo their number. What is None is left to
-    the daemon's defaults."""
+    the daemon's defaults. inbox: sqlite, or null, which stores nothing.
+    has_files: an outlet forwards everything into a folder."""
     (folder / "key").write_text(KEY)
     (folder / "key").chmod(0o600)
     lines = ["state_dir: state"]
     if in_flight_max is not None:
         lines.append(f"in_flight_max: {in_flight_max}")
-    lines += ["sinks:", "- {name: inbox, type: sqlite, path: inbox.db}",
-              "defaults:", f"  interval: {interval}"]
+    lines.append("inbox: inbox.db" if inbox == "sqlite"
+                 else f"inboxes: [{{name: inbox, type: {inbox}}}]")
+    if has_files:
+        (folder / "out").mkdir()
+        lines.append("outlets: [{name: files, type: files, path: out}]")
+    lines += ["defaults:", f"  interval: {interval}"]
     if max_in_flight is not None:
         lines.append(f"  max_in_flight: {max_in_flight}")
     if ca_file is not None:
@@ -117,6 +123,20 @@ class Daemon:
             if time.monotonic() > deadline:
                 raise Failed("haplo-poll: makes no progress")
             time.sleep(0.02)
+
+    def wait_settled(self, nginx, cycles):
+        """Until it makes so many cycles without a new connection: the making
+        of connections is not what is measured. It says how many requests
+        nginx has answered."""
+        deadline = time.monotonic() + 120
+        connections, begin = nginx.counts()
+        while time.monotonic() < deadline:
+            end = self.wait_requests(nginx, begin + 2 * cycles)
+            now_connections, end = nginx.counts()
+            if now_connections == connections:
+                return end
+            connections, begin = now_connections, end
+        raise Failed("haplo-poll: always makes new connections")
 
     def close(self):
         if self.process.poll() is None:

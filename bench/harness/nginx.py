@@ -1,5 +1,6 @@
 """nginx, as the server of all measurements: one worker, on a core of its
-own, with its configuration in a temporary folder."""
+own, with its configuration in a temporary folder. While clients are at work it
+does not sleep (busy_poll.c), as each wake-up would be charged to them."""
 import os
 import re
 import signal
@@ -113,7 +114,7 @@ class Nginx:
     """Runs from the start to close(). core: where its worker is pinned, or
     None. ca_file is what clients verify with."""
 
-    def __init__(self, folder, sites, core=1):
+    def __init__(self, folder, sites, core=1, busy_poll=None):
         self.folder = folder
         self.ca_file = None
         self.authority = None
@@ -128,7 +129,9 @@ class Nginx:
         pin = [] if core is None else ["taskset", "-c", str(core)]
         self.process = subprocess.Popen(
             pin + ["nginx", "-e", f"{folder}/error.log", "-c",
-                   f"{folder}/nginx.conf"], stderr=subprocess.PIPE, text=True)
+                   f"{folder}/nginx.conf"], stderr=subprocess.PIPE, text=True,
+            env=dict(os.environ, LD_PRELOAD=str(busy_poll)) if busy_poll
+            else None)
         self._wait()
 
     def _servers(self, site):
@@ -185,16 +188,24 @@ class Nginx:
                            + self.process.stderr.read()
                            + (log.read_text() if log.exists() else ""))
 
-    def request_count(self):
-        """Requests answered since the start, without those that ask."""
+    def counts(self):
+        """Connections accepted and requests answered since the start, without
+        those that ask."""
         self.asked_count += 1
         with socket.socket(socket.AF_UNIX) as status:
             status.settimeout(10)
             status.connect(str(self.folder / "status.sock"))
             status.sendall(b"GET /status HTTP/1.0\r\n\r\n")
             text = b"".join(iter(lambda: status.recv(4096), b"")).decode()
-        return (int(re.search(r"\n \d+ \d+ (\d+)", text).group(1))
-                - self.asked_count)
+        accepted, _, answered = map(int, re.search(
+            r"\n (\d+) (\d+) (\d+)", text).groups())
+        return accepted - self.asked_count, answered - self.asked_count
+
+    def request_count(self):
+        return self.counts()[1]
+
+    def connection_count(self):
+        return self.counts()[0]
 
     def tls_reused(self):
         """Since the last call: requests on resumed and on new sessions."""

@@ -47,60 +47,79 @@ def over(value, divisor):
 def of_cycles(results):
     """Ratios are those of the medians of CPU time in one run."""
     ratio = results.ratio
-    yield Target("1 library / bare loop without parsing, plain", 1.55,
+    tls_1000 = Case(True, 1000, 1)
+    yield Target("library / bare loop without parsing, plain", 1.45,
                  ratio(PLAIN, "library", "bare"))
-    yield Target("1 library / bare loop without parsing, TLS", 1.45,
+    yield Target("library / bare loop without parsing, TLS", 1.40,
                  ratio(TLS, "library", "bare"))
     for name, limit in PEERS:
         digits = 4 if limit < 0.01 else 2
         for case, transport in ((PLAIN, "plain"), (TLS, "TLS")):
-            yield Target(f"2 library / {name}, {transport}", limit,
+            yield Target(f"library / {name}, {transport}", limit,
                          ratio(case, "library", name), digits=digits)
+    for case, transport, limits in ((PLAIN, "plain, 64", (1.10, 1.60)),
+                                    (TLS, "TLS, 64", (1.10, 1.60)),
+                                    (tls_1000, "TLS, 1,000", (1.30, 1.30))):
+        yield Target(f"daemon that stores nothing / library, {transport}",
+                     limits[0], ratio(case, "daemon-null", "library"))
+        yield Target(f"daemon, SQLite inbox / storing nothing, {transport}",
+                     limits[1], ratio(case, "daemon", "daemon-null"))
+    for case, transport in ((PLAIN, "plain"), (TLS, "TLS")):
+        yield Target(f"daemon with a files outlet / without, {transport}", 1.6,
+                     ratio(case, "daemon-files", "daemon"))
     for tls, transport in ((False, "plain"), (True, "TLS")):
-        yield Target(f"3 library, 1,000 at once / 64, {transport}", 1.35,
+        yield Target(f"library, 1,000 at once / 64, {transport}", 1.35,
                      ratio(Case(tls, 1000, 1), "library", "library",
                            Case(tls, 64, 1)))
     for tls, hosts, transport in ((False, 1, "plain"), (True, 1, "TLS"),
                                   (False, 50, "plain, 50 hosts")):
-        yield Target(f"  library, 4,000 at once / 64, {transport}", 1.15,
+        yield Target(f"library, 4,000 at once / 64, {transport}", 1.15,
                      ratio(Case(tls, 4000, hosts), "library", "library",
                            Case(tls, 64, hosts)))
     for case, limit, transport in ((PLAIN, 16, "plain"), (TLS, 24, "TLS")):
-        yield Target(f"4 library, peak memory at 64, {transport}", limit,
+        yield Target(f"library, peak memory at 64, {transport}", limit,
                      over(results.median(case, "library", "peak_kib"), 1024),
                      unit="MiB", digits=1)
-    yield Target("4 library, own allocations in steady cycles, plain", 0,
+    yield Target("library, own allocations in steady cycles, plain", 0,
                  results.median(PLAIN, "library", "allocations"), unit="",
                  digits=0)
 
 
 def of_cold(cold):
     verified = cold["library, verified"]["new_us"]
-    yield Target("5 new TLS connection: library verified / bare unverified",
+    yield Target("new TLS connection: library verified / bare unverified",
                  1.2, verified / cold["bare, unverified"]["new_us"])
 
 
 def of_inbox(inbox):
     for queues, measured in inbox["queues"].items():
-        yield Target(f"6 messages a second durable in SQLite, {queues} queues",
+        yield Target(f"messages a second durable in SQLite, {queues} queues",
                      60000, measured["messages_per_s"], is_least=True,
                      unit="a second", digits=0)
 
 
 def of_time(what, seconds):
-    yield Target(f"7 {what}, all of it", 15.0, seconds / 60, unit="minutes",
+    yield Target(f"{what}, all of it", 15.0, seconds / 60, unit="minutes",
                  digits=1)
 
 
 def of_scale(scale):
     if "register" in scale:
         largest = scale["register"][-1]
-        yield Target(f"4 memory of an idle queue beyond name and key, "
-                     f"{largest['queues']:,} queues", 160,
-                     largest["bytes_beyond_text"], unit="bytes", digits=0)
+        yield Target(f"bytes of an idle queue beyond name, key and options, "
+                     f"{largest['queues']:,}", 130,
+                     largest["bytes_beyond_options"], unit="bytes", digits=0)
+    if "start" in scale and "register" in scale:
+        start = scale["start"][-1]
+        each = start["resident_mib"] * 2 ** 20 / start["queues"]
+        yield Target(f"daemon's bytes a queue / the library's, "
+                     f"{start['queues']:,} queues", 2.0,
+                     each / scale["register"][-1]["resident_bytes"])
+        yield Target(f"the daemon's start, {start['queues']:,} queues", 3.0,
+                     start["seconds"], unit="seconds", digits=1)
     for what, growth in scale["growth"].items():
-        yield Target(f"  {what}: growth, n log n being 1", growth["limit"],
+        yield Target(f"{what}: growth, n log n being 1", growth["limit"],
                      growth["measured"])
     if "long_haul" in scale:
-        yield Target("  long haul: memory, last quarter / second", 1.02,
+        yield Target("long haul: memory, last quarter / second", 1.02,
                      scale["long_haul"]["memory_growth"], digits=3)
