@@ -36,6 +36,15 @@ struct forwarder_options {
     unsigned breaker_failures;            /* in a row, until BROKEN; 0: 5 */
 };
 
+/* The options that all outlets have, after name, type, inbox and queues; they
+ * fill struct forwarder_options. */
+extern const struct option_row forwarder_option_rows[];
+extern const size_t forwarder_option_count;
+
+/* Whether a pattern of options->queues means this queue. */
+bool forwarder_pattern_matches(const char *pattern, const char *server,
+                               const char *queue);
+
 /* What an operator sees of one outlet; all since the start but the states. */
 struct forwarder_stats {
     const char *name;           /* */
