@@ -465,17 +465,6 @@ HAPLO_EXTERN int haplo_queue_add(struct haplo_server *server,
                                  struct haplo_queue **queue, char *why,
                                  size_t why_size);
 
-/*
- * Checks a token_pattern without a queue. It is a regular expression in
- * POSIX's extended syntax, on bytes whatever the locale, without references
- * back to a group, so that any body is searched in a time that is in
- * proportion to its size. why (may be NULL) receives one line on error.
- *
- * HAPLO_EINVAL (also for one that matches anything), HAPLO_ENOMEM.
- */
-HAPLO_EXTERN int haplo_token_pattern_check(const char *pattern, char *why,
-                                           size_t why_size);
-
 /* Fires once, from the loop; the queue is gone when it returns. */
 typedef void (*haplo_removed_cb)(struct haplo_queue *queue);
 
@@ -542,6 +531,43 @@ struct haplo_queue_stats {
 
 HAPLO_EXTERN void haplo_queue_stats(const struct haplo_queue *queue,
                                     struct haplo_queue_stats *stats);
+
+/* -- Checks: what the functions above refuse ------------------------------ */
+
+/*
+ * Each returns 0, or HAPLO_EINVAL with one line in why (may be NULL): what is
+ * wrong, and what to do. The checked text is no part of that line. A text that
+ * is NULL is refused like an empty one. haplo_server_add(), haplo_queue_add()
+ * and haplo_queue_set_key() apply the same checks.
+ */
+
+/* A server's or a queue's name: 1 to HAPLO_NAME_SIZE_MAX letters, digits and
+ * -._~!$&'()*+,;=:@, but not "." or "..". A server compares names with what
+ * stands in the URL, so a name that needs encoding there is never found. */
+HAPLO_EXTERN int haplo_name_check(const char *name, char *why, size_t why_size);
+
+/* An API key: HAPLO_KEY_SIZE_MIN to HAPLO_KEY_SIZE_MAX printable ASCII
+ * characters without spaces. */
+HAPLO_EXTERN int haplo_api_key_check(const char *api_key, char *why,
+                                     size_t why_size);
+
+/* A server's URL: https://HOST or https://HOST:PORT, and http:// if HOST is
+ * localhost, 127.0.0.0/8 or [::1], or with allow_http. */
+HAPLO_EXTERN int haplo_url_check(const char *url, bool allow_http, char *why,
+                                 size_t why_size);
+
+/* A proxy's URL: http, https, socks5h or socks4a, and a HOST:PORT that a user
+ * and a password may precede. */
+HAPLO_EXTERN int haplo_proxy_check(const char *url, char *why, size_t why_size);
+
+/*
+ * A token_pattern: a regular expression in POSIX's extended syntax, on bytes
+ * whatever the locale, without back references, so that any body is searched
+ * in time proportional to its size. Also HAPLO_ENOMEM. A pattern that matches
+ * anything is refused.
+ */
+HAPLO_EXTERN int haplo_token_pattern_check(const char *pattern, char *why,
+                                           size_t why_size);
 
 /* -- Batch ---------------------------------------------------------------- */
 

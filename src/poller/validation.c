@@ -1,0 +1,255 @@
+/*
+ * validation.c - what names, API keys and URLs must be. The library refuses
+ * others when a server or a queue is added; applications ask before that.
+ */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "http/place.h"
+#include "poller/options.h"
+
+#define HOST_SIZE_MAX 253 /* of a name in the DNS */
+
+#define LETTERS_AND_DIGITS       \
+    "abcdefghijklmnopqrstuvwxyz" \
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
+    "0123456789"
+
+/* Gives the application the reason, and returns its error. */
+static int refused(int error, const struct reason *reason, char *why,
+                   size_t why_size)
+{
+    if (error != 0) {
+        options_copy_why(why, why_size, reason);
+    }
+    return error;
+}
+
+static int name_check(const char *name, struct reason *why)
+{
+    if (name == NULL || name[0] == '\0') {
+        return reason_set(why, HAPLO_EINVAL, "it is empty: give it a name");
+    }
+    if (strlen(name) > HAPLO_NAME_SIZE_MAX) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "it is longer than %d bytes: shorten it",
+                          HAPLO_NAME_SIZE_MAX);
+    }
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "it is the name of a folder: choose another");
+    }
+    /* What a path of a URL holds unencoded (RFC 3986, 3.3). A server compares
+     * names undecoded (PROTOCOL.md, "Errors"), so it would never find a queue
+     * whose name needs encoding. */
+    if (name[strspn(name, LETTERS_AND_DIGITS "-._~!$&'()*+,;=:@")] != '\0') {
+        return reason_set(why, HAPLO_EINVAL,
+                          "it has a character that cannot stand in a poll URL: "
+                          "copy a queue's name from its page, and choose a "
+                          "server's like example-live");
+    }
+    return 0;
+}
+
+int haplo_name_check(const char *name, char *why, size_t why_size)
+{
+    struct reason reason;
+    return refused(name_check(name, &reason), &reason, why, why_size);
+}
+
+/* No part of the key becomes part of the reason. */
+static int api_key_check(const char *key, struct reason *why)
+{
+    size_t size = key == NULL ? 0 : strlen(key);
+    if (size == 0) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "it is empty: copy the whole key from the server");
+    }
+    if (size > HAPLO_KEY_SIZE_MAX) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "it has more than %d characters: give the key and "
+                          "nothing else",
+                          HAPLO_KEY_SIZE_MAX);
+    }
+    if (strpbrk(key, "\r\n") != NULL) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "it has a line break inside, or more than one at its "
+                          "end: give the key in one line and nothing else");
+    }
+    for (const char *c = key; *c != '\0'; c++) {
+        if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f) {
+            return reason_set(why, HAPLO_EINVAL,
+                              "it has a space or another character that no key "
+                              "has: copy it again from the server");
+        }
+    }
+    if (size < HAPLO_KEY_SIZE_MIN) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "it is too short: copy the whole key from the "
+                          "server, at least %d characters",
+                          HAPLO_KEY_SIZE_MIN);
+    }
+    return 0;
+}
+
+int haplo_api_key_check(const char *key, char *why, size_t why_size)
+{
+    struct reason reason;
+    return refused(api_key_check(key, &reason), &reason, why, why_size);
+}
+
+/* What follows the prefix in text, in any case of letters, or NULL. */
+static const char *text_after(const char *text, const char *prefix)
+{
+    size_t size = strlen(prefix);
+    return strncasecmp(text, prefix, size) == 0 ? text + size : NULL;
+}
+
+static bool host_is_valid(const char *host)
+{
+    size_t size = strlen(host);
+    if (host[0] == '[') {
+        struct in6_addr address;
+        char text[INET6_ADDRSTRLEN] = "";
+        if (size < 4 || size - 2 >= sizeof text || host[size - 1] != ']') {
+            return false;
+        }
+        memcpy(text, host + 1, size - 2);
+        return inet_pton(AF_INET6, text, &address) == 1;
+    }
+    return size > 0 && host[0] != '.' && host[0] != '-' &&
+           strspn(host, LETTERS_AND_DIGITS "-._") == size;
+}
+
+/* The host at the start of text, "" if it is too long for one; returns its
+ * size. */
+static size_t host_read(const char *text, char host[HOST_SIZE_MAX + 1])
+{
+    size_t size = *text == '['
+                      ? strcspn(text, "]/?#") + (strchr(text, ']') != NULL)
+                      : strcspn(text, ":/?#");
+    host[0] = '\0';
+    if (size <= HOST_SIZE_MAX) {
+        memcpy(host, text, size);
+        host[size] = '\0';
+    }
+    return size;
+}
+
+/* ":PORT" or nothing, then "/" or nothing. */
+static int rest_check(const char *rest, struct reason *why)
+{
+    if (*rest == ':') {
+        size_t digits = strspn(rest + 1, "0123456789");
+        unsigned long port = strtoul(rest + 1, NULL, 10);
+        if (digits == 0 || digits > 5 || port == 0 || port > 65535) {
+            return reason_set(why, HAPLO_EINVAL,
+                              "invalid port: give 1 to 65535, or leave it out");
+        }
+        rest += 1 + digits;
+    }
+    if (*rest == '/') {
+        rest++;
+    }
+    if (*rest != '\0') {
+        return reason_set(why, HAPLO_EINVAL,
+                          "something follows the host: write https://HOST or "
+                          "https://HOST:PORT; the queue's name gives the rest");
+    }
+    return 0;
+}
+
+/* "HOST:PORT" of a server. The URL itself is never part of the reason: it may
+ * hold a password. */
+static int authority_check(const char *text, bool allow_any, struct reason *why)
+{
+    char host[HOST_SIZE_MAX + 1];
+    size_t size = host_read(text, host);
+    if (!host_is_valid(host)) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "no valid host name in it: write https://HOST");
+    }
+    int error = rest_check(text + size, why);
+    if (error == 0 && !allow_any &&
+        !place_is_loopback(&(struct place){.host = host})) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "http:// would send API keys unencrypted: write "
+                          "https://, or set allow_http");
+    }
+    return error;
+}
+
+static int url_check(const char *url, bool allow_http, struct reason *why)
+{
+    if (url == NULL || url[0] == '\0') {
+        return reason_set(why, HAPLO_EINVAL, "it is empty: write https://HOST");
+    }
+    if (strlen(url) > HAPLO_URL_SIZE_MAX) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "it is longer than %d characters: shorten it",
+                          HAPLO_URL_SIZE_MAX);
+    }
+    if (strchr(url, '@') != NULL) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "it must not hold a user or a password: write "
+                          "https://HOST, and give each queue its API key");
+    }
+    const char *https = text_after(url, "https://");
+    const char *http = text_after(url, "http://");
+    if (https != NULL) {
+        return authority_check(https, true, why);
+    }
+    if (http != NULL) {
+        return authority_check(http, allow_http, why);
+    }
+    return reason_set(why, HAPLO_EINVAL,
+                      strstr(url, "://") != NULL
+                          ? "unknown scheme: write https://HOST"
+                          : "no scheme: write https://HOST");
+}
+
+int haplo_url_check(const char *url, bool allow_http, char *why,
+                    size_t why_size)
+{
+    struct reason reason;
+    return refused(url_check(url, allow_http, &reason), &reason, why, why_size);
+}
+
+/* "USER:PASSWORD@" or nothing, then "HOST:PORT". */
+static bool proxy_authority_is_valid(const char *text)
+{
+    char host[HOST_SIZE_MAX + 1];
+    for (const char *c = text; *c != '\0'; c++) {
+        if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7f) {
+            return false;
+        }
+    }
+    const char *at = strrchr(text, '@');
+    const char *rest = at != NULL ? at + 1 : text;
+    if (at != NULL && strcspn(text, "/?#\\@") < (size_t)(at - text)) {
+        return false;
+    }
+    size_t size = host_read(rest, host);
+    return host_is_valid(host) && rest_check(rest + size, NULL) == 0;
+}
+
+/* SOCKS only in the kinds where the proxy resolves the host. */
+int haplo_proxy_check(const char *url, char *why, size_t why_size)
+{
+    static const char *const schemes[] = {"http://", "https://", "socks5h://",
+                                          "socks4a://"};
+    struct reason reason;
+    bool is_long = url == NULL || strlen(url) > HAPLO_URL_SIZE_MAX;
+    for (size_t i = 0; !is_long && i < sizeof schemes / sizeof *schemes; i++) {
+        const char *rest = text_after(url, schemes[i]);
+        if (rest != NULL && proxy_authority_is_valid(rest)) {
+            return 0;
+        }
+    }
+    reason_set(&reason, HAPLO_EINVAL,
+               "invalid URL of a proxy: write http://HOST:PORT, or https, "
+               "socks5h or socks4a in place of http");
+    return refused(HAPLO_EINVAL, &reason, why, why_size);
+}
