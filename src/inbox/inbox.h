@@ -139,6 +139,29 @@ void inbox_deliver(struct inbox_delivery *delivery);
  * pass for a repeat, and the next batch's state takes its place. Copies. */
 void inbox_confirmed(struct inbox_queue *queue, const struct haplo_mark *mark);
 
+/* What is stored as the state of a queue that need not be open; empty: none.
+ * Valid until the loop runs again. */
+struct haplo_slice inbox_stored_state(const struct inbox *inbox,
+                                      const char *server, const char *name);
+
+struct inbox_replace;
+typedef void (*inbox_replaced_cb)(struct inbox_replace *replace, int error,
+                                  const char *why);
+
+/* For a queue that moves between inboxes: embedded in its owner, which fills
+ * the first part; all is borrowed until replaced_cb. */
+struct inbox_replace {
+    struct inbox_queue *queue;     /* open; no delivery of it under way */
+    struct haplo_slice state;      /* what is to be stored */
+    inbox_replaced_cb replaced_cb; /* once, from the loop */
+    STAILQ_ENTRY(inbox_replace) link; /* the inbox's own */
+};
+
+/* Stores other bytes as the queue's state, with the next group, whatever was
+ * stored. They need not be a state: a queue that has left keeps a note, which
+ * makes stale whoever still stores it here. */
+void inbox_replace_state(struct inbox_replace *replace);
+
 /* -- Outlets: the way out ------------------------------------------------- */
 
 /* A stored message, as outlets see it. */

@@ -51,6 +51,9 @@ struct forwarder_stats {
     bool is_broken;             /* its breaker is open */
     bool is_caught_up;          /* nothing left behind the cursor, nothing
                                    deferred, nothing in flight or unsaved */
+    bool is_at_rest;            /* caught up, or all that is left waits for an
+                                   operator or for its next try; nothing in
+                                   flight, unsaved or unread */
     size_t blocked_lane_count;  /* a refused message holds them */
     size_t waiting_lane_count;  /* they back off */
     uint64_t wait_ms;           /* until its next try, or 0 */
@@ -62,7 +65,9 @@ struct forwarder_stats {
     const char *why;            /* the newest failure, "" if none; borrowed */
 };
 
-/* A lane or the outlet changed state: a line for the log. */
+/* A lane or the outlet changed state: a line for the log. With state "at rest"
+ * (and no server) it has become so, see struct forwarder_stats: for whoever
+ * waits for it. Fires from the loop, never inside a call of this header. */
 struct forwarder_event {
     const char *outlet; /* */
     const char *server; /* NULL: the whole outlet's event */
@@ -100,7 +105,8 @@ int forwarder_release_lane(struct forwarder *forwarder, const char *server,
 
 /* Finishes what is in flight, until deadline_ms from now, stores the progress,
  * closes the outlet and frees itself; closed_cb fires once, from the loop. The
- * inbox is still open then. */
+ * inbox is still open then. Before closed_cb a second call may shorten the
+ * deadline; its callback is the first one's. */
 void forwarder_close(struct forwarder *forwarder, uint64_t deadline_ms,
                      void (*closed_cb)(void *data), void *data);
 
