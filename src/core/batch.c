@@ -7,6 +7,7 @@
 
 #define BODY_SIZE_MIN 8192   /* a full batch of 16 seldom needs more */
 #define MESSAGE_COUNT_MIN 16 /* what a server sends at most since 2020 */
+#define STATE_SIZE_MIN 512   /* of such a batch, with some leftovers */
 
 struct haplo_batch *batch_new(void)
 {
@@ -107,15 +108,32 @@ struct haplo_message *batch_add_message(struct haplo_batch *batch)
     return message;
 }
 
+int batch_reserve_state(struct haplo_batch *batch, size_t size)
+{
+    if (size <= batch->state_capacity) {
+        return 0;
+    }
+    if (size < STATE_SIZE_MIN) {
+        size = STATE_SIZE_MIN;
+    }
+    uint8_t *state = alloc_resize(batch->state, size);
+    if (state == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    batch->state = state;
+    batch->state_capacity = size;
+    return 0;
+}
+
 size_t batch_allocated_bytes(const struct haplo_batch *batch)
 {
     return batch->body_capacity +
            batch->message_capacity * sizeof *batch->messages +
-           batch->form_capacity;
+           batch->form_capacity + batch->state_capacity;
 }
 
 /* Shrinks a block that has grown past what is kept; one that cannot be
- * shrunk is given back whole. Returns the block, and its new size. */
+ * shrunk is freed whole. Returns the block, and its new size. */
 static void *block_trim(void *block, size_t *size, size_t size_max)
 {
     if (*size <= size_max) {
@@ -134,29 +152,43 @@ static void *block_trim(void *block, size_t *size, size_t size_max)
 void batch_move_token(struct haplo_batch *to, struct haplo_batch *from)
 {
     assert(to->form_size == 0);
+    assert(to->state_size == 0);
     char *form = to->form;
     size_t form_capacity = to->form_capacity;
+    uint8_t *state = to->state;
+    size_t state_capacity = to->state_capacity;
     to->queue = from->queue;
-    to->epoch = from->epoch;
     to->form = from->form;
     to->form_size = from->form_size;
     to->form_capacity = from->form_capacity;
+    to->state = from->state;
+    to->state_size = from->state_size;
+    to->state_capacity = from->state_capacity;
+    to->is_accepted = from->is_accepted;
     from->form = form;
     from->form_size = 0;
     from->form_capacity = form_capacity;
+    from->state = state;
+    from->state_size = 0;
+    from->state_capacity = state_capacity;
+    from->is_accepted = false;
 }
 
 void batch_reset(struct haplo_batch *batch)
 {
     batch->queue = NULL;
-    batch->epoch = 0;
     batch->body_size = 0;
     batch->message_count = 0;
+    batch->new_count = 0;
     batch->form_size = 0;
+    batch->state_size = 0;
+    batch->is_accepted = false;
     batch->body = block_trim(batch->body, &batch->body_capacity,
                              BATCH_BODY_KEEP_SIZE_MAX);
     batch->form = block_trim(batch->form, &batch->form_capacity,
                              BATCH_FORM_KEEP_SIZE_MAX);
+    batch->state = block_trim(batch->state, &batch->state_capacity,
+                              BATCH_STATE_KEEP_SIZE_MAX);
     size_t message_bytes = batch->message_capacity * sizeof *batch->messages;
     batch->messages =
         block_trim(batch->messages, &message_bytes,
@@ -172,5 +204,6 @@ void batch_free(struct haplo_batch *batch)
     alloc_free(batch->body);
     alloc_free(batch->messages);
     alloc_free(batch->form);
+    alloc_free(batch->state);
     alloc_free(batch);
 }
