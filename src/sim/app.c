@@ -1,3 +1,8 @@
+/*
+ * An application as scripts make it and requests find it: queues, keys and
+ * messages are added, never removed, so pointers to them stay valid for as
+ * long as the simulator runs.
+ */
 #include "sim/app.h"
 
 #include <stdio.h>

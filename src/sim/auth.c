@@ -1,14 +1,15 @@
 /*
- * What happens to a request's key, in the server's order:
- *   - a header that is not exactly "Basic " + base64("haplo:" + key) is no key
- *     at all: the request is the anonymous user's.
- *   - a throttled address is refused before its key is looked at; this adds
- *     nothing to its count, so the 300 s run from the last counted failure.
- *   - an unknown key counts as a failure, unless it is shorter than 16: those
- *     are refused before the throttle.
- *   - a known one clears the count, even if it is another queue's key, which
- *     is then refused with the same words.
- *   - last, its user may be blocked.
+ * Checks the API key of a request, in the order in which the real server does:
+ *   - An Authorization header other than "Basic " + base64("haplo:" + key)
+ *     counts as no key: the request runs as the anonymous user.
+ *   - A key shorter than 16 characters is invalid and never counted.
+ *   - A throttled address is refused before its key is looked up. This does
+ *     not count as another failure, so the 300 s run from the last counted
+ *     one.
+ *   - An unknown key is invalid and counts as a failure.
+ *   - A known key clears the count, even if it belongs to another queue; it is
+ *     then refused as invalid all the same.
+ *   - Finally, the user of the key may be blocked.
  */
 #include "sim/auth.h"
 
@@ -54,7 +55,7 @@ bool sim_throttle_is_on(const struct sim_login_failures *failures,
            now_ms - failures->last_ms <= settings->throttle_ms;
 }
 
-/* Decodes the key of a header into *key; false when it is not in that form. */
+/* Decodes the key into *key; false if the header does not have that form. */
 static bool header_decode(const char *header, size_t size,
                           struct sim_buffer *key)
 {
@@ -92,7 +93,7 @@ static struct sim_key *key_look_up(struct sim_app *app, const char *text,
     return key != NULL && key->status != SIM_KEY_REVOKED ? key : NULL;
 }
 
-/* Looks the key up with the server's throttle around it. */
+/* Looks up the key, subject to the throttle of the server. */
 static enum sim_auth_outcome auth_throttled(struct sim_app *app,
                                             const char *text, size_t size,
                                             const char *address, int64_t now_ms,

@@ -40,7 +40,8 @@ void sim_buffer_format(struct sim_buffer *buffer, const char *format, ...)
     va_list again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    /* clang-tidy 14 sees va_start() only in the first file of a run.
+    /* False positive of clang-tidy 14: it recognises va_start() only in the
+     * first file of a run.
      * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     int size = vsnprintf(NULL, 0, format, arguments);
     if (size > 0) {

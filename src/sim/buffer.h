@@ -1,5 +1,5 @@
 /*
- * buffer.h - bytes that grow, and the few ways to write into them.
+ * buffer.h - a growing byte buffer, with writers for text, JSON and XML.
  */
 #ifndef SIM_BUFFER_H
 #define SIM_BUFFER_H
@@ -14,7 +14,8 @@ struct sim_buffer {
 
 void sim_buffer_free(struct sim_buffer *buffer);
 
-/* Room for size more bytes; returns where they go. */
+/* Makes room for size more bytes and returns where they go. The caller adds to
+ * `size` what it has written. */
 char *sim_buffer_reserve(struct sim_buffer *buffer, size_t size);
 
 void sim_buffer_add(struct sim_buffer *buffer, const void *bytes, size_t size);
@@ -24,17 +25,17 @@ void sim_buffer_text(struct sim_buffer *buffer, const char *text);
 void sim_buffer_format(struct sim_buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Drops bytes from the front. */
+/* Removes bytes from the front. */
 void sim_buffer_consume(struct sim_buffer *buffer, size_t size);
 
-/* A JSON string with its quotes. Bytes that are not UTF-8 pass as they are. */
+/* Appends a JSON string, quotes included. Invalid UTF-8 passes unchanged. */
 void sim_buffer_json(struct sim_buffer *buffer, const char *text, size_t size);
 
-/* `"name":` and a JSON string. */
+/* Appends `"name":` and a JSON string. */
 void sim_buffer_json_pair(struct sim_buffer *buffer, const char *name,
                           const char *text);
 
-/* Text with & < > " as XML entities. */
+/* Appends text with & < > " as XML entities. */
 void sim_buffer_xml(struct sim_buffer *buffer, const char *text, size_t size);
 
 #endif

@@ -38,7 +38,8 @@ static bool extension_add(X509 *certificate, X509 *issuer, int nid,
     return good;
 }
 
-/* An unsigned certificate, valid from yesterday on. */
+/* An unsigned certificate. It starts 400 days ago, so that an expired one
+ * (days = -1) was valid once. */
 static X509 *certificate_start(const char *common, EVP_PKEY *key, X509 *issuer,
                                long days)
 {
@@ -98,7 +99,7 @@ void sim_certificate_pem(X509 *certificate, struct sim_buffer *to)
     BIO_free(bio);
 }
 
-/* The subjectAltName for these names. */
+/* Writes the subjectAltName for these names. */
 static void alternatives_write(struct sim_buffer *to, const char *names,
                                bool wrong)
 {

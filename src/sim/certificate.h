@@ -1,6 +1,7 @@
 /*
- * certificate.h - a certificate authority made at the start, and leaves for the
- * host names of a port.
+ * certificate.h - TLS certificates for the simulator. At start it creates a
+ * certificate authority; each TLS port gets a certificate from it for the host
+ * names of its applications.
  */
 #ifndef SIM_CERTIFICATE_H
 #define SIM_CERTIFICATE_H
@@ -16,14 +17,14 @@ struct sim_authority {
     X509 *subject; /* owned; self-signed */
 };
 
-/* Makes an authority of this common name; exits when OpenSSL cannot. */
+/* Creates an authority with this common name. Exits if OpenSSL fails. */
 void sim_authority_init(struct sim_authority *authority, const char *name);
 
 void sim_authority_free(struct sim_authority *authority);
 
-/* Makes a context with a new key and a certificate for a comma-separated list
- * of names, beside localhost, *.localhost, 127.0.0.1 and ::1. Appends the
- * certificate as PEM. NULL when OpenSSL cannot. */
+/* Creates a server context with a new key, and a certificate for a
+ * comma-separated list of names plus localhost, *.localhost, 127.0.0.1 and
+ * ::1. Appends the certificate to *pem. Returns NULL if OpenSSL fails. */
 SSL_CTX *sim_certificate_context(const struct sim_authority *authority,
                                  enum sim_certificate_kind kind,
                                  const char *names, struct sim_buffer *pem);

@@ -1,8 +1,10 @@
 /*
- * A control request:
- *   - is routed by method and path; its query filters.
- *   - is answered with JSON: 200, or 400 and {"error":...}, or 404.
- *   - POST /script runs lines and brings the server in line with the world.
+ * Handles a request to the control port:
+ *   - Method and path select a row of the route table; the query filters by
+ *     application and queue.
+ *   - The response is JSON: 200, 400 with {"error": ...}, or 404.
+ *   - POST /script runs script lines, then opens ports and writes files as
+ *     they require.
  */
 #include "sim/control.h"
 
@@ -18,12 +20,12 @@
 #include "sim/server.h"
 
 struct control {
-    struct sim_server *server;    /* borrowed */
-    struct sim_request *request;  /* borrowed */
-    struct sim_buffer app;        /* owned; NUL-terminated, or empty */
-    struct sim_buffer queue;      /* the same */
-    struct sim_response response; /* */
-    bool stop;                    /* after the answer */
+    struct sim_server *server;   /* borrowed */
+    struct sim_request *request; /* borrowed */
+    struct sim_buffer app;       /* owned; from the query, with NUL, or empty */
+    struct sim_buffer queue;     /* the same */
+    struct sim_response response;
+    bool stop; /* shut down after this response */
 };
 
 static bool query_find(const struct control *control, const char *name,
@@ -144,11 +146,11 @@ static void run_shutdown(struct control *control)
     sim_buffer_text(&control->response.body, "{\"ok\":true}\n");
 }
 
-/* The queue that the query names, or NULL and an error. */
+/* The queue that the query names; otherwise NULL, with an error response. */
 static struct sim_queue *query_queue(struct control *control)
 {
     if (control->app.bytes == NULL || control->queue.bytes == NULL) {
-        control_fail(control, 0, "wanted: ?app=NAME&queue=NAME");
+        control_fail(control, 0, "missing query: ?app=NAME&queue=NAME");
         return NULL;
     }
     struct sim_app *app =
@@ -163,7 +165,7 @@ static struct sim_queue *query_queue(struct control *control)
     return queue;
 }
 
-/* A JSON array: each element is the data of a message. */
+/* The body is a JSON array; each element is the data of one message. */
 static void run_messages_add(struct control *control)
 {
     struct sim_queue *queue = query_queue(control);
@@ -173,12 +175,13 @@ static void run_messages_add(struct control *control)
         return;
     }
     if (body->size == 0 || sim_json_skip(body->bytes, end) != end) {
-        control_fail(control, 0, "not JSON");
+        control_fail(control, 0, "the body is not valid JSON");
         return;
     }
     const char *at = sim_json_blank(body->bytes, end);
     if (*at != '[') {
-        control_fail(control, 0, "not a JSON array");
+        control_fail(control, 0,
+                     "the body is not a JSON array of message data");
         return;
     }
     size_t count = 0;
@@ -195,9 +198,9 @@ static void run_messages_add(struct control *control)
 }
 
 struct route {
-    enum http_method method;              /* */
-    const char *path;                     /* */
-    void (*run)(struct control *control); /* */
+    enum http_method method;
+    const char *path;
+    void (*run)(struct control *control);
 };
 
 static const struct route routes[] = {
@@ -226,7 +229,7 @@ static void control_route(struct control *control)
             return;
         }
     }
-    control_fail(control, 0, "no such thing; see haplo-sim(1)");
+    control_fail(control, 0, "unknown control request; see haplo-sim(1)");
     control->response.status = 404;
 }
 

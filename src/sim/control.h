@@ -1,5 +1,5 @@
 /*
- * control.h - the control port: scripts and read-outs over plain HTTP.
+ * control.h - the control port: scripts and reports over plain HTTP.
  */
 #ifndef SIM_CONTROL_H
 #define SIM_CONTROL_H

@@ -29,7 +29,7 @@ static size_t base64_without_padding(const char *text, size_t size)
     while (padding < 2 && size > padding && text[size - padding - 1] == '=') {
         padding++;
     }
-    /* Padding has to fill the last group of four. */
+    /* Padding, if present, must complete the last group of four. */
     return padding > 0 && size % 4 != 0 ? SIZE_MAX : size - padding;
 }
 

@@ -1,5 +1,5 @@
 /*
- * encoding.h - base64 and form encoding, as strict as the server is.
+ * encoding.h - base64 and form encoding, exactly as strict as the server.
  */
 #ifndef SIM_ENCODING_H
 #define SIM_ENCODING_H
@@ -12,13 +12,14 @@
 /* Appends base64 with padding. */
 void sim_base64_encode(struct sim_buffer *to, const char *bytes, size_t size);
 
-/* Appends what text decodes to; false for another alphabet or a wrong ending.
- * Padding may be missing but not wrong: the server's decoder throws for
- * "MSwy8w099=" and for a space, where a plus was not percent-encoded. */
+/* Decodes text and appends the bytes; false for invalid characters or lengths.
+ * Padding may be absent but not wrong: the server's decoder throws on
+ * "MSwy8w099=", and on a space, which is what a "+" becomes if a client does
+ * not percent-encode it. */
 bool sim_base64_decode(struct sim_buffer *to, const char *text, size_t size);
 
-/* Appends the value of a field of an urlencoded form or query, decoded; false
- * when there is none. */
+/* Appends the decoded value of a field of an urlencoded form or query; false
+ * if it has no such field. */
 bool sim_form_find(struct sim_buffer *to, const char *form, size_t size,
                    const char *name);
 

@@ -7,7 +7,7 @@
 
 struct kind {
     const char *name; /* in scripts */
-    bool done;        /* the action is done by default */
+    bool done;        /* the mark takes effect by default */
 };
 
 static const struct kind kinds[] = {

@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_SIZE (PATH_MAX + 2 * SIM_NAME_SIZE + 16) /* path of any file */
+#define NAME_SIZE (PATH_MAX + 2 * SIM_NAME_SIZE + 16) /* longest path written \
+                                                       */
 
 static bool fail(const char *path, char *error, size_t error_size)
 {
@@ -31,7 +32,7 @@ static bool bytes_write(int file, const struct sim_buffer *bytes)
     return true;
 }
 
-/* By rename: a client that watches the file never sees half a key. */
+/* Writes and renames, so that a client never reads half a key. */
 static bool file_write(const char *path, const struct sim_buffer *bytes,
                        mode_t mode, char *error, size_t error_size)
 {
@@ -112,7 +113,7 @@ bool sim_files_key(const struct sim_command *command, const char *app,
     return good;
 }
 
-/* "" when the configuration stands in --dir, or the directory and a slash. */
+/* "" if the configuration is inside --dir, otherwise "DIR/". */
 static bool prefix_find(const struct sim_command *command, char *prefix,
                         size_t size, char *error, size_t error_size)
 {

@@ -28,7 +28,7 @@ void sim_format_token(const struct sim_queue *queue, struct sim_buffer *to)
     sim_buffer_free(&ids);
 }
 
-/* Two-space indent, no final newline. */
+/* As the server does: two-space indent, no trailing newline. */
 static void format_default(const struct sim_queue *queue, struct sim_buffer *to)
 {
     sim_buffer_text(to, "{\n  \"version\": 0,\n  \"token\": \"");
@@ -41,7 +41,7 @@ static void format_default(const struct sim_queue *queue, struct sim_buffer *to)
     sim_buffer_text(to, queue->batch_count == 0 ? "]\n}" : "\n  ]\n}");
 }
 
-/* The `type` of a message, as the JSON string it is; "" when there is none. */
+/* The `type` of a message as a JSON string; "" if it has none. */
 static void format_type(const struct sim_message *message,
                         struct sim_buffer *to)
 {

@@ -15,7 +15,7 @@ static bool list_has(const char *list, const char *name, size_t size)
     return false;
 }
 
-/* The host name of the Host header, without its port. */
+/* Length of the host name, without the port. */
 static size_t host_size(const struct sim_buffer *host)
 {
     size_t size = host->size;

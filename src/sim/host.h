@@ -1,5 +1,5 @@
 /*
- * host.h - host names: which application a Host header means.
+ * host.h - matches a Host header against the host names of applications.
  */
 #ifndef SIM_HOST_H
 #define SIM_HOST_H
@@ -8,7 +8,7 @@
 
 #include "sim/buffer.h"
 
-/* Is the host of a Host header, without its port, in a list with commas? */
+/* Is the host name of a Host header in a comma-separated list? */
 bool sim_host_fits(const char *list, const struct sim_buffer *header);
 
 #endif

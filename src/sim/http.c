@@ -1,13 +1,16 @@
 /*
- * A connection:
- *   - is accepted and waits for a request, no longer than its idle limit.
- *   - bytes come, are decrypted and parsed up to the end of one request; what
- *     follows it stays in `input`.
- *   - the listener's owner gets the request and answers, at once or later.
- *   - the answer goes out as its delivery says: whole, in drops, or in part.
- *   - after the last byte it reads the next request, or closes.
- * When the client goes away while its request is worked on, the work is done
- * nevertheless: a mark counts though nobody hears of it.
+ * A client connection, from accept to close:
+ *   - It is accepted and waits for a request, at most for its idle limit.
+ *   - Bytes are decrypted and parsed up to the end of one request. Anything
+ *     that follows stays in `input`.
+ *   - The owner of the listener gets the request and answers it, at once or
+ *     later.
+ *   - The response is sent as its delivery says: whole, in small pieces, or in
+ *     part.
+ *   - After the last byte the connection reads the next request, or closes.
+ *
+ * If the client disconnects while its request is in progress, the request is
+ * completed all the same: the mark takes effect though nobody learns of it.
  */
 #include "sim/http.h"
 
@@ -19,12 +22,12 @@
 #include "sim/memory.h"
 
 #define READ_BYTES 65536        /* one read from the network */
-#define INPUT_BYTES_MAX 8388608 /* sent ahead by the client, then closed */
+#define INPUT_BYTES_MAX 8388608 /* unparsed; beyond it, close */
 
 struct write {
-    uv_write_t request;                /* */
-    struct sim_connection *connection; /* */
-    char *bytes;                       /* owned */
+    uv_write_t request;
+    struct sim_connection *connection;
+    char *bytes; /* owned */
 };
 
 static void connection_read(struct sim_connection *connection);
@@ -48,7 +51,7 @@ static void timer_close_cb(uv_handle_t *handle)
     connection_free(connection);
 }
 
-/* Off the listener's list, once nothing needs the memory. */
+/* Unlinks and frees it, once nothing refers to the memory. */
 static void connection_release(struct sim_connection *connection)
 {
     if (!connection->tcp_closed || connection->held ||
@@ -69,7 +72,7 @@ static void tcp_close_cb(uv_handle_t *handle)
     connection_release(connection);
 }
 
-/* False when it is closed already. */
+/* False if it is closed already. */
 static bool connection_end(struct sim_connection *connection)
 {
     if (connection->state == SIM_CONNECTION_CLOSED) {
@@ -141,7 +144,7 @@ static void shutdown_cb(uv_shutdown_t *request, int status)
     sim_connection_close(connection);
 }
 
-/* FIN after what is written. */
+/* Sends FIN after everything written. */
 static void connection_finish(struct sim_connection *connection)
 {
     uv_shutdown_t *request = sim_new(sizeof *request);
@@ -152,7 +155,7 @@ static void connection_finish(struct sim_connection *connection)
     }
 }
 
-/* All bytes of an answer are with the kernel. */
+/* The kernel has accepted all bytes of the response. */
 static void after_delivery(struct sim_connection *connection)
 {
     if (connection->state != SIM_CONNECTION_SENDING ||
@@ -198,7 +201,7 @@ static void write_cb(uv_write_t *request, int status)
     }
 }
 
-/* Hands bytes to the network; keeps a copy of what it does not take. */
+/* Writes bytes; copies and queues what the kernel does not accept now. */
 static void network_write(struct sim_connection *connection, char *bytes,
                           size_t size)
 {
@@ -251,7 +254,7 @@ static void connection_write(struct sim_connection *connection, char *bytes,
     }
 }
 
-/* Sends the next part of the answer. */
+/* Sends the next piece of the response. */
 static void output_write(struct sim_connection *connection)
 {
     const struct sim_delivery *delivery = &connection->delivery;
@@ -308,7 +311,7 @@ static void connection_refuse(struct sim_connection *connection)
         (struct sim_delivery){answer.size, SIM_AFTER_FIN, 0, 0});
 }
 
-/* A client that waits for leave before it sends its body gets it. */
+/* The client waits for a 100 before it sends its body. */
 static void connection_continue(struct sim_connection *connection)
 {
     static char answer[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -316,7 +319,7 @@ static void connection_continue(struct sim_connection *connection)
     connection_write(connection, answer, sizeof answer - 1);
 }
 
-/* Parses what has come, up to the end of one request. */
+/* Parses the input, up to the end of one request. */
 static void connection_read_one(struct sim_connection *connection)
 {
     struct sim_request *request = &connection->request;
@@ -341,7 +344,8 @@ static void connection_read_one(struct sim_connection *connection)
     }
 }
 
-/* A loop, as an answer that goes out at once comes back to here. */
+/* A loop and not recursion: a response sent at once would otherwise call back
+ * into here for each pipelined request. */
 static void connection_read(struct sim_connection *connection)
 {
     connection->in_read = true;
@@ -373,7 +377,7 @@ static void connection_receive(struct sim_connection *connection,
     connection_read(connection);
 }
 
-static char read_bytes[READ_BYTES]; /* one thread, and used up at once */
+static char read_bytes[READ_BYTES]; /* shared: one thread, consumed at once */
 
 static void alloc_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
@@ -432,7 +436,7 @@ void sim_connection_open(struct sim_listener *listener)
     connection_attach(connection);
     if (uv_timer_init(loop, &connection->timer) != 0 ||
         uv_tcp_init(loop, &connection->tcp) != 0) {
-        abort(); /* neither can fail without a programmer's error */
+        abort(); /* neither can fail if called correctly */
     }
     sim_request_init(&connection->request);
     if (uv_accept((uv_stream_t *)listener->tcp,

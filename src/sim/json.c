@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define JSON_DEPTH_MAX 200 /* nesting that the recursion below accepts */
+#define JSON_DEPTH_MAX 200 /* bounds the recursion below */
 
 const char *sim_json_blank(const char *at, const char *end)
 {
@@ -48,7 +48,7 @@ static const char *json_word(const char *at, const char *end)
 
 static const char *json_value(const char *at, const char *end, int depth);
 
-/* An object or an array: `at` stands on its bracket. */
+/* An object or an array: `at` points to its opening bracket. */
 static const char *json_members(const char *at, const char *end, int depth)
 {
     bool object = *at == '{';

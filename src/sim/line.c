@@ -87,7 +87,7 @@ static bool app_visit(struct sim_line *line, struct sim_app *app,
 bool sim_line_visit(struct sim_line *line, sim_queue_visit_cb visit)
 {
     if (line->count < 3) {
-        return sim_line_fail(line, "wanted: application and queue", NULL);
+        return sim_line_fail(line, "expected an application and a queue", NULL);
     }
     const char *name = line->words[1];
     struct sim_app *one = sim_world_find_app(line->world, name);
@@ -106,7 +106,7 @@ bool sim_line_visit(struct sim_line *line, sim_queue_visit_cb visit)
     return true;
 }
 
-/* Cuts the next word out of *at, and its quotes. */
+/* Extracts the next word from *at and strips its quotes. */
 static char *word_next(char **at)
 {
     char *from = *at + strspn(*at, " \t\r");

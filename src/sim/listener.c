@@ -6,8 +6,8 @@
 #include "sim/memory.h"
 #include "sim/server.h"
 
-#define BACKLOG 4096                  /* demos connect 1,000s at once */
-#define CONTROL_KEEP_ALIVE_MS 3600000 /* tests keep their connection */
+#define BACKLOG 4096                  /* demos open thousands at once */
+#define CONTROL_KEEP_ALIVE_MS 3600000 /* tests keep theirs open */
 
 static void close_cb(uv_handle_t *handle)
 {
@@ -29,7 +29,7 @@ static void socket_close(struct sim_listener *listener)
     listener->tcp = NULL;
 }
 
-/* A socket bound to listener->address. */
+/* Binds a new socket to listener->address. */
 static int socket_bind(struct sim_listener *listener)
 {
     int size = sizeof listener->address;
@@ -75,8 +75,8 @@ int sim_listener_open(struct sim_listener *listener, const char *address,
     return error;
 }
 
-/* While it refuses, a socket that is bound but does not listen keeps the port
- * from everybody else. */
+/* While the listener refuses, a socket that is bound but does not listen
+ * reserves the port, so that no other process takes it. */
 int sim_listener_refuse(struct sim_listener *listener, bool refuse)
 {
     if (listener->refusing == refuse) {

@@ -1,14 +1,16 @@
 /*
- * haplo-sim - a Haplo server to try integrations against:
- *   - reads its options: each is a word of the option table.
- *   - makes the applications, then runs the scenario file and the script lines
- *     among its arguments.
- *   - opens the control port and the ports of the applications, writes keys
+ * haplo-sim: a simulated Haplo server, to test message queue clients against.
+ *   - Reads the options. Each is a word of the option table (options.c).
+ *   - Creates the applications, then runs the scenario file and the script
+ *     lines among the arguments.
+ *   - Opens the control port and the ports of the applications; writes keys
  *     and certificates.
- *   - prints one line of JSON: from here on it serves.
- *   - ends on SIGTERM, SIGINT, POST /shutdown or the end of standard input.
- * Bad arguments: one line on standard error and status 2. What cannot be
- * opened or written: the same and status 1.
+ *   - Prints one line of JSON, the ready line, and serves.
+ *   - Stops on SIGTERM, SIGINT, POST /shutdown or the end of standard input.
+ *
+ * Bad arguments or scripts: one line on standard error, exit status 2. A port
+ * that cannot be opened or a file that cannot be written: the same with status
+ * 1.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -29,7 +31,7 @@
 #define SIM_VERSION "0.1.0"
 #endif
 
-#define ERROR_SIZE 900 /* one line for the user */
+#define ERROR_SIZE 900 /* bytes of an error line */
 
 enum exit_code { EXIT_CANNOT = 1, EXIT_USAGE = 2 };
 
@@ -39,7 +41,7 @@ static void stop_with(enum exit_code code, const char *error)
     exit((int)code);
 }
 
-/* All rows for the command line; *rows[i] belongs to the i-th one. */
+/* Options for getopt_long(); (*rows)[i] is the table row of the i-th one. */
 static struct option *long_options(const struct sim_option ***rows)
 {
     const int scopes = SIM_SCOPE_COMMAND | SIM_SCOPE_SETTINGS;
@@ -69,7 +71,7 @@ static struct option *long_options(const struct sim_option ***rows)
 static void help_print(void)
 {
     puts("usage: haplo-sim [--WORD=VALUE ...] [script line ...]\n"
-         "A Haplo server to try integrations against; see haplo-sim(1).\n");
+         "A simulated Haplo server to test clients with; see haplo-sim(1).\n");
     sim_options_help(stdout);
     puts("");
     sim_script_help(stdout);
@@ -87,7 +89,8 @@ static void option_apply(struct sim_server *server,
     }
 }
 
-/* --help and --version end here. Returns the index of the first line. */
+/* Applies the options; --help and --version exit. Returns the index of the
+ * first script line. */
 static int options_read(struct sim_server *server, int argc, char **argv)
 {
     const struct sim_option **rows;
@@ -186,7 +189,7 @@ static void world_make(struct sim_server *server, int argc, char **argv,
     }
 }
 
-/* Demos hold thousands of connections. */
+/* Raises the descriptor limit: demos keep thousands of connections open. */
 static void descriptors_raise(void)
 {
     struct rlimit limit;
@@ -222,8 +225,8 @@ static int input_start(struct sim_server *server)
 {
     uv_handle_type type = uv_guess_handle(0);
     if (type != UV_NAMED_PIPE && type != UV_TTY) {
-        stop_with(EXIT_USAGE, "until-stdin-closes: standard input is neither a "
-                              "pipe nor a terminal");
+        stop_with(EXIT_USAGE, "--until-stdin-closes: standard input must be a "
+                              "pipe or a terminal");
     }
     int error = uv_pipe_init(server->loop, &server->input, 0);
     if (error != 0) {
@@ -280,7 +283,7 @@ int main(int argc, char **argv)
     static uv_loop_t loop;
     char error[ERROR_SIZE];
     if (uv_loop_init(&loop) != 0) {
-        stop_with(EXIT_CANNOT, "no event loop");
+        stop_with(EXIT_CANNOT, "cannot create an event loop");
     }
     descriptors_raise();
     sim_server_init(&server, &loop);
@@ -288,7 +291,8 @@ int main(int argc, char **argv)
     int first = options_read(&server, argc, argv);
     if (server.command.write_config[0] != '\0' &&
         server.command.dir[0] == '\0') {
-        stop_with(EXIT_USAGE, "--write-config needs --dir for the keys");
+        stop_with(EXIT_USAGE,
+                  "--write-config needs --dir, where the key files go");
     }
     sim_eventlog_init(&server.world.log, (size_t)server.command.events);
     world_make(&server, argc, argv, first);

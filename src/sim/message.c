@@ -8,20 +8,20 @@
 #include "sim/memory.h"
 #include "sim/random.h"
 
-#define MEMBER_DEPTH 3 /* of a message's members in a fetch answer */
+#define MEMBER_DEPTH 3 /* indentation of members in a fetch response */
 
 struct member {
-    const char *name;  /* borrowed; JSON string with its quotes */
-    size_t name_size;  /* */
-    const char *value; /* borrowed; JSON */
-    size_t value_size; /* */
+    const char *name; /* borrowed; a JSON string, quotes included */
+    size_t name_size;
+    const char *value; /* borrowed; any JSON value */
+    size_t value_size;
 };
 
 struct members {
     struct member *list; /* owned */
-    size_t count;        /* */
-    size_t capacity;     /* */
-    char *names;         /* owned; made up for an array's "0", "1" */
+    size_t count;
+    size_t capacity;
+    char *names; /* owned; "0", "1"... of an array's elements */
 };
 
 void sim_date_format(int64_t date_s, char to[SIM_DATE_SIZE])
@@ -32,7 +32,7 @@ void sim_date_format(int64_t date_s, char to[SIM_DATE_SIZE])
     strftime(to, SIM_DATE_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
-/* Sets a member: a name that is there keeps its place, as in JavaScript. */
+/* Sets a member. An existing name keeps its position, as in JavaScript. */
 static void members_set(struct members *members, struct member member)
 {
     for (size_t i = 0; i < members->count; i++) {
@@ -75,7 +75,7 @@ static void members_read_object(struct members *members, const char *at,
     }
 }
 
-#define INDEX_SIZE 24 /* room for an array index in quotes */
+#define INDEX_SIZE 24 /* bytes of an array index in quotes */
 
 static void members_read_array(struct members *members, const char *at,
                                const char *end)
@@ -95,7 +95,8 @@ static void members_read_array(struct members *members, const char *at,
     sim_buffer_free(&name);
 }
 
-/* An integer key, or -1: JavaScript puts those first, in order of number. */
+/* The value of an integer name, or -1. JavaScript orders these first, by
+ * number. */
 static long long member_index(const struct member *member)
 {
     if (member->name_size < 3 || member->name_size > 11 ||

@@ -10,7 +10,7 @@
 #define MEMBER(type, name) offsetof(struct type, name)
 #define ARRAY(type, name) \
     offsetof(struct type, name), sizeof(((struct type *)0)->name)
-#define MANY 1e15 /* no limit to speak of, and exact as a double */
+#define MANY 1e15 /* effectively unlimited, and exact as a double */
 
 static const char fault_names[] =
 #define X(NAME, name, done, help) name "|"
@@ -20,72 +20,72 @@ static const char fault_names[] =
 
 /* clang-format off */
 static const struct sim_option rows[] = {
-    {SIM_SCOPE_COMMAND, SIM_TYPE_COUNT, "apps", MEMBER(sim_command, apps), 0, 0, 10000, NULL, NULL, "applications to make, app1 ...; 1 unless there is a script", true},
+    {SIM_SCOPE_COMMAND, SIM_TYPE_COUNT, "apps", MEMBER(sim_command, apps), 0, 0, 10000, NULL, NULL, "applications to create: app1, app2 ...; 1 without --script", true},
     {SIM_SCOPE_COMMAND, SIM_TYPE_TEXT, "dir", ARRAY(sim_command, dir), 0, 0, NULL, NULL, "directory for ca.pem, keys/APP-QUEUE and ready", true},
     {SIM_SCOPE_COMMAND, SIM_TYPE_TEXT, "control", ARRAY(sim_command, control), 0, 0, "127.0.0.1:0", NULL, "loopback address:port of the control port", true},
-    {SIM_SCOPE_COMMAND, SIM_TYPE_TEXT, "write-config", ARRAY(sim_command, write_config), 0, 0, NULL, NULL, "file for a haplo-poll configuration of all of it", true},
-    {SIM_SCOPE_COMMAND, SIM_TYPE_TEXT, "script", ARRAY(sim_command, script), 0, 0, NULL, NULL, "scenario file, - for standard input", true},
+    {SIM_SCOPE_COMMAND, SIM_TYPE_TEXT, "write-config", ARRAY(sim_command, write_config), 0, 0, NULL, NULL, "file for a haplo-poll configuration that polls all queues", true},
+    {SIM_SCOPE_COMMAND, SIM_TYPE_TEXT, "script", ARRAY(sim_command, script), 0, 0, NULL, NULL, "scenario file; - is standard input", true},
     {SIM_SCOPE_COMMAND, SIM_TYPE_YES, "until-stdin-closes", MEMBER(sim_command, until_stdin_closes), 0, 0, 0, "no", NULL, "stop when standard input ends", true},
-    {SIM_SCOPE_COMMAND, SIM_TYPE_YES, "one-port", MEMBER(sim_command, one_port), 0, 0, 0, "no", NULL, "hosts app1.localhost ... on the port of the first", true},
-    {SIM_SCOPE_COMMAND, SIM_TYPE_COUNT, "events", MEMBER(sim_command, events), 0, 1, 1e8, "262144", NULL, "events kept in the log", true},
+    {SIM_SCOPE_COMMAND, SIM_TYPE_YES, "one-port", MEMBER(sim_command, one_port), 0, 0, 0, "no", NULL, "one port for all, with the host names app1.localhost ...", true},
+    {SIM_SCOPE_COMMAND, SIM_TYPE_COUNT, "events", MEMBER(sim_command, events), 0, 1, 1e8, "262144", NULL, "newest events to keep in the log", true},
 
-    {SIM_SCOPE_SERVER, SIM_TYPE_COUNT, "seed", MEMBER(sim_settings, seed), 0, 0, MANY, "1", NULL, "of keys, messages, ties, random faults", false},
-    {SIM_SCOPE_SERVER, SIM_TYPE_COUNT, "throttle-after", MEMBER(sim_settings, throttle_after), 0, 1, MANY, "50", NULL, "failed logins of one address that throttle it", false},
-    {SIM_SCOPE_SERVER, SIM_TYPE_DURATION, "throttle", MEMBER(sim_settings, throttle_ms), 0, 0, MANY, "300s", NULL, "how long, since the last counted failure", false},
+    {SIM_SCOPE_SERVER, SIM_TYPE_COUNT, "seed", MEMBER(sim_settings, seed), 0, 0, MANY, "1", NULL, "for keys, messages, ties and random faults", false},
+    {SIM_SCOPE_SERVER, SIM_TYPE_COUNT, "throttle-after", MEMBER(sim_settings, throttle_after), 0, 1, MANY, "50", NULL, "failed logins after which an address is throttled", false},
+    {SIM_SCOPE_SERVER, SIM_TYPE_DURATION, "throttle", MEMBER(sim_settings, throttle_ms), 0, 0, MANY, "300s", NULL, "how long it stays throttled after the last counted failure", false},
 
-    {SIM_SCOPE_APP, SIM_TYPE_CHOICE, "revision", MEMBER(sim_settings, revision), 0, 0, 0, "2020-07", "2019|mid-2020|2020-07", "of the server software", false},
-    {SIM_SCOPE_APP, SIM_TYPE_YES, "tls", MEMBER(sim_settings, tls), 0, 0, 0, "no", NULL, "https rather than http", true},
-    {SIM_SCOPE_APP, SIM_TYPE_TEXT, "port", ARRAY(sim_settings, port), 0, 0, "0", NULL, "number, 0 for any free one, or the application to share it with", true},
+    {SIM_SCOPE_APP, SIM_TYPE_CHOICE, "revision", MEMBER(sim_settings, revision), 0, 0, 0, "2020-07", "2019|mid-2020|2020-07", "revision of the server software", false},
+    {SIM_SCOPE_APP, SIM_TYPE_YES, "tls", MEMBER(sim_settings, tls), 0, 0, 0, "no", NULL, "https instead of http", true},
+    {SIM_SCOPE_APP, SIM_TYPE_TEXT, "port", ARRAY(sim_settings, port), 0, 0, "0", NULL, "number; 0: any free one; NAME: share that application's", true},
     {SIM_SCOPE_APP, SIM_TYPE_TEXT, "host", ARRAY(sim_settings, host), 0, 0, "localhost", NULL, "primary host name", true},
-    {SIM_SCOPE_APP, SIM_TYPE_TEXT, "alias", ARRAY(sim_settings, alias), 0, 0, NULL, NULL, "other host names, with commas; they redirect", true},
-    {SIM_SCOPE_APP, SIM_TYPE_CHOICE, "certificate", MEMBER(sim_settings, certificate), 0, 0, 0, "good", "good|expired|unknown-ca|wrong-name", "what the port shows", false},
-    {SIM_SCOPE_APP, SIM_TYPE_YES, "active", MEMBER(sim_settings, active), 0, 0, 0, "yes", NULL, "no: 404 for everything", false},
-    {SIM_SCOPE_APP, SIM_TYPE_YES, "http-redirect", MEMBER(sim_settings, http_redirect), 0, 0, 0, "no", NULL, "a plain port too, which redirects to the https one", true},
-    {SIM_SCOPE_APP, SIM_TYPE_COUNT, "running-max", MEMBER(sim_settings, running_max), 0, 1, MANY, "8", NULL, "requests at a time, the others wait in a fair queue", false},
-    {SIM_SCOPE_APP, SIM_TYPE_DURATION, "latency", MEMBER(sim_settings, latency_ms), 0, 0, MANY, "0", NULL, "of each request", false},
-    {SIM_SCOPE_APP, SIM_TYPE_DURATION, "latency-jitter", MEMBER(sim_settings, latency_jitter_ms), 0, 0, MANY, "0", NULL, "random, on top of latency", false},
-    {SIM_SCOPE_APP, SIM_TYPE_DURATION, "keep-alive", MEMBER(sim_settings, keep_alive_ms), 0, 1, MANY, "30s", NULL, "idle limit of connections", false},
-    {SIM_SCOPE_APP, SIM_TYPE_YES, "gzip", MEMBER(sim_settings, gzip), 0, 0, 0, "yes", NULL, "compress when asked for, from 128 bytes on", false},
-    {SIM_SCOPE_APP, SIM_TYPE_BYTES, "chunked", MEMBER(sim_settings, chunked_bytes), 0, 1, MANY, "32k", NULL, "bodies of this size are chunked", false},
-    {SIM_SCOPE_APP, SIM_TYPE_COUNT, "limit", MEMBER(sim_settings, limit), 0, 1, MANY, "16", NULL, "messages of a fetch; revision 2019 has none", false},
-    {SIM_SCOPE_APP, SIM_TYPE_COUNT, "queues", MEMBER(sim_settings, queue_count), 0, 0, 100000, "0", NULL, "queues to make, q1 ...; 1 without a script", true},
+    {SIM_SCOPE_APP, SIM_TYPE_TEXT, "alias", ARRAY(sim_settings, alias), 0, 0, NULL, NULL, "additional host names, comma-separated; they redirect to host", true},
+    {SIM_SCOPE_APP, SIM_TYPE_CHOICE, "certificate", MEMBER(sim_settings, certificate), 0, 0, 0, "good", "good|expired|unknown-ca|wrong-name", "certificate of the port", false},
+    {SIM_SCOPE_APP, SIM_TYPE_YES, "active", MEMBER(sim_settings, active), 0, 0, 0, "yes", NULL, "no: respond 404 to everything", false},
+    {SIM_SCOPE_APP, SIM_TYPE_YES, "http-redirect", MEMBER(sim_settings, http_redirect), 0, 0, 0, "no", NULL, "open a plain port as well, which redirects to https", true},
+    {SIM_SCOPE_APP, SIM_TYPE_COUNT, "running-max", MEMBER(sim_settings, running_max), 0, 1, MANY, "8", NULL, "concurrent requests; others wait, first come, first served", false},
+    {SIM_SCOPE_APP, SIM_TYPE_DURATION, "latency", MEMBER(sim_settings, latency_ms), 0, 0, MANY, "0", NULL, "delay of each request", false},
+    {SIM_SCOPE_APP, SIM_TYPE_DURATION, "latency-jitter", MEMBER(sim_settings, latency_jitter_ms), 0, 0, MANY, "0", NULL, "random delay of up to this, added to latency", false},
+    {SIM_SCOPE_APP, SIM_TYPE_DURATION, "keep-alive", MEMBER(sim_settings, keep_alive_ms), 0, 1, MANY, "30s", NULL, "close connections idle for this long", false},
+    {SIM_SCOPE_APP, SIM_TYPE_YES, "gzip", MEMBER(sim_settings, gzip), 0, 0, 0, "yes", NULL, "compress bodies of 128 bytes and more if the client accepts it", false},
+    {SIM_SCOPE_APP, SIM_TYPE_BYTES, "chunked", MEMBER(sim_settings, chunked_bytes), 0, 1, MANY, "32k", NULL, "send bodies of this size and more chunked", false},
+    {SIM_SCOPE_APP, SIM_TYPE_COUNT, "limit", MEMBER(sim_settings, limit), 0, 1, MANY, "16", NULL, "messages per fetch; revision 2019 has no limit", false},
+    {SIM_SCOPE_APP, SIM_TYPE_COUNT, "queues", MEMBER(sim_settings, queue_count), 0, 0, 100000, "0", NULL, "queues to create: q1, q2 ...; 1 without --script", true},
 
     {SIM_SCOPE_QUEUE, SIM_TYPE_CHOICE, "method", MEMBER(sim_settings, method), 0, 0, 0, "poll", "poll|send", "a queue of method send cannot be polled", false},
-    {SIM_SCOPE_QUEUE, SIM_TYPE_CHOICE, "formatter", MEMBER(sim_settings, formatter), 0, 0, 0, "none", "none|csv|xml|xml-without-token|json-other|string", "custom format of a fetch", false},
-    {SIM_SCOPE_QUEUE, SIM_TYPE_COUNT, "messages", MEMBER(sim_settings, message_count), 0, 0, 1e8, "0", NULL, "made with the queue", true},
-    {SIM_SCOPE_QUEUE, SIM_TYPE_BYTES, "size", MEMBER(sim_settings, message_bytes), 0, 0, 1e9, "0", NULL, "pad made-up message data to about this", false},
-    {SIM_SCOPE_QUEUE, SIM_TYPE_RATE, "rate", MEMBER(sim_settings, rate), 0, 0, 1e6, "0", NULL, "new messages, 5/s or 30/min", false},
-    {SIM_SCOPE_QUEUE, SIM_TYPE_COUNT, "ties", MEMBER(sim_settings, ties), 0, 1, MANY, "1", NULL, "successive messages of one date", false},
-    {SIM_SCOPE_QUEUE, SIM_TYPE_YES, "shuffle", MEMBER(sim_settings, shuffle), 0, 0, 0, "no", NULL, "order messages of one date anew for each fetch", false},
-    {SIM_SCOPE_QUEUE, SIM_TYPE_YES, "edge", MEMBER(sim_settings, edge), 0, 0, 0, "no", NULL, "start with messages of every quirk", true},
+    {SIM_SCOPE_QUEUE, SIM_TYPE_CHOICE, "formatter", MEMBER(sim_settings, formatter), 0, 0, 0, "none", "none|csv|xml|xml-without-token|json-other|string", "custom format of fetch responses", false},
+    {SIM_SCOPE_QUEUE, SIM_TYPE_COUNT, "messages", MEMBER(sim_settings, message_count), 0, 0, 1e8, "0", NULL, "messages to create with the queue", true},
+    {SIM_SCOPE_QUEUE, SIM_TYPE_BYTES, "size", MEMBER(sim_settings, message_bytes), 0, 0, 1e9, "0", NULL, "pad the data of generated messages to about this size", false},
+    {SIM_SCOPE_QUEUE, SIM_TYPE_RATE, "rate", MEMBER(sim_settings, rate), 0, 0, 1e6, "0", NULL, "new messages, such as 5/s or 30/min", false},
+    {SIM_SCOPE_QUEUE, SIM_TYPE_COUNT, "ties", MEMBER(sim_settings, ties), 0, 1, MANY, "1", NULL, "successive messages with the same date", false},
+    {SIM_SCOPE_QUEUE, SIM_TYPE_YES, "shuffle", MEMBER(sim_settings, shuffle), 0, 0, 0, "no", NULL, "return messages with the same date in random order", false},
+    {SIM_SCOPE_QUEUE, SIM_TYPE_YES, "edge", MEMBER(sim_settings, edge), 0, 0, 0, "no", NULL, "start with one message for each quirk", true},
 
-    {SIM_SCOPE_KEY, SIM_TYPE_CHOICE, "status", MEMBER(sim_key_words, status), 0, 0, 0, "good", "good|blocked|unpermitted|revoked", "what the server thinks of the key", false},
-    {SIM_SCOPE_KEY, SIM_TYPE_TEXT, "text", ARRAY(sim_key_words, text), 0, 0, NULL, NULL, "a new key; the one before is revoked", false},
-    {SIM_SCOPE_KEY, SIM_TYPE_YES, "rotate", MEMBER(sim_key_words, rotate), 0, 0, 0, "no", NULL, "the same with made-up text", false},
-    {SIM_SCOPE_KEY, SIM_TYPE_YES, "store", MEMBER(sim_key_words, store), 0, 0, 0, "yes", NULL, "write a new key into its file", false},
+    {SIM_SCOPE_KEY, SIM_TYPE_CHOICE, "status", MEMBER(sim_key_words, status), 0, 0, 0, "good", "good|blocked|unpermitted|revoked", "how the server treats the key", false},
+    {SIM_SCOPE_KEY, SIM_TYPE_TEXT, "text", ARRAY(sim_key_words, text), 0, 0, NULL, NULL, "set a new key and revoke the old one", false},
+    {SIM_SCOPE_KEY, SIM_TYPE_YES, "rotate", MEMBER(sim_key_words, rotate), 0, 0, 0, "no", NULL, "the same with a generated key", false},
+    {SIM_SCOPE_KEY, SIM_TYPE_YES, "store", MEMBER(sim_key_words, store), 0, 0, 0, "yes", NULL, "write the new key to its file", false},
 
-    {SIM_SCOPE_MESSAGE, SIM_TYPE_COUNT, "count", MEMBER(sim_message_words, count), 0, 1, 1e8, "1", NULL, "how many to make up", false},
-    {SIM_SCOPE_MESSAGE, SIM_TYPE_TEXT, "date", ARRAY(sim_message_words, date), 0, 0, NULL, NULL, "creation date, 2019-02-15T10:32:01Z", false},
+    {SIM_SCOPE_MESSAGE, SIM_TYPE_COUNT, "count", MEMBER(sim_message_words, count), 0, 1, 1e8, "1", NULL, "messages to generate", false},
+    {SIM_SCOPE_MESSAGE, SIM_TYPE_TEXT, "date", ARRAY(sim_message_words, date), 0, 0, NULL, NULL, "creation date, such as 2019-02-15T10:32:01Z", false},
 
-    {SIM_SCOPE_FAULT, SIM_TYPE_TEXT, "app", ARRAY(sim_fault, app), 0, 0, "*", NULL, "pattern of application names", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_TEXT, "queue", ARRAY(sim_fault, queue), 0, 0, "*", NULL, "pattern of queue names", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_CHOICE, "on", MEMBER(sim_fault, on), 0, 0, 0, "any", "any|fetch|mark", "which requests", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_CHOICE, "do", MEMBER(sim_fault, kind), 0, 0, 0, NULL, fault_names, "what happens, see below", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_CHOICE, "done", MEMBER(sim_fault, done), 0, 0, 0, "auto", "auto|no|yes", "is a mark done although the answer fails?", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_COUNT, "times", MEMBER(sim_fault, times), 0, 0, MANY, "1", NULL, "how often, 0 for always", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_COUNT, "skip", MEMBER(sim_fault, skip), 0, 0, MANY, "0", NULL, "requests let through first", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_REAL, "probability", MEMBER(sim_fault, probability), 0, 0, 1, "1", NULL, "chance of each request", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_COUNT, "seed", MEMBER(sim_fault, seed), 0, 0, MANY, "1", NULL, "of that chance", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_BYTES, "at", MEMBER(sim_fault, at), 0, 0, MANY, "0", NULL, "bytes of the answer that are sent", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_BYTES, "bytes", MEMBER(sim_fault, bytes), 0, 1, MANY, "16", NULL, "of a drop", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_DURATION, "every", MEMBER(sim_fault, every_ms), 0, 1, MANY, "100ms", NULL, "between drops", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_COUNT, "code", MEMBER(sim_fault, code), 0, 100, 999, "503", NULL, "status to answer", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_TEXT, "retry-after", ARRAY(sim_fault, retry_after), 0, 0, NULL, NULL, "value of that header", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_TEXT, "to", ARRAY(sim_fault, to), 0, 0, "https://elsewhere.example/", NULL, "URL to redirect to", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_BYTES, "size", MEMBER(sim_fault, size), 0, 0, 1e9, "64m", NULL, "of a huge body", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_DURATION, "for", MEMBER(sim_fault, for_ms), 0, 0, MANY, "0", NULL, "of a delay, or of refusing (0: until cleared)", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_SIGNED, "by", MEMBER(sim_fault, by), 0, -MANY, MANY, "100", NULL, "added to Content-Length", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_YES, "drop", MEMBER(sim_fault, drop), 0, 0, 0, "yes", NULL, "refusing closes open connections too", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_TEXT, "app", ARRAY(sim_fault, app), 0, 0, "*", NULL, "pattern for application names", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_TEXT, "queue", ARRAY(sim_fault, queue), 0, 0, "*", NULL, "pattern for queue names", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_CHOICE, "on", MEMBER(sim_fault, on), 0, 0, 0, "any", "any|fetch|mark", "which requests it strikes", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_CHOICE, "do", MEMBER(sim_fault, kind), 0, 0, 0, NULL, fault_names, "what happens; see below", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_CHOICE, "done", MEMBER(sim_fault, done), 0, 0, 0, "auto", "auto|no|yes", "does a mark take effect although its response fails?", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_COUNT, "times", MEMBER(sim_fault, times), 0, 0, MANY, "1", NULL, "how often; 0: always", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_COUNT, "skip", MEMBER(sim_fault, skip), 0, 0, MANY, "0", NULL, "matching requests to let pass first", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_REAL, "probability", MEMBER(sim_fault, probability), 0, 0, 1, "1", NULL, "chance that it strikes a request", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_COUNT, "seed", MEMBER(sim_fault, seed), 0, 0, MANY, "1", NULL, "for the probability", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_BYTES, "at", MEMBER(sim_fault, at), 0, 0, MANY, "0", NULL, "bytes of the response to send", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_BYTES, "bytes", MEMBER(sim_fault, bytes), 0, 1, MANY, "16", NULL, "drip: bytes to send at a time", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_DURATION, "every", MEMBER(sim_fault, every_ms), 0, 1, MANY, "100ms", NULL, "drip: pause in between", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_COUNT, "code", MEMBER(sim_fault, code), 0, 100, 999, "503", NULL, "HTTP status", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_TEXT, "retry-after", ARRAY(sim_fault, retry_after), 0, 0, NULL, NULL, "value of the Retry-After header", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_TEXT, "to", ARRAY(sim_fault, to), 0, 0, "https://elsewhere.example/", NULL, "redirect: target URL", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_BYTES, "size", MEMBER(sim_fault, size), 0, 0, 1e9, "64m", NULL, "huge: size of the body", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_DURATION, "for", MEMBER(sim_fault, for_ms), 0, 0, MANY, "0", NULL, "duration of delay or refuse (refuse 0: until cleared)", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_SIGNED, "by", MEMBER(sim_fault, by), 0, -MANY, MANY, "100", NULL, "length: added to Content-Length", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_YES, "drop", MEMBER(sim_fault, drop), 0, 0, 0, "yes", NULL, "refuse: reset open connections too", false},
 };
 /* clang-format on */
 
@@ -110,8 +110,8 @@ const struct sim_option *sim_option_find(int scopes, const char *name,
 }
 
 struct unit {
-    const char *text; /* after the number */
-    double factor;    /* */
+    const char *text; /* suffix of the number */
+    double factor;
 };
 
 static const struct unit *units_of(enum sim_type type)
@@ -240,7 +240,7 @@ static void describe_values(const struct sim_option *option, char *to,
         snprintf(to, size, "one of %s", option->choices);
         break;
     case SIM_TYPE_TEXT:
-        snprintf(to, size, "text below %zu bytes", option->size);
+        snprintf(to, size, "text shorter than %zu bytes", option->size);
         break;
     case SIM_TYPE_DURATION:
         snprintf(to, size, "a time like 20ms, 2s or 5m");
@@ -263,7 +263,7 @@ bool sim_option_set(const struct sim_option *option, void *base,
     }
     char values[512];
     describe_values(option, values, sizeof values);
-    snprintf(error, error_size, "%s: \"%s\" is not %s", option->name,
+    snprintf(error, error_size, "%s: \"%s\": expected %s", option->name,
              value == NULL ? "" : value, values);
     return false;
 }

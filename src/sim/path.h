@@ -1,6 +1,6 @@
 /*
- * path.h - the parts of a request path, undecoded: the server compares queue
- * names as they are sent, so %71 is not q.
+ * path.h - the parts of a request path, not percent-decoded: the server
+ * compares queue names as sent, so %71 does not match q.
  */
 #ifndef SIM_PATH_H
 #define SIM_PATH_H
@@ -11,12 +11,12 @@
 enum sim_verb { SIM_VERB_OTHER, SIM_VERB_FETCH, SIM_VERB_MARK };
 
 struct sim_path {
-    bool poll;          /* it is under the polling API */
-    const char *queue;  /* borrowed, not NUL-terminated; NULL: none */
-    size_t queue_size;  /* */
-    enum sim_verb verb; /* OTHER when it is neither fetch nor mark */
-    const char *query;  /* borrowed; past the question mark */
-    size_t query_size;  /* */
+    bool poll;         /* a path of the polling API */
+    const char *queue; /* borrowed, not NUL-terminated; NULL: none */
+    size_t queue_size;
+    enum sim_verb verb; /* fetch, mark or other */
+    const char *query;  /* borrowed; after the "?"; NULL: none */
+    size_t query_size;
 };
 
 struct sim_path sim_path_parse(const char *path, size_t size);

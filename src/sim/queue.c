@@ -66,7 +66,8 @@ static void batch_add(struct sim_queue *queue, struct sim_message *message)
     queue->batch[queue->batch_count++] = message;
 }
 
-/* The oldest unread ones, and all that are tied with the last of them. */
+/* Collects the oldest unread messages. With `shuffle`, also all that have the
+ * same date as the last of them, to choose from. */
 static void batch_collect(struct sim_queue *queue, size_t limit)
 {
     queue->batch_count = 0;
@@ -100,7 +101,8 @@ static void batch_shuffle(struct sim_queue *queue, size_t start, size_t end)
     }
 }
 
-/* "Ties are undefined and may change between two fetches." */
+/* The order of messages with the same date is undefined and may differ between
+ * two fetches. */
 static void batch_shuffle_ties(struct sim_queue *queue)
 {
     size_t start = 0;

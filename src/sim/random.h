@@ -1,5 +1,6 @@
 /*
- * random.h - a small generator with a seed: runs can be repeated (splitmix64).
+ * random.h - a seeded random number generator (splitmix64), so that runs can
+ * be repeated.
  */
 #ifndef SIM_RANDOM_H
 #define SIM_RANDOM_H
@@ -8,22 +9,22 @@
 #include <stdint.h>
 
 struct sim_random {
-    uint64_t state; /* any value is a good start */
+    uint64_t state; /* any value is a valid seed */
 };
 
-/* A start that depends on a seed, two names and a number. */
+/* Derives a generator from a seed, two names and a number. */
 struct sim_random sim_random_named(uint64_t seed, const char *first,
                                    const char *second, uint64_t number);
 
 uint64_t sim_random_next(struct sim_random *random);
 
-/* 0 .. limit - 1 */
+/* Returns 0 ... limit - 1. */
 uint64_t sim_random_below(struct sim_random *random, uint64_t limit);
 
-/* 0 <= x < 1 */
+/* Returns x with 0 <= x < 1. */
 double sim_random_unit(struct sim_random *random);
 
-/* size letters of [A-Za-z0-9_-] and a NUL: keys and session cookies. */
+/* Writes size characters of [A-Za-z0-9_-] and a NUL. */
 void sim_random_letters(struct sim_random *random, char *to, size_t size);
 
 #endif

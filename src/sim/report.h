@@ -1,5 +1,5 @@
 /*
- * report.h - the read-outs of the control port, as JSON.
+ * report.h - the JSON documents that the control port returns.
  */
 #ifndef SIM_REPORT_H
 #define SIM_REPORT_H
@@ -8,14 +8,14 @@
 
 #include "sim/server.h"
 
-/* Which applications and queues; NULL: all. */
+/* Selects applications and queues by name; NULL: all. */
 struct sim_report_filter {
-    const char *app;   /* */
-    const char *queue; /* */
-    bool bytes;        /* messages with their exact bytes */
+    const char *app;
+    const char *queue;
+    bool bytes; /* include the exact bytes of messages */
 };
 
-/* What is printed when the simulator listens. */
+/* The ready line, printed once the simulator serves. */
 void sim_report_ready(const struct sim_server *server, struct sim_buffer *to);
 
 void sim_report_stats(const struct sim_server *server,

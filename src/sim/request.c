@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define HEADER_BYTES_MAX 65536 /* of one kept header or the path */
+#define HEADER_BYTES_MAX 65536 /* of the path or one stored header */
 
 void sim_request_init(struct sim_request *request)
 {
@@ -75,8 +75,8 @@ static bool field_is(const struct sim_request *request, const char *name)
            strncasecmp(request->field.bytes, name, request->field.size) == 0;
 }
 
-/* Where the value of the header goes. A header that is not kept goes to
- * `field`, whose name has been read by then. */
+/* The buffer for the value of the current header. Values that nobody needs
+ * overwrite `field`, whose name has been compared by then. */
 static struct sim_buffer *header_select(struct sim_request *request)
 {
     if (field_is(request, "Host")) {

@@ -6,7 +6,7 @@
 #include <zlib.h>
 
 #define GZIP_BYTES_MIN 128 /* shorter bodies are not compressed */
-#define CHUNK_BYTES 8192   /* of a chunked body */
+#define CHUNK_BYTES 8192   /* per chunk */
 
 static const char html[] = "text/html; charset=utf-8";
 static const char json[] = "application/json; charset=utf-8";
@@ -25,7 +25,7 @@ void sim_response_simple(struct sim_response *response, int status,
     response->frame_options = true;
 }
 
-/* Errors of the plugin are pages with status 200. */
+/* The plugin reports errors as HTML pages with status 200. */
 void sim_response_error_page(struct sim_response *response, const char *text)
 {
     sim_response_simple(response, 200, html);
@@ -38,8 +38,8 @@ void sim_response_error_page(struct sim_response *response, const char *text)
                       text);
 }
 
-/* An application that is known but not active is answered by the platform,
- * an unknown host name before it. */
+/* The platform answers for an inactive application, the HTTP layer below it
+ * for an unknown host name; their headers differ. */
 void sim_response_no_application(struct sim_response *response, bool known)
 {
     sim_response_simple(response, 404, html);
@@ -86,7 +86,7 @@ void sim_response_exception(struct sim_response *response)
                     "page)</p></body></html>\n");
 }
 
-/* What the HTTP layer answers before the application sees the request. */
+/* An error of the HTTP layer, before the request reaches an application. */
 void sim_response_internal(struct sim_response *response)
 {
     sim_response_simple(response, 500, html);
@@ -109,9 +109,9 @@ void sim_response_redirect(struct sim_response *response, const char *base,
 }
 
 struct refusal {
-    const char *kind;    /* */
-    const char *message; /* */
-    const char *text;    /* before 2020-05 */
+    const char *kind;
+    const char *message;
+    const char *text; /* body before 2020-05 */
 };
 
 static const struct refusal refusals[] = {
@@ -190,7 +190,7 @@ static const char *status_reason(int status)
     }
 }
 
-/* Compresses into *to with a stream that is kept: there is one thread. */
+/* Compresses into *to. The stream is reused: there is only one thread. */
 static bool body_gzip(const struct sim_buffer *body, struct sim_buffer *to)
 {
     static z_stream stream;

@@ -1,10 +1,12 @@
 /*
- * A script line:
- *   - is split into words (line.c).
- *   - the first word is the verb; names follow, then words NAME=VALUE from the
- *     option table.
- *   - a name with *, ? or [ stands for all objects that exist and match.
- * An error names the line, and nothing after it is done.
+ * Runs script lines. For each line:
+ *   - line.c splits it into words.
+ *   - The first word is the verb. Names follow, then words of the form
+ *     NAME=VALUE from the option table.
+ *   - A name with *, ? or [ stands for all existing objects that match.
+ *
+ * The first error stops the script and names its line; lines before it stay in
+ * effect.
  */
 #include "sim/script.h"
 
@@ -51,7 +53,7 @@ static bool app_create(struct sim_line *line, const char *name)
 {
     struct sim_settings settings = line->world->settings;
     if (!sim_name_is_good(name)) {
-        return sim_line_fail(line, "not a good name:", name);
+        return sim_line_fail(line, "invalid name:", name);
     }
     if (!sim_line_set_from(line, 2, SIM_SCOPE_APP | SIM_SCOPE_QUEUE,
                            &settings)) {
@@ -63,8 +65,8 @@ static bool app_create(struct sim_line *line, const char *name)
     }
     if (server != NULL && strcmp(settings.host, server->settings.host) == 0) {
         return sim_line_fail(line,
-                             "an application that shares a port needs its"
-                             " own host",
+                             "applications that share a port need different"
+                             " host names: host=NAME",
                              NULL);
     }
     struct sim_app *app = sim_world_add_app(line->world, name, &settings);
@@ -85,7 +87,9 @@ static bool app_change(struct sim_line *line, struct sim_app *app)
             return false;
         }
         if (option->fixed) {
-            return sim_line_fail(line, "only a new application can have",
+            return sim_line_fail(line,
+                                 "can be set only when an application is"
+                                 " created:",
                                  option->name);
         }
         if (!sim_option_set(option, &app->settings, value, line->result->error,
@@ -123,8 +127,8 @@ static bool queue_change(struct sim_line *line, struct sim_queue *queue)
             return false;
         }
         if (option->fixed) {
-            return sim_line_fail(line, "only a new queue can have",
-                                 option->name);
+            return sim_line_fail(
+                line, "can be set only when a queue is created:", option->name);
         }
         if (!sim_option_set(option, &queue->settings, value,
                             line->result->error, sizeof line->result->error)) {
@@ -146,7 +150,7 @@ static bool run_queue(struct sim_line *line)
     }
     struct sim_settings settings = app->settings;
     if (!sim_name_is_good(name)) {
-        return sim_line_fail(line, "not a good name:", name);
+        return sim_line_fail(line, "invalid name:", name);
     }
     if (!sim_line_set_from(line, 3, SIM_SCOPE_QUEUE, &settings)) {
         return false;
@@ -155,18 +159,18 @@ static bool run_queue(struct sim_line *line)
     return true;
 }
 
-/* A new key replaces the one in the file; the old one is revoked. */
+/* Replaces a key, in its file too, and revokes the old one. */
 static bool key_replace(struct sim_line *line, struct sim_app *app,
                         struct sim_queue *queue, struct sim_key **key,
                         const struct sim_key_words *words)
 {
     const char *text = words->text[0] == '\0' ? NULL : words->text;
     if (text != NULL && strlen(text) > SIM_KEY_TEXT_MAX) {
-        return sim_line_fail(line, "text: too long", NULL);
+        return sim_line_fail(line, "text: key too long", NULL);
     }
     struct sim_key *made = sim_app_add_key(app, queue, text);
     if (made == NULL) {
-        return sim_line_fail(line, "text: is a key already", NULL);
+        return sim_line_fail(line, "text: this key is in use already", NULL);
     }
     (*key)->status = SIM_KEY_REVOKED;
     made->status = words->status;
@@ -217,8 +221,8 @@ static bool date_parse(struct sim_line *line, const char *text, int64_t *date_s)
     }
     const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
     if (end == NULL || *end != '\0') {
-        return sim_line_fail(line,
-                             "date: not like 2019-02-15T10:32:01Z:", text);
+        return sim_line_fail(line, "date: expected 2019-02-15T10:32:01Z, not",
+                             text);
     }
     *date_s = timegm(&tm);
     return true;
@@ -245,7 +249,7 @@ static bool queue_message(struct sim_line *line, struct sim_queue *queue)
         sim_app_generate(app, queue, words.count, date_s);
     } else if (sim_app_add_message(app, queue, date_s, last + 5,
                                    strlen(last + 5)) == NULL) {
-        return sim_line_fail(line, "data: not JSON:", last + 5);
+        return sim_line_fail(line, "data: invalid JSON:", last + 5);
     }
     line->result->count += data || raw ? 1 : words.count;
     line->result->message_last = app->message_count;
@@ -294,7 +298,8 @@ static bool queue_unsend(struct sim_line *line, struct sim_queue *queue)
         }
         unsend(line, message);
     }
-    return line->count > 3 || sim_line_fail(line, "wanted: ids or all", NULL);
+    return line->count > 3 ||
+           sim_line_fail(line, "expected message ids, or all", NULL);
 }
 
 static bool run_unsend(struct sim_line *line)
@@ -310,7 +315,7 @@ static bool run_fault(struct sim_line *line)
         return false;
     }
     if (fault.kind < 0) {
-        return sim_line_fail(line, "wanted: do=KIND", NULL);
+        return sim_line_fail(line, "missing do=KIND", NULL);
     }
     fault.start_ms = line->world->now_ms;
     line->result->fault_id = sim_faults_add(&line->world->faults, fault);
@@ -339,29 +344,31 @@ static bool run_clear(struct sim_line *line)
         }
         return true;
     }
-    return sim_line_fail(line, "wanted: faults, fault ID, events or throttle",
+    return sim_line_fail(line, "expected faults, fault ID, events or throttle",
                          NULL);
 }
 
 struct verb {
-    const char *name;                   /* */
-    const char *usage;                  /* */
-    const char *help;                   /* */
-    bool (*run)(struct sim_line *line); /* */
+    const char *name;
+    const char *usage; /* words after the verb */
+    const char *help;
+    bool (*run)(struct sim_line *line); /* runs the line; false: it failed */
 };
 
 static const struct verb verbs[] = {
-    {"set", "WORD=VALUE...", "change defaults, and all that exists", run_set},
-    {"app", "NAME [WORD=VALUE...]", "make or change an application", run_app},
-    {"queue", "APP NAME [WORD=VALUE...]", "make or change a queue", run_queue},
+    {"set", "WORD=VALUE...", "change defaults and all existing objects",
+     run_set},
+    {"app", "NAME [WORD=VALUE...]", "create or change an application", run_app},
+    {"queue", "APP NAME [WORD=VALUE...]", "create or change a queue",
+     run_queue},
     {"key", "APP QUEUE|- [WORD=VALUE...]",
-     "change the key of a queue, or (-) the wide one", run_key},
+     "change a queue's key, or (-) the wide key", run_key},
     {"message", "APP QUEUE [WORD=VALUE...] [data=JSON | raw=BYTES]",
      "add messages", run_message},
     {"unsend", "APP QUEUE all|ID...", "make marked messages unread again",
      run_unsend},
-    {"fault", "do=KIND [WORD=VALUE...]", "let something go wrong", run_fault},
-    {"clear", "faults | fault ID | events | throttle", "forget these",
+    {"fault", "do=KIND [WORD=VALUE...]", "plant a fault", run_fault},
+    {"clear", "faults | fault ID | events | throttle", "remove or reset these",
      run_clear},
 };
 

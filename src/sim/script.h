@@ -1,6 +1,6 @@
 /*
- * script.h - the line grammar of scenario files, of the control port's
- * POST /script and of arguments: `verb name... word=value...`.
+ * script.h - runs scripts, which come from scenario files, POST /script of the
+ * control port, and arguments. A line is `verb name... word=value...`.
  */
 #ifndef SIM_SCRIPT_H
 #define SIM_SCRIPT_H
@@ -12,14 +12,14 @@
 #include "sim/world.h"
 
 struct sim_script_result {
-    size_t line;           /* of the error, from 1 */
-    char error[700];       /* */
+    size_t line; /* the line that failed, from 1 */
+    char error[700];
     uint64_t fault_id;     /* of the last fault added; 0: none */
     uint64_t message_last; /* id of the last message added; 0: none */
     uint64_t count;        /* messages added or unsent */
 };
 
-/* Runs lines until one fails; those before it stay done. */
+/* Runs lines until one fails. Those before it stay in effect. */
 bool sim_script_run(struct sim_world *world, const char *text, size_t size,
                     struct sim_script_result *result);
 

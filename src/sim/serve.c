@@ -1,11 +1,13 @@
 /*
- * A request whose turn has come:
- *   - is authenticated (auth.c); a refused GET learns why, a POST does not.
- *   - is redirected when the host is not the primary one or https is wanted:
- *     only after its key was accepted.
- *   - is checked: path, permission, queue, method of the queue.
- *   - fetches (nothing changes) or marks.
- * Errors of the plugin are pages with status 200, exceptions are 500.
+ * Serves a request, the way a Haplo server does:
+ *   - Authenticates it (auth.c). A refused GET learns the reason, a POST does
+ *     not.
+ *   - Redirects it if its host is an alias, or if the plain port received it.
+ *     This comes after authentication.
+ *   - Checks the path, the permission, the queue and the method of the queue.
+ *   - Fetches, which changes nothing, or marks.
+ *
+ * Errors of the plugin are HTML pages with status 200; exceptions are 500.
  */
 #include "sim/serve.h"
 
@@ -61,7 +63,7 @@ static void serve_fetch(struct sim_turn *turn, struct sim_outcome *outcome)
     sim_format_token(queue, &outcome->token);
 }
 
-/* Posted bodies count only as a form; a token in the query counts as well. */
+/* The token is read from a form body, or else from the query. */
 static bool token_find(struct sim_turn *turn, struct sim_buffer *token)
 {
     static const char form[] = "application/x-www-form-urlencoded";
@@ -77,8 +79,8 @@ static bool token_find(struct sim_turn *turn, struct sim_buffer *token)
                          "token");
 }
 
-/* Marks the ids of a decoded token, up to limit of them. Whatever is not a
- * number marks nothing, as with parseInt(). */
+/* Marks at most limit ids of a decoded token. As with parseInt() on the
+ * server, anything that is not a number marks nothing. */
 static uint64_t ids_mark(struct sim_turn *turn, char *ids, uint64_t limit)
 {
     int64_t now_ms = sim_turn_world(turn)->now_ms;
@@ -147,7 +149,7 @@ static void serve_mark(struct sim_turn *turn, struct sim_outcome *outcome)
     sim_buffer_free(&ids);
 }
 
-/* What follows once the key is accepted. */
+/* Everything that follows once the key is accepted. */
 static void serve_authenticated(struct sim_turn *turn,
                                 const struct sim_key *key,
                                 struct sim_outcome *outcome)

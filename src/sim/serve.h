@@ -1,5 +1,5 @@
 /*
- * serve.h - what the server answers to a request: the protocol itself.
+ * serve.h - the protocol itself: how the server responds to a request.
  */
 #ifndef SIM_SERVE_H
 #define SIM_SERVE_H
@@ -13,16 +13,16 @@
 struct sim_world;
 
 struct sim_outcome {
-    struct sim_response response; /* */
-    uint64_t count;               /* messages returned or marked */
-    struct sim_buffer token;      /* owned; returned or posted */
-    bool has_token;               /* */
+    struct sim_response response;
+    uint64_t count;          /* messages returned or marked */
+    struct sim_buffer token; /* owned; returned or posted */
+    bool has_token;          /* false: none was sent */
 };
 
-/* Does what the request asks for and fills an empty outcome. */
+/* Serves the request and fills an empty outcome. */
 void sim_serve(struct sim_turn *turn, struct sim_outcome *outcome);
 
-/* The page for a POST that is refused, whatever the cause. */
+/* The page for a refused POST, which does not tell the reason. */
 void sim_serve_refused_post(struct sim_turn *turn,
                             struct sim_response *response);
 

@@ -9,7 +9,7 @@
 #include "sim/memory.h"
 #include "sim/service.h"
 
-#define TICK_MS 10 /* how finely rates and outages are timed */
+#define TICK_MS 10 /* resolution of rates and outages */
 
 void sim_server_clock(struct sim_server *server)
 {
@@ -23,7 +23,7 @@ void sim_server_init(struct sim_server *server, uv_loop_t *loop)
     sim_authority_init(&server->authority, "haplo-sim CA");
     sim_authority_init(&server->unknown, "haplo-sim unknown CA");
     if (uv_timer_init(loop, &server->tick) != 0) {
-        abort(); /* it cannot fail */
+        abort(); /* cannot fail */
     }
     server->tick.data = server;
     sim_server_clock(server);
@@ -50,8 +50,8 @@ bool sim_server_open_control(struct sim_server *server, char *error,
     char *end = NULL;
     unsigned long port = colon == NULL ? 65536 : strtoul(colon + 1, &end, 10);
     if (port > 65535 || *end != '\0' || strncmp(address, "127.", 4) != 0) {
-        snprintf(error, error_size, "control: not a loopback address:port: %s",
-                 address);
+        snprintf(error, error_size,
+                 "control: expected a loopback address:port, not %s", address);
         return false;
     }
     *colon = '\0';
@@ -59,13 +59,13 @@ bool sim_server_open_control(struct sim_server *server, char *error,
     int result =
         sim_listener_open(server->control, address, (unsigned int)port);
     if (result != 0) {
-        snprintf(error, error_size, "control: %s: %s", server->command.control,
-                 uv_strerror(result));
+        snprintf(error, error_size, "control: listen on %s: %s",
+                 server->command.control, uv_strerror(result));
     }
     return result == 0;
 }
 
-/* Host names of all applications on a port, with commas. */
+/* Writes the host names of all applications on a port, comma-separated. */
 static void names_write(const struct sim_server *server,
                         const struct sim_app *owner, struct sim_buffer *to)
 {
@@ -99,7 +99,7 @@ static bool certificate_renew(struct sim_listener *listener, char *error,
         good = sim_files_certificate(&server->command, listener->app->name,
                                      &pem, error, error_size);
     } else {
-        snprintf(error, error_size, "%s: no certificate can be made",
+        snprintf(error, error_size, "%s: OpenSSL cannot create a certificate",
                  listener->app->name);
     }
     sim_buffer_free(&names);
@@ -117,8 +117,8 @@ static bool port_open(struct sim_server *server, struct sim_app *app,
                                 : sim_listener_open(made, "127.0.0.1",
                                                     (unsigned int)number);
     if (result != 0) {
-        snprintf(error, error_size, "%s: port %s: %s", app->name, port,
-                 uv_strerror(result));
+        snprintf(error, error_size, "%s: listen on port %s: %s", app->name,
+                 port, uv_strerror(result));
         server->listeners = made->next;
         free(made);
         return false;
@@ -190,7 +190,7 @@ static bool app_sync(struct sim_server *server, struct sim_app *app,
     return true;
 }
 
-/* The fault that makes a port refuse connects now, or NULL. */
+/* The fault that makes a port refuse connections now, or NULL. */
 static const struct sim_fault *refusal_find(const struct sim_server *server,
                                             const struct sim_listener *listener)
 {
@@ -218,15 +218,15 @@ static bool refusing_sync(struct sim_server *server, char *error,
         }
         int result = sim_listener_refuse(it, fault != NULL);
         if (result != 0) {
-            snprintf(error, error_size, "%s: port %u: %s", it->app->name,
-                     it->port, uv_strerror(result));
+            snprintf(error, error_size, "%s: listen on port %u: %s",
+                     it->app->name, it->port, uv_strerror(result));
             return false;
         }
     }
     return true;
 }
 
-/* Outages that are over are forgotten, so that the tick can stop. */
+/* Is any timed outage left? If not, the tick can stop. */
 static bool refusals_left(struct sim_server *server)
 {
     struct sim_faults *faults = &server->world.faults;

@@ -1,5 +1,5 @@
 /*
- * server.h - the running simulator: the world, its ports, its clock.
+ * server.h - the running simulator: the world, its ports and its clock.
  */
 #ifndef SIM_SERVER_H
 #define SIM_SERVER_H
@@ -14,40 +14,40 @@
 #include "sim/world.h"
 
 struct sim_server {
-    struct sim_world world;         /* */
-    struct sim_command command;     /* */
+    struct sim_world world;
+    struct sim_command command;
     uv_loop_t *loop;                /* borrowed */
-    struct sim_listener *listeners; /* owned; the control port too */
+    struct sim_listener *listeners; /* owned; includes the control port */
     struct sim_listener *control;   /* one of them */
-    struct sim_authority authority; /* of good certificates */
-    struct sim_authority unknown;   /* of certificates nobody trusts */
-    uv_timer_t tick;                /* rates, end of refusing */
-    int64_t tick_ms;                /* when it ran last */
-    uint64_t connection_id_last;    /* */
-    bool stopping;                  /* */
-    uv_signal_t signals[2];         /* SIGTERM, SIGINT */
-    uv_pipe_t input;                /* standard input, until it closes */
-    bool has_input;                 /* */
+    struct sim_authority authority; /* issues good certificates */
+    struct sim_authority unknown;   /* issues certificates nobody trusts */
+    uv_timer_t tick;                /* drives rates and ends outages */
+    int64_t tick_ms;                /* time of the last tick */
+    uint64_t connection_id_last;
+    bool stopping;          /* shutdown has begun */
+    uv_signal_t signals[2]; /* SIGTERM, SIGINT */
+    uv_pipe_t input;        /* standard input, for --until-stdin-closes */
+    bool has_input;         /* input is initialised */
 };
 
-/* Starts with an empty world and no ports. */
+/* Initialises an empty world without ports. */
 void sim_server_init(struct sim_server *server, uv_loop_t *loop);
 
-/* Opens the control port: false and a message otherwise. */
+/* Opens the control port. Returns false and sets error on failure. */
 bool sim_server_open_control(struct sim_server *server, char *error,
                              size_t error_size);
 
-/* Brings ports, certificates, key files and the tick in line with the world.
- * False and a message when something cannot be had. */
+/* Makes ports, certificates, key files and the tick match the world, after a
+ * script has changed it. Returns false and sets error on failure. */
 bool sim_server_sync(struct sim_server *server, char *error, size_t error_size);
 
-/* Reads the clock; once per wake-up. */
+/* Updates the clock; once per wake-up. */
 void sim_server_clock(struct sim_server *server);
 
-/* Closes everything; the loop then ends by itself. */
+/* Closes everything, after which the loop ends. */
 void sim_server_stop(struct sim_server *server);
 
-/* After the loop has ended. */
+/* To be called after the loop has ended. */
 void sim_server_free(struct sim_server *server);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * A request:
- *   - finds its application by host name, its queue by the path as sent.
- *   - waits in a fair queue while 8 others of the application are running, and
- *     then for the application's latency.
- *   - is served (serve.c).
- *   - is answered, unless a fault has it otherwise, and logged.
+ * The path of a request from its arrival to its response:
+ *   - Its application is found by host name, its queue by the path as sent.
+ *   - While 8 others of the application are running it waits, first come,
+ *     first served. Then the latency of the application passes.
+ *   - serve.c serves it.
+ *   - A fault may spoil the response. It is logged and sent.
  */
 #include "sim/service.h"
 
@@ -24,8 +24,8 @@ static bool app_has_host(const struct sim_app *app,
            sim_host_fits(app->settings.alias, host);
 }
 
-/* The application for a host name; an address of loopback is the owner of the
- * port, for whoever has no names. */
+/* Finds the application by host name. A loopback address means the owner of
+ * the port, for clients that cannot resolve host names. */
 static struct sim_app *app_find(const struct sim_connection *connection)
 {
     const struct sim_listener *listener = connection->listener;
@@ -87,7 +87,7 @@ static bool wants_gzip(const struct sim_request *request)
            memmem(encoding->bytes, encoding->size, "gzip", 4) != NULL;
 }
 
-/* Writes and sends an answer; fault NULL: as it is. */
+/* Writes and sends a response, spoiled by fault unless that is NULL. */
 static void answer(struct sim_connection *connection,
                    struct sim_response *response,
                    const struct sim_settings *settings,
@@ -111,7 +111,7 @@ static void answer(struct sim_connection *connection,
         sim_spoil_delivery(fault, &bytes, &delivery);
     }
     if (bytes.size == 0 && delivery.after == SIM_AFTER_KEEP) {
-        delivery.after = SIM_AFTER_STALL; /* done=no, and nothing to say */
+        delivery.after = SIM_AFTER_STALL; /* done=no: no response at all */
     }
     sim_response_free(response);
     sim_connection_answer(connection, &bytes, delivery);
@@ -161,8 +161,8 @@ static void turn_start(struct sim_turn *turn)
     }
 }
 
-/* Lets the first of the fair queue run. Always by a timer, for else a long
- * queue would be worked off in recursion. */
+/* Starts the first waiting request. Always through a timer: calling it
+ * directly would recurse once per waiting request. */
 static void turn_next(struct sim_app *app)
 {
     struct sim_turn *turn = app->waiting_first;
@@ -214,7 +214,7 @@ static void turn_prepare(struct sim_turn *turn, struct sim_app *app)
     }
 }
 
-/* Requests that the HTTP layer answers itself, before any application. */
+/* Handles requests that the HTTP layer rejects before any application. */
 static bool answer_early(struct sim_connection *connection,
                          struct sim_response *response)
 {
@@ -240,7 +240,7 @@ static bool answer_early(struct sim_connection *connection,
     return false;
 }
 
-/* Answers without a turn: the port's owner stands for the application. */
+/* Logs it for the owner of the port, as no application was found. */
 static void answer_without_app(struct sim_connection *connection,
                                struct sim_response *response)
 {

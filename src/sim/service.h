@@ -1,6 +1,6 @@
 /*
- * service.h - a request's way: to its application, through the fair queue, to
- * its answer.
+ * service.h - the path of a request: it finds its application, waits for a
+ * slot, is served and gets a response.
  */
 #ifndef SIM_SERVICE_H
 #define SIM_SERVICE_H
@@ -9,10 +9,10 @@
 
 struct sim_app;
 
-/* Takes a complete request; the answer comes now or later. */
+/* Handles a complete request; the response is sent now or later. */
 void sim_service_run(struct sim_connection *connection);
 
-/* Forgets the requests that wait for an application, at the end. */
+/* Drops the waiting requests of an application, at shutdown. */
 void sim_service_abandon(struct sim_app *app);
 
 #endif

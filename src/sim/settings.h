@@ -1,7 +1,7 @@
 /*
- * settings.h - what can be set for the simulator, an application or a queue.
- * An application starts with a copy of the simulator's, a queue with a copy of
- * its application's: so a word given higher up is the default further down.
+ * settings.h - settings of the simulator, an application or a queue. A new
+ * application copies those of the simulator and a new queue those of its
+ * application, so a value set higher up is the default further down.
  */
 #ifndef SIM_SETTINGS_H
 #define SIM_SETTINGS_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SIM_NAME_SIZE 64   /* of an application or queue, with the NUL */
+#define SIM_NAME_SIZE 64   /* of an application or queue, NUL included */
 #define SIM_HOSTS_SIZE 512 /* a comma-separated list of host names */
 
 enum sim_revision {
@@ -35,36 +35,36 @@ enum sim_formatter {
 };
 
 struct sim_settings {
-    /* simulator */
-    uint64_t seed;           /* of keys, messages, ties, random faults */
-    uint64_t throttle_after; /* failed logins of one address */
+    /* Simulator */
+    uint64_t seed;           /* for keys, messages, ties, random faults */
+    uint64_t throttle_after; /* failed logins before throttling */
     int64_t throttle_ms;     /* since the last counted failure */
-    /* application */
+    /* Application */
     int revision;               /* enum sim_revision */
-    bool tls;                   /* */
-    char port[SIM_NAME_SIZE];   /* a number, 0, or an app to share with */
+    bool tls;                   /* https instead of http */
+    char port[SIM_NAME_SIZE];   /* number, 0, or application to share with */
     char host[256];             /* primary host name */
-    char alias[SIM_HOSTS_SIZE]; /* further names; they redirect to the host */
+    char alias[SIM_HOSTS_SIZE]; /* additional names, which redirect to host */
     int certificate;            /* enum sim_certificate_kind */
     bool active;                /* false: 404 for everything */
-    bool http_redirect;         /* a second, plain port that redirects */
-    uint64_t running_max;       /* requests at a time */
+    bool http_redirect;         /* plain port as well, which redirects */
+    uint64_t running_max;       /* concurrent requests */
     int64_t latency_ms;         /* of each request */
-    int64_t latency_jitter_ms;  /* random, on top */
+    int64_t latency_jitter_ms;  /* random addition to latency_ms */
     int64_t keep_alive_ms;      /* idle limit of a connection */
-    bool gzip;                  /* when asked for */
-    uint64_t chunked_bytes;     /* bodies of this size are chunked */
-    uint64_t limit;             /* messages of a fetch; 2019 has none */
-    uint64_t queue_count;       /* q1, q2 ... made with the application */
-    /* queue */
+    bool gzip;                  /* if the client accepts it */
+    uint64_t chunked_bytes;     /* chunk bodies of this size and more */
+    uint64_t limit;             /* messages per fetch; unused by 2019 */
+    uint64_t queue_count;       /* q1, q2 ... created with the application */
+    /* Queue */
     int method;             /* 0 poll, 1 send */
     int formatter;          /* enum sim_formatter */
-    uint64_t message_count; /* made with the queue */
-    uint64_t message_bytes; /* generated data is padded to this */
+    uint64_t message_count; /* created with the queue */
+    uint64_t message_bytes; /* pad generated data to about this */
     double rate;            /* new messages each second */
-    uint64_t ties;          /* successive messages of equal date */
-    bool shuffle;           /* ties change order between fetches */
-    bool edge;              /* starts with one message of each quirk */
+    uint64_t ties;          /* successive messages with the same date */
+    bool shuffle;           /* return those in random order */
+    bool edge;              /* start with one message per quirk */
 };
 
 #endif

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STATUS_LINE_BYTES 13 /* "HTTP/1.1 200 " tells the status */
+#define STATUS_LINE_BYTES 13 /* "HTTP/1.1 200 " shows the status */
 
 static void response_replace(struct sim_response *response, int status,
                              const char *content_type)
@@ -42,7 +42,7 @@ static void replace_redirect(const struct sim_fault *fault,
     sim_buffer_text(&response->body, "<html><body>moved</body></html>");
 }
 
-/* A fetch answer that would be good but for its size. */
+/* A fetch response that is valid apart from its size. */
 static void replace_huge(const struct sim_fault *fault,
                          struct sim_response *response)
 {
@@ -59,8 +59,8 @@ static void replace_huge(const struct sim_fault *fault,
     sim_buffer_text(&response->body, tail);
 }
 
-/* Replaces the first `from` of the body. A mark answer has none: it gets a
- * count that is no number. */
+/* Replaces the first occurrence of `from` in the body. A mark response has
+ * none; its body becomes one whose count is not a number. */
 static void body_replace(struct sim_buffer *body, const char *from,
                          const char *to)
 {

@@ -12,7 +12,7 @@ void sim_table_free(struct sim_table *table)
     *table = (struct sim_table){0};
 }
 
-/* The entry of that name, or the free one where it belongs. */
+/* The entry with this name, or the free one where it would go. */
 static struct sim_table_entry *table_slot(const struct sim_table *table,
                                           const char *name, size_t size)
 {

@@ -935,11 +935,11 @@ def test_script_errors(sim):
         "fault do=stall colour=red": "unknown word colour=red",
         "fault times=1": "do=KIND",
         "fault do=stall times=many": "times",
-        "queue app1 q1 messages=3": "only a new queue",
+        "queue app1 q1 messages=3": "only when a queue is created: messages",
         "message app1 none": "no such queue",
-        "message app1 q1 data={": "not JSON",
+        "message app1 q1 data={": "invalid JSON",
         "unsend app1 q1 99999": "no such message",
-        "app a/b": "not a good name",
+        "app a/b": "invalid name",
     }.items():
         with pytest.raises(SimError, match=re.escape(words)):
             sim.script(line)
