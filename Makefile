@@ -28,17 +28,18 @@ lib_src := $(call src_of,$(lib_parts))
 daemon_src := $(call src_of,$(daemon_parts))
 sim_src := $(wildcard src/sim/*.c)
 unit_src := $(wildcard test/unit/test_*.c)
+test_lib_src := $(wildcard test/lib/*.c)
 inject_src := $(wildcard test/inject/*.c)
 example_src := $(wildcard examples/*.c)
 bench_src := $(wildcard bench/*.c)
 simulation_src := $(wildcard test/sim/*.c)
 shim_src := $(wildcard test/integration/*.c)
 fuzz_src := $(wildcard test/fuzz/*.c)
-headers := $(wildcard include/*.h src/*/*.h src/*/*/*.h test/unit/*.h test/sim/*.h \
-	test/inject/*.h test/fuzz/*.h bench/*.h) test/model/record.h
+headers := $(wildcard include/*.h src/*/*.h src/*/*/*.h bench/*.h \
+	$(foreach part,lib unit sim inject fuzz,test/$(part)/*.h)) test/model/record.h
 sources := $(lib_src) $(daemon_src) $(sim_src) $(unit_src) \
 	$(example_src) $(bench_src) $(simulation_src) $(inject_src) $(fuzz_src) \
-	$(shim_src)
+	$(shim_src) $(test_lib_src)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
@@ -66,7 +67,7 @@ all: $(LIB_A) $(LIB_SO) $(BUILD)/haplo-poll $(BUILD)/haplo-sim
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) $(INCLUDES) -c -o $@ $<
 
 # q, not r: two folders may have files of the same name.
 $(LIB_A): $(lib_obj)
@@ -103,7 +104,15 @@ $(TEST_A): $(filter-out $(BUILD)/src/daemon/main.o,\
 	$(call say,AR)
 	$(Q)ar qcs $@ $^
 
-$(BUILD)/test/%: $(BUILD)/test/unit/%.o $(TEST_A)
+# What tests share: a server, fakes, scenes; see test/lib.
+TEST_LIB_A := $(BUILD)/test/libtest.a
+$(TEST_LIB_A): $(call obj,$(test_lib_src))
+	@rm -f $@
+	$(call say,AR)
+	$(Q)ar qcs $@ $^
+$(BUILD)/test/%.o: INCLUDES := -Itest/lib
+
+$(BUILD)/test/%: $(BUILD)/test/unit/%.o $(TEST_LIB_A) $(TEST_A)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lz $(DAEMON_LIBS) \
@@ -146,7 +155,7 @@ $(BUILD)/inject/src/daemon/main_called.o: $(BUILD)/inject/src/daemon/main.o
 	$(Q)objcopy --redefine-sym main=daemon_main $< $@
 
 $(BUILD)/test/test_sweep: $(inject_sweep) $(inject_lib) \
-		$(patsubst %/main.o,%/main_called.o,$(injected))
+		$(patsubst %/main.o,%/main_called.o,$(injected)) $(TEST_LIB_A)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lcrypto \
@@ -162,7 +171,7 @@ fuzz_names := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 replay_bin := $(fuzz_names:%=$(BUILD)/test/test_fuzz_%)
 fuzz_bin := $(fuzz_names:%=$(BUILD)/fuzz/%)
 fuzz_obj := $(call obj,$(filter-out %/replay.c test/fuzz/fuzz_%,$(fuzz_src))) \
-	$(lib_obj) $(daemon_test_obj)
+	$(TEST_LIB_A) $(lib_obj) $(daemon_test_obj)
 fuzz_link = @mkdir -p $(@D); $(if $(V),,echo "  LD $(@:$(BUILD)/%=%)";) \
 	$(CC) $(CFLAGS) $(LDFLAGS) $(1) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
 

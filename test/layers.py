@@ -10,7 +10,7 @@ DAEMON = ["http/", "base/", "haplopoll.h"]
 PROJECT = {
     "src/base": ["base/", "haplopoll.h"],
     "src/core": ["core/", "base/", "haplopoll.h"],
-    "src/http": ["http/", "core/", "base/", "haplopoll.h"],
+    "src/http": ["http/", "base/", "haplopoll.h"],
     "src/poller": ["poller/", "http/", "core/", "base/", "haplopoll.h"],
     "src/sinks": ["sinks/", "base/", "haplopoll.h"],
     "src/inbox": ["inbox/", *DAEMON],

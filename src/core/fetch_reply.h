@@ -16,7 +16,7 @@
 #include "base/reason.h"
 #include "core/batch.h"
 #include "core/fetch_format.h"
-#include "core/http_head.h"
+#include "base/http_head.h"
 #include "core/json_batch.h"
 #include "core/reply_head.h"
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/reason.h"
-#include "core/http_head.h"
+#include "base/http_head.h"
 #include "core/reply_head.h"
 
 #define MARK_REPLY_BODY_SIZE_MAX 4096 /* more is no answer to a mark */

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/reason.h"
-#include "core/http_head.h"
+#include "base/http_head.h"
 
 #define REPLY_PAGE_SIZE_MAX                                                    \
     1048576                              /* read of what is no answer, so that \

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <uv.h>
 
+#include "http/easy.h"
 #include "http/endpoint_private.h"
-#include "http/exchange.h"
 #include "http/resolve.h"
 
 /* "60 s" or "1500 ms". */
@@ -24,32 +24,30 @@ static struct duration duration_print(uint64_t ms)
     return duration;
 }
 
-static bool is_connected(const struct exchange *exchange)
+static bool is_connected(const struct easy *easy)
 {
-    return exchange->phase == EXCHANGE_WAITING ||
-           exchange->phase == EXCHANGE_RECEIVING;
+    return easy->phase == EASY_WAITING || easy->phase == EASY_RECEIVING;
 }
 
-static const char *proxy_word(const struct exchange *exchange)
+static const char *proxy_word(const struct easy *easy)
 {
-    return exchange->endpoint->proxy != NULL ? "proxy " : "";
+    return easy->endpoint->proxy != NULL ? "proxy " : "";
 }
 
-static int explain_connect(struct exchange *exchange)
+static int explain_connect(struct easy *easy)
 {
-    const struct place *peer = endpoint_peer(exchange->endpoint);
-    long number = exchange->open_errno;
-    if (number == 0 && curl_easy_getinfo(exchange->easy, CURLINFO_OS_ERRNO,
-                                         &number) != CURLE_OK) {
+    const struct host *peer = endpoint_peer(easy->endpoint);
+    long number = easy->open_errno;
+    if (number == 0 &&
+        curl_easy_getinfo(easy->curl, CURLINFO_OS_ERRNO, &number) != CURLE_OK) {
         number = 0;
     }
-    resolve_doubt(exchange->endpoint);
+    resolve_doubt(easy->endpoint);
     return reason_set(
-        &exchange->why, number == ENOMEM ? HAPLO_ENOMEM : HAPLO_ECONNECT,
-        "connect to %s%s port %u: %s", proxy_word(exchange), peer->host,
-        peer->port,
+        &easy->why, number == ENOMEM ? HAPLO_ENOMEM : HAPLO_ECONNECT,
+        "connect to %s%s port %u: %s", proxy_word(easy), peer->name, peer->port,
         number > 0 ? uv_strerror(uv_translate_sys_error((int)number))
-                   : exchange->detail);
+                   : easy->detail);
 }
 
 /* OpenSSL's numbers (X509_V_ERR_*), which never change, for certificates
@@ -71,21 +69,21 @@ static bool is_unknown_issuer(long verify_result)
 
 /* The server wants a certificate, or another one. With TLS 1.3 it says so
  * when the client believes that the connection stands already. */
-static bool is_alert(const struct exchange *exchange)
+static bool is_alert(const struct easy *easy)
 {
-    return strstr(exchange->detail, "alert certificate") != NULL ||
-           strstr(exchange->detail, "alert bad certificate") != NULL ||
-           strstr(exchange->detail, "alert unknown ca") != NULL;
+    return strstr(easy->detail, "alert certificate") != NULL ||
+           strstr(easy->detail, "alert bad certificate") != NULL ||
+           strstr(easy->detail, "alert unknown ca") != NULL;
 }
 
-static const char *tls_hint(const struct exchange *exchange, CURLcode code)
+static const char *tls_hint(const struct easy *easy, CURLcode code)
 {
     long result = 0;
-    if (code == CURLE_SSL_CERTPROBLEM || is_alert(exchange)) {
+    if (code == CURLE_SSL_CERTPROBLEM || is_alert(easy)) {
         return "; see tls_certificate_file and tls_key_file";
     }
     if (code == CURLE_PEER_FAILED_VERIFICATION &&
-        curl_easy_getinfo(exchange->easy, CURLINFO_SSL_VERIFYRESULT, &result) ==
+        curl_easy_getinfo(easy->curl, CURLINFO_SSL_VERIFYRESULT, &result) ==
             CURLE_OK &&
         is_unknown_issuer(result)) {
         return "; if its issuer is to be trusted, see tls_ca_file";
@@ -95,125 +93,120 @@ static const char *tls_hint(const struct exchange *exchange, CURLcode code)
 
 /* A connection that breaks during the handshake mends itself, unlike a wrong
  * certificate; libcurl has one code for both. */
-static bool is_broken_handshake(const struct exchange *exchange, CURLcode code)
+static bool is_broken_handshake(const struct easy *easy, CURLcode code)
 {
     return code == CURLE_SSL_CONNECT_ERROR &&
-           (strstr(exchange->detail, "SSL_ERROR_SYSCALL") != NULL ||
-            strstr(exchange->detail, "Connection reset") != NULL ||
-            strstr(exchange->detail, "unexpected eof") != NULL);
+           (strstr(easy->detail, "SSL_ERROR_SYSCALL") != NULL ||
+            strstr(easy->detail, "Connection reset") != NULL ||
+            strstr(easy->detail, "unexpected eof") != NULL);
 }
 
 /* libcurl names the file only if it has read it by itself; see trust.h. */
-static int explain_ca_file(struct exchange *exchange)
+static int explain_ca_file(struct easy *easy)
 {
-    const struct place *target = &exchange->endpoint->target;
-    return reason_set(&exchange->why, HAPLO_ETLS,
+    const struct host *target = &easy->endpoint->url.host;
+    return reason_set(&easy->why, HAPLO_ETLS,
                       "TLS with %s port %u: no certificates could be read from "
                       "%s; see tls_ca_file",
-                      target->host, target->port,
-                      exchange->endpoint->tls_ca_file);
+                      target->name, target->port, easy->endpoint->tls_ca_file);
 }
 
-static int explain_tls(struct exchange *exchange, CURLcode code)
+static int explain_tls(struct easy *easy, CURLcode code)
 {
-    const struct place *target = &exchange->endpoint->target;
-    const char *detail = exchange->detail[0] != '\0' ? exchange->detail
-                                                     : curl_easy_strerror(code);
-    if (is_broken_handshake(exchange, code)) {
-        return reason_set(&exchange->why, HAPLO_ERESET,
+    const struct host *target = &easy->endpoint->url.host;
+    const char *detail =
+        easy->detail[0] != '\0' ? easy->detail : curl_easy_strerror(code);
+    if (is_broken_handshake(easy, code)) {
+        return reason_set(&easy->why, HAPLO_ERESET,
                           "TLS with %s port %u: the connection was lost during "
                           "the handshake",
-                          target->host, target->port);
+                          target->name, target->port);
     }
-    return reason_set(&exchange->why, HAPLO_ETLS, "TLS with %s port %u: %s%s",
-                      target->host, target->port, detail,
-                      tls_hint(exchange, code));
+    return reason_set(&easy->why, HAPLO_ETLS, "TLS with %s port %u: %s%s",
+                      target->name, target->port, detail, tls_hint(easy, code));
 }
 
-static int explain_proxy(struct exchange *exchange)
+static int explain_proxy(struct easy *easy)
 {
-    const struct place *peer = endpoint_peer(exchange->endpoint);
-    return reason_set(&exchange->why, HAPLO_ECONNECT,
-                      "connect through proxy %s port %u: %s", peer->host,
-                      peer->port, exchange->detail);
+    const struct host *peer = endpoint_peer(easy->endpoint);
+    return reason_set(&easy->why, HAPLO_ECONNECT,
+                      "connect through proxy %s port %u: %s", peer->name,
+                      peer->port, easy->detail);
 }
 
-static int explain_protocol(struct exchange *exchange, CURLcode code)
+static int explain_protocol(struct easy *easy, CURLcode code)
 {
-    return reason_set(&exchange->why, HAPLO_EPROTOCOL,
-                      "the answer is not valid HTTP/1.1: %s",
-                      exchange->detail[0] != '\0' ? exchange->detail
-                                                  : curl_easy_strerror(code));
+    return reason_set(
+        &easy->why, HAPLO_EPROTOCOL, "the answer is not valid HTTP/1.1: %s",
+        easy->detail[0] != '\0' ? easy->detail : curl_easy_strerror(code));
 }
 
 /* libcurl has one code for a connection that fails and for bytes on it that
  * make no sense. */
-static bool is_nonsense(const struct exchange *exchange)
+static bool is_nonsense(const struct easy *easy)
 {
-    return strstr(exchange->detail, "chunked-encoding") != NULL ||
-           strstr(exchange->detail, "Too large response headers") != NULL;
+    return strstr(easy->detail, "chunked-encoding") != NULL ||
+           strstr(easy->detail, "Too large response headers") != NULL;
 }
 
-static int explain_reset(struct exchange *exchange, CURLcode code)
+static int explain_reset(struct easy *easy, CURLcode code)
 {
-    const char *detail = exchange->detail;
-    const char *when = exchange->phase == EXCHANGE_RECEIVING
+    const char *detail = easy->detail;
+    const char *when = easy->phase == EASY_RECEIVING
                            ? "before the answer was whole"
                            : "before any answer";
-    if (!is_connected(exchange) && exchange->endpoint->proxy != NULL) {
-        return explain_proxy(exchange);
+    if (!is_connected(easy) && easy->endpoint->proxy != NULL) {
+        return explain_proxy(easy);
     }
-    if (code == CURLE_RECV_ERROR && is_nonsense(exchange)) {
-        return explain_protocol(exchange, code);
+    if (code == CURLE_RECV_ERROR && is_nonsense(easy)) {
+        return explain_protocol(easy, code);
     }
-    if (is_alert(exchange)) {
-        return explain_tls(exchange, code);
+    if (is_alert(easy)) {
+        return explain_tls(easy, code);
     }
     /* What libcurl makes of CURL_CSELECT_ERR. */
     if (strstr(detail, "select/poll") != NULL) {
         detail = "connection reset by peer";
     }
-    return reason_set(&exchange->why, HAPLO_ERESET,
+    return reason_set(&easy->why, HAPLO_ERESET,
                       "the connection was lost %s: %s", when, detail);
 }
 
 /* libcurl has no own code for a head that is larger than it takes. */
-static int explain_memory(struct exchange *exchange)
+static int explain_memory(struct easy *easy)
 {
-    if (is_connected(exchange) && !exchange->is_headed) {
-        return reason_set(&exchange->why, HAPLO_EPROTOCOL,
+    if (is_connected(easy) && !easy->is_head_told) {
+        return reason_set(&easy->why, HAPLO_EPROTOCOL,
                           "the answer's head is too large, or no memory was "
                           "left for it");
     }
-    return reason_set(&exchange->why, HAPLO_ENOMEM, "out of memory");
+    return reason_set(&easy->why, HAPLO_ENOMEM, "out of memory");
 }
 
-static int explain_other(struct exchange *exchange, CURLcode code)
+static int explain_other(struct easy *easy, CURLcode code)
 {
-    return reason_set(&exchange->why,
-                      is_connected(exchange) ? HAPLO_EPROTOCOL : HAPLO_ECONNECT,
-                      "libcurl error %d: %s", (int)code,
-                      exchange->detail[0] != '\0' ? exchange->detail
-                                                  : curl_easy_strerror(code));
+    return reason_set(
+        &easy->why, is_connected(easy) ? HAPLO_EPROTOCOL : HAPLO_ECONNECT,
+        "libcurl error %d: %s", (int)code,
+        easy->detail[0] != '\0' ? easy->detail : curl_easy_strerror(code));
 }
 
-int curl_error_explain(struct exchange *exchange, CURLcode code)
+int curl_error_explain(struct easy *easy, CURLcode code)
 {
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
-        return reason_set(&exchange->why, HAPLO_ERESOLVE, "resolve %s: %s",
-                          endpoint_peer(exchange->endpoint)->host,
-                          exchange->detail);
+        return reason_set(&easy->why, HAPLO_ERESOLVE, "resolve %s: %s",
+                          endpoint_peer(easy->endpoint)->name, easy->detail);
     case CURLE_COULDNT_CONNECT:
     case CURLE_INTERFACE_FAILED:
-        return explain_connect(exchange);
+        return explain_connect(easy);
     case CURLE_PROXY:
-        return explain_proxy(exchange);
+        return explain_proxy(easy);
     case CURLE_OPERATION_TIMEDOUT:
-        return curl_error_explain_limit(exchange, false);
+        return curl_error_explain_limit(easy, false);
     case CURLE_SSL_CACERT_BADFILE:
-        return explain_ca_file(exchange);
+        return explain_ca_file(easy);
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
@@ -224,60 +217,59 @@ int curl_error_explain(struct exchange *exchange, CURLcode code)
     case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_SSL_ENGINE_INITFAILED:
     case CURLE_USE_SSL_FAILED:
-        return explain_tls(exchange, code);
+        return explain_tls(easy, code);
     case CURLE_PARTIAL_FILE:
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
-        return explain_reset(exchange, code);
+        return explain_reset(easy, code);
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_HTTP_RETURNED_ERROR:
     case CURLE_TOO_MANY_REDIRECTS:
-        return explain_protocol(exchange, code);
+        return explain_protocol(easy, code);
     case CURLE_OUT_OF_MEMORY:
-        return explain_memory(exchange);
+        return explain_memory(easy);
     default:
-        return explain_other(exchange, code);
+        return explain_other(easy, code);
     }
 }
 
-static int explain_connect_limit(struct exchange *exchange)
+static int explain_connect_limit(struct easy *easy)
 {
-    const struct place *peer = endpoint_peer(exchange->endpoint);
-    struct duration limit =
-        duration_print(exchange->endpoint->connect_timeout_ms);
-    if (exchange->phase == EXCHANGE_RESOLVING) {
-        return reason_set(&exchange->why, HAPLO_ETIMEDOUT,
+    const struct host *peer = endpoint_peer(easy->endpoint);
+    struct duration limit = duration_print(easy->endpoint->connect_timeout_ms);
+    if (easy->phase == EASY_RESOLVING) {
+        return reason_set(&easy->why, HAPLO_ETIMEDOUT,
                           "resolve %s: no address within %s "
                           "(connect_timeout)",
-                          peer->host, limit.text);
+                          peer->name, limit.text);
     }
-    resolve_doubt(exchange->endpoint);
-    return reason_set(&exchange->why, HAPLO_ETIMEDOUT,
+    resolve_doubt(easy->endpoint);
+    return reason_set(&easy->why, HAPLO_ETIMEDOUT,
                       "connect to %s%s port %u: no connection within %s "
                       "(connect_timeout)",
-                      proxy_word(exchange), peer->host, peer->port, limit.text);
+                      proxy_word(easy), peer->name, peer->port, limit.text);
 }
 
-int curl_error_explain_limit(struct exchange *exchange, bool is_total)
+int curl_error_explain_limit(struct easy *easy, bool is_total)
 {
-    const struct endpoint *endpoint = exchange->endpoint;
+    const struct endpoint *endpoint = easy->endpoint;
     if (is_total) {
-        return reason_set(&exchange->why, HAPLO_ETIMEDOUT,
+        return reason_set(&easy->why, HAPLO_ETIMEDOUT,
                           "no whole answer within %s (total_timeout)",
                           duration_print(endpoint->total_timeout_ms).text);
     }
-    if (exchange->phase == EXCHANGE_WAITING) {
-        return reason_set(&exchange->why, HAPLO_ETIMEDOUT,
+    if (easy->phase == EASY_WAITING) {
+        return reason_set(&easy->why, HAPLO_ETIMEDOUT,
                           "no answer within %s (first_byte_timeout)",
                           duration_print(endpoint->first_byte_timeout_ms).text);
     }
-    if (exchange->phase == EXCHANGE_RECEIVING) {
-        return reason_set(&exchange->why, HAPLO_ETIMEDOUT,
+    if (easy->phase == EASY_RECEIVING) {
+        return reason_set(&easy->why, HAPLO_ETIMEDOUT,
                           "stalled: no byte for %s (stall_timeout)",
                           duration_print(endpoint->stall_timeout_ms).text);
     }
-    return explain_connect_limit(exchange);
+    return explain_connect_limit(easy);
 }

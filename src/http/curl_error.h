@@ -7,14 +7,14 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-struct exchange;
+struct easy;
 
-/* Sets the exchange's reason to what libcurl's error means for an operator
+/* Sets the easy's reason to what libcurl's error means for an operator
  * and returns the HAPLO_E* of it. */
-int curl_error_explain(struct exchange *exchange, CURLcode code);
+int curl_error_explain(struct easy *easy, CURLcode code);
 
 /* The same for a time limit that was passed: the one of the whole transfer,
  * or the one of its present phase. HAPLO_ETIMEDOUT. */
-int curl_error_explain_limit(struct exchange *exchange, bool is_total);
+int curl_error_explain_limit(struct easy *easy, bool is_total);
 
 #endif

@@ -4,9 +4,9 @@
 
 #include "base/alloc.h"
 #include "haplopoll.h"
+#include "http/client_private.h"
+#include "http/easy.h"
 #include "http/endpoint_private.h"
-#include "http/exchange.h"
-#include "http/io_private.h"
 #include "http/socket_watch.h"
 #include "http/transfer_private.h"
 #include "http/trust.h"
@@ -33,7 +33,7 @@ static int on_timeout_wanted(CURLM *curlm, long timeout_ms, void *data)
     struct multi *multi = data;
     int error = 0;
     (void)curlm;
-    if (multi->io->is_closing) {
+    if (multi->client->is_closing) {
         return 0;
     }
     if (timeout_ms > 0) {
@@ -50,21 +50,20 @@ static int on_timeout_wanted(CURLM *curlm, long timeout_ms, void *data)
     return 0;
 }
 
-static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *data,
+static int on_socket_wanted(CURL *curl, curl_socket_t fd, int what, void *data,
                             void *unused)
 {
     struct multi *multi = data;
-    struct exchange *exchange = NULL;
+    struct easy *easy = NULL;
     (void)unused;
-    if (multi->io->is_closing || socket_watch_want(multi, fd, what) == 0) {
+    if (multi->client->is_closing || socket_watch_want(multi, fd, what) == 0) {
         return 0;
     }
     /* An error returned from here would make the whole multi handle useless,
      * so only this transfer is given up. */
-    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&exchange) ==
-            CURLE_OK &&
-        exchange != NULL && exchange->transfer != NULL) {
-        exchange_fail(exchange, HAPLO_ENOMEM, "no memory to watch a socket");
+    if (curl_easy_getinfo(curl, CURLINFO_PRIVATE, (char **)&easy) == CURLE_OK &&
+        easy != NULL && easy->transfer != NULL) {
+        easy_fail(easy, HAPLO_ENOMEM, "no memory to watch a socket");
     }
     return 0;
 }
@@ -107,34 +106,34 @@ static void multi_unmake(struct multi *multi)
     multi->generation++;
 }
 
-static struct multi *multi_new(struct io *io, const char *ca_file)
+static struct multi *multi_new(struct http_client *client, const char *ca_file)
 {
     struct multi *multi = alloc_zeroed(1, sizeof *multi);
     if (multi == NULL) {
         return NULL;
     }
-    multi->io = io;
-    multi->trust = trust_find(io, ca_file);
+    multi->client = client;
+    multi->trust = trust_find(client, ca_file);
     if (multi->trust == NULL || !multi_make(multi)) {
         alloc_free(multi);
         return NULL;
     }
-    (void)uv_timer_init(io->loop, &multi->timer); /* has no way to fail, */
-    (void)uv_idle_init(io->loop, &multi->idle);   /* nor has this */
+    (void)uv_timer_init(client->loop, &multi->timer); /* has no way to fail, */
+    (void)uv_idle_init(client->loop, &multi->idle);   /* nor has this */
     multi->timer.data = multi;
     multi->idle.data = multi;
-    io_hold(io);
-    TAILQ_INSERT_TAIL(&io->multis, multi, link);
-    io->multi_count++;
+    http_client_hold(client);
+    TAILQ_INSERT_TAIL(&client->multis, multi, link);
+    client->multi_count++;
     return multi;
 }
 
-static struct multi *multi_find(struct io *io, const char *ca_file,
+static struct multi *multi_find(struct http_client *client, const char *ca_file,
                                 unsigned connections)
 {
     struct multi *best = NULL;
     struct multi *multi = NULL;
-    TAILQ_FOREACH (multi, &io->multis, link) {
+    TAILQ_FOREACH (multi, &client->multis, link) {
         if (multi->promised + connections > MULTI_CONNECTIONS_MAX ||
             (best != NULL && best->promised <= multi->promised)) {
             continue;
@@ -146,16 +145,16 @@ static struct multi *multi_find(struct io *io, const char *ca_file,
     return best;
 }
 
-struct multi *multi_promise(struct io *io, const char *ca_file,
+struct multi *multi_promise(struct http_client *client, const char *ca_file,
                             unsigned connections)
 {
     assert(connections <= MULTI_CONNECTIONS_MAX);
-    struct multi *multi = multi_find(io, ca_file, connections);
-    if (multi == NULL && io->multi_count >= MULTI_COUNT_MAX) {
-        multi = multi_find(io, NULL, connections);
+    struct multi *multi = multi_find(client, ca_file, connections);
+    if (multi == NULL && client->multi_count >= MULTI_COUNT_MAX) {
+        multi = multi_find(client, NULL, connections);
     }
     if (multi == NULL) {
-        multi = multi_new(io, ca_file);
+        multi = multi_new(client, ca_file);
     }
     if (multi != NULL) {
         multi->promised += connections;
@@ -169,31 +168,31 @@ void multi_withdraw(struct multi *multi, unsigned connections)
     multi->promised -= connections;
 }
 
-int multi_add(struct multi *multi, CURL *easy)
+int multi_add(struct multi *multi, CURL *curl)
 {
     if (multi->curlm == NULL && !multi_make(multi)) {
         return HAPLO_ENOMEM;
     }
-    return curl_multi_add_handle(multi->curlm, easy) == CURLM_OK ? 0
+    return curl_multi_add_handle(multi->curlm, curl) == CURLM_OK ? 0
                                                                  : HAPLO_ENOMEM;
 }
 
-void multi_remove(struct multi *multi, CURL *easy)
+void multi_remove(struct multi *multi, CURL *curl)
 {
-    CURLMcode code = curl_multi_remove_handle(multi->curlm, easy);
+    CURLMcode code = curl_multi_remove_handle(multi->curlm, curl);
     assert(code == CURLM_OK);
     (void)code;
 }
 
-static void give_up_list(struct multi *multi, struct exchange_list *list)
+static void give_up_list(struct multi *multi, struct easy_list *list)
 {
-    for (struct exchange *exchange = LIST_FIRST(list); exchange != NULL;
-         exchange = LIST_NEXT(exchange, busy_link)) {
-        if (exchange->is_added && exchange->slot->multi == multi) {
-            multi_remove(multi, exchange->easy);
-            exchange->is_added = false;
-            (void)exchange_fail(exchange, HAPLO_ENOMEM,
-                                "libcurl found no memory to go on");
+    for (struct easy *easy = LIST_FIRST(list); easy != NULL;
+         easy = LIST_NEXT(easy, busy_link)) {
+        if (easy->is_added && easy->slot->multi == multi) {
+            multi_remove(multi, easy->curl);
+            easy->is_added = false;
+            (void)easy_fail(easy, HAPLO_ENOMEM,
+                            "libcurl found no memory to go on");
         }
     }
 }
@@ -204,8 +203,8 @@ static void give_up_list(struct multi *multi, struct exchange_list *list)
 static void multi_give_up(struct multi *multi)
 {
     int error = 0;
-    give_up_list(multi, &multi->io->busy);
-    give_up_list(multi, &multi->io->expired);
+    give_up_list(multi, &multi->client->busy);
+    give_up_list(multi, &multi->client->expired);
     multi_unmake(multi);
     error = uv_timer_stop(&multi->timer);
     assert(error == 0);
@@ -229,20 +228,20 @@ static CURLMcode multi_continue(struct multi *multi)
     return code;
 }
 
-/* io may be closed by a callback. */
+/* client may be closed by a callback. */
 static void multi_hand_on(struct multi *multi)
 {
-    const struct io *io = multi->io;
+    const struct http_client *client = multi->client;
     CURLMsg *message = NULL;
     int count = 0;
-    while (!io->is_closing && multi->curlm != NULL &&
+    while (!client->is_closing && multi->curlm != NULL &&
            (message = curl_multi_info_read(multi->curlm, &count)) != NULL) {
-        struct exchange *exchange = NULL;
+        struct easy *easy = NULL;
         CURLcode code = message->data.result;
         if (message->msg == CURLMSG_DONE &&
             curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
-                              (char **)&exchange) == CURLE_OK) {
-            transfer_finished(exchange, code);
+                              (char **)&easy) == CURLE_OK) {
+            transfer_finished(easy, code);
         }
     }
 }
@@ -265,9 +264,9 @@ void multi_act(struct multi *multi, curl_socket_t fd, int flags)
 static void on_idle_closed(uv_handle_t *handle)
 {
     struct multi *multi = handle->data;
-    struct io *io = multi->io;
+    struct http_client *client = multi->client;
     alloc_free(multi);
-    io_release(io);
+    http_client_release(client);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -281,7 +280,7 @@ void multi_close(struct multi *multi)
     if (multi->curlm != NULL) {
         multi_unmake(multi);
     }
-    TAILQ_REMOVE(&multi->io->multis, multi, link);
-    multi->io->multi_count--;
+    TAILQ_REMOVE(&multi->client->multis, multi, link);
+    multi->client->multi_count--;
     uv_close((uv_handle_t *)&multi->timer, on_timer_closed);
 }

@@ -8,8 +8,8 @@
 #include <uv.h>
 
 #include "base/alloc.h"
+#include "http/easy.h"
 #include "http/endpoint_private.h"
-#include "http/exchange.h"
 #include "http/transfer_private.h"
 
 #define FRESH_MS 60000u   /* addresses are not looked up again before */
@@ -19,10 +19,10 @@
 #define PIN_SIZE_MAX (HAPLO_URL_SIZE_MAX + 16 + ADDRESSES_MAX * 50)
 
 struct lookup {
-    uv_getaddrinfo_t request;      /* */
-    struct io *io;                 /* held */
-    struct endpoint *endpoint;     /* NULL: it is gone */
-    struct exchange_queue waiting; /* in the order they came */
+    uv_getaddrinfo_t request;   /* */
+    struct http_client *client; /* held */
+    struct endpoint *endpoint;  /* NULL: it is gone */
+    struct easy_queue waiting;  /* in the order they came */
 };
 
 struct addresses *addresses_hold(struct addresses *addresses)
@@ -61,12 +61,11 @@ static bool pin_append(char *pin, size_t *size, const struct addrinfo *info)
 }
 
 /* Writes "HOST:PORT:ADDRESS,ADDRESS"; returns how many addresses. */
-static unsigned pin_print(char *pin, const struct place *place,
+static unsigned pin_print(char *pin, const struct host *host,
                           const struct addrinfo *info)
 {
     unsigned count = 0;
-    int written =
-        snprintf(pin, PIN_SIZE_MAX, "%s:%u:", place->host, place->port);
+    int written = snprintf(pin, PIN_SIZE_MAX, "%s:%u:", host->name, host->port);
     if (written < 0 || written >= PIN_SIZE_MAX) {
         return 0;
     }
@@ -85,7 +84,7 @@ static unsigned pin_print(char *pin, const struct place *place,
 }
 
 /* Keeps what was found; the object stays the same if the addresses did, so
- * that exchanges need not be told. */
+ * that easys need not be told. */
 static int addresses_keep(struct endpoint *endpoint,
                           const struct addrinfo *info)
 {
@@ -114,13 +113,13 @@ static int addresses_keep(struct endpoint *endpoint,
     return 0;
 }
 
-static int explain(struct exchange *exchange, int uv_error)
+static int explain(struct easy *easy, int uv_error)
 {
-    return reason_set(&exchange->why,
+    return reason_set(&easy->why,
                       uv_error == UV_ENOMEM || uv_error == UV_EAI_MEMORY
                           ? HAPLO_ENOMEM
                           : HAPLO_ERESOLVE,
-                      "resolve %s: %s", endpoint_peer(exchange->endpoint)->host,
+                      "resolve %s: %s", endpoint_peer(easy->endpoint)->name,
                       uv_strerror(uv_error));
 }
 
@@ -129,7 +128,7 @@ static int explain(struct exchange *exchange, int uv_error)
 static int lookup_settle(struct endpoint *endpoint, int status,
                          const struct addrinfo *info)
 {
-    uint64_t now_ms = uv_now(endpoint->io->loop);
+    uint64_t now_ms = uv_now(endpoint->client->loop);
     int uv_error = status != 0 ? status : addresses_keep(endpoint, info);
     endpoint->lookup = NULL;
     if (uv_error == 0) {
@@ -151,20 +150,19 @@ static void on_resolved(uv_getaddrinfo_t *request, int status,
                         struct addrinfo *info)
 {
     struct lookup *lookup = request->data;
-    struct io *io = lookup->io;
-    struct exchange *exchange = NULL;
+    struct http_client *client = lookup->client;
+    struct easy *easy = NULL;
     int uv_error = 0;
     if (lookup->endpoint != NULL) {
         uv_error = lookup_settle(lookup->endpoint, status, info);
     }
     uv_freeaddrinfo(info);
-    while ((exchange = TAILQ_FIRST(&lookup->waiting)) != NULL) {
-        resolve_leave(exchange);
-        transfer_resolved(exchange,
-                          uv_error == 0 ? 0 : explain(exchange, uv_error));
+    while ((easy = TAILQ_FIRST(&lookup->waiting)) != NULL) {
+        resolve_leave(easy);
+        transfer_resolved(easy, uv_error == 0 ? 0 : explain(easy, uv_error));
     }
     alloc_free(lookup);
-    io_release(io);
+    http_client_release(client);
 }
 
 /* 0 or an error of libuv. */
@@ -177,24 +175,24 @@ static int lookup_start(struct endpoint *endpoint)
         return UV_ENOMEM;
     }
     TAILQ_INIT(&lookup->waiting);
-    lookup->io = endpoint->io;
+    lookup->client = endpoint->client;
     lookup->endpoint = endpoint;
     lookup->request.data = lookup;
     int uv_error =
-        uv_getaddrinfo(endpoint->io->loop, &lookup->request, on_resolved,
-                       endpoint_peer(endpoint)->host, NULL, &hints);
+        uv_getaddrinfo(endpoint->client->loop, &lookup->request, on_resolved,
+                       endpoint_peer(endpoint)->name, NULL, &hints);
     if (uv_error != 0) {
         alloc_free(lookup);
         return uv_error;
     }
     endpoint->lookup = lookup;
-    io_hold(endpoint->io);
+    http_client_hold(endpoint->client);
     return 0;
 }
 
 bool resolve_is_ready(struct endpoint *endpoint)
 {
-    uint64_t now_ms = uv_now(endpoint->io->loop);
+    uint64_t now_ms = uv_now(endpoint->client->loop);
     if (endpoint_peer(endpoint)->is_known) {
         return true;
     }
@@ -208,24 +206,24 @@ bool resolve_is_ready(struct endpoint *endpoint)
     return true;
 }
 
-int resolve_wait(struct exchange *exchange)
+int resolve_wait(struct easy *easy)
 {
-    struct endpoint *endpoint = exchange->endpoint;
+    struct endpoint *endpoint = easy->endpoint;
     if (endpoint->lookup == NULL) {
         int uv_error = lookup_start(endpoint);
         if (uv_error != 0) {
-            return explain(exchange, uv_error);
+            return explain(easy, uv_error);
         }
     }
-    exchange->lookup = endpoint->lookup;
-    TAILQ_INSERT_TAIL(&endpoint->lookup->waiting, exchange, queue_link);
+    easy->lookup = endpoint->lookup;
+    TAILQ_INSERT_TAIL(&endpoint->lookup->waiting, easy, queue_link);
     return 0;
 }
 
-void resolve_leave(struct exchange *exchange)
+void resolve_leave(struct easy *easy)
 {
-    TAILQ_REMOVE(&exchange->lookup->waiting, exchange, queue_link);
-    exchange->lookup = NULL;
+    TAILQ_REMOVE(&easy->lookup->waiting, easy, queue_link);
+    easy->lookup = NULL;
 }
 
 void resolve_doubt(struct endpoint *endpoint)

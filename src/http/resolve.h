@@ -14,10 +14,10 @@
 #include <stdbool.h>
 
 struct endpoint;
-struct exchange;
+struct easy;
 
 struct addresses {
-    unsigned reference_count; /* endpoint and exchanges that use it */
+    unsigned reference_count; /* endpoint and easys that use it */
     unsigned count;           /* of addresses */
     struct curl_slist *pin;   /* owned; "HOST:PORT:ADDRESS,ADDRESS" */
 };
@@ -29,12 +29,12 @@ void addresses_release(struct addresses *addresses); /* NULL is fine */
 /* True if a transfer can begin now; a new look-up may begin with it. */
 bool resolve_is_ready(struct endpoint *endpoint);
 
-/* Makes the exchange wait: transfer_resolved() is told. 0, HAPLO_ENOMEM, or
- * HAPLO_ERESOLVE (with the exchange's reason set). */
-int resolve_wait(struct exchange *exchange);
+/* Makes the easy wait: transfer_resolved() is told. 0, HAPLO_ENOMEM, or
+ * HAPLO_ERESOLVE (with the easy's reason set). */
+int resolve_wait(struct easy *easy);
 
 /* It does not wait any longer. */
-void resolve_leave(struct exchange *exchange);
+void resolve_leave(struct easy *easy);
 
 /* No connection was made to these addresses: they may be outdated. */
 void resolve_doubt(struct endpoint *endpoint);

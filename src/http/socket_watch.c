@@ -11,49 +11,51 @@
 
 #include "base/alloc.h"
 #include "haplopoll.h"
+#include "http/client_private.h"
+#include "http/easy.h"
 #include "http/endpoint_private.h"
-#include "http/exchange.h"
-#include "http/io_private.h"
 #include "http/multi.h"
 
 struct socket_watch {
-    uv_poll_t poll;      /* once is_polled */
-    struct io *io;       /* the multi may be gone before it */
-    struct multi *multi; /* whose connection it is */
-    curl_socket_t fd;    /* */
-    int events;          /* UV_READABLE, UV_WRITABLE; 0: stopped */
-    ino_t inode;         /* tells the socket from a later one, same fd */
-    bool is_polled;      /* poll is the loop's */
-    bool is_wanted;      /* libcurl waits for it */
-    bool is_connected;   /* bytes have come in */
-    bool is_kept;        /* libcurl has let it go once, and kept it open */
-    bool is_foreign;     /* opened by libcurl without asking */
+    uv_poll_t poll;             /* once is_polled */
+    struct http_client *client; /* the multi may be gone before it */
+    struct multi *multi;        /* whose connection it is */
+    curl_socket_t fd;           /* */
+    int events;                 /* UV_READABLE, UV_WRITABLE; 0: stopped */
+    ino_t inode;                /* tells the socket from a later one, same fd */
+    bool is_polled;             /* poll is the loop's */
+    bool is_wanted;             /* libcurl waits for it */
+    bool is_connected;          /* bytes have come in */
+    bool is_kept;    /* libcurl has let it go once, and kept it open */
+    bool is_foreign; /* opened by libcurl without asking */
 };
 
-static struct socket_watch *watch_find(const struct io *io, curl_socket_t fd)
+static struct socket_watch *watch_find(const struct http_client *client,
+                                       curl_socket_t fd)
 {
-    return fd >= 0 && (size_t)fd < io->watch_slots ? io->watches[fd] : NULL;
+    return fd >= 0 && (size_t)fd < client->watch_slots ? client->watches[fd]
+                                                       : NULL;
 }
 
 /* Makes room in the table for a descriptor. */
-static int watch_table_grow(struct io *io, curl_socket_t fd)
+static int watch_table_grow(struct http_client *client, curl_socket_t fd)
 {
-    size_t slots = io->watch_slots == 0 ? 64 : io->watch_slots;
+    size_t slots = client->watch_slots == 0 ? 64 : client->watch_slots;
     while (slots <= (size_t)fd) {
         slots *= 2;
     }
-    if (slots == io->watch_slots) {
+    if (slots == client->watch_slots) {
         return 0;
     }
     struct socket_watch **watches =
-        alloc_resize(io->watches, slots * sizeof(struct socket_watch *));
+        alloc_resize(client->watches, slots * sizeof(struct socket_watch *));
     if (watches == NULL) {
         return HAPLO_ENOMEM;
     }
-    memset(watches + io->watch_slots, 0,
-           (slots - io->watch_slots) * sizeof(struct socket_watch *));
-    io->watches = watches;
-    io->watch_slots = slots;
+    memset(watches + client->watch_slots, 0,
+           (slots - client->watch_slots) * sizeof(struct socket_watch *));
+    client->watches = watches;
+    client->watch_slots = slots;
     return 0;
 }
 
@@ -68,20 +70,20 @@ static ino_t inode_of(curl_socket_t fd)
 static struct socket_watch *watch_new(struct multi *multi, curl_socket_t fd,
                                       bool is_foreign)
 {
-    struct io *io = multi->io;
-    if (watch_table_grow(io, fd) != 0) {
+    struct http_client *client = multi->client;
+    if (watch_table_grow(client, fd) != 0) {
         return NULL;
     }
     struct socket_watch *watch = alloc_zeroed(1, sizeof *watch);
     if (watch == NULL) {
         return NULL;
     }
-    watch->io = io;
+    watch->client = client;
     watch->multi = multi;
     watch->fd = fd;
     watch->inode = inode_of(fd);
     watch->is_foreign = is_foreign;
-    io->watches[fd] = watch;
+    client->watches[fd] = watch;
     return watch;
 }
 
@@ -90,28 +92,28 @@ static int watch_init(struct socket_watch *watch)
     if (watch->is_polled) {
         return 0;
     }
-    int error = uv_poll_init(watch->io->loop, &watch->poll, watch->fd);
+    int error = uv_poll_init(watch->client->loop, &watch->poll, watch->fd);
     if (error != 0) {
         return error;
     }
     watch->poll.data = watch;
     watch->is_polled = true;
-    io_hold(watch->io);
+    http_client_hold(watch->client);
     return 0;
 }
 
 static void on_closed(uv_handle_t *handle)
 {
     struct socket_watch *watch = handle->data;
-    struct io *io = watch->io;
+    struct http_client *client = watch->client;
     alloc_free(watch);
-    io_release(io);
+    http_client_release(client);
 }
 
 /* Takes the descriptor out of the loop; it may be closed after that. */
 static void watch_close(struct socket_watch *watch)
 {
-    watch->io->watches[watch->fd] = NULL;
+    watch->client->watches[watch->fd] = NULL;
     if (watch->is_polled) {
         uv_close((uv_handle_t *)&watch->poll, on_closed);
     } else {
@@ -208,7 +210,7 @@ static void watch_let_go(struct socket_watch *watch)
 
 int socket_watch_want(struct multi *multi, curl_socket_t fd, int what)
 {
-    struct socket_watch *watch = watch_find(multi->io, fd);
+    struct socket_watch *watch = watch_find(multi->client, fd);
     int events = 0;
     if (what == CURL_POLL_REMOVE) {
         if (watch != NULL && watch->is_polled) {
@@ -236,7 +238,7 @@ int socket_watch_want(struct multi *multi, curl_socket_t fd, int what)
  * for when that is what it waited for with the old one. */
 static int watch_opened(struct multi *multi, curl_socket_t fd)
 {
-    struct socket_watch *old = watch_find(multi->io, fd);
+    struct socket_watch *old = watch_find(multi->client, fd);
     int events = 0;
     if (old != NULL) {
         events = old->is_wanted ? old->events : 0;
@@ -256,22 +258,22 @@ static int watch_opened(struct multi *multi, curl_socket_t fd)
 curl_socket_t socket_watch_open_cb(void *data, curlsocktype purpose,
                                    struct curl_sockaddr *address)
 {
-    struct exchange *exchange = data;
-    struct multi *multi = exchange->slot->multi;
+    struct easy *easy = data;
+    struct multi *multi = easy->slot->multi;
     (void)purpose;
     int fd = socket(address->family,
                     address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                     address->protocol);
     if (fd < 0) {
-        exchange->open_errno = errno;
+        easy->open_errno = errno;
         return CURL_SOCKET_BAD;
     }
     if (watch_opened(multi, fd) != 0) {
-        exchange->open_errno = ENOMEM;
+        easy->open_errno = ENOMEM;
         (void)close(fd);
         return CURL_SOCKET_BAD;
     }
-    multi->io->connection_count++;
+    multi->client->connection_count++;
     return fd;
 }
 
@@ -285,11 +287,11 @@ int socket_watch_close_cb(void *data, curl_socket_t fd)
     return close(fd);
 }
 
-void socket_watch_close_all(struct io *io)
+void socket_watch_close_all(struct http_client *client)
 {
-    for (size_t fd = 0; fd < io->watch_slots; fd++) {
-        if (io->watches[fd] != NULL) {
-            watch_close(io->watches[fd]);
+    for (size_t fd = 0; fd < client->watch_slots; fd++) {
+        if (client->watches[fd] != NULL) {
+            watch_close(client->watches[fd]);
         }
     }
 }

@@ -18,12 +18,12 @@
 
 #include <curl/curl.h>
 
-struct io;
+struct http_client;
 struct multi;
 
-/* For CURLOPT_OPENSOCKETFUNCTION, with the exchange as data, and for
- * CURLOPT_CLOSESOCKETFUNCTION, with io, as a connection may outlive the
- * exchange that made it. */
+/* For CURLOPT_OPENSOCKETFUNCTION, with the easy as data, and for
+ * CURLOPT_CLOSESOCKETFUNCTION, with client, as a connection may outlive the
+ * easy that made it. */
 curl_socket_t socket_watch_open_cb(void *data, curlsocktype purpose,
                                    struct curl_sockaddr *address);
 int socket_watch_close_cb(void *data, curl_socket_t fd);
@@ -33,6 +33,6 @@ int socket_watch_close_cb(void *data, curl_socket_t fd);
 int socket_watch_want(struct multi *multi, curl_socket_t fd, int what);
 
 /* Closes those that are left when all of libcurl's handles are gone. */
-void socket_watch_close_all(struct io *io);
+void socket_watch_close_all(struct http_client *client);
 
 #endif

@@ -7,7 +7,7 @@
  *   - a time limit is passed (name, connection, first byte, next byte, all
  *     together): the watchdog ends the transfer, HAPLO_ETIMEDOUT;
  *   - data_cb does not want any more: its error is passed through;
- *   - a callback of libcurl's finds no memory: it marks the exchange as
+ *   - a callback of libcurl's finds no memory: it marks the easy as
  *     failed, and the watchdog ends the transfer from the loop.
  *
  * All of them close the connection, unless the answer was read to its end.
@@ -17,16 +17,16 @@
 #include <assert.h>
 
 #include "http/curl_error.h"
+#include "http/easy.h"
 #include "http/endpoint_private.h"
-#include "http/exchange.h"
 #include "http/resolve.h"
 #include "http/transfer_private.h"
 
-static uint64_t retry_after(const struct exchange *exchange)
+static uint64_t retry_after(const struct easy *easy)
 {
     curl_off_t seconds = 0;
-    if (exchange->phase != EXCHANGE_RECEIVING ||
-        curl_easy_getinfo(exchange->easy, CURLINFO_RETRY_AFTER, &seconds) !=
+    if (easy->phase != EASY_RECEIVING ||
+        curl_easy_getinfo(easy->curl, CURLINFO_RETRY_AFTER, &seconds) !=
             CURLE_OK ||
         seconds <= 0) {
         return 0;
@@ -35,55 +35,55 @@ static uint64_t retry_after(const struct exchange *exchange)
                                : (uint64_t)seconds * 1000;
 }
 
-/* The exchange's error and reason become the result. Both are copied first,
- * as done_cb may start a transfer that gets the same exchange. */
-static void transfer_end(struct exchange *exchange)
+/* The easy's error and reason become the result. Both are copied first,
+ * as done_cb may start a transfer that gets the same easy. */
+static void transfer_end(struct easy *easy)
 {
-    struct transfer *transfer = exchange->transfer;
+    struct transfer *transfer = easy->transfer;
     struct reason why;
     struct transfer_result result = {
-        .error = exchange->error,
+        .error = easy->error,
         .text = "",
-        .retry_after_ms = retry_after(exchange),
-        .is_repeated = exchange->is_repeated,
+        .retry_after_ms = retry_after(easy),
+        .is_repeated = easy->is_repeated,
     };
-    if (exchange->error != 0) {
-        why = exchange->why;
+    if (easy->error != 0) {
+        why = easy->why;
         result.text = why.text;
     }
-    exchange_release(exchange);
+    easy_release(easy);
     transfer->done_cb(transfer, &result);
 }
 
-void transfer_finished(struct exchange *exchange, CURLcode code)
+void transfer_finished(struct easy *easy, CURLcode code)
 {
-    if (exchange->error == 0 && code == CURLE_OK) {
-        (void)exchange_tell_head(exchange);
-    } else if (exchange->error == 0) {
-        exchange->error = curl_error_explain(exchange, code);
+    if (easy->error == 0 && code == CURLE_OK) {
+        (void)easy_tell_head(easy);
+    } else if (easy->error == 0) {
+        easy->error = curl_error_explain(easy, code);
     }
-    transfer_end(exchange);
+    transfer_end(easy);
 }
 
-void transfer_resolved(struct exchange *exchange, int error)
+void transfer_resolved(struct easy *easy, int error)
 {
     if (error == 0) {
-        error = exchange_begin(exchange);
+        error = easy_begin(easy);
         if (error == 0) {
             return;
         }
-        (void)reason_set(&exchange->why, error, "no memory to begin");
+        (void)reason_set(&easy->why, error, "no memory to begin");
     }
-    exchange->error = error;
-    transfer_end(exchange);
+    easy->error = error;
+    transfer_end(easy);
 }
 
-void transfer_expired(struct exchange *exchange, bool is_total)
+void transfer_expired(struct easy *easy, bool is_total)
 {
-    if (exchange->error == 0) {
-        exchange->error = curl_error_explain_limit(exchange, is_total);
+    if (easy->error == 0) {
+        easy->error = curl_error_explain_limit(easy, is_total);
     }
-    transfer_end(exchange);
+    transfer_end(easy);
 }
 
 int transfer_start(struct transfer *transfer)
@@ -91,29 +91,29 @@ int transfer_start(struct transfer *transfer)
     assert(transfer->head_cb != NULL);
     assert(transfer->data_cb != NULL);
     assert(transfer->done_cb != NULL);
-    struct exchange *exchange = exchange_acquire(transfer);
+    struct easy *easy = easy_acquire(transfer);
     int error = 0;
-    if (exchange == NULL) {
+    if (easy == NULL) {
         return HAPLO_ENOMEM;
     }
-    transfer->exchange = exchange;
+    transfer->easy = easy;
     if (resolve_is_ready(transfer->endpoint)) {
-        error = exchange_begin(exchange);
+        error = easy_begin(easy);
     } else {
-        error = resolve_wait(exchange);
+        error = resolve_wait(easy);
     }
     if (error == HAPLO_ENOMEM) {
-        exchange_release(exchange);
+        easy_release(easy);
         return error;
     }
     if (error != 0) {
-        (void)exchange_fail(exchange, error, "%s", exchange->why.text);
+        (void)easy_fail(easy, error, "%s", easy->why.text);
     }
     return 0;
 }
 
 void transfer_cancel(struct transfer *transfer)
 {
-    assert(transfer->exchange != NULL);
-    exchange_release(transfer->exchange);
+    assert(transfer->easy != NULL);
+    easy_release(transfer->easy);
 }

@@ -9,15 +9,15 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-struct exchange;
+struct easy;
 
 /* libcurl is done with it. */
-void transfer_finished(struct exchange *exchange, CURLcode code);
+void transfer_finished(struct easy *easy, CURLcode code);
 
-/* Its look-up has ended; error with the exchange's reason set, or 0. */
-void transfer_resolved(struct exchange *exchange, int error);
+/* Its look-up has ended; error with the easy's reason set, or 0. */
+void transfer_resolved(struct easy *easy, int error);
 
-/* Its time is up, in total or for its phase; or the exchange has failed. */
-void transfer_expired(struct exchange *exchange, bool is_total);
+/* Its time is up, in total or for its phase; or the easy has failed. */
+void transfer_expired(struct easy *easy, bool is_total);
 
 #endif

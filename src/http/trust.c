@@ -6,21 +6,21 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "http/io_private.h"
+#include "http/client_private.h"
 
 #define KEPT_S_MAX 600L /* then a CA file is read again, to see changes */
 #define VERSION_SIZE_MAX 64
 
-#define SET(easy, option, value) \
-    (curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
+#define SET(curl, option, value) \
+    (curl_easy_setopt((curl), (option), (value)) == CURLE_OK)
 
 struct trust {
-    struct io *io;           /* */
-    char *ca_file;           /* owned */
-    bool is_lent;            /* or else libcurl reads the file by itself */
-    X509_STORE *store;       /* owned; NULL: not read yet */
-    uint64_t fresh_until_ms; /* then the file is read again */
-    LIST_ENTRY(trust) link;  /* among io's */
+    struct http_client *client; /* */
+    char *ca_file;              /* owned */
+    bool is_lent;               /* or else libcurl reads the file by itself */
+    X509_STORE *store;          /* owned; NULL: not read yet */
+    uint64_t fresh_until_ms;    /* then the file is read again */
+    LIST_ENTRY(trust) link;     /* among client's */
 };
 
 /* Only then do the two mean the same by a pointer to an SSL_CTX. */
@@ -50,7 +50,7 @@ static X509_STORE *store_read(const char *ca_file)
 
 static bool trust_refresh(struct trust *trust)
 {
-    uint64_t now_ms = uv_now(trust->io->loop);
+    uint64_t now_ms = uv_now(trust->client->loop);
     if (trust->store != NULL && now_ms < trust->fresh_until_ms) {
         return true;
     }
@@ -64,10 +64,10 @@ static bool trust_refresh(struct trust *trust)
     return true;
 }
 
-CURLcode trust_lend(CURL *easy, void *context, void *data)
+CURLcode trust_lend(CURL *curl, void *context, void *data)
 {
     struct trust *trust = data;
-    (void)easy;
+    (void)curl;
     if (!trust_refresh(trust)) {
         return CURLE_SSL_CACERT_BADFILE;
     }
@@ -77,27 +77,27 @@ CURLcode trust_lend(CURL *easy, void *context, void *data)
 
 /* With CAPATH, libcurl would not keep the certificates at all, and each new
  * connection would cost twenty times as much. */
-static bool set_file(CURL *easy, const char *ca_file, long kept_s)
+static bool set_file(CURL *curl, const char *ca_file, long kept_s)
 {
-    return SET(easy, CURLOPT_CAPATH, NULL) &&
-           SET(easy, CURLOPT_CAINFO, ca_file) &&
-           SET(easy, CURLOPT_PROXY_CAPATH, NULL) &&
-           SET(easy, CURLOPT_PROXY_CAINFO, ca_file) &&
-           SET(easy, CURLOPT_CA_CACHE_TIMEOUT, kept_s);
+    return SET(curl, CURLOPT_CAPATH, NULL) &&
+           SET(curl, CURLOPT_CAINFO, ca_file) &&
+           SET(curl, CURLOPT_PROXY_CAPATH, NULL) &&
+           SET(curl, CURLOPT_PROXY_CAINFO, ca_file) &&
+           SET(curl, CURLOPT_CA_CACHE_TIMEOUT, kept_s);
 }
 
 /* libcurl lets those share a connection of a multi handle that name the same CA
  * file. Whoever is lent certificates names none, so only the multi handle's own
- * are lent. What libcurl keeps of its own would take their place, so nothing is
+ * are lent. What libcurl keeps of its own would take their host, so nothing is
  * kept. */
-bool trust_set_options(struct trust *trust, CURL *easy, const char *ca_file)
+bool trust_set_options(struct trust *trust, CURL *curl, const char *ca_file)
 {
     if (!trust->is_lent || !trust_is_of(trust, ca_file)) {
-        return set_file(easy, ca_file, KEPT_S_MAX);
+        return set_file(curl, ca_file, KEPT_S_MAX);
     }
-    return set_file(easy, NULL, 0) &&
-           SET(easy, CURLOPT_SSL_CTX_FUNCTION, trust_lend) &&
-           SET(easy, CURLOPT_SSL_CTX_DATA, trust);
+    return set_file(curl, NULL, 0) &&
+           SET(curl, CURLOPT_SSL_CTX_FUNCTION, trust_lend) &&
+           SET(curl, CURLOPT_SSL_CTX_DATA, trust);
 }
 
 bool trust_is_of(const struct trust *trust, const char *ca_file)
@@ -105,39 +105,39 @@ bool trust_is_of(const struct trust *trust, const char *ca_file)
     return strcmp(trust->ca_file, ca_file) == 0;
 }
 
-static struct trust *trust_new(struct io *io, const char *ca_file)
+static struct trust *trust_new(struct http_client *client, const char *ca_file)
 {
     struct trust *trust = alloc_zeroed(1, sizeof *trust);
     if (trust == NULL) {
         return NULL;
     }
-    trust->io = io;
+    trust->client = client;
     trust->is_lent = has_same_openssl();
     trust->ca_file = alloc_string(ca_file);
     if (trust->ca_file == NULL) {
         alloc_free(trust);
         return NULL;
     }
-    LIST_INSERT_HEAD(&io->trusts, trust, link);
+    LIST_INSERT_HEAD(&client->trusts, trust, link);
     return trust;
 }
 
-struct trust *trust_find(struct io *io, const char *ca_file)
+struct trust *trust_find(struct http_client *client, const char *ca_file)
 {
     struct trust *trust = NULL;
-    LIST_FOREACH(trust, &io->trusts, link)
+    LIST_FOREACH(trust, &client->trusts, link)
     {
         if (trust_is_of(trust, ca_file)) {
             return trust;
         }
     }
-    return trust_new(io, ca_file);
+    return trust_new(client, ca_file);
 }
 
-void trust_free_all(struct io *io)
+void trust_free_all(struct http_client *client)
 {
-    while (!LIST_EMPTY(&io->trusts)) {
-        struct trust *trust = LIST_FIRST(&io->trusts);
+    while (!LIST_EMPTY(&client->trusts)) {
+        struct trust *trust = LIST_FIRST(&client->trusts);
         LIST_REMOVE(trust, link);
         X509_STORE_free(trust->store);
         alloc_free(trust->ca_file);

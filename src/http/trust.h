@@ -13,27 +13,27 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-struct io;
+struct http_client;
 struct trust;
 
 /* That of a CA file, made if there is none yet; it lives until
  * trust_free_all(). NULL: no memory. Copies ca_file, which is read only when
  * a connection needs it. */
-struct trust *trust_find(struct io *io, const char *ca_file);
+struct trust *trust_find(struct http_client *client, const char *ca_file);
 
 bool trust_is_of(const struct trust *trust, const char *ca_file);
 
 /* Has the easy handle verify servers and proxies with ca_file, in a multi
  * handle with this trust. False: no memory. Borrows trust. */
-bool trust_set_options(struct trust *trust, CURL *easy, const char *ca_file);
+bool trust_set_options(struct trust *trust, CURL *curl, const char *ca_file);
 
 /* For CURLOPT_SSL_CTX_FUNCTION: has the connection that is about to be made
  * (context: its SSL_CTX) verify with the certificates of data, a trust. The
  * file is read if that was never done, or not for ten minutes.
  * CURLE_SSL_CACERT_BADFILE: it cannot be read. */
-CURLcode trust_lend(CURL *easy, void *context, void *data);
+CURLcode trust_lend(CURL *curl, void *context, void *data);
 
 /* No easy handle may use one any more. */
-void trust_free_all(struct io *io);
+void trust_free_all(struct http_client *client);
 
 #endif

@@ -3,9 +3,9 @@
 #include <assert.h>
 #include <sys/queue.h>
 
+#include "http/client_private.h"
+#include "http/easy.h"
 #include "http/endpoint_private.h"
-#include "http/exchange.h"
-#include "http/io_private.h"
 #include "http/transfer_private.h"
 
 static uint64_t add(uint64_t a, uint64_t b)
@@ -13,34 +13,34 @@ static uint64_t add(uint64_t a, uint64_t b)
     return a > WATCHDOG_NEVER - b ? WATCHDOG_NEVER : a + b;
 }
 
-/* When the exchange's present phase must be over. */
-static uint64_t phase_deadline(const struct exchange *exchange)
+/* When the easy's present phase must be over. */
+static uint64_t phase_deadline(const struct easy *easy)
 {
-    const struct endpoint *endpoint = exchange->endpoint;
-    switch (exchange->phase) {
-    case EXCHANGE_RESOLVING:
-    case EXCHANGE_CONNECTING:
-        return add(exchange->started_ms, endpoint->connect_timeout_ms);
-    case EXCHANGE_WAITING:
-        return add(exchange->progress_ms, endpoint->first_byte_timeout_ms);
-    case EXCHANGE_RECEIVING:
-        return add(exchange->progress_ms, endpoint->stall_timeout_ms);
-    case EXCHANGE_FREE:
+    const struct endpoint *endpoint = easy->endpoint;
+    switch (easy->phase) {
+    case EASY_RESOLVING:
+    case EASY_CONNECTING:
+        return add(easy->started_ms, endpoint->connect_timeout_ms);
+    case EASY_WAITING:
+        return add(easy->progress_ms, endpoint->first_byte_timeout_ms);
+    case EASY_RECEIVING:
+        return add(easy->progress_ms, endpoint->stall_timeout_ms);
+    case EASY_FREE:
         break;
     }
     return WATCHDOG_NEVER;
 }
 
-static uint64_t total_deadline(const struct exchange *exchange)
+static uint64_t total_deadline(const struct easy *easy)
 {
-    return add(exchange->started_ms, exchange->endpoint->total_timeout_ms);
+    return add(easy->started_ms, easy->endpoint->total_timeout_ms);
 }
 
-static uint64_t deadline(const struct exchange *exchange)
+static uint64_t deadline(const struct easy *easy)
 {
-    uint64_t phase_ms = phase_deadline(exchange);
-    uint64_t total_ms = total_deadline(exchange);
-    if (exchange->error != 0) {
+    uint64_t phase_ms = phase_deadline(easy);
+    uint64_t total_ms = total_deadline(easy);
+    if (easy->error != 0) {
         return 0;
     }
     return phase_ms < total_ms ? phase_ms : total_ms;
@@ -48,35 +48,35 @@ static uint64_t deadline(const struct exchange *exchange)
 
 /* Packed bytes may arrive for long before they yield one unpacked byte, which
  * is what on_body() sees: look at what came over the wire. */
-static void see_raw_progress(struct exchange *exchange)
+static void see_raw_progress(struct easy *easy)
 {
     curl_off_t bytes = 0;
-    if (exchange->phase == EXCHANGE_RECEIVING &&
-        curl_easy_getinfo(exchange->easy, CURLINFO_SIZE_DOWNLOAD_T, &bytes) ==
+    if (easy->phase == EASY_RECEIVING &&
+        curl_easy_getinfo(easy->curl, CURLINFO_SIZE_DOWNLOAD_T, &bytes) ==
             CURLE_OK &&
-        bytes != exchange->progress_bytes) {
-        exchange->progress_bytes = bytes;
-        exchange->progress_ms = uv_now(exchange->io->loop);
+        bytes != easy->progress_bytes) {
+        easy->progress_bytes = bytes;
+        easy->progress_ms = uv_now(easy->client->loop);
     }
 }
 
 /* Sorts out those whose time is up; returns the others' first deadline. */
-static uint64_t find_expired(struct io *io)
+static uint64_t find_expired(struct http_client *client)
 {
-    uint64_t now_ms = uv_now(io->loop);
+    uint64_t now_ms = uv_now(client->loop);
     uint64_t first_ms = WATCHDOG_NEVER;
-    struct exchange *next = NULL;
-    for (struct exchange *exchange = LIST_FIRST(&io->busy); exchange != NULL;
-         exchange = next) {
-        uint64_t due_ms = deadline(exchange);
-        next = LIST_NEXT(exchange, busy_link);
-        if (due_ms <= now_ms && exchange->error == 0) {
-            see_raw_progress(exchange);
-            due_ms = deadline(exchange);
+    struct easy *next = NULL;
+    for (struct easy *easy = LIST_FIRST(&client->busy); easy != NULL;
+         easy = next) {
+        uint64_t due_ms = deadline(easy);
+        next = LIST_NEXT(easy, busy_link);
+        if (due_ms <= now_ms && easy->error == 0) {
+            see_raw_progress(easy);
+            due_ms = deadline(easy);
         }
         if (due_ms <= now_ms) {
-            LIST_REMOVE(exchange, busy_link);
-            LIST_INSERT_HEAD(&io->expired, exchange, busy_link);
+            LIST_REMOVE(easy, busy_link);
+            LIST_INSERT_HEAD(&client->expired, easy, busy_link);
         } else if (due_ms < first_ms) {
             first_ms = due_ms;
         }
@@ -86,15 +86,15 @@ static uint64_t find_expired(struct io *io)
 
 static void on_watchdog(uv_timer_t *timer);
 
-static void watchdog_set(struct io *io, uint64_t due_ms)
+static void watchdog_set(struct http_client *client, uint64_t due_ms)
 {
-    uint64_t now_ms = uv_now(io->loop);
+    uint64_t now_ms = uv_now(client->loop);
     int error = 0;
-    io->watchdog_due_ms = due_ms;
+    client->watchdog_due_ms = due_ms;
     if (due_ms == WATCHDOG_NEVER) {
-        error = uv_timer_stop(&io->watchdog);
+        error = uv_timer_stop(&client->watchdog);
     } else {
-        error = uv_timer_start(&io->watchdog, on_watchdog,
+        error = uv_timer_start(&client->watchdog, on_watchdog,
                                due_ms > now_ms ? due_ms - now_ms : 0, 0);
     }
     assert(error == 0);
@@ -102,38 +102,37 @@ static void watchdog_set(struct io *io, uint64_t due_ms)
 }
 
 /* Transfers end here one by one, and each done_cb may start and cancel
- * others, or close io. */
+ * others, or close client. */
 static void on_watchdog(uv_timer_t *timer)
 {
-    struct io *io = timer->data;
-    struct exchange *exchange = NULL;
-    watchdog_set(io, find_expired(io));
-    while ((exchange = LIST_FIRST(&io->expired)) != NULL) {
-        transfer_expired(exchange,
-                         uv_now(io->loop) >= total_deadline(exchange));
+    struct http_client *client = timer->data;
+    struct easy *easy = NULL;
+    watchdog_set(client, find_expired(client));
+    while ((easy = LIST_FIRST(&client->expired)) != NULL) {
+        transfer_expired(easy, uv_now(client->loop) >= total_deadline(easy));
     }
 }
 
-void watchdog_init(struct io *io)
+void watchdog_init(struct http_client *client)
 {
-    int error = uv_timer_init(io->loop, &io->watchdog);
+    int error = uv_timer_init(client->loop, &client->watchdog);
     assert(error == 0);
     (void)error;
-    io->watchdog.data = io;
-    io->watchdog_due_ms = WATCHDOG_NEVER;
+    client->watchdog.data = client;
+    client->watchdog_due_ms = WATCHDOG_NEVER;
 }
 
-void watchdog_note(struct exchange *exchange)
+void watchdog_note(struct easy *easy)
 {
-    uint64_t due_ms = deadline(exchange);
-    if (due_ms < exchange->io->watchdog_due_ms) {
-        watchdog_set(exchange->io, due_ms);
+    uint64_t due_ms = deadline(easy);
+    if (due_ms < easy->client->watchdog_due_ms) {
+        watchdog_set(easy->client, due_ms);
     }
 }
 
-void watchdog_rest(struct io *io)
+void watchdog_rest(struct http_client *client)
 {
-    if (!io->is_closing && io->watchdog_due_ms != WATCHDOG_NEVER) {
-        watchdog_set(io, WATCHDOG_NEVER);
+    if (!client->is_closing && client->watchdog_due_ms != WATCHDOG_NEVER) {
+        watchdog_set(client, WATCHDOG_NEVER);
     }
 }

@@ -12,16 +12,16 @@
 
 #define WATCHDOG_NEVER UINT64_MAX
 
-struct exchange;
-struct io;
+struct easy;
+struct http_client;
 
-void watchdog_init(struct io *io);
+void watchdog_init(struct http_client *client);
 
-/* The exchange's deadline may have come nearer: it was begun, or has a new
+/* The easy's deadline may have come nearer: it was begun, or has a new
  * phase, or has failed (then its transfer is ended from the loop at once). */
-void watchdog_note(struct exchange *exchange);
+void watchdog_note(struct easy *easy);
 
 /* Nothing is in flight any more. */
-void watchdog_rest(struct io *io);
+void watchdog_rest(struct http_client *client);
 
 #endif

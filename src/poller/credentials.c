@@ -10,6 +10,8 @@
 static char user_agent[] = "User-Agent: haplo-poll/" VERSION_OF(
     HAPLO_VERSION_MAJOR, HAPLO_VERSION_MINOR, HAPLO_VERSION_PATCH);
 
+static char content_type[] = "Content-Type: application/x-www-form-urlencoded";
+
 /* Writes 4 characters for each 3 bytes, and NUL. */
 static void base64_write(char *to, const char *from, size_t size)
 {
@@ -40,6 +42,8 @@ void credentials_set(struct credentials *credentials, const char *api_key)
     credentials->headers[0].next = &credentials->headers[1];
     credentials->headers[1].data = user_agent;
     credentials->headers[1].next = NULL;
+    credentials->form.data = content_type;
+    credentials->form.next = &credentials->headers[0];
 }
 
 void credentials_wipe(struct credentials *credentials)

@@ -19,6 +19,7 @@
  * token is smaller. It points into itself: do not copy it. */
 struct credentials {
     struct curl_slist headers[2]; /* for libcurl, which copies nothing */
+    struct curl_slist form;       /* the same, for a request with a form */
     char authorization[sizeof CREDENTIALS_PREFIX +
                        (CREDENTIALS_LOGIN_SIZE_MAX + 2) / 3 * 4];
 };

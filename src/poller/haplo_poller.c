@@ -42,7 +42,7 @@ int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
                    options.undelivered_bytes_max, seed_or_random(options.seed));
     poller->armed_ms = HEAP_NEVER;
     event_init(poller);
-    int error = io_new(loop, options.in_flight_max, &poller->io);
+    int error = http_client_new(loop, options.in_flight_max, &poller->http);
     if (error != 0) {
         scheduler_free(&poller->scheduler);
         alloc_free(poller);
@@ -79,9 +79,9 @@ static void free_spares(struct haplo_poller *poller)
 }
 
 /* The last of the poller's handles has left the loop. */
-static void on_io_closed(struct io *io, void *data)
+static void on_http_closed(struct http_client *http, void *data)
 {
-    (void)io;
+    (void)http;
     struct haplo_poller *poller = data;
     struct haplo_server *server;
     struct haplo_queue *queue;
@@ -108,7 +108,7 @@ static void on_timer_closed(uv_handle_t *handle)
 {
     struct haplo_poller *poller =
         container_of(handle, struct haplo_poller, timer);
-    io_close(poller->io, on_io_closed, poller);
+    http_client_close(poller->http, on_http_closed, poller);
 }
 
 void haplo_poller_close(struct haplo_poller *poller, haplo_close_cb close_cb)

@@ -59,6 +59,27 @@ static int server_check(const struct haplo_poller *poller,
     return 0;
 }
 
+static int server_make_endpoint(struct haplo_server *server,
+                                const struct haplo_server_options *options,
+                                struct reason *why)
+{
+    const struct endpoint_options of_endpoint = {
+        .url = options->url,
+        .allow_http = options->allow_http,
+        .proxy = options->proxy,
+        .tls_ca_file = options->tls_ca_file,
+        .tls_certificate_file = options->tls_certificate_file,
+        .tls_key_file = options->tls_key_file,
+        .in_flight_max = options->in_flight_max,
+        .connect_timeout_ms = options->connect_timeout_ms,
+        .first_byte_timeout_ms = options->first_byte_timeout_ms,
+        .stall_timeout_ms = options->stall_timeout_ms,
+        .total_timeout_ms = options->total_timeout_ms,
+    };
+    return endpoint_new(server->poller->http, &of_endpoint, &server->endpoint,
+                        why);
+}
+
 static int server_make(struct haplo_poller *poller,
                        const struct haplo_server_options *options,
                        struct haplo_server **out, struct reason *why)
@@ -83,7 +104,7 @@ static int server_make(struct haplo_poller *poller,
     if (server->name == NULL) {
         goto fail_server;
     }
-    error = endpoint_new(poller->io, options, &server->endpoint, why);
+    error = server_make_endpoint(server, options, why);
     if (error != 0) {
         goto fail_server;
     }

@@ -310,8 +310,8 @@ static int start_fetch(struct haplo_queue *queue, struct request *request)
 {
     queue->counters.fetch_count++;
     request_aim(request, "fetch");
-    request->transfer.form = NULL;
-    request->transfer.form_size = 0;
+    request->transfer.body = NULL;
+    request->transfer.body_size = 0;
     request->transfer.head_cb = on_fetch_head;
     request->transfer.data_cb = on_fetch_data;
     request->transfer.done_cb = on_fetch_done;
@@ -323,8 +323,9 @@ static int start_mark(struct haplo_queue *queue, struct request *request)
     /* An empty token marks nothing, and the server would say "done". */
     assert(queue->batch->form_size > strlen("token="));
     request_aim(request, "mark");
-    request->transfer.form = queue->batch->form;
-    request->transfer.form_size = queue->batch->form_size;
+    request->transfer.headers = &request->credentials.form;
+    request->transfer.body = queue->batch->form;
+    request->transfer.body_size = queue->batch->form_size;
     request->transfer.head_cb = on_mark_head;
     request->transfer.data_cb = on_mark_data;
     request->transfer.done_cb = on_mark_done;
@@ -355,7 +356,7 @@ void poller_cancel_request(struct haplo_queue *queue)
     if (queue->request == NULL) {
         return;
     }
-    bool is_fetch = queue->request->transfer.form == NULL;
+    bool is_fetch = queue->request->transfer.body == NULL;
     transfer_cancel(&queue->request->transfer);
     if (is_fetch) {
         fetch_abandon(queue->request);

@@ -15,8 +15,8 @@
 #include "core/batch.h"
 #include "core/scheduler.h"
 #include "haplopoll.h"
+#include "http/client.h"
 #include "http/endpoint.h"
-#include "http/io.h"
 #include "poller/queue_settings.h"
 #include "poller/request.h"
 
@@ -70,7 +70,7 @@ struct haplo_poller {
     uv_loop_t *loop;                    /* borrowed */
     uv_timer_t timer;                   /* the scheduler's next due time */
     uint64_t armed_ms;                  /* what it is set to; HEAP_NEVER */
-    struct io *io;                      /* owned */
+    struct http_client *http;           /* owned */
     enum poller_phase phase;            /* */
     bool is_pumping;                    /* poller_pump() is on the stack */
     bool has_stopped;                   /* stopped_cb has fired */

@@ -88,6 +88,6 @@ void request_aim(struct request *request, const char *verb)
     request->transfer.endpoint = queue->server->endpoint;
     request->transfer.path = request->path;
     request->transfer.headers = request->credentials.headers;
-    request->transfer.is_unpacked =
+    request->transfer.is_uncompressed =
         queue->settings->format.kind == HAPLO_FORMAT_RAW;
 }

@@ -31,7 +31,7 @@ void haplo_poller_stats(const struct haplo_poller *poller,
         .undelivered_bytes = poller->scheduler.held_bytes,
         .server_count = poller->server_count,
         .queue_count = poller->queue_count,
-        .connection_count = io_connection_count(poller->io),
+        .connection_count = http_client_connection_count(poller->http),
     };
     STATS_COPY(stats, &now);
 }

@@ -9,12 +9,12 @@
 
 #include <cmocka.h>
 
-#include "../unit/scripted_names.h"
-#include "../unit/scripted_server.h"
+#include "fake_names.h"
 #include "fault.h"
+#include "http/client.h"
 #include "http/endpoint.h"
-#include "http/io.h"
 #include "http/transfer.h"
+#include "http_server.h"
 #include "poller/credentials.h"
 #include "sweep.h"
 
@@ -24,17 +24,17 @@
 
 struct stage {
     uv_loop_t loop;                 /* */
-    struct scripted_server server;  /* */
-    struct io *io;                  /* */
+    struct http_server server;      /* */
+    struct http_client *client;     /* */
     struct credentials credentials; /* */
-    bool is_closed;                 /* io */
+    bool is_closed;                 /* client */
 };
 
 static struct stage stage;
 
-static void on_io_closed(struct io *io, void *data)
+static void on_client_closed(struct http_client *client, void *data)
 {
-    (void)io;
+    (void)client;
     *(bool *)data = true;
 }
 
@@ -44,24 +44,24 @@ static void stage_open(void)
     memset(&stage, 0, sizeof stage);
     fault_pause();
     assert_int_equal(uv_loop_init(&stage.loop), 0);
-    server_open(&stage.server, &stage.loop);
+    http_server_open(&stage.server, &stage.loop);
     names_set("127.0.0.1", "::1", NULL);
     fault_resume();
     credentials_set(&stage.credentials, KEY);
-    int error = io_new(&stage.loop, 4, &stage.io);
+    int error = http_client_new(&stage.loop, 4, &stage.client);
     if (error != 0) {
         assert_int_equal(error, HAPLO_ENOMEM);
-        error = io_new(&stage.loop, 4, &stage.io);
+        error = http_client_new(&stage.loop, 4, &stage.client);
     }
     assert_int_equal(error, 0);
 }
 
 static void stage_close(void)
 {
-    io_close(stage.io, on_io_closed, &stage.is_closed);
+    http_client_close(stage.client, on_client_closed, &stage.is_closed);
     SWEEP_UNTIL(&stage.loop, stage.is_closed);
     fault_pause();
-    server_close(&stage.server);
+    http_server_close(&stage.server);
     uv_run(&stage.loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&stage.loop), 0);
     fault_resume();
@@ -70,13 +70,11 @@ static void stage_close(void)
 /* -- Endpoints ------------------------------------------------------------ */
 
 static struct endpoint *endpoint_make(const char *format, int port,
-                                      struct haplo_server_options options)
+                                      struct endpoint_options options)
 {
     char url[128];
     struct endpoint *endpoint = NULL;
     snprintf(url, sizeof url, format, port);
-    options.struct_size = sizeof options;
-    options.name = "test";
     options.url = url;
     options.allow_http = true;
     options.in_flight_max =
@@ -87,7 +85,7 @@ static struct endpoint *endpoint_make(const char *format, int port,
     options.total_timeout_ms = 5000;
     for (unsigned tries = 0; endpoint == NULL; tries++) {
         struct reason why = {""};
-        int error = endpoint_new(stage.io, &options, &endpoint, &why);
+        int error = endpoint_new(stage.client, &options, &endpoint, &why);
         assert_true((error == 0) == (why.text[0] == '\0'));
         assert_true((error == 0) == (endpoint != NULL));
         assert_true(error == 0 || tries == 0);
@@ -100,17 +98,17 @@ static struct endpoint *endpoint_make(const char *format, int port,
 
 static void endpoints_run(void)
 {
-    static const struct haplo_server_options plain;
+    static const struct endpoint_options plain;
     stage_open();
     endpoint_free(endpoint_make("http://127.0.0.1:%d", 80, plain));
     endpoint_free(endpoint_make("https://haplo.test:%d", 443, plain));
     endpoint_free(endpoint_make(
         "https://haplo.test:%d", 443,
-        (struct haplo_server_options){.proxy = "https://u:p@proxy.test:8080",
-                                      .tls_ca_file = "/ca.pem",
-                                      .tls_certificate_file = "/cert.pem",
-                                      .tls_key_file = "/key.pem",
-                                      .in_flight_max = 150}));
+        (struct endpoint_options){.proxy = "https://u:p@proxy.test:8080",
+                                  .tls_ca_file = "/ca.pem",
+                                  .tls_certificate_file = "/cert.pem",
+                                  .tls_key_file = "/key.pem",
+                                  .in_flight_max = 150}));
     stage_close();
 }
 
@@ -161,10 +159,11 @@ static void call_try(struct call *call, struct endpoint *endpoint,
     call->transfer = (struct transfer){
         .endpoint = endpoint,
         .path = "/api/haplo-integration-messages/poll/q1/fetch",
-        .headers = stage.credentials.headers,
-        .form = form,
-        .form_size = form != NULL ? strlen(form) : 0,
-        .is_unpacked = form != NULL,
+        .headers =
+            form != NULL ? &stage.credentials.form : stage.credentials.headers,
+        .body = form,
+        .body_size = form != NULL ? strlen(form) : 0,
+        .is_uncompressed = form != NULL,
         .head_cb = call_head,
         .data_cb = call_data,
         .done_cb = call_done,
@@ -211,7 +210,7 @@ static void call_run(struct endpoint *endpoint, const char *form, int error,
 
 static void script(const struct script_line *line)
 {
-    server_script(&stage.server, line, 1);
+    http_server_script(&stage.server, line, 1);
 }
 
 static void plain_run(void)
@@ -228,7 +227,7 @@ static void plain_run(void)
     stage_open();
     struct endpoint *endpoint =
         endpoint_make("http://127.0.0.1:%d", stage.server.port,
-                      (struct haplo_server_options){.in_flight_max = 2});
+                      (struct endpoint_options){.in_flight_max = 2});
     script(&fine);
     call_run(endpoint, NULL, 0, "fine");
     call_run(endpoint, "token=T", 0, "fine");
@@ -253,9 +252,8 @@ static void redirect_run(void)
              "Content-Length: 0\r\n\r\n");
     static struct call call;
     stage_open();
-    struct endpoint *endpoint =
-        endpoint_make("http://127.0.0.1:%d", stage.server.port,
-                      (struct haplo_server_options){0});
+    struct endpoint *endpoint = endpoint_make(
+        "http://127.0.0.1:%d", stage.server.port, (struct endpoint_options){0});
     script(&elsewhere);
     for (unsigned tries = 0; call.status != 302; tries++) {
         assert_true(tries < TRIES_MAX);
@@ -276,7 +274,7 @@ static void names_run(void)
     static const struct script_line fine =
         LINE(OK_HEAD "Content-Length: 4\r\n\r\nfine");
     char proxy[64];
-    static const struct haplo_server_options plain;
+    static const struct endpoint_options plain;
     stage_open();
     script(&fine);
     struct endpoint *named =
@@ -289,9 +287,8 @@ static void names_run(void)
     call_run(named, NULL, 0, "fine");
     atomic_store(&names_error, 0);
     snprintf(proxy, sizeof proxy, "http://proxy.test:%d", stage.server.port);
-    struct endpoint *proxied =
-        endpoint_make("http://far.test:%d", 80,
-                      (struct haplo_server_options){.proxy = proxy});
+    struct endpoint *proxied = endpoint_make(
+        "http://far.test:%d", 80, (struct endpoint_options){.proxy = proxy});
     call_run(proxied, NULL, 0, "fine");
     struct endpoint *unknown = endpoint_make("http://haplo.no:%d", 80, plain);
     call_run(unknown, NULL, HAPLO_ERESOLVE, "");
@@ -313,9 +310,9 @@ static void cancel_run(void)
     script(&silent);
     struct endpoint *endpoints[2] = {
         endpoint_make("http://haplo.test:%d", stage.server.port,
-                      (struct haplo_server_options){0}),
+                      (struct endpoint_options){0}),
         endpoint_make("http://127.0.0.1:%d", stage.server.port,
-                      (struct haplo_server_options){0})};
+                      (struct endpoint_options){0})};
     for (unsigned i = 0; i < 2; i++) {
         calls[i] =
             (struct call){.transfer = {.endpoint = endpoints[i],

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/http_head.h"
+#include "base/http_head.h"
 #include "message.h"
 #include "remote.h"
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/http_head.h"
+#include "base/http_head.h"
 
 struct capture {
     struct http_head head; /* borrows from lines */

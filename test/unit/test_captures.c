@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "haplopoll.h"
-#include "scripted_server.h"
+#include "http_server.h"
 
 #define KEY "eB_RKYvYlpDbMLrJc7BBBgnd-SsyXh8qPEjXm2ZeRML0"
 #define CAPTURE_SIZE_MAX 65536
@@ -157,7 +157,7 @@ static const char mark_answer[] =
 
 struct scene {
     const struct expectation *expected; /* */
-    struct scripted_server server;      /* */
+    struct http_server server;          /* */
     struct haplo_poller *poller;        /* */
     struct haplo_queue *queue;          /* */
     char mark_request[4096];            /* as the server received it */
@@ -172,12 +172,12 @@ struct scene {
 static void on_end(uv_idle_t *end)
 {
     struct scene *scene = end->data;
-    if (strstr(scene->server.request, "POST ") == scene->server.request) {
+    if (strncmp(scene->server.request, "POST ", 5) == 0) {
         snprintf(scene->mark_request, sizeof scene->mark_request, "%.4000s",
                  scene->server.request);
     }
     haplo_poller_close(scene->poller, NULL);
-    server_close(&scene->server);
+    http_server_close(&scene->server);
     uv_close((uv_handle_t *)end, NULL);
 }
 
@@ -242,8 +242,8 @@ static void scene_run(struct scene *scene, const struct script_line *lines,
     char why[HAPLO_TEXT_SIZE_MAX] = "";
     struct haplo_server *server;
     assert_int_equal(uv_loop_init(&loop), 0);
-    server_open(&scene->server, &loop);
-    server_script(&scene->server, lines, count);
+    http_server_open(&scene->server, &loop);
+    http_server_script(&scene->server, lines, count);
     uv_idle_init(&loop, &scene->end);
     scene->end.data = scene;
     const struct haplo_poller_options poller_options = {

@@ -13,12 +13,12 @@
 
 #include <cmocka.h>
 
+#include "http/easy.h"
 #include "http/curl_error.h"
 #include "http/endpoint_private.h"
-#include "http/exchange.h"
 
 static struct endpoint endpoint;
-static struct exchange exchange;
+static struct easy easy;
 static char target_host[] = "haplo.test";
 static char proxy_host[] = "proxy.test";
 static char ca_file[] = "/ca.pem";
@@ -28,39 +28,39 @@ static int set_up(void **state)
 {
     (void)state;
     endpoint = (struct endpoint){
-        .target = {.host = target_host, .port = 443},
+        .url.host = {.name = target_host, .port = 443},
         .tls_ca_file = ca_file,
-        .proxy_place = {.host = proxy_host, .port = 8080},
+        .proxy_host = {.name = proxy_host, .port = 8080},
         .connect_timeout_ms = 10000,
         .first_byte_timeout_ms = 60000,
         .stall_timeout_ms = 1500,
         .total_timeout_ms = 120000,
     };
-    exchange = (struct exchange){.easy = curl_easy_init(),
-                                 .endpoint = &endpoint,
-                                 .phase = EXCHANGE_CONNECTING};
-    return exchange.easy != NULL ? 0 : -1;
+    easy = (struct easy){.curl = curl_easy_init(),
+                         .endpoint = &endpoint,
+                         .phase = EASY_CONNECTING};
+    return easy.curl != NULL ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    curl_easy_cleanup(exchange.easy);
+    curl_easy_cleanup(easy.curl);
     return 0;
 }
 
 /* As libcurl tells it: its code and its own words. */
-static void assert_explained(enum exchange_phase phase, CURLcode code,
+static void assert_explained(enum easy_phase phase, CURLcode code,
                              const char *detail, int error, const char *text)
 {
-    exchange.phase = phase;
-    snprintf(exchange.detail, sizeof exchange.detail, "%s", detail);
-    assert_int_equal(curl_error_explain(&exchange, code), error);
-    assert_string_equal(exchange.why.text, text);
+    easy.phase = phase;
+    snprintf(easy.detail, sizeof easy.detail, "%s", detail);
+    assert_int_equal(curl_error_explain(&easy, code), error);
+    assert_string_equal(easy.why.text, text);
 }
 
 /* Where libcurl says nothing more, with the name of its code. */
-static void assert_named(enum exchange_phase phase, CURLcode code, int error,
+static void assert_named(enum easy_phase phase, CURLcode code, int error,
                          const char *before)
 {
     char text[HAPLO_TEXT_SIZE_MAX];
@@ -71,28 +71,24 @@ static void assert_named(enum exchange_phase phase, CURLcode code, int error,
 static void connections_that_fail_say_where_to(void **state)
 {
     (void)state;
-    exchange.open_errno = ECONNREFUSED;
-    assert_explained(EXCHANGE_CONNECTING, CURLE_COULDNT_CONNECT, "",
-                     HAPLO_ECONNECT,
+    easy.open_errno = ECONNREFUSED;
+    assert_explained(EASY_CONNECTING, CURLE_COULDNT_CONNECT, "", HAPLO_ECONNECT,
                      "connect to haplo.test port 443: connection refused");
-    exchange.open_errno = ENOMEM;
-    assert_explained(EXCHANGE_CONNECTING, CURLE_COULDNT_CONNECT, "",
-                     HAPLO_ENOMEM,
+    easy.open_errno = ENOMEM;
+    assert_explained(EASY_CONNECTING, CURLE_COULDNT_CONNECT, "", HAPLO_ENOMEM,
                      "connect to haplo.test port 443: not enough memory");
-    exchange.open_errno = 0;
-    assert_explained(EXCHANGE_CONNECTING, CURLE_COULDNT_CONNECT, "no reason",
+    easy.open_errno = 0;
+    assert_explained(EASY_CONNECTING, CURLE_COULDNT_CONNECT, "no reason",
                      HAPLO_ECONNECT,
                      "connect to haplo.test port 443: no reason");
-    assert_explained(EXCHANGE_CONNECTING, CURLE_COULDNT_RESOLVE_HOST,
-                     "not known", HAPLO_ERESOLVE,
-                     "resolve haplo.test: not known");
+    assert_explained(EASY_CONNECTING, CURLE_COULDNT_RESOLVE_HOST, "not known",
+                     HAPLO_ERESOLVE, "resolve haplo.test: not known");
     endpoint.proxy = proxy_url;
-    assert_explained(EXCHANGE_CONNECTING, CURLE_COULDNT_CONNECT, "no reason",
+    assert_explained(EASY_CONNECTING, CURLE_COULDNT_CONNECT, "no reason",
                      HAPLO_ECONNECT,
                      "connect to proxy proxy.test port 8080: no reason");
-    assert_explained(EXCHANGE_CONNECTING, CURLE_COULDNT_RESOLVE_PROXY,
-                     "not known", HAPLO_ERESOLVE,
-                     "resolve proxy.test: not known");
+    assert_explained(EASY_CONNECTING, CURLE_COULDNT_RESOLVE_PROXY, "not known",
+                     HAPLO_ERESOLVE, "resolve proxy.test: not known");
 }
 
 /* What the proxy answers is no answer of the server's. */
@@ -100,11 +96,11 @@ static void a_proxy_that_refuses_is_named(void **state)
 {
     (void)state;
     endpoint.proxy = proxy_url;
-    assert_explained(EXCHANGE_CONNECTING, CURLE_PROXY, "SOCKS: not allowed",
+    assert_explained(EASY_CONNECTING, CURLE_PROXY, "SOCKS: not allowed",
                      HAPLO_ECONNECT,
                      "connect through proxy proxy.test port 8080: SOCKS: not "
                      "allowed");
-    assert_explained(EXCHANGE_CONNECTING, CURLE_RECV_ERROR,
+    assert_explained(EASY_CONNECTING, CURLE_RECV_ERROR,
                      "CONNECT tunnel failed, response 407", HAPLO_ECONNECT,
                      "connect through proxy proxy.test port 8080: CONNECT "
                      "tunnel failed, response 407");
@@ -118,22 +114,22 @@ static void certificates_name_their_option(void **state)
         "TLS with haplo.test port 443: sslv3 alert bad certificate; see "
         "tls_certificate_file and tls_key_file";
     (void)state;
-    assert_explained(EXCHANGE_CONNECTING, CURLE_PEER_FAILED_VERIFICATION,
-                     "wrong", HAPLO_ETLS, wrong);
-    assert_explained(EXCHANGE_CONNECTING, CURLE_SSL_CACERT_BADFILE, "wrong",
+    assert_explained(EASY_CONNECTING, CURLE_PEER_FAILED_VERIFICATION, "wrong",
+                     HAPLO_ETLS, wrong);
+    assert_explained(EASY_CONNECTING, CURLE_SSL_CACERT_BADFILE, "wrong",
                      HAPLO_ETLS,
                      "TLS with haplo.test port 443: no certificates could be "
                      "read from /ca.pem; see tls_ca_file");
-    assert_explained(EXCHANGE_CONNECTING, CURLE_SSL_CERTPROBLEM, "wrong",
+    assert_explained(EASY_CONNECTING, CURLE_SSL_CERTPROBLEM, "wrong",
                      HAPLO_ETLS,
                      "TLS with haplo.test port 443: wrong; see "
                      "tls_certificate_file and tls_key_file");
-    assert_explained(EXCHANGE_CONNECTING, CURLE_SSL_CONNECT_ERROR,
+    assert_explained(EASY_CONNECTING, CURLE_SSL_CONNECT_ERROR,
                      "sslv3 alert bad certificate", HAPLO_ETLS, alert);
     /* TLS 1.3: the server says so when the connection seems to stand. */
-    assert_explained(EXCHANGE_WAITING, CURLE_RECV_ERROR,
+    assert_explained(EASY_WAITING, CURLE_RECV_ERROR,
                      "sslv3 alert bad certificate", HAPLO_ETLS, alert);
-    assert_named(EXCHANGE_CONNECTING, CURLE_SSL_CIPHER, HAPLO_ETLS,
+    assert_named(EASY_CONNECTING, CURLE_SSL_CIPHER, HAPLO_ETLS,
                  "TLS with haplo.test port 443");
 }
 
@@ -146,8 +142,8 @@ static void a_broken_handshake_is_no_wrong_certificate(void **state)
         "error:0A000126:SSL routines::unexpected eof while reading"};
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        assert_explained(EXCHANGE_CONNECTING, CURLE_SSL_CONNECT_ERROR,
-                         details[i], HAPLO_ERESET,
+        assert_explained(EASY_CONNECTING, CURLE_SSL_CONNECT_ERROR, details[i],
+                         HAPLO_ERESET,
                          "TLS with haplo.test port 443: the connection was "
                          "lost during the handshake");
     }
@@ -156,14 +152,14 @@ static void a_broken_handshake_is_no_wrong_certificate(void **state)
 static void lost_connections_say_when(void **state)
 {
     (void)state;
-    assert_explained(EXCHANGE_WAITING, CURLE_GOT_NOTHING, "Empty reply",
+    assert_explained(EASY_WAITING, CURLE_GOT_NOTHING, "Empty reply",
                      HAPLO_ERESET,
                      "the connection was lost before any answer: Empty reply");
-    assert_explained(EXCHANGE_RECEIVING, CURLE_PARTIAL_FILE, "9 bytes missing",
+    assert_explained(EASY_RECEIVING, CURLE_PARTIAL_FILE, "9 bytes missing",
                      HAPLO_ERESET,
                      "the connection was lost before the answer was whole: 9 "
                      "bytes missing");
-    assert_explained(EXCHANGE_RECEIVING, CURLE_RECV_ERROR,
+    assert_explained(EASY_RECEIVING, CURLE_RECV_ERROR,
                      "select/poll returned error", HAPLO_ERESET,
                      "the connection was lost before the answer was whole: "
                      "connection reset by peer");
@@ -172,17 +168,17 @@ static void lost_connections_say_when(void **state)
 static void nonsense_is_no_lost_connection(void **state)
 {
     (void)state;
-    assert_explained(EXCHANGE_RECEIVING, CURLE_RECV_ERROR,
+    assert_explained(EASY_RECEIVING, CURLE_RECV_ERROR,
                      "Illegal or missing hexadecimal sequence in "
                      "chunked-encoding",
                      HAPLO_EPROTOCOL,
                      "the answer is not valid HTTP/1.1: Illegal or missing "
                      "hexadecimal sequence in chunked-encoding");
-    assert_named(EXCHANGE_WAITING, CURLE_WEIRD_SERVER_REPLY, HAPLO_EPROTOCOL,
+    assert_named(EASY_WAITING, CURLE_WEIRD_SERVER_REPLY, HAPLO_EPROTOCOL,
                  "the answer is not valid HTTP/1.1");
-    assert_named(EXCHANGE_RECEIVING, CURLE_FUNCTION_NOT_FOUND, HAPLO_EPROTOCOL,
+    assert_named(EASY_RECEIVING, CURLE_FUNCTION_NOT_FOUND, HAPLO_EPROTOCOL,
                  "libcurl error 41");
-    assert_explained(EXCHANGE_CONNECTING, CURLE_FUNCTION_NOT_FOUND, "why not",
+    assert_explained(EASY_CONNECTING, CURLE_FUNCTION_NOT_FOUND, "why not",
                      HAPLO_ECONNECT, "libcurl error 41: why not");
 }
 
@@ -190,14 +186,13 @@ static void nonsense_is_no_lost_connection(void **state)
 static void no_memory_and_a_head_too_large_look_the_same(void **state)
 {
     (void)state;
-    assert_explained(EXCHANGE_CONNECTING, CURLE_OUT_OF_MEMORY, "", HAPLO_ENOMEM,
+    assert_explained(EASY_CONNECTING, CURLE_OUT_OF_MEMORY, "", HAPLO_ENOMEM,
                      "out of memory");
-    assert_explained(EXCHANGE_RECEIVING, CURLE_OUT_OF_MEMORY, "",
-                     HAPLO_EPROTOCOL,
+    assert_explained(EASY_RECEIVING, CURLE_OUT_OF_MEMORY, "", HAPLO_EPROTOCOL,
                      "the answer's head is too large, or no memory was left "
                      "for it");
-    exchange.is_headed = true;
-    assert_explained(EXCHANGE_RECEIVING, CURLE_OUT_OF_MEMORY, "", HAPLO_ENOMEM,
+    easy.is_head_told = true;
+    assert_explained(EASY_RECEIVING, CURLE_OUT_OF_MEMORY, "", HAPLO_ENOMEM,
                      "out of memory");
 }
 
@@ -205,23 +200,22 @@ static void no_memory_and_a_head_too_large_look_the_same(void **state)
 static void time_limits_name_their_option(void **state)
 {
     (void)state;
-    assert_explained(EXCHANGE_RESOLVING, CURLE_OPERATION_TIMEDOUT, "",
+    assert_explained(EASY_RESOLVING, CURLE_OPERATION_TIMEDOUT, "",
                      HAPLO_ETIMEDOUT,
                      "resolve haplo.test: no address within 10 s "
                      "(connect_timeout)");
-    assert_explained(EXCHANGE_CONNECTING, CURLE_OPERATION_TIMEDOUT, "",
+    assert_explained(EASY_CONNECTING, CURLE_OPERATION_TIMEDOUT, "",
                      HAPLO_ETIMEDOUT,
                      "connect to haplo.test port 443: no connection within 10 "
                      "s (connect_timeout)");
-    assert_explained(EXCHANGE_WAITING, CURLE_OPERATION_TIMEDOUT, "",
+    assert_explained(EASY_WAITING, CURLE_OPERATION_TIMEDOUT, "",
                      HAPLO_ETIMEDOUT,
                      "no answer within 60 s (first_byte_timeout)");
-    assert_explained(EXCHANGE_RECEIVING, CURLE_OPERATION_TIMEDOUT, "",
+    assert_explained(EASY_RECEIVING, CURLE_OPERATION_TIMEDOUT, "",
                      HAPLO_ETIMEDOUT,
                      "stalled: no byte for 1500 ms (stall_timeout)");
-    assert_int_equal(curl_error_explain_limit(&exchange, true),
-                     HAPLO_ETIMEDOUT);
-    assert_string_equal(exchange.why.text,
+    assert_int_equal(curl_error_explain_limit(&easy, true), HAPLO_ETIMEDOUT);
+    assert_string_equal(easy.why.text,
                         "no whole answer within 120 s (total_timeout)");
 }
 

@@ -1,7 +1,11 @@
 /* What goes over the wire, and what comes of each kind of answer. */
-#include "transfer_fixture.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "http/answer_line.h"
+#include "http_scene.h"
+
+#include "http/response_line.h"
 
 /* The plain case, on which all else rests. */
 static void a_whole_answer_is_handed_on(void **state)
@@ -37,9 +41,8 @@ static void a_fetch_is_exact_on_the_wire(void **state)
             "Host: 127.0.0.1:%d\r\n"
             "Accept: */*\r\n"
             "Accept-Encoding: gzip\r\n"
-            "Authorization: Basic aGFwbG86YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4"
-            "eXpBQkNERUZHSElKS0xNTk9QUVI=\r\n"
-            "User-Agent: haplo-poll/0.1.0\r\n\r\n",
+            "Authorization: Basic " LOGIN "\r\n"
+            "User-Agent: test/1.0\r\n\r\n",
             server.port);
     assert_string_equal(server.request, expected);
     endpoint_free(endpoint);
@@ -54,22 +57,49 @@ static void a_mark_is_exact_on_the_wire(void **state)
     SCRIPT({.bytes = OK_ANSWER});
     struct call *call = call_make(0, endpoint);
     call->transfer.path = "/poll/q1/mark";
-    call->transfer.form = "token=a%2Bb%3D and what follows";
-    call->transfer.form_size = strlen("token=a%2Bb%3D");
+    call_post(call, "token=a%2Bb%3D and what follows",
+              strlen("token=a%2Bb%3D"));
     call_run(call);
     sprintf(expected,
             "POST /poll/q1/mark HTTP/1.1\r\n"
             "Host: 127.0.0.1:%d\r\n"
             "Accept: */*\r\n"
             "Accept-Encoding: gzip\r\n"
-            "Authorization: Basic aGFwbG86YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4"
-            "eXpBQkNERUZHSElKS0xNTk9QUVI=\r\n"
-            "User-Agent: haplo-poll/0.1.0\r\n"
-            "Content-Length: 14\r\n"
-            "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\n"
+            "Authorization: Basic " LOGIN "\r\n"
+            "User-Agent: test/1.0\r\n"
+            "Content-Length: 14\r\n\r\n"
             "token=a%%2Bb%%3D",
             server.port);
     assert_string_equal(server.request, expected);
+    endpoint_free(endpoint);
+}
+
+/* A webhook's body is not a form, and not every method is POST. */
+static void any_body_and_method_can_be_sent(void **state)
+{
+    (void)state;
+    static char content_type[] = "Content-Type: application/json";
+    static const char *const begins[] = {"PUT ", "POST", "PUT ", "GET "};
+    struct curl_slist headers = {content_type, NULL};
+    struct endpoint *endpoint = endpoint_plain();
+    SCRIPT({.bytes = OK_ANSWER});
+    for (unsigned i = 0; i < 4; i++) {
+        struct call *call = call_make(i, endpoint);
+        if (i < 3) {
+            call_post(call, "{\"a\": 1}", 8);
+            call->transfer.headers = &headers;
+        }
+        call->transfer.method = i % 2 == 0 ? "PUT" : NULL;
+        call_run(call);
+        assert_int_equal(call->error, 0);
+        assert_memory_equal(server.request, begins[i], 4);
+        assert_true((strstr(server.request, "Content-Length: 8\r\n") != NULL &&
+                     strstr(server.request, "/json\r\n") != NULL &&
+                     strstr(server.request, "\r\n\r\n{\"a\": 1}") != NULL) ==
+                    (i < 3));
+    }
+    assert_int_equal(http_client_connection_count(client), 1);
     endpoint_free(endpoint);
 }
 
@@ -85,8 +115,7 @@ static void a_large_form_is_sent_whole(void **state)
     char *form = malloc(size);
     assert_non_null(form);
     memset(form, 'x', size);
-    call->transfer.form = form;
-    call->transfer.form_size = size;
+    call_post(call, form, size);
     call_run(call);
     assert_int_equal(call->error, 0);
     const char *sent = strstr(server.request, "\r\n\r\n");
@@ -106,7 +135,7 @@ static void an_unpacked_body_can_be_asked_for(void **state)
     SCRIPT({.bytes = OK_ANSWER});
     for (unsigned i = 0; i < 4; i++) {
         struct call *call = call_make(i, endpoint);
-        call->transfer.is_unpacked = i % 2 == 1;
+        call->transfer.is_uncompressed = i % 2 == 1;
         call_run(call);
         assert_int_equal(strstr(server.request, "Accept-Encoding") == NULL,
                          i % 2 == 1);
@@ -124,8 +153,8 @@ static void fetch_and_mark_alternate_on_one_connection(void **state)
     for (unsigned i = 0; i < 6; i++) {
         struct call *call = call_make(i, endpoint);
         if (i % 2 == 1) {
-            call->transfer.form = "token=t";
-            call->transfer.form_size = 7;
+            call->transfer.body = "token=t";
+            call->transfer.body_size = 7;
         }
         call_run(call);
         assert_int_equal(call->error, 0);
@@ -133,7 +162,7 @@ static void fetch_and_mark_alternate_on_one_connection(void **state)
         assert_true(i % 2 == 1 || strstr(server.request, "Content") == NULL);
     }
     assert_int_equal(server.peer_count, 1);
-    assert_int_equal(io_connection_count(io), 1);
+    assert_int_equal(http_client_connection_count(client), 1);
     endpoint_free(endpoint);
 }
 
@@ -141,7 +170,7 @@ static void fetch_and_mark_alternate_on_one_connection(void **state)
 static struct call *call_against(const struct script_line *line)
 {
     struct endpoint *endpoint = endpoint_plain();
-    server_script(&server, line, 1);
+    http_server_script(&server, line, 1);
     struct call *call = call_run(call_make(0, endpoint));
     endpoint_free(endpoint);
     return call;
@@ -279,7 +308,7 @@ static void a_head_without_end_is_a_protocol_error(void **state)
 static void a_trailer_without_end_is_a_protocol_error(void **state)
 {
     (void)state;
-    size_t size = 2 * ANSWER_LINES_SIZE_MAX;
+    size_t size = 2 * RESPONSE_LINES_SIZE_MAX;
     char *lines = malloc(size + 1);
     assert_non_null(lines);
     size_t length = (size_t)sprintf(
@@ -298,7 +327,7 @@ static void a_trailer_without_end_is_a_protocol_error(void **state)
 
 /* libcurl unpacks what nobody has asked for: each further layer makes up to a
  * thousand bytes of one, and the loop waits for the last of them. */
-static void only_one_layer_of_gzip_is_unpacked(void **state)
+static void only_one_layer_of_gzip_is_uncompressed(void **state)
 {
     (void)state;
     static const char *const heads[] = {
@@ -344,7 +373,7 @@ static void a_head_that_begins_with_a_blank_is_a_protocol_error(void **state)
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
         const struct script_line lines[] = {{.bytes = OK_ANSWER},
                                             {.bytes = heads[i]}};
-        server_script(&server, lines, 2);
+        http_server_script(&server, lines, 2);
         assert_int_equal(call_run(call_make(0, endpoint))->error, 0);
         struct call *call = call_run(call_make(1, endpoint));
         assert_int_equal(call->error, HAPLO_EPROTOCOL);
@@ -354,7 +383,7 @@ static void a_head_that_begins_with_a_blank_is_a_protocol_error(void **state)
     static const struct script_line folded = {
         .bytes = "HTTP/1.1 200 OK\r\nContent-Type: text/x\r\n -y\r\n"
                  "Content-Length: 3\r\n\r\nabc"};
-    server_script(&server, &folded, 1);
+    http_server_script(&server, &folded, 1);
     struct call *call = call_run(call_make(0, endpoint));
     assert_int_equal(call->error, 0);
     assert_string_equal(call->body, "abc");
@@ -403,7 +432,7 @@ static void a_redirect_is_reported_and_not_followed(void **state)
 }
 
 /* The size of what is packed says nothing about the body. */
-static void a_gzip_body_is_unpacked(void **state)
+static void a_gzip_body_is_uncompressed(void **state)
 {
     (void)state;
     static const char answer[] =
@@ -472,6 +501,7 @@ int main(void)
         TEST(a_whole_answer_is_handed_on),
         TEST(a_fetch_is_exact_on_the_wire),
         TEST(a_mark_is_exact_on_the_wire),
+        TEST(any_body_and_method_can_be_sent),
         TEST(a_large_form_is_sent_whole),
         TEST(an_unpacked_body_can_be_asked_for),
         TEST(fetch_and_mark_alternate_on_one_connection),
@@ -481,11 +511,11 @@ int main(void)
         TEST(what_is_not_http_is_a_protocol_error),
         TEST(a_head_without_end_is_a_protocol_error),
         TEST(a_trailer_without_end_is_a_protocol_error),
-        TEST(only_one_layer_of_gzip_is_unpacked),
+        TEST(only_one_layer_of_gzip_is_uncompressed),
         TEST(a_head_that_begins_with_a_blank_is_a_protocol_error),
         TEST(two_lengths_are_a_protocol_error),
         TEST(a_redirect_is_reported_and_not_followed),
-        TEST(a_gzip_body_is_unpacked),
+        TEST(a_gzip_body_is_uncompressed),
         TEST(error_answers_are_handed_on_like_others),
         TEST(the_error_of_data_cb_ends_the_transfer),
     };

@@ -1,7 +1,14 @@
 /* Names, connections and time limits, and how they fail. */
-#include "transfer_fixture.h"
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-static void assert_limit(const struct haplo_server_options *options,
+#include "http_scene.h"
+
+static void assert_limit(const struct endpoint_options *options,
                          uint64_t limit_ms, const char *text)
 {
     struct endpoint *endpoint = endpoint_make(options);
@@ -18,7 +25,7 @@ static void each_time_limit_ends_a_transfer(void **state)
 {
     (void)state;
     char url[128];
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(url, "127.0.0.1", server.port);
     static const struct script_line silent[] = {{.bytes = NULL}};
     static const struct script_line half[] = {
@@ -27,15 +34,15 @@ static void each_time_limit_ends_a_transfer(void **state)
     static const struct script_line drip[] = {
         {.bytes = OK_ANSWER, .drip_ms = 20}};
     options.first_byte_timeout_ms = 60;
-    server_script(&server, silent, 1);
+    http_server_script(&server, silent, 1);
     assert_limit(&options, 60, "no answer within 60 ms (first_byte_timeout)");
     options.first_byte_timeout_ms = 10000;
     options.stall_timeout_ms = 70;
-    server_script(&server, half, 1);
+    http_server_script(&server, half, 1);
     assert_limit(&options, 70, "stalled: no byte for 70 ms (stall_timeout)");
     options.stall_timeout_ms = 10000;
     options.total_timeout_ms = 1000;
-    server_script(&server, drip, 1);
+    http_server_script(&server, drip, 1);
     assert_limit(&options, 1000, "no whole answer within 1 s (total_timeout)");
 }
 
@@ -45,7 +52,7 @@ static void a_slow_drip_is_not_a_stall(void **state)
 {
     (void)state;
     char url[128];
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(url, "127.0.0.1", server.port);
     SCRIPT({.bytes = OK_ANSWER, .drip_ms = 4});
     options.stall_timeout_ms = 300;
@@ -107,7 +114,7 @@ static void a_server_faster_than_the_client_does_not_stop_the_loop(void **state)
     struct sockaddr_in address;
     int listener = listener_open("127.0.0.1", 0, 1, &address);
     assert_int_equal(uv_thread_create(&thread, flood, &listener), 0);
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(url, "127.0.0.1", ntohs(address.sin_port));
     options.total_timeout_ms = 300;
     struct endpoint *endpoint = endpoint_make(&options);
@@ -159,8 +166,7 @@ static void a_connection_that_is_not_accepted_times_out(void **state)
     unsigned poll_count = 0;
     struct black_hole hole;
     black_hole_open(&hole, "127.0.0.1", 0);
-    struct haplo_server_options options =
-        options_make(url, "127.0.0.1", hole.port);
+    struct endpoint_options options = options_make(url, "127.0.0.1", hole.port);
     options.connect_timeout_ms = 80;
     sprintf(text,
             "connect to 127.0.0.1 port %d: no connection within 80 ms "
@@ -177,7 +183,7 @@ static void a_refused_connection_is_told_plainly(void **state)
 {
     (void)state;
     char url[128];
-    struct haplo_server_options options = options_make(url, "127.0.0.1", 9);
+    struct endpoint_options options = options_make(url, "127.0.0.1", 9);
     struct endpoint *endpoint = endpoint_make(&options);
     struct call *call = call_run(call_make(0, endpoint));
     assert_int_equal(call->error, HAPLO_ECONNECT);
@@ -191,7 +197,7 @@ static void a_name_is_resolved_once_for_all_that_wait(void **state)
 {
     (void)state;
     char url[128];
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(url, "haplo.test", server.port);
     options.allow_http = true;
     SCRIPT({.bytes = OK_ANSWER});
@@ -217,7 +223,7 @@ static void the_addresses_of_a_name_are_tried_in_turn(void **state)
     (void)state;
     char url[128];
     struct black_hole hole;
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(url, "haplo.test", server.port);
     options.allow_http = true;
     options.connect_timeout_ms = 1000;
@@ -244,7 +250,7 @@ static void a_name_is_looked_up_again_when_a_connection_failed(void **state)
 {
     (void)state;
     char url[128];
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(url, "haplo.test", server.port);
     options.allow_http = true;
     SCRIPT({.bytes = OK_ANSWER});
@@ -264,14 +270,14 @@ static void old_addresses_are_used_when_a_look_up_fails(void **state)
 {
     (void)state;
     char url[128];
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(url, "haplo.test", server.port);
     options.allow_http = true;
     options.connect_timeout_ms = 200;
     SCRIPT({.bytes = OK_ANSWER});
     names_set("127.0.0.2", "127.0.0.1", NULL);
     struct endpoint *endpoint = endpoint_make(&options);
-    server_close(&server);
+    http_server_close(&server);
     struct call *call = call_run(call_make(0, endpoint));
     assert_int_equal(call->error, HAPLO_ECONNECT);
     atomic_store(&names_error, EAI_AGAIN);
@@ -279,7 +285,7 @@ static void old_addresses_are_used_when_a_look_up_fails(void **state)
     assert_int_equal(call->error, HAPLO_ECONNECT);
     assert_int_equal(atomic_load(&names_asked), 2);
     endpoint_free(endpoint);
-    server_open(&server, &loop);
+    http_server_open(&server, &loop);
 }
 
 /* The look-up counts as part of connecting, and cannot be interrupted: it is
@@ -289,7 +295,7 @@ static void a_look_up_that_hangs_times_out(void **state)
     (void)state;
     char url[128];
     uv_sem_t gate;
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(url, "haplo.test", server.port);
     options.allow_http = true;
     options.connect_timeout_ms = 50;
@@ -310,7 +316,7 @@ static void a_name_that_does_not_exist_fails_all_that_wait(void **state)
 {
     (void)state;
     char url[128];
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(url, "no-such-host.invalid", 80);
     options.allow_http = true;
     options.in_flight_max = 3;
@@ -336,7 +342,7 @@ static void an_endpoint_is_freed_while_its_name_is_looked_up(void **state)
 {
     (void)state;
     char url[128];
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(url, "haplo.test", server.port);
     options.allow_http = true;
     for (unsigned i = 0; i < 8; i++) {
@@ -356,7 +362,7 @@ static void a_proxy_is_asked_as_it_expects(void **state)
     (void)state;
     char url[128] = "http://haplo.example:8080";
     char proxy[128];
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(proxy, "user:secret@127.0.0.1", server.port);
     static const struct script_line ok[] = {{.bytes = OK_ANSWER}};
     static const struct script_line refused[] = {
@@ -364,7 +370,7 @@ static void a_proxy_is_asked_as_it_expects(void **state)
     options.url = url;
     options.proxy = proxy;
     options.allow_http = true;
-    server_script(&server, ok, 1);
+    http_server_script(&server, ok, 1);
     struct endpoint *endpoint = endpoint_make(&options);
     struct call *call = call_run(call_make(0, endpoint));
     assert_int_equal(call->error, 0);
@@ -372,7 +378,7 @@ static void a_proxy_is_asked_as_it_expects(void **state)
                         "GET http://haplo.example:8080/api/haplo-", 40);
     endpoint_free(endpoint);
     strcpy(url, "https://haplo.example");
-    server_script(&server, refused, 1);
+    http_server_script(&server, refused, 1);
     endpoint = endpoint_make(&options);
     call = call_run(call_make(1, endpoint));
     assert_int_equal(call->error, HAPLO_ECONNECT);
@@ -380,7 +386,7 @@ static void a_proxy_is_asked_as_it_expects(void **state)
                         37);
     assert_null(strstr(call->text, "secret"));
     assert_memory_equal(server.request, "CONNECT haplo.example:443", 25);
-    assert_null(strstr(server.request, "aGFwbG86"));
+    assert_null(strstr(server.request, LOGIN));
     endpoint_free(endpoint);
 }
 

@@ -1,7 +1,10 @@
 /* Handles and connections that are kept, cancelled and closed. */
-#include "http/io_private.h"
+#include <stdio.h>
+#include <string.h>
+
+#include "http/client_private.h"
 #include "http/multi.h"
-#include "transfer_fixture.h"
+#include "http_scene.h"
 
 /* Servers drop idle connections: that is no failure of the next request, and
  * must not make the loop spin. */
@@ -11,7 +14,7 @@ static void a_connection_closed_while_idle_is_replaced(void **state)
     struct endpoint *endpoint = endpoint_plain();
     SCRIPT({.bytes = OK_ANSWER});
     call_run(call_make(0, endpoint));
-    server_drop_peers(&server);
+    http_server_drop_peers(&server);
     run_for(20);
     assert_int_equal(uv_backend_timeout(&loop), 0);
     struct call *call = call_run(call_make(1, endpoint));
@@ -32,7 +35,7 @@ static void an_answer_that_nobody_asked_for_is_not_taken(void **state)
     SCRIPT({.bytes = OK_ANSWER});
     call_run(call_make(0, endpoint));
     assert_int_equal(server.peer_count, 1);
-    peer_send(LIST_FIRST(&server.peers), other, sizeof other - 1);
+    http_peer_send(LIST_FIRST(&server.peers), other, sizeof other - 1);
     run_for(20);
     struct call *call = call_run(call_make(1, endpoint));
     assert_int_equal(call->error, 0);
@@ -49,11 +52,11 @@ static void an_idle_connection_does_not_hold_the_loop(void **state)
     struct endpoint *endpoint = endpoint_plain();
     SCRIPT({.bytes = OK_ANSWER});
     call_run(call_make(0, endpoint));
-    assert_int_equal(io_connection_count(io), 1);
+    assert_int_equal(http_client_connection_count(client), 1);
     assert_false(uv_loop_alive(&loop));
     struct call *call = call_run(call_make(1, endpoint));
     assert_int_equal(call->error, 0);
-    assert_int_equal(io_connection_count(io), 1);
+    assert_int_equal(http_client_connection_count(client), 1);
     assert_false(uv_loop_alive(&loop));
     endpoint_free(endpoint);
 }
@@ -81,13 +84,13 @@ static void a_transfer_is_cancelled_in_each_phase(void **state)
         {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nab",
          .end = SCRIPT_KEEP}};
     const unsigned none = 0;
-    server_script(&server, silent, 1);
+    http_server_script(&server, silent, 1);
     assert_cancelled_after(endpoint, &none, 0);
     server.peer_count = 0;
     assert_cancelled_after(endpoint, &server.peer_count, 1);
     server.request_count = 0;
     assert_cancelled_after(endpoint, &server.request_count, 1);
-    server_script(&server, half, 1);
+    http_server_script(&server, half, 1);
     assert_cancelled_after(endpoint, &calls[0].head_count, 1);
     SCRIPT({.bytes = OK_ANSWER});
     struct call *call = call_run(call_make(1, endpoint));
@@ -110,7 +113,7 @@ static void done_cb_starts_another_transfer(void **state)
     run_until(&calls[49].done_count, 1);
     assert_int_equal(calls[49].error, 0);
     assert_int_equal(server.request_count, 50);
-    assert_int_equal(io_connection_count(io), 1);
+    assert_int_equal(http_client_connection_count(client), 1);
     endpoint_free(endpoint);
 }
 
@@ -119,12 +122,12 @@ static void done_cb_cancels_another_transfer(void **state)
 {
     (void)state;
     char url[128];
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(url, "127.0.0.1", server.port);
     static const struct script_line silent[] = {{.bytes = NULL}};
     options.in_flight_max = 2;
     options.first_byte_timeout_ms = 50;
-    server_script(&server, silent, 1);
+    http_server_script(&server, silent, 1);
     struct endpoint *endpoint = endpoint_make(&options);
     struct call *first = call_make(0, endpoint);
     struct call *second = call_make(1, endpoint);
@@ -151,8 +154,7 @@ static void two_handles_serve_five_endpoints(void **state)
     for (unsigned i = 0; i < 25; i++) {
         struct call *call = call_make(i, endpoints[i % 5]);
         if (i % 3 == 0) {
-            call->transfer.form = "token=t";
-            call->transfer.form_size = 7;
+            call_post(call, "token=t", 7);
         }
         call_run(call);
         assert_int_equal(call->error, 0);
@@ -189,7 +191,7 @@ static void two_hundred_transfers_run_at_once(void **state)
     char url[128];
     struct endpoint *endpoints[20];
     struct endpoint *wide;
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(url, "127.0.0.1", server.port);
     SCRIPT({.bytes = OK_ANSWER});
     options.in_flight_max = 10;
@@ -197,16 +199,16 @@ static void two_hundred_transfers_run_at_once(void **state)
         endpoints[i] = endpoint_make(&options);
     }
     start_and_check_all(endpoints, 20);
-    assert_in_range(io_connection_count(io), 1, CALLS_MAX);
+    assert_in_range(http_client_connection_count(client), 1, CALLS_MAX);
     for (unsigned i = 0; i < 20; i++) {
         endpoint_free(endpoints[i]);
     }
     options.in_flight_max = CALLS_MAX;
     wide = endpoint_make(&options);
     start_and_check_all(&wide, 1);
-    uint64_t connection_count = io_connection_count(io);
+    uint64_t connection_count = http_client_connection_count(client);
     start_and_check_all(&wide, 1);
-    assert_int_equal(io_connection_count(io), connection_count);
+    assert_int_equal(http_client_connection_count(client), connection_count);
     endpoint_free(wide);
 }
 
@@ -218,13 +220,13 @@ static void many_ca_files_share_multi_handles(void **state)
     (void)state;
     char url[128];
     char ca_file[32];
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(url, "127.0.0.1", server.port);
     options.tls_ca_file = ca_file;
     for (unsigned i = 0; i < MULTI_COUNT_MAX + 30; i++) {
         snprintf(ca_file, sizeof ca_file, "/ca-%u.pem", i);
         endpoints[i] = endpoint_make(&options);
-        assert_int_equal(io->multi_count,
+        assert_int_equal(client->multi_count,
                          i < MULTI_COUNT_MAX ? i + 1 : MULTI_COUNT_MAX);
     }
     for (unsigned i = 0; i < MULTI_COUNT_MAX + 30; i++) {
@@ -233,11 +235,11 @@ static void many_ca_files_share_multi_handles(void **state)
 }
 
 /* A pool for nothing would never start a transfer. */
-static void io_needs_room_for_a_transfer(void **state)
+static void client_needs_room_for_a_transfer(void **state)
 {
     (void)state;
-    struct io *none = io;
-    assert_int_equal(io_new(&loop, 0, &none), HAPLO_EINVAL);
+    struct http_client *none = client;
+    assert_int_equal(http_client_new(&loop, 0, &none), HAPLO_EINVAL);
     assert_null(none);
 }
 
@@ -267,12 +269,12 @@ static void wrong_urls_are_refused(void **state)
         "http://[::1]:80",       "HTTPS://HAPLO.example",
     };
     char url[128];
-    struct haplo_server_options options = options_make(url, "x", 1);
+    struct endpoint_options options = options_make(url, "x", 1);
     struct endpoint *endpoint = NULL;
     struct reason why;
     for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
         options.url = urls[i];
-        assert_int_equal(endpoint_new(io, &options, &endpoint, &why),
+        assert_int_equal(endpoint_new(client, &options, &endpoint, &why),
                          HAPLO_EINVAL);
         assert_null(endpoint);
         assert_memory_equal(why.text, "url: ", 5);
@@ -291,14 +293,14 @@ static void wrong_proxies_are_refused(void **state)
     static const char *const proxies[] = {"proxy.example:3128",
                                           "socks5://proxy.example",
                                           "ftp://proxy.example", "http://"};
-    struct haplo_server_options options = {
+    struct endpoint_options options = {
         .url = "https://haplo.example",
     };
     struct endpoint *endpoint = NULL;
     struct reason why;
     for (size_t i = 0; i < sizeof proxies / sizeof proxies[0]; i++) {
         options.proxy = proxies[i];
-        assert_int_equal(endpoint_new(io, &options, &endpoint, &why),
+        assert_int_equal(endpoint_new(client, &options, &endpoint, &why),
                          HAPLO_EINVAL);
         assert_memory_equal(why.text, "proxy: ", 7);
     }
@@ -311,17 +313,17 @@ static void closing_calls_nothing_back(void **state)
 {
     (void)state;
     char url[128];
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(url, "haplo.test", server.port);
     options.allow_http = true;
     static const struct script_line silent[] = {{.bytes = NULL}};
-    server_script(&server, silent, 1);
+    http_server_script(&server, silent, 1);
     struct endpoint *plain = endpoint_plain();
     struct endpoint *named = endpoint_make(&options);
     call_start(call_make(0, plain));
     run_until(&server.request_count, 1);
     call_start(call_make(1, named));
-    io_close(io, on_io_closed, &io_is_closed);
+    http_client_close(client, on_client_closed, &client_is_closed);
     endpoint_free(plain);
     endpoint_free(named);
     finish();
@@ -330,18 +332,15 @@ static void closing_calls_nothing_back(void **state)
 }
 
 /* The nearest a callback can come to sawing off its own branch. */
-static void io_is_closed_from_done_cb(void **state)
+static void client_is_closed_from_done_cb(void **state)
 {
     (void)state;
     SCRIPT({.bytes = OK_ANSWER});
     struct endpoint *endpoint = endpoint_plain();
     struct call *call = call_make(0, endpoint);
-    call->closes_io = true;
+    call->closes_client = true;
     call_start(call);
-    uv_timer_start(&cap, on_cap, CAP_MS, 0);
-    while (call->done_count == 0) {
-        uv_run(&loop, UV_RUN_ONCE);
-    }
+    run_until(&call->done_count, 1);
     finish();
     assert_int_equal(call->error, 0);
 }
@@ -367,7 +366,7 @@ static void any_allocation_may_fail(void **state)
 {
     (void)state;
     char url[128];
-    struct haplo_server_options options =
+    struct endpoint_options options =
         options_make(url, "haplo.test", server.port);
     options.allow_http = true;
     bool has_passed = false;
@@ -375,13 +374,13 @@ static void any_allocation_may_fail(void **state)
     for (size_t fails = 1; !has_passed; fails++) {
         struct endpoint *endpoint = NULL;
         struct reason why;
-        struct io *own_io = io;
+        struct http_client *own_client = client;
         bool is_closed = false;
         assert_true(fails < 100);
         allocator_reset(fails);
-        int error = io_new(&loop, 2, &io);
+        int error = http_client_new(&loop, 2, &client);
         if (error == 0) {
-            error = endpoint_new(io, &options, &endpoint, &why);
+            error = endpoint_new(client, &options, &endpoint, &why);
         }
         struct call *call = call_make(0, endpoint);
         if (error == 0) {
@@ -397,13 +396,13 @@ static void any_allocation_may_fail(void **state)
         if (endpoint != NULL) {
             endpoint_free(endpoint);
         }
-        if (io != NULL) {
-            io_close(io, on_io_closed, &is_closed);
+        if (client != NULL) {
+            http_client_close(client, on_client_closed, &is_closed);
             while (!is_closed) {
                 uv_run(&loop, UV_RUN_ONCE);
             }
         }
-        io = own_io;
+        client = own_client;
     }
 }
 
@@ -421,11 +420,11 @@ int main(void)
         cmocka_unit_test_teardown(two_handles_serve_five_endpoints, tear_down),
         TEST(two_hundred_transfers_run_at_once),
         TEST(many_ca_files_share_multi_handles),
-        TEST(io_needs_room_for_a_transfer),
+        TEST(client_needs_room_for_a_transfer),
         TEST(wrong_urls_are_refused),
         TEST(wrong_proxies_are_refused),
         TEST_CLOSING(closing_calls_nothing_back),
-        TEST_CLOSING(io_is_closed_from_done_cb),
+        TEST_CLOSING(client_is_closed_from_done_cb),
         TEST(a_warm_transfer_allocates_nothing),
         TEST(any_allocation_may_fail),
     };

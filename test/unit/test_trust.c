@@ -12,7 +12,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "http/io.h"
+#include "http/client.h"
 #include "http/trust.h"
 
 #define TEN_MINUTES_MS 600000
@@ -42,7 +42,7 @@ static const char pem_b[] =
     "-----END CERTIFICATE-----\n";
 
 static uv_loop_t loop;
-static struct io *io;
+static struct http_client *client;
 static char folder[] = "/tmp/test-trust-XXXXXX";
 static char file_a[64];
 static char file_b[64];
@@ -60,19 +60,19 @@ static int set_up(void **state)
     (void)state;
     file_write(file_a, pem_a);
     file_write(file_b, pem_b);
-    return io_new(&loop, 1, &io);
+    return http_client_new(&loop, 1, &client);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    io_close(io, NULL, NULL);
+    http_client_close(client, NULL, NULL);
     return uv_run(&loop, UV_RUN_DEFAULT);
 }
 
 static struct trust *trust_of(const char *ca_file)
 {
-    struct trust *trust = trust_find(io, ca_file);
+    struct trust *trust = trust_find(client, ca_file);
     assert_non_null(trust);
     return trust;
 }

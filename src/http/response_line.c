@@ -11,12 +11,12 @@
  * whole piece of 16 KB, through five layers, before it returns: that alone
  * would keep the loop busy for years.
  */
-#include "http/answer_line.h"
+#include "http/response_line.h"
 
 #include <string.h>
 #include <strings.h>
 
-#include "http/exchange.h"
+#include "http/easy.h"
 
 #define LIBCURL_FIXED 0x080200 /* and all that come after */
 
@@ -54,48 +54,47 @@ static bool value_is(struct slice value, const char *word)
            strncasecmp(value.data, word, value.size) == 0;
 }
 
-static int content_encoding_check(struct exchange *exchange, struct slice value)
+static int content_encoding_check(struct easy *easy, struct slice value)
 {
     if (value.size == 0 || value_is(value, "identity")) {
         return 0;
     }
-    bool is_first = !exchange->lines.is_packed;
-    exchange->lines.is_packed = true;
+    bool is_first = !easy->lines.is_packed;
+    easy->lines.is_packed = true;
     if (is_first && (value_is(value, "gzip") || value_is(value, "x-gzip"))) {
         return 0;
     }
-    return exchange_fail(exchange, HAPLO_EPROTOCOL,
-                         "the answer is packed as \"%.*s\"%s, and gzip, once, "
-                         "was asked for",
-                         value.size < 60 ? (int)value.size : 60, value.data,
-                         is_first ? "" : " once more");
+    return easy_fail(easy, HAPLO_EPROTOCOL,
+                     "the answer is packed as \"%.*s\"%s, and gzip, once, "
+                     "was asked for",
+                     value.size < 60 ? (int)value.size : 60, value.data,
+                     is_first ? "" : " once more");
 }
 
 /* libcurl would unpack a packed transfer, too, though nobody asks for one. */
-static int transfer_encoding_check(struct exchange *exchange,
-                                   struct slice value)
+static int transfer_encoding_check(struct easy *easy, struct slice value)
 {
     if (value_is(value, "chunked") || value_is(value, "identity")) {
         return 0;
     }
-    return exchange_fail(exchange, HAPLO_EPROTOCOL,
-                         "the answer is transferred as \"%.*s\": only chunked "
-                         "is known",
-                         value.size < 60 ? (int)value.size : 60, value.data);
+    return easy_fail(easy, HAPLO_EPROTOCOL,
+                     "the answer is transferred as \"%.*s\": only chunked "
+                     "is known",
+                     value.size < 60 ? (int)value.size : 60, value.data);
 }
 
 /* Of two lengths libcurl takes the last, which may be that of a part. */
-static int length_check(struct exchange *exchange, struct slice value)
+static int length_check(struct easy *easy, struct slice value)
 {
-    char *known = exchange->lines.length;
-    size_t size = value.size < sizeof exchange->lines.length
+    char *known = easy->lines.length;
+    size_t size = value.size < sizeof easy->lines.length
                       ? value.size
-                      : sizeof exchange->lines.length - 1;
+                      : sizeof easy->lines.length - 1;
     if (known[0] != '\0' &&
         (strlen(known) != size || memcmp(known, value.data, size) != 0)) {
-        return exchange_fail(exchange, HAPLO_EPROTOCOL,
-                             "the answer has two lengths, %s and %.*s", known,
-                             (int)size, value.data);
+        return easy_fail(easy, HAPLO_EPROTOCOL,
+                         "the answer has two lengths, %s and %.*s", known,
+                         (int)size, value.data);
     }
     memcpy(known, value.data, size);
     known[size] = '\0';
@@ -113,78 +112,78 @@ static bool line_is_status(const char *line, size_t size)
 }
 
 /* It may be the first line behind the status line. */
-static int begin_check(struct exchange *exchange, const char *line)
+static int begin_check(struct easy *easy, const char *line)
 {
-    if (!exchange->lines.is_status || (line[0] != ' ' && line[0] != '\t')) {
+    if (!easy->lines.is_status || (line[0] != ' ' && line[0] != '\t')) {
         return 0;
     }
-    return exchange_fail(exchange, HAPLO_EPROTOCOL,
-                         "the answer is not valid HTTP/1.1: its head begins "
-                         "with a blank");
+    return easy_fail(easy, HAPLO_EPROTOCOL,
+                     "the answer is not valid HTTP/1.1: its head begins "
+                     "with a blank");
 }
 
 /* For CURLOPT_DEBUGFUNCTION: the bytes are libcurl's own, not a copy. */
-static int on_line(CURL *easy, curl_infotype type, char *line, size_t size,
+static int on_line(CURL *curl, curl_infotype type, char *line, size_t size,
                    void *data)
 {
-    struct exchange *exchange = data;
+    struct easy *easy = data;
     if (type != CURLINFO_HEADER_IN || size == 0) {
         return 0;
     }
-    if (begin_check(exchange, line) != 0) {
+    if (begin_check(easy, line) != 0) {
         line[0] = ':';
     }
-    exchange->lines.is_status = false;
-    (void)curl_easy_setopt(easy, CURLOPT_VERBOSE, 0L);
+    easy->lines.is_status = false;
+    (void)curl_easy_setopt(curl, CURLOPT_VERBOSE, 0L);
     return 0;
 }
 
-bool answer_line_set_options(struct exchange *exchange)
+bool response_line_set_options(struct easy *easy)
 {
-    CURL *easy = exchange->easy;
-    exchange->sees_lines = libcurl_is_broken();
-    if (!exchange->sees_lines) {
+    CURL *curl = easy->curl;
+    easy->sees_lines = libcurl_is_broken();
+    if (!easy->sees_lines) {
         return true;
     }
-    return curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_line) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_DEBUGDATA, exchange) == CURLE_OK;
+    return curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, on_line) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_DEBUGDATA, easy) == CURLE_OK;
 }
 
 /* The next line is told to on_line(). */
-static void next_line_ask(struct exchange *exchange)
+static void next_line_ask(struct easy *easy)
 {
-    exchange->lines.is_status = true;
-    if (exchange->sees_lines) {
-        (void)curl_easy_setopt(exchange->easy, CURLOPT_VERBOSE, 1L);
+    easy->lines.is_status = true;
+    if (easy->sees_lines) {
+        (void)curl_easy_setopt(easy->curl, CURLOPT_VERBOSE, 1L);
     }
 }
 
-int answer_line_check(struct exchange *exchange, const char *line, size_t size)
+int response_line_check(struct easy *easy, const char *line, size_t size)
 {
     struct slice value;
-    if (exchange->error != 0 || begin_check(exchange, line) != 0) {
-        return exchange->error;
+    if (easy->error != 0 || begin_check(easy, line) != 0) {
+        return easy->error;
     }
-    exchange->lines.is_status = false;
-    exchange->lines.size += size;
-    if (exchange->lines.size > ANSWER_LINES_SIZE_MAX) {
-        return exchange_fail(exchange, HAPLO_EPROTOCOL,
-                             "the answer's head has more than %d bytes",
-                             ANSWER_LINES_SIZE_MAX);
+    easy->lines.is_status = false;
+    easy->lines.size += size;
+    if (easy->lines.size > RESPONSE_LINES_SIZE_MAX) {
+        return easy_fail(easy, HAPLO_EPROTOCOL,
+                         "the answer's head has more than %d bytes",
+                         RESPONSE_LINES_SIZE_MAX);
     }
     if (line_is_status(line, size)) {
-        exchange->lines.length[0] = '\0'; /* the one before was a 1xx */
-        next_line_ask(exchange);
+        easy->lines.length[0] = '\0'; /* the one before was a 1xx */
+        next_line_ask(easy);
         return 0;
     }
     if (value_of(line, size, NAME("Content-Length:"), &value)) {
-        return length_check(exchange, value);
+        return length_check(easy, value);
     }
     if (value_of(line, size, NAME("Content-Encoding:"), &value)) {
-        return content_encoding_check(exchange, value);
+        return content_encoding_check(easy, value);
     }
     if (value_of(line, size, NAME("Transfer-Encoding:"), &value)) {
-        return transfer_encoding_check(exchange, value);
+        return transfer_encoding_check(easy, value);
     }
     return 0;
 }

@@ -1,0 +1,110 @@
+#include "http/client_private.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+
+#include "base/alloc.h"
+#include "haplopoll.h"
+#include "http/easy.h"
+#include "http/multi.h"
+#include "http/socket_watch.h"
+#include "http/trust.h"
+#include "http/watchdog.h"
+
+#define CURL_VERSION_MIN 0x075800 /* 7.88.0: as in Debian 12 */
+
+static bool has_features(void)
+{
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+    return info->version_num >= CURL_VERSION_MIN &&
+           (info->features & CURL_VERSION_SSL) != 0 &&
+           (info->features & CURL_VERSION_LIBZ) != 0;
+}
+
+int http_client_new(uv_loop_t *loop, unsigned transfers_max,
+                    struct http_client **result)
+{
+    *result = NULL;
+    if (transfers_max == 0 || !has_features()) {
+        return HAPLO_EINVAL;
+    }
+    struct http_client *client = alloc_zeroed(1, sizeof *client);
+    if (client == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    /* libcurl counts these calls, so that an application's own stand. */
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        alloc_free(client);
+        return HAPLO_ENOMEM;
+    }
+    client->loop = loop;
+    client->transfers_max = transfers_max;
+    TAILQ_INIT(&client->free);
+    LIST_INIT(&client->busy);
+    LIST_INIT(&client->expired);
+    TAILQ_INIT(&client->multis);
+    LIST_INIT(&client->trusts);
+    watchdog_init(client);
+    http_client_hold(client);
+    *result = client;
+    return 0;
+}
+
+void http_client_hold(struct http_client *client)
+{
+    client->pending_count++;
+}
+
+void http_client_release(struct http_client *client)
+{
+    assert(client->pending_count > 0);
+    if (--client->pending_count > 0) {
+        return;
+    }
+    assert(client->is_closing);
+    http_client_close_cb close_cb = client->close_cb;
+    void *data = client->close_data;
+    curl_global_cleanup();
+    alloc_free(client->watches);
+    if (close_cb != NULL) {
+        close_cb(client, data);
+    }
+    alloc_free(client);
+}
+
+static void release_list(struct easy_list *list)
+{
+    while (!LIST_EMPTY(list)) {
+        easy_release(LIST_FIRST(list));
+    }
+}
+
+static void on_watchdog_closed(uv_handle_t *handle)
+{
+    http_client_release(handle->data);
+}
+
+void http_client_close(struct http_client *client,
+                       http_client_close_cb close_cb, void *data)
+{
+    assert(!client->is_closing);
+    client->is_closing = true;
+    client->close_cb = close_cb;
+    client->close_data = data;
+    release_list(&client->busy);
+    release_list(&client->expired);
+    while (!TAILQ_EMPTY(&client->free)) {
+        easy_free(TAILQ_FIRST(&client->free));
+    }
+    while (!TAILQ_EMPTY(&client->multis)) {
+        multi_close(TAILQ_FIRST(&client->multis));
+    }
+    trust_free_all(client);
+    socket_watch_close_all(client);
+    uv_close((uv_handle_t *)&client->watchdog, on_watchdog_closed);
+}
+
+uint64_t http_client_connection_count(const struct http_client *client)
+{
+    return client->connection_count;
+}

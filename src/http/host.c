@@ -1,0 +1,57 @@
+#include "http/host.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/alloc.h"
+#include "haplopoll.h"
+
+/* localhost is never looked up, as RFC 6761 recommends and libcurl does: some
+ * machines have no entry for it. */
+static bool is_known(const char *name)
+{
+    struct in_addr address;
+    return name[0] == '[' || inet_pton(AF_INET, name, &address) == 1 ||
+           strcasecmp(name, "localhost") == 0;
+}
+
+int host_read(struct host *host, CURLU *url, unsigned port_default)
+{
+    char *name = NULL;
+    char *port = NULL;
+    /* Punycode, because libcurl looks for the pinned name in that form. */
+    CURLUcode code = curl_url_get(url, CURLUPART_HOST, &name, CURLU_PUNYCODE);
+    if (code != CURLUE_OK) {
+        return code == CURLUE_OUT_OF_MEMORY ? HAPLO_ENOMEM : HAPLO_EINVAL;
+    }
+    code = curl_url_get(url, CURLUPART_PORT, &port, 0);
+    if (code != CURLUE_OK && code != CURLUE_NO_PORT) {
+        curl_free(name);
+        return HAPLO_ENOMEM;
+    }
+    host->port =
+        port != NULL ? (unsigned)strtoul(port, NULL, 10) : port_default;
+    host->is_known = is_known(name);
+    host->name = alloc_string(name);
+    curl_free(name);
+    curl_free(port);
+    return host->name != NULL ? 0 : HAPLO_ENOMEM;
+}
+
+void host_clear(struct host *host)
+{
+    alloc_free(host->name);
+    host->name = NULL;
+}
+
+bool host_is_loopback(const struct host *host)
+{
+    struct in_addr address;
+    if (strcasecmp(host->name, "localhost") == 0 ||
+        strcasecmp(host->name, "[::1]") == 0) {
+        return true;
+    }
+    return inet_pton(AF_INET, host->name, &address) == 1 &&
+           ntohl(address.s_addr) >> 24 == 127;
+}

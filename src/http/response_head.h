@@ -1,0 +1,22 @@
+/*
+ * response_head.h - the head of an answer, as libcurl has it.
+ */
+#ifndef HTTP_RESPONSE_HEAD_H
+#define HTTP_RESPONSE_HEAD_H
+
+#include "base/http_head.h"
+
+struct easy;
+
+struct response_head {
+    struct http_head http; /* */
+    char *location;        /* libcurl's memory; or NULL */
+};
+
+/* Reads the head of the easy's answer. 0, or HAPLO_ERESET or
+ * HAPLO_EPROTOCOL with the easy's reason set. Clear it in either case. */
+int response_head_read(struct response_head *head, struct easy *easy);
+
+void response_head_clear(struct response_head *head);
+
+#endif
