@@ -34,7 +34,7 @@
     X(DELAY, "delay", true, "wait `for`, then answer")                         \
     X(LENGTH, "length", true, "a Content-Length off `by` bytes")               \
     X(GARBAGE, "garbage", false, "bytes that are not HTTP")                    \
-    X(HANG_UP, "hang-up", true, "answer, then close unannounced")
+    X(HANG_UP, "hang-up", true, "respond, then close unannounced")
 
 enum sim_fault_kind {
 #define X(NAME, name, done, help) SIM_FAULT_##NAME,
