@@ -685,7 +685,7 @@ static void an_older_caller_gets_the_defaults(void **state)
     scene_start(scene, &poller);
     assert_null(haplo_poller_data(scene->poller));
     fake_open(&scene->fakes[0], &scene->loop);
-    sprintf(url, "http://localhost:%d", scene->fakes[0].port);
+    sprintf(url, "http://localhost:%d", scene->fakes[0].http.port);
     const struct haplo_server_options server = {
         .struct_size = offsetof(struct haplo_server_options, allow_http),
         .name = "a",

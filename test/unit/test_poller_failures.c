@@ -327,8 +327,8 @@ static void monkey_fake(struct fake_server *fake, struct fake_queue *queue)
         queue->unread += dice(40);
         break;
     default:
-        if (dice(4) == 0 && !LIST_EMPTY(&fake->peers)) {
-            fake_hang_up(LIST_FIRST(&fake->peers));
+        if (dice(4) == 0 && !LIST_EMPTY(&fake->http.peers)) {
+            http_peer_close(LIST_FIRST(&fake->http.peers));
         }
     }
 }
