@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "http/place.h"
+#include "http/host.h"
 #include "poller/options.h"
 
 #define HOST_SIZE_MAX 253 /* of a name in the DNS */
@@ -173,7 +173,7 @@ static int authority_check(const char *text, bool allow_any, struct reason *why)
     }
     int error = rest_check(text + size, why);
     if (error == 0 && !allow_any &&
-        !place_is_loopback(&(struct place){.host = host})) {
+        !host_is_loopback(&(struct host){.name = host})) {
         return reason_set(why, HAPLO_EINVAL,
                           "http:// would send API keys unencrypted: write "
                           "https://, or set allow_http");
