@@ -125,7 +125,7 @@ static bool host_is_valid(const char *host)
 
 /* The host at the start of text, "" if it is too long for one; returns its
  * size. */
-static size_t host_read(const char *text, char host[HOST_SIZE_MAX + 1])
+static size_t host_copy(const char *text, char host[HOST_SIZE_MAX + 1])
 {
     size_t size = *text == '['
                       ? strcspn(text, "]/?#") + (strchr(text, ']') != NULL)
@@ -166,7 +166,7 @@ static int rest_check(const char *rest, struct reason *why)
 static int authority_check(const char *text, bool allow_any, struct reason *why)
 {
     char host[HOST_SIZE_MAX + 1];
-    size_t size = host_read(text, host);
+    size_t size = host_copy(text, host);
     if (!host_is_valid(host)) {
         return reason_set(why, HAPLO_EINVAL,
                           "no valid host name in it: write https://HOST");
@@ -231,7 +231,7 @@ static bool proxy_authority_is_valid(const char *text)
     if (at != NULL && strcspn(text, "/?#\\@") < (size_t)(at - text)) {
         return false;
     }
-    size_t size = host_read(rest, host);
+    size_t size = host_copy(rest, host);
     return host_is_valid(host) && rest_check(rest + size, NULL) == 0;
 }
 
