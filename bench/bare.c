@@ -1,22 +1,23 @@
 /*
- * bare.c - the least that libuv and libcurl can do for a cycle: fetch, mark,
- * again; no parsing, no state beyond that. What the library costs is measured
- * against it, so it has every trick that is known to gain:
+ * bare.c - the cheapest cycle that libuv and libcurl allow: fetch, mark,
+ * repeat, without parsing and without any state of its own. The cost of the
+ * library is measured against it, so it uses every optimisation known to help:
  *
- *   - one uv_poll_t for a socket's whole life, left alone while unchanged;
- *   - one easy handle for each queue, set up once; only the request's target
- *     and form are set again; headers ready-made; no signals, no proxy
- *     look-up, HTTP/1.1;
- *   - several multi handles, 60 connections each, whose cache is larger than
- *     the number of connections;
- *   - CA file without CA path, so that libcurl parses it once; TLS sessions
- *     shared.
+ *   - one uv_poll_t for the lifetime of a socket, touched only when its events
+ *     change;
+ *   - one easy handle per queue, set up once; each request sets only its
+ *     target and form; prepared headers, no signals, no proxy lookup,
+ *     HTTP/1.1;
+ *   - several multi handles with 60 connections each, whose connection cache
+ *     is larger than that;
+ *   - a CA file without a CA path, so that libcurl parses it once; shared TLS
+ *     sessions.
  *
  *     bare [-y] [-u] [-c ROUNDS] HOSTS AT-ONCE WARM-CYCLES CYCLES CA-FILE
  *
- * -y: slices the body with yajl and sends its token (slice.h); else the body
- * is dropped and the token a constant. -u: TLS is not verified. -c: cold
- * start, see rounds.h.
+ * -y slices the body with yajl and sends the token found in it (slice.h);
+ * otherwise the body is dropped and the token is a constant. -u does not
+ * verify TLS certificates. -c measures a cold start; see rounds.h.
  */
 #include <curl/curl.h>
 #include <stdio.h>
@@ -38,45 +39,45 @@ static const char constant_form[] =
     "token=MiwzLDQsNSw2LDcsOCw5LDEwLDExLDEyLDEzLDE0LDE1LDE2LDE3%2Bw%3D%3D";
 
 struct multi {
-    CURLM *curlm;     /* */
-    uv_timer_t timer; /* */
+    CURLM *curlm;
+    uv_timer_t timer;
 };
 
 struct host {
-    CURLU *url;    /* */
+    CURLU *url;
     CURLSH *share; /* its TLS sessions */
 };
 
 struct watch {
-    uv_poll_t poll;      /* */
-    struct multi *multi; /* */
-    curl_socket_t fd;    /* */
-    int events;          /* UV_READABLE, UV_WRITABLE; 0: stopped */
-    bool is_wanted;      /* libcurl waits for it */
+    uv_poll_t poll;
+    struct multi *multi;
+    curl_socket_t fd;
+    int events;     /* UV_READABLE, UV_WRITABLE; 0: stopped */
+    bool is_wanted; /* libcurl still watches this socket */
 };
 
 struct queue {
-    struct multi *multi;            /* */
-    CURL *easy;                     /* */
-    bool is_marking;                /* */
-    size_t body_size;               /* of this answer, so far */
-    size_t fetch_size;              /* of the first batch: as all others */
-    struct slicer *slicer;          /* or NULL */
-    char fetch_path[PATH_SIZE_MAX]; /* */
-    char mark_path[PATH_SIZE_MAX];  /* */
+    struct multi *multi;
+    CURL *easy;            /* used for both fetch and mark */
+    bool is_marking;       /* false: fetching */
+    size_t body_size;      /* bytes of this response so far */
+    size_t fetch_size;     /* bytes of the first batch; all are equal */
+    struct slicer *slicer; /* NULL without -y */
+    char fetch_path[PATH_SIZE_MAX];
+    char mark_path[PATH_SIZE_MAX];
 };
 
 static struct {
-    struct client_options options;          /* */
-    struct client_meter meter;              /* */
-    struct rounds rounds;                   /* with -c */
-    bool is_slicing;                        /* -y */
-    bool is_unverified;                     /* -u */
-    struct multi *multis;                   /* */
-    unsigned multi_count;                   /* */
-    struct queue *queues;                   /* at_once */
+    struct client_options options;
+    struct client_meter meter;
+    struct rounds rounds; /* with -c */
+    bool is_slicing;      /* -y */
+    bool is_unverified;   /* -u */
+    struct multi *multis;
+    unsigned multi_count;
+    struct queue *queues;                   /* at_once of them */
     struct curl_slist *headers;             /* of all requests */
-    struct watch *watches[DESCRIPTORS_MAX]; /* by descriptor */
+    struct watch *watches[DESCRIPTORS_MAX]; /* indexed by descriptor */
 } bare;
 
 #define MUST(call)                                  \
@@ -129,7 +130,7 @@ static void fetch_done(struct queue *queue)
         queue->fetch_size = queue->body_size;
     }
     if (queue->body_size != queue->fetch_size) {
-        client_fail("bare: %zu bytes instead of %zu", queue->body_size,
+        client_fail("bare: got %zu bytes, expected %zu", queue->body_size,
                     queue->fetch_size);
     }
     if (queue->slicer != NULL &&
@@ -295,7 +296,7 @@ static void multi_init(struct multi *multi)
                            2L * CONNECTIONS_A_MULTI));
 }
 
-/* libcurl's default is room for 8 TLS sessions: so one for each host. */
+/* One share per host: libcurl keeps at most 8 TLS sessions in a share. */
 static CURLSH *share_new(void)
 {
     CURLSH *share = curl_share_init();
@@ -374,7 +375,7 @@ static void make_queues(void)
     for (unsigned i = 0; i < bare.options.at_once; i++) {
         queue_init(&bare.queues[i], i, &hosts[i % host_count]);
     }
-    free(hosts); /* the easy handles use what was in it, to the end */
+    free(hosts); /* only the array: the easy handles use its elements */
 }
 
 static void make_shared(void)

@@ -1,12 +1,13 @@
 /*
  * busy_poll.c - preloaded into nginx, keeps its worker from sleeping while
- * clients are at work.
+ * clients are active.
  *
- * A server that sleeps between two requests charges each wake-up, some 4 us of
- * CPU time, to the client that sends the next one. A client that keeps it busy
- * (wrk) never pays that, a slower one always does, and what is compared is the
- * server's sleep. So the worker looks again and again, without waiting, as long
- * as the newest event is not older than BUSY_MS; after that it may sleep.
+ * A server that sleeps between two requests adds the cost of each wake-up,
+ * about 4 us of CPU time, to the client that sends the next request. A client
+ * fast enough to keep the server busy (wrk) never pays this and a slower one
+ * always does, so the benchmark would compare how often the server sleeps.
+ * Therefore the worker polls without waiting until no event has arrived for
+ * BUSY_MS, and only then sleeps.
  */
 #include <dlfcn.h>
 #include <stdint.h>
@@ -24,8 +25,8 @@ static uint64_t clock_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* A timeout shorter than BUSY_MS is nginx's next timer: it is kept to the
- * coarse clock's few milliseconds. */
+/* A timeout shorter than BUSY_MS is the next timer of nginx. It is observed
+ * with the resolution of the coarse clock, a few milliseconds. */
 __attribute__((visibility("default"))) int epoll_wait(
     int epoll, struct epoll_event *events, int count_max, int timeout_ms)
 {

@@ -26,7 +26,7 @@ void client_hosts_read(struct client_options *options, const char *path)
     char line[LINE_SIZE_MAX];
     FILE *file = fopen(path, "r");
     if (file == NULL) {
-        client_fail("%s: cannot be read", path);
+        client_fail("%s: cannot read the file", path);
     }
     while (fgets(line, sizeof line, file) != NULL) {
         line[strcspn(line, "\n")] = '\0';
@@ -41,7 +41,7 @@ void client_hosts_read(struct client_options *options, const char *path)
     }
     (void)fclose(file);
     if (options->url_count == 0) {
-        client_fail("%s: no URL in it", path);
+        client_fail("%s: the file contains no URL", path);
     }
 }
 
@@ -61,7 +61,7 @@ void client_options_read(struct client_options *options, char **arguments)
     options->cycles = strtoul(arguments[3], NULL, 10);
     options->ca_file = strcmp(arguments[4], "-") == 0 ? NULL : arguments[4];
     if (options->at_once == 0 || options->cycles == 0) {
-        client_fail("AT-ONCE and CYCLES are at least 1");
+        client_fail("AT-ONCE and CYCLES must be at least 1");
     }
 }
 
@@ -84,7 +84,7 @@ double client_wall_us(void)
     return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-/* A line of /proc/self/status, "VmRSS:   1234 kB". */
+/* Reads a line like "VmRSS:   1234 kB" of /proc/self/status. */
 static long status_kib(const char *name)
 {
     char line[LINE_SIZE_MAX];
@@ -126,7 +126,7 @@ enum client_moment client_meter_count(struct client_meter *meter)
     if (meter->done == meter->warm_cycles) {
         meter->cpu_us = client_cpu_us();
         meter->wall_us = client_wall_us();
-        CALLGRIND_START_INSTRUMENTATION; /* nothing, unless it is profiled */
+        CALLGRIND_START_INSTRUMENTATION; /* no effect outside callgrind */
         return CLIENT_IS_WARM;
     }
     if (meter->done == meter->cycles_max) {

@@ -1,14 +1,15 @@
 /*
- * cycle.c - what a cycle costs with the library: fetch 16 messages, accept
+ * cycle.c - the cost of a cycle with the library: fetch 16 messages, accept
  * them in a callback, mark them.
  *
  *     cycle [-a] [-c ROUNDS] HOSTS AT-ONCE WARM-CYCLES CYCLES CA-FILE
  *
- * A server's API keys are proven one at a time, so each queue does one cycle
- * and pauses; when all have done so they go on together, and warm up.
+ * The library proves the API keys of a server one at a time. So each queue
+ * runs one cycle and pauses; once all have done so, all resume together and
+ * warm up.
  *
- * -a: counts the library's allocations after the warm-up. -c: cold start, see
- * rounds.h; each queue is then polled once a round.
+ * -a counts the allocations of the library after the warm-up. -c measures a
+ * cold start, see rounds.h; each queue is then polled once per round.
  */
 #include <haplopoll.h>
 #include <stdio.h>
@@ -18,16 +19,16 @@
 #include "client.h"
 #include "rounds.h"
 
-#define INTERVAL_MS 86400000 /* never by itself: a round asks for it */
+#define INTERVAL_MS 86400000 /* effectively never: rounds request polls */
 
 static struct {
-    struct client_options options; /* */
-    struct client_meter meter;     /* */
-    struct rounds rounds;          /* with -c */
-    struct haplo_poller *poller;   /* */
-    struct haplo_queue **queues;   /* at_once */
-    unsigned proven_count;         /* of the queues; then they are resumed */
-    unsigned long allocations;     /* with -a */
+    struct client_options options;
+    struct client_meter meter;
+    struct rounds rounds; /* with -c */
+    struct haplo_poller *poller;
+    struct haplo_queue **queues; /* at_once of them */
+    unsigned proven_count;       /* queues whose first cycle is done */
+    unsigned long allocations;   /* counted with -a */
 } bench;
 
 /* -- Memory --------------------------------------------------------------- */
@@ -55,7 +56,7 @@ static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
     haplo_batch_accept(batch);
 }
 
-/* The queue has done its first cycle. */
+/* A queue has finished its first cycle, which proves its API key. */
 static void count_proven(struct haplo_queue *queue)
 {
     haplo_queue_pause(queue);
@@ -135,7 +136,7 @@ static void add_queue(struct haplo_server *server, unsigned index)
     }
 }
 
-/* Server i has the queues i, i + url_count and so on, all at once. */
+/* Server i polls the queues i, i + url_count and so on concurrently. */
 static void add_server(unsigned index)
 {
     char name[32];

@@ -1,5 +1,5 @@
 /*
- * histogram.h - how late polls were, in steps of a tenth of a millisecond.
+ * histogram.h - a histogram of how late polls were, in steps of 0.1 ms.
  */
 #ifndef BENCH_HISTOGRAM_H
 #define BENCH_HISTOGRAM_H
@@ -10,14 +10,14 @@
 #define HISTOGRAM_STEP_MS 0.1
 
 struct histogram {
-    uint64_t steps[HISTOGRAM_STEP_COUNT]; /* */
-    uint64_t count;                       /* */
-    double max_ms;                        /* */
+    uint64_t steps[HISTOGRAM_STEP_COUNT];
+    uint64_t count;
+    double max_ms;
 };
 
 void histogram_add(struct histogram *histogram, double ms);
 
-/* The value that a part (0 to 1) of all is not above. */
+/* The quantile `part` (0 to 1) of all values. */
 double histogram_at(const struct histogram *histogram, double part);
 
 #endif

@@ -1,14 +1,14 @@
 /*
- * load.c - queues that are polled at their intervals, for a time: how late
- * polls start, what they cost, and whether memory stays as it is.
+ * load.c - polls queues at their intervals for a while and measures how late
+ * polls start, what they cost and whether memory use is stable.
  *
  *     load HOSTS CA-FILE QUEUES INTERVAL-MS AT-ONCE SETTLE-SECONDS SECONDS
  *
- * AT-ONCE is for each server. Measuring begins when all queues have been added
- * and an interval has passed, in which they have found their places; if polls
- * are late still, at most SETTLE-SECONDS later. A line of JSON every ten
- * seconds, and one at the end. A poll is late by the time from when it was due
- * to when its fetch was begun.
+ * AT-ONCE applies per server. Measuring starts one interval after all queues
+ * have been added, when their polls have spread out; if polls are still late
+ * then, at most SETTLE-SECONDS later. Prints a line of JSON every ten seconds
+ * and one at the end. The lateness of a poll is the time from when it was due
+ * to the start of its fetch.
  */
 #include <haplopoll.h>
 #include <stdio.h>
@@ -19,38 +19,38 @@
 #include "client.h"
 #include "histogram.h"
 
-#define ADDED_A_TURN 200 /* queues, so that polls go on meanwhile */
+#define ADDED_A_TURN 200 /* queues per turn, so polling continues */
 #define REPORT_MS 10000
 #define SETTLE_STEP_MS 1000
-#define LATE_MS \
-    100.0 /* what was late for lack of time while queues were added */
+/* Polls later than this are still delayed by the adding of queues. */
+#define LATE_MS 100.0
 
 struct load_queue {
-    double due_ms; /* its next poll; 0: unknown */
+    double due_ms; /* when its next poll is due; 0: unknown */
 };
 
 static struct {
-    struct client_options options; /* only hosts and CA file */
-    unsigned long queue_count;     /* */
-    unsigned long added_count;     /* */
-    uint64_t interval_ms;          /* */
-    unsigned at_once;              /* of each server */
-    uint64_t settle_ms;            /* at most, until nothing is late */
-    uint64_t settled_ms;           /* of those, so far */
-    uint64_t late_count;           /* polls in this second of settling */
-    uint64_t run_ms;               /* measured */
-    struct haplo_poller *poller;   /* */
-    struct haplo_server **servers; /* */
-    struct load_queue *queues;     /* */
-    uv_idle_t adding;              /* */
-    uv_timer_t timer;              /* settling, running, reporting */
-    bool is_measuring;             /* */
-    double cpu_us;                 /* at the start of that */
-    double wall_us;                /* the same */
-    uint64_t fetch_count;          /* since then */
-    uint64_t mark_count;           /* since then */
-    uint64_t failure_count;        /* since the program's start */
-    struct histogram lateness;     /* since the measuring's start */
+    struct client_options options; /* only hosts and CA file are used */
+    unsigned long queue_count;
+    unsigned long added_count;
+    uint64_t interval_ms;
+    unsigned at_once;    /* per server */
+    uint64_t settle_ms;  /* limit for settling */
+    uint64_t settled_ms; /* time spent settling so far */
+    uint64_t late_count; /* late polls in this second of settling */
+    uint64_t run_ms;     /* how long to measure */
+    struct haplo_poller *poller;
+    struct haplo_server **servers;
+    struct load_queue *queues;
+    uv_idle_t adding; /* adds queues while the loop is idle */
+    uv_timer_t timer; /* for settling, measuring and reports */
+    bool is_measuring;
+    double cpu_us;             /* CPU time when measuring started */
+    double wall_us;            /* wall-clock time when it started */
+    uint64_t fetch_count;      /* since measuring started */
+    uint64_t mark_count;       /* since measuring started */
+    uint64_t failure_count;    /* since the program started */
+    struct histogram lateness; /* since measuring started */
 } load;
 
 static double now_ms(void)
@@ -210,7 +210,7 @@ static void add_servers(void)
     if (load.servers == NULL || load.queues == NULL ||
         haplo_poller_new(uv_default_loop(), &poller_options, &load.poller) !=
             0) {
-        client_fail("load: no memory");
+        client_fail("load: out of memory");
     }
     for (size_t i = 0; i < count; i++) {
         char name[32];
@@ -247,7 +247,7 @@ int main(int argc, char **argv)
     if (uv_timer_init(uv_default_loop(), &load.timer) != 0 ||
         uv_idle_init(uv_default_loop(), &load.adding) != 0 ||
         uv_idle_start(&load.adding, on_adding) != 0) {
-        client_fail("load: no loop");
+        client_fail("load: cannot create the event loop");
     }
     return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
 }

@@ -1,12 +1,13 @@
 /*
- * measure.c - runs a program on one core, and writes what it took to a file:
+ * measure.c - runs a program on one core and writes the resources it used to a
+ * file:
  *
  *     measure FILE CORE PROGRAM [ARGUMENT ...]
  *
- * One line of JSON: CPU time of the program with its children, the peak of
- * its resident memory, its exit code. A small program of its own, since a
- * process inherits the peak of the one that started it. CORE may be "-". A
- * SIGTERM goes on to the program.
+ * The result is one line of JSON: CPU time of the program and its children,
+ * peak resident memory, exit status. This is a separate small program because
+ * a process inherits the peak of its parent. CORE "-" does not pin the
+ * program. SIGTERM is passed on to it.
  */
 #include <sched.h>
 #include <signal.h>

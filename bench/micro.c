@@ -1,13 +1,12 @@
 /*
- * micro.c - parts of the product, each alone:
+ * micro.c - measures single parts of the product:
  *
  *     micro NAME COUNT FOLDER
  *
- * Runs the part COUNT times after a warm-up, and prints how many operations
- * that were and how many nanoseconds one took. Under valgrind's callgrind,
- * with --instr-atstart=no, only those are counted: the instructions of an
- * operation are the same in every run. FOLDER holds body.json, and receives
- * an inbox.
+ * Runs a part COUNT times after a warm-up, and prints the number of operations
+ * and the nanoseconds per operation. Under callgrind with --instr-atstart=no,
+ * only these operations are counted, and their instruction counts are the same
+ * in every run. FOLDER contains body.json; inboxes are created in it.
  */
 #include "micro.h"
 
@@ -32,7 +31,7 @@ static double now_ns(void)
 {
     struct timespec now;
     if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) {
-        micro_fail("no clock");
+        micro_fail("cannot read the clock");
     }
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
@@ -52,8 +51,8 @@ void micro_end(uint64_t operations)
 }
 
 static const struct {
-    const char *name;               /* */
-    void (*run_cb)(uint64_t count); /* */
+    const char *name;               /* as given on the command line */
+    void (*run_cb)(uint64_t count); /* runs the part count times */
 } parts[] = {
     {"parse-fetch", micro_parse_fetch},
     {"parse-mark", micro_parse_mark},
@@ -78,5 +77,5 @@ int main(int argc, char **argv)
             return 0;
         }
     }
-    micro_fail("no such part");
+    micro_fail("unknown part");
 }

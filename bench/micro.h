@@ -1,5 +1,5 @@
 /*
- * micro.h - parts of the product, each measured alone; micro.c runs them.
+ * micro.h - parts of the product that micro.c measures.
  */
 #ifndef BENCH_MICRO_H
 #define BENCH_MICRO_H
@@ -8,20 +8,22 @@
 
 #include "core/batch.h"
 
-extern const char *micro_folder; /* holds body.json; inboxes are made there */
+extern const char *micro_folder; /* has body.json; inboxes are created in it */
 
-/* Prints and exits with 1. */
+/* Prints an error and exits with 1. */
 _Noreturn void micro_fail(const char *what);
 
-/* What is between the two is counted, and was so many operations. */
+/* Only the code between these two is measured. operations is how many it
+ * performed. */
 void micro_begin(void);
 void micro_end(uint64_t operations);
 
-/* Reads body.json, once; then fills a batch from it, as the library does. */
+/* Reads body.json once; afterwards a batch is filled from it, as the library
+ * does. */
 void micro_load_body(void);
 void micro_read_body(struct haplo_batch *batch);
 
-/* Each runs a part count times, and as often before, not counted. */
+/* Each runs a part count times, after an equal number of unmeasured runs. */
 void micro_parse_fetch(uint64_t count);
 void micro_parse_mark(uint64_t count);
 void micro_queue_step(uint64_t count);

@@ -1,5 +1,5 @@
 /*
- * micro_inbox.c - what storing takes: the ledger's rules, and SQLite.
+ * micro_inbox.c - the cost of storing: the ledger rules, and SQLite.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,9 +14,9 @@
 /* -- The inbox ------------------------------------------------------------ */
 
 struct group_scene {
-    struct record_store *store;                     /* */
-    struct record_queue_set queues;                 /* */
-    struct sink sink;                               /* */
+    struct record_store *store;
+    struct record_queue_set queues;
+    struct sink sink;
     struct haplo_batch *batches[GROUP_BATCHES];     /* one of each queue */
     struct sink_delivery deliveries[GROUP_BATCHES]; /* of those */
 };
@@ -49,7 +49,7 @@ static void group_scene_make(struct group_scene *scene)
     }
 }
 
-/* Every batch is one of a new epoch, so that all of its messages are new. */
+/* Each batch starts a new epoch, so that all of its messages are new. */
 static void batches_write(struct group_scene *scene, uint64_t epoch)
 {
     struct record_group group = {.part_count = 0};
@@ -100,7 +100,7 @@ static void epochs_write(struct group_scene *scene, uint64_t epoch)
         micro_fail(scene->store->why);
     }
     while (record_queue_shift(&group.confirmed) != NULL) {
-        /* they may be listed again */
+        /* so that they can be listed again */
     }
 }
 

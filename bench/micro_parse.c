@@ -1,5 +1,5 @@
 /*
- * micro_parse.c - what answers take to read.
+ * micro_parse.c - the cost of parsing responses.
  */
 #include <stdio.h>
 
@@ -25,7 +25,7 @@ void micro_load_body(void)
     (void)snprintf(path, sizeof path, "%s/body.json", micro_folder);
     FILE *file = fopen(path, "r");
     if (file == NULL) {
-        micro_fail("no body.json");
+        micro_fail("cannot read body.json");
     }
     body_size = fread(body, 1, sizeof body, file);
     (void)fclose(file);

@@ -1,5 +1,6 @@
 /*
- * micro_scheduler.c - what a queue's steps and turns take, in virtual time.
+ * micro_scheduler.c - the cost of a queue's transitions and of the scheduler,
+ * in virtual time.
  */
 #include <stdlib.h>
 
@@ -35,7 +36,7 @@ static void on_server_trace(void *data, const struct server *server,
     (void)error;
 }
 
-/* One cycle is six steps. */
+/* The events of one cycle. */
 static const struct queue_event cycle_events[] = {
     {.kind = QUEUE_EVENT_DUE},
     {.kind = QUEUE_EVENT_STARTED},
@@ -70,9 +71,9 @@ void micro_queue_step(uint64_t count)
 }
 
 struct scene {
-    struct scheduler scheduler; /* */
-    struct server *servers;     /* */
-    struct queue *queues;       /* */
+    struct scheduler scheduler;
+    struct server *servers;
+    struct queue *queues;
 };
 
 static void scene_make(struct scene *scene, size_t queue_count)
@@ -104,7 +105,7 @@ static void scene_make(struct scene *scene, size_t queue_count)
     }
 }
 
-/* The first one that is due is taken out, fetches nothing, and is put in. */
+/* Takes the first queue that is due, lets it fetch nothing, and requeues it. */
 static void scene_poll_one(struct scene *scene)
 {
     static const struct queue_event due = {.kind = QUEUE_EVENT_DUE};
@@ -114,7 +115,7 @@ static void scene_poll_one(struct scene *scene)
     struct queue *queue = scheduler_take_due(scheduler, now_ms);
     (void)scheduler_step(scheduler, queue, &due, now_ms);
     if (scheduler_next(scheduler, now_ms) != queue) {
-        micro_fail("another queue's turn");
+        micro_fail("the scheduler returned another queue");
     }
     scheduler_request_ended(scheduler, queue, 0, now_ms);
     (void)scheduler_step(scheduler, queue, &empty, now_ms);

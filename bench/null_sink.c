@@ -17,11 +17,11 @@ struct null_queue {
 struct null_sink {
     struct sink base;            /* name owned */
     struct null_queue *queues;   /* owned */
-    struct sink_delivery *first; /* to be answered */
-    struct sink_delivery *last;  /* */
-    uv_idle_t answer;            /* the next turn of the loop */
-    sink_close_cb close_cb;      /* */
-    void *close_data;            /* */
+    struct sink_delivery *first; /* to be answered, in order */
+    struct sink_delivery *last;
+    uv_idle_t answer; /* answers in the next loop iteration */
+    sink_close_cb close_cb;
+    void *close_data;
 };
 
 static struct null_sink *sink_of(struct sink *base)

@@ -1,11 +1,11 @@
 /*
- * register.c - what registered queues cost when nothing is due: memory, the
- * time to add them, and CPU while idle.
+ * register.c - the cost of registered queues while nothing is due: memory, the
+ * time to add them, and CPU time while idle.
  *
  *     register HOSTS QUEUES IDLE-SECONDS
  *
- * Queue i is one of server i modulo the number of hosts. Memory is counted at
- * the allocators (the library's hooks, and libcurl's), and as resident memory.
+ * Queue i belongs to server i modulo the number of hosts. Memory is measured
+ * as resident memory, and by the allocator hooks of the library and libcurl.
  */
 #include <curl/curl.h>
 #include <haplopoll.h>
@@ -20,13 +20,13 @@
 #define INTERVAL_MS HAPLO_WAIT_MS_MAX
 
 static struct {
-    struct client_options options; /* only the hosts */
-    unsigned long queue_count;     /* */
-    size_t text_bytes;             /* names and keys, as given */
-    size_t block_count;            /* allocated right now */
-    size_t block_bytes;            /* usable, in them */
-    struct haplo_poller *poller;   /* */
-    struct haplo_server **servers; /* */
+    struct client_options options; /* only the hosts are used */
+    unsigned long queue_count;
+    size_t text_bytes;  /* of all names and API keys */
+    size_t block_count; /* currently allocated */
+    size_t block_bytes; /* usable bytes in those blocks */
+    struct haplo_poller *poller;
+    struct haplo_server **servers;
 } scale;
 
 /* -- Memory --------------------------------------------------------------- */
@@ -82,7 +82,7 @@ static void count_memory(void)
                              counted_calloc) != CURLE_OK ||
         haplo_replace_allocator(counted_malloc, counted_realloc,
                                 counted_free) != 0) {
-        client_fail("register: no memory");
+        client_fail("register: out of memory");
     }
 }
 
@@ -101,7 +101,7 @@ static void add_servers(void)
         calloc(scale.options.url_count, sizeof(struct haplo_server *));
     if (scale.servers == NULL ||
         haplo_poller_new(uv_default_loop(), NULL, &scale.poller) != 0) {
-        client_fail("register: no memory");
+        client_fail("register: out of memory");
     }
     for (size_t i = 0; i < scale.options.url_count; i++) {
         char name[32];
@@ -148,7 +148,7 @@ static double idle_cpu_us(uint64_t seconds)
     uv_timer_t timer;
     if (uv_timer_init(uv_default_loop(), &timer) != 0 ||
         uv_timer_start(&timer, on_idle_over, seconds * 1000, 0) != 0) {
-        client_fail("register: no timer");
+        client_fail("register: cannot create a timer");
     }
     double cpu_us = client_cpu_us();
     (void)uv_run(uv_default_loop(), UV_RUN_DEFAULT);

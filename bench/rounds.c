@@ -19,7 +19,7 @@ static void on_input(uv_poll_t *poll, int status, int events)
     char line[64];
     (void)events;
     if (status < 0 || read(STDIN_FILENO, line, sizeof line) <= 0) {
-        exit(1); /* whoever asks for rounds is gone */
+        exit(1); /* the harness has ended */
     }
     round_begin(poll->data);
 }
@@ -33,7 +33,7 @@ void rounds_start(struct rounds *rounds, unsigned count, unsigned queue_count,
     rounds->input.data = rounds;
     if (uv_poll_init(uv_default_loop(), &rounds->input, STDIN_FILENO) != 0 ||
         uv_poll_start(&rounds->input, UV_READABLE, on_input) != 0) {
-        client_fail("stdin cannot be waited for");
+        client_fail("cannot wait for standard input");
     }
     round_begin(rounds);
 }

@@ -4,8 +4,8 @@
 
 #include <yajl/yajl_parse.h>
 
-#define DOCUMENT_DEPTH 1 /* inside the outermost object */
-#define MESSAGES_DEPTH 2 /* inside the list of messages */
+#define DOCUMENT_DEPTH 1 /* inside the top-level object */
+#define MESSAGES_DEPTH 2 /* inside the array of messages */
 
 static bool is_key(const unsigned char *text, size_t size, const char *key)
 {
