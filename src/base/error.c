@@ -52,6 +52,7 @@ bool haplo_error_is_transient(int error)
     case HAPLO_EPROTOCOL:
     case HAPLO_ETHROTTLED:
     case HAPLO_EDELIVERY:
+    case HAPLO_ESTALE:
         return true;
     default:
         return false;

@@ -159,51 +159,71 @@ void delivery_state_accept(struct delivery_state *state,
     batch->is_accepted = true;
 }
 
-/* -- What is confirmed ---------------------------------------------------- */
-
-void delivery_state_confirm(struct delivery_state *state,
-                            struct haplo_batch *batch, bool is_drained,
-                            uint64_t salt)
-{
-    struct state_head accepted;
-    struct state_head head = head_after(state, state->generation, salt);
-    assert(batch->is_accepted);
-    state_bytes_head(batch->state, &accepted);
-    if (!is_drained) {
-        uint8_t *keys = batch->state + STATE_HEAD_SIZE;
-        head.leftover_count = accepted.leftover_count;
-        memmove(keys, keys + STATE_KEY_SIZE * (size_t)accepted.batch_count,
-                STATE_KEY_SIZE * (size_t)accepted.leftover_count);
-    }
-    state_bytes_seal(batch->state, &head);
-    batch->state_size = state_head_size(&head);
-    know_also(state, &head);
-}
+/* -- What becomes of an accepted batch ------------------------------------ */
 
 /* The batch's own block becomes the queue's, so that no lack of memory can
  * make K be forgotten; making it smaller is only a wish. */
-void delivery_state_keep(struct delivery_state *state,
-                         struct haplo_batch *batch)
+static void take_block(struct delivery_state *state, struct haplo_batch *batch)
 {
     assert(state->newest == NULL);
-    if (keys_of(batch->state).count > 0) {
-        uint8_t *smaller = alloc_resize(batch->state, batch->state_size);
-        state->newest = smaller != NULL ? smaller : batch->state;
-        batch->state = NULL;
-        batch->state_capacity = 0;
-    }
+    uint8_t *smaller = alloc_resize(batch->state, batch->state_size);
+    state->newest = smaller != NULL ? smaller : batch->state;
+    batch->state = NULL;
     batch->state_size = 0;
+    batch->state_capacity = 0;
     batch->is_accepted = false;
 }
 
-void delivery_state_confirm_empty(struct delivery_state *state, uint64_t salt,
-                                  uint8_t bytes[STATE_HEAD_SIZE])
+void delivery_state_keep(struct delivery_state *state,
+                         struct haplo_batch *batch)
+{
+    assert(batch->is_accepted);
+    take_block(state, batch);
+}
+
+/* Turns the state of a confirmed batch into one of its leftovers alone. */
+static void leave_leftovers(struct haplo_batch *batch, struct state_head *head)
+{
+    struct state_head accepted;
+    uint8_t *keys = batch->state + STATE_HEAD_SIZE;
+    state_bytes_head(batch->state, &accepted);
+    head->leftover_count = accepted.leftover_count;
+    memmove(keys, keys + STATE_KEY_SIZE * (size_t)accepted.batch_count,
+            STATE_KEY_SIZE * (size_t)accepted.leftover_count);
+    state_bytes_seal(batch->state, head);
+    batch->state_size = state_head_size(head);
+}
+
+static bool has_leftovers(const struct haplo_batch *batch)
+{
+    struct state_head head;
+    state_bytes_head(batch->state, &head);
+    return head.leftover_count > 0;
+}
+
+struct haplo_slice delivery_state_confirm(struct delivery_state *state,
+                                          struct haplo_batch *batch,
+                                          bool is_drained, uint64_t salt,
+                                          uint8_t bytes[STATE_HEAD_SIZE])
 {
     struct state_head head = head_after(state, state->generation, salt);
-    assert(state->newest != NULL);
-    state_bytes_seal(bytes, &head);
+    assert(batch != NULL ? batch->is_accepted : state->newest != NULL);
+    if (batch != NULL && !is_drained && has_leftovers(batch)) {
+        leave_leftovers(batch, &head);
+        take_block(state, batch);
+    } else {
+        state_bytes_seal(bytes, &head);
+        forget_newest(state);
+        if (batch != NULL) {
+            batch->state_size = 0;
+            batch->is_accepted = false;
+        }
+    }
     know_also(state, &head);
-    forget_newest(state);
+    return (struct haplo_slice){
+        .data = (const char *)(state->newest != NULL ? state->newest : bytes),
+        .size = state_head_size(&head),
+    };
 }
 
 size_t delivery_state_count(const struct delivery_state *state,

@@ -20,8 +20,7 @@
  *   - the batch was dropped without having been accepted: nothing changes. If
  *     its state was stored all the same (a commit whose outcome is unknown),
  *     no later state may follow it, as it is not among the known ones;
- *   - the queue is empty: K is empty; a confirmed state
- *     (delivery_state_confirm_empty);
+ *   - the queue is empty: so is K; a confirmed state, too;
  *   - the stored state is none of the known ones: it becomes the only known
  *     one (delivery_state_adopt). A batch that was fetched before must be
  *     dropped: what it is evaluated against must have been read before its
@@ -74,20 +73,18 @@ int delivery_state_evaluate(const struct delivery_state *state,
 void delivery_state_accept(struct delivery_state *state,
                            struct haplo_batch *batch);
 
-/* The accepted batch is confirmed; is_drained: and so is everything. Turns the
- * batch's state into the confirmed one, which the caller shows to the
- * application and then lets delivery_state_keep() have. */
-void delivery_state_confirm(struct delivery_state *state,
-                            struct haplo_batch *batch, bool is_drained,
-                            uint64_t salt);
+/* The accepted batch is confirmed, and with is_drained everything else, too;
+ * or, where batch is NULL and K is not empty, an empty fetch has shown this.
+ * Returns the confirmed state, which stays where it is until the next call: in
+ * bytes, or in the queue if keys are left. The batch may be dropped. */
+struct haplo_slice delivery_state_confirm(struct delivery_state *state,
+                                          struct haplo_batch *batch,
+                                          bool is_drained, uint64_t salt,
+                                          uint8_t bytes[STATE_HEAD_SIZE]);
 
-/* The accepted batch is about to be dropped: takes K, if any, from it. */
+/* The accepted batch is about to be dropped unconfirmed: takes K from it. */
 void delivery_state_keep(struct delivery_state *state,
                          struct haplo_batch *batch);
-
-/* Nothing is unread, and K was not empty: writes the confirmed state. */
-void delivery_state_confirm_empty(struct delivery_state *state, uint64_t salt,
-                                  uint8_t bytes[STATE_HEAD_SIZE]);
 
 /* How many keys K has; batch: the accepted one, or NULL. */
 size_t delivery_state_count(const struct delivery_state *state,

@@ -11,7 +11,8 @@ static const uint32_t edges[] = {
     [HAPLO_QUEUE_FETCHING] =
         BIT(DELIVERING) | BIT(IDLE) | BIT(BACKOFF) | BIT(REFUSED) | BIT(PAUSED),
     [HAPLO_QUEUE_DELIVERING] = BIT(MARK_READY) | BIT(DELIVER_WAIT) |
-                               BIT(BLOCKED) | BIT(LAST_DELIVERING),
+                               BIT(BLOCKED) | BIT(LAST_DELIVERING) |
+                               BIT(READY) | BIT(BACKOFF),
     [HAPLO_QUEUE_DELIVER_WAIT] = BIT(DELIVERING) | BIT(PAUSED),
     [HAPLO_QUEUE_MARK_READY] =
         BIT(MARKING) | BIT(BACKOFF) | BIT(LAST_MARK_READY),
@@ -123,17 +124,14 @@ static void queue_stretch_interval(struct queue *queue)
 {
     uint64_t max_ms =
         longer_ms(queue->policy->interval_max_ms, queue->policy->interval_ms);
-    queue->interval_now_ms += queue->interval_now_ms / 2;
-    if (queue->interval_now_ms > max_ms) {
-        queue->interval_now_ms = max_ms;
-    }
+    uint64_t longer = (uint64_t)queue->interval_now_ms * 3 / 2;
+    queue->interval_now_ms = (uint32_t)(longer < max_ms ? longer : max_ms);
 }
 
-static void queue_end_epoch(struct queue *queue, bool is_drained)
+/* As far as it goes. */
+static void count_up(uint16_t *count)
 {
-    queue->epoch += is_drained && queue->has_leftovers ? 2 : 1;
-    queue->has_leftovers = queue->has_leftovers && !is_drained;
-    queue->is_unconfirmed = queue->has_leftovers;
+    *count = (uint16_t)(*count + (*count < UINT16_MAX));
 }
 
 /* -- What each event does ------------------------------------------------- */
@@ -148,7 +146,7 @@ static enum queue_action on_due(struct queue *queue,
         queue_enter_now(queue, HAPLO_QUEUE_READY, context);
         return QUEUE_ACTION_NONE;
     case HAPLO_QUEUE_DELIVER_WAIT:
-        queue->deliver_attempts++;
+        count_up(&queue->deliver_attempts);
         queue_enter_now(queue, HAPLO_QUEUE_DELIVERING, context);
         return QUEUE_ACTION_DELIVER;
     case HAPLO_QUEUE_MARK_WAIT:
@@ -161,11 +159,11 @@ static enum queue_action on_due(struct queue *queue,
                     queue->first_mark_ms + QUEUE_MARK_AGE_MAX_MS, context);
         return QUEUE_ACTION_NONE;
     case HAPLO_QUEUE_MARK_READY:
-        queue->failures++;
+        count_up(&queue->failures);
         queue_back_off(queue, 0, context);
         return QUEUE_ACTION_DROP;
     case HAPLO_QUEUE_LAST_MARK_READY:
-        queue->failures++;
+        count_up(&queue->failures);
         queue_enter_failed(queue, HAPLO_QUEUE_PAUSED, HEAP_NEVER, context);
         return QUEUE_ACTION_DROP;
     default:
@@ -182,9 +180,10 @@ static enum queue_action on_started(struct queue *queue,
     }
     assert(queue->state == HAPLO_QUEUE_MARK_READY ||
            queue->state == HAPLO_QUEUE_LAST_MARK_READY);
-    if (queue->mark_attempts++ == 0) {
+    if (queue->mark_attempts == 0) {
         queue->first_mark_ms = context->now_ms;
     }
+    count_up(&queue->mark_attempts);
     queue_enter_now(queue,
                     queue->state == HAPLO_QUEUE_MARK_READY
                         ? HAPLO_QUEUE_MARKING
@@ -199,11 +198,10 @@ static enum queue_action on_fetched(struct queue *queue,
 {
     assert(queue->state == HAPLO_QUEUE_FETCHING);
     assert(event->count > 0);
-    queue->batch_count = event->count;
+    queue->batch_count = (uint32_t)event->count;
     queue->mark_attempts = 0;
     queue->deliver_attempts = 1;
-    queue->interval_now_ms = queue->policy->interval_ms;
-    queue->has_leftovers = queue->is_unconfirmed;
+    queue->interval_now_ms = (uint32_t)queue->policy->interval_ms;
     queue_enter_now(queue, HAPLO_QUEUE_DELIVERING, context);
     return QUEUE_ACTION_DELIVER;
 }
@@ -212,12 +210,9 @@ static enum queue_action on_empty(struct queue *queue,
                                   const struct step_context *context)
 {
     assert(queue->state == HAPLO_QUEUE_FETCHING);
-    bool confirms = queue->is_unconfirmed;
+    bool confirms = delivery_state_count(&queue->delivery, NULL) > 0;
     queue->unread_count = 0;
     queue->batch_count = 0;
-    if (confirms) {
-        queue_end_epoch(queue, true);
-    }
     queue_forget_failures(queue);
     queue_rest(queue, context);
     queue_stretch_interval(queue);
@@ -228,7 +223,7 @@ static enum queue_action on_fetch_failed(struct queue *queue,
                                          const struct queue_event *event,
                                          const struct step_context *context)
 {
-    queue->failures++;
+    count_up(&queue->failures);
     queue->error = event->error;
     if (event->error == HAPLO_EREFUSED) {
         queue_enter_failed(
@@ -270,7 +265,7 @@ static enum queue_action on_mark_failed(struct queue *queue,
             retry_at_ms, context);
         return QUEUE_ACTION_NONE;
     }
-    queue->failures++;
+    count_up(&queue->failures);
     if (is_last) {
         queue_enter_failed(queue, HAPLO_QUEUE_PAUSED, HEAP_NEVER, context);
     } else if (event->error == HAPLO_EREFUSED && is_first_failure) {
@@ -297,7 +292,6 @@ static enum queue_action on_accepted(struct queue *queue,
 {
     assert(queue->state == HAPLO_QUEUE_DELIVERING ||
            queue->state == HAPLO_QUEUE_LAST_DELIVERING);
-    queue->is_unconfirmed = true;
     queue_enter_now(queue,
                     queue->state == HAPLO_QUEUE_DELIVERING
                         ? HAPLO_QUEUE_MARK_READY
@@ -306,11 +300,30 @@ static enum queue_action on_accepted(struct queue *queue,
     return QUEUE_ACTION_NONE;
 }
 
+/* Fetching again may be of no use, so only the first time it happens at
+ * once. */
+static enum queue_action on_stale(struct queue *queue,
+                                  const struct step_context *context)
+{
+    bool is_first = queue->error != HAPLO_ESTALE;
+    queue->error = HAPLO_ESTALE;
+    count_up(&queue->failures);
+    if (queue->state == HAPLO_QUEUE_LAST_DELIVERING) {
+        queue_enter_failed(queue, HAPLO_QUEUE_PAUSED, HEAP_NEVER, context);
+    } else if (is_first) {
+        queue_enter_failed(queue, HAPLO_QUEUE_READY, HEAP_NEVER, context);
+    } else {
+        queue_back_off(queue, 0, context);
+    }
+    return QUEUE_ACTION_DROP;
+}
+
 static enum queue_action on_rejected(struct queue *queue,
+                                     const struct queue_event *event,
                                      const struct step_context *context)
 {
-    queue->error = HAPLO_EREJECTED;
-    queue->failures++;
+    queue->error = event->error;
+    count_up(&queue->failures);
     queue_enter_failed(queue,
                        queue->state == HAPLO_QUEUE_DELIVERING
                            ? HAPLO_QUEUE_BLOCKED
@@ -323,10 +336,6 @@ static enum queue_action on_retry(struct queue *queue,
                                   const struct queue_event *event,
                                   const struct step_context *context)
 {
-    if (queue->policy->deliver_attempts_max != 0 &&
-        queue->deliver_attempts >= queue->policy->deliver_attempts_max) {
-        return on_rejected(queue, context);
-    }
     queue->error = HAPLO_EDELIVERY;
     if (queue->state == HAPLO_QUEUE_LAST_DELIVERING) {
         queue_enter_failed(queue, HAPLO_QUEUE_PAUSED, HEAP_NEVER, context);
@@ -358,9 +367,11 @@ static enum queue_action on_marked(struct queue *queue,
 {
     bool is_last = queue->state == HAPLO_QUEUE_LAST_MARKING;
     assert(is_last || queue->state == HAPLO_QUEUE_MARKING);
-    queue->unread_count = event->unread_count;
+    queue->unread_count = event->unread_count < INT32_MAX
+                              ? (int32_t)event->unread_count
+                              : INT32_MAX;
     if (mark_had_no_effect(queue, event)) {
-        queue->failures++;
+        count_up(&queue->failures);
         queue->error = HAPLO_ENOPROGRESS;
         if (is_last) {
             queue_enter_failed(queue, HAPLO_QUEUE_PAUSED, HEAP_NEVER, context);
@@ -369,7 +380,6 @@ static enum queue_action on_marked(struct queue *queue,
         }
         return QUEUE_ACTION_DROP;
     }
-    queue_end_epoch(queue, event->unread_count == 0);
     queue_forget_failures(queue);
     if (is_last) {
         queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
@@ -469,18 +479,14 @@ static enum queue_action on_new_key(struct queue *queue,
 /* -- Public --------------------------------------------------------------- */
 
 void queue_init(struct queue *queue, const struct queue_policy *policy,
-                struct server *server, uint64_t epoch, bool is_unconfirmed,
-                uint64_t due_ms)
+                struct server *server, uint64_t due_ms)
 {
     *queue = (struct queue){
         .policy = policy,
         .server = server,
         .state = HAPLO_QUEUE_IDLE,
         .due_ms = due_ms,
-        .interval_now_ms = policy->interval_ms,
-        .epoch = epoch,
-        .is_unconfirmed = is_unconfirmed,
-        .has_leftovers = is_unconfirmed,
+        .interval_now_ms = (uint32_t)policy->interval_ms,
         .unread_count = -1,
     };
 }
@@ -504,8 +510,10 @@ enum queue_action queue_step(struct queue *queue,
         return on_accepted(queue, context);
     case QUEUE_EVENT_RETRY:
         return on_retry(queue, event, context);
+    case QUEUE_EVENT_STALE:
+        return on_stale(queue, context);
     case QUEUE_EVENT_REJECTED:
-        return on_rejected(queue, context);
+        return on_rejected(queue, event, context);
     case QUEUE_EVENT_MARKED:
         return on_marked(queue, event, context);
     case QUEUE_EVENT_PAUSE:

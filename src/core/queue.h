@@ -28,27 +28,25 @@
  * an administrator has unsent in between. Before its first post it does not
  * age, for what was not marked cannot be unsent.
  *
- * The epoch counts confirmed marks. An empty fetch confirms too, where a
- * token was given up: what was delivered and is not unread has been marked.
- * Without that a later resend would pass for a repeat, and be lost.
+ * What is stored and not known to be confirmed is delivery_state.h's matter. An
+ * empty fetch confirms, too: what was stored and is not unread has been marked.
  *
- * Leftovers are messages that were delivered, whose token was given up, and
- * which the next batch lacks (a batch holds 16, and their order may change).
- * That batch's mark says nothing of them, so they go over to the next epoch;
- * when the queue is drained they are confirmed as well, and the epoch after
- * this one is skipped, as they are part of it already. They are taken to be
- * there from the next batch's delivery on, accepted or not: an application
- * that does not know whether it has stored a batch does not accept it.
+ * A batch that turns out to be stale (the stored state is another one than it
+ * was evaluated against) is dropped and fetched again: at once, but with
+ * waits if that happens again and again, as two processes on one queue do it
+ * to each other.
  */
 #ifndef CORE_QUEUE_H
 #define CORE_QUEUE_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
 #include "core/backoff.h"
+#include "core/delivery_state.h"
 #include "core/heap.h"
 #include "haplopoll.h"
 
@@ -58,13 +56,12 @@
 #define QUEUE_RETRY_AFTER_MAX_MS 3600000 /* a server may ask for so much */
 
 struct queue_policy {
-    uint64_t interval_ms;          /* see struct haplo_queue_options */
-    uint64_t interval_max_ms;      /* */
-    uint64_t backoff_ms;           /* */
-    uint64_t backoff_max_ms;       /* */
-    uint64_t refused_ms;           /* */
-    unsigned mark_attempts_max;    /* */
-    unsigned deliver_attempts_max; /* */
+    uint64_t interval_ms;       /* between polls of a drained queue */
+    uint64_t interval_max_ms;   /* it stretches to this while empty */
+    uint64_t backoff_ms;        /* first wait after a failure */
+    uint64_t backoff_max_ms;    /* longest */
+    uint64_t refused_ms;        /* wait after a refused key */
+    unsigned mark_attempts_max; /* of one token */
 };
 
 enum queue_event_kind {
@@ -75,7 +72,8 @@ enum queue_event_kind {
     QUEUE_EVENT_FAILED,   /* the fetch or mark failed; error, delay_ms */
     QUEUE_EVENT_ACCEPTED, /* the application's answers ... */
     QUEUE_EVENT_RETRY,    /* ... delay_ms, or 0 for the back-off */
-    QUEUE_EVENT_REJECTED, /* */
+    QUEUE_EVENT_STALE,    /* ... another state is stored */
+    QUEUE_EVENT_REJECTED, /* ... error */
     QUEUE_EVENT_MARKED,   /* the mark was answered; count, unread_count */
     QUEUE_EVENT_PAUSE,    /* */
     QUEUE_EVENT_RESUME,   /* */
@@ -85,7 +83,7 @@ enum queue_event_kind {
 
 struct queue_event {
     enum queue_event_kind kind; /* */
-    int error;                  /* FAILED: HAPLO_E* */
+    int error;                  /* FAILED, REJECTED: HAPLO_E* */
     uint64_t delay_ms;          /* FAILED: least wait, if not above
                                    QUEUE_RETRY_AFTER_MAX_MS; RETRY: wait */
     uint64_t count;             /* FETCHED: messages; MARKED: marked */
@@ -98,7 +96,7 @@ struct queue_event {
 enum queue_action {
     QUEUE_ACTION_NONE,    /* */
     QUEUE_ACTION_DELIVER, /* give the batch to the application */
-    QUEUE_ACTION_CONFIRM, /* tell it that the epoch has ended, drop the batch */
+    QUEUE_ACTION_CONFIRM, /* tell it what is confirmed, drop the batch */
     QUEUE_ACTION_DROP,    /* drop the batch: it will be fetched again */
     QUEUE_ACTION_CANCEL   /* cancel the request and drop the batch */
 };
@@ -109,24 +107,24 @@ struct queue {
     const struct queue_policy *policy; /* borrowed; shared by many queues */
     struct server *server;             /* borrowed */
     struct heap_entry wait;            /* in the scheduler's heap */
-    TAILQ_ENTRY(queue) link;           /* in one of the server's ready lists */
-    uint64_t ready_sequence;           /* order of getting READY */
-    uint64_t due_ms;              /* of the state's wait; HEAP_NEVER: none */
-    uint64_t interval_now_ms;     /* stretches while it stays empty */
-    uint64_t epoch;               /* confirmed marks */
-    int64_t unread_count;         /* as the server said last; -1: unknown */
-    uint64_t batch_count;         /* messages in the batch at hand */
-    uint64_t first_mark_ms;       /* when its token was first posted */
-    unsigned failures;            /* in a row */
-    unsigned mark_attempts;       /* of the token at hand */
-    unsigned deliver_attempts;    /* of the batch at hand */
-    int error;                    /* the newest failure; 0 after success */
-    enum haplo_queue_state state; /* written by queue_enter() alone */
-    bool key_proven;              /* the server has taken this key */
-    bool is_unconfirmed;          /* accepted messages of this epoch, whose
-                                     mark may or may not have been done */
-    bool has_leftovers;           /* of such, some may not have come again */
+    TAILQ_ENTRY(queue) link;        /* in a ready list; PAUSED: the owner's */
+    uint64_t ready_sequence;        /* order of getting READY */
+    uint64_t due_ms;                /* of the state's wait; HEAP_NEVER: none */
+    uint64_t first_mark_ms;         /* when the token was first posted */
+    struct delivery_state delivery; /* what is stored and not confirmed */
+    uint32_t interval_now_ms;       /* stretches while it stays empty */
+    uint32_t batch_count;           /* messages of the outstanding batch */
+    int32_t unread_count;           /* as the server said last, or as much as
+                                       fits; -1: unknown */
+    int error;                      /* newest failure; 0 after success */
+    uint16_t failures;              /* in a row */
+    uint16_t mark_attempts;         /* of the outstanding token */
+    uint16_t deliver_attempts;      /* of the batch; stays at its maximum */
+    enum haplo_queue_state state : 8; /* written by queue_change() alone */
+    bool key_proven : 1;              /* the server has taken this key */
 };
+
+static_assert(HAPLO_WAIT_MS_MAX <= UINT32_MAX, "an interval fits");
 
 /* One change of state, for the trace. error: the failure that led to it, or
  * 0. */
@@ -141,12 +139,10 @@ struct step_context {
     void *data;              /* for trace_cb */
 };
 
-/* A queue in IDLE, due at due_ms. Borrows the policy for as long as the queue
- * is there. epoch and is_unconfirmed are what is known
- * of an earlier run. */
+/* A queue in IDLE, due at due_ms, of which nothing is stored. Borrows the
+ * policy for as long as the queue is there. */
 void queue_init(struct queue *queue, const struct queue_policy *policy,
-                struct server *server, uint64_t epoch, bool is_unconfirmed,
-                uint64_t due_ms);
+                struct server *server, uint64_t due_ms);
 
 /* One event in, the next state and what to do out. An event that means
  * nothing in the present state changes nothing. */

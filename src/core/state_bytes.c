@@ -100,7 +100,8 @@ static bool has_form(struct haplo_slice bytes, struct state_head *head)
         return false;
     }
     state_bytes_head(data, head);
-    return bytes.size == state_head_size(head);
+    uint64_t key_count = (uint64_t)head->batch_count + head->leftover_count;
+    return bytes.size - STATE_HEAD_SIZE == STATE_KEY_SIZE * key_count;
 }
 
 int state_bytes_read(struct haplo_slice bytes, struct state_head *head)

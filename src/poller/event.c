@@ -11,13 +11,13 @@ uint64_t event_ms_until(uint64_t due_ms, uint64_t from_ms)
 void event_emit(struct haplo_queue *queue, enum haplo_queue_state from,
                 int error, const char *text)
 {
-    struct haplo_poller *poller = queue->server->poller;
+    struct haplo_poller *poller = server_of(queue)->poller;
     if (poller->event_cb == NULL) {
         return;
     }
     const struct haplo_event event = {
         .now_ms = uv_now(poller->loop),
-        .server = queue->server,
+        .server = server_of(queue),
         .queue = queue,
         .from = (int)from,
         .to = (int)queue->core.state,
@@ -71,7 +71,7 @@ void event_explain(struct haplo_queue *queue, const char *verb, int error,
 {
     struct reason text;
     reason_set(
-        &text, error, "%s %s/%s: %s", verb, queue->server->name, queue->name,
+        &text, error, "%s %s/%s: %s", verb, server_of(queue)->name, queue->name,
         detail != NULL && detail[0] != '\0' ? detail : haplo_error_text(error));
     alloc_free(queue->error_text);
     queue->error_text = alloc_string(text.text);

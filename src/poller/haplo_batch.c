@@ -11,9 +11,15 @@ struct haplo_queue *haplo_batch_queue(const struct haplo_batch *batch)
     return batch->queue;
 }
 
-uint64_t haplo_batch_epoch(const struct haplo_batch *batch)
+struct haplo_slice haplo_batch_state(const struct haplo_batch *batch)
 {
-    return batch->epoch;
+    return (struct haplo_slice){.data = (const char *)batch->state,
+                                .size = batch->state_size};
+}
+
+size_t haplo_batch_new_count(const struct haplo_batch *batch)
+{
+    return batch->new_count;
 }
 
 size_t haplo_batch_message_count(const struct haplo_batch *batch)
@@ -31,7 +37,7 @@ const struct haplo_message *haplo_batch_messages(
 static bool batch_answered(const struct haplo_batch *batch)
 {
     const struct haplo_queue *queue = batch->queue;
-    if (queue->server->poller->phase == POLLER_CLOSING) {
+    if (server_of(queue)->poller->phase == POLLER_CLOSING) {
         return false;
     }
     assert(queue->batch == batch);
@@ -44,9 +50,9 @@ void haplo_batch_accept(struct haplo_batch *batch)
 {
     struct haplo_queue *queue = batch->queue;
     if (batch_answered(batch)) {
-        poller_keep_token(queue);
+        poller_accept(queue);
         poller_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_ACCEPTED});
-        poller_pump(queue->server->poller);
+        poller_pump(server_of(queue)->poller);
     }
 }
 
@@ -55,12 +61,66 @@ void haplo_batch_retry(struct haplo_batch *batch, uint64_t delay_ms,
 {
     struct haplo_queue *queue = batch->queue;
     if (batch_answered(batch)) {
-        queue->counters.deliver_retry_count++;
+        queue->mishaps.deliver_retry_count++;
         event_explain(queue, "deliver", HAPLO_EDELIVERY, why);
         poller_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_RETRY,
                                                  .delay_ms = delay_ms});
-        poller_pump(queue->server->poller);
+        poller_pump(server_of(queue)->poller);
     }
+}
+
+/* What is stored, where a state of another generation was expected; in words
+ * that tell the likely causes apart. */
+static void explain_stale(struct haplo_queue *queue, uint64_t expected)
+{
+    struct reason text;
+    uint64_t stored = queue->core.delivery.generation;
+    if (stored == 0) {
+        reason_set(&text, HAPLO_ESTALE,
+                   "no state is stored, where generation %llu was expected: "
+                   "was the database replaced?",
+                   (unsigned long long)expected);
+    } else if (stored < expected) {
+        reason_set(&text, HAPLO_ESTALE,
+                   "the stored state has generation %llu, where %llu was "
+                   "expected: was an older copy of the database restored?",
+                   (unsigned long long)stored, (unsigned long long)expected);
+    } else {
+        reason_set(&text, HAPLO_ESTALE,
+                   "another state is stored (generation %llu, expected %llu): "
+                   "does another process store this queue, or did an earlier "
+                   "commit of unknown outcome succeed?",
+                   (unsigned long long)stored, (unsigned long long)expected);
+    }
+    event_explain(queue, "deliver", HAPLO_ESTALE, text.text);
+}
+
+int haplo_batch_stale(struct haplo_batch *batch, struct haplo_slice stored)
+{
+    struct haplo_queue *queue = batch->queue;
+    struct queue_event event = {.kind = QUEUE_EVENT_STALE};
+    if (!batch_answered(batch)) {
+        return 0;
+    }
+    uint64_t expected = queue->core.delivery.generation;
+    int error = delivery_state_adopt(&queue->core.delivery, stored);
+    if (error == HAPLO_ENOMEM) {
+        haplo_batch_retry(batch, 0, haplo_error_text(error));
+        return error;
+    }
+    if (error == 0) {
+        explain_stale(queue, expected);
+    } else {
+        event.kind = QUEUE_EVENT_REJECTED;
+        event.error = HAPLO_EINVAL;
+        event_explain(queue, "deliver", error,
+                      "the stored state is damaged: restore it from a copy, or "
+                      "delete it, and let the queue be polled again; what is "
+                      "unread may then be stored once more");
+    }
+    poller_step(queue, &event);
+    poller_pump(server_of(queue)->poller);
+    return error;
 }
 
 void haplo_batch_reject(struct haplo_batch *batch, const char *why)
@@ -68,7 +128,8 @@ void haplo_batch_reject(struct haplo_batch *batch, const char *why)
     struct haplo_queue *queue = batch->queue;
     if (batch_answered(batch)) {
         event_explain(queue, "deliver", HAPLO_EREJECTED, why);
-        poller_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_REJECTED});
-        poller_pump(queue->server->poller);
+        poller_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_REJECTED,
+                                                 .error = HAPLO_EREJECTED});
+        poller_pump(server_of(queue)->poller);
     }
 }

@@ -6,12 +6,15 @@
 #include "poller/options.h"
 #include "poller/poller.h"
 
-static uint64_t seed_or_random(uint64_t seed)
+/* From the system; should that fail, from what other processes are unlikely to
+ * share. */
+static uint64_t random_number(void)
 {
-    if (seed == 0 && uv_random(NULL, NULL, &seed, sizeof seed, 0, NULL) != 0) {
-        seed = uv_hrtime();
+    uint64_t number;
+    if (uv_random(NULL, NULL, &number, sizeof number, 0, NULL) != 0) {
+        number = uv_hrtime() ^ (uint64_t)uv_os_getpid() << 32;
     }
-    return seed;
+    return number;
 }
 
 int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
@@ -37,9 +40,13 @@ int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
     poller->data = options.data;
     TAILQ_INIT(&poller->servers);
     poller->server_names.name_of = object_server_name;
-    STAILQ_INIT(&poller->gone);
+    TAILQ_INIT(&poller->gone);
     scheduler_init(&poller->scheduler, options.in_flight_max,
-                   options.undelivered_bytes_max, seed_or_random(options.seed));
+                   options.undelivered_bytes_max,
+                   options.seed != 0 ? options.seed : random_number());
+    /* Never from the seed: two processes that are given the same one must not
+     * write the same states. */
+    poller->next_salt = random_number();
     poller->armed_ms = HEAP_NEVER;
     event_init(poller);
     int error = http_client_new(loop, options.in_flight_max, &poller->http);
@@ -48,7 +55,7 @@ int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
         alloc_free(poller);
         return error;
     }
-    uv_timer_init(loop, &poller->timer); /* has no way to fail */
+    uv_timer_init(loop, &poller->timer); /* cannot fail */
     *out = poller;
     return 0;
 }

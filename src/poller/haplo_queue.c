@@ -84,13 +84,11 @@ static int queue_check(const struct haplo_server *server,
 
 /* The queue's place in the interval is decided by its name: queues spread,
  * and keep their places over a restart. */
-static uint64_t first_wait_ms(const struct haplo_queue *queue,
-                              uint64_t interval_ms)
+static uint64_t first_wait_ms(const struct haplo_server *server,
+                              const char *name, uint64_t interval_ms)
 {
-    XXH64_hash_t seed =
-        XXH3_64bits(queue->server->name, strlen(queue->server->name));
-    return XXH3_64bits_withSeed(queue->name, strlen(queue->name), seed) %
-           interval_ms;
+    XXH64_hash_t seed = XXH3_64bits(server->name, strlen(server->name));
+    return XXH3_64bits_withSeed(name, strlen(name), seed) % interval_ms;
 }
 
 /* Where the key is that the queue began with. */
@@ -110,13 +108,14 @@ static void queue_forget_key(struct haplo_queue *queue)
 /* Frees the queue and what it owns. */
 static void queue_free(struct haplo_queue *queue)
 {
-    struct haplo_poller *poller = queue->server->poller;
-    bool has_newest = queue->settings == poller->settings;
-    if (queue_settings_give_back(queue->settings) && has_newest) {
+    struct haplo_poller *poller = server_of(queue)->poller;
+    struct queue_settings *settings = settings_of(queue);
+    if (queue_settings_give_back(settings) && settings == poller->settings) {
         poller->settings = NULL;
     }
     queue_forget_key(queue);
     batch_free(queue->batch);
+    delivery_state_free(&queue->core.delivery);
     alloc_free(queue->error_text);
     alloc_free(queue);
 }
@@ -132,23 +131,32 @@ static struct haplo_queue *queue_new(struct haplo_server *server,
     if (queue == NULL) {
         return NULL;
     }
-    queue->server = server;
-    queue->settings = settings;
     queue->data = options->data;
     memcpy(queue->name, options->name, name_size);
     queue->api_key = first_key(queue);
     memcpy(queue->api_key, options->api_key, key_size);
-    queue_init(&queue->core, &settings->policy, &server->core, options->epoch,
-               options->unconfirmed,
+    queue_init(&queue->core, &settings->policy, &server->core,
                uv_now(server->poller->loop) +
-                   first_wait_ms(queue, options->interval_ms));
+                   first_wait_ms(server, queue->name, options->interval_ms));
     queue->core.key_proven = options->key_proven;
     return queue;
 }
 
+static int queue_adopt(struct haplo_queue *queue, struct haplo_slice state,
+                       struct reason *why)
+{
+    int error = delivery_state_adopt(&queue->core.delivery, state);
+    return error != HAPLO_EINVAL
+               ? error
+               : reason_set(why, error,
+                            "the state given for the queue is damaged: its %zu "
+                            "bytes are none that this library has written",
+                            state.size);
+}
+
 static int queue_register(struct haplo_queue *queue)
 {
-    struct haplo_server *server = queue->server;
+    struct haplo_server *server = server_of(queue);
     int error = name_table_add(&server->queues, queue);
     if (error != 0) {
         return error;
@@ -176,7 +184,10 @@ static int queue_make(struct haplo_server *server,
         }
         return HAPLO_ENOMEM;
     }
-    error = queue_register(queue);
+    error = queue_adopt(queue, options->state, why);
+    if (error == 0) {
+        error = queue_register(queue);
+    }
     if (error != 0) {
         queue_free(queue);
         return error;
@@ -212,7 +223,7 @@ int haplo_queue_add(struct haplo_server *server,
 
 void object_free_queue(struct haplo_queue *queue)
 {
-    struct haplo_server *server = queue->server;
+    struct haplo_server *server = server_of(queue);
     if (server->poller->phase != POLLER_CLOSING) {
         scheduler_remove_queue(&server->poller->scheduler, &queue->core);
         name_table_remove(&server->queues, queue);
@@ -269,12 +280,12 @@ const char *haplo_queue_name(const struct haplo_queue *queue)
 
 struct haplo_server *haplo_queue_server(const struct haplo_queue *queue)
 {
-    return queue->server;
+    return server_of(queue);
 }
 
 struct haplo_poller *haplo_queue_poller(const struct haplo_queue *queue)
 {
-    return queue->server->poller;
+    return server_of(queue)->poller;
 }
 
 void *haplo_queue_data(const struct haplo_queue *queue)
@@ -289,9 +300,25 @@ void haplo_queue_pause(struct haplo_queue *queue)
 
 void haplo_queue_resume(struct haplo_queue *queue)
 {
-    if (queue->server->poller->phase == POLLER_RUNNING && !queue->is_removing) {
+    if (server_of(queue)->poller->phase == POLLER_RUNNING &&
+        !queue->is_removing) {
         poller_command(queue, QUEUE_EVENT_RESUME);
     }
+}
+
+int haplo_queue_resume_from(struct haplo_queue *queue, struct haplo_slice state)
+{
+    if (queue->core.state != HAPLO_QUEUE_PAUSED || queue->is_removing) {
+        return HAPLO_EBUSY;
+    }
+    if (server_of(queue)->poller->phase != POLLER_RUNNING) {
+        return HAPLO_ESTOPPED;
+    }
+    int error = delivery_state_adopt(&queue->core.delivery, state);
+    if (error == 0) {
+        poller_command(queue, QUEUE_EVENT_RESUME);
+    }
+    return error;
 }
 
 void haplo_queue_poll_now(struct haplo_queue *queue)

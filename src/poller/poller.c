@@ -6,10 +6,15 @@
  *   - the scheduler says whose turn it is (poller_pump): a READY queue starts
  *     its fetch, one in MARK_READY its mark;
  *   - the fetch's body is read as it arrives (on_fetch_data), and believed
- *     only when it is whole (on_fetch_done): deliver_cb gets the batch;
+ *     only when it is whole (on_fetch_done); its messages are compared with
+ *     what is stored and not confirmed, and deliver_cb gets the batch;
  *   - the application accepts it (haplo_batch_accept): MARK_READY, and only
- *     the token is kept; the batch's memory is free for the next one;
+ *     token and state are kept; the batch's memory is free for the next one;
  *   - the mark is confirmed (on_mark_done): marked_cb, and the token is free.
+ *
+ * What a batch is compared with cannot change while its fetch is in flight:
+ * a queue has one token at a time, and the answers of the application that
+ * change it come before or after.
  *
  * What goes wrong, and what becomes of it:
  *
@@ -19,7 +24,9 @@
  *   - no memory to start a request: the same as a request that failed;
  *   - the application says retry: the batch is kept, and delivered again when
  *     the wait is over;
- *   - the application says reject: BLOCKED, the batch is dropped;
+ *   - it says stale: what is stored becomes what is known, the batch is dropped
+ *     and fetched again;
+ *   - it says reject: BLOCKED, the batch is dropped;
  *   - pause, removal and stop: a fetch is cancelled, a batch is finished;
  *   - close: everything is cancelled; nothing that was not confirmed is lost,
  *     for the server sends it again.
@@ -61,7 +68,7 @@ static void batch_give_back(struct haplo_batch *batch,
 /* Brings the budget of bytes up to date with what the batch holds. */
 static void queue_count_bytes(struct haplo_queue *queue)
 {
-    struct scheduler *scheduler = &queue->server->poller->scheduler;
+    struct scheduler *scheduler = &server_of(queue)->poller->scheduler;
     size_t bytes = batch_allocated_bytes(queue->batch);
     scheduler->held_bytes += bytes - queue->batch->counted_bytes;
     queue->batch->counted_bytes = bytes;
@@ -69,22 +76,26 @@ static void queue_count_bytes(struct haplo_queue *queue)
 
 static void queue_drop_batch(struct haplo_queue *queue)
 {
-    struct haplo_poller *poller = queue->server->poller;
+    struct haplo_poller *poller = server_of(queue)->poller;
     struct haplo_batch *batch = queue->batch;
     if (batch == NULL) {
         return;
     }
     queue->batch = NULL;
+    if (batch->is_accepted) {
+        delivery_state_keep(&queue->core.delivery, batch);
+    }
     poller->scheduler.held_bytes -= batch->counted_bytes;
     batch->counted_bytes = 0;
     batch_give_back(batch, batch->body_capacity > 0 ? &poller->free_batches
                                                     : &poller->free_tokens);
 }
 
-/* Without memory for that, the whole batch stays. */
-void poller_keep_token(struct haplo_queue *queue)
+/* Without memory for an own token, the whole batch stays. */
+void poller_accept(struct haplo_queue *queue)
 {
-    struct haplo_poller *poller = queue->server->poller;
+    delivery_state_accept(&queue->core.delivery, queue->batch);
+    struct haplo_poller *poller = server_of(queue)->poller;
     struct haplo_batch *token = batch_take(&poller->free_tokens);
     if (token == NULL) {
         return;
@@ -101,7 +112,7 @@ void poller_keep_token(struct haplo_queue *queue)
 static void request_ended(struct haplo_queue *queue, int error,
                           const struct queue_event *event)
 {
-    struct haplo_poller *poller = queue->server->poller;
+    struct haplo_poller *poller = server_of(queue)->poller;
     bool had_old_key = queue->request != NULL && queue->request->has_old_key;
     const struct queue_event new_key = {.kind = QUEUE_EVENT_NEW_KEY};
     if (queue->request != NULL) {
@@ -122,15 +133,15 @@ static void request_ended(struct haplo_queue *queue, int error,
 static void request_failed(struct haplo_queue *queue, const char *verb,
                            int error, const char *detail, uint64_t delay_ms)
 {
-    queue->counters.failure_count++;
+    queue->mishaps.failure_count++;
     event_explain(queue, verb, error, detail);
     if (error != HAPLO_ENOMEM && !server_error_proves_key(error)) {
-        reason_set(&queue->server->error_text, error, "%s",
+        reason_set(&server_of(queue)->error_text, error, "%s",
                    queue->error_text != NULL ? queue->error_text
                                              : haplo_error_text(error));
     }
-    queue->server->stats.failed_login_count += error == HAPLO_EREFUSED;
-    queue->server->stats.throttle_count += error == HAPLO_ETHROTTLED;
+    server_of(queue)->stats.failed_login_count += error == HAPLO_EREFUSED;
+    server_of(queue)->stats.throttle_count += error == HAPLO_ETHROTTLED;
     request_ended(queue, error,
                   &(struct queue_event){.kind = QUEUE_EVENT_FAILED,
                                         .error = error,
@@ -142,7 +153,7 @@ static void on_fetch_head(struct transfer *transfer,
 {
     struct request *request = container_of(transfer, struct request, transfer);
     struct haplo_queue *queue = request->queue;
-    queue->batch = batch_take(&queue->server->poller->free_batches);
+    queue->batch = batch_take(&server_of(queue)->poller->free_batches);
     if (queue->batch == NULL) {
         return;
     }
@@ -150,8 +161,8 @@ static void on_fetch_head(struct transfer *transfer,
     if (reading == NULL) {
         return;
     }
-    fetch_reply_begin(&reading->reply.fetch, &queue->settings->format,
-                      queue->batch, queue->settings->body_bytes_max,
+    fetch_reply_begin(&reading->reply.fetch, &settings_of(queue)->format,
+                      queue->batch, settings_of(queue)->body_bytes_max,
                       &request->why);
     fetch_reply_head(&reading->reply.fetch, head);
 }
@@ -168,6 +179,34 @@ static int on_fetch_data(struct transfer *transfer, const char *data,
     return error;
 }
 
+/* More was stored and never confirmed than a state holds. */
+static void note_dropped_leftovers(struct haplo_queue *queue, size_t count)
+{
+    struct reason text;
+    reason_set(&text, 0,
+               "fetch %s/%s: %zu stored messages that are not known to be "
+               "marked are not remembered any longer: should the server send "
+               "them again, they are stored again",
+               server_of(queue)->name, queue->name, count);
+    event_emit(queue, queue->core.state, 0, text.text);
+}
+
+/* Tells new messages from repeats: 0 or HAPLO_ENOMEM. */
+static int batch_evaluate(struct haplo_queue *queue)
+{
+    size_t dropped_count;
+    if (queue->batch->message_count == 0) {
+        return 0;
+    }
+    int error = delivery_state_evaluate(&queue->core.delivery, queue->batch,
+                                        server_of(queue)->poller->next_salt++,
+                                        &dropped_count);
+    if (error == 0 && dropped_count > 0) {
+        note_dropped_leftovers(queue, dropped_count);
+    }
+    return error;
+}
+
 /* The fetch was answered, whole. Gives what comes of it to the queue. */
 static void fetch_succeeded(struct haplo_queue *queue)
 {
@@ -178,7 +217,6 @@ static void fetch_succeeded(struct haplo_queue *queue)
         queue->counters.batch_count++;
         queue->counters.message_count += batch->message_count;
         batch->queue = queue;
-        batch->epoch = queue->core.epoch;
         event.kind = QUEUE_EVENT_FETCHED;
         event.count = batch->message_count;
     }
@@ -199,7 +237,7 @@ static void on_fetch_done(struct transfer *transfer,
 {
     struct request *request = container_of(transfer, struct request, transfer);
     struct haplo_queue *queue = request->queue;
-    struct haplo_poller *poller = queue->server->poller;
+    struct haplo_poller *poller = server_of(queue)->poller;
     int error = result->error;
     if (error != 0) {
         fetch_abandon(request);
@@ -210,6 +248,9 @@ static void on_fetch_done(struct transfer *transfer,
         error = HAPLO_ENOMEM;
     } else {
         error = fetch_reply_end(&request->reading->reply.fetch);
+    }
+    if (error == 0) {
+        error = batch_evaluate(queue);
     }
     if (error == 0) {
         fetch_succeeded(queue);
@@ -246,11 +287,11 @@ static int on_mark_data(struct transfer *transfer, const char *data,
 static void note_foreign_mark(struct haplo_queue *queue, uint64_t marked_count)
 {
     struct reason text;
-    queue->counters.foreign_mark_count++;
+    queue->mishaps.foreign_mark_count++;
     reason_set(&text, 0,
                "mark %s/%s: %llu of %llu messages were marked already: does "
                "another program read this queue?",
-               queue->server->name, queue->name,
+               server_of(queue)->name, queue->name,
                (unsigned long long)(queue->core.batch_count - marked_count),
                (unsigned long long)queue->core.batch_count);
     event_emit(queue, queue->core.state, 0, text.text);
@@ -267,7 +308,7 @@ static void mark_succeeded(struct haplo_queue *queue,
         if (marked_count > 0 || unread_count == 0) {
             note_foreign_mark(queue, marked_count);
         } else {
-            queue->counters.failure_count++;
+            queue->mishaps.failure_count++;
             event_explain(queue, "mark", HAPLO_ENOPROGRESS,
                           "the server answered that it marked none of the "
                           "messages, and they are still unread");
@@ -285,7 +326,7 @@ static void on_mark_done(struct transfer *transfer,
 {
     struct request *request = container_of(transfer, struct request, transfer);
     struct haplo_queue *queue = request->queue;
-    struct haplo_poller *poller = queue->server->poller;
+    struct haplo_poller *poller = server_of(queue)->poller;
     int error = result->error;
     if (error != 0) {
         if (result->text[0] != '\0') {
@@ -338,7 +379,7 @@ static void queue_start_request(struct haplo_queue *queue)
     bool is_fetch = queue->core.state == HAPLO_QUEUE_FETCHING;
     struct request *request = request_take(queue);
     int error = HAPLO_ENOMEM;
-    queue->server->stats.request_count++;
+    server_of(queue)->stats.request_count++;
     if (request != NULL) {
         error =
             is_fetch ? start_fetch(queue, request) : start_mark(queue, request);
@@ -352,7 +393,7 @@ static void queue_start_request(struct haplo_queue *queue)
 
 void poller_cancel_request(struct haplo_queue *queue)
 {
-    struct haplo_poller *poller = queue->server->poller;
+    struct haplo_poller *poller = server_of(queue)->poller;
     if (queue->request == NULL) {
         return;
     }
@@ -366,43 +407,47 @@ void poller_cancel_request(struct haplo_queue *queue)
                             uv_now(poller->loop));
 }
 
-/* The epoch has ended: counts it, frees the batch, tells the application. */
+/* A batch, or with an empty fetch all that is stored, is confirmed: counts it,
+ * frees the batch, tells the application. */
 static void queue_confirm(struct haplo_queue *queue,
-                          const struct queue_event *event, uint64_t epoch)
+                          const struct queue_event *event)
 {
+    uint8_t bytes[STATE_HEAD_SIZE];
+    bool is_empty = event->kind == QUEUE_EVENT_EMPTY;
     const struct haplo_mark mark = {
-        .epoch = epoch,
-        .next_epoch = queue->core.epoch,
-        .message_count = (size_t)queue->core.batch_count,
+        .state = delivery_state_confirm(
+            &queue->core.delivery, is_empty ? NULL : queue->batch,
+            queue->core.unread_count == 0,
+            server_of(queue)->poller->next_salt++, bytes),
+        .message_count = queue->core.batch_count,
         .marked_count = event->count,
         .unread_count = queue->core.unread_count,
     };
-    if (queue->server->poller->phase == POLLER_STOPPING) {
-        queue->server->poller->batches_left--;
+    if (server_of(queue)->poller->phase == POLLER_STOPPING) {
+        server_of(queue)->poller->batches_left--;
     }
     queue->counters.marked_batch_count += mark.message_count > 0;
     queue->counters.marked_message_count += mark.message_count;
     queue_drop_batch(queue);
-    if (queue->settings->marked_cb != NULL) {
-        queue->settings->marked_cb(queue, &mark);
+    if (settings_of(queue)->marked_cb != NULL) {
+        settings_of(queue)->marked_cb(queue, &mark);
     }
 }
 
 /* What a pause was for, once it is reached. */
 static void queue_came_to_rest(struct haplo_queue *queue)
 {
-    struct haplo_poller *poller = queue->server->poller;
+    struct haplo_poller *poller = server_of(queue)->poller;
     if (queue->is_removing && !queue->is_gone &&
         queue->core.state == HAPLO_QUEUE_PAUSED) {
         queue->is_gone = true;
-        STAILQ_INSERT_TAIL(&poller->gone, queue, gone_link);
+        TAILQ_INSERT_TAIL(&poller->gone, &queue->core, link);
     }
 }
 
 void poller_step(struct haplo_queue *queue, const struct queue_event *event)
 {
-    struct haplo_poller *poller = queue->server->poller;
-    uint64_t epoch = queue->core.epoch;
+    struct haplo_poller *poller = server_of(queue)->poller;
     enum queue_action action = scheduler_step(&poller->scheduler, &queue->core,
                                               event, uv_now(poller->loop));
     queue_came_to_rest(queue);
@@ -417,10 +462,10 @@ void poller_step(struct haplo_queue *queue, const struct queue_event *event)
         queue_drop_batch(queue);
         break;
     case QUEUE_ACTION_CONFIRM:
-        queue_confirm(queue, event, epoch);
+        queue_confirm(queue, event);
         break;
     case QUEUE_ACTION_DELIVER:
-        queue->settings->deliver_cb(queue, queue->batch);
+        settings_of(queue)->deliver_cb(queue, queue->batch);
         break;
     }
 }
@@ -452,9 +497,10 @@ static void on_timer(uv_timer_t *timer)
     struct haplo_poller *poller =
         container_of(timer, struct haplo_poller, timer);
     poller->armed_ms = HEAP_NEVER;
-    struct haplo_queue *queue;
-    while ((queue = STAILQ_FIRST(&poller->gone)) != NULL) {
-        STAILQ_REMOVE_HEAD(&poller->gone, gone_link);
+    struct queue *core;
+    while ((core = TAILQ_FIRST(&poller->gone)) != NULL) {
+        struct haplo_queue *queue = queue_of(core);
+        TAILQ_REMOVE(&poller->gone, core, link);
         if (queue->removed_cb != NULL) {
             queue->removed_cb(queue);
         }
@@ -485,7 +531,7 @@ static void poller_arm(struct haplo_poller *poller)
             due_ms = poller->stop_due_ms;
         }
     }
-    if (!STAILQ_EMPTY(&poller->gone)) {
+    if (!TAILQ_EMPTY(&poller->gone)) {
         due_ms = 0;
     }
     if (due_ms == poller->armed_ms) {
@@ -525,7 +571,7 @@ void poller_pump(struct haplo_poller *poller)
 
 void poller_command(struct haplo_queue *queue, enum queue_event_kind kind)
 {
-    struct haplo_poller *poller = queue->server->poller;
+    struct haplo_poller *poller = server_of(queue)->poller;
     if (poller->phase != POLLER_CLOSING) {
         poller_step(queue, &(struct queue_event){.kind = kind});
         poller_pump(poller);

@@ -22,32 +22,36 @@
 
 /* As in struct haplo_queue_stats. */
 struct queue_counters {
-    uint64_t fetch_count;          /* */
-    uint64_t batch_count;          /* */
-    uint64_t message_count;        /* */
-    uint64_t marked_batch_count;   /* */
-    uint64_t marked_message_count; /* */
-    uint64_t failure_count;        /* */
-    uint64_t deliver_retry_count;  /* */
-    uint64_t foreign_mark_count;   /* */
-    uint64_t body_bytes;           /* */
+    uint64_t fetch_count;          /* fetches begun */
+    uint64_t batch_count;          /* whole batches with messages */
+    uint64_t message_count;        /* in those */
+    uint64_t marked_batch_count;   /* confirmed */
+    uint64_t marked_message_count; /* in those */
+    uint64_t body_bytes;           /* of fetched bodies, unpacked */
 };
 
-/* All that a queue at rest needs, in one block. */
+/* The same, of what is slowed down by waits. */
+struct queue_mishaps {
+    uint32_t failure_count;       /* fetches and marks that failed */
+    uint32_t deliver_retry_count; /* answers haplo_batch_retry() */
+    uint32_t foreign_mark_count;  /* marks that came after another consumer's */
+};
+
+/* All that an idle queue needs, in one block. There may be a million of them:
+ * server and settings are found through the state machine, see server_of() and
+ * settings_of(). */
 struct haplo_queue {
-    struct queue core;                   /* its state machine */
-    struct haplo_server *server;         /* */
-    struct queue_settings *settings;     /* shared with others */
-    void *data;                          /* the application's */
-    char *api_key;                       /* behind the name, or owned */
-    struct request *request;             /* in flight, or NULL */
-    struct haplo_batch *batch;           /* being read, or at hand; or NULL */
-    char *error_text;                    /* owned; newest failure, or NULL */
-    haplo_removed_cb removed_cb;         /* or NULL */
-    STAILQ_ENTRY(haplo_queue) gone_link; /* among those to be freed */
-    struct queue_counters counters;      /* */
-    bool is_removing;                    /* to be freed once PAUSED */
-    bool is_gone;                        /* PAUSED, and in the list of those */
+    struct queue core;              /* its state machine */
+    void *data;                     /* the application's */
+    char *api_key;                  /* behind the name, or owned */
+    struct haplo_batch *batch;      /* being read, or outstanding; or NULL */
+    char *error_text;               /* owned; newest failure, or NULL */
+    haplo_removed_cb removed_cb;    /* or NULL */
+    struct request *request;        /* in flight, or NULL */
+    struct queue_counters counters; /* since the start */
+    struct queue_mishaps mishaps;   /* the same */
+    bool is_removing;               /* to be freed once PAUSED */
+    bool is_gone;                   /* PAUSED, and about to be freed */
     char name[]; /* and behind it the API key that it began with */
 };
 
@@ -76,7 +80,7 @@ struct haplo_poller {
     bool has_stopped;                   /* stopped_cb has fired */
     TAILQ_HEAD(, haplo_server) servers; /* owned */
     struct name_table server_names;     /* the same, by name */
-    STAILQ_HEAD(, haplo_queue) gone;    /* removed and PAUSED: to be freed */
+    struct queue_list gone;             /* removed and PAUSED: to be freed */
     size_t server_count;                /* */
     size_t queue_count;                 /* */
     size_t paused_count;                /* queues that are PAUSED */
@@ -89,9 +93,21 @@ struct haplo_poller {
     haplo_stopped_cb stopped_cb;     /* or NULL */
     uint64_t stop_due_ms;            /* deadline of the drain */
     size_t batches_left;             /* of those at the stop: open */
+    uint64_t next_salt;              /* of a state; begins at random */
     haplo_close_cb close_cb;         /* or NULL */
     void *data;                      /* the application's */
 };
+
+static inline struct haplo_server *server_of(const struct haplo_queue *queue)
+{
+    return container_of(queue->core.server, struct haplo_server, core);
+}
+
+static inline struct queue_settings *settings_of(
+    const struct haplo_queue *queue)
+{
+    return container_of(queue->core.policy, struct queue_settings, policy);
+}
 
 /* Steps a queue and carries out what comes of it. May call the application
  * back (deliver_cb): touch neither queue nor batch after it. */
@@ -101,8 +117,8 @@ void poller_step(struct haplo_queue *queue, const struct queue_event *event);
  * back with events only: what is due waits for the timer. */
 void poller_pump(struct haplo_poller *poller);
 
-/* The queue's batch was accepted: keeps no more than its token. */
-void poller_keep_token(struct haplo_queue *queue);
+/* The queue's batch was accepted: keeps no more than its token and state. */
+void poller_accept(struct haplo_queue *queue);
 
 /* Cancels the request of the queue, if one is in flight. */
 void poller_cancel_request(struct haplo_queue *queue);

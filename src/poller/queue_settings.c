@@ -10,23 +10,22 @@ static bool has_default_format(const struct haplo_queue_options *options)
            options->token_pattern == NULL && options->content_type == NULL;
 }
 
-static bool policy_says(const struct queue_policy *policy,
-                        const struct haplo_queue_options *options)
+static bool policy_equals(const struct queue_policy *policy,
+                          const struct haplo_queue_options *options)
 {
     return policy->interval_ms == options->interval_ms &&
            policy->interval_max_ms == options->interval_max_ms &&
            policy->backoff_ms == options->backoff_ms &&
            policy->backoff_max_ms == options->backoff_max_ms &&
            policy->refused_ms == options->refused_ms &&
-           policy->mark_attempts_max == options->mark_attempts_max &&
-           policy->deliver_attempts_max == options->deliver_attempts_max;
+           policy->mark_attempts_max == options->mark_attempts_max;
 }
 
 /* Formats with shapes and patterns of their own are not compared. */
-static bool settings_say(const struct queue_settings *settings,
-                         const struct haplo_queue_options *options)
+static bool settings_equal(const struct queue_settings *settings,
+                           const struct haplo_queue_options *options)
 {
-    return policy_says(&settings->policy, options) &&
+    return policy_equals(&settings->policy, options) &&
            settings->body_bytes_max == options->body_bytes_max &&
            settings->deliver_cb == options->deliver_cb &&
            settings->marked_cb == options->marked_cb &&
@@ -48,7 +47,6 @@ static int settings_new(struct queue_settings **out,
         .backoff_max_ms = options->backoff_max_ms,
         .refused_ms = options->refused_ms,
         .mark_attempts_max = options->mark_attempts_max,
-        .deliver_attempts_max = options->deliver_attempts_max,
     };
     settings->body_bytes_max = options->body_bytes_max;
     settings->deliver_cb = options->deliver_cb;
@@ -67,7 +65,7 @@ int queue_settings_take(struct queue_settings **settings,
                         const struct haplo_queue_options *options,
                         struct reason *why)
 {
-    if (*settings == NULL || !settings_say(*settings, options)) {
+    if (*settings == NULL || !settings_equal(*settings, options)) {
         int error = settings_new(settings, options, why);
         if (error != 0) {
             return error;

@@ -35,7 +35,7 @@ static void path_write(char *path, const char *name, const char *verb)
 
 struct request *request_take(struct haplo_queue *queue)
 {
-    struct haplo_poller *poller = queue->server->poller;
+    struct haplo_poller *poller = server_of(queue)->poller;
     struct request *request = poller->free_requests;
     if (request != NULL) {
         poller->free_requests = request->next;
@@ -53,7 +53,7 @@ struct request *request_take(struct haplo_queue *queue)
 
 void request_give_back(struct haplo_queue *queue)
 {
-    struct haplo_poller *poller = queue->server->poller;
+    struct haplo_poller *poller = server_of(queue)->poller;
     struct request *request = queue->request;
     struct reading *reading = request->reading;
     queue->request = NULL;
@@ -69,7 +69,7 @@ void request_give_back(struct haplo_queue *queue)
 
 struct reading *request_read(struct request *request)
 {
-    struct haplo_poller *poller = request->queue->server->poller;
+    struct haplo_poller *poller = server_of(request->queue)->poller;
     struct reading *reading = poller->free_readings;
     if (reading != NULL) {
         poller->free_readings = reading->next;
@@ -85,9 +85,9 @@ void request_aim(struct request *request, const char *verb)
     struct haplo_queue *queue = request->queue;
     path_write(request->path, queue->name, verb);
     credentials_set(&request->credentials, queue->api_key);
-    request->transfer.endpoint = queue->server->endpoint;
+    request->transfer.endpoint = server_of(queue)->endpoint;
     request->transfer.path = request->path;
     request->transfer.headers = request->credentials.headers;
     request->transfer.is_uncompressed =
-        queue->settings->format.kind == HAPLO_FORMAT_RAW;
+        settings_of(queue)->format.kind == HAPLO_FORMAT_RAW;
 }

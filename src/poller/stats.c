@@ -57,7 +57,7 @@ void haplo_server_stats(const struct haplo_server *server,
 
 static bool is_login_held(const struct haplo_queue *queue)
 {
-    const struct server *server = &queue->server->core;
+    const struct server *server = &server_of(queue)->core;
     return server->logins_held &&
            !server_may_log_in(server, queue->core.key_proven);
 }
@@ -72,18 +72,20 @@ void haplo_queue_stats(const struct haplo_queue *queue,
         .message_count = counters->message_count,
         .marked_batch_count = counters->marked_batch_count,
         .marked_message_count = counters->marked_message_count,
-        .failure_count = counters->failure_count,
-        .deliver_retry_count = counters->deliver_retry_count,
-        .foreign_mark_count = counters->foreign_mark_count,
+        .failure_count = queue->mishaps.failure_count,
+        .deliver_retry_count = queue->mishaps.deliver_retry_count,
+        .foreign_mark_count = queue->mishaps.foreign_mark_count,
         .body_bytes = counters->body_bytes,
     };
     now.state = queue->core.state;
-    now.epoch = queue->core.epoch;
+    now.generation = queue->core.delivery.generation;
+    now.unconfirmed_count =
+        delivery_state_count(&queue->core.delivery, queue->batch);
     now.unread_count = queue->core.unread_count;
-    now.wait_ms = wait_ms(queue->server->poller, &queue->core.wait);
+    now.wait_ms = wait_ms(server_of(queue)->poller, &queue->core.wait);
     if (now.state == HAPLO_QUEUE_READY && is_login_held(queue)) {
-        now.wait_ms =
-            wait_ms(queue->server->poller, &queue->server->core.login_wait);
+        now.wait_ms = wait_ms(server_of(queue)->poller,
+                              &server_of(queue)->core.login_wait);
     }
     now.failures = queue->core.failures;
     now.error = queue->core.error;

@@ -29,16 +29,23 @@ static void accept_batch(struct delivery_state *state, struct stored *stored,
     delivery_state_accept(state, batch);
 }
 
+static void store_confirmed(struct stored *stored, struct haplo_slice state)
+{
+    if (stored != NULL) {
+        assert_int_equal(haplo_state_compare(state, stored_slice(stored)),
+                         HAPLO_COMPARE_CURRENT);
+        stored_set(stored, state);
+    }
+}
+
 /* Its mark is confirmed; the confirmed state is stored where stored is not
  * NULL. Ends the batch. */
 static void confirm(struct delivery_state *state, struct stored *stored,
                     struct haplo_batch *batch, bool is_drained)
 {
-    delivery_state_confirm(state, batch, is_drained, scene_salt++);
-    if (stored != NULL) {
-        assert_int_equal(store(stored, batch), HAPLO_COMPARE_CURRENT);
-    }
-    delivery_state_keep(state, batch);
+    uint8_t bytes[STATE_HEAD_SIZE];
+    store_confirmed(stored, delivery_state_confirm(state, batch, is_drained,
+                                                   scene_salt++, bytes));
     batch_free(batch);
 }
 
@@ -55,13 +62,8 @@ static void drop(struct delivery_state *state, struct haplo_batch *batch)
 static void find_empty(struct delivery_state *state, struct stored *stored)
 {
     uint8_t bytes[STATE_HEAD_SIZE];
-    delivery_state_confirm_empty(state, scene_salt++, bytes);
-    struct haplo_slice slice = {(const char *)bytes, sizeof bytes};
-    if (stored != NULL) {
-        assert_int_equal(haplo_state_compare(slice, stored_slice(stored)),
-                         HAPLO_COMPARE_CURRENT);
-        stored_set(stored, slice);
-    }
+    store_confirmed(
+        stored, delivery_state_confirm(state, NULL, true, scene_salt++, bytes));
 }
 
 /* -- Set arithmetic ------------------------------------------------------- */
@@ -298,9 +300,10 @@ static void a_confirmed_state_that_comes_too_late_is_stale(void **unused)
     struct stored late = {0};
     struct haplo_batch *batch = fetched(&state, "A");
     accept_batch(&state, &stored, batch);
-    delivery_state_confirm(&state, batch, true, scene_salt++);
-    stored_set(&late, state_of(batch));
-    drop(&state, batch);
+    uint8_t bytes[STATE_HEAD_SIZE];
+    stored_set(&late, delivery_state_confirm(&state, batch, true, scene_salt++,
+                                             bytes));
+    batch_free(batch);
     batch = fetched(&state, "B");
     accept_batch(&state, &stored, batch);
     assert_int_equal(
