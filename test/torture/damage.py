@@ -1,16 +1,15 @@
-"""Damages what a sink has recorded, in many ways, and has haplo-poll make do
-with each.
+"""Damages the files of a sink in many ways and runs haplo-poll with each.
 
-A good record is made once: messages that are confirmed, some whose mark was
+An intact record is created once: some messages confirmed, some whose marks were
 lost with the process, and the files as a killed process leaves them. For each
-case they are copied, damaged, and given to `haplo-poll once`, on a server that
-has the messages whose mark was lost, and new ones, for read. Then:
+case it is copied, damaged, and given to `haplo-poll once`. The server then has
+unread messages: those whose marks were lost, and new ones. Afterwards:
 
-  - it ended by itself, with 0 or with lines that name the file;
-  - with 0, all that was for read is stored, byte for byte, and marked;
-  - whatever it marked is stored and can be read;
-  - what could be read of the damaged files before still can be; but for rows
-    that no server ever sent, which may be mended.
+  - haplo-poll ended by itself, with 0, or with errors that name the file.
+  - If it ended with 0, every unread message is stored byte for byte and marked.
+  - Everything it marked is stored and readable.
+  - Everything that was readable in the damaged files still is, except rows that
+    no server ever sent, which may have been repaired.
 """
 import contextlib
 import pathlib
@@ -30,11 +29,11 @@ WAL_HEADER_BYTES = 32
 SHM_HEADER_BYTES = 136
 
 
-# What is stored
+# Reading what is stored
 
 
 def read_rows(database):
-    """The rows that can still be read, one by one."""
+    """Returns the rows that are still readable, read one by one."""
     rows = set()
     last, = database.execute("SELECT max(arrival) FROM messages").fetchone()
     for arrival in range(1, min(last or 0, 10000) + 1):
@@ -46,14 +45,14 @@ def read_rows(database):
 
 
 class InboxBase:
-    """Of the sink `type: sqlite`."""
+    """The record of the sink `type: sqlite`."""
 
     name = "sqlite"
     path = "inbox.db"
 
     @staticmethod
     def stored(folder):
-        """As SQLite can read it, from a copy: looking at it changes it."""
+        """Returns what SQLite can read, from a copy: opening changes files."""
         with tempfile.TemporaryDirectory() as copy:
             for name in ("inbox.db", "inbox.db-wal"):
                 if (folder / name).is_file():
@@ -69,7 +68,7 @@ class InboxBase:
 
 
 class LedgerBase:
-    """Of the sink `type: files`."""
+    """The record of the sink `type: files`."""
 
     name = "files"
     path = "state/sink.ledger"
@@ -87,7 +86,7 @@ BASES = {base.name: base for base in (InboxBase, LedgerBase)}
 
 
 class Bench:
-    """A simulator and a good record, to which it goes back for each case."""
+    """A simulator and an intact record, restored for each case."""
 
     def __init__(self, base, seed=1):
         self.base = base
@@ -138,8 +137,8 @@ class Bench:
         return len(self.good[self.path.with_name(self.path.name + suffix)])
 
     def messages(self, is_sent):
-        """What the server has that is marked, or is not, as it is stored; and
-        the words that select it."""
+        """Yields the messages of the server that are marked, or not, as they
+        are stored, with the script words that select them."""
         for (app, queue), messages in self.sim.all_messages(exact=True).items():
             for message in messages:
                 if message["sent"] == is_sent:
@@ -148,7 +147,7 @@ class Bench:
                            f"{app} {queue} {message['id']}")
 
     def marked(self):
-        """Of what was unread."""
+        """Returns the previously unread messages that are marked now."""
         return dict(self.messages(True)).keys() & self.unread.keys()
 
     def made(self):
@@ -156,7 +155,7 @@ class Bench:
                 for message, _ in self.messages(is_sent)}
 
     def reset(self):
-        """To the files and the messages as they were."""
+        """Restores the files and the unread messages."""
         for path, content in self.good.items():
             if path.is_dir():
                 path.rmdir()
@@ -168,7 +167,7 @@ class Bench:
             self.sim.script(f"unsend {self.unread[message]}")
 
     def run(self, case):
-        """Returns what haplo-poll did: Done(code, out, err)."""
+        """Runs a case; returns Done(code, out, err) of haplo-poll."""
         self.reset()
         case.damage(self.path)
         before = self.base.stored(self.folder)
@@ -182,21 +181,21 @@ class Bench:
         assert done.code in (0, 1, 2), where
         if done.code == 0:
             assert done.err == "", where
-            assert marked == self.unread.keys(), f"{where}: not all is marked"
+            assert marked == self.unread.keys(), f"{where}: marks are missing"
         else:
             lines = done.err.splitlines()
             assert lines, where
             assert all(self.path.name in line for line in lines), where
-        assert not marked - after, f"{where}: marked, and not to be read"
+        assert not marked - after, f"{where}: marked but not readable"
         gone = (before & self.made()) - after
-        assert not gone, f"{where}: {len(gone)} messages are gone"
+        assert not gone, f"{where}: {len(gone)} messages have disappeared"
 
 
 # Damages
 
 
 class Case:
-    """damage(path) is told the path of the database."""
+    """damage(path) damages the database at that path."""
 
     def __init__(self, name, damage):
         self.name = name
@@ -248,8 +247,8 @@ def removed(*suffixes):
     return Case("removed: " + ", ".join(f"file{s}" for s in suffixes), damage)
 
 
-def close_in_peace(path):
-    """As the last process that ends leaves it."""
+def close_normally(path):
+    """Closes the database as the last process to exit normally does."""
     with contextlib.closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for suffix in ("-wal", "-shm"):
@@ -257,16 +256,16 @@ def close_in_peace(path):
 
 
 def closed(case):
-    """The damage is done to a record that was closed in peace."""
+    """The same case, but the record was closed normally before."""
     def damage(path):
-        close_in_peace(path)
+        close_normally(path)
         case.damage(path)
 
     return Case(f"closed; {case.name}", damage)
 
 
 def borders(size, unit):
-    """Where a file may end that is not written to its end."""
+    """Returns sizes at which an incompletely written file may end."""
     sizes = {0, 1, size // 2, size - 1}
     for page in range(unit, size, unit):
         sizes |= {page - 1, page, page + 1}
@@ -275,12 +274,12 @@ def borders(size, unit):
 
 def closed_size(bench):
     bench.reset()
-    close_in_peace(bench.path)
+    close_normally(bench.path)
     return bench.path.stat().st_size
 
 
 def every_case(bench, random):
-    """All that a file may suffer."""
+    """Yields every kind of damage."""
     size = closed_size(bench)
     wal = bench.size("-wal")
     yield Case("nothing", lambda path: None)
@@ -336,7 +335,7 @@ def replaced_files(random):
 
 
 def sweep(bench, cases):
-    """How many there were, with which exit code; and what was wrong."""
+    """Runs all cases; returns the count of each exit code, and the failures."""
     codes, faults = {}, []
     for case in cases:
         try:

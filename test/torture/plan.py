@@ -1,16 +1,16 @@
-"""What happens in a run, all of it from one seed: the servers, their faults,
-and for each round what comes, what goes wrong, and how it ends."""
+"""The plan of a run, derived from one seed: the servers and their faults, and
+for each round the messages that arrive, what fails, and how it ends."""
 import random
 
-# The timeouts of the victim: short, so that what hangs costs little.
+# Timeouts of the victim. They are short, so that stalls cost little time.
 TIMEOUT_MS = 300
 
-# How often a mark is tried: where it is once, the next fetch comes soon after
-# a lost one, and what that lacks is left over.
+# Attempts per mark. With one attempt, a fetch follows soon after a lost mark,
+# and messages missing from its batch become leftovers.
 MARK_ATTEMPTS = {"app1": 3, "app2": 1, "app3": 1, "app4": 2, "app5": 1,
                  "app6": 1}
 
-# A second consumer takes messages away from these.
+# A second consumer polls these queues as well.
 SHARED = (("app6", "q1"), ("app6", "q2"))
 
 SERVERS = (
@@ -47,7 +47,7 @@ FAULTS = (
     "on=mark do=delay for=400ms",
 )
 
-# Lines of the trace at which the victim is killed.
+# State transitions in the trace after which the victim is killed.
 MOMENTS = {
     "fetch": ("READY -> FETCHING",),
     "deliver": ("FETCHING -> DELIVERING",),
@@ -61,7 +61,7 @@ MOMENT_WEIGHTS = (2, 4, 4, 3, 2, 6, 1)
 
 
 def scenario(seed, queues):
-    """The servers, as a script of haplo-sim."""
+    """Returns a haplo-sim script that creates the servers."""
     lines = [f"set seed={seed}"]
     for number, words in enumerate(SERVERS, 1):
         lines.append(f"app app{number} queues={queues} {words}")
@@ -69,7 +69,7 @@ def scenario(seed, queues):
 
 
 def fault_lines(seed, probability):
-    """Each fault with a luck of its own."""
+    """Returns script lines for all faults, each with its own seed."""
     return [
         f"fault {words} times=0 probability={probability} seed={seed + number}"
         for number, words in enumerate(FAULTS)
@@ -77,18 +77,18 @@ def fault_lines(seed, probability):
 
 
 class Round:
-    """One life of the victim."""
+    """One life of the victim, from its start to its end."""
 
     def __init__(self, moments, share):
-        self.share = share  # messages that come in it
+        self.share = share  # share of the messages that arrive in it
         self.burst = moments.choice((1, 1, 2, 3, 5, 16, 17, 40))
-        self.late = moments.random() < 0.5  # they come when it runs
+        self.late = moments.random() < 0.5  # they arrive while it runs
         self.admin = moments.random() < 0.5  # unsends some messages
         self.trouble = moments.choices(
             (None, "hang", "crash", "storm"), (82, 5, 5, 8))[0]
-        self.is_done = moments.choice(("yes", "no"))  # what a storm loses
+        self.is_done = moments.choice(("yes", "no"))  # lost marks
         self.trouble_s = moments.uniform(0.1, 0.6)
-        self.app = f"app{moments.randint(1, len(SERVERS))}"  # whose
+        self.app = f"app{moments.randint(1, len(SERVERS))}"  # in trouble
         self.end = moments.choices(
             ("time", "line", "start", "stop", "term-kill", "term-term",
              "term"), (24, 56, 6, 3, 5, 3, 3))[0]
@@ -105,7 +105,7 @@ class Round:
 
 
 class Plan:
-    """A run; its rounds come one by one, as many as are asked for."""
+    """A run. Yields its rounds one at a time, as many as needed."""
 
     def __init__(self, seed, kills, messages, queues, probability=0.006):
         self.seed = seed

@@ -1,4 +1,4 @@
-"""What a sink has on the disk, read without disturbing what is there."""
+"""Reads what a sink has stored on disk, without changing it."""
 import collections
 import contextlib
 import pathlib
@@ -10,9 +10,9 @@ from files_sink import Receiver, files_in, packed
 
 @contextlib.contextmanager
 def database_copy(path, folder):
-    """A copy of a database whose owner is dead, opened; None if it has no
-    tables yet. The original is not opened: that would do what the next owner
-    should do."""
+    """Opens a copy of a database whose process was killed; None if it has no
+    tables yet. Opening the original would run the recovery that the next
+    process must be able to do itself."""
     copy = pathlib.Path(folder) / "copy.db"
     for suffix in ("", "-wal", "-shm"):
         copy.with_name(copy.name + suffix).unlink(missing_ok=True)
@@ -48,23 +48,23 @@ class Inbox:
     """The sink `type: sqlite`: each message exactly once."""
 
     name = "sqlite"
-    repeats = collections.Counter()  # that a kill explains: there are none
+    repeats = collections.Counter()  # explained by a kill: never any
 
     def __init__(self, folder, state, hash_of):
         self.folder = folder
         self.path = self.target = folder / "inbox.db"
-        self.arrival = 0  # the newest seen
-        self.row_count = 0  # seen
+        self.arrival = 0  # newest one seen
+        self.row_count = 0  # rows seen
         self.stored = collections.Counter()  # (server, queue, hash)
         self.unconfirmed = set()  # queues, by name
 
     @staticmethod
     def form(body):
-        """A message as it is stored."""
+        """Returns a message as this sink stores it."""
         return body
 
     def look(self, copy, was_killed):
-        """Takes in what a haplo-poll has left. Uses the folder copy."""
+        """Reads what a haplo-poll process has left, through a copy."""
         with database_copy(self.path, copy) as inbox:
             if inbox is not None:
                 self.look_at(inbox)
@@ -85,8 +85,8 @@ class Inbox:
         self.unconfirmed = unconfirmed_queues(inbox)
 
     def is_confirmed(self, server, queue):
-        """Tells of a message's hash whether its mark is known, on the disk,
-        to be done, if it is done at all."""
+        """Returns a function that says, for the hash of a message, whether
+        the disk knows its mark to be confirmed, if it was marked."""
         if not self.path.exists():
             return lambda hash: False
         with database_reader(self.path) as inbox:
@@ -100,11 +100,11 @@ class Inbox:
         return lambda hash: hash not in open_ones
 
     def received(self):
-        """The same, without what a receiver can tell to be repeats."""
+        """The same, without the repeats that a receiver can recognise."""
         return self.bodies()
 
     def bodies(self):
-        """How often (server, queue, bytes) is there."""
+        """Counts how often (server, queue, bytes) is stored."""
         with database_reader(self.path) as inbox:
             return collections.Counter(
                 (server, queue, body if isinstance(body, bytes)
@@ -114,22 +114,22 @@ class Inbox:
 
 
 class Files:
-    """The sink `type: files`: each message at least once. A repeat comes only
-    where a kill was between a file and its note in the ledger, and a receiver
-    can tell it."""
+    """The sink `type: files`: each message at least once. A message is
+    repeated only after a kill between the rename of a file and its entry in
+    the ledger, and a receiver can recognise it."""
 
     name = "files"
 
     def __init__(self, folder, state, hash_of):
         self.target = folder / "files"
-        self.taken = folder / "taken"  # files of lives that are over
+        self.taken = folder / "taken"  # files of previous lives
         self.path = state / "sink.ledger"
         self.hash_of = hash_of  # (server, queue), line -> hash
         self.receiver = Receiver(self.target)
         self.life = 0
         self.stored = collections.Counter()  # (server, queue, hash)
         self.lines = collections.Counter()  # (server, queue, line)
-        self.repeats = collections.Counter()  # the same, explained
+        self.repeats = collections.Counter()  # the same, explained by a kill
         self.unconfirmed = set()  # queues, by name
 
     form = staticmethod(packed)
@@ -148,8 +148,8 @@ class Files:
             self.take(file, open_ones, was_killed)
 
     def take(self, file, open_ones, was_killed):
-        """Reads a file, and takes it away as its receiver would. What the
-        ledger does not know to be out will come again."""
+        """Reads a file and removes it, as its receiver would. A file that the
+        ledger does not list as written will be repeated."""
         name = (file.server, file.queue)
         for line in file.lines:
             hash = self.hash_of(name, line)

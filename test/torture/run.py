@@ -1,14 +1,13 @@
-"""Kills haplo-poll again and again, with everything around it failing, and
-compares what is stored with what the servers had; then damages what it has
-recorded, in every way, and sees what it makes of that.
+"""Kills haplo-poll repeatedly while everything around it fails, and compares
+what is stored with what the servers had. Then damages its files in many ways
+and checks how it copes.
 
     run.py [--sink=sqlite|files] [--part=torture|damage] [--seed=N]
            [--kills=N] [--messages=N]
 
-Two lines for each kind of sink; exits with 1 if something is not as it must
-be. The same seed makes the same plan: servers, faults, what comes when, how
-each round goes wrong and ends. What the machine makes of it is not the same
-twice.
+Prints two lines for each kind of sink; exits with 1 if a check fails. The same
+seed gives the same plan: servers, faults, arrivals, and how each round fails
+and ends. The timing on the machine still differs between runs.
 """
 import argparse
 import os
@@ -37,7 +36,7 @@ def say(line):
 
 
 def run_torture(args, seed, record):
-    """True if all was well."""
+    """Returns true if all checks passed."""
     from plan import Plan
     from torture import Torture
 
@@ -52,7 +51,7 @@ def run_torture(args, seed, record):
 
 
 def run_damage(seed, base):
-    """True if all was well."""
+    """Returns true if all checks passed."""
     import damage
 
     begin = time.monotonic()

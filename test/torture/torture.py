@@ -1,21 +1,21 @@
-"""The story of a run:
+"""One run:
 
-  - haplo-poll is started, and messages come;
-  - an administrator unsends some of those whose mark is known to be done;
-  - the server hangs, or goes down and comes back; its answers get lost,
-    spoilt and late all the time;
-  - haplo-poll is killed, at a moment of time or of its work (or stopped for
-    longer than its timeouts, or told to end), and what it left on the disk is
-    looked at: all that it had asked to be marked must be there;
-  - that again and again, until all messages have come;
-  - the faults end, haplo-poll drains the queues, and what is stored is compared
+  - haplo-poll starts, and messages arrive.
+  - An administrator unsends some messages whose marks are confirmed.
+  - The server hangs, or goes down and comes back. All the time, its responses
+    get lost, corrupted and delayed.
+  - haplo-poll is killed at a random time or after a certain transition (or it
+    is suspended for longer than its timeouts, or asked to stop). Everything it
+    had asked to be marked must then be on disk.
+  - This repeats until all messages have arrived.
+  - The faults end, haplo-poll drains the queues, and what is stored is compared
     with what the server had.
 
-How often each message must be stored is exact: once, and once for each time
-that it was unsent. The cases that cannot be told (haplo-inbox(5)) do not
-occur: no message is unsent that has a twin, or that is not confirmed on the
-disk, or while a request of a process that is dead is still under way, as its
-mark could come after, and mark what was unsent.
+The number of times each message must be stored is exact: once, plus once for
+each time it was unsent. The ambiguous cases of haplo-inbox(5) do not occur: a
+message is not unsent if an equal one exists, if its mark is not confirmed on
+disk, or while a request of a dead process is in progress, since that request
+could still mark the message after it was unsent.
 """
 import base64
 import collections
@@ -32,7 +32,7 @@ from sim import Sim
 from truth import Truth
 from victim import Victim
 
-BACKLOG_MAX = 800  # unread messages; above it none are added
+BACKLOG_MAX = 800  # unread messages; no more are added above it
 ADMIN_TURNS = 4  # see Torture.no_stale_marks
 MOMENT_S_MAX = 0.5
 DRAIN_S_MAX = 120
@@ -49,7 +49,7 @@ REPORT = (
 
 
 class Report(dict):
-    """Figures of a run."""
+    """The figures of a run."""
 
     def __str__(self):
         at = ", ".join(f"{name} {count}" for name, count
@@ -62,7 +62,7 @@ class Report(dict):
 
 
 class Torture:
-    """One run on one kind of sink."""
+    """A run with one kind of sink."""
 
     def __init__(self, plan, record_type, log=lambda line: None):
         self.plan = plan
@@ -78,10 +78,10 @@ class Torture:
             self.folder / "other", self.folder / "other" / "state",
             self.truth.hash_of_line)
         self.victim = None
-        self.others = []  # the second consumer's lives; the last one runs
-        self.fed = 0  # messages that have come
+        self.others = []  # second consumer; the last one runs
+        self.fed = 0  # messages that have arrived
         self.kills = 0
-        self.ends = 0  # lives that ended as they were told to
+        self.ends = 0  # lives that ended when asked to
         self.resends = 0
         self.phases = collections.Counter()
 
@@ -118,10 +118,10 @@ class Torture:
         return Victim(str(self.folder / "poll.yaml"), self.keys)
 
     def start_other(self):
-        """The second consumer, with an inbox of its own."""
+        """Starts the second consumer, which has its own inbox."""
         self.others.append(Victim(str(self.folder / "other.yaml"), self.keys))
 
-    # What comes
+    # Messages arrive
 
     def feed(self, own, count):
         lines = []
@@ -139,20 +139,20 @@ class Torture:
             return 0
         return min(own.share, self.plan.messages - self.fed)
 
-    # What an administrator does
+    # An administrator unsends messages
 
     def no_stale_marks(self):
-        """True if no request that its client has left is still under way.
-        What a dead process has sent may not have been read, or its connection
-        not been accepted, nor its end been seen: each of these takes one turn
-        of the simulator's loop, and each answer here is one at least."""
+        """Returns true if no request of a dead process is in progress. Its
+        bytes may be unread, its connection not accepted yet, or its end
+        unnoticed. Each of these takes the simulator one iteration of its loop,
+        and so does each request here."""
         return all(
             app["gone"] == 0
             for _ in range(ADMIN_TURNS)
             for app in self.sim.stats()["apps"])
 
     def unsend(self):
-        """Unsends some messages of one queue, which then must come again."""
+        """Unsends some messages of one queue, which must then arrive again."""
         app = self.plan.choices.choice(list(self.sim.apps))
         queue = self.plan.choices.choice(self.sim.apps[app]["queues"])
         count = self.plan.choices.choice((1, 2, 5, 20))
@@ -169,7 +169,7 @@ class Torture:
             assert answer["count"] == len(ids)
             self.resends += len(ids)
 
-    # What goes wrong with the server
+    # The server fails
 
     def trouble(self, own):
         if own.trouble == "hang":
@@ -187,7 +187,7 @@ class Torture:
             self.victim.watch(own.trouble_s)
             self.sim.script(f"clear fault {fault}")
 
-    # How a life ends
+    # A life ends
 
     def wait_for_end(self, own):
         victim = self.victim
@@ -226,8 +226,8 @@ class Torture:
             self.note_phases()
 
     def note_phases(self):
-        """What the process was at when it was killed: several things, as it
-        has many queues."""
+        """Counts what the process was doing when it was killed; with many
+        queues that is usually several things."""
         victim = self.victim
         states = victim.states.values()
         at = {
@@ -242,7 +242,7 @@ class Torture:
     # A round
 
     def live(self, own):
-        """One life of haplo-poll, from its start to its end."""
+        """Runs one life of haplo-poll, from its start to its end."""
         count = self.share(own)
         self.feed(own, 0 if own.late else count)
         self.victim = self.start()
@@ -264,17 +264,18 @@ class Torture:
     def is_done(self):
         return self.kills >= self.plan.kills and self.fed >= self.plan.messages
 
-    # The end
+    # The end of the run
 
     def watch_until(self, is_reached):
         end = time.monotonic() + DRAIN_S_MAX
         while not is_reached():
             self.victim.watch(0.05)
             self.others[-1].watch(0.01)
-            assert time.monotonic() < end, "does not come to rest"
+            assert time.monotonic() < end, "the queues do not drain in time"
 
     def drain(self):
-        """Without faults all is marked, and that is known on the disk."""
+        """Drains the queues without faults: in the end every message is marked,
+        and the disk knows it."""
         self.sim.script("clear faults")
         self.victim = self.start()
         self.watch_until(lambda: self.sim.unread() == 0
@@ -291,14 +292,14 @@ class Torture:
             f"drained, and not confirmed: {self.record.unconfirmed}")
 
     def run(self):
-        """Returns the figures; raises AssertionError where something is not
-        as it must be, and leaves the folder then."""
+        """Returns the figures. Raises AssertionError if a check fails, and
+        keeps the folder in that case."""
         begin = time.monotonic()
         self.sim.start()
         try:
             report = self.run_with_sim()
         except BaseException:
-            self.log(f"all that is left of it: {self.folder}")
+            self.log(f"the files of the failed run are in {self.folder}")
             raise
         finally:
             self.kill_all()

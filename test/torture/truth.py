@@ -1,4 +1,4 @@
-"""What the simulator knows of its messages, and what a sink must have."""
+"""What the simulator knows about its messages, and what a sink must contain."""
 import base64
 import collections
 
@@ -18,17 +18,17 @@ def part_of(counts, is_wanted):
 
 
 class Truth:
-    """form(body) is how a message looks in the sink."""
+    """form(body) returns a message as the sink stores it."""
 
     def __init__(self, sim, form, log):
         self.sim = sim
         self.form = form
         self.log = log
-        self.event = 0  # the newest of the simulator's log that was seen
-        self.hashes = {}  # (app, queue) -> id, or line of a file -> hash
+        self.event = 0  # newest event of the simulator that was seen
+        self.hashes = {}  # (app, queue) -> id or line of a file -> hash
 
     def hash_of(self, name, id):
-        """Of a message that the simulator has made."""
+        """Returns the hash of a message, given its id."""
         known = self.hashes.setdefault(name, {})
         if id not in known:
             for message in self.sim.messages(*name):
@@ -36,7 +36,7 @@ class Truth:
         return known[id]
 
     def hash_of_line(self, name, line):
-        """The same, for a line of a file."""
+        """Returns the hash of a message, given a line of a file."""
         known = self.hashes.setdefault(name, {})
         if line not in known:
             for message in self.sim.messages(*name, exact=True):
@@ -45,7 +45,7 @@ class Truth:
         return known[line]
 
     def check_marks(self, record):
-        """What it has asked to be marked is on the disk."""
+        """Checks that everything haplo-poll asked to be marked is on disk."""
         events = self.sim.events(after=self.event)
         for event in events:
             if event["verb"] == "mark" and "token" in event and not is_shared(
@@ -58,10 +58,10 @@ class Truth:
         for id in base64.b64decode(event["token"]).split(b","):
             message = (*name, self.hash_of(name, int(id)))
             assert record.stored[message] > 0, (
-                f"marked and not stored: {message} by {event}")
+                f"marked but not stored: {message} by {event}")
 
     def made(self):
-        """How often (server, queue, form) must be stored."""
+        """Counts how often (server, queue, form) must be stored."""
         made = collections.Counter()
         for name, messages in self.sim.all_messages(exact=True).items():
             for message in messages:
@@ -71,9 +71,10 @@ class Truth:
         return made
 
     def compare(self, record, other):
-        """Byte for byte. What is shared must be in one of the two; all else
-        in the first, as often as it was sent, and once more for each repeat
-        that a kill explains: these a receiver can tell."""
+        """Compares byte for byte. Messages of shared queues must be in one of
+        the two records. All others must be in the first one, as often as they
+        were sent, plus the repeats that kills explain, which a receiver can
+        recognise."""
         made = self.made()
         shared = part_of(made, is_shared)
         own = made - shared

@@ -1,4 +1,4 @@
-"""A haplo-poll that is watched by its trace, and killed."""
+"""A haplo-poll process that is observed through its trace and killed."""
 import collections
 import os
 import re
@@ -16,22 +16,22 @@ EXIT_S_MAX = 40  # a drain may take 30 s
 
 
 class Died(AssertionError):
-    """It ended although nobody told it to."""
+    """The process ended without being asked to."""
 
 
 class Victim:
-    """`run -v`, in the configuration's folder."""
+    """Runs `haplo-poll -v run` in the folder of the configuration."""
 
     def __init__(self, config, secrets):
         self.secrets = secrets
         self.rest = b""
-        self.states = {}  # of queues, by name
+        self.states = {}  # name of a queue -> state
         self.stored = set()  # queues with a batch that no mark has confirmed
         self.confirmed = set()  # queues whose newest mark was confirmed
-        self.empty = set()  # queues that had nothing for read
-        self.counts = collections.Counter()  # of changes of state
-        self.told = collections.deque(maxlen=TAIL_LINES)  # other lines
-        # setpriv: it ends with this process, however that ends.
+        self.empty = set()  # queues that were seen empty
+        self.counts = collections.Counter()  # transitions
+        self.told = collections.deque(maxlen=TAIL_LINES)  # newest other lines
+        # setpriv: the victim dies with this process, however that ends.
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig=KILL", PROGRAM, "-v", "-c", config,
              "run"],
@@ -42,7 +42,7 @@ class Victim:
         self.pipe = self.process.stderr.fileno()
         os.set_blocking(self.pipe, False)
 
-    # What it tells
+    # Its output
 
     def note_change(self, name, old, new):
         self.states[name] = new
@@ -65,7 +65,7 @@ class Victim:
             self.told.append(line.decode(errors="replace"))
 
     def read(self):
-        """Takes in what is there; False when there is no more to come."""
+        """Reads the available output; False at its end."""
         try:
             text = os.read(self.pipe, 1 << 16)
         except BlockingIOError:
@@ -78,7 +78,7 @@ class Victim:
         return text != b""
 
     def watch(self, seconds, is_reached=lambda: False):
-        """Reads on until is_reached(), or for so long."""
+        """Reads output until is_reached(), for at most this many seconds."""
         end = time.monotonic() + seconds
         while not is_reached():
             left = end - time.monotonic()
@@ -100,8 +100,8 @@ class Victim:
         end = time.monotonic() + EXIT_S_MAX
         while self.read():
             select.select([self.pipe], [], [], 1)
-            assert time.monotonic() < end, "it does not end:\n" + "\n".join(
-                self.told)
+            assert time.monotonic() < end, (
+                "the process does not end:\n" + "\n".join(self.told))
 
     def wait(self):
         self.read_rest()
@@ -110,7 +110,7 @@ class Victim:
         return status
 
     def kill(self, is_ending=False):
-        """False if it has ended by itself before, as it was told to."""
+        """Returns False if it had already ended, after it was asked to."""
         self.signal(signal.SIGKILL)
         status = self.wait()
         if is_ending and status != -signal.SIGKILL:
@@ -121,7 +121,7 @@ class Victim:
         return True
 
     def end(self):
-        """It was told to: it must end by itself, and well."""
+        """Waits for it to end after it was asked to; it must succeed."""
         self.check_end(self.wait())
 
     def has_told(self, words):
