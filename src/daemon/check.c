@@ -11,7 +11,7 @@ struct config *command_load_config(const struct command_options *options)
     return config;
 }
 
-int command_check(const struct command_options *options)
+enum exit_code command_check(const struct command_options *options)
 {
     struct config *config = command_load_config(options);
     if (config == NULL) {

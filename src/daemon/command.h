@@ -11,7 +11,7 @@
 /* Documented in haplo-poll(1): scripts rely on them. */
 enum exit_code {
     EXIT_CODE_FINE = 0,   /* all done */
-    EXIT_CODE_FAILED = 1, /* some queue failed */
+    EXIT_CODE_FAILED = 1, /* some queue or outlet failed */
     EXIT_CODE_USAGE = 2,  /* command line or configuration */
     EXIT_CODE_IN_USE = 3  /* another process has the state directory */
 };
@@ -24,10 +24,19 @@ struct command_options {
 
 /* Each returns an exit code. They report on stderr; what they were asked for
  * goes to stdout. */
-int command_run(const struct command_options *options);
-int command_once(const struct command_options *options);
-int command_check(const struct command_options *options);
-int command_peek(const struct command_options *options, const char *name);
+enum exit_code command_run(const struct command_options *options);
+enum exit_code command_once(const struct command_options *options);
+enum exit_code command_check(const struct command_options *options);
+enum exit_code command_peek(const struct command_options *options,
+                            const char *name);
+enum exit_code command_outlet(const struct command_options *options,
+                              const char *const words[3]);
+enum exit_code command_inbox_backup(const struct command_options *options,
+                                    const char *inbox, const char *path);
+
+/* The program, but for its main(): a program that adds inbox or outlet types
+ * of its own registers them first. Returns an exit code. */
+int haplo_poll_main(int argc, char **argv);
 
 /* Loads the configuration; its errors are printed, and NULL is returned. */
 struct config *command_load_config(const struct command_options *options);

@@ -1,371 +1,377 @@
 /*
- * gather.c - the way of a batch through the daemon:
+ * gather.c - from a configuration to objects at work, and back:
  *
- *   - the poller gives a batch (on_deliver): it goes to its queue's sink;
- *   - the sink has it on disk (on_delivered): the batch is accepted, so that
- *     the poller marks it;
- *   - the mark is confirmed (on_marked): the sink stores the new epoch.
+ *   - the inboxes open, all at once (gather_open);
+ *   - when the last one has answered, the servers and queues go to the poller
+ *     with the states that their inboxes have stored (gather_queues.c), and
+ *     each outlet gets a forwarder;
+ *   - batches now flow into the inboxes (gather_batch.c); each commit wakes the
+ *     outlets of its inbox;
+ *   - the end (gather_close): the poller drains, the outlets finish what is in
+ *     flight, the inboxes close, and only then the poller, and with it the
+ *     memory of its batches, goes.
  *
  * Otherwise:
  *
- *   - the sink says retry: the poller keeps the batch and gives it again;
- *   - the sink says reject: the queue is blocked, and nothing is marked;
- *   - the process ends in between: the sink knows the epoch, and recognises
- *     what the server sends again.
- *
- * The end: the poller drains, the sinks finish, and only then the poller, and
- * with it the batches' memory, goes.
+ *   - something cannot be opened or added: the cause is logged, the others are
+ *     waited for, and opened_cb reports it; what is open, gather_close closes;
+ *   - it is closed while inboxes still open: they are closed as they answer;
+ *   - a second gather_close: nothing is waited for any more; what is with the
+ *     inboxes is stored, and recognised when the server sends it again.
  */
 #include "daemon/gather.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/container_of.h"
-#include "base/wall_clock.h"
-#include "config/api_key.h"
-#include "daemon/failed_logins.h"
+#include "daemon/gather_batch.h"
+#include "daemon/gather_queues.h"
 #include "daemon/log.h"
-#include "daemon/sink_types.h"
 
-/* -- Batches -------------------------------------------------------------- */
-
-static void on_delivered(struct sink_delivery *delivery,
-                         enum sink_verdict verdict, const char *text)
+static const char *inbox_name_of(const void *inbox)
 {
-    struct gather_queue *queue =
-        container_of(delivery, struct gather_queue, delivery);
-    struct haplo_batch *batch = queue->batch;
-    queue->batch = NULL;
-    queue->stored_count += delivery->stored_count;
-    queue->repeat_count += delivery->repeat_count;
-    if (queue->gather->is_closing) {
-        return; /* too late to mark: the sink will recognise it */
-    }
-    switch (verdict) {
-    case SINK_ACCEPT:
-        haplo_batch_accept(batch);
-        break;
-    case SINK_RETRY:
-        haplo_batch_retry(batch, 0, text);
-        break;
-    case SINK_REJECT:
-        haplo_batch_reject(batch, text);
-        break;
+    return ((const struct gather_inbox *)inbox)->config->name;
+}
+
+static const char *outlet_name_of(const void *outlet)
+{
+    return ((const struct gather_outlet *)outlet)->config->forward.name;
+}
+
+static void next_phase(struct gather *gather, enum gather_phase phase)
+{
+    assert(phase > gather->phase);
+    gather->phase = phase;
+}
+
+/* The first error is the one that opened_cb gets. */
+static void note_error(struct gather *gather, int error)
+{
+    if (gather->error == 0) {
+        gather->error = error;
     }
 }
 
-static void on_deliver(struct haplo_queue *haplo_queue,
-                       struct haplo_batch *batch)
-{
-    struct gather_queue *queue = haplo_queue_data(haplo_queue);
-    struct sink *sink = queue->sink_queue->sink;
-    queue->batch = batch;
-    queue->delivery = (struct sink_delivery){
-        .queue = queue->sink_queue,
-        .batch = batch,
-        .received_at_ms = wall_clock_ms(),
-        .format = queue->config->options.format,
-        .delivered_cb = on_delivered,
-    };
-    sink->type->deliver(sink, &queue->delivery);
-}
+/* -- Outlets -------------------------------------------------------------- */
 
-static void on_marked(struct haplo_queue *haplo_queue,
-                      const struct haplo_mark *mark)
+static void on_outlet_event(struct forwarder *forwarder,
+                            const struct forwarder_event *event, void *data)
 {
-    struct gather_queue *queue = haplo_queue_data(haplo_queue);
-    struct sink *sink = queue->sink_queue->sink;
-    if (!queue->gather->is_closing) {
-        sink->type->confirmed(sink, queue->sink_queue, mark->next_epoch);
+    struct gather_outlet *outlet = data;
+    (void)forwarder;
+    if (outlet->gather->options.outlet_event_cb != NULL) {
+        outlet->gather->options.outlet_event_cb(outlet, event);
     }
 }
 
-static void on_event(struct haplo_poller *poller,
-                     const struct haplo_event *event)
+static void on_stored(struct inbox *inbox, uint64_t last_arrival, void *data)
 {
-    struct gather *gather = haplo_poller_data(poller);
-    struct gather_server *server = haplo_server_data(event->server);
-    server->last_event_ms = event->now_ms;
-    failed_logins_note(gather, event);
-    if (!gather->is_closing && gather->event_cb != NULL) {
-        gather->event_cb(poller, event);
+    const struct gather_inbox *from = data;
+    const struct gather_outlet *outlet;
+    size_t cursor = 0;
+    (void)inbox;
+    (void)last_arrival;
+    while ((outlet = name_table_next(&from->gather->outlets, &cursor))) {
+        if (outlet->inbox == from && outlet->forwarder != NULL) {
+            forwarder_wake(outlet->forwarder);
+        }
     }
 }
 
-/* -- Opening -------------------------------------------------------------- */
-
-static int open_sinks(struct gather *gather, char *why, size_t why_size)
+static int start_outlet(struct gather *gather,
+                        const struct config_outlet *config)
 {
-    const struct config *config = gather->config;
-    gather->sinks = calloc(config->sink_count, sizeof(struct sink *));
-    if (gather->sinks == NULL) {
+    struct gather_inbox *inbox =
+        name_table_find(&gather->inboxes, config->inbox->name);
+    struct gather_outlet *outlet = calloc(1, sizeof *outlet);
+    if (outlet == NULL) {
         return HAPLO_ENOMEM;
     }
-    for (size_t i = 0; i < config->sink_count; i++) {
-        char text[HAPLO_TEXT_SIZE_MAX] = "";
-        int error = sink_open(gather->loop, config, &config->sinks[i],
-                              &gather->sinks[i], text, sizeof text);
-        if (error != 0) {
-            snprintf(why, why_size, "%s:%d: sink %s: %s", config->path,
-                     config->sinks[i].line, config->sinks[i].name, text);
-            return error;
+    outlet->gather = gather;
+    outlet->config = config;
+    outlet->inbox = inbox;
+    if (name_table_add(&gather->outlets, outlet) != 0) {
+        free(outlet);
+        return HAPLO_ENOMEM;
+    }
+    outlet->forwarder = forwarder_new(
+        gather->loop, inbox->inbox, &config->forward, on_outlet_event, outlet);
+    if (outlet->forwarder == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    inbox_listen(inbox->inbox, on_stored, inbox);
+    return 0;
+}
+
+static bool is_wanted(const struct gather *gather,
+                      const struct config_outlet *outlet)
+{
+    return gather->options.only_outlet == NULL ||
+           gather->options.only_outlet == outlet;
+}
+
+static int start_outlets(struct gather *gather)
+{
+    const struct config *config = gather->config;
+    for (size_t i = 0; i < config->outlet_count; i++) {
+        if (is_wanted(gather, &config->outlets[i]) &&
+            start_outlet(gather, &config->outlets[i]) != 0) {
+            log_line(LOG_LEVEL_ERROR, "outlet %s: out of memory",
+                     config->outlets[i].forward.name);
+            return HAPLO_ENOMEM;
         }
-        gather->open_sink_count++;
     }
     return 0;
 }
 
-static struct sink *sink_of(const struct gather *gather,
-                            const struct config_queue *queue)
+/* -- Inboxes -------------------------------------------------------------- */
+
+static void inbox_answered(struct gather *gather);
+
+static void on_inbox_closed(void *data)
 {
-    return gather->sinks[queue->sink - gather->config->sinks];
+    struct gather_inbox *inbox = data;
+    inbox->inbox = NULL;
+    inbox_answered(inbox->gather);
 }
 
-/* Stamps the file before it is read: a change in between is then seen as one
- * that came after. */
-static int read_key(struct gather_queue *queue, char *key, char *why,
-                    size_t why_size)
+static void close_inbox(struct gather_inbox *inbox)
 {
-    const char *path = api_key_path(queue->config);
-    if (path != NULL && stat(path, &queue->key_stat) != 0) {
-        queue->key_stat = (struct stat){0};
+    inbox->is_open = false;
+    inbox_close(inbox->inbox, on_inbox_closed, inbox);
+}
+
+static void start_work(struct gather *gather)
+{
+    if (gather->error == 0 && gather->options.only_outlet == NULL) {
+        note_error(gather, gather_queues_add(gather));
     }
-    return api_key_read(queue->config, key, why, why_size);
+    if (gather->error == 0) {
+        note_error(gather, start_outlets(gather));
+    }
+    next_phase(gather, GATHER_OPEN);
+    gather->options.opened_cb(gather, gather->error);
 }
 
-static int add_queue(struct gather_queue *queue, bool is_held, char *why,
-                     size_t why_size)
+static void on_inbox_opened(struct inbox *opened, int error, const char *why,
+                            void *data)
 {
-    const struct config_queue *config = queue->config;
-    struct sink *sink = sink_of(queue->gather, config);
-    struct haplo_queue_options options = {.struct_size = sizeof options};
-    char key[API_KEY_SIZE];
-    config_queue_options(config, &options);
-    int error =
-        sink->type->queue_open(sink, queue->server->config->options.name,
-                               options.name, &queue->sink_queue, why, why_size);
+    struct gather_inbox *inbox = data;
+    struct gather *gather = inbox->gather;
     if (error != 0) {
-        return error;
+        log_line(LOG_LEVEL_ERROR, "%s:%u: inbox %s: %s", gather->config->path,
+                 inbox->config->place.line, inbox->config->name, why);
+        note_error(gather, error);
+        inbox->inbox = NULL;
+    } else if (gather->phase == GATHER_CLOSING_INBOXES) {
+        close_inbox(inbox);
+        return;
+    } else {
+        inbox->inbox = opened;
+        inbox->is_open = true;
     }
-    if (read_key(queue, key, why, why_size) != 0) {
-        return HAPLO_EINVAL;
-    }
-    options.epoch = queue->sink_queue->ledger.epoch;
-    options.unconfirmed = queue->sink_queue->ledger.is_unconfirmed;
-    options.key_proven = is_held && options.epoch > 0 && !queue->key_refused;
-    options.api_key = key;
-    options.deliver_cb = on_deliver;
-    options.marked_cb = on_marked;
-    options.data = queue;
-    error = haplo_queue_add(queue->server->server, &options, &queue->queue, why,
-                            why_size);
-    explicit_bzero(key, sizeof key);
-    return error;
+    inbox_answered(gather);
 }
 
-static int add_server(struct gather *gather, struct gather_server *server,
-                      char *why, size_t why_size)
+static int open_inbox(struct gather *gather, const struct config_inbox *config)
 {
-    struct haplo_server_options options = {.struct_size = sizeof options};
-    config_server_options(server->config, &options);
-    failed_logins_server_options(server, &options);
-    options.data = server;
-    int error = haplo_server_add(gather->poller, &options, &server->server, why,
-                                 why_size);
-    bool is_held = error == 0 && failed_logins_added(server);
-    for (size_t i = 0; error == 0 && i < server->queue_count; i++) {
-        error = add_queue(&server->queues[i], is_held, why, why_size);
-    }
-    return error;
-}
-
-static void set_queues(struct gather *gather, struct gather_server *server,
-                       struct gather_queue *queues)
-{
-    server->queues = queues;
-    server->queue_count = server->config->queue_count;
-    for (size_t i = 0; i < server->queue_count; i++) {
-        queues[i].gather = gather;
-        queues[i].server = server;
-        queues[i].config = &server->config->queues[i];
-    }
-}
-
-static int add_servers(struct gather *gather, char *why, size_t why_size)
-{
-    const struct config *config = gather->config;
-    gather->queue_count = config->queue_count;
-    gather->servers = calloc(config->server_count, sizeof *gather->servers);
-    gather->queues = calloc(config->queue_count, sizeof *gather->queues);
-    if (gather->servers == NULL || gather->queues == NULL) {
+    const struct inbox_options options = {
+        .name = config->name,
+        .type = config->type,
+        .type_options = config->options,
+        .undelivered_bytes_max = gather->config->undelivered_bytes_max,
+    };
+    struct gather_inbox *inbox = calloc(1, sizeof *inbox);
+    if (inbox == NULL) {
         return HAPLO_ENOMEM;
     }
-    struct gather_queue *queues = gather->queues;
-    for (size_t i = 0; i < config->server_count; i++) {
-        struct gather_server *server = &gather->servers[i];
-        server->config = &config->servers[i];
-        set_queues(gather, server, queues);
-        queues += server->queue_count;
+    inbox->gather = gather;
+    inbox->config = config;
+    if (name_table_add(&gather->inboxes, inbox) != 0) {
+        free(inbox);
+        return HAPLO_ENOMEM;
     }
-    failed_logins_load(gather);
-    int error = 0;
-    for (size_t i = 0; error == 0 && i < config->server_count; i++) {
-        error = add_server(gather, &gather->servers[i], why, why_size);
+    inbox->inbox = inbox_open(gather->loop, &options, on_inbox_opened, inbox);
+    if (inbox->inbox == NULL) {
+        return HAPLO_ENOMEM;
     }
-    return error;
+    gather->pending_count++;
+    return 0;
 }
 
-int gather_open(struct gather *gather, uv_loop_t *loop,
-                const struct config *config, haplo_event_cb event_cb,
-                void *data, char *why, size_t why_size)
+static void open_inboxes(struct gather *gather)
 {
-    struct haplo_poller_options options = {.struct_size = sizeof options};
-    *gather = (struct gather){
-        .config = config,
-        .loop = loop,
-        .event_cb = event_cb,
-        .data = data,
-        .started_ms = uv_now(loop),
-    };
-    snprintf(why, why_size, "out of memory");
-    int error = open_sinks(gather, why, why_size);
-    if (error != 0) {
-        return error;
+    const struct config *config = gather->config;
+    const struct config_outlet *outlet = gather->options.only_outlet;
+    for (size_t i = 0; i < config->inbox_count; i++) {
+        const struct config_inbox *inbox = &config->inboxes[i];
+        if ((outlet == NULL || outlet->inbox == inbox) &&
+            open_inbox(gather, inbox) != 0) {
+            log_line(LOG_LEVEL_ERROR, "inbox %s: out of memory", inbox->name);
+            note_error(gather, HAPLO_ENOMEM);
+            return;
+        }
     }
-    config_poller_options(config, &options);
-    options.event_cb = on_event;
-    options.data = gather;
-    error = haplo_poller_new(loop, &options, &gather->poller);
-    if (error != 0) {
-        snprintf(why, why_size, "%s", haplo_error_text(error));
-        return error;
-    }
-    return add_servers(gather, why, why_size);
 }
 
 /* -- Closing -------------------------------------------------------------- */
 
+static void free_objects(struct name_table *table)
+{
+    size_t cursor = 0;
+    void *object;
+    while ((object = name_table_next(table, &cursor)) != NULL) {
+        free(object);
+    }
+    name_table_free(table);
+}
+
 static void on_poller_closed(void *data)
 {
     struct gather *gather = data;
-    free(gather->sinks);
-    free(gather->servers);
-    free(gather->queues);
+    gather_queues_free(gather);
+    gather_batch_free_spares(gather);
+    free_objects(&gather->outlets);
+    free_objects(&gather->inboxes);
     gather->closed_cb(gather);
 }
 
-static void close_next_sink(struct gather *gather);
-
-static void on_sink_closed(void *data)
+static void close_poller(struct gather *gather)
 {
-    close_next_sink(data);
-}
-
-static void close_next_sink(struct gather *gather)
-{
-    if (gather->open_sink_count > 0) {
-        struct sink *sink = gather->sinks[--gather->open_sink_count];
-        sink->type->close(sink, on_sink_closed, gather);
-    } else if (gather->poller != NULL) {
+    next_phase(gather, GATHER_CLOSING_POLLER);
+    if (gather->poller != NULL) {
         haplo_poller_close(gather->poller, on_poller_closed);
     } else {
         on_poller_closed(gather);
     }
 }
 
-static void begin_closing(struct gather *gather)
+/* One of them has opened, failed to, or closed: what its phase waited for. */
+static void inbox_answered(struct gather *gather)
 {
-    if (gather->is_closing) {
+    assert(gather->pending_count > 0);
+    if (--gather->pending_count > 0) {
         return;
     }
-    gather->is_closing = true;
-    if (gather->drained_cb != NULL) {
-        gather->drained_cb(gather);
+    if (gather->phase == GATHER_OPENING) {
+        start_work(gather);
+    } else {
+        close_poller(gather);
     }
-    close_next_sink(gather);
+}
+
+/* Those that still open are closed when they answer. */
+static void close_inboxes(struct gather *gather)
+{
+    struct gather_inbox *inbox;
+    size_t cursor = 0;
+    next_phase(gather, GATHER_CLOSING_INBOXES);
+    gather->pending_count++; /* until all are asked */
+    while ((inbox = name_table_next(&gather->inboxes, &cursor)) != NULL) {
+        if (inbox->is_open) {
+            gather->pending_count++;
+            close_inbox(inbox);
+        }
+    }
+    inbox_answered(gather);
+}
+
+static void on_forwarder_closed(void *data)
+{
+    struct gather_outlet *outlet = data;
+    struct gather *gather = outlet->gather;
+    outlet->forwarder = NULL;
+    if (--gather->pending_count == 0) {
+        close_inboxes(gather);
+    }
+}
+
+/* The second call shortens the time that they were given. */
+static void close_outlets(struct gather *gather)
+{
+    struct gather_outlet *outlet;
+    size_t cursor = 0;
+    uint64_t now_ms = uv_now(gather->loop);
+    uint64_t left_ms =
+        gather->deadline_ms > now_ms ? gather->deadline_ms - now_ms : 0;
+    bool is_again = gather->phase == GATHER_CLOSING_OUTLETS;
+    if (!is_again) {
+        next_phase(gather, GATHER_CLOSING_OUTLETS);
+    }
+    while ((outlet = name_table_next(&gather->outlets, &cursor)) != NULL) {
+        if (outlet->forwarder != NULL) {
+            gather->pending_count += !is_again;
+            forwarder_close(outlet->forwarder, left_ms, on_forwarder_closed,
+                            outlet);
+        }
+    }
+    if (!is_again && gather->pending_count == 0) {
+        close_inboxes(gather);
+    }
+}
+
+static void end_draining(struct gather *gather)
+{
+    if (gather->error == 0 && gather->options.drained_cb != NULL) {
+        gather->options.drained_cb(gather);
+    }
+    close_outlets(gather);
 }
 
 static void on_stopped(struct haplo_poller *poller, size_t batches_left)
 {
     struct gather *gather = haplo_poller_data(poller);
-    gather->batches_left = batches_left;
-    begin_closing(gather);
-}
-
-static bool has_batch(const struct gather_queue *queue)
-{
-    struct haplo_queue_stats stats = {.struct_size = sizeof stats};
-    if (queue->queue == NULL) {
-        return false; /* it could not be added */
+    if (gather->phase == GATHER_DRAINING) {
+        gather->batches_left = batches_left;
+        end_draining(gather);
     }
-    haplo_queue_stats(queue->queue, &stats);
-    return stats.state == HAPLO_QUEUE_LAST_DELIVERING ||
-           stats.state == HAPLO_QUEUE_LAST_MARK_READY ||
-           stats.state == HAPLO_QUEUE_LAST_MARKING ||
-           stats.state == HAPLO_QUEUE_LAST_MARK_WAIT;
-}
-
-/* The second call: what the first one waits for is left. */
-static void close_at_once(struct gather *gather)
-{
-    if (gather->is_closing) {
-        return;
-    }
-    for (size_t i = 0; gather->queues != NULL && i < gather->queue_count; i++) {
-        gather->batches_left += has_batch(&gather->queues[i]);
-    }
-    begin_closing(gather);
 }
 
 void gather_close(struct gather *gather, uint64_t deadline_ms,
                   gather_cb closed_cb)
 {
     gather->closed_cb = closed_cb;
-    if (gather->poller == NULL ||
-        haplo_poller_stop(gather->poller, deadline_ms, on_stopped) != 0) {
-        close_at_once(gather);
+    gather->deadline_ms = uv_now(gather->loop) + deadline_ms;
+    if (gather->phase == GATHER_OPENING) {
+        close_inboxes(gather);
+    } else if (gather->phase == GATHER_OPEN) {
+        next_phase(gather, GATHER_DRAINING);
+        if (gather->poller == NULL) {
+            end_draining(gather);
+        } else {
+            haplo_poller_stop(gather->poller, deadline_ms, on_stopped);
+        }
+    } else if (gather->phase == GATHER_DRAINING) {
+        gather->batches_left = gather_queues_batches_left(gather);
+        end_draining(gather);
+    } else if (gather->phase == GATHER_CLOSING_OUTLETS) {
+        close_outlets(gather);
     }
 }
 
-/* -- The rest ------------------------------------------------------------- */
+/* -- Public --------------------------------------------------------------- */
 
-const char *gather_queue_name(const struct gather_queue *queue,
-                              char text[GATHER_NAME_SIZE])
+void gather_open(struct gather *gather, uv_loop_t *loop,
+                 const struct config *config,
+                 const struct gather_options *options)
 {
-    snprintf(text, GATHER_NAME_SIZE, "%s/%s",
-             queue->server->config->options.name, queue->config->options.name);
-    return text;
+    *gather = (struct gather){
+        .config = config,
+        .loop = loop,
+        .options = *options,
+        .inboxes.name_of = inbox_name_of,
+        .outlets.name_of = outlet_name_of,
+    };
+    gather_queues_init(gather);
+    gather->pending_count++; /* until all are asked */
+    open_inboxes(gather);
+    inbox_answered(gather);
 }
 
-bool gather_key_has_changed(const struct gather_queue *queue)
+struct gather_outlet *gather_find_outlet(const struct gather *gather,
+                                         const char *name)
 {
-    const char *path = api_key_path(queue->config);
-    struct stat now;
-    const struct stat *then = &queue->key_stat;
-    /* A change of mode counts as well: it may be what makes a key good. */
-    return path != NULL && stat(path, &now) == 0 &&
-           (now.st_dev != then->st_dev || now.st_ino != then->st_ino ||
-            now.st_size != then->st_size ||
-            now.st_ctim.tv_sec != then->st_ctim.tv_sec ||
-            now.st_ctim.tv_nsec != then->st_ctim.tv_nsec);
-}
-
-void gather_reread_key(struct gather_queue *queue)
-{
-    char key[API_KEY_SIZE];
-    char why[HAPLO_TEXT_SIZE_MAX];
-    char name[GATHER_NAME_SIZE];
-    if (read_key(queue, key, why, sizeof why) != 0) {
-        log_line(LOG_LEVEL_WARNING,
-                 "%s: its API key has changed, and is no good: %s",
-                 gather_queue_name(queue, name), why);
-        return;
-    }
-    if (haplo_queue_set_key(queue->queue, key) == 0) {
-        log_line(LOG_LEVEL_INFO, "%s: its API key has changed: trying it",
-                 gather_queue_name(queue, name));
-    }
-    explicit_bzero(key, sizeof key);
+    return name_table_find(&gather->outlets, name);
 }

@@ -1,6 +1,9 @@
 /*
- * gather.h - a configuration at work: its sinks, the poller with its servers
- * and queues, and the way of each batch from the poller to its sink.
+ * gather.h - a configuration at work: its inboxes, the outlets that forward
+ * from them, and the poller with its servers and queues, all found by name.
+ *
+ * What a command keeps for a server, queue or outlet, it hangs on that object's
+ * `command`.
  */
 #ifndef DAEMON_GATHER_H
 #define DAEMON_GATHER_H
@@ -9,91 +12,122 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <sys/stat.h>
 #include <uv.h>
 
+#include "base/name_table.h"
 #include "config/config.h"
+#include "daemon/failed_logins.h"
 #include "haplopoll.h"
-#include "sinks/sink.h"
+#include "inbox/inbox.h"
+#include "outlets/forwarder.h"
 
 struct gather;
+struct gather_delivery; /* a batch on its way into an inbox */
 
-/* See failed_logins.h. */
-struct gather_logins {
-    unsigned failed_count; /* in a row, of this run and earlier ones */
-    uint64_t failed_at_ms; /* the newest; wall clock */
+struct gather_inbox {
+    struct gather *gather;             /* its owner */
+    const struct config_inbox *config; /* borrowed */
+    struct inbox *inbox;               /* NULL: it could not be opened */
+    bool is_open;                      /* it has answered that it is */
+};
+
+struct gather_outlet {
+    struct gather *gather;              /* its owner */
+    const struct config_outlet *config; /* borrowed */
+    struct gather_inbox *inbox;         /* that it forwards from */
+    struct forwarder *forwarder;        /* NULL: closed */
 };
 
 /* The data of a haplo_server. */
 struct gather_server {
+    struct gather *gather;              /* its owner */
     const struct config_server *config; /* borrowed */
-    struct haplo_server *server;        /* */
-    struct gather_queue *queues;        /* its part of the gather's */
-    size_t queue_count;                 /* */
-    uint64_t last_event_ms;             /* the loop's time */
-    struct gather_logins logins;        /* that have failed */
-    bool has_answered;                  /* `once`: since it was DOWN last */
+    struct haplo_server *server;        /* NULL: not added */
+    struct name_table queues;           /* struct gather_queue; owned */
+    struct failed_logins_count logins;  /* that have failed */
+    void *command;                      /* the command's own, or NULL */
 };
 
-/* The data of a haplo_queue. */
+/* The data of a haplo_queue. There may be a million: it fits 56 bytes. */
 struct gather_queue {
-    struct gather *gather;             /* */
     const struct config_queue *config; /* borrowed */
-    struct gather_server *server;      /* */
-    struct haplo_queue *queue;         /* */
-    struct sink_queue *sink_queue;     /* */
-    struct haplo_batch *batch;         /* with the sink, or NULL */
-    struct sink_delivery delivery;     /* of that batch */
-    uint64_t stored_count;             /* messages new to the sink */
-    uint64_t repeat_count;             /* messages the sink had already */
-    struct stat key_stat;              /* of the key's file, as last read */
-    bool key_refused;                  /* when it was tried last */
-    uint64_t failures;                 /* `run`: since the last success */
-    bool is_settled;                   /* `once`: drained, or given up */
-    struct gather_queue *next_settled; /* `once`: to be paused */
+    struct gather_server *server;      /* that it belongs to */
+    struct haplo_queue *queue;         /* NULL: not added */
+    struct inbox_queue *stored;        /* its part of an inbox */
+    void *command;                     /* the command's own, or NULL */
+    uint64_t stored_count;             /* messages stored since the start */
+    uint32_t repeat_count;             /* messages that were stored already */
+    uint32_t key_stamp : 31;           /* of the key's file, as last read */
+    uint32_t key_refused : 1;          /* when it was tried last */
 };
 
 typedef void (*gather_cb)(struct gather *gather);
 
-struct gather {
-    const struct config *config;   /* borrowed */
-    uv_loop_t *loop;               /* borrowed */
-    struct haplo_poller *poller;   /* */
-    struct sink **sinks;           /* in the configuration's order */
-    size_t open_sink_count;        /* of them */
-    struct gather_server *servers; /* in the configuration's order */
-    struct gather_queue *queues;   /* the same */
-    size_t queue_count;            /* */
-    uint64_t started_ms;           /* the loop's time */
-    bool is_closing;               /* no answer goes to the poller now */
-    size_t batches_left;           /* not confirmed when it stopped */
-    bool cannot_keep_logins;       /* failed ones; that is told already */
-    haplo_event_cb event_cb;       /* for `run` and `once` */
-    gather_cb drained_cb;          /* or NULL; see gather_close() */
-    gather_cb closed_cb;           /* */
-    void *data;                    /* the owner's */
+/* error: 0, or HAPLO_E*, and all causes are logged. */
+typedef void (*gather_opened_cb)(struct gather *gather, int error);
+
+typedef void (*gather_outlet_event_cb)(struct gather_outlet *outlet,
+                                       const struct forwarder_event *event);
+
+/* What the owner wants, and what it is told. */
+struct gather_options {
+    const struct config_outlet *only_outlet; /* poll nothing, and forward by
+                                                this one; NULL: all at work */
+    gather_opened_cb opened_cb;              /* see gather_open() */
+    haplo_event_cb event_cb;                 /* of servers and queues */
+    gather_outlet_event_cb outlet_event_cb;  /* of outlets */
+    gather_cb drained_cb;                    /* see gather_close() */
+    void *data;                              /* the owner's */
 };
 
-/*
- * Opens the sinks and adds all servers and queues. Borrows all it is given.
- * 0, or HAPLO_E* with one line in why; then nothing is left to be freed but
- * what gather_close() has to close: call it, and run the loop.
- */
-int gather_open(struct gather *gather, uv_loop_t *loop,
-                const struct config *config, haplo_event_cb event_cb,
-                void *data, char *why, size_t why_size);
+enum gather_phase {
+    GATHER_OPENING,         /* the inboxes open */
+    GATHER_OPEN,            /* at work, or failed to start: opened_cb knows */
+    GATHER_DRAINING,        /* no new fetch; batches are finished */
+    GATHER_CLOSING_OUTLETS, /* these finish what is in flight */
+    GATHER_CLOSING_INBOXES, /* the poller's batches are still readable */
+    GATHER_CLOSING_POLLER   /* and then nothing is left */
+};
 
-/* Drains for at most deadline_ms; then drained_cb of the gather fires, while
- * all can still be read; then closes all; closed_cb fires last, from the loop.
- * A second call does not wait for the drain. */
+struct gather {
+    const struct config *config;             /* borrowed */
+    uv_loop_t *loop;                         /* borrowed */
+    struct gather_options options;           /* callbacks of the owner */
+    enum gather_phase phase;                 /* how far it has come */
+    int error;                               /* the first one of opening */
+    size_t pending_count;                    /* answers the phase waits for */
+    struct haplo_poller *poller;             /* NULL: nothing is polled */
+    struct name_table inboxes;               /* struct gather_inbox; owned */
+    struct name_table outlets;               /* struct gather_outlet; owned */
+    struct name_table servers;               /* struct gather_server; owned */
+    size_t queue_count;                      /* of all servers */
+    struct failed_logins failed_logins;      /* over all runs */
+    struct gather_delivery *free_deliveries; /* kept for the next batch */
+    size_t batches_left;                     /* not confirmed when it stopped */
+    uint64_t deadline_ms;                    /* of closing; the loop's time */
+    gather_cb closed_cb;                     /* of gather_close() */
+};
+
+/* Opens the inboxes, and then puts all to work. Borrows loop and config, copies
+ * options. opened_cb fires once, unless gather_close() comes first; inside this
+ * call only where there is no memory. gather_close() must follow in any case.
+ */
+void gather_open(struct gather *gather, uv_loop_t *loop,
+                 const struct config *config,
+                 const struct gather_options *options);
+
+/* Drains for at most deadline_ms; then drained_cb fires (if it was opened),
+ * while all can still be read; then the outlets finish what is in flight, by
+ * the same deadline; then all is closed, and closed_cb fires last, from the
+ * loop. A second call does not wait. */
 void gather_close(struct gather *gather, uint64_t deadline_ms,
                   gather_cb closed_cb);
 
-/* True if the key's file is not as it was when the key was read last. */
-bool gather_key_has_changed(const struct gather_queue *queue);
-
-/* Reads the key of a queue again and, if it is a good one, uses it. */
-void gather_reread_key(struct gather_queue *queue);
+/* NULL if there is none of that name. */
+struct gather_outlet *gather_find_outlet(const struct gather *gather,
+                                         const char *name);
+struct gather_queue *gather_find_queue(const struct gather *gather,
+                                       const char *server, const char *queue);
 
 /* "example/student" */
 #define GATHER_NAME_SIZE (2 * HAPLO_NAME_SIZE_MAX + 2)

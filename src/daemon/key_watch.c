@@ -1,5 +1,7 @@
 #include "daemon/key_watch.h"
 
+#include "daemon/gather_key.h"
+
 static bool is_refused(const struct gather_queue *queue)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
@@ -7,30 +9,42 @@ static bool is_refused(const struct gather_queue *queue)
     return stats.state == HAPLO_QUEUE_REFUSED;
 }
 
-static void on_timer(uv_timer_t *timer)
+/* How many keys the server refuses. */
+static size_t look_at(const struct gather_server *server)
 {
-    struct key_watch *watch = timer->data;
-    size_t refused_count = 0;
-    for (size_t i = 0; i < watch->gather->queue_count; i++) {
-        struct gather_queue *queue = &watch->gather->queues[i];
-        if (!is_refused(queue)) {
-            continue;
-        }
-        refused_count++;
-        if (gather_key_has_changed(queue)) {
-            gather_reread_key(queue);
+    struct gather_queue *queue;
+    size_t cursor = 0;
+    size_t count = 0;
+    while ((queue = name_table_next(&server->queues, &cursor)) != NULL) {
+        if (is_refused(queue)) {
+            count++;
+            if (gather_key_has_changed(queue)) {
+                gather_key_reread(queue);
+            }
         }
     }
-    if (refused_count == 0) {
+    return count;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    const struct key_watch *watch = timer->data;
+    const struct gather_server *server;
+    size_t cursor = 0;
+    size_t count = 0;
+    while ((server = name_table_next(&watch->gather->servers, &cursor))) {
+        count += look_at(server);
+    }
+    if (count == 0) {
         uv_timer_stop(timer);
     }
 }
 
 void key_watch_init(struct key_watch *watch, uv_loop_t *loop,
-                    struct gather *gather)
+                    const struct gather *gather)
 {
     watch->gather = gather;
-    uv_timer_init(loop, &watch->timer); /* has no way to fail */
+    uv_timer_init(loop, &watch->timer); /* cannot fail */
     uv_unref((uv_handle_t *)&watch->timer);
     watch->timer.data = watch;
 }

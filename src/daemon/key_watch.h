@@ -1,9 +1,9 @@
 /*
- * key_watch.h - looks, while the server refuses a queue's API key, whether
- * the key's file has changed since it was read, and then uses the new key.
+ * key_watch.h - while a server refuses a queue's API key, looks whether the
+ * key's file has changed since it was read, and then uses the new key.
  *
- * A handful of stat() calls every few seconds, and none while no key is
- * refused, do for it; a file watch for each of thousands of keys would not.
+ * That takes a few stat() calls every two seconds, and none while no key is
+ * refused; a file watch for each of thousands of keys would cost more.
  */
 #ifndef DAEMON_KEY_WATCH_H
 #define DAEMON_KEY_WATCH_H
@@ -15,12 +15,12 @@
 #define KEY_WATCH_INTERVAL_MS 2000
 
 struct key_watch {
-    uv_timer_t timer;      /* runs while a key is refused; keeps no loop up */
-    struct gather *gather; /* borrowed */
+    uv_timer_t timer;            /* runs while a key is refused; unreferenced */
+    const struct gather *gather; /* borrowed */
 };
 
 void key_watch_init(struct key_watch *watch, uv_loop_t *loop,
-                    struct gather *gather);
+                    const struct gather *gather);
 
 /* A queue has become REFUSED. */
 void key_watch_start(struct key_watch *watch);

@@ -1,5 +1,5 @@
 /*
- * haplo-poll - gathers messages from many Haplo message queues.
+ * main.c - haplo-poll's command line.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -21,9 +21,14 @@ static const char help_text[] =
     "\n"
     "Commands:\n"
     "  run                 poll until told to stop (SIGTERM, SIGINT)\n"
-    "  once                poll each queue until it is empty, then exit\n"
+    "  once                poll each queue until it is empty and forward\n"
+    "                      what it had, then exit\n"
     "  check               check the configuration, say what would run\n"
     "  peek SERVER/QUEUE   fetch one batch and show it; never marks it\n"
+    "  outlet retry|skip|dead-letter OUTLET SERVER/QUEUE\n"
+    "                      release a queue whose first message holds it up\n"
+    "  inbox backup [INBOX] FILE\n"
+    "                      copy an inbox, also while it is in use\n"
     "  version             print the version\n"
     "  help [config]       print this, or all keys of the configuration\n"
     "\n"
@@ -35,18 +40,19 @@ static const char help_text[] =
     "  -h, --help          the same as the command help\n"
     "  -V, --version       the same as the command version\n"
     "\n"
-    "Exit codes: 0 all done; 1 some queue failed; 2 the command line or the\n"
-    "configuration is wrong; 3 the state directory is in use.\n"
+    "Exit codes: 0 all done; 1 some queue or outlet failed; 2 the command "
+    "line\n"
+    "or the configuration is wrong; 3 the state directory is in use.\n"
     "\n"
     "See haplo-poll(1), haplo-poll.yaml(5), haplo-inbox(5), haplo-files(5).\n";
 
-static int usage_error(const char *what, const char *detail)
+static enum exit_code usage_error(const char *what, const char *detail)
 {
     fprintf(stderr, "haplo-poll: %s%s: see `haplo-poll help`\n", what, detail);
     return EXIT_CODE_USAGE;
 }
 
-static int command_help(int argc, char **argv)
+static enum exit_code command_help(int argc, char **argv)
 {
     if (argc == 0) {
         fputs(help_text, stdout);
@@ -59,24 +65,60 @@ static int command_help(int argc, char **argv)
     return usage_error("there is no help on ", argv[0]);
 }
 
-static int command_version(void)
+static enum exit_code command_version(void)
 {
     printf("haplo-poll %s\n", haplo_version());
     return EXIT_CODE_FINE;
 }
 
-static int dispatch(const struct command_options *options, int argc,
-                    char **argv)
+static enum exit_code dispatch_peek(const struct command_options *options,
+                                    int argc, char **argv)
+{
+    if (argc != 2) {
+        return usage_error("peek takes one name, SERVER/QUEUE", "");
+    }
+    return command_peek(options, argv[1]);
+}
+
+static enum exit_code dispatch_outlet(const struct command_options *options,
+                                      int argc, char **argv)
+{
+    if (argc != 4) {
+        return usage_error("outlet takes retry, skip or dead-letter, the name "
+                           "of an outlet, and SERVER/QUEUE",
+                           "");
+    }
+    const char *const words[3] = {argv[1], argv[2], argv[3]};
+    return command_outlet(options, words);
+}
+
+static enum exit_code dispatch_inbox(const struct command_options *options,
+                                     int argc, char **argv)
+{
+    if (argc < 3 || argc > 4 || strcmp(argv[1], "backup") != 0) {
+        return usage_error("inbox takes backup, the name of an inbox if there "
+                           "are several, and a file",
+                           "");
+    }
+    return command_inbox_backup(options, argc == 4 ? argv[2] : NULL,
+                                argv[argc - 1]);
+}
+
+static enum exit_code dispatch(const struct command_options *options, int argc,
+                               char **argv)
 {
     const char *name = argv[0];
     if (strcmp(name, "help") == 0) {
         return command_help(argc - 1, argv + 1);
     }
     if (strcmp(name, "peek") == 0) {
-        if (argc != 2) {
-            return usage_error("peek takes one name, SERVER/QUEUE", "");
-        }
-        return command_peek(options, argv[1]);
+        return dispatch_peek(options, argc, argv);
+    }
+    if (strcmp(name, "outlet") == 0) {
+        return dispatch_outlet(options, argc, argv);
+    }
+    if (strcmp(name, "inbox") == 0) {
+        return dispatch_inbox(options, argc, argv);
     }
     if (argc > 1) {
         return usage_error("one word too many: ", argv[1]);
@@ -96,7 +138,7 @@ static int dispatch(const struct command_options *options, int argc,
     return usage_error("there is no command ", name);
 }
 
-int main(int argc, char **argv)
+int haplo_poll_main(int argc, char **argv)
 {
     static const struct option long_options[] = {
         {"config", required_argument, NULL, 'c'},
@@ -125,7 +167,7 @@ int main(int argc, char **argv)
         case 'V':
             return command_version();
         default:
-            return EXIT_CODE_USAGE; /* getopt_long() has said why */
+            return EXIT_CODE_USAGE; /* getopt_long() has printed why */
         }
     }
     if (optind == argc) {

@@ -4,26 +4,27 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/once.h"
 
 #define TERMINAL_INTERVAL_MS 200
 #define LINE_INTERVAL_MS 1000
 
 /* What the table shows of a server, or of all. */
 struct row {
-    uint64_t queues;   /* */
+    uint64_t queues;   /* of the configuration */
     uint64_t batches;  /* confirmed */
-    uint64_t messages; /* new to the sink */
-    uint64_t repeats;  /* the sink had them already */
+    uint64_t messages; /* stored now */
+    uint64_t repeats;  /* messages that were stored already */
     uint64_t errors;   /* requests and deliveries that failed */
-    uint64_t time_ms;  /* from the start to the last thing that happened */
+    uint64_t time_ms;  /* from the start to the last event */
 };
 
-static struct row server_row(const struct gather *gather,
-                             const struct gather_server *server)
+static struct row server_row(const struct once_report *report,
+                             const struct once_server *server)
 {
     struct row row = {.queues = server->queue_count};
     for (size_t i = 0; i < server->queue_count; i++) {
-        const struct gather_queue *queue = &server->queues[i];
+        const struct gather_queue *queue = server->queues[i].queue;
         struct haplo_queue_stats stats = {.struct_size = sizeof stats};
         haplo_queue_stats(queue->queue, &stats);
         row.batches += stats.marked_batch_count;
@@ -31,8 +32,8 @@ static struct row server_row(const struct gather *gather,
         row.repeats += queue->repeat_count;
         row.errors += stats.failure_count + stats.deliver_retry_count;
     }
-    if (server->last_event_ms > gather->started_ms) {
-        row.time_ms = server->last_event_ms - gather->started_ms;
+    if (server->last_event_ms > report->started_ms) {
+        row.time_ms = server->last_event_ms - report->started_ms;
     }
     return row;
 }
@@ -57,16 +58,17 @@ static void row_print(const char *name, const struct row *row)
            (unsigned long long)row->errors, (double)row->time_ms / 1000);
 }
 
-static void print_table(const struct gather *gather)
+static void print_table(const struct once_report *report)
 {
+    const struct once *once = report->once;
     struct row sum = {0};
     printf("%-24s %7s %8s %9s %8s %7s %9s\n", "server", "queues", "batches",
            "messages", "repeats", "errors", "time");
-    for (size_t i = 0; i < gather->config->server_count; i++) {
-        const struct gather_server *server = &gather->servers[i];
-        struct row row = server_row(gather, server);
+    for (size_t i = 0; i < once->server_count; i++) {
+        const struct once_server *server = &once->servers[i];
+        struct row row = server_row(report, server);
         row_add(&sum, &row);
-        row_print(server->config->options.name, &row);
+        row_print(server->server->config->options.name, &row);
     }
     row_print("all", &sum);
     fflush(stdout);
@@ -75,16 +77,15 @@ static void print_table(const struct gather *gather)
 static void on_timer(uv_timer_t *timer)
 {
     struct once_report *report = timer->data;
-    const struct gather *gather = report->gather;
+    const struct once *once = report->once;
     uint64_t messages = 0;
-    size_t settled = 0;
-    for (size_t i = 0; i < gather->queue_count; i++) {
-        messages += gather->queues[i].stored_count;
-        settled += gather->queues[i].is_settled;
+    for (size_t i = 0; i < once->queue_count; i++) {
+        messages += once->queues[i].queue->stored_count;
     }
     fprintf(stderr, "%shaplo-poll: %zu of %zu queues done, %llu messages%s",
-            report->is_terminal ? "\r" : "", settled, gather->queue_count,
-            (unsigned long long)messages, report->is_terminal ? "" : "\n");
+            report->is_terminal ? "\r" : "", once->settled_count,
+            once->queue_count, (unsigned long long)messages,
+            report->is_terminal ? "" : "\n");
     fflush(stderr);
     report->has_progress = report->is_terminal;
 }
@@ -97,17 +98,15 @@ static void leave_progress(struct once_report *report)
     }
 }
 
-void once_report_start(struct once_report *report, struct gather *gather,
-                       bool is_quiet)
+void once_report_start(struct once_report *report, const struct once *once)
 {
-    *report = (struct once_report){
-        .gather = gather,
-        .is_quiet = is_quiet,
-        .is_terminal = isatty(STDERR_FILENO) != 0,
-    };
-    uv_timer_init(gather->loop, &report->timer); /* has no way to fail */
+    uv_loop_t *loop = once->wake.loop;
+    report->once = once;
+    report->started_ms = uv_now(loop);
+    report->is_terminal = isatty(STDERR_FILENO) != 0;
+    uv_timer_init(loop, &report->timer); /* cannot fail */
     report->timer.data = report;
-    if (!is_quiet) {
+    if (!report->is_quiet) {
         uint64_t interval_ms =
             report->is_terminal ? TERMINAL_INTERVAL_MS : LINE_INTERVAL_MS;
         uv_timer_start(&report->timer, on_timer, interval_ms, interval_ms);
@@ -126,6 +125,6 @@ void once_report_end(struct once_report *report)
     leave_progress(report);
     uv_close((uv_handle_t *)&report->timer, NULL);
     if (!report->is_quiet) {
-        print_table(report->gather);
+        print_table(report);
     }
 }

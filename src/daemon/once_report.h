@@ -6,22 +6,22 @@
 #define DAEMON_ONCE_REPORT_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include <uv.h>
 
-#include "daemon/gather.h"
+struct once;
 
 struct once_report {
-    struct gather *gather; /* borrowed */
-    uv_timer_t timer;      /* of the progress */
-    bool is_quiet;         /* no progress, no table */
-    bool is_terminal;      /* stderr is one: the progress stays in its line */
-    bool has_progress;     /* a line of progress is on the terminal */
+    const struct once *once; /* borrowed */
+    uv_timer_t timer;        /* of the progress */
+    uint64_t started_ms;     /* the loop's time */
+    bool is_quiet;           /* no progress, no table */
+    bool is_terminal;        /* stderr is one: the progress stays in its line */
+    bool has_progress;       /* a line of progress is on the terminal */
 };
 
-void once_report_start(struct once_report *report, struct gather *gather,
-                       bool is_quiet);
+/* is_quiet is set. */
+void once_report_start(struct once_report *report, const struct once *once);
 
 /* Prints a line about a failure, clear of the progress. */
 void once_report_line(struct once_report *report, const char *text);

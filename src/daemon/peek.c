@@ -1,5 +1,5 @@
 /*
- * peek.c - fetches one batch of one queue and shows it. It needs no sink and
+ * peek.c - fetches one batch of one queue and shows it. It needs no inbox and
  * no lock, and marks nothing: a fetch changes nothing on the server.
  */
 #include <stdio.h>
@@ -13,12 +13,12 @@
 
 struct peek {
     const struct config_queue *config; /* what is peeked at */
-    struct haplo_poller *poller;       /* */
-    struct haplo_queue *queue;         /* */
-    uv_loop_t loop;                    /* */
+    struct haplo_poller *poller;       /* of this queue alone */
+    struct haplo_queue *queue;         /* that is fetched */
+    uv_loop_t loop;                    /* owned */
     uv_timer_t end;                    /* ends it, outside of any callback */
-    int code;                          /* to exit with */
-    bool is_done;                      /* batch shown, or failure told */
+    enum exit_code code;               /* to exit with */
+    bool is_done;                      /* batch shown, or failure logged */
 };
 
 static const struct config_queue *find_queue(const struct config *config,
@@ -32,7 +32,7 @@ static const struct config_queue *find_queue(const struct config *config,
             continue;
         }
         for (size_t j = 0; j < server->queue_count; j++) {
-            if (strcmp(name + size + 1, server->queues[j].options.name) == 0) {
+            if (strcmp(name + size + 1, server->queues[j].name) == 0) {
                 return &server->queues[j];
             }
         }
@@ -49,7 +49,7 @@ static void on_end(uv_timer_t *timer)
     uv_close((uv_handle_t *)timer, NULL);
 }
 
-static void finish(struct peek *peek, int code)
+static void finish(struct peek *peek, enum exit_code code)
 {
     if (!peek->is_done) {
         peek->is_done = true;
@@ -108,7 +108,7 @@ static int add_queue(struct peek *peek, char *why, size_t why_size)
     if (error != 0) {
         return error;
     }
-    if (api_key_read(peek->config, key, why, why_size) != 0) {
+    if (api_key_read(peek->config->key, key, why, why_size) != 0) {
         return HAPLO_EINVAL;
     }
     config_queue_options(peek->config, &options);
@@ -120,7 +120,7 @@ static int add_queue(struct peek *peek, char *why, size_t why_size)
     return error;
 }
 
-static int peek_run(struct peek *peek)
+static enum exit_code peek_run(struct peek *peek)
 {
     const struct haplo_poller_options options = {
         .struct_size = sizeof options, .event_cb = on_event, .data = peek};
@@ -129,7 +129,7 @@ static int peek_run(struct peek *peek)
         log_line(LOG_LEVEL_ERROR, "%s", why);
         return EXIT_CODE_FAILED;
     }
-    uv_timer_init(&peek->loop, &peek->end); /* has no way to fail */
+    uv_timer_init(&peek->loop, &peek->end); /* cannot fail */
     peek->end.data = peek;
     int error = haplo_poller_new(&peek->loop, &options, &peek->poller);
     if (error != 0) {
@@ -149,7 +149,8 @@ static int peek_run(struct peek *peek)
     return peek->code;
 }
 
-int command_peek(const struct command_options *options, const char *name)
+enum exit_code command_peek(const struct command_options *options,
+                            const char *name)
 {
     log_open(options->is_verbose, false);
     struct config *config = command_load_config(options);
@@ -157,7 +158,7 @@ int command_peek(const struct command_options *options, const char *name)
         return EXIT_CODE_USAGE;
     }
     struct peek peek = {.config = find_queue(config, name)};
-    int code = EXIT_CODE_USAGE;
+    enum exit_code code = EXIT_CODE_USAGE;
     if (peek.config != NULL) {
         code = peek_run(&peek);
     } else {

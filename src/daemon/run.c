@@ -1,23 +1,59 @@
 /*
- * run.c - polls until told to stop, and tells operators what they must know:
- * what fails and why, once and not at every try; what works again; what a
- * server's breaker, silence or failed logins hold back.
+ * run.c - polls and forwards until told to stop, and tells operators what they
+ * must know: what fails and why, once and not at every try; what works again;
+ * what a server's breaker, silence or failed logins hold back; which outlet, or
+ * which queue of it, waits or is blocked.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/container_of.h"
 #include "daemon/command.h"
-#include "daemon/gather.h"
 #include "daemon/key_watch.h"
 #include "daemon/log.h"
+#include "daemon/outlet_log.h"
 #include "daemon/session.h"
 #include "daemon/trace.h"
 
 struct run {
-    struct session session;     /* */
-    struct key_watch key_watch; /* */
+    struct session session;     /* see run_of() */
+    struct key_watch key_watch; /* of refused keys */
 };
 
-/* A failure that lasts is told at the 1st, 2nd, 4th, 8th ... time. */
+/* On a gather_queue that fails; NULL on all others. */
+struct run_queue {
+    uint64_t failures; /* since the last success */
+};
+
+static struct run *run_of(struct gather *gather)
+{
+    return container_of(session_of(gather), struct run, session);
+}
+
+/* -- Queues --------------------------------------------------------------- */
+
+/* Counts one more, and returns how many there were in a row; 1 where there is
+ * no memory to count. */
+static uint64_t count_failure(struct gather_queue *queue)
+{
+    if (queue->command == NULL) {
+        queue->command = calloc(1, sizeof(struct run_queue));
+    }
+    struct run_queue *own = queue->command;
+    return own == NULL ? 1 : ++own->failures;
+}
+
+/* How many failures have ended. */
+static uint64_t forget_failures(struct gather_queue *queue)
+{
+    struct run_queue *own = queue->command;
+    uint64_t failures = own == NULL ? 0 : own->failures;
+    free(own);
+    queue->command = NULL;
+    return failures;
+}
+
+/* A failure that lasts is logged at the 1st, 2nd, 4th, 8th ... time. */
 static bool is_worth_telling(uint64_t failures)
 {
     return (failures & (failures - 1)) == 0;
@@ -36,7 +72,7 @@ static bool is_failure(const struct haplo_event *event)
     }
 }
 
-/* Drained or marked. READY alone may be but the next try. */
+/* Drained or marked. READY alone may be no more than the next try. */
 static bool is_end_of_batch(const struct haplo_event *event)
 {
     return event->to == HAPLO_QUEUE_IDLE ||
@@ -47,7 +83,8 @@ static bool is_end_of_batch(const struct haplo_event *event)
 static void tell_failure(struct gather_queue *queue,
                          const struct haplo_event *event)
 {
-    if (!is_worth_telling(++queue->failures)) {
+    uint64_t failures = count_failure(queue);
+    if (!is_worth_telling(failures)) {
         return;
     }
     if (event->to == HAPLO_QUEUE_BLOCKED) {
@@ -55,18 +92,17 @@ static void tell_failure(struct gather_queue *queue,
         return;
     }
     log_line(LOG_LEVEL_WARNING, "%s (%llu in a row; next try in %.1f s)",
-             event->text, (unsigned long long)queue->failures,
+             event->text, (unsigned long long)failures,
              (double)event->delay_ms / 1000);
 }
 
 static void tell_success(struct gather_queue *queue)
 {
     char name[GATHER_NAME_SIZE];
-    if (queue->failures > 0) {
+    uint64_t failures = forget_failures(queue);
+    if (failures > 0) {
         log_line(LOG_LEVEL_INFO, "%s: works again after %llu failures",
-                 gather_queue_name(queue, name),
-                 (unsigned long long)queue->failures);
-        queue->failures = 0;
+                 gather_queue_name(queue, name), (unsigned long long)failures);
     }
 }
 
@@ -86,6 +122,8 @@ static void on_queue_event(struct run *run, const struct haplo_event *event)
     }
 }
 
+/* -- Servers -------------------------------------------------------------- */
+
 static void tell_held(const char *name, const char *when, uint64_t wait_ms)
 {
     log_line(LOG_LEVEL_WARNING,
@@ -96,12 +134,13 @@ static void tell_held(const char *name, const char *when, uint64_t wait_ms)
 
 static void tell_held_by_earlier_runs(const struct gather *gather)
 {
-    for (size_t i = 0; i < gather->config->server_count; i++) {
-        const struct haplo_server *server = gather->servers[i].server;
+    const struct gather_server *server;
+    size_t cursor = 0;
+    while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
         struct haplo_server_stats stats = {.struct_size = sizeof stats};
-        haplo_server_stats(server, &stats);
+        haplo_server_stats(server->server, &stats);
         if (stats.logins_held) {
-            tell_held(haplo_server_name(server), " before this run",
+            tell_held(haplo_server_name(server->server), " before this run",
                       stats.wait_ms);
         }
     }
@@ -137,40 +176,78 @@ static void on_server_event(const struct haplo_event *event)
     }
 }
 
+/* -- The command ---------------------------------------------------------- */
+
 static void on_event(struct haplo_poller *poller,
                      const struct haplo_event *event)
 {
-    struct gather *gather = haplo_poller_data(poller);
     trace_event(event);
     if (event->queue != NULL) {
-        on_queue_event(gather->data, event);
+        on_queue_event(run_of(haplo_poller_data(poller)), event);
     } else {
         on_server_event(event);
     }
 }
 
-static void on_drained(struct gather *gather)
+static void on_outlet_event(struct gather_outlet *outlet,
+                            const struct forwarder_event *event)
 {
-    struct run *run = gather->data;
-    key_watch_close(&run->key_watch);
+    (void)outlet;
+    trace_outlet(event);
+    outlet_log(event);
 }
 
-int command_run(const struct command_options *options)
+static void on_opened(struct session *session)
 {
-    struct run run;
-    struct session *session = &run.session;
-    log_open(options->is_verbose, true);
-    int code = session_open(session, options, on_event, &run);
-    if (code != 0) {
-        return code;
-    }
-    key_watch_init(&run.key_watch, &session->loop, &session->gather);
-    session->gather.drained_cb = on_drained;
-    log_line(LOG_LEVEL_INFO, "polling; queues: %zu, servers: %zu",
-             session->config->queue_count, session->config->server_count);
+    struct run *run = container_of(session, struct run, session);
+    key_watch_init(&run->key_watch, &session->loop, &session->gather);
+    log_line(LOG_LEVEL_INFO, "polling; queues: %zu, servers: %zu, outlets: %zu",
+             session->config->queue_count, session->config->server_count,
+             session->config->outlet_count);
     tell_held_by_earlier_runs(&session->gather);
-    session_run(session);
-    log_line(LOG_LEVEL_INFO, "stopped; batches left unmarked: %zu",
-             session->gather.batches_left);
-    return EXIT_CODE_FINE;
+}
+
+static void free_queues(const struct gather_server *server)
+{
+    struct gather_queue *queue;
+    size_t cursor = 0;
+    while ((queue = name_table_next(&server->queues, &cursor)) != NULL) {
+        forget_failures(queue);
+    }
+}
+
+static void on_drained(struct gather *gather)
+{
+    struct run *run = run_of(gather);
+    const struct gather_server *server;
+    size_t cursor = 0;
+    key_watch_close(&run->key_watch);
+    while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
+        free_queues(server);
+    }
+}
+
+enum exit_code command_run(const struct command_options *options)
+{
+    static const struct session_options callbacks = {
+        .opened_cb = on_opened,
+        .event_cb = on_event,
+        .outlet_event_cb = on_outlet_event,
+        .drained_cb = on_drained,
+    };
+    struct run run;
+    log_open(options->is_verbose, true);
+    struct config *config = command_load_config(options);
+    if (config == NULL) {
+        return EXIT_CODE_USAGE;
+    }
+    enum exit_code code = session_open(&run.session, config);
+    if (code == EXIT_CODE_FINE) {
+        code = session_run(&run.session, &callbacks, NULL);
+    }
+    if (code == EXIT_CODE_FINE) {
+        log_line(LOG_LEVEL_INFO, "stopped; batches left unmarked: %zu",
+                 run.session.gather.batches_left);
+    }
+    return code;
 }

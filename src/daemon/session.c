@@ -1,12 +1,19 @@
 /*
  * session.c - from the configuration to the last closed handle:
  *
- *   - the configuration is loaded, the state directory locked, the gathering
- *     opened;
+ *   - the state directory is locked, and the loop made (session_open);
+ *   - all is put to work; when the inboxes are open the command is told
+ *     (session_run);
  *   - the loop runs until SIGINT, SIGTERM or the command itself ends it: no
- *     new fetch, batches in hand are finished, for at most
- *     SESSION_STOP_DEADLINE_MS; a second signal shortens that to nothing;
+ *     new fetch, batches and what outlets have in flight are finished, for at
+ *     most SESSION_STOP_DEADLINE_MS; a second signal shortens that to nothing;
  *   - all is closed, and the loop runs out.
+ *
+ * Otherwise:
+ *
+ *   - it cannot start: the cause is logged, and the exit code tells which kind
+ *     it is;
+ *   - the control socket cannot be made: a warning; all else works.
  */
 #include "daemon/session.h"
 
@@ -18,11 +25,19 @@
 #include "base/container_of.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
+#include "daemon/release.h"
 #include "daemon/state_dir.h"
+
+struct session *session_of(struct gather *gather)
+{
+    return container_of(gather, struct session, gather);
+}
+
+/* -- The end -------------------------------------------------------------- */
 
 static void on_gather_closed(struct gather *gather)
 {
-    struct session *session = container_of(gather, struct session, gather);
+    struct session *session = session_of(gather);
     /* One more of them would now kill it, at the very end. */
     limits_hold_signals();
     uv_close((uv_handle_t *)&session->sigint, NULL);
@@ -31,7 +46,12 @@ static void on_gather_closed(struct gather *gather)
 
 void session_end(struct session *session)
 {
-    uint64_t deadline_ms = session->is_ending ? 0 : SESSION_STOP_DEADLINE_MS;
+    uint64_t deadline_ms = SESSION_STOP_DEADLINE_MS;
+    if (session->is_ending) {
+        deadline_ms = 0;
+    } else {
+        control_close(&session->control);
+    }
     session->is_ending = true;
     gather_close(&session->gather, deadline_ms, on_gather_closed);
 }
@@ -39,13 +59,27 @@ void session_end(struct session *session)
 static void on_signal(uv_signal_t *handle, int signal_number)
 {
     struct session *session = handle->data;
-    session->signal_number = signal_number;
     log_line(LOG_LEVEL_INFO, "%s: %s",
              signal_number == SIGINT ? "SIGINT" : "SIGTERM",
              session->is_ending ? "leaving at once"
-                                : "finishing the batches in hand");
+                                : "finishing what is under way");
     session_end(session);
 }
+
+static void close_loop(struct session *session)
+{
+    int error = uv_loop_close(&session->loop);
+    assert(error == 0);
+    (void)error;
+}
+
+static void free_session(struct session *session)
+{
+    state_dir_unlock(session->lock);
+    config_free(session->config);
+}
+
+/* -- The start ------------------------------------------------------------ */
 
 /* Until the session ends, it holds the loop: where all queues are blocked, or
  * paused, nothing else does. */
@@ -62,13 +96,6 @@ static int start_signal(struct session *session, uv_signal_t *handle,
         uv_close((uv_handle_t *)handle, NULL);
     }
     return error;
-}
-
-static void close_loop(struct session *session)
-{
-    int error = uv_loop_close(&session->loop);
-    assert(error == 0);
-    (void)error;
 }
 
 static int open_loop(struct session *session, char *why, size_t why_size)
@@ -91,36 +118,26 @@ static int open_loop(struct session *session, char *why, size_t why_size)
     return error;
 }
 
-static void free_session(struct session *session)
-{
-    state_dir_unlock(session->lock);
-    config_free(session->config);
-}
-
-static int lock_state_dir(struct session *session)
+static enum exit_code lock_state_dir(struct session *session)
 {
     char why[HAPLO_TEXT_SIZE_MAX];
     session->lock = state_dir_lock(session->config->state_dir, why, sizeof why);
     if (session->lock >= 0) {
-        return 0;
+        return EXIT_CODE_FINE;
     }
-    int code = errno == EWOULDBLOCK ? EXIT_CODE_IN_USE : EXIT_CODE_USAGE;
+    enum exit_code code =
+        errno == EWOULDBLOCK ? EXIT_CODE_IN_USE : EXIT_CODE_USAGE;
     log_line(LOG_LEVEL_ERROR, "%s", why);
     return code;
 }
 
-int session_open(struct session *session, const struct command_options *options,
-                 haplo_event_cb event_cb, void *data)
+enum exit_code session_open(struct session *session, struct config *config)
 {
     char why[HAPLO_TEXT_SIZE_MAX];
-    memset(session, 0, sizeof *session);
-    session->config = command_load_config(options);
-    if (session->config == NULL) {
-        return EXIT_CODE_USAGE;
-    }
-    int code = lock_state_dir(session);
-    if (code != 0) {
-        config_free(session->config);
+    *session = (struct session){.config = config};
+    enum exit_code code = lock_state_dir(session);
+    if (code != EXIT_CODE_FINE) {
+        config_free(config);
         return code;
     }
     if (open_loop(session, why, sizeof why) != 0) {
@@ -128,20 +145,56 @@ int session_open(struct session *session, const struct command_options *options,
         free_session(session);
         return EXIT_CODE_FAILED;
     }
-    int error = gather_open(&session->gather, &session->loop, session->config,
-                            event_cb, data, why, sizeof why);
-    if (error != 0) {
-        log_line(LOG_LEVEL_ERROR, "%s", why);
-        session_end(session);
-        session_run(session);
-        return error == HAPLO_EINVAL ? EXIT_CODE_USAGE : EXIT_CODE_FAILED;
-    }
-    return 0;
+    return EXIT_CODE_FINE;
 }
 
-void session_run(struct session *session)
+static void on_opened(struct gather *gather, int error)
 {
+    struct session *session = session_of(gather);
+    if (error == 0) {
+        session->opened_cb(session);
+        return;
+    }
+    session->code = error == HAPLO_EINVAL ? EXIT_CODE_USAGE : EXIT_CODE_FAILED;
+    session_end(session);
+}
+
+static enum exit_code on_request(const char *request, char *answer,
+                                 size_t answer_size, void *data)
+{
+    struct session *session = data;
+    return release_by_request(&session->gather, request, answer, answer_size);
+}
+
+static void open_control(struct session *session)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+    if (control_open(&session->control, &session->loop,
+                     session->config->state_dir, on_request, session, why,
+                     sizeof why) != 0) {
+        log_line(LOG_LEVEL_WARNING,
+                 "%s: `haplo-poll outlet` will not reach this process", why);
+    }
+}
+
+enum exit_code session_run(struct session *session,
+                           const struct session_options *options,
+                           const struct config_outlet *only_outlet)
+{
+    const struct gather_options gather_options = {
+        .only_outlet = only_outlet,
+        .opened_cb = on_opened,
+        .event_cb = options->event_cb,
+        .outlet_event_cb = options->outlet_event_cb,
+        .drained_cb = options->drained_cb,
+    };
+    session->opened_cb = options->opened_cb;
+    open_control(session);
+    gather_open(&session->gather, &session->loop, session->config,
+                &gather_options);
     uv_run(&session->loop, UV_RUN_DEFAULT);
     close_loop(session);
+    enum exit_code code = session->code;
     free_session(session);
+    return code;
 }

@@ -36,3 +36,16 @@ void trace_event(const struct haplo_event *event)
              haplo_queue_state_name((enum haplo_queue_state)event->from),
              haplo_queue_state_name((enum haplo_queue_state)event->to), tail);
 }
+
+void trace_outlet(const struct forwarder_event *event)
+{
+    if (!log_takes(LOG_LEVEL_TRACE)) {
+        return;
+    }
+    if (event->server == NULL) {
+        log_line(LOG_LEVEL_TRACE, "outlet %s: %s", event->outlet, event->state);
+    } else {
+        log_line(LOG_LEVEL_TRACE, "outlet %s: %s/%s: %s", event->outlet,
+                 event->server, event->queue, event->state);
+    }
+}

@@ -6,8 +6,10 @@
 #define DAEMON_TRACE_H
 
 #include "haplopoll.h"
+#include "outlets/forwarder.h"
 
-/* Prints the event at LOG_LEVEL_TRACE. */
+/* Print the event at LOG_LEVEL_TRACE. */
 void trace_event(const struct haplo_event *event);
+void trace_outlet(const struct forwarder_event *event);
 
 #endif

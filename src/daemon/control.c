@@ -1,0 +1,308 @@
+/*
+ * control.c - one request over the control socket:
+ *
+ *   - a process connects and writes a line (on_accept, on_read);
+ *   - the line is carried out, and answered by another: the exit code for that
+ *     process, a blank, and what it is to print;
+ *   - the connection is closed.
+ *
+ * Otherwise:
+ *
+ *   - a client that sends nothing: it is closed when CLIENT_COUNT_MAX others
+ *     have come after it, so that no clock is needed;
+ *   - a line that is too long, or ends early: closed without an answer.
+ *
+ * Whoever may open the socket may ask: it is the owner's alone.
+ */
+#include "daemon/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/container_of.h"
+#include "haplopoll.h"
+
+#define CLIENT_COUNT_MAX 8
+#define LINE_SIZE_MAX 1024
+#define ASK_TIMEOUT_S 60 /* a release is answered at once */
+
+struct control_client {
+    uv_pipe_t pipe;                   /* the connection */
+    struct control *control;          /* whose client it is */
+    char line[LINE_SIZE_MAX];         /* what has come, and then the answer */
+    size_t size;                      /* bytes in it */
+    uv_write_t write;                 /* of the answer */
+    TAILQ_ENTRY(control_client) link; /* among the clients */
+};
+
+/* -- A client ------------------------------------------------------------- */
+
+static void on_client_closed(uv_handle_t *handle)
+{
+    free(container_of(handle, struct control_client, pipe));
+}
+
+static void close_client(struct control_client *client)
+{
+    struct control *control = client->control;
+    if (!uv_is_closing((uv_handle_t *)&client->pipe)) {
+        TAILQ_REMOVE(&control->clients, client, link);
+        control->client_count--;
+        uv_close((uv_handle_t *)&client->pipe, on_client_closed);
+    }
+}
+
+static void on_written(uv_write_t *write, int status)
+{
+    (void)status; /* who does not read its answer has gone */
+    close_client(container_of(write, struct control_client, write));
+}
+
+static void carry_out(struct control_client *client)
+{
+    struct control *control = client->control;
+    char text[HAPLO_TEXT_SIZE_MAX] = "";
+    enum exit_code code =
+        control->request_cb(client->line, text, sizeof text, control->data);
+    int size =
+        snprintf(client->line, sizeof client->line, "%d %s\n", (int)code, text);
+    uv_buf_t buffer = uv_buf_init(client->line, (unsigned)size);
+    uv_read_stop((uv_stream_t *)&client->pipe);
+    if (uv_write(&client->write, (uv_stream_t *)&client->pipe, &buffer, 1,
+                 on_written) != 0) {
+        close_client(client);
+    }
+}
+
+static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    struct control_client *client =
+        container_of(handle, struct control_client, pipe);
+    (void)suggested;
+    *buffer = uv_buf_init(client->line + client->size,
+                          (unsigned)(sizeof client->line - client->size));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
+{
+    struct control_client *client =
+        container_of(stream, struct control_client, pipe);
+    (void)buffer;
+    if (count < 0) {
+        close_client(client);
+        return;
+    }
+    client->size += (size_t)count;
+    char *end = memchr(client->line, '\n', client->size);
+    if (end != NULL) {
+        *end = '\0';
+        carry_out(client);
+    } else if (client->size == sizeof client->line) {
+        close_client(client);
+    }
+}
+
+static void on_accept(uv_stream_t *listener, int status)
+{
+    struct control *control = container_of(listener, struct control, listener);
+    struct control_client *client =
+        status == 0 ? calloc(1, sizeof *client) : NULL;
+    if (client == NULL) {
+        return;
+    }
+    client->control = control;
+    uv_pipe_init(listener->loop, &client->pipe, 0); /* cannot fail */
+    TAILQ_INSERT_TAIL(&control->clients, client, link);
+    control->client_count++;
+    if (uv_accept(listener, (uv_stream_t *)&client->pipe) != 0 ||
+        uv_read_start((uv_stream_t *)&client->pipe, on_allocate, on_read) !=
+            0) {
+        close_client(client);
+    } else if (control->client_count > CLIENT_COUNT_MAX) {
+        close_client(TAILQ_FIRST(&control->clients));
+    }
+}
+
+/* -- The socket ----------------------------------------------------------- */
+
+static char *path_of(const char *state_dir)
+{
+    size_t size = strlen(state_dir) + sizeof "/" CONTROL_FILE;
+    char *path = malloc(size);
+    if (path != NULL) {
+        snprintf(path, size, "%s/" CONTROL_FILE, state_dir);
+    }
+    return path;
+}
+
+/* 0, or errno: a socket's path is short. */
+static int fill_address(struct sockaddr_un *address, const char *path)
+{
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address->sun_path) {
+        return ENAMETOOLONG;
+    }
+    memcpy(address->sun_path, path, strlen(path) + 1);
+    return 0;
+}
+
+/* The mode is set before there is a file: nobody gets in first. *out is a
+ * descriptor; 0 or errno. */
+static int bind_socket(const char *path, int *out)
+{
+    struct sockaddr_un address;
+    int error = fill_address(&address, path);
+    if (error != 0) {
+        return error;
+    }
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) {
+        return errno;
+    }
+    unlink(path);
+    if (fchmod(descriptor, 0600) != 0 ||
+        bind(descriptor, (struct sockaddr *)&address, sizeof address) != 0) {
+        error = errno;
+        close(descriptor);
+        return error;
+    }
+    *out = descriptor;
+    return 0;
+}
+
+static int listen_to(struct control *control, uv_loop_t *loop)
+{
+    int descriptor = -1;
+    int error = bind_socket(control->path, &descriptor);
+    if (error != 0) {
+        return uv_translate_sys_error(error);
+    }
+    uv_pipe_init(loop, &control->listener, 0); /* cannot fail */
+    error = uv_pipe_open(&control->listener, descriptor);
+    if (error != 0) {
+        close(descriptor);
+    } else {
+        error = uv_listen((uv_stream_t *)&control->listener, CLIENT_COUNT_MAX,
+                          on_accept);
+    }
+    if (error != 0) {
+        uv_close((uv_handle_t *)&control->listener, NULL);
+        unlink(control->path);
+    }
+    return error;
+}
+
+int control_open(struct control *control, uv_loop_t *loop,
+                 const char *state_dir, control_request_cb request_cb,
+                 void *data, char *why, size_t why_size)
+{
+    *control = (struct control){.request_cb = request_cb, .data = data};
+    TAILQ_INIT(&control->clients);
+    control->path = path_of(state_dir);
+    int error = control->path == NULL ? UV_ENOMEM : listen_to(control, loop);
+    if (error != 0) {
+        snprintf(why, why_size, "%s/" CONTROL_FILE ": %s", state_dir,
+                 uv_strerror(error));
+        free(control->path);
+        control->path = NULL;
+        return HAPLO_EINVAL;
+    }
+    control->is_open = true;
+    return 0;
+}
+
+void control_close(struct control *control)
+{
+    if (!control->is_open) {
+        return;
+    }
+    control->is_open = false;
+    while (!TAILQ_EMPTY(&control->clients)) {
+        close_client(TAILQ_FIRST(&control->clients));
+    }
+    uv_close((uv_handle_t *)&control->listener, NULL);
+    unlink(control->path);
+    free(control->path);
+    control->path = NULL;
+}
+
+/* -- Asking --------------------------------------------------------------- */
+
+/* A descriptor, or -1: nobody listens. */
+static int connect_to(const char *path)
+{
+    const struct timeval timeout = {.tv_sec = ASK_TIMEOUT_S};
+    struct sockaddr_un address;
+    if (fill_address(&address, path) != 0) {
+        return -1;
+    }
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) {
+        return -1;
+    }
+    if (setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout,
+                   sizeof timeout) != 0 ||
+        connect(descriptor, (struct sockaddr *)&address, sizeof address) != 0) {
+        close(descriptor);
+        return -1;
+    }
+    return descriptor;
+}
+
+/* True if a whole line has come. */
+static bool receive_line(int descriptor, char line[LINE_SIZE_MAX])
+{
+    size_t size = 0;
+    while (size < LINE_SIZE_MAX - 1) {
+        ssize_t got =
+            recv(descriptor, line + size, LINE_SIZE_MAX - 1 - size, 0);
+        if (got <= 0) {
+            break;
+        }
+        size += (size_t)got;
+        if (line[size - 1] == '\n') {
+            line[size - 1] = '\0';
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool exchange(int descriptor, const char *request,
+                     char line[LINE_SIZE_MAX])
+{
+    int size = snprintf(line, LINE_SIZE_MAX, "%s\n", request);
+    return size > 0 && size < LINE_SIZE_MAX &&
+           send(descriptor, line, (size_t)size, MSG_NOSIGNAL) == size &&
+           receive_line(descriptor, line) && line[0] != '\0' && line[1] == ' ';
+}
+
+bool control_ask(const char *state_dir, const char *request,
+                 enum exit_code *code, char *answer, size_t answer_size)
+{
+    char line[LINE_SIZE_MAX];
+    char *path = path_of(state_dir);
+    int descriptor = path == NULL ? -1 : connect_to(path);
+    free(path);
+    if (descriptor < 0) {
+        return false;
+    }
+    if (exchange(descriptor, request, line)) {
+        *code = (enum exit_code)(line[0] - '0');
+        snprintf(answer, answer_size, "%s", line + 2);
+    } else {
+        *code = EXIT_CODE_FAILED;
+        snprintf(answer, answer_size,
+                 "the process that uses state_dir %s does not answer",
+                 state_dir);
+    }
+    close(descriptor);
+    return true;
+}

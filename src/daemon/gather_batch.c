@@ -1,0 +1,136 @@
+/*
+ * gather_batch.c - the way of a batch through the daemon:
+ *
+ *   - the poller delivers a batch (gather_batch_on_deliver): it goes to the
+ *     inbox of its queue;
+ *   - the inbox has its messages and its state on disk (on_delivered): the
+ *     batch is accepted, so that the poller marks it;
+ *   - the mark is confirmed (gather_batch_on_marked): the inbox stores the
+ *     state that tells so.
+ *
+ * Otherwise, as the inbox's verdict says:
+ *
+ *   - retry: the poller keeps the batch and delivers it again;
+ *   - rejected: the queue is blocked, and nothing is marked;
+ *   - stale: another process stores this queue, or an older copy of the inbox
+ *     was restored. The library drops the batch, and fetches again from the
+ *     state that is stored now;
+ *   - the process ends in between: the stored state recognises what the server
+ *     sends again.
+ *
+ * Only a queue whose batch is with its inbox needs a delivery; they are kept
+ * for the next one.
+ */
+#include "daemon/gather_batch.h"
+
+#include <stdlib.h>
+
+#include "base/container_of.h"
+#include "base/wall_clock.h"
+
+struct gather_delivery {
+    struct inbox_delivery delivery; /* with the inbox */
+    struct gather_queue *queue;     /* whose batch it is */
+    struct haplo_batch *batch;      /* to be answered */
+    struct gather_delivery *next;   /* among those that are free */
+};
+
+/* The inboxes close, or are closed: too late to store or to mark. */
+static bool is_closing(const struct gather *gather)
+{
+    return gather->phase > GATHER_DRAINING;
+}
+
+static struct gather_delivery *take_delivery(struct gather *gather)
+{
+    struct gather_delivery *delivery = gather->free_deliveries;
+    if (delivery == NULL) {
+        return malloc(sizeof *delivery);
+    }
+    gather->free_deliveries = delivery->next;
+    return delivery;
+}
+
+static void put_back_delivery(struct gather *gather,
+                              struct gather_delivery *delivery)
+{
+    delivery->next = gather->free_deliveries;
+    gather->free_deliveries = delivery;
+}
+
+static void on_delivered(struct inbox_delivery *stored,
+                         enum inbox_verdict verdict, const char *why)
+{
+    struct gather_delivery *delivery =
+        container_of(stored, struct gather_delivery, delivery);
+    struct gather_queue *queue = delivery->queue;
+    struct gather *gather = queue->server->gather;
+    struct haplo_batch *batch = delivery->batch;
+    queue->stored_count += stored->stored_count;
+    queue->repeat_count += (uint32_t)stored->repeat_count;
+    if (!is_closing(gather)) {
+        switch (verdict) {
+        case INBOX_STORED:
+            haplo_batch_accept(batch);
+            break;
+        case INBOX_RETRY:
+            haplo_batch_retry(batch, 0, why);
+            break;
+        case INBOX_REJECTED:
+            haplo_batch_reject(batch, why);
+            break;
+        case INBOX_STALE:
+            /* An error leaves the queue BLOCKED or retrying, and an event has
+             * told why. */
+            (void)haplo_batch_stale(batch, stored->stored);
+            break;
+        }
+    }
+    put_back_delivery(gather, delivery);
+}
+
+void gather_batch_on_deliver(struct haplo_queue *haplo_queue,
+                             struct haplo_batch *batch)
+{
+    struct gather_queue *queue = haplo_queue_data(haplo_queue);
+    struct gather *gather = queue->server->gather;
+    if (is_closing(gather)) {
+        return; /* unanswered: what is not accepted is never marked */
+    }
+    struct gather_delivery *delivery = take_delivery(gather);
+    if (delivery == NULL) {
+        haplo_batch_retry(batch, 0, "out of memory");
+        return;
+    }
+    *delivery = (struct gather_delivery){
+        .queue = queue,
+        .batch = batch,
+        .delivery =
+            {
+                .queue = queue->stored,
+                .batch = batch,
+                .fetched_at_ms = wall_clock_ms(),
+                .format = queue->config->settings->options.format,
+                .delivered_cb = on_delivered,
+            },
+    };
+    inbox_deliver(&delivery->delivery);
+}
+
+void gather_batch_on_marked(struct haplo_queue *haplo_queue,
+                            const struct haplo_mark *mark)
+{
+    struct gather_queue *queue = haplo_queue_data(haplo_queue);
+    if (!is_closing(queue->server->gather)) {
+        inbox_confirmed(queue->stored, mark);
+    }
+}
+
+void gather_batch_free_spares(struct gather *gather)
+{
+    struct gather_delivery *delivery;
+    while ((delivery = gather->free_deliveries) != NULL) {
+        gather->free_deliveries = delivery->next;
+        free(delivery);
+    }
+}

@@ -1,0 +1,18 @@
+/*
+ * gather_batch.h - the way of a batch from the poller into an inbox.
+ */
+#ifndef DAEMON_GATHER_BATCH_H
+#define DAEMON_GATHER_BATCH_H
+
+#include "daemon/gather.h"
+
+/* Callbacks of a queue whose data is a struct gather_queue. */
+void gather_batch_on_deliver(struct haplo_queue *haplo_queue,
+                             struct haplo_batch *batch);
+void gather_batch_on_marked(struct haplo_queue *haplo_queue,
+                            const struct haplo_mark *mark);
+
+/* At the end: frees what was kept for the next batches. */
+void gather_batch_free_spares(struct gather *gather);
+
+#endif

@@ -1,0 +1,73 @@
+#include "daemon/gather_key.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "daemon/log.h"
+
+#define KEY_STAMP_MASK 0x7fffffffU
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15U;
+    return hash ^ hash >> 29;
+}
+
+/* Which file it is, and its newest change, in the 31 bits that a queue has for
+ * it. A change of mode counts: it may be what makes a key usable. One change
+ * in two billion is overlooked until the key is tried again anyway. 0: there is
+ * no file. */
+static uint32_t stamp_of(const struct config_key *key)
+{
+    struct stat status;
+    if (key->path == NULL || stat(key->path, &status) != 0) {
+        return 0;
+    }
+    uint64_t hash = mix((uint64_t)status.st_dev, (uint64_t)status.st_ino);
+    hash = mix(hash, (uint64_t)status.st_size);
+    hash = mix(hash, (uint64_t)status.st_ctim.tv_sec);
+    hash = mix(hash, (uint64_t)status.st_ctim.tv_nsec);
+    return (uint32_t)(hash >> 33) | 1;
+}
+
+/* Stamps the file before it is read: a change in between is then seen as one
+ * that came after. */
+int gather_key_read(struct gather_key_reader *reader,
+                    struct gather_queue *queue, char *why, size_t why_size)
+{
+    const struct config_key *from = queue->config->key;
+    if (reader->from != from) {
+        reader->stamp = stamp_of(from);
+        int error = api_key_read(from, reader->key, why, why_size);
+        reader->from = error == 0 ? from : NULL;
+    }
+    queue->key_stamp = reader->stamp & KEY_STAMP_MASK;
+    return reader->from == from ? 0 : HAPLO_EINVAL;
+}
+
+void gather_key_reader_wipe(struct gather_key_reader *reader)
+{
+    explicit_bzero(reader, sizeof *reader);
+}
+
+bool gather_key_has_changed(const struct gather_queue *queue)
+{
+    uint32_t stamp = stamp_of(queue->config->key);
+    return stamp != 0 && stamp != queue->key_stamp;
+}
+
+void gather_key_reread(struct gather_queue *queue)
+{
+    struct gather_key_reader reader = {.from = NULL};
+    char why[HAPLO_TEXT_SIZE_MAX];
+    char name[GATHER_NAME_SIZE];
+    gather_queue_name(queue, name);
+    if (gather_key_read(&reader, queue, why, sizeof why) != 0) {
+        log_line(LOG_LEVEL_WARNING, "%s: its API key has changed: %s", name,
+                 why);
+    } else if (haplo_queue_set_key(queue->queue, reader.key) == 0) {
+        log_line(LOG_LEVEL_INFO, "%s: its API key has changed: trying it",
+                 name);
+    }
+    gather_key_reader_wipe(&reader);
+}

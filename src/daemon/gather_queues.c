@@ -1,0 +1,294 @@
+/*
+ * gather_queues.c - how servers and queues get to work:
+ *
+ *   - every server and queue of the configuration becomes an object, found by
+ *     its name;
+ *   - what earlier runs know of failed logins is added to these;
+ *   - each server is added to the poller, and each of its queues with its API
+ *     key and with the state that its inbox has stored.
+ *
+ * Otherwise: the first of them that fails is logged, and the rest is left out,
+ * as nothing runs then.
+ */
+#include "daemon/gather_queues.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/api_key.h"
+#include "daemon/gather_batch.h"
+#include "daemon/gather_key.h"
+#include "daemon/log.h"
+
+static const char *server_name_of(const void *server)
+{
+    return ((const struct gather_server *)server)->config->options.name;
+}
+
+static const char *queue_name_of(const void *queue)
+{
+    return ((const struct gather_queue *)queue)->config->name;
+}
+
+void gather_queues_init(struct gather *gather)
+{
+    gather->servers.name_of = server_name_of;
+    failed_logins_init(&gather->failed_logins, gather);
+}
+
+/* -- Objects -------------------------------------------------------------- */
+
+static int make_queue(struct gather_server *server,
+                      const struct config_queue *config)
+{
+    struct gather_queue *queue = calloc(1, sizeof *queue);
+    if (queue == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    queue->config = config;
+    queue->server = server;
+    int error = name_table_add(&server->queues, queue);
+    if (error != 0) {
+        free(queue);
+        return error;
+    }
+    server->gather->queue_count++;
+    return 0;
+}
+
+static int make_server(struct gather *gather,
+                       const struct config_server *config)
+{
+    struct gather_server *server = calloc(1, sizeof *server);
+    if (server == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    server->gather = gather;
+    server->config = config;
+    server->queues.name_of = queue_name_of;
+    int error = name_table_add(&gather->servers, server);
+    if (error != 0) {
+        free(server);
+        return error;
+    }
+    for (size_t i = 0; error == 0 && i < config->queue_count; i++) {
+        error = make_queue(server, &config->queues[i]);
+    }
+    return error;
+}
+
+static int make_objects(struct gather *gather)
+{
+    const struct config *config = gather->config;
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < config->server_count; i++) {
+        error = make_server(gather, &config->servers[i]);
+    }
+    return error;
+}
+
+/* -- The poller ----------------------------------------------------------- */
+
+static void on_event(struct haplo_poller *poller,
+                     const struct haplo_event *event)
+{
+    struct gather *gather = haplo_poller_data(poller);
+    failed_logins_note(&gather->failed_logins, event);
+    if (gather->phase <= GATHER_DRAINING && gather->options.event_cb != NULL) {
+        gather->options.event_cb(poller, event);
+    }
+}
+
+static int make_poller(struct gather *gather)
+{
+    struct haplo_poller_options options = {.struct_size = sizeof options};
+    config_poller_options(gather->config, &options);
+    options.event_cb = on_event;
+    options.data = gather;
+    return haplo_poller_new(gather->loop, &options, &gather->poller);
+}
+
+/* What the parts of an addition say of why it failed. */
+struct adding {
+    struct gather_key_reader keys; /* reads each file once in a row */
+    bool is_held;                  /* the server's unproven keys wait */
+    char why[HAPLO_TEXT_SIZE_MAX]; /* one line */
+};
+
+static struct inbox *inbox_of(const struct gather_queue *queue)
+{
+    const struct gather_inbox *inbox = name_table_find(
+        &queue->server->gather->inboxes, queue->config->settings->inbox->name);
+    return inbox->inbox;
+}
+
+static int open_in_inbox(struct gather_queue *queue, struct adding *adding)
+{
+    int error =
+        inbox_queue_open(inbox_of(queue), queue->server->config->options.name,
+                         queue->config->name, &queue->stored);
+    if (error != 0) {
+        snprintf(adding->why, sizeof adding->why, "%s",
+                 haplo_error_text(error));
+    }
+    return error;
+}
+
+static int add_queue(struct gather_queue *queue, struct adding *adding)
+{
+    struct haplo_queue_options options = {.struct_size = sizeof options};
+    int error = open_in_inbox(queue, adding);
+    if (error != 0) {
+        return error;
+    }
+    error =
+        gather_key_read(&adding->keys, queue, adding->why, sizeof adding->why);
+    if (error != 0) {
+        return error;
+    }
+    config_queue_options(queue->config, &options);
+    options.state = queue->stored->state;
+    options.key_proven =
+        adding->is_held && options.state.size > 0 && !queue->key_refused;
+    options.api_key = adding->keys.key;
+    options.deliver_cb = gather_batch_on_deliver;
+    options.marked_cb = gather_batch_on_marked;
+    options.data = queue;
+    return haplo_queue_add(queue->server->server, &options, &queue->queue,
+                           adding->why, sizeof adding->why);
+}
+
+/* In the configuration's order, in which equal keys tend to be neighbours. */
+static int add_queues(struct gather_server *server, struct adding *adding)
+{
+    const struct config_server *config = server->config;
+    for (size_t i = 0; i < config->queue_count; i++) {
+        struct gather_queue *queue =
+            name_table_find(&server->queues, config->queues[i].name);
+        int error = add_queue(queue, adding);
+        if (error != 0) {
+            log_line(LOG_LEVEL_ERROR, "%s:%u: queue %s/%s: %s",
+                     server->gather->config->path, queue->config->place.line,
+                     config->options.name, queue->config->name, adding->why);
+            return error;
+        }
+    }
+    return 0;
+}
+
+static int add_server(struct gather_server *server, struct adding *adding)
+{
+    struct haplo_server_options options = {.struct_size = sizeof options};
+    config_server_options(server->config, &options);
+    failed_logins_server_options(server, &options);
+    options.data = server;
+    int error =
+        haplo_server_add(server->gather->poller, &options, &server->server,
+                         adding->why, sizeof adding->why);
+    if (error != 0) {
+        log_line(LOG_LEVEL_ERROR, "%s:%u: server %s: %s",
+                 server->gather->config->path, server->config->place.line,
+                 options.name, adding->why);
+        return error;
+    }
+    adding->is_held = failed_logins_added(server);
+    return add_queues(server, adding);
+}
+
+static int add_servers(struct gather *gather)
+{
+    const struct config *config = gather->config;
+    struct adding adding = {.why = ""};
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < config->server_count; i++) {
+        struct gather_server *server =
+            name_table_find(&gather->servers, config->servers[i].options.name);
+        error = add_server(server, &adding);
+    }
+    gather_key_reader_wipe(&adding.keys);
+    return error;
+}
+
+int gather_queues_add(struct gather *gather)
+{
+    int error = make_objects(gather);
+    if (error == 0) {
+        error = make_poller(gather);
+    }
+    if (error != 0) {
+        log_line(LOG_LEVEL_ERROR, "%s", haplo_error_text(error));
+        return error;
+    }
+    failed_logins_load(&gather->failed_logins);
+    return add_servers(gather);
+}
+
+/* -- The end -------------------------------------------------------------- */
+
+static bool has_batch(const struct gather_queue *queue)
+{
+    struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+    if (queue->queue == NULL) {
+        return false; /* it could not be added */
+    }
+    haplo_queue_stats(queue->queue, &stats);
+    return stats.state == HAPLO_QUEUE_LAST_DELIVERING ||
+           stats.state == HAPLO_QUEUE_LAST_MARK_READY ||
+           stats.state == HAPLO_QUEUE_LAST_MARKING ||
+           stats.state == HAPLO_QUEUE_LAST_MARK_WAIT;
+}
+
+size_t gather_queues_batches_left(const struct gather *gather)
+{
+    const struct gather_server *server;
+    size_t cursor = 0;
+    size_t count = 0;
+    while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
+        const struct gather_queue *queue;
+        size_t queue_cursor = 0;
+        while ((queue = name_table_next(&server->queues, &queue_cursor))) {
+            count += has_batch(queue);
+        }
+    }
+    return count;
+}
+
+static void free_queues(struct gather_server *server)
+{
+    struct gather_queue *queue;
+    size_t cursor = 0;
+    while ((queue = name_table_next(&server->queues, &cursor)) != NULL) {
+        free(queue);
+    }
+    name_table_free(&server->queues);
+}
+
+void gather_queues_free(struct gather *gather)
+{
+    struct gather_server *server;
+    size_t cursor = 0;
+    while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
+        free_queues(server);
+        free(server);
+    }
+    name_table_free(&gather->servers);
+}
+
+/* -- Names ---------------------------------------------------------------- */
+
+struct gather_queue *gather_find_queue(const struct gather *gather,
+                                       const char *server, const char *queue)
+{
+    const struct gather_server *found =
+        name_table_find(&gather->servers, server);
+    return found == NULL ? NULL : name_table_find(&found->queues, queue);
+}
+
+const char *gather_queue_name(const struct gather_queue *queue,
+                              char text[GATHER_NAME_SIZE])
+{
+    snprintf(text, GATHER_NAME_SIZE, "%s/%s",
+             queue->server->config->options.name, queue->config->name);
+    return text;
+}

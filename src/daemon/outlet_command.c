@@ -1,0 +1,150 @@
+/*
+ * outlet_command.c - releases a message that holds up its lane of an outlet:
+ *
+ *   - a process is at work on the state directory: it is asked to;
+ *   - else the outlet runs here, and polls nothing. When the lane is blocked or
+ *     waits, it is released; when the outlet comes to rest after that, what it
+ *     has achieved is saved, and the command ends.
+ *
+ * Otherwise: the outlet comes to rest and that lane neither is blocked nor
+ * waits: there is nothing to release, and the command has failed.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/container_of.h"
+#include "daemon/command.h"
+#include "daemon/log.h"
+#include "daemon/outlet_log.h"
+#include "daemon/release.h"
+#include "daemon/session.h"
+#include "daemon/trace.h"
+
+struct outlet_command {
+    struct session session;        /* of that outlet alone */
+    const struct release *release; /* what is to be done */
+    uv_timer_t wake;               /* does what follows from an event */
+    bool is_released;              /* done; now the rest */
+    enum exit_code code;           /* of the release */
+};
+
+static struct outlet_command *command_of(struct gather *gather)
+{
+    return container_of(session_of(gather), struct outlet_command, session);
+}
+
+static const struct config_outlet *find_outlet(const struct config *config,
+                                               const char *name)
+{
+    for (size_t i = 0; i < config->outlet_count; i++) {
+        if (strcmp(config->outlets[i].forward.name, name) == 0) {
+            return &config->outlets[i];
+        }
+    }
+    return NULL;
+}
+
+/* -- By itself ------------------------------------------------------------ */
+
+static bool is_at_rest(const struct outlet_command *command)
+{
+    const struct gather_outlet *outlet =
+        gather_find_outlet(&command->session.gather, command->release->outlet);
+    struct forwarder_stats stats;
+    forwarder_stats(outlet->forwarder, &stats);
+    return stats.is_at_rest;
+}
+
+static void on_wake(uv_timer_t *timer)
+{
+    struct outlet_command *command = timer->data;
+    char text[HAPLO_TEXT_SIZE_MAX];
+    if (command->session.is_ending || !is_at_rest(command)) {
+        return;
+    }
+    if (!command->is_released) {
+        command->is_released = true;
+        command->code = release_do(&command->session.gather, command->release,
+                                   text, sizeof text);
+        log_line(LOG_LEVEL_INFO, "%s", text);
+    }
+    if (command->code != EXIT_CODE_FINE || is_at_rest(command)) {
+        session_end(&command->session);
+    }
+}
+
+static void on_outlet_event(struct gather_outlet *outlet,
+                            const struct forwarder_event *event)
+{
+    struct outlet_command *command = command_of(outlet->gather);
+    trace_outlet(event);
+    if (command->is_released) {
+        outlet_log(event); /* what comes of it */
+    }
+    uv_timer_start(&command->wake, on_wake, 0, 0); /* cannot fail */
+}
+
+static void on_opened(struct session *session)
+{
+    struct outlet_command *command =
+        container_of(session, struct outlet_command, session);
+    uv_timer_init(&session->loop, &command->wake); /* cannot fail */
+    command->wake.data = command;
+}
+
+static void on_drained(struct gather *gather)
+{
+    uv_close((uv_handle_t *)&command_of(gather)->wake, NULL);
+}
+
+static enum exit_code release_here(struct config *config,
+                                   const struct release *release)
+{
+    static const struct session_options callbacks = {
+        .opened_cb = on_opened,
+        .outlet_event_cb = on_outlet_event,
+        .drained_cb = on_drained,
+    };
+    struct outlet_command command = {.release = release,
+                                     .code = EXIT_CODE_FAILED};
+    const struct config_outlet *outlet = find_outlet(config, release->outlet);
+    enum exit_code code = session_open(&command.session, config);
+    if (code == EXIT_CODE_FINE) {
+        code = session_run(&command.session, &callbacks, outlet);
+    }
+    return code == EXIT_CODE_FINE ? command.code : code;
+}
+
+/* -- The command ---------------------------------------------------------- */
+
+enum exit_code command_outlet(const struct command_options *options,
+                              const char *const words[3])
+{
+    struct release release;
+    enum exit_code code;
+    char line[3 * HAPLO_TEXT_SIZE_MAX];
+    char text[HAPLO_TEXT_SIZE_MAX];
+    log_open(options->is_verbose, false);
+    snprintf(line, sizeof line, "%s %s %s", words[0], words[1], words[2]);
+    if (release_parse(&release, line, text, sizeof text) != 0) {
+        log_line(LOG_LEVEL_ERROR, "%s", text);
+        return EXIT_CODE_USAGE;
+    }
+    struct config *config = command_load_config(options);
+    if (config == NULL) {
+        return EXIT_CODE_USAGE;
+    }
+    if (find_outlet(config, release.outlet) == NULL) {
+        log_line(LOG_LEVEL_ERROR, "%s has no outlet named %s",
+                 options->config_path, release.outlet);
+        config_free(config);
+        return EXIT_CODE_USAGE;
+    }
+    if (control_ask(config->state_dir, line, &code, text, sizeof text)) {
+        log_line(code == EXIT_CODE_FINE ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+                 "%s", text);
+        config_free(config);
+        return code;
+    }
+    return release_here(config, &release);
+}
