@@ -408,8 +408,8 @@ enum haplo_format {
 
 /*
  * A batch for the application. It answers exactly once, now or later, with
- * haplo_batch_accept(), haplo_batch_retry() or haplo_batch_reject(), and may
- * do so inside this call. The batch is borrowed until the answer.
+ * haplo_batch_accept(), _retry(), _stale(), _drop() or _reject(), and may do so
+ * inside this call. The batch is borrowed until the answer.
  */
 typedef void (*haplo_deliver_cb)(struct haplo_queue *queue,
                                  struct haplo_batch *batch);
@@ -606,6 +606,10 @@ HAPLO_EXTERN void haplo_batch_retry(struct haplo_batch *batch,
  * what is stored is damaged), HAPLO_ENOMEM (then as haplo_batch_retry()). */
 HAPLO_EXTERN int haplo_batch_stale(struct haplo_batch *batch,
                                    struct haplo_slice stored);
+
+/* Not now, and its memory is needed: the batch is gone, and is fetched again
+ * after the queue's back-off. why as above. */
+HAPLO_EXTERN void haplo_batch_drop(struct haplo_batch *batch, const char *why);
 
 /* Never: the queue is BLOCKED, nothing is marked, and the batch is gone;
  * haplo_queue_poll_now() tries again. why as above. */

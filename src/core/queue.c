@@ -318,6 +318,20 @@ static enum queue_action on_stale(struct queue *queue,
     return QUEUE_ACTION_DROP;
 }
 
+static enum queue_action on_dropped(struct queue *queue,
+                                    const struct queue_event *event,
+                                    const struct step_context *context)
+{
+    queue->error = event->error;
+    count_up(&queue->failures);
+    if (queue->state == HAPLO_QUEUE_LAST_DELIVERING) {
+        queue_enter_failed(queue, HAPLO_QUEUE_PAUSED, HEAP_NEVER, context);
+    } else {
+        queue_back_off(queue, 0, context);
+    }
+    return QUEUE_ACTION_DROP;
+}
+
 static enum queue_action on_rejected(struct queue *queue,
                                      const struct queue_event *event,
                                      const struct step_context *context)
@@ -512,6 +526,8 @@ enum queue_action queue_step(struct queue *queue,
         return on_retry(queue, event, context);
     case QUEUE_EVENT_STALE:
         return on_stale(queue, context);
+    case QUEUE_EVENT_DROPPED:
+        return on_dropped(queue, event, context);
     case QUEUE_EVENT_REJECTED:
         return on_rejected(queue, event, context);
     case QUEUE_EVENT_MARKED:

@@ -73,6 +73,7 @@ enum queue_event_kind {
     QUEUE_EVENT_ACCEPTED, /* the application's answers ... */
     QUEUE_EVENT_RETRY,    /* ... delay_ms, or 0 for the back-off */
     QUEUE_EVENT_STALE,    /* ... another state is stored */
+    QUEUE_EVENT_DROPPED,  /* ... not now, and not kept; error */
     QUEUE_EVENT_REJECTED, /* ... error */
     QUEUE_EVENT_MARKED,   /* the mark was answered; count, unread_count */
     QUEUE_EVENT_PAUSE,    /* */

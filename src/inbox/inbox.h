@@ -79,6 +79,12 @@ typedef void (*inbox_closed_cb)(void *data);
  * progress, closes the store, frees the inbox and its queues. */
 void inbox_close(struct inbox *inbox, inbox_closed_cb closed_cb, void *data);
 
+/* Copies the database of an inbox that need not be open here, as of one moment,
+ * also while others use it. Blocks. 0, or HAPLO_E* with one line in why: the
+ * type cannot do that, the file exists, no room ... */
+int inbox_backup(const struct inbox_type *type, const void *type_options,
+                 const char *path, char *why, size_t why_size);
+
 const char *inbox_name(const struct inbox *inbox);
 const char *inbox_uuid(const struct inbox *inbox);
 

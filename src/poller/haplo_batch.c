@@ -123,6 +123,17 @@ int haplo_batch_stale(struct haplo_batch *batch, struct haplo_slice stored)
     return error;
 }
 
+void haplo_batch_drop(struct haplo_batch *batch, const char *why)
+{
+    struct haplo_queue *queue = batch->queue;
+    if (batch_answered(batch)) {
+        event_explain(queue, "deliver", HAPLO_EDELIVERY, why);
+        poller_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_DROPPED,
+                                                 .error = HAPLO_EDELIVERY});
+        poller_pump(server_of(queue)->poller);
+    }
+}
+
 void haplo_batch_reject(struct haplo_batch *batch, const char *why)
 {
     struct haplo_queue *queue = batch->queue;
