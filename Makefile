@@ -22,7 +22,7 @@ SIM_LIBS := -luv -lhttp_parser -lssl -lcrypto -lz -lyajl -lxxhash
 # The folders of src/ that make up the library, and those that make up
 # haplo-poll besides it.
 lib_parts := base core http poller
-daemon_parts := sinks inbox outlets config daemon
+daemon_parts := inbox outlets config daemon
 src_of = $(foreach part,$(1),$(wildcard src/$(part)/*.c src/$(part)/*/*.c))
 lib_src := $(call src_of,$(lib_parts))
 daemon_src := $(call src_of,$(daemon_parts))
@@ -95,9 +95,10 @@ $(BUILD)/haplo-sim: $(sim_obj)
 # hides, and of these what they use. TEST_PARTS: only those folders of src/,
 # which suffices for tests of the lower layers: TEST_PARTS="base http".
 TEST_PARTS ?= $(lib_parts) $(daemon_parts)
-daemon_test_obj := $(filter-out $(BUILD)/src/daemon/main.o,$(daemon_obj))
+# All of haplo-poll but its main().
+daemon_test_obj := $(filter-out %/daemon/program.o,$(daemon_obj))
 TEST_A := $(BUILD)/test/libparts.a
-$(TEST_A): $(filter-out $(BUILD)/src/daemon/main.o,\
+$(TEST_A): $(filter-out %/daemon/program.o,\
 		$(call obj,$(call src_of,$(TEST_PARTS))))
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -150,12 +151,8 @@ $(BUILD)/inject/%.o: $(BUILD)/%.o $(BUILD)/inject/renames
 	@mkdir -p $(@D)
 	$(Q)objcopy --redefine-syms=$(BUILD)/inject/renames $< $@
 
-# The program's main() is called by the sweep.
-$(BUILD)/inject/src/daemon/main_called.o: $(BUILD)/inject/src/daemon/main.o
-	$(Q)objcopy --redefine-sym main=daemon_main $< $@
-
 $(BUILD)/test/test_sweep: $(inject_sweep) $(inject_lib) \
-		$(patsubst %/main.o,%/main_called.o,$(injected)) $(TEST_LIB_A)
+		$(filter-out %/daemon/program.o,$(injected)) $(TEST_LIB_A)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lcrypto \
