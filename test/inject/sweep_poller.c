@@ -3,7 +3,7 @@
  * has, and nothing is marked that was not accepted (scene_close() looks at
  * that).
  */
-#include "../unit/poller_scene.h"
+#include "poller_scene.h"
 
 #include <openssl/crypto.h>
 #include <poll.h>

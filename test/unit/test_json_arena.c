@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "core/json_arena.h"
 #include "failing_allocator.h"
+#include "haplopoll.h"
 
 static struct json_arena arena;
 

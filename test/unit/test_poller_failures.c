@@ -277,7 +277,7 @@ static void monkey_server(struct scene *scene, unsigned index)
         .in_flight_max = 1 + dice(3),
         .failed_logins_max = 1 + dice(3),
         .breaker_failures = 1 + dice(4)};
-    sprintf(url, "http://127.0.0.1:%d", scene->fakes[index].port);
+    sprintf(url, "http://127.0.0.1:%d", scene->fakes[index].http.port);
     if (scene->servers[index] == NULL) {
         (void)haplo_server_add(scene->poller, &options, &scene->servers[index],
                                NULL, 0);
