@@ -601,8 +601,8 @@ static void urls_that_are_no_https_server_are_refused(void **state)
         {"https://haplo.example.org/path", "nothing after"},
         {"https://haplo.example.org/?a=b", "nothing after"},
         {"https://haplo.example.org/#f", "nothing after"},
-        {"https://user@haplo.example.org", "no user"},
-        {"https://user:secret@haplo.example.org", "no user"},
+        {"https://user@haplo.example.org", "user"},
+        {"https://user:secret@haplo.example.org", "user"},
         {"https://haplo.example.org:70000", "url"},
         {"https://", "url"},
     };
