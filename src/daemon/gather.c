@@ -2,9 +2,10 @@
  * gather.c - from a configuration to objects at work, and back:
  *
  *   - the inboxes open, all at once (gather_open);
- *   - when the last one has answered, the servers and queues go to the poller
- *     with the states that their inboxes have stored (gather_queues.c), and
- *     each outlet gets a forwarder;
+ *   - when the last one has answered, the queues find their states there;
+ *     those of queues that were in another inbox move (gather_moves.c);
+ *   - the servers and queues go to the poller (gather_queues.c), and each
+ *     outlet gets a forwarder;
  *   - batches now flow into the inboxes (gather_batch.c); each commit wakes the
  *     outlets of its inbox;
  *   - the end (gather_close): the poller drains, the outlets finish what is in
@@ -27,6 +28,7 @@
 #include <string.h>
 
 #include "daemon/gather_batch.h"
+#include "daemon/gather_moves.h"
 #include "daemon/gather_queues.h"
 #include "daemon/log.h"
 
@@ -128,31 +130,17 @@ static int start_outlets(struct gather *gather)
 
 /* -- Inboxes -------------------------------------------------------------- */
 
-static void inbox_answered(struct gather *gather);
-
 static void on_inbox_closed(void *data)
 {
     struct gather_inbox *inbox = data;
     inbox->inbox = NULL;
-    inbox_answered(inbox->gather);
+    gather_answered(inbox->gather, 0);
 }
 
 static void close_inbox(struct gather_inbox *inbox)
 {
     inbox->is_open = false;
     inbox_close(inbox->inbox, on_inbox_closed, inbox);
-}
-
-static void start_work(struct gather *gather)
-{
-    if (gather->error == 0 && gather->options.only_outlet == NULL) {
-        note_error(gather, gather_queues_add(gather));
-    }
-    if (gather->error == 0) {
-        note_error(gather, start_outlets(gather));
-    }
-    next_phase(gather, GATHER_OPEN);
-    gather->options.opened_cb(gather, gather->error);
 }
 
 static void on_inbox_opened(struct inbox *opened, int error, const char *why,
@@ -163,7 +151,6 @@ static void on_inbox_opened(struct inbox *opened, int error, const char *why,
     if (error != 0) {
         log_line(LOG_LEVEL_ERROR, "%s:%u: inbox %s: %s", gather->config->path,
                  inbox->config->place.line, inbox->config->name, why);
-        note_error(gather, error);
         inbox->inbox = NULL;
     } else if (gather->phase == GATHER_CLOSING_INBOXES) {
         close_inbox(inbox);
@@ -172,7 +159,7 @@ static void on_inbox_opened(struct inbox *opened, int error, const char *why,
         inbox->inbox = opened;
         inbox->is_open = true;
     }
-    inbox_answered(gather);
+    gather_answered(gather, error);
 }
 
 static int open_inbox(struct gather *gather, const struct config_inbox *config)
@@ -248,20 +235,6 @@ static void close_poller(struct gather *gather)
     }
 }
 
-/* One of them has opened, failed to, or closed: what its phase waited for. */
-static void inbox_answered(struct gather *gather)
-{
-    assert(gather->pending_count > 0);
-    if (--gather->pending_count > 0) {
-        return;
-    }
-    if (gather->phase == GATHER_OPENING) {
-        start_work(gather);
-    } else {
-        close_poller(gather);
-    }
-}
-
 /* Those that still open are closed when they answer. */
 static void close_inboxes(struct gather *gather)
 {
@@ -275,7 +248,7 @@ static void close_inboxes(struct gather *gather)
             close_inbox(inbox);
         }
     }
-    inbox_answered(gather);
+    gather_answered(gather, 0);
 }
 
 static void on_forwarder_closed(void *data)
@@ -334,7 +307,7 @@ void gather_close(struct gather *gather, uint64_t deadline_ms,
 {
     gather->closed_cb = closed_cb;
     gather->deadline_ms = uv_now(gather->loop) + deadline_ms;
-    if (gather->phase == GATHER_OPENING) {
+    if (gather->phase < GATHER_OPEN) {
         close_inboxes(gather);
     } else if (gather->phase == GATHER_OPEN) {
         next_phase(gather, GATHER_DRAINING);
@@ -348,6 +321,50 @@ void gather_close(struct gather *gather, uint64_t deadline_ms,
         end_draining(gather);
     } else if (gather->phase == GATHER_CLOSING_OUTLETS) {
         close_outlets(gather);
+    }
+}
+
+/* -- What follows when all have answered ---------------------------------- */
+
+static void move_states(struct gather *gather)
+{
+    next_phase(gather, GATHER_MOVING);
+    gather->pending_count++; /* until all are asked */
+    if (gather->error == 0 && gather->options.only_outlet == NULL) {
+        note_error(gather, gather_queues_open(gather));
+    }
+    if (gather->error == 0) {
+        gather_moves_start(gather);
+    }
+    gather_answered(gather, 0);
+}
+
+static void start_work(struct gather *gather)
+{
+    if (gather->error == 0 && gather->options.only_outlet == NULL) {
+        note_error(gather, gather_queues_add(gather));
+    }
+    if (gather->error == 0) {
+        note_error(gather, start_outlets(gather));
+    }
+    next_phase(gather, GATHER_OPEN);
+    gather->options.opened_cb(gather, gather->error);
+}
+
+void gather_answered(struct gather *gather, int error)
+{
+    assert(gather->pending_count > 0);
+    note_error(gather, error);
+    if (--gather->pending_count > 0) {
+        return;
+    }
+    if (gather->phase == GATHER_OPENING) {
+        move_states(gather);
+    } else if (gather->phase == GATHER_MOVING) {
+        start_work(gather);
+    } else {
+        assert(gather->phase == GATHER_CLOSING_INBOXES);
+        close_poller(gather);
     }
 }
 
@@ -367,7 +384,7 @@ void gather_open(struct gather *gather, uv_loop_t *loop,
     gather_queues_init(gather);
     gather->pending_count++; /* until all are asked */
     open_inboxes(gather);
-    inbox_answered(gather);
+    gather_answered(gather, 0);
 }
 
 struct gather_outlet *gather_find_outlet(const struct gather *gather,

@@ -82,6 +82,7 @@ struct gather_options {
 
 enum gather_phase {
     GATHER_OPENING,         /* the inboxes open */
+    GATHER_MOVING,          /* states move between them */
     GATHER_OPEN,            /* at work, or failed to start: opened_cb knows */
     GATHER_DRAINING,        /* no new fetch; batches are finished */
     GATHER_CLOSING_OUTLETS, /* these finish what is in flight */
@@ -122,6 +123,10 @@ void gather_open(struct gather *gather, uv_loop_t *loop,
  * loop. A second call does not wait. */
 void gather_close(struct gather *gather, uint64_t deadline_ms,
                   gather_cb closed_cb);
+
+/* For its parts: one of the answers that pending_count counts has come; error:
+ * 0, or HAPLO_E* with the cause logged. */
+void gather_answered(struct gather *gather, int error);
 
 /* NULL if there is none of that name. */
 struct gather_outlet *gather_find_outlet(const struct gather *gather,

@@ -2,7 +2,7 @@
  * gather_queues.c - how servers and queues get to work:
  *
  *   - every server and queue of the configuration becomes an object, found by
- *     its name;
+ *     its name, and each queue is opened in its inbox;
  *   - what earlier runs know of failed logins is added to these;
  *   - each server is added to the poller, and each of its queues with its API
  *     key and with the state that its inbox has stored.
@@ -39,6 +39,13 @@ void gather_queues_init(struct gather *gather)
 
 /* -- Objects -------------------------------------------------------------- */
 
+static struct inbox *inbox_of(const struct gather_queue *queue)
+{
+    const struct gather_inbox *inbox = name_table_find(
+        &queue->server->gather->inboxes, queue->config->settings->inbox->name);
+    return inbox->inbox;
+}
+
 static int make_queue(struct gather_server *server,
                       const struct config_queue *config)
 {
@@ -54,7 +61,8 @@ static int make_queue(struct gather_server *server,
         return error;
     }
     server->gather->queue_count++;
-    return 0;
+    return inbox_queue_open(inbox_of(queue), server->config->options.name,
+                            config->name, &queue->stored);
 }
 
 static int make_server(struct gather *gather,
@@ -78,12 +86,15 @@ static int make_server(struct gather *gather,
     return error;
 }
 
-static int make_objects(struct gather *gather)
+int gather_queues_open(struct gather *gather)
 {
     const struct config *config = gather->config;
     int error = 0;
     for (size_t i = 0; error == 0 && i < config->server_count; i++) {
         error = make_server(gather, &config->servers[i]);
+    }
+    if (error != 0) {
+        log_line(LOG_LEVEL_ERROR, "%s", haplo_error_text(error));
     }
     return error;
 }
@@ -116,33 +127,10 @@ struct adding {
     char why[HAPLO_TEXT_SIZE_MAX]; /* one line */
 };
 
-static struct inbox *inbox_of(const struct gather_queue *queue)
-{
-    const struct gather_inbox *inbox = name_table_find(
-        &queue->server->gather->inboxes, queue->config->settings->inbox->name);
-    return inbox->inbox;
-}
-
-static int open_in_inbox(struct gather_queue *queue, struct adding *adding)
-{
-    int error =
-        inbox_queue_open(inbox_of(queue), queue->server->config->options.name,
-                         queue->config->name, &queue->stored);
-    if (error != 0) {
-        snprintf(adding->why, sizeof adding->why, "%s",
-                 haplo_error_text(error));
-    }
-    return error;
-}
-
 static int add_queue(struct gather_queue *queue, struct adding *adding)
 {
     struct haplo_queue_options options = {.struct_size = sizeof options};
-    int error = open_in_inbox(queue, adding);
-    if (error != 0) {
-        return error;
-    }
-    error =
+    int error =
         gather_key_read(&adding->keys, queue, adding->why, sizeof adding->why);
     if (error != 0) {
         return error;
@@ -212,10 +200,7 @@ static int add_servers(struct gather *gather)
 
 int gather_queues_add(struct gather *gather)
 {
-    int error = make_objects(gather);
-    if (error == 0) {
-        error = make_poller(gather);
-    }
+    int error = make_poller(gather);
     if (error != 0) {
         log_line(LOG_LEVEL_ERROR, "%s", haplo_error_text(error));
         return error;

@@ -10,8 +10,11 @@
 /* Prepares the table of the servers. */
 void gather_queues_init(struct gather *gather);
 
-/* Makes the poller, and adds all servers and queues. The inboxes are open. 0,
- * or HAPLO_E* with the cause logged. */
+/* Makes all servers and queues known by name, and opens each queue in its
+ * inbox. 0, or HAPLO_E* with the cause logged. */
+int gather_queues_open(struct gather *gather);
+
+/* Makes the poller, and adds them all. The same. */
 int gather_queues_add(struct gather *gather);
 
 /* How many queues have a batch that is not confirmed yet; while it drains. */

@@ -1,0 +1,61 @@
+/*
+ * inbox_command.c - copies an inbox. It needs no lock: a database can be copied
+ * while it is in use.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/command.h"
+#include "daemon/log.h"
+
+/* The inbox of that name, or the only one; NULL with why. */
+static const struct config_inbox *find_inbox(const struct config *config,
+                                             const char *name, char *why,
+                                             size_t why_size)
+{
+    if (name != NULL) {
+        const struct config_inbox *inbox = config_inbox_find(config, name);
+        if (inbox == NULL) {
+            snprintf(why, why_size, "%s has no inbox named %s", config->path,
+                     name);
+        }
+        return inbox;
+    }
+    if (config->inbox_count > 1) {
+        snprintf(why, why_size, "%s has several inboxes: name one",
+                 config->path);
+        return NULL;
+    }
+    return &config->inboxes[0];
+}
+
+static enum exit_code backup(const struct config *config, const char *name,
+                             const char *path)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+    const struct config_inbox *inbox =
+        find_inbox(config, name, why, sizeof why);
+    if (inbox == NULL) {
+        log_line(LOG_LEVEL_ERROR, "%s", why);
+        return EXIT_CODE_USAGE;
+    }
+    if (inbox_backup(inbox->type, inbox->options, path, why, sizeof why) != 0) {
+        log_line(LOG_LEVEL_ERROR, "back up inbox %s to %s: %s", inbox->name,
+                 path, why);
+        return EXIT_CODE_FAILED;
+    }
+    return EXIT_CODE_FINE;
+}
+
+enum exit_code command_inbox_backup(const struct command_options *options,
+                                    const char *inbox, const char *path)
+{
+    log_open(options->is_verbose, false);
+    struct config *config = command_load_config(options);
+    if (config == NULL) {
+        return EXIT_CODE_USAGE;
+    }
+    enum exit_code code = backup(config, inbox, path);
+    config_free(config);
+    return code;
+}
