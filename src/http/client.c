@@ -32,7 +32,7 @@ int http_client_new(uv_loop_t *loop, unsigned transfers_max,
     if (client == NULL) {
         return HAPLO_ENOMEM;
     }
-    /* libcurl counts these calls, so that an application's own stand. */
+    /* libcurl counts these calls, so an application's own are unaffected. */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         alloc_free(client);
         return HAPLO_ENOMEM;

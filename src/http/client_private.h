@@ -1,5 +1,5 @@
 /*
- * io_private.h - struct http_client as the files of this directory see it.
+ * client_private.h - struct http_client as the files of this folder see it.
  */
 #ifndef HTTP_CLIENT_PRIVATE_H
 #define HTTP_CLIENT_PRIVATE_H
@@ -23,17 +23,17 @@ LIST_HEAD(trust_list, trust);
 struct http_client {
     uv_loop_t *loop;               /* borrowed */
     unsigned transfers_max;        /* bound of easy_count */
-    unsigned easy_count;           /* easy handles made */
+    unsigned easy_count;           /* easy handles in the pool and busy */
     struct easy_queue free;        /* least recently used first */
-    struct easy_list busy;         /* carry a transfer */
-    struct easy_list expired;      /* the same, out of time */
+    struct easy_list busy;         /* each carries a transfer */
+    struct easy_list expired;      /* the same; about to end */
     uv_timer_t watchdog;           /* runs while there are busy ones */
     uint64_t watchdog_due_ms;      /* WATCHDOG_NEVER: it does not run */
-    struct multi_list multis;      /* in the order they were made */
-    unsigned multi_count;          /* of them */
+    struct multi_list multis;      /* in order of creation */
+    unsigned multi_count;          /* in multis */
     struct trust_list trusts;      /* of the multis' CA files */
     struct socket_watch **watches; /* by descriptor */
-    size_t watch_slots;            /* of that table */
+    size_t watch_slots;            /* in that table */
     uint64_t connection_count;     /* sockets opened */
     size_t pending_count;          /* handles and look-ups in the loop */
     bool is_closing;               /* http_client_close() was called */
@@ -41,8 +41,8 @@ struct http_client {
     void *close_data;              /* its argument */
 };
 
-/* Every handle and look-up that the loop knows of is held; when
- * http_client_close() was called and the last one is released, client is freed.
+/* Every handle and look-up that the loop knows of holds the client. When
+ * http_client_close() was called and the last hold is released, it is freed.
  */
 void http_client_hold(struct http_client *client);
 void http_client_release(struct http_client *client);

@@ -12,7 +12,7 @@
 
 /* "60 s" or "1500 ms". */
 struct duration {
-    char text[32]; /* */
+    char text[32]; /* with its unit */
 };
 
 static struct duration duration_print(uint64_t ms)
@@ -55,10 +55,10 @@ static int explain_connect(struct easy *easy)
 static bool is_unknown_issuer(long verify_result)
 {
     switch (verify_result) {
-    case 2:  /* no issuer's certificate */
-    case 18: /* signed by itself */
-    case 19: /* a chain that ends in one signed by itself */
-    case 20: /* no issuer's certificate here */
+    case 2:  /* the issuer's certificate is missing */
+    case 18: /* self-signed */
+    case 19: /* a chain that ends in a self-signed one */
+    case 20: /* the issuer's certificate is not in the CA file */
     case 21: /* the first certificate's issuer is missing */
     case 27: /* not trusted */
         return true;
@@ -67,8 +67,8 @@ static bool is_unknown_issuer(long verify_result)
     }
 }
 
-/* The server wants a certificate, or another one. With TLS 1.3 it says so
- * when the client believes that the connection stands already. */
+/* The server wants a certificate, or a different one. With TLS 1.3 it says so
+ * when the client believes that the connection is already established. */
 static bool is_alert(const struct easy *easy)
 {
     return strstr(easy->detail, "alert certificate") != NULL ||
@@ -91,8 +91,8 @@ static const char *tls_hint(const struct easy *easy, CURLcode code)
     return "";
 }
 
-/* A connection that breaks during the handshake mends itself, unlike a wrong
- * certificate; libcurl has one code for both. */
+/* A connection lost during the handshake is worth a retry, a wrong certificate
+ * is not; libcurl has one code for both. */
 static bool is_broken_handshake(const struct easy *easy, CURLcode code)
 {
     return code == CURLE_SSL_CONNECT_ERROR &&
@@ -101,7 +101,7 @@ static bool is_broken_handshake(const struct easy *easy, CURLcode code)
             strstr(easy->detail, "unexpected eof") != NULL);
 }
 
-/* libcurl names the file only if it has read it by itself; see trust.h. */
+/* libcurl names the file only if it has read it itself; see trust.h. */
 static int explain_ca_file(struct easy *easy)
 {
     const struct host *target = &easy->endpoint->url.host;
@@ -137,13 +137,13 @@ static int explain_proxy(struct easy *easy)
 static int explain_protocol(struct easy *easy, CURLcode code)
 {
     return reason_set(
-        &easy->why, HAPLO_EPROTOCOL, "the answer is not valid HTTP/1.1: %s",
+        &easy->why, HAPLO_EPROTOCOL, "the response is not valid HTTP/1.1: %s",
         easy->detail[0] != '\0' ? easy->detail : curl_easy_strerror(code));
 }
 
-/* libcurl has one code for a connection that fails and for bytes on it that
- * make no sense. */
-static bool is_nonsense(const struct easy *easy)
+/* libcurl has one code for a connection that fails and for malformed bytes on
+ * it. */
+static bool is_malformed(const struct easy *easy)
 {
     return strstr(easy->detail, "chunked-encoding") != NULL ||
            strstr(easy->detail, "Too large response headers") != NULL;
@@ -153,12 +153,12 @@ static int explain_reset(struct easy *easy, CURLcode code)
 {
     const char *detail = easy->detail;
     const char *when = easy->phase == EASY_RECEIVING
-                           ? "before the answer was whole"
-                           : "before any answer";
+                           ? "before the response was complete"
+                           : "before any response";
     if (!is_connected(easy) && easy->endpoint->proxy != NULL) {
         return explain_proxy(easy);
     }
-    if (code == CURLE_RECV_ERROR && is_nonsense(easy)) {
+    if (code == CURLE_RECV_ERROR && is_malformed(easy)) {
         return explain_protocol(easy, code);
     }
     if (is_alert(easy)) {
@@ -172,13 +172,13 @@ static int explain_reset(struct easy *easy, CURLcode code)
                       "the connection was lost %s: %s", when, detail);
 }
 
-/* libcurl has no own code for a head that is larger than it takes. */
+/* libcurl has no code of its own for a head that is larger than it accepts. */
 static int explain_memory(struct easy *easy)
 {
     if (is_connected(easy) && !easy->is_head_told) {
-        return reason_set(&easy->why, HAPLO_EPROTOCOL,
-                          "the answer's head is too large, or no memory was "
-                          "left for it");
+        return reason_set(
+            &easy->why, HAPLO_EPROTOCOL,
+            "the response's head is too large, or memory ran out");
     }
     return reason_set(&easy->why, HAPLO_ENOMEM, "out of memory");
 }
@@ -258,17 +258,17 @@ int curl_error_explain_limit(struct easy *easy, bool is_total)
     const struct endpoint *endpoint = easy->endpoint;
     if (is_total) {
         return reason_set(&easy->why, HAPLO_ETIMEDOUT,
-                          "no whole answer within %s (total_timeout)",
+                          "response incomplete after %s (total_timeout)",
                           duration_print(endpoint->total_timeout_ms).text);
     }
     if (easy->phase == EASY_WAITING) {
         return reason_set(&easy->why, HAPLO_ETIMEDOUT,
-                          "no answer within %s (first_byte_timeout)",
+                          "no response within %s (first_byte_timeout)",
                           duration_print(endpoint->first_byte_timeout_ms).text);
     }
     if (easy->phase == EASY_RECEIVING) {
         return reason_set(&easy->why, HAPLO_ETIMEDOUT,
-                          "stalled: no byte for %s (stall_timeout)",
+                          "stalled: no data for %s (stall_timeout)",
                           duration_print(endpoint->stall_timeout_ms).text);
     }
     return explain_connect_limit(easy);

@@ -9,12 +9,12 @@
 
 struct easy;
 
-/* Sets the easy's reason to what libcurl's error means for an operator
- * and returns the HAPLO_E* of it. */
+/* Sets the handle's reason to what libcurl's error means for an operator, and
+ * returns the HAPLO_E* of it. */
 int curl_error_explain(struct easy *easy, CURLcode code);
 
-/* The same for a time limit that was passed: the one of the whole transfer,
- * or the one of its present phase. HAPLO_ETIMEDOUT. */
+/* The same for a time limit that has expired: that of the whole transfer, or
+ * that of its current phase. HAPLO_ETIMEDOUT. */
 int curl_error_explain_limit(struct easy *easy, bool is_total);
 
 #endif

@@ -10,7 +10,7 @@
 #include "http/socket_watch.h"
 #include "http/trust.h"
 
-#define IDLE_S_MAX 25L /* the server drops a connection idle for 30 s */
+#define IDLE_S_MAX 25L /* many servers drop connections idle for 30 s */
 #define LIBCURL_CONNECT_LIMIT_MS 300000 /* where none is set */
 
 /* libcurl refuses an option only when it has no memory for a copy. */
@@ -40,7 +40,7 @@ static bool set_callbacks(struct easy *easy,
            SET(curl, CURLOPT_WRITEDATA, easy);
 }
 
-/* Only what is asked for: one HTTP request, its answer, and nothing that the
+/* Only what was asked for: one HTTP request, its response, and nothing that the
  * environment or the server could add to it. */
 static bool set_http(CURL *curl, const struct endpoint *endpoint)
 {
@@ -55,8 +55,7 @@ static bool set_http(CURL *curl, const struct endpoint *endpoint)
            SET(curl, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 }
 
-/* What is pinned never runs out, so that libcurl does not resolve names by
- * itself. */
+/* A pin never expires, so that libcurl never resolves a name itself. */
 static bool set_connection(CURL *curl)
 {
     return SET(curl, CURLOPT_MAXAGE_CONN, IDLE_S_MAX) &&
@@ -87,7 +86,7 @@ static bool set_tls(CURL *curl, const struct endpoint *endpoint)
            SET(curl, CURLOPT_SHARE, endpoint->share);
 }
 
-/* Of servers, and of proxies that are spoken to over TLS. */
+/* Verifies servers, and proxies that are reached over TLS. */
 static bool set_trust(CURL *curl, const struct easy *easy)
 {
     const struct endpoint *endpoint = easy->endpoint;
@@ -106,8 +105,9 @@ bool easy_set_options(struct easy *easy, const struct easy_callbacks *callbacks)
            set_trust(curl, easy) && response_line_set_options(easy);
 }
 
-/* The limits are the watchdog's. libcurl's own makes it go on to the next
- * address in time, but costs a timer for each request, on any connection. */
+/* The watchdog enforces the limits. libcurl's own limit makes it try the next
+ * address in time, but costs a timer for each transfer, even on a reused
+ * connection. */
 bool easy_set_address_count(struct easy *easy, unsigned count)
 {
     uint64_t limit_ms = easy->endpoint->connect_timeout_ms;

@@ -40,9 +40,9 @@ static int file_set(char **file, const char *name)
     return *file != NULL ? 0 : HAPLO_ENOMEM;
 }
 
-/* One cache of TLS sessions for all easys of the endpoint: most often a
- * connection has been idle for too long and a new one is made, by whichever
- * easy handle is free. */
+/* One cache of TLS sessions for all easy handles of the endpoint, because a
+ * connection that has been idle for too long is replaced by whichever handle
+ * is free. */
 static int tls_set(struct endpoint *endpoint,
                    const struct endpoint_options *options)
 {
@@ -68,7 +68,7 @@ static int tls_set(struct endpoint *endpoint,
     return 0;
 }
 
-/* Divides the connections evenly among as few multi handles as can be. */
+/* Divides the connections evenly among as few multi handles as possible. */
 static int slots_set(struct endpoint *endpoint, unsigned in_flight_max)
 {
     unsigned left = in_flight_max == 0 ? 1 : in_flight_max;

@@ -1,5 +1,5 @@
 /*
- * endpoint_private.h - struct endpoint as the files of this directory see it.
+ * endpoint_private.h - struct endpoint as the files of this folder see it.
  */
 #ifndef HTTP_ENDPOINT_PRIVATE_H
 #define HTTP_ENDPOINT_PRIVATE_H
@@ -30,10 +30,10 @@ struct endpoint {
     char *tls_certificate_file;     /* owned, or NULL */
     char *tls_key_file;             /* owned, or NULL */
     CURLSH *share;                  /* owned; TLS sessions; NULL: http */
-    uint64_t connect_timeout_ms;    /* these four as in the options */
-    uint64_t first_byte_timeout_ms; /* */
-    uint64_t stall_timeout_ms;      /* */
-    uint64_t total_timeout_ms;      /* */
+    uint64_t connect_timeout_ms;    /* as in the options */
+    uint64_t first_byte_timeout_ms; /* the same */
+    uint64_t stall_timeout_ms;      /* the same */
+    uint64_t total_timeout_ms;      /* the same */
     struct addresses *addresses;    /* of the peer's name; NULL: none yet */
     uint64_t fresh_until_ms;        /* then refreshed in the background */
     uint64_t usable_until_ms;       /* then transfers wait for a look-up */

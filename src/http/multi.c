@@ -24,10 +24,10 @@ static void on_idle(uv_idle_t *idle)
     multi_act(idle->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
-/* At once means in the next turn of the loop: libcurl must not be entered from
- * its own callback. And it asks for that again and again while a server sends
- * faster than it reads: a timer of 0 ms that starts itself again would then
- * keep the loop from turning, but an idle handle runs once in a turn. */
+/* A timeout of 0 means the next iteration of the loop, because libcurl must not
+ * be entered from its own callback. It asks for that again and again while a
+ * server sends faster than libcurl reads. A timer of 0 ms that restarts itself
+ * would then starve the loop; an idle handle runs once per iteration. */
 static int on_timeout_wanted(CURLM *curlm, long timeout_ms, void *data)
 {
     struct multi *multi = data;
@@ -118,8 +118,8 @@ static struct multi *multi_new(struct http_client *client, const char *ca_file)
         alloc_free(multi);
         return NULL;
     }
-    (void)uv_timer_init(client->loop, &multi->timer); /* has no way to fail, */
-    (void)uv_idle_init(client->loop, &multi->idle);   /* nor has this */
+    (void)uv_timer_init(client->loop, &multi->timer); /* cannot fail, */
+    (void)uv_idle_init(client->loop, &multi->idle);   /* neither can this */
     multi->timer.data = multi;
     multi->idle.data = multi;
     http_client_hold(client);
@@ -191,15 +191,15 @@ static void give_up_list(struct multi *multi, struct easy_list *list)
         if (easy->is_added && easy->slot->multi == multi) {
             multi_remove(multi, easy->curl);
             easy->is_added = false;
-            (void)easy_fail(easy, HAPLO_ENOMEM,
-                            "libcurl found no memory to go on");
+            (void)easy_fail(easy, HAPLO_ENOMEM, "libcurl ran out of memory");
         }
     }
 }
 
-/* Where libcurl finds no memory for its tables, it says so and leaves them in
- * disorder: 7.88 crashes when it looks there again. So the handle goes, with
- * its connections, and its transfers end; the next one makes a new handle. */
+/* When libcurl has no memory for its tables, it says so but leaves them
+ * inconsistent, and 7.88 crashes when it uses them again. So the handle is
+ * discarded with its connections, its transfers end, and the next transfer
+ * creates a new one. */
 static void multi_give_up(struct multi *multi)
 {
     int error = 0;
@@ -213,9 +213,10 @@ static void multi_give_up(struct multi *multi)
     (void)error;
 }
 
-/* When one address of a name has failed, libcurl 7.88 takes up the next one
- * only as it looks at the transfer again, and does not ask for that: it would
- * sit there until its time is up. Only this old function makes it look. */
+/* When one address of a name has failed, libcurl 7.88 tries the next one only
+ * when it looks at the transfer again, but asks for no wake-up: the transfer
+ * would hang until its time limit. Only this deprecated function makes libcurl
+ * look. */
 static CURLMcode multi_continue(struct multi *multi)
 {
     CURLMcode code = CURLM_OK;
@@ -228,8 +229,8 @@ static CURLMcode multi_continue(struct multi *multi)
     return code;
 }
 
-/* client may be closed by a callback. */
-static void multi_hand_on(struct multi *multi)
+/* A callback may close the client. */
+static void multi_pass_on(struct multi *multi)
 {
     const struct http_client *client = multi->client;
     CURLMsg *message = NULL;
@@ -255,7 +256,7 @@ void multi_act(struct multi *multi, curl_socket_t fd, int flags)
         code = multi_continue(multi);
     }
     if (code == CURLM_OK) {
-        multi_hand_on(multi);
+        multi_pass_on(multi);
     } else {
         multi_give_up(multi);
     }

@@ -14,14 +14,14 @@
 #include <sys/queue.h>
 #include <uv.h>
 
-#define MULTI_CONNECTIONS_MAX 60 /* promised to endpoints by one of them */
+#define MULTI_CONNECTIONS_MAX 60 /* that one of them promises to endpoints */
 #define MULTI_COUNT_MAX 512      /* then CA files and multis are shared */
 
 struct http_client;
 struct trust;
 
 struct multi {
-    struct http_client *client; /* */
+    struct http_client *client; /* whose */
     CURLM *curlm;               /* owned; NULL: given up, or closed */
     unsigned generation;        /* of curlm: what it has cached is its own */
     uv_timer_t timer;           /* when libcurl wants to be called, */
@@ -29,7 +29,7 @@ struct multi {
     struct trust *trust;        /* of its first endpoint's CA file */
     unsigned promised;          /* connections, to endpoints */
     bool is_stuck;              /* see multi_continue() in multi.c */
-    TAILQ_ENTRY(multi) link;    /* among client's */
+    TAILQ_ENTRY(multi) link;    /* in client->multis */
 };
 
 /* The multi handle with the fewest promises that has room for `connections`
@@ -38,16 +38,16 @@ struct multi {
 struct multi *multi_promise(struct http_client *client, const char *ca_file,
                             unsigned connections);
 
-/* Gives a promise back. */
+/* Releases a promise. */
 void multi_withdraw(struct multi *multi, unsigned connections);
 
-/* Hands an easy handle to libcurl, or takes it back, from wherever it is with
- * it. 0 or HAPLO_ENOMEM. */
+/* Hands an easy handle to libcurl, or takes it back, however far libcurl has
+ * come with it. 0 or HAPLO_ENOMEM. */
 int multi_add(struct multi *multi, CURL *curl);
 void multi_remove(struct multi *multi, CURL *curl);
 
 /* libcurl may act on a socket, or on CURL_SOCKET_TIMEOUT; then transfers that
- * have ended are handed on. client may be closing when it returns. */
+ * have ended are passed on. The client may be closing when it returns. */
 void multi_act(struct multi *multi, curl_socket_t fd, int flags);
 
 /* Closes its connections and handles; it is freed later. No easy handle may

@@ -12,14 +12,14 @@
 #include "http/endpoint_private.h"
 #include "http/transfer_private.h"
 
-#define FRESH_MS 60000u   /* addresses are not looked up again before */
-#define USABLE_MS 600000u /* nobody waits for a new look-up before */
+#define FRESH_MS 60000u   /* no new look-up before */
+#define USABLE_MS 600000u /* no transfer waits for one before */
 #define RETRY_MS 10000u   /* after a look-up that failed */
 #define ADDRESSES_MAX 16  /* of one name */
 #define PIN_SIZE_MAX (HAPLO_URL_SIZE_MAX + 16 + ADDRESSES_MAX * 50)
 
 struct lookup {
-    uv_getaddrinfo_t request;   /* */
+    uv_getaddrinfo_t request;   /* outstanding */
     struct http_client *client; /* held */
     struct endpoint *endpoint;  /* NULL: it is gone */
     struct easy_queue waiting;  /* in the order they came */
@@ -83,7 +83,7 @@ static unsigned pin_print(char *pin, const struct host *host,
     return count;
 }
 
-/* Keeps what was found; the object stays the same if the addresses did, so
+/* Stores what was found. The object stays the same if the addresses did, so
  * that easys need not be told. */
 static int addresses_keep(struct endpoint *endpoint,
                           const struct addrinfo *info)
@@ -123,8 +123,8 @@ static int explain(struct easy *easy, int uv_error)
                       uv_strerror(uv_error));
 }
 
-/* Sets what the look-up has brought; returns 0 if there are addresses now,
- * old ones too. */
+/* Stores the result of a look-up. 0 if there are addresses now, even old ones.
+ */
 static int lookup_settle(struct endpoint *endpoint, int status,
                          const struct addrinfo *info)
 {
@@ -235,7 +235,7 @@ void resolve_abandon(struct endpoint *endpoint)
 {
     if (endpoint->lookup != NULL) {
         endpoint->lookup->endpoint = NULL;
-        /* Refused if it runs already: then its result is dropped. */
+        /* Fails if it is already running: then its result is dropped. */
         (void)uv_cancel((uv_req_t *)&endpoint->lookup->request);
         endpoint->lookup = NULL;
     }

@@ -1,11 +1,11 @@
 /*
- * resolve.h - the addresses that an endpoint's name stands for.
+ * resolve.h - the addresses of an endpoint's name.
  *
  * They are looked up in libuv's thread pool and given to libcurl as a "pin".
- * For a minute they are fresh. For ten minutes more they are used as they
- * are, while a new look-up runs behind the back, so that nobody waits. After
- * that, or when a connection to them failed, transfers wait for the look-up;
- * but when it fails, old addresses are better than none and are used.
+ * They are fresh for a minute. For ten more minutes they are used while a new
+ * look-up runs in the background, so that no transfer waits. After that, or
+ * when a connection to them failed, transfers wait for the look-up; if it
+ * fails, the old addresses are used, because they are better than none.
  */
 #ifndef HTTP_RESOLVE_H
 #define HTTP_RESOLVE_H
@@ -29,17 +29,17 @@ void addresses_release(struct addresses *addresses); /* NULL is fine */
 /* True if a transfer can begin now; a new look-up may begin with it. */
 bool resolve_is_ready(struct endpoint *endpoint);
 
-/* Makes the easy wait: transfer_resolved() is told. 0, HAPLO_ENOMEM, or
- * HAPLO_ERESOLVE (with the easy's reason set). */
+/* Makes the easy handle wait: transfer_resolved() is told. 0, HAPLO_ENOMEM, or
+ * HAPLO_ERESOLVE (with the handle's reason set). */
 int resolve_wait(struct easy *easy);
 
-/* It does not wait any longer. */
+/* It no longer waits. */
 void resolve_leave(struct easy *easy);
 
-/* No connection was made to these addresses: they may be outdated. */
+/* No connection could be made to its addresses: they may be stale. */
 void resolve_doubt(struct endpoint *endpoint);
 
-/* The endpoint is going. */
+/* The endpoint is being freed: a look-up that is outstanding finds nobody. */
 void resolve_abandon(struct endpoint *endpoint);
 
 #endif

@@ -7,7 +7,7 @@
 #include "http/easy.h"
 #include "http/endpoint_private.h"
 
-/* The value of a header line of the newest answer, or NULL. */
+/* The value of a header line of the newest response, or NULL. */
 static const char *header_find(CURL *curl, const char *name)
 {
     struct curl_header *header = NULL;
@@ -18,8 +18,8 @@ static const char *header_find(CURL *curl, const char *name)
     return header->value;
 }
 
-/* The Location as an absolute URL. CURLINFO_REDIRECT_URL would be that, but
- * it is not known before the body has ended. */
+/* The Location as an absolute URL. CURLINFO_REDIRECT_URL is the same, but not
+ * available before the body has ended. */
 static char *location_resolve(const struct easy *easy, const char *location)
 {
     char *absolute = NULL;
@@ -46,10 +46,9 @@ static void location_read(struct response_head *head, const struct easy *easy)
     head->http.location = head->location != NULL ? head->location : location;
 }
 
-/* Where an answer has neither a length nor chunks, the end of the connection
- * ends it, and HTTP cannot tell a whole one from a cut one. A Haplo server
- * never answers so; a batch or a mark is not taken from what may be cut. The
- * text of an error may be. */
+/* A response with neither a length nor chunks ends with the connection, and
+ * HTTP cannot tell a complete one from a truncated one. That is good enough for
+ * the text of an error, but not for a 2xx, whose body is acted upon. */
 static bool is_end_known(CURL *curl, long status, curl_off_t length)
 {
     return length >= 0 || status < 200 || status > 299 || status == 204 ||
@@ -62,10 +61,10 @@ int response_head_read(struct response_head *head, struct easy *easy)
     curl_off_t length = -1;
     char *content_type = NULL;
     memset(head, 0, sizeof *head);
-    /* For libcurl a head that is cut off is an answer without body. */
+    /* To libcurl a truncated head is a response without a body. */
     if (!easy->is_head_complete) {
         return reason_set(&easy->why, HAPLO_ERESET,
-                          "the connection was lost in the answer's head");
+                          "the connection was lost within the response's head");
     }
     if (curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &head->http.status) !=
             CURLE_OK ||
@@ -74,16 +73,16 @@ int response_head_read(struct response_head *head, struct easy *easy)
         curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length) !=
             CURLE_OK) {
         return reason_set(&easy->why, HAPLO_EPROTOCOL,
-                          "the answer's head cannot be read");
+                          "the response's head cannot be read");
     }
     if (!is_end_known(curl, head->http.status, length)) {
         return reason_set(&easy->why, HAPLO_EPROTOCOL,
-                          "the answer has neither Content-Length nor chunks: "
-                          "whether it is whole cannot be told");
+                          "the response has neither Content-Length nor chunks, "
+                          "so that a truncated one would look complete");
     }
     head->http.content_type = content_type;
     head->http.content_size =
-        length >= 0 && !easy->lines.is_packed ? length : -1;
+        length >= 0 && !easy->lines.is_compressed ? length : -1;
     if (head->http.status >= 300 && head->http.status <= 399) {
         location_read(head, easy);
     }

@@ -1,5 +1,5 @@
 /*
- * response_head.h - the head of an answer, as libcurl has it.
+ * response_head.h - the head of a response, as libcurl knows it.
  */
 #ifndef HTTP_RESPONSE_HEAD_H
 #define HTTP_RESPONSE_HEAD_H
@@ -9,12 +9,12 @@
 struct easy;
 
 struct response_head {
-    struct http_head http; /* */
+    struct http_head http; /* borrows from libcurl */
     char *location;        /* libcurl's memory; or NULL */
 };
 
-/* Reads the head of the easy's answer. 0, or HAPLO_ERESET or
- * HAPLO_EPROTOCOL with the easy's reason set. Clear it in either case. */
+/* Reads the head of the response. 0, or HAPLO_ERESET or
+ * HAPLO_EPROTOCOL with the handle's reason set. Clear it in any case. */
 int response_head_read(struct response_head *head, struct easy *easy);
 
 void response_head_clear(struct response_head *head);

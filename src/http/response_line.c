@@ -1,15 +1,16 @@
 /*
- * A line that begins with a blank continues the line before. If it is the first
- * one behind the status line there is none, and libcurl from 7.83 to 8.1.0
- * appends it to the last line of the handle's transfer before, which it has
- * freed: any server could end the process, or worse. libcurl tells of lines
- * before it acts on them only where it tells of everything, which costs; so it
- * is asked to for this one line, and gets to see another one.
+ * A line that begins with a space or tab continues the previous one. After the
+ * status line there is none: libcurl from 7.83.0 to 8.1.0 then appends to the
+ * last header of the handle's previous transfer, which it has freed (a
+ * use-after-free fixed in 8.2.0). Any server could crash the process, or
+ * worse. libcurl shows lines before it acts on them only to its debug
+ * callback, which is called for everything and costs time; so it is turned on
+ * for this one line, which is overwritten if it is of that kind.
  *
- * Of packed bodies only one layer of gzip is taken, for that is what is asked
- * for. Each layer makes up to a thousand bytes of one, and libcurl unpacks a
- * whole piece of 16 KB, through five layers, before it returns: that alone
- * would keep the loop busy for years.
+ * Only one layer of gzip is accepted, because that is what was offered. Each
+ * layer can expand a thousandfold, and libcurl decompresses a whole piece of
+ * 16 KB through up to five layers before it returns, which could block the
+ * loop for years.
  */
 #include "http/response_line.h"
 
@@ -18,17 +19,17 @@
 
 #include "http/easy.h"
 
-#define LIBCURL_FIXED 0x080200 /* and all that come after */
+#define LIBCURL_FIXED 0x080200 /* 8.2.0 */
 
 struct slice {
-    const char *data; /* */
-    size_t size;      /* */
+    const char *data; /* of libcurl's line */
+    size_t size;      /* of that part */
 };
 
 #define NAME(text) ((struct slice){(text), sizeof(text) - 1})
 
-/* The value of a line that begins with name, which ends in ':'; false if it is
- * another line: most are, and nearly all of these have no ':' there. */
+/* The value of a line that begins with name, which ends in ':'. False for
+ * other lines: nearly all of them have no ':' there, which is checked first. */
 static bool value_of(const char *line, size_t size, struct slice name,
                      struct slice *value)
 {
@@ -59,31 +60,31 @@ static int content_encoding_check(struct easy *easy, struct slice value)
     if (value.size == 0 || value_is(value, "identity")) {
         return 0;
     }
-    bool is_first = !easy->lines.is_packed;
-    easy->lines.is_packed = true;
+    bool is_first = !easy->lines.is_compressed;
+    easy->lines.is_compressed = true;
     if (is_first && (value_is(value, "gzip") || value_is(value, "x-gzip"))) {
         return 0;
     }
     return easy_fail(easy, HAPLO_EPROTOCOL,
-                     "the answer is packed as \"%.*s\"%s, and gzip, once, "
-                     "was asked for",
+                     "the response is compressed with \"%.*s\"%s; only "
+                     "gzip, once, is accepted",
                      value.size < 60 ? (int)value.size : 60, value.data,
-                     is_first ? "" : " once more");
+                     is_first ? "" : " on top");
 }
 
-/* libcurl would unpack a packed transfer, too, though nobody asks for one. */
+/* libcurl would accept compressed transfer encodings, too. */
 static int transfer_encoding_check(struct easy *easy, struct slice value)
 {
     if (value_is(value, "chunked") || value_is(value, "identity")) {
         return 0;
     }
     return easy_fail(easy, HAPLO_EPROTOCOL,
-                     "the answer is transferred as \"%.*s\": only chunked "
-                     "is known",
+                     "the response has Transfer-Encoding \"%.*s\"; only "
+                     "chunked is accepted",
                      value.size < 60 ? (int)value.size : 60, value.data);
 }
 
-/* Of two lengths libcurl takes the last, which may be that of a part. */
+/* Of two lengths libcurl uses the last, which may be too small. */
 static int length_check(struct easy *easy, struct slice value)
 {
     char *known = easy->lines.length;
@@ -93,7 +94,7 @@ static int length_check(struct easy *easy, struct slice value)
     if (known[0] != '\0' &&
         (strlen(known) != size || memcmp(known, value.data, size) != 0)) {
         return easy_fail(easy, HAPLO_EPROTOCOL,
-                         "the answer has two lengths, %s and %.*s", known,
+                         "the response has two lengths, %s and %.*s", known,
                          (int)size, value.data);
     }
     memcpy(known, value.data, size);
@@ -111,18 +112,19 @@ static bool line_is_status(const char *line, size_t size)
     return size >= 5 && memcmp(line, "HTTP/", 5) == 0;
 }
 
-/* It may be the first line behind the status line. */
+/* It may be the first line after the status line. */
 static int begin_check(struct easy *easy, const char *line)
 {
     if (!easy->lines.is_status || (line[0] != ' ' && line[0] != '\t')) {
         return 0;
     }
     return easy_fail(easy, HAPLO_EPROTOCOL,
-                     "the answer is not valid HTTP/1.1: its head begins "
-                     "with a blank");
+                     "the response is not valid HTTP/1.1: its first "
+                     "header begins with a space");
 }
 
-/* For CURLOPT_DEBUGFUNCTION: the bytes are libcurl's own, not a copy. */
+/* For CURLOPT_DEBUGFUNCTION. The bytes are libcurl's own, not a copy, so that
+ * it sees the line as changed. */
 static int on_line(CURL *curl, curl_infotype type, char *line, size_t size,
                    void *data)
 {
@@ -149,7 +151,7 @@ bool response_line_set_options(struct easy *easy)
            curl_easy_setopt(curl, CURLOPT_DEBUGDATA, easy) == CURLE_OK;
 }
 
-/* The next line is told to on_line(). */
+/* Has on_line() see the next line. */
 static void next_line_ask(struct easy *easy)
 {
     easy->lines.is_status = true;
@@ -168,11 +170,11 @@ int response_line_check(struct easy *easy, const char *line, size_t size)
     easy->lines.size += size;
     if (easy->lines.size > RESPONSE_LINES_SIZE_MAX) {
         return easy_fail(easy, HAPLO_EPROTOCOL,
-                         "the answer's head has more than %d bytes",
+                         "the response's head has more than %d bytes",
                          RESPONSE_LINES_SIZE_MAX);
     }
     if (line_is_status(line, size)) {
-        easy->lines.length[0] = '\0'; /* the one before was a 1xx */
+        easy->lines.length[0] = '\0'; /* the previous one was a 1xx */
         next_line_ask(easy);
         return 0;
     }

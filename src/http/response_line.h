@@ -1,7 +1,7 @@
 /*
- * response_line.h - looks at each line of an answer's head as it comes: what
- * libcurl would take and could not be bounded in memory or time is refused,
- * and what it cannot take is kept from it.
+ * response_line.h - checks each line of a response's head as it arrives. What
+ * libcurl would accept without a bound on memory or time is rejected, and what
+ * it cannot handle is kept from it.
  */
 #ifndef HTTP_RESPONSE_LINE_H
 #define HTTP_RESPONSE_LINE_H
@@ -10,25 +10,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes of a head, with those of 1xx answers before it and of a trailer behind
- * its body, which libcurl reads without end. */
+/* Bytes of a head, including the 1xx responses before it and the trailer after
+ * its body, on which libcurl has no limit. */
 #define RESPONSE_LINES_SIZE_MAX 131072
 
 struct easy;
 
 struct response_lines {
-    size_t size;     /* of all lines so far */
-    bool is_status;  /* the newest is a status line */
-    bool is_packed;  /* a Content-Encoding went by */
-    char length[24]; /* the Content-Length that went by, or "" */
+    size_t size;        /* of all lines so far */
+    bool is_status;     /* the newest is a status line */
+    bool is_compressed; /* a Content-Encoding was among them */
+    char length[24];    /* the Content-Length among them, or "" */
 };
 
-/* Sets what is needed of the easy handle's options: false when there is no
- * memory. */
+/* Sets the options that this needs. False when there is no memory. */
 bool response_line_set_options(struct easy *easy);
 
-/* The next line, its end included. 0, or HAPLO_EPROTOCOL, with which the
- * transfer must end; the easy knows it then. */
+/* The next line, its line end included. 0, or HAPLO_EPROTOCOL: the transfer
+ * must end, and the handle knows it. */
 int response_line_check(struct easy *easy, const char *line, size_t size);
 
 #endif

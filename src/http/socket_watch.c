@@ -20,14 +20,14 @@ struct socket_watch {
     uv_poll_t poll;             /* once is_polled */
     struct http_client *client; /* the multi may be gone before it */
     struct multi *multi;        /* whose connection it is */
-    curl_socket_t fd;           /* */
+    curl_socket_t fd;           /* closed by libcurl, or through us */
     int events;                 /* UV_READABLE, UV_WRITABLE; 0: stopped */
-    ino_t inode;                /* tells the socket from a later one, same fd */
-    bool is_polled;             /* poll is the loop's */
-    bool is_wanted;             /* libcurl waits for it */
-    bool is_connected;          /* bytes have come in */
-    bool is_kept;    /* libcurl has let it go once, and kept it open */
-    bool is_foreign; /* opened by libcurl without asking */
+    ino_t inode;       /* tells it from a later socket with the same fd */
+    bool is_polled;    /* poll is the loop's */
+    bool is_wanted;    /* libcurl waits for it */
+    bool is_connected; /* bytes have been received */
+    bool is_kept;      /* libcurl has let it go, and kept it open */
+    bool is_foreign;   /* not opened by socket_watch_open_cb() */
 };
 
 static struct socket_watch *watch_find(const struct http_client *client,
@@ -65,8 +65,8 @@ static ino_t inode_of(curl_socket_t fd)
     return fstat(fd, &status) == 0 ? status.st_ino : 0;
 }
 
-/* The loop does not know of it yet: a socket that cannot even begin to connect
- * is closed by libcurl without a word. */
+/* The loop does not know of it yet, because libcurl silently closes a socket
+ * that cannot even begin to connect. */
 static struct socket_watch *watch_new(struct multi *multi, curl_socket_t fd,
                                       bool is_foreign)
 {
@@ -129,11 +129,10 @@ static void watch_stop(struct socket_watch *watch)
     watch->events = 0;
 }
 
-/* Something has come on a kept connection that nobody has asked on: its end,
- * or an answer, as some servers send to one that is idle for long (408).
- * libcurl 7.88 would take that for the answer to the next request, and a mark
- * for confirmed by it. So that request shall not go out here: when it cannot
- * be sent, libcurl takes a new connection. */
+/* Something arrived on an idle connection: its end, or a response that nobody
+ * asked for, as some servers send (408). libcurl 7.88 would take that for the
+ * response to the next request. So the connection is shut down: when the next
+ * request cannot be sent on it, libcurl opens a new one. */
 static void watch_spoil(const struct socket_watch *watch)
 {
     if (watch->is_kept) {
@@ -183,9 +182,9 @@ static int watch_start(struct socket_watch *watch, int events)
     return 0;
 }
 
-/* libcurl 7.88 closes a socket that was not connected in the end (refused,
- * timed out, or another address was faster) by itself, without the callback
- * for it, and lets go of it only then. */
+/* libcurl 7.88 closes a socket that failed to connect (refused, timed out, or
+ * another address was faster) without calling the callback for it, and lets go
+ * of it only after that. */
 static bool watch_is_gone(struct socket_watch *watch)
 {
     if (watch->is_kept) {
@@ -233,9 +232,9 @@ int socket_watch_want(struct multi *multi, curl_socket_t fd, int what)
     return watch_start(watch, events);
 }
 
-/* Watches a new socket. If the descriptor was watched before, libcurl has
- * closed that socket by itself just now; it does not tell anew what it waits
- * for when that is what it waited for with the old one. */
+/* Watches a new socket. If the descriptor is still watched, libcurl has just
+ * closed that socket silently; it will not say again what it waits for if that
+ * is what it waited for on the old one. */
 static int watch_opened(struct multi *multi, curl_socket_t fd)
 {
     struct socket_watch *old = watch_find(multi->client, fd);

@@ -1,16 +1,16 @@
 /*
- * The happy path is told in transfer.h. The failures:
+ * The happy path is in transfer.h. The failures:
  *
- *   - no memory before anything has begun: transfer_start() says so;
- *   - the name is not resolved: all that wait for it end, HAPLO_ERESOLVE;
+ *   - no memory before anything has begun: transfer_start() returns it;
+ *   - the name cannot be resolved: all that wait for it end, HAPLO_ERESOLVE;
  *   - libcurl reports an error: curl_error.h makes it one of ours;
- *   - a time limit is passed (name, connection, first byte, next byte, all
+ *   - a time limit expires (name, connection, first byte, next byte, all
  *     together): the watchdog ends the transfer, HAPLO_ETIMEDOUT;
- *   - data_cb does not want any more: its error is passed through;
- *   - a callback of libcurl's finds no memory: it marks the easy as
+ *   - data_cb rejects the response: its error is passed through;
+ *   - a callback of libcurl's runs out of memory: it marks the easy handle as
  *     failed, and the watchdog ends the transfer from the loop.
  *
- * All of them close the connection, unless the answer was read to its end.
+ * All of them close the connection, unless the response was read to its end.
  */
 #include "http/transfer.h"
 
@@ -35,8 +35,8 @@ static uint64_t retry_after(const struct easy *easy)
                                : (uint64_t)seconds * 1000;
 }
 
-/* The easy's error and reason become the result. Both are copied first,
- * as done_cb may start a transfer that gets the same easy. */
+/* The handle's error and reason become the result. Both are copied first, as
+ * done_cb may start a transfer that gets the same handle. */
 static void transfer_end(struct easy *easy)
 {
     struct transfer *transfer = easy->transfer;

@@ -66,9 +66,9 @@ struct transfer {
     bool is_uncompressed;       /* does not offer to accept gzip: libcurl does
                                    not notice a truncated stream, so what is
                                    accepted must show its own end */
-    transfer_head_cb head_cb;   /* none of the three may be NULL */
-    transfer_data_cb data_cb;   /* */
-    transfer_done_cb done_cb;   /* */
+    transfer_head_cb head_cb;   /* required, like the next two */
+    transfer_data_cb data_cb;   /* for each piece of the body */
+    transfer_done_cb done_cb;   /* once, at the end */
     /* private */
     struct easy *easy; /* while in flight */
 };

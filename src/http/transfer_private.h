@@ -1,5 +1,6 @@
 /*
- * transfer_private.h - what the other files of this directory tell transfer.c.
+ * transfer_private.h - what the other files of this folder tell
+ * transfer.c.
  * Each of these ends in done_cb, which may free nearly everything: use
  * nothing of the transfer's after it.
  */
@@ -14,10 +15,10 @@ struct easy;
 /* libcurl is done with it. */
 void transfer_finished(struct easy *easy, CURLcode code);
 
-/* Its look-up has ended; error with the easy's reason set, or 0. */
+/* Its look-up has ended; error with the handle's reason set, or 0. */
 void transfer_resolved(struct easy *easy, int error);
 
-/* Its time is up, in total or for its phase; or the easy has failed. */
+/* Its time is up, in total or for its phase; or the handle has failed. */
 void transfer_expired(struct easy *easy, bool is_total);
 
 #endif

@@ -8,22 +8,22 @@
 #include "base/alloc.h"
 #include "http/client_private.h"
 
-#define KEPT_S_MAX 600L /* then a CA file is read again, to see changes */
+#define KEPT_S_MAX 600L /* then a CA file is read again, as it may change */
 #define VERSION_SIZE_MAX 64
 
 #define SET(curl, option, value) \
     (curl_easy_setopt((curl), (option), (value)) == CURLE_OK)
 
 struct trust {
-    struct http_client *client; /* */
+    struct http_client *client; /* whose */
     char *ca_file;              /* owned */
-    bool is_lent;               /* or else libcurl reads the file by itself */
+    bool is_lent;               /* otherwise libcurl reads the file itself */
     X509_STORE *store;          /* owned; NULL: not read yet */
     uint64_t fresh_until_ms;    /* then the file is read again */
     LIST_ENTRY(trust) link;     /* among client's */
 };
 
-/* Only then do the two mean the same by a pointer to an SSL_CTX. */
+/* Only then is an SSL_CTX the same thing to both. */
 static bool has_same_openssl(void)
 {
     char version[VERSION_SIZE_MAX];
@@ -33,8 +33,8 @@ static bool has_same_openssl(void)
     return used != NULL && strcmp(used, version) == 0;
 }
 
-/* A certificate in the file is trusted even if it is not a root: libcurl's
- * default. */
+/* As libcurl's default: a certificate in the file is trusted even if it is not
+ * a root. */
 static X509_STORE *store_read(const char *ca_file)
 {
     X509_STORE *store = X509_STORE_new();
@@ -75,7 +75,7 @@ CURLcode trust_lend(CURL *curl, void *context, void *data)
     return CURLE_OK;
 }
 
-/* With CAPATH, libcurl would not keep the certificates at all, and each new
+/* With CAPATH, libcurl would not cache the certificates at all, and each new
  * connection would cost twenty times as much. */
 static bool set_file(CURL *curl, const char *ca_file, long kept_s)
 {
@@ -86,10 +86,10 @@ static bool set_file(CURL *curl, const char *ca_file, long kept_s)
            SET(curl, CURLOPT_CA_CACHE_TIMEOUT, kept_s);
 }
 
-/* libcurl lets those share a connection of a multi handle that name the same CA
- * file. Whoever is lent certificates names none, so only the multi handle's own
- * are lent. What libcurl keeps of its own would take their host, so nothing is
- * kept. */
+/* Within a multi handle, libcurl reuses a connection for any transfer that
+ * names the same CA file. A transfer that is lent certificates names none, so
+ * only those of the multi handle's own trust may be lent. libcurl's own cache
+ * would replace them, so it is disabled. */
 bool trust_set_options(struct trust *trust, CURL *curl, const char *ca_file)
 {
     if (!trust->is_lent || !trust_is_of(trust, ca_file)) {

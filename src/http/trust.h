@@ -1,11 +1,11 @@
 /*
  * trust.h - the certificates of a CA file, parsed once for all multi handles.
  *
- * libcurl keeps them as well, but for each multi handle anew: with Debian's
- * bundle that is 15 ms and 0.9 MB, for every 60 connections. So where libcurl
- * uses the OpenSSL that is linked here too, each new connection is lent the
- * same certificates; the verification is OpenSSL's and libcurl's in any case.
- * With another TLS library, libcurl reads the file by itself.
+ * libcurl caches them as well, but separately for each multi handle: with
+ * Debian's bundle that is 15 ms and 0.9 MB for every 60 connections. So if
+ * libcurl uses the same OpenSSL that is linked here, each new connection is
+ * lent the shared certificates. Verification is OpenSSL's and libcurl's in any
+ * case. With another TLS library, libcurl reads the file itself.
  */
 #ifndef HTTP_TRUST_H
 #define HTTP_TRUST_H
@@ -16,7 +16,7 @@
 struct http_client;
 struct trust;
 
-/* That of a CA file, made if there is none yet; it lives until
+/* That of a CA file, created if there is none yet; it lives until
  * trust_free_all(). NULL: no memory. Copies ca_file, which is read only when
  * a connection needs it. */
 struct trust *trust_find(struct http_client *client, const char *ca_file);
@@ -33,7 +33,7 @@ bool trust_set_options(struct trust *trust, CURL *curl, const char *ca_file);
  * CURLE_SSL_CACERT_BADFILE: it cannot be read. */
 CURLcode trust_lend(CURL *curl, void *context, void *data);
 
-/* No easy handle may use one any more. */
+/* No easy handle may still use one. */
 void trust_free_all(struct http_client *client);
 
 #endif

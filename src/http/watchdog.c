@@ -13,7 +13,7 @@ static uint64_t add(uint64_t a, uint64_t b)
     return a > WATCHDOG_NEVER - b ? WATCHDOG_NEVER : a + b;
 }
 
-/* When the easy's present phase must be over. */
+/* When the handle's current phase must be over. */
 static uint64_t phase_deadline(const struct easy *easy)
 {
     const struct endpoint *endpoint = easy->endpoint;
@@ -46,9 +46,9 @@ static uint64_t deadline(const struct easy *easy)
     return phase_ms < total_ms ? phase_ms : total_ms;
 }
 
-/* Packed bytes may arrive for long before they yield one unpacked byte, which
- * is what on_body() sees: look at what came over the wire. */
-static void see_raw_progress(struct easy *easy)
+/* Compressed bytes may arrive for long before they yield a byte for on_body(),
+ * so what counts is what came over the wire. */
+static void note_wire_progress(struct easy *easy)
 {
     curl_off_t bytes = 0;
     if (easy->phase == EASY_RECEIVING &&
@@ -60,7 +60,8 @@ static void see_raw_progress(struct easy *easy)
     }
 }
 
-/* Sorts out those whose time is up; returns the others' first deadline. */
+/* Moves those whose time is up to client->expired; returns the first deadline
+ * of the others. */
 static uint64_t find_expired(struct http_client *client)
 {
     uint64_t now_ms = uv_now(client->loop);
@@ -71,7 +72,7 @@ static uint64_t find_expired(struct http_client *client)
         uint64_t due_ms = deadline(easy);
         next = LIST_NEXT(easy, busy_link);
         if (due_ms <= now_ms && easy->error == 0) {
-            see_raw_progress(easy);
+            note_wire_progress(easy);
             due_ms = deadline(easy);
         }
         if (due_ms <= now_ms) {
@@ -101,8 +102,8 @@ static void watchdog_set(struct http_client *client, uint64_t due_ms)
     (void)error;
 }
 
-/* Transfers end here one by one, and each done_cb may start and cancel
- * others, or close client. */
+/* Transfers end here one by one, and each done_cb may start and cancel others,
+ * or close the client. */
 static void on_watchdog(uv_timer_t *timer)
 {
     struct http_client *client = timer->data;

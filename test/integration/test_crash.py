@@ -69,7 +69,7 @@ def test_a_server_that_hangs_for_longer_than_the_timeouts(poll_of):
         run = start_busy(poll, sim)
         sim.process.send_signal(signal.SIGSTOP)
         try:
-            run.wait_for_line("no answer within 200 ms")
+            run.wait_for_line("no response within 200 ms")
         finally:
             sim.process.send_signal(signal.SIGCONT)
         sim.wait_until_read()

@@ -114,7 +114,7 @@ def stalled(peer):
 
 JSON = "not a JSON document"
 CAP = f"more bytes than `max_body` ({MAX_BODY})"
-HEAD = "the answer's head has more than 131072 bytes"
+HEAD = "the response's head has more than 131072 bytes"
 HTTP = "not valid HTTP/1.1"
 
 # What is sent, the words that the line about it has, and what the time limits
@@ -182,7 +182,7 @@ CASES = {
     ),
     "a header line without end": (
         endless(b"HTTP/1.1 200 OK\r\nA: ", b"b" * 9999),
-        "the answer's head is too large",
+        "the response's head is too large",
     ),
     "answers 1xx without end": (
         endless(b"", b"HTTP/1.1 100 Continue\r\nA: b\r\n\r\n" * 99), HEAD,
@@ -192,7 +192,7 @@ CASES = {
     ),
     "a chunk extension without end": (
         endless(CHUNKED + b"9;", b"x" * PIECE),
-        "stalled: no byte for 300 ms (stall_timeout)",
+        "stalled: no data for 300 ms (stall_timeout)",
         {"stall_timeout": "300ms"},
     ),
     "a giant chunk": (raw(CHUNKED + b"f" * 16 + b"\r\n{"), HTTP),
@@ -203,18 +203,18 @@ CASES = {
     ),
     "a length that is too large": (
         raw(answer(GOOD, extra="X: y\r\n").replace(b": 5", b": 6")),
-        "the connection was lost before the answer was whole",
+        "the connection was lost before the response was complete",
     ),
     "a length that is too small": (
         raw(answer(GOOD).replace(b"Length: 50", b"Length: 40")), JSON,
     ),
     "two lengths": (
         raw(answer(GOOD, extra="Content-Length: 20\r\n")),
-        "the answer has two lengths, 50 and 20",
+        "the response has two lengths, 50 and 20",
     ),
-    "a head that begins with a blank": (
+    "a head that begins with a space": (
         raw(answer(GOOD).replace(b"\r\n", b"\r\n ", 1)),
-        "its head begins with a blank",
+        "its first header begins with a space",
     ),
     "HTTP/0.9": (raw(GOOD), "Received HTTP/0.9"),
     "HTTP/2": (raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), HTTP),
@@ -229,20 +229,20 @@ CASES = {
         "403 ?[2J: ???",
     ),
     "a drip": (
-        drip, "no whole answer within 500 ms (total_timeout)",
+        drip, "response incomplete after 500 ms (total_timeout)",
         {"total_timeout": "500ms"},
     ),
     "silence": (
-        silent, "no answer within 300 ms (first_byte_timeout)",
+        silent, "no response within 300 ms (first_byte_timeout)",
         {"first_byte_timeout": "300ms"},
     ),
     "a stall": (
-        stalled, "stalled: no byte for 300 ms (stall_timeout)",
+        stalled, "stalled: no data for 300 ms (stall_timeout)",
         {"stall_timeout": "300ms"},
     ),
     "a mark that is cut": (
         good_then(raw(answer(b'{"markedCount":1,"unreadCount":0}')[:-1])),
-        "the connection was lost before the answer was whole",
+        "the connection was lost before the response was complete",
     ),
     "a mark that is a page": (
         good_then(fetch_of(b"Marked: 1", kind="text/html")),

@@ -260,7 +260,7 @@ def use_http(sim, poll):
 
 
 HTML = ("expected application/json", "text/html")
-LOST = ("lost before the answer was whole",)
+LOST = ("lost before the response was complete",)
 BAD_JSON = ("not a JSON document",)
 CASES = {
     "unknown queue": Case(
@@ -316,7 +316,7 @@ CASES = {
     ),
     "cut": fault(LOST, "do=cut at=500 times=0"),
     "cut in the head": fault(
-        ["lost before any answer"], "do=cut at=0 times=0"
+        ["lost before any response"], "do=cut at=0 times=0"
     ),
     "reset": fault(
         ["connection was lost", "reset by peer"], "do=reset at=500 times=0"
@@ -342,16 +342,16 @@ CASES = {
     ),
     "not HTTP": fault(["not valid HTTP/1.1"], "do=garbage times=0"),
     "no answer": fault(
-        ["no answer within 50 ms", "first_byte_timeout"],
+        ["no response within 50 ms", "first_byte_timeout"],
         "do=stall at=0 times=0",
         change=set_server(first_byte_timeout="50ms"),
     ),
     "stall": fault(
-        ["no byte for 50 ms", "stall_timeout"], "do=stall at=500 times=0",
+        ["no data for 50 ms", "stall_timeout"], "do=stall at=500 times=0",
         change=set_server(stall_timeout="50ms"),
     ),
     "drip": fault(
-        ["no whole answer within 300 ms", "total_timeout"],
+        ["response incomplete after 300 ms", "total_timeout"],
         "do=drip bytes=16 every=20ms times=0",
         change=set_server(total_timeout="300ms"),
     ),
@@ -419,8 +419,8 @@ def test_failure(poll_of, name):
         ("do=status code=500", "server answered 500"),
         ("do=html", "expected application/json or text/plain"),
         ("do=redirect", "302 to https://elsewhere.example/"),
-        ("do=cut at=20 done=yes", "lost before the answer was whole"),
-        ("do=reset at=0 done=no", "lost before any answer"),
+        ("do=cut at=20 done=yes", "lost before the response was complete"),
+        ("do=reset at=0 done=no", "lost before any response"),
         ("do=garbage done=yes", "not valid HTTP/1.1"),
         ("do=half-mark", "server answered 500"),
     ],

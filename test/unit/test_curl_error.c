@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "http/easy.h"
 #include "http/curl_error.h"
+#include "http/easy.h"
 #include "http/endpoint_private.h"
 
 static struct endpoint endpoint;
@@ -91,7 +91,7 @@ static void connections_that_fail_say_where_to(void **state)
                      HAPLO_ERESOLVE, "resolve proxy.test: not known");
 }
 
-/* What the proxy answers is no answer of the server's. */
+/* A response of the proxy is not one of the server. */
 static void a_proxy_that_refuses_is_named(void **state)
 {
     (void)state;
@@ -152,17 +152,18 @@ static void a_broken_handshake_is_no_wrong_certificate(void **state)
 static void lost_connections_say_when(void **state)
 {
     (void)state;
-    assert_explained(EASY_WAITING, CURLE_GOT_NOTHING, "Empty reply",
-                     HAPLO_ERESET,
-                     "the connection was lost before any answer: Empty reply");
-    assert_explained(EASY_RECEIVING, CURLE_PARTIAL_FILE, "9 bytes missing",
-                     HAPLO_ERESET,
-                     "the connection was lost before the answer was whole: 9 "
-                     "bytes missing");
-    assert_explained(EASY_RECEIVING, CURLE_RECV_ERROR,
-                     "select/poll returned error", HAPLO_ERESET,
-                     "the connection was lost before the answer was whole: "
-                     "connection reset by peer");
+    assert_explained(
+        EASY_WAITING, CURLE_GOT_NOTHING, "Empty reply", HAPLO_ERESET,
+        "the connection was lost before any response: Empty reply");
+    assert_explained(
+        EASY_RECEIVING, CURLE_PARTIAL_FILE, "9 bytes missing", HAPLO_ERESET,
+        "the connection was lost before the response was complete: 9 "
+        "bytes missing");
+    assert_explained(
+        EASY_RECEIVING, CURLE_RECV_ERROR, "select/poll returned error",
+        HAPLO_ERESET,
+        "the connection was lost before the response was complete: "
+        "connection reset by peer");
 }
 
 static void nonsense_is_no_lost_connection(void **state)
@@ -172,10 +173,10 @@ static void nonsense_is_no_lost_connection(void **state)
                      "Illegal or missing hexadecimal sequence in "
                      "chunked-encoding",
                      HAPLO_EPROTOCOL,
-                     "the answer is not valid HTTP/1.1: Illegal or missing "
+                     "the response is not valid HTTP/1.1: Illegal or missing "
                      "hexadecimal sequence in chunked-encoding");
     assert_named(EASY_WAITING, CURLE_WEIRD_SERVER_REPLY, HAPLO_EPROTOCOL,
-                 "the answer is not valid HTTP/1.1");
+                 "the response is not valid HTTP/1.1");
     assert_named(EASY_RECEIVING, CURLE_FUNCTION_NOT_FOUND, HAPLO_EPROTOCOL,
                  "libcurl error 41");
     assert_explained(EASY_CONNECTING, CURLE_FUNCTION_NOT_FOUND, "why not",
@@ -189,8 +190,8 @@ static void no_memory_and_a_head_too_large_look_the_same(void **state)
     assert_explained(EASY_CONNECTING, CURLE_OUT_OF_MEMORY, "", HAPLO_ENOMEM,
                      "out of memory");
     assert_explained(EASY_RECEIVING, CURLE_OUT_OF_MEMORY, "", HAPLO_EPROTOCOL,
-                     "the answer's head is too large, or no memory was left "
-                     "for it");
+                     "the response's head is too large, or memory ran "
+                     "out");
     easy.is_head_told = true;
     assert_explained(EASY_RECEIVING, CURLE_OUT_OF_MEMORY, "", HAPLO_ENOMEM,
                      "out of memory");
@@ -210,13 +211,13 @@ static void time_limits_name_their_option(void **state)
                      "s (connect_timeout)");
     assert_explained(EASY_WAITING, CURLE_OPERATION_TIMEDOUT, "",
                      HAPLO_ETIMEDOUT,
-                     "no answer within 60 s (first_byte_timeout)");
+                     "no response within 60 s (first_byte_timeout)");
     assert_explained(EASY_RECEIVING, CURLE_OPERATION_TIMEDOUT, "",
                      HAPLO_ETIMEDOUT,
-                     "stalled: no byte for 1500 ms (stall_timeout)");
+                     "stalled: no data for 1500 ms (stall_timeout)");
     assert_int_equal(curl_error_explain_limit(&easy, true), HAPLO_ETIMEDOUT);
     assert_string_equal(easy.why.text,
-                        "no whole answer within 120 s (total_timeout)");
+                        "response incomplete after 120 s (total_timeout)");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

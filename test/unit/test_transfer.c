@@ -1,4 +1,4 @@
-/* What goes over the wire, and what comes of each kind of answer. */
+/* What goes over the wire, and what each kind of response leads to. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "http/response_line.h"
 
 /* The plain case, on which all else rests. */
-static void a_whole_answer_is_handed_on(void **state)
+static void a_complete_response_is_passed_on(void **state)
 {
     (void)state;
     struct endpoint *endpoint = endpoint_plain();
@@ -103,9 +103,9 @@ static void any_body_and_method_can_be_sent(void **state)
     endpoint_free(endpoint);
 }
 
-/* The longest form that a token can make; a server would not answer "Expect:
+/* The longest form that a token can make; a server would not know "Expect:
  * 100-continue". */
-static void a_large_form_is_sent_whole(void **state)
+static void a_large_form_is_sent_completely(void **state)
 {
     (void)state;
     struct endpoint *endpoint = endpoint_plain();
@@ -126,9 +126,9 @@ static void a_large_form_is_sent_whole(void **state)
     endpoint_free(endpoint);
 }
 
-/* libcurl takes a gzip stream that is cut short for a whole one, so a body
- * that does not show its own end must not come packed. */
-static void an_unpacked_body_can_be_asked_for(void **state)
+/* libcurl accepts a truncated gzip stream as complete, so a body that does not
+ * show its own end must not be compressed. */
+static void an_uncompressed_body_can_be_requested(void **state)
 {
     (void)state;
     struct endpoint *endpoint = endpoint_plain();
@@ -166,7 +166,7 @@ static void fetch_and_mark_alternate_on_one_connection(void **state)
     endpoint_free(endpoint);
 }
 
-/* Runs one call against one answer. */
+/* Runs one call against one response. */
 static struct call *call_against(const struct script_line *line)
 {
     struct endpoint *endpoint = endpoint_plain();
@@ -176,8 +176,8 @@ static struct call *call_against(const struct script_line *line)
     return call;
 }
 
-/* A truncated batch must never be taken for a whole one. */
-static void a_cut_answer_is_an_error(void **state)
+/* A truncated batch must never pass for a complete one. */
+static void a_truncated_response_is_an_error(void **state)
 {
     (void)state;
     static const struct script_line cut[] = {
@@ -208,9 +208,10 @@ static void a_cut_answer_is_an_error(void **state)
     }
 }
 
-/* Whether the end of the connection is the end of the answer or a cut cannot
+/* Whether the end of the connection is the end of the response or a cut cannot
  * be told, so a batch is not taken from it; what an error says is. */
-static void an_answer_of_unknown_length_is_only_taken_as_an_error(void **state)
+static void a_response_of_unknown_length_is_accepted_only_as_an_error(
+    void **state)
 {
     (void)state;
     static const struct script_line ok[] = {
@@ -234,7 +235,7 @@ static void an_answer_of_unknown_length_is_only_taken_as_an_error(void **state)
 }
 
 /* Overloaded and restarting servers do that; it mends itself. */
-static void a_connection_lost_before_the_answer_is_a_reset(void **state)
+static void a_connection_lost_before_the_response_is_a_reset(void **state)
 {
     (void)state;
     static const struct script_line lost[] = {
@@ -245,7 +246,7 @@ static void a_connection_lost_before_the_answer_is_a_reset(void **state)
         struct call *call = call_against(&lost[i]);
         assert_int_equal(call->error, HAPLO_ERESET);
         assert_non_null(
-            strstr(call->text, "the connection was lost before any answer"));
+            strstr(call->text, "the connection was lost before any response"));
         assert_int_equal(call->head_count, 0);
     }
 }
@@ -321,13 +322,13 @@ static void a_trailer_without_end_is_a_protocol_error(void **state)
     struct call *call = call_against(&line);
     assert_int_equal(call->error, HAPLO_EPROTOCOL);
     assert_string_equal(call->text,
-                        "the answer's head has more than 131072 bytes");
+                        "the response's head has more than 131072 bytes");
     free(lines);
 }
 
 /* libcurl unpacks what nobody has asked for: each further layer makes up to a
  * thousand bytes of one, and the loop waits for the last of them. */
-static void only_one_layer_of_gzip_is_uncompressed(void **state)
+static void only_one_layer_of_gzip_is_accepted(void **state)
 {
     (void)state;
     static const char *const heads[] = {
@@ -359,7 +360,7 @@ static void only_one_layer_of_gzip_is_uncompressed(void **state)
 }
 
 /* libcurl 7.88 would append such a line to one that it has freed. */
-static void a_head_that_begins_with_a_blank_is_a_protocol_error(void **state)
+static void a_head_that_begins_with_a_space_is_a_protocol_error(void **state)
 {
     (void)state;
     static const char *const heads[] = {
@@ -377,7 +378,8 @@ static void a_head_that_begins_with_a_blank_is_a_protocol_error(void **state)
         assert_int_equal(call_run(call_make(0, endpoint))->error, 0);
         struct call *call = call_run(call_make(1, endpoint));
         assert_int_equal(call->error, HAPLO_EPROTOCOL);
-        assert_non_null(strstr(call->text, "its head begins with a blank"));
+        assert_non_null(
+            strstr(call->text, "its first header begins with a space"));
         assert_int_equal(call->head_count, 0);
     }
     static const struct script_line folded = {
@@ -390,7 +392,7 @@ static void a_head_that_begins_with_a_blank_is_a_protocol_error(void **state)
     endpoint_free(endpoint);
 }
 
-/* The smaller one would make a whole answer of a part. */
+/* With the smaller one, a part would pass for the whole. */
 static void two_lengths_are_a_protocol_error(void **state)
 {
     (void)state;
@@ -403,7 +405,7 @@ static void two_lengths_are_a_protocol_error(void **state)
                  "content-length:14 \r\n\r\n" OK_BODY};
     struct call *call = call_against(&two);
     assert_int_equal(call->error, HAPLO_EPROTOCOL);
-    assert_string_equal(call->text, "the answer has two lengths, 14 and 3");
+    assert_string_equal(call->text, "the response has two lengths, 14 and 3");
     call = call_against(&same);
     assert_int_equal(call->error, 0);
     assert_string_equal(call->body, OK_BODY);
@@ -431,8 +433,8 @@ static void a_redirect_is_reported_and_not_followed(void **state)
     assert_int_equal(call->head_count, 1);
 }
 
-/* The size of what is packed says nothing about the body. */
-static void a_gzip_body_is_uncompressed(void **state)
+/* The compressed size says nothing about the body. */
+static void a_gzip_body_is_decompressed(void **state)
 {
     (void)state;
     static const char answer[] =
@@ -452,7 +454,7 @@ static void a_gzip_body_is_uncompressed(void **state)
 }
 
 /* They carry what the server has to say. */
-static void error_answers_are_handed_on_like_others(void **state)
+static void error_responses_are_passed_on_like_others(void **state)
 {
     (void)state;
     static const struct script_line refused = {
@@ -498,25 +500,25 @@ static void the_error_of_data_cb_ends_the_transfer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_whole_answer_is_handed_on),
+        TEST(a_complete_response_is_passed_on),
         TEST(a_fetch_is_exact_on_the_wire),
         TEST(a_mark_is_exact_on_the_wire),
         TEST(any_body_and_method_can_be_sent),
-        TEST(a_large_form_is_sent_whole),
-        TEST(an_unpacked_body_can_be_asked_for),
+        TEST(a_large_form_is_sent_completely),
+        TEST(an_uncompressed_body_can_be_requested),
         TEST(fetch_and_mark_alternate_on_one_connection),
-        TEST(a_cut_answer_is_an_error),
-        TEST(an_answer_of_unknown_length_is_only_taken_as_an_error),
-        TEST(a_connection_lost_before_the_answer_is_a_reset),
+        TEST(a_truncated_response_is_an_error),
+        TEST(a_response_of_unknown_length_is_accepted_only_as_an_error),
+        TEST(a_connection_lost_before_the_response_is_a_reset),
         TEST(what_is_not_http_is_a_protocol_error),
         TEST(a_head_without_end_is_a_protocol_error),
         TEST(a_trailer_without_end_is_a_protocol_error),
-        TEST(only_one_layer_of_gzip_is_uncompressed),
-        TEST(a_head_that_begins_with_a_blank_is_a_protocol_error),
+        TEST(only_one_layer_of_gzip_is_accepted),
+        TEST(a_head_that_begins_with_a_space_is_a_protocol_error),
         TEST(two_lengths_are_a_protocol_error),
         TEST(a_redirect_is_reported_and_not_followed),
-        TEST(a_gzip_body_is_uncompressed),
-        TEST(error_answers_are_handed_on_like_others),
+        TEST(a_gzip_body_is_decompressed),
+        TEST(error_responses_are_passed_on_like_others),
         TEST(the_error_of_data_cb_ends_the_transfer),
     };
     allocator_install();

@@ -35,19 +35,20 @@ static void each_time_limit_ends_a_transfer(void **state)
         {.bytes = OK_ANSWER, .drip_ms = 20}};
     options.first_byte_timeout_ms = 60;
     http_server_script(&server, silent, 1);
-    assert_limit(&options, 60, "no answer within 60 ms (first_byte_timeout)");
+    assert_limit(&options, 60, "no response within 60 ms (first_byte_timeout)");
     options.first_byte_timeout_ms = 10000;
     options.stall_timeout_ms = 70;
     http_server_script(&server, half, 1);
-    assert_limit(&options, 70, "stalled: no byte for 70 ms (stall_timeout)");
+    assert_limit(&options, 70, "stalled: no data for 70 ms (stall_timeout)");
     options.stall_timeout_ms = 10000;
     options.total_timeout_ms = 1000;
     http_server_script(&server, drip, 1);
-    assert_limit(&options, 1000, "no whole answer within 1 s (total_timeout)");
+    assert_limit(&options, 1000,
+                 "response incomplete after 1 s (total_timeout)");
 }
 
-/* Slow is not stalled: each byte begins the limit anew, head and packed body
- * too. */
+/* Slow is not stalled: each byte restarts the limit, in the head and in a
+ * compressed body, too. */
 static void a_slow_drip_is_not_a_stall(void **state)
 {
     (void)state;
@@ -79,7 +80,7 @@ static int listener_open(const char *ip, int port, int backlog,
 
 #define FLOOD_SIZE (32 << 20)
 
-/* In a thread of its own: an answer as fast as it is taken. */
+/* In a thread of its own: a response as fast as it is read. */
 static void flood(void *data)
 {
     static char piece[1 << 16];

@@ -24,9 +24,9 @@ static void a_connection_closed_while_idle_is_replaced(void **state)
 }
 
 /* Some servers tell an idle connection that its time is up (408), and one that
- * is out of step sends what another has asked for: taken for the answer to the
- * next request, it would be a wrong batch, or a mark that was not made. */
-static void an_answer_that_nobody_asked_for_is_not_taken(void **state)
+ * is out of step sends what another has asked for: taken for the response to
+ * the next request, it would be a wrong batch, or a mark that was not made. */
+static void a_response_that_nobody_asked_for_is_not_accepted(void **state)
 {
     (void)state;
     static const char other[] =
@@ -361,7 +361,7 @@ static void a_warm_transfer_allocates_nothing(void **state)
     endpoint_free(endpoint);
 }
 
-/* Each allocation fails once: no crash, no leak, one answer at most. */
+/* Each allocation fails once: no crash, no leak, one result at most. */
 static void any_allocation_may_fail(void **state)
 {
     (void)state;
@@ -412,7 +412,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_connection_closed_while_idle_is_replaced),
-        TEST(an_answer_that_nobody_asked_for_is_not_taken),
+        TEST(a_response_that_nobody_asked_for_is_not_accepted),
         TEST(an_idle_connection_does_not_hold_the_loop),
         TEST(a_transfer_is_cancelled_in_each_phase),
         TEST(done_cb_starts_another_transfer),
