@@ -347,8 +347,8 @@ static void only_one_layer_of_gzip_is_accepted(void **state)
         struct call *call = call_against(&line);
         assert_int_equal(call->error, HAPLO_EPROTOCOL);
         assert_int_equal(call->head_count, 0);
-        assert_non_null(strstr(call->text, i < 5 ? "gzip, once, was asked for"
-                                                 : "only chunked is known"));
+        assert_non_null(strstr(call->text, i < 5 ? "gzip, once, is accepted"
+                                                 : "only chunked is accepted"));
         assert_null(strchr(call->text, '\r'));
     }
     static const struct script_line plain = {
