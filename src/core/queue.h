@@ -32,8 +32,8 @@
  * empty fetch confirms, too: what was stored and is not unread has been marked.
  *
  * A batch that turns out to be stale (the stored state is another one than it
- * was evaluated against) is dropped and fetched again: at once, but with
- * waits if that happens again and again, as two processes on one queue do it
+ * was evaluated against) is dropped and fetched again: READY at once, but
+ * BACKOFF if that happens again and again, as two processes on one queue do it
  * to each other.
  */
 #ifndef CORE_QUEUE_H

@@ -8,7 +8,7 @@
  *   [ 400] a: logins held EREFUSED
  *
  * The time is in milliseconds; after the states stands the error that led to
- * the change or, where there is none, the messages of the batch at hand.
+ * the change or, where there is none, the messages of the outstanding batch.
  */
 #ifndef TEST_UNIT_TRACE_H
 #define TEST_UNIT_TRACE_H
@@ -66,7 +66,7 @@ static inline void trace_queue(struct trace *trace, uint64_t now_ms,
               haplo_queue_state_name(queue->state));
     trace_add_error(trace, error);
     if (error == 0 && queue_has_batch(queue)) {
-        trace_add(trace, " %" PRIu64, queue->batch_count);
+        trace_add(trace, " %" PRIu32, queue->batch_count);
     }
     trace_add(trace, "\n");
 }
