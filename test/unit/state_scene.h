@@ -11,36 +11,9 @@
 
 #include "core/delivery_state.h"
 #include "core/identity.h"
+#include "stored.h"
 
 static uint64_t scene_salt = 1000; /* never the same */
-
-/* What the application has stored: a copy. */
-struct stored {
-    char *data;  /* owned; NULL: nothing */
-    size_t size; /* */
-};
-
-static inline struct haplo_slice stored_slice(const struct stored *stored)
-{
-    return (struct haplo_slice){stored->data, stored->size};
-}
-
-static inline void stored_set(struct stored *stored, struct haplo_slice state)
-{
-    free(stored->data);
-    stored->data = malloc(state.size > 0 ? state.size : 1);
-    assert(stored->data != NULL);
-    if (state.size > 0) {
-        memcpy(stored->data, state.data, state.size);
-    }
-    stored->size = state.size;
-}
-
-static inline void stored_free(struct stored *stored)
-{
-    free(stored->data);
-    *stored = (struct stored){0};
-}
 
 /* A batch with a message for each letter. Borrows the letters. */
 static inline struct haplo_batch *batch_of(const char *letters)

@@ -42,7 +42,7 @@ static void each_error_has_a_name_and_a_text(void **state)
 /* Callers print without asking whether it is one. */
 static void what_is_no_error_has_a_text_too(void **state)
 {
-    static const int others[] = {1, 42, -7, -43, INT32_MAX, INT32_MIN};
+    static const int others[] = {1, 42, -7, -44, INT32_MAX, INT32_MIN};
     (void)state;
     assert_string_equal(haplo_error_name(0), "HAPLO_OK");
     assert_string_equal(haplo_error_text(0), "no error");
@@ -59,8 +59,8 @@ static void what_mends_itself_is_transient(void **state)
                                   HAPLO_EREFUSED, HAPLO_EREDIRECT,
                                   HAPLO_ECONTENT, HAPLO_EREJECTED};
     static const int passing[] = {
-        HAPLO_ENOMEM, HAPLO_ERESOLVE, HAPLO_ECONNECT, HAPLO_ETIMEDOUT,
-        HAPLO_ERESET, HAPLO_ESERVER,  HAPLO_EDELIVERY};
+        HAPLO_ENOMEM, HAPLO_ERESOLVE, HAPLO_ECONNECT,  HAPLO_ETIMEDOUT,
+        HAPLO_ERESET, HAPLO_ESERVER,  HAPLO_EDELIVERY, HAPLO_ESTALE};
     (void)state;
     for (size_t i = 0; i < sizeof lasting / sizeof lasting[0]; i++) {
         assert_false(haplo_error_is_transient(lasting[i]));

@@ -73,7 +73,6 @@ static void expect_the_same_batch(struct watch *watch)
     assert_memory_equal(messages[0].body.data, seen.bytes,
                         messages[0].body.size);
     assert_int_equal(watch->message_count, 3);
-    assert_int_equal(watch->epoch, 7);
     assert_int_equal(watch->scene->fakes[0].request_count, 1);
     if (watch->deliver_count == 4) {
         watch->answer = ACCEPT;
@@ -86,15 +85,12 @@ static void retry_delivers_the_very_same_batch_again(void **state)
 {
     (void)state;
     struct scene *scene = scene_open();
-    struct haplo_queue_options options = queue_options("q1");
-    options.epoch = 7;
-    struct watch *q1 = scene_add_with(scene, options, 3);
+    struct watch *q1 = scene_add(scene, "q1", 3);
     q1->answer = RETRY;
     q1->retry_ms = 30000;
     q1->in_deliver = expect_the_same_batch;
     RUN_UNTIL(scene, q1->marked_count == 1);
     assert_int_equal(q1->deliver_count, 4);
-    assert_int_equal(q1->mark.epoch, 7);
     assert_in_range(clock_skipped_ms - seen.skipped_ms, 89000, 91000);
     assert_int_equal(stats_of(q1).deliver_retry_count, 3);
     assert_non_null(strstr(scene->text, "deliver a/q1: not now"));
@@ -145,22 +141,6 @@ static void reject_blocks_until_somebody_looks(void **state)
     scene_close(scene);
 }
 
-/* A limit of attempts makes of "not now" a "never". */
-static void retries_run_out_where_a_limit_is_set(void **state)
-{
-    (void)state;
-    struct scene *scene = scene_open();
-    struct haplo_queue_options options = queue_options("q1");
-    options.deliver_attempts_max = 3;
-    struct watch *q1 = scene_add_with(scene, options, 3);
-    q1->answer = RETRY;
-    q1->retry_ms = 1;
-    RUN_UNTIL(scene, state_of(q1) == HAPLO_QUEUE_BLOCKED);
-    assert_int_equal(q1->deliver_count, 3);
-    assert_int_equal(scene->fakes[0].request_count, 1);
-    scene_close(scene);
-}
-
 #define THREE_MESSAGES                                               \
     ANSWER("200 OK", "application/json; charset=utf-8",              \
                                                                      \
@@ -180,14 +160,12 @@ static void expect_three_messages(struct watch *watch)
         assert_int_equal(messages[i].id.size, 5);
         assert_memory_equal(messages[i].id.data, "1e+21", 5);
         assert_memory_equal(messages[i].datetime.data, "\"2019\"", 6);
-        assert_int_equal(messages[i].ordinal, i / 2);
     }
     assert_int_equal(messages[1].body.size, 26);
     assert_memory_equal(messages[1].body.data,
                         "{\"x\":\"\\u0000\", \"id\": \"A\" }", 26);
     assert_memory_equal(messages[1].id.data, "\"A\"", 3);
     assert_int_equal(messages[1].datetime.size, 0);
-    assert_int_equal(messages[1].ordinal, 0);
     assert_memory_equal(messages[0].key, messages[2].key, 16);
     assert_memory_not_equal(messages[0].key, messages[1].key, 16);
     watch->newest_id = 3;
@@ -203,78 +181,6 @@ static void messages_are_the_exact_bytes_with_their_identity(void **state)
     q1->fake->fetch_answer = THREE_MESSAGES;
     q1->in_deliver = expect_three_messages;
     RUN_UNTIL(scene, q1->marked_count == 1);
-    scene_close(scene);
-}
-
-/* Identity is made of the epoch: it must go up with each confirmed mark, and
- * only then. */
-static void the_epoch_is_raised_by_each_mark(void **state)
-{
-    (void)state;
-    struct scene *scene = scene_open();
-    struct haplo_queue_options options = queue_options("q1");
-    options.epoch = 41;
-    struct watch *q1 = scene_add_with(scene, options, 40);
-    for (unsigned i = 0; i < 3; i++) {
-        RUN_UNTIL(scene, q1->marked_count == i + 1);
-        assert_int_equal(q1->epoch, 41 + i);
-        assert_int_equal(q1->mark.epoch, 41 + i);
-        assert_int_equal(q1->mark.message_count, i < 2 ? 16 : 8);
-        assert_int_equal(stats_of(q1).epoch, 42 + i);
-    }
-    scene_close(scene);
-}
-
-/* The program died between the sink's commit and the mark's confirmation. If
- * nothing is unread then, the mark was done, and later messages are no
- * repeats. */
-static void an_empty_fetch_ends_an_epoch_left_unconfirmed(void **state)
-{
-    (void)state;
-    struct scene *scene = scene_open();
-    struct haplo_queue_options options = queue_options("q1");
-    options.epoch = 41;
-    options.unconfirmed = true;
-    struct watch *q1 = scene_add_with(scene, options, 0);
-    RUN_UNTIL(scene, q1->marked_count == 1);
-    assert_int_equal(q1->deliver_count, 0);
-    assert_int_equal(q1->mark.epoch, 41);
-    assert_int_equal(q1->mark.message_count, 0);
-    assert_int_equal(q1->mark.unread_count, 0);
-    uint64_t epoch = stats_of(q1).epoch;
-    assert_true(epoch > 41);
-    q1->fake->unread = 2;
-    haplo_queue_poll_now(q1->queue);
-    RUN_UNTIL(scene, q1->marked_count == 2);
-    assert_int_equal(q1->epoch, epoch);
-    scene_close(scene);
-}
-
-/* If the messages are unread still, they come in the epoch that the sink knows
- * them of. */
-static void a_batch_left_unconfirmed_comes_in_the_same_epoch(void **state)
-{
-    (void)state;
-    struct scene *scene = scene_open();
-    struct haplo_queue_options options = queue_options("q1");
-    options.epoch = 41;
-    options.unconfirmed = true;
-    struct watch *q1 = scene_add_with(scene, options, 2);
-    RUN_UNTIL(scene, q1->marked_count == 1);
-    assert_int_equal(q1->epoch, 41);
-    assert_int_equal(q1->mark.epoch, 41);
-    scene_close(scene);
-}
-
-/* An empty queue that has nothing open ends no epoch, however often. */
-static void an_empty_fetch_alone_ends_no_epoch(void **state)
-{
-    (void)state;
-    struct scene *scene = scene_open();
-    struct watch *q1 = scene_add(scene, "q1", 0);
-    RUN_UNTIL(scene, q1->fake->fetch_count == 5);
-    assert_int_equal(q1->marked_count, 0);
-    assert_int_equal(stats_of(q1).epoch, 0);
     scene_close(scene);
 }
 
@@ -559,7 +465,7 @@ static void counters_tell_what_has_happened(void **state)
     haplo_queue_poll_now(q1->queue);
     RUN_UNTIL(scene, state_of(q1) == HAPLO_QUEUE_BACKOFF);
     struct haplo_queue_stats queue = stats_of(q1);
-    assert_int_equal(queue.epoch, 2);
+    assert_int_equal(queue.generation, 2);
     assert_int_equal(queue.unread_count, 0);
     assert_int_equal(queue.failures, 1);
     assert_int_equal(queue.error, HAPLO_ESERVER);
@@ -685,7 +591,7 @@ static void stats_fill_no_more_than_the_caller_has(void **state)
     memset(&stats, 0xa5, sizeof stats);
     stats.queue.struct_size = offsetof(struct haplo_queue_stats, unread_count);
     haplo_queue_stats(q1->queue, &stats.queue);
-    assert_int_equal(stats.queue.epoch, 1);
+    assert_int_equal(stats.queue.generation, 1);
     assert_int_equal(stats.queue.struct_size,
                      offsetof(struct haplo_queue_stats, unread_count));
     assert_int_equal(stats.bytes[stats.queue.struct_size], 0xa5);
@@ -841,12 +747,7 @@ int main(void)
         cmocka_unit_test(retry_delivers_the_very_same_batch_again),
         cmocka_unit_test(retry_of_no_delay_backs_off),
         cmocka_unit_test(reject_blocks_until_somebody_looks),
-        cmocka_unit_test(retries_run_out_where_a_limit_is_set),
         cmocka_unit_test(messages_are_the_exact_bytes_with_their_identity),
-        cmocka_unit_test(the_epoch_is_raised_by_each_mark),
-        cmocka_unit_test(an_empty_fetch_ends_an_epoch_left_unconfirmed),
-        cmocka_unit_test(a_batch_left_unconfirmed_comes_in_the_same_epoch),
-        cmocka_unit_test(an_empty_fetch_alone_ends_no_epoch),
         cmocka_unit_test(a_server_of_2019_may_send_five_thousand_at_once),
         cmocka_unit_test(no_delivery_falls_into_another_call),
         cmocka_unit_test(a_new_key_is_used_from_the_next_request_on),
