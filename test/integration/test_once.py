@@ -305,7 +305,7 @@ CASES = {
         "do=redirect times=0",
     ),
     "404": Case(
-        "404", "may not be active", script="app app1 active=no", all=True
+        "404", "may be inactive", script="app app1 active=no", all=True
     ),
     "body over its cap": fault(
         ["max_body", "1048576"], "do=huge size=8m times=0",
@@ -323,16 +323,16 @@ CASES = {
     ),
     "length too large": fault(LOST, "do=length by=100 times=0"),
     "HTML with 200": fault([*HTML, "Maintenance"], "do=html times=0"),
-    "500": fault(["server answered 500"], "do=status code=500 times=0"),
+    "500": fault(["server responded 500"], "do=status code=500 times=0"),
     "429": fault(
-        ["server answered 429"], "do=status code=429 retry-after=0 times=0"
+        ["server responded 429"], "do=status code=429 retry-after=0 times=0"
     ),
     "503 for long": fault(
-        ["server answered 503", "next try would be in 3600 s"],
+        ["server responded 503", "next try would be in 3600 s"],
         "do=status code=503 retry-after=3600 times=0",
     ),
     "418": fault(
-        ["answered 418", "not expected"], "do=status code=418 times=0"
+        ["responded 418", "unexpected"], "do=status code=418 times=0"
     ),
     "half a document": fault(BAD_JSON, "do=json-truncated times=0"),
     "garbage behind": fault(BAD_JSON, "do=json-trailing times=0"),
@@ -416,13 +416,13 @@ def test_failure(poll_of, name):
 @pytest.mark.parametrize(
     "kind,words",
     [
-        ("do=status code=500", "server answered 500"),
+        ("do=status code=500", "server responded 500"),
         ("do=html", "expected application/json or text/plain"),
         ("do=redirect", "302 to https://elsewhere.example/"),
         ("do=cut at=20 done=yes", "lost before the response was complete"),
         ("do=reset at=0 done=no", "lost before any response"),
         ("do=garbage done=yes", "not valid HTTP/1.1"),
-        ("do=half-mark", "server answered 500"),
+        ("do=half-mark", "server responded 500"),
     ],
 )
 def test_failed_mark(poll_of, kind, words):
