@@ -29,7 +29,7 @@ LIBRARIES = {
              "src/inbox", "src/outlets", "src/daemon", "src/sim", "examples"],
     "curl/": ["src/http", "src/poller"],
     "yajl/": ["src/core", "src/sim"],
-    "xxhash.h": ["src/base", "src/core", "src/poller", "src/sim"],
+    "xxhash.h": ["src/base", "src/core", "src/poller", "src/inbox", "src/sim"],
     "tre/": ["src/core"],
     "sqlite3.h": ["src/sinks", "src/inbox/sqlite"],
     "libpq-fe.h": ["src/inbox/postgres"],

@@ -4,9 +4,8 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
-/* Memory for yajl. Never returns NULL, since yajl would write to it. The
- * longjmp() leaks nothing: yajl owns only blocks of the arena, and is not used
- * again. */
+/* yajl's memory: never NULL, as it would write to it. The jump is sound, as
+ * yajl holds nothing but blocks of the arena and is not used again. */
 
 static void *memory_alloc(void *context, size_t size)
 {
@@ -34,8 +33,8 @@ static void memory_free(void *context, void *data)
     json_arena_free(&reader->arena, data);
 }
 
-/* Called at the end of maps and arrays only. A batch has some 400 JSON tokens;
- * where one begins and ends is computed on demand. */
+/* Not for each token of a batch, some 400 of them: where one begins and ends is
+ * found out when it is asked for. */
 static void whole_note(struct json_reader *reader)
 {
     reader->whole = json_reader_token_end(reader);
@@ -135,8 +134,8 @@ void json_reader_init(struct json_reader *reader,
     json_arena_init(&reader->arena);
 }
 
-/* yajl returns texts like "parse error: premature EOF\n", some with a full
- * stop before the newline. */
+/* "parse error: premature EOF\n": yajl's words end in a line feed, and some
+ * in a full stop before it. */
 static int malformed(struct json_reader *reader, size_t at, struct reason *why)
 {
     unsigned char *text = yajl_get_error(reader->yajl, 0, NULL, 0);
@@ -145,7 +144,7 @@ static int malformed(struct json_reader *reader, size_t at, struct reason *why)
         size--;
     }
     int error = reason_set(why, HAPLO_EDOCUMENT,
-                           "the response is not a JSON document: at byte %zu: "
+                           "the answer is not a JSON document: at byte %zu: "
                            "%.*s",
                            at, (int)size, (const char *)text);
     yajl_free_error(reader->yajl, text);
@@ -158,13 +157,13 @@ static int cancelled(const struct json_reader *reader, struct reason *why)
         return HAPLO_ECANCELED;
     }
     return reason_set(why, reader->error,
-                      "at byte %zu: maps and arrays are nested more than %d "
-                      "levels deep",
+                      "at byte %zu: more than %d maps and arrays in each "
+                      "other",
                       json_reader_token_end(reader), JSON_READER_DEPTH_MAX);
 }
 
-/* Passes a chunk to yajl; NULL means the end of the document. No local
- * variable may change between setjmp() and longjmp(). */
+/* Gives yajl what it has not had yet; chunk NULL tells it that this was all.
+ * No variable of this function may change between setjmp and longjmp. */
 static int yajl_run(struct json_reader *reader, const char *chunk, size_t size,
                     struct reason *why)
 {
@@ -229,7 +228,7 @@ static int behind_check(const struct json_reader *reader, const char *text,
     for (size_t at = reader->whole; at < size; at++) {
         if (!byte_is_space(text[at])) {
             return reason_set(why, HAPLO_EDOCUMENT,
-                              "at byte %zu: unexpected data after the JSON "
+                              "at byte %zu: something is behind the JSON "
                               "document",
                               at);
         }
@@ -253,14 +252,14 @@ int json_reader_finish(struct json_reader *reader, const char *text,
     return reader->error;
 }
 
-/* yajl counts from the beginning of the current chunk. */
+/* yajl counts from the beginning of its chunk. */
 size_t json_reader_token_end(const struct json_reader *reader)
 {
     return reader->fed + yajl_get_bytes_consumed(reader->yajl);
 }
 
-/* Every JSON token except ',' and ':' causes an event, so nothing but these
- * and white space (by yajl's definition) can separate two events. */
+/* Every token is told but ',' and ':', so only these and white space, as yajl
+ * understands it, can stand between two. */
 size_t json_reader_token_start(const struct json_reader *reader, size_t before)
 {
     const char *at = reader->text + before;
@@ -270,7 +269,7 @@ size_t json_reader_token_start(const struct json_reader *reader, size_t before)
     return (size_t)(at - reader->text);
 }
 
-/* The value of the four hex digits of "\uXXXX", which yajl has validated. */
+/* The four hex digits of "\uXXXX"; yajl has seen that they are. */
 static unsigned escape_value(const char *digits)
 {
     unsigned value = 0;
@@ -282,7 +281,7 @@ static unsigned escape_value(const char *digits)
     return value;
 }
 
-/* True if the second half of a surrogate pair begins here. */
+/* Whether an escape at begins the second half of a pair. */
 static bool is_low_surrogate(const char *at, const char *end)
 {
     return end - at >= 6 && at[0] == '\\' && at[1] == 'u' &&
@@ -310,7 +309,7 @@ bool json_reader_string_is_sound(const struct json_reader *reader,
     return true;
 }
 
-/* Not yajl_free(): after a longjmp() the handle may be half constructed. */
+/* Not yajl_free(): after a jump out of it, its handle may be half made. */
 void json_reader_free(struct json_reader *reader)
 {
     json_arena_reset(&reader->arena);

@@ -23,25 +23,27 @@
 #include <uv.h>
 
 #include "base/option.h"
+#include "base/reason.h"
 #include "haplopoll.h"
+#include "inbox/worker.h"
 
 #define INBOX_UUID_SIZE 37 /* "550e8400-e29b-41d4-a716-446655440000" */
 
 struct inbox;
-struct inbox_outlet; /* an outlet's progress, as the inbox keeps it */
+struct inbox_confirm;   /* inbox_store.h */
+struct inbox_outlet;    /* an outlet's progress, as the inbox keeps it */
+struct inbox_store_ops; /* inbox_store.h */
 
 /* -- Types ---------------------------------------------------------------- */
-
-struct inbox_store;
 
 /* One row of the registry (inbox_types.c): a kind of database. */
 struct inbox_type {
     const char *name;                  /* as in the configuration: "sqlite" */
     const char *help;                  /* one line */
     const struct option_row *options;  /* its own, after name and type */
-    size_t option_count;               /* */
+    size_t option_count;               /* length of options */
     size_t options_size;               /* of the struct that they fill */
-    const struct inbox_store_ops *ops; /* inbox_store.h */
+    const struct inbox_store_ops *ops; /* what group commit runs on */
 };
 
 /* NULL if there is no such type. */
@@ -56,15 +58,31 @@ void inbox_type_register(const struct inbox_type *type);
 
 /* -- Opening and closing -------------------------------------------------- */
 
+/* Something that an operator should know and no answer tells: one line. */
+typedef void (*inbox_warning_cb)(struct inbox *inbox, const char *text,
+                                 void *data);
+
+/*
+ * The byte limit is what keeps a dead inbox from stopping the queues of
+ * another. It counts the bodies of all batches that were delivered to this
+ * inbox and are not stored: those that wait, and those answered INBOX_RETRY,
+ * which the poller keeps until it delivers them again. The poller's own
+ * undelivered_bytes_max counts these and the fetches in flight, over all
+ * inboxes, so it must be larger than the sum of theirs: with n inboxes give
+ * each 1 / (n + 1) of the poller's limit.
+ */
 struct inbox_options {
     const char *name;              /* of the configuration; copied */
-    const struct inbox_type *type; /* */
+    const struct inbox_type *type; /* its kind of database; borrowed */
     const void *type_options;      /* what its options filled; borrowed until
                                       opened_cb */
-    size_t undelivered_bytes_max;  /* batches that wait for it; 0: no limit */
+    size_t undelivered_bytes_max;  /* see above; 0: no limit */
+    inbox_warning_cb warning_cb;   /* or NULL */
+    void *warning_data;            /* for warning_cb */
 };
 
-/* error 0, or HAPLO_E* with one line in why: the inbox is then gone. */
+/* error 0; or HAPLO_E* with one line in why, inbox is NULL, and all of it is
+ * gone. */
 typedef void (*inbox_opened_cb)(struct inbox *inbox, int error, const char *why,
                                 void *data);
 
@@ -92,12 +110,17 @@ const char *inbox_uuid(const struct inbox *inbox);
 
 /* A queue of which this inbox has, or will have, messages. */
 struct inbox_queue {
-    struct inbox *inbox;      /* */
+    struct inbox *inbox;      /* whose queue it is */
     const char *server;       /* its server's name; owned by the inbox */
     const char *name;         /* its own; the same */
     uint64_t id;              /* of its row; 0: none yet */
-    struct haplo_slice state; /* as stored when the inbox was opened, or as it
-                                 was committed last; empty: none yet */
+    struct haplo_slice state; /* as stored when the inbox was opened, or as
+                                 committed last; empty: none. Valid until the
+                                 loop runs again */
+    /* the inbox's own */
+    struct inbox_confirm *confirm; /* not stored yet, or NULL */
+    size_t held_bytes;             /* of its batch that is not stored */
+    bool is_open;                  /* between open and close */
 };
 
 /* Finds the queue, or makes it in memory: its row comes with its first batch.
@@ -112,37 +135,47 @@ enum inbox_verdict {
     INBOX_STORED,   /* durable, be it now or by an earlier commit */
     INBOX_RETRY,    /* not now: disk full, locked, outcome unknown ... */
     INBOX_REJECTED, /* never: larger than the database can hold */
-    INBOX_STALE     /* the stored state is another one: delivery->stored */
+    INBOX_STALE,    /* the stored state is another one: delivery->stored */
+    INBOX_BEHIND    /* the byte limit is reached: drop the batch, so that it is
+                       fetched again later */
 };
 
 struct inbox_delivery;
 typedef void (*inbox_delivered_cb)(struct inbox_delivery *delivery,
                                    enum inbox_verdict verdict, const char *why);
 
-/* Embedded in its owner; fill the first part. Queue, batch and delivery are
- * borrowed until delivered_cb. */
+/* Embedded in its owner, which fills the first part. Queue, batch and delivery
+ * are borrowed until delivered_cb. */
 struct inbox_delivery {
-    struct inbox_queue *queue;       /* */
+    struct inbox_queue *queue;       /* open; has no other delivery under way */
     const struct haplo_batch *batch; /* not answered yet */
     uint64_t fetched_at_ms;          /* wall clock, Unix milliseconds */
     enum haplo_format format;        /* of its queue */
-    inbox_delivered_cb delivered_cb; /* */
+    inbox_delivered_cb delivered_cb; /* once, from the loop */
     /* set before delivered_cb */
     size_t stored_count;       /* messages stored now */
     size_t repeat_count;       /* messages that were stored already */
     struct haplo_slice stored; /* INBOX_STALE: what is stored; borrowed
                                   during delivered_cb */
     /* the inbox's own */
-    STAILQ_ENTRY(inbox_delivery) link; /* in the group or before it */
-    uint64_t first_arrival;            /* of the messages stored now; or 0 */
+    const struct haplo_message *messages; /* of the batch */
+    size_t count;                         /* of messages */
+    size_t new_count;                     /* of those that are no repeats */
+    struct haplo_slice state;             /* of the batch */
+    size_t bytes;                         /* of bodies */
+    enum haplo_compare compare;           /* what the transaction found */
+    uint64_t queue_id;                    /* of the queue's row */
+    uint64_t first_arrival;               /* of what was stored now; or 0 */
+    size_t mended_count;                  /* repeats whose rows were damaged */
+    STAILQ_ENTRY(inbox_delivery) link;    /* in the group, or waiting */
 };
 
 /* Stores a batch with the next group. */
 void inbox_deliver(struct inbox_delivery *delivery);
 
-/* A mark was confirmed: stores its state with the next group, if the stored
- * state is the one it follows. No answer: where it is not stored, a resend may
- * pass for a repeat, and the next batch's state takes its place. Copies. */
+/* A mark was confirmed: its state is stored with the next group, if it follows
+ * the one that is stored. Copies. There is no answer: a state that fails to be
+ * stored is tried again, until the next batch's state takes its place. */
 void inbox_confirmed(struct inbox_queue *queue, const struct haplo_mark *mark);
 
 /* What is stored as the state of a queue that need not be open; empty: none.
@@ -160,7 +193,9 @@ struct inbox_replace {
     struct inbox_queue *queue;     /* open; no delivery of it under way */
     struct haplo_slice state;      /* what is to be stored */
     inbox_replaced_cb replaced_cb; /* once, from the loop */
-    STAILQ_ENTRY(inbox_replace) link; /* the inbox's own */
+    /* the inbox's own */
+    uint64_t queue_id;                /* of the queue's row */
+    STAILQ_ENTRY(inbox_replace) link; /* in the group, or waiting */
 };
 
 /* Stores other bytes as the queue's state, with the next group, whatever was
@@ -176,32 +211,36 @@ struct inbox_message {
     uint64_t batch_first;     /* arrival of the first message of its batch */
     uint32_t batch_count;     /* messages of its batch that were stored */
     enum haplo_format format; /* of its queue */
-    uint64_t queue_id;        /* */
-    const char *server;       /* borrowed from the inbox */
+    uint64_t queue_id;        /* of its row */
+    const char *server;       /* borrowed from the inbox, for its life */
     const char *queue;        /* the same */
     uint64_t received_at_ms;  /* wall clock: when its batch was fetched */
     struct haplo_slice body;  /* exact bytes */
-    uint64_t hash;            /* the first 64 bits of its key, big-endian */
+    uint64_t hash;            /* first 8 bytes of haplo_message.key, read as a
+                                 big-endian number */
 };
 
 /* An outlet's progress: all up to cursor was delivered, filtered out or put
  * aside as a dead letter, but for what is deferred. */
 struct inbox_outlet {
-    struct inbox *inbox; /* */
-    const char *name;    /* owned by the inbox */
-    uint64_t id;         /* of its row; 0: none yet */
-    uint64_t cursor;     /* as stored when it was opened */
-    bool is_new;         /* it has no stored progress: starts at the oldest
-                            message */
+    struct inbox *inbox;            /* that it reads from */
+    const char *name;               /* owned by the inbox */
+    uint64_t id;                    /* of its row; 0: none yet */
+    uint64_t cursor;                /* as stored when it was opened, or as
+                                       committed last */
+    bool is_new;                    /* it has no stored progress: starts at
+                                       the oldest message */
+    SLIST_ENTRY(inbox_outlet) link; /* the inbox's */
 };
 
 typedef void (*inbox_outlet_opened_cb)(struct inbox_outlet *outlet, int error,
                                        const char *why, void *data);
 
-/* Finds or makes the outlet's progress. Always answers by opened_cb; the
- * outlet is the inbox's, until the inbox closes. */
-void inbox_outlet_open(struct inbox *inbox, const char *name,
-                       inbox_outlet_opened_cb opened_cb, void *data);
+/* Finds the outlet's progress, or begins it. 0, and opened_cb answers (on error
+ * outlet is NULL); or HAPLO_ENOMEM, and it does not. The outlet is the inbox's,
+ * until the inbox closes. */
+int inbox_outlet_open(struct inbox *inbox, const char *name,
+                      inbox_outlet_opened_cb opened_cb, void *data);
 
 /* What is read: everything behind `after`, in the order of arrival; or, with
  * queue_id, only what is deferred of that queue. */
@@ -209,21 +248,25 @@ struct inbox_read;
 typedef void (*inbox_read_cb)(struct inbox_read *read, int error,
                               const char *why);
 struct inbox_read {
-    struct inbox_outlet *outlet; /* */
+    struct inbox_outlet *outlet; /* who reads */
     uint64_t after;              /* arrivals above this */
     uint64_t queue_id;           /* 0: all; else the deferred of this queue */
     size_t count_max;            /* messages; at least one is read */
     size_t bytes_max;            /* of bodies; the same */
-    inbox_read_cb read_cb;       /* */
+    inbox_read_cb read_cb;       /* once, from the loop */
     /* set before read_cb; owned by the read until inbox_read_free() */
-    struct inbox_message *messages; /* */
-    size_t count;                   /* */
+    struct inbox_message *messages; /* in the order of arrival */
+    size_t count;                   /* of messages */
     bool has_more;                  /* there is more behind the last one */
     void *memory;                   /* the store's */
-    STAILQ_ENTRY(inbox_read) link;  /* the store's */
+    int error;                      /* the store's */
+    struct reason why;              /* the store's */
+    struct worker_job job;          /* the store's */
 };
 
 void inbox_read_start(struct inbox_read *read);
+
+/* Frees what a read has brought; nothing where it failed. */
 void inbox_read_free(struct inbox_read *read);
 
 /* Tells that messages were stored: there is something behind the cursor. Fires
@@ -233,13 +276,14 @@ typedef void (*inbox_stored_cb)(struct inbox *inbox, uint64_t last_arrival,
 void inbox_listen(struct inbox *inbox, inbox_stored_cb stored_cb, void *data);
 
 struct inbox_place {
-    uint64_t queue_id; /* */
-    uint64_t arrival;  /* */
+    uint64_t queue_id; /* whose message */
+    uint64_t arrival;  /* which one */
 };
 
 struct inbox_dead_letter {
-    uint64_t arrival; /* */
-    const char *why;  /* one line */
+    uint64_t queue_id; /* whose message */
+    uint64_t arrival;  /* which one */
+    const char *why;   /* it was refused: one line */
 };
 
 /* How far an outlet has come, stored in one transaction with the next group.
@@ -248,33 +292,42 @@ struct inbox_progress;
 typedef void (*inbox_progress_cb)(struct inbox_progress *progress, int error,
                                   const char *why);
 struct inbox_progress {
-    struct inbox_outlet *outlet;        /* */
+    struct inbox_outlet *outlet;        /* whose */
     uint64_t cursor;                    /* see struct inbox_outlet */
     const struct inbox_place *deferred; /* passed by the cursor, not done */
-    size_t deferred_count;              /* */
+    size_t deferred_count;              /* length of deferred */
     const struct inbox_place *settled;  /* deferred before, done now */
-    size_t settled_count;               /* */
-    const struct inbox_dead_letter *dead_letters; /* */
-    size_t dead_letter_count;                     /* */
-    inbox_progress_cb progress_cb;     /* all above is borrowed until it */
-    STAILQ_ENTRY(inbox_progress) link; /* the inbox's */
+    size_t settled_count;               /* length of settled */
+    const struct inbox_dead_letter *dead_letters; /* refused for good */
+    size_t dead_letter_count;                     /* length of those */
+    inbox_progress_cb progress_cb; /* all above is borrowed until it fires;
+                                      after an error give it once more: what
+                                      was stored already does no harm */
+    /* the inbox's own */
+    uint64_t outlet_id;                /* of the outlet's row */
+    uint64_t stored_cursor;            /* after the transaction */
+    STAILQ_ENTRY(inbox_progress) link; /* in the group, or waiting */
 };
 
 void inbox_advance(struct inbox_progress *progress);
 
-/* The lanes that have deferred messages: how many, and the first arrival. */
+/* A lane that has deferred messages. */
 struct inbox_deferred_lane {
-    uint64_t queue_id;      /* */
-    const char *server;     /* borrowed from the inbox */
+    uint64_t queue_id;      /* whose lane it is */
+    const char *server;     /* borrowed from the inbox, for its life */
     const char *queue;      /* the same */
-    uint64_t first_arrival; /* */
-    uint64_t count;         /* */
+    uint64_t first_arrival; /* of the deferred messages */
+    uint64_t count;         /* of them */
 };
+
+/* Borrowed lanes. */
 typedef void (*inbox_lanes_cb)(struct inbox_outlet *outlet, int error,
                                const char *why,
                                const struct inbox_deferred_lane *lanes,
                                size_t count, void *data);
-void inbox_outlet_lanes(struct inbox_outlet *outlet, inbox_lanes_cb lanes_cb,
-                        void *data);
+
+/* 0, and lanes_cb answers; or HAPLO_ENOMEM, and it does not. */
+int inbox_outlet_lanes(struct inbox_outlet *outlet, inbox_lanes_cb lanes_cb,
+                       void *data);
 
 #endif

@@ -3,8 +3,9 @@ import subprocess
 
 import pytest
 
-from poll import PROGRAM, Done, check_one_line_each
+from poll import PROGRAM, Done
 from sim import Sim
+from test_once import check_one_line_each
 
 
 def once_in(poll, *namespace, before="true"):

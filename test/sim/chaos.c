@@ -1,7 +1,6 @@
 #include "chaos.h"
 
 #include "operator.h"
-#include "process.h"
 #include "world.h"
 
 struct remote_queue *chaos_pick_queue(struct world *world)
@@ -152,46 +151,36 @@ static void ignore(struct world *world)
 
 /* -- This machine --------------------------------------------------------- */
 
-static void store_recovers(struct world *world, void *subject, uint64_t stamp)
+static void disk_recovers(struct world *world, void *subject, uint64_t stamp)
 {
-    struct store *store = subject;
+    struct disk *disk = subject;
     (void)stamp;
-    TRACE(world, "store %u: fine again", store->index);
-    store->is_full = false;
-    store->is_slow = false;
-    store->is_down = false;
+    TRACE(world, "disk %u: fine again", disk->index);
+    disk->is_full = false;
+    disk->is_slow = false;
+    disk->is_out_of_reach = false;
 }
 
-static void store_fails(struct world *world)
+static void disk_fails(struct world *world)
 {
-    struct store *store =
-        &world->stores[dice_below(&world->dice, world->store_count)];
+    struct disk *disk =
+        &world->disks[dice_below(&world->dice, world->disk_count)];
     switch (dice_below(&world->dice, 3)) {
     case 0:
-        store->is_full = true;
+        disk->is_full = true;
         world_count(world, SITUATION_DISK_FULL);
         break;
     case 1:
-        store->is_down = true;
+        disk->is_out_of_reach = true;
         break;
     default:
-        store->is_slow = true;
+        disk->is_slow = true;
     }
-    TRACE(world, "store %u: %s", store->index,
-          store->is_full   ? "full"
-          : store->is_down ? "out of reach"
-                           : "slow");
-    world_at(world, some_time_ms(world), store_recovers, store, 0);
-}
-
-static void second_comes(struct world *world)
-{
-    if (world->processes[1] == NULL) {
-        world_count(world, SITUATION_TWO_PROCESSES);
-        process_start(world, 1);
-        world_at(world, some_time_ms(world), operator_ends_second, NULL,
-                 world->life);
-    }
+    TRACE(world, "disk %u: %s", disk->index,
+          disk->is_full           ? "full"
+          : disk->is_out_of_reach ? "outlet out of reach"
+                                  : "slow");
+    world_at(world, some_time_ms(world), disk_recovers, disk, 0);
 }
 
 /* Not told in the trace: it must change nothing. */
@@ -235,15 +224,14 @@ static void stops(struct world *world)
 typedef void (*chaos_cb)(struct world *world);
 
 static const chaos_cb actions[CHAOS_COUNT] = {
-    [CHAOS_POST] = post,           [CHAOS_UNSEND] = unsend,
-    [CHAOS_FOREIGN] = foreign,     [CHAOS_REVOKE] = revoke_key,
-    [CHAOS_HUMAN] = human,         [CHAOS_OUTAGE] = outage,
-    [CHAOS_FORBID] = forbid,       [CHAOS_IGNORE] = ignore,
-    [CHAOS_STORE] = store_fails,   [CHAOS_PAUSE] = pauses,
-    [CHAOS_REMOVE] = removes,      [CHAOS_POLL_NOW] = polls_now,
-    [CHAOS_NEW_KEY] = sets_key,    [CHAOS_CRASH] = operator_kills,
-    [CHAOS_STOP] = stops,          [CHAOS_WALL] = wall_jumps,
-    [CHAOS_SECOND] = second_comes,
+    [CHAOS_POST] = post,        [CHAOS_UNSEND] = unsend,
+    [CHAOS_FOREIGN] = foreign,  [CHAOS_REVOKE] = revoke_key,
+    [CHAOS_HUMAN] = human,      [CHAOS_OUTAGE] = outage,
+    [CHAOS_FORBID] = forbid,    [CHAOS_IGNORE] = ignore,
+    [CHAOS_DISK] = disk_fails,  [CHAOS_PAUSE] = pauses,
+    [CHAOS_REMOVE] = removes,   [CHAOS_POLL_NOW] = polls_now,
+    [CHAOS_NEW_KEY] = sets_key, [CHAOS_CRASH] = operator_kills,
+    [CHAOS_STOP] = stops,       [CHAOS_WALL] = wall_jumps,
 };
 
 /* The next is planned first, as an action may kill the process. */

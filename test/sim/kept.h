@@ -8,11 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "haplopoll.h"
+#include "core/queue.h"
 
-struct process;
-struct seen_queue;
-struct seen_server;
+struct poll_queue;
+struct poll_server;
 struct world;
 
 /* Of one server. What is in it of the guard's is its own count, which a lost
@@ -24,18 +23,18 @@ struct kept {
     uint64_t guard_refused_ms; /* the newest of that */
 };
 
-/* The process of host 0 starts: at times there is nothing. */
+/* A process starts: at times there is nothing. */
 void kept_begin(struct world *world);
 
-/* Before the server is added; after that. */
-void kept_recall(struct seen_server *server,
-                 struct haplo_server_options *options);
-void kept_added(struct seen_server *server);
+/* Before the server is scheduled. */
+void kept_recall(struct poll_server *server);
 
-/* Before the queue is added: what its key is taken for. */
-bool kept_is_proven(const struct seen_queue *queue, bool has_worked);
+/* Before the queue is scheduled: what its key is taken for. */
+bool kept_is_proven(const struct poll_queue *queue);
 
 /* The application is told of a change. */
-void kept_note(struct process *process, const struct haplo_event *event);
+void kept_note_queue(struct poll_queue *queue, enum haplo_queue_state from,
+                     int error);
+void kept_note_server(struct poll_server *server);
 
 #endif

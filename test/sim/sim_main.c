@@ -32,7 +32,7 @@ static struct world world;
 static void on_abort(int signal_number)
 {
     (void)signal_number;
-    memset(world.processes, 0, sizeof world.processes);
+    world.process = NULL;
     snprintf(world.violation, sizeof world.violation, "an assertion failed");
     longjmp(world.violation_jump, 1);
 }

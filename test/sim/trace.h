@@ -8,7 +8,8 @@
 
 #include <stdint.h>
 
-#include "haplopoll.h"
+#include "core/queue.h"
+#include "core/server.h"
 
 struct world;
 
@@ -23,10 +24,12 @@ struct world;
 void trace_line(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-void trace_event(struct world *world, const char *name,
-                 const struct haplo_event *event);
+void trace_queue(struct world *world, const char *name,
+                 const struct queue *queue, enum haplo_queue_state from,
+                 int error);
 
-void trace_server_event(struct world *world, const char *name,
-                        const struct haplo_event *event, bool logins_held);
+void trace_server(struct world *world, const char *name,
+                  const struct server *server, enum haplo_server_state from,
+                  int error);
 
 #endif

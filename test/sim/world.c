@@ -9,6 +9,7 @@
 #include "book.h"
 #include "chaos.h"
 #include "ending.h"
+#include "gather.h"
 #include "guard.h"
 #include "process.h"
 
@@ -19,50 +20,20 @@
 
 /* -- Time ----------------------------------------------------------------- */
 
-void world_at_life(struct world *world, uint64_t delay_ms, agenda_cb happen,
-                   void *subject, uint64_t stamp, uint64_t life)
+void world_at(struct world *world, uint64_t delay_ms, agenda_cb happen,
+              void *subject, uint64_t stamp)
 {
     /* The order within a millisecond is a matter of chance, and no two are
      * the same. */
     uint64_t chance = dice_next(&world->dice) >> 32 << 32;
-    uint64_t longest_ms = UINT64_MAX - world->now_ms;
     agenda_add(&world->agenda,
                (struct agenda_entry){
-                   .due_ms = world->now_ms +
-                             (delay_ms < longest_ms ? delay_ms : longest_ms),
+                   .due_ms = world->now_ms + delay_ms,
                    .order = chance | (world->event_count++ & UINT32_MAX),
                    .happen = happen,
                    .subject = subject,
                    .stamp = stamp,
-                   .life = life,
                });
-}
-
-void world_at(struct world *world, uint64_t delay_ms, agenda_cb happen,
-              void *subject, uint64_t stamp)
-{
-    world_at_life(world, delay_ms, happen, subject, stamp, 0);
-}
-
-static struct process *find_process(const struct world *world, uint64_t life)
-{
-    for (unsigned host = 0; host < WORLD_HOSTS_MAX; host++) {
-        struct process *process = world->processes[host];
-        if (process != NULL && process->life == life) {
-            return process;
-        }
-    }
-    return NULL;
-}
-
-static void check_all(struct world *world)
-{
-    book_check_told(world);
-    for (unsigned host = 0; host < WORLD_HOSTS_MAX; host++) {
-        if (world->processes[host] != NULL) {
-            guard_settled(world->processes[host]);
-        }
-    }
 }
 
 static void world_turn(struct world *world)
@@ -74,26 +45,25 @@ static void world_turn(struct world *world)
     }
     assert(entry.due_ms >= world->now_ms);
     world->now_ms = entry.due_ms;
-    process_enter(find_process(world, entry.life));
-    if (entry.life == 0 || process_current() != NULL) {
-        entry.happen(world, entry.subject, entry.stamp);
-        check_all(world);
+    entry.happen(world, entry.subject, entry.stamp);
+    book_check_told(world);
+    if (world->process != NULL) {
+        guard_settled(world->process);
     }
-}
-
-bool world_has_two(const struct world *world)
-{
-    return world->processes[0] != NULL && world->processes[1] != NULL;
 }
 
 /* -- The process ---------------------------------------------------------- */
 
-static void on_start(struct world *world, void *subject, uint64_t host)
+bool world_is_alive(const struct world *world, uint64_t life)
+{
+    return world->process != NULL && world->process->life == life;
+}
+
+static void on_start(struct world *world, void *subject, uint64_t stamp)
 {
     (void)subject;
-    if (world->processes[host] == NULL) {
-        process_start(world, (unsigned)host);
-    }
+    (void)stamp;
+    process_start(world);
 }
 
 static void plan_restart(struct world *world)
@@ -105,19 +75,13 @@ static void plan_restart(struct world *world)
              on_start, NULL, 0);
 }
 
-void world_process_ended(struct process *process)
+void world_process_ended(struct world *world)
 {
-    struct world *world = process->world;
-    unsigned host = process->host;
-    TRACE(world, "process %u: ends", host);
-    process_end(process);
-    if (host == 0) {
-        plan_restart(world);
-    }
+    process_end(world);
+    plan_restart(world);
 }
 
-void world_kill(struct world *world, struct process *process,
-                enum crash_point point)
+static void die(struct world *world, enum crash_point point)
 {
     static const char *const texts[] = {
 #define CRASH_TEXT(name, least, text) text,
@@ -127,28 +91,27 @@ void world_kill(struct world *world, struct process *process,
     world->crash_point = CRASH_NEVER;
     world->totals->crashes[point]++;
     for (unsigned i = 0; i < world->queue_count; i++) {
-        if (process->queues[i].queue != NULL) {
-            world->totals->killed_in[process->queues[i].guard.state]++;
+        const struct poll_queue *queue = world->process->queues[i];
+        if (queue != NULL) {
+            world->totals->killed_in[queue->core.state]++;
         }
     }
-    TRACE(world, "process %u: killed %s", process->host, texts[point]);
-    world->dying = process;
+    TRACE(world, "process: killed %s", texts[point]);
     longjmp(world->crash_jump, 1);
 }
 
 void world_crash_point(struct world *world, enum crash_point point)
 {
-    if (world->crash_point == point && process_current() != NULL) {
-        world_kill(world, process_current(), point);
+    if (world->crash_point == point && world->process != NULL) {
+        die(world, point);
     }
 }
 
-static void on_crash(struct world *world, void *subject, uint64_t stamp)
+static void on_crash(struct world *world, void *subject, uint64_t life)
 {
     (void)subject;
-    (void)stamp;
-    if (!world->is_quiet) {
-        world_kill(world, process_current(), CRASH_AT_ANY_TIME);
+    if (world_is_alive(world, life) && !world->is_quiet) {
+        die(world, CRASH_AT_ANY_TIME);
     }
 }
 
@@ -161,11 +124,11 @@ void world_crash_at_change(struct world *world, enum haplo_queue_state to)
         return;
     }
     if (dice_hit(&world->dice, 500)) {
-        world_kill(world, process_current(), CRASH_AT_CHANGE);
+        die(world, CRASH_AT_CHANGE);
     }
     world->crash_point = CRASH_NEVER;
-    process_at(process_current(), dice_below(&world->dice, 1000), on_crash,
-               NULL, 0);
+    world_at(world, dice_below(&world->dice, 1000), on_crash, NULL,
+             world->life);
 }
 
 void world_note_edge(struct world *world, enum haplo_queue_state from,
@@ -194,8 +157,6 @@ struct token *world_token_new(struct world *world, struct remote_queue *queue,
     world->tokens[world->token_count++] = token;
     token->number = world->token_count;
     token->queue = queue;
-    token->is_poison =
-        !world->is_quiet && dice_hit(&world->dice, world->plan.reject_permille);
     return token;
 }
 
@@ -239,8 +200,8 @@ static void world_reset(struct world *world)
 {
     agenda_free(&world->agenda);
     arena_reset(&world->arena);
-    for (unsigned i = 0; i < WORLD_STORES_MAX; i++) {
-        store_free(&world->stores[i]);
+    for (unsigned i = 0; i < WORLD_DISKS_MAX; i++) {
+        disk_free(&world->disks[i]);
     }
     struct arena arena = world->arena;
     struct token **tokens = world->tokens;
@@ -260,7 +221,7 @@ static void live(struct world *world)
     chaos_begin(world);
     ending_plan(world);
     if (setjmp(world->crash_jump) != 0) {
-        world_process_ended(world->dying);
+        world_process_ended(world);
     }
     while (!ending_is_over(world)) {
         world_turn(world);
@@ -282,10 +243,8 @@ bool world_run(struct world *world, uint64_t seed, struct totals *totals,
     if (setjmp(world->violation_jump) == 0) {
         live(world);
     }
-    for (unsigned host = 0; host < WORLD_HOSTS_MAX; host++) {
-        if (world->processes[host] != NULL) {
-            process_end(world->processes[host]);
-        }
+    if (world->process != NULL) {
+        process_end(world);
     }
     totals->seeds++;
     totals->virtual_ms += world->now_ms;
@@ -303,8 +262,8 @@ void world_free(struct world *world)
 {
     agenda_free(&world->agenda);
     arena_free(&world->arena);
-    for (unsigned i = 0; i < WORLD_STORES_MAX; i++) {
-        store_free(&world->stores[i]);
+    for (unsigned i = 0; i < WORLD_DISKS_MAX; i++) {
+        disk_free(&world->disks[i]);
     }
     free(world->tokens);
 }

@@ -1,0 +1,50 @@
+#include "base/errno_reason.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <uv.h>
+
+/* The rest of the line must find room beside it. */
+#define PATH_SHOWN_SIZE_MAX 320
+
+/* "" where the system's own words have to do. */
+static const char *errno_advice(int number)
+{
+    switch (number) {
+    case EACCES:
+    case EPERM:
+        return ": let this user write there";
+    case EDQUOT:
+    case ENOSPC:
+        return ": make room on its disk";
+    case EFBIG:
+        return ": raise the limit of a file's size (ulimit -f)";
+    case EIO:
+        return ": check the disk";
+    case EMFILE:
+    case ENFILE:
+        return ": raise the limit of open files (ulimit -n)";
+    case ENAMETOOLONG:
+        return ": give a shorter path";
+    case ENOENT:
+        return ": make its parent folder, or give another path";
+    case ENOTDIR:
+        return ": a file is in the place of a folder";
+    case EROFS:
+        return ": mount it for writing, or give another path";
+    default:
+        return "";
+    }
+}
+
+int errno_reason_set(struct reason *why, int error, const char *path,
+                     const char *what, int number)
+{
+    char system[128];
+
+    uv_strerror_r(uv_translate_sys_error(number), system, sizeof(system));
+    return reason_set(why, error, "%.*s%s: %s: %s%s", PATH_SHOWN_SIZE_MAX, path,
+                      strlen(path) > PATH_SHOWN_SIZE_MAX ? "..." : "", what,
+                      system, errno_advice(number));
+}

@@ -1,0 +1,620 @@
+/*
+ * group_commit.c - one transaction, and so one wait for the disk, for all that
+ * comes together.
+ *
+ *   - deliver(), confirm() and advance() put their part in a list and ask for
+ *     a start;
+ *   - in the loop's next turn the group is taken: all that waits, up to
+ *     GROUP_ROW_COUNT_MAX rows and GROUP_BYTES_MAX bytes;
+ *   - the store writes the group: it compares each state with the stored one,
+ *     and stores what follows it, all in one transaction;
+ *   - every part is answered, and what came meanwhile is the next group. There
+ *     is one group at a time.
+ *
+ * Failures:
+ *
+ *   - outage (lock, disk, connection): the whole group was rolled back, every
+ *     delivery in it is told INBOX_RETRY with the reason;
+ *   - doubt: the same, as a commit that did succeed is recognised when the
+ *     batch comes again, by comparing states;
+ *   - one part stands in the way of a group of several: nobody is told yet; the
+ *     deliveries go back to the head of the list and are written each alone, so
+ *     that one cannot harm the others, and what else was in the group after
+ *     them;
+ *   - the same with a delivery alone: INBOX_RETRY, or INBOX_REJECTED;
+ *   - a state turns out to be stale: that delivery alone is told, and a stale
+ *     confirmed state is dropped, for the queue's next batch will be told;
+ *   - more bytes than the limit are held: INBOX_BEHIND, at once;
+ *   - a confirmed state that was not stored waits for the next group, or for
+ *     CONFIRM_RETRY_MS if none comes; before the end it is tried once more;
+ *   - progress, or a state's replacement, that was not stored is told, and
+ *     comes again.
+ */
+#include "inbox/group_commit.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inbox/inbox_private.h"
+
+#define CONFIRM_RETRY_MS 1000
+
+/* -- Starting a group ----------------------------------------------------- */
+
+static void on_start(uv_idle_t *handle);
+
+/* An idle handle runs before the loop sleeps, whoever calls from where, and
+ * leaves time for what the same turn still brings. */
+static void commit_kick(struct group_commit *commit)
+{
+    int result = uv_idle_start(&commit->start, on_start);
+
+    assert(result == 0);
+    (void)result;
+}
+
+static size_t delivery_rows(const struct inbox_delivery *delivery)
+{
+    return delivery->count + 2; /* the queue's row and the batch's */
+}
+
+/* False if there is none that fits. */
+static bool group_take_delivery(struct group_commit *commit)
+{
+    struct inbox_group *group = &commit->group;
+    struct inbox_delivery *delivery = STAILQ_FIRST(&commit->waiting);
+
+    if (delivery == NULL ||
+        (group->part_count > 0 &&
+         (group->row_count + delivery_rows(delivery) > GROUP_ROW_COUNT_MAX ||
+          group->bytes + delivery->bytes > GROUP_BYTES_MAX))) {
+        return false;
+    }
+    STAILQ_REMOVE_HEAD(&commit->waiting, link);
+    STAILQ_INSERT_TAIL(&group->deliveries, delivery, link);
+    group->row_count += delivery_rows(delivery);
+    group->bytes += delivery->bytes;
+    group->part_count++;
+    return true;
+}
+
+static void group_take_confirms(struct group_commit *commit)
+{
+    struct inbox_group *group = &commit->group;
+    struct inbox_confirm *confirm;
+
+    for (size_t i = 0; i < GROUP_ROW_COUNT_MAX; i++) {
+        confirm = STAILQ_FIRST(&commit->confirms);
+        if (confirm == NULL) {
+            break;
+        }
+        STAILQ_REMOVE_HEAD(&commit->confirms, link);
+        STAILQ_INSERT_TAIL(&group->confirms, confirm, link);
+        confirm->queue->confirm = NULL; /* another one may come meanwhile */
+        group->part_count++;
+    }
+}
+
+static void group_take_progress(struct group_commit *commit)
+{
+    struct inbox_group *group = &commit->group;
+    struct inbox_progress *progress;
+
+    while ((progress = STAILQ_FIRST(&commit->progress)) != NULL &&
+           group->row_count < GROUP_ROW_COUNT_MAX) {
+        STAILQ_REMOVE_HEAD(&commit->progress, link);
+        STAILQ_INSERT_TAIL(&group->progress, progress, link);
+        group->row_count += 1 + progress->deferred_count +
+                            progress->settled_count +
+                            progress->dead_letter_count;
+        group->part_count++;
+    }
+}
+
+static void group_take_replaces(struct group_commit *commit)
+{
+    struct inbox_group *group = &commit->group;
+    struct inbox_replace *replace;
+
+    while ((replace = STAILQ_FIRST(&commit->replaces)) != NULL &&
+           group->row_count < GROUP_ROW_COUNT_MAX) {
+        STAILQ_REMOVE_HEAD(&commit->replaces, link);
+        STAILQ_INSERT_TAIL(&group->replaces, replace, link);
+        group->row_count++;
+        group->part_count++;
+    }
+}
+
+/* False if there is nothing to be written. */
+static bool group_take(struct group_commit *commit)
+{
+    struct inbox_group *group = &commit->group;
+
+    memset(group, 0, sizeof(*group));
+    STAILQ_INIT(&group->deliveries);
+    STAILQ_INIT(&group->confirms);
+    STAILQ_INIT(&group->replaces);
+    STAILQ_INIT(&group->progress);
+    if (commit->alone_count > 0) {
+        commit->alone_count--;
+        return group_take_delivery(commit);
+    }
+    while (group_take_delivery(commit)) {
+    }
+    group_take_replaces(commit);
+    group_take_progress(commit);
+    if (group->part_count > 0 || commit->is_confirm_due) {
+        group_take_confirms(commit);
+    }
+    return group->part_count > 0;
+}
+
+/* -- Answers -------------------------------------------------------------- */
+
+static void held_set(struct group_commit *commit, struct inbox_queue *queue,
+                     size_t bytes)
+{
+    assert(commit->held_bytes >= queue->held_bytes);
+    commit->held_bytes = commit->held_bytes - queue->held_bytes + bytes;
+    queue->held_bytes = bytes;
+}
+
+/* Keeps a copy of what is stored; without memory the old one stays, which the
+ * next comparison finds to be stale. */
+static void queue_keep_state(struct inbox_queue *queue,
+                             struct haplo_slice state)
+{
+    char *copy = realloc((char *)queue->state.data, state.size + 1);
+
+    if (copy != NULL) {
+        memcpy(copy, state.data, state.size);
+        queue->state = (struct haplo_slice){copy, state.size};
+    }
+}
+
+/* What is stored becomes the queue's; owned. */
+static void queue_take_state(struct inbox_queue *queue,
+                             struct haplo_slice state)
+{
+    free((char *)queue->state.data);
+    queue->state = state;
+}
+
+static enum inbox_verdict delivery_verdict(
+    const struct inbox_group *group, const struct inbox_delivery *delivery)
+{
+    switch (group->fault) {
+    case INBOX_FINE:
+        return delivery->compare == HAPLO_COMPARE_STALE ? INBOX_STALE
+                                                        : INBOX_STORED;
+    case INBOX_NEVER:
+        return INBOX_REJECTED;
+    default:
+        return INBOX_RETRY;
+    }
+}
+
+/* The owner has the delivery back when delivered_cb fires. */
+static void delivery_answer(struct group_commit *commit,
+                            struct inbox_delivery *delivery,
+                            enum inbox_verdict verdict, const char *why)
+{
+    struct inbox_queue *queue = delivery->queue;
+
+    if (verdict != INBOX_STORED) {
+        delivery->stored_count = 0;
+        delivery->repeat_count = 0;
+    }
+    if (verdict == INBOX_STORED) {
+        queue->id = delivery->queue_id;
+        queue_keep_state(queue, delivery->state);
+    } else if (verdict == INBOX_STALE) {
+        queue->id = delivery->queue_id;
+        queue_take_state(queue, delivery->stored);
+    } else {
+        free((char *)delivery->stored.data);
+        delivery->stored = (struct haplo_slice){NULL, 0};
+    }
+    if (verdict != INBOX_RETRY) {
+        held_set(commit, queue, 0); /* else the poller keeps the batch */
+    }
+    delivery->delivered_cb(delivery, verdict, why);
+}
+
+static void warn_of_mended(struct group_commit *commit,
+                           const struct inbox_delivery *delivery)
+{
+    if (delivery->mended_count > 0) {
+        inbox_warn(commit->inbox,
+                   "%s/%s: %zu messages came again whose rows are missing or "
+                   "damaged: they were stored once more; check the disk",
+                   delivery->queue->server, delivery->queue->name,
+                   delivery->mended_count);
+    }
+}
+
+static void answer_deliveries(struct group_commit *commit)
+{
+    struct inbox_group *group = &commit->group;
+    struct inbox_delivery *delivery;
+    enum inbox_verdict verdict;
+    uint64_t last_arrival = 0;
+
+    while ((delivery = STAILQ_FIRST(&group->deliveries)) != NULL) {
+        STAILQ_REMOVE_HEAD(&group->deliveries, link);
+        verdict = delivery_verdict(group, delivery);
+        if (verdict == INBOX_STORED && delivery->stored_count > 0) {
+            last_arrival = delivery->first_arrival + delivery->stored_count - 1;
+            warn_of_mended(commit, delivery);
+        }
+        delivery_answer(commit, delivery, verdict,
+                        verdict == INBOX_STALE
+                            ? "the stored state is another one"
+                            : group->why.text);
+    }
+    if (last_arrival > 0) {
+        inbox_stored(commit->inbox, last_arrival);
+    }
+}
+
+static void answer_refused(struct group_commit *commit)
+{
+    struct inbox_delivery_list refused = STAILQ_HEAD_INITIALIZER(refused);
+    struct inbox_delivery *delivery;
+    struct reason why;
+
+    STAILQ_CONCAT(&refused, &commit->refused);
+    while ((delivery = STAILQ_FIRST(&refused)) != NULL) {
+        STAILQ_REMOVE_HEAD(&refused, link);
+        (void)reason_set(&why, 0,
+                         "inbox %s is behind: %zu bytes of messages wait for "
+                         "it, its limit",
+                         inbox_name(commit->inbox), commit->held_bytes);
+        delivery_answer(commit, delivery, INBOX_BEHIND, why.text);
+    }
+}
+
+static void answer_progress(struct group_commit *commit)
+{
+    struct inbox_group *group = &commit->group;
+    struct inbox_progress *progress;
+
+    while ((progress = STAILQ_FIRST(&group->progress)) != NULL) {
+        STAILQ_REMOVE_HEAD(&group->progress, link);
+        if (group->fault == INBOX_FINE) {
+            progress->outlet->id = progress->outlet_id;
+            progress->outlet->cursor = progress->stored_cursor;
+            progress->outlet->is_new = false;
+        }
+        progress->progress_cb(progress,
+                              group->fault == INBOX_FINE ? 0 : HAPLO_EDELIVERY,
+                              group->why.text);
+    }
+}
+
+static void answer_replaces(struct group_commit *commit)
+{
+    struct inbox_group *group = &commit->group;
+    struct inbox_replace *replace;
+
+    while ((replace = STAILQ_FIRST(&group->replaces)) != NULL) {
+        STAILQ_REMOVE_HEAD(&group->replaces, link);
+        if (group->fault == INBOX_FINE) {
+            replace->queue->id = replace->queue_id;
+            queue_keep_state(replace->queue, replace->state);
+        }
+        replace->replaced_cb(replace,
+                             group->fault == INBOX_FINE ? 0 : HAPLO_EDELIVERY,
+                             group->why.text);
+    }
+}
+
+/* -- Confirmed states ----------------------------------------------------- */
+
+static void confirm_free(struct inbox_confirm *confirm)
+{
+    free((char *)confirm->state.data);
+    free(confirm);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    struct group_commit *commit = timer->data;
+
+    commit->is_confirm_due = true;
+    commit_kick(commit);
+}
+
+/* Back to those that wait, unless a newer one of its queue does. */
+static void confirm_return(struct group_commit *commit,
+                           struct inbox_confirm *confirm)
+{
+    struct inbox_confirm *newer = confirm->queue->confirm;
+
+    if (newer == NULL) {
+        confirm->queue->confirm = confirm;
+        STAILQ_INSERT_TAIL(&commit->confirms, confirm, link);
+        return;
+    }
+    if (newer->message_count > 0) {
+        newer->message_count =
+            confirm->message_count > 0
+                ? newer->message_count + confirm->message_count
+                : 0;
+    }
+    confirm_free(confirm);
+}
+
+static void settle_confirms(struct group_commit *commit, bool is_put_off)
+{
+    struct inbox_group *group = &commit->group;
+    struct inbox_confirm *confirm;
+    int result;
+
+    if (group->fault != INBOX_FINE && !is_put_off &&
+        !STAILQ_EMPTY(&group->confirms)) {
+        commit->is_confirm_due = false;
+        result = uv_timer_start(&commit->retry, on_retry, CONFIRM_RETRY_MS, 0);
+        assert(result == 0);
+        (void)result;
+    }
+    while ((confirm = STAILQ_FIRST(&group->confirms)) != NULL) {
+        STAILQ_REMOVE_HEAD(&group->confirms, link);
+        if (group->fault != INBOX_FINE) {
+            confirm_return(commit, confirm);
+            continue;
+        }
+        if (confirm->compare != HAPLO_COMPARE_STALE) {
+            confirm->queue->id = confirm->queue_id;
+            queue_take_state(confirm->queue, confirm->state);
+            confirm->state = (struct haplo_slice){NULL, 0};
+        }
+        confirm_free(confirm);
+    }
+}
+
+/* -- A group's end -------------------------------------------------------- */
+
+/* True if one part of several may be what is in the way. */
+static bool group_is_to_be_split(const struct inbox_group *group)
+{
+    return group->part_count > 1 && !STAILQ_EMPTY(&group->deliveries) &&
+           (group->fault == INBOX_PART || group->fault == INBOX_NEVER);
+}
+
+static void group_split(struct group_commit *commit)
+{
+    struct inbox_group *group = &commit->group;
+    struct inbox_delivery *delivery;
+
+    assert(commit->alone_count == 0); /* that group has one part */
+    STAILQ_FOREACH(delivery, &group->deliveries, link)
+    {
+        free((char *)delivery->stored.data);
+        delivery->stored = (struct haplo_slice){NULL, 0};
+        commit->alone_count++;
+    }
+    STAILQ_CONCAT(&group->deliveries, &commit->waiting);
+    STAILQ_CONCAT(&commit->waiting, &group->deliveries);
+    STAILQ_CONCAT(&group->replaces, &commit->replaces);
+    STAILQ_CONCAT(&commit->replaces, &group->replaces);
+    STAILQ_CONCAT(&group->progress, &commit->progress);
+    STAILQ_CONCAT(&commit->progress, &group->progress);
+}
+
+/* Still writing while it answers: what the callbacks bring waits for the end.
+ * Confirmed states are settled first: they are older than the deliveries. */
+void group_commit_written(struct group_commit *commit)
+{
+    struct inbox_group *group = &commit->group;
+    bool is_split = group_is_to_be_split(group);
+
+    assert(commit->is_writing);
+    if (group->fault == INBOX_FINE) {
+        group->why.text[0] = '\0';
+    }
+    settle_confirms(commit, is_split);
+    if (is_split) {
+        group_split(commit);
+    } else {
+        answer_deliveries(commit);
+        answer_replaces(commit);
+        answer_progress(commit);
+    }
+    commit->is_writing = false;
+    commit_kick(commit);
+}
+
+static void drop_confirms(struct group_commit *commit)
+{
+    struct inbox_confirm *confirm;
+
+    while ((confirm = STAILQ_FIRST(&commit->confirms)) != NULL) {
+        STAILQ_REMOVE_HEAD(&commit->confirms, link);
+        confirm->queue->confirm = NULL;
+        confirm_free(confirm);
+    }
+}
+
+static void on_start(uv_idle_t *handle)
+{
+    struct group_commit *commit = handle->data;
+    int result = uv_idle_stop(handle);
+
+    assert(result == 0);
+    (void)result;
+    answer_refused(commit);
+    if (commit->is_writing) {
+        return;
+    }
+    if (group_take(commit)) {
+        commit->is_writing = true;
+        commit->ops->write(commit->store, &commit->group);
+    } else if (commit->is_finishing && STAILQ_EMPTY(&commit->refused)) {
+        commit->is_finishing = false;
+        drop_confirms(commit);
+        inbox_commit_done(commit->inbox);
+    }
+}
+
+/* -- What comes ----------------------------------------------------------- */
+
+static size_t bytes_of(const struct haplo_message *messages, size_t count)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        bytes += messages[i].body.size;
+    }
+    return bytes;
+}
+
+/* A batch that was told to come again is counted already. At least one is
+ * always taken. */
+static bool is_beyond_limit(const struct group_commit *commit,
+                            const struct inbox_delivery *delivery)
+{
+    return commit->held_max > 0 && delivery->queue->held_bytes == 0 &&
+           commit->held_bytes > 0 &&
+           commit->held_bytes + delivery->bytes > commit->held_max;
+}
+
+void group_commit_deliver(struct group_commit *commit,
+                          struct inbox_delivery *delivery)
+{
+    assert(!commit->is_finishing);
+    delivery->messages = haplo_batch_messages(delivery->batch);
+    delivery->count = haplo_batch_message_count(delivery->batch);
+    delivery->new_count = haplo_batch_new_count(delivery->batch);
+    delivery->state = haplo_batch_state(delivery->batch);
+    delivery->bytes = bytes_of(delivery->messages, delivery->count);
+    delivery->stored_count = 0;
+    delivery->repeat_count = 0;
+    delivery->mended_count = 0;
+    delivery->first_arrival = 0;
+    delivery->queue_id = delivery->queue->id;
+    delivery->stored = (struct haplo_slice){NULL, 0};
+    if (is_beyond_limit(commit, delivery)) {
+        STAILQ_INSERT_TAIL(&commit->refused, delivery, link);
+    } else {
+        held_set(commit, delivery->queue, delivery->bytes);
+        STAILQ_INSERT_TAIL(&commit->waiting, delivery, link);
+    }
+    commit_kick(commit);
+}
+
+static struct inbox_confirm *confirm_new(struct inbox_queue *queue)
+{
+    struct inbox_confirm *confirm = calloc(1, sizeof(*confirm));
+
+    if (confirm != NULL) {
+        confirm->queue = queue;
+    }
+    return confirm;
+}
+
+/* A state that waits is replaced by the newer one, which follows it. */
+void group_commit_confirm(struct group_commit *commit,
+                          struct inbox_queue *queue,
+                          const struct haplo_mark *mark)
+{
+    struct inbox_confirm *confirm = confirm_new(queue);
+    char *state = malloc(mark->state.size + 1);
+    struct inbox_confirm *older = queue->confirm;
+
+    assert(!commit->is_finishing);
+    if (confirm == NULL || state == NULL) {
+        /* It is as if the process had died before it was stored. */
+        free(confirm);
+        free(state);
+        return;
+    }
+    memcpy(state, mark->state.data, mark->state.size);
+    confirm->state = (struct haplo_slice){state, mark->state.size};
+    confirm->message_count = mark->message_count;
+    confirm->queue_id = queue->id;
+    if (older != NULL) {
+        STAILQ_REMOVE(&commit->confirms, older, inbox_confirm, link);
+    }
+    queue->confirm = confirm;
+    STAILQ_INSERT_TAIL(&commit->confirms, confirm, link);
+    if (older != NULL) {
+        confirm_return(commit, older);
+    }
+    commit->is_confirm_due = true;
+    commit_kick(commit);
+}
+
+void group_commit_replace(struct group_commit *commit,
+                          struct inbox_replace *replace)
+{
+    assert(!commit->is_finishing);
+    assert(replace->queue->held_bytes == 0);
+    replace->queue_id = replace->queue->id;
+    STAILQ_INSERT_TAIL(&commit->replaces, replace, link);
+    commit_kick(commit);
+}
+
+void group_commit_advance(struct group_commit *commit,
+                          struct inbox_progress *progress)
+{
+    assert(!commit->is_finishing);
+    progress->outlet_id = progress->outlet->id;
+    STAILQ_INSERT_TAIL(&commit->progress, progress, link);
+    commit_kick(commit);
+}
+
+void group_commit_forget(struct group_commit *commit, struct inbox_queue *queue)
+{
+    held_set(commit, queue, 0);
+}
+
+/* -- Begin and end -------------------------------------------------------- */
+
+void group_commit_open(struct group_commit *commit, struct inbox *inbox,
+                       uv_loop_t *loop, size_t held_max)
+{
+    int result;
+
+    memset(commit, 0, sizeof(*commit));
+    commit->inbox = inbox;
+    commit->held_max = held_max;
+    STAILQ_INIT(&commit->waiting);
+    STAILQ_INIT(&commit->refused);
+    STAILQ_INIT(&commit->confirms);
+    STAILQ_INIT(&commit->replaces);
+    STAILQ_INIT(&commit->progress);
+    result = uv_idle_init(loop, &commit->start);
+    assert(result == 0);
+    result = uv_timer_init(loop, &commit->retry);
+    assert(result == 0);
+    (void)result;
+    commit->start.data = commit;
+    commit->retry.data = commit;
+    commit->handle_count = 2;
+}
+
+void group_commit_finish(struct group_commit *commit)
+{
+    assert(!commit->is_finishing);
+    commit->is_finishing = true;
+    commit->is_confirm_due = true;
+    commit_kick(commit);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct group_commit *commit = handle->data;
+
+    commit->handle_count--;
+    if (commit->handle_count == 0) {
+        inbox_commit_closed(commit->inbox);
+    }
+}
+
+void group_commit_close(struct group_commit *commit)
+{
+    uv_close((uv_handle_t *)&commit->start, on_handle_closed);
+    uv_close((uv_handle_t *)&commit->retry, on_handle_closed);
+}

@@ -1,0 +1,48 @@
+/*
+ * inbox_types.c - the registry of the kinds of databases. A new one is a
+ * folder beside sqlite/ and a row here.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "inbox/inbox.h"
+#include "inbox/sqlite/sqlite_inbox.h"
+
+#define REGISTERED_COUNT_MAX 4 /* from outside */
+
+static const struct inbox_type *const own[] = {
+    &inbox_sqlite_type,
+};
+
+static const struct inbox_type *registered[REGISTERED_COUNT_MAX];
+static size_t registered_count;
+
+const struct inbox_type *inbox_type_at(size_t index)
+{
+    const size_t own_count = sizeof(own) / sizeof(own[0]);
+
+    if (index < own_count) {
+        return own[index];
+    }
+    index -= own_count;
+    return index < registered_count ? registered[index] : NULL;
+}
+
+const struct inbox_type *inbox_type_find(const char *name)
+{
+    const struct inbox_type *type;
+
+    for (size_t i = 0; (type = inbox_type_at(i)) != NULL; i++) {
+        if (strcmp(type->name, name) == 0) {
+            return type;
+        }
+    }
+    return NULL;
+}
+
+void inbox_type_register(const struct inbox_type *type)
+{
+    assert(inbox_type_find(type->name) == NULL);
+    assert(registered_count < REGISTERED_COUNT_MAX);
+    registered[registered_count++] = type;
+}

@@ -1,0 +1,134 @@
+/*
+ * backup.c - copies an inbox that is in use.
+ *
+ *   - one read transaction copies all pages, into a new file with ".part" at
+ *     the end of its name; commits go on meanwhile, but the WAL grows;
+ *   - the copy is checked to be whole, synced, and gets its name.
+ *
+ * On any failure the part is removed.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "base/errno_reason.h"
+#include "inbox/sqlite/connection.h"
+#include "inbox/sqlite/db_error.h"
+#include "inbox/sqlite/db_file.h"
+#include "inbox/sqlite/schema.h"
+#include "inbox/sqlite/sqlite_inbox.h"
+
+/* The source must be there already, and be an inbox. */
+static int source_open(const char *path, sqlite3 **db, struct reason *why)
+{
+    int error;
+
+    if (access(path, F_OK) != 0) {
+        return errno_reason_set(why, HAPLO_EINVAL, path, "cannot be opened",
+                                errno);
+    }
+    error = connection_open(path, db, why);
+    if (error == 0) {
+        error = schema_check(*db, path, why);
+    }
+    return error;
+}
+
+/* All pages in one step, so that commits meanwhile do not start it again. */
+static int pages_copy(sqlite3 *from, sqlite3 *to, const char *part,
+                      struct reason *why)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+    int step;
+    int code;
+
+    if (backup == NULL) {
+        return db_explain(to, part, sqlite3_extended_errcode(to), why);
+    }
+    step = sqlite3_backup_step(backup, -1);
+    code = sqlite3_backup_finish(backup);
+    if (step == SQLITE_DONE && code == SQLITE_OK) {
+        return 0;
+    }
+    return db_explain(to, part, code != SQLITE_OK ? code : step, why);
+}
+
+static int part_write(const char *path, const char *part, struct reason *why)
+{
+    sqlite3 *from = NULL;
+    sqlite3 *to = NULL;
+    int error = source_open(path, &from, why);
+
+    if (error == 0) {
+        error = db_file_prepare(part, why);
+    }
+    if (error == 0) {
+        error = connection_open(part, &to, why);
+    }
+    if (error == 0) {
+        error = pages_copy(from, to, part, why);
+    }
+    if (error == 0) {
+        error = schema_check(to, part, why);
+    }
+    /* The copy is in WAL mode; closing it leaves one file. */
+    connection_close(to);
+    connection_close(from);
+    return error;
+}
+
+static int part_rename(const char *part, const char *to, struct reason *why)
+{
+    /* Unlike rename(), link() replaces nothing. */
+    if (link(part, to) != 0) {
+        return errno_reason_set(why, HAPLO_EINVAL, to, "cannot be created",
+                                errno);
+    }
+    (void)unlink(part);
+    return db_file_sync_folder(to, why);
+}
+
+static int backup(const char *path, const char *to, struct reason *why)
+{
+    char part[PATH_MAX];
+    int error;
+
+    if (access(to, F_OK) == 0) {
+        return reason_set(why, HAPLO_EEXIST,
+                          "%s: is there already: give another name", to);
+    }
+    if ((size_t)snprintf(part, sizeof(part), "%s.part", to) >= sizeof(part)) {
+        return errno_reason_set(why, HAPLO_EINVAL, to, "cannot be created",
+                                ENAMETOOLONG);
+    }
+    (void)unlink(part);
+    error = part_write(path, part, why);
+    if (error == 0) {
+        error = part_rename(part, to, why);
+    }
+    if (error != 0) {
+        (void)unlink(part);
+    }
+    return error;
+}
+
+int inbox_sqlite_backup(const char *path, const char *to, char *why,
+                        size_t why_size)
+{
+    struct reason reason = {.text = ""};
+    char *plain = connection_path(path);
+    char *plain_to = connection_path(to);
+    int error = plain == NULL || plain_to == NULL
+                    ? reason_set(&reason, HAPLO_ENOMEM, "%s: out of memory", to)
+                    : backup(plain, plain_to, &reason);
+
+    free(plain);
+    free(plain_to);
+    (void)snprintf(why, why_size, "%s", reason.text);
+    return error;
+}

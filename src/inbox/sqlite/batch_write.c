@@ -1,0 +1,231 @@
+/*
+ *   - the queue's row is read, and its state compared with the batch's;
+ *   - repeats are looked up, where there are any;
+ *   - what is not stored is inserted, WRITER_ROWS_MAX messages a statement;
+ *   - the batch gets a row of its own, and the queue's row the new state.
+ *
+ * A state that may not follow the stored one, or is it already, writes nothing.
+ */
+#include "inbox/sqlite/batch_write.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "inbox/sqlite/db_value.h"
+#include "inbox/sqlite/repeat_check.h"
+
+/* Messages on their way into `stored`. */
+struct adding {
+    struct writer *writer;                              /* what adds them */
+    int64_t queue;                                      /* id of its row */
+    const struct haplo_message *chunk[WRITER_ROWS_MAX]; /* of one statement */
+    size_t chunk_count;                                 /* length of chunk */
+    size_t count;                                       /* added so far */
+    int64_t first_arrival;                              /* of the first */
+};
+
+static int bind_chunk(sqlite3_stmt *add, const struct adding *adding)
+{
+    int code = sqlite3_bind_int64(add, 1, adding->queue);
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_int64(add, 2, (sqlite3_int64)adding->count);
+    }
+    for (size_t i = 0; code == SQLITE_OK && i < adding->chunk_count; i++) {
+        code = db_bind_bytes(add, (int)i + 3, adding->chunk[i]->body);
+    }
+    return code;
+}
+
+static enum inbox_fault add_chunk(struct adding *adding)
+{
+    struct writer *writer = adding->writer;
+    enum inbox_fault fault;
+    sqlite3_stmt *add =
+        writer_add_statement(writer, adding->chunk_count, &fault);
+    int code;
+    int reset;
+
+    if (fault != INBOX_FINE) {
+        return fault;
+    }
+    code = bind_chunk(add, adding);
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(add);
+    }
+    reset = sqlite3_reset(add);
+    /* The bodies are borrowed: nothing may look at them later. */
+    (void)sqlite3_clear_bindings(add);
+    if (adding->count == 0) {
+        adding->first_arrival = sqlite3_last_insert_rowid(writer->db) -
+                                (int64_t)adding->chunk_count + 1;
+    }
+    adding->count += adding->chunk_count;
+    adding->chunk_count = 0;
+    return writer_fault(writer, code != SQLITE_DONE ? code : reset);
+}
+
+/* A trigger that somebody has added may have ignored a row. */
+static enum inbox_fault check_added(const struct adding *adding)
+{
+    struct writer *writer = adding->writer;
+    int64_t last = sqlite3_last_insert_rowid(writer->db);
+
+    if (last - adding->first_arrival + 1 == (int64_t)adding->count) {
+        return INBOX_FINE;
+    }
+    (void)reason_set(&writer->why, 0,
+                     "%s: messages were inserted, but are not there: remove "
+                     "the triggers from the table stored",
+                     writer->path);
+    return INBOX_PART;
+}
+
+static enum inbox_fault add_messages(struct adding *adding,
+                                     const struct inbox_delivery *delivery,
+                                     const bool *is_missing)
+{
+    enum inbox_fault fault = INBOX_FINE;
+
+    for (size_t i = 0; fault == INBOX_FINE && i < delivery->count; i++) {
+        const struct haplo_message *message = &delivery->messages[i];
+
+        if (message->is_repeat && (is_missing == NULL || !is_missing[i])) {
+            continue;
+        }
+        adding->chunk[adding->chunk_count++] = message;
+        if (adding->chunk_count == WRITER_ROWS_MAX) {
+            fault = add_chunk(adding);
+        }
+    }
+    if (fault == INBOX_FINE && adding->chunk_count > 0) {
+        fault = add_chunk(adding);
+    }
+    if (fault == INBOX_FINE && adding->count > 0) {
+        fault = check_added(adding);
+    }
+    return fault;
+}
+
+static enum inbox_fault add_batch_row(struct writer *writer,
+                                      const struct adding *adding,
+                                      const struct inbox_delivery *delivery,
+                                      int64_t older, uint64_t now_ms)
+{
+    const int64_t values[] = {adding->first_arrival,
+                              adding->queue,
+                              (int64_t)adding->count,
+                              (int64_t)delivery->format,
+                              older,
+                              (int64_t)delivery->fetched_at_ms,
+                              (int64_t)now_ms};
+    sqlite3_stmt *add = writer->statements[WRITER_BATCH_ADD];
+    int code = SQLITE_OK;
+
+    for (int i = 0; code == SQLITE_OK && i < 7; i++) {
+        code = i == 4 && older == 0 ? sqlite3_bind_null(add, i + 1)
+                                    : sqlite3_bind_int64(add, i + 1, values[i]);
+    }
+    return code != SQLITE_OK ? writer_fault(writer, code)
+                             : writer_run(writer, WRITER_BATCH_ADD);
+}
+
+/* The first batch of a queue needs its id. */
+static enum inbox_fault need_row(struct writer *writer,
+                                 const struct inbox_delivery *delivery,
+                                 struct queue_row *row)
+{
+    return row->id != 0 ? INBOX_FINE
+                        : queue_row_write(writer, delivery->queue, row,
+                                          (struct haplo_slice){NULL, 0});
+}
+
+/* The rows of what was unconfirmed before are older; mended ones were counted
+ * when they were stored first. */
+static void row_count_batch(struct queue_row *row, const struct adding *adding,
+                            size_t mended_count)
+{
+    if (row->unconfirmed == 0) {
+        row->unconfirmed_from = adding->first_arrival;
+    }
+    if (row->unconfirmed != QUEUE_ROW_UNKNOWN) {
+        row->unconfirmed += (int64_t)(adding->count - mended_count);
+    }
+    if (adding->count > 0) {
+        row->newest_batch = adding->first_arrival;
+    }
+}
+
+static enum inbox_fault store_new(struct writer *writer,
+                                  struct inbox_delivery *delivery,
+                                  struct queue_row *row, const bool *is_missing,
+                                  uint64_t now_ms)
+{
+    struct adding adding = {.writer = writer};
+    enum inbox_fault fault = need_row(writer, delivery, row);
+
+    adding.queue = row->id;
+    if (fault == INBOX_FINE) {
+        fault = add_messages(&adding, delivery, is_missing);
+    }
+    if (fault == INBOX_FINE && adding.count > 0) {
+        fault =
+            add_batch_row(writer, &adding, delivery, row->newest_batch, now_ms);
+    }
+    if (fault == INBOX_FINE) {
+        row_count_batch(row, &adding, delivery->mended_count);
+        fault = queue_row_write(writer, delivery->queue, row, delivery->state);
+    }
+    delivery->queue_id = (uint64_t)row->id;
+    delivery->first_arrival = (uint64_t)adding.first_arrival;
+    delivery->stored_count = adding.count;
+    delivery->repeat_count = delivery->count - adding.count;
+    return fault;
+}
+
+static enum inbox_fault store_checked(struct writer *writer,
+                                      struct inbox_delivery *delivery,
+                                      struct queue_row *row, uint64_t now_ms)
+{
+    bool *is_missing = calloc(delivery->count, sizeof(*is_missing));
+    enum inbox_fault fault;
+
+    if (is_missing == NULL) {
+        return writer_fault(writer, SQLITE_NOMEM);
+    }
+    fault = repeat_check(writer, row, delivery, is_missing,
+                         &delivery->mended_count);
+    if (fault == INBOX_FINE) {
+        fault = store_new(writer, delivery, row, is_missing, now_ms);
+    }
+    free(is_missing);
+    return fault;
+}
+
+enum inbox_fault batch_write(struct writer *writer,
+                             struct inbox_delivery *delivery, uint64_t now_ms)
+{
+    struct queue_row row;
+    enum inbox_fault fault =
+        queue_row_read(writer, delivery->queue, delivery->queue_id,
+                       delivery->state, true, &row);
+
+    delivery->compare = row.compare;
+    delivery->stored = row.stored;
+    if (fault != INBOX_FINE) {
+        return fault;
+    }
+    delivery->queue_id = (uint64_t)row.id;
+    switch (row.compare) {
+    case HAPLO_COMPARE_CURRENT:
+        return delivery->new_count < delivery->count
+                   ? store_checked(writer, delivery, &row, now_ms)
+                   : store_new(writer, delivery, &row, NULL, now_ms);
+    case HAPLO_COMPARE_STORED:
+        delivery->repeat_count = delivery->count;
+        break;
+    case HAPLO_COMPARE_STALE:
+        break;
+    }
+    return INBOX_FINE;
+}

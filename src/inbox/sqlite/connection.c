@@ -1,0 +1,58 @@
+#include "inbox/sqlite/connection.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inbox/sqlite/db_error.h"
+
+char *connection_path(const char *path)
+{
+    const char *prefix = path[0] == '/' ? "" : "./";
+    size_t size = strlen(prefix) + strlen(path) + 1;
+    char *plain = malloc(size);
+
+    if (plain != NULL) {
+        (void)snprintf(plain, size, "%s%s", prefix, path);
+    }
+    return plain;
+}
+
+int connection_run(sqlite3 *db, const char *sql)
+{
+    return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+int connection_open(const char *path, sqlite3 **db, struct reason *why)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    int code = sqlite3_open_v2(path, db, flags, NULL);
+    int error;
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_extended_result_codes(*db, 1);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_busy_timeout(*db, CONNECTION_BUSY_MS);
+    }
+    if (code == SQLITE_OK && sqlite3_db_readonly(*db, "main") != 0) {
+        /* SQLite falls back to reading a file that it may not write. */
+        code = SQLITE_READONLY;
+    }
+    if (code == SQLITE_OK) {
+        return 0;
+    }
+    error = db_explain(*db, path, code, why);
+    connection_close(*db);
+    *db = NULL;
+    return error;
+}
+
+void connection_close(sqlite3 *db)
+{
+    int code = sqlite3_close(db);
+
+    assert(code == SQLITE_OK);
+    (void)code;
+}

@@ -1,0 +1,101 @@
+#include "inbox/sqlite/db_error.h"
+
+#include <uv.h>
+
+enum inbox_fault db_fault(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return INBOX_FINE;
+    case SQLITE_TOOBIG:
+        return INBOX_NEVER;
+    case SQLITE_AUTH:
+    case SQLITE_BUSY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_CORRUPT:
+    case SQLITE_IOERR:
+    case SQLITE_LOCKED:
+    case SQLITE_NOTADB:
+    case SQLITE_PERM:
+    case SQLITE_PROTOCOL:
+    case SQLITE_READONLY:
+        return INBOX_OUTAGE;
+    default:
+        /* SQLITE_FULL and SQLITE_NOMEM too: a large batch may find no room
+         * where small ones still do. */
+        return INBOX_PART;
+    }
+}
+
+/* What to do about it; NULL where SQLite's own words have to do. */
+static const char *code_advice(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+        return "another program holds a lock on it (fuser tells which)";
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+        return "it, or a file beside it, cannot be opened: check the "
+               "permissions of the file and its folder";
+    case SQLITE_CORRUPT:
+        return "the file is damaged: stop haplo-poll, copy the file and its "
+               "-wal, then try \"sqlite3 FILE .recover\"";
+    case SQLITE_FULL:
+        return "the disk is full, or the file has reached its limit";
+    case SQLITE_IOERR:
+        return "the disk, or its file system, reports an error";
+    case SQLITE_NOMEM:
+        return "out of memory";
+    case SQLITE_NOTADB:
+        return "not an SQLite database: another file is in its place";
+    case SQLITE_READONLY:
+        return "it cannot be written: check the permissions of the file and "
+               "its folder, and whether the file system is read-only";
+    case SQLITE_TOOBIG:
+        return "a message is larger than SQLite can hold (1,000,000,000 "
+               "bytes)";
+    default:
+        return NULL;
+    }
+}
+
+static int code_error(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+        return HAPLO_EBUSY;
+    case SQLITE_NOMEM:
+        return HAPLO_ENOMEM;
+    default:
+        return HAPLO_EINVAL;
+    }
+}
+
+int db_explain(sqlite3 *db, const char *path, int code, struct reason *why)
+{
+    const char *advice = code_advice(code);
+    int primary = code & 0xff;
+    int error = code_error(code);
+    int number = 0;
+    char system[128];
+
+    if (advice == NULL) {
+        return reason_set(why, error, "%s: %s", path,
+                          db != NULL ? sqlite3_errmsg(db)
+                                     : sqlite3_errstr(code));
+    }
+    if (db != NULL && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN)) {
+        number = sqlite3_system_errno(db);
+    }
+    if (number == 0) {
+        return reason_set(why, error, "%s: %s", path, advice);
+    }
+    uv_strerror_r(uv_translate_sys_error(number), system, sizeof(system));
+    return reason_set(why, error, "%s: %s: %s", path, advice, system);
+}

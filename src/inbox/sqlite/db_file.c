@@ -1,0 +1,182 @@
+/*
+ * Opening and closing the inbox's own path by hand would drop the locks that
+ * SQLite holds on it in this process (POSIX locks go with any descriptor), so
+ * this file opens only a file that it has just made, and else asks by name.
+ */
+#include "inbox/sqlite/db_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/durable.h"
+#include "base/errno_reason.h"
+#include "haplopoll.h"
+
+/* Messages are private: sharing them is the operator's decision. SQLite gives
+ * the files beside it the same mode. */
+#define DB_FILE_MODE 0600
+
+static int file_error(const char *what, const char *path, int number,
+                      struct reason *why)
+{
+    return errno_reason_set(why, HAPLO_EINVAL, path, what, number);
+    return HAPLO_EINVAL;
+}
+
+/* A WAL beside a file that is missing, or empty, belongs to another, and may
+ * hold messages that are nowhere else: SQLite would throw it away. */
+static int refuse_lost_wal(const char *path, struct reason *why)
+{
+    char real[PATH_MAX];
+    char wal[PATH_MAX + sizeof("-wal")];
+    struct stat status;
+    bool is_there = realpath(path, real) != NULL;
+
+    if ((!is_there && errno != ENOENT) ||
+        (is_there && stat(real, &status) != 0)) {
+        return file_error("cannot be opened", path, errno, why);
+    }
+    if (is_there && (!S_ISREG(status.st_mode) || status.st_size > 0)) {
+        return 0;
+    }
+    (void)snprintf(wal, sizeof(wal), "%s-wal", is_there ? real : path);
+    if (stat(wal, &status) != 0) {
+        return errno == ENOENT
+                   ? 0
+                   : file_error("cannot be opened", wal, errno, why);
+    }
+    if (status.st_size == 0) {
+        return 0;
+    }
+    return reason_set(
+        why, HAPLO_EINVAL,
+        "%s: is missing or empty, but its -wal is there and may hold "
+        "what is nowhere else: put the file back, or move the -wal away",
+        path);
+}
+
+int db_file_prepare(const char *path, struct reason *why)
+{
+    struct stat status;
+    int descriptor;
+
+    if (strlen(path) >= PATH_MAX - sizeof("./-wal")) {
+        return file_error("open", path, ENAMETOOLONG, why);
+    }
+    if (refuse_lost_wal(path, why) != 0) {
+        return HAPLO_EINVAL;
+    }
+    descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY,
+                      DB_FILE_MODE);
+    if (descriptor >= 0) {
+        if (close(descriptor) != 0) {
+            return file_error("close", path, errno, why);
+        }
+        return 0;
+    }
+    if (errno != EEXIST) {
+        return file_error("cannot be created", path, errno, why);
+    }
+    if (stat(path, &status) != 0) {
+        return file_error("cannot be opened", path, errno, why);
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return reason_set(why, HAPLO_EINVAL, "%s: is %s, not a file", path,
+                          S_ISDIR(status.st_mode) ? "a folder"
+                                                  : "something else");
+    }
+    return 0;
+}
+
+int db_file_sync_folder(const char *path, struct reason *why)
+{
+    char copy[PATH_MAX];
+    const char *folder;
+    int error;
+
+    (void)snprintf(copy, sizeof(copy), "%s", path);
+    folder = dirname(copy);
+    error = durable_folder_path(folder);
+    if (error != 0) {
+        return file_error("its names cannot be created durable", folder, error,
+                          why);
+    }
+    return 0;
+}
+
+static bool file_id(const char *path, struct db_file_id *id)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0) {
+        return false;
+    }
+    id->device = status.st_dev;
+    id->inode = status.st_ino;
+    return true;
+}
+
+static void shm_path(sqlite3 *db, char *path, size_t path_size)
+{
+    (void)snprintf(path, path_size, "%s-shm", sqlite3_db_filename(db, "main"));
+}
+
+int db_file_watch(sqlite3 *db, struct db_file_watch *watch, struct reason *why)
+{
+    const char *wal = sqlite3_filename_wal(sqlite3_db_filename(db, "main"));
+    char shm[PATH_MAX];
+
+    shm_path(db, shm, sizeof(shm));
+    if (!file_id(wal, &watch->wal)) {
+        return file_error("stat", wal, errno, why);
+    }
+    if (!file_id(shm, &watch->shm)) {
+        return file_error("stat", shm, errno, why);
+    }
+    return 0;
+}
+
+static bool file_is(const char *path, const struct db_file_id *id)
+{
+    struct db_file_id now;
+
+    return file_id(path, &now) && now.device == id->device &&
+           now.inode == id->inode;
+}
+
+bool db_file_in_place(sqlite3 *db, const struct db_file_watch *watch,
+                      struct reason *why)
+{
+    const char *path = sqlite3_db_filename(db, "main");
+    const char *wal = sqlite3_filename_wal(path);
+    const char *gone = NULL;
+    char shm[PATH_MAX];
+    int moved = 0;
+
+    shm_path(db, shm, sizeof(shm));
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) !=
+            SQLITE_OK ||
+        moved != 0) {
+        gone = path;
+    } else if (!file_is(wal, &watch->wal)) {
+        gone = wal;
+    } else if (!file_is(shm, &watch->shm)) {
+        gone = shm;
+    }
+    if (gone == NULL) {
+        return true;
+    }
+    (void)reason_set(
+        why, 0,
+        "%s: was removed or replaced while in use: put it back, or "
+        "restart haplo-poll to use what is there now",
+        gone);
+    return false;
+}

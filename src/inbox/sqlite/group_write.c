@@ -1,0 +1,140 @@
+/*
+ *   - begin takes SQLite's write lock, so nothing later fails for another
+ *     program's sake;
+ *   - confirmed states, replaced ones, batches, progress are written;
+ *   - commit returns when all of it is on the disk.
+ *
+ * Failures:
+ *
+ *   - locked by another program: waited for CONNECTION_BUSY_MS, then a fault;
+ *   - disk full, I/O errors, no memory: rolled back; a later transaction may
+ *     succeed on the same connection;
+ *   - a message too large for SQLite: INBOX_NEVER;
+ *   - a constraint or a trigger that somebody has added: a fault, so that no
+ *     such rule can drop a message unseen;
+ *   - the commit fails, or the file is not in its place after it: INBOX_DOUBT.
+ */
+#include "inbox/sqlite/group_write.h"
+
+#include "base/wall_clock.h"
+#include "inbox/sqlite/batch_write.h"
+#include "inbox/sqlite/progress_write.h"
+
+/* -- Confirmed and replaced states ---------------------------------------- */
+
+static enum inbox_fault mark_batch(struct writer *writer, int64_t first_arrival,
+                                   uint64_t now_ms)
+{
+    sqlite3_stmt *mark = writer->statements[WRITER_BATCH_MARK];
+    int code = sqlite3_bind_int64(mark, 1, first_arrival);
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_int64(mark, 2, (sqlite3_int64)now_ms);
+    }
+    return code != SQLITE_OK ? writer_fault(writer, code)
+                             : writer_run(writer, WRITER_BATCH_MARK);
+}
+
+/* A count that was too high stays so, which costs time where repeats are
+ * looked up; one that is too low would make repeats new. */
+static void row_count_confirm(struct queue_row *row, uint64_t message_count)
+{
+    if (message_count == 0) {
+        row->unconfirmed = 0;
+    } else if (row->unconfirmed != QUEUE_ROW_UNKNOWN) {
+        row->unconfirmed -= (int64_t)message_count;
+        if (row->unconfirmed < 0) {
+            row->unconfirmed = QUEUE_ROW_UNKNOWN;
+        }
+    }
+    if (row->unconfirmed == 0) {
+        row->unconfirmed_from = 0;
+    }
+}
+
+static enum inbox_fault confirm_write(struct writer *writer,
+                                      struct inbox_confirm *confirm,
+                                      uint64_t now_ms)
+{
+    struct queue_row row;
+    enum inbox_fault fault = queue_row_read(
+        writer, confirm->queue, confirm->queue_id, confirm->state, false, &row);
+
+    confirm->compare = row.compare;
+    if (fault != INBOX_FINE || row.compare != HAPLO_COMPARE_CURRENT) {
+        confirm->queue_id = (uint64_t)row.id;
+        return fault;
+    }
+    row_count_confirm(&row, confirm->message_count);
+    fault = queue_row_write(writer, confirm->queue, &row, confirm->state);
+    if (fault == INBOX_FINE && row.newest_batch != 0) {
+        fault = mark_batch(writer, row.newest_batch, now_ms);
+    }
+    confirm->queue_id = (uint64_t)row.id;
+    return fault;
+}
+
+/* What is unconfirmed now may be in another inbox. */
+static enum inbox_fault replace_write(struct writer *writer,
+                                      struct inbox_replace *replace)
+{
+    struct queue_row row;
+    enum inbox_fault fault = queue_row_read(
+        writer, replace->queue, replace->queue_id, replace->state, false, &row);
+
+    if (fault == INBOX_FINE) {
+        row.unconfirmed = QUEUE_ROW_UNKNOWN;
+        row.unconfirmed_from = 0;
+        fault = queue_row_write(writer, replace->queue, &row, replace->state);
+    }
+    replace->queue_id = (uint64_t)row.id;
+    return fault;
+}
+
+/* -- The group ------------------------------------------------------------ */
+
+static enum inbox_fault write_parts(struct writer *writer,
+                                    struct inbox_group *group, uint64_t now_ms)
+{
+    enum inbox_fault fault = INBOX_FINE;
+    struct inbox_confirm *confirm;
+    struct inbox_replace *replace;
+    struct inbox_delivery *delivery;
+    struct inbox_progress *progress;
+
+    STAILQ_FOREACH(confirm, &group->confirms, link)
+    {
+        fault = fault == INBOX_FINE ? confirm_write(writer, confirm, now_ms)
+                                    : fault;
+    }
+    STAILQ_FOREACH(replace, &group->replaces, link)
+    {
+        fault = fault == INBOX_FINE ? replace_write(writer, replace) : fault;
+    }
+    STAILQ_FOREACH(delivery, &group->deliveries, link)
+    {
+        fault =
+            fault == INBOX_FINE ? batch_write(writer, delivery, now_ms) : fault;
+    }
+    STAILQ_FOREACH(progress, &group->progress, link)
+    {
+        fault = fault == INBOX_FINE ? progress_write(writer, progress, now_ms)
+                                    : fault;
+    }
+    return fault;
+}
+
+void group_write(struct writer *writer, struct inbox_group *group)
+{
+    group->fault = writer_begin(writer);
+    if (group->fault == INBOX_FINE) {
+        group->fault = write_parts(writer, group, wall_clock_ms());
+    }
+    if (group->fault == INBOX_FINE) {
+        group->fault = writer_commit(writer);
+    }
+    writer_rollback(writer);
+    if (group->fault != INBOX_FINE) {
+        group->why = writer->why;
+    }
+}

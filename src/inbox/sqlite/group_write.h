@@ -1,0 +1,12 @@
+/*
+ * group_write.h - writes a group in one transaction, and sets what
+ * inbox_store.h says of it. Blocking.
+ */
+#ifndef INBOX_SQLITE_GROUP_WRITE_H
+#define INBOX_SQLITE_GROUP_WRITE_H
+
+#include "inbox/sqlite/writer.h"
+
+void group_write(struct writer *writer, struct inbox_group *group);
+
+#endif

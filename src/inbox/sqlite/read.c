@@ -1,0 +1,301 @@
+/*
+ * read.c - messages for an outlet, a block at a time.
+ *
+ * Bodies and names are appended to one growing block of bytes. While it grows
+ * it may move, so messages have offsets in the place of pointers until the end.
+ * What messages of one batch have in common is looked up when it changes.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "inbox/sqlite/db_error.h"
+#include "inbox/sqlite/reader.h"
+
+#define BLOCK_SIZE_MIN 4096
+#define MESSAGES_MIN 16
+
+struct block {
+    struct reader *reader;   /* what fills it */
+    struct inbox_read *read; /* for whom */
+    char *bytes;             /* owned: bodies and names */
+    size_t size;             /* bytes in use */
+    size_t capacity;         /* bytes allocated */
+    size_t message_capacity; /* entries of read->messages */
+    size_t body_bytes;       /* so far */
+};
+
+/* Offset of a copy of data, which a NUL follows; false without memory. */
+static bool block_append(struct block *block, const void *data, size_t size,
+                         size_t *offset)
+{
+    size_t needed = block->size + size + 1;
+    size_t capacity = block->capacity > 0 ? block->capacity : BLOCK_SIZE_MIN;
+    char *bytes;
+
+    while (capacity < needed) {
+        capacity *= 2;
+    }
+    if (capacity > block->capacity) {
+        bytes = realloc(block->bytes, capacity);
+        if (bytes == NULL) {
+            return false;
+        }
+        block->bytes = bytes;
+        block->capacity = capacity;
+    }
+    if (size > 0) {
+        memcpy(block->bytes + block->size, data, size);
+    }
+    block->bytes[block->size + size] = '\0';
+    *offset = block->size;
+    block->size = needed;
+    return true;
+}
+
+static struct inbox_message *block_add_message(struct block *block)
+{
+    struct inbox_read *read = block->read;
+    size_t capacity = block->message_capacity > 0 ? 2 * block->message_capacity
+                                                  : MESSAGES_MIN;
+    struct inbox_message *messages;
+
+    if (read->count == block->message_capacity) {
+        messages = realloc(read->messages, capacity * sizeof(*messages));
+        if (messages == NULL) {
+            return NULL;
+        }
+        read->messages = messages;
+        block->message_capacity = capacity;
+    }
+    return &read->messages[read->count++];
+}
+
+static const char *offset_store(size_t offset)
+{
+    return (const char *)offset; /* NOLINT(performance-no-int-to-ptr) */
+}
+
+/* SQLITE_ROW, SQLITE_DONE or an error. */
+static int find_by(sqlite3_stmt *select, int64_t key)
+{
+    int code = sqlite3_bind_int64(select, 1, key);
+
+    return code == SQLITE_OK ? sqlite3_step(select) : code;
+}
+
+static int append_text(struct block *block, sqlite3_stmt *select, int column,
+                       size_t *offset)
+{
+    const void *text = sqlite3_column_text(select, column);
+    size_t size = (size_t)sqlite3_column_bytes(select, column);
+
+    return text != NULL && block_append(block, text, size, offset)
+               ? SQLITE_OK
+               : SQLITE_NOMEM;
+}
+
+/* A queue whose row somebody has removed has no names. */
+static int names_find(struct block *block, struct inbox_message *message)
+{
+    sqlite3_stmt *select = block->reader->statements[READER_QUEUE];
+    int code = find_by(select, (int64_t)message->queue_id);
+    size_t server = 0;
+    size_t queue = 0;
+
+    if (code == SQLITE_ROW) {
+        code = append_text(block, select, 0, &server);
+        if (code == SQLITE_OK) {
+            code = append_text(block, select, 1, &queue);
+        }
+    } else if (code == SQLITE_DONE) {
+        code = block_append(block, "?", 1, &server) ? SQLITE_OK : SQLITE_NOMEM;
+        queue = server;
+    }
+    (void)sqlite3_reset(select); /* it repeats what was told */
+    message->server = offset_store(server);
+    message->queue = offset_store(queue);
+    return code;
+}
+
+static int batch_find(struct block *block, struct inbox_message *message)
+{
+    sqlite3_stmt *select = block->reader->statements[READER_BATCH];
+    int code = find_by(select, (int64_t)message->batch_first);
+
+    message->batch_count = 1;
+    message->format = HAPLO_FORMAT_JSON;
+    message->received_at_ms = 0;
+    if (code == SQLITE_ROW) {
+        message->batch_count = (uint32_t)sqlite3_column_int64(select, 0);
+        message->format = (enum haplo_format)sqlite3_column_int(select, 1);
+        message->received_at_ms = (uint64_t)sqlite3_column_int64(select, 2);
+    }
+    (void)sqlite3_reset(select); /* it repeats what was told */
+    return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* What it has in common with the others of its batch. */
+static int batch_fill(struct block *block, struct inbox_message *message,
+                      const struct inbox_message *before)
+{
+    int code;
+
+    if (before != NULL && before->queue_id == message->queue_id) {
+        message->server = before->server;
+        message->queue = before->queue;
+        if (before->batch_first == message->batch_first) {
+            message->batch_count = before->batch_count;
+            message->format = before->format;
+            message->received_at_ms = before->received_at_ms;
+            return SQLITE_OK;
+        }
+        return batch_find(block, message);
+    }
+    code = names_find(block, message);
+    return code == SQLITE_OK ? batch_find(block, message) : code;
+}
+
+/* Adds the message of the current row. */
+static int message_add(struct block *block, sqlite3_stmt *select)
+{
+    struct inbox_message *message = block_add_message(block);
+    size_t position = (size_t)sqlite3_column_int64(select, 2);
+    const void *body = sqlite3_column_blob(select, 3);
+    size_t size = (size_t)sqlite3_column_bytes(select, 3);
+    XXH128_canonical_t key;
+    size_t offset;
+
+    if (message == NULL || !block_append(block, body, size, &offset)) {
+        return SQLITE_NOMEM;
+    }
+    message->arrival = (uint64_t)sqlite3_column_int64(select, 0);
+    message->queue_id = (uint64_t)sqlite3_column_int64(select, 1);
+    message->batch_first = message->arrival - position;
+    message->body = (struct haplo_slice){offset_store(offset), size};
+    XXH128_canonicalFromHash(&key, XXH3_128bits(block->bytes + offset, size));
+    message->hash = 0;
+    for (size_t i = 0; i < 8; i++) {
+        message->hash = message->hash << 8 | key.digest[i];
+    }
+    block->body_bytes += size;
+    return batch_fill(block, message,
+                      block->read->count > 1 ? message - 1 : NULL);
+}
+
+/* Offsets become pointers, as the block does not move any more. */
+static void block_settle(struct block *block)
+{
+    struct inbox_read *read = block->read;
+
+    for (size_t i = 0; i < read->count; i++) {
+        struct inbox_message *message = &read->messages[i];
+
+        message->body.data = block->bytes + (size_t)message->body.data;
+        message->server = block->bytes + (size_t)message->server;
+        message->queue = block->bytes + (size_t)message->queue;
+    }
+    read->memory = block->bytes;
+}
+
+static int bind_read(sqlite3_stmt *select, const struct inbox_read *read)
+{
+    size_t limit = read->count_max > 0 ? read->count_max : 1;
+    int code = sqlite3_bind_int64(select, 1, (sqlite3_int64)read->after);
+
+    if (code == SQLITE_OK) { /* and one, to see whether there is more */
+        code = sqlite3_bind_int64(select, 2, (sqlite3_int64)limit + 1);
+    }
+    if (code == SQLITE_OK && read->queue_id != 0) {
+        code = sqlite3_bind_int64(select, 3, (sqlite3_int64)read->outlet->id);
+    }
+    if (code == SQLITE_OK && read->queue_id != 0) {
+        code = sqlite3_bind_int64(select, 4, (sqlite3_int64)read->queue_id);
+    }
+    return code;
+}
+
+static bool block_is_full(const struct block *block, sqlite3_stmt *select)
+{
+    const struct inbox_read *read = block->read;
+
+    return read->count > 0 &&
+           (read->count >= read->count_max ||
+            block->body_bytes + (size_t)sqlite3_column_bytes(select, 3) >
+                read->bytes_max);
+}
+
+static int block_fill(struct block *block, sqlite3_stmt *select)
+{
+    int code;
+
+    while ((code = sqlite3_step(select)) == SQLITE_ROW) {
+        if (block_is_full(block, select)) {
+            block->read->has_more = true;
+            return SQLITE_DONE;
+        }
+        code = message_add(block, select);
+        if (code != SQLITE_OK) {
+            return code;
+        }
+    }
+    return code;
+}
+
+int reader_read(struct reader *reader, struct inbox_read *read,
+                struct reason *why)
+{
+    struct block block = {.reader = reader, .read = read};
+    sqlite3_stmt *select =
+        reader
+            ->statements[read->queue_id == 0 ? READER_AFTER : READER_DEFERRED];
+    int code = bind_read(select, read);
+    int error = 0;
+
+    if (code == SQLITE_OK) {
+        code = block_fill(&block, select);
+    }
+    if (code != SQLITE_DONE) {
+        error = db_explain(reader->db, reader->path, code, why);
+    }
+    (void)sqlite3_reset(select); /* it repeats what was told */
+    block_settle(&block);
+    if (error != 0) {
+        reader_free(read);
+    }
+    return error;
+}
+
+void reader_free(struct inbox_read *read)
+{
+    free(read->messages);
+    free(read->memory);
+    read->messages = NULL;
+    read->memory = NULL;
+    read->count = 0;
+    read->has_more = false;
+}
+
+int reader_names(struct inbox *inbox, struct inbox_read *read)
+{
+    const struct inbox_queue *queue = NULL;
+    const char *server = NULL;
+
+    for (size_t i = 0; i < read->count; i++) {
+        struct inbox_message *message = &read->messages[i];
+
+        if (message->server != server) {
+            server = message->server;
+            queue = inbox_store_queue(inbox, message->queue_id, message->server,
+                                      message->queue,
+                                      (struct haplo_slice){NULL, 0});
+            if (queue == NULL) {
+                return HAPLO_ENOMEM;
+            }
+        }
+        message->server = queue->server;
+        message->queue = queue->name;
+    }
+    return 0;
+}

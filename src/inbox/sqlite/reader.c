@@ -1,0 +1,154 @@
+#include "inbox/sqlite/reader.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inbox/sqlite/connection.h"
+#include "inbox/sqlite/db_error.h"
+
+static const char *const statement_sql[READER_STATEMENT_COUNT] = {
+    [READER_AFTER] = "SELECT arrival, queue, position, body FROM stored"
+                     " WHERE arrival > ?1 ORDER BY arrival LIMIT ?2",
+    [READER_DEFERRED] =
+        "SELECT s.arrival, s.queue, s.position, s.body"
+        " FROM deferred AS d CROSS JOIN stored AS s ON s.arrival = d.arrival"
+        " WHERE d.outlet = ?3 AND d.queue = ?4 AND d.arrival > ?1"
+        " ORDER BY d.arrival LIMIT ?2",
+    [READER_QUEUE] = "SELECT server, queue FROM queues WHERE id = ?1",
+    [READER_BATCH] = "SELECT count, format, fetched_at FROM batches"
+                     " WHERE first_arrival = ?1",
+    [READER_OUTLET] = "SELECT id, cursor FROM outlets WHERE name = ?1",
+    [READER_LANES] =
+        "SELECT d.queue, min(d.arrival), count(*), q.server, q.queue"
+        " FROM deferred AS d JOIN queues AS q ON q.id = d.queue"
+        " WHERE d.outlet = (SELECT id FROM outlets WHERE name = ?1)"
+        " AND EXISTS (SELECT 1 FROM stored AS s WHERE s.arrival = d.arrival)"
+        " GROUP BY d.queue ORDER BY 2",
+};
+
+int reader_open(struct reader *reader, struct reason *why)
+{
+    int error = connection_open(reader->path, &reader->db, why);
+    int code;
+
+    if (error != 0) {
+        return error;
+    }
+    /* Its checkpoints are to be as durable as the writer's commits. */
+    code = connection_run(reader->db, "PRAGMA synchronous = FULL;"
+                                      "PRAGMA wal_autocheckpoint = 0");
+    for (int i = 0; code == SQLITE_OK && i < READER_STATEMENT_COUNT; i++) {
+        code = sqlite3_prepare_v3(reader->db, statement_sql[i], -1,
+                                  SQLITE_PREPARE_PERSISTENT,
+                                  &reader->statements[i], NULL);
+    }
+    return code != SQLITE_OK ? db_explain(reader->db, reader->path, code, why)
+                             : 0;
+}
+
+void reader_close(struct reader *reader)
+{
+    for (int i = 0; i < READER_STATEMENT_COUNT; i++) {
+        (void)sqlite3_finalize(reader->statements[i]); /* known already */
+    }
+    connection_close(reader->db);
+    reader->db = NULL;
+}
+
+static int reader_error(struct reader *reader, int code, struct reason *why)
+{
+    return db_explain(reader->db, reader->path, code, why);
+}
+
+/* -- Outlets and lanes ---------------------------------------------------- */
+
+void reader_outlet(struct reader *reader, struct inbox_outlet_request *request)
+{
+    sqlite3_stmt *select = reader->statements[READER_OUTLET];
+    struct inbox_outlet *outlet = request->outlet;
+    int code = sqlite3_bind_text(select, 1, outlet->name, -1, SQLITE_STATIC);
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(select);
+    }
+    outlet->is_new = code == SQLITE_DONE;
+    if (code == SQLITE_ROW) {
+        outlet->id = (uint64_t)sqlite3_column_int64(select, 0);
+        outlet->cursor = (uint64_t)sqlite3_column_int64(select, 1);
+    } else if (code != SQLITE_DONE) {
+        request->error = reader_error(reader, code, &request->why);
+    }
+    (void)sqlite3_reset(select); /* it repeats what was told */
+}
+
+static char *column_copy(sqlite3_stmt *select, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(select, column);
+
+    return text != NULL ? strdup(text) : NULL;
+}
+
+/* Adds the lane of the current row. */
+static int lane_add(sqlite3_stmt *select, struct inbox_outlet_request *request)
+{
+    size_t count = request->lane_count;
+    struct inbox_deferred_lane *lanes = request->lanes;
+    struct inbox_deferred_lane *lane;
+
+    if ((count & (count - 1)) == 0) { /* doubles */
+        lanes = realloc(lanes, (count == 0 ? 1 : 2 * count) * sizeof(*lanes));
+        if (lanes == NULL) {
+            return SQLITE_NOMEM;
+        }
+        request->lanes = lanes;
+    }
+    lane = &lanes[request->lane_count++];
+    lane->queue_id = (uint64_t)sqlite3_column_int64(select, 0);
+    lane->first_arrival = (uint64_t)sqlite3_column_int64(select, 1);
+    lane->count = (uint64_t)sqlite3_column_int64(select, 2);
+    lane->server = column_copy(select, 3);
+    lane->queue = column_copy(select, 4);
+    return lane->server == NULL || lane->queue == NULL ? SQLITE_NOMEM
+                                                       : SQLITE_ROW;
+}
+
+void reader_lanes(struct reader *reader, struct inbox_outlet_request *request)
+{
+    sqlite3_stmt *select = reader->statements[READER_LANES];
+    int code =
+        sqlite3_bind_text(select, 1, request->outlet->name, -1, SQLITE_STATIC);
+
+    while (code == SQLITE_OK || code == SQLITE_ROW) {
+        code = sqlite3_step(select);
+        if (code == SQLITE_ROW) {
+            code = lane_add(select, request);
+        }
+    }
+    if (code != SQLITE_DONE) {
+        request->error = reader_error(reader, code, &request->why);
+    }
+    (void)sqlite3_reset(select); /* it repeats what was told */
+}
+
+void reader_lane_names(struct inbox_outlet_request *request)
+{
+    for (size_t i = 0; i < request->lane_count; i++) {
+        struct inbox_deferred_lane *lane = &request->lanes[i];
+        struct inbox_queue *queue = NULL;
+
+        if (request->error == 0) {
+            queue = inbox_store_queue(request->outlet->inbox, lane->queue_id,
+                                      lane->server, lane->queue,
+                                      (struct haplo_slice){NULL, 0});
+            request->error = queue != NULL
+                                 ? 0
+                                 : reason_set(&request->why, HAPLO_ENOMEM,
+                                              "out of memory for names");
+        }
+        free((char *)lane->server);
+        free((char *)lane->queue);
+        lane->server = queue != NULL ? queue->server : NULL;
+        lane->queue = queue != NULL ? queue->name : NULL;
+    }
+}

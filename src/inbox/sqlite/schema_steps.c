@@ -1,0 +1,206 @@
+/*
+ * schema_steps.c - the tables of an inbox, designed for the cost of a message:
+ *
+ *   - a message is one row of `stored`, found by its arrival alone; that table
+ *     has no other index, which would cost more than all the rest;
+ *   - what all messages of a batch have in common is one row of `batches`; a
+ *     message knows its batch by its position in it;
+ *   - what tells repeats from new messages is one value in the queue's row.
+ *
+ * AUTOINCREMENT: an arrival is never used again, so that a reader who keeps the
+ * last one it saw misses nothing, also after rows were deleted. `body` has no
+ * type on purpose: nothing is converted.
+ *
+ * Times are Unix milliseconds. `queues`: unconfirmed is how many of its stored
+ * messages are not known to be confirmed, at most, unconfirmed_from the arrival
+ * of the first of these, or NULL if they may be elsewhere (a queue that came
+ * from another inbox); newest_batch the first arrival of its newest batch, and
+ * batches.older that of the one before, so that a queue's batches can be
+ * visited without an index.
+ */
+#include "inbox/sqlite/schema.h"
+
+#define TABLES                                                              \
+    "CREATE TABLE inbox ("                                                  \
+    " uuid TEXT NOT NULL,"                                                  \
+    " created_at INTEGER NOT NULL);"                                        \
+    "INSERT INTO inbox"                                                     \
+    " SELECT substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' ||"          \
+    "  substr(h, 14, 3) || '-' || substr('89ab', 1 + (abs(random()) % 4), " \
+    "  1) || substr(h, 18, 3) || '-' || substr(h, 21),"                     \
+    "  CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"          \
+    " FROM (SELECT lower(hex(randomblob(16))) AS h);"                       \
+    "CREATE TABLE queues ("                                                 \
+    " id INTEGER PRIMARY KEY,"                                              \
+    " server TEXT NOT NULL,"                                                \
+    " queue TEXT NOT NULL,"                                                 \
+    " unconfirmed INTEGER NOT NULL,"                                        \
+    " unconfirmed_from INTEGER,"                                            \
+    " newest_batch INTEGER,"                                                \
+    " state BLOB NOT NULL,"                                                 \
+    " UNIQUE (server, queue));"                                             \
+    "CREATE TABLE stored ("                                                 \
+    " arrival INTEGER PRIMARY KEY AUTOINCREMENT,"                           \
+    " queue INTEGER NOT NULL,"                                              \
+    " position INTEGER NOT NULL,"                                           \
+    " body NOT NULL);"                                                      \
+    "CREATE TABLE batches ("                                                \
+    " first_arrival INTEGER PRIMARY KEY,"                                   \
+    " queue INTEGER NOT NULL,"                                              \
+    " count INTEGER NOT NULL,"                                              \
+    " format INTEGER NOT NULL,"                                             \
+    " older INTEGER,"                                                       \
+    " fetched_at INTEGER NOT NULL,"                                         \
+    " stored_at INTEGER NOT NULL,"                                          \
+    " marked_at INTEGER);"                                                  \
+    "CREATE TABLE outlets ("                                                \
+    " id INTEGER PRIMARY KEY,"                                              \
+    " name TEXT NOT NULL UNIQUE,"                                           \
+    " cursor INTEGER NOT NULL);"                                            \
+    "CREATE TABLE deferred ("                                               \
+    " outlet INTEGER NOT NULL,"                                             \
+    " queue INTEGER NOT NULL,"                                              \
+    " arrival INTEGER NOT NULL,"                                            \
+    " PRIMARY KEY (outlet, queue, arrival)) WITHOUT ROWID;"                 \
+    "CREATE TABLE dead_letters ("                                           \
+    " outlet INTEGER NOT NULL,"                                             \
+    " arrival INTEGER NOT NULL,"                                            \
+    " queue INTEGER NOT NULL,"                                              \
+    " why TEXT NOT NULL,"                                                   \
+    " at INTEGER NOT NULL,"                                                 \
+    " PRIMARY KEY (outlet, arrival)) WITHOUT ROWID;"
+
+/* A member of a message as a plain value: a string's text, an integer of 64
+ * bits, else JSON. NULL if the message has none, or is not JSON. */
+#define MEMBER(name)                                                          \
+    "CASE WHEN b.format = 0 AND typeof(s.body) = 'text'"                      \
+    " AND json_valid(s.body)"                                                 \
+    " THEN CASE json_type(s.body, '$." name                                   \
+    "') WHEN 'text' THEN json_extract(s.body, '$." name                       \
+    "') WHEN 'integer' THEN"                                                  \
+    " CASE WHEN CAST(CAST(s.body -> '$." name                                 \
+    "' AS INTEGER) AS TEXT) = (s.body -> '$." name                            \
+    "') THEN CAST(s.body -> '$." name "' AS INTEGER) ELSE s.body -> '$." name \
+    "' END ELSE s.body -> '$." name "' END END"
+
+#define TIME_TEXT(column)                                            \
+    "strftime('%Y-%m-%dT%H:%M:', " column " / 1000, 'unixepoch') ||" \
+    " printf('%02d.%03dZ', " column " / 1000 % 60, " column " % 1000)"
+
+/* Both joins find one row by its primary key. They are left joins so that the
+ * table is always read in the order of arrival, and a join that no column is
+ * asked of costs nothing. */
+#define VIEWS                                                                  \
+    "CREATE VIEW messages AS"                                                  \
+    " SELECT s.arrival AS arrival, q.server AS server, q.queue AS "            \
+    "queue, " MEMBER("id") " AS id, " MEMBER(                                  \
+        "datetime") " AS datetime, " TIME_TEXT("b.fetched_at") " AS "          \
+                                                               "received_at, " \
+                                                               "s.body AS "    \
+                                                               "body"          \
+                                                               " FROM stored " \
+                                                               "AS s LEFT "    \
+                                                               "JOIN queues "  \
+                                                               "AS q ON q.id " \
+                                                               "= s.queue"     \
+                                                               " LEFT JOIN "   \
+                                                               "batches AS b " \
+                                                               "ON "           \
+                                                               "b.first_"      \
+                                                               "arrival = "    \
+                                                               "s.arrival - "  \
+                                                               "s.position;"   \
+                                                               "CREATE VIEW "  \
+                                                               "latest_"       \
+                                                               "objects AS"    \
+                                                               " SELECT "      \
+                                                               "m.server AS "  \
+                                                               "server, "      \
+                                                               "o.ref AS ref," \
+                                                               "  "            \
+                                                               "o.record_"     \
+                                                               "version AS "   \
+                                                               "record_"       \
+                                                               "version, "     \
+                                                               "m.arrival AS " \
+                                                               "arrival,"      \
+                                                               "  m.id AS "    \
+                                                               "id, "          \
+                                                               "m.datetime "   \
+                                                               "AS datetime, " \
+                                                               "m.received_"   \
+                                                               "at AS "        \
+                                                               "received_at,"  \
+                                                               "  m.body AS "  \
+                                                               "body"          \
+                                                               " FROM "        \
+                                                               "(SELECT "      \
+                                                               "arrival, "     \
+                                                               "ref, "         \
+                                                               "record_"       \
+                                                               "version, "     \
+                                                               "row_number() " \
+                                                               "OVER"          \
+                                                               "   "           \
+                                                               "(PARTITION "   \
+                                                               "BY server, "   \
+                                                               "ref ORDER BY " \
+                                                               "record_"       \
+                                                               "version DESC," \
+                                                               "    arrival "  \
+                                                               "DESC) AS "     \
+                                                               "place"         \
+                                                               "  FROM "       \
+                                                               "(SELECT "      \
+                                                               "s.arrival, "   \
+                                                               "q.server,"     \
+                                                               "    "          \
+                                                               "json_extract(" \
+                                                               "s.body, "      \
+                                                               "'$.object."    \
+                                                               "ref') AS ref," \
+                                                               "    "          \
+                                                               "CAST(json_"    \
+                                                               "extract(s."    \
+                                                               "body, "        \
+                                                               "'$.object."    \
+                                                               "recordVersion" \
+                                                               "') AS "        \
+                                                               "NUMERIC)"      \
+                                                               "     AS "      \
+                                                               "record_"       \
+                                                               "version"       \
+                                                               "   FROM "      \
+                                                               "stored AS s "  \
+                                                               "LEFT JOIN "    \
+                                                               "queues AS q "  \
+                                                               "ON q.id = "    \
+                                                               "s.queue"       \
+                                                               "   WHERE "     \
+                                                               "CASE WHEN "    \
+                                                               "q.queue = "    \
+                                                               "'global' AND " \
+                                                               "typeof(s."     \
+                                                               "body) = "      \
+                                                               "'text'"        \
+                                                               "     AND "     \
+                                                               "json_valid(s." \
+                                                               "body)"         \
+                                                               "    THEN "     \
+                                                               "json_extract(" \
+                                                               "s.body, "      \
+                                                               "'$.object."    \
+                                                               "ref') IS NOT " \
+                                                               "NULL END)) "   \
+                                                               "AS o"          \
+                                                               " JOIN "        \
+                                                               "messages AS "  \
+                                                               "m ON "         \
+                                                               "m.arrival = "  \
+                                                               "o.arrival "    \
+                                                               "WHERE "        \
+                                                               "o.place = 1;"
+
+const char *const schema_steps[] = {TABLES VIEWS};
+const int schema_step_count =
+    (int)(sizeof(schema_steps) / sizeof(schema_steps[0]));

@@ -1,0 +1,331 @@
+/*
+ * sqlite_inbox.c - the store of an SQLite inbox: what group commit and outlets
+ * ask for becomes jobs of two threads.
+ *
+ *   - the writer's thread opens the file, writes groups, closes the file;
+ *   - the helper's thread reads for outlets and checkpoints the WAL, so that a
+ *     commit waits for neither;
+ *   - answers come back on the loop.
+ */
+#include "inbox/sqlite/sqlite_inbox.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/container_of.h"
+#include "inbox/inbox_store.h"
+#include "inbox/sqlite/checkpoint.h"
+#include "inbox/sqlite/connection.h"
+#include "inbox/sqlite/group_write.h"
+#include "inbox/sqlite/queue_load.h"
+#include "inbox/sqlite/reader.h"
+#include "inbox/sqlite/writer.h"
+
+struct sqlite_store {
+    struct inbox_store base;      /* first */
+    char *path;                   /* owned */
+    struct worker writer_thread;  /* has the writer */
+    struct worker helper_thread;  /* has the reader */
+    struct writer writer;         /* commits */
+    struct reader reader;         /* reads and checkpoints */
+    struct checkpoint checkpoint; /* when to */
+    struct worker_job job;        /* of the writer: open, write, close */
+    struct inbox_group *group;    /* being written */
+    bool is_finish_due;           /* checkpoint the rest of the WAL first */
+    char uuid[INBOX_UUID_SIZE];   /* of the file */
+    int error;                    /* of opening */
+    struct reason why;            /* the same */
+};
+
+static struct sqlite_store *store_of(struct inbox_store *base)
+{
+    return container_of(base, struct sqlite_store, base);
+}
+
+static void submit(struct sqlite_store *store, worker_job_cb work_cb,
+                   worker_job_cb done_cb)
+{
+    store->job.work_cb = work_cb;
+    store->job.done_cb = done_cb;
+    worker_submit(&store->writer_thread, &store->job);
+}
+
+static struct sqlite_store *store_of_job(struct worker_job *job)
+{
+    return container_of(job, struct sqlite_store, job);
+}
+
+/* -- Closing -------------------------------------------------------------- */
+
+/* Both threads have ended. */
+static void store_free(struct sqlite_store *store)
+{
+    free(store->path);
+    free(store);
+}
+
+static void on_writer_thread_closed(void *data)
+{
+    struct sqlite_store *store = data;
+    struct inbox *inbox = store->base.inbox;
+    struct reason why = store->why;
+    int error = store->error;
+
+    store_free(store);
+    if (error != 0) {
+        inbox_store_opened(inbox, "", error, why.text);
+    } else {
+        inbox_store_closed(inbox);
+    }
+}
+
+static void on_helper_thread_closed(void *data)
+{
+    struct sqlite_store *store = data;
+
+    worker_close(&store->writer_thread, on_writer_thread_closed, store);
+}
+
+static void threads_close(struct worker_job *job)
+{
+    struct sqlite_store *store = store_of_job(job);
+
+    worker_close(&store->helper_thread, on_helper_thread_closed, store);
+}
+
+/* The writer's connection goes last: the last one checkpoints. The helper has
+ * nothing to do, so its connection may be closed from here. */
+static void close_work(struct worker_job *job)
+{
+    struct sqlite_store *store = store_of_job(job);
+
+    reader_close(&store->reader);
+    writer_close(&store->writer);
+}
+
+static void sqlite_close(struct inbox_store *base)
+{
+    submit(store_of(base), close_work, threads_close);
+}
+
+/* -- Opening -------------------------------------------------------------- */
+
+static void open_work(struct worker_job *job)
+{
+    struct sqlite_store *store = store_of_job(job);
+
+    store->error = writer_open(&store->writer);
+    store->why = store->writer.why;
+    if (store->error == 0) {
+        store->error = reader_open(&store->reader, &store->why);
+    }
+    if (store->error == 0) {
+        /* The inbox waits for this, so that its queues may be added here. */
+        store->error = queue_load(store->writer.db, store->path,
+                                  store->base.inbox, store->uuid, &store->why);
+    }
+    if (store->error != 0) {
+        reader_close(&store->reader);
+        writer_close(&store->writer);
+    }
+}
+
+static void open_done(struct worker_job *job)
+{
+    struct sqlite_store *store = store_of_job(job);
+
+    if (store->error != 0) {
+        threads_close(job);
+        return;
+    }
+    inbox_store_opened(store->base.inbox, store->uuid, 0, "");
+}
+
+static struct sqlite_store *store_new(struct inbox *inbox, const char *path)
+{
+    struct sqlite_store *store = calloc(1, sizeof(*store));
+
+    if (store == NULL) {
+        return NULL;
+    }
+    store->path = connection_path(path);
+    if (store->path == NULL) {
+        free(store);
+        return NULL;
+    }
+    store->base.inbox = inbox;
+    store->writer.path = store->path;
+    store->reader.path = store->path;
+    return store;
+}
+
+static struct inbox_store *sqlite_open(uv_loop_t *loop, struct inbox *inbox,
+                                       const void *type_options)
+{
+    const struct sqlite_inbox_options *options = type_options;
+    struct sqlite_store *store = store_new(inbox, options->path);
+
+    if (store == NULL) {
+        return NULL;
+    }
+    store->checkpoint.inbox = inbox;
+    store->checkpoint.loop = loop;
+    store->checkpoint.helper = &store->helper_thread;
+    store->checkpoint.reader = &store->reader;
+    if (worker_open(&store->writer_thread, loop) != 0) {
+        store_free(store);
+        return NULL;
+    }
+    if (worker_open(&store->helper_thread, loop) != 0) {
+        store->error =
+            reason_set(&store->why, HAPLO_ENOMEM,
+                       "%s: no thread could be started", store->path);
+        worker_close(&store->writer_thread, on_writer_thread_closed, store);
+        return &store->base;
+    }
+    submit(store, open_work, open_done);
+    return &store->base;
+}
+
+/* -- Groups --------------------------------------------------------------- */
+
+static void write_work(struct worker_job *job)
+{
+    struct sqlite_store *store = store_of_job(job);
+
+    if (store->is_finish_due) {
+        writer_checkpoint(&store->writer);
+    }
+    group_write(&store->writer, store->group);
+}
+
+static void write_done(struct worker_job *job)
+{
+    struct sqlite_store *store = store_of_job(job);
+
+    if (store->group->fault == INBOX_FINE) {
+        checkpoint_consider(&store->checkpoint, store->writer.wal_frames);
+    }
+    inbox_group_written(store->base.inbox);
+}
+
+static void sqlite_write(struct inbox_store *base, struct inbox_group *group)
+{
+    struct sqlite_store *store = store_of(base);
+
+    store->group = group;
+    store->is_finish_due =
+        checkpoint_is_finish_due(&store->checkpoint, store->writer.wal_frames);
+    submit(store, write_work, write_done);
+}
+
+/* -- Reads and requests: the helper's ------------------------------------- */
+
+static void read_work(struct worker_job *job)
+{
+    struct inbox_read *read = container_of(job, struct inbox_read, job);
+    struct sqlite_store *store = job->data;
+
+    read->error = reader_read(&store->reader, read, &read->why);
+}
+
+static void read_done(struct worker_job *job)
+{
+    struct inbox_read *read = container_of(job, struct inbox_read, job);
+    struct sqlite_store *store = job->data;
+
+    if (read->error == 0 && reader_names(store->base.inbox, read) != 0) {
+        reader_free(read);
+        read->error =
+            reason_set(&read->why, HAPLO_ENOMEM, "out of memory for names");
+    }
+    read->read_cb(read, read->error, read->error != 0 ? read->why.text : "");
+}
+
+static void sqlite_read(struct inbox_store *base, struct inbox_read *read)
+{
+    struct sqlite_store *store = store_of(base);
+
+    read->job = (struct worker_job){
+        .work_cb = read_work, .done_cb = read_done, .data = store};
+    worker_submit(&store->helper_thread, &read->job);
+}
+
+static void outlet_work(struct worker_job *job)
+{
+    struct sqlite_store *store = job->data;
+
+    reader_outlet(&store->reader,
+                  container_of(job, struct inbox_outlet_request, job));
+}
+
+static void lanes_work(struct worker_job *job)
+{
+    struct sqlite_store *store = job->data;
+
+    reader_lanes(&store->reader,
+                 container_of(job, struct inbox_outlet_request, job));
+}
+
+static void request_done(struct worker_job *job)
+{
+    struct inbox_outlet_request *request =
+        container_of(job, struct inbox_outlet_request, job);
+
+    reader_lane_names(request);
+    request->done_cb(request);
+}
+
+static void request_submit(struct inbox_store *base,
+                           struct inbox_outlet_request *request,
+                           worker_job_cb work_cb)
+{
+    struct sqlite_store *store = store_of(base);
+
+    request->job = (struct worker_job){
+        .work_cb = work_cb, .done_cb = request_done, .data = store};
+    worker_submit(&store->helper_thread, &request->job);
+}
+
+static void sqlite_outlet_open(struct inbox_store *base,
+                               struct inbox_outlet_request *request)
+{
+    request_submit(base, request, outlet_work);
+}
+
+static void sqlite_lanes(struct inbox_store *base,
+                         struct inbox_outlet_request *request)
+{
+    request_submit(base, request, lanes_work);
+}
+
+/* -- The type ------------------------------------------------------------- */
+
+static const struct inbox_store_ops ops = {
+    .open = sqlite_open,
+    .write = sqlite_write,
+    .read = sqlite_read,
+    .read_free = reader_free,
+    .outlet_open = sqlite_outlet_open,
+    .lanes = sqlite_lanes,
+    .close = sqlite_close,
+};
+
+static const struct option_row options[] = {
+    {.name = "path",
+     .value = OPTION_PATH,
+     .offset = offsetof(struct sqlite_inbox_options, path),
+     .help = "The file. It is created when it is first used, and must be on a "
+             "local disk."},
+};
+
+const struct inbox_type inbox_sqlite_type = {
+    .name = "sqlite",
+    .help = "An SQLite file: see haplo-inbox(5).",
+    .options = options,
+    .option_count = sizeof(options) / sizeof(options[0]),
+    .options_size = sizeof(struct sqlite_inbox_options),
+    .ops = &ops,
+};

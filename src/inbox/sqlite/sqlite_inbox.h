@@ -1,0 +1,21 @@
+/*
+ * sqlite_inbox.h - an inbox that is an SQLite file: haplo-inbox(5).
+ */
+#ifndef INBOX_SQLITE_SQLITE_INBOX_H
+#define INBOX_SQLITE_SQLITE_INBOX_H
+
+#include "inbox/inbox.h"
+
+struct sqlite_inbox_options {
+    const char *path; /* of the file */
+};
+
+extern const struct inbox_type inbox_sqlite_type;
+
+/* Copies the inbox at path, which may be in use, to a new file: all that was
+ * committed when it began. Blocks. 0, or HAPLO_E* with one line in why, and
+ * there is no new file. */
+int inbox_sqlite_backup(const char *path, const char *to, char *why,
+                        size_t why_size);
+
+#endif
