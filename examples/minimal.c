@@ -1,25 +1,23 @@
-/*
- * minimal.c - polls one queue inside the application's own loop, and prints
- * its messages: minimal URL QUEUE < FILE-WITH-THE-API-KEY
- */
+/* minimal.c - polls one queue inside the application's own loop, and prints its
+ * messages: minimal URL QUEUE < FILE-WITH-THE-API-KEY */
 #include <haplopoll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Accept only what is safe: here, what stdout has taken. */
+/* Accept only what is stored: here, what stdout has taken. Who must store each
+ * message exactly once compares states first, see "The state contract". */
 static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
 {
     const struct haplo_message *message = haplo_batch_messages(batch);
-    (void)queue;
     for (size_t i = 0; i < haplo_batch_message_count(batch); i++) {
         fwrite(message[i].body.data, 1, message[i].body.size, stdout);
         putchar('\n');
     }
-    if (fflush(stdout) == 0) {
-        haplo_batch_accept(batch);
+    if (fflush(stdout) != 0) {
+        haplo_batch_retry(batch, 0, haplo_queue_name(queue));
     } else {
-        haplo_batch_retry(batch, 0, "stdout takes no more");
+        haplo_batch_accept(batch);
     }
 }
 
@@ -42,17 +40,15 @@ int main(int argc, char **argv)
         return 2;
     }
     key[strcspn(key, "\n")] = '\0';
-    struct haplo_server_options server_options = {
-        .struct_size = sizeof server_options,
-        .name = "server",
-        .url = argv[1],
-        .tls_ca_file = getenv("CA_FILE")};
+    struct haplo_server_options at = {
+        .struct_size = sizeof at, .name = "server", .url = argv[1]};
+    at.tls_ca_file = getenv("CA_FILE");
     struct haplo_queue_options options = {.struct_size = sizeof options,
                                           .name = argv[2],
                                           .api_key = key,
                                           .deliver_cb = on_deliver,
                                           .marked_cb = on_marked};
-    if (haplo_server_add(poller, &server_options, &server, why, sizeof why) ||
+    if (haplo_server_add(poller, &at, &server, why, sizeof why) ||
         haplo_queue_add(server, &options, &queue, why, sizeof why)) {
         fprintf(stderr, "%s\n", why);
         return 2;

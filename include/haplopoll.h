@@ -53,17 +53,15 @@ extern "C" {
 
 /* -- Limits: everything that could grow has a stated end ------------------ */
 
-#define HAPLO_NAME_SIZE_MAX 128      /* a server's or a queue's name */
-#define HAPLO_URL_SIZE_MAX 1024      /* a server's URL */
-#define HAPLO_KEY_SIZE_MIN 16        /* an API key; the server's own minimum */
-#define HAPLO_KEY_SIZE_MAX 256       /* an API key; Haplo makes 44 */
-#define HAPLO_TOKEN_SIZE_MAX 262144  /* decoded; see HAPLO_ETOOBIG */
-#define HAPLO_TEXT_SIZE_MAX 512      /* one line of explanation */
-#define HAPLO_WAIT_MS_MAX 2678400000 /* 31 days: any wait or time limit */
-#define HAPLO_POINTER_DEPTH_MAX 16   /* segments of a JSON pointer */
-#define HAPLO_LEFTOVER_COUNT_MAX                  \
-    1024 /* keys of a state that the newest batch \
-            lacks; see haplo_batch_state() */
+#define HAPLO_NAME_SIZE_MAX 128       /* a server's or a queue's name */
+#define HAPLO_URL_SIZE_MAX 1024       /* a server's URL */
+#define HAPLO_KEY_SIZE_MIN 16         /* an API key; the server's own minimum */
+#define HAPLO_KEY_SIZE_MAX 256        /* an API key; Haplo makes 44 */
+#define HAPLO_TOKEN_SIZE_MAX 262144   /* decoded; see HAPLO_ETOOBIG */
+#define HAPLO_TEXT_SIZE_MAX 512       /* one line of explanation */
+#define HAPLO_WAIT_MS_MAX 2678400000  /* 31 days: any wait or time limit */
+#define HAPLO_POINTER_DEPTH_MAX 16    /* segments of a JSON pointer */
+#define HAPLO_LEFTOVER_COUNT_MAX 1024 /* see haplo_batch_state() */
 
 /* -- Errors --------------------------------------------------------------- */
 
@@ -171,11 +169,15 @@ struct haplo_message {
  *   - At the next start, pass the stored state as haplo_queue_options.state.
  *
  * A state is small: HAPLO_STATE_SIZE_MAX(n) bytes for a batch of n messages.
- * It holds a generation, which no two states share, and the keys of the
- * messages that are stored and not known to be confirmed. A message that is
- * among these is a repeat. Everything else is new, or was marked as unsent by
- * an administrator: it must be stored. Stale means that another process stores
- * this queue, or that an older copy was restored.
+ * It names the states that it may follow, and holds the keys of the messages
+ * that are stored and not known to be confirmed. A message that is among these
+ * is a repeat. Everything else is new, or was marked as unsent by an
+ * administrator: it must be stored. Stale means that another process stores
+ * this queue, that an older copy was restored, or that a batch was dropped
+ * although its commit, of unknown outcome, had succeeded.
+ *
+ * Messages that are equal to the byte are counted: where one is stored and not
+ * known to be confirmed, one of two that are fetched is a repeat.
  */
 
 /* Bytes of the state of a batch of count messages, at most. */
@@ -288,7 +290,7 @@ HAPLO_EXTERN int haplo_poller_new(uv_loop_t *loop,
 
 /* Fires once, from the loop. batches_left: of the batches that were with the
  * application or being marked, how many are not confirmed; the server will
- * send their messages again, with the same epoch. */
+ * send their messages again. */
 typedef void (*haplo_stopped_cb)(struct haplo_poller *poller,
                                  size_t batches_left);
 
@@ -416,8 +418,8 @@ typedef void (*haplo_deliver_cb)(struct haplo_queue *queue,
 
 struct haplo_mark {
     struct haplo_slice state; /* to be stored now; borrowed */
-    size_t message_count;     /* of the batch; 0: an empty fetch proved that an
-                                 earlier batch, given up on, was marked */
+    size_t message_count;     /* of the batch; 0: an empty fetch has shown that
+                                 earlier batches were marked */
     uint64_t marked_count;    /* as the server counts; fewer after a retry */
     int64_t unread_count; /* left on the server; -1: it did not say (2019) */
 };
@@ -456,9 +458,9 @@ struct haplo_queue_options {
  * a moment that its name decides, so that many queues spread; see
  * haplo_queue_poll_now(). why (may be NULL) receives one line on error.
  *
- * HAPLO_EINVAL (name, key, pointers, pattern; RAW without token_pattern, as
- * it could never be marked), HAPLO_EEXIST, HAPLO_ENOMEM, HAPLO_ESTOPPED; on
- * error *queue is NULL.
+ * HAPLO_EINVAL (name, key, state, pointers, pattern; RAW without
+ * token_pattern, as it could never be marked), HAPLO_EEXIST, HAPLO_ENOMEM,
+ * HAPLO_ESTOPPED; on error *queue is NULL.
  */
 HAPLO_EXTERN int haplo_queue_add(struct haplo_server *server,
                                  const struct haplo_queue_options *options,
@@ -474,7 +476,7 @@ typedef void (*haplo_removed_cb)(struct haplo_queue *queue);
 HAPLO_EXTERN int haplo_queue_remove(struct haplo_queue *queue,
                                     haplo_removed_cb removed_cb);
 
-/* No new fetch; a batch in hand is finished first. Nothing if paused. */
+/* No new fetch; an outstanding batch is finished first. Nothing if paused. */
 HAPLO_EXTERN void haplo_queue_pause(struct haplo_queue *queue);
 
 /* Ends a pause; the queue is due at once. Nothing if not paused. */
@@ -483,8 +485,8 @@ HAPLO_EXTERN void haplo_queue_resume(struct haplo_queue *queue);
 /*
  * Ends a pause as haplo_queue_resume() does, but goes on from the state that
  * is stored now: for a queue that another process has stored meanwhile. Copies
- * state. HAPLO_EBUSY unless the queue is PAUSED; HAPLO_EINVAL if these bytes
- * are no state; HAPLO_ENOMEM.
+ * state. HAPLO_EBUSY unless the queue is PAUSED and not being removed;
+ * HAPLO_ESTOPPED; HAPLO_EINVAL if these bytes are no state; HAPLO_ENOMEM.
  */
 HAPLO_EXTERN int haplo_queue_resume_from(struct haplo_queue *queue,
                                          struct haplo_slice state);
@@ -509,8 +511,7 @@ HAPLO_EXTERN void *haplo_queue_data(const struct haplo_queue *queue);
 struct haplo_queue_stats {
     size_t struct_size;            /* set it before the call */
     enum haplo_queue_state state;  /* */
-    uint64_t generation;           /* counts the states of its queue; 0: none
-                                      was ever stored */
+    uint64_t generation;           /* batches ever stored, by the state */
     size_t unconfirmed_count;      /* messages stored, not known confirmed */
     int64_t unread_count;          /* as the server said last; -1: unknown */
     uint64_t wait_ms;              /* until the next step by itself, or 0;
@@ -525,7 +526,8 @@ struct haplo_queue_stats {
     uint64_t marked_message_count; /* in those batches */
     uint64_t failure_count;        /* fetches and marks that failed */
     uint64_t deliver_retry_count;  /* answers haplo_batch_retry() */
-    uint64_t foreign_mark_count;   /* marks that another consumer foreran */
+    uint64_t foreign_mark_count;   /* marks that came after another
+                                      consumer's */
     uint64_t body_bytes;           /* of fetched bodies, unpacked */
 };
 

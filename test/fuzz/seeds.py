@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import pathlib
 import re
+import struct
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -187,6 +188,21 @@ def wire_seeds():
     yield on_wire(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"")
 
 
+def state_seeds():
+    """Steps of fuzz_state.c, then a state or what is none."""
+    head = b"haplo\0\1\n" + struct.pack("<IIQQ24x", 1, 1, 7, 9)
+    state = bytes(8) + head + b"k" * 32
+    fetch, accept, confirm, empty, drop, restart = (
+        b"\x0f", b"\x40", b"\x82", b"\xa2", b"\xc0", b"\xe0")
+    for steps in (fetch + accept + confirm, fetch + accept + drop + empty,
+                  fetch + accept + drop + b"\x11" + accept + confirm,
+                  fetch + accept + b"\x80" + restart + fetch + accept,
+                  b"\x11" + accept + drop + b"\x01" + accept + b"\x80" + empty):
+        for rest in (b"", state, state[:-1], b"\0" * 64):
+            for odd in (0, 1):
+                yield bytes([2 * len(steps) + odd]) + steps * 2 + rest
+
+
 def seeds():
     """(target, input), all of them."""
     for name, head, body in captures():
@@ -233,6 +249,8 @@ def seeds():
         yield "inbox", value
     for seed in wire_seeds():
         yield "wire", seed
+    for seed in state_seeds():
+        yield "state", seed
 
 
 def main():

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "core/batch.h"
+#include "core/delivery_state.h"
 #include "core/fetch_reply.h"
 #include "core/form.h"
 #include "core/identity.h"
@@ -264,24 +265,64 @@ static void form_run(void)
     batch_free(batch);
 }
 
-static void identity_run(void)
+/* Half of its messages are the same, and so is the other half. NULL: it could
+ * not be made. */
+static struct haplo_batch *batch_evaluate(const struct delivery_state *state,
+                                          size_t new_count)
 {
-    static struct haplo_message messages[1000];
-    for (size_t i = 0; i < 1000; i++) {
-        messages[i].body.data = i % 2 == 0 ? "even" : "odd";
-        messages[i].body.size = i % 2 == 0 ? 4 : 3;
-        messages[i].ordinal = 0;
+    size_t dropped;
+    struct haplo_batch *batch = batch_new();
+    for (size_t i = 0; batch != NULL && i < 100; i++) {
+        struct haplo_message *message = batch_add_message(batch);
+        if (message == NULL) {
+            batch_free(batch);
+            return NULL;
+        }
+        message->body.data = i % 2 == 0 ? "even" : "odd";
+        message->body.size = i % 2 == 0 ? 4 : 3;
     }
-    int error = identity_fill(messages, 1000);
+    if (batch == NULL) {
+        return NULL;
+    }
+    identity_fill(batch->messages, batch->message_count);
+    int error = delivery_state_evaluate(state, batch, 1, &dropped);
+    if (error != 0) {
+        assert_int_equal(error, HAPLO_ENOMEM);
+        batch_free(batch);
+        return NULL;
+    }
+    assert_int_equal(batch->new_count, new_count);
+    return batch;
+}
+
+/* Whatever fails, what was stored stays known. */
+static void delivery_state_run(void)
+{
+    struct delivery_state state = {0};
+    struct delivery_state other = {0};
+    struct haplo_batch *batch = batch_evaluate(&state, 100);
+    if (batch == NULL) {
+        return;
+    }
+    int error = delivery_state_adopt(
+        &other,
+        (struct haplo_slice){(const char *)batch->state, batch->state_size});
     assert_true(error == 0 || error == HAPLO_ENOMEM);
-    assert_true(error != 0 || messages[999].ordinal == 499);
+    assert_int_equal(delivery_state_count(&other, NULL), error == 0 ? 100 : 0);
+    delivery_state_accept(&state, batch);
+    delivery_state_keep(&state, batch);
+    batch_free(batch);
+    assert_int_equal(delivery_state_count(&state, NULL), 100);
+    batch_free(batch_evaluate(&state, 0));
+    delivery_state_free(&other);
+    delivery_state_free(&state);
 }
 
 static void queue_add(struct scheduler *scheduler, struct server *server,
                       struct queue *queue)
 {
     static const struct queue_policy policy = {.interval_ms = 1000};
-    queue_init(queue, &policy, server, 0, false, 5);
+    queue_init(queue, &policy, server, 5);
     int error = scheduler_add_queue(scheduler, queue);
     if (error == 0) {
         assert_int_equal(scheduler_due_ms(scheduler), 5);
@@ -317,7 +358,7 @@ const struct sweep_unit sweep_core_units[] = {
     {"core/refusal", refusal_run, NULL, false},
     {"core/mark_reply", mark_reply_run, NULL, false},
     {"core/form", form_run, NULL, false},
-    {"core/identity", identity_run, NULL, false},
+    {"core/delivery_state", delivery_state_run, NULL, false},
     {"core/scheduler", scheduler_run, NULL, false},
     {NULL, NULL, NULL, false},
 };
