@@ -2,12 +2,15 @@
 
 Starts haplo-sim as 5 servers with 20 queues each, 100 messages in every queue,
 over TLS; lets `haplo-poll once` gather them into an SQLite inbox; then compares
-the inbox with what the simulator made. Exits with 1 if anything differs.
+the inbox with what the simulator made. Then the same again with an outlet that
+forwards everything as files, which are compared as well. Exits with 1 if
+anything differs.
 """
 import argparse
 import collections
 import json
 import pathlib
+import re
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +19,11 @@ import urllib.request
 
 SERVERS, QUEUES, MESSAGES = 5, 20, 100
 LATENCY = "10ms"  # of each request, as over a network
+OUTLETS = """outlets:
+  - name: files
+    type: files
+    path: files
+"""
 
 
 def start_simulator(build, folder):
@@ -51,38 +59,75 @@ def stored_messages(path):
     return stored
 
 
-def check(control, inbox):
-    """Says what was found; True if it is exactly what must be."""
-    made, stored = made_messages(control), stored_messages(inbox)
+def without_white_space(body):
+    """JSON as one line: what stands between its tokens is left out."""
+    return re.sub(r'("(?:\\.|[^"\\])*")|\s+',
+                  lambda found: found.group(1) or "", body)
+
+
+def forwarded_messages(folder):
+    """The lines of all files, by server and queue."""
+    lines = collections.Counter()
+    for path in pathlib.Path(folder).glob("*/*/*.ndjson"):
+        for line in path.read_text().split("\n")[:-1]:
+            lines[path.parts[-3], path.parts[-2], line] += 1
+    return lines
+
+
+def compare(what, made, found):
+    """Prints what was found; True if it is exactly what must be."""
+    print(f"\n{'made by the simulator':25} {made.total():6}\n"
+          f"{what:25} {found.total():6}\n"
+          f"{'missing, or other bytes':25} {(made - found).total():6}\n"
+          f"{'too many, or twice':25} {(found - made).total():6}")
+    return made == found
+
+
+def check(control, folder, has_outlet):
+    made = made_messages(control)
     unread = ask(control, "/stats")["unread"]
+    fine = compare("in the inbox", made, stored_messages(f"{folder}/inbox.db"))
+    if has_outlet:
+        lines = collections.Counter()
+        for (server, queue, body), count in made.items():
+            lines[server, queue, without_white_space(body)] += count
+        fine &= compare("in files", lines,
+                        forwarded_messages(f"{folder}/files"))
+    print(f"{'unread on the simulator':25} {unread:6}")
     expected = SERVERS * QUEUES * MESSAGES
-    print(f"\nmade by the simulator     {made.total():6}\n"
-          f"in the inbox              {stored.total():6}\n"
-          f"missing, or other bytes   {(made - stored).total():6}\n"
-          f"too many, or twice        {(stored - made).total():6}\n"
-          f"unread on the simulator   {unread:6}")
-    return made.total() == expected and made == stored and unread == 0
+    return fine and made.total() == expected and unread == 0
+
+
+def show(build, folder, has_outlet):
+    """Gathers everything once. True if all is as it must be."""
+    simulator = start_simulator(build, folder)
+    try:
+        control = json.loads(simulator.stdout.readline())["control"]
+        config = pathlib.Path(folder, "haplo-poll.yaml")
+        if has_outlet:
+            config.write_text(config.read_text() + OUTLETS)
+        once = subprocess.run([build / "haplo-poll", "-c", config, "once"],
+                              check=False)
+        fine = check(control, folder, has_outlet)
+    finally:
+        simulator.communicate()
+    return fine and once.returncode == 0 and simulator.returncode == 0
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", type=pathlib.Path, default="build")
     build = parser.parse_args().build.resolve()
-    with tempfile.TemporaryDirectory(prefix="haplo-demo-") as folder:
-        simulator = start_simulator(build, folder)
-        try:
-            control = json.loads(simulator.stdout.readline())["control"]
-            print(f"{SERVERS} servers, {QUEUES} queues each, {MESSAGES} "
-                  "messages in every queue", flush=True)
-            once = subprocess.run(
-                [build / "haplo-poll", "-c", f"{folder}/haplo-poll.yaml",
-                 "once"], check=False)
-            fine = check(control, f"{folder}/inbox.db")
-        finally:
-            simulator.communicate()
-    fine = fine and once.returncode == 0 and simulator.returncode == 0
-    print("\nAll messages arrived, each once, byte for byte."
-          if fine else "\nSomething went wrong.")
+    fine = True
+    for has_outlet in (False, True):
+        print(f"{SERVERS} servers, {QUEUES} queues each, {MESSAGES} messages "
+              "in every queue"
+              + (", forwarded as files" if has_outlet else ""), flush=True)
+        with tempfile.TemporaryDirectory(prefix="haplo-demo-") as folder:
+            fine &= show(build, folder, has_outlet)
+        print(flush=True)
+    print("All messages arrived, each once, byte for byte."
+          if fine else "Something went wrong.")
     return 0 if fine else 1
 
 
