@@ -1,0 +1,367 @@
+#include "core/dispatch.h"
+
+#include <assert.h>
+
+#include "base/alloc.h"
+#include "base/container_of.h"
+#include "core/dispatch_lanes.h"
+#include "haplopoll.h"
+
+/* -- Lanes ---------------------------------------------------------------- */
+
+void dispatch_init(struct dispatch *dispatch,
+                   const struct dispatch_policy *policy,
+                   const struct dispatch_calls *calls, void *data,
+                   uint64_t cursor, uint64_t seed)
+{
+    *dispatch = (struct dispatch){
+        .policy = policy,
+        .calls = calls,
+        .data = data,
+        .random.state = seed,
+        .saved_cursor = cursor,
+        .has_more = true,
+    };
+    breaker_init(&dispatch->breaker, &policy->breaker);
+    window_init(&dispatch->window, cursor);
+    progress_init(&dispatch->pending);
+    progress_init(&dispatch->saving);
+    TAILQ_INIT(&dispatch->ready);
+    TAILQ_INIT(&dispatch->recalling);
+    TAILQ_INIT(&dispatch->run);
+}
+
+void dispatch_free(struct dispatch *dispatch)
+{
+    struct lane *lane;
+    while ((lane = lane_table_any(&dispatch->lanes)) != NULL) {
+        while (!TAILQ_EMPTY(&lane->spans)) {
+            struct span *span = TAILQ_FIRST(&lane->spans);
+            TAILQ_REMOVE(&lane->spans, span, in_lane);
+            dispatch->calls->release_cb(dispatch->data, span);
+        }
+        lane_table_remove(&dispatch->lanes, lane);
+        lane_free_doubts(lane);
+        alloc_free(lane);
+    }
+    lane_table_free(&dispatch->lanes);
+    heap_free(&dispatch->waits);
+    progress_free(&dispatch->pending);
+    progress_free(&dispatch->saving);
+}
+
+struct lane *dispatch_lane(struct dispatch *dispatch, uint64_t queue_id,
+                           const char *server, const char *queue)
+{
+    struct lane *lane = lane_table_find(&dispatch->lanes, queue_id);
+    if (lane != NULL) {
+        return lane;
+    }
+    /* With room made for its wait, no wait can fail. */
+    lane = alloc_bytes(sizeof *lane);
+    if (lane == NULL ||
+        heap_reserve(&dispatch->waits, (uint32_t)dispatch->lanes.count + 1) !=
+            0) {
+        alloc_free(lane);
+        return NULL;
+    }
+    lane_init(lane, queue_id, server, queue);
+    if (lane_table_add(&dispatch->lanes, lane) != 0) {
+        alloc_free(lane);
+        return NULL;
+    }
+    return lane;
+}
+
+void dispatch_lane_drop_idle(struct dispatch *dispatch, struct lane *lane)
+{
+    if (lane->state == LANE_IDLE) {
+        lanes_remove(dispatch, lane);
+    }
+}
+
+bool dispatch_is_caught_up(const struct dispatch *dispatch)
+{
+    return !dispatch->has_more && !dispatch->is_reading &&
+           dispatch->lanes.count == 0 && dispatch_is_saved(dispatch);
+}
+
+/* -- The breaker ---------------------------------------------------------- */
+
+/* What was refused in the run may have been so because the destination was
+ * about to break. */
+static void run_is_void(struct dispatch *dispatch, uint64_t now_ms)
+{
+    while (!TAILQ_EMPTY(&dispatch->run)) {
+        struct lane *lane = TAILQ_FIRST(&dispatch->run);
+        lanes_leave_run(dispatch, lane);
+        /* One that is being delivered is dealt with when that is answered. */
+        if (lane->state != LANE_DELIVERING) {
+            lanes_retry(dispatch, lane, now_ms);
+        }
+    }
+}
+
+/* While the destination is broken no lane has a wait of its own: whoever's
+ * turn it is probes. A lane that is blocked stays so, unless it was refused
+ * only because all are. */
+static void on_opened(struct dispatch *dispatch, uint64_t now_ms)
+{
+    struct heap_entry *entry;
+    while ((entry = heap_take_due(&dispatch->waits, HEAP_NEVER)) != NULL) {
+        lanes_retry(dispatch, container_of(entry, struct lane, wait), now_ms);
+    }
+    if (dispatch->policy->has_dead_letters || dispatch->breaker.is_refused) {
+        run_is_void(dispatch, now_ms);
+    }
+}
+
+static void breaker_tell(struct dispatch *dispatch, struct breaker_event event,
+                         uint64_t now_ms)
+{
+    enum breaker_action action =
+        breaker_step(&dispatch->breaker, &event, now_ms, &dispatch->random);
+    if (action == BREAKER_ACTION_OPENED) {
+        on_opened(dispatch, now_ms);
+    }
+    if (action != BREAKER_ACTION_NONE) {
+        dispatch->calls->breaker_cb(dispatch->data, action);
+    }
+}
+
+void dispatch_not_opened(struct dispatch *dispatch, uint64_t now_ms)
+{
+    breaker_tell(dispatch, (struct breaker_event){.kind = BREAKER_EVENT_BROKEN},
+                 now_ms);
+}
+
+/* -- Delivering ----------------------------------------------------------- */
+
+struct span *dispatch_next(struct dispatch *dispatch)
+{
+    struct lane *lane = TAILQ_FIRST(&dispatch->ready);
+    if (lane == NULL || dispatch->is_lost ||
+        dispatch->in_flight >= dispatch->policy->in_flight_max ||
+        !breaker_admits(&dispatch->breaker, dispatch->in_flight)) {
+        return NULL;
+    }
+    dispatch->in_flight++;
+    lanes_enter(dispatch, lane, LANE_DELIVERING);
+    return TAILQ_FIRST(&lane->spans);
+}
+
+/* The outlet has accepted a message behind them: so it is their data. */
+static void doubts_confirm(struct dispatch *dispatch, struct lane *lane)
+{
+    struct doubt *doubt;
+    STAILQ_FOREACH(doubt, &lane->doubts, link)
+    {
+        lanes_bury(dispatch, lane, doubt->arrival, doubt->why);
+        lanes_settle(dispatch, lane, doubt->arrival);
+    }
+    lane_free_doubts(lane);
+}
+
+/* It has accepted one of another lane: the lane tries its first message in
+ * doubt once more, and if that is refused again there is no doubt any more. */
+static void doubts_prove(struct dispatch *dispatch, struct lane *lane,
+                         uint64_t now_ms)
+{
+    const struct doubt *doubt;
+    STAILQ_FOREACH(doubt, &lane->doubts, link)
+    {
+        lane->proven_to = doubt->arrival;
+    }
+    if (lane->state == LANE_WAITING && !STAILQ_EMPTY(&lane->doubts)) {
+        lanes_retry(dispatch, lane, now_ms);
+    }
+}
+
+static void on_accepted(struct dispatch *dispatch, struct lane *lane,
+                        uint64_t now_ms)
+{
+    lane->failures = 0;
+    lanes_leave_run(dispatch, lane);
+    doubts_confirm(dispatch, lane);
+    while (!TAILQ_EMPTY(&dispatch->run)) {
+        struct lane *other = TAILQ_FIRST(&dispatch->run);
+        lanes_leave_run(dispatch, other);
+        doubts_prove(dispatch, other, now_ms);
+    }
+    breaker_tell(dispatch,
+                 (struct breaker_event){.kind = BREAKER_EVENT_ACCEPTED},
+                 now_ms);
+}
+
+void dispatch_delivered(struct dispatch *dispatch, struct span *span,
+                        uint32_t count, uint64_t now_ms)
+{
+    struct lane *lane = span->lane;
+    bool is_all = count == span->count;
+    assert(lane->state == LANE_DELIVERING);
+    if (count == 0) {
+        return;
+    }
+    dispatch->counts.delivered += count;
+    lanes_done(dispatch, span, count);
+    on_accepted(dispatch, lane, now_ms);
+    if (is_all) {
+        dispatch->in_flight--;
+        lanes_rest(dispatch, lane, now_ms);
+    }
+    window_note(&dispatch->window, now_ms);
+}
+
+static struct lane *span_returned(struct dispatch *dispatch,
+                                  const struct span *span)
+{
+    assert(span->lane->state == LANE_DELIVERING);
+    assert(span == TAILQ_FIRST(&span->lane->spans));
+    dispatch->in_flight--;
+    dispatch->counts.retries++;
+    return span->lane;
+}
+
+void dispatch_retry(struct dispatch *dispatch, struct span *span,
+                    uint64_t delay_ms, uint64_t now_ms)
+{
+    struct lane *lane = span_returned(dispatch, span);
+    breaker_tell(dispatch,
+                 (struct breaker_event){.kind = BREAKER_EVENT_FAILED,
+                                        .delay_ms = delay_ms},
+                 now_ms);
+    if (dispatch->breaker.state == BREAKER_UP) {
+        lanes_wait(dispatch, lane, delay_ms, now_ms);
+    } else {
+        lanes_retry(dispatch, lane, now_ms);
+    }
+    window_note(&dispatch->window, now_ms);
+}
+
+void dispatch_broken(struct dispatch *dispatch, struct span *span,
+                     uint64_t delay_ms, uint64_t now_ms)
+{
+    struct lane *lane = span_returned(dispatch, span);
+    breaker_tell(dispatch,
+                 (struct breaker_event){.kind = BREAKER_EVENT_BROKEN,
+                                        .delay_ms = delay_ms},
+                 now_ms);
+    lanes_retry(dispatch, lane, now_ms);
+    window_note(&dispatch->window, now_ms);
+}
+
+/* True if this message was refused in this run before. */
+static bool note_refusal(struct dispatch *dispatch, struct lane *lane,
+                         uint64_t arrival)
+{
+    bool is_same_run = lane->refused_run == dispatch->breaker.run;
+    bool is_repeat = is_same_run && arrival <= lane->refused_to;
+    lane->refused_run = dispatch->breaker.run;
+    lane->refused_to = is_repeat ? lane->refused_to : arrival;
+    lanes_join_run(dispatch, lane);
+    return is_repeat;
+}
+
+/* Takes the refused message out of the span's way, in doubt. Its place in the
+ * store is that of a deferred one: so the cursor may pass it. */
+static void put_aside(struct dispatch *dispatch, struct lane *lane,
+                      struct span *span, const char *why)
+{
+    if (!lane_doubt(lane, span->first, why)) {
+        dispatch->is_lost = true;
+    }
+    lanes_defer_first(dispatch, span);
+}
+
+static void on_data_refused(struct dispatch *dispatch, struct lane *lane,
+                            struct span *span, const char *why, uint64_t now_ms)
+{
+    if (!dispatch->policy->has_dead_letters) {
+        lane->held_arrival = span->first;
+        lanes_defer(dispatch, lane, true);
+        lanes_enter(dispatch, lane, LANE_BLOCKED);
+        return;
+    }
+    if (span->first <= lane->proven_to) {
+        lanes_bury(dispatch, lane, span->first, why);
+        lanes_done(dispatch, span, 1);
+    } else {
+        put_aside(dispatch, lane, span, why);
+    }
+    lanes_rest(dispatch, lane, now_ms);
+}
+
+void dispatch_refused(struct dispatch *dispatch, struct span *span,
+                      const char *why, uint64_t now_ms)
+{
+    struct lane *lane = span_returned(dispatch, span);
+    bool is_repeat = note_refusal(dispatch, lane, span->first);
+    breaker_tell(dispatch,
+                 (struct breaker_event){.kind = BREAKER_EVENT_REFUSED,
+                                        .is_repeat = is_repeat},
+                 now_ms);
+    if (dispatch->breaker.state != BREAKER_BROKEN) {
+        on_data_refused(dispatch, lane, span, why, now_ms);
+    } else {
+        lanes_retry(dispatch, lane, now_ms);
+    }
+    window_note(&dispatch->window, now_ms);
+}
+
+/* -- Release -------------------------------------------------------------- */
+
+/* The message that holds a lane is the first in doubt, or the first in memory,
+ * or the first of its backlog. */
+static void pass_held(struct dispatch *dispatch, struct lane *lane)
+{
+    struct doubt *doubt = STAILQ_FIRST(&lane->doubts);
+    if (doubt == NULL && !TAILQ_EMPTY(&lane->spans)) {
+        lanes_done(dispatch, TAILQ_FIRST(&lane->spans), 1);
+        return;
+    }
+    lanes_settle(dispatch, lane, lane->held_arrival);
+    if (doubt != NULL) {
+        STAILQ_REMOVE_HEAD(&lane->doubts, link);
+        alloc_free(doubt);
+    } else {
+        lane->known_to = lane->held_arrival;
+    }
+}
+
+int dispatch_release(struct dispatch *dispatch, struct lane *lane,
+                     enum dispatch_release release, const char *why,
+                     uint64_t now_ms)
+{
+    bool is_held = lane->state == LANE_BLOCKED || lane->state == LANE_WAITING;
+    if (lane->state == LANE_READY && dispatch->breaker.state != BREAKER_UP) {
+        lane->held_arrival = lane_head(lane);
+        is_held = STAILQ_EMPTY(&lane->doubts);
+    }
+    if (!is_held) {
+        return HAPLO_ENOTFOUND;
+    }
+    if (release == DISPATCH_BURY) {
+        lanes_bury(dispatch, lane, lane->held_arrival, why);
+    }
+    if (release != DISPATCH_RETRY) {
+        dispatch->counts.skipped += release == DISPATCH_SKIP ? 1 : 0;
+        pass_held(dispatch, lane);
+    }
+    lane->failures = 0;
+    lanes_leave_run(dispatch, lane);
+    lanes_retry(dispatch, lane, now_ms);
+    window_note(&dispatch->window, now_ms);
+    return 0;
+}
+
+/* -- Time ----------------------------------------------------------------- */
+
+void dispatch_due(struct dispatch *dispatch, uint64_t now_ms)
+{
+    struct heap_entry *entry;
+    while ((entry = heap_take_due(&dispatch->waits, now_ms)) != NULL) {
+        lanes_retry(dispatch, container_of(entry, struct lane, wait), now_ms);
+    }
+    breaker_tell(dispatch, (struct breaker_event){.kind = BREAKER_EVENT_DUE},
+                 now_ms);
+}

@@ -1,0 +1,227 @@
+#include "core/dispatch_lanes.h"
+
+#include <assert.h>
+
+#include "base/alloc.h"
+
+/* -- States --------------------------------------------------------------- */
+
+static struct lane_list *list_of(struct dispatch *dispatch,
+                                 const struct lane *lane)
+{
+    if (lane->state == LANE_READY) {
+        return &dispatch->ready;
+    }
+    return lane->state == LANE_RECALLING && !lane->is_recalled
+               ? &dispatch->recalling
+               : NULL;
+}
+
+static void count_add(struct dispatch *dispatch, const struct lane *lane,
+                      size_t by)
+{
+    dispatch->waiting_count += lane->state == LANE_WAITING ? by : 0;
+    dispatch->blocked_count += lane->state == LANE_BLOCKED ? by : 0;
+}
+
+void lanes_enter(struct dispatch *dispatch, struct lane *lane,
+                 enum lane_state to)
+{
+    struct lane_list *list = list_of(dispatch, lane);
+    if (list != NULL) {
+        TAILQ_REMOVE(list, lane, turn);
+    }
+    count_add(dispatch, lane, (size_t)-1);
+    heap_remove(&dispatch->waits, &lane->wait);
+    lane_enter(lane, to, dispatch->calls->lane_cb, dispatch->data);
+    count_add(dispatch, lane, 1);
+    list = list_of(dispatch, lane);
+    if (list != NULL) {
+        TAILQ_INSERT_TAIL(list, lane, turn);
+    }
+}
+
+void lanes_remove(struct dispatch *dispatch, struct lane *lane)
+{
+    assert(lane->state == LANE_IDLE);
+    assert(TAILQ_EMPTY(&lane->spans));
+    lanes_leave_run(dispatch, lane);
+    lane_table_remove(&dispatch->lanes, lane);
+    lane_free_doubts(lane);
+    alloc_free(lane);
+}
+
+void lanes_wait(struct dispatch *dispatch, struct lane *lane, uint64_t least_ms,
+                uint64_t now_ms)
+{
+    const struct breaker_policy *policy = &dispatch->policy->breaker;
+    lane->failures++;
+    uint64_t wait_ms = backoff_ms(&dispatch->random, policy->backoff_ms,
+                                  policy->backoff_max_ms, lane->failures);
+    lane->held_arrival = lane_head(lane);
+    lane->due_ms = now_ms + (wait_ms > least_ms ? wait_ms : least_ms);
+    if (!TAILQ_EMPTY(&lane->spans) && TAILQ_FIRST(&lane->spans)->is_deferred) {
+        /* What the store has already need not be held in memory. */
+        lanes_defer(dispatch, lane, true);
+    }
+    lanes_enter(dispatch, lane, LANE_WAITING);
+    heap_set(&dispatch->waits, &lane->wait, lane->due_ms);
+}
+
+void lanes_rest(struct dispatch *dispatch, struct lane *lane, uint64_t now_ms)
+{
+    enum lane_state to = lane_rest_state(lane);
+    if (to == LANE_WAITING) {
+        lanes_wait(dispatch, lane, 0, now_ms);
+        return;
+    }
+    lanes_enter(dispatch, lane, to);
+    if (to == LANE_IDLE) {
+        lanes_remove(dispatch, lane);
+    }
+}
+
+/* Back to the first message in doubt, which the store has as deferred. */
+static void forget_doubts(struct dispatch *dispatch, struct lane *lane)
+{
+    const struct doubt *first = STAILQ_FIRST(&lane->doubts);
+    if (first == NULL) {
+        return;
+    }
+    lanes_defer(dispatch, lane, true);
+    lane->is_recall_void = lane->is_recalled;
+    lane->known_to = first->arrival - 1;
+    for (const struct doubt *doubt = first; doubt != NULL;
+         doubt = STAILQ_NEXT(doubt, link)) {
+        if (doubt->arrival > lane->backlog_last) {
+            lane->backlog_last = doubt->arrival;
+        }
+    }
+    lane_free_doubts(lane);
+}
+
+void lanes_retry(struct dispatch *dispatch, struct lane *lane, uint64_t now_ms)
+{
+    forget_doubts(dispatch, lane);
+    if (lane_rest_state(lane) != lane->state) {
+        lanes_rest(dispatch, lane, now_ms);
+    }
+}
+
+/* -- Messages ------------------------------------------------------------- */
+
+static void span_defer(struct dispatch *dispatch, struct span *span)
+{
+    struct lane *lane = span->lane;
+    if (span->is_deferred) {
+        return;
+    }
+    window_remove(&dispatch->window, span);
+    window_done(&dispatch->window, span_last(span));
+    span->is_deferred = true;
+    if (!progress_defer(&dispatch->pending, lane->queue_id, span->first,
+                        span->count)) {
+        dispatch->is_lost = true;
+    }
+}
+
+static void span_release(struct dispatch *dispatch, struct span *span)
+{
+    TAILQ_REMOVE(&span->lane->spans, span, in_lane);
+    span->lane = NULL;
+    dispatch->calls->release_cb(dispatch->data, span);
+}
+
+void lanes_defer(struct dispatch *dispatch, struct lane *lane, bool drop)
+{
+    struct span *span;
+    if (TAILQ_EMPTY(&lane->spans)) {
+        return;
+    }
+    TAILQ_FOREACH (span, &lane->spans, in_lane) {
+        span_defer(dispatch, span);
+        if (span_last(span) > lane->backlog_last) {
+            lane->backlog_last = span_last(span);
+        }
+    }
+    if (drop) {
+        lane->known_to = TAILQ_FIRST(&lane->spans)->first - 1;
+    }
+    while (drop && !TAILQ_EMPTY(&lane->spans)) {
+        span_release(dispatch, TAILQ_FIRST(&lane->spans));
+    }
+}
+
+static void span_advance(struct dispatch *dispatch, struct span *span,
+                         uint32_t count)
+{
+    assert(count <= span->count);
+    span->first += count;
+    span->count -= count;
+    if (span->count == 0) {
+        if (!span->is_deferred) {
+            window_remove(&dispatch->window, span);
+        }
+        span_release(dispatch, span);
+    }
+}
+
+void lanes_defer_first(struct dispatch *dispatch, struct span *span)
+{
+    if (!span->is_deferred) {
+        window_done(&dispatch->window, span->first);
+        if (!progress_defer(&dispatch->pending, span->lane->queue_id,
+                            span->first, 1)) {
+            dispatch->is_lost = true;
+        }
+    }
+    span_advance(dispatch, span, 1);
+}
+
+void lanes_done(struct dispatch *dispatch, struct span *span, uint32_t count)
+{
+    if (!span->is_deferred) {
+        window_done(&dispatch->window, span->first + count - 1);
+    } else if (!progress_settle(&dispatch->pending, span->lane->queue_id,
+                                span->first, count)) {
+        dispatch->is_lost = true;
+    }
+    span_advance(dispatch, span, count);
+}
+
+void lanes_settle(struct dispatch *dispatch, const struct lane *lane,
+                  uint64_t arrival)
+{
+    if (!progress_settle(&dispatch->pending, lane->queue_id, arrival, 1)) {
+        dispatch->is_lost = true;
+    }
+}
+
+void lanes_bury(struct dispatch *dispatch, const struct lane *lane,
+                uint64_t arrival, const char *why)
+{
+    if (!progress_bury(&dispatch->pending, arrival, why)) {
+        dispatch->is_lost = true;
+        return;
+    }
+    dispatch->counts.dead_letters++;
+    dispatch->calls->buried_cb(dispatch->data, lane, arrival, why);
+}
+
+/* -- Runs ----------------------------------------------------------------- */
+
+void lanes_join_run(struct dispatch *dispatch, struct lane *lane)
+{
+    if (!lane->is_in_run) {
+        lane->is_in_run = true;
+        TAILQ_INSERT_TAIL(&dispatch->run, lane, in_run);
+    }
+}
+
+void lanes_leave_run(struct dispatch *dispatch, struct lane *lane)
+{
+    if (lane->is_in_run) {
+        lane->is_in_run = false;
+        TAILQ_REMOVE(&dispatch->run, lane, in_run);
+    }
+}
