@@ -92,7 +92,8 @@ bool progress_settle(struct progress *progress, uint64_t queue_id,
     return ranges_add(&progress->settled, queue_id, first, count);
 }
 
-bool progress_bury(struct progress *progress, uint64_t arrival, const char *why)
+bool progress_bury(struct progress *progress, uint64_t queue_id,
+                   uint64_t arrival, const char *why)
 {
     char *copy = alloc_string(why);
     if (copy == NULL ||
@@ -102,7 +103,7 @@ bool progress_bury(struct progress *progress, uint64_t arrival, const char *why)
     }
     note_lowest(progress, arrival);
     progress->dead_letters[progress->dead_letter_count++] =
-        (struct dead_letter){arrival, copy};
+        (struct dead_letter){queue_id, arrival, copy};
     return true;
 }
 

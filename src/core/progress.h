@@ -24,8 +24,9 @@ struct arrival_ranges {
 };
 
 struct dead_letter {
-    uint64_t arrival; /* of the message */
-    char *why;        /* one line; owned */
+    uint64_t queue_id; /* whose message */
+    uint64_t arrival;  /* which one */
+    char *why;         /* it was refused: one line; owned */
 };
 
 /* To be set up with progress_init(). */
@@ -47,8 +48,8 @@ bool progress_defer(struct progress *progress, uint64_t queue_id,
                     uint64_t first, uint32_t count);
 bool progress_settle(struct progress *progress, uint64_t queue_id,
                      uint64_t first, uint32_t count);
-bool progress_bury(struct progress *progress, uint64_t arrival,
-                   const char *why);
+bool progress_bury(struct progress *progress, uint64_t queue_id,
+                   uint64_t arrival, const char *why);
 
 /* Moves all up to the cursor, which becomes that of `to`, there: false if there
  * is no memory, and then nothing is moved. What is behind the cursor would be
