@@ -162,13 +162,28 @@ static void on_inbox_opened(struct inbox *opened, int error, const char *why,
     gather_answered(gather, error);
 }
 
+static void on_inbox_warning(struct inbox *inbox, const char *text, void *data)
+{
+    (void)inbox;
+    (void)data;
+    log_line(LOG_LEVEL_WARNING, "%s", text);
+}
+
+/* The poller's limit is over all inboxes: with an equal share for each, and one
+ * for fetches in flight, an inbox that is down leaves room for the others. */
+static size_t share_of_bytes(const struct config *config)
+{
+    return config->undelivered_bytes_max / (config->inbox_count + 1);
+}
+
 static int open_inbox(struct gather *gather, const struct config_inbox *config)
 {
     const struct inbox_options options = {
         .name = config->name,
         .type = config->type,
         .type_options = config->options,
-        .undelivered_bytes_max = gather->config->undelivered_bytes_max,
+        .undelivered_bytes_max = share_of_bytes(gather->config),
+        .warning_cb = on_inbox_warning,
     };
     struct gather_inbox *inbox = calloc(1, sizeof *inbox);
     if (inbox == NULL) {

@@ -11,6 +11,8 @@
  * Otherwise, as the inbox's verdict says:
  *
  *   - retry: the poller keeps the batch and delivers it again;
+ *   - behind: too much waits for this inbox. The batch is dropped, and fetched
+ *     again later;
  *   - rejected: the queue is blocked, and nothing is marked;
  *   - stale: another process stores this queue, or an older copy of the inbox
  *     was restored. The library drops the batch, and fetches again from the
@@ -75,6 +77,9 @@ static void on_delivered(struct inbox_delivery *stored,
             break;
         case INBOX_RETRY:
             haplo_batch_retry(batch, 0, why);
+            break;
+        case INBOX_BEHIND:
+            haplo_batch_drop(batch, why);
             break;
         case INBOX_REJECTED:
             haplo_batch_reject(batch, why);
