@@ -1,6 +1,6 @@
 #include "core/backoff.h"
 
-/* SplitMix64: a few operations, and good enough for jitter. */
+/* SplitMix64: fast, and good enough for jitter. */
 static uint64_t random_next(struct random *random)
 {
     random->state += UINT64_C(0x9e3779b97f4a7c15);
@@ -19,7 +19,7 @@ uint64_t backoff_ceiling_ms(uint64_t base_ms, uint64_t max_ms,
                             unsigned failures)
 {
     uint64_t ceiling_ms = base_ms < max_ms ? base_ms : max_ms;
-    /* 64 doublings reach any maximum. */
+    /* 64 doublings exceed any maximum. */
     for (unsigned i = 1; i < failures && i < 64; i++) {
         ceiling_ms = ceiling_ms > max_ms / 2 ? max_ms : ceiling_ms * 2;
     }

@@ -1,6 +1,6 @@
 /*
- * backoff.h - how long to wait, with jitter, so that many queues do not act
- * in step. Pure: the randomness is a seeded generator.
+ * backoff.h - waiting times with jitter, so that many queues do not act in
+ * lockstep. Pure: the random numbers come from a seeded generator.
  */
 #ifndef CORE_BACKOFF_H
 #define CORE_BACKOFF_H
@@ -8,24 +8,24 @@
 #include <stdint.h>
 
 struct random {
-    uint64_t state; /* any value is a good seed */
+    uint64_t state; /* any value is a valid seed */
 };
 
-/* The next number below bound (at least 1). */
+/* A random number below bound, which must be at least 1. */
 uint64_t random_below(struct random *random, uint64_t bound);
 
-/* The longest wait after the nth failure in a row (from 1): base_ms, doubled
- * with each further failure, capped at max_ms. */
+/* The longest wait after the nth consecutive failure (from 1): base_ms,
+ * doubled with each failure, at most max_ms. */
 uint64_t backoff_ceiling_ms(uint64_t base_ms, uint64_t max_ms,
                             unsigned failures);
 
-/* The wait after the nth failure in a row: up to that ceiling, with full
- * jitter; but never less than an eighth of base_ms, for a failure is not
- * answered at once. */
+/* The wait after the nth consecutive failure: a random part of that ceiling
+ * (full jitter), but at least an eighth of base_ms, since a failure must not
+ * cause an immediate retry. */
 uint64_t backoff_ms(struct random *random, uint64_t base_ms, uint64_t max_ms,
                     unsigned failures);
 
-/* wait_ms, give or take a tenth. */
+/* wait_ms plus or minus up to 10 %. */
 uint64_t jitter_ms(struct random *random, uint64_t wait_ms);
 
 #endif

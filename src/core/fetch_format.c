@@ -12,7 +12,7 @@ static int json_init(struct fetch_format *format,
     const char *messages = options->messages_pointer;
     if (options->token_pattern != NULL) {
         return reason_set(why, HAPLO_EINVAL,
-                          "token_pattern is for format raw; JSON has "
+                          "token_pattern requires format raw; JSON has "
                           "token_pointer");
     }
     format->is_default_shape = token == NULL && messages == NULL;
@@ -34,13 +34,13 @@ static int raw_init(struct fetch_format *format,
 {
     if (options->token_pointer != NULL || options->messages_pointer != NULL) {
         return reason_set(why, HAPLO_EINVAL,
-                          "token_pointer and messages_pointer are for format "
+                          "token_pointer and messages_pointer require format "
                           "json; raw has token_pattern");
     }
     if (options->token_pattern == NULL) {
         return reason_set(why, HAPLO_EINVAL,
-                          "format raw needs token_pattern: without a token "
-                          "nothing of the queue could ever be marked");
+                          "format raw requires token_pattern: without a token "
+                          "no message of the queue could be marked");
     }
     struct reason problem;
     int error = 0;
@@ -75,7 +75,8 @@ int fetch_format_init(struct fetch_format *format,
     if (options->content_type != NULL) {
         if (strchr(options->content_type, '/') == NULL) {
             return reason_set(why, HAPLO_EINVAL,
-                              "content_type \"%.100s\" is no TYPE/SUBTYPE",
+                              "content_type \"%.100s\" must have the form "
+                              "TYPE/SUBTYPE",
                               options->content_type);
         }
         format->content_type = alloc_string(options->content_type);

@@ -1,6 +1,7 @@
 /*
- * fetch_format.h - how a queue's batches look: Haplo's own JSON, JSON of
- * another shape, or anything with a token that a pattern finds.
+ * fetch_format.h - the format of a queue's batches: Haplo's default JSON, JSON
+ * of any other shape, or anything else in which a regular expression finds the
+ * token.
  */
 #ifndef CORE_FETCH_FORMAT_H
 #define CORE_FETCH_FORMAT_H
@@ -13,18 +14,18 @@
 #include "haplopoll.h"
 
 struct fetch_format {
-    enum haplo_format kind;              /* of its answers */
-    bool is_default_shape;               /* JSON with no pointers given: require
-                                            version 0, and maps as messages */
-    struct json_pointer version;         /* JSON, default shape: where it is */
-    struct json_pointer token;           /* JSON: where the token is */
-    struct json_pointer messages;        /* JSON: where the messages are */
-    struct token_pattern *token_pattern; /* owned; RAW */
-    char *content_type; /* owned; NULL: the format's default rule */
+    enum haplo_format kind;       /* JSON or raw */
+    bool is_default_shape;        /* JSON without pointers: requires
+                                     version 0 and maps as messages */
+    struct json_pointer version;  /* default shape: path of the version */
+    struct json_pointer token;    /* JSON: path of the token */
+    struct json_pointer messages; /* JSON: path of the messages */
+    struct token_pattern *token_pattern; /* owned; RAW only */
+    char *content_type; /* owned; NULL: the default of the format */
 };
 
-/* Copies what it needs of the options: 0, HAPLO_EINVAL with why set, or
- * HAPLO_ENOMEM. On error there is nothing to free. */
+/* Copies what it needs from the options. Returns 0, HAPLO_EINVAL with why set,
+ * or HAPLO_ENOMEM. On error there is nothing to free. */
 int fetch_format_init(struct fetch_format *format,
                       const struct haplo_queue_options *options,
                       struct reason *why);

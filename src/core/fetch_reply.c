@@ -1,14 +1,14 @@
 /*
- * An answer to a fetch:
+ * The response to a fetch is one of:
  *
- *   - 200 of the expected type: a batch. It is read while it arrives, within
- *     its cap, and is whole when the document, its size, its token and its
- *     messages are;
- *   - 200 of another type: an error page, for a wrong queue or a missing
- *     permission; the beginning of it is kept for the reason, and some more is
- *     read, so that the connection can be used again;
- *   - 403: refused; JSON says of which kind, HTML (before 2020-05) does not;
- *   - any other status: see reply_head.c.
+ *   - 200 with the expected content type: a batch. It is read while it
+ *     arrives, up to the size limit, and is complete if its document, size,
+ *     token and messages are.
+ *   - 200 with another content type: an error page, for a wrong queue or a
+ *     missing permission. Its beginning is kept for the error message. More is
+ *     read and dropped, up to a limit, so that the connection can be reused.
+ *   - 403: refused. JSON gives the reason, HTML (before 2020-05) does not.
+ *   - Any other status: see reply_head.c.
  */
 #include "core/fetch_reply.h"
 
@@ -35,8 +35,8 @@ void fetch_reply_begin(struct fetch_reply *reply,
     json_batch_init(&reply->json, format, batch, why);
 }
 
-/* Any other type than the error pages' will do for RAW, as only the token
- * tells what its formatter sends. */
+/* RAW accepts any type but that of the error pages: the token alone shows
+ * whether it is a batch. */
 static bool type_is_expected(const struct fetch_reply *reply)
 {
     const struct fetch_format *format = reply->format;
@@ -62,8 +62,8 @@ static int memory_error(const struct fetch_reply *reply)
 
 static int verdict(struct fetch_reply *reply);
 
-/* Its beginning tells all. A page that does not end, or that a server has
- * packed a thousandfold, must not keep the loop busy. */
+/* Only the beginning matters. An endless page, or one that expands a
+ * thousandfold when decompressed, must not keep the loop busy. */
 static int error_body_data(struct fetch_reply *reply, const char *data,
                            size_t size)
 {
@@ -76,7 +76,8 @@ static int error_body_data(struct fetch_reply *reply, const char *data,
     return reply->dropped_size > REPLY_PAGE_SIZE_MAX ? verdict(reply) : 0;
 }
 
-/* A header's word on the size is enough to refuse, but not to reserve much. */
+/* Trusts Content-Length enough to refuse a large body, but not to allocate
+ * one. */
 static int size_expect(struct fetch_reply *reply)
 {
     if (reply->head.content_size < 0) {
@@ -85,8 +86,8 @@ static int size_expect(struct fetch_reply *reply)
     uint64_t size = (uint64_t)reply->head.content_size;
     if (size > reply->body_bytes_max) {
         return reason_set(reply->why, HAPLO_ETOOBIG,
-                          "the answer has %llu bytes, more than `max_body` "
-                          "(%zu); raise that",
+                          "the response has %llu bytes; the limit is "
+                          "`max_body` (%zu)",
                           (unsigned long long)size, reply->body_bytes_max);
     }
     if (size > FETCH_REPLY_TRUST_SIZE_MAX) {
@@ -105,8 +106,8 @@ static int batch_data(struct fetch_reply *reply, const char *data, size_t size)
     }
     if (size > reply->body_bytes_max - batch->body_size) {
         return reason_set(reply->why, HAPLO_ETOOBIG,
-                          "the answer has more bytes than `max_body` (%zu); "
-                          "raise that",
+                          "the response has more bytes than the limit "
+                          "`max_body` (%zu)",
                           reply->body_bytes_max);
     }
     if (batch_append(batch, data, size) != 0) {
@@ -132,7 +133,7 @@ static int batch_end(struct fetch_reply *reply)
     int64_t content_size = reply->head.content_size;
     if (content_size >= 0 && (uint64_t)content_size != batch->body_size) {
         return reason_set(reply->why, HAPLO_ERESET,
-                          "the answer should have %lld bytes, and has %zu",
+                          "the response should have %lld bytes but has %zu",
                           (long long)content_size, batch->body_size);
     }
     int error = reply->format->kind == HAPLO_FORMAT_JSON
@@ -152,18 +153,18 @@ static int refusal_error(const struct fetch_reply *reply)
         struct page_quote quote;
         page_quote(&quote, batch->body, batch->body_size);
         return reason_set(reply->why, HAPLO_EREFUSED,
-                          "403, and the server does not tell whether the key "
-                          "is wrong, may not do this, or is throttled%s",
+                          "403 without a reason: the API key may be wrong, "
+                          "not permitted, or throttled%s",
                           quote.text);
     }
-    /* A key made in a queue's page is good for that queue alone. */
+    /* A key created on the page of a queue is valid for that queue only. */
     bool is_invalid = strcmp(refusal.kind, "INVALID-API-KEY") == 0;
     int error = strcmp(refusal.kind, "THROTTLE") == 0 ? HAPLO_ETHROTTLED
                                                       : HAPLO_EREFUSED;
     return reason_set(reply->why, error, "403 %s: %s%s", refusal.kind,
                       refusal.message,
-                      is_invalid ? "; check the key, and that it is this "
-                                   "queue's own"
+                      is_invalid ? "; check the key, and that it belongs to "
+                                   "this queue"
                                  : "");
 }
 
@@ -186,14 +187,14 @@ static int verdict(struct fetch_reply *reply)
     }
     if (expected == NULL) {
         expected = reply->format->kind == HAPLO_FORMAT_RAW
-                       ? "anything but text/html"
+                       ? "any type but text/html"
                        : "application/json";
     }
     return reply_head_content_error(&reply->head, expected, batch->body,
                                     batch->body_size, reply->why);
 }
 
-/* What was found before the failure must not be taken for a batch. */
+/* What was found before the failure must not pass for a batch. */
 static void batch_disown(struct haplo_batch *batch)
 {
     batch->message_count = 0;

@@ -8,14 +8,14 @@
 
 #define FORM_FIELD "token="
 #define FORM_FIELD_SIZE (sizeof FORM_FIELD - 1)
-#define FORM_SIZE_MIN 256       /* holds the tokens of most batches */
-#define SERVER_FORM_MAX 1048576 /* from here on the server answers 500 */
+#define FORM_SIZE_MIN 256       /* enough for the tokens of most batches */
+#define SERVER_FORM_MAX 1048576 /* the server rejects this size with 500 */
 
 static_assert(FORM_FIELD_SIZE + (size_t)3 * HAPLO_TOKEN_SIZE_MAX <
                   SERVER_FORM_MAX,
-              "the longest token must fit in a form that the server takes");
+              "the longest token must fit in a form that the server accepts");
 
-/* RFC 3986, 2.3. Not isalnum(), which asks the locale. */
+/* RFC 3986, 2.3. Not isalnum(), which depends on the locale. */
 static bool byte_is_unreserved(unsigned char byte)
 {
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||

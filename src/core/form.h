@@ -1,6 +1,7 @@
 /*
- * form.h - the body of a mark: "token=" and the token, percent-encoded in
- * full, for the server takes an unencoded '+' for a space and answers 500.
+ * form.h - the body of a mark: "token=" and the percent-encoded token. Every
+ * reserved byte is encoded: the server would read a bare "+" as a space, which
+ * is not base64, and respond with 500.
  */
 #ifndef CORE_FORM_H
 #define CORE_FORM_H
@@ -9,9 +10,9 @@
 
 #include "core/batch.h"
 
-/* Writes the form for a token, which may hold any byte, into the batch. An
- * empty token leaves no form, as it must never be posted. 0, HAPLO_ETOOBIG
- * above HAPLO_TOKEN_SIZE_MAX, or HAPLO_ENOMEM. */
+/* Writes the form for a token, which may contain any byte, to the batch. An
+ * empty token must never be posted and yields no form. Returns 0,
+ * HAPLO_ETOOBIG above HAPLO_TOKEN_SIZE_MAX, or HAPLO_ENOMEM. */
 int form_set(struct haplo_batch *batch, const char *token, size_t size);
 
 #endif

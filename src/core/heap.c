@@ -52,7 +52,7 @@ static void sift_down(struct heap *heap, uint32_t index, struct heap_slot slot)
     slot_put(heap, index, slot);
 }
 
-/* Finds the place of a slot that may have to go either way. */
+/* Sifts a slot up or down to its position. */
 static void slot_settle(struct heap *heap, uint32_t index,
                         struct heap_slot slot)
 {

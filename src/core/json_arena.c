@@ -26,7 +26,7 @@ static bool block_is_large(const struct json_arena *arena,
     return address < space || address >= space + sizeof arena->space;
 }
 
-/* What a block of size bytes takes with its header, aligned. */
+/* Bytes that a block of this size occupies, header and alignment included. */
 static size_t block_span(size_t size)
 {
     size_t span = offsetof(struct json_block, data) + size;

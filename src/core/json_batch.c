@@ -1,14 +1,15 @@
 /*
- * A batch, as its events tell it:
+ * How a batch is read, event by event:
  *
- *   - the version goes by: it must be the number 0 (default shape only);
- *   - the token goes by: its form is made;
- *   - the messages begin: from here on, each value one level down is one;
- *   - a message begins and ends: a slice of the body;
- *   - its members id and datetime begin and end: slices, the last one wins,
- *     for a message's own data is merged over the server's.
+ *   - The version must be the number 0 (default shape only).
+ *   - The token is turned into the form that will be posted.
+ *   - The array of messages begins: each element is a message.
+ *   - A message begins and ends: it becomes a slice of the body.
+ *   - Its members id and datetime begin and end: slices as well. If one occurs
+ *     twice the last one counts, since the server merges the message's own
+ *     data over them.
  *
- * They may come in any order, so only the end tells what is missing.
+ * These may arrive in any order, so only the end shows what is missing.
  */
 #include "core/json_batch.h"
 
@@ -41,7 +42,7 @@ static bool version_value(struct json_batch *json, enum json_kind kind,
                                      "the version is not a number"));
     }
     return fail(json, reason_set(json->why, HAPLO_EDOCUMENT,
-                                 "the version is %.*s, and only 0 is known",
+                                 "the version is %.*s; only 0 is supported",
                                  size < 20 ? (int)size : 20, text));
 }
 
@@ -61,16 +62,16 @@ static bool token_value(struct json_batch *json, enum json_kind kind,
                                      name));
     }
     if (!json_reader_string_is_sound(&json->reader, json->before)) {
-        return fail(json,
-                    reason_set(json->why, HAPLO_EDOCUMENT,
-                               "the token at \"%.100s\" has half a character",
-                               name));
+        return fail(json, reason_set(json->why, HAPLO_EDOCUMENT,
+                                     "the token at \"%.100s\" contains half a "
+                                     "surrogate pair",
+                                     name));
     }
     int error = form_set(json->batch, text, size);
     if (error == HAPLO_ETOOBIG) {
         reason_set(json->why, error,
-                   "the token is larger than %d bytes; the server would not "
-                   "take it back",
+                   "the token has more than %d bytes; the server would not "
+                   "accept it",
                    HAPLO_TOKEN_SIZE_MAX);
     } else if (error != 0) {
         return fail_memory(json);
@@ -83,10 +84,10 @@ static bool messages_value(struct json_batch *json, enum json_kind kind)
     const char *name = json_pointer_text(&json->format->messages);
     json->messages_count++;
     if (json->messages_count > 1) {
-        return fail(json,
-                    reason_set(json->why, HAPLO_EDOCUMENT,
-                               "there are two lists of messages at \"%.100s\"",
-                               name));
+        return fail(json, reason_set(json->why, HAPLO_EDOCUMENT,
+                                     "there are two values for the messages at "
+                                     "\"%.100s\"",
+                                     name));
     }
     if (kind != JSON_ARRAY) {
         return fail(json,
@@ -118,7 +119,8 @@ static struct haplo_slice body_slice(const struct json_batch *json,
     return (struct haplo_slice){json->batch->body + start, end - start};
 }
 
-/* The newest token is the one before what may be asked for next. */
+/* Remembers where this JSON token ends: the start of the next one may be asked
+ * for. */
 static void before_note(struct json_batch *json)
 {
     json->before = json_reader_token_end(&json->reader);
@@ -200,8 +202,9 @@ static bool pointed_value(struct json_batch *json, enum json_kind kind,
     return true;
 }
 
-/* One that a pointer may name, or a message, or a member of one. Not inlined,
- * so that the callbacks save no registers for the many others. */
+/* A value that a pointer may select, a message, or a member of a message. Not
+ * inlined, so that the callbacks need not save registers for the many other
+ * values. */
 static __attribute__((noinline)) bool noted_value(struct json_batch *json,
                                                   enum json_kind kind,
                                                   const char *text, size_t size)
@@ -294,7 +297,7 @@ static bool on_close(void *context)
     return true;
 }
 
-/* The cursors need not see what is deeper than all pointers: most values. */
+/* Values deeper than all pointers, which are most, skip the cursors. */
 static size_t pointer_depth_max(const struct fetch_format *format)
 {
     size_t depth = format->is_default_shape ? format->version.count : 0;
@@ -328,7 +331,7 @@ void json_batch_init(struct json_batch *json, const struct fetch_format *format,
     json_reader_init(&json->reader, &events, json);
 }
 
-/* What the reader's error means. */
+/* Turns an error of the reader into one of the batch. */
 static int verdict(struct json_batch *json, int error)
 {
     if (error == HAPLO_ECANCELED) {
@@ -347,9 +350,9 @@ int json_batch_feed(struct json_batch *json)
                                           json->batch->body_size, json->why));
 }
 
-/* Everything must have been there, and a token exactly where there are
- * messages: an empty one must never be posted, and messages without one would
- * come again for ever. */
+/* Everything must be present, and a token if and only if there are messages:
+ * an empty token must never be posted, and messages without a token would
+ * arrive again forever. */
 static int completeness_check(struct json_batch *json)
 {
     const struct haplo_batch *batch = json->batch;
@@ -364,22 +367,20 @@ static int completeness_check(struct json_batch *json)
                           json_pointer_text(&json->format->token));
     }
     if (json->messages_count == 0) {
-        return reason_set(
-            json->why, HAPLO_EDOCUMENT,
-            "there are no messages at \"%.100s\", not even an empty "
-            "array",
-            json_pointer_text(&json->format->messages));
+        return reason_set(json->why, HAPLO_EDOCUMENT,
+                          "there is no array of messages at \"%.100s\"",
+                          json_pointer_text(&json->format->messages));
     }
     if (batch->form_size == 0 && batch->message_count > 0) {
         return reason_set(json->why, HAPLO_EDOCUMENT,
-                          "there are %zu messages, but the token is empty: "
+                          "there are %zu messages but the token is empty, so "
                           "they could never be marked",
                           batch->message_count);
     }
     if (batch->form_size > 0 && batch->message_count == 0) {
         return reason_set(json->why, HAPLO_EDOCUMENT,
-                          "there is a token, but there are no messages: it "
-                          "would mark what has not been seen");
+                          "there is a token but no messages, so it would mark "
+                          "messages that were never received");
     }
     return 0;
 }

@@ -5,8 +5,8 @@
 
 #include "base/alloc.h"
 
-/* "0", or digits that do not begin with 0 (RFC 6901, 4); anything else, "-"
- * too, names no element. */
+/* The index of an array element: "0", or digits without a leading 0 (RFC 6901,
+ * 4). Anything else, including "-", selects no element. */
 static size_t index_parse(const char *name, size_t size)
 {
     if (size == 0 || (size > 1 && name[0] == '0')) {
@@ -22,8 +22,7 @@ static size_t index_parse(const char *name, size_t size)
     return index;
 }
 
-/* Unescapes the segment that begins at *from, which it moves to its end, to
- * *to, which it moves likewise. */
+/* Unescapes the segment at *from to *to, and advances both past it. */
 static int segment_parse(struct json_segment *segment, const char **from,
                          char **to)
 {
@@ -54,12 +53,12 @@ int json_pointer_init(struct json_pointer *pointer, const char *text,
     *pointer = (struct json_pointer){0};
     if (text[0] != '\0' && text[0] != '/') {
         return reason_set(why, HAPLO_EINVAL,
-                          "\"%.200s\" is no JSON pointer: it must be empty "
+                          "\"%.200s\" is not a JSON pointer: it must be empty "
                           "or begin with '/'",
                           text);
     }
-    /* One block: the text as given, and behind it the names, which unescaping
-     * only shortens. */
+    /* One block: the text as given, followed by the unescaped names, which are
+     * never longer. */
     size_t size = strlen(text) + 1;
     if (size > SIZE_MAX / 2) {
         return reason_set(why, HAPLO_ENOMEM, "out of memory");
@@ -82,7 +81,7 @@ int json_pointer_init(struct json_pointer *pointer, const char *text,
         if (segment_parse(&pointer->segments[pointer->count++], &text,
                           &names) != 0) {
             int error = reason_set(why, HAPLO_EINVAL,
-                                   "\"%.200s\" is no JSON pointer: '~' must "
+                                   "\"%.200s\" is not a JSON pointer: '~' must "
                                    "be written \"~0\"",
                                    pointer->text);
             json_pointer_free(pointer);
@@ -122,7 +121,7 @@ void json_cursor_key(struct json_cursor *cursor, size_t depth, const char *name,
         segment->size == size && memcmp(segment->name, name, size) == 0;
 }
 
-/* Whether the pointer's first depth segments lead to the value. */
+/* True if the first depth segments of the pointer lead to this value. */
 static bool value_is_on_way(struct json_cursor *cursor, size_t depth)
 {
     if (depth == 0) {

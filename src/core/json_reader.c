@@ -4,8 +4,9 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
-/* yajl's memory: never NULL, as it would write to it. The jump is sound, as
- * yajl holds nothing but blocks of the arena and is not used again. */
+/* Memory for yajl. Never returns NULL, since yajl would write to it. The
+ * longjmp() leaks nothing: yajl owns only blocks of the arena, and is not used
+ * again. */
 
 static void *memory_alloc(void *context, size_t size)
 {
@@ -33,8 +34,8 @@ static void memory_free(void *context, void *data)
     json_arena_free(&reader->arena, data);
 }
 
-/* Not for each token of a batch, some 400 of them: where one begins and ends is
- * found out when it is asked for. */
+/* Called at the end of maps and arrays only. A batch has some 400 JSON tokens;
+ * where one begins and ends is computed on demand. */
 static void whole_note(struct json_reader *reader)
 {
     reader->whole = json_reader_token_end(reader);
@@ -134,8 +135,8 @@ void json_reader_init(struct json_reader *reader,
     json_arena_init(&reader->arena);
 }
 
-/* "parse error: premature EOF\n": yajl's words end in a line feed, and some
- * in a full stop before it. */
+/* yajl returns texts like "parse error: premature EOF\n", some with a full
+ * stop before the newline. */
 static int malformed(struct json_reader *reader, size_t at, struct reason *why)
 {
     unsigned char *text = yajl_get_error(reader->yajl, 0, NULL, 0);
@@ -144,7 +145,7 @@ static int malformed(struct json_reader *reader, size_t at, struct reason *why)
         size--;
     }
     int error = reason_set(why, HAPLO_EDOCUMENT,
-                           "the answer is not a JSON document: at byte %zu: "
+                           "the response is not a JSON document: at byte %zu: "
                            "%.*s",
                            at, (int)size, (const char *)text);
     yajl_free_error(reader->yajl, text);
@@ -157,13 +158,13 @@ static int cancelled(const struct json_reader *reader, struct reason *why)
         return HAPLO_ECANCELED;
     }
     return reason_set(why, reader->error,
-                      "at byte %zu: more than %d maps and arrays in each "
-                      "other",
+                      "at byte %zu: maps and arrays are nested more than %d "
+                      "levels deep",
                       json_reader_token_end(reader), JSON_READER_DEPTH_MAX);
 }
 
-/* Gives yajl what it has not had yet; chunk NULL tells it that this was all.
- * No variable of this function may change between setjmp and longjmp. */
+/* Passes a chunk to yajl; NULL means the end of the document. No local
+ * variable may change between setjmp() and longjmp(). */
 static int yajl_run(struct json_reader *reader, const char *chunk, size_t size,
                     struct reason *why)
 {
@@ -228,7 +229,7 @@ static int behind_check(const struct json_reader *reader, const char *text,
     for (size_t at = reader->whole; at < size; at++) {
         if (!byte_is_space(text[at])) {
             return reason_set(why, HAPLO_EDOCUMENT,
-                              "at byte %zu: something is behind the JSON "
+                              "at byte %zu: unexpected data after the JSON "
                               "document",
                               at);
         }
@@ -252,14 +253,14 @@ int json_reader_finish(struct json_reader *reader, const char *text,
     return reader->error;
 }
 
-/* yajl counts from the beginning of its chunk. */
+/* yajl counts from the beginning of the current chunk. */
 size_t json_reader_token_end(const struct json_reader *reader)
 {
     return reader->fed + yajl_get_bytes_consumed(reader->yajl);
 }
 
-/* Every token is told but ',' and ':', so only these and white space, as yajl
- * understands it, can stand between two. */
+/* Every JSON token except ',' and ':' causes an event, so nothing but these
+ * and white space (by yajl's definition) can separate two events. */
 size_t json_reader_token_start(const struct json_reader *reader, size_t before)
 {
     const char *at = reader->text + before;
@@ -269,7 +270,7 @@ size_t json_reader_token_start(const struct json_reader *reader, size_t before)
     return (size_t)(at - reader->text);
 }
 
-/* The four hex digits of "\uXXXX"; yajl has seen that they are. */
+/* The value of the four hex digits of "\uXXXX", which yajl has validated. */
 static unsigned escape_value(const char *digits)
 {
     unsigned value = 0;
@@ -281,7 +282,7 @@ static unsigned escape_value(const char *digits)
     return value;
 }
 
-/* Whether an escape at begins the second half of a pair. */
+/* True if the second half of a surrogate pair begins here. */
 static bool is_low_surrogate(const char *at, const char *end)
 {
     return end - at >= 6 && at[0] == '\\' && at[1] == 'u' &&
@@ -309,7 +310,7 @@ bool json_reader_string_is_sound(const struct json_reader *reader,
     return true;
 }
 
-/* Not yajl_free(): after a jump out of it, its handle may be half made. */
+/* Not yajl_free(): after a longjmp() the handle may be half constructed. */
 void json_reader_free(struct json_reader *reader)
 {
     json_arena_reset(&reader->arena);

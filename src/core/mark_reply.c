@@ -1,7 +1,7 @@
 /*
- * Taking anything else for a confirmation would lose the knowledge of what is
- * marked, so the three forms are read to the letter; only JSON's own white
- * space, and some at the end, may be added.
+ * If anything else passed for a confirmation, messages would count as marked
+ * that are not. So the three known forms are matched exactly, apart from JSON
+ * white space and trailing white space.
  */
 #include "core/mark_reply.h"
 
@@ -38,12 +38,12 @@ static bool is_text(const struct mark_reply *reply)
 
 static int verdict(struct mark_reply *reply);
 
-/* There is no room for size more bytes. */
+/* To be called for size bytes that do not fit. */
 static int too_long(struct mark_reply *reply, size_t size)
 {
     if (reply->head.status == 200 && (is_json(reply) || is_text(reply))) {
         return reason_set(reply->why, HAPLO_EDOCUMENT,
-                          "the answer to the mark has more than %d bytes",
+                          "the response to the mark has more than %d bytes",
                           MARK_REPLY_BODY_SIZE_MAX);
     }
     reply->dropped_size += size;
@@ -65,10 +65,10 @@ int mark_reply_data(struct mark_reply *reply, const char *data, size_t size)
     return reply->error;
 }
 
-/* What has not been read yet of the body. */
+/* The part of the body that has not been read yet. */
 struct mark_scan {
     const char *at;  /* next byte */
-    const char *end; /* behind the last */
+    const char *end; /* after the last byte */
 };
 
 static bool scan_word(struct mark_scan *scan, const char *word)
@@ -96,7 +96,7 @@ static bool scan_end(struct mark_scan *scan)
     return scan->at == scan->end;
 }
 
-/* Digits, no sign, no zero before others, no more than an int64_t holds. */
+/* Digits without a sign or leading zeros, at most INT64_MAX. */
 static bool scan_count(struct mark_scan *scan, int64_t *count)
 {
     const char *start = scan->at;
@@ -130,7 +130,7 @@ static bool scan_json_word(struct mark_scan *scan, const char *word)
     return scan_word(scan, word);
 }
 
-/* One of the two members, if it has not been there before. */
+/* One of the two members; false if it occurs twice. */
 static bool scan_member(struct mark_scan *scan, int64_t *marked,
                         int64_t *unread)
 {
@@ -169,8 +169,8 @@ static int counts_read(struct mark_reply *reply)
         struct page_quote quote;
         page_quote(&quote, reply->body, reply->body_size);
         return reason_set(reply->why, HAPLO_EDOCUMENT,
-                          "the answer to the mark does not tell how many are "
-                          "marked%s",
+                          "the response to the mark does not say how many "
+                          "messages are marked%s",
                           quote.text);
     }
     reply->marked_count = (uint64_t)marked;
@@ -184,7 +184,8 @@ static int verdict(struct mark_reply *reply)
         struct page_quote quote;
         page_quote(&quote, reply->body, reply->body_size);
         return reason_set(reply->why, HAPLO_EREFUSED,
-                          "403; a mark is not told why, a fetch will be%s",
+                          "403 without a reason, as always for a mark; the "
+                          "next fetch will show it%s",
                           quote.text);
     }
     if (reply->head.status != 200) {

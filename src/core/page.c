@@ -12,7 +12,7 @@ static bool begins_with(const char *at, const char *end, const char *word)
     return (size_t)(end - at) >= size && strncasecmp(at, word, size) == 0;
 }
 
-/* Behind the next occurrence of word, or end. */
+/* The position after the next occurrence of word, or end. */
 static const char *skip_past(const char *at, const char *end, const char *word)
 {
     while (at < end && !begins_with(at, end, word)) {
@@ -21,7 +21,7 @@ static const char *skip_past(const char *at, const char *end, const char *word)
     return at < end ? at + strlen(word) : end;
 }
 
-/* Behind the tag that begins at; with its content, if that is not text. */
+/* Skips the tag at this position, and its content if that is not text. */
 static const char *skip_tag(const char *at, const char *end)
 {
     if (begins_with(at, end, "<!--")) {
@@ -36,8 +36,8 @@ static const char *skip_tag(const char *at, const char *end)
     return skip_past(at, end, ">");
 }
 
-/* Haplo's error page says what is wrong in one element; where there is none,
- * the whole page is looked at. */
+/* Finds the element of Haplo's error page that describes the error. If there
+ * is none, the whole page is used. */
 static void find_text(const char **start, const char **end)
 {
     const char *alert = skip_past(*start, *end, "z__general_alert");
@@ -52,7 +52,7 @@ static void find_text(const char **start, const char **end)
     *end = at;
 }
 
-/* Drops an unfinished UTF-8 character from the end. */
+/* Drops a truncated UTF-8 character from the end. */
 static size_t utf8_trim(const char *text, size_t size)
 {
     size_t tail = size;
@@ -68,7 +68,7 @@ static size_t utf8_trim(const char *text, size_t size)
     return size - tail + 1 < wanted ? tail - 1 : size;
 }
 
-/* Copies the text between at and end, folded; returns its size. */
+/* Copies the text without tags, with white space folded; returns its size. */
 static size_t fold(char *text, size_t size_max, const char *at, const char *end)
 {
     size_t size = 0;

@@ -1,5 +1,6 @@
 /*
- * page.h - what a page that came instead of an answer says, in a few words.
+ * page.h - quotes a page that a server sent instead of the expected response,
+ * in a few words for an error message.
  */
 #ifndef CORE_PAGE_H
 #define CORE_PAGE_H
@@ -8,17 +9,17 @@
 #include <stddef.h>
 
 #define PAGE_QUOTE_SIZE_MAX 160 /* leaves room for advice in a reason */
-#define PAGE_LOOK_SIZE_MAX 4096 /* what is quoted stands before here */
+#define PAGE_LOOK_SIZE_MAX 4096 /* only this much of a page is searched */
 
 struct page_quote {
     char text[PAGE_QUOTE_SIZE_MAX]; /* `: "Group not defined"`, or "" */
 };
 
-/* Whether it begins as an HTML page does. */
+/* True if it begins like an HTML page. */
 bool page_is_html(const char *page, size_t size);
 
-/* Quotes the text of Haplo's error page, or of any other page or plain text:
- * its beginning, without tags, white space folded. */
+/* Quotes the error text of Haplo's error page, or the beginning of any other
+ * page or text, without tags and with white space folded. */
 void page_quote(struct page_quote *quote, const char *page, size_t size);
 
 #endif

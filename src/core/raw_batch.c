@@ -5,8 +5,8 @@
 #include "core/form.h"
 #include "core/page.h"
 
-/* Where text/html is what is expected, this is how the server's error pages
- * show; anything else may hold somebody's data, and is not quoted. */
+/* If the queue expects text/html, an error page of the server ends up here and
+ * is quoted. Any other body may contain personal data and is not. */
 static int no_token(const struct haplo_batch *batch, struct reason *why)
 {
     struct page_quote quote = {""};
@@ -17,7 +17,7 @@ static int no_token(const struct haplo_batch *batch, struct reason *why)
                       quote.text);
 }
 
-/* match[0] is the whole match, match[1] the token's. */
+/* match[0] is the whole match, match[1] the token. */
 static int token_find(const struct haplo_batch *batch,
                       const struct token_pattern *pattern, regmatch_t match[2],
                       struct reason *why)
@@ -42,7 +42,7 @@ static int message_make(struct haplo_batch *batch, const char *token,
     int error = form_set(batch, token, size);
     if (error == HAPLO_ETOOBIG) {
         return reason_set(why, error,
-                          "the token that token_pattern found is larger than "
+                          "the token found by token_pattern has more than "
                           "%d bytes",
                           HAPLO_TOKEN_SIZE_MAX);
     }

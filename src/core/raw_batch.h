@@ -1,6 +1,6 @@
 /*
- * raw_batch.h - a batch of any format: the whole body is one message, and a
- * pattern finds the token in it.
+ * raw_batch.h - a batch in any format: the whole body is one message, and a
+ * regular expression finds the token in it.
  */
 #ifndef CORE_RAW_BATCH_H
 #define CORE_RAW_BATCH_H
@@ -9,8 +9,9 @@
 #include "core/batch.h"
 #include "core/fetch_format.h"
 
-/* The body is whole: makes the message and the form, or neither if the token
- * is empty. 0, HAPLO_EDOCUMENT, HAPLO_ETOOBIG or HAPLO_ENOMEM, with why set. */
+/* To be called when the body is complete. Creates the message and the form, or
+ * neither if the token is empty. Returns 0, HAPLO_EDOCUMENT, HAPLO_ETOOBIG or
+ * HAPLO_ENOMEM, with why set. */
 int raw_batch_finish(struct haplo_batch *batch,
                      const struct fetch_format *format, struct reason *why);
 

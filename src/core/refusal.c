@@ -4,14 +4,14 @@
 
 #include "core/json_reader.h"
 
-/* Which member's value comes next. */
+/* The member whose value is next. */
 enum refusal_member { MEMBER_OTHER, MEMBER_KIND, MEMBER_ERROR, MEMBER_MESSAGE };
 
 struct refusal_reading {
     struct refusal *refusal;    /* borrowed; filled */
-    enum refusal_member member; /* the newest key's */
-    bool in_error;              /* between the braces of "error" */
-    struct json_reader reader;  /* tells the events */
+    enum refusal_member member; /* of the newest key */
+    bool in_error;              /* inside the "error" object */
+    struct json_reader reader;  /* source of the events */
 };
 
 static bool name_is(const char *name, size_t size, const char *expected)

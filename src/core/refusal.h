@@ -1,5 +1,5 @@
 /*
- * refusal.h - the body of a 403 to a GET, which says of which kind it is:
+ * refusal.h - the body of a 403 response to a GET, which gives the reason:
  * {"success":false,"kind":"THROTTLE","error":{"message":"..."}}
  */
 #ifndef CORE_REFUSAL_H
@@ -9,15 +9,15 @@
 #include <stddef.h>
 
 #define REFUSAL_KIND_SIZE_MAX 32     /* "INVALID-API-KEY" is the longest */
-#define REFUSAL_MESSAGE_SIZE_MAX 256 /* the rest is cut */
+#define REFUSAL_MESSAGE_SIZE_MAX 256 /* longer ones are truncated */
 
 struct refusal {
-    char kind[REFUSAL_KIND_SIZE_MAX];       /* ends in NUL */
-    char message[REFUSAL_MESSAGE_SIZE_MAX]; /* ends in NUL; "" if none */
+    char kind[REFUSAL_KIND_SIZE_MAX];       /* NUL-terminated */
+    char message[REFUSAL_MESSAGE_SIZE_MAX]; /* NUL-terminated; "": none */
 };
 
-/* False if the body is not such a document, as from servers before 2020-05
- * (HTML), or when there is no memory. */
+/* Returns false if the body is not such a document (servers before 2020-05
+ * send HTML), or if memory runs out. */
 bool refusal_read(struct refusal *refusal, const char *body, size_t size);
 
 #endif

@@ -31,7 +31,7 @@ void reply_head_set(struct reply_head *head, const struct http_head *from)
              from->location != NULL ? from->location : "");
 }
 
-/* Where "type/subtype" ends in a header's value (RFC 9110, 8.3.1). */
+/* Length of "type/subtype" in a Content-Type (RFC 9110, 8.3.1). */
 static size_t media_type_size(const char *type)
 {
     return strcspn(type, "; \t");
@@ -45,8 +45,8 @@ bool reply_head_is_type(const struct reply_head *head, const char *type)
            strncasecmp(own, type, size) == 0;
 }
 
-/* What the `url` of the configuration would have to be: the scheme, host and
- * port of a Location, without a user's name. False if it has none. */
+/* The value that `url` in the configuration should have: scheme, host and port
+ * of the Location, without credentials. False if it has no host. */
 static bool origin_of(const char *location, char *origin, size_t origin_size)
 {
     const char *host = strstr(location, "://");
@@ -69,17 +69,18 @@ static int redirect_error(const struct reply_head *head, struct reason *why)
 {
     char origin[160];
     if (head->location[0] == '\0') {
-        return reason_set(why, HAPLO_EREDIRECT, "%ld without a Location",
-                          head->status);
+        return reason_set(why, HAPLO_EREDIRECT,
+                          "redirect %ld without a Location", head->status);
     }
     if (!origin_of(head->location, origin, sizeof origin)) {
         return reason_set(why, HAPLO_EREDIRECT,
-                          "%ld to %.200s, and redirects are not followed",
+                          "redirect %ld to %.200s; redirects are not followed",
                           head->status, head->location);
     }
     return reason_set(why, HAPLO_EREDIRECT,
-                      "%ld to %.200s, and redirects are not followed, as a "
-                      "mark would be lost; change the server's `url` to %s",
+                      "redirect %ld to %.200s; redirects are not followed, "
+                      "since a mark would be lost; change the server's `url` "
+                      "to %s",
                       head->status, head->location, origin);
 }
 
@@ -93,16 +94,17 @@ int reply_head_status_error(const struct reply_head *head, const char *body,
     }
     if (head->status == 404) {
         return reason_set(why, HAPLO_ENOTFOUND,
-                          "404%s; check the server's `url`: the application "
-                          "may not be active, or go by another host name",
+                          "the server responded 404%s; check the server's "
+                          "`url`: the application may be inactive, or have "
+                          "another host name",
                           quote.text);
     }
     if (head->status >= 500 || head->status == 429) {
-        return reason_set(why, HAPLO_ESERVER, "the server answered %ld%s",
+        return reason_set(why, HAPLO_ESERVER, "the server responded %ld%s",
                           head->status, quote.text);
     }
     return reason_set(why, HAPLO_ESTATUS,
-                      "the server answered %ld, which is not expected%s",
+                      "the server responded %ld, which is unexpected%s",
                       head->status, quote.text);
 }
 
@@ -113,17 +115,17 @@ int reply_head_content_error(const struct reply_head *head,
     const char *type = head->content_type;
     if (type[0] != '\0' && !reply_head_is_type(head, "text/html")) {
         return reason_set(why, HAPLO_ECONTENT,
-                          "expected %.60s, got %.60s; a queue with a "
-                          "formatter of its own needs `format` and "
+                          "expected %.60s, got %.60s; if the queue has a "
+                          "custom formatter, set `format` and "
                           "`content_type`",
                           expected, type);
     }
     struct page_quote quote;
     page_quote(&quote, body, size);
     return reason_set(why, HAPLO_ECONTENT,
-                      "expected %.60s, got %.60s%s; check the queue's name, "
-                      "that its method is \"poll\", and that the key's user "
-                      "may read it",
+                      "expected %.60s, got %.60s%s; check the name of the "
+                      "queue, that its method is \"poll\", and that the user "
+                      "of the key may read it",
                       expected, type[0] != '\0' ? type : "no content type",
                       quote.text);
 }

@@ -1,7 +1,7 @@
 /*
- * reply_head.h - what is kept of an answer's head until its body is whole,
- * and what an answer means that is none of the expected ones; fetch and mark
- * share it.
+ * reply_head.h - the parts of a response head that are kept until the body is
+ * complete, and the meaning of responses that neither a fetch nor a mark
+ * expects.
  */
 #ifndef CORE_REPLY_HEAD_H
 #define CORE_REPLY_HEAD_H
@@ -10,41 +10,41 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/reason.h"
 #include "base/http_head.h"
+#include "base/reason.h"
 
-#define REPLY_PAGE_SIZE_MAX                                                    \
-    1048576                              /* read of what is no answer, so that \
-                                            the connection can be kept */
-#define REPLY_HEAD_TYPE_SIZE_MAX 128     /* longer is none that is expected */
-#define REPLY_HEAD_LOCATION_SIZE_MAX 512 /* more does not fit in a reason */
+/* How much of an unexpected body is read to keep the connection reusable. */
+#define REPLY_PAGE_SIZE_MAX 1048576
+#define REPLY_HEAD_TYPE_SIZE_MAX 128     /* no expected type is longer */
+#define REPLY_HEAD_LOCATION_SIZE_MAX 512 /* a reason holds no more */
 
 struct reply_head {
-    long status;                                 /* 0: not known yet */
-    int64_t content_size;                        /* unpacked; -1: not known */
-    char content_type[REPLY_HEAD_TYPE_SIZE_MAX]; /* "" if there is none */
-    char location[REPLY_HEAD_LOCATION_SIZE_MAX]; /* "" if there is none */
+    long status;          /* 0: unknown so far */
+    int64_t content_size; /* of the uncompressed body; -1: unknown */
+    char content_type[REPLY_HEAD_TYPE_SIZE_MAX]; /* "": none */
+    char location[REPLY_HEAD_LOCATION_SIZE_MAX]; /* "": none */
 };
 
-/* Before the head has arrived. */
+/* Initialises it before the head has arrived. */
 void reply_head_init(struct reply_head *head);
 
-/* Copies what it has room for. */
+/* Copies the head; truncates long values. */
 void reply_head_set(struct reply_head *head, const struct http_head *from);
 
-/* Whether the content type is type; neither's parameters ("; charset=utf-8")
- * and case matter. */
+/* Is this the content type? Ignores case, and parameters such as ";
+ * charset=utf-8". */
 bool reply_head_is_type(const struct reply_head *head, const char *type);
 
-/* The error that a status other than 200 means, with why set from it and from
- * what the beginning of the body says: HAPLO_EREDIRECT, HAPLO_ENOTFOUND,
- * HAPLO_ESERVER, HAPLO_ESTATUS. Not for 403: only a fetch is told more. */
+/* Returns the error for a status other than 200 or 403, and sets why from it
+ * and from the beginning of the body: HAPLO_EREDIRECT, HAPLO_ENOTFOUND,
+ * HAPLO_ESERVER or HAPLO_ESTATUS. (Fetch and mark treat 403 differently.) */
 int reply_head_status_error(const struct reply_head *head, const char *body,
                             size_t size, struct reason *why);
 
-/* Sets why for 200 with another content type: HAPLO_ECONTENT. Servers answer
- * so, with a page, for a wrong queue and for a missing permission. Only a page
- * is quoted: what a formatter makes may hold somebody's data. */
+/* Sets why for status 200 with an unexpected content type and returns
+ * HAPLO_ECONTENT. Servers respond like this, with a page, to a wrong queue or
+ * a missing permission. Only a page is quoted: the output of a formatter may
+ * contain personal data. */
 int reply_head_content_error(const struct reply_head *head,
                              const char *expected, const char *body,
                              size_t size, struct reason *why);

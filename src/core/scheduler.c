@@ -17,11 +17,11 @@ static struct step_context context_at(struct scheduler *scheduler,
     };
 }
 
-/* -- Servers in the rings ------------------------------------------------- */
+/* Servers in the rings */
 
-/* The first whose wait has not ended: a token that has become too old has no
- * turn any more, also where that is dealt with only after this (a process that
- * was suspended may see an answer before its timers). */
+/* The first queue whose wait has not ended. A token that has become too old
+ * must not be posted, even if its timer has not been processed yet: a process
+ * that was suspended may see a response before its timers. */
 static struct queue *first_in_time(const struct queue_list *queues,
                                    uint64_t now_ms)
 {
@@ -32,7 +32,7 @@ static struct queue *first_in_time(const struct queue_list *queues,
     return queue;
 }
 
-/* Whose turn it is on the server, of two lists; NULL if none may go. */
+/* The next queue of the server, from two lists; NULL if none may start. */
 static struct queue *first_of(const struct server *server,
                               const struct queue_list *proven_keys,
                               const struct queue_list *unproven_keys,
@@ -65,7 +65,7 @@ static struct queue *server_first_fetch(const struct server *server)
     return first_of(server, &server->fetches, &server->unproven_fetches, 0);
 }
 
-/* Puts the server into the rings, or takes it out, as its state now says. */
+/* Adds the server to the rings or removes it, according to its state. */
 static void server_refresh(struct scheduler *scheduler, struct server *server)
 {
     bool can_mark = server_first_mark(server, 0) != NULL;
@@ -105,7 +105,7 @@ static void server_settle(struct scheduler *scheduler, struct server *server)
     server_refresh(scheduler, server);
 }
 
-/* -- Queues in the lists -------------------------------------------------- */
+/* Queues in the lists */
 
 /* The list of its server in which a queue waits for its turn, or NULL. */
 static struct queue_list *queue_list_of(const struct queue *queue)
@@ -153,7 +153,7 @@ enum queue_action scheduler_step(struct scheduler *scheduler,
     return action;
 }
 
-/* -- Turns ---------------------------------------------------------------- */
+/* Turns */
 
 static struct queue *next_mark(struct scheduler *scheduler, uint64_t now_ms)
 {
@@ -226,7 +226,7 @@ void scheduler_request_ended(struct scheduler *scheduler, struct queue *queue,
     server_settle(scheduler, server);
 }
 
-/* -- Waits ---------------------------------------------------------------- */
+/* Waits */
 
 struct queue *scheduler_take_due(struct scheduler *scheduler, uint64_t now_ms)
 {
@@ -255,7 +255,7 @@ uint64_t scheduler_due_ms(const struct scheduler *scheduler)
     return heap_first_ms(&scheduler->waits);
 }
 
-/* -- Coming and going ----------------------------------------------------- */
+/* Adding and removing */
 
 void scheduler_init(struct scheduler *scheduler, unsigned in_flight_max,
                     size_t held_bytes_max, uint64_t seed)

@@ -1,15 +1,17 @@
 /*
- * scheduler.h - which queue may send its next request, and when. Pure: no
- * I/O, no clock; the caller tells the time and carries out what comes back.
+ * scheduler.h - decides which queue may send its next request, and when. Pure:
+ * no I/O and no clock; the caller passes the time and performs the resulting
+ * actions.
  *
- *   - waits: one heap of due times, of queues and servers;
- *   - order within a server: marks first, then fetches first come, first
- *     served; a queue that has more goes behind the others after each batch;
- *   - order between servers: round robin;
- *   - bounds: a server's slots, requests in flight over all, and no new fetch
- *     while bodies that are not yet accepted, and tokens, hold more than the
- *     budget of bytes;
- *   - marks are exempt from the budget: they free what it counts.
+ *   - Waiting: one heap of due times for queues and servers.
+ *   - Order within a server: marks first, then fetches, first come, first
+ *     served. A queue that has more messages goes behind the others after each
+ *     batch.
+ *   - Order between servers: round robin.
+ *   - Limits: the slots of each server; requests in flight over all servers;
+ *     and no new fetch while tokens, and bodies not yet accepted, exceed the
+ *     byte budget.
+ *   - Marks are exempt from the budget, because they free what it counts.
  */
 #ifndef CORE_SCHEDULER_H
 #define CORE_SCHEDULER_H
@@ -24,56 +26,56 @@
 TAILQ_HEAD(server_ring, server);
 
 struct scheduler {
-    struct heap waits;               /* due times */
-    struct server_ring mark_ring;    /* servers that could mark now */
-    struct server_ring fetch_ring;   /* servers that could fetch now */
-    struct random random;            /* of jitter */
-    uint64_t ready_sequence;         /* the newest given out */
-    unsigned in_flight;              /* requests, over all servers */
-    unsigned in_flight_max;          /* */
-    size_t held_bytes;               /* in batches; the caller keeps it */
-    size_t held_bytes_max;           /* */
-    uint32_t entry_count;            /* heap entries of the objects added */
-    queue_trace_cb queue_trace_cb;   /* */
-    server_trace_cb server_trace_cb; /* */
-    void *data;                      /* for the callbacks */
+    struct heap waits;             /* due times of queues and servers */
+    struct server_ring mark_ring;  /* servers that can mark now */
+    struct server_ring fetch_ring; /* servers that can fetch now */
+    struct random random;          /* for jitter */
+    uint64_t ready_sequence;       /* last one assigned */
+    unsigned in_flight;            /* requests over all servers */
+    unsigned in_flight_max;
+    size_t held_bytes; /* in batches; the caller updates it */
+    size_t held_bytes_max;
+    uint32_t entry_count; /* heap entries reserved by added objects */
+    queue_trace_cb queue_trace_cb;
+    server_trace_cb server_trace_cb;
+    void *data; /* passed to the callbacks */
 };
 
 void scheduler_init(struct scheduler *scheduler, unsigned in_flight_max,
                     size_t held_bytes_max, uint64_t seed);
 void scheduler_free(struct scheduler *scheduler);
 
-/* Makes room for an object's waits, and starts them: 0 or HAPLO_ENOMEM. The
- * object must have been initialised. */
+/* Adds an initialised object: reserves room for its waits and starts them.
+ * Returns 0 or HAPLO_ENOMEM. */
 int scheduler_add_server(struct scheduler *scheduler, struct server *server);
 int scheduler_add_queue(struct scheduler *scheduler, struct queue *queue);
 
-/* Lets go of the object, which must not be in flight. */
+/* Removes an object, which must not have a request in flight. */
 void scheduler_remove_server(struct scheduler *scheduler,
                              struct server *server);
 void scheduler_remove_queue(struct scheduler *scheduler, struct queue *queue);
 
-/* queue_step(), and the queue's place in lists and heap after it. */
+/* Calls queue_step() and then moves the queue to the right lists. */
 enum queue_action scheduler_step(struct scheduler *scheduler,
                                  struct queue *queue,
                                  const struct queue_event *event,
                                  uint64_t now_ms);
 
-/* The next queue whose turn it is, now FETCHING or (LAST_)MARKING, with its
- * slot taken; NULL if nothing may start. */
+/* Starts the next queue: it is FETCHING or (LAST_)MARKING afterwards, and
+ * occupies a slot. NULL if nothing may start. */
 struct queue *scheduler_next(struct scheduler *scheduler, uint64_t now_ms);
 
-/* The request of the queue has ended, by an answer (error 0 or HAPLO_E*) or
- * by being cancelled: gives its slot back and tells the server's state
- * machine. To be called before the step that the end brings about. */
+/* To be called when a request has ended, with a response (error 0 or HAPLO_E*)
+ * or because it was cancelled, and before the resulting step of the queue.
+ * Frees the slot and informs the state machine of the server. */
 void scheduler_request_ended(struct scheduler *scheduler, struct queue *queue,
                              int error, uint64_t now_ms);
 
-/* The next queue whose wait is over at now_ms; waits of servers are dealt
- * with inside. NULL if there is none. The caller steps it with DUE. */
+/* The next queue whose wait ends at now_ms; NULL if there is none. The caller
+ * steps it with DUE. Waits of servers are processed internally. */
 struct queue *scheduler_take_due(struct scheduler *scheduler, uint64_t now_ms);
 
-/* When scheduler_take_due() has something to do next; HEAP_NEVER: never. */
+/* When to call scheduler_take_due() next; HEAP_NEVER: never. */
 uint64_t scheduler_due_ms(const struct scheduler *scheduler);
 
 #endif

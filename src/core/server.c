@@ -17,8 +17,8 @@ bool server_may_follow(enum haplo_server_state from, enum haplo_server_state to)
     return (edges[from] & (1u << to)) != 0;
 }
 
-/* The one place that writes the state. due_ms is absolute; error is the
- * failure that leads to the change, or 0. */
+/* The only place that writes the state. due_ms is absolute; error is the
+ * failure that causes the change, or 0. */
 static void server_enter(struct server *server, enum haplo_server_state to,
                          uint64_t due_ms, int error,
                          const struct step_context *context,
@@ -33,14 +33,14 @@ static void server_enter(struct server *server, enum haplo_server_state to,
     }
 }
 
-/* What an error says of the server as a whole. */
+/* What the outcome of a request says about the server as a whole. */
 enum verdict {
-    VERDICT_NONE,      /* it was not the server's doing */
-    VERDICT_ALIVE,     /* it answers as a Haplo server does */
-    VERDICT_LOGGED_IN, /* and it took the key */
+    VERDICT_NONE,      /* nothing: not caused by the server */
+    VERDICT_ALIVE,     /* it responds like a Haplo server */
+    VERDICT_LOGGED_IN, /* and it accepted the key */
     VERDICT_REFUSED,   /* and it refused the key */
     VERDICT_THROTTLED, /* it asks for silence */
-    VERDICT_FAILING    /* no answer, or a server error */
+    VERDICT_FAILING    /* no response, or a server error */
 };
 
 static enum verdict error_verdict(int error)
@@ -62,9 +62,10 @@ static enum verdict error_verdict(int error)
     case HAPLO_ESERVER:
     case HAPLO_EPROTOCOL:
         return VERDICT_FAILING;
-    case HAPLO_ECONTENT:  /* 200: the server's page for a key that it took, */
-    case HAPLO_EREDIRECT: /* and its redirect, or a proxy's, whose word it is
-                             not: its own count would go on unseen */
+    /* The next two are not proof that the server accepted the key: they may
+     * come from a proxy, while the server's own count goes on. */
+    case HAPLO_ECONTENT:
+    case HAPLO_EREDIRECT:
     case HAPLO_ENOTFOUND:
     case HAPLO_ESTATUS:
         return VERDICT_ALIVE;
@@ -80,7 +81,7 @@ static void server_fell_silent(struct server *server,
     uint64_t due_ms = context->now_ms + SERVER_SILENCE_MS +
                       random_below(context->random, SERVER_SILENCE_JITTER_MS);
     if (server->state == HAPLO_SERVER_SILENT) {
-        server->due_ms = due_ms; /* an answer that was under way */
+        server->due_ms = due_ms; /* of a request that was still in flight */
         return;
     }
     server_enter(server, HAPLO_SERVER_SILENT, due_ms, HAPLO_ETHROTTLED, context,
@@ -98,7 +99,7 @@ static void server_failed(struct server *server,
     if (!opens) {
         return;
     }
-    /* Half of it is certain, for here one probe stands for all queues. */
+    /* At least half of it: here one probe stands for all queues. */
     uint64_t half_ms = backoff_ceiling_ms(SERVER_DOWN_MS, SERVER_DOWN_MAX_MS,
                                           ++server->times_down) /
                        2;
@@ -161,7 +162,9 @@ void server_init(struct server *server, const struct server_policy *policy)
 void server_recall_logins(struct server *server, unsigned failed_logins,
                           uint64_t age_ms, uint64_t now_ms)
 {
-    unsigned most = 2 * server->policy.failed_logins_max; /* holds all keys */
+    unsigned most =
+        2 * server->policy
+                .failed_logins_max; /* at this count proven keys wait too */
     if (age_ms >= SERVER_SILENCE_MS) {
         return;
     }

@@ -1,29 +1,29 @@
 /*
- * server.h - the state machine of one server: breaker, silence, and the
- * budget of failed logins. Pure: no I/O, no clock.
+ * server.h - the state machine of one server: circuit breaker, silence after a
+ * throttle, and the budget of failed logins. Pure: no I/O and no clock.
  *
- *            failures in a row           time is up
+ *            consecutive failures        wait over
  *       UP ---------------------> DOWN ------------> PROBING
  *        ^  \                       ^                 |  |  ^
- *        |   \ throttled            +-----------------+  |  | time is up
+ *        |   \ throttled            +-----------------+  |  | wait over
  *        |    +-----------------> SILENT <---------------+  |
  *        |                          |  +- throttled         |
  *        |                          +-----------------------+
- *        +------------------------------------------- answered (PROBING)
+ *        +----------------------------------------- responded (PROBING)
  *
- * DOWN and SILENT allow no request, PROBING one at a time. A request that was
- * under way when the breaker opened may still be answered: DOWN -> UP, or
+ * DOWN and SILENT allow no requests, PROBING one at a time. A request that was
+ * in flight when the breaker opened may still get a response: DOWN -> UP, or
  * DOWN -> SILENT.
  *
- * Logins: a server counts failed ones of a client address over all of its
- * applications and human users, and at 50 it refuses good keys, too. So keys
- * that it has not yet taken ("not proven") are tried one at a time, and after
- * failed_logins_max failures in a row no further one is tried until a proven
- * key succeeds (that clears the server's count as well) or until its count
- * has run out by itself. A proven key may have been revoked, and others with
- * it: after twice failed_logins_max failures in a row proven ones wait, too.
- * The server counts on from one process of ours to the next, and so do we:
- * see server_recall_logins().
+ * Logins: a server counts the failed logins of a client address, over all of
+ * its applications and human users. At 50 it refuses valid keys as well. So
+ * keys that it has not accepted yet ("not proven") are tried one at a time.
+ * After failed_logins_max consecutive failures no further one is tried until a
+ * proven key succeeds, which also clears the server's count, or until that
+ * count has expired. A proven key may have been revoked, together with others:
+ * after twice failed_logins_max consecutive failures, proven keys wait as
+ * well. The server continues its count when our process restarts, and so do
+ * we: see server_recall_logins().
  */
 #ifndef CORE_SERVER_H
 #define CORE_SERVER_H
@@ -34,69 +34,67 @@
 
 #include "core/queue.h"
 
-#define SERVER_SILENCE_MS                                                      \
-    310000                             /* a throttle ends 300 s after the last \
-                                          counted failure */
-#define SERVER_SILENCE_JITTER_MS 30000 /* at most this much more */
-#define SERVER_DOWN_MS 5000            /* first wait of an open breaker */
-#define SERVER_DOWN_MAX_MS 300000      /* longest */
+/* A throttle ends 300 s after the last counted failure; a margin on top. */
+#define SERVER_SILENCE_MS 310000
+#define SERVER_SILENCE_JITTER_MS 30000 /* random addition, at most */
+#define SERVER_DOWN_MS 5000            /* first wait when the breaker opens */
+#define SERVER_DOWN_MAX_MS 300000      /* longest wait */
 
 struct server_policy {
-    unsigned in_flight_max;     /* see struct haplo_server_options */
-    unsigned failed_logins_max; /* */
-    unsigned breaker_failures;  /* */
+    unsigned in_flight_max; /* see struct haplo_server_options */
+    unsigned failed_logins_max;
+    unsigned breaker_failures;
 };
 
 TAILQ_HEAD(queue_list, queue);
 
 struct server {
-    struct server_policy policy;      /* */
-    enum haplo_server_state state;    /* written by server_enter() alone */
-    bool logins_held;                 /* the budget of failed logins is spent */
-    bool in_mark_ring;                /* the scheduler's */
-    bool in_fetch_ring;               /* the scheduler's */
-    struct heap_entry wait;           /* end of DOWN or SILENT */
-    struct heap_entry login_wait;     /* end of logins_held */
-    uint64_t due_ms;                  /* of wait; HEAP_NEVER: none */
-    uint64_t login_due_ms;            /* of login_wait; HEAP_NEVER: none */
-    unsigned in_flight;               /* requests */
-    unsigned failures;                /* of the connection kind, in a row */
-    unsigned times_down;              /* in a row */
-    unsigned failed_logins;           /* in a row */
-    int error;                        /* the newest failure; 0 after success */
-    const struct queue *prover;       /* whose unproven key is being tried */
-    struct queue_list marks;          /* MARK_READY, key proven; in order */
-    struct queue_list unproven_marks; /* MARK_READY, key not proven */
-    struct queue_list fetches;        /* READY, key proven */
+    struct server_policy policy;
+    enum haplo_server_state state; /* written only by server_enter() */
+    bool logins_held;              /* budget of failed logins exhausted */
+    bool in_mark_ring;             /* maintained by the scheduler */
+    bool in_fetch_ring;            /* maintained by the scheduler */
+    struct heap_entry wait;        /* end of DOWN or SILENT */
+    struct heap_entry login_wait;  /* end of logins_held */
+    uint64_t due_ms;               /* of wait; HEAP_NEVER: none */
+    uint64_t login_due_ms;         /* of login_wait; HEAP_NEVER: none */
+    unsigned in_flight;            /* requests in flight */
+    unsigned failures;          /* consecutive failures that open the breaker */
+    unsigned times_down;        /* DOWN in a row */
+    unsigned failed_logins;     /* consecutive */
+    int error;                  /* the newest failure; 0 after success */
+    const struct queue *prover; /* the queue whose unproven key is tried */
+    struct queue_list marks;    /* MARK_READY, key proven; in order */
+    struct queue_list unproven_marks;   /* MARK_READY, key not proven */
+    struct queue_list fetches;          /* READY, key proven */
     struct queue_list unproven_fetches; /* READY, key not proven */
     TAILQ_ENTRY(server) mark_link;      /* in the scheduler's ring */
     TAILQ_ENTRY(server) fetch_link;     /* in the scheduler's ring */
 };
 
-/* One change of state, or of logins_held (then from is the state). error: the
- * failure that led to it, or 0. */
+/* Reports a change of the state, or of logins_held (then from is the current
+ * state). error: the failure that caused it, or 0. */
 typedef void (*server_trace_cb)(void *data, const struct server *server,
                                 enum haplo_server_state from, int error);
 
 void server_init(struct server *server, const struct server_policy *policy);
 
-/* Before the server is scheduled: goes on with the failed logins in a row that
- * an earlier process has counted, the newest of them age_ms ago. They are
- * forgotten where the server's own count has run out since. */
+/* To be called before the server is scheduled: continues the count of
+ * consecutive failed logins of an earlier process, the newest of which was
+ * age_ms ago. Ignores them if the server's own count has expired since. */
 void server_recall_logins(struct server *server, unsigned failed_logins,
                           uint64_t age_ms, uint64_t now_ms);
 
-/* What an answer, or the lack of one, tells of the server: error is 0 or the
- * HAPLO_E* of the request. */
+/* To be called with the outcome of each request: 0 or HAPLO_E*. */
 void server_answered(struct server *server, int error,
                      const struct step_context *context,
                      server_trace_cb trace_cb);
 
-/* The wait of DOWN or SILENT is over: PROBING. */
+/* To be called when the wait of DOWN or SILENT is over: PROBING. */
 void server_wait_over(struct server *server, const struct step_context *context,
                       server_trace_cb trace_cb);
 
-/* The server's own count of failed logins has run out. */
+/* To be called when the server's own count of failed logins has expired. */
 void server_login_wait_over(struct server *server,
                             const struct step_context *context,
                             server_trace_cb trace_cb);
@@ -105,14 +103,14 @@ void server_login_wait_over(struct server *server,
 bool server_may_follow(enum haplo_server_state from,
                        enum haplo_server_state to);
 
-/* True if one more request may go out now. */
+/* True if another request may be sent now. */
 bool server_has_slot(const struct server *server);
 
-/* True if a request may go out now, as far as failed logins are concerned:
- * with a key that is proven, or with one that is not. */
+/* True if the budget of failed logins allows a request now, with a proven key
+ * or an unproven one. */
 bool server_may_log_in(const struct server *server, bool key_proven);
 
-/* True if this request's end shows that the server took the key. */
+/* True if this outcome shows that the server accepted the key. */
 bool server_error_proves_key(int error);
 
 #endif

@@ -9,14 +9,14 @@
 #include "base/alloc.h"
 #include "haplopoll.h"
 
-/* TRE searches on the stack, in 8 bytes for each atom and group of a pattern
- * whose counts have been written out. */
+/* TRE allocates 8 bytes on the stack for each atom and group of a pattern,
+ * after the repetition counts have been expanded. */
 #define EXTENT_MAX 20000
 #define DEPTH_MAX 32
 #define CLASS_SIZE_MAX 16
 
-/* The last character of a bracket expression that begins at text; NULL if it
- * has no end, or what is in [: :] is no name. */
+/* The last character of the bracket expression that begins at text; NULL if it
+ * does not end, or if [: :] does not contain a name. */
 static const char *bracket_end(const char *text)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
@@ -36,7 +36,7 @@ static const char *bracket_end(const char *text)
     return *at == ']' ? at : NULL;
 }
 
-/* Moves to what is after a number; 0 if there is none. */
+/* Reads a number and moves past it; 0 if there is none. */
 static unsigned long number_read(const char **text)
 {
     char *end;
@@ -48,8 +48,8 @@ static unsigned long number_read(const char **text)
     return number;
 }
 
-/* The larger number of {n}, {n,} {,m} or {n,m}; 0 if it is none of them, as
- * TRE has more in { }. */
+/* The larger number in {n}, {n,}, {,m} or {n,m}. 0 for anything else, since
+ * TRE accepts more than counts in braces. */
 static unsigned long count_read(const char *text)
 {
     unsigned long least = number_read(&text);
@@ -65,18 +65,18 @@ static unsigned long count_read(const char *text)
 }
 
 struct extent {
-    size_t atoms;  /* characters, sets, anchors; counts written out */
-    size_t groups; /* the same */
+    size_t atoms;  /* characters, sets and anchors, expanded */
+    size_t groups; /* groups, expanded */
 };
 
-/* A pattern on its way. */
+/* The state while a pattern is measured. */
 struct extent_count {
-    struct extent levels[DEPTH_MAX]; /* of the pattern, and groups in groups */
-    size_t depth;                    /* groups that are open */
-    struct extent newest;            /* what a count would be of */
+    struct extent levels[DEPTH_MAX]; /* the pattern, and its nested groups */
+    size_t depth;                    /* open groups */
+    struct extent newest;            /* what a count would repeat */
 };
 
-/* Adds what is newest, that many times. */
+/* Adds the newest piece, times over. */
 static void extent_add(struct extent_count *count, size_t times)
 {
     struct extent *level = &count->levels[count->depth];
@@ -87,7 +87,7 @@ static void extent_add(struct extent_count *count, size_t times)
 static const char *extent_open(struct extent_count *count)
 {
     if (count->depth + 1 == DEPTH_MAX) {
-        return "its groups are too deep in each other";
+        return "its groups are nested too deeply";
     }
     count->levels[++count->depth] = (struct extent){0, 0};
     return NULL;
@@ -96,7 +96,7 @@ static const char *extent_open(struct extent_count *count)
 static const char *extent_close(struct extent_count *count)
 {
     if (count->depth == 0) {
-        return "a ) has no (";
+        return "a ) has no matching (";
     }
     count->newest = count->levels[count->depth--];
     count->newest.groups++;
@@ -104,12 +104,12 @@ static const char *extent_close(struct extent_count *count)
     return NULL;
 }
 
-/* text is after the {. */
+/* text follows the {. */
 static const char *extent_repeat(struct extent_count *count, const char *text)
 {
     unsigned long times = count_read(text);
     if (times == 0) {
-        return "{ } has no count, as {2}, {2,} or {2,8}";
+        return "{ } does not contain a count such as {2}, {2,} or {2,8}";
     }
     times = times <= EXTENT_MAX ? times : EXTENT_MAX + 1;
     extent_add(count, times - 1);
@@ -124,10 +124,11 @@ static const char *extent_check(const struct extent_count *count)
     for (size_t i = 0; i <= count->depth; i++) {
         product += count->levels[i].atoms * (count->levels[i].groups + 1);
     }
-    return product > EXTENT_MAX ? "its { } counts make it too large" : NULL;
+    return product > EXTENT_MAX ? "its repetition counts make it too large"
+                                : NULL;
 }
 
-/* Takes the piece of the pattern at *at, and moves to its last character. */
+/* Measures the piece of the pattern at *at and moves to its last character. */
 static const char *extent_piece(struct extent_count *count, const char **at)
 {
     switch (**at) {
@@ -141,21 +142,21 @@ static const char *extent_piece(struct extent_count *count, const char **at)
         *at -= **at == '\0';
         return extent_repeat(count, text);
     }
-    case '+': /* once, and then any number */
+    case '+': /* once, then any number of times */
         return extent_repeat(count, "2}");
     case '*':
     case '?':
         return NULL;
     case '\\':
         if ((*at)[1] >= '1' && (*at)[1] <= '9') {
-            return "it refers back to a group";
+            return "it contains a back-reference, which is not supported";
         }
         *at += (*at)[1] != '\0';
         break;
     case '[':
         *at = bracket_end(*at);
         if (*at == NULL) {
-            return "a [ has no ], or a [: no name and :]";
+            return "a [ has no matching ], or a [: no name and :]";
         }
         break;
     default:
@@ -166,8 +167,8 @@ static const char *extent_piece(struct extent_count *count, const char **at)
     return NULL;
 }
 
-/* What TRE would have no bound of time or memory for, or cannot take; NULL if
- * there is nothing of that. */
+/* Describes what TRE could not match in bounded time and memory, or not at
+ * all; NULL if there is no such thing. */
 static const char *pattern_excess(const char *text)
 {
     struct extent_count count = {.depth = 0};
@@ -198,7 +199,7 @@ static int pattern_compile(struct token_pattern *pattern, const char *text,
     if (result != 0) {
         char problem[128];
         (void)tre_regerror(result, &pattern->compiled, problem, sizeof problem);
-        return reason_set(why, HAPLO_EINVAL, "no regular expression: %s",
+        return reason_set(why, HAPLO_EINVAL, "not a regular expression: %s",
                           problem);
     }
     return 0;
@@ -220,7 +221,8 @@ int token_pattern_search(const struct token_pattern *pattern, const char *text,
     return result != 0 || match[1].rm_so < 0 ? HAPLO_EDOCUMENT : 0;
 }
 
-/* It would take every answer for an empty queue. */
+/* A pattern that matches the empty string would find an empty token in any
+ * body, and take it for an empty queue. */
 static int pattern_check(const struct token_pattern *pattern,
                          struct reason *why)
 {
@@ -228,7 +230,7 @@ static int pattern_check(const struct token_pattern *pattern,
     int error = token_pattern_search(pattern, "", 0, match);
     if (error == 0 && pattern->compiled.re_nsub == 0) {
         return reason_set(why, HAPLO_EINVAL,
-                          "it matches anything: name what is before the "
+                          "it matches anything: write what precedes the "
                           "token, and put the token in ( )");
     }
     return error == HAPLO_ENOMEM ? error : 0;

@@ -1,10 +1,10 @@
 /*
  * token_pattern.h - the regular expression that finds the token in a body.
  *
- * TRE follows all places where a match may begin at once, so that any body is
- * searched in a time that is in proportion to its size, and in memory that is
- * the pattern's alone. regexec() begins anew at each: 1 MB of what nearly
- * matches takes it minutes, in which no queue would be polled.
+ * It uses TRE, which follows all possible matches in parallel: the time is
+ * proportional to the size of the body, and the memory depends on the pattern
+ * alone. regexec() restarts at each position. It can take minutes for 1 MB
+ * that almost matches, during which no queue would be polled.
  */
 #ifndef CORE_TOKEN_PATTERN_H
 #define CORE_TOKEN_PATTERN_H
@@ -17,24 +17,23 @@
 #include "base/reason.h"
 
 struct token_pattern {
-    locale_t bytes;   /* that of C, whatever the application's is */
-    regex_t compiled; /* */
+    locale_t bytes;   /* the C locale, whatever the application uses */
+    regex_t compiled; /* by TRE */
 };
 
-/* NULL with *error set: HAPLO_EINVAL (no regular expression, one that would
- * take more than its bounds of time or memory, or one that matches anything,
- * which would take any body for an empty queue) with why set, or
- * HAPLO_ENOMEM. */
+/* Compiles a pattern. On failure returns NULL and sets *error: HAPLO_EINVAL
+ * with why set (not a regular expression, one without bounds on time and
+ * memory, or one that matches anything), or HAPLO_ENOMEM. */
 struct token_pattern *token_pattern_new(const char *text, int *error,
                                         struct reason *why);
 
-/* Searches size bytes, at most INT_MAX, NUL bytes too. 0: match[0] is all that
- * matched, match[1] the token; or HAPLO_EDOCUMENT, no match, or HAPLO_ENOMEM;
- * why is not set. */
+/* Searches size bytes (at most INT_MAX), which may include NUL. Returns 0,
+ * with the whole match in match[0] and the token in match[1]; HAPLO_EDOCUMENT
+ * if nothing matches; or HAPLO_ENOMEM. */
 int token_pattern_search(const struct token_pattern *pattern, const char *text,
                          size_t size, regmatch_t match[2]);
 
-/* NULL is fine. */
+/* pattern may be NULL. */
 void token_pattern_free(struct token_pattern *pattern);
 
 #endif

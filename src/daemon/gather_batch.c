@@ -29,6 +29,7 @@
 
 #include "base/container_of.h"
 #include "base/wall_clock.h"
+#include "daemon/gather_moves.h"
 
 struct gather_delivery {
     struct inbox_delivery delivery; /* with the inbox */
@@ -60,6 +61,18 @@ static void put_back_delivery(struct gather *gather,
     gather->free_deliveries = delivery;
 }
 
+static void answer_stale(struct haplo_batch *batch, struct haplo_slice stored)
+{
+    if (gather_moves_is_note(stored)) {
+        haplo_batch_reject(batch, "another process stores this queue in "
+                                  "another inbox now: restart with the same "
+                                  "configuration, or remove the queue");
+        return;
+    }
+    /* After an error the queue is BLOCKED or retries, and an event says why. */
+    (void)haplo_batch_stale(batch, stored);
+}
+
 static void on_delivered(struct inbox_delivery *stored,
                          enum inbox_verdict verdict, const char *why)
 {
@@ -85,9 +98,7 @@ static void on_delivered(struct inbox_delivery *stored,
             haplo_batch_reject(batch, why);
             break;
         case INBOX_STALE:
-            /* An error leaves the queue BLOCKED or retrying, and an event has
-             * told why. */
-            (void)haplo_batch_stale(batch, stored->stored);
+            answer_stale(batch, stored->stored);
             break;
         }
     }

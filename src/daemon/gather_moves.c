@@ -38,7 +38,7 @@ struct move {
     char *state;                  /* owned; what the step stores, or NULL */
 };
 
-static bool is_note(struct haplo_slice stored)
+bool gather_moves_is_note(struct haplo_slice stored)
 {
     return stored.size == sizeof note - 1 &&
            memcmp(stored.data, note, stored.size) == 0;
@@ -46,7 +46,7 @@ static bool is_note(struct haplo_slice stored)
 
 static bool is_state(struct haplo_slice stored)
 {
-    return stored.size > 0 && !is_note(stored);
+    return stored.size > 0 && !gather_moves_is_note(stored);
 }
 
 static const char *server_of(const struct gather_queue *queue)
@@ -154,7 +154,7 @@ static void move_on(struct move *move)
         leave_note(move, other);
     } else if (other != NULL) {
         store(move, queue->stored, elsewhere);
-    } else if (is_note(queue->stored->state)) {
+    } else if (gather_moves_is_note(queue->stored->state)) {
         log_line(LOG_LEVEL_WARNING,
                  "%s: its state has moved from inbox %s to one that is not "
                  "configured any more: messages that are stored there and "
@@ -171,7 +171,7 @@ static void start_move(struct gather_queue *queue)
 {
     struct gather *gather = queue->server->gather;
     struct haplo_slice elsewhere;
-    if (!is_note(queue->stored->state) &&
+    if (!gather_moves_is_note(queue->stored->state) &&
         find_elsewhere(queue, &elsewhere) == NULL) {
         return;
     }

@@ -12,4 +12,8 @@
  * adds to the answers that the gather waits for, see gather_answered(). */
 void gather_moves_start(struct gather *gather);
 
+/* True for what an inbox has in place of the state of a queue that has moved
+ * away. */
+bool gather_moves_is_note(struct haplo_slice stored);
+
 #endif

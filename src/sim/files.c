@@ -158,8 +158,7 @@ static bool config_write(const struct sim_server *server, char *error,
     }
     sim_buffer_format(&text,
                       "# Polls what haplo-sim simulates.\n"
-                      "state_dir: %sstate\nsinks:\n  - name: inbox\n"
-                      "    type: sqlite\n    path: %sinbox.db\nservers:\n",
+                      "state_dir: %sstate\ninbox: %sinbox.db\nservers:\n",
                       prefix, prefix);
     for (size_t i = 0; i < server->world.app_count; i++) {
         if (server->world.apps[i]->queue_count > 0) {

@@ -22,7 +22,7 @@ import sqlite3
 import subprocess
 import tempfile
 
-from files_sink import files_in, packed
+from files_outlet import files_in, packed
 from sim import ROOT, wait_for
 
 BUILD = pathlib.Path(os.environ.get("HAPLO_BUILD", str(ROOT / "build")))
@@ -53,7 +53,7 @@ def config_of(sim):
     """The configuration for all of a simulator, with short waits."""
     return {
         "state_dir": "state",
-        "sinks": [{"name": "inbox", "type": "sqlite", "path": "inbox.db"}],
+        "inbox": "inbox.db",
         "defaults": {"backoff": "10ms", "backoff_max": "20ms"},
         "servers": [
             {
@@ -68,6 +68,40 @@ def config_of(sim):
             for name, app in sim.apps.items()
         ],
     }
+
+
+def two_inboxes(poll, path="inbox.db"):
+    """app1/q1 goes to `inbox`, all other queues to other.db."""
+    del poll.config["inbox"]
+    poll.config["inboxes"] = [
+        {"name": "inbox", "type": "sqlite", "path": path},
+        {"name": "other", "type": "sqlite", "path": "other.db"},
+    ]
+    poll.config["defaults"]["inbox"] = "other"
+    poll.queue()["inbox"] = "inbox"
+    return [poll.folder / path, poll.folder / "other.db"]
+
+
+def set_queue(**options):
+    return lambda sim, poll: poll.queue().update(options)
+
+
+def set_server(**options):
+    return lambda sim, poll: poll.server().update(options)
+
+
+def check_one_line_each(done, names, words):
+    """For each failed queue one line, which names it and the cause."""
+    lines = done.err.splitlines()
+    assert len(lines) == len(names), done.err
+    for name in names:
+        own = [line for line in lines if f"{name}: " in line.split(", ")[0]]
+        assert own, (name, done.err)
+    for line in lines:
+        assert line.startswith("haplo-poll: ")
+        assert len(line) < 500
+        for word in words:
+            assert word in line, (word, line)
 
 
 def named(items, name):

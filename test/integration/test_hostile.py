@@ -137,7 +137,7 @@ CASES = {
     "a huge token": (
         fetch_of(b'{"version":0,"messages":[{}],"token":"%s"}'
                  % (b"x" * 300000)),
-        "the token is larger than 262144 bytes",
+        "the token has more than 262144 bytes",
     ),
     "two tokens": (
         fetch_of(GOOD[:-1] + b',"token":"Mg=="}'), "two tokens",
@@ -146,7 +146,7 @@ CASES = {
         fetch_of(GOOD[:-1] + b',"\\u0074oken":"Mg=="}'), "two tokens",
     ),
     "two lists of messages": (
-        fetch_of(GOOD[:-1] + b',"messages":[{"id":2}]}'), "two lists",
+        fetch_of(GOOD[:-1] + b',"messages":[{"id":2}]}'), "two values",
     ),
     "NUL bytes": (fetch_of(b"\0" * 1000), JSON),
     "a NUL in a string": (fetch_of(OPEN + b'{"a":"\0"}]}'), JSON),
@@ -165,7 +165,7 @@ CASES = {
     "a gzip bomb": (packed(bomb(OPEN + b'{"n":"', 10 << 30)), CAP),
     "a gzip bomb as an error": (
         packed(bomb(b"<p>Oops", 10 << 30), "text/html", "500 Oops"),
-        'the server answered 500: "Oopsaaa',
+        'the server responded 500: "Oopsaaa',
     ),
     "gzip in gzip in gzip": (
         packed(gzip.compress(gzip.compress(bomb(b"", 1 << 30))),
@@ -175,7 +175,7 @@ CASES = {
     "a page without end": (
         endless(b"HTTP/1.1 500 Oops\r\nContent-Type: text/html\r\n\r\n<p>Oops ",
                 b"x" * PIECE),
-        'the server answered 500: "Oops',
+        'the server responded 500: "Oops',
     ),
     "headers without end": (
         endless(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n" * 999), HEAD,
@@ -199,7 +199,7 @@ CASES = {
     "a giant length": (
         raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
             b"Content-Length: 999999999999\r\n\r\n{"),
-        "the answer has 999999999999 bytes, more than `max_body`",
+        "the response has 999999999999 bytes; the limit is `max_body`",
     ),
     "a length that is too large": (
         raw(answer(GOOD, extra="X: y\r\n").replace(b": 5", b": 6")),
@@ -250,13 +250,13 @@ CASES = {
     ),
     "a mark without end": (
         good_then(endless(CHUNKED, chunk(b"Marked: 1" * 999))),
-        "the answer to the mark has more than 4096 bytes",
+        "the response to the mark has more than 4096 bytes",
     ),
     "a mark that is a page without end": (
         good_then(endless(
             b"HTTP/1.1 500 Oops\r\nContent-Type: text/html\r\n\r\nOops ",
             b"x" * PIECE)),
-        'the server answered 500: "Oops',
+        'the server responded 500: "Oops',
     ),
     "a mark that is packed thrice": (
         good_then(packed(gzip.compress(gzip.compress(bomb(b"", 1 << 30))),

@@ -5,8 +5,8 @@ import resource
 import pytest
 
 from needs import become_a_stranger, give_to_stranger
+from poll import check_one_line_each
 from sim import Sim, wait_for
-from test_once import check_one_line_each
 
 MB = 1 << 20
 

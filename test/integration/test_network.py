@@ -3,9 +3,8 @@ import subprocess
 
 import pytest
 
-from poll import PROGRAM, Done
+from poll import PROGRAM, Done, check_one_line_each
 from sim import Sim
-from test_once import check_one_line_each
 
 
 def once_in(poll, *namespace, before="true"):

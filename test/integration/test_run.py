@@ -71,7 +71,7 @@ def test_log_lines(poll_of):
         lines = run.err.splitlines()
         stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z haplo-poll: "
         assert all(re.match(stamp, line) for line in lines)
-        assert lines[0].endswith("polling; queues: 1, servers: 1")
+        assert lines[0].endswith("polling; queues: 1, servers: 1, outlets: 0")
         assert lines[-1].endswith("stopped; batches left unmarked: 0")
 
         poll.environment["JOURNAL_STREAM"] = "8:1"
@@ -80,7 +80,7 @@ def test_log_lines(poll_of):
         run.wait_for_line("INVALID-API-KEY")
         assert run.stop() == 0
         lines = run.err.splitlines()
-        assert lines[0] == "<6>polling; queues: 1, servers: 1"
+        assert lines[0] == "<6>polling; queues: 1, servers: 1, outlets: 0"
         assert lines[1].startswith("<4>fetch app1/q1: 403 INVALID-API-KEY")
 
 
@@ -131,7 +131,7 @@ def test_second_signal_ends_at_once(poll_of):
         run = start(poll)
         wait_for(lambda: sim.app_stats()["requests"] == 2)
         run.signal(signal.SIGTERM)
-        run.wait_for_line("finishing the batches in hand")
+        run.wait_for_line("finishing what is under way")
         assert run.process.poll() is None  # waits for the mark
         begin = time.monotonic()
         run.signal(signal.SIGTERM)
@@ -239,16 +239,14 @@ def test_inbox_locked_for_a_while(poll_of):
 def test_stays_while_all_queues_are_blocked(poll_of):
     with Sim("--apps=1", "--queues=1") as sim:
         poll = poll_of(sim)
-        poll.queue()["deliver_attempts_max"] = 1
         run = start(poll)
+        sim.script("message app1 q1")
+        sim.wait_until_read()
         with sqlite3.connect(poll.inbox_path, timeout=20) as inbox:
-            inbox.execute(
-                "CREATE TRIGGER refuse BEFORE INSERT ON messages"
-                " BEGIN SELECT raise(ABORT, 'no room for it'); END"
-            )
+            inbox.execute("UPDATE queues SET state = x'00'")
         inbox.close()
         sim.script("message app1 q1")
-        run.wait_for_line("app1/q1", "no room for it", "blocked")
+        run.wait_for_line("app1/q1", "state is damaged", "blocked")
         assert run.stop() == 0
         assert "batches left unmarked: 0" in run.err
         assert sim.unread() == 1
@@ -286,10 +284,10 @@ def test_refused_key_is_tried_when_its_file_changes(poll_of):
         run.wait_for_line("app1/q1: 403 INVALID-API-KEY")
         wait_for(lambda: sim.queue_stats(queue="q2")["fetches"] > 5)
 
-        path.chmod(0o644)  # a new key that is no good yet
+        path.chmod(0o644)  # a new key that cannot be used yet
         path.write_text(new)
         poll.secrets.add(new.strip())
-        run.wait_for_line("app1/q1: its API key", "no good", "chmod 600")
+        run.wait_for_line("app1/q1: its API key has changed", "chmod 600")
         path.chmod(0o600)
         run.wait_for_line("app1/q1: its API key has changed: trying it")
         run.wait_for_line("app1/q1: works again")

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from needs import become_a_stranger, give_to_stranger
+from poll import check_one_line_each
 from sim import Sim
-from test_once import check_one_line_each
 
 
 def file_instead(state):

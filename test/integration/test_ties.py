@@ -2,7 +2,7 @@
 16 are sent at most, those of one date in any order, and older ones that were
 unsent in between come first. What it lacks is still no news when it comes."""
 from sim import Sim, wait_for
-from test_epochs import LOST_MARKS, check_twice, steps_of  # noqa: F401
+from test_resends import LOST_MARKS, check_twice, steps_of  # noqa: F401
 from test_one_token import check_each_once
 
 

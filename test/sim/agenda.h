@@ -20,6 +20,7 @@ struct agenda_entry {
     agenda_cb happen; /* */
     void *subject;    /* for it */
     uint64_t stamp;   /* for it */
+    uint64_t life;    /* of the process that it is for; 0: for no one's */
 };
 
 /* Zeroed: empty. */

@@ -1,5 +1,8 @@
 #include "book.h"
 
+#include <string.h>
+
+#include "process.h"
 #include "world.h"
 
 /* -- On the server -------------------------------------------------------- */
@@ -9,7 +12,6 @@ void book_posted(struct world *world, struct message *message)
     message->content->member_count++;
     message->content->demand_count++;
     message->stored_generation = -1;
-    message->reached_generation = -1;
     message->is_owed = true;
     world->totals->messages++;
 }
@@ -31,6 +33,36 @@ static enum standing standing_of(const struct content *content)
     return standing;
 }
 
+/* True if a process has a token of it whose mark may still be posted. */
+static bool is_outstanding(const struct world *world,
+                           const struct remote_queue *queue,
+                           const struct message *message)
+{
+    for (unsigned host = 0; host < WORLD_HOSTS_MAX; host++) {
+        const struct process *process = world->processes[host];
+        const struct seen_queue *seen =
+            process == NULL ? NULL : &process->queues[queue->index];
+        const struct token *token =
+            seen == NULL || !seen->guard.is_outstanding ? NULL : seen->token;
+        for (unsigned i = 0; token != NULL && i < token->count; i++) {
+            if (token->parts[i].message == message) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* True if an unsend must lead to a new copy in the inbox. */
+static bool is_promise(const struct world *world,
+                       const struct remote_queue *queue,
+                       const struct message *message, enum standing standing)
+{
+    return (standing == STANDING_CLOSED ||
+            (standing == STANDING_CLOSING && !world_has_two(world))) &&
+           !is_outstanding(world, queue, message);
+}
+
 void book_unsent(struct world *world, const struct remote_queue *queue,
                  struct message *message)
 {
@@ -41,13 +73,11 @@ void book_unsent(struct world *world, const struct remote_queue *queue,
         [STANDING_CLOSED] = SITUATION_UNSENT_CONFIRMED,
     };
     enum standing standing = standing_of(message->content);
-    (void)queue;
     world->totals->unsends++;
     world_count(world, situations[standing]);
     message->content->demand_count++;
     message->is_taken = false;
-    if (!message->is_owed &&
-        (standing == STANDING_CLOSING || standing == STANDING_CLOSED)) {
+    if (!message->is_owed && is_promise(world, queue, message, standing)) {
         message->is_owed = true;
         message->is_promise_fresh = standing == STANDING_CLOSING;
     }
@@ -60,7 +90,7 @@ void book_marked(struct world *world, const struct remote_queue *queue,
         return;
     }
     if (marker == MARKER_US) {
-        world_violation(world, "%s: message %u is marked and not in the sink",
+        world_violation(world, "%s: message %u is marked and not in the inbox",
                         queue->name, message->number);
     }
     world_count(world, marker == MARKER_LATE ? SITUATION_TAKEN_LATE
@@ -70,30 +100,58 @@ void book_marked(struct world *world, const struct remote_queue *queue,
 
 /* -- At the client -------------------------------------------------------- */
 
-static void close_ordinal(struct remote_queue *queue, struct content *content,
-                          unsigned ordinal)
+/* True if the process, by what is stored and what it has heard since, does not
+ * know it to be confirmed. */
+static bool is_open_to(const struct content *content, unsigned host,
+                       unsigned slot)
 {
-    if (content->standing[ordinal] == STANDING_OPEN) {
-        content->standing[ordinal] = STANDING_CLOSING;
-        content->closing_number[ordinal] = queue->confirm_number;
-        queue->confirm_is_due = true;
+    return content->standing[slot] == STANDING_OPEN ||
+           (content->standing[slot] == STANDING_CLOSING &&
+            content->closing_number[host][slot] == 0);
+}
+
+static unsigned count_open_to(const struct content *content, unsigned host)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < MESSAGE_TWINS_MAX; i++) {
+        count += is_open_to(content, host, i);
+    }
+    return count;
+}
+
+static void close_slot(struct seen_queue *queue, struct content *content,
+                       unsigned slot)
+{
+    unsigned host = queue->process->host;
+    content->standing[slot] = STANDING_CLOSING;
+    content->closing_number[host][slot] = queue->remote->confirm_number;
+    queue->confirm_is_due = true;
+}
+
+/* One of those that are equal. */
+static void close_one(struct seen_queue *queue, struct content *content)
+{
+    for (unsigned i = 0; i < MESSAGE_TWINS_MAX; i++) {
+        if (is_open_to(content, queue->process->host, i)) {
+            close_slot(queue, content, i);
+            return;
+        }
     }
 }
 
-static void close_batch(struct remote_queue *queue, const struct token *token)
+static void close_batch(struct seen_queue *queue, const struct token *token)
 {
     for (unsigned i = 0; i < token->count; i++) {
-        close_ordinal(queue, token->parts[i].message->content,
-                      token->parts[i].ordinal);
+        close_one(queue, token->parts[i].message->content);
     }
 }
 
-static void close_all(struct world *world, struct remote_queue *queue)
+static void close_all(struct world *world, struct seen_queue *queue)
 {
     bool was_due = queue->confirm_is_due;
-    for (struct message *m = queue->first; m != NULL; m = m->next) {
-        for (unsigned i = 0; i < MESSAGE_TWINS_MAX; i++) {
-            close_ordinal(queue, m->content, i);
+    for (struct message *m = queue->remote->first; m != NULL; m = m->next) {
+        while (count_open_to(m->content, queue->process->host) > 0) {
+            close_one(queue, m->content);
         }
     }
     if (queue->confirm_is_due && !was_due) {
@@ -108,51 +166,94 @@ static bool is_progress(const struct token *token, const struct answer *answer,
            answer->unread_count == 0;
 }
 
-void book_answered(struct world *world, struct remote_queue *queue,
+void book_answered(struct world *world, struct seen_queue *queue,
                    const struct token *token, const struct answer *answer,
                    bool is_repeated)
 {
+    if (!queue->is_current) {
+        return; /* whatever it makes of it, will be stale */
+    }
     if (answer->kind == ANSWER_MARKED && token != NULL) {
         if (!is_progress(token, answer, is_repeated)) {
             world_count(world, SITUATION_NO_PROGRESS);
             return;
         }
-        queue->confirm_number++;
+        queue->remote->confirm_number++;
         close_batch(queue, token);
         if (answer->unread_count == 0) {
             close_all(world, queue);
         }
     } else if (answer->kind == ANSWER_BATCH && answer->token == NULL) {
-        queue->confirm_number++;
+        queue->remote->confirm_number++;
         close_all(world, queue);
     }
 }
 
-uint64_t book_told_sink(struct remote_queue *queue)
+/* FNV-1a: states are told apart by their bytes, and not read. */
+static uint64_t hash_of(struct haplo_slice state)
 {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < state.size; i++) {
+        hash = (hash ^ (unsigned char)state.data[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+void book_told_inbox(struct seen_queue *queue, struct haplo_slice state)
+{
+    struct told *told = &queue->told[queue->told_count++ % SEEN_TOLD_MAX];
+    told->state_hash = hash_of(state);
+    told->confirm_number = queue->remote->confirm_number;
     queue->confirm_is_due = false;
-    return queue->confirm_number;
+}
+
+uint64_t book_number_of(const struct seen_queue *queue,
+                        struct haplo_slice state)
+{
+    uint64_t hash = hash_of(state);
+    for (unsigned i = 0; i < SEEN_TOLD_MAX; i++) {
+        if (queue->told[i].state_hash == hash) {
+            return queue->told[i].confirm_number;
+        }
+    }
+    guard_violation(queue, "stores a state of no confirmation");
 }
 
 void book_check_told(struct world *world)
 {
-    for (unsigned i = 0; i < world->queue_count; i++) {
-        if (world->queues[i].confirm_is_due) {
-            world_violation(world, "%s: confirmed, and the sink is not told",
-                            world->queues[i].name);
+    for (unsigned host = 0; host < WORLD_HOSTS_MAX; host++) {
+        struct process *process = world->processes[host];
+        for (unsigned i = 0; process != NULL && i < world->queue_count; i++) {
+            struct seen_queue *queue = &process->queues[i];
+            if (queue->confirm_is_due && process->is_open) {
+                guard_violation(queue, "confirmed, and the inbox is not told");
+            }
+            if (queue->confirm_is_due) {
+                world_count(world, SITUATION_CONFIRMED_TOO_LATE);
+                queue->confirm_is_due = false;
+            }
         }
     }
 }
 
-/* A promise made on the strength of an answer that is forgotten now. */
-static void reopen(struct world *world, struct message *message)
+/* What a process knew of a confirmation is forgotten. */
+static void reopen(struct world *world, struct content *content, unsigned host,
+                   unsigned slot)
 {
-    for (unsigned i = 0; i < MESSAGE_TWINS_MAX; i++) {
-        if (message->content->standing[i] == STANDING_CLOSING) {
-            message->content->standing[i] = STANDING_OPEN;
-            world_count(world, SITUATION_CONFIRMATION_FORGOTTEN);
-        }
+    if (content->closing_number[host][slot] == 0) {
+        return;
     }
+    content->closing_number[host][slot] = 0;
+    world_count(world, SITUATION_CONFIRMATION_FORGOTTEN);
+    if (content->standing[slot] == STANDING_CLOSING &&
+        content->closing_number[1 - host][slot] == 0) {
+        content->standing[slot] = STANDING_OPEN;
+    }
+}
+
+/* A promise made on the strength of an answer that is forgotten now. */
+static void revoke_promise(struct world *world, struct message *message)
+{
     if (message->is_promise_fresh) {
         message->is_promise_fresh = false;
         message->is_owed = false;
@@ -160,28 +261,59 @@ static void reopen(struct world *world, struct message *message)
     }
 }
 
-void book_ended(struct world *world)
+void book_ended(struct process *process)
 {
+    struct world *world = process->world;
     for (unsigned i = 0; i < world->queue_count; i++) {
         struct remote_queue *queue = &world->queues[i];
-        queue->confirm_is_due = false;
         for (struct message *m = queue->first; m != NULL; m = m->next) {
-            reopen(world, m);
+            for (unsigned j = 0; j < MESSAGE_TWINS_MAX; j++) {
+                reopen(world, m->content, process->host, j);
+            }
+            revoke_promise(world, m);
         }
     }
 }
 
-/* -- On the disk ---------------------------------------------------------- */
-
-void book_durable(struct remote_queue *queue, uint64_t confirm_number)
+void book_started(struct process *process)
 {
-    for (struct message *m = queue->first; m != NULL; m = m->next) {
+    struct world *world = process->world;
+    for (unsigned i = 0; i < world->queue_count && world_has_two(world); i++) {
+        for (struct message *m = world->queues[i].first; m != NULL;
+             m = m->next) {
+            revoke_promise(world, m);
+        }
+    }
+}
+
+/* -- In the inbox --------------------------------------------------------- */
+
+/* The state that is stored now is this process's: what another one has heard
+ * meanwhile is not in it. */
+static void settle_slot(struct content *content, unsigned host, unsigned slot,
+                        uint64_t confirm_number)
+{
+    uint64_t own = content->closing_number[host][slot];
+    content->closing_number[1 - host][slot] = 0;
+    if (content->standing[slot] != STANDING_CLOSING) {
+        return;
+    }
+    if (own == 0) {
+        content->standing[slot] = STANDING_OPEN;
+    } else if (own <= confirm_number) {
+        content->standing[slot] = STANDING_CLOSED;
+        content->closing_number[host][slot] = 0;
+    }
+}
+
+void book_durable(struct world *world, const struct seen_queue *queue,
+                  uint64_t confirm_number)
+{
+    (void)world;
+    for (struct message *m = queue->remote->first; m != NULL; m = m->next) {
         struct content *content = m->content;
-        for (unsigned i = 0; i < content->member_count; i++) {
-            if (content->standing[i] == STANDING_CLOSING &&
-                content->closing_number[i] <= confirm_number) {
-                content->standing[i] = STANDING_CLOSED;
-            }
+        for (unsigned i = 0; i < MESSAGE_TWINS_MAX; i++) {
+            settle_slot(content, queue->process->host, i, confirm_number);
         }
         if (m->is_promise_fresh && standing_of(content) != STANDING_CLOSING) {
             m->is_promise_fresh = false;
@@ -191,12 +323,13 @@ void book_durable(struct remote_queue *queue, uint64_t confirm_number)
 
 /* Equal messages of which some are stored and not confirmed: which ones the
  * server sends now, nobody can tell. */
-static void note_ambiguity(struct world *world, const struct token *token)
+static void note_ambiguity(struct world *world, const struct seen_queue *queue)
 {
+    const struct token *token = queue->token;
     for (unsigned i = 0; i < token->count; i++) {
         struct content *content = token->parts[i].message->content;
         if (content->member_count > 1 && !content->is_ambiguous &&
-            standing_of(content) == STANDING_OPEN) {
+            count_open_to(content, queue->process->host) > 0) {
             content->is_ambiguous = true;
             world_count(world, SITUATION_AMBIGUOUS_TWINS);
         }
@@ -219,22 +352,17 @@ static void check_not_twice(struct world *world, const struct token *token,
 }
 
 static void store_new(struct world *world, const struct token *token,
-                      const struct token_part *part, bool has_outlet)
+                      const struct token_part *part)
 {
     struct message *message = part->message;
     message->content->stored_count++;
     check_not_twice(world, token, part);
-    if (has_outlet && message->reached_generation < (int)part->generation) {
-        world_violation(world, "%s: message %u is in the ledger, not out",
-                        token->queue->name, message->number);
-    }
     if (part->generation > 0) {
         world_count(world, SITUATION_RESENT);
     }
     message->stored_generation = (int)part->generation;
     message->is_owed = false;
     message->is_promise_fresh = false;
-    message->is_outlet_only = false;
     world->totals->stored++;
 }
 
@@ -253,61 +381,63 @@ static void store_repeat(struct world *world, const struct token *token,
     message->is_owed = false;
 }
 
-void book_stored(struct world *world, struct token *token, const bool *is_new,
-                 bool has_outlet)
+/* Of equal messages in a batch, so many are repeats as are stored and not
+ * known to be confirmed; all others are new. */
+static void check_content(const struct seen_queue *queue,
+                          const struct token_part *first, const bool *is_new)
 {
-    note_ambiguity(world, token);
+    const struct token *token = queue->token;
+    const struct content *content = first->message->content;
+    unsigned open = count_open_to(content, queue->process->host);
+    unsigned count = 0;
+    unsigned new_count = 0;
     for (unsigned i = 0; i < token->count; i++) {
-        const struct token_part *part = &token->parts[i];
-        uint8_t *standing = &part->message->content->standing[part->ordinal];
-        if (is_new[i] == (*standing == STANDING_OPEN)) {
-            world_violation(world, "%s: message %u: %s", token->queue->name,
-                            part->message->number,
-                            is_new[i] ? "a repeat is stored as new"
-                                      : "a resend is taken for a repeat");
+        if (token->parts[i].message->content == content) {
+            count++;
+            new_count += is_new[i];
         }
+    }
+    if (new_count != (count > open ? count - open : 0)) {
+        world_violation(queue->process->world, "%s: message %u: %s",
+                        queue->remote->name, first->message->number,
+                        new_count + open > count
+                            ? "a repeat is stored as new"
+                            : "a resend is taken for a repeat");
+    }
+}
+
+static void open_slot(struct world *world, struct content *content)
+{
+    for (unsigned i = 0; i < MESSAGE_TWINS_MAX; i++) {
+        if (content->standing[i] == STANDING_NONE ||
+            content->standing[i] == STANDING_CLOSED) {
+            content->standing[i] = STANDING_OPEN;
+            return;
+        }
+    }
+    world_violation(world, "more equal messages than there can be");
+}
+
+void book_stored(struct world *world, struct seen_queue *queue,
+                 const bool *is_new)
+{
+    struct token *token = queue->token;
+    note_ambiguity(world, queue);
+    for (unsigned i = 0; i < token->count; i++) {
+        if (token->parts[i].ordinal == 0) {
+            check_content(queue, &token->parts[i], is_new);
+        }
+    }
+    book_durable(world, queue, token->confirm_number);
+    for (unsigned i = 0; i < token->count; i++) {
         if (is_new[i]) {
-            store_new(world, token, part, has_outlet);
+            store_new(world, token, &token->parts[i]);
+            open_slot(world, token->parts[i].message->content);
         } else {
-            store_repeat(world, token, part);
+            store_repeat(world, token, &token->parts[i]);
         }
-        *standing = STANDING_OPEN;
     }
     token->is_stored = true;
-}
-
-void book_reached(struct world *world, const struct token *token,
-                  const bool *is_new)
-{
-    note_ambiguity(world, token);
-    for (unsigned i = 0; i < token->count; i++) {
-        const struct token_part *part = &token->parts[i];
-        struct message *message = part->message;
-        if (!is_new[i]) {
-            continue;
-        }
-        if (message->reached_generation >= (int)part->generation &&
-            !message->content->is_ambiguous) {
-            world->totals->repeats++;
-            if (!message->is_outlet_only) {
-                world_violation(world, "%s: message %u is sent out twice",
-                                token->queue->name, message->number);
-            }
-        }
-        message->reached_generation = (int)part->generation;
-        message->is_owed = false;
-        message->is_promise_fresh = false;
-        world->totals->reached++;
-    }
-}
-
-void book_rolled_back(const struct token *token, const bool *is_new)
-{
-    for (unsigned i = 0; i < token->count; i++) {
-        if (is_new[i]) {
-            token->parts[i].message->is_outlet_only = true;
-        }
-    }
 }
 
 /* -- At the end ----------------------------------------------------------- */

@@ -1,11 +1,11 @@
 /*
  * book.h - what must hold of messages, written down from what servers do, from
  * the answers that arrive and from what gets durable; it knows nothing of
- * epochs, keys or states of the product.
+ * keys or states of the product.
  *
  * A message is *confirmed* when an answer has arrived from which a client can
- * tell that the server has marked it, and when the end of the epoch, which
- * this is, has been committed by the sink. Such answers are:
+ * tell that the server has marked it, and when the state that follows from it
+ * has been committed by the inbox. Such answers are:
  *
  *   - a whole one to a mark of a batch that holds it, with its counts; unless
  *     the token was posted for the first time, was sent once, and nothing was
@@ -20,15 +20,14 @@
  *   2. A message is stored as new once for its posting, and once for each
  *      time that it was unsent.
  *   3. What was posted, or was unsent while confirmed, is owed until it is
- *      new in the sink. A mark of ours never takes a message that is owed.
- *   4. What the outlet behind a ledger gets twice was under way when the
- *      process died, or the ledger failed, between the two.
+ *      new in the inbox. A mark of ours never takes a message that is owed.
  *
  * What nobody can tell, and what is therefore let pass:
  *
  *   - a message is unsent while it is not confirmed: it may be taken for a
  *     repeat. The time between answer and commit counts as such only if the
- *     process dies in it;
+ *     process dies in it, or a second one stores the queue; so does the time
+ *     in which the second one has a token of it;
  *   - messages that are equal to the last byte, where a mark was lost between
  *     the one and the other (is_ambiguous);
  *   - a message that is owed is marked by another consumer before it was
@@ -43,9 +42,12 @@
 #include <stdint.h>
 
 #include "answer.h"
+#include "haplopoll.h"
 #include "message.h"
 #include "remote.h"
 
+struct process;
+struct seen_queue;
 struct world;
 
 /* -- On the server -------------------------------------------------------- */
@@ -59,34 +61,34 @@ void book_marked(struct world *world, const struct remote_queue *queue,
 /* -- At the client -------------------------------------------------------- */
 
 /* A whole answer has arrived; token: of a mark, else NULL. */
-void book_answered(struct world *world, struct remote_queue *queue,
+void book_answered(struct world *world, struct seen_queue *queue,
                    const struct token *token, const struct answer *answer,
                    bool is_repeated);
 
-/* The sink learns of the newest confirmation: its number. */
-uint64_t book_told_sink(struct remote_queue *queue);
+/* The inbox is told of the newest confirmation, with that state. */
+void book_told_inbox(struct seen_queue *queue, struct haplo_slice state);
 
-/* What was confirmed must have been told to the sink by now. */
+/* Which confirmation it was that came with that state. */
+uint64_t book_number_of(const struct seen_queue *queue,
+                        struct haplo_slice state);
+
+/* What was confirmed must have been told to the inbox by now. */
 void book_check_told(struct world *world);
 
-/* The process is gone. */
-void book_ended(struct world *world);
+/* A process is gone; it starts. */
+void book_ended(struct process *process);
+void book_started(struct process *process);
 
-/* -- On the disk ---------------------------------------------------------- */
+/* -- In the inbox --------------------------------------------------------- */
 
-/* The confirmations up to that one are committed. */
-void book_durable(struct remote_queue *queue, uint64_t confirm_number);
+/* The process's confirmations up to that one are committed. */
+void book_durable(struct world *world, const struct seen_queue *queue,
+                  uint64_t confirm_number);
 
-/* The batch is committed; is_new: by part, whether it was stored as new. */
-void book_stored(struct world *world, struct token *token, const bool *is_new,
-                 bool has_outlet);
-
-/* What is new of the batch is durable at the outlet. */
-void book_reached(struct world *world, const struct token *token,
-                  const bool *is_new);
-
-/* That was in vain: the ledger's transaction was rolled back. */
-void book_rolled_back(const struct token *token, const bool *is_new);
+/* The queue's batch is committed; is_new: by part, whether it was stored as
+ * new. */
+void book_stored(struct world *world, struct seen_queue *queue,
+                 const bool *is_new);
 
 /* -- At the end ----------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 #include "chaos.h"
 
 #include "operator.h"
+#include "process.h"
 #include "world.h"
 
 struct remote_queue *chaos_pick_queue(struct world *world)
@@ -151,36 +152,46 @@ static void ignore(struct world *world)
 
 /* -- This machine --------------------------------------------------------- */
 
-static void disk_recovers(struct world *world, void *subject, uint64_t stamp)
+static void store_recovers(struct world *world, void *subject, uint64_t stamp)
 {
-    struct disk *disk = subject;
+    struct store *store = subject;
     (void)stamp;
-    TRACE(world, "disk %u: fine again", disk->index);
-    disk->is_full = false;
-    disk->is_slow = false;
-    disk->is_out_of_reach = false;
+    TRACE(world, "store %u: fine again", store->index);
+    store->is_full = false;
+    store->is_slow = false;
+    store->is_down = false;
 }
 
-static void disk_fails(struct world *world)
+static void store_fails(struct world *world)
 {
-    struct disk *disk =
-        &world->disks[dice_below(&world->dice, world->disk_count)];
+    struct store *store =
+        &world->stores[dice_below(&world->dice, world->store_count)];
     switch (dice_below(&world->dice, 3)) {
     case 0:
-        disk->is_full = true;
+        store->is_full = true;
         world_count(world, SITUATION_DISK_FULL);
         break;
     case 1:
-        disk->is_out_of_reach = true;
+        store->is_down = true;
         break;
     default:
-        disk->is_slow = true;
+        store->is_slow = true;
     }
-    TRACE(world, "disk %u: %s", disk->index,
-          disk->is_full           ? "full"
-          : disk->is_out_of_reach ? "outlet out of reach"
-                                  : "slow");
-    world_at(world, some_time_ms(world), disk_recovers, disk, 0);
+    TRACE(world, "store %u: %s", store->index,
+          store->is_full   ? "full"
+          : store->is_down ? "out of reach"
+                           : "slow");
+    world_at(world, some_time_ms(world), store_recovers, store, 0);
+}
+
+static void second_comes(struct world *world)
+{
+    if (world->processes[1] == NULL) {
+        world_count(world, SITUATION_TWO_PROCESSES);
+        process_start(world, 1);
+        world_at(world, some_time_ms(world), operator_ends_second, NULL,
+                 world->life);
+    }
 }
 
 /* Not told in the trace: it must change nothing. */
@@ -224,14 +235,15 @@ static void stops(struct world *world)
 typedef void (*chaos_cb)(struct world *world);
 
 static const chaos_cb actions[CHAOS_COUNT] = {
-    [CHAOS_POST] = post,        [CHAOS_UNSEND] = unsend,
-    [CHAOS_FOREIGN] = foreign,  [CHAOS_REVOKE] = revoke_key,
-    [CHAOS_HUMAN] = human,      [CHAOS_OUTAGE] = outage,
-    [CHAOS_FORBID] = forbid,    [CHAOS_IGNORE] = ignore,
-    [CHAOS_DISK] = disk_fails,  [CHAOS_PAUSE] = pauses,
-    [CHAOS_REMOVE] = removes,   [CHAOS_POLL_NOW] = polls_now,
-    [CHAOS_NEW_KEY] = sets_key, [CHAOS_CRASH] = operator_kills,
-    [CHAOS_STOP] = stops,       [CHAOS_WALL] = wall_jumps,
+    [CHAOS_POST] = post,           [CHAOS_UNSEND] = unsend,
+    [CHAOS_FOREIGN] = foreign,     [CHAOS_REVOKE] = revoke_key,
+    [CHAOS_HUMAN] = human,         [CHAOS_OUTAGE] = outage,
+    [CHAOS_FORBID] = forbid,       [CHAOS_IGNORE] = ignore,
+    [CHAOS_STORE] = store_fails,   [CHAOS_PAUSE] = pauses,
+    [CHAOS_REMOVE] = removes,      [CHAOS_POLL_NOW] = polls_now,
+    [CHAOS_NEW_KEY] = sets_key,    [CHAOS_CRASH] = operator_kills,
+    [CHAOS_STOP] = stops,          [CHAOS_WALL] = wall_jumps,
+    [CHAOS_SECOND] = second_comes,
 };
 
 /* The next is planned first, as an action may kill the process. */

@@ -2,7 +2,6 @@
 
 #include "book.h"
 #include "operator.h"
-#include "poll.h"
 #include "process.h"
 #include "world.h"
 
@@ -15,19 +14,17 @@ static void mend_servers(struct world *world)
     for (unsigned i = 0; i < world->server_count; i++) {
         world->servers[i].outage = OUTAGE_NONE;
     }
-    for (unsigned i = 0; i < world->disk_count; i++) {
-        world->disks[i].is_full = false;
-        world->disks[i].is_slow = false;
-        world->disks[i].is_out_of_reach = false;
+    for (unsigned i = 0; i < world->store_count; i++) {
+        world->stores[i].is_full = false;
+        world->stores[i].is_slow = false;
+        world->stores[i].is_down = false;
     }
 }
 
 /* Either the server takes the old key again, or the client gets the new one. */
 static void mend_key(struct world *world, struct remote_queue *remote)
 {
-    struct process *process = world->process;
-    struct poll_queue *queue =
-        process == NULL ? NULL : process->queues[remote->index];
+    struct process *process = world->processes[0];
     if (remote->client_key == remote->key) {
         return;
     }
@@ -36,8 +33,9 @@ static void mend_key(struct world *world, struct remote_queue *remote)
         return;
     }
     remote->client_key = remote->key;
-    if (queue != NULL) {
-        poll_set_key(queue, remote->key);
+    if (process != NULL && process->queues[remote->index].queue != NULL) {
+        process_enter(process);
+        operator_sets_key(&process->queues[remote->index], remote->key);
     }
 }
 
@@ -61,21 +59,23 @@ static void mend(struct world *world)
 static const char *left_undone(const struct world *world,
                                const struct remote_queue *remote)
 {
-    const struct poll_queue *queue = world->process->queues[remote->index];
-    struct ledger_state durable;
-    if (queue == NULL) {
+    const struct seen_queue *queue =
+        &world->processes[0]->queues[remote->index];
+    struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+    if (queue->queue == NULL) {
         return "not there again";
     }
-    if (remote->unread_count > 0 || queue_has_batch(&queue->core)) {
+    if (remote->unread_count > 0 || guard_has_batch(queue->guard.state)) {
         return "not drained";
     }
-    if (queue->core.error != 0) {
+    haplo_queue_stats(queue->queue, &stats);
+    if (stats.error != 0) {
         return "still failing";
     }
-    disk_read(&world->disks[remote->sink], remote, &durable);
-    if (queue->core.is_unconfirmed || durable.is_unconfirmed ||
-        ledger_state_is_ahead(&queue->sink_queue->ledger) ||
-        !book_is_settled(remote)) {
+    /* After a commit of unknown outcome whose batch was dropped, what is stored
+     * is known only when the next batch turns out to be stale. */
+    if (stats.unconfirmed_count > 0 ||
+        (queue->is_current && !book_is_settled(remote))) {
         return "not confirmed";
     }
     return NULL;
@@ -113,9 +113,7 @@ static void help(struct world *world)
 static void poll_all_now(struct world *world)
 {
     for (unsigned i = 0; i < world->queue_count; i++) {
-        if (world->process->queues[i] != NULL) {
-            poll_now(world->process->queues[i]);
-        }
+        operator_polls_now(world, &world->queues[i]);
     }
 }
 
@@ -141,7 +139,9 @@ static void on_look(struct world *world, void *subject, uint64_t due_ms)
 {
     (void)subject;
     help(world);
-    if (world->process == NULL || world->process->phase != PROCESS_RUNNING) {
+    const struct process *process = world->processes[0];
+    if (process == NULL || !process->is_open || process->is_stopping ||
+        world->processes[1] != NULL) {
         look_again(world, due_ms);
         return;
     }
@@ -170,7 +170,11 @@ static void on_ending(struct world *world, void *subject, uint64_t stamp)
     (void)stamp;
     mend(world);
     look_again(world, ending_due_ms(world));
-    if (world->plan.has_helper && world->process != NULL) {
+    if (world->processes[1] != NULL) {
+        world_at(world, 0, operator_ends_second, NULL,
+                 world->processes[1]->life);
+    }
+    if (world->plan.has_helper) {
         poll_all_now(world);
     }
 }

@@ -1,39 +1,60 @@
 #include "guard.h"
 
-#include "guard_token.h"
-#include "guard_turns.h"
+#include "core/queue.h"
+#include "core/server.h"
 #include "process.h"
 #include "world.h"
 
-static struct world *world_of(const struct poll_queue *queue)
+static struct world *world_of(const struct seen_queue *queue)
 {
     return queue->process->world;
 }
 
-static void check(const struct poll_queue *queue, bool holds, const char *what)
+void guard_violation(const struct seen_queue *queue, const char *what)
+{
+    world_violation(world_of(queue), "%s: %s", queue->remote->name, what);
+}
+
+static void check(const struct seen_queue *queue, bool holds, const char *what)
 {
     if (!holds) {
-        world_violation(world_of(queue), "%s: %s", queue->remote->name, what);
+        guard_violation(queue, what);
     }
 }
 
-static bool is_mark(const struct poll_queue *queue)
+/* -- Beginnings ----------------------------------------------------------- */
+
+void guard_server_begins(struct seen_server *server)
 {
-    return queue->core.state != HAPLO_QUEUE_FETCHING;
+    struct haplo_server_stats stats = {.struct_size = sizeof stats};
+    haplo_server_stats(server->server, &stats);
+    server->guard.state = stats.state;
+    server->guard.due_ms = GUARD_NEVER;
+    server->guard.logins_held = stats.logins_held;
+}
+
+void guard_begins(struct seen_queue *queue, bool is_proven)
+{
+    queue->guard = (struct guard_queue){
+        .state = HAPLO_QUEUE_IDLE,
+        .interval_ms = queue->remote->policy.interval_ms,
+        .is_proven = is_proven,
+        .seen_proven = is_proven,
+        .due_ms = world_of(queue)->now_ms + queue->remote->policy.interval_ms,
+    };
 }
 
 /* -- Starts --------------------------------------------------------------- */
 
-static void check_server(const struct poll_queue *queue)
+static void check_server(const struct seen_queue *queue)
 {
-    const struct poll_server *server = queue->server;
-    const struct guard_server *guard = &server->guard;
+    const struct guard_server *guard = &queue->server->guard;
     uint64_t now_ms = world_of(queue)->now_ms;
-    check(queue, guard->in_flight <= server->core.policy.in_flight_max,
+    check(queue, guard->in_flight <= queue->server->remote->in_flight_max,
           "more requests than its server has slots");
     check(queue,
-          server->core.state == HAPLO_SERVER_UP ||
-              server->core.state == HAPLO_SERVER_PROBING,
+          guard->state == HAPLO_SERVER_UP ||
+              guard->state == HAPLO_SERVER_PROBING,
           "a request to a server that is DOWN or SILENT");
     check(queue, now_ms >= guard->closed_until_ms,
           "a request to a server that is failing");
@@ -43,18 +64,18 @@ static void check_server(const struct poll_queue *queue)
           "more than one probe");
 }
 
-unsigned guard_refused(const struct poll_server *server, uint64_t now_ms)
+unsigned guard_refused(const struct seen_server *server, uint64_t now_ms)
 {
     const struct guard_server *guard = &server->guard;
-    bool is_spent = guard->refused >= server->core.policy.failed_logins_max;
+    bool is_spent = guard->refused >= server->remote->failed_logins_max;
     bool is_over = now_ms >= guard->refused_ms + SERVER_SILENCE_MS;
     return is_spent && is_over ? 0 : guard->refused;
 }
 
-static void check_login(const struct poll_queue *queue)
+static void check_login(const struct seen_queue *queue)
 {
     const struct guard_server *guard = &queue->server->guard;
-    unsigned budget = queue->server->core.policy.failed_logins_max;
+    unsigned budget = queue->server->remote->failed_logins_max;
     unsigned refused = guard_refused(queue->server, world_of(queue)->now_ms);
     if (queue->guard.was_proven) {
         check(queue, refused < 2 * budget,
@@ -67,48 +88,51 @@ static void check_login(const struct poll_queue *queue)
           "an unproven key is tried though the budget is spent");
 }
 
-static void check_fetch(const struct poll_queue *queue)
+static void check_fetch(const struct seen_queue *queue)
 {
     const struct process *process = queue->process;
+    struct haplo_poller_stats stats = {.struct_size = sizeof stats};
+    haplo_poller_stats(process->poller, &stats);
+    check(queue, queue->guard.state == HAPLO_QUEUE_FETCHING,
+          "a fetch, and it is not FETCHING");
     check(queue, !queue->guard.is_outstanding,
           "a fetch while a token is outstanding");
-    check(queue, queue->batch == NULL, "a fetch while a batch is at hand");
     check(queue, !queue->guard.is_paused, "a fetch while paused");
-    check(queue, process->phase == PROCESS_RUNNING, "a fetch while stopping");
-    check(queue,
-          process->scheduler.held_bytes < process->scheduler.held_bytes_max,
+    check(queue, !process->is_stopping, "a fetch while stopping");
+    check(queue, stats.undelivered_bytes < world_of(queue)->plan.held_bytes_max,
           "a fetch beyond the budget of bytes");
 }
 
-void guard_starts(struct poll_queue *queue)
+void guard_starts(struct seen_queue *queue, bool is_mark)
 {
     struct guard_server *guard = &queue->server->guard;
-    check(queue, queue->core.key_proven == queue->guard.is_proven,
-          "a key that is taken for what it is not");
+    check(queue, queue->queue != NULL, "a request of what is not there");
     queue->guard.was_proven = queue->guard.is_proven;
     queue->guard.was_probe = guard->must_probe;
     guard->in_flight++;
     guard->unproven_in_flight += !queue->guard.was_proven;
-    check(queue, queue->request == NULL, "two requests at once");
+    check(queue, queue->exchange == NULL, "two requests at once");
     check(queue, world_of(queue)->now_ms >= queue->guard.not_before_ms,
           "a request too soon");
     check_server(queue);
     check_login(queue);
-    if (is_mark(queue)) {
+    if (is_mark) {
         guard_posts(queue);
     } else {
         check_fetch(queue);
     }
-    guard_takes_turn(queue, is_mark(queue));
+    if (queue->process->is_open) {
+        guard_takes_turn(queue, is_mark);
+    }
 }
 
 /* -- Ends ----------------------------------------------------------------- */
 
-static void server_fails(struct guard_server *guard, struct poll_queue *queue)
+static void server_fails(struct guard_server *guard, struct seen_queue *queue)
 {
     uint64_t now_ms = world_of(queue)->now_ms;
     guard->failing++;
-    if (guard->failing == queue->server->core.policy.breaker_failures ||
+    if (guard->failing == queue->server->remote->breaker_failures ||
         queue->guard.was_probe) {
         guard->must_probe = true;
         guard->closed_until_ms = now_ms + SERVER_DOWN_MS / 2;
@@ -118,7 +142,7 @@ static void server_fails(struct guard_server *guard, struct poll_queue *queue)
     }
 }
 
-static void server_lives(struct guard_server *guard, struct poll_queue *queue)
+static void server_lives(struct guard_server *guard, struct seen_queue *queue)
 {
     guard->times_down = 0;
     if (guard->must_probe) {
@@ -129,7 +153,7 @@ static void server_lives(struct guard_server *guard, struct poll_queue *queue)
     guard->closed_until_ms = 0;
 }
 
-static void note_server(struct poll_queue *queue, int error)
+static void note_server(struct seen_queue *queue, int error)
 {
     struct guard_server *guard = &queue->server->guard;
     uint64_t now_ms = world_of(queue)->now_ms;
@@ -154,7 +178,7 @@ static void note_server(struct poll_queue *queue, int error)
         queue->guard.is_proven = false;
         guard->refused = guard_refused(queue->server, now_ms) + 1;
         guard->refused_ms = now_ms;
-        if (guard->refused == queue->server->core.policy.failed_logins_max) {
+        if (guard->refused == queue->server->remote->failed_logins_max) {
             world_count(world_of(queue), SITUATION_LOGINS_HELD);
         }
         break;
@@ -171,122 +195,144 @@ static void note_server(struct poll_queue *queue, int error)
     server_lives(guard, queue);
 }
 
-static void release(struct poll_queue *queue)
+static void release(struct seen_queue *queue)
 {
     struct guard_server *guard = &queue->server->guard;
     guard->in_flight--;
     guard->unproven_in_flight -= !queue->guard.was_proven;
 }
 
-static uint64_t least_backoff_ms(const struct poll_queue *queue)
+static uint64_t least_backoff_ms(const struct seen_queue *queue)
 {
-    uint64_t base_ms = queue->core.policy->backoff_ms;
-    uint64_t max_ms = queue->core.policy->backoff_max_ms;
+    uint64_t base_ms = queue->remote->policy.backoff_ms;
+    uint64_t max_ms = queue->remote->policy.backoff_max_ms;
     return base_ms / 8 < max_ms ? base_ms / 8 : max_ms;
 }
 
-/* The least wait after that answer. */
-static uint64_t wait_after(struct poll_queue *queue,
-                           const struct queue_event *event)
+static uint64_t wait_after_failure(struct seen_queue *queue,
+                                   const struct meaning *meaning)
 {
-    bool was_mark = is_mark(queue);
+    bool was_mark = queue->guard.state != HAPLO_QUEUE_FETCHING;
     uint64_t wait_ms = least_backoff_ms(queue);
-    uint64_t rest_ms = queue->core.policy->interval_ms * 9 / 10;
-    switch (event->kind) {
-    case QUEUE_EVENT_EMPTY:
-        return rest_ms;
-    case QUEUE_EVENT_FETCHED:
-        return 0;
-    case QUEUE_EVENT_MARKED:
-        if (event->count == 0 && event->unread_count != 0 &&
-            queue->token->posts == 1 && !event->is_repeated) {
-            return wait_ms;
-        }
-        return event->unread_count == 0 ? rest_ms : 0;
-    default:
-        break;
+    if (meaning->error == HAPLO_EREFUSED && !was_mark) {
+        return queue->remote->policy.refused_ms * 9 / 10;
     }
-    if (event->error == HAPLO_EREFUSED && !was_mark) {
-        return queue->core.policy->refused_ms * 9 / 10;
-    }
-    if (event->error == HAPLO_EREFUSED && !queue->guard.has_asked) {
+    if (meaning->error == HAPLO_EREFUSED && !queue->guard.has_asked) {
         queue->guard.has_asked = true;
         return 0;
     }
     if (was_mark && QUEUE_MARK_RETRY_MS / 8 < wait_ms) {
         wait_ms = QUEUE_MARK_RETRY_MS / 8;
     }
-    if (event->delay_ms > wait_ms) {
+    if (meaning->delay_ms > wait_ms) {
         world_count(world_of(queue), SITUATION_RETRY_AFTER);
-        wait_ms = event->delay_ms < QUEUE_RETRY_AFTER_MAX_MS
-                      ? event->delay_ms
+        wait_ms = meaning->delay_ms < QUEUE_RETRY_AFTER_MAX_MS
+                      ? meaning->delay_ms
                       : QUEUE_RETRY_AFTER_MAX_MS;
     }
     return wait_ms;
 }
 
-void guard_ended(struct poll_queue *queue, int error,
-                 const struct queue_event *event)
+/* The least wait after that answer. */
+static uint64_t wait_after(struct seen_queue *queue,
+                           const struct meaning *meaning)
 {
-    release(queue);
-    queue->guard.error = error;
-    note_server(queue, error);
-    queue->guard.not_before_ms =
-        world_of(queue)->now_ms + wait_after(queue, event);
-    queue->guard.delay_ms = event->delay_ms;
-    queue->guard.has_drained = event->kind == QUEUE_EVENT_EMPTY;
-    if (event->kind == QUEUE_EVENT_EMPTY) {
-        queue->guard.has_asked = false;
-        queue->guard.failures = 0;
+    uint64_t rest_ms = queue->remote->policy.interval_ms * 9 / 10;
+    switch (meaning->kind) {
+    case MEANING_EMPTY:
+        return rest_ms;
+    case MEANING_BATCH:
+        return 0;
+    case MEANING_MARKED:
+        if (!guard_is_progress(queue, meaning)) {
+            return least_backoff_ms(queue);
+        }
+        return meaning->unread_count == 0 ? rest_ms : 0;
+    case MEANING_FAILURE:
+        break;
     }
-    if (event->kind == QUEUE_EVENT_FETCHED) {
-        queue->guard.interval_ms = queue->core.policy->interval_ms;
+    return wait_after_failure(queue, meaning);
+}
+
+void guard_ended(struct seen_queue *queue, const struct meaning *meaning)
+{
+    struct guard_queue *guard = &queue->guard;
+    release(queue);
+    guard->has_new_key = false;
+    guard->has_meaning = true;
+    guard->meaning = *meaning;
+    guard->error = meaning->error;
+    note_server(queue, meaning->error);
+    guard->not_before_ms = world_of(queue)->now_ms + wait_after(queue, meaning);
+    guard->delay_ms = meaning->delay_ms;
+    guard->has_drained = meaning->kind == MEANING_EMPTY;
+    if (meaning->kind == MEANING_EMPTY) {
+        guard->has_asked = false;
+        guard->failures = 0;
+    }
+    if (meaning->kind == MEANING_BATCH) {
+        guard->interval_ms = queue->remote->policy.interval_ms;
+        guard_fetched(queue);
+    }
+    if (queue->has_new_key) {
+        queue->has_new_key = false;
+        world_count(world_of(queue), SITUATION_NEW_KEY_IN_FLIGHT);
+        guard_commanded(queue, GUARD_NEW_KEY);
     }
 }
 
-void guard_cancelled(struct poll_queue *queue)
+void guard_cancelled(struct seen_queue *queue)
 {
     release(queue);
+    queue->has_new_key = false;
 }
 
 /* -- Commands ------------------------------------------------------------- */
 
-void guard_commanded(struct poll_queue *queue, enum queue_event_kind kind)
+void guard_commanded(struct seen_queue *queue, enum guard_command command)
 {
     queue->guard.not_before_ms = 0;
-    if (kind == QUEUE_EVENT_NEW_KEY) {
+    queue->guard.has_stirred = false;
+    switch (command) {
+    case GUARD_NEW_KEY:
+        queue->guard.has_new_key = true;
         queue->guard.is_proven = false;
-    }
-    if (kind == QUEUE_EVENT_PAUSE) {
+        break;
+    case GUARD_PAUSE:
         queue->guard.is_paused = true;
-    } else if (kind == QUEUE_EVENT_RESUME) {
+        break;
+    case GUARD_RESUME:
         queue->guard.is_paused = false;
+        break;
+    case GUARD_POLL_NOW:
+        break;
     }
 }
 
-void guard_obeyed(const struct poll_queue *queue, enum queue_event_kind kind)
+void guard_obeyed(const struct seen_queue *queue, enum guard_command command)
 {
-    enum haplo_queue_state state = queue->core.state;
+    enum haplo_queue_state state = queue->guard.state;
     bool waits = state == HAPLO_QUEUE_REFUSED;
     bool is_paused = state == HAPLO_QUEUE_PAUSED;
-    switch (kind) {
-    case QUEUE_EVENT_NEW_KEY:
+    if (queue->guard.has_stirred && command != GUARD_PAUSE) {
+        return; /* and what came of it may have failed */
+    }
+    switch (command) {
+    case GUARD_NEW_KEY:
         check(queue, !waits, "REFUSED with a new key");
         break;
-    case QUEUE_EVENT_POLL_NOW:
+    case GUARD_POLL_NOW:
         waits = waits || state == HAPLO_QUEUE_IDLE ||
                 state == HAPLO_QUEUE_BACKOFF || state == HAPLO_QUEUE_BLOCKED;
         check(queue, !waits, "not polled now");
         break;
-    case QUEUE_EVENT_PAUSE:
+    case GUARD_PAUSE:
         check(queue, is_paused || state >= HAPLO_QUEUE_LAST_DELIVERING,
               "not paused");
         break;
-    case QUEUE_EVENT_RESUME:
+    case GUARD_RESUME:
         check(queue, !is_paused && state < HAPLO_QUEUE_LAST_DELIVERING,
               "not resumed");
-        break;
-    default:
         break;
     }
 }

@@ -1,52 +1,53 @@
-#include "guard_turns.h"
-
 #include <string.h>
 
+#include "core/queue.h"
+#include "core/server.h"
 #include "guard.h"
 #include "process.h"
 #include "world.h"
 
-static bool waits_to_fetch(const struct poll_queue *queue)
+static bool waits_to_fetch(const struct seen_queue *queue)
 {
-    return queue->core.state == HAPLO_QUEUE_READY;
+    return queue->guard.state == HAPLO_QUEUE_READY;
 }
 
 /* A token that is too old waits for nothing any more. */
-static bool waits_to_mark(const struct poll_queue *queue)
+static bool waits_to_mark(const struct seen_queue *queue)
 {
-    return (queue->core.state == HAPLO_QUEUE_MARK_READY ||
-            queue->core.state == HAPLO_QUEUE_LAST_MARK_READY) &&
-           queue->core.due_ms > queue->process->world->now_ms;
+    return (queue->guard.state == HAPLO_QUEUE_MARK_READY ||
+            queue->guard.state == HAPLO_QUEUE_LAST_MARK_READY) &&
+           queue->guard.due_ms > queue->process->world->now_ms;
 }
 
 /* As src/core/server.h has it, by the guard's own count. has_prover: an
  * unproven key is being tried. */
-static bool may_log_in(const struct poll_queue *queue, bool has_prover)
+static bool may_log_in(const struct seen_queue *queue, bool has_prover)
 {
     unsigned refused =
         guard_refused(queue->server, queue->process->world->now_ms - 1);
-    unsigned budget = queue->server->core.policy.failed_logins_max;
+    unsigned budget = queue->server->remote->failed_logins_max;
     return queue->guard.is_proven ? refused < 2 * budget
                                   : !has_prover && refused < budget;
 }
 
-static bool has_slot(const struct server *server)
+static bool has_slot(const struct seen_server *server)
 {
-    return (server->state == HAPLO_SERVER_UP &&
-            server->in_flight < server->policy.in_flight_max) ||
-           (server->state == HAPLO_SERVER_PROBING && server->in_flight == 0);
+    const struct guard_server *guard = &server->guard;
+    return (guard->state == HAPLO_SERVER_UP &&
+            guard->in_flight < server->remote->in_flight_max) ||
+           (guard->state == HAPLO_SERVER_PROBING && guard->in_flight == 0);
 }
 
 /* True if a queue of that server could start now. */
 static bool is_able(const struct process *process,
-                    const struct poll_server *server, bool is_mark)
+                    const struct seen_server *server, bool is_mark)
 {
-    if (!has_slot(&server->core)) {
+    if (!has_slot(server)) {
         return false;
     }
     for (unsigned i = 0; i < process->world->queue_count; i++) {
-        const struct poll_queue *queue = process->queues[i];
-        if (queue != NULL && queue->server == server &&
+        const struct seen_queue *queue = &process->queues[i];
+        if (queue->queue != NULL && queue->server == server &&
             (is_mark ? waits_to_mark(queue) : waits_to_fetch(queue)) &&
             may_log_in(queue, server->guard.unproven_in_flight > 0)) {
             return true;
@@ -57,12 +58,12 @@ static bool is_able(const struct process *process,
 
 /* -- On one server -------------------------------------------------------- */
 
-static void pass(struct poll_queue *queue, const struct poll_queue *other)
+static void pass(struct seen_queue *queue, const struct seen_queue *other)
 {
     struct guard_queue *guard = &queue->guard;
     uint32_t bit = UINT32_C(1) << other->remote->index;
-    if (guard->seen_proven != queue->core.key_proven) {
-        guard->seen_proven = queue->core.key_proven;
+    if (guard->seen_proven != queue->guard.is_proven) {
+        guard->seen_proven = queue->guard.is_proven;
         guard->passed_by = 0;
     }
     if (guard->passed_by & bit) {
@@ -72,14 +73,14 @@ static void pass(struct poll_queue *queue, const struct poll_queue *other)
     guard->passed_by |= bit;
 }
 
-static void pass_queues(struct poll_queue *starting, bool is_mark)
+static void pass_queues(struct seen_queue *starting, bool is_mark)
 {
     struct process *process = starting->process;
     bool had_prover = starting->guard.was_proven &&
                       starting->server->guard.unproven_in_flight > 0;
     for (unsigned i = 0; i < process->world->queue_count; i++) {
-        struct poll_queue *queue = process->queues[i];
-        if (queue == NULL || queue->server != starting->server ||
+        struct seen_queue *queue = &process->queues[i];
+        if (queue->queue == NULL || queue->server != starting->server ||
             !may_log_in(queue, had_prover)) {
             continue;
         }
@@ -95,8 +96,8 @@ static void pass_queues(struct poll_queue *starting, bool is_mark)
 
 /* -- Between servers ------------------------------------------------------ */
 
-static void pass_server(struct poll_server *server,
-                        const struct poll_queue *starting, bool is_mark)
+static void pass_server(struct seen_server *server,
+                        const struct seen_queue *starting, bool is_mark)
 {
     unsigned *turns =
         is_mark ? server->guard.marks_of : server->guard.fetches_of;
@@ -118,7 +119,7 @@ static void pass_server(struct poll_server *server,
     world_count(starting->process->world, SITUATION_SERVER_WAITED);
 }
 
-void guard_takes_turn(struct poll_queue *queue, bool is_mark)
+void guard_takes_turn(struct seen_queue *queue, bool is_mark)
 {
     struct process *process = queue->process;
     pass_queues(queue, is_mark);
@@ -130,19 +131,19 @@ void guard_takes_turn(struct poll_queue *queue, bool is_mark)
 /* -- After each event ----------------------------------------------------- */
 
 /* True if the token at hand could not be posted any more. */
-static bool has_old_token(const struct poll_queue *queue, uint64_t now_ms)
+static bool has_old_token(const struct seen_queue *queue, uint64_t now_ms)
 {
     const struct token *token = queue->token;
-    return queue->guard.is_outstanding && queue->request == NULL &&
+    return queue->guard.is_outstanding && queue->exchange == NULL &&
            token->posts > 0 &&
            now_ms > token->first_post_ms + QUEUE_MARK_AGE_MAX_MS;
 }
 
 /* The longest that a queue may sleep in its state. */
-static uint64_t longest_ms(const struct queue *queue)
+static uint64_t longest_ms(const struct seen_queue *queue)
 {
-    const struct queue_policy *policy = queue->policy;
-    switch (queue->state) {
+    const struct remote_policy *policy = &queue->remote->policy;
+    switch (queue->guard.state) {
     case HAPLO_QUEUE_IDLE:
         return (policy->interval_max_ms > policy->interval_ms
                     ? policy->interval_max_ms
@@ -160,89 +161,81 @@ static uint64_t longest_ms(const struct queue *queue)
     }
 }
 
-static void check_server(struct world *world, const struct poll_server *server)
+static void check_server(struct world *world, struct seen_server *server)
 {
-    const struct server *core = &server->core;
-    const struct guard_server *guard = &server->guard;
-    unsigned budget = core->policy.failed_logins_max;
+    struct guard_server *guard = &server->guard;
+    struct haplo_server_stats stats = {.struct_size = sizeof stats};
+    unsigned budget = server->remote->failed_logins_max;
     uint64_t now_ms = world->now_ms;
-    if (core->due_ms < now_ms || core->login_due_ms < now_ms) {
+    haplo_server_stats(server->server, &stats);
+    if (guard->due_ms < now_ms && guard->state == HAPLO_SERVER_SILENT &&
+        stats.wait_ms > 0) {
+        guard->due_ms = now_ms + stats.wait_ms; /* it was throttled again */
+    }
+    if (guard->due_ms < now_ms) {
         world_violation(world, "%s: has overslept", server->remote->name);
     }
-    if (core->due_ms != HEAP_NEVER &&
-        core->due_ms - now_ms > SERVER_SILENCE_MS + SERVER_SILENCE_JITTER_MS) {
+    if (guard->due_ms != GUARD_NEVER &&
+        guard->due_ms - now_ms > SERVER_SILENCE_MS + SERVER_SILENCE_JITTER_MS) {
         world_violation(world, "%s: sleeps too long", server->remote->name);
     }
-    if ((core->state == HAPLO_SERVER_DOWN && !guard->must_probe) ||
-        (core->state == HAPLO_SERVER_UP && guard->must_probe)) {
+    if ((guard->state == HAPLO_SERVER_DOWN && !guard->must_probe) ||
+        (guard->state == HAPLO_SERVER_UP && guard->must_probe)) {
         world_violation(world, "%s: %s without a reason", server->remote->name,
-                        haplo_server_state_name(core->state));
+                        haplo_server_state_name(guard->state));
     }
-    if ((core->logins_held && guard_refused(server, now_ms - 1) < budget) ||
-        (!core->logins_held && guard_refused(server, now_ms) >= budget)) {
+    if ((stats.logins_held && guard_refused(server, now_ms - 1) < budget) ||
+        (!stats.logins_held && guard_refused(server, now_ms) >= budget)) {
         world_violation(world, "%s: logins %s without a reason",
                         server->remote->name,
-                        core->logins_held ? "held" : "free");
+                        stats.logins_held ? "held" : "free");
     }
 }
 
-static void check_waits(const struct process *process)
+static void check_queue(struct world *world, const struct seen_queue *queue)
 {
-    struct world *world = process->world;
-    for (unsigned i = 0; i < world->queue_count; i++) {
-        const struct poll_queue *queue = process->queues[i];
-        if (queue == NULL) {
-            continue;
-        }
-        if (queue->core.due_ms < world->now_ms) {
-            world_violation(world, "%s: has overslept", queue->remote->name);
-        }
-        if (queue->core.due_ms != HEAP_NEVER &&
-            queue->core.due_ms - world->now_ms > longest_ms(&queue->core)) {
-            world_violation(world, "%s: sleeps too long", queue->remote->name);
-        }
-        if (queue_has_batch(&queue->core) != queue->guard.is_outstanding) {
-            world_violation(world, "%s: has a batch, or not",
-                            queue->remote->name);
-        }
-        if (has_old_token(queue, world->now_ms)) {
-            world_violation(world, "%s: keeps an old token",
-                            queue->remote->name);
-        }
+    const struct guard_queue *guard = &queue->guard;
+    if (guard->has_meaning) {
+        guard_violation(queue, "an answer is passed over");
     }
-    for (unsigned i = 0; i < world->server_count; i++) {
-        check_server(world, &process->servers[i]);
+    if (guard->has_new_key && guard->state == HAPLO_QUEUE_REFUSED) {
+        guard_violation(queue, "REFUSED with a new key");
+    }
+    if (guard->due_ms < world->now_ms) {
+        guard_violation(queue, "has overslept");
+    }
+    if (guard->due_ms != GUARD_NEVER &&
+        guard->due_ms - world->now_ms > longest_ms(queue)) {
+        guard_violation(queue, "sleeps too long");
+    }
+    if (guard_has_batch(guard->state) != guard->is_outstanding) {
+        guard_violation(queue, "has a batch, or not");
+    }
+    if (has_old_token(queue, world->now_ms)) {
+        guard_violation(queue, "keeps an old token");
     }
 }
 
-static void check_slots(const struct process *process)
+static void check_slots(const struct process *process,
+                        const struct haplo_poller_stats *stats)
 {
     struct world *world = process->world;
-    const struct scheduler *scheduler = &process->scheduler;
     unsigned in_flight = 0;
     for (unsigned i = 0; i < world->server_count; i++) {
-        const struct poll_server *server = &process->servers[i];
-        in_flight += server->guard.in_flight;
-        if (server->core.in_flight != server->guard.in_flight) {
-            world_violation(world, "%s: %u in flight, not %u",
-                            server->remote->name, server->guard.in_flight,
-                            server->core.in_flight);
-        }
+        in_flight += process->servers[i].guard.in_flight;
     }
-    if (scheduler->in_flight != in_flight ||
-        in_flight > scheduler->in_flight_max) {
+    if (stats->in_flight != in_flight ||
+        in_flight > world->plan.in_flight_max) {
         world_violation(world, "%u in flight, not %u of %u", in_flight,
-                        scheduler->in_flight, scheduler->in_flight_max);
+                        stats->in_flight, world->plan.in_flight_max);
     }
 }
 
-static void check_turns(const struct process *process)
+static void check_turns(const struct process *process, bool has_room)
 {
     struct world *world = process->world;
-    const struct scheduler *scheduler = &process->scheduler;
-    bool has_room = scheduler->held_bytes < scheduler->held_bytes_max;
     for (unsigned i = 0; i < world->server_count; i++) {
-        const struct poll_server *server = &process->servers[i];
+        const struct seen_server *server = &process->servers[i];
         bool fetches = is_able(process, server, false);
         if (fetches && !has_room) {
             world_count(world, SITUATION_NO_ROOM);
@@ -254,11 +247,25 @@ static void check_turns(const struct process *process)
     }
 }
 
-void guard_settled(const struct process *process)
+void guard_settled(struct process *process)
 {
-    check_waits(process);
-    check_slots(process);
-    if (process->scheduler.in_flight < process->scheduler.in_flight_max) {
-        check_turns(process);
+    struct world *world = process->world;
+    struct haplo_poller_stats stats = {.struct_size = sizeof stats};
+    if (!process->is_open) {
+        return;
+    }
+    for (unsigned i = 0; i < world->queue_count; i++) {
+        if (process->queues[i].queue != NULL) {
+            check_queue(world, &process->queues[i]);
+        }
+    }
+    for (unsigned i = 0; i < world->server_count; i++) {
+        check_server(world, &process->servers[i]);
+    }
+    haplo_poller_stats(process->poller, &stats);
+    check_slots(process, &stats);
+    if (stats.in_flight < world->plan.in_flight_max) {
+        check_turns(process,
+                    stats.undelivered_bytes < world->plan.held_bytes_max);
     }
 }

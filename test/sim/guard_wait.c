@@ -2,11 +2,13 @@
  * guard_wait.c - the guard's part that sees to waits as they begin: none is
  * longer than it may be, and those of an empty queue are as they should be.
  */
+#include "core/queue.h"
+#include "core/server.h"
 #include "guard.h"
 #include "process.h"
 #include "world.h"
 
-static void check(const struct poll_queue *queue, bool holds, const char *what)
+static void check(const struct seen_queue *queue, bool holds, const char *what)
 {
     if (!holds) {
         world_violation(queue->process->world, "%s: %s", queue->remote->name,
@@ -29,9 +31,9 @@ static uint64_t ceiling_ms(uint64_t base_ms, uint64_t max_ms, unsigned failures)
 }
 
 /* Half as long again each time that nothing was found. */
-static void check_rest(struct poll_queue *queue, uint64_t wait_ms)
+static void check_rest(struct seen_queue *queue, uint64_t wait_ms)
 {
-    const struct queue_policy *policy = queue->core.policy;
+    const struct remote_policy *policy = &queue->remote->policy;
     uint64_t interval_ms = queue->guard.interval_ms;
     uint64_t max_ms = longer_ms(policy->interval_ms, policy->interval_max_ms);
     check(queue,
@@ -44,9 +46,9 @@ static void check_rest(struct poll_queue *queue, uint64_t wait_ms)
     }
 }
 
-static void check_backoff(const struct poll_queue *queue, uint64_t wait_ms)
+static void check_backoff(const struct seen_queue *queue, uint64_t wait_ms)
 {
-    const struct queue_policy *policy = queue->core.policy;
+    const struct remote_policy *policy = &queue->remote->policy;
     uint64_t asked_ms = queue->guard.delay_ms < QUEUE_RETRY_AFTER_MAX_MS
                             ? queue->guard.delay_ms
                             : QUEUE_RETRY_AFTER_MAX_MS;
@@ -55,23 +57,25 @@ static void check_backoff(const struct poll_queue *queue, uint64_t wait_ms)
     check(queue, wait_ms <= longer_ms(most_ms, asked_ms), "backs off too long");
 }
 
-void guard_begins(struct poll_queue *queue)
+/* The process counts its failures as the guard does. */
+static void check_failures(const struct seen_queue *queue)
 {
-    queue->guard.interval_ms = queue->core.policy->interval_ms;
-    queue->guard.is_proven = queue->core.key_proven;
+    struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+    haplo_queue_stats(queue->queue, &stats);
+    check(queue, stats.failures == queue->guard.failures,
+          "has another count of failures");
 }
 
-void guard_changed(struct poll_queue *queue, int error)
+void guard_waits(struct seen_queue *queue, int error)
 {
-    enum haplo_queue_state state = queue->core.state;
-    uint64_t wait_ms = queue->core.due_ms - queue->process->world->now_ms;
+    enum haplo_queue_state state = queue->guard.state;
+    uint64_t wait_ms = queue->guard.due_ms - queue->process->world->now_ms;
     queue->guard.passed_by = 0;
-    queue->guard.seen_proven = queue->core.key_proven;
+    queue->guard.seen_proven = queue->guard.is_proven;
     if (error != 0 && error != HAPLO_EDELIVERY &&
         state != HAPLO_QUEUE_MARK_WAIT && state != HAPLO_QUEUE_LAST_MARK_WAIT) {
         queue->guard.failures++;
-        check(queue, queue->core.failures == queue->guard.failures,
-              "has another count of failures");
+        check_failures(queue);
     }
     if (state == HAPLO_QUEUE_IDLE) {
         check_rest(queue, wait_ms);
@@ -80,12 +84,12 @@ void guard_changed(struct poll_queue *queue, int error)
     }
 }
 
-void guard_server_changed(struct poll_server *server)
+void guard_server_waits(struct seen_server *server)
 {
     struct world *world = server->process->world;
-    uint64_t wait_ms = server->core.due_ms - world->now_ms;
+    uint64_t wait_ms = server->guard.due_ms - world->now_ms;
     uint64_t most_ms;
-    if (server->core.state != HAPLO_SERVER_DOWN) {
+    if (server->guard.state != HAPLO_SERVER_DOWN) {
         return;
     }
     most_ms = ceiling_ms(SERVER_DOWN_MS, SERVER_DOWN_MAX_MS,
@@ -93,25 +97,5 @@ void guard_server_changed(struct poll_server *server)
     if (wait_ms < most_ms / 2 || wait_ms > most_ms) {
         world_violation(world, "%s: is left alone for %llu ms",
                         server->remote->name, (unsigned long long)wait_ms);
-    }
-}
-
-void guard_stepped(const struct poll_queue *queue,
-                   const struct queue_event *event)
-{
-    int error = queue->core.error;
-    switch (event->kind) {
-    case QUEUE_EVENT_FAILED:
-        check(queue, error == event->error, "has another error");
-        break;
-    case QUEUE_EVENT_RETRY:
-        check(queue, error == HAPLO_EDELIVERY || error == HAPLO_EREJECTED,
-              "does not tell of a failed delivery");
-        break;
-    case QUEUE_EVENT_REJECTED:
-        check(queue, error == HAPLO_EREJECTED, "does not tell of a rejection");
-        break;
-    default:
-        break;
     }
 }

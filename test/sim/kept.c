@@ -1,13 +1,19 @@
 #include "kept.h"
 
+#include "core/server.h"
 #include "process.h"
 #include "world.h"
 
 #define LOST_PERMILLE 30
 
-static struct kept *kept_of(const struct poll_server *server)
+/* The second process is another machine's, and keeps nothing. */
+static struct kept *kept_of(const struct seen_server *server)
 {
-    return &server->process->world->kept[server->remote->index];
+    struct world *world = server->process->world;
+    static struct kept none;
+    none = (struct kept){0};
+    return server->process->host == 0 ? &world->kept[server->remote->index]
+                                      : &none;
 }
 
 void kept_begin(struct world *world)
@@ -25,25 +31,37 @@ void kept_begin(struct world *world)
     }
 }
 
-void kept_recall(struct poll_server *server)
+void kept_recall(struct seen_server *server,
+                 struct haplo_server_options *options)
 {
-    struct world *world = server->process->world;
-    struct kept *kept = kept_of(server);
-    server_recall_logins(&server->core, kept->failed_count,
-                         world->now_ms - kept->failed_ms, world->now_ms);
-    kept->failed_count = server->core.failed_logins;
-    if (world->now_ms < kept->guard_refused_ms + SERVER_SILENCE_MS) {
+    const struct kept *kept = kept_of(server);
+    uint64_t now_ms = server->process->world->now_ms;
+    options->failed_logins = kept->failed_count;
+    options->failed_login_age_ms = now_ms - kept->failed_ms;
+    if (now_ms < kept->guard_refused_ms + SERVER_SILENCE_MS) {
         server->guard.refused = kept->guard_refused;
         server->guard.refused_ms = kept->guard_refused_ms;
     }
-    if (server->core.logins_held) {
-        world_count(world, SITUATION_HOLD_RECALLED);
+}
+
+static unsigned count_of(const struct haplo_server *server)
+{
+    struct haplo_server_stats stats = {.struct_size = sizeof stats};
+    haplo_server_stats(server, &stats);
+    return stats.failed_logins;
+}
+
+void kept_added(struct seen_server *server)
+{
+    kept_of(server)->failed_count = count_of(server->server);
+    if (server->guard.logins_held) {
+        world_count(server->process->world, SITUATION_HOLD_RECALLED);
     }
 }
 
-bool kept_is_proven(const struct poll_queue *queue)
+bool kept_is_proven(const struct seen_queue *queue, bool has_worked)
 {
-    bool is_proven = queue->server->core.logins_held && queue->core.epoch > 0 &&
+    bool is_proven = queue->server->guard.logins_held && has_worked &&
                      !queue->remote->is_key_refused;
     if (is_proven) {
         world_count(queue->process->world, SITUATION_PROOF_RECALLED);
@@ -51,30 +69,34 @@ bool kept_is_proven(const struct poll_queue *queue)
     return is_proven;
 }
 
-void kept_note_server(struct poll_server *server)
-{
-    struct kept *kept = kept_of(server);
-    kept->guard_refused = server->guard.refused;
-    kept->guard_refused_ms = server->guard.refused_ms;
-    if (kept->failed_count > 0 && server->core.failed_logins == 0) {
-        kept->failed_count = 0;
-    }
-}
-
-void kept_note_queue(struct poll_queue *queue, enum haplo_queue_state from,
-                     int error)
+static void note_queue(struct seen_queue *queue,
+                       const struct haplo_event *event, unsigned count)
 {
     struct kept *kept = kept_of(queue->server);
-    unsigned count = queue->server->core.failed_logins;
-    kept_note_server(queue->server);
-    if (error == HAPLO_EREFUSED && count != kept->failed_count) {
+    if (event->error == HAPLO_EREFUSED && count != kept->failed_count) {
         kept->failed_count = count;
         kept->failed_ms = queue->process->world->now_ms;
         queue->remote->is_key_refused = true;
     }
-    if (from == HAPLO_QUEUE_FETCHING &&
-        (queue->core.state == HAPLO_QUEUE_IDLE ||
-         queue->core.state == HAPLO_QUEUE_DELIVERING)) {
+    if (event->from == HAPLO_QUEUE_FETCHING &&
+        (event->to == HAPLO_QUEUE_IDLE ||
+         event->to == HAPLO_QUEUE_DELIVERING)) {
         queue->remote->is_key_refused = false;
+    }
+}
+
+void kept_note(struct process *process, const struct haplo_event *event)
+{
+    struct seen_server *server =
+        process_find_server(process, haplo_server_name(event->server));
+    struct kept *kept = kept_of(server);
+    unsigned count = count_of(event->server);
+    kept->guard_refused = server->guard.refused;
+    kept->guard_refused_ms = server->guard.refused_ms;
+    if (kept->failed_count > 0 && count == 0) {
+        kept->failed_count = 0;
+    }
+    if (event->queue != NULL && process->host == 0) {
+        note_queue(process_find_queue(process, event->queue), event, count);
     }
 }

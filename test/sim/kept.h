@@ -8,10 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/queue.h"
+#include "haplopoll.h"
 
-struct poll_queue;
-struct poll_server;
+struct process;
+struct seen_queue;
+struct seen_server;
 struct world;
 
 /* Of one server. What is in it of the guard's is its own count, which a lost
@@ -23,18 +24,18 @@ struct kept {
     uint64_t guard_refused_ms; /* the newest of that */
 };
 
-/* A process starts: at times there is nothing. */
+/* The process of host 0 starts: at times there is nothing. */
 void kept_begin(struct world *world);
 
-/* Before the server is scheduled. */
-void kept_recall(struct poll_server *server);
+/* Before the server is added; after that. */
+void kept_recall(struct seen_server *server,
+                 struct haplo_server_options *options);
+void kept_added(struct seen_server *server);
 
-/* Before the queue is scheduled: what its key is taken for. */
-bool kept_is_proven(const struct poll_queue *queue);
+/* Before the queue is added: what its key is taken for. */
+bool kept_is_proven(const struct seen_queue *queue, bool has_worked);
 
 /* The application is told of a change. */
-void kept_note_queue(struct poll_queue *queue, enum haplo_queue_state from,
-                     int error);
-void kept_note_server(struct poll_server *server);
+void kept_note(struct process *process, const struct haplo_event *event);
 
 #endif

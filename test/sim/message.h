@@ -11,28 +11,32 @@
 #include <stdint.h>
 
 #define MESSAGE_TWINS_MAX 6 /* equal messages in one queue */
+#define MESSAGE_HOSTS_MAX 2 /* processes at a time */
 
 struct remote_queue;
 
-/* What is known of the nth of equal messages in a batch. */
+/* What is known of one of the stored copies of equal messages; which of them
+ * it is, nobody can tell. */
 enum standing {
     STANDING_NONE,    /* never stored */
     STANDING_OPEN,    /* stored; no confirmation has come since */
-    STANDING_CLOSING, /* confirmed; the epoch's commit is to come */
-    STANDING_CLOSED   /* and that is on the disk */
+    STANDING_CLOSING, /* confirmed; that is not stored yet */
+    STANDING_CLOSED   /* and that is stored */
 };
 
 /* The bytes of one message, or of several that are equal. */
 struct content {
-    const char *body;                           /* */
-    size_t size;                                /* of body */
-    bool is_overridden;                         /* its id is others', too */
-    unsigned member_count;                      /* messages that have it */
-    unsigned demand_count;                      /* posts and unsends */
-    unsigned stored_count;                      /* as new */
-    bool is_ambiguous;                          /* nobody can tell them */
-    uint8_t standing[MESSAGE_TWINS_MAX];        /* by ordinal */
-    uint64_t closing_number[MESSAGE_TWINS_MAX]; /* of which confirmation */
+    const char *body;                    /* */
+    size_t size;                         /* of body */
+    bool is_overridden;                  /* its id is others', too */
+    unsigned member_count;               /* messages that have it */
+    unsigned demand_count;               /* posts and unsends */
+    unsigned stored_count;               /* as new */
+    bool is_ambiguous;                   /* nobody can tell them */
+    uint8_t standing[MESSAGE_TWINS_MAX]; /* of its copies */
+    uint64_t closing_number[MESSAGE_HOSTS_MAX]
+                           [MESSAGE_TWINS_MAX]; /* of which confirmation, by
+                                                   the process; 0: none */
 };
 
 struct message {
@@ -43,11 +47,9 @@ struct message {
     bool is_unread;          /* on the server */
     unsigned generation;     /* times that it was unsent */
     int stored_generation;   /* the newest that is stored; -1: none */
-    int reached_generation;  /* the newest at the outlet; -1: none */
-    bool is_owed;            /* must still come into the sink */
+    bool is_owed;            /* must still come into the inbox */
     bool is_promise_fresh;   /* owed since an unsend while CLOSING */
     bool is_taken;           /* others marked it before it was ours */
-    bool is_outlet_only;     /* the outlet has it, and the ledger not */
 };
 
 struct token_part {
@@ -56,11 +58,23 @@ struct token_part {
     unsigned ordinal;        /* among equal ones in the batch */
 };
 
+/* What became of the newest try to store a batch. */
+enum outcome {
+    OUTCOME_NONE,   /* there was none */
+    OUTCOME_FINE,   /* it is durable */
+    OUTCOME_STALE,  /* another state was stored */
+    OUTCOME_OUTAGE, /* nothing is stored */
+    OUTCOME_DOUBT   /* nobody was told */
+};
+
 /* Of one answer to a fetch that had messages. */
 struct token {
     uint32_t number;            /* in the world, from 1 */
     struct remote_queue *queue; /* */
-    bool is_stored;             /* all of its messages are on the disk */
+    bool is_stored;             /* all of its messages are durable */
+    bool is_poison;             /* they never can be */
+    enum outcome outcome;       /* of the newest try */
+    uint64_t confirm_number;    /* the newest of its queue, as it came */
     unsigned posts;             /* by the process that fetched it */
     uint64_t first_post_ms;     /* */
     unsigned count;             /* of parts */

@@ -1,55 +1,102 @@
 #include "operator.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "chaos.h"
-#include "gather.h"
-#include "poll.h"
+#include "network.h"
 #include "process.h"
 #include "world.h"
 
-/* NULL if it is not there, or the process does not run. */
-static struct poll_queue *find(const struct world *world,
+/* Operators see to the first process. NULL if the queue is not there, or that
+ * does not run. */
+static struct seen_queue *find(const struct world *world,
                                const struct remote_queue *remote)
 {
-    struct process *process = world->process;
-    return process == NULL || process->phase != PROCESS_RUNNING
-               ? NULL
-               : process->queues[remote->index];
+    struct process *process = world->processes[0];
+    if (process == NULL || !process->is_open || process->is_stopping ||
+        process->queues[remote->index].queue == NULL) {
+        return NULL;
+    }
+    process_enter(process);
+    return &process->queues[remote->index];
+}
+
+static void command(struct seen_queue *queue, enum guard_command command)
+{
+    guard_commanded(queue, command);
+    switch (command) {
+    case GUARD_PAUSE:
+        haplo_queue_pause(queue->queue);
+        break;
+    case GUARD_RESUME:
+        haplo_queue_resume(queue->queue);
+        break;
+    case GUARD_POLL_NOW:
+        haplo_queue_poll_now(queue->queue);
+        break;
+    case GUARD_NEW_KEY:
+        break;
+    }
+    guard_obeyed(queue, command);
+}
+
+void operator_sets_key(struct seen_queue *queue, int key)
+{
+    char text[NETWORK_KEY_SIZE];
+    queue->key = key;
+    if (queue->exchange != NULL) {
+        queue->has_new_key = true;
+    }
+    guard_commanded(queue, GUARD_NEW_KEY);
+    if (haplo_queue_set_key(queue->queue, network_key_text(key, text)) != 0) {
+        guard_violation(queue, "does not take a new key");
+    }
+    guard_obeyed(queue, GUARD_NEW_KEY);
 }
 
 /* -- Errands -------------------------------------------------------------- */
 
-static void on_resume(struct world *world, void *subject, uint64_t stamp)
+static void resume(struct seen_queue *queue)
 {
-    const struct remote_queue *remote = subject;
-    struct poll_queue *queue = find(world, remote);
-    (void)stamp;
-    if (queue != NULL) {
-        TRACE(world, "%s: resumed", remote->name);
-        poll_resume(queue);
+    if (!queue->is_removing) {
+        command(queue, GUARD_RESUME);
     }
 }
 
-static void pause_queue(struct world *world, struct poll_queue *queue)
+static void on_resume(struct world *world, void *subject, uint64_t stamp)
+{
+    const struct remote_queue *remote = subject;
+    struct seen_queue *queue = find(world, remote);
+    (void)stamp;
+    if (queue != NULL) {
+        TRACE(world, "%s: resumed", remote->name);
+        resume(queue);
+    }
+}
+
+static void pause_queue(struct world *world, struct seen_queue *queue)
 {
     uint64_t longest_ms = dice_hit(&world->dice, 600) ? 2000 : 120000;
     world_at(world, dice_below(&world->dice, longest_ms), on_resume,
              queue->remote, 0);
     TRACE(world, "%s: paused", queue->remote->name);
-    poll_pause(queue);
+    command(queue, GUARD_PAUSE);
 }
 
 static void add_again(struct world *world, struct remote_queue *remote)
 {
-    struct process *process = world->process;
-    if (process != NULL && (process->phase != PROCESS_RUNNING ||
-                            process->queues[remote->index] != NULL)) {
+    struct process *process = world->processes[0];
+    if (process != NULL && (!process->is_open || process->is_stopping ||
+                            process->queues[remote->index].queue != NULL)) {
         return; /* not yet */
     }
     remote->is_configured = true;
     world_count(world, SITUATION_ADDED_AGAIN);
     TRACE(world, "%s: configured again", remote->name);
     if (process != NULL) {
-        gather_add_queue(process, remote);
+        process_enter(process);
+        app_add_queue(process, remote);
     }
 }
 
@@ -62,7 +109,7 @@ static void on_add(struct world *world, void *subject, uint64_t stamp)
     }
 }
 
-static void remove_queue(struct world *world, struct poll_queue *queue)
+static void remove_queue(struct world *world, struct seen_queue *queue)
 {
     if (queue->is_removing) {
         return;
@@ -72,28 +119,29 @@ static void remove_queue(struct world *world, struct poll_queue *queue)
     world_at(world, dice_between(&world->dice, 1000, 60000), on_add,
              queue->remote, 0);
     TRACE(world, "%s: removed", queue->remote->name);
-    poll_remove(queue);
+    guard_commanded(queue, GUARD_PAUSE);
+    app_remove_queue(queue);
 }
 
-static void set_key(struct world *world, struct poll_queue *queue)
+static void set_key(struct world *world, struct seen_queue *queue)
 {
     bool is_right = dice_hit(&world->dice, 800);
     queue->remote->client_key = is_right ? queue->remote->key : 0;
     TRACE(world, "%s: a new key, the %s one", queue->remote->name,
           is_right ? "right" : "wrong");
-    poll_set_key(queue, queue->remote->client_key);
+    operator_sets_key(queue, queue->remote->client_key);
 }
 
 static void stop(struct world *world)
 {
     static const uint64_t deadlines_ms[] = {0, 300, 2000, 30000};
     TRACE(world, "process: told to stop");
-    gather_close(world->process, deadlines_ms[dice_below(&world->dice, 4)]);
+    app_close(world->processes[0], deadlines_ms[dice_below(&world->dice, 4)]);
 }
 
 static void on_errand(struct world *world, void *subject, uint64_t errand)
 {
-    struct poll_queue *queue = find(world, subject);
+    struct seen_queue *queue = find(world, subject);
     if (queue == NULL || world->is_quiet) {
         return;
     }
@@ -106,7 +154,7 @@ static void on_errand(struct world *world, void *subject, uint64_t errand)
         break;
     case ERRAND_POLL_NOW:
         TRACE(world, "%s: poll now", queue->remote->name);
-        poll_now(queue);
+        command(queue, GUARD_POLL_NOW);
         break;
     case ERRAND_NEW_KEY:
         set_key(world, queue);
@@ -132,15 +180,15 @@ void operator_comes(struct world *world, enum errand errand)
         (enum haplo_queue_state)dice_below(&world->dice, TOTALS_QUEUE_STATES);
 }
 
-void operator_sees(struct world *world, struct remote_queue *remote,
-                   enum haplo_queue_state state)
+void operator_sees(const struct seen_queue *queue, enum haplo_queue_state state)
 {
+    struct world *world = queue->process->world;
     if (world->errand == ERRAND_NONE || world->errand_state != state) {
         return;
     }
     uint64_t longest_ms = dice_hit(&world->dice, 700) ? 3 : 300;
-    world_at(world, dice_below(&world->dice, longest_ms), on_errand, remote,
-             world->errand);
+    world_at(world, dice_below(&world->dice, longest_ms), on_errand,
+             queue->remote, world->errand);
     world->errand = ERRAND_NONE;
 }
 
@@ -169,9 +217,10 @@ static void plan_crash_at_change(struct world *world)
 
 void operator_kills(struct world *world)
 {
-    if (world->process == NULL) {
+    if (world->processes[0] == NULL) {
         return;
     }
+    process_enter(world->processes[0]);
     world->crash_point =
         dice_hit(&world->dice, 400)
             ? CRASH_AT_CHANGE
@@ -182,6 +231,29 @@ void operator_kills(struct world *world)
     world_crash_point(world, CRASH_AT_ANY_TIME);
 }
 
+void operator_ends_second(struct world *world, void *subject, uint64_t life)
+{
+    struct process *process = world->processes[1];
+    (void)subject;
+    if (process == NULL || process->life != life) {
+        return;
+    }
+    process_enter(process);
+    if (process->is_open && dice_hit(&world->dice, 500)) {
+        app_close(process, 1000);
+    } else {
+        world_kill(world, process, CRASH_AT_ANY_TIME);
+    }
+}
+
+void operator_polls_now(struct world *world, struct remote_queue *remote)
+{
+    struct seen_queue *queue = find(world, remote);
+    if (queue != NULL) {
+        command(queue, GUARD_POLL_NOW);
+    }
+}
+
 /* -- Help ----------------------------------------------------------------- */
 
 void operator_helps(struct world *world, struct remote_queue *remote)
@@ -190,13 +262,13 @@ void operator_helps(struct world *world, struct remote_queue *remote)
         add_again(world, remote);
         return;
     }
-    struct poll_queue *queue = find(world, remote);
+    struct seen_queue *queue = find(world, remote);
     if (queue == NULL) {
         return;
     }
     if (queue->guard.is_paused) {
-        poll_resume(queue);
-    } else if (queue->core.state == HAPLO_QUEUE_BLOCKED) {
-        poll_now(queue);
+        resume(queue);
+    } else if (queue->guard.state == HAPLO_QUEUE_BLOCKED) {
+        command(queue, GUARD_POLL_NOW);
     }
 }

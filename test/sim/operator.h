@@ -6,9 +6,12 @@
 #ifndef TEST_SIM_OPERATOR_H
 #define TEST_SIM_OPERATOR_H
 
-#include "core/queue.h"
+#include <stdint.h>
+
+#include "haplopoll.h"
 
 struct remote_queue;
+struct seen_queue;
 struct world;
 
 enum errand {
@@ -24,11 +27,20 @@ enum errand {
 void operator_comes(struct world *world, enum errand errand);
 
 /* A queue has come there. */
-void operator_sees(struct world *world, struct remote_queue *remote,
+void operator_sees(const struct seen_queue *queue,
                    enum haplo_queue_state state);
 
 /* Kills the process now, or at some point. */
 void operator_kills(struct world *world);
+
+/* Polls it now, if it is there. */
+void operator_polls_now(struct world *world, struct remote_queue *remote);
+
+/* Gives the queue another key. */
+void operator_sets_key(struct seen_queue *queue, int key);
+
+/* Ends the second process, if its life is that one. */
+void operator_ends_second(struct world *world, void *subject, uint64_t life);
 
 /* What only an operator can do so that the queue goes on: resumes it,
  * configures it again, unblocks it. */

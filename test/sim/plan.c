@@ -45,14 +45,15 @@ static void draw_chaos(struct world *world)
     static const unsigned often[CHAOS_COUNT] = {
         [CHAOS_POST] = 40,   [CHAOS_UNSEND] = 12, [CHAOS_FOREIGN] = 12,
         [CHAOS_REVOKE] = 4,  [CHAOS_HUMAN] = 4,   [CHAOS_OUTAGE] = 4,
-        [CHAOS_FORBID] = 3,  [CHAOS_IGNORE] = 3,  [CHAOS_DISK] = 4,
+        [CHAOS_FORBID] = 3,  [CHAOS_IGNORE] = 3,  [CHAOS_STORE] = 4,
         [CHAOS_PAUSE] = 12,  [CHAOS_REMOVE] = 4,  [CHAOS_POLL_NOW] = 8,
         [CHAOS_NEW_KEY] = 5, [CHAOS_CRASH] = 12,  [CHAOS_STOP] = 8,
-        [CHAOS_WALL] = 4,
+        [CHAOS_WALL] = 4,    [CHAOS_SECOND] = 3,
     };
     for (unsigned kind = 0; kind < CHAOS_COUNT; kind++) {
         unsigned times = between(world, 1, often[kind]);
-        if (kind == CHAOS_POST || hit(world, 450)) {
+        if (kind == CHAOS_POST ||
+            hit(world, kind == CHAOS_SECOND ? 120 : 450)) {
             world->plan.gap_ms[kind] = world->plan.chaos_ms / times;
         }
     }
@@ -74,26 +75,26 @@ static void draw_server(struct world *world, unsigned index)
         server->batch_max = 0;
     }
     server->timeout_ms = PICK(world, timeouts_ms);
-    server->policy = (struct server_policy){
-        .in_flight_max = PICK(world, slots),
-        .failed_logins_max = hit(world, 600) ? 5 : between(world, 1, 5),
-        .breaker_failures = hit(world, 600) ? 5 : between(world, 1, 5),
-    };
+    server->in_flight_max = PICK(world, slots);
+    if (server->in_flight_max > world->plan.in_flight_max) {
+        server->in_flight_max = world->plan.in_flight_max;
+    }
+    server->failed_logins_max = hit(world, 600) ? 5 : between(world, 1, 5);
+    server->breaker_failures = hit(world, 600) ? 5 : between(world, 1, 5);
 }
 
-static struct queue_policy draw_policy(struct world *world,
-                                       uint64_t interval_ms)
+static struct remote_policy draw_policy(struct world *world,
+                                        uint64_t interval_ms)
 {
     static const uint64_t backoff_max_ms[] = {10000, 60000, 300000};
     static const uint64_t refused_ms[] = {30000, 120000, 900000};
-    return (struct queue_policy){
+    return (struct remote_policy){
         .interval_ms = interval_ms,
         .interval_max_ms = hit(world, 300) ? 10 * interval_ms : 0,
         .backoff_ms = 1000,
         .backoff_max_ms = PICK(world, backoff_max_ms),
         .refused_ms = PICK(world, refused_ms),
         .mark_attempts_max = hit(world, 600) ? 4 : between(world, 1, 12),
-        .deliver_attempts_max = hit(world, 700) ? 0 : between(world, 1, 4),
     };
 }
 
@@ -106,20 +107,23 @@ static void draw_queue(struct world *world, struct remote_server *server,
     queue->index = index;
     snprintf(queue->name, sizeof queue->name, "%c/q%u", server->name[0],
              ++server->queue_count);
+    queue->own_name = queue->name + 2;
     queue->key = 1;
     queue->client_key = hit(world, wrong_key_permille) ? 0 : 1;
     queue->is_configured = true;
-    queue->sink = below(world, world->disk_count);
+    queue->store = below(world, world->store_count);
     queue->policy = draw_policy(world, interval_ms);
 }
 
-static void draw_disks(struct world *world)
+static void draw_stores(struct world *world)
 {
-    world->disk_count = between(world, 1, WORLD_DISKS_MAX);
-    for (unsigned i = 0; i < world->disk_count; i++) {
-        world->disks[i].world = world;
-        world->disks[i].index = i;
-        world->disks[i].has_outlet = hit(world, 500);
+    world->store_count = between(world, 1, WORLD_STORES_MAX);
+    for (unsigned i = 0; i < world->store_count; i++) {
+        struct store *store = &world->stores[i];
+        store->world = world;
+        store->index = i;
+        snprintf(store->uuid, sizeof store->uuid,
+                 "00000000-0000-4000-8000-%012u", i);
     }
 }
 
@@ -133,7 +137,7 @@ static void draw_queues(struct world *world, uint64_t interval_ms)
             hit(world, 80) ? between(world, 6, 12) : between(world, 1, 3);
         unsigned wrong = PICK(world, wrong_permille);
         draw_server(world, i);
-        while (count-- > 0 && world->queue_count < DISK_QUEUES_MAX) {
+        while (count-- > 0 && world->queue_count < REMOTE_QUEUES_MAX) {
             draw_queue(world, &world->servers[i], interval_ms, wrong);
         }
     }
@@ -153,8 +157,7 @@ void plan_draw(struct world *world)
     plan->latency_ms_max = PICK(world, latencies_ms);
     plan->write_ms_max = PICK(world, writes_ms);
     plan->commit_fails_permille = hit(world, 300) ? between(world, 1, 200) : 0;
-    plan->rows_fail_permille = hit(world, 300) ? between(world, 1, 200) : 0;
-    plan->group_max = hit(world, 700) ? 1000 : between(world, 1, 2);
+    plan->doubt_permille = hit(world, 300) ? between(world, 1, 200) : 0;
     plan->reject_permille = hit(world, 200) ? between(world, 1, 100) : 0;
     plan->quick_unsend_permille = hit(world, 400) ? between(world, 1, 400) : 0;
     plan->override_permille = hit(world, 400) ? between(world, 1, 600) : 0;
@@ -166,6 +169,6 @@ void plan_draw(struct world *world)
     world->server_count = between(world, 1, WORLD_SERVERS_MAX - 1);
     draw_fates(world);
     draw_chaos(world);
-    draw_disks(world);
+    draw_stores(world);
     draw_queues(world, interval_ms);
 }

@@ -24,7 +24,7 @@ enum chaos_kind {
     CHAOS_OUTAGE,   /* of a server */
     CHAOS_FORBID,   /* a permission is withdrawn for a while */
     CHAOS_IGNORE,   /* first marks mark nothing for a while */
-    CHAOS_DISK,     /* full, slow, outlet out of reach */
+    CHAOS_STORE,    /* full, slow, out of reach */
     CHAOS_PAUSE,    /* and resume */
     CHAOS_REMOVE,   /* and configure again */
     CHAOS_POLL_NOW, /* */
@@ -32,6 +32,7 @@ enum chaos_kind {
     CHAOS_CRASH,    /* */
     CHAOS_STOP,     /* and start */
     CHAOS_WALL,     /* the wall clock jumps */
+    CHAOS_SECOND,   /* a second process on the same queues */
     CHAOS_COUNT
 };
 
@@ -43,9 +44,8 @@ struct plan {
     uint64_t latency_ms_max;            /* of one way */
     uint64_t write_ms_max;              /* of one step of a commit */
     unsigned commit_fails_permille;     /* */
-    unsigned rows_fail_permille;        /* in the middle of a batch */
-    unsigned group_max;                 /* batches, and epochs, in a commit */
-    unsigned reject_permille;           /* */
+    unsigned doubt_permille;            /* commits of unknown outcome */
+    unsigned reject_permille;           /* batches that cannot be stored */
     unsigned quick_unsend_permille;     /* right after a mark */
     unsigned override_permille;         /* messages whose id is not theirs */
     unsigned post_count_max;            /* messages at once */
@@ -54,7 +54,7 @@ struct plan {
     bool has_helper;                    /* an operator, in the ending */
 };
 
-/* Draws the plan, and makes servers, queues and disks by it. */
+/* Draws the plan, and makes servers, queues and stores by it. */
 void plan_draw(struct world *world);
 
 #endif

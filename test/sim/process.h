@@ -1,7 +1,6 @@
 /*
- * process.h - the memory of one running haplo-poll: all of it is gone with a
- * crash. poll.c does with it what src/poller/poller.c does, gather.c what
- * src/daemon/gather.c does, both in the same order of calls.
+ * process.h - one running haplo-poll: the product's objects in it, and what is
+ * seen of them from outside. All of it is gone with a crash.
  */
 #ifndef TEST_SIM_PROCESS_H
 #define TEST_SIM_PROCESS_H
@@ -9,75 +8,91 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
+#include <uv.h>
 
-#include "core/batch.h"
-#include "core/fetch_format.h"
-#include "core/scheduler.h"
+#include "agenda.h"
+#include "app.h"
 #include "guard.h"
-#include "sink.h"
-#include "wire.h"
+#include "haplopoll.h"
+#include "memory.h"
+#include "remote.h"
 
 #define PROCESS_SERVERS_MAX 4
-#define PROCESS_SINKS_MAX 2
+#define PROCESS_STORES_MAX 2
 
-struct poll_server {
-    struct server core;           /* */
+#define SEEN_TOLD_MAX 8
+
+struct connection;
+
+/* What the inbox was told of a confirmation. */
+struct told {
+    uint64_t state_hash;     /* of the state that came with it */
+    uint64_t confirm_number; /* the book's */
+};
+
+struct seen_server {
     struct process *process;      /* */
     struct remote_server *remote; /* */
+    struct haplo_server *server;  /* */
     struct guard_server guard;    /* */
 };
 
-struct poll_queue {
-    struct queue core;                 /* its state machine */
-    struct process *process;           /* */
-    struct poll_server *server;        /* */
-    struct remote_queue *remote;       /* */
-    struct sink_queue *sink_queue;     /* */
-    TAILQ_ENTRY(poll_queue) gone_link; /* among those to be freed */
-    int key;                           /* */
-    int next_key;                      /* for the next request; -1: none */
-    bool is_removing;                  /* to be freed once PAUSED */
-    bool is_gone;                      /* PAUSED, and in the list of those */
-    struct exchange *request;          /* in flight, or NULL */
-    struct haplo_batch *batch;         /* at hand, or NULL */
-    struct token *token;               /* of that; only the guard looks */
-    size_t held_bytes;                 /* its part of the scheduler's */
-    struct delivery delivery;          /* of the batch */
-    struct guard_queue guard;          /* */
+struct seen_queue {
+    struct process *process;         /* */
+    struct seen_server *server;      /* */
+    struct remote_queue *remote;     /* */
+    struct haplo_queue *queue;       /* NULL: it is not there */
+    int key;                         /* that it was told last */
+    bool has_new_key;                /* told while a request was in flight */
+    bool is_removing;                /* told to go */
+    struct exchange *exchange;       /* its request in flight, or NULL */
+    struct token *token;             /* of the batch at hand, or NULL */
+    struct guard_queue guard;        /* */
+    bool is_current;                 /* what it takes for stored is that */
+    bool confirm_is_due;             /* the book's: the inbox must be told */
+    struct told told[SEEN_TOLD_MAX]; /* the newest, in a ring */
+    unsigned told_count;             /* since the start */
 };
 
-TAILQ_HEAD(poll_queue_list, poll_queue);
-
-enum process_phase { PROCESS_RUNNING, PROCESS_STOPPING };
-
 struct process {
-    struct world *world;                             /* */
-    uint64_t life;                                   /* which one it is */
-    struct scheduler scheduler;                      /* */
-    struct fetch_format format;                      /* */
-    enum process_phase phase;                        /* */
-    bool is_pumping;                                 /* */
-    bool has_stopped;                                /* drained, or too late */
-    bool is_closing;                                 /* the sinks are */
-    uint64_t armed_ms;                               /* HEAP_NEVER */
-    uint64_t arm_number;                             /* of the timer's event */
-    uint64_t stop_due_ms;                            /* */
-    size_t batches_left;                             /* at a stop */
-    size_t queue_count;                              /* */
-    size_t paused_count;                             /* */
-    unsigned closing_sink;                           /* how many are closed */
-    struct poll_server servers[PROCESS_SERVERS_MAX]; /* */
-    struct poll_queue *queues[DISK_QUEUES_MAX];      /* or NULL */
-    struct poll_queue_list gone;                     /* */
-    struct haplo_batch *free_batches;                /* */
-    struct sink sinks[PROCESS_SINKS_MAX];            /* */
+    struct world *world;         /* */
+    unsigned host;               /* 0, or the second one */
+    uint64_t life;               /* which one it is */
+    uv_loop_t loop;              /* */
+    size_t handle_count;         /* open in the loop */
+    struct memory memory;        /* */
+    bool is_stopping;            /* it was told to */
+    bool is_open;                /* all is there */
+    struct haplo_poller *poller; /* */
+    struct connection *connections[PROCESS_STORES_MAX]; /* open ones, or NULL */
+    struct app app;                                     /* */
+    struct seen_server servers[PROCESS_SERVERS_MAX];    /* */
+    struct seen_queue queues[REMOTE_QUEUES_MAX];        /* */
 };
 
 /* Reads what is durable, and begins. */
-void process_start(struct world *world);
+void process_start(struct world *world, unsigned host);
 
 /* It is gone, at once, with all that it had in memory. */
-void process_end(struct world *world);
+void process_end(struct process *process);
+
+/* It has ended in order: nothing may be left. */
+void process_check_end(const struct process *process);
+
+/* The one whose code runs now: the product's allocations are its. */
+void process_enter(struct process *process);
+struct process *process_current(void);
+
+/* Happens if the process lives then. */
+void process_at(struct process *process, uint64_t delay_ms, agenda_cb happen,
+                void *subject, uint64_t stamp);
+
+/* What of it has that name, or is that object; NULL if nothing is. */
+struct seen_server *process_find_server(struct process *process,
+                                        const char *name);
+struct seen_queue *process_find_queue(struct process *process,
+                                      const struct haplo_queue *queue);
+struct seen_queue *process_find_inbox_queue(struct process *process,
+                                            const struct inbox_queue *queue);
 
 #endif

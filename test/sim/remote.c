@@ -131,7 +131,7 @@ static void expire_logins(struct world *world, struct remote_server *server)
 }
 
 enum remote_login remote_log_in(struct world *world, struct remote_queue *queue,
-                                int key, bool is_late)
+                                int key, bool is_kept)
 {
     struct remote_server *server = queue->server;
     expire_logins(world, server);
@@ -143,7 +143,7 @@ enum remote_login remote_log_in(struct world *world, struct remote_queue *queue,
         return LOGIN_GOOD;
     }
     server->failed_logins++;
-    server->failed_by_runs += !is_late;
+    server->failed_by_runs += is_kept;
     server->failed_by_us++;
     server->failed_ms = world->now_ms;
     TRACE(world, "%s: login failed, %u counted", queue->name,

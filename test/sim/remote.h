@@ -11,13 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/queue.h"
-#include "core/server.h"
 #include "message.h"
 
 #define REMOTE_FAILED_LOGINS_MAX 50 /* then good keys are refused, too */
 #define REMOTE_THROTTLE_MS 300000   /* since the last counted failure */
 #define REMOTE_BATCH_MAX 512        /* also of an unlimited fetch */
+#define REMOTE_QUEUES_MAX 24        /* in a world */
 
 struct world;
 
@@ -54,13 +53,26 @@ struct remote_server {
     enum outage outage;            /* */
     unsigned queue_count;          /* */
     unsigned timeout_ms;           /* the client's, for an answer */
-    struct server_policy policy;   /* the client's */
+    unsigned in_flight_max;        /* the client's */
+    unsigned failed_logins_max;    /* the same */
+    unsigned breaker_failures;     /* the same */
+};
+
+/* As in struct haplo_queue_options. */
+struct remote_policy {
+    uint64_t interval_ms;       /* */
+    uint64_t interval_max_ms;   /* */
+    uint64_t backoff_ms;        /* */
+    uint64_t backoff_max_ms;    /* */
+    uint64_t refused_ms;        /* */
+    unsigned mark_attempts_max; /* */
 };
 
 struct remote_queue {
     struct remote_server *server; /* */
     unsigned index;               /* in the world */
     char name[8];                 /* "a/q1" */
+    const char *own_name;         /* "q1" */
     int key;                      /* that is good now */
     int client_key;               /* that the client is configured with */
     bool is_forbidden;            /* key good, no permission: 200, HTML */
@@ -71,10 +83,9 @@ struct remote_queue {
     struct message *last;         /* */
     uint32_t message_count;       /* */
     unsigned unread_count;        /* */
-    unsigned sink;                /* index of its disk */
-    struct queue_policy policy;   /* the client's */
+    unsigned store;               /* index of its inbox's */
+    struct remote_policy policy;  /* the client's */
     uint64_t confirm_number;      /* the book's: newest confirmation */
-    bool confirm_is_due;          /* the book's: the sink must be told */
 };
 
 enum remote_login { LOGIN_GOOD, LOGIN_REFUSED, LOGIN_THROTTLED };
@@ -94,10 +105,10 @@ void remote_post(struct world *world, struct remote_queue *queue,
 void remote_unsend(struct world *world, struct remote_queue *queue,
                    struct message *message);
 
-/* Counts a login with that key. is_late: of a request that was given up, so
- * that its process does not hear of it. */
+/* Counts a login with that key. is_kept: the first process hears of it, and
+ * keeps the count. */
 enum remote_login remote_log_in(struct world *world, struct remote_queue *queue,
-                                int key, bool is_late);
+                                int key, bool is_kept);
 
 /* Somebody else fails to log in from the client's address. */
 void remote_fail_logins(struct world *world, struct remote_server *server,

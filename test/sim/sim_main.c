@@ -32,7 +32,7 @@ static struct world world;
 static void on_abort(int signal_number)
 {
     (void)signal_number;
-    world.process = NULL;
+    memset(world.processes, 0, sizeof world.processes);
     snprintf(world.violation, sizeof world.violation, "an assertion failed");
     longjmp(world.violation_jump, 1);
 }

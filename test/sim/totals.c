@@ -34,7 +34,7 @@ void totals_add(struct totals *totals, const struct totals *more)
     totals->unsends += more->unsends;
     totals->fetches += more->fetches;
     totals->marks += more->marks;
-    totals->epochs += more->epochs;
+    totals->confirmed += more->confirmed;
     totals->stored += more->stored;
     totals->reached += more->reached;
     totals->repeats += more->repeats;
@@ -68,11 +68,11 @@ void totals_print(const struct totals *totals, FILE *file)
     fprintf(file,
             "%" PRIu64 " seeds, %" PRIu64 " virtual hours: %" PRIu64
             " messages, %" PRIu64 " unsends, %" PRIu64 " fetches, %" PRIu64
-            " marks, %" PRIu64 " epochs, %" PRIu64 " crashes, %" PRIu64
+            " marks, %" PRIu64 " confirmed, %" PRIu64 " crashes, %" PRIu64
             " stored, %" PRIu64 " sent out, %" PRIu64 " repeats (explained), "
             "%u failed logins counted at most, %u of all\n",
             totals->seeds, totals->virtual_ms / 3600000, totals->messages,
-            totals->unsends, totals->fetches, totals->marks, totals->epochs,
+            totals->unsends, totals->fetches, totals->marks, totals->confirmed,
             crashes_of(totals), totals->stored, totals->reached,
             totals->repeats, totals->failed_by_runs_most,
             totals->failed_by_us_most);

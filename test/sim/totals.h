@@ -19,6 +19,7 @@
     X(ANSWER_LOST, 9000, "carried out, and the answer lost")                  \
     X(ANSWER_CUT, 6000, "an answer cut in the middle")                        \
     X(ANSWER_GARBLED, 5000, "an answer that cannot be used")                  \
+    X(ANSWER_IN_PIECES, 20000, "an answer that came in two pieces")           \
     X(MARK_HALF_DONE, 2000, "a mark half done, then 500")                     \
     X(MARKED_LATE, 2000, "a mark carried out after it was given up")          \
     X(NO_PROGRESS, 5000, "a first mark that marked nothing")                  \
@@ -26,17 +27,14 @@
     X(TOKEN_GIVEN_UP, 10000, "a token given up after its attempts")           \
     X(TOKEN_TOO_OLD, 100, "a token given up for its age")                     \
     X(BATCH_NOT_STORED, 1000, "a batch dropped before it was stored")         \
-    X(LEFTOVERS, 20000, "leftovers carried over")                             \
-    X(TAKEN_BACK, 80000, "leftovers taken back")                              \
-    X(EPOCH_SKIPPED, 6000, "an epoch skipped for leftovers")                  \
     X(REPEAT_RECOGNISED, 80000, "a repeat recognised")                        \
     X(RESENT, 700000, "a resend stored as new")                               \
     X(UNSENT_BEFORE_STORED, 30000, "unsent, marked by others before it came") \
     X(UNSENT_UNCONFIRMED, 4000, "unsent while not confirmed")                 \
     X(UNSENT_BEFORE_COMMIT, 1000, "unsent between answer and commit")         \
     X(UNSENT_CONFIRMED, 600000, "unsent after it was confirmed")              \
-    X(CONFIRMATION_FORGOTTEN, 4000, "a confirmation lost in a crash")         \
-    X(PROMISE_REVOKED, 10, "and with it an unsend")                           \
+    X(CONFIRMATION_FORGOTTEN, 4000, "a confirmation forgotten")               \
+    X(PROMISE_REVOKED, 5, "and with it an unsend")                            \
     X(TAKEN_FOREIGN, 30000, "marked by others before it was stored")          \
     X(TAKEN_LATE, 200, "an unsent message marked by a late request")          \
     X(EQUAL_MESSAGES, 20000, "a message equal to another")                    \
@@ -44,9 +42,14 @@
     X(FOREIGN_MARK, 4000, "a mark by another consumer")                       \
     X(GROUP_OF_SEVERAL, 10000, "a commit for several queues")                 \
     X(GROUP_FAILED, 20000, "a commit that failed")                            \
-    X(ROW_FAILED, 1000, "a failure in the middle of a batch")                 \
-    X(LEDGER_FAILED, 2000, "a ledger that failed after the outlet")           \
-    X(EPOCH_NOT_STORED, 10000, "an epoch that had to wait for the disk")      \
+    X(STALE, 500, "a stale batch")                                            \
+    X(STORED_BEFORE, 1000, "a batch that an unknown commit had stored")       \
+    X(DOUBT, 3000, "a commit whose outcome nobody was told")                  \
+    X(DOUBT_STORED, 1500, "that had succeeded")                               \
+    X(COMMITTED_AFTER_DEATH, 100, "a commit that outlived its process")       \
+    X(REPEATS_ALONE, 2000, "a batch of repeats alone")                        \
+    X(CONFIRMATION_PASSED_OVER, 1000, "a confirmation that came too late")    \
+    X(TWO_PROCESSES, 1000, "a second process on the same queues")             \
     X(REJECTED, 600, "a batch rejected")                                      \
     X(DELIVERED_TOO_LATE, 100, "stored after the drain's deadline")           \
     X(CONFIRMED_TOO_LATE, 4, "confirmed after the drain's deadline")          \
@@ -82,10 +85,9 @@
     X(AFTER_CONFIRMATION, 200, "with a mark answered, not noted")    \
     X(BEFORE_WRITE, 200, "before a group is written")                \
     X(BEFORE_COMMIT, 200, "in the transaction")                      \
-    X(AFTER_OUTLET, 100, "between outlet and ledger")                \
     X(AFTER_COMMIT, 200, "after the commit, before the accept")      \
     X(AFTER_ACCEPT, 200, "after the accept, before the mark")        \
-    X(AFTER_EPOCH_COMMIT, 200, "after an epoch's commit")
+    X(AFTER_CONFIRM_COMMIT, 200, "after a confirmation's commit")
 
 enum situation {
 #define SITUATION_ENUM(name, least, text) SITUATION_##name,
@@ -111,7 +113,7 @@ struct totals {
     uint64_t unsends;                     /* */
     uint64_t fetches;                     /* sent */
     uint64_t marks;                       /* sent */
-    uint64_t epochs;                      /* confirmed */
+    uint64_t confirmed;                   /* marks */
     uint64_t stored;                      /* as new */
     uint64_t reached;                     /* outlets */
     uint64_t repeats;                     /* at outlets, all explained */

@@ -27,37 +27,38 @@ static const char *error_text(int error, char *text, size_t size)
     return text;
 }
 
-void trace_queue(struct world *world, const char *name,
-                 const struct queue *queue, enum haplo_queue_state from,
-                 int error)
+void trace_event(struct world *world, const char *name,
+                 const struct haplo_event *event)
 {
     char text[32];
     if (world->trace_file == NULL) {
         return;
     }
-    if (error == 0 && queue_has_batch(queue)) {
-        snprintf(text, sizeof text, " %" PRIu64, queue->batch_count);
+    if (event->error == 0 && event->message_count > 0) {
+        snprintf(text, sizeof text, " %" PRIu64, event->message_count);
     } else {
-        error_text(error, text, sizeof text);
+        error_text(event->error, text, sizeof text);
     }
-    trace_line(world, "%s: %s -> %s%s", name, haplo_queue_state_name(from),
-               haplo_queue_state_name(queue->state), text);
+    trace_line(world, "%s: %s -> %s%s", name,
+               haplo_queue_state_name((enum haplo_queue_state)event->from),
+               haplo_queue_state_name((enum haplo_queue_state)event->to), text);
 }
 
-void trace_server(struct world *world, const char *name,
-                  const struct server *server, enum haplo_server_state from,
-                  int error)
+void trace_server_event(struct world *world, const char *name,
+                        const struct haplo_event *event, bool logins_held)
 {
     char text[32];
     if (world->trace_file == NULL) {
         return;
     }
-    error_text(error, text, sizeof text);
-    if (from == server->state) {
+    error_text(event->error, text, sizeof text);
+    if (event->from == event->to) {
         trace_line(world, "%s: logins %s%s", name,
-                   server->logins_held ? "held" : "free", text);
+                   logins_held ? "held" : "free", text);
     } else {
-        trace_line(world, "%s: %s -> %s%s", name, haplo_server_state_name(from),
-                   haplo_server_state_name(server->state), text);
+        trace_line(
+            world, "%s: %s -> %s%s", name,
+            haplo_server_state_name((enum haplo_server_state)event->from),
+            haplo_server_state_name((enum haplo_server_state)event->to), text);
     }
 }

@@ -8,8 +8,7 @@
 
 #include <stdint.h>
 
-#include "core/queue.h"
-#include "core/server.h"
+#include "haplopoll.h"
 
 struct world;
 
@@ -24,12 +23,10 @@ struct world;
 void trace_line(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-void trace_queue(struct world *world, const char *name,
-                 const struct queue *queue, enum haplo_queue_state from,
-                 int error);
+void trace_event(struct world *world, const char *name,
+                 const struct haplo_event *event);
 
-void trace_server(struct world *world, const char *name,
-                  const struct server *server, enum haplo_server_state from,
-                  int error);
+void trace_server_event(struct world *world, const char *name,
+                        const struct haplo_event *event, bool logins_held);
 
 #endif

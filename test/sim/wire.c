@@ -14,7 +14,8 @@
 
 #include <string.h>
 
-#include "poll.h"
+#include "network.h"
+#include "process.h"
 #include "world.h"
 
 /* -- At the server -------------------------------------------------------- */
@@ -71,8 +72,9 @@ static struct answer carry_out(struct world *world,
                                const struct exchange *exchange)
 {
     struct answer answer = answer_of(ANSWER_BATCH);
-    switch (remote_log_in(world, exchange->queue, exchange->key,
-                          exchange->is_abandoned)) {
+    bool is_kept =
+        !exchange->is_abandoned && exchange->asker->process->host == 0;
+    switch (remote_log_in(world, exchange->queue, exchange->key, is_kept)) {
     case LOGIN_REFUSED:
         return answer_of(ANSWER_REFUSED);
     case LOGIN_THROTTLED:
@@ -192,6 +194,7 @@ static void execute(struct world *world, struct exchange *exchange)
     maybe_unsend_at_once(world, exchange);
     exchange->answer = disguise(exchange->fate, exchange->answer);
     if (exchange->is_mark && !exchange->is_abandoned) {
+        process_enter(exchange->asker->process);
         world_crash_point(world, CRASH_AFTER_MARK_CARRIED_OUT);
     }
 }
@@ -203,7 +206,8 @@ static void on_answer(struct world *world, void *subject, uint64_t stamp)
     struct exchange *exchange = subject;
     (void)stamp;
     if (!exchange->is_abandoned) {
-        poll_answered(world, exchange);
+        process_enter(exchange->asker->process);
+        network_answered(world, exchange);
     }
 }
 
@@ -212,8 +216,9 @@ static void on_reset(struct world *world, void *subject, uint64_t stamp)
     struct exchange *exchange = subject;
     (void)stamp;
     if (!exchange->is_abandoned) {
+        process_enter(exchange->asker->process);
         exchange->is_abandoned = true;
-        poll_failed(world, exchange);
+        network_failed(world, exchange);
     }
 }
 

@@ -43,7 +43,8 @@ enum fate {
 
 struct exchange {
     struct remote_queue *queue;    /* */
-    uint64_t life;                 /* of the process that sent it */
+    struct seen_queue *asker;      /* until it is abandoned */
+    struct transfer *transfer;     /* the same */
     bool is_mark;                  /* */
     int key;                       /* */
     struct token *token;           /* of a mark */
@@ -61,8 +62,8 @@ struct exchange {
 enum fate wire_draw_fate(struct world *world, const struct remote_queue *queue,
                          bool is_mark, const struct token *token);
 
-/* Sends a request that will end by poll_answered() or poll_failed(), unless
- * it is abandoned. */
+/* Sends a request that will end by network_answered() or network_failed(),
+ * unless it is abandoned. */
 struct exchange *wire_send(struct world *world, struct exchange draft);
 
 /* The client waits for it no more. What was sent may still be carried out. */

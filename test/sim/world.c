@@ -9,7 +9,6 @@
 #include "book.h"
 #include "chaos.h"
 #include "ending.h"
-#include "gather.h"
 #include "guard.h"
 #include "process.h"
 
@@ -20,20 +19,50 @@
 
 /* -- Time ----------------------------------------------------------------- */
 
-void world_at(struct world *world, uint64_t delay_ms, agenda_cb happen,
-              void *subject, uint64_t stamp)
+void world_at_life(struct world *world, uint64_t delay_ms, agenda_cb happen,
+                   void *subject, uint64_t stamp, uint64_t life)
 {
     /* The order within a millisecond is a matter of chance, and no two are
      * the same. */
     uint64_t chance = dice_next(&world->dice) >> 32 << 32;
+    uint64_t longest_ms = UINT64_MAX - world->now_ms;
     agenda_add(&world->agenda,
                (struct agenda_entry){
-                   .due_ms = world->now_ms + delay_ms,
+                   .due_ms = world->now_ms +
+                             (delay_ms < longest_ms ? delay_ms : longest_ms),
                    .order = chance | (world->event_count++ & UINT32_MAX),
                    .happen = happen,
                    .subject = subject,
                    .stamp = stamp,
+                   .life = life,
                });
+}
+
+void world_at(struct world *world, uint64_t delay_ms, agenda_cb happen,
+              void *subject, uint64_t stamp)
+{
+    world_at_life(world, delay_ms, happen, subject, stamp, 0);
+}
+
+static struct process *find_process(const struct world *world, uint64_t life)
+{
+    for (unsigned host = 0; host < WORLD_HOSTS_MAX; host++) {
+        struct process *process = world->processes[host];
+        if (process != NULL && process->life == life) {
+            return process;
+        }
+    }
+    return NULL;
+}
+
+static void check_all(struct world *world)
+{
+    book_check_told(world);
+    for (unsigned host = 0; host < WORLD_HOSTS_MAX; host++) {
+        if (world->processes[host] != NULL) {
+            guard_settled(world->processes[host]);
+        }
+    }
 }
 
 static void world_turn(struct world *world)
@@ -45,25 +74,26 @@ static void world_turn(struct world *world)
     }
     assert(entry.due_ms >= world->now_ms);
     world->now_ms = entry.due_ms;
-    entry.happen(world, entry.subject, entry.stamp);
-    book_check_told(world);
-    if (world->process != NULL) {
-        guard_settled(world->process);
+    process_enter(find_process(world, entry.life));
+    if (entry.life == 0 || process_current() != NULL) {
+        entry.happen(world, entry.subject, entry.stamp);
+        check_all(world);
     }
+}
+
+bool world_has_two(const struct world *world)
+{
+    return world->processes[0] != NULL && world->processes[1] != NULL;
 }
 
 /* -- The process ---------------------------------------------------------- */
 
-bool world_is_alive(const struct world *world, uint64_t life)
-{
-    return world->process != NULL && world->process->life == life;
-}
-
-static void on_start(struct world *world, void *subject, uint64_t stamp)
+static void on_start(struct world *world, void *subject, uint64_t host)
 {
     (void)subject;
-    (void)stamp;
-    process_start(world);
+    if (world->processes[host] == NULL) {
+        process_start(world, (unsigned)host);
+    }
 }
 
 static void plan_restart(struct world *world)
@@ -75,13 +105,19 @@ static void plan_restart(struct world *world)
              on_start, NULL, 0);
 }
 
-void world_process_ended(struct world *world)
+void world_process_ended(struct process *process)
 {
-    process_end(world);
-    plan_restart(world);
+    struct world *world = process->world;
+    unsigned host = process->host;
+    TRACE(world, "process %u: ends", host);
+    process_end(process);
+    if (host == 0) {
+        plan_restart(world);
+    }
 }
 
-static void die(struct world *world, enum crash_point point)
+void world_kill(struct world *world, struct process *process,
+                enum crash_point point)
 {
     static const char *const texts[] = {
 #define CRASH_TEXT(name, least, text) text,
@@ -91,27 +127,28 @@ static void die(struct world *world, enum crash_point point)
     world->crash_point = CRASH_NEVER;
     world->totals->crashes[point]++;
     for (unsigned i = 0; i < world->queue_count; i++) {
-        const struct poll_queue *queue = world->process->queues[i];
-        if (queue != NULL) {
-            world->totals->killed_in[queue->core.state]++;
+        if (process->queues[i].queue != NULL) {
+            world->totals->killed_in[process->queues[i].guard.state]++;
         }
     }
-    TRACE(world, "process: killed %s", texts[point]);
+    TRACE(world, "process %u: killed %s", process->host, texts[point]);
+    world->dying = process;
     longjmp(world->crash_jump, 1);
 }
 
 void world_crash_point(struct world *world, enum crash_point point)
 {
-    if (world->crash_point == point && world->process != NULL) {
-        die(world, point);
+    if (world->crash_point == point && process_current() != NULL) {
+        world_kill(world, process_current(), point);
     }
 }
 
-static void on_crash(struct world *world, void *subject, uint64_t life)
+static void on_crash(struct world *world, void *subject, uint64_t stamp)
 {
     (void)subject;
-    if (world_is_alive(world, life) && !world->is_quiet) {
-        die(world, CRASH_AT_ANY_TIME);
+    (void)stamp;
+    if (!world->is_quiet) {
+        world_kill(world, process_current(), CRASH_AT_ANY_TIME);
     }
 }
 
@@ -124,11 +161,11 @@ void world_crash_at_change(struct world *world, enum haplo_queue_state to)
         return;
     }
     if (dice_hit(&world->dice, 500)) {
-        die(world, CRASH_AT_CHANGE);
+        world_kill(world, process_current(), CRASH_AT_CHANGE);
     }
     world->crash_point = CRASH_NEVER;
-    world_at(world, dice_below(&world->dice, 1000), on_crash, NULL,
-             world->life);
+    process_at(process_current(), dice_below(&world->dice, 1000), on_crash,
+               NULL, 0);
 }
 
 void world_note_edge(struct world *world, enum haplo_queue_state from,
@@ -157,6 +194,8 @@ struct token *world_token_new(struct world *world, struct remote_queue *queue,
     world->tokens[world->token_count++] = token;
     token->number = world->token_count;
     token->queue = queue;
+    token->is_poison =
+        !world->is_quiet && dice_hit(&world->dice, world->plan.reject_permille);
     return token;
 }
 
@@ -200,8 +239,8 @@ static void world_reset(struct world *world)
 {
     agenda_free(&world->agenda);
     arena_reset(&world->arena);
-    for (unsigned i = 0; i < WORLD_DISKS_MAX; i++) {
-        disk_free(&world->disks[i]);
+    for (unsigned i = 0; i < WORLD_STORES_MAX; i++) {
+        store_free(&world->stores[i]);
     }
     struct arena arena = world->arena;
     struct token **tokens = world->tokens;
@@ -221,7 +260,7 @@ static void live(struct world *world)
     chaos_begin(world);
     ending_plan(world);
     if (setjmp(world->crash_jump) != 0) {
-        world_process_ended(world);
+        world_process_ended(world->dying);
     }
     while (!ending_is_over(world)) {
         world_turn(world);
@@ -243,8 +282,10 @@ bool world_run(struct world *world, uint64_t seed, struct totals *totals,
     if (setjmp(world->violation_jump) == 0) {
         live(world);
     }
-    if (world->process != NULL) {
-        process_end(world);
+    for (unsigned host = 0; host < WORLD_HOSTS_MAX; host++) {
+        if (world->processes[host] != NULL) {
+            process_end(world->processes[host]);
+        }
     }
     totals->seeds++;
     totals->virtual_ms += world->now_ms;
@@ -262,8 +303,8 @@ void world_free(struct world *world)
 {
     agenda_free(&world->agenda);
     arena_free(&world->arena);
-    for (unsigned i = 0; i < WORLD_DISKS_MAX; i++) {
-        disk_free(&world->disks[i]);
+    for (unsigned i = 0; i < WORLD_STORES_MAX; i++) {
+        store_free(&world->stores[i]);
     }
     free(world->tokens);
 }

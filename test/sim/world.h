@@ -15,16 +15,17 @@
 #include "answer.h"
 #include "arena.h"
 #include "dice.h"
-#include "disk.h"
 #include "kept.h"
 #include "operator.h"
 #include "plan.h"
 #include "remote.h"
+#include "store.h"
 #include "totals.h"
 #include "trace.h"
 
 #define WORLD_SERVERS_MAX 4
-#define WORLD_DISKS_MAX 2
+#define WORLD_STORES_MAX 2
+#define WORLD_HOSTS_MAX MESSAGE_HOSTS_MAX
 
 struct process;
 
@@ -44,17 +45,17 @@ struct world {
     struct plan plan;                                /* */
     struct remote_server servers[WORLD_SERVERS_MAX]; /* */
     unsigned server_count;                           /* */
-    struct remote_queue queues[DISK_QUEUES_MAX];     /* */
+    struct remote_queue queues[REMOTE_QUEUES_MAX];   /* */
     unsigned queue_count;                            /* */
-    struct disk disks[WORLD_DISKS_MAX];              /* */
-    unsigned disk_count;                             /* */
+    struct store stores[WORLD_STORES_MAX];           /* */
+    unsigned store_count;                            /* */
     struct kept kept[WORLD_SERVERS_MAX];             /* on a disk, too */
     struct token **tokens;                           /* owned; by number */
     uint32_t token_count;                            /* */
     uint32_t token_capacity;                         /* */
-    struct process *process;                         /* NULL: none runs */
+    struct process *processes[WORLD_HOSTS_MAX];      /* NULL: none runs */
     uint64_t life;                                   /* of the newest */
-    uint64_t arm_number;                             /* of its timer */
+    struct process *dying;                           /* out of it we jump */
     enum crash_point crash_point;                    /* the next, if any */
     unsigned crash_changes;                          /* to it, AT_CHANGE */
     int crash_state;                                 /* into that; -1: any */
@@ -90,8 +91,12 @@ static inline void world_count(struct world *world, enum situation situation)
     world->totals->situations[situation]++;
 }
 
-/* True if that process still runs. */
-bool world_is_alive(const struct world *world, uint64_t life);
+/* The same, if the process of that life lives then. */
+void world_at_life(struct world *world, uint64_t delay_ms, agenda_cb happen,
+                   void *subject, uint64_t stamp, uint64_t life);
+
+/* Two processes store the same queues at this time. */
+bool world_has_two(const struct world *world);
 
 /* Room for count parts, of which there are none yet. */
 struct token *world_token_new(struct world *world, struct remote_queue *queue,
@@ -103,14 +108,20 @@ struct token *world_token(const struct world *world, uint32_t number);
 /* A message of the token will be unsent, sooner or later. */
 void world_unsend_soon(struct world *world, const struct token *token);
 
-/* The process dies here, if that is planned: does not return then. */
+/* The process whose code runs dies here, if that is planned: does not return
+ * then. */
 void world_crash_point(struct world *world, enum crash_point point);
 void world_crash_at_change(struct world *world, enum haplo_queue_state to);
+
+/* It dies now. */
+_Noreturn void world_kill(struct world *world, struct process *process,
+                          enum crash_point point);
 
 void world_note_edge(struct world *world, enum haplo_queue_state from,
                      enum haplo_queue_state to);
 
-/* It has stopped in order: it is started again some time. */
-void world_process_ended(struct world *world);
+/* It has stopped in order: it is started again some time, if it is the first
+ * one. */
+void world_process_ended(struct process *process);
 
 #endif

@@ -359,11 +359,11 @@ static void a_bad_value_is_told_with_what_a_good_one_is(void **state)
     assert_value_refused("token_pointer: /1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7",
                          "token_pointer: more than 16 segments: shorten it");
     assert_value_refused("token_pattern: '(a'",
-                         "token_pattern: \"(a\": no regular expression: "
+                         "token_pattern: \"(a\": not a regular expression: "
                          "Missing ')': write one as <token>([^<]+)</token>");
     assert_value_refused("token_pattern: '[a-z]*'",
                          "token_pattern: \"[a-z]*\": it matches anything: "
-                         "name what is before the token, and put the token in "
+                         "write what precedes the token, and put the token in "
                          "( ): write one as <token>([^<]+)</token>");
     assert_value_refused("content_type: json",
                          "content_type: \"json\" is no content type: write it "

@@ -10,7 +10,7 @@
 
 #include "base/wall_clock.h"
 #include "config_fixture.h"
-#include "daemon/failed_logins.h"
+#include "daemon/gather.h"
 
 #define PATH "state/" FAILED_LOGINS_FILE
 #define FIRST "haplo-poll failed logins 1\n"
@@ -25,26 +25,52 @@ struct place {
     struct gather_queue queues[3];
 };
 
+static const char *server_name_of(const void *server)
+{
+    return ((const struct gather_server *)server)->config->options.name;
+}
+
+static const char *queue_name_of(const void *queue)
+{
+    return ((const struct gather_queue *)queue)->config->name;
+}
+
+static void queue_add(struct place *place, size_t index, const char *name,
+                      struct gather_server *server)
+{
+    struct gather_queue *queue = &place->queues[index];
+    place->config_queues[index].name = name;
+    queue->config = &place->config_queues[index];
+    assert_int_equal(name_table_add(&server->queues, queue), 0);
+}
+
+static void server_add(struct place *place, size_t index, const char *name)
+{
+    struct gather_server *server = &place->servers[index];
+    place->config_servers[index].options.name = name;
+    server->config = &place->config_servers[index];
+    server->queues.name_of = queue_name_of;
+    assert_int_equal(name_table_add(&place->gather.servers, server), 0);
+}
+
 static void place_init(struct place *place)
 {
-    static const char *const names[] = {"x", "y", "x"};
-    *place = (struct place){0};
-    for (size_t i = 0; i < 3; i++) {
-        place->config_queues[i].options.name = names[i];
-        place->queues[i].config = &place->config_queues[i];
-    }
-    for (size_t i = 0; i < 2; i++) {
-        place->config_servers[i].options.name = i == 0 ? "a" : "b";
-        place->servers[i] = (struct gather_server){
-            .config = &place->config_servers[i],
-            .queues = &place->queues[2 * i],
-            .queue_count = 2 - i,
-        };
-    }
-    place->config.state_dir = "state";
-    place->config.server_count = 2;
+    *place = (struct place){.gather.servers.name_of = server_name_of,
+                            .config.state_dir = "state"};
     place->gather.config = &place->config;
-    place->gather.servers = place->servers;
+    server_add(place, 0, "a");
+    server_add(place, 1, "b");
+    queue_add(place, 0, "x", &place->servers[0]);
+    queue_add(place, 1, "y", &place->servers[0]);
+    queue_add(place, 2, "x", &place->servers[1]);
+    failed_logins_init(&place->gather.failed_logins, &place->gather);
+}
+
+static void place_free(struct place *place)
+{
+    name_table_free(&place->servers[0].queues);
+    name_table_free(&place->servers[1].queues);
+    name_table_free(&place->gather.servers);
 }
 
 /* Reads a file of that text. */
@@ -55,13 +81,13 @@ static void load_text(struct place *place, const char *text, size_t size)
     assert_int_equal(fwrite(text, 1, size, file), size);
     assert_int_equal(fclose(file), 0);
     place_init(place);
-    failed_logins_load(&place->gather);
+    failed_logins_load(&place->gather.failed_logins);
 }
 
 static void assert_nothing(const struct place *place)
 {
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(place->servers[i].logins.failed_count, 0);
+        assert_int_equal(place->servers[i].logins.count, 0);
     }
     for (size_t i = 0; i < 3; i++) {
         assert_false(place->queues[i].key_refused);
@@ -80,12 +106,13 @@ static void each_server_has_its_own_count(void **state)
                                      "refused a y\n";
     struct place place;
     load_text(&place, text, strlen(text));
-    assert_int_equal(place.servers[0].logins.failed_count, 0);
-    assert_int_equal(place.servers[1].logins.failed_count, 7);
-    assert_int_equal(place.servers[1].logins.failed_at_ms, 1764362646000);
+    assert_int_equal(place.servers[0].logins.count, 0);
+    assert_int_equal(place.servers[1].logins.count, 7);
+    assert_int_equal(place.servers[1].logins.newest_ms, 1764362646000);
     assert_false(place.queues[0].key_refused);
     assert_true(place.queues[1].key_refused);
     assert_true(place.queues[2].key_refused);
+    place_free(&place);
 }
 
 /* The ordinary case is no file, and no folder in its place either. */
@@ -95,12 +122,13 @@ static void no_file_is_nothing_to_tell(void **state)
     struct place place;
     unlink(PATH);
     place_init(&place);
-    failed_logins_load(&place.gather);
+    failed_logins_load(&place.gather.failed_logins);
     assert_nothing(&place);
     assert_int_equal(mkdir(PATH, 0700), 0);
-    failed_logins_load(&place.gather);
+    failed_logins_load(&place.gather.failed_logins);
     assert_nothing(&place);
     assert_int_equal(rmdir(PATH), 0);
+    place_free(&place);
 }
 
 /* Half a line must not pass for another one: "15" cut to "1" would. */
@@ -114,9 +142,9 @@ static void a_file_cut_anywhere_is_read_to_its_last_whole_line(void **state)
     for (size_t size = 0; size < strlen(text); size++) {
         load_text(&place, text, size);
         bool has_count = size >= second_end;
-        assert_int_equal(place.servers[0].logins.failed_count,
-                         has_count ? 15 : 0);
+        assert_int_equal(place.servers[0].logins.count, has_count ? 15 : 0);
         assert_false(place.queues[0].key_refused);
+        place_free(&place);
     }
 }
 
@@ -134,7 +162,8 @@ static void a_file_with_any_byte_changed_is_read_somehow(void **state)
             text[i] = (char)byte;
             load_text(&place, text, strlen(good));
             assert_true(i >= strlen(FIRST) || text[i] == good[i] ||
-                        place.servers[0].logins.failed_count == 0);
+                        place.servers[0].logins.count == 0);
+            place_free(&place);
         }
     }
 }
@@ -143,8 +172,7 @@ static void assert_age(uint64_t now_ms, int64_t failed_ago_ms, unsigned count,
                        uint64_t least_ms)
 {
     struct gather_server server = {
-        .logins = {.failed_count = 5,
-                   .failed_at_ms = now_ms - (uint64_t)failed_ago_ms}};
+        .logins = {.count = 5, .newest_ms = now_ms - (uint64_t)failed_ago_ms}};
     struct haplo_server_options options = {0};
     failed_logins_server_options(&server, &options);
     assert_int_equal(options.failed_logins, count);
@@ -153,7 +181,7 @@ static void assert_age(uint64_t now_ms, int64_t failed_ago_ms, unsigned count,
 
 /* A clock that was set back or ran ahead must hold no server for longer than
  * the server itself would. */
-static void a_time_that_is_yet_to_come_is_forgotten(void **state)
+static void a_time_in_the_future_is_forgotten(void **state)
 {
     (void)state;
     uint64_t now_ms = wall_clock_ms();
@@ -182,7 +210,7 @@ int main(void)
         cmocka_unit_test(no_file_is_nothing_to_tell),
         cmocka_unit_test(a_file_cut_anywhere_is_read_to_its_last_whole_line),
         cmocka_unit_test(a_file_with_any_byte_changed_is_read_somehow),
-        cmocka_unit_test(a_time_that_is_yet_to_come_is_forgotten),
+        cmocka_unit_test(a_time_in_the_future_is_forgotten),
     };
     return cmocka_run_group_tests(tests, state_dir_make, state_dir_remove);
 }

@@ -52,7 +52,7 @@ static void raw_without_a_pattern_is_refused(void **state)
 {
     (void)state;
     struct haplo_queue_options options = {.format = HAPLO_FORMAT_RAW};
-    assert_refused(&options, "could ever be marked");
+    assert_refused(&options, "could be marked");
 }
 
 /* What is mistyped must be refused when it is configured. */

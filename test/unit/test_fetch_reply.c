@@ -93,11 +93,12 @@ static void captured_failures_are_told_apart(void **state)
     assert_capture_error("throttle-get-with-good-key", HAPLO_ETHROTTLED,
                          "403 THROTTLE: Too many failed API authentication");
     assert_capture_error("app-not-active-post", HAPLO_EREFUSED,
-                         "does not tell whether");
+                         "403 without a reason");
     assert_capture_error("auth-not-in-group-is-200-html", HAPLO_ECONTENT,
                          "\"You are not permitted to perform this action.\"");
     assert_capture_error("queue-unknown-is-200-html", HAPLO_ECONTENT,
-                         "\"Group not defined\"; check the queue's name");
+                         "\"Group not defined\"; check the name of the "
+                         "queue");
     assert_capture_error("queue-of-method-send-is-200-html", HAPLO_ECONTENT,
                          "\"Not a poll message queue\"");
     assert_capture_error("queue-name-percent-encoded", HAPLO_ECONTENT,
@@ -107,7 +108,7 @@ static void captured_failures_are_told_apart(void **state)
     assert_capture_error("host-unknown-404", HAPLO_ENOTFOUND, "404");
     assert_capture_error("method-head", HAPLO_ENOTFOUND, "404");
     assert_capture_error("path-neither-fetch-nor-mark", HAPLO_ESTATUS,
-                         "400, which is not expected: \"Bad request");
+                         "400, which is unexpected: \"Bad request");
     assert_capture_error("redirect-hostname-get", HAPLO_EREDIRECT,
                          "302 to http://localhost:39649/api/haplo-");
     assert_capture_error("http-redirects-to-https-get", HAPLO_EREDIRECT,
@@ -214,8 +215,8 @@ static void a_redirect_names_the_url_to_configure(void **state)
         {"https://a.example:8443/x?y#z", "`url` to https://a.example:8443"},
         {"HTTPS://a.example", "`url` to HTTPS://a.example"},
         {"https://me@a.example/x", "`url` to https://a.example"},
-        {"https:///x", "302 to https:///x, and redirects are not followed"},
-        {"/login", "302 to /login, and redirects are not followed"},
+        {"https:///x", "302 to https:///x; redirects are not followed"},
+        {"/login", "302 to /login; redirects are not followed"},
         {NULL, "302 without a Location"},
         {"https://a.example/\r\nb\x7f", "https://a.example/??b?"},
     };
@@ -314,7 +315,7 @@ static void an_endless_page_is_given_up(void **state)
         const char *says;
     } cases[] = {
         {{500, "text/html", NULL, -1}, HAPLO_ESERVER, "500: \"Maintenance"},
-        {{403, "text/html", NULL, -1}, HAPLO_EREFUSED, "403, and the server"},
+        {{403, "text/html", NULL, -1}, HAPLO_EREFUSED, "403 without a reason"},
         {{200, "text/html", NULL, -1}, HAPLO_ECONTENT, "\"Maintenance"},
         {{302, NULL, "https://a.example/", -1}, HAPLO_EREDIRECT, "a.example"},
     };

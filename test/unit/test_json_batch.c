@@ -103,11 +103,12 @@ static void what_is_not_a_batch_is_refused(void **state)
     assert_json_refused(own, "null", "no version");
     assert_json_refused(own, "{}", "no version");
     assert_json_refused(own, "{\"version\":0}", "no token");
-    assert_json_refused(own, "{\"version\":0,\"token\":\"\"}", "no messages");
+    assert_json_refused(own, "{\"version\":0,\"token\":\"\"}",
+                        "no array of messages");
     assert_json_refused(own, "{\"version\":0,\"messages\":[]}", "no token");
     assert_json_refused(own, "{\"token\":\"\",\"messages\":[]}", "no version");
     assert_json_refused(own, "{\"version\":1,\"token\":\"\",\"messages\":[]}",
-                        "version is 1, and only 0");
+                        "version is 1; only 0");
     assert_json_refused(own, "{\"version\":0.0}", "version is 0.0");
     assert_json_refused(own, "{\"version\":-0}", "version is -0");
     assert_json_refused(own, "{\"version\":\"0\"}", "not a number");
@@ -115,7 +116,8 @@ static void what_is_not_a_batch_is_refused(void **state)
     assert_json_refused(own, "{\"version\":0,\"token\":1}", "not a string");
     assert_json_refused(own, "{\"token\":null}", "not a string");
     assert_json_refused(own, "{\"token\":[\"x\"]}", "not a string");
-    assert_json_refused(own, "{\"token\":\"\\ud800x\"}", "half a character");
+    assert_json_refused(own, "{\"token\":\"\\ud800x\"}",
+                        "half a surrogate pair");
     assert_json_refused(own, "{\"messages\":{}}", "not an array");
     assert_json_refused(own, "{\"messages\":null}", "not an array");
     assert_json_refused(own, "{\"messages\":[{},1]}",
@@ -124,17 +126,17 @@ static void what_is_not_a_batch_is_refused(void **state)
                         "message 1 is not an object");
     assert_json_refused(own, "{\"version\":0,\"token\":\"x\",\"token\":\"x\"}",
                         "two tokens");
-    assert_json_refused(own, "{\"messages\":[],\"messages\":[]}", "two lists");
+    assert_json_refused(own, "{\"messages\":[],\"messages\":[]}", "two values");
     assert_json_refused(
         own, "{\"version\":0,\"version\":0,\"token\":\"\",\"messages\":[]}",
         "two versions");
     assert_json_refused(own, "{\"version\":0,\"token\":\"\",\"messages\":[{}]}",
-                        "1 messages, but the token is empty");
+                        "1 messages but the token is empty");
     assert_json_refused(own, "{\"version\":0,\"token\":\"x\",\"messages\":[]}",
-                        "there are no messages");
+                        "a token but no messages");
     assert_json_refused(
         own, "{\"version\":0,\"token\":\"\",\"messages\":[]}\"behind",
-        "behind");
+        "unexpected data after");
     assert_json_refused(own, "<html>", "at byte ");
     assert_json_refused(own, "\xef\xbb\xbf{}", "at byte ");
     assert_json_refused(own, "{\"version\":0,\"token\":\"\xff\"}", "UTF8");

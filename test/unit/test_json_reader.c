@@ -150,7 +150,7 @@ static void the_text_tells_the_place_and_the_fault(void **state)
     assert_null(strchr(why.text, '?'));
     assert_int_equal(trace_in_steps(&trace, "{\"a\":", 5, 9, &why),
                      HAPLO_EDOCUMENT);
-    assert_string_equal(why.text, "the answer is not a JSON document: at "
+    assert_string_equal(why.text, "the response is not a JSON document: at "
                                   "byte 5: parse error: premature EOF");
 }
 

@@ -227,7 +227,7 @@ static void an_endless_page_is_given_up(void **state)
     assert_in_range(size, REPLY_PAGE_SIZE_MAX,
                     REPLY_PAGE_SIZE_MAX + 2 * sizeof page);
     assert_int_equal(mark_reply_end(&reply), HAPLO_EREFUSED);
-    assert_non_null(strstr(why.text, "403; a mark is not told why"));
+    assert_non_null(strstr(why.text, "403 without a reason"));
 }
 
 /* An operator must learn from the text what to change. */

@@ -64,6 +64,29 @@ static void rejected_batch_blocks_until_somebody_polls(void **state)
     assert_state(&m, HAPLO_QUEUE_READY);
 }
 
+static enum queue_action say_dropped(struct machine *m)
+{
+    return step(m, (struct queue_event){.kind = QUEUE_EVENT_DROPPED,
+                                        .error = HAPLO_EDELIVERY});
+}
+
+/* Who can neither store a batch nor keep it gets it again, but not at once: it
+ * would be fetched in vain all the time. */
+static void dropped_batch_is_fetched_again_after_the_back_off(void **state)
+{
+    (void)state;
+    struct machine m;
+    start(&m);
+    go_delivering(&m);
+    assert_int_equal(say_dropped(&m), QUEUE_ACTION_DROP);
+    assert_state(&m, HAPLO_QUEUE_BACKOFF);
+    assert_int_equal(m.queue.error, HAPLO_EDELIVERY);
+    assert_true(wait_ms(&m) > 0);
+    go(&m, HAPLO_QUEUE_LAST_DELIVERING);
+    assert_int_equal(say_dropped(&m), QUEUE_ACTION_DROP);
+    assert_state(&m, HAPLO_QUEUE_PAUSED);
+}
+
 /* Another process has stored this queue, say. What it stored may be marked by
  * now, so the batch is of no use, but a new fetch can be told from that. */
 static void stale_batch_is_dropped_and_fetched_again_at_once(void **state)
@@ -288,6 +311,7 @@ int main(void)
         cmocka_unit_test(retried_delivery_without_a_delay_backs_off),
         cmocka_unit_test(endless_delay_of_a_delivery_stays_a_wait),
         cmocka_unit_test(rejected_batch_blocks_until_somebody_polls),
+        cmocka_unit_test(dropped_batch_is_fetched_again_after_the_back_off),
         cmocka_unit_test(stale_batch_is_dropped_and_fetched_again_at_once),
         cmocka_unit_test(batches_that_are_stale_again_and_again_back_off),
         cmocka_unit_test(pause_in_every_state_lets_go_or_finishes_the_batch),

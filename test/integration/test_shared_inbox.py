@@ -1,0 +1,138 @@
+"""Two processes that store the same queues in one inbox, each with a state_dir
+of its own: no lock keeps them apart, and still nothing is lost or stored
+twice. Storing is a compare-and-set."""
+import signal
+
+from poll import two_inboxes
+from sim import Sim, wait_for
+from test_one_token import check_each_once
+
+
+def second_process(poll_of, sim, poll):
+    """Another haplo-poll on the same inbox."""
+    other = poll_of(sim)
+    other.path = str(sim.dir / "other.yaml")
+    other.config = {**poll.config, "state_dir": "other-state"}
+    return other
+
+
+# A takeover between hosts that does not wait for the first one to be dead.
+def test_two_processes_on_one_inbox_lose_and_repeat_nothing(poll_of):
+    with Sim("--apps=2", "--queues=3", "--messages=100", "--ties=30",
+             "--shuffle") as sim:
+        sim.script("fault on=mark do=delay for=20ms times=0")
+        poll = poll_of(sim)
+        poll.config["defaults"] |= {"interval": "10ms", "max_in_flight": 3}
+        other = second_process(poll_of, sim, poll)
+        running = [poll.start(), other.start()]
+        sim.wait_until_read()
+        for _ in range(5):
+            sim.script("message app1 q* count=20", "message app2 q* count=20")
+            sim.wait_until_read()
+        told = "another state is stored"
+        wait_for(lambda: any(one.lines(told) for one in running), 10, told)
+        assert [one.stop() for one in running] == [0, 0]
+        check_each_once(sim, poll)
+
+
+# A process that was stopped for so long that another one took over goes on
+# with what it had: its batch is stale.
+def test_a_process_that_was_suspended_stores_nothing_again(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=16") as sim:
+        sim.script("fault on=fetch do=delay for=500ms")
+        poll = poll_of(sim)
+        other = second_process(poll_of, sim, poll)
+        run = poll.start()
+        wait_for(lambda: sim.app_stats()["requests"] > 0)
+        run.signal(signal.SIGSTOP)
+        assert other.once() == (0, "", "")
+        run.signal(signal.SIGCONT)
+        run.wait_for_line("deliver app1/q1", "another state is stored")
+        sim.script("message app1 q1 count=3")
+        sim.wait_until_read()
+        assert run.stop() == 0
+        check_each_once(sim, poll)
+
+
+# A queue that moves
+
+
+def move_queue(poll, inbox):
+    poll.queue()["inbox"] = inbox
+
+
+def check_moved(poll, files):
+    """Each message is stored once, in whichever inbox."""
+    poll.check_nothing_lost(*files, stored=poll.sim.all_messages())
+
+
+# What was stored and not marked comes again: the new inbox must know it.
+def test_a_queue_that_moves_to_another_inbox_repeats_nothing(poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=20") as sim:
+        poll = poll_of(sim)
+        files = two_inboxes(poll)
+        sim.script("fault on=mark do=stall done=no times=0")
+        run = poll.start()
+        wait_for(lambda: sim.queue_stats(queue="q1")["marks"] > 0)
+        run.kill()
+        sim.script("clear faults")
+        for inbox in ("other", "inbox", "other"):
+            move_queue(poll, inbox)
+            assert poll.once().code == 0
+            check_moved(poll, files)
+            sim.script("message app1 q1 count=5")
+        assert poll.once().code == 0
+        check_moved(poll, files)
+
+
+# It says so once, and not at every start.
+def test_a_move_is_logged_once(poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=20") as sim:
+        poll = poll_of(sim)
+        two_inboxes(poll)
+        assert poll.once() == (0, "", "")
+        move_queue(poll, "other")
+        done = poll.once()
+        assert done.code == 0
+        assert done.err == ("haplo-poll: app1/q1: its state has moved from "
+                            "inbox inbox to other\n")
+        assert poll.once() == (0, "", "")
+
+
+# A process with the old configuration still stores the queue where it was.
+def test_who_still_stores_a_queue_that_has_moved_stops(poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=20") as sim:
+        poll = poll_of(sim)
+        files = two_inboxes(poll)
+        poll.config["defaults"]["interval"] = "20ms"
+        run = poll.start()
+        sim.wait_until_read()
+        other = second_process(poll_of, sim, poll)
+        move_queue(other, "other")
+        assert other.once().code == 0
+        sim.script("message app1 q1 count=5", "message app1 q2 count=5")
+        run.wait_for_line("app1/q1", "the queue is blocked")
+        wait_for(lambda: sim.unread("app1", "q2") == 0)
+        assert sim.unread("app1", "q1") == 5
+        assert run.stop() == 0
+        assert other.once().code == 0
+        check_moved(other, files)
+
+
+# The inbox that it moved to is gone from the configuration.
+def test_a_queue_whose_new_inbox_is_gone_begins_again(poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=20") as sim:
+        poll = poll_of(sim)
+        two_inboxes(poll)
+        assert poll.once() == (0, "", "")
+        move_queue(poll, "other")
+        assert poll.once().code == 0
+        del poll.config["inboxes"][1]
+        poll.config["defaults"]["inbox"] = "inbox"
+        move_queue(poll, "inbox")
+        sim.script("message app1 q1 count=5")
+        done = poll.once()
+        assert done.code == 0
+        assert "app1/q1: " in done.err and "not configured any more" in done.err
+        assert sim.unread() == 0
+        assert poll.once() == (0, "", "")

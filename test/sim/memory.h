@@ -1,0 +1,37 @@
+/*
+ * memory.h - what a simulated process has allocated: a crash takes it away as
+ * a whole, and an orderly end must have left nothing of it.
+ */
+#ifndef TEST_SIM_MEMORY_H
+#define TEST_SIM_MEMORY_H
+
+#include <stddef.h>
+
+struct memory_block {
+    struct memory_block *previous; /* in a ring */
+    struct memory_block *next;     /* the same */
+    size_t size;                   /* of what follows */
+    size_t filler;                 /* keeps what follows aligned */
+};
+
+struct memory {
+    struct memory_block ring; /* of all blocks; itself none */
+    size_t count;             /* blocks */
+};
+
+void memory_init(struct memory *memory);
+
+/* Frees all blocks. */
+void memory_free(struct memory *memory);
+
+/* From now on the product allocates from there; NULL: it may not. */
+void memory_use(struct memory *memory);
+
+/* What the product's malloc() and the like are in the simulation. */
+void *simulated_malloc(size_t size);
+void *simulated_calloc(size_t count, size_t size);
+void *simulated_realloc(void *block, size_t size);
+void simulated_free(void *block);
+char *simulated_strdup(const char *text);
+
+#endif

@@ -1,0 +1,229 @@
+#include "store.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "book.h"
+#include "inbox/inbox_store.h"
+#include "process.h"
+#include "world.h"
+
+struct haplo_slice store_state(const struct store *store,
+                               const struct remote_queue *queue)
+{
+    const struct store_queue *own = &store->queues[queue->index];
+    return (struct haplo_slice){own->state, own->size};
+}
+
+static void set_state(struct store *store, const struct remote_queue *queue,
+                      struct haplo_slice state)
+{
+    char *copy = arena_take(&store->world->arena, state.size + 1);
+    memcpy(copy, state.data, state.size);
+    store->queues[queue->index] =
+        (struct store_queue){.state = copy, .size = state.size};
+}
+
+static struct store_row *add_row(struct store *store)
+{
+    if (store->row_count == store->row_capacity) {
+        store->row_capacity =
+            store->row_capacity == 0 ? 256 : store->row_capacity * 2;
+        store->rows =
+            realloc(store->rows, store->row_capacity * sizeof *store->rows);
+        if (store->rows == NULL) {
+            fprintf(stderr, "sim: out of memory\n");
+            exit(2);
+        }
+    }
+    return &store->rows[store->row_count++];
+}
+
+/* The process has stored a state: it knows, and another one does not. */
+static void outdate_others(const struct seen_queue *queue)
+{
+    struct process *other =
+        queue->process->world->processes[1 - queue->process->host];
+    if (other != NULL) {
+        other->queues[queue->remote->index].is_current = false;
+    }
+}
+
+/* -- Confirmed states ----------------------------------------------------- */
+
+static void write_confirm(struct store *store, struct process *process,
+                          struct inbox_confirm *confirm)
+{
+    struct seen_queue *queue =
+        process_find_inbox_queue(process, confirm->queue);
+    confirm->compare =
+        haplo_state_compare(confirm->state, store_state(store, queue->remote));
+    confirm->queue_id = store_queue_id(queue->remote);
+    if (confirm->compare == HAPLO_COMPARE_CURRENT) {
+        set_state(store, queue->remote, confirm->state);
+        outdate_others(queue);
+        TRACE(store->world, "%s: confirmation stored", queue->remote->name);
+        book_durable(store->world, queue,
+                     book_number_of(queue, confirm->state));
+    } else {
+        world_count(store->world, SITUATION_CONFIRMATION_PASSED_OVER);
+    }
+}
+
+/* -- Batches -------------------------------------------------------------- */
+
+/* What is handed over is what was fetched, byte for byte. */
+static void check_bodies(const struct store *store, const struct token *token,
+                         const struct inbox_delivery *delivery)
+{
+    if (delivery->count != token->count) {
+        world_violation(store->world, "%s: %zu messages of %u",
+                        token->queue->name, delivery->count, token->count);
+    }
+    for (unsigned i = 0; i < token->count; i++) {
+        const struct content *content = token->parts[i].message->content;
+        const struct haplo_slice *body = &delivery->messages[i].body;
+        if (body->size != content->size ||
+            memcmp(body->data, content->body, body->size) != 0) {
+            world_violation(store->world, "%s: message %u has another body",
+                            token->queue->name,
+                            token->parts[i].message->number);
+        }
+    }
+}
+
+static void write_rows(struct store *store, const struct token *token,
+                       struct inbox_delivery *delivery)
+{
+    for (unsigned i = 0; i < token->count; i++) {
+        const struct haplo_message *message = &delivery->messages[i];
+        if (message->is_repeat) {
+            delivery->repeat_count++;
+            continue;
+        }
+        struct store_row *row = add_row(store);
+        *row = (struct store_row){
+            .message = token->parts[i].message,
+            .queue = token->queue,
+            .generation = token->parts[i].generation,
+            .arrival = ++store->last_arrival,
+            .fetched_at_ms = delivery->fetched_at_ms,
+        };
+        for (int j = 0; j < 8; j++) {
+            row->hash = row->hash << 8 | message->key[j];
+        }
+        if (delivery->stored_count++ == 0) {
+            delivery->first_arrival = row->arrival;
+        }
+    }
+    for (size_t i = 0; i < delivery->stored_count; i++) {
+        struct store_row *row = &store->rows[store->row_count - 1 - i];
+        row->batch_first = delivery->first_arrival;
+        row->batch_count = (uint32_t)delivery->stored_count;
+    }
+}
+
+static void note_book(struct store *store, struct seen_queue *queue,
+                      const struct inbox_delivery *delivery)
+{
+    struct token *token = queue->token;
+    bool *is_new = arena_take(&store->world->arena, token->count);
+    for (unsigned i = 0; i < token->count; i++) {
+        is_new[i] = !delivery->messages[i].is_repeat;
+    }
+    TRACE(store->world, "%s: token %u stored, %zu of %u new",
+          queue->remote->name, token->number, delivery->stored_count,
+          token->count);
+    if (delivery->stored_count == 0) {
+        world_count(store->world, SITUATION_REPEATS_ALONE);
+    }
+    book_stored(store->world, queue, is_new);
+}
+
+static void copy_stored(const struct store *store,
+                        const struct remote_queue *queue,
+                        struct inbox_delivery *delivery)
+{
+    struct haplo_slice stored = store_state(store, queue);
+    char *copy = simulated_malloc(stored.size + 1);
+    if (stored.size > 0) {
+        memcpy(copy, stored.data, stored.size);
+    }
+    delivery->stored = (struct haplo_slice){copy, stored.size};
+}
+
+static void compare_delivery(const struct store *store,
+                             struct seen_queue *queue,
+                             struct inbox_delivery *delivery)
+{
+    assert(queue->token != NULL);
+    delivery->compare =
+        haplo_state_compare(delivery->state, store_state(store, queue->remote));
+    delivery->queue_id = store_queue_id(queue->remote);
+    delivery->stored_count = 0;
+    delivery->repeat_count = 0;
+    delivery->mended_count = 0;
+    delivery->first_arrival = 0;
+}
+
+static void write_delivery(struct store *store, struct process *process,
+                           struct inbox_delivery *delivery)
+{
+    struct seen_queue *queue =
+        process_find_inbox_queue(process, delivery->queue);
+    struct token *token = queue->token;
+    compare_delivery(store, queue, delivery);
+    queue->is_current = true; /* when it is told */
+    switch (delivery->compare) {
+    case HAPLO_COMPARE_CURRENT:
+        check_bodies(store, token, delivery);
+        write_rows(store, token, delivery);
+        set_state(store, queue->remote, delivery->state);
+        outdate_others(queue);
+        note_book(store, queue, delivery);
+        token->outcome = OUTCOME_FINE;
+        break;
+    case HAPLO_COMPARE_STORED:
+        world_count(store->world, SITUATION_STORED_BEFORE);
+        delivery->repeat_count = token->count;
+        if (!token->is_stored) {
+            world_violation(store->world, "%s: token %u was never stored",
+                            queue->remote->name, token->number);
+        }
+        token->outcome = OUTCOME_FINE;
+        break;
+    case HAPLO_COMPARE_STALE:
+        world_count(store->world, SITUATION_STALE);
+        TRACE(store->world, "%s: token %u is stale", queue->remote->name,
+              token->number);
+        copy_stored(store, queue->remote, delivery);
+        token->outcome = OUTCOME_STALE;
+        break;
+    }
+}
+
+/* -- Transactions --------------------------------------------------------- */
+
+void store_commit(struct store *store, struct process *process,
+                  struct inbox_group *group)
+{
+    struct inbox_confirm *confirm;
+    struct inbox_delivery *delivery;
+    STAILQ_FOREACH(confirm, &group->confirms, link)
+    {
+        write_confirm(store, process, confirm);
+    }
+    STAILQ_FOREACH(delivery, &group->deliveries, link)
+    {
+        write_delivery(store, process, delivery);
+    }
+}
+
+void store_free(struct store *store)
+{
+    free(store->rows);
+    store->rows = NULL;
+    store->row_capacity = 0;
+}

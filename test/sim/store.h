@@ -1,0 +1,65 @@
+/*
+ * store.h - what of an inbox outlasts the process: the messages, each queue's
+ * state, and how far the outlets have come; with transactions. Its operations
+ * (inbox/inbox_store.h) are store_type.c's.
+ */
+#ifndef TEST_SIM_STORE_H
+#define TEST_SIM_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "haplopoll.h"
+#include "remote.h"
+
+struct inbox_group;
+struct process;
+struct world;
+
+struct store_row {
+    struct message *message;    /* */
+    struct remote_queue *queue; /* */
+    unsigned generation;        /* of the message, when it was fetched */
+    uint64_t arrival;           /* */
+    uint64_t batch_first;       /* arrival */
+    uint32_t batch_count;       /* that were stored of the batch */
+    uint64_t fetched_at_ms;     /* wall clock */
+    uint64_t hash;              /* as outlets see it */
+};
+
+struct store_queue {
+    const char *state; /* in the arena; NULL: none */
+    size_t size;       /* of that */
+};
+
+struct store {
+    struct world *world;                          /* */
+    unsigned index;                               /* */
+    char uuid[40];                                /* */
+    bool is_full;                                 /* nothing can be written */
+    bool is_down;                                 /* out of reach */
+    bool is_slow;                                 /* */
+    struct store_row *rows;                       /* owned */
+    size_t row_count;                             /* */
+    size_t row_capacity;                          /* */
+    uint64_t last_arrival;                        /* */
+    struct store_queue queues[REMOTE_QUEUES_MAX]; /* by their index */
+};
+
+/* The row's id of a queue in the inbox; 0 is none. */
+static inline uint64_t store_queue_id(const struct remote_queue *queue)
+{
+    return queue->index + 1;
+}
+
+/* The bytes that are stored for the queue; empty: none. */
+struct haplo_slice store_state(const struct store *store,
+                               const struct remote_queue *queue);
+
+/* Carries the whole group out in one transaction, and commits it. */
+void store_commit(struct store *store, struct process *process,
+                  struct inbox_group *group);
+
+void store_free(struct store *store);
+
+#endif
