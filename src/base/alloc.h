@@ -1,25 +1,25 @@
 /*
- * alloc.h - the library's one way to memory: the functions given to
- * haplo_replace_allocator(), or malloc, realloc and free.
+ * alloc.h - all memory of the library comes from here: from the functions
+ * passed to haplo_replace_allocator(), or from malloc(), realloc() and free().
  */
 #ifndef CORE_ALLOC_H
 #define CORE_ALLOC_H
 
 #include <stddef.h>
 
-/* As malloc: NULL when there is no memory. */
+/* Like malloc(): NULL if memory runs out. */
 void *alloc_bytes(size_t size);
 
-/* As calloc: zeroed; NULL also when count * size overflows. */
+/* Like calloc(): zeroed; NULL also if count * size overflows. */
 void *alloc_zeroed(size_t count, size_t size);
 
-/* As realloc: on NULL the old block stands. */
+/* Like realloc(): if it returns NULL, the old block is unchanged. */
 void *alloc_resize(void *block, size_t size);
 
-/* As strdup. */
+/* Like strdup(). */
 char *alloc_string(const char *text);
 
-/* As free. */
+/* Like free(). */
 void alloc_free(void *block);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * container_of.h - from a struct that is embedded in its owner back to the
- * owner.
+ * container_of.h - gets from an embedded struct to the struct that contains
+ * it.
  */
 #ifndef BASE_CONTAINER_OF_H
 #define BASE_CONTAINER_OF_H

@@ -23,7 +23,7 @@ int durable_folder(int descriptor)
 {
     int error = durable_file(descriptor);
 
-    /* Some file systems have no fsync() of folders, and say so. */
+    /* Some file systems do not support fsync() on folders. */
     return error == EINVAL || error == ENOTSUP ? 0 : error;
 }
 
@@ -57,6 +57,6 @@ int durable_make_folder(const char *path, mode_t mode, const char **what)
     }
     *what = "its name cannot be made durable";
     error = durable_folder_path(dirname(copy));
-    /* Whoever may not read the folder above did not make this one. */
+    /* Without permission to read its parent, it cannot be ours to create. */
     return !is_made && error == EACCES ? 0 : error;
 }

@@ -1,23 +1,24 @@
 /*
- * durable.h - waits until the disk has it. Blocking; each returns 0 or errno.
+ * durable.h - makes files and folders durable: waits until they are on disk.
+ * Blocking. Each function returns 0 or errno.
  */
 #ifndef SINKS_DURABLE_H
 #define SINKS_DURABLE_H
 
 #include <sys/types.h>
 
-/* What was written to the open file. */
+/* Syncs the data of an open file. */
 int durable_file(int descriptor);
 
-/* The names in the open folder. */
+/* Syncs the names in an open folder. */
 int durable_folder(int descriptor);
 
-/* The same by its path. */
+/* Syncs the names in a folder, given its path. */
 int durable_folder_path(const char *path);
 
-/* Makes a folder if there is none, and its name durable: also if it is there,
- * as who made it may have died in between. On error *what tells what failed:
- * "cannot be made". */
+/* Creates a folder if it does not exist, and makes its name durable. Syncs an
+ * existing one as well: the process that created it may have died before that.
+ * On error *what says what failed: "cannot be made". */
 int durable_make_folder(const char *path, mode_t mode, const char **what);
 
 #endif

@@ -9,7 +9,7 @@
 
 #define CAPACITY_MIN 8
 
-/* The slot where a name is looked for first. */
+/* The slot where the search for a name starts. */
 static size_t home_of(const struct name_table *table, const char *name)
 {
     return XXH3_64bits(name, strlen(name)) & (table->capacity - 1);
@@ -20,7 +20,7 @@ static size_t slot_after(const struct name_table *table, size_t slot)
     return (slot + 1) & (table->capacity - 1);
 }
 
-/* The slot of the object of that name, or the free one where it would go. */
+/* The slot of the object with this name, or the free one it would take. */
 static size_t slot_find(const struct name_table *table, const char *name)
 {
     size_t slot = home_of(table, name);
@@ -60,7 +60,7 @@ void *name_table_find(const struct name_table *table, const char *name)
 
 int name_table_add(struct name_table *table, void *object)
 {
-    /* At most three quarters full, or searches would become long. */
+    /* Keep it at most three quarters full, so that searches stay short. */
     if (table->count + 1 > table->capacity / 4 * 3 &&
         name_table_grow(table) != 0) {
         return HAPLO_ENOMEM;
@@ -72,8 +72,8 @@ int name_table_add(struct name_table *table, void *object)
     return 0;
 }
 
-/* Moves up what stands behind the object's slot only because that was taken:
- * a search ends at the first free slot. */
+/* A search ends at the first free slot. So objects that are farther back only
+ * because this slot was taken move up. */
 void name_table_remove(struct name_table *table, const void *object)
 {
     size_t gap = slot_find(table, table->name_of(object));

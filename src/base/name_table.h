@@ -1,35 +1,37 @@
 /*
- * name_table.h - finds an object by its name, at once among a million: a hash
- * table with open addressing, of about 12 bytes an object.
+ * name_table.h - a hash table that finds objects by name, using open
+ * addressing and about 12 bytes per object. It is fast even with a million of
+ * them.
  */
 #ifndef BASE_NAME_TABLE_H
 #define BASE_NAME_TABLE_H
 
 #include <stddef.h>
 
-/* Zeroed but for name_of, it is empty. */
+/* Empty if zeroed except for name_of. */
 struct name_table {
-    const char *(*name_of)(const void *object); /* the same for its life */
-    void **slots;    /* owned; NULL where free, else a borrowed object */
-    size_t count;    /* objects in it */
-    size_t capacity; /* slots: a power of 2, more than count; or 0 */
+    const char *(*name_of)(
+        const void *object); /* its name, which must not change */
+    void **slots;            /* owned; borrowed objects; NULL: free slot */
+    size_t count;            /* objects in it */
+    size_t capacity;         /* number of slots: a power of 2, or 0 */
 };
 
-/* NULL if there is none of that name. */
+/* NULL if there is no object with that name. */
 void *name_table_find(const struct name_table *table, const char *name);
 
-/* Adds an object whose name is not in the table yet, and borrows it until it
- * is removed: 0 or HAPLO_ENOMEM. */
+/* Adds an object whose name is not in the table yet. Borrows it until it is
+ * removed. Returns 0 or HAPLO_ENOMEM. */
 int name_table_add(struct name_table *table, void *object);
 
 /* Removes an object that is in the table. */
 void name_table_remove(struct name_table *table, const void *object);
 
-/* Goes through the objects, in no order; *cursor begins as 0. NULL at the end.
- * Nothing may be added or removed until then. */
+/* Iterates over the objects, in no particular order: start with *cursor 0,
+ * until it returns NULL. Do not add or remove objects in between. */
 void *name_table_next(const struct name_table *table, size_t *cursor);
 
-/* Frees its memory; it is then empty. */
+/* Frees its memory; the table is empty afterwards. */
 void name_table_free(struct name_table *table);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Bytes of the UTF-8 character that begins with first, by its look. */
+/* Length of a UTF-8 character, according to its first byte. */
 static size_t size_announced(unsigned char first)
 {
     return first < 0x80   ? 1
@@ -15,9 +15,9 @@ static size_t size_announced(unsigned char first)
                           : 0;
 }
 
-/* Bytes of the character at text; 0 if it is no UTF-8 (RFC 3629, 4), or a
- * control character: those of one byte, and U+0080 to U+009F, which terminals
- * obey as well. The NUL at the end of text is no part of any. */
+/* Length of the character at text; 0 if it is not valid UTF-8 (RFC 3629, 4) or
+ * a control character, which includes U+0080 to U+009F because terminals obey
+ * them. Never reads past the terminating NUL. */
 static size_t character_size(const unsigned char *text)
 {
     size_t size = size_announced(text[0]);

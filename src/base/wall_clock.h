@@ -1,5 +1,6 @@
 /*
- * wall_clock.h - the time of day, for records and people; never for waits.
+ * wall_clock.h - the time of day, for records and people. Never used for
+ * waits.
  */
 #ifndef DAEMON_WALL_CLOCK_H
 #define DAEMON_WALL_CLOCK_H
@@ -8,10 +9,10 @@
 
 #define WALL_CLOCK_TEXT_SIZE 32
 
-/* Since 1970; 0 if the system does not tell. */
+/* Milliseconds since 1970; 0 if the system does not know the time. */
 uint64_t wall_clock_ms(void);
 
-/* "2026-11-28T20:49:16Z" */
+/* Formats a time like "2026-11-28T20:49:16Z". */
 const char *wall_clock_text(uint64_t at_ms, char text[WALL_CLOCK_TEXT_SIZE]);
 
 #endif

@@ -5,9 +5,9 @@
 
 #include "base/alloc.h"
 
-#define BODY_SIZE_MIN 8192   /* a full batch of 16 seldom needs more */
-#define MESSAGE_COUNT_MIN 16 /* what a server sends at most since 2020 */
-#define STATE_SIZE_MIN 512   /* of such a batch, with some leftovers */
+#define BODY_SIZE_MIN 8192   /* enough for most batches of 16 */
+#define MESSAGE_COUNT_MIN 16 /* most that a server sends since 2020 */
+#define STATE_SIZE_MIN 512   /* for such a batch and a few leftovers */
 
 struct haplo_batch *batch_new(void)
 {
@@ -22,8 +22,8 @@ static void slice_move(struct haplo_slice *slice, const char *from,
     }
 }
 
-/* Messages are found while the body still grows, so they must follow it; the
- * old body is still there to tell their offsets. */
+/* Messages are found while the body is still growing, so their slices must
+ * move with it. Must be called before the old body is freed. */
 static void messages_move(struct haplo_batch *batch, const char *to)
 {
     for (size_t i = 0; i < batch->message_count; i++) {
@@ -132,8 +132,8 @@ size_t batch_allocated_bytes(const struct haplo_batch *batch)
            batch->form_capacity + batch->state_capacity;
 }
 
-/* Shrinks a block that has grown past what is kept; one that cannot be
- * shrunk is freed whole. Returns the block, and its new size. */
+/* Shrinks a block that exceeds the limit, or frees it if it cannot be shrunk.
+ * Returns the block and sets *size. */
 static void *block_trim(void *block, size_t *size, size_t size_max)
 {
     if (*size <= size_max) {

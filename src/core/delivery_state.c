@@ -6,10 +6,10 @@
 #include "base/alloc.h"
 #include "core/repeats.h"
 
-/* Some keys, one behind the other. */
+/* Consecutive keys. */
 struct key_list {
     const uint8_t *keys; /* borrowed */
-    size_t count;        /* of STATE_KEY_SIZE bytes each */
+    size_t count;        /* keys of STATE_KEY_SIZE bytes each */
 };
 
 static struct key_list keys_of(const uint8_t *bytes)
@@ -31,7 +31,7 @@ static void know_only(struct delivery_state *state,
     state->generation = head->generation;
 }
 
-/* One more that may be the stored one. */
+/* Adds a state that may be the stored one. */
 static void know_also(struct delivery_state *state,
                       const struct state_head *head)
 {
@@ -44,7 +44,7 @@ static void know_also(struct delivery_state *state,
     state->known[i] = head->id;
 }
 
-/* The head of a state that may follow the known ones. */
+/* The head of a state that may follow any of the known ones. */
 static struct state_head head_after(const struct delivery_state *state,
                                     uint64_t generation, uint64_t salt)
 {
@@ -82,9 +82,9 @@ int delivery_state_adopt(struct delivery_state *state,
     return 0;
 }
 
-/* -- A batch -------------------------------------------------------------- */
+/* A batch */
 
-/* Writes K - B behind the keys of B, and tells which of B are in K. */
+/* Writes K - B after the keys of B, and marks the messages of B in K. */
 static int leftovers_fill(struct haplo_batch *batch, struct key_list known,
                           struct state_head *head, size_t *dropped_count)
 {
@@ -159,10 +159,11 @@ void delivery_state_accept(struct delivery_state *state,
     batch->is_accepted = true;
 }
 
-/* -- What becomes of an accepted batch ------------------------------------ */
+/* What becomes of an accepted batch */
 
-/* The batch's own block becomes the queue's, so that no lack of memory can
- * make K be forgotten; making it smaller is only a wish. */
+/* The queue takes the memory of the batch instead of copying it, so that it
+ * cannot lose K for lack of memory. Shrinking it may fail, which does not
+ * matter. */
 static void take_block(struct delivery_state *state, struct haplo_batch *batch)
 {
     assert(state->newest == NULL);
@@ -181,7 +182,7 @@ void delivery_state_keep(struct delivery_state *state,
     take_block(state, batch);
 }
 
-/* Turns the state of a confirmed batch into one of its leftovers alone. */
+/* Reduces the state of a confirmed batch to its leftovers. */
 static void leave_leftovers(struct haplo_batch *batch, struct state_head *head)
 {
     struct state_head accepted;

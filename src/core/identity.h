@@ -1,6 +1,6 @@
 /*
- * identity.h - what tells messages apart: a hash of their bytes, for ids and
- * dates are no identity, as a message's own data may override them.
+ * identity.h - identifies messages by a hash of their bytes. Ids and dates do
+ * not identify a message, because its own data may override them.
  */
 #ifndef CORE_IDENTITY_H
 #define CORE_IDENTITY_H
@@ -9,7 +9,7 @@
 
 #include "haplopoll.h"
 
-/* Fills the keys of messages from their bodies. */
+/* Computes the keys of messages from their bodies. */
 void identity_fill(struct haplo_message *messages, size_t count);
 
 #endif

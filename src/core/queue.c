@@ -37,8 +37,8 @@ bool queue_may_follow(enum haplo_queue_state from, enum haplo_queue_state to)
     return (edges[from] & (1u << to)) != 0;
 }
 
-/* The one place that writes the state. due_ms is absolute; error is the
- * failure that leads to the change, or 0. */
+/* The only place that writes the state. due_ms is absolute; error is the
+ * failure that causes the change, or 0. */
 static void queue_change(struct queue *queue, enum haplo_queue_state to,
                          uint64_t due_ms, int error,
                          const struct step_context *context)
@@ -64,7 +64,7 @@ static void queue_enter_now(struct queue *queue, enum haplo_queue_state to,
     queue_enter(queue, to, HEAP_NEVER, context);
 }
 
-/* Because of queue->error. */
+/* Enters a state because of queue->error. */
 static void queue_enter_failed(struct queue *queue, enum haplo_queue_state to,
                                uint64_t due_ms,
                                const struct step_context *context)
@@ -72,8 +72,8 @@ static void queue_enter_failed(struct queue *queue, enum haplo_queue_state to,
     queue_change(queue, to, due_ms, queue->error, context);
 }
 
-/* When a wait that begins now is over. However long an application asks for,
- * it is a time, and not HEAP_NEVER. */
+/* The end of a wait that begins now. However long an application asks for, it
+ * never becomes HEAP_NEVER. */
 static uint64_t after_ms(const struct step_context *context, uint64_t wait_ms)
 {
     uint64_t longest_ms = HEAP_NEVER - 1 - context->now_ms;
@@ -96,8 +96,8 @@ static void queue_back_off(struct queue *queue, uint64_t least_ms,
                        context);
 }
 
-/* Nothing on the server: waits its interval, half as long again each time it
- * finds nothing. */
+/* Nothing to fetch: waits for the interval, which grows by half each time the
+ * queue is found empty. */
 static void queue_rest(struct queue *queue, const struct step_context *context)
 {
     queue_enter(
@@ -112,7 +112,7 @@ static void queue_forget_failures(struct queue *queue)
     queue->error = 0;
 }
 
-/* How long the server asks to be left alone, within reason. */
+/* How long the server asks us to wait (Retry-After), capped. */
 static uint64_t least_wait_ms(const struct queue_event *event)
 {
     return event->delay_ms < QUEUE_RETRY_AFTER_MAX_MS
@@ -128,13 +128,13 @@ static void queue_stretch_interval(struct queue *queue)
     queue->interval_now_ms = (uint32_t)(longer < max_ms ? longer : max_ms);
 }
 
-/* As far as it goes. */
+/* Saturates at the maximum. */
 static void count_up(uint16_t *count)
 {
     *count = (uint16_t)(*count + (*count < UINT16_MAX));
 }
 
-/* -- What each event does ------------------------------------------------- */
+/* Event handlers */
 
 static enum queue_action on_due(struct queue *queue,
                                 const struct step_context *context)
@@ -151,7 +151,7 @@ static enum queue_action on_due(struct queue *queue,
         return QUEUE_ACTION_DELIVER;
     case HAPLO_QUEUE_MARK_WAIT:
     case HAPLO_QUEUE_LAST_MARK_WAIT:
-        /* In its list it waits on for as long as the token may be posted. */
+        /* It now waits for its turn, for as long as the token may be posted. */
         queue_enter(queue,
                     queue->state == HAPLO_QUEUE_MARK_WAIT
                         ? HAPLO_QUEUE_MARK_READY
@@ -237,7 +237,7 @@ static enum queue_action on_fetch_failed(struct queue *queue,
     return QUEUE_ACTION_DROP;
 }
 
-/* True if posting the same token again is safe and may help. */
+/* True if posting the same token again is safe, and may succeed. */
 static bool queue_may_repeat_mark(const struct queue *queue,
                                   const struct queue_event *event,
                                   uint64_t retry_at_ms)
@@ -269,7 +269,8 @@ static enum queue_action on_mark_failed(struct queue *queue,
     if (is_last) {
         queue_enter_failed(queue, HAPLO_QUEUE_PAUSED, HEAP_NEVER, context);
     } else if (event->error == HAPLO_EREFUSED && is_first_failure) {
-        /* A refused POST is not told the kind; one fetch is. */
+        /* A refused POST does not give the reason, so fetch once to learn it.
+         */
         queue_enter_failed(queue, HAPLO_QUEUE_READY, HEAP_NEVER, context);
     } else {
         queue_back_off(queue, least_wait_ms(event), context);
@@ -300,8 +301,7 @@ static enum queue_action on_accepted(struct queue *queue,
     return QUEUE_ACTION_NONE;
 }
 
-/* Fetching again may be of no use, so only the first time it happens at
- * once. */
+/* Fetches again at once, but only the first time: it may not help. */
 static enum queue_action on_stale(struct queue *queue,
                                   const struct step_context *context)
 {
@@ -366,8 +366,8 @@ static enum queue_action on_retry(struct queue *queue,
     return QUEUE_ACTION_NONE;
 }
 
-/* A first mark that marks nothing while messages are unread: the same batch
- * would come again and again. A repeated mark may well count 0. */
+/* True if a first mark marked nothing although messages are unread: the same
+ * batch would arrive again and again. A repeated mark may count 0. */
 static bool mark_had_no_effect(const struct queue *queue,
                                const struct queue_event *event)
 {
@@ -490,7 +490,7 @@ static enum queue_action on_new_key(struct queue *queue,
     return QUEUE_ACTION_NONE;
 }
 
-/* -- Public --------------------------------------------------------------- */
+/* Public */
 
 void queue_init(struct queue *queue, const struct queue_policy *policy,
                 struct server *server, uint64_t due_ms)
@@ -541,7 +541,7 @@ enum queue_action queue_step(struct queue *queue,
     case QUEUE_EVENT_NEW_KEY:
         return on_new_key(queue, context);
     }
-    assert(!"an event of no known kind");
+    assert(!"unknown kind of event");
     return QUEUE_ACTION_NONE;
 }
 

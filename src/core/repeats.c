@@ -4,13 +4,13 @@
 
 #include "base/alloc.h"
 
-#define SEARCHED_COUNT_MAX 32 /* up to here looking at each is cheapest */
+#define SEARCHED_COUNT_MAX 32 /* linear search is faster up to this */
 #define NO_MESSAGE UINT32_MAX
 
-/* Of a table with open addresses, for one key. */
+/* One key in an open-addressing hash table. */
 struct repeats_slot {
-    uint32_t first; /* message with this key; NO_MESSAGE: the slot is free */
-    uint32_t left;  /* the first that is no repeat yet, or NO_MESSAGE */
+    uint32_t first; /* first message with it; NO_MESSAGE: free slot */
+    uint32_t left;  /* first one not yet a repeat, or NO_MESSAGE */
 };
 
 static bool has_key(const struct haplo_message *message, const uint8_t *key)
@@ -18,8 +18,8 @@ static bool has_key(const struct haplo_message *message, const uint8_t *key)
     return memcmp(message->key, key, sizeof message->key) == 0;
 }
 
-/* The key's slot, or the free one that it should take. The table is at most
- * half full, so there is one. */
+/* The slot of the key, or the free one it would take. There always is one,
+ * since the table is at most half full. */
 static struct repeats_slot *slot_find(const struct repeats *repeats,
                                       const uint8_t *key)
 {
@@ -33,8 +33,8 @@ static struct repeats_slot *slot_find(const struct repeats *repeats,
     return &repeats->slots[at];
 }
 
-/* From the last message to the first, so that those with one key are chained
- * in their order. */
+/* Runs backwards, so that messages with the same key are chained in their
+ * order. */
 static void table_fill(struct repeats *repeats)
 {
     for (size_t i = 0; i <= repeats->mask; i++) {

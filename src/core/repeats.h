@@ -1,7 +1,7 @@
 /*
- * repeats.h - which messages of a batch are repeats: finds, for one stored key
- * after the other, a message with this key. Equal messages are counted, so
- * that one stored key makes one of them a repeat, the first one first.
+ * repeats.h - finds the repeats in a batch. For each stored key it looks for a
+ * message with this key. Equal messages are counted: each stored key makes
+ * only one of them a repeat, in their order.
  */
 #ifndef CORE_REPEATS_H
 #define CORE_REPEATS_H
@@ -14,21 +14,22 @@
 
 struct repeats {
     struct haplo_message *messages; /* borrowed */
-    size_t count;                   /* of them */
-    struct repeats_slot *slots;     /* owned; the keys, hashed; NULL: few
-                                       messages, which are searched in turn */
-    uint32_t *next;                 /* behind the slots: for each message, the
-                                       next one with its key */
-    size_t mask;                    /* slots - 1 */
+    size_t count;                   /* number of messages */
+    struct repeats_slot *slots;     /* owned; hash table of keys; NULL: too
+                                       few messages, searched linearly */
+    uint32_t *next;                 /* after the slots: for each message the
+                                       next one with the same key */
+    size_t mask;                    /* number of slots - 1 */
 };
 
-/* Borrows the messages until repeats_free(); none is a repeat yet. 0, or
- * HAPLO_ENOMEM when there are many and no memory for their table. */
+/* Borrows the messages, none of which is a repeat yet, until repeats_free().
+ * Returns 0, or HAPLO_ENOMEM if there are many and their table cannot be
+ * allocated. */
 int repeats_init(struct repeats *repeats, struct haplo_message *messages,
                  size_t count);
 
-/* Makes the first message with this key that is no repeat yet one, and tells
- * whether there was any. */
+/* Marks the first message with this key that is not a repeat yet as one.
+ * Returns false if there is none. */
 bool repeats_take(struct repeats *repeats, const uint8_t *key);
 
 void repeats_free(struct repeats *repeats);

@@ -20,14 +20,14 @@ enum offset {
 
 static_assert(sizeof MAGIC == MAGIC_SIZE + 1, "the magic fills its field");
 static_assert(OFFSET_FOLLOWS + 8 * STATE_FOLLOW_MAX == STATE_HEAD_SIZE,
-              "the head has no gap in front of the keys");
+              "there is no gap between the head and the keys");
 static_assert(STATE_KEY_SIZE == sizeof((struct haplo_message *)0)->key,
-              "a message's key is stored whole");
+              "the whole key of a message is stored");
 static_assert(HAPLO_STATE_SIZE_MAX(0) ==
                   STATE_HEAD_SIZE + STATE_KEY_SIZE * HAPLO_LEFTOVER_COUNT_MAX,
               "what applications are told to expect");
 
-/* -- Numbers -------------------------------------------------------------- */
+/* Numbers */
 
 static void put_u32(uint8_t *to, uint32_t number)
 {
@@ -55,9 +55,9 @@ static uint64_t get_u64(const uint8_t *from)
     return le64toh(number);
 }
 
-/* -- States --------------------------------------------------------------- */
+/* States */
 
-/* 0 means "none" where ids are listed, so none is 0. */
+/* In lists of ids 0 means "none", so an id is never 0. */
 static uint64_t id_of(const uint8_t *bytes, size_t size)
 {
     uint64_t id = XXH3_64bits(bytes + OFFSET_MAGIC, size - OFFSET_MAGIC);
@@ -90,8 +90,8 @@ void state_bytes_head(const uint8_t *bytes, struct state_head *head)
     }
 }
 
-/* True for bytes that look like a state; whether they are as they were
- * written, the id tells. */
+/* True if the bytes look like a state. The id then shows whether they are
+ * intact. */
 static bool has_form(struct haplo_slice bytes, struct state_head *head)
 {
     const uint8_t *data = (const uint8_t *)bytes.data;

@@ -263,7 +263,7 @@ CASES = {
                          layers="gzip, gzip, gzip")),
         'packed as "gzip, gzip, gzip"',
     ),
-    "a mark answered before it is made": (late_answer, "answered 500"),
+    "a mark answered before it is made": (late_answer, "responded 500"),
 }
 BATCH_IS_GOOD = {name for name in CASES if name.startswith("a mark")}
 

@@ -84,7 +84,7 @@ def test_unknown_name(poll_of, name):
         ("key app1 q1 status=unpermitted", "not permitted"),
         ("queue app1 q1 method=send", 'its method is "poll"'),
         ("fault do=refuse", "connection refused"),
-        ("fault do=status code=500 times=0", "answered 500"),
+        ("fault do=status code=500 times=0", "responded 500"),
         ("fault do=json-truncated times=0", "not a JSON document"),
     ],
 )

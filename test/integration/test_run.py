@@ -190,7 +190,7 @@ def test_tells_failures_once_and_sums_up(poll_of):
         counts = [re.findall(r"\((\d+) in a row", line) for line in lines]
         counts = [int(found[0]) for found in counts if found]
         assert counts[:5] == [1, 2, 4, 8, 16] and len(counts) <= 8
-        assert all("answered 500" in line for line in lines[: len(counts)])
+        assert all("responded 500" in line for line in lines[: len(counts)])
         assert not run.lines("app2/")
         assert run.stop() == 0
         poll.check_all_stored()

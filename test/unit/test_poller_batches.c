@@ -382,7 +382,7 @@ static void a_failing_server_is_told_of_as_such(void **state)
     assert_int_equal(stats.state, HAPLO_SERVER_DOWN);
     assert_int_equal(stats.failures, 2);
     assert_int_equal(stats.error, HAPLO_ESERVER);
-    assert_non_null(strstr(stats.error_text, "answered 500"));
+    assert_non_null(strstr(stats.error_text, "responded 500"));
     assert_true(stats.wait_ms > 0);
     q1->fake->fetch_answer = NULL;
     RUN_UNTIL(scene, q1->marked_count == 1);
