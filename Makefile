@@ -16,7 +16,7 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -fPIC \
 	-fvisibility=hidden -Iinclude -Isrc -MMD -MP $(CFLAGS)
 
 LIB_LIBS := -luv -lcurl -lssl -lcrypto -lyajl -lxxhash -ltre
-DAEMON_LIBS := -lsqlite3 -lcyaml -lyaml
+DAEMON_LIBS := -lsqlite3 -lyaml
 SIM_LIBS := -luv -lhttp_parser -lssl -lcrypto -lz -lyajl -lxxhash
 
 # The folders of src/ that make up the library, and those that make up
@@ -253,7 +253,7 @@ unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation $(replay_bin) \
 BUILD_PACKAGES := gcc libc6-dev make pkg-config libuv1-dev \
 	libcurl4-openssl-dev libyajl-dev libxxhash-dev libtre-dev \
 	libsqlite3-dev \
-	libcyaml-dev libyaml-dev libhttp-parser-dev libssl-dev zlib1g-dev
+	libyaml-dev libhttp-parser-dev libssl-dev zlib1g-dev
 TEST_PACKAGES := libcmocka-dev python3 python3-pytest curl openssl sqlite3 \
 	mandoc clang-format clang-tidy valgrind spin
 FUZZ_PACKAGES := clang libclang-rt-14-dev

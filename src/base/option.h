@@ -32,8 +32,11 @@ enum option_value {
     OPTION_PATH,         /* the same, made relative to the file's folder */
     OPTION_FILE,         /* the same; it must be readable */
     OPTION_PRIVATE_FILE, /* the same; nobody else may read it */
-    OPTION_TEXT_LIST,    /* const char **, ends in NULL */
-    OPTION_GROUP         /* a list or mapping that src/config itself reads */
+    OPTION_TEXT_LIST,    /* const char *const *, ends in NULL; NULL: none */
+    /* Only for src/config, which reads these itself; their fallback is shown
+     * and never parsed. */
+    OPTION_REFERENCE, /* one value: the name of something else in the file */
+    OPTION_GROUP      /* a list or mapping */
 };
 
 /* 0, or HAPLO_EINVAL with why: what one value must be besides its kind. why

@@ -1,7 +1,6 @@
 #include "config/api_key.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,18 +8,6 @@
 #include <unistd.h>
 
 #include "config/config_path.h"
-
-__attribute__((format(printf, 3, 4))) static int why_set(char *why,
-                                                         size_t why_size,
-                                                         const char *format,
-                                                         ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(why, why_size, format, arguments);
-    va_end(arguments);
-    return -1;
-}
 
 /* Haplo's keys are 44 random letters and digits; names of files and variables
  * that are as long, or that mix all three kinds, are rare. */
@@ -40,38 +27,6 @@ bool api_key_is_like(const char *text)
             strpbrk(text, digits) != NULL);
 }
 
-/* The key is `size` bytes at key, or what fitted of more. */
-static int key_check(const char *key, size_t size, char *why, size_t why_size)
-{
-    if (size > HAPLO_KEY_SIZE_MAX) {
-        return why_set(why, why_size,
-                       "more than %d characters: it must hold the key and "
-                       "nothing else",
-                       HAPLO_KEY_SIZE_MAX);
-    }
-    for (size_t i = 0; i < size; i++) {
-        if (key[i] == '\n' || key[i] == '\r') {
-            return why_set(why, why_size,
-                           "the key has a line break inside or more than one "
-                           "at its end: it must hold the key in one line and "
-                           "nothing else");
-        }
-        if (key[i] <= 0x20 || key[i] >= 0x7f) {
-            return why_set(why, why_size,
-                           "the key has a blank or a character inside that no "
-                           "key has: copy it again from the server");
-        }
-    }
-    if (size < HAPLO_KEY_SIZE_MIN) {
-        return why_set(why, why_size,
-                       "%s: copy the whole key from the server, at least %d "
-                       "characters",
-                       size == 0 ? "it is empty" : "the key is too short",
-                       HAPLO_KEY_SIZE_MIN);
-    }
-    return 0;
-}
-
 /* Up to `size` bytes; stdio would leave copies of the key behind. */
 static ssize_t file_read(int fd, char *data, size_t size)
 {
@@ -89,30 +44,36 @@ static ssize_t file_read(int fd, char *data, size_t size)
     return (ssize_t)filled;
 }
 
+/* A newline at the end is the editor's. */
 static int key_from_file(const char *path, char *key, char *why,
                          size_t why_size)
 {
-    char data[API_KEY_SIZE + 1]; /* so that a longer one shows */
+    char data[API_KEY_SIZE + 2]; /* a longer key, a newline and the NUL */
     int fd;
-    if (config_path_open(path, true, &fd, why, why_size) != 0) {
-        return -1;
+    int error = config_path_open(path, true, &fd, why, why_size);
+    if (error != 0) {
+        return error;
     }
-    int result;
-    ssize_t size = file_read(fd, data, sizeof data);
+    ssize_t size = file_read(fd, data, sizeof data - 1);
     if (size < 0) {
-        result = why_set(why, why_size, "cannot be read: %s: try again",
-                         strerror(errno));
-    } else {
-        size -= size > 0 && data[size - 1] == '\n';
-        result = key_check(data, (size_t)size, why, why_size);
+        snprintf(why, why_size, "cannot be read: %s: try again",
+                 strerror(errno));
+        close(fd);
+        return HAPLO_EINVAL;
     }
     close(fd);
-    if (result == 0) {
-        memcpy(key, data, (size_t)size);
-        key[size] = '\0';
+    size -= size > 0 && data[size - 1] == '\n';
+    data[size] = '\0';
+    if (strlen(data) != (size_t)size) {
+        /* A NUL would cut the key short: refused like any control character. */
+        data[strlen(data)] = ' ';
+    }
+    error = haplo_api_key_check(data, why, why_size);
+    if (error == 0) {
+        memcpy(key, data, (size_t)size + 1);
     }
     explicit_bzero(data, sizeof data);
-    return result;
+    return error;
 }
 
 static int key_from_environment(const char *name, char *key, char *why,
@@ -120,64 +81,62 @@ static int key_from_environment(const char *name, char *key, char *why,
 {
     const char *value = getenv(name);
     if (value == NULL) {
-        return why_set(why, why_size,
-                       "there is no such variable in the environment: set "
-                       "it, or use api_key_file");
+        snprintf(why, why_size,
+                 "no such variable in the environment: set it, or use "
+                 "api_key_file");
+        return HAPLO_EINVAL;
     }
-    size_t size = strlen(value);
-    if (key_check(value, size, why, why_size) != 0) {
-        return -1;
+    int error = haplo_api_key_check(value, why, why_size);
+    if (error == 0) {
+        memcpy(key, value, strlen(value) + 1);
     }
-    memcpy(key, value, size + 1);
-    return 0;
+    return error;
 }
 
-int api_key_read_from(const struct config_key *from, char *key, char *why,
-                      size_t why_size)
+static bool exists(const struct config_key *key)
 {
-    static const char *const options[] = {
-        [CONFIG_KEY_NONE] = "api key",
+    struct stat status;
+    return key->kind == CONFIG_KEY_ENV
+               ? getenv(key->name) != NULL
+               : key->path != NULL && stat(key->path, &status) == 0;
+}
+
+const char *api_key_option(enum config_key_kind kind)
+{
+    static const char *const names[] = {
         [CONFIG_KEY_FILE] = "api_key_file",
         [CONFIG_KEY_ENV] = "api_key_env",
         [CONFIG_KEY_CREDENTIAL] = "api_key_credential",
     };
-    char text[HAPLO_TEXT_SIZE_MAX];
-    struct stat status;
-    int result;
-    key[0] = '\0';
-    if (from->kind == CONFIG_KEY_ENV) {
-        result = key_from_environment(from->name, key, text, sizeof text);
-    } else if (from->path == NULL) {
-        result = why_set(text, sizeof text,
-                         "CREDENTIALS_DIRECTORY is not set: run it by "
-                         "systemd with LoadCredential=, or use api_key_file");
-    } else {
-        result = key_from_file(from->path, key, text, sizeof text);
-    }
-    if (result == 0) {
-        return 0;
-    }
-    bool exists = from->kind == CONFIG_KEY_ENV
-                      ? getenv(from->name) != NULL
-                      : from->path != NULL && stat(from->path, &status) == 0;
-    if (!exists && api_key_is_like(from->name)) {
-        return why_set(why, why_size,
-                       "%s: the value looks like an API key: put that into a "
-                       "file, and the file's path into api_key_file",
-                       options[from->kind]);
-    }
-    return why_set(why, why_size, "%s %s: %s", options[from->kind],
-                   from->kind == CONFIG_KEY_FILE ? from->path : from->name,
-                   text);
+    return names[kind];
 }
 
-int api_key_read(const struct config_queue *queue, char *key, char *why,
+int api_key_read(const struct config_key *key, char *text, char *why,
                  size_t why_size)
 {
-    return api_key_read_from(&queue->key, key, why, why_size);
-}
-
-const char *api_key_path(const struct config_queue *queue)
-{
-    return queue->key.path;
+    char reason[HAPLO_TEXT_SIZE_MAX];
+    int error = HAPLO_EINVAL;
+    text[0] = '\0';
+    if (key->kind == CONFIG_KEY_ENV) {
+        error = key_from_environment(key->name, text, reason, sizeof reason);
+    } else if (key->path != NULL) {
+        error = key_from_file(key->path, text, reason, sizeof reason);
+    } else {
+        snprintf(reason, sizeof reason,
+                 "CREDENTIALS_DIRECTORY is not set: run it by systemd with "
+                 "LoadCredential=, or use api_key_file");
+    }
+    if (error == 0) {
+        return 0;
+    }
+    if (!exists(key) && api_key_is_like(key->name)) {
+        snprintf(why, why_size,
+                 "%s: the value looks like an API key: write the key to a "
+                 "file, and the file's path to api_key_file",
+                 api_key_option(key->kind));
+    } else {
+        snprintf(why, why_size, "%s %s: %s", api_key_option(key->kind),
+                 key->kind == CONFIG_KEY_FILE ? key->path : key->name, reason);
+    }
+    return error;
 }

@@ -21,6 +21,9 @@
 int api_key_read(const struct config_key *key, char *text, char *why,
                  size_t why_size);
 
+/* "api_key_file" ...: the key of the configuration that names such a one. */
+const char *api_key_option(enum config_key_kind kind);
+
 /* True for text that may be an API key given where its place belongs: no
  * message may show it. */
 bool api_key_is_like(const char *text);

@@ -14,14 +14,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "config/arena.h"
 #include "haplopoll.h"
 #include "inbox/inbox.h"
 #include "outlets/forwarder.h"
 #include "outlets/outlet.h"
 
 #define CONFIG_FILE_SIZE_MAX 268435456 /* some 5 million queues */
-
-struct arena;
 
 /* Where something stands in the file; both counted from 1. */
 struct config_place {
@@ -69,9 +68,9 @@ struct config_queue {
 
 struct config_server {
     struct haplo_server_options options; /* all but data and failed logins */
-    struct config_queue *queues;         /* at least one */
-    size_t queue_count;                  /* length of queues */
-    struct config_place place;           /* of its definition */
+    struct config_queue *queues; /* at least one; part of the config's */
+    size_t queue_count;          /* length of queues */
+    struct config_place place;   /* of its definition */
 };
 
 struct config {
@@ -86,8 +85,9 @@ struct config {
     size_t outlet_count;           /* length of outlets */
     struct config_server *servers; /* at least one */
     size_t server_count;           /* length of servers */
-    size_t queue_count;            /* of all servers */
-    struct arena *arena;           /* owns all strings and shared structs */
+    struct config_queue *queues;   /* of all servers; each has a part of it */
+    size_t queue_count;            /* length of queues */
+    struct arena arena;            /* owns strings and shared structs */
 };
 
 /*

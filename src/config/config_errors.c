@@ -1,6 +1,7 @@
 #include "config/config_errors.h"
 
-#include <stdarg.h>
+#include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,12 @@ static char shown(char c)
     return (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
 }
 
-int config_errors_add(struct config_errors *errors, int line,
+static bool is_before(struct config_place a, struct config_place b)
+{
+    return a.line != b.line ? a.line < b.line : a.column < b.column;
+}
+
+int config_errors_add(struct config_errors *errors, struct config_place place,
                       const char *format, ...)
 {
     char *text;
@@ -25,32 +31,41 @@ int config_errors_add(struct config_errors *errors, int line,
     for (char *c = text; c != NULL && *c != '\0'; c++) {
         *c = shown(*c);
     }
-    /* After those of the same line, which came first. */
+    /* After those of the same place, which came first. */
     int i = errors->count - 1;
-    for (; i > 0 && errors->list[i - 1].line > line; i--) {
+    for (; i > 0 && is_before(place, errors->list[i - 1].place); i--) {
         errors->list[i] = errors->list[i - 1];
     }
-    errors->list[i] = (struct config_error){line, text};
+    errors->list[i] = (struct config_error){place, text};
     return -1;
+}
+
+void config_errors_clear(struct config_errors *errors)
+{
+    for (int i = 0; i < errors->count && i < CONFIG_ERRORS_MAX; i++) {
+        free(errors->list[i].text);
+    }
+    errors->count = 0;
 }
 
 int config_errors_end(struct config_errors *errors, const char *path,
                       FILE *file)
 {
-    for (int i = 0; i < errors->count && i < CONFIG_ERRORS_MAX; i++) {
+    int count = errors->count;
+    for (int i = 0; i < count && i < CONFIG_ERRORS_MAX; i++) {
         const struct config_error *error = &errors->list[i];
         fprintf(file, "%s:", path);
-        if (error->line > 0) {
-            fprintf(file, "%d:", error->line);
+        if (error->place.line > 0) {
+            fprintf(file, "%" PRIu32 ":%" PRIu32 ":", error->place.line,
+                    error->place.column);
         }
         fprintf(file, " %s\n", error->text ? error->text : "out of memory");
-        free(error->text);
     }
-    if (errors->count > CONFIG_ERRORS_MAX) {
-        fprintf(file, "%s: and %d more\n", path,
-                errors->count - CONFIG_ERRORS_MAX);
+    if (count > CONFIG_ERRORS_MAX) {
+        fprintf(file, "%s: and %d more\n", path, count - CONFIG_ERRORS_MAX);
     }
-    return errors->count;
+    config_errors_clear(errors);
+    return count;
 }
 
 /* Leaves room in text for "..." and two quotes. */

@@ -3,47 +3,40 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct config_string {
-    struct config_string *next; /* in the config's list */
-    char text[];                /* */
-};
-
 const char *config_path_join(struct config *config, const char *folder,
-                             size_t folder_size, const char *name)
+                             size_t folder_size, const char *name,
+                             const char **end)
 {
-    size_t size = folder_size + 1 + strlen(name) + 1;
-    struct config_string *string = malloc(sizeof *string + size);
-    if (string == NULL) {
-        return NULL;
+    size_t size = strlen(name);
+    char *path = arena_room(&config->arena, folder_size + 1 + size);
+    if (path != NULL) {
+        memcpy(path, folder, folder_size);
+        path[folder_size] = '/';
+        memcpy(path + folder_size + 1, name, size + 1);
     }
-    snprintf(string->text, size, "%.*s/%s", (int)folder_size, folder, name);
-    string->next = config->strings;
-    config->strings = string;
-    return string->text;
+    if (path != NULL && end != NULL) {
+        *end = path + folder_size + 1;
+    }
+    return path;
 }
 
-const char *config_path(struct config *config, const char *path)
+const char *config_path(struct config *config, const char *path,
+                        const char **name)
 {
     const char *slash = strrchr(config->path, '/');
-    if (path[0] == '/' || slash == NULL) {
-        return path;
+    if (path[0] != '/' && slash != NULL) {
+        return config_path_join(config, config->path,
+                                (size_t)(slash - config->path), path, name);
     }
-    return config_path_join(config, config->path,
-                            (size_t)(slash - config->path), path);
-}
-
-void config_strings_free(struct config *config)
-{
-    while (config->strings != NULL) {
-        struct config_string *next = config->strings->next;
-        free(config->strings);
-        config->strings = next;
+    const char *copy = arena_string(&config->arena, path);
+    if (copy != NULL && name != NULL) {
+        *name = copy;
     }
+    return copy;
 }
 
 int config_path_open(const char *path, bool is_secret, int *fd, char *why,
@@ -54,19 +47,19 @@ int config_path_open(const char *path, bool is_secret, int *fd, char *why,
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (*fd < 0) {
         snprintf(why, why_size, "cannot be read: %s: %s", strerror(errno),
-                 errno == EACCES ? "let this user read it"
-                                 : "make the file, or mend the path");
-        return -1;
+                 errno == EACCES ? "give this user permission to read it"
+                                 : "create the file, or correct the path");
+        return HAPLO_EINVAL;
     }
     if (fstat(*fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        snprintf(why, why_size, "it is no file: give a file's path");
+        snprintf(why, why_size, "not a regular file: correct the path");
     } else if (is_secret && (status.st_mode & S_IRWXO) != 0) {
         snprintf(why, why_size,
-                 "others can get at it (mode %04o): chmod 600 %s",
+                 "accessible to others (mode %04o): run chmod 600 %s",
                  (unsigned)(status.st_mode & 07777), path);
     } else {
         return 0;
     }
     close(*fd);
-    return -1;
+    return HAPLO_EINVAL;
 }

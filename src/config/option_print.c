@@ -1,73 +1,79 @@
-#include "config/option.h"
+#include "config/option_print.h"
 
 #include <inttypes.h>
 #include <string.h>
 
+#include "config/config_options.h"
 #include "config/units.h"
-#include "daemon/sink_types.h"
+#include "inbox/inbox.h"
+#include "outlets/forwarder.h"
+#include "outlets/outlet.h"
 
-static const struct {
-    enum option_level home; /* whose options stand under it */
-    const char *text;       /* of the heading */
-} headings[] = {
-    {LEVEL_TOP, "Top level"},
-    {LEVEL_SINK, "Sink"},
-    {LEVEL_SERVER, "Server"},
-    {LEVEL_QUEUE, "Queue"},
+#define LINE_SIZE 76 /* characters, at most */
+
+/* A way to print. */
+struct style {
+    void (*begin)(const char *heading, const char *help, FILE *file);
+    void (*row)(const struct option_row *row, const char *also, FILE *file);
+    void (*end)(FILE *file);
 };
 
-#define HEADING_COUNT (sizeof headings / sizeof headings[0])
+/* What may be written for a value, but for its bounds. */
+static const char *value_word(const struct option_row *row)
+{
+    static const char *const words[] = {
+        [OPTION_BOOL] = "true or false", [OPTION_COUNT_32] = "count",
+        [OPTION_DURATION] = "duration",  [OPTION_SIZE] = "size",
+        [OPTION_TEXT] = "text",          [OPTION_SECRET] = "text",
+        [OPTION_PATH] = "path",          [OPTION_FILE] = "path",
+        [OPTION_PRIVATE_FILE] = "path",  [OPTION_TEXT_LIST] = "list",
+        [OPTION_REFERENCE] = "name",     [OPTION_GROUP] = "list",
+    };
+    return row->word != NULL ? row->word : words[row->value];
+}
+
+/* "json or raw" of "json raw". */
+static void choices_print(const char *choices, FILE *file)
+{
+    for (const char *c = choices; *c != '\0'; c++) {
+        if (*c != ' ') {
+            fputc(*c, file);
+        } else {
+            fputs(strchr(c + 1, ' ') != NULL ? ", " : " or ", file);
+        }
+    }
+}
 
 /* "count, 1 to 1000": what may be written for a value. */
 static void value_print(const struct option_row *row, FILE *file)
 {
-    static const char *const names[VALUE_TYPE_COUNT] = {
-        [VALUE_LIST] = "list",
-        [VALUE_MAPPING] = "mapping",
-        [VALUE_NAME] = "name",
-        [VALUE_QUEUE_NAME] = "name",
-        [VALUE_SINK_TYPE] = SINK_TYPES_TEXT,
-        [VALUE_SINK] = "name",
-        [VALUE_PATH] = "path",
-        [VALUE_FILE] = "path",
-        [VALUE_PRIVATE_FILE] = "path",
-        [VALUE_KEY_FILE] = "path",
-        [VALUE_KEY_ENV] = "name",
-        [VALUE_KEY_CREDENTIAL] = "name",
-        [VALUE_URL] = "URL",
-        [VALUE_PROXY] = "URL",
-        [VALUE_BOOL] = "true or false",
-        [VALUE_COUNT] = "count",
-        [VALUE_DURATION] = "duration",
-        [VALUE_SIZE] = "size",
-        [VALUE_FORMAT] = "json or raw",
-        [VALUE_POINTER] = "pointer",
-        [VALUE_PATTERN] = "pattern",
-        [VALUE_CONTENT_TYPE] = "type",
-    };
     char min[UNITS_TEXT_SIZE];
     char max[UNITS_TEXT_SIZE];
-    fputs(names[row->value], file);
-    if (row->value == VALUE_DURATION) {
+    if (row->value == OPTION_CHOICE) {
+        choices_print(row->choices, file);
+        return;
+    }
+    fputs(value_word(row), file);
+    if (row->value == OPTION_DURATION) {
         fprintf(file, ", %s to %s", duration_format(row->min, min),
                 duration_format(row->max, max));
-    } else if (row->value == VALUE_SIZE) {
+    } else if (row->value == OPTION_SIZE) {
         fprintf(file, ", %s to %s", size_format(row->min, min),
                 size_format(row->max, max));
-    } else if (row->value == VALUE_COUNT) {
+    } else if (row->value == OPTION_COUNT_32) {
         fprintf(file, ", %" PRIu64 " to %" PRIu64, row->min, row->max);
     }
 }
 
-/* Prints help in lines of at most 76 characters; with sentences set, each
- * sentence on its own line, as mdoc(7) wants it. */
+/* Prints text in lines of at most LINE_SIZE; with sentences set, each sentence
+ * on its own line, as mdoc(7) wants it. */
 static void text_print(const char *text, size_t indent, int sentences,
                        FILE *file)
 {
     size_t column = 0;
     while (*text != '\0') {
         size_t size = strcspn(text, " ");
-        if (column > 0 && column + 1 + size > 76) {
+        if (column > 0 && column + 1 + size > LINE_SIZE) {
             fputc('\n', file);
             column = 0;
         }
@@ -90,21 +96,15 @@ static void text_print(const char *text, size_t indent, int sentences,
     fputc('\n', file);
 }
 
-static const char *also_text(const struct option_row *row)
+static void help_begin(const char *heading, const char *help, FILE *file)
 {
-    switch (row->levels & ~(unsigned)row->home) {
-    case LEVEL_DEFAULTS:
-        return "defaults";
-    case LEVEL_SERVER:
-        return "a server";
-    case LEVEL_DEFAULTS | LEVEL_SERVER:
-        return "a server or defaults";
-    default:
-        return NULL;
+    fprintf(file, "\n%s\n", heading);
+    if (help != NULL) {
+        text_print(help, 2, 0, file);
     }
 }
 
-static void row_print_help(const struct option_row *row, FILE *file)
+static void help_row(const struct option_row *row, const char *also, FILE *file)
 {
     fprintf(file, "  %-22s", row->name);
     value_print(row, file);
@@ -115,12 +115,26 @@ static void row_print_help(const struct option_row *row, FILE *file)
     }
     fputc('\n', file);
     text_print(row->help, 6, 0, file);
-    if (also_text(row) != NULL) {
-        fprintf(file, "      Also in %s.\n", also_text(row));
+    if (also != NULL) {
+        fprintf(file, "      Also in %s.\n", also);
     }
 }
 
-static void row_print_mdoc(const struct option_row *row, FILE *file)
+static void help_end(FILE *file)
+{
+    (void)file;
+}
+
+static void mdoc_begin(const char *heading, const char *help, FILE *file)
+{
+    fprintf(file, ".Ss %s\n", heading);
+    if (help != NULL) {
+        text_print(help, 0, 1, file);
+    }
+    fputs(".Bl -tag -width Ds\n", file);
+}
+
+static void mdoc_row(const struct option_row *row, const char *also, FILE *file)
 {
     fprintf(file, ".It Ic %s : Ar ", row->name);
     value_print(row, file);
@@ -131,42 +145,85 @@ static void row_print_mdoc(const struct option_row *row, FILE *file)
     } else {
         fprintf(file, "Default:\n.Cm %s .\n", row->fallback);
     }
-    if (also_text(row) != NULL) {
-        fprintf(file, "Also in %s.\n", also_text(row));
+    if (also != NULL) {
+        fprintf(file, "Also in %s.\n", also);
     }
 }
 
-static void level_print(const char *before, const char *after,
-                        enum option_level level,
-                        void (*row_print)(const struct option_row *, FILE *),
+static void mdoc_end(FILE *file)
+{
+    fputs(".El\n", file);
+}
+
+static void table_print(const struct style *style,
+                        const struct option_table *table, const char *also,
                         FILE *file)
 {
-    fputs(before, file);
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (option_table[i].home == level) {
-            row_print(&option_table[i], file);
-        }
+    for (size_t i = 0; i < table->count; i++) {
+        style->row(&table->rows[i], also, file);
     }
-    fputs(after, file);
+}
+
+static void types_print(const struct style *style, enum config_level level,
+                        FILE *file)
+{
+    char heading[128];
+    for (size_t i = 0;; i++) {
+        const struct option_table table = config_type_table(level, i);
+        if (table.rows == NULL) {
+            return;
+        }
+        bool is_inbox = level == LEVEL_INBOX;
+        snprintf(heading, sizeof heading, "%s of the type %s",
+                 is_inbox ? "Inbox" : "Outlet",
+                 is_inbox ? inbox_type_at(i)->name : outlet_type_at(i)->name);
+        style->begin(
+            heading,
+            is_inbox ? inbox_type_at(i)->help : outlet_type_at(i)->help, file);
+        table_print(style, &table, NULL, file);
+        style->end(file);
+    }
+}
+
+static void all_print(const struct style *style, FILE *file)
+{
+    const struct option_table forwarder = {forwarder_option_rows,
+                                           forwarder_option_count};
+    style->begin("Top level", NULL, file);
+    table_print(style, &top_options, NULL, file);
+    style->end(file);
+    style->begin("Inbox", NULL, file);
+    table_print(style, &inbox_options, NULL, file);
+    style->end(file);
+    types_print(style, LEVEL_INBOX, file);
+    style->begin("Outlet", NULL, file);
+    table_print(style, &outlet_options, NULL, file);
+    table_print(style, &forwarder, NULL, file);
+    style->end(file);
+    types_print(style, LEVEL_OUTLET, file);
+    style->begin("Server", NULL, file);
+    table_print(style, &server_own_options, NULL, file);
+    table_print(style, &server_options, "defaults", file);
+    style->end(file);
+    style->begin("Queue", NULL, file);
+    table_print(style, &queue_own_options, NULL, file);
+    table_print(style, &key_options, "a server", file);
+    table_print(style, &queue_options, "a server or defaults", file);
+    style->end(file);
 }
 
 void option_print_help(FILE *file)
 {
+    static const struct style style = {help_begin, help_row, help_end};
     fputs("The configuration file is YAML. Paths are relative to its folder.\n"
           "Durations: " UNITS_DURATION_EXAMPLES ".\n"
           "Sizes: " UNITS_SIZE_EXAMPLES ".\n",
           file);
-    for (size_t i = 0; i < HEADING_COUNT; i++) {
-        fprintf(file, "\n%s\n", headings[i].text);
-        level_print("", "", headings[i].home, row_print_help, file);
-    }
+    all_print(&style, file);
 }
 
 void option_print_mdoc(FILE *file)
 {
-    for (size_t i = 0; i < HEADING_COUNT; i++) {
-        fprintf(file, ".Ss %s\n", headings[i].text);
-        level_print(".Bl -tag -width Ds\n", ".El\n", headings[i].home,
-                    row_print_mdoc, file);
-    }
+    static const struct style style = {mdoc_begin, mdoc_row, mdoc_end};
+    all_print(&style, file);
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/option.h"
+#include "config/option_print.h"
 #include "daemon/command.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"

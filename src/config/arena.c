@@ -1,0 +1,94 @@
+#include "config/arena.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_SIZE                                             \
+    65536 /* at a time; larger things get a block of their own \
+           */
+
+struct arena_block {
+    struct arena_block *next;         /* in the arena's list */
+    alignas(max_align_t) char data[]; /* what is given away */
+};
+
+/* A block for size bytes; not yet in the list. */
+static struct arena_block *block_new(size_t size)
+{
+    struct arena_block *block = NULL;
+    if (size <= SIZE_MAX - sizeof *block) {
+        block = malloc(sizeof *block + size);
+    }
+    return block;
+}
+
+/* Large things do not end the block that is in use. */
+static void *large_bytes(struct arena *arena, size_t size)
+{
+    struct arena_block *block = block_new(size);
+    if (block == NULL) {
+        return NULL;
+    }
+    if (arena->blocks == NULL) {
+        block->next = NULL;
+        arena->blocks = block;
+    } else {
+        block->next = arena->blocks->next;
+        arena->blocks->next = block;
+    }
+    return block->data;
+}
+
+static void *bytes(struct arena *arena, size_t size, size_t alignment)
+{
+    size_t skip = -(uintptr_t)arena->next & (alignment - 1);
+    if (size > BLOCK_SIZE / 4) {
+        return large_bytes(arena, size);
+    }
+    if (arena->left < skip || arena->left - skip < size) {
+        struct arena_block *block = block_new(BLOCK_SIZE);
+        if (block == NULL) {
+            return NULL;
+        }
+        block->next = arena->blocks;
+        arena->blocks = block;
+        arena->next = block->data;
+        arena->left = BLOCK_SIZE;
+        skip = 0;
+    }
+    void *memory = arena->next + skip;
+    arena->next += skip + size;
+    arena->left -= skip + size;
+    return memory;
+}
+
+void *arena_bytes(struct arena *arena, size_t size)
+{
+    void *memory = bytes(arena, size, alignof(max_align_t));
+    return memory != NULL ? memset(memory, 0, size) : NULL;
+}
+
+/* Strings stand side by side, without gaps. */
+char *arena_room(struct arena *arena, size_t size)
+{
+    return bytes(arena, size + 1, 1);
+}
+
+char *arena_string(struct arena *arena, const char *text)
+{
+    size_t size = strlen(text);
+    char *copy = arena_room(arena, size);
+    return copy != NULL ? memcpy(copy, text, size + 1) : NULL;
+}
+
+void arena_free(struct arena *arena)
+{
+    while (arena->blocks != NULL) {
+        struct arena_block *next = arena->blocks->next;
+        free(arena->blocks);
+        arena->blocks = next;
+    }
+    *arena = (struct arena){.blocks = NULL};
+}

@@ -1,0 +1,405 @@
+/*
+ * libyaml parses, one event at a time:
+ *
+ *   - the stream's and the document's own events are checked and dropped; a
+ *     second document is an error;
+ *   - while a node that has an anchor is open, its events are recorded;
+ *   - an alias replays what was recorded under its name. A replay inside a
+ *     node with an anchor is recorded like anything else, so that what is
+ *     recorded never holds an alias.
+ *
+ * Both are limited: a short file can ask for billions of events. The first
+ * error ends the stream.
+ */
+#include "config/config_events.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "base/name_table.h"
+
+#define RECORDED_MAX 1048576  /* events */
+#define REPLAYED_MAX 33554432 /* the same */
+
+/* A name for a node; it has ended when the node has. */
+struct anchor {
+    struct anchor *next;  /* in the list of all, which owns them */
+    struct anchor *outer; /* the open one that it stands in, or NULL */
+    size_t first;         /* of its events, as recorded */
+    size_t count;         /* of them; 0: its node is open */
+    int depth;            /* its node is open while the depth is above this */
+    char name[];          /* as in the file, without the "&" */
+};
+
+struct config_events {
+    yaml_parser_t parser;          /* libyaml's */
+    const unsigned char *text;     /* borrowed */
+    size_t size;                   /* of text */
+    int depth;                     /* lists and mappings that are open */
+    int document_count;            /* that have begun */
+    bool has_ended;                /* there are no more events */
+    bool has_failed;               /* because of an error */
+    char *error;                   /* owned; NULL: no memory */
+    struct config_place place;     /* of the error */
+    struct config_event *recorded; /* owned */
+    size_t recorded_count;         /* length of it */
+    size_t recorded_capacity;      /* it has room for */
+    struct anchor *anchors;        /* all of them */
+    struct anchor *open;           /* the innermost one whose node is open */
+    struct name_table names;       /* the anchors by name */
+    size_t replay_next;            /* the next one to replay */
+    size_t replay_end;             /* replaying ends before this one */
+    size_t replayed_count;         /* events replayed so far */
+};
+
+static const char *anchor_name(const void *anchor)
+{
+    return ((const struct anchor *)anchor)->name;
+}
+
+static struct config_place place_of(const yaml_mark_t *mark)
+{
+    return (struct config_place){(uint32_t)mark->line + 1,
+                                 (uint32_t)mark->column + 1};
+}
+
+/* The stream is over. Returns -1. */
+__attribute__((format(printf, 3, 4))) static int events_fail(
+    struct config_events *events, struct config_place place, const char *format,
+    ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (vasprintf(&events->error, format, arguments) < 0) {
+        events->error = NULL;
+    }
+    va_end(arguments);
+    events->has_ended = true;
+    events->has_failed = true;
+    events->place = place;
+    return -1;
+}
+
+static int memory_fail(struct config_events *events)
+{
+    events->has_ended = true;
+    events->has_failed = true;
+    return -1;
+}
+
+/* A reader's error has no mark, only an offset in bytes. */
+static struct config_place place_at(const struct config_events *events,
+                                    size_t offset)
+{
+    struct config_place place = {1, 1};
+    for (size_t i = 0; i < events->size && i < offset; i++) {
+        /* Bytes that continue a character do not begin a column. */
+        place.column += (events->text[i] & 0xc0) != 0x80;
+        if (events->text[i] == '\n') {
+            place.line++;
+            place.column = 1;
+        }
+    }
+    return place;
+}
+
+static int syntax_fail(struct config_events *events)
+{
+    const yaml_parser_t *parser = &events->parser;
+    const char *problem = parser->problem ? parser->problem : "invalid YAML";
+    switch (parser->error) {
+    case YAML_NO_ERROR: /* it forgets to say so in places */
+    case YAML_MEMORY_ERROR:
+        return memory_fail(events);
+    case YAML_READER_ERROR:
+        return events_fail(events, place_at(events, parser->problem_offset),
+                           "%s: save the file as UTF-8 text", problem);
+    default:
+        return events_fail(events, place_of(&parser->problem_mark),
+                           "%s%s%s: check the indentation (no tabs), colons "
+                           "and quotes here and above",
+                           problem, parser->context ? " " : "",
+                           parser->context ? parser->context : "");
+    }
+}
+
+/* Makes room for one more recorded event. */
+static int recorded_grow(struct config_events *events)
+{
+    size_t capacity =
+        events->recorded_capacity == 0 ? 64 : 2 * events->recorded_capacity;
+    struct config_event *larger =
+        realloc(events->recorded, capacity * sizeof *larger);
+    if (larger == NULL) {
+        return memory_fail(events);
+    }
+    events->recorded = larger;
+    events->recorded_capacity = capacity;
+    return 0;
+}
+
+static int event_record(struct config_events *events,
+                        const struct config_event *event)
+{
+    if (events->recorded_count == RECORDED_MAX) {
+        return events_fail(events, event->place,
+                           "more than %d values have an anchor: write out what "
+                           "is large",
+                           RECORDED_MAX);
+    }
+    if (events->recorded_count == events->recorded_capacity &&
+        recorded_grow(events) != 0) {
+        return -1;
+    }
+    struct config_event copy = *event;
+    if (event->kind == CONFIG_EVENT_VALUE) {
+        copy.text = strdup(event->text);
+        if (copy.text == NULL) {
+            return memory_fail(events);
+        }
+    }
+    events->recorded[events->recorded_count++] = copy;
+    return 0;
+}
+
+static int anchor_open(struct config_events *events, const yaml_char_t *text,
+                       struct config_place place)
+{
+    const char *name = (const char *)text;
+    size_t size = strlen(name) + 1;
+    if (name_table_find(&events->names, name) != NULL) {
+        return events_fail(events, place,
+                           "this anchor is already defined: give it another "
+                           "name");
+    }
+    struct anchor *anchor = calloc(1, sizeof *anchor + size);
+    if (anchor == NULL) {
+        return memory_fail(events);
+    }
+    memcpy(anchor->name, name, size);
+    anchor->first = events->recorded_count;
+    anchor->depth = events->depth;
+    anchor->next = events->anchors;
+    anchor->outer = events->open;
+    events->anchors = anchor;
+    events->open = anchor;
+    return name_table_add(&events->names, anchor) == 0 ? 0
+                                                       : memory_fail(events);
+}
+
+/* The nodes of these anchors are complete. */
+static void anchors_close(struct config_events *events)
+{
+    while (events->open != NULL && events->open->depth == events->depth) {
+        events->open->count = events->recorded_count - events->open->first;
+        events->open = events->open->outer;
+    }
+}
+
+static int alias_replay(struct config_events *events, const yaml_event_t *from)
+{
+    struct config_place place = place_of(&from->start_mark);
+    const struct anchor *anchor =
+        name_table_find(&events->names, (const char *)from->data.alias.anchor);
+    if (anchor == NULL || anchor->count == 0) {
+        return events_fail(events, place,
+                           "undefined alias: define it above with &");
+    }
+    events->replay_next = anchor->first;
+    events->replay_end = anchor->first + anchor->count;
+    events->replayed_count += anchor->count;
+    if (events->replayed_count > REPLAYED_MAX) {
+        return events_fail(events, place,
+                           "aliases stand for more than %d values: write out "
+                           "fewer",
+                           REPLAYED_MAX);
+    }
+    return 0;
+}
+
+/* Takes the text over from libyaml, which allocates it with malloc(). */
+static int value_take(struct config_events *events, yaml_event_t *from,
+                      struct config_event *event)
+{
+    event->kind = CONFIG_EVENT_VALUE;
+    event->text = (char *)from->data.scalar.value;
+    from->data.scalar.value = NULL;
+    if (memchr(event->text, '\0', from->data.scalar.length) != NULL) {
+        free(event->text);
+        return events_fail(events, event->place,
+                           "a value holds a NUL character: remove it");
+    }
+    return 0;
+}
+
+/* 1 with an event, 0 without one (there will be more), -1 where it ends. */
+static int event_take(struct config_events *events, yaml_event_t *from,
+                      struct config_event *event)
+{
+    const yaml_char_t *anchor = NULL;
+    *event = (struct config_event){.place = place_of(&from->start_mark)};
+    switch (from->type) {
+    case YAML_ALIAS_EVENT:
+        return alias_replay(events, from);
+    case YAML_SCALAR_EVENT:
+        anchor = from->data.scalar.anchor;
+        break;
+    case YAML_SEQUENCE_START_EVENT:
+        event->kind = CONFIG_EVENT_LIST;
+        anchor = from->data.sequence_start.anchor;
+        break;
+    case YAML_MAPPING_START_EVENT:
+        event->kind = CONFIG_EVENT_MAPPING;
+        anchor = from->data.mapping_start.anchor;
+        break;
+    case YAML_SEQUENCE_END_EVENT:
+        event->kind = CONFIG_EVENT_LIST_END;
+        break;
+    case YAML_MAPPING_END_EVENT:
+        event->kind = CONFIG_EVENT_MAPPING_END;
+        break;
+    case YAML_DOCUMENT_START_EVENT:
+        return events->document_count++ == 0
+                   ? 0
+                   : events_fail(events, event->place,
+                                 "a second document begins: keep one in the "
+                                 "file");
+    default: /* of the stream, or the end of a document */
+        return 0;
+    }
+    if (anchor != NULL && anchor_open(events, anchor, event->place) != 0) {
+        return -1;
+    }
+    if (from->type == YAML_SCALAR_EVENT &&
+        value_take(events, from, event) != 0) {
+        return -1;
+    }
+    return 1;
+}
+
+/* The next event of the file itself: as event_take(). */
+static int event_parse(struct config_events *events, struct config_event *event)
+{
+    yaml_event_t from;
+    if (!yaml_parser_parse(&events->parser, &from)) {
+        return syntax_fail(events);
+    }
+    int result = event_take(events, &from, event);
+    if (from.type == YAML_STREAM_END_EVENT) {
+        events->has_ended = true;
+        result = -1;
+    }
+    yaml_event_delete(&from);
+    return result;
+}
+
+static int event_replay(struct config_events *events,
+                        struct config_event *event)
+{
+    *event = events->recorded[events->replay_next++];
+    if (event->kind == CONFIG_EVENT_VALUE) {
+        event->text = strdup(event->text);
+        if (event->text == NULL) {
+            return memory_fail(events);
+        }
+    }
+    return 1;
+}
+
+/* Keeps account of what is open, and records. */
+static int event_deliver(struct config_events *events,
+                         struct config_event *event)
+{
+    bool begins =
+        event->kind == CONFIG_EVENT_LIST || event->kind == CONFIG_EVENT_MAPPING;
+    bool ends = event->kind == CONFIG_EVENT_LIST_END ||
+                event->kind == CONFIG_EVENT_MAPPING_END;
+    if (events->open != NULL && event_record(events, event) != 0) {
+        free(event->text);
+        return -1;
+    }
+    events->depth += begins - ends;
+    anchors_close(events);
+    return 0;
+}
+
+void config_events_next(struct config_events *events,
+                        struct config_event *event)
+{
+    int result = 0;
+    while (result == 0 && !events->has_ended) {
+        result = events->replay_next < events->replay_end
+                     ? event_replay(events, event)
+                     : event_parse(events, event);
+    }
+    if (result != 1 || event_deliver(events, event) != 0) {
+        *event = (struct config_event){.kind = CONFIG_EVENT_END};
+    }
+}
+
+void config_events_skip(struct config_events *events,
+                        struct config_event *event)
+{
+    int depth = 0;
+    for (;;) {
+        depth += (event->kind == CONFIG_EVENT_LIST ||
+                  event->kind == CONFIG_EVENT_MAPPING) -
+                 (event->kind == CONFIG_EVENT_LIST_END ||
+                  event->kind == CONFIG_EVENT_MAPPING_END);
+        free(event->text);
+        event->text = NULL;
+        if (depth <= 0 || event->kind == CONFIG_EVENT_END) {
+            return;
+        }
+        config_events_next(events, event);
+    }
+}
+
+bool config_events_failed(const struct config_events *events)
+{
+    return events->has_failed;
+}
+
+void config_events_tell(const struct config_events *events,
+                        struct config_errors *errors)
+{
+    config_errors_add(errors, events->place, "%s",
+                      events->error != NULL ? events->error : "out of memory");
+}
+
+struct config_events *config_events_new(const unsigned char *text, size_t size)
+{
+    struct config_events *events = calloc(1, sizeof *events);
+    if (events == NULL || !yaml_parser_initialize(&events->parser)) {
+        free(events);
+        return NULL;
+    }
+    events->text = text;
+    events->size = size;
+    events->names.name_of = anchor_name;
+    yaml_parser_set_input_string(&events->parser, text, size);
+    return events;
+}
+
+void config_events_free(struct config_events *events)
+{
+    if (events == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < events->recorded_count; i++) {
+        free(events->recorded[i].text);
+    }
+    while (events->anchors != NULL) {
+        struct anchor *next = events->anchors->next;
+        free(events->anchors);
+        events->anchors = next;
+    }
+    name_table_free(&events->names);
+    yaml_parser_delete(&events->parser);
+    free(events->recorded);
+    free(events->error);
+    free(events);
+}

@@ -1,0 +1,266 @@
+/* The top level, inboxes and outlets: what is read of them. */
+#include "config/config_mapping.h"
+#include "config/config_value.h"
+
+/* The name of an inbox or outlet, or NULL where it is refused. */
+static const char *name_take(const struct config_mapping *mapping)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+    const struct config_pair *pair = config_mapping_find(mapping, "name");
+    const char *text = config_mapping_text(mapping, "name");
+    if (pair == NULL) {
+        config_mapping_missing(mapping, "name");
+    }
+    if (text == NULL) {
+        return NULL;
+    }
+    if (haplo_name_check(text, why, sizeof why) != 0) {
+        config_mapping_fail(mapping, pair, "name: %s", why);
+        return NULL;
+    }
+    return arena_string(&mapping->loading->config->arena, text);
+}
+
+/* "files, stdout": the names of all types. */
+static void types_list(enum config_level level, char *text, size_t text_size)
+{
+    size_t size = 0;
+    text[0] = '\0';
+    for (size_t i = 0; size < text_size; i++) {
+        const struct inbox_type *inbox = inbox_type_at(i);
+        const struct outlet_type *outlet = outlet_type_at(i);
+        const char *name = level == LEVEL_INBOX && inbox != NULL ? inbox->name
+                           : level == LEVEL_OUTLET && outlet != NULL
+                               ? outlet->name
+                               : NULL;
+        if (name == NULL) {
+            return;
+        }
+        size += (size_t)snprintf(text + size, text_size - size, "%s%s",
+                                 i == 0 ? "" : ", ", name);
+    }
+}
+
+/* The key type names no type. */
+static void type_fail(const struct config_mapping *mapping)
+{
+    char quoted[CONFIG_SHOW_SIZE];
+    char types[HAPLO_TEXT_SIZE_MAX];
+    const struct config_pair *pair = config_mapping_find(mapping, "type");
+    if (pair == NULL) {
+        config_mapping_missing(mapping, "type");
+        return;
+    }
+    if (pair->text == NULL || pair->text[0] == '\0') {
+        return; /* told by config_mapping_text() */
+    }
+    types_list(mapping->level, types, sizeof types);
+    config_mapping_fail(mapping, pair,
+                        "type: there is none named %s: write one of: %s",
+                        config_quote(pair->text, quoted), types);
+}
+
+/* True if a key of the mapping is one of the tables' that all types share. */
+static bool is_common(const struct config_mapping *mapping, const char *name)
+{
+    struct option_table table = config_level_table(mapping->level, 0);
+    for (size_t i = 1; table.rows != NULL; i++) {
+        if (option_table_find(&table, name) != NULL) {
+            return true;
+        }
+        table = config_level_table(mapping->level, i);
+    }
+    return false;
+}
+
+/* Refuses options of other types. */
+static int foreign_check(const struct config_mapping *mapping, const char *type,
+                         const struct option_table *table)
+{
+    int result = 0;
+    for (size_t i = 0; i < mapping->count; i++) {
+        const struct config_pair *pair = config_mapping_at(mapping, i);
+        const char *name = pair->row->name;
+        if (!is_common(mapping, name) &&
+            option_table_find(table, name) == NULL) {
+            result = config_mapping_fail(mapping, pair,
+                                         "%s is not an option of the type %s: "
+                                         "remove it, or change the type",
+                                         name, type);
+        }
+    }
+    return result;
+}
+
+/* The struct that the type's rows fill, of the config; NULL where a value is
+ * refused. */
+static void *type_options_take(const struct config_mapping *mapping,
+                               const char *type,
+                               const struct option_table *table,
+                               size_t options_size)
+{
+    struct config *config = mapping->loading->config;
+    void *options = arena_bytes(&config->arena, options_size + 1);
+    if (options == NULL || config_values_default(config, table, options) != 0) {
+        config_loading_no_memory(mapping->loading);
+        return NULL;
+    }
+    int result = foreign_check(mapping, type, table);
+    if (config_mapping_apply(mapping, table, options, NULL) != 0) {
+        result = -1;
+    }
+    return result == 0 ? options : NULL;
+}
+
+void config_inbox_take(const struct config_mapping *mapping)
+{
+    struct config_inbox *inbox = list_add(&mapping->loading->inboxes);
+    if (inbox == NULL) {
+        config_loading_no_memory(mapping->loading);
+        return;
+    }
+    inbox->place = mapping->place;
+    inbox->name = name_take(mapping);
+    const char *type = config_mapping_text(mapping, "type");
+    inbox->type = type != NULL ? inbox_type_find(type) : NULL;
+    if (inbox->type == NULL) {
+        type_fail(mapping);
+        return;
+    }
+    const struct option_table table = {inbox->type->options,
+                                       inbox->type->option_count};
+    inbox->options = type_options_take(mapping, inbox->type->name, &table,
+                                       inbox->type->options_size);
+}
+
+/* "inbox: PATH" at the top level. */
+static void short_inbox_take(const struct config_mapping *top,
+                             const struct config_pair *pair)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+    struct config_loading *loading = top->loading;
+    const char *path = config_mapping_text(top, "inbox");
+    struct config_inbox *inbox = list_add(&loading->inboxes);
+    const struct inbox_type *type = inbox_type_find("sqlite");
+    if (inbox == NULL) {
+        config_loading_no_memory(loading);
+        return;
+    }
+    *inbox = (struct config_inbox){
+        .name = "inbox", .type = type, .place = pair->place};
+    if (path == NULL || type == NULL) {
+        return;
+    }
+    const struct option_table table = {type->options, type->option_count};
+    const struct option_row *row = option_table_find(&table, "path");
+    inbox->options =
+        arena_bytes(&loading->config->arena, type->options_size + 1);
+    if (inbox->options == NULL ||
+        config_values_default(loading->config, &table, inbox->options) != 0) {
+        config_loading_no_memory(loading);
+    } else if (config_value_parse(loading->config, row, path, inbox->options,
+                                  why, sizeof why) != 0) {
+        config_mapping_fail(top, pair, "inbox: %s", why);
+    }
+}
+
+/* Fills the outlet's patterns. */
+static void patterns_take(const struct config_mapping *mapping,
+                          struct outlet_draft *draft)
+{
+    const struct option_table *table = &outlet_options;
+    const char *const *patterns = NULL;
+    const struct config_pair *pair = config_mapping_find(mapping, "queues");
+    const struct option_row *row = option_table_find(table, "queues");
+    const struct option_table only = {row, 1};
+    if (pair != NULL &&
+        config_mapping_apply(mapping, &only, &patterns, NULL) == 0) {
+        draft->outlet.forward.queues = patterns;
+        draft->outlet.forward.queue_count = pair->texts.count;
+        draft->queues_place = pair->place;
+    }
+}
+
+/* What the type itself wants of its options. */
+static void type_check(const struct config_mapping *mapping,
+                       const struct forwarder_options *forward)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+    if (forward->type->check != NULL && forward->type_options != NULL &&
+        forward->type->check(forward->type_options, why, sizeof why) != 0) {
+        config_mapping_fail(mapping, NULL, "%s", why);
+    }
+}
+
+void config_outlet_take(const struct config_mapping *mapping)
+{
+    struct config *config = mapping->loading->config;
+    struct outlet_draft *draft = list_add(&mapping->loading->outlets);
+    const struct option_table common = {forwarder_option_rows,
+                                        forwarder_option_count};
+    if (draft == NULL ||
+        config_values_default(config, &common, &draft->outlet.forward) != 0) {
+        config_loading_no_memory(mapping->loading);
+        return;
+    }
+    struct forwarder_options *forward = &draft->outlet.forward;
+    const struct config_pair *inbox = config_mapping_find(mapping, "inbox");
+    draft->outlet.place = mapping->place;
+    forward->name = name_take(mapping);
+    config_mapping_apply(mapping, &common, forward, NULL);
+    patterns_take(mapping, draft);
+    if (inbox != NULL) {
+        const char *name = config_mapping_text(mapping, "inbox");
+        draft->inbox_place = inbox->place;
+        draft->inbox =
+            arena_string(&mapping->loading->arena, name != NULL ? name : "");
+    }
+    const char *type = config_mapping_text(mapping, "type");
+    forward->type = type != NULL ? outlet_type_find(type) : NULL;
+    if (forward->type == NULL) {
+        type_fail(mapping);
+        return;
+    }
+    const struct option_table table = {forward->type->options,
+                                       forward->type->option_count};
+    forward->type_options = type_options_take(
+        mapping, forward->type->name, &table, forward->type->options_size);
+    type_check(mapping, forward);
+}
+
+/* Exactly one of inbox and inboxes is given. */
+static void inboxes_take(const struct config_mapping *top)
+{
+    const struct config_pair *one = config_mapping_find(top, "inbox");
+    const struct config_pair *several = config_mapping_find(top, "inboxes");
+    if (one != NULL && several != NULL) {
+        config_mapping_fail(top, one,
+                            "both inbox and inboxes are given: keep one of "
+                            "them");
+    } else if (one != NULL) {
+        short_inbox_take(top, one);
+    } else if (several == NULL) {
+        config_mapping_missing(top, "inbox");
+    } else if (several->entry_count == 0 && !several->is_bad) {
+        config_mapping_fail(top, several,
+                            "there are no inboxes: list at least one under "
+                            "inboxes");
+    }
+}
+
+void config_top_take(const struct config_mapping *mapping)
+{
+    const struct config_pair *servers = config_mapping_find(mapping, "servers");
+    struct config *config = mapping->loading->config;
+    if (config_values_default(config, &top_options, config) != 0) {
+        config_loading_no_memory(mapping->loading);
+        return;
+    }
+    config_mapping_apply(mapping, &top_options, config, NULL);
+    inboxes_take(mapping);
+    if (servers == NULL || (servers->entry_count == 0 && !servers->is_bad)) {
+        config_mapping_fail(mapping, servers,
+                            "there are no servers: list at least one under "
+                            "servers");
+    }
+}

@@ -1,0 +1,325 @@
+#include "config/config_mapping.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/api_key.h"
+#include "config/config_value.h"
+
+int config_loading_no_memory(struct config_loading *loading)
+{
+    loading->has_no_memory = true;
+    return -1;
+}
+
+struct config_pair *config_mapping_at(const struct config_mapping *mapping,
+                                      size_t index)
+{
+    return list_at(&mapping->loading->pairs, mapping->first + index);
+}
+
+static void texts_free(struct list *texts)
+{
+    for (size_t i = 0; i < texts->count; i++) {
+        free(*(char **)list_at(texts, i));
+    }
+    list_free(texts);
+}
+
+void config_mapping_end(struct config_mapping *mapping)
+{
+    for (size_t i = 0; i < mapping->count; i++) {
+        struct config_pair *pair = config_mapping_at(mapping, i);
+        free(pair->text);
+        texts_free(&pair->texts);
+    }
+    mapping->loading->pairs.count = mapping->first;
+    mapping->count = 0;
+}
+
+const char *config_entry_name(const char *name, size_t index,
+                              char text[CONFIG_SHOW_SIZE])
+{
+    /* Somebody may have pasted a key in place of the name. */
+    if (name == NULL || name[0] == '\0' || api_key_is_like(name)) {
+        snprintf(text, CONFIG_SHOW_SIZE, "%zu", index + 1);
+        return text;
+    }
+    return config_show(name, text);
+}
+
+static const char *mapping_name(const struct config_mapping *mapping,
+                                char text[CONFIG_SHOW_SIZE])
+{
+    const struct config_pair *pair = config_mapping_find(mapping, "name");
+    return config_entry_name(pair != NULL ? pair->text : NULL, mapping->index,
+                             text);
+}
+
+const char *config_mapping_where(const struct config_mapping *mapping,
+                                 char text[CONFIG_WHERE_SIZE])
+{
+    static const char *const kinds[LEVEL_COUNT] = {
+        [LEVEL_INBOX] = "inbox",
+        [LEVEL_OUTLET] = "outlet",
+        [LEVEL_SERVER] = "server",
+        [LEVEL_QUEUE] = "queue",
+    };
+    char name[CONFIG_SHOW_SIZE];
+    char outer[CONFIG_SHOW_SIZE];
+    text[0] = '\0';
+    if (mapping->level == LEVEL_DEFAULTS) {
+        snprintf(text, CONFIG_WHERE_SIZE, "defaults: ");
+    } else if (mapping->level == LEVEL_QUEUE) {
+        snprintf(text, CONFIG_WHERE_SIZE,
+                 "queue %s/%s: ", mapping_name(mapping->outer, outer),
+                 mapping_name(mapping, name));
+    } else if (mapping->level != LEVEL_TOP) {
+        snprintf(text, CONFIG_WHERE_SIZE, "%s %s: ", kinds[mapping->level],
+                 mapping_name(mapping, name));
+    }
+    return text;
+}
+
+static int fail_at(const struct config_mapping *mapping,
+                   struct config_place place, const char *format,
+                   va_list arguments)
+{
+    char text[2 * HAPLO_TEXT_SIZE_MAX];
+    char where[CONFIG_WHERE_SIZE];
+    vsnprintf(text, sizeof text, format, arguments);
+    return config_errors_add(&mapping->loading->errors, place, "%s%s",
+                             config_mapping_where(mapping, where), text);
+}
+
+int config_mapping_fail(const struct config_mapping *mapping,
+                        const struct config_pair *pair, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fail_at(mapping, pair != NULL ? pair->place : mapping->place, format,
+            arguments);
+    va_end(arguments);
+    return -1;
+}
+
+/* The same at a place that has no pair: that of an unknown key. */
+__attribute__((format(printf, 3, 4))) static void key_fail(
+    const struct config_mapping *mapping, struct config_place place,
+    const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fail_at(mapping, place, format, arguments);
+    va_end(arguments);
+}
+
+static void unknown_fail(const struct config_mapping *mapping, const char *key,
+                         struct config_place place)
+{
+    char quoted[CONFIG_SHOW_SIZE];
+    char homes[HAPLO_TEXT_SIZE_MAX];
+    const struct option_row *row = config_option_suggest(mapping->level, key);
+    if (api_key_is_like(key)) {
+        key_fail(mapping, place,
+                 "unknown key: it looks like an API key: write the key to a "
+                 "file, and the file's path to api_key_file");
+    } else if (config_option_homes(key, homes, sizeof homes)) {
+        key_fail(mapping, place, "%s is not allowed here: it belongs to %s",
+                 config_quote(key, quoted), homes);
+    } else if (strcmp(key, "<<") == 0) {
+        key_fail(mapping, place,
+                 "merge keys (<<) are not supported: use defaults");
+    } else if (row != NULL) {
+        key_fail(mapping, place, "unknown key %s: did you mean \"%s\"?",
+                 config_quote(key, quoted), row->name);
+    } else {
+        key_fail(mapping, place, "unknown key %s: see haplo-poll help config",
+                 config_quote(key, quoted));
+    }
+}
+
+struct config_pair *config_mapping_add(struct config_mapping *mapping,
+                                       char *text, struct config_place place)
+{
+    const struct option_row *row = config_option_find(mapping->level, text);
+    const struct config_pair *first = NULL;
+    if (row == NULL) {
+        unknown_fail(mapping, text, place);
+    } else {
+        first = config_mapping_find(mapping, row->name);
+    }
+    free(text);
+    if (first != NULL) {
+        key_fail(mapping, place,
+                 "%s: it is already given in line %" PRIu32
+                 ": remove one of them",
+                 row->name, first->place.line);
+    }
+    if (row == NULL || first != NULL) {
+        return NULL;
+    }
+    struct config_pair *pair = list_add(&mapping->loading->pairs);
+    if (pair == NULL) {
+        config_loading_no_memory(mapping->loading);
+        return NULL;
+    }
+    mapping->count++;
+    pair->row = row;
+    pair->place = place;
+    pair->texts.item_size = sizeof(char *);
+    return pair;
+}
+
+/* The entries of a list that has begun. */
+static void texts_read(struct config_loading *loading, struct config_pair *pair)
+{
+    struct config_event event;
+    pair->shape = SHAPE_TEXTS;
+    for (;;) {
+        config_events_next(loading->events, &event);
+        if (event.kind == CONFIG_EVENT_LIST_END ||
+            event.kind == CONFIG_EVENT_END) {
+            return;
+        }
+        if (event.kind != CONFIG_EVENT_VALUE) {
+            pair->shape = SHAPE_LIST;
+            config_events_skip(loading->events, &event);
+            continue;
+        }
+        char **text = list_add(&pair->texts);
+        if (text == NULL) {
+            free(event.text);
+            config_loading_no_memory(loading);
+            return;
+        }
+        *text = event.text;
+    }
+}
+
+void config_pair_read(struct config_loading *loading, struct config_pair *pair,
+                      struct config_event *event)
+{
+    switch (event->kind) {
+    case CONFIG_EVENT_VALUE:
+        pair->shape = SHAPE_TEXT;
+        pair->text = event->text;
+        break;
+    case CONFIG_EVENT_LIST:
+        texts_read(loading, pair);
+        break;
+    case CONFIG_EVENT_MAPPING:
+        pair->shape = SHAPE_MAPPING;
+        config_events_skip(loading->events, event);
+        break;
+    default:
+        break;
+    }
+}
+
+struct config_pair *config_mapping_find(const struct config_mapping *mapping,
+                                        const char *name)
+{
+    for (size_t i = 0; i < mapping->count; i++) {
+        struct config_pair *pair = config_mapping_at(mapping, i);
+        if (strcmp(pair->row->name, name) == 0) {
+            return pair;
+        }
+    }
+    return NULL;
+}
+
+/* 0 if the pair's value has the shape that the row wants. */
+static int shape_check(const struct config_mapping *mapping,
+                       const struct config_pair *pair,
+                       const struct option_row *row)
+{
+    enum config_shape wanted =
+        row->value == OPTION_TEXT_LIST ? SHAPE_TEXTS : SHAPE_TEXT;
+    const char *got = pair->shape == SHAPE_MAPPING ? "a mapping"
+                      : pair->shape == SHAPE_TEXT  ? "a single value"
+                                                   : "a list";
+    /* A list of what no value can be is told as such where one is wanted. */
+    if (pair->shape == SHAPE_LIST && wanted == SHAPE_TEXTS) {
+        return config_mapping_fail(mapping, pair,
+                                   "%s: an entry is not a single value: write "
+                                   "one value for each",
+                                   row->name);
+    }
+    if (pair->shape == wanted) {
+        return 0;
+    }
+    return config_mapping_fail(
+        mapping, pair, "%s: it is %s: write %s", pair->row->name, got,
+        wanted == SHAPE_TEXT ? "one value" : "a list: [ONE, TWO]");
+}
+
+const char *config_mapping_text(const struct config_mapping *mapping,
+                                const char *name)
+{
+    const struct config_pair *pair = config_mapping_find(mapping, name);
+    if (pair == NULL || shape_check(mapping, pair, pair->row) != 0) {
+        return NULL;
+    }
+    if (pair->text[0] == '\0') {
+        config_mapping_fail(mapping, pair,
+                            "%s: it has no value: write one, or remove it",
+                            name);
+        return NULL;
+    }
+    return pair->text;
+}
+
+int config_mapping_missing(const struct config_mapping *mapping,
+                           const char *name)
+{
+    return config_mapping_fail(mapping, NULL, "%s is missing: add it", name);
+}
+
+/* As config_mapping_apply(), for one row that has a pair. */
+static int pair_apply(const struct config_mapping *mapping,
+                      const struct config_pair *pair,
+                      const struct option_row *row, void *values)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+    struct config *config = mapping->loading->config;
+    if (shape_check(mapping, pair, row) != 0) {
+        return -1;
+    }
+    int error =
+        row->value == OPTION_TEXT_LIST
+            ? config_list_parse(config, row, pair->texts.items,
+                                pair->texts.count, values, why, sizeof why)
+            : config_value_parse(config, row, pair->text, values, why,
+                                 sizeof why);
+    return error == 0
+               ? 0
+               : config_mapping_fail(mapping, pair, "%s: %s", row->name, why);
+}
+
+int config_mapping_apply(const struct config_mapping *mapping,
+                         const struct option_table *table, void *values,
+                         uint64_t *set)
+{
+    int result = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        const struct option_row *row = &table->rows[i];
+        const struct config_pair *pair =
+            config_mapping_find(mapping, row->name);
+        if (row->value == OPTION_GROUP || row->value == OPTION_REFERENCE) {
+            continue;
+        }
+        if (pair == NULL) {
+            if (row->fallback == NULL) {
+                result = config_mapping_missing(mapping, row->name);
+            }
+        } else if (pair_apply(mapping, pair, row, values) != 0) {
+            result = -1;
+        } else if (set != NULL) {
+            *set |= UINT64_C(1) << i;
+        }
+    }
+    return result;
+}

@@ -1,0 +1,202 @@
+#include "config/config_options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "inbox/inbox.h"
+#include "outlets/forwarder.h"
+#include "outlets/outlet.h"
+
+#define SUGGEST_SIZE_MAX 40 /* longer names resemble none of the rows */
+
+struct option_table config_level_table(enum config_level level, size_t index)
+{
+    const struct option_table forwarder = {forwarder_option_rows,
+                                           forwarder_option_count};
+    const struct option_table tables[LEVEL_COUNT][5] = {
+        [LEVEL_TOP] = {top_options},
+        [LEVEL_DEFAULTS] = {server_options, queue_options},
+        [LEVEL_INBOX] = {inbox_options},
+        [LEVEL_OUTLET] = {outlet_options, forwarder},
+        [LEVEL_SERVER] = {server_own_options, server_options, key_options,
+                          queue_options},
+        [LEVEL_QUEUE] = {queue_own_options, key_options, queue_options},
+    };
+    return tables[level][index];
+}
+
+struct option_table config_type_table(enum config_level level, size_t index)
+{
+    static const struct option_row none;
+    const struct inbox_type *inbox = inbox_type_at(index);
+    const struct outlet_type *outlet = outlet_type_at(index);
+    struct option_table table = {NULL, 0};
+    if (level == LEVEL_INBOX && inbox != NULL) {
+        table = (struct option_table){inbox->options, inbox->option_count};
+    } else if (level == LEVEL_OUTLET && outlet != NULL) {
+        table = (struct option_table){outlet->options, outlet->option_count};
+    } else {
+        return table;
+    }
+    /* A type without options is not the end of the types. */
+    table.rows = table.count > 0 ? table.rows : &none;
+    return table;
+}
+
+const char *config_level_text(enum config_level level)
+{
+    static const char *const texts[LEVEL_COUNT] = {
+        [LEVEL_TOP] = "the top level", [LEVEL_DEFAULTS] = "defaults",
+        [LEVEL_INBOX] = "an inbox",    [LEVEL_OUTLET] = "an outlet",
+        [LEVEL_SERVER] = "a server",   [LEVEL_QUEUE] = "a queue",
+    };
+    return texts[level];
+}
+
+bool option_has_none(const struct option_row *row)
+{
+    return row->fallback != NULL && strcmp(row->fallback, "none") == 0;
+}
+
+const struct option_row *option_table_find(const struct option_table *table,
+                                           const char *name)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(table->rows[i].name, name) == 0) {
+            return &table->rows[i];
+        }
+    }
+    return NULL;
+}
+
+const struct option_row *config_option_find(enum config_level level,
+                                            const char *name)
+{
+    const struct option_row *row = NULL;
+    struct option_table table = config_level_table(level, 0);
+    for (size_t i = 1; row == NULL && table.rows != NULL; i++) {
+        row = option_table_find(&table, name);
+        table = config_level_table(level, i);
+    }
+    table = config_type_table(level, 0);
+    for (size_t i = 1; row == NULL && table.rows != NULL; i++) {
+        row = option_table_find(&table, name);
+        table = config_type_table(level, i);
+    }
+    return row;
+}
+
+/* What a queue inherits belongs to the queue, not to its server and to
+ * defaults, where it may stand as well. */
+static bool level_is_home(enum config_level level, const char *name)
+{
+    switch (level) {
+    case LEVEL_DEFAULTS:
+        return false;
+    case LEVEL_SERVER:
+        return option_table_find(&server_own_options, name) != NULL ||
+               option_table_find(&server_options, name) != NULL;
+    default:
+        return config_option_find(level, name) != NULL;
+    }
+}
+
+bool config_option_homes(const char *name, char *text, size_t text_size)
+{
+    enum config_level homes[LEVEL_COUNT];
+    size_t count = 0;
+    size_t size = 0;
+    for (int level = 0; level < LEVEL_COUNT; level++) {
+        if (level_is_home((enum config_level)level, name)) {
+            homes[count++] = (enum config_level)level;
+        }
+    }
+    text[0] = '\0';
+    for (size_t i = 0; i < count && size < text_size; i++) {
+        const char *joint = i == 0 ? "" : i == count - 1 ? " or " : ", ";
+        size += (size_t)snprintf(text + size, text_size - size, "%s%s", joint,
+                                 config_level_text(homes[i]));
+    }
+    return count > 0;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Insertions, deletions, replacements and swaps that turn a into b. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t rows[3][SUGGEST_SIZE_MAX + 1];
+    size_t a_size = strlen(a);
+    size_t b_size = strlen(b);
+    for (size_t j = 0; j <= b_size; j++) {
+        rows[0][j] = j;
+    }
+    for (size_t i = 1; i <= a_size; i++) {
+        size_t *before = rows[(i + 1) % 3];
+        size_t *above = rows[(i - 1) % 3];
+        size_t *row = rows[i % 3];
+        row[0] = i;
+        for (size_t j = 1; j <= b_size; j++) {
+            size_t cost = a[i - 1] != b[j - 1];
+            row[j] =
+                least(least(above[j] + 1, row[j - 1] + 1), above[j - 1] + cost);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+                a[i - 2] == b[j - 1]) {
+                row[j] = least(row[j], before[j - 2] + 1);
+            }
+        }
+    }
+    return rows[a_size % 3][b_size];
+}
+
+/* The best row so far. */
+struct suggestion {
+    const char *name;             /* as written */
+    size_t size;                  /* of name */
+    const struct option_row *row; /* NULL: none yet */
+    size_t distance;              /* of the row; the largest before that */
+};
+
+static void suggest_from(struct suggestion *best,
+                         const struct option_table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct option_row *row = &table->rows[i];
+        if (strlen(row->name) > SUGGEST_SIZE_MAX) {
+            continue;
+        }
+        /* "api_key" is far from "api_key_file" but clearly means it. */
+        bool is_start =
+            best->size > 3 && strncmp(row->name, best->name, best->size) == 0;
+        size_t distance = is_start ? 0 : edit_distance(best->name, row->name);
+        if (distance < best->distance ||
+            (best->row == NULL && distance == best->distance)) {
+            best->row = row;
+            best->distance = distance;
+        }
+    }
+}
+
+const struct option_row *config_option_suggest(enum config_level level,
+                                               const char *name)
+{
+    size_t size = strlen(name);
+    if (size < 2 || size > SUGGEST_SIZE_MAX) {
+        return NULL;
+    }
+    struct suggestion best = {name, size, NULL, 1 + size / 3};
+    struct option_table table = config_level_table(level, 0);
+    for (size_t i = 1; table.rows != NULL; i++) {
+        suggest_from(&best, &table);
+        table = config_level_table(level, i);
+    }
+    table = config_type_table(level, 0);
+    for (size_t i = 1; table.rows != NULL; i++) {
+        suggest_from(&best, &table);
+        table = config_type_table(level, i);
+    }
+    return best.row;
+}

@@ -1,0 +1,222 @@
+/*
+ * One pass over the file's events, from the outside in:
+ *
+ *   - a mapping is read key by key; values are kept as text, as pairs of it;
+ *   - where a key has a list of mappings (servers, queues, inboxes, outlets)
+ *     or a mapping (defaults), these are read as they come;
+ *   - at its end a mapping knows all that it says and what it is called: its
+ *     section takes the values, and the pairs are freed.
+ *
+ * Nothing stops at an error but a file that is no YAML: what is unknown, twice
+ * or of the wrong shape is told and passed over.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config_mapping.h"
+
+static void mapping_read(struct config_mapping *mapping);
+
+/* A key that holds mappings. */
+struct group {
+    const char *name;        /* of the key */
+    bool is_list;            /* of mappings, or one of them */
+    enum config_level level; /* of each */
+};
+
+static const struct group groups[] = {
+    {"inboxes", true, LEVEL_INBOX},      {"outlets", true, LEVEL_OUTLET},
+    {"defaults", false, LEVEL_DEFAULTS}, {"servers", true, LEVEL_SERVER},
+    {"queues", true, LEVEL_QUEUE},
+};
+
+static const struct group *group_of(const struct option_row *row)
+{
+    size_t i = 0;
+    while (strcmp(groups[i].name, row->name) != 0) {
+        i++;
+    }
+    return &groups[i];
+}
+
+static void section_begin(struct config_mapping *mapping)
+{
+    if (mapping->level == LEVEL_SERVER) {
+        config_server_begin(mapping);
+    }
+}
+
+static void section_take(const struct config_mapping *mapping)
+{
+    switch (mapping->level) {
+    case LEVEL_TOP:
+        config_top_take(mapping);
+        break;
+    case LEVEL_DEFAULTS:
+        config_defaults_take(mapping);
+        break;
+    case LEVEL_INBOX:
+        config_inbox_take(mapping);
+        break;
+    case LEVEL_OUTLET:
+        config_outlet_take(mapping);
+        break;
+    case LEVEL_SERVER:
+        config_server_take(mapping);
+        break;
+    default:
+        config_queue_take(mapping);
+    }
+}
+
+/* Reads a mapping that has just begun. */
+static void section_read(const struct config_mapping *outer,
+                         enum config_level level, size_t index,
+                         struct config_place place)
+{
+    struct config_mapping mapping = {
+        .loading = outer->loading,
+        .outer = outer,
+        .level = level,
+        .index = index,
+        .place = place,
+    };
+    section_begin(&mapping);
+    mapping_read(&mapping);
+    if (!mapping.loading->has_no_memory) {
+        section_take(&mapping);
+    }
+    config_mapping_end(&mapping);
+}
+
+static const char *shape_text(const struct config_event *event)
+{
+    switch (event->kind) {
+    case CONFIG_EVENT_LIST:
+        return "a list";
+    case CONFIG_EVENT_MAPPING:
+        return "a mapping";
+    default:
+        return event->text != NULL && event->text[0] == '\0' ? "empty"
+                                                             : "a single value";
+    }
+}
+
+/* The entries of a list that has just begun. Returns how many there are. */
+static size_t entries_read(const struct config_mapping *mapping,
+                           const struct group *group, struct config_pair at)
+{
+    struct config_event event;
+    struct config_events *events = mapping->loading->events;
+    for (size_t count = 0;; count++) {
+        config_events_next(events, &event);
+        if (event.kind == CONFIG_EVENT_LIST_END ||
+            event.kind == CONFIG_EVENT_END) {
+            return count;
+        }
+        if (event.kind == CONFIG_EVENT_MAPPING) {
+            section_read(mapping, group->level, count, event.place);
+            continue;
+        }
+        at.place = event.place;
+        config_mapping_fail(mapping, &at,
+                            "%s: entry %zu is %s: write \"- name: NAME\" and "
+                            "its other keys below",
+                            group->name, count + 1, shape_text(&event));
+        config_events_skip(events, &event);
+    }
+}
+
+/* Reads the mappings of a key. The pair may move meanwhile: a copy is given. */
+static void group_read(struct config_mapping *mapping, struct config_pair pair,
+                       struct config_event *event)
+{
+    const struct group *group = group_of(pair.row);
+    if (group->is_list && event->kind == CONFIG_EVENT_LIST) {
+        pair.entry_count = entries_read(mapping, group, pair);
+    } else if (!group->is_list && event->kind == CONFIG_EVENT_MAPPING) {
+        section_read(mapping, group->level, 0, event->place);
+    } else {
+        pair.is_bad = true;
+        config_mapping_fail(
+            mapping, &pair, "%s: it is %s: %s", group->name, shape_text(event),
+            group->is_list ? "write a list below, each entry beginning with "
+                             "\"- name: NAME\""
+                           : "write keys and values below, or leave it out");
+        config_events_skip(mapping->loading->events, event);
+    }
+    *config_mapping_find(mapping, group->name) = pair;
+}
+
+/* The value of a key; the pair is NULL if that is to be passed over. */
+static void value_read(struct config_mapping *mapping, struct config_pair *pair)
+{
+    struct config_event event;
+    struct config_loading *loading = mapping->loading;
+    config_events_next(loading->events, &event);
+    if (event.kind == CONFIG_EVENT_END) {
+        return;
+    }
+    if (pair == NULL) {
+        config_events_skip(loading->events, &event);
+    } else if (pair->row->value == OPTION_GROUP) {
+        group_read(mapping, *pair, &event);
+    } else {
+        config_pair_read(loading, pair, &event);
+    }
+}
+
+/* Reads a mapping that has just begun, up to its end. */
+static void mapping_read(struct config_mapping *mapping)
+{
+    struct config_event key;
+    struct config_loading *loading = mapping->loading;
+    mapping->first = loading->pairs.count;
+    while (!loading->has_no_memory) {
+        struct config_pair *pair = NULL;
+        config_events_next(loading->events, &key);
+        if (key.kind == CONFIG_EVENT_MAPPING_END ||
+            key.kind == CONFIG_EVENT_END) {
+            return;
+        }
+        if (key.kind == CONFIG_EVENT_VALUE) {
+            pair = config_mapping_add(mapping, key.text, key.place);
+        } else {
+            const struct config_pair at = {.place = key.place};
+            config_mapping_fail(mapping, &at,
+                                "a key is not a plain word: write KEY: VALUE");
+            config_events_skip(loading->events, &key);
+        }
+        value_read(mapping, pair);
+    }
+}
+
+void config_read(struct config_loading *loading)
+{
+    struct config_event event;
+    struct config_mapping top = {.loading = loading, .level = LEVEL_TOP};
+    config_events_next(loading->events, &event);
+    top.place = event.place;
+    if (event.kind == CONFIG_EVENT_MAPPING) {
+        mapping_read(&top);
+        if (!loading->has_no_memory) {
+            section_take(&top);
+        }
+        config_mapping_end(&top);
+    } else if (event.kind == CONFIG_EVENT_END ||
+               (event.kind == CONFIG_EVENT_VALUE && event.text[0] == '\0')) {
+        config_errors_add(&loading->errors, (struct config_place){0, 0},
+                          "the file is empty: give it state_dir, inbox and "
+                          "servers");
+        free(event.text);
+        return;
+    } else {
+        config_mapping_fail(&top, NULL,
+                            "the file is %s: give it the keys state_dir, inbox "
+                            "and servers",
+                            shape_text(&event));
+        config_events_skip(loading->events, &event);
+    }
+    /* Nothing but the file's end follows; a second document is an error. */
+    config_events_next(loading->events, &event);
+}

@@ -1,0 +1,521 @@
+/* The options of the top level, of servers and of queues; and what all inboxes
+ * and all outlets have in common. */
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "config/config_options.h"
+
+#define SECOND 1000ull
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define KIB 1024ull
+#define GIB (UINT64_C(1) << 30)
+
+#define TABLE(list)                          \
+    {                                        \
+        list, sizeof(list) / sizeof(list)[0] \
+    }
+
+#define IN_CONFIG(member) .offset = offsetof(struct config, member)
+#define IN_SERVER(member) \
+    .offset = offsetof(struct haplo_server_options, member)
+#define IN_QUEUE(member) .offset = offsetof(struct queue_values, options.member)
+
+/* RFC 6901: each segment begins with "/"; "~" is followed by 0 or 1. */
+static int pointer_check(const char *value, char *why, size_t why_size)
+{
+    int depth = 0;
+    for (const char *c = value; *c != '\0'; c++) {
+        depth += *c == '/';
+        if (*c == '~' && c[1] != '0' && c[1] != '1') {
+            snprintf(why, why_size,
+                     "invalid JSON pointer: write ~0 for ~ and ~1 for / in a "
+                     "name");
+            return HAPLO_EINVAL;
+        }
+    }
+    if (value[0] != '/') {
+        snprintf(why, why_size,
+                 "invalid JSON pointer: begin it with a slash, as in /token or "
+                 "/result/items");
+        return HAPLO_EINVAL;
+    }
+    if (depth > HAPLO_POINTER_DEPTH_MAX) {
+        snprintf(why, why_size, "more than %d segments: shorten it",
+                 HAPLO_POINTER_DEPTH_MAX);
+        return HAPLO_EINVAL;
+    }
+    return 0;
+}
+
+static int content_type_check(const char *value, char *why, size_t why_size)
+{
+    const char *slash = strchr(value, '/');
+    if (slash == NULL || slash == value || slash[1] == '\0' ||
+        strpbrk(value, " \t\r\n;") != NULL) {
+        snprintf(why, why_size,
+                 "invalid content type: write it like application/json, "
+                 "without parameters");
+        return HAPLO_EINVAL;
+    }
+    return 0;
+}
+
+static int pattern_check(const char *value, char *why, size_t why_size)
+{
+    char reason[HAPLO_TEXT_SIZE_MAX];
+    int error = haplo_token_pattern_check(value, reason, sizeof reason);
+    if (error != 0) {
+        snprintf(why, why_size, "%s: write it like <token>([^<]+)</token>",
+                 reason);
+    }
+    return error;
+}
+
+/* Whether http is allowed is only known when the whole server is. */
+static int url_check(const char *value, char *why, size_t why_size)
+{
+    return haplo_url_check(value, true, why, why_size);
+}
+
+static const struct option_row top_rows[] = {
+    {
+        .name = "state_dir",
+        .value = OPTION_PATH,
+        IN_CONFIG(state_dir),
+        .help = "The folder for what must survive a restart, apart from the "
+                "inboxes. It is created if it does not exist. Only one process "
+                "at a time may use it.",
+    },
+    {
+        .name = "in_flight_max",
+        .value = OPTION_COUNT_32,
+        .min = 1,
+        .max = 10000,
+        .fallback = "256",
+        IN_CONFIG(in_flight_max),
+        .help = "The maximum number of concurrent requests to all servers.",
+    },
+    {
+        .name = "undelivered_max",
+        .value = OPTION_SIZE,
+        .min = KIB,
+        .max = 64 * GIB,
+        .fallback = "256M",
+        IN_CONFIG(undelivered_bytes_max),
+        .help = "No queue is fetched while messages that are fetched but not "
+                "yet stored exceed this size. The limit also holds for each "
+                "inbox: an inbox that cannot store holds up only its own "
+                "queues.",
+    },
+    {
+        .name = "inbox",
+        .value = OPTION_REFERENCE,
+        .fallback = "see inboxes",
+        .word = "path",
+        .help = "The file of the only inbox. It is short for an entry of "
+                "inboxes that is named inbox, has the type sqlite and this "
+                "path.",
+    },
+    {
+        .name = "inboxes",
+        .value = OPTION_GROUP,
+        .fallback = "see inbox",
+        .word = "list",
+        .help = "The list of inboxes, where there is not exactly one SQLite "
+                "file. Messages are stored in an inbox before they are marked "
+                "on the server.",
+    },
+    {
+        .name = "outlets",
+        .value = OPTION_GROUP,
+        .fallback = "nothing",
+        .word = "list",
+        .help = "The list of outlets: destinations that stored messages are "
+                "forwarded to.",
+    },
+    {
+        .name = "defaults",
+        .value = OPTION_GROUP,
+        .fallback = "nothing",
+        .word = "mapping",
+        .help = "Values for all servers and queues that do not set their own.",
+    },
+    {
+        .name = "servers",
+        .value = OPTION_GROUP,
+        .word = "list",
+        .help = "The list of servers to poll.",
+    },
+};
+const struct option_table top_options = TABLE(top_rows);
+
+static const struct option_row inbox_rows[] = {
+    {
+        .name = "name",
+        .value = OPTION_REFERENCE,
+        .word = "name",
+        .help = "The name by which queues and outlets select the inbox. It "
+                "must be unique among the inboxes.",
+    },
+    {
+        .name = "type",
+        .value = OPTION_REFERENCE,
+        .word = "type",
+        .help = "The kind of database. The options of each type are listed "
+                "below.",
+    },
+};
+const struct option_table inbox_options = TABLE(inbox_rows);
+
+static const struct option_row outlet_rows[] = {
+    {
+        .name = "name",
+        .value = OPTION_REFERENCE,
+        .word = "name",
+        .help = "The outlet's name. It must be unique among the outlets. The "
+                "inbox keeps the outlet's progress under this name: under a "
+                "new name it starts at the oldest message.",
+    },
+    {
+        .name = "type",
+        .value = OPTION_REFERENCE,
+        .word = "type",
+        .help = "The kind of destination. The options of each type are listed "
+                "below.",
+    },
+    {
+        .name = "inbox",
+        .value = OPTION_REFERENCE,
+        .fallback = "the only inbox",
+        .word = "name",
+        .help = "The inbox to forward from. It may be omitted if there is "
+                "exactly one.",
+    },
+    {
+        .name = "queues",
+        .value = OPTION_TEXT_LIST,
+        .fallback = "all",
+        .word = "list of patterns",
+        .help = "The queues whose messages are forwarded, as SERVER/QUEUE. In "
+                "both names * stands for any text, ? for any character and "
+                "[...] for one of a set. A pattern must match at least one "
+                "queue of the file.",
+    },
+};
+const struct option_table outlet_options = TABLE(outlet_rows);
+
+static const struct option_row server_own_rows[] = {
+    {
+        .name = "name",
+        .value = OPTION_TEXT,
+        .word = "name",
+        .check = haplo_name_check,
+        IN_SERVER(name),
+        .help = "The server's name in logs, metrics and inboxes. It must be "
+                "unique among the servers. Stored messages carry it: keep it "
+                "when the server moves to another URL.",
+    },
+    {
+        .name = "url",
+        .value = OPTION_TEXT,
+        .word = "URL",
+        .check = url_check,
+        IN_SERVER(url),
+        .help = "The server's URL, https://HOST or https://HOST:PORT.",
+    },
+    {
+        .name = "allow_http",
+        .value = OPTION_BOOL,
+        .fallback = "false",
+        IN_SERVER(allow_http),
+        .help = "Allows an http:// URL to a host other than this one. API keys "
+                "then cross the network unencrypted.",
+    },
+    {
+        .name = "queues",
+        .value = OPTION_GROUP,
+        .word = "list",
+        .help = "The list of the server's queues to poll.",
+    },
+};
+const struct option_table server_own_options = TABLE(server_own_rows);
+
+static const struct option_row server_rows[] = {
+    {
+        .name = "tls_ca_file",
+        .value = OPTION_FILE,
+        .fallback = "none",
+        IN_SERVER(tls_ca_file),
+        .help = "PEM file of the CA certificates to trust. With none, the "
+                "system's.",
+    },
+    {
+        .name = "tls_certificate_file",
+        .value = OPTION_FILE,
+        .fallback = "none",
+        IN_SERVER(tls_certificate_file),
+        .help = "PEM file of a client certificate to present to the server.",
+    },
+    {
+        .name = "tls_key_file",
+        .value = OPTION_PRIVATE_FILE,
+        .fallback = "none",
+        IN_SERVER(tls_key_file),
+        .help = "PEM file of the client certificate's private key. Others must "
+                "not be able to read it.",
+    },
+    {
+        .name = "proxy",
+        .value = OPTION_SECRET,
+        .fallback = "none",
+        .word = "URL",
+        .check = haplo_proxy_check,
+        IN_SERVER(proxy),
+        .help = "URL of a proxy: http, https, socks5h or socks4a. Proxies "
+                "named in the environment are never used.",
+    },
+    {
+        .name = "max_in_flight",
+        .value = OPTION_COUNT_32,
+        .min = 1,
+        .max = 1000,
+        .fallback = "1",
+        IN_SERVER(in_flight_max),
+        .help = "The maximum number of concurrent requests to the server. A "
+                "server runs 8 at a time, and serves people as well.",
+    },
+    {
+        .name = "connect_timeout",
+        .value = OPTION_DURATION,
+        .min = 1,
+        .max = HOUR,
+        .fallback = "10s",
+        IN_SERVER(connect_timeout_ms),
+        .help = "Time limit for resolving the host, connecting and the TLS "
+                "handshake.",
+    },
+    {
+        .name = "first_byte_timeout",
+        .value = OPTION_DURATION,
+        .min = 1,
+        .max = HOUR,
+        .fallback = "60s",
+        IN_SERVER(first_byte_timeout_ms),
+        .help = "Time limit from the request to the first byte of the "
+                "response. The first request after a deployment is slow.",
+    },
+    {
+        .name = "stall_timeout",
+        .value = OPTION_DURATION,
+        .min = 1,
+        .max = HOUR,
+        .fallback = "30s",
+        IN_SERVER(stall_timeout_ms),
+        .help = "Time limit between two bytes of a response.",
+    },
+    {
+        .name = "total_timeout",
+        .value = OPTION_DURATION,
+        .min = 1,
+        .max = DAY,
+        .fallback = "120s",
+        IN_SERVER(total_timeout_ms),
+        .help = "Time limit for a whole request.",
+    },
+    {
+        .name = "failed_logins_max",
+        .value = OPTION_COUNT_32,
+        .min = 1,
+        .max = 40,
+        .fallback = "5",
+        IN_SERVER(failed_logins_max),
+        .help = "After this many refused API keys in a row, keys that never "
+                "worked have to wait. After 50 the server locks out this "
+                "address, people included.",
+    },
+    {
+        .name = "breaker_failures",
+        .value = OPTION_COUNT_32,
+        .min = 1,
+        .max = 1000,
+        .fallback = "5",
+        IN_SERVER(breaker_failures),
+        .help = "After this many failures in a row the server is left alone "
+                "for a while, then probed with one request.",
+    },
+};
+const struct option_table server_options = TABLE(server_rows);
+
+static const struct option_row queue_own_rows[] = {
+    {
+        .name = "name",
+        .value = OPTION_REFERENCE,
+        .word = "name",
+        .help = "The queue's name, exactly as in its poll URL. It must be "
+                "unique among the server's queues.",
+    },
+};
+const struct option_table queue_own_options = TABLE(queue_own_rows);
+
+static const struct option_row key_rows[] = {
+    {
+        .name = "api_key_file",
+        .value = OPTION_REFERENCE,
+        .fallback = "one of the three",
+        .word = "path",
+        .help = "File that holds the API key and nothing else. Others must not "
+                "be able to read it. At a server, it is the key of all queues "
+                "without their own.",
+    },
+    {
+        .name = "api_key_env",
+        .value = OPTION_REFERENCE,
+        .fallback = "one of the three",
+        .word = "name",
+        .help = "Environment variable that holds the API key.",
+    },
+    {
+        .name = "api_key_credential",
+        .value = OPTION_REFERENCE,
+        .fallback = "one of the three",
+        .word = "name",
+        .help = "Name of a systemd credential that holds the API key. See "
+                "LoadCredential in systemd.exec(5).",
+    },
+};
+const struct option_table key_options = TABLE(key_rows);
+
+static const struct option_row queue_rows[] = {
+    {
+        .name = "inbox",
+        .value = OPTION_REFERENCE,
+        .fallback = "the only inbox",
+        .word = "name",
+        .offset = offsetof(struct queue_values, inbox),
+        .help = "The inbox that stores the messages. It may be omitted if "
+                "there is exactly one.",
+    },
+    {
+        .name = "interval",
+        .value = OPTION_DURATION,
+        .min = 10,
+        .max = 7 * DAY,
+        .fallback = "60s",
+        IN_QUEUE(interval_ms),
+        .help = "The wait between two polls of an empty queue. A queue that "
+                "has more messages is polled again at once.",
+    },
+    {
+        .name = "interval_max",
+        .value = OPTION_DURATION,
+        .min = 10,
+        .max = 7 * DAY,
+        .fallback = "none",
+        IN_QUEUE(interval_max_ms),
+        .help = "While the queue stays empty, the interval grows up to this. "
+                "With none, it does not grow.",
+    },
+    {
+        .name = "backoff",
+        .value = OPTION_DURATION,
+        .min = 1,
+        .max = DAY,
+        .fallback = "1s",
+        IN_QUEUE(backoff_ms),
+        .help = "The wait after the first failure.",
+    },
+    {
+        .name = "backoff_max",
+        .value = OPTION_DURATION,
+        .min = 1,
+        .max = 7 * DAY,
+        .fallback = "5m",
+        IN_QUEUE(backoff_max_ms),
+        .help = "The longest wait after repeated failures.",
+    },
+    {
+        .name = "refused_wait",
+        .value = OPTION_DURATION,
+        .min = SECOND,
+        .max = 7 * DAY,
+        .fallback = "15m",
+        IN_QUEUE(refused_ms),
+        .help = "The wait after the server refused the API key. A changed key "
+                "is tried at once.",
+    },
+    {
+        .name = "mark_attempts_max",
+        .value = OPTION_COUNT_32,
+        .min = 1,
+        .max = 100,
+        .fallback = "4",
+        IN_QUEUE(mark_attempts_max),
+        .help = "How often the same mark is attempted before the queue is "
+                "fetched again.",
+    },
+    {
+        .name = "max_body",
+        .value = OPTION_SIZE,
+        .min = KIB,
+        .max = 4 * GIB,
+        .fallback = "64M",
+        IN_QUEUE(body_bytes_max),
+        .help = "The largest response to accept, after decompression. Parsing "
+                "one can take three times as much memory.",
+    },
+    {
+        .name = "format",
+        .value = OPTION_CHOICE,
+        .choices = "json raw",
+        .fallback = "json",
+        IN_QUEUE(format),
+        .help = "What a response is. With json, the pointers below find the "
+                "messages and the token. With raw, the whole response is one "
+                "message, and token_pattern finds the token.",
+    },
+    {
+        .name = "token_pointer",
+        .value = OPTION_TEXT,
+        .word = "pointer",
+        .fallback = "/token",
+        .check = pointer_check,
+        IN_QUEUE(token_pointer),
+        .help = "JSON pointer (RFC 6901) to the token, for the format json.",
+    },
+    {
+        .name = "messages_pointer",
+        .value = OPTION_TEXT,
+        .word = "pointer",
+        .fallback = "/messages",
+        .check = pointer_check,
+        IN_QUEUE(messages_pointer),
+        .help = "JSON pointer (RFC 6901) to the list of messages, for the "
+                "format json.",
+    },
+    {
+        .name = "token_pattern",
+        .value = OPTION_TEXT,
+        .word = "pattern",
+        .fallback = "none",
+        .check = pattern_check,
+        IN_QUEUE(token_pattern),
+        .help = "POSIX extended regular expression that finds the token: its "
+                "first group, or the whole match. It matches bytes and has no "
+                "back references. The format raw requires it.",
+    },
+    {
+        .name = "content_type",
+        .value = OPTION_TEXT,
+        .word = "type",
+        .fallback = "none",
+        .check = content_type_check,
+        IN_QUEUE(content_type),
+        .help = "The content type that a response must have. With none, "
+                "application/json for the format json, and anything except "
+                "text/html for raw.",
+    },
+};
+const struct option_table queue_options = TABLE(queue_rows);

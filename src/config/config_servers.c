@@ -1,0 +1,375 @@
+/* Servers, queues and their defaults: what is read of them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/api_key.h"
+#include "config/config_mapping.h"
+#include "config/config_path.h"
+#include "config/config_value.h"
+
+#define OWN_MAX 64 /* rows of queue_options, as the bits of own_options.set */
+
+static bool is_of(const struct option_table *table,
+                  const struct option_row *row)
+{
+    return row >= table->rows && row < table->rows + table->count;
+}
+
+/* -- Own options of queues ------------------------------------------------ */
+
+/* The pairs of a mapping that are options of queues, by the index of their
+ * row. */
+struct own_pairs {
+    const struct config_pair *list[OWN_MAX]; /* NULL: not set */
+    const char *texts[OWN_MAX];              /* of their values */
+    size_t count;                            /* of those that are set */
+    bool is_sound;                           /* each has a single value */
+};
+
+static void own_pairs_find(const struct config_mapping *mapping,
+                           struct own_pairs *pairs)
+{
+    *pairs = (struct own_pairs){.is_sound = true};
+    for (size_t i = 0; i < mapping->count; i++) {
+        const struct config_pair *pair = config_mapping_at(mapping, i);
+        if (!is_of(&queue_options, pair->row)) {
+            continue;
+        }
+        size_t index = (size_t)(pair->row - queue_options.rows);
+        pairs->texts[index] = config_mapping_text(mapping, pair->row->name);
+        if (pairs->texts[index] == NULL) {
+            pairs->is_sound = false;
+            continue;
+        }
+        pairs->list[index] = pair;
+        pairs->count++;
+    }
+}
+
+/* The name of own options: the same for the same values. NULL when there is no
+ * memory. */
+static char *own_text(struct config_loading *loading,
+                      const struct own_pairs *pairs)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < queue_options.count; i++) {
+        size += pairs->texts[i] != NULL ? strlen(pairs->texts[i]) + 32 : 0;
+    }
+    char *text = arena_room(&loading->arena, size);
+    char *end = text;
+    if (text == NULL) {
+        return NULL;
+    }
+    *end = '\0';
+    /* With its size in front, no value can pass for a following one. */
+    for (size_t i = 0; i < queue_options.count; i++) {
+        if (pairs->texts[i] != NULL) {
+            end += sprintf(end, "%zu=%zu:%s", i, strlen(pairs->texts[i]),
+                           pairs->texts[i]);
+        }
+    }
+    return text;
+}
+
+/* Parses the values, and tells which are impossible. */
+static void own_parse(const struct config_mapping *mapping,
+                      const struct own_pairs *pairs, struct own_options *own)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+    struct config *config = mapping->loading->config;
+    own->is_sound = pairs->is_sound;
+    own->set = 0;
+    for (size_t i = 0; i < queue_options.count; i++) {
+        const struct option_row *row = &queue_options.rows[i];
+        if (pairs->texts[i] == NULL) {
+            continue;
+        }
+        if (config_value_parse(config, row, pairs->texts[i], &own->values, why,
+                               sizeof why) != 0) {
+            own->is_sound = false;
+            config_mapping_fail(mapping, pairs->list[i], "%s: %s", row->name,
+                                why);
+        } else {
+            own->set |= UINT64_C(1) << i;
+        }
+    }
+}
+
+/* What the mapping says for queues: parsed once for all that say the same.
+ * NULL when there is no memory. */
+static struct own_options *own_take(const struct config_mapping *mapping,
+                                    const struct own_pairs *pairs)
+{
+    struct config_loading *loading = mapping->loading;
+    char *text = own_text(loading, pairs);
+    struct own_options *own =
+        text != NULL ? name_table_find(&loading->own_options, text) : NULL;
+    if (own != NULL) {
+        if (!own->is_sound || !pairs->is_sound) {
+            struct own_options again = {.text = text};
+            own_parse(mapping, pairs, &again);
+        }
+        return own;
+    }
+    own = arena_bytes(&loading->arena, sizeof *own);
+    if (text == NULL || own == NULL) {
+        return NULL;
+    }
+    own->text = text;
+    own_parse(mapping, pairs, own);
+    return name_table_add(&loading->own_options, own) == 0 ? own : NULL;
+}
+
+/* -- API keys ------------------------------------------------------------- */
+
+static int key_fill(struct config *config, const struct config_pair *pair,
+                    struct config_key *key)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    if (key->kind == CONFIG_KEY_FILE) {
+        key->path = config_path(config, pair->text, &key->name);
+        return key->path != NULL ? 0 : -1;
+    }
+    if (key->kind == CONFIG_KEY_CREDENTIAL && folder != NULL) {
+        key->path = config_path_join(config, folder, strlen(folder), pair->text,
+                                     &key->name);
+        return key->path != NULL ? 0 : -1;
+    }
+    key->name = arena_string(&config->arena, pair->text);
+    return key->name != NULL ? 0 : -1;
+}
+
+/* Reads the key, and keeps why that fails. */
+static int key_try(struct config_loading *loading, struct key_draft *draft)
+{
+    char text[API_KEY_SIZE];
+    char why[2 * HAPLO_TEXT_SIZE_MAX];
+    int error = api_key_read(draft->key, text, why, sizeof why);
+    explicit_bzero(text, sizeof text);
+    if (error == 0) {
+        return 0;
+    }
+    draft->why = arena_string(&loading->arena, why);
+    return draft->why != NULL ? 0 : -1;
+}
+
+/* NULL when there is no memory. */
+static struct key_draft *key_draft_new(struct config_loading *loading,
+                                       const struct config_pair *pair,
+                                       enum config_key_kind kind)
+{
+    struct key_draft *draft = arena_bytes(&loading->arena, sizeof *draft);
+    struct config_key *key = arena_bytes(&loading->config->arena, sizeof *key);
+    if (draft == NULL || key == NULL) {
+        return NULL;
+    }
+    key->kind = kind;
+    draft->key = key;
+    if (key_fill(loading->config, pair, key) != 0 ||
+        key_try(loading, draft) != 0 ||
+        name_table_add(&loading->keys[kind], draft) != 0) {
+        return NULL;
+    }
+    return draft;
+}
+
+/* The key that is there: read once, whatever the number of its queues. */
+static const struct config_key *key_of(const struct config_mapping *mapping,
+                                       const struct config_pair *pair)
+{
+    struct config_loading *loading = mapping->loading;
+    enum config_key_kind kind =
+        (enum config_key_kind)(pair->row - key_options.rows);
+    struct key_draft *draft = name_table_find(&loading->keys[kind], pair->text);
+    if (draft == NULL) {
+        draft = key_draft_new(loading, pair, kind);
+    }
+    if (draft == NULL) {
+        config_loading_no_memory(loading);
+        return NULL;
+    }
+    if (draft->why != NULL) {
+        config_mapping_fail(mapping, pair, "%s", draft->why);
+    }
+    return draft->key;
+}
+
+/* Where the mapping says that the key is; NULL if it does not. */
+static const struct config_key *key_take(const struct config_mapping *mapping)
+{
+    /* After an error, so that the absence is not another. */
+    static const struct config_key bad_key = {.name = ""};
+    char quoted[CONFIG_SHOW_SIZE];
+    const struct config_pair *first = NULL;
+    const struct config_key *key = NULL;
+    for (size_t i = 0; i < mapping->count; i++) {
+        const struct config_pair *pair = config_mapping_at(mapping, i);
+        if (!is_of(&key_options, pair->row)) {
+            continue;
+        }
+        if (first != NULL) {
+            config_mapping_fail(mapping, pair,
+                                "both %s and %s are given: keep one of them",
+                                first->row->name, pair->row->name);
+            continue;
+        }
+        first = pair;
+        key = &bad_key;
+        if (config_mapping_text(mapping, pair->row->name) == NULL) {
+            continue;
+        }
+        if (strcmp(pair->row->name, "api_key_credential") == 0 &&
+            strchr(pair->text, '/') != NULL) {
+            config_mapping_fail(mapping, pair,
+                                "api_key_credential: %s is not the name of a "
+                                "credential: give a name without slashes, or "
+                                "use api_key_file",
+                                config_quote(pair->text, quoted));
+            continue;
+        }
+        key = key_of(mapping, pair);
+    }
+    return key;
+}
+
+/* -- Sections ------------------------------------------------------------- */
+
+static struct config_place place_of(const struct config_mapping *mapping,
+                                    const char *name)
+{
+    const struct config_pair *pair = config_mapping_find(mapping, name);
+    return pair != NULL ? pair->place : mapping->place;
+}
+
+void config_defaults_take(const struct config_mapping *mapping)
+{
+    struct own_pairs pairs;
+    struct config_loading *loading = mapping->loading;
+    own_pairs_find(mapping, &pairs);
+    loading->defaults_inbox_place = place_of(mapping, "inbox");
+    loading->queue_defaults = own_take(mapping, &pairs);
+    if (loading->queue_defaults == NULL) {
+        config_loading_no_memory(loading);
+        return;
+    }
+    loading->has_bad_defaults =
+        config_mapping_apply(mapping, &server_options,
+                             &loading->server_defaults,
+                             &loading->server_defaults_set) != 0 ||
+        !loading->queue_defaults->is_sound;
+}
+
+void config_server_begin(struct config_mapping *mapping)
+{
+    struct config_loading *loading = mapping->loading;
+    struct server_draft *draft = list_add(&loading->servers);
+    if (draft == NULL) {
+        config_loading_no_memory(loading);
+        return;
+    }
+    mapping->draft = loading->servers.count - 1;
+    draft->first_queue = loading->queues.count;
+    draft->server.place = mapping->place;
+}
+
+/* http is for loopback unless it is allowed, which any key may say. */
+static void server_url_check(const struct config_mapping *mapping,
+                             const struct haplo_server_options *options)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+    const struct config_pair *pair = config_mapping_find(mapping, "url");
+    if (options->url != NULL &&
+        haplo_url_check(options->url, options->allow_http, why, sizeof why) !=
+            0) {
+        config_mapping_fail(mapping, pair, "url: %s", why);
+    }
+}
+
+void config_server_take(const struct config_mapping *mapping)
+{
+    struct own_pairs pairs;
+    struct config_loading *loading = mapping->loading;
+    struct server_draft *draft = list_at(&loading->servers, mapping->draft);
+    struct haplo_server_options *options = &draft->server.options;
+    const struct config_pair *queues = config_mapping_find(mapping, "queues");
+    draft->server.queue_count = loading->queues.count - draft->first_queue;
+    int own = config_mapping_apply(mapping, &server_own_options, options, NULL);
+    int shared =
+        config_mapping_apply(mapping, &server_options, options, &draft->set);
+    server_url_check(mapping, options);
+    draft->tls_place = place_of(mapping, "tls_key_file");
+    draft->inbox_place = place_of(mapping, "inbox");
+    draft->key = key_take(mapping);
+    own_pairs_find(mapping, &pairs);
+    draft->own = own_take(mapping, &pairs);
+    if (draft->own == NULL) {
+        config_loading_no_memory(loading);
+        return;
+    }
+    draft->is_sound = own == 0 && shared == 0 && draft->own->is_sound;
+    if (queues == NULL || (queues->entry_count == 0 && !queues->is_bad)) {
+        config_mapping_fail(mapping, queues,
+                            "it has no queues: list at least one under "
+                            "queues");
+    }
+}
+
+/* The name, of the config; NULL where it is refused. */
+static const char *queue_name_take(const struct config_mapping *mapping)
+{
+    char quoted[CONFIG_SHOW_SIZE];
+    char why[HAPLO_TEXT_SIZE_MAX];
+    const struct config_pair *pair = config_mapping_find(mapping, "name");
+    const char *text = config_mapping_text(mapping, "name");
+    if (pair == NULL) {
+        config_mapping_missing(mapping, "name");
+    }
+    if (text == NULL) {
+        return NULL;
+    }
+    if (haplo_name_check(text, why, sizeof why) != 0) {
+        config_mapping_fail(mapping, pair, "name: %s: %s",
+                            config_quote(text, quoted), why);
+        return NULL;
+    }
+    return arena_string(&mapping->loading->config->arena, text);
+}
+
+/* Where the options stand that the queue sets itself. */
+static int places_take(struct config_loading *loading,
+                       const struct own_pairs *pairs,
+                       const struct own_options *own)
+{
+    for (size_t i = 0; i < queue_options.count; i++) {
+        if ((own->set >> i & 1) == 0) {
+            continue;
+        }
+        struct own_place *place = list_add(&loading->places);
+        if (place == NULL) {
+            return -1;
+        }
+        place->index = (uint32_t)i;
+        place->place = pairs->list[i]->place;
+    }
+    return 0;
+}
+
+void config_queue_take(const struct config_mapping *mapping)
+{
+    struct own_pairs pairs;
+    struct config_loading *loading = mapping->loading;
+    struct queue_draft *draft = list_add(&loading->queues);
+    if (draft == NULL) {
+        config_loading_no_memory(loading);
+        return;
+    }
+    draft->queue.place = mapping->place;
+    draft->queue.name = queue_name_take(mapping);
+    draft->queue.key = key_take(mapping);
+    draft->first_place = loading->places.count;
+    own_pairs_find(mapping, &pairs);
+    draft->own = own_take(mapping, &pairs);
+    if (draft->own == NULL || places_take(loading, &pairs, draft->own) != 0) {
+        config_loading_no_memory(loading);
+    }
+}

@@ -1,0 +1,13 @@
+/*
+ * option_print.h - the options of the configuration file, for people:
+ * `haplo-poll help config`, and the part OPTIONS of haplo-poll.yaml(5).
+ */
+#ifndef CONFIG_OPTION_PRINT_H
+#define CONFIG_OPTION_PRINT_H
+
+#include <stdio.h>
+
+void option_print_help(FILE *file);
+void option_print_mdoc(FILE *file);
+
+#endif
