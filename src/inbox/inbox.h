@@ -44,6 +44,9 @@ struct inbox_type {
     size_t option_count;               /* length of options */
     size_t options_size;               /* of the struct that they fill */
     const struct inbox_store_ops *ops; /* what group commit runs on */
+    /* See inbox_backup(); NULL: it cannot do that. */
+    int (*backup)(const void *options, const char *path, char *why,
+                  size_t why_size);
 };
 
 /* NULL if there is no such type. */

@@ -3,6 +3,7 @@
  * folder beside sqlite/ and a row here.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "inbox/inbox.h"
@@ -45,4 +46,17 @@ void inbox_type_register(const struct inbox_type *type)
     assert(inbox_type_find(type->name) == NULL);
     assert(registered_count < REGISTERED_COUNT_MAX);
     registered[registered_count++] = type;
+}
+
+int inbox_backup(const struct inbox_type *type, const void *type_options,
+                 const char *path, char *why, size_t why_size)
+{
+    if (type->backup == NULL) {
+        snprintf(why, why_size,
+                 "inboxes of type %s are backed up by the tools of their "
+                 "database",
+                 type->name);
+        return HAPLO_EINVAL;
+    }
+    return type->backup(type_options, path, why, why_size);
 }

@@ -313,6 +313,14 @@ static const struct inbox_store_ops ops = {
     .close = sqlite_close,
 };
 
+static int sqlite_backup(const void *type_options, const char *path, char *why,
+                         size_t why_size)
+{
+    const struct sqlite_inbox_options *own = type_options;
+
+    return inbox_sqlite_backup(own->path, path, why, why_size);
+}
+
 static const struct option_row options[] = {
     {.name = "path",
      .value = OPTION_PATH,
@@ -328,4 +336,5 @@ const struct inbox_type inbox_sqlite_type = {
     .option_count = sizeof(options) / sizeof(options[0]),
     .options_size = sizeof(struct sqlite_inbox_options),
     .ops = &ops,
+    .backup = sqlite_backup,
 };
