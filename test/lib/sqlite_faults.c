@@ -85,7 +85,7 @@ static int on_connection(sqlite3 *db, const char **error, const void *api)
     return SQLITE_OK;
 }
 
-/* -- A sync that fails: the methods of all files are wrapped --------------- */
+/* -- A sync that fails: the methods of a WAL are wrapped ------------------- */
 
 static int (*real_open)(sqlite3_vfs *, const char *, sqlite3_file *, int,
                         int *);
@@ -98,21 +98,19 @@ static int failing_sync(sqlite3_file *file, int flags)
                                           : real_methods->xSync(file, flags);
 }
 
+/* The file itself has other methods, for its locks. */
 static int wrapping_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file,
                          int flags, int *out_flags)
 {
     int code = real_open(vfs, name, file, flags, out_flags);
 
-    if (code == SQLITE_OK && file->pMethods != NULL &&
-        (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) != 0) {
+    if (code == SQLITE_OK && (flags & SQLITE_OPEN_WAL) != 0) {
         if (real_methods == NULL) {
             real_methods = file->pMethods;
             wrapped = *real_methods;
             wrapped.xSync = failing_sync;
         }
-        if (file->pMethods == real_methods) {
-            file->pMethods = &wrapped;
-        }
+        file->pMethods = &wrapped;
     }
     return code;
 }

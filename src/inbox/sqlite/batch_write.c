@@ -8,7 +8,6 @@
  */
 #include "inbox/sqlite/batch_write.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "inbox/sqlite/db_value.h"
@@ -37,41 +36,10 @@ static int bind_chunk(sqlite3_stmt *add, const struct adding *adding)
     return code;
 }
 
-static enum inbox_fault add_chunk(struct adding *adding)
-{
-    struct writer *writer = adding->writer;
-    enum inbox_fault fault;
-    sqlite3_stmt *add =
-        writer_add_statement(writer, adding->chunk_count, &fault);
-    int code;
-    int reset;
-
-    if (fault != INBOX_FINE) {
-        return fault;
-    }
-    code = bind_chunk(add, adding);
-    if (code == SQLITE_OK) {
-        code = sqlite3_step(add);
-    }
-    reset = sqlite3_reset(add);
-    /* The bodies are borrowed: nothing may look at them later. */
-    (void)sqlite3_clear_bindings(add);
-    if (adding->count == 0) {
-        adding->first_arrival = sqlite3_last_insert_rowid(writer->db) -
-                                (int64_t)adding->chunk_count + 1;
-    }
-    adding->count += adding->chunk_count;
-    adding->chunk_count = 0;
-    return writer_fault(writer, code != SQLITE_DONE ? code : reset);
-}
-
 /* A trigger that somebody has added may have ignored a row. */
-static enum inbox_fault check_added(const struct adding *adding)
+static enum inbox_fault check_added(struct writer *writer, size_t count)
 {
-    struct writer *writer = adding->writer;
-    int64_t last = sqlite3_last_insert_rowid(writer->db);
-
-    if (last - adding->first_arrival + 1 == (int64_t)adding->count) {
+    if (sqlite3_changes(writer->db) == (int)count) {
         return INBOX_FINE;
     }
     (void)reason_set(&writer->why, 0,
@@ -79,6 +47,42 @@ static enum inbox_fault check_added(const struct adding *adding)
                      "the triggers from the table stored",
                      writer->path);
     return INBOX_PART;
+}
+
+static enum inbox_fault run_chunk(struct adding *adding, sqlite3_stmt *add)
+{
+    int code = bind_chunk(add, adding);
+    int reset;
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(add);
+    }
+    reset = sqlite3_reset(add);
+    /* The bodies are borrowed: nothing may look at them later. */
+    (void)sqlite3_clear_bindings(add);
+    return writer_fault(adding->writer, code != SQLITE_DONE ? code : reset);
+}
+
+static enum inbox_fault add_chunk(struct adding *adding)
+{
+    struct writer *writer = adding->writer;
+    enum inbox_fault fault;
+    sqlite3_stmt *add =
+        writer_add_statement(writer, adding->chunk_count, &fault);
+
+    if (fault == INBOX_FINE) {
+        fault = run_chunk(adding, add);
+    }
+    if (fault == INBOX_FINE) {
+        fault = check_added(writer, adding->chunk_count);
+    }
+    if (adding->count == 0) {
+        adding->first_arrival = sqlite3_last_insert_rowid(writer->db) -
+                                (int64_t)adding->chunk_count + 1;
+    }
+    adding->count += adding->chunk_count;
+    adding->chunk_count = 0;
+    return fault;
 }
 
 static enum inbox_fault add_messages(struct adding *adding,
@@ -100,9 +104,6 @@ static enum inbox_fault add_messages(struct adding *adding,
     }
     if (fault == INBOX_FINE && adding->chunk_count > 0) {
         fault = add_chunk(adding);
-    }
-    if (fault == INBOX_FINE && adding->count > 0) {
-        fault = check_added(adding);
     }
     return fault;
 }

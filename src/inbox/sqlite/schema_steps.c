@@ -34,7 +34,7 @@
     " id INTEGER PRIMARY KEY,"                                              \
     " server TEXT NOT NULL,"                                                \
     " queue TEXT NOT NULL,"                                                 \
-    " unconfirmed INTEGER NOT NULL,"                                        \
+    " unconfirmed INTEGER,"                                        \
     " unconfirmed_from INTEGER,"                                            \
     " newest_batch INTEGER,"                                                \
     " state BLOB NOT NULL,"                                                 \
