@@ -123,13 +123,14 @@ $(BUILD)/test/%: $(BUILD)/test/unit/%.o $(TEST_LIB_A) $(TEST_A)
 # src/http and of the C library's memory is test/sim's. Renamed in them and not
 # wrapped by the linker, so that the simulation's own calls stay what they are.
 simulated_src := $(wildcard src/base/*.c src/core/*.c src/poller/*.c) \
-	src/inbox/inbox.c src/inbox/group_commit.c
+	src/inbox/inbox.c src/inbox/group_commit.c \
+	$(wildcard src/daemon/gather*.c) src/daemon/failed_logins.c
 simulated_obj := $(patsubst %.c,$(BUILD)/simulated/%.o,$(simulated_src))
 simulation_obj := $(simulated_obj) $(call obj,$(filter-out \
 	test/sim/sim_main.c test/sim/test_%,$(simulation_src)))
 # A name in between: to see what an inbox is told of confirmations.
 SIMULATION_LDFLAGS := -Wl,--wrap=inbox_confirmed
-SIMULATED := malloc calloc realloc free strdup
+SIMULATED := malloc calloc realloc free strdup fopen fclose rename stat
 
 $(BUILD)/simulated/renames: Makefile
 	@mkdir -p $(@D)
@@ -137,7 +138,12 @@ $(BUILD)/simulated/renames: Makefile
 
 $(BUILD)/simulated/%.o: $(BUILD)/%.o $(BUILD)/simulated/renames
 	@mkdir -p $(@D)
-	$(Q)objcopy --redefine-syms=$(BUILD)/simulated/renames $< $@
+	$(Q)objcopy --redefine-syms=$(BUILD)/simulated/renames \
+		$(SIMULATED_OBJCOPY) $< $@
+
+# What is kept over processes has a clock of its own.
+$(BUILD)/simulated/src/daemon/failed_logins.o: \
+	SIMULATED_OBJCOPY = --redefine-sym wall_clock_ms=simulated_wall_clock_ms
 
 $(BUILD)/simulation: $(BUILD)/test/sim/sim_main.o $(simulation_obj)
 	$(call say,LD)

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/container_of.h"
+#include "daemon/gather_batch.h"
+#include "daemon/gather_key.h"
 #include "kept.h"
 #include "network.h"
 #include "process.h"
@@ -12,241 +13,280 @@
 #include "store_type.h"
 #include "world.h"
 
-static struct app_queue *app_queue_of(struct seen_queue *queue)
+static struct process *process_of(const struct gather *gather)
 {
-    return &queue->process->app.queues[queue->remote->index];
+    return gather->options.data;
 }
 
-/* -- Batches -------------------------------------------------------------- */
+/* -- The configuration ---------------------------------------------------- */
 
-static void on_delivered(struct inbox_delivery *delivery,
-                         enum inbox_verdict verdict, const char *why)
+static void make_inboxes(struct app *app, struct world *world)
 {
-    struct app_queue *queue =
-        container_of(delivery, struct app_queue, delivery);
-    struct process *process = process_current();
-    if (process->app.is_closing) {
-        world_count(process->world, SITUATION_DELIVERED_TOO_LATE);
-        return;
-    }
-    switch (verdict) {
-    case INBOX_STORED:
-        haplo_batch_accept(queue->batch);
-        break;
-    case INBOX_RETRY:
-        haplo_batch_retry(queue->batch, 0, why);
-        break;
-    case INBOX_REJECTED:
-        haplo_batch_reject(queue->batch, why);
-        break;
-    case INBOX_BEHIND:
-        haplo_batch_drop(queue->batch, why);
-        break;
-    case INBOX_STALE:
-        (void)haplo_batch_stale(queue->batch, delivery->stored);
-        break;
+    static const char *const names[APP_INBOXES_MAX] = {"first", "second"};
+    app->config.inboxes = app->inboxes;
+    app->config.inbox_count = world->store_count;
+    for (unsigned i = 0; i < world->store_count; i++) {
+        app->stores[i] = &world->stores[i];
+        app->inboxes[i] = (struct config_inbox){
+            .name = names[i], .type = &store_type, .options = &app->stores[i]};
     }
 }
 
-static void on_deliver(struct haplo_queue *haplo_queue,
-                       struct haplo_batch *batch)
+static void make_queue(struct app *app, struct config_queue *queue,
+                       const struct remote_queue *remote)
 {
-    struct seen_queue *seen = haplo_queue_data(haplo_queue);
-    struct app_queue *queue = app_queue_of(seen);
-    queue->batch = batch;
-    queue->delivery = (struct inbox_delivery){
-        .queue = queue->stored,
-        .batch = batch,
-        .fetched_at_ms =
-            seen->process->world->now_ms + seen->process->world->wall_offset_ms,
-        .delivered_cb = on_delivered,
-    };
-    inbox_deliver(&queue->delivery);
-}
-
-static void on_marked(struct haplo_queue *haplo_queue,
-                      const struct haplo_mark *mark)
-{
-    struct seen_queue *seen = haplo_queue_data(haplo_queue);
-    if (!seen->process->app.is_closing) {
-        inbox_confirmed(app_queue_of(seen)->stored, mark);
-    }
-}
-
-static void on_event(struct haplo_poller *poller,
-                     const struct haplo_event *event)
-{
-    struct process *process = haplo_poller_data(poller);
-    if (!process->app.is_closing) {
-        kept_note(process, event);
-        guard_event(process, event);
-    }
-}
-
-/* -- Opening -------------------------------------------------------------- */
-
-void app_add_queue(struct process *process, struct remote_queue *remote)
-{
-    struct seen_queue *seen = &process->queues[remote->index];
-    struct app_queue *queue = &process->app.queues[remote->index];
-    char key[NETWORK_KEY_SIZE];
-    char why[HAPLO_TEXT_SIZE_MAX];
-    int error = inbox_queue_open(process->app.inboxes[remote->store],
-                                 remote->server->name, remote->own_name,
-                                 &queue->stored);
-    assert(error == 0);
-    seen->key = remote->client_key;
-    seen->is_removing = false;
-    const struct haplo_queue_options options = {
-        .struct_size = sizeof options,
-        .name = remote->own_name,
-        .api_key = network_key_text(seen->key, key),
-        .state = queue->stored->state,
+    struct config_queue_settings *settings = &app->settings[remote->index];
+    settings->options = (struct haplo_queue_options){
+        .struct_size = sizeof settings->options,
         .interval_ms = remote->policy.interval_ms,
         .interval_max_ms = remote->policy.interval_max_ms,
         .backoff_ms = remote->policy.backoff_ms,
         .backoff_max_ms = remote->policy.backoff_max_ms,
         .refused_ms = remote->policy.refused_ms,
         .mark_attempts_max = remote->policy.mark_attempts_max,
-        .deliver_cb = on_deliver,
-        .marked_cb = on_marked,
-        .data = seen,
-        .key_proven = kept_is_proven(seen, queue->stored->state.size > 0),
     };
-    guard_begins(seen, options.key_proven);
-    error = haplo_queue_add(seen->server->server, &options, &seen->queue, why,
-                            sizeof why);
-    if (error != 0) {
-        guard_violation(seen, why);
-    }
+    settings->inbox = &app->inboxes[remote->store];
+    app->keys[remote->index] = (struct config_key){
+        .kind = CONFIG_KEY_FILE, .name = remote->name, .path = remote->name};
+    *queue = (struct config_queue){
+        .name = remote->own_name,
+        .server = &app->servers[remote->server->index],
+        .settings = settings,
+        .key = &app->keys[remote->index],
+    };
 }
 
-static void add_server(struct process *process, unsigned index)
+static void make_server(struct app *app, const struct remote_server *remote,
+                        struct config_queue *queues)
 {
-    struct seen_server *server = &process->servers[index];
-    char url[32];
-    char why[HAPLO_TEXT_SIZE_MAX];
-    snprintf(url, sizeof url, "https://%s.example", server->remote->name);
-    struct haplo_server_options options = {
-        .struct_size = sizeof options,
-        .name = server->remote->name,
-        .url = url,
-        .in_flight_max = server->remote->in_flight_max,
-        .failed_logins_max = server->remote->failed_logins_max,
-        .breaker_failures = server->remote->breaker_failures,
-        .data = server,
+    struct config_server *server = &app->servers[remote->index];
+    char *url = app->urls[remote->index];
+    snprintf(url, APP_URL_SIZE, "https://%s.example", remote->name);
+    *server = (struct config_server){
+        .options =
+            {
+                .struct_size = sizeof server->options,
+                .name = remote->name,
+                .url = url,
+                .in_flight_max = remote->in_flight_max,
+                .failed_logins_max = remote->failed_logins_max,
+                .breaker_failures = remote->breaker_failures,
+            },
+        .queues = queues,
     };
-    kept_recall(server, &options);
-    int error = haplo_server_add(process->poller, &options, &server->server,
-                                 why, sizeof why);
-    assert(error == 0);
-    (void)error;
-    guard_server_begins(server);
-    kept_added(server);
 }
 
-static void start(struct process *process)
+static void make_config(struct app *app, struct process *process)
 {
     struct world *world = process->world;
-    const struct haplo_poller_options options = {
-        .struct_size = sizeof options,
-        .in_flight_max = world->plan.in_flight_max,
-        .undelivered_bytes_max = world->plan.held_bytes_max,
-        .event_cb = on_event,
-        .data = process,
-    };
-    int error = haplo_poller_new(&process->loop, &options, &process->poller);
-    assert(error == 0);
-    (void)error;
+    struct config_queue *queue = app->queues;
+    app->config.path = "config";
+    app->config.state_dir = process->host == 0 ? "0" : "1";
+    app->config.in_flight_max = world->plan.in_flight_max;
+    app->config.undelivered_bytes_max = world->plan.held_bytes_max;
+    app->config.servers = app->servers;
+    app->config.server_count = world->server_count;
+    make_inboxes(app, world);
     for (unsigned i = 0; i < world->server_count; i++) {
-        add_server(process, i);
-    }
-    process->is_open = true;
-    for (unsigned i = 0; i < world->queue_count; i++) {
-        if (world->queues[i].is_configured) {
-            app_add_queue(process, &world->queues[i]);
+        make_server(app, &world->servers[i], queue);
+        for (unsigned j = 0; j < world->queue_count; j++) {
+            const struct remote_queue *remote = &world->queues[j];
+            if (remote->server == &world->servers[i] && remote->is_configured) {
+                make_queue(app, queue++, remote);
+                app->servers[i].queue_count++;
+                app->config.queue_count++;
+            }
         }
     }
 }
 
-static void on_opened(struct inbox *inbox, int error, const char *why,
-                      void *data)
+void config_poller_options(const struct config *config,
+                           struct haplo_poller_options *options)
 {
-    struct process *process = data;
-    (void)inbox;
+    options->in_flight_max = config->in_flight_max;
+    options->undelivered_bytes_max = config->undelivered_bytes_max;
+}
+
+void config_server_options(const struct config_server *server,
+                           struct haplo_server_options *options)
+{
+    *options = server->options;
+}
+
+void config_queue_options(const struct config_queue *queue,
+                          struct haplo_queue_options *options)
+{
+    *options = queue->settings->options;
+    options->name = queue->name;
+}
+
+/* The newest that the operator has put there. */
+int api_key_read(const struct config_key *key, char *text, char *why,
+                 size_t why_size)
+{
+    const struct world *world = process_current()->world;
     (void)why;
-    assert(error == 0);
-    if (--process->app.pending_count == 0) {
-        start(process);
+    (void)why_size;
+    for (unsigned i = 0; i < world->queue_count; i++) {
+        if (strcmp(world->queues[i].name, key->name) == 0) {
+            network_key_text(world->queues[i].client_key, text);
+            return 0;
+        }
+    }
+    return HAPLO_EINVAL;
+}
+
+/* -- What is told --------------------------------------------------------- */
+
+static void on_event(struct haplo_poller *poller,
+                     const struct haplo_event *event)
+{
+    struct process *process = process_of(haplo_poller_data(poller));
+    kept_note(process, event);
+    guard_event(process, event);
+}
+
+static void see_server(struct seen_server *server)
+{
+    const struct gather *gather = &server->process->app.gather;
+    const struct gather_server *own =
+        name_table_find(&gather->servers, server->remote->name);
+    server->server = own->server;
+    kept_recall(server);
+    guard_server_begins(server);
+}
+
+static void see_queue(struct seen_queue *queue)
+{
+    const struct gather_queue *own =
+        gather_find_queue(&queue->process->app.gather,
+                          queue->remote->server->name, queue->remote->own_name);
+    if (own != NULL) {
+        queue->queue = own->queue;
+        queue->key = queue->remote->client_key;
+        guard_begins(queue, kept_is_proven(queue, own->stored->state.size > 0));
     }
 }
+
+/* Nothing has happened yet but that all was added. */
+static void on_opened(struct gather *gather, int error)
+{
+    struct process *process = process_of(gather);
+    struct world *world = process->world;
+    if (error != 0) {
+        world_violation(world, "process %u: does not open", process->host);
+    }
+    process->poller = gather->poller;
+    for (unsigned i = 0; i < world->server_count; i++) {
+        see_server(&process->servers[i]);
+    }
+    for (unsigned i = 0; i < world->queue_count; i++) {
+        see_queue(&process->queues[i]);
+    }
+    process->is_open = true;
+}
+
+static void on_drained(struct gather *gather)
+{
+    struct process *process = process_of(gather);
+    world_count(process->world, gather->batches_left == 0
+                                    ? SITUATION_STOPPED_DRAINED
+                                    : SITUATION_STOPPED_WITH_BATCHES);
+    TRACE(process->world, "process %u: stopped, %zu batches left",
+          process->host, gather->batches_left);
+    process->is_open = false;
+}
+
+/* -- Opening and closing -------------------------------------------------- */
 
 void app_open(struct process *process)
 {
-    struct world *world = process->world;
-    process->app.pending_count = world->store_count;
-    for (unsigned i = 0; i < world->store_count; i++) {
-        struct store *store = &world->stores[i];
-        const struct inbox_options options = {
-            .name = "inbox", .type = &store_type, .type_options = &store};
-        process->app.inboxes[i] =
-            inbox_open(&process->loop, &options, on_opened, process);
-    }
+    const struct gather_options options = {
+        .opened_cb = on_opened,
+        .event_cb = on_event,
+        .drained_cb = on_drained,
+        .data = process,
+    };
+    make_config(&process->app, process);
+    gather_open(&process->app.gather, &process->loop, &process->app.config,
+                &options);
 }
 
-/* -- Closing -------------------------------------------------------------- */
-
-static void on_poller_closed(void *data)
+static void on_closed(struct gather *gather)
 {
-    process_check_end(data);
-    world_process_ended(data);
-}
-
-static void on_inbox_closed(void *data)
-{
-    struct process *process = data;
-    if (--process->app.pending_count == 0) {
-        haplo_poller_close(process->poller, on_poller_closed);
-    }
-}
-
-static void on_stopped(struct haplo_poller *poller, size_t batches_left)
-{
-    struct process *process = haplo_poller_data(poller);
-    world_count(process->world, batches_left == 0
-                                    ? SITUATION_STOPPED_DRAINED
-                                    : SITUATION_STOPPED_WITH_BATCHES);
-    TRACE(process->world, "process: stopped, %zu batches left", batches_left);
-    process->app.is_closing = true;
-    process->is_open = false;
-    process->app.pending_count = process->world->store_count;
-    for (unsigned i = 0; i < process->world->store_count; i++) {
-        inbox_close(process->app.inboxes[i], on_inbox_closed, process);
-    }
+    process_check_end(process_of(gather));
+    world_process_ended(process_of(gather));
 }
 
 void app_close(struct process *process, uint64_t deadline_ms)
 {
-    if (process->is_open && !process->is_stopping) {
-        process->is_stopping = true;
-        for (unsigned i = 0; i < process->world->queue_count; i++) {
-            if (process->queues[i].queue != NULL) {
-                guard_commanded(&process->queues[i], GUARD_PAUSE);
-            }
+    for (unsigned i = 0;
+         i < process->world->queue_count && !process->is_stopping; i++) {
+        if (process->queues[i].queue != NULL) {
+            guard_commanded(&process->queues[i], GUARD_PAUSE);
         }
-        (void)haplo_poller_stop(process->poller, deadline_ms, on_stopped);
     }
+    process->is_stopping = true;
+    gather_close(&process->app.gather, deadline_ms, on_closed);
+}
+
+/* -- Queues --------------------------------------------------------------- */
+
+static struct gather_queue *gather_queue_of(const struct seen_queue *queue)
+{
+    return gather_find_queue(&queue->process->app.gather,
+                             queue->remote->server->name,
+                             queue->remote->own_name);
 }
 
 static void on_removed(struct haplo_queue *haplo_queue)
 {
-    struct seen_queue *queue = haplo_queue_data(haplo_queue);
+    struct gather_queue *queue = haplo_queue_data(haplo_queue);
+    process_find_queue(process_current(), haplo_queue)->queue = NULL;
     queue->queue = NULL;
-    inbox_queue_close(app_queue_of(queue)->stored);
+    inbox_queue_close(queue->stored);
 }
 
 void app_remove_queue(struct seen_queue *queue)
 {
     queue->is_removing = true;
     (void)haplo_queue_remove(queue->queue, on_removed);
+}
+
+bool app_add_queue(struct seen_queue *seen)
+{
+    struct gather_queue *queue = gather_queue_of(seen);
+    char key[NETWORK_KEY_SIZE];
+    if (queue == NULL) {
+        return false;
+    }
+    int error =
+        inbox_queue_open(queue->stored->inbox, seen->remote->server->name,
+                         seen->remote->own_name, &queue->stored);
+    assert(error == 0);
+    struct haplo_queue_options options = queue->config->settings->options;
+    seen->key = seen->remote->client_key;
+    seen->is_removing = false;
+    options.name = queue->config->name;
+    options.api_key = network_key_text(seen->key, key);
+    options.state = queue->stored->state;
+    options.deliver_cb = gather_batch_on_deliver;
+    options.marked_cb = gather_batch_on_marked;
+    options.data = queue;
+    guard_begins(seen, false);
+    error =
+        haplo_queue_add(seen->server->server, &options, &queue->queue, NULL, 0);
+    assert(error == 0);
+    (void)error;
+    seen->queue = queue->queue;
+    return true;
+}
+
+void app_reread_key(struct seen_queue *queue)
+{
+    struct gather_queue *own = gather_queue_of(queue);
+    if (!gather_key_has_changed(own)) {
+        guard_violation(queue, "does not see that its key has changed");
+    }
+    gather_key_reread(own);
 }

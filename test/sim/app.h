@@ -1,6 +1,6 @@
 /*
- * app.h - the application of a simulated process: it polls all queues into
- * their inboxes.
+ * app.h - the daemon in a simulated process: src/daemon/gather.c at work with a
+ * configuration that is made of the world's servers and queues.
  */
 #ifndef TEST_SIM_APP_H
 #define TEST_SIM_APP_H
@@ -8,39 +8,44 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "inbox/inbox.h"
+#include "config/config.h"
+#include "daemon/gather.h"
+#include "remote.h"
 
 struct process;
-struct remote_queue;
 struct seen_queue;
+struct store;
 
 #define APP_INBOXES_MAX 2
-#define APP_QUEUES_MAX 24
-
-struct app_queue {
-    struct inbox_queue *stored;     /* */
-    struct haplo_batch *batch;      /* with the inbox */
-    struct inbox_delivery delivery; /* of it */
-};
+#define APP_SERVERS_MAX 4
+#define APP_URL_SIZE 32
 
 struct app {
-    struct inbox *inboxes[APP_INBOXES_MAX];  /* open ones, or NULL */
-    unsigned pending_count;                  /* that open, or close */
-    bool is_closing;                         /* no answer goes to the poller */
-    struct app_queue queues[APP_QUEUES_MAX]; /* by their index */
-    uint64_t batches_left;                   /* when it stopped */
+    struct gather gather;                          /* */
+    struct config config;                          /* for it */
+    struct config_inbox inboxes[APP_INBOXES_MAX];  /* by store */
+    struct store *stores[APP_INBOXES_MAX];         /* their options */
+    struct config_server servers[APP_SERVERS_MAX]; /* */
+    char urls[APP_SERVERS_MAX][APP_URL_SIZE];      /* */
+    struct config_queue queues[REMOTE_QUEUES_MAX]; /* by server */
+    struct config_queue_settings settings[REMOTE_QUEUES_MAX]; /* by index */
+    struct config_key keys[REMOTE_QUEUES_MAX];                /* the same */
 };
 
 /* The daemon's start. */
 void app_open(struct process *process);
 
-/* A queue that is configured again. */
-void app_add_queue(struct process *process, struct remote_queue *remote);
-
-/* Drains for at most deadline_ms, closes all, and ends the process. */
+/* Drains for at most deadline_ms, closes all, and ends the process. A second
+ * call does not wait. */
 void app_close(struct process *process, uint64_t deadline_ms);
 
 /* The queue goes when its batch is done. */
 void app_remove_queue(struct seen_queue *queue);
+
+/* It comes back; false: this process was started without it. */
+bool app_add_queue(struct seen_queue *queue);
+
+/* The key's file is another one: the process reads it. */
+void app_reread_key(struct seen_queue *queue);
 
 #endif

@@ -24,7 +24,6 @@ static void mend_servers(struct world *world)
 /* Either the server takes the old key again, or the client gets the new one. */
 static void mend_key(struct world *world, struct remote_queue *remote)
 {
-    struct process *process = world->processes[0];
     if (remote->client_key == remote->key) {
         return;
     }
@@ -32,11 +31,7 @@ static void mend_key(struct world *world, struct remote_queue *remote)
         remote->key = remote->client_key;
         return;
     }
-    remote->client_key = remote->key;
-    if (process != NULL && process->queues[remote->index].queue != NULL) {
-        process_enter(process);
-        operator_sets_key(&process->queues[remote->index], remote->key);
-    }
+    operator_sets_key(world, remote, remote->key);
 }
 
 static void mend(struct world *world)

@@ -75,6 +75,14 @@ static bool may_give_up(const struct seen_queue *queue)
            latest_ms >= token->first_post_ms + QUEUE_MARK_AGE_MAX_MS;
 }
 
+/* Its inbox has no room for the batch, as those of others wait for it. */
+static bool is_inbox_behind(const struct seen_queue *queue)
+{
+    struct world *world = world_of(queue);
+    world_count(world, SITUATION_INBOX_BEHIND);
+    return world->plan.held_bytes_max < PLAN_HELD_BYTES_ALL;
+}
+
 /* What the application may have said of a batch that is dropped. */
 static bool may_reject(const struct seen_queue *queue,
                        const struct haplo_event *event)
@@ -86,9 +94,13 @@ static bool may_reject(const struct seen_queue *queue,
     case HAPLO_ESTALE:
         return token->outcome == OUTCOME_STALE;
     case HAPLO_EDELIVERY:
+        if (token->outcome == OUTCOME_NONE ||
+            event->to == HAPLO_QUEUE_BACKOFF) {
+            return is_inbox_behind(queue);
+        }
         return event->from == HAPLO_QUEUE_LAST_DELIVERING &&
-               (token->outcome == OUTCOME_OUTAGE ||
-                token->outcome == OUTCOME_DOUBT);
+               token->outcome != OUTCOME_FINE &&
+               token->outcome != OUTCOME_STALE;
     default:
         return false;
     }

@@ -72,8 +72,10 @@ void guard_waits(struct seen_queue *queue, int error)
     uint64_t wait_ms = queue->guard.due_ms - queue->process->world->now_ms;
     queue->guard.passed_by = 0;
     queue->guard.seen_proven = queue->guard.is_proven;
-    if (error != 0 && error != HAPLO_EDELIVERY &&
-        state != HAPLO_QUEUE_MARK_WAIT && state != HAPLO_QUEUE_LAST_MARK_WAIT) {
+    bool is_kept = error == HAPLO_EDELIVERY && state != HAPLO_QUEUE_BACKOFF &&
+                   queue->token->outcome != OUTCOME_NONE;
+    if (error != 0 && !is_kept && state != HAPLO_QUEUE_MARK_WAIT &&
+        state != HAPLO_QUEUE_LAST_MARK_WAIT) {
         queue->guard.failures++;
         check_failures(queue);
     }

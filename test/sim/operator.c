@@ -41,18 +41,20 @@ static void command(struct seen_queue *queue, enum guard_command command)
     guard_obeyed(queue, command);
 }
 
-void operator_sets_key(struct seen_queue *queue, int key)
+/* Into the key's file; a process that is there reads it. */
+void operator_sets_key(struct world *world, struct remote_queue *remote,
+                       int key)
 {
-    char text[NETWORK_KEY_SIZE];
-    queue->key = key;
-    if (queue->exchange != NULL) {
-        queue->has_new_key = true;
+    struct seen_queue *queue = find(world, remote);
+    remote->client_key = key;
+    remote->key_change_count++;
+    if (queue != NULL) {
+        queue->key = key;
+        queue->has_new_key = queue->exchange != NULL;
+        guard_commanded(queue, GUARD_NEW_KEY);
+        app_reread_key(queue);
+        guard_obeyed(queue, GUARD_NEW_KEY);
     }
-    guard_commanded(queue, GUARD_NEW_KEY);
-    if (haplo_queue_set_key(queue->queue, network_key_text(key, text)) != 0) {
-        guard_violation(queue, "does not take a new key");
-    }
-    guard_obeyed(queue, GUARD_NEW_KEY);
 }
 
 /* -- Errands -------------------------------------------------------------- */
@@ -96,7 +98,9 @@ static void add_again(struct world *world, struct remote_queue *remote)
     TRACE(world, "%s: configured again", remote->name);
     if (process != NULL) {
         process_enter(process);
-        app_add_queue(process, remote);
+        if (!app_add_queue(&process->queues[remote->index])) {
+            app_close(process, 1000); /* the next one knows it */
+        }
     }
 }
 
@@ -126,10 +130,9 @@ static void remove_queue(struct world *world, struct seen_queue *queue)
 static void set_key(struct world *world, struct seen_queue *queue)
 {
     bool is_right = dice_hit(&world->dice, 800);
-    queue->remote->client_key = is_right ? queue->remote->key : 0;
     TRACE(world, "%s: a new key, the %s one", queue->remote->name,
           is_right ? "right" : "wrong");
-    operator_sets_key(queue, queue->remote->client_key);
+    operator_sets_key(world, queue->remote, is_right ? queue->remote->key : 0);
 }
 
 static void stop(struct world *world)

@@ -37,7 +37,8 @@ void operator_kills(struct world *world);
 void operator_polls_now(struct world *world, struct remote_queue *remote);
 
 /* Gives the queue another key. */
-void operator_sets_key(struct seen_queue *queue, int key);
+void operator_sets_key(struct world *world, struct remote_queue *remote,
+                       int key);
 
 /* Ends the second process, if its life is that one. */
 void operator_ends_second(struct world *world, void *subject, uint64_t life);

@@ -164,7 +164,7 @@ void plan_draw(struct world *world)
     plan->post_count_max = PICK(world, posts);
     plan->in_flight_max = hit(world, 600) ? 256 : between(world, 1, 3);
     plan->held_bytes_max =
-        hit(world, 700) ? (size_t)256 << 20 : PICK(world, held_bytes_max);
+        hit(world, 700) ? PLAN_HELD_BYTES_ALL : PICK(world, held_bytes_max);
     plan->has_helper = hit(world, 700);
     world->server_count = between(world, 1, WORLD_SERVERS_MAX - 1);
     draw_fates(world);

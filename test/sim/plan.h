@@ -14,6 +14,8 @@
 
 struct world;
 
+#define PLAN_HELD_BYTES_ALL ((size_t)256 << 20) /* more than there ever is */
+
 /* What others do now and then. */
 enum chaos_kind {
     CHAOS_POST,     /* messages */

@@ -74,18 +74,20 @@ struct remote_queue {
     char name[8];                 /* "a/q1" */
     const char *own_name;         /* "q1" */
     int key;                      /* that is good now */
-    int client_key;               /* that the client is configured with */
+    int client_key;               /* that is in the client's file */
+    int key_change_count;         /* of that file */
     bool is_forbidden;            /* key good, no permission: 200, HTML */
     bool ignores_tokens;          /* first posts mark nothing */
-    bool is_key_refused;          /* the client's: kept, when tried last */
-    bool is_configured;           /* else it is removed from the client */
-    struct message *first;        /* in the order of posting */
-    struct message *last;         /* */
-    uint32_t message_count;       /* */
-    unsigned unread_count;        /* */
-    unsigned store;               /* index of its inbox's */
-    struct remote_policy policy;  /* the client's */
-    uint64_t confirm_number;      /* the book's: newest confirmation */
+    bool is_key_refused[MESSAGE_HOSTS_MAX]; /* the clients' key, when tried
+                                               last */
+    bool is_configured;          /* else it is removed from the client */
+    struct message *first;       /* in the order of posting */
+    struct message *last;        /* */
+    uint32_t message_count;      /* */
+    unsigned unread_count;       /* */
+    unsigned store;              /* index of its inbox's */
+    struct remote_policy policy; /* the client's */
+    uint64_t confirm_number;     /* the book's: newest confirmation */
 };
 
 enum remote_login { LOGIN_GOOD, LOGIN_REFUSED, LOGIN_THROTTLED };

@@ -176,6 +176,9 @@ static void write_delivery(struct store *store, struct process *process,
     struct token *token = queue->token;
     compare_delivery(store, queue, delivery);
     queue->is_current = true; /* when it is told */
+    if (!process->is_open) {
+        world_count(store->world, SITUATION_DELIVERED_TOO_LATE);
+    }
     switch (delivery->compare) {
     case HAPLO_COMPARE_CURRENT:
         check_bodies(store, token, delivery);

@@ -51,6 +51,7 @@
     X(CONFIRMATION_PASSED_OVER, 1000, "a confirmation that came too late")    \
     X(TWO_PROCESSES, 1000, "a second process on the same queues")             \
     X(REJECTED, 600, "a batch rejected")                                      \
+    X(INBOX_BEHIND, 20, "a batch dropped, as its inbox was behind")           \
     X(DELIVERED_TOO_LATE, 100, "stored after the drain's deadline")           \
     X(CONFIRMED_TOO_LATE, 4, "confirmed after the drain's deadline")          \
     X(STOPPED_DRAINED, 2000, "a stop, drained")                               \

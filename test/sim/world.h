@@ -19,6 +19,7 @@
 #include "operator.h"
 #include "plan.h"
 #include "remote.h"
+#include "state_file.h"
 #include "store.h"
 #include "totals.h"
 #include "trace.h"
@@ -49,24 +50,25 @@ struct world {
     unsigned queue_count;                            /* */
     struct store stores[WORLD_STORES_MAX];           /* */
     unsigned store_count;                            /* */
-    struct kept kept[WORLD_SERVERS_MAX];             /* on a disk, too */
-    struct token **tokens;                           /* owned; by number */
-    uint32_t token_count;                            /* */
-    uint32_t token_capacity;                         /* */
-    struct process *processes[WORLD_HOSTS_MAX];      /* NULL: none runs */
-    uint64_t life;                                   /* of the newest */
-    struct process *dying;                           /* out of it we jump */
-    enum crash_point crash_point;                    /* the next, if any */
-    unsigned crash_changes;                          /* to it, AT_CHANGE */
-    int crash_state;                                 /* into that; -1: any */
-    enum errand errand;                              /* of an operator */
-    enum haplo_queue_state errand_state;             /* that waits for it */
-    jmp_buf crash_jump;                              /* out of the process */
-    jmp_buf violation_jump;                          /* out of the world */
-    char violation[256];                             /* "" if there is none */
-    struct totals *totals;                           /* borrowed */
-    FILE *trace_file;                                /* borrowed; or NULL */
-    char body[ANSWER_SIZE_MAX];                      /* of an answer */
+    struct kept kept[WORLD_HOSTS_MAX][WORLD_SERVERS_MAX]; /* the guard's */
+    struct state_file state_files[WORLD_HOSTS_MAX];       /* */
+    struct token **tokens;                                /* owned; by number */
+    uint32_t token_count;                                 /* */
+    uint32_t token_capacity;                              /* */
+    struct process *processes[WORLD_HOSTS_MAX];           /* NULL: none runs */
+    uint64_t life;                                        /* of the newest */
+    struct process *dying;               /* out of it we jump */
+    enum crash_point crash_point;        /* the next, if any */
+    unsigned crash_changes;              /* to it, AT_CHANGE */
+    int crash_state;                     /* into that; -1: any */
+    enum errand errand;                  /* of an operator */
+    enum haplo_queue_state errand_state; /* that waits for it */
+    jmp_buf crash_jump;                  /* out of the process */
+    jmp_buf violation_jump;              /* out of the world */
+    char violation[256];                 /* "" if there is none */
+    struct totals *totals;               /* borrowed */
+    FILE *trace_file;                    /* borrowed; or NULL */
+    char body[ANSWER_SIZE_MAX];          /* of an answer */
 };
 
 /* Runs the world of a seed. True if all held; else violation tells. May be
