@@ -122,7 +122,8 @@ $(BUILD)/test/%: $(BUILD)/test/unit/%.o $(TEST_LIB_A) $(TEST_A)
 # The simulation links the product's objects; what they call of libuv, of
 # src/http and of the C library's memory is test/sim's. Renamed in them and not
 # wrapped by the linker, so that the simulation's own calls stay what they are.
-simulated_src := $(wildcard src/base/*.c src/core/*.c src/poller/*.c) \
+simulated_src := $(filter-out %/durable.c %/errno_reason.c, \
+	$(wildcard src/base/*.c src/core/*.c src/poller/*.c)) \
 	src/inbox/inbox.c src/inbox/group_commit.c \
 	$(wildcard src/daemon/gather*.c) src/daemon/failed_logins.c
 simulated_obj := $(patsubst %.c,$(BUILD)/simulated/%.o,$(simulated_src))

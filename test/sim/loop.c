@@ -41,7 +41,7 @@ static struct firing *plan(uv_handle_t *handle, uint64_t delay_ms,
                            agenda_cb happen)
 {
     struct process *process = process_of(handle->loop);
-    struct firing *firing = arena_take(&process->world->arena, sizeof *firing);
+    struct firing *firing = pool_take(&process->world->pool, sizeof *firing);
     firing->handle = handle;
     process_at(process, delay_ms, happen, firing, 0);
     return firing;

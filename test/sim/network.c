@@ -290,7 +290,7 @@ static void on_rest(struct world *world, void *subject, uint64_t stamp)
 static void bring_rest(struct world *world, struct exchange *exchange,
                        const char *bytes, size_t size)
 {
-    struct rest *rest = arena_take(&world->arena, sizeof *rest + size);
+    struct rest *rest = pool_take(&world->pool, sizeof *rest + size);
     rest->exchange = exchange;
     rest->size = size;
     memcpy(rest->bytes, bytes, size);

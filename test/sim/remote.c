@@ -14,7 +14,7 @@
 
 static const char *copy_text(struct world *world, const char *text, size_t size)
 {
-    char *copy = arena_take(&world->arena, size);
+    char *copy = pool_take(&world->pool, size);
     return memcpy(copy, text, size);
 }
 
@@ -24,7 +24,7 @@ static struct content *content_new(struct world *world,
                                    const struct remote_queue *queue,
                                    uint32_t number, bool is_overridden)
 {
-    struct content *content = arena_take(&world->arena, sizeof *content);
+    struct content *content = pool_take(&world->pool, sizeof *content);
     char text[BODY_SIZE_MAX];
     int size;
     if (is_overridden) {
@@ -82,7 +82,7 @@ void remote_post(struct world *world, struct remote_queue *queue,
                  unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        struct message *message = arena_take(&world->arena, sizeof *message);
+        struct message *message = pool_take(&world->pool, sizeof *message);
         message->number = ++queue->message_count;
         message->content = pick_content(world, queue, message->number);
         message->date = (uint32_t)(world->now_ms / TIE_MS);

@@ -20,7 +20,7 @@ struct haplo_slice store_state(const struct store *store,
 static void set_state(struct store *store, const struct remote_queue *queue,
                       struct haplo_slice state)
 {
-    char *copy = arena_take(&store->world->arena, state.size + 1);
+    char *copy = pool_take(&store->world->pool, state.size + 1);
     memcpy(copy, state.data, state.size);
     store->queues[queue->index] =
         (struct store_queue){.state = copy, .size = state.size};
@@ -129,7 +129,7 @@ static void note_book(struct store *store, struct seen_queue *queue,
                       const struct inbox_delivery *delivery)
 {
     struct token *token = queue->token;
-    bool *is_new = arena_take(&store->world->arena, token->count);
+    bool *is_new = pool_take(&store->world->pool, token->count);
     for (unsigned i = 0; i < token->count; i++) {
         is_new[i] = !delivery->messages[i].is_repeat;
     }

@@ -28,7 +28,7 @@ struct store_row {
 };
 
 struct store_queue {
-    const char *state; /* in the arena; NULL: none */
+    const char *state; /* in the pool; NULL: none */
     size_t size;       /* of that */
 };
 

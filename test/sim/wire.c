@@ -340,7 +340,7 @@ enum fate wire_draw_fate(struct world *world, const struct remote_queue *queue,
 
 struct exchange *wire_send(struct world *world, struct exchange draft)
 {
-    struct exchange *exchange = arena_take(&world->arena, sizeof *exchange);
+    struct exchange *exchange = pool_take(&world->pool, sizeof *exchange);
     *exchange = draft;
     set_out(world, exchange);
     return exchange;

@@ -179,8 +179,8 @@ void world_note_edge(struct world *world, enum haplo_queue_state from,
 struct token *world_token_new(struct world *world, struct remote_queue *queue,
                               unsigned count)
 {
-    struct token *token = arena_take(
-        &world->arena, sizeof *token + count * sizeof token->parts[0]);
+    struct token *token =
+        pool_take(&world->pool, sizeof *token + count * sizeof token->parts[0]);
     if (world->token_count == world->token_capacity) {
         world->token_capacity =
             world->token_capacity == 0 ? 256 : world->token_capacity * 2;
@@ -238,16 +238,16 @@ void world_violation(struct world *world, const char *format, ...)
 static void world_reset(struct world *world)
 {
     agenda_free(&world->agenda);
-    arena_reset(&world->arena);
+    pool_reset(&world->pool);
     for (unsigned i = 0; i < WORLD_STORES_MAX; i++) {
         store_free(&world->stores[i]);
     }
-    struct arena arena = world->arena;
+    struct pool pool = world->pool;
     struct token **tokens = world->tokens;
     uint32_t token_capacity = world->token_capacity;
     bool has_steady_wall_clock = world->has_steady_wall_clock;
     memset(world, 0, offsetof(struct world, body));
-    world->arena = arena;
+    world->pool = pool;
     world->tokens = tokens;
     world->token_capacity = token_capacity;
     world->has_steady_wall_clock = has_steady_wall_clock;
@@ -302,7 +302,7 @@ bool world_run(struct world *world, uint64_t seed, struct totals *totals,
 void world_free(struct world *world)
 {
     agenda_free(&world->agenda);
-    arena_free(&world->arena);
+    pool_free(&world->pool);
     for (unsigned i = 0; i < WORLD_STORES_MAX; i++) {
         store_free(&world->stores[i]);
     }

@@ -13,11 +13,11 @@
 
 #include "agenda.h"
 #include "answer.h"
-#include "arena.h"
 #include "dice.h"
 #include "kept.h"
 #include "operator.h"
 #include "plan.h"
+#include "pool.h"
 #include "remote.h"
 #include "state_file.h"
 #include "store.h"
@@ -42,7 +42,7 @@ struct world {
     struct dice wall_dice;                           /* of nothing else */
     struct agenda agenda;                            /* */
     uint64_t event_count;                            /* */
-    struct arena arena;                              /* */
+    struct pool pool;                                /* */
     struct plan plan;                                /* */
     struct remote_server servers[WORLD_SERVERS_MAX]; /* */
     unsigned server_count;                           /* */
