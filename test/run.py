@@ -1,89 +1,200 @@
-"""Runs the unit tests and the integration tests, and counts them.
+"""Runs the unit tests and the integration tests, several at a time.
 
-The last line is "N passed, N failed". Exits with 1 if one failed or if none
-was run.
+A job is one unit test binary or one file of integration tests; nothing inside
+a job runs in parallel. Each job has a temporary folder of its own, and ports
+are chosen by the system, so jobs do not meet. Jobs that took longest the last
+time start first.
+
+The last line is "N passed, N failed". Exits with 1 if a test failed, or if
+none was run.
 """
 import argparse
+import concurrent.futures
 import fnmatch
 import glob
+import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
+import tempfile
+import time
 import xml.etree.ElementTree as ElementTree
 
 VALGRIND = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
             "--errors-for-leak-kinds=definite,indirect"]
-# It brings a malloc() that fails; valgrind would put its own in that place.
+# It replaces malloc(), as valgrind does.
 NOT_UNDER_VALGRIND = ["test_sweep"]
+SLOWEST_SHOWN = 10
 
 
-def run_unit(binary, wrapper):
-    """One cmocka binary: counts its TAP lines. A crash is one failure."""
-    name = os.path.basename(binary)
-    env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
-    if wrapper:
-        env["HAPLO_SIM_SEEDS"] = "20"  # of the simulation: it takes its time
-    done = subprocess.run(wrapper + [binary], env=env, text=True,
-                          errors="replace", stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False)
-    passed = len(re.findall(r"^ok \d+", done.stdout, re.M))
-    failed = len(re.findall(r"^not ok \d+", done.stdout, re.M))
-    planned = sum(int(n) for n in re.findall(r"^1\.\.(\d+)", done.stdout, re.M))
-    if done.returncode != 0 and failed == 0 or passed + failed != planned:
-        failed += 1
-    if failed > 0 or passed == 0:
-        print(done.stdout)
-        print(f"{name}: exit code {done.returncode}")
-        failed = max(failed, 1)
-    print(f"{name}: {passed} passed, {failed} failed", flush=True)
-    return passed, failed
+class Job:
+    """Something that counts its own tests."""
+
+    def __init__(self, name, command, env=None):
+        self.name = name
+        self.command = command
+        self.env = env or {}
+        self.passed = self.failed = 0
+        self.seconds = 0.0
+        self.output = ""
+
+    def run(self):
+        begin = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="haplo-test-",
+                                         ignore_cleanup_errors=True) as folder:
+            os.chmod(folder, 0o755)  # some tests are another user
+            done = subprocess.run(
+                self.command + self.arguments(folder), check=False, text=True,
+                env={**os.environ, **self.env, "TMPDIR": folder},
+                errors="replace", stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.output = done.stdout
+            self.count(done, folder)
+        if self.failed == 0 and (done.returncode != 0 or self.passed == 0):
+            self.failed = 1  # it crashed, or was none
+        if self.failed > 0:
+            self.output += f"{self.name}: exit code {done.returncode}\n"
+        self.seconds = time.monotonic() - begin
+        return self
+
+    def arguments(self, folder):
+        """What its command needs besides."""
+        return []
+
+    def count(self, done, folder):
+        """Sets passed and failed."""
 
 
-def run_integration(build, files):
-    report = os.path.join(build, "pytest.xml")
-    if os.path.exists(report):
-        os.remove(report)
-    env = dict(os.environ, HAPLO_BUILD=os.path.abspath(build),
-               PYTHONDONTWRITEBYTECODE="1")
-    subprocess.run([sys.executable, "-m", "pytest", "-q", "-p",
-                    "no:cacheprovider", "--durations=10",
-                    f"--junit-xml={report}", *files],
-                   env=env, check=False)
-    if not os.path.exists(report):
-        return 0, 1
-    suite = ElementTree.parse(report).getroot().find("testsuite")
-    tests, skipped = int(suite.get("tests")), int(suite.get("skipped"))
-    failed = int(suite.get("failures")) + int(suite.get("errors"))
-    # A test that was skipped has shown nothing.
-    return tests - failed - skipped, failed + skipped
+class UnitJob(Job):
+    """A cmocka binary, which prints TAP."""
+
+    def __init__(self, binary, wrapper):
+        env = {"CMOCKA_MESSAGE_OUTPUT": "TAP"}
+        if wrapper:
+            env["HAPLO_SIM_SEEDS"] = "20"  # the simulation takes its time
+        super().__init__(os.path.basename(binary), wrapper + [binary], env)
+
+    def count(self, done, folder):
+        text = done.stdout
+        self.passed = len(re.findall(r"^ok \d+", text, re.M))
+        self.failed = len(re.findall(r"^not ok \d+", text, re.M))
+        planned = sum(map(int, re.findall(r"^1\.\.(\d+)", text, re.M)))
+        if self.passed + self.failed != planned:
+            self.failed += 1  # it ended early
+
+
+class IntegrationJob(Job):
+    """A file of pytest's."""
+
+    def __init__(self, path, build):
+        super().__init__(
+            os.path.basename(path),
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+             path],
+            {"HAPLO_BUILD": os.path.abspath(build),
+             "PYTHONDONTWRITEBYTECODE": "1"})
+
+    def arguments(self, folder):
+        return [f"--basetemp={folder}/pytest",
+                f"--junit-xml={folder}/pytest.xml"]
+
+    def count(self, done, folder):
+        report = os.path.join(folder, "pytest.xml")
+        if not os.path.exists(report):
+            return
+        suite = ElementTree.parse(report).getroot().find("testsuite")
+        tests, skipped = int(suite.get("tests")), int(suite.get("skipped"))
+        bad = int(suite.get("failures")) + int(suite.get("errors"))
+        self.passed = tests - bad - skipped
+        self.failed = bad + skipped  # a skipped test has shown nothing
+
+
+def unit_jobs(build, patterns, valgrind):
+    for binary in sorted(glob.glob(os.path.join(build, "test", "test_*"))):
+        name = os.path.basename(binary)
+        if not (os.path.isfile(binary) and os.access(binary, os.X_OK)):
+            continue
+        if valgrind and name in NOT_UNDER_VALGRIND:
+            continue
+        if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+            yield UnitJob(binary, VALGRIND if valgrind else [])
+
+
+def integration_jobs(build, paths):
+    for path in paths:
+        files = (sorted(glob.glob(os.path.join(path, "test_*.py")))
+                 if os.path.isdir(path) else [path])
+        for file in files:
+            yield IntegrationJob(file, build)
+
+
+def read_durations(path):
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def report(job):
+    """One line for each job, and everything it printed if a test failed."""
+    if job.failed > 0:
+        print(job.output)
+    for line in job.output.splitlines():
+        if line.startswith("left out"):
+            print(line)
+    print(f"{job.name}: {job.passed} passed, {job.failed} failed "
+          f"({job.seconds:.1f} s)", flush=True)
+
+
+def run_all(jobs, parallel, durations):
+    """Those that took long first, and those of unknown duration before."""
+    jobs.sort(key=lambda job: -durations.get(job.name, 1e9))
+    with concurrent.futures.ThreadPoolExecutor(parallel) as pool:
+        running = [pool.submit(job.run) for job in jobs]
+        for done in concurrent.futures.as_completed(running):
+            report(done.result())
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build")
     parser.add_argument("--unit-only", action="store_true")
     parser.add_argument("--valgrind", action="store_true")
     parser.add_argument("--unit", nargs="+", default=["test_*"],
                         help="patterns of unit tests' names")
     parser.add_argument("--integration", nargs="+",
-                        default=["test/integration"], help="files")
+                        default=["test/integration"], help="files or folders")
+    # Most integration tests wait more than they compute.
+    parser.add_argument("--jobs", type=int,
+                        default=len(os.sched_getaffinity(0)) + 2,
+                        help="how many at once")
     args = parser.parse_args()
 
-    passed = failed = 0
-    for binary in sorted(glob.glob(os.path.join(args.build, "test", "test_*"))):
-        name = os.path.basename(binary)
-        if args.valgrind and name in NOT_UNDER_VALGRIND or not any(
-                fnmatch.fnmatch(name, pattern) for pattern in args.unit):
-            continue
-        if os.access(binary, os.X_OK) and os.path.isfile(binary):
-            result = run_unit(binary, VALGRIND if args.valgrind else [])
-            passed, failed = passed + result[0], failed + result[1]
+    begin = time.monotonic()
+    jobs = []
     if not args.unit_only:
-        result = run_integration(args.build, args.integration)
-        passed, failed = passed + result[0], failed + result[1]
-    print(f"{passed} passed, {failed} failed")
-    return 0 if failed == 0 and passed > 0 else 1
+        jobs += integration_jobs(args.build, args.integration)
+    jobs += unit_jobs(args.build, args.unit, args.valgrind)
+    path = pathlib.Path(args.build, "test", "durations.json")
+    durations = read_durations(path)
+    run_all(jobs, args.jobs, durations)
+    durations.update((job.name, round(job.seconds, 1)) for job in jobs)
+    if jobs:
+        path.write_text(json.dumps(durations, indent=1))
+
+    jobs.sort(key=lambda job: -job.seconds)
+    slowest = (f"{job.name} {job.seconds:.1f}" for job in jobs[:SLOWEST_SHOWN])
+    print(f"slowest, in seconds: {', '.join(slowest)}")
+    failed = [job.name for job in jobs if job.failed > 0]
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+    print(f"{len(jobs)} jobs, {args.jobs} at once, in "
+          f"{time.monotonic() - begin:.0f} s")
+    passed = sum(job.passed for job in jobs)
+    print(f"{passed} passed, {sum(job.failed for job in jobs)} failed")
+    return 0 if passed > 0 and not failed else 1
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ CASES = {
     "gzip in gzip in gzip": (
         packed(gzip.compress(gzip.compress(bomb(b"", 1 << 30))),
                "text/html", "404 Not Found", "gzip, gzip, gzip"),
-        'packed as "gzip, gzip, gzip"',
+        'compressed with "gzip, gzip, gzip"',
     ),
     "a page without end": (
         endless(b"HTTP/1.1 500 Oops\r\nContent-Type: text/html\r\n\r\n<p>Oops ",
@@ -261,7 +261,7 @@ CASES = {
     "a mark that is packed thrice": (
         good_then(packed(gzip.compress(gzip.compress(bomb(b"", 1 << 30))),
                          layers="gzip, gzip, gzip")),
-        'packed as "gzip, gzip, gzip"',
+        'compressed with "gzip, gzip, gzip"',
     ),
     "a mark answered before it is made": (late_answer, "responded 500"),
 }
