@@ -6,13 +6,13 @@
 #define VERSION_OF(major, minor, patch) \
     TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
 
-/* Ready-made: libcurl would print it anew for each request. */
+/* Prepared once: libcurl would format it again for each request. */
 static char user_agent[] = "User-Agent: haplo-poll/" VERSION_OF(
     HAPLO_VERSION_MAJOR, HAPLO_VERSION_MINOR, HAPLO_VERSION_PATCH);
 
 static char content_type[] = "Content-Type: application/x-www-form-urlencoded";
 
-/* Writes 4 characters for each 3 bytes, and NUL. */
+/* Writes 4 characters for every 3 bytes, and a NUL. */
 static void base64_write(char *to, const char *from, size_t size)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

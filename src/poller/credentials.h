@@ -1,5 +1,6 @@
 /*
- * credentials.h - an API key as the request headers that carry it.
+ * credentials.h - an API key, in the form of the request headers that carry
+ * it.
  */
 #ifndef IO_CREDENTIALS_H
 #define IO_CREDENTIALS_H
@@ -13,21 +14,21 @@
 #define CREDENTIALS_LOGIN_SIZE_MAX \
     (sizeof CREDENTIALS_USER - 1 + HAPLO_KEY_SIZE_MAX)
 
-/* "Authorization: Basic base64(haplo:KEY)" (exactly so: a Haplo server takes
- * no other spelling) and "User-Agent: haplo-poll/VERSION". "Expect:" is not
- * needed: libcurl expects nothing below 1 MiB, and a form with the longest
- * token is smaller. It points into itself: do not copy it. */
+/* "Authorization: Basic base64(haplo:KEY)" (a Haplo server accepts no other
+ * spelling) and "User-Agent: haplo-poll/VERSION". "Expect:" is not needed:
+ * libcurl does not send it below 1 MiB, and the longest form is smaller.
+ * Contains pointers to itself, so do not copy it. */
 struct credentials {
-    struct curl_slist headers[2]; /* for libcurl, which copies nothing */
-    struct curl_slist form;       /* the same, for a request with a form */
+    struct curl_slist headers[2]; /* for libcurl, which borrows them */
+    struct curl_slist form;       /* prepended for a request with a form */
     char authorization[sizeof CREDENTIALS_PREFIX +
                        (CREDENTIALS_LOGIN_SIZE_MAX + 2) / 3 * 4];
 };
 
-/* Makes the headers of a key of at most HAPLO_KEY_SIZE_MAX characters. */
+/* Sets the headers for a key of at most HAPLO_KEY_SIZE_MAX characters. */
 void credentials_set(struct credentials *credentials, const char *api_key);
 
-/* Lets no trace of the key remain. */
+/* Erases the key from memory. */
 void credentials_wipe(struct credentials *credentials);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * haplo_batch.c - a batch as the application sees and answers it.
+ * haplo_batch.c - the batch as the application sees it, and its answers to it.
  */
 #include <assert.h>
 
@@ -33,7 +33,7 @@ const struct haplo_message *haplo_batch_messages(
     return batch->messages;
 }
 
-/* Takes the application's answer; false if it comes too late to matter. */
+/* Records an answer of the application; false if it is too late. */
 static bool batch_answered(const struct haplo_batch *batch)
 {
     const struct haplo_queue *queue = batch->queue;
@@ -69,27 +69,27 @@ void haplo_batch_retry(struct haplo_batch *batch, uint64_t delay_ms,
     }
 }
 
-/* What is stored, where a state of another generation was expected; in words
- * that tell the likely causes apart. */
+/* Says which state is stored instead of the expected one, in words that
+ * distinguish the likely causes. */
 static void explain_stale(struct haplo_queue *queue, uint64_t expected)
 {
     struct reason text;
     uint64_t stored = queue->core.delivery.generation;
     if (stored == 0) {
         reason_set(&text, HAPLO_ESTALE,
-                   "no state is stored, where generation %llu was expected: "
+                   "no state is stored, but generation %llu was expected: "
                    "was the database replaced?",
                    (unsigned long long)expected);
     } else if (stored < expected) {
         reason_set(&text, HAPLO_ESTALE,
-                   "the stored state has generation %llu, where %llu was "
+                   "the stored state has generation %llu, but %llu was "
                    "expected: was an older copy of the database restored?",
                    (unsigned long long)stored, (unsigned long long)expected);
     } else {
         reason_set(&text, HAPLO_ESTALE,
-                   "another state is stored (generation %llu, expected %llu): "
-                   "does another process store this queue, or did an earlier "
-                   "commit of unknown outcome succeed?",
+                   "a different state is stored (generation %llu, expected "
+                   "%llu): does another process store this queue, or did an "
+                   "earlier commit of unknown outcome succeed?",
                    (unsigned long long)stored, (unsigned long long)expected);
     }
     event_explain(queue, "deliver", HAPLO_ESTALE, text.text);
@@ -114,9 +114,9 @@ int haplo_batch_stale(struct haplo_batch *batch, struct haplo_slice stored)
         event.kind = QUEUE_EVENT_REJECTED;
         event.error = HAPLO_EINVAL;
         event_explain(queue, "deliver", error,
-                      "the stored state is damaged: restore it from a copy, or "
-                      "delete it, and let the queue be polled again; what is "
-                      "unread may then be stored once more");
+                      "the stored state is damaged: restore it from a copy or "
+                      "delete it, then poll the queue again; unread messages "
+                      "may be stored twice");
     }
     poller_step(queue, &event);
     poller_pump(server_of(queue)->poller);

@@ -1,13 +1,13 @@
 /*
- * haplo_poller.c - how a poller comes into being, stops and ends.
+ * haplo_poller.c - creates, stops and closes pollers.
  */
 #include "base/alloc.h"
 #include "poller/event.h"
 #include "poller/options.h"
 #include "poller/poller.h"
 
-/* From the system; should that fail, from what other processes are unlikely to
- * share. */
+/* From the system; if that fails, from values that other processes are
+ * unlikely to share. */
 static uint64_t random_number(void)
 {
     uint64_t number;
@@ -44,7 +44,7 @@ int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
     scheduler_init(&poller->scheduler, options.in_flight_max,
                    options.undelivered_bytes_max,
                    options.seed != 0 ? options.seed : random_number());
-    /* Never from the seed: two processes that are given the same one must not
+    /* Not derived from the seed: two processes with the same seed must not
      * write the same states. */
     poller->next_salt = random_number();
     poller->armed_ms = HEAP_NEVER;
@@ -85,7 +85,7 @@ static void free_spares(struct haplo_poller *poller)
     free_batches(poller->free_tokens);
 }
 
-/* The last of the poller's handles has left the loop. */
+/* All handles of the poller are closed. */
 static void on_http_closed(struct http_client *http, void *data)
 {
     (void)http;

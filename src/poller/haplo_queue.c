@@ -1,6 +1,5 @@
 /*
- * haplo_queue.c - how a queue comes into being, what it can be told, and how
- * it ends.
+ * haplo_queue.c - adds queues, passes commands to them, and removes them.
  */
 #include <stdio.h>
 #include <string.h>
@@ -40,15 +39,15 @@ static int key_check(const char *key, struct reason *why)
     size_t size = key == NULL ? 0 : strlen(key);
     if (size < HAPLO_KEY_SIZE_MIN || size > HAPLO_KEY_SIZE_MAX) {
         return reason_set(why, HAPLO_EINVAL,
-                          "the API key has %zu characters: %d to %d are "
-                          "possible, and Haplo makes 44",
+                          "the API key has %zu characters; it must have %d to "
+                          "%d (Haplo generates 44)",
                           size, HAPLO_KEY_SIZE_MIN, HAPLO_KEY_SIZE_MAX);
     }
     for (const char *c = key; *c != '\0'; c++) {
         if ((unsigned char)*c <= 0x20 || *c == 0x7f) {
             return reason_set(why, HAPLO_EINVAL,
-                              "the API key has a space, a newline or a "
-                              "control character in it");
+                              "the API key contains a space, a newline or a "
+                              "control character");
         }
     }
     return 0;
@@ -65,7 +64,8 @@ static int queue_check(const struct haplo_server *server,
         return reason_set(why, HAPLO_EINVAL, "a queue needs a deliver_cb");
     }
     if (has_long_wait(options)) {
-        return reason_set(why, HAPLO_EINVAL, "a wait is longer than 31 days");
+        return reason_set(why, HAPLO_EINVAL,
+                          "a wait exceeds the limit of 31 days");
     }
     int error = options_check_name("queue", options->name, why);
     if (error == 0) {
@@ -76,14 +76,14 @@ static int queue_check(const struct haplo_server *server,
     }
     if (name_table_find(&server->queues, options->name) != NULL) {
         return reason_set(why, HAPLO_EEXIST,
-                          "server \"%s\" has a queue named \"%s\" already",
+                          "server \"%s\" already has a queue named \"%s\"",
                           server->name, options->name);
     }
     return 0;
 }
 
-/* The queue's place in the interval is decided by its name: queues spread,
- * and keep their places over a restart. */
+/* The name of a queue decides its position within the interval. So polls are
+ * spread, and stay so after a restart. */
 static uint64_t first_wait_ms(const struct haplo_server *server,
                               const char *name, uint64_t interval_ms)
 {
@@ -91,7 +91,7 @@ static uint64_t first_wait_ms(const struct haplo_server *server,
     return XXH3_64bits_withSeed(name, strlen(name), seed) % interval_ms;
 }
 
-/* Where the key is that the queue began with. */
+/* The key that the queue was created with, in the same block. */
 static char *first_key(struct haplo_queue *queue)
 {
     return queue->name + strlen(queue->name) + 1;
@@ -105,12 +105,12 @@ static void queue_forget_key(struct haplo_queue *queue)
     }
 }
 
-/* Frees the queue and what it owns. */
+/* Frees the queue and everything it owns. */
 static void queue_free(struct haplo_queue *queue)
 {
     struct haplo_poller *poller = server_of(queue)->poller;
     struct queue_settings *settings = settings_of(queue);
-    if (queue_settings_give_back(settings) && settings == poller->settings) {
+    if (queue_settings_release(settings) && settings == poller->settings) {
         poller->settings = NULL;
     }
     queue_forget_key(queue);
@@ -148,10 +148,11 @@ static int queue_adopt(struct haplo_queue *queue, struct haplo_slice state,
     int error = delivery_state_adopt(&queue->core.delivery, state);
     return error != HAPLO_EINVAL
                ? error
-               : reason_set(why, error,
-                            "the state given for the queue is damaged: its %zu "
-                            "bytes are none that this library has written",
-                            state.size);
+               : reason_set(
+                     why, error,
+                     "the state passed for the queue is damaged: its %zu "
+                     "bytes were not written by this library",
+                     state.size);
 }
 
 static int queue_register(struct haplo_queue *queue)
@@ -179,7 +180,7 @@ static int queue_make(struct haplo_server *server,
     }
     struct haplo_queue *queue = queue_new(server, options, poller->settings);
     if (queue == NULL) {
-        if (queue_settings_give_back(poller->settings)) {
+        if (queue_settings_release(poller->settings)) {
             poller->settings = NULL;
         }
         return HAPLO_ENOMEM;
@@ -241,7 +242,7 @@ struct haplo_queue *server_next_queue(const struct haplo_server *server,
 
 int haplo_token_pattern_check(const char *pattern, char *why, size_t why_size)
 {
-    struct reason reason = {.text = "there is none"};
+    struct reason reason = {.text = "no token_pattern is given"};
     int error = HAPLO_EINVAL;
     if (pattern != NULL) {
         reason_set(&reason, HAPLO_ENOMEM, "out of memory");

@@ -1,5 +1,5 @@
 /*
- * haplo_server.c - how a server comes into being and ends.
+ * haplo_server.c - adds and removes servers.
  */
 #include "base/alloc.h"
 #include "poller/options.h"
@@ -44,8 +44,7 @@ static int server_check(const struct haplo_poller *poller,
         return reason_set(why, HAPLO_ESTOPPED, "the poller is stopping");
     }
     if (has_long_wait(options)) {
-        return reason_set(why, HAPLO_EINVAL,
-                          "a time limit is longer than 31 days");
+        return reason_set(why, HAPLO_EINVAL, "a time limit exceeds 31 days");
     }
     int error = options_check_name("server", options->name, why);
     if (error != 0) {
@@ -53,7 +52,7 @@ static int server_check(const struct haplo_poller *poller,
     }
     if (name_table_find(&poller->server_names, options->name) != NULL) {
         return reason_set(why, HAPLO_EEXIST,
-                          "there is a server named \"%s\" already",
+                          "a server named \"%s\" exists already",
                           options->name);
     }
     return 0;

@@ -18,7 +18,7 @@ int options_missing(char *why, size_t why_size)
     return error;
 }
 
-/* A name stands in logs, paths and metrics: printable, no slash, bounded. */
+/* Names appear in logs, paths and metrics: printable, no slash, bounded. */
 int options_check_name(const char *what, const char *name, struct reason *why)
 {
     if (name == NULL || name[0] == '\0') {
@@ -30,14 +30,14 @@ int options_check_name(const char *what, const char *name, struct reason *why)
                           HAPLO_NAME_SIZE_MAX);
     }
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
-        return reason_set(why, HAPLO_EINVAL, "a %s can't be named \"%s\"", what,
-                          name);
+        return reason_set(why, HAPLO_EINVAL, "a %s must not be named \"%s\"",
+                          what, name);
     }
     for (const char *c = name; *c != '\0'; c++) {
         if ((unsigned char)*c <= 0x20 || *c == 0x7f || *c == '/') {
             return reason_set(why, HAPLO_EINVAL,
-                              "the %s's name has a space, a slash or a "
-                              "control character in it: \"%s\"",
+                              "the %s's name contains a space, a slash or a "
+                              "control character: \"%s\"",
                               what, name);
         }
     }

@@ -1,6 +1,6 @@
 /*
- * options.h - what the public options structs have in common: sizes, defaults
- * and names.
+ * options.h - shared handling of the public options structs: sizes, defaults,
+ * names.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -9,8 +9,8 @@
 
 #include "base/reason.h"
 
-/* Copies what the application knows of an options struct; a caller built
- * against an older header has a shorter one. */
+/* Copies as much of an options struct as the application has: one that was
+ * built against an older header has a shorter struct. */
 #define OPTIONS_COPY(to, from)                                      \
     memcpy((to), (from),                                            \
            (from)->struct_size < sizeof *(to) ? (from)->struct_size \
@@ -23,13 +23,13 @@
         }                        \
     } while (0)
 
-/* A server's or queue's name: 0, or HAPLO_EINVAL with why set. */
+/* Checks the name of a server or queue. 0, or HAPLO_EINVAL with why set. */
 int options_check_name(const char *what, const char *name, struct reason *why);
 
-/* No options, or none that tell their size: HAPLO_EINVAL with why set. */
+/* For options that are NULL or lack struct_size: HAPLO_EINVAL, sets why. */
 int options_missing(char *why, size_t why_size);
 
-/* Hands the reason to the application; why may be NULL. */
+/* Copies the reason to the application; why may be NULL. */
 void options_copy_why(char *why, size_t why_size, const struct reason *reason);
 
 #endif

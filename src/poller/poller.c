@@ -1,35 +1,38 @@
 /*
- * poller.c - one batch on its way.
+ * poller.c - the life of a batch.
  *
- *   - the timer fires, or a request ends, or the application says something:
- *     the queue's state machine takes a step (poller_step);
- *   - the scheduler says whose turn it is (poller_pump): a READY queue starts
- *     its fetch, one in MARK_READY its mark;
- *   - the fetch's body is read as it arrives (on_fetch_data), and believed
- *     only when it is whole (on_fetch_done); its messages are compared with
- *     what is stored and not confirmed, and deliver_cb gets the batch;
- *   - the application accepts it (haplo_batch_accept): MARK_READY, and only
- *     token and state are kept; the batch's memory is free for the next one;
- *   - the mark is confirmed (on_mark_done): marked_cb, and the token is free.
+ *   - The timer fires, a request ends, or the application calls: the state
+ *     machine of the queue takes a step (poller_step).
+ *   - The scheduler decides which queue is next (poller_pump): one in READY
+ *     starts its fetch, one in MARK_READY its mark.
+ *   - The body of the fetch is parsed as it arrives (on_fetch_data) and is
+ *     valid once it is complete (on_fetch_done). Its messages are compared
+ *     with those that are stored and not confirmed. Then deliver_cb gets the
+ *     batch.
+ *   - The application accepts it (haplo_batch_accept): MARK_READY. Only its
+ *     token and state are kept; the memory of the batch is free for the next
+ *     one.
+ *   - The mark is confirmed (on_mark_done): marked_cb is called and the token
+ *     freed.
  *
- * What a batch is compared with cannot change while its fetch is in flight:
- * a queue has one token at a time, and the answers of the application that
- * change it come before or after.
+ * The state that a batch is compared with cannot change while its fetch is in
+ * flight: a queue has one token at a time, and the application can change the
+ * state only before or after.
  *
- * What goes wrong, and what becomes of it:
+ * Failures:
  *
- *   - a request fails, or its answer is not what it must be: queue and server
- *     learn of it (request_failed), the batch is dropped or kept for another
- *     mark, as src/core/queue.h shows;
- *   - no memory to start a request: the same as a request that failed;
- *   - the application says retry: the batch is kept, and delivered again when
- *     the wait is over;
- *   - it says stale: what is stored becomes what is known, the batch is dropped
- *     and fetched again;
- *   - it says reject: BLOCKED, the batch is dropped;
- *   - pause, removal and stop: a fetch is cancelled, a batch is finished;
- *   - close: everything is cancelled; nothing that was not confirmed is lost,
- *     for the server sends it again.
+ *   - A request fails, or its response is not as expected: queue and server
+ *     are informed (request_failed); the batch is dropped, or kept for another
+ *     mark, as src/core/queue.h shows.
+ *   - No memory to start a request: treated as a failed request.
+ *   - The application asks for a retry: the batch is kept, and delivered again
+ *     after the wait.
+ *   - It says stale: the stored state becomes the known one, and the batch is
+ *     dropped and fetched again.
+ *   - It rejects the batch: BLOCKED; the batch is dropped.
+ *   - Pause, removal and stop: a fetch is cancelled, a batch is finished.
+ *   - Close: everything is cancelled. Nothing is lost, because the server
+ *     sends again what is not marked.
  */
 #include "poller/poller.h"
 
@@ -44,7 +47,7 @@ static struct haplo_queue *queue_of(const struct queue *core)
     return container_of(core, struct haplo_queue, core);
 }
 
-/* -- Batches, kept for their next use ------------------------------------- */
+/* Pools of batches */
 
 static struct haplo_batch *batch_take(struct haplo_batch **free_ones)
 {
@@ -57,15 +60,15 @@ static struct haplo_batch *batch_take(struct haplo_batch **free_ones)
     return batch;
 }
 
-static void batch_give_back(struct haplo_batch *batch,
-                            struct haplo_batch **free_ones)
+static void batch_release(struct haplo_batch *batch,
+                          struct haplo_batch **free_ones)
 {
     batch_reset(batch);
     batch->next = *free_ones;
     *free_ones = batch;
 }
 
-/* Brings the budget of bytes up to date with what the batch holds. */
+/* Updates the byte budget with the current size of the batch. */
 static void queue_count_bytes(struct haplo_queue *queue)
 {
     struct scheduler *scheduler = &server_of(queue)->poller->scheduler;
@@ -87,11 +90,11 @@ static void queue_drop_batch(struct haplo_queue *queue)
     }
     poller->scheduler.held_bytes -= batch->counted_bytes;
     batch->counted_bytes = 0;
-    batch_give_back(batch, batch->body_capacity > 0 ? &poller->free_batches
-                                                    : &poller->free_tokens);
+    batch_release(batch, batch->body_capacity > 0 ? &poller->free_batches
+                                                  : &poller->free_tokens);
 }
 
-/* Without memory for an own token, the whole batch stays. */
+/* If memory for a separate token runs out, the whole batch is kept. */
 void poller_accept(struct haplo_queue *queue)
 {
     delivery_state_accept(&queue->core.delivery, queue->batch);
@@ -106,9 +109,9 @@ void poller_accept(struct haplo_queue *queue)
     queue_count_bytes(queue);
 }
 
-/* -- Starting requests ---------------------------------------------------- */
+/* Starting requests */
 
-/* The request of the queue has ended: server and queue learn of it. */
+/* Informs server and queue that the request of the queue has ended. */
 static void request_ended(struct haplo_queue *queue, int error,
                           const struct queue_event *event)
 {
@@ -116,12 +119,12 @@ static void request_ended(struct haplo_queue *queue, int error,
     bool had_old_key = queue->request != NULL && queue->request->has_old_key;
     const struct queue_event new_key = {.kind = QUEUE_EVENT_NEW_KEY};
     if (queue->request != NULL) {
-        request_give_back(queue);
+        request_release(queue);
     }
     scheduler_request_ended(&poller->scheduler, &queue->core, error,
                             uv_now(poller->loop));
     if (had_old_key) {
-        /* Whatever the answer says of the key, it says of the old one. */
+        /* What the response says about the key concerns the old one. */
         poller_step(queue, &new_key);
     }
     poller_step(queue, event);
@@ -179,19 +182,19 @@ static int on_fetch_data(struct transfer *transfer, const char *data,
     return error;
 }
 
-/* More was stored and never confirmed than a state holds. */
+/* Reports stored, unconfirmed messages that do not fit into a state. */
 static void note_dropped_leftovers(struct haplo_queue *queue, size_t count)
 {
     struct reason text;
     reason_set(&text, 0,
                "fetch %s/%s: %zu stored messages that are not known to be "
-               "marked are not remembered any longer: should the server send "
-               "them again, they are stored again",
+               "marked have been forgotten; if the server sends them again, "
+               "they are stored twice",
                server_of(queue)->name, queue->name, count);
     event_emit(queue, queue->core.state, 0, text.text);
 }
 
-/* Tells new messages from repeats: 0 or HAPLO_ENOMEM. */
+/* Finds the repeats in the batch. Returns 0 or HAPLO_ENOMEM. */
 static int batch_evaluate(struct haplo_queue *queue)
 {
     size_t dropped_count;
@@ -207,7 +210,7 @@ static int batch_evaluate(struct haplo_queue *queue)
     return error;
 }
 
-/* The fetch was answered, whole. Gives what comes of it to the queue. */
+/* The fetch is complete: passes the batch, or its absence, to the queue. */
 static void fetch_succeeded(struct haplo_queue *queue)
 {
     struct haplo_batch *batch = queue->batch;
@@ -224,7 +227,7 @@ static void fetch_succeeded(struct haplo_queue *queue)
     request_ended(queue, 0, &event);
 }
 
-/* The fetch ends on its way. */
+/* Discards a fetch that did not complete. */
 static void fetch_abandon(struct request *request)
 {
     if (request->reading != NULL) {
@@ -282,8 +285,9 @@ static int on_mark_data(struct transfer *transfer, const char *data,
                : mark_reply_data(&request->reading->reply.mark, data, size);
 }
 
-/* Fewer marked than fetched, on a first and undisturbed mark: somebody else
- * reads this queue. That is worth a line, and no failure. */
+/* A first, undisturbed mark marked fewer messages than were fetched, so
+ * another consumer reads this queue. That is worth a log line, but is not a
+ * failure. */
 static void note_foreign_mark(struct haplo_queue *queue, uint64_t marked_count)
 {
     struct reason text;
@@ -297,7 +301,7 @@ static void note_foreign_mark(struct haplo_queue *queue, uint64_t marked_count)
     event_emit(queue, queue->core.state, 0, text.text);
 }
 
-/* The mark was answered as it should be. */
+/* The server has confirmed the mark. */
 static void mark_succeeded(struct haplo_queue *queue,
                            const struct mark_reply *reply, bool is_repeated)
 {
@@ -310,8 +314,8 @@ static void mark_succeeded(struct haplo_queue *queue,
         } else {
             queue->mishaps.failure_count++;
             event_explain(queue, "mark", HAPLO_ENOPROGRESS,
-                          "the server answered that it marked none of the "
-                          "messages, and they are still unread");
+                          "the server marked none of the messages; they are "
+                          "still unread");
         }
     }
     request_ended(queue, 0,
@@ -361,7 +365,7 @@ static int start_fetch(struct haplo_queue *queue, struct request *request)
 
 static int start_mark(struct haplo_queue *queue, struct request *request)
 {
-    /* An empty token marks nothing, and the server would say "done". */
+    /* The server would accept an empty token, but mark nothing. */
     assert(queue->batch->form_size > strlen("token="));
     request_aim(request, "mark");
     request->transfer.headers = &request->credentials.form;
@@ -373,7 +377,7 @@ static int start_mark(struct haplo_queue *queue, struct request *request)
     return transfer_start(&request->transfer);
 }
 
-/* The queue's turn: it is FETCHING, MARKING or LAST_MARKING now. */
+/* Starts the request of a queue in FETCHING, MARKING or LAST_MARKING. */
 static void queue_start_request(struct haplo_queue *queue)
 {
     bool is_fetch = queue->core.state == HAPLO_QUEUE_FETCHING;
@@ -389,7 +393,7 @@ static void queue_start_request(struct haplo_queue *queue)
     }
 }
 
-/* -- Steps ---------------------------------------------------------------- */
+/* Steps */
 
 void poller_cancel_request(struct haplo_queue *queue)
 {
@@ -402,13 +406,13 @@ void poller_cancel_request(struct haplo_queue *queue)
     if (is_fetch) {
         fetch_abandon(queue->request);
     }
-    request_give_back(queue);
+    request_release(queue);
     scheduler_request_ended(&poller->scheduler, &queue->core, HAPLO_ECANCELED,
                             uv_now(poller->loop));
 }
 
-/* A batch, or with an empty fetch all that is stored, is confirmed: counts it,
- * frees the batch, tells the application. */
+/* A batch is confirmed, or after an empty fetch everything that is stored:
+ * counts it, frees the batch and informs the application. */
 static void queue_confirm(struct haplo_queue *queue,
                           const struct queue_event *event)
 {
@@ -434,7 +438,7 @@ static void queue_confirm(struct haplo_queue *queue,
     }
 }
 
-/* What a pause was for, once it is reached. */
+/* The queue has reached PAUSED: continues what the pause was for. */
 static void queue_came_to_rest(struct haplo_queue *queue)
 {
     struct haplo_poller *poller = server_of(queue)->poller;
@@ -470,7 +474,7 @@ void poller_step(struct haplo_queue *queue, const struct queue_event *event)
     }
 }
 
-/* -- The timer ------------------------------------------------------------ */
+/* The timer */
 
 static bool poller_is_drained(const struct haplo_poller *poller)
 {
@@ -479,7 +483,7 @@ static bool poller_is_drained(const struct haplo_poller *poller)
             uv_now(poller->loop) >= poller->stop_due_ms);
 }
 
-/* Deals with all that is due: deliver_cb may be called. */
+/* Processes everything that is due. May call deliver_cb. */
 static void take_due(struct haplo_poller *poller)
 {
     struct queue *core;
@@ -491,7 +495,7 @@ static void take_due(struct haplo_poller *poller)
     }
 }
 
-/* Does what may not happen inside a call of the application. */
+/* Does the work that must not happen inside a call of the application. */
 static void on_timer(uv_timer_t *timer)
 {
     struct haplo_poller *poller =
@@ -519,8 +523,8 @@ static void on_timer(uv_timer_t *timer)
     }
 }
 
-/* Sets the timer to whatever comes first. What must happen from the loop, not
- * inside a call of the application, is due now. */
+/* Sets the timer to the earliest due time. Work that must not happen inside a
+ * call of the application is due immediately. */
 static void poller_arm(struct haplo_poller *poller)
 {
     uint64_t due_ms = scheduler_due_ms(&poller->scheduler);

@@ -21,7 +21,7 @@ static bool policy_equals(const struct queue_policy *policy,
            policy->mark_attempts_max == options->mark_attempts_max;
 }
 
-/* Formats with shapes and patterns of their own are not compared. */
+/* Settings with a custom format are never shared. */
 static bool settings_equal(const struct queue_settings *settings,
                            const struct haplo_queue_options *options)
 {
@@ -75,7 +75,7 @@ int queue_settings_take(struct queue_settings **settings,
     return 0;
 }
 
-bool queue_settings_give_back(struct queue_settings *settings)
+bool queue_settings_release(struct queue_settings *settings)
 {
     if (--settings->queue_count > 0) {
         return false;

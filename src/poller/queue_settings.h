@@ -1,6 +1,6 @@
 /*
- * queue_settings.h - what a queue is told by its options and many others are
- * told alike, kept once for all of them.
+ * queue_settings.h - those settings of a queue that many queues have in
+ * common, kept once and shared.
  */
 #ifndef QUEUE_SETTINGS_H
 #define QUEUE_SETTINGS_H
@@ -11,24 +11,25 @@
 #include "haplopoll.h"
 
 struct queue_settings {
-    size_t queue_count;          /* that borrow them */
-    struct queue_policy policy;  /* */
-    size_t body_bytes_max;       /* */
-    haplo_deliver_cb deliver_cb; /* */
-    haplo_marked_cb marked_cb;   /* or NULL */
-    bool has_default_format;     /* Haplo's own JSON */
-    struct fetch_format format;  /* */
+    size_t queue_count; /* queues that use them */
+    struct queue_policy policy;
+    size_t body_bytes_max;
+    haplo_deliver_cb deliver_cb;
+    haplo_marked_cb marked_cb; /* or NULL */
+    bool has_default_format;   /* Haplo's default JSON */
+    struct fetch_format format;
 };
 
-/* Borrows settings for one more queue: *settings again, if they say what the
- * options say, or new ones, which *settings becomes. Options next to each
- * other are mostly alike, so that no search is worth its while. 0,
- * HAPLO_EINVAL with why set, or HAPLO_ENOMEM; on error *settings stands. */
+/* Gets settings for one more queue: reuses *settings if they equal the
+ * options, or creates new ones and stores them in *settings. There is no
+ * search, because successive queues usually have the same options. Returns 0,
+ * HAPLO_EINVAL with why set, or HAPLO_ENOMEM; on error *settings is
+ * unchanged. */
 int queue_settings_take(struct queue_settings **settings,
                         const struct haplo_queue_options *options,
                         struct reason *why);
 
-/* Gives them back for one queue. True if it was the last: they are gone. */
-bool queue_settings_give_back(struct queue_settings *settings);
+/* Releases them for one queue. True if it was the last and they were freed. */
+bool queue_settings_release(struct queue_settings *settings);
 
 #endif

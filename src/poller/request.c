@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "poller/poller.h"
 
-/* What can stand in a URL's path as it is (RFC 3986, pchar). */
+/* True if a URL path may contain it unencoded (RFC 3986, pchar). */
 static bool is_plain(unsigned char c)
 {
     static const char marks[] = "-._~!$&'()*+,;=:@";
@@ -13,8 +13,8 @@ static bool is_plain(unsigned char c)
            (c >= '0' && c <= '9') || (c != '\0' && strchr(marks, c) != NULL);
 }
 
-/* Encodes only what must be: the server compares names undecoded, so that %71
- * for q is another queue. */
+/* Encodes only what must be encoded: the server compares names undecoded, so
+ * %71 does not match q. */
 static void path_write(char *path, const char *name, const char *verb)
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -51,7 +51,7 @@ struct request *request_take(struct haplo_queue *queue)
     return request;
 }
 
-void request_give_back(struct haplo_queue *queue)
+void request_release(struct haplo_queue *queue)
 {
     struct haplo_poller *poller = server_of(queue)->poller;
     struct request *request = queue->request;

@@ -1,11 +1,12 @@
 /*
- * request.h - one request of a queue under way, with all that it needs: made
- * ready out of the queue's name and API key, so that a queue at rest keeps
- * nothing but these.
+ * request.h - one request of a queue in flight, with everything that it needs.
+ * It is prepared from the name and the API key of the queue, so that an idle
+ * queue keeps nothing else.
  *
- * What reads an answer is large, and most answers arrive in one piece. So that
- * is taken only when the answer begins, and the next one gets the same memory,
- * warm in the caches, however many requests are under way.
+ * The parser of a response is large, but most responses arrive in one piece.
+ * So a request gets a parser only when its response begins. The next request
+ * then reuses the same memory, while it is still in the CPU caches, however
+ * many requests are in flight.
  */
 #ifndef REQUEST_H
 #define REQUEST_H
@@ -20,7 +21,7 @@
 #define REQUEST_PATH_PREFIX "/api/haplo-integration-messages/poll/"
 #define REQUEST_VERB_MAX "/fetch"
 
-/* Reads an answer; kept and used again. */
+/* Parses a response; pooled. */
 struct reading {
     struct reading *next; /* in the list of free ones */
     union {
@@ -29,29 +30,29 @@ struct reading {
     } reply;
 };
 
-/* Kept and used again. */
+/* Pooled. */
 struct request {
-    struct transfer transfer;       /* */
+    struct transfer transfer;
     struct haplo_queue *queue;      /* whose request */
     struct request *next;           /* in the list of free ones */
-    struct credentials credentials; /* wiped when it is free */
-    bool has_old_key;               /* the queue has a new one by now */
-    struct reason why;              /* set by the reply on error */
-    struct reading *reading;        /* once the answer has begun; or NULL */
+    struct credentials credentials; /* wiped on release */
+    bool has_old_key;               /* the queue has a new key by now */
+    struct reason why;              /* set by `reading` on error */
+    struct reading *reading;        /* once the response has begun; or NULL */
     char path[sizeof REQUEST_PATH_PREFIX + (size_t)3 * HAPLO_NAME_SIZE_MAX +
               sizeof REQUEST_VERB_MAX];
 };
 
-/* A free one for the queue, or NULL: no memory. */
+/* Gets a request for the queue; NULL if memory runs out. */
 struct request *request_take(struct haplo_queue *queue);
 
-/* The queue's request has ended, or has never begun. */
-void request_give_back(struct haplo_queue *queue);
+/* Releases the request of the queue, which has ended or never started. */
+void request_release(struct haplo_queue *queue);
 
-/* Its answer begins: request->reading, or NULL when there is no memory. */
+/* Gets request->reading, when the response begins; NULL: out of memory. */
 struct reading *request_read(struct request *request);
 
-/* What its transfer is to be: where to, with which key. */
+/* Sets path and headers of its transfer. */
 void request_aim(struct request *request, const char *verb);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * stats.c - what the objects tell of themselves. Counters are kept where
- * things happen; the rest is derived here, when somebody asks.
+ * stats.c - the statistics of the objects. Counters are updated where things
+ * happen; the other values are derived here, on request.
  */
 #include <string.h>
 
 #include "poller/poller.h"
 
-/* Fills what the application's struct, maybe an older one, has room for. */
+/* Fills as much as fits into the application's struct, which may be older. */
 #define STATS_COPY(to, from)                                                 \
     do {                                                                     \
         size_t size = (to)->struct_size < sizeof *(from) ? (to)->struct_size \

@@ -1,6 +1,6 @@
 /*
- * validation.c - what names, API keys and URLs must be. The library refuses
- * others when a server or a queue is added; applications ask before that.
+ * validation.c - rules for names, API keys and URLs. The library applies them
+ * when a server or a queue is added; applications can check beforehand.
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -10,14 +10,14 @@
 #include "http/host.h"
 #include "poller/options.h"
 
-#define HOST_SIZE_MAX 253 /* of a name in the DNS */
+#define HOST_SIZE_MAX 253 /* longest DNS name */
 
 #define LETTERS_AND_DIGITS       \
     "abcdefghijklmnopqrstuvwxyz" \
     "ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
     "0123456789"
 
-/* Gives the application the reason, and returns its error. */
+/* Copies the reason to the application and returns the error. */
 static int refused(int error, const struct reason *reason, char *why,
                    size_t why_size)
 {
@@ -41,9 +41,9 @@ static int name_check(const char *name, struct reason *why)
         return reason_set(why, HAPLO_EINVAL,
                           "it is the name of a folder: choose another");
     }
-    /* What a path of a URL holds unencoded (RFC 3986, 3.3). A server compares
-     * names undecoded (PROTOCOL.md, "Errors"), so it would never find a queue
-     * whose name needs encoding. */
+    /* The characters that a URL path may contain unencoded (RFC 3986, 3.3). A
+     * server compares names undecoded, so it would never find a queue whose
+     * name needs encoding. */
     if (name[strspn(name, LETTERS_AND_DIGITS "-._~!$&'()*+,;=:@")] != '\0') {
         return reason_set(why, HAPLO_EINVAL,
                           "it has a character that cannot stand in a poll URL: "
@@ -59,7 +59,7 @@ int haplo_name_check(const char *name, char *why, size_t why_size)
     return refused(name_check(name, &reason), &reason, why, why_size);
 }
 
-/* No part of the key becomes part of the reason. */
+/* The reason must not contain any part of the key. */
 static int api_key_check(const char *key, struct reason *why)
 {
     size_t size = key == NULL ? 0 : strlen(key);
@@ -100,7 +100,7 @@ int haplo_api_key_check(const char *key, char *why, size_t why_size)
     return refused(api_key_check(key, &reason), &reason, why, why_size);
 }
 
-/* What follows the prefix in text, in any case of letters, or NULL. */
+/* The text after this prefix, ignoring case; NULL: it does not match. */
 static const char *text_after(const char *text, const char *prefix)
 {
     size_t size = strlen(prefix);
@@ -123,7 +123,7 @@ static bool host_is_valid(const char *host)
            strspn(host, LETTERS_AND_DIGITS "-._") == size;
 }
 
-/* The host at the start of text, "" if it is too long for one; returns its
+/* Copies the host at the start of text, or "" if it is too long; returns its
  * size. */
 static size_t host_copy(const char *text, char host[HOST_SIZE_MAX + 1])
 {
@@ -138,7 +138,7 @@ static size_t host_copy(const char *text, char host[HOST_SIZE_MAX + 1])
     return size;
 }
 
-/* ":PORT" or nothing, then "/" or nothing. */
+/* Accepts an optional ":PORT", then an optional "/". */
 static int rest_check(const char *rest, struct reason *why)
 {
     if (*rest == ':') {
@@ -161,8 +161,8 @@ static int rest_check(const char *rest, struct reason *why)
     return 0;
 }
 
-/* "HOST:PORT" of a server. The URL itself is never part of the reason: it may
- * hold a password. */
+/* Checks "HOST:PORT" of a server. The reason must not contain the URL, which
+ * may include a password. */
 static int authority_check(const char *text, bool allow_any, struct reason *why)
 {
     char host[HOST_SIZE_MAX + 1];
@@ -217,7 +217,7 @@ int haplo_url_check(const char *url, bool allow_http, char *why,
     return refused(url_check(url, allow_http, &reason), &reason, why, why_size);
 }
 
-/* "USER:PASSWORD@" or nothing, then "HOST:PORT". */
+/* Accepts an optional "USER:PASSWORD@", then "HOST:PORT". */
 static bool proxy_authority_is_valid(const char *text)
 {
     char host[HOST_SIZE_MAX + 1];
@@ -235,7 +235,7 @@ static bool proxy_authority_is_valid(const char *text)
     return host_is_valid(host) && rest_check(rest + size, NULL) == 0;
 }
 
-/* SOCKS only in the kinds where the proxy resolves the host. */
+/* Of SOCKS only the kinds where the proxy resolves the host name. */
 int haplo_proxy_check(const char *url, char *why, size_t why_size)
 {
     static const char *const schemes[] = {"http://", "https://", "socks5h://",

@@ -29,7 +29,7 @@ def test_two_processes_on_one_inbox_lose_and_repeat_nothing(poll_of):
         for _ in range(5):
             sim.script("message app1 q* count=20", "message app2 q* count=20")
             sim.wait_until_read()
-        told = "another state is stored"
+        told = "a different state is stored"
         wait_for(lambda: any(one.lines(told) for one in running), 10, told)
         assert [one.stop() for one in running] == [0, 0]
         check_each_once(sim, poll)
@@ -47,7 +47,7 @@ def test_a_process_that_was_suspended_stores_nothing_again(poll_of):
         run.signal(signal.SIGSTOP)
         assert other.once() == (0, "", "")
         run.signal(signal.SIGCONT)
-        run.wait_for_line("deliver app1/q1", "another state is stored")
+        run.wait_for_line("deliver app1/q1", "a different state is stored")
         sim.script("message app1 q1 count=3")
         sim.wait_until_read()
         assert run.stop() == 0
