@@ -407,6 +407,11 @@ check-tidy:
 		clang-tidy --quiet \
 		--warnings-as-errors='*' 2>/dev/null
 
+# Brings the options of the configuration file up to date in its manual page.
+.PHONY: man-options
+man-options: $(BUILD)/test/test_option
+	UPDATE=1 $<
+
 .PHONY: check-man
 check-man:
 	mandoc -Tlint -Wwarning man/*

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/api_key.h"
+
 static char shown(char c)
 {
     return (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
@@ -90,6 +92,9 @@ const char *config_show(const char *value, char text[CONFIG_SHOW_SIZE])
 
 const char *config_quote(const char *value, char text[CONFIG_SHOW_SIZE])
 {
+    if (api_key_is_like(value)) {
+        return strcpy(text, CONFIG_HIDDEN);
+    }
     config_show(value, text);
     size_t size = strlen(text);
     memmove(text + 1, text, size);

@@ -11,6 +11,7 @@
 
 #define CONFIG_ERRORS_MAX 20 /* that are printed; the rest is counted */
 #define CONFIG_SHOW_SIZE 140 /* of a value in an error */
+#define CONFIG_HIDDEN "(hidden)"
 
 struct config_error {
     struct config_place place; /* line 0: of the whole file */
@@ -38,9 +39,9 @@ void config_errors_clear(struct config_errors *errors);
 int config_errors_end(struct config_errors *errors, const char *path,
                       FILE *file);
 
-/* A value as it may be shown: short and without control characters; quoted, it
- * has quotes around it. Never give it anything that might be a key or a
- * password. */
+/* A value as it may be shown: short and without control characters. Quoted, it
+ * has quotes around it, or is CONFIG_HIDDEN if it looks like an API key. Never
+ * give it anything that might be a password. */
 const char *config_show(const char *value, char text[CONFIG_SHOW_SIZE]);
 const char *config_quote(const char *value, char text[CONFIG_SHOW_SIZE]);
 

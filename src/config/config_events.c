@@ -21,8 +21,8 @@
 
 #include "base/name_table.h"
 
-#define RECORDED_MAX 1048576  /* events */
-#define REPLAYED_MAX 33554432 /* the same */
+#define RECORDED_MAX 1048576 /* events */
+#define REPLAYED_MAX 8388608 /* the same: a million queues */
 
 /* A name for a node; it has ended when the node has. */
 struct anchor {
@@ -35,24 +35,25 @@ struct anchor {
 };
 
 struct config_events {
-    yaml_parser_t parser;          /* libyaml's */
-    const unsigned char *text;     /* borrowed */
-    size_t size;                   /* of text */
-    int depth;                     /* lists and mappings that are open */
-    int document_count;            /* that have begun */
-    bool has_ended;                /* there are no more events */
-    bool has_failed;               /* because of an error */
-    char *error;                   /* owned; NULL: no memory */
-    struct config_place place;     /* of the error */
-    struct config_event *recorded; /* owned */
-    size_t recorded_count;         /* length of it */
-    size_t recorded_capacity;      /* it has room for */
-    struct anchor *anchors;        /* all of them */
-    struct anchor *open;           /* the innermost one whose node is open */
-    struct name_table names;       /* the anchors by name */
-    size_t replay_next;            /* the next one to replay */
-    size_t replay_end;             /* replaying ends before this one */
-    size_t replayed_count;         /* events replayed so far */
+    yaml_parser_t parser;           /* libyaml's */
+    const unsigned char *text;      /* borrowed */
+    size_t size;                    /* of text */
+    int depth;                      /* lists and mappings that are open */
+    struct config_place file_place; /* of libyaml's newest event */
+    int document_count;             /* that have begun */
+    bool has_ended;                 /* there are no more events */
+    bool has_failed;                /* because of an error */
+    char *error;                    /* owned; NULL: no memory */
+    struct config_place place;      /* of the error */
+    struct config_event *recorded;  /* owned */
+    size_t recorded_count;          /* length of it */
+    size_t recorded_capacity;       /* it has room for */
+    struct anchor *anchors;         /* all of them */
+    struct anchor *open;            /* the innermost one whose node is open */
+    struct name_table names;        /* the anchors by name */
+    size_t replay_next;             /* the next one to replay */
+    size_t replay_end;              /* replaying ends before this one */
+    size_t replayed_count;          /* events replayed so far */
 };
 
 static const char *anchor_name(const void *anchor)
@@ -145,7 +146,7 @@ static int event_record(struct config_events *events,
                         const struct config_event *event)
 {
     if (events->recorded_count == RECORDED_MAX) {
-        return events_fail(events, event->place,
+        return events_fail(events, events->file_place,
                            "more than %d values have an anchor: write out what "
                            "is large",
                            RECORDED_MAX);
@@ -241,6 +242,7 @@ static int event_take(struct config_events *events, yaml_event_t *from,
 {
     const yaml_char_t *anchor = NULL;
     *event = (struct config_event){.place = place_of(&from->start_mark)};
+    events->file_place = event->place;
     switch (from->type) {
     case YAML_ALIAS_EVENT:
         return alias_replay(events, from);

@@ -31,11 +31,11 @@ __attribute__((format(printf, 2, 3))) static int refuse(
     return HAPLO_EINVAL;
 }
 
-/* True for what no error may show: it may be a key, or hold a password. */
+/* True for what may hold a password, such as that of a URL. */
 static bool is_secret(const struct parsing *parsing)
 {
     return parsing->row->value == OPTION_SECRET ||
-           strchr(parsing->text, '@') != NULL || api_key_is_like(parsing->text);
+           strchr(parsing->text, '@') != NULL;
 }
 
 /* The same, with the value in front: "\"60\" is not a duration ...". */
@@ -43,11 +43,10 @@ static int refuse_value(const struct parsing *parsing, const char *joint,
                         const char *reason)
 {
     char quoted[CONFIG_SHOW_SIZE];
-    if (is_secret(parsing)) {
-        return refuse(parsing, "the value%s%s", joint, reason);
-    }
-    return refuse(parsing, "%s%s%s", config_quote(parsing->text, quoted), joint,
-                  reason);
+    return refuse(parsing, "%s%s%s",
+                  is_secret(parsing) ? CONFIG_HIDDEN
+                                     : config_quote(parsing->text, quoted),
+                  joint, reason);
 }
 
 /* What the module that declared the row wants of the value. */
@@ -99,9 +98,10 @@ static int file_parse(const struct parsing *parsing)
     const char *path = *(const char **)parsing->target;
     if (config_path_open(path, parsing->row->value == OPTION_PRIVATE_FILE, &fd,
                          why, sizeof why) != 0) {
-        return is_secret(parsing)
-                   ? refuse(parsing, "the file cannot be opened: correct its "
-                                     "path")
+        return api_key_is_like(parsing->text)
+                   ? refuse(parsing,
+                            CONFIG_HIDDEN " cannot be opened: give the "
+                                          "path of a file")
                    : refuse(parsing, "%s: %s", config_quote(path, quoted), why);
     }
     close(fd);
