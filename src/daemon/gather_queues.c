@@ -156,9 +156,10 @@ static int add_queues(struct gather_server *server, struct adding *adding)
             name_table_find(&server->queues, config->queues[i].name);
         int error = add_queue(queue, adding);
         if (error != 0) {
-            log_line(LOG_LEVEL_ERROR, "%s:%u: queue %s/%s: %s",
+            log_line(LOG_LEVEL_ERROR, "%s:%u:%u: queue %s/%s: %s",
                      server->gather->config->path, queue->config->place.line,
-                     config->options.name, queue->config->name, adding->why);
+                     queue->config->place.column, config->options.name,
+                     queue->config->name, adding->why);
             return error;
         }
     }
@@ -175,9 +176,9 @@ static int add_server(struct gather_server *server, struct adding *adding)
         haplo_server_add(server->gather->poller, &options, &server->server,
                          adding->why, sizeof adding->why);
     if (error != 0) {
-        log_line(LOG_LEVEL_ERROR, "%s:%u: server %s: %s",
+        log_line(LOG_LEVEL_ERROR, "%s:%u:%u: server %s: %s",
                  server->gather->config->path, server->config->place.line,
-                 options.name, adding->why);
+                 server->config->place.column, options.name, adding->why);
         return error;
     }
     adding->is_held = failed_logins_added(server);

@@ -67,13 +67,13 @@ LOST = ("lost before the response was complete",)
 BAD_JSON = ("not a JSON document",)
 CASES = {
     "unknown queue": Case(
-        *HTML, "queue's name", change=ask_for_unknown_queue
+        *HTML, "name of the queue", change=ask_for_unknown_queue
     ),
     "queue of method send": Case(
         *HTML, 'method is "poll"', script="queue app1 q1 method=send"
     ),
     "key without permission": Case(
-        *HTML, "key's user may", script="key app1 q1 status=unpermitted"
+        *HTML, "user of the key may", script="key app1 q1 status=unpermitted"
     ),
     "bad key": Case(
         "403 INVALID-API-KEY", script="key app1 q1 status=revoked"

@@ -139,6 +139,6 @@ def test_inbox_is_something_else(poll_of, make, words):
         size = os.path.getsize(poll.inbox_path)
         done = poll.once()
         assert done.code == 2
-        check_one_line_each(done, ["inbox inbox"], [words, "poll.yaml:4:"])
+        check_one_line_each(done, ["inbox inbox"], [words, "poll.yaml:3:"])
         assert sim.unread() == 20
         assert os.path.getsize(poll.inbox_path) == size

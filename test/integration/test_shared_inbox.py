@@ -41,6 +41,7 @@ def test_a_process_that_was_suspended_stores_nothing_again(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=16") as sim:
         sim.script("fault on=fetch do=delay for=500ms")
         poll = poll_of(sim)
+        poll.config["defaults"]["interval"] = "20ms"
         other = second_process(poll_of, sim, poll)
         run = poll.start()
         wait_for(lambda: sim.app_stats()["requests"] > 0)
@@ -71,6 +72,7 @@ def test_a_queue_that_moves_to_another_inbox_repeats_nothing(poll_of):
     with Sim("--apps=1", "--queues=2", "--messages=20") as sim:
         poll = poll_of(sim)
         files = two_inboxes(poll)
+        poll.config["defaults"]["interval"] = "20ms"
         sim.script("fault on=mark do=stall done=no times=0")
         run = poll.start()
         wait_for(lambda: sim.queue_stats(queue="q1")["marks"] > 0)
