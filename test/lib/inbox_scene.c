@@ -407,7 +407,9 @@ void reader_expect(sqlite3 *db, const char *sql, const char *expected)
             assert_true(size < sizeof(rows));
         }
     }
-    assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+    if (sqlite3_finalize(statement) != SQLITE_OK) {
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    }
     assert_string_equal(rows, expected);
 }
 

@@ -34,7 +34,7 @@
     " id INTEGER PRIMARY KEY,"                                              \
     " server TEXT NOT NULL,"                                                \
     " queue TEXT NOT NULL,"                                                 \
-    " unconfirmed INTEGER,"                                        \
+    " unconfirmed INTEGER,"                                                 \
     " unconfirmed_from INTEGER,"                                            \
     " newest_batch INTEGER,"                                                \
     " state BLOB NOT NULL,"                                                 \
@@ -87,10 +87,16 @@
     "strftime('%Y-%m-%dT%H:%M:', " column " / 1000, 'unixepoch') ||" \
     " printf('%02d.%03dZ', " column " / 1000 % 60, " column " % 1000)"
 
+/* A member of a global observation message's object. The condition stands here,
+ * not in a WHERE, so that SQLite may evaluate it in any order. */
+#define OBJECT(name)                                           \
+    "CASE WHEN typeof(s.body) = 'text' AND json_valid(s.body)" \
+    " THEN json_extract(s.body, '$.object." name "') END"
+
 /* Both joins find one row by its primary key. They are left joins so that the
- * table is always read in the order of arrival, and a join that no column is
- * asked of costs nothing. */
-#define VIEWS                                                                  \
+ * table is read in the order of arrival, and a join that no column is asked of
+ * costs nothing. */
+#define MESSAGES                                                               \
     "CREATE VIEW messages AS"                                                  \
     " SELECT s.arrival AS arrival, q.server AS server, q.queue AS "            \
     "queue, " MEMBER("id") " AS id, " MEMBER(                                  \
@@ -109,98 +115,30 @@
                                                                "b.first_"      \
                                                                "arrival = "    \
                                                                "s.arrival - "  \
-                                                               "s.position;"   \
-                                                               "CREATE VIEW "  \
-                                                               "latest_"       \
-                                                               "objects AS"    \
-                                                               " SELECT "      \
-                                                               "m.server AS "  \
-                                                               "server, "      \
-                                                               "o.ref AS ref," \
-                                                               "  "            \
-                                                               "o.record_"     \
-                                                               "version AS "   \
-                                                               "record_"       \
-                                                               "version, "     \
-                                                               "m.arrival AS " \
-                                                               "arrival,"      \
-                                                               "  m.id AS "    \
-                                                               "id, "          \
-                                                               "m.datetime "   \
-                                                               "AS datetime, " \
-                                                               "m.received_"   \
-                                                               "at AS "        \
-                                                               "received_at,"  \
-                                                               "  m.body AS "  \
-                                                               "body"          \
-                                                               " FROM "        \
-                                                               "(SELECT "      \
-                                                               "arrival, "     \
-                                                               "ref, "         \
-                                                               "record_"       \
-                                                               "version, "     \
-                                                               "row_number() " \
-                                                               "OVER"          \
-                                                               "   "           \
-                                                               "(PARTITION "   \
-                                                               "BY server, "   \
-                                                               "ref ORDER BY " \
-                                                               "record_"       \
-                                                               "version DESC," \
-                                                               "    arrival "  \
-                                                               "DESC) AS "     \
-                                                               "place"         \
-                                                               "  FROM "       \
-                                                               "(SELECT "      \
-                                                               "s.arrival, "   \
-                                                               "q.server,"     \
-                                                               "    "          \
-                                                               "json_extract(" \
-                                                               "s.body, "      \
-                                                               "'$.object."    \
-                                                               "ref') AS ref," \
-                                                               "    "          \
-                                                               "CAST(json_"    \
-                                                               "extract(s."    \
-                                                               "body, "        \
-                                                               "'$.object."    \
-                                                               "recordVersion" \
-                                                               "') AS "        \
-                                                               "NUMERIC)"      \
-                                                               "     AS "      \
-                                                               "record_"       \
-                                                               "version"       \
-                                                               "   FROM "      \
-                                                               "stored AS s "  \
-                                                               "LEFT JOIN "    \
-                                                               "queues AS q "  \
-                                                               "ON q.id = "    \
-                                                               "s.queue"       \
-                                                               "   WHERE "     \
-                                                               "CASE WHEN "    \
-                                                               "q.queue = "    \
-                                                               "'global' AND " \
-                                                               "typeof(s."     \
-                                                               "body) = "      \
-                                                               "'text'"        \
-                                                               "     AND "     \
-                                                               "json_valid(s." \
-                                                               "body)"         \
-                                                               "    THEN "     \
-                                                               "json_extract(" \
-                                                               "s.body, "      \
-                                                               "'$.object."    \
-                                                               "ref') IS NOT " \
-                                                               "NULL END)) "   \
-                                                               "AS o"          \
-                                                               " JOIN "        \
-                                                               "messages AS "  \
-                                                               "m ON "         \
-                                                               "m.arrival = "  \
-                                                               "o.arrival "    \
-                                                               "WHERE "        \
-                                                               "o.place = 1;"
+                                                               "s.position;"
 
-const char *const schema_steps[] = {TABLES VIEWS};
+/* Sorted without the bodies, which are looked up for the rows that remain. */
+#define LATEST_OBJECTS                                                       \
+    "CREATE VIEW latest_objects AS"                                          \
+    " SELECT m.server AS server, o.ref AS ref,"                              \
+    "  o.record_version AS record_version, m.arrival AS arrival,"            \
+    "  m.id AS id, m.datetime AS datetime, m.received_at AS received_at,"    \
+    "  m.body AS body"                                                       \
+    " FROM (SELECT arrival, ref, record_version, row_number() OVER"          \
+    "   (PARTITION BY server, ref ORDER BY record_version DESC,"             \
+    "    arrival DESC) AS place"                                             \
+    "  FROM (SELECT s.arrival, q.server, " OBJECT(                           \
+        "ref") " AS ref,"                                                    \
+               "    CAST(" OBJECT(                                           \
+                   "recordVersion") " AS NUMERIC) AS record_version"         \
+                                    "   FROM stored AS s CROSS JOIN queues " \
+                                    "AS q ON q.id = s.queue"                 \
+                                    "   WHERE s.queue IN (SELECT id FROM "   \
+                                    "queues WHERE queue = 'global'))"        \
+                                    "  WHERE ref IS NOT NULL) AS o"          \
+                                    " JOIN messages AS m ON m.arrival = "    \
+                                    "o.arrival WHERE o.place = 1;"
+
+const char *const schema_steps[] = {TABLES MESSAGES LATEST_OBJECTS};
 const int schema_step_count =
     (int)(sizeof(schema_steps) / sizeof(schema_steps[0]));
