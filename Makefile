@@ -1,4 +1,4 @@
-# haplo-poll: `make deps demo` shows it at work, `make deps test` tests it.
+# haplo-poll: `make deps demo` shows it at work, `make test-deps test` tests it.
 
 VERSION := 0.1.0
 SOVERSION := 0
@@ -64,7 +64,10 @@ say = $(if $(V),,@echo "  $(1) $(@:$(BUILD)/%=%)")
 .PHONY: all
 all: $(LIB_A) $(LIB_SO) $(BUILD)/haplo-poll $(BUILD)/haplo-sim
 
-$(BUILD)/%.o: %.c
+# Where packages are to be installed, nothing is compiled before that, also with
+# MAKEFLAGS=-j2. Nearly everything else needs something compiled.
+deps_goals := $(filter %deps,$(MAKECMDGOALS))
+$(BUILD)/%.o: %.c | $(deps_goals)
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) $(INCLUDES) -c -o $@ $<
@@ -241,7 +244,7 @@ examples: $(example_bin)
 # a preloaded library comes before a sanitizer.
 preloaded = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -O2 -g -fPIC \
 	-fvisibility=hidden -shared -o $@ $<
-$(BUILD)/%.so: test/integration/%.c
+$(BUILD)/%.so: test/integration/%.c | $(deps_goals)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(preloaded)
@@ -257,24 +260,33 @@ unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation $(replay_bin) \
 
 # -- What a new machine needs: Debian 12's packages -------------------------
 
-BUILD_PACKAGES := gcc libc6-dev make pkg-config libuv1-dev \
-	libcurl4-openssl-dev libyajl-dev libxxhash-dev libtre-dev \
-	libsqlite3-dev \
-	libyaml-dev libhttp-parser-dev libssl-dev zlib1g-dev
-TEST_PACKAGES := libcmocka-dev python3 python3-pytest curl openssl sqlite3 \
-	mandoc clang-format clang-tidy valgrind spin
+# To build, to run and for the demo; then what each of the others adds.
+BUILD_PACKAGES := gcc libc6-dev make libuv1-dev libcurl4-openssl-dev \
+	libyajl-dev libxxhash-dev libtre-dev libsqlite3-dev libyaml-dev \
+	libhttp-parser-dev libssl-dev zlib1g-dev ca-certificates python3
+TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin
+CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 # Peers that cannot be had are named as missing by `make bench`.
 BENCH_PACKAGES := nginx openssl ca-certificates util-linux valgrind wrk curl \
 	python3 golang-go python3-aiohttp python3-uvloop python3-pycurl
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: deps
-deps:
+# `make deps demo`, `make test-deps test`, `make check-deps check`,
+# `make fuzz-deps fuzz`.
+.PHONY: deps test-deps check-deps fuzz-deps
+deps: PACKAGES := $(BUILD_PACKAGES)
+test-deps: PACKAGES := $(BUILD_PACKAGES) $(TEST_PACKAGES)
+check-deps: PACKAGES := $(BUILD_PACKAGES) $(TEST_PACKAGES) $(CHECK_PACKAGES)
+fuzz-deps: PACKAGES := $(BUILD_PACKAGES) $(TEST_PACKAGES) $(FUZZ_PACKAGES)
+deps test-deps check-deps fuzz-deps:
 	$(SUDO) apt-get update -q
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
-		--no-install-recommends $(BUILD_PACKAGES) $(TEST_PACKAGES) \
-		$(FUZZ_PACKAGES)
+		--no-install-recommends $(PACKAGES)
+
+# What uses them without having anything compiled first.
+check-format check-layers check-tidy check-man check-sanitize check-thread \
+	model fuzz bench-peers: | $(deps_goals)
 
 # One by one, so that one that is missing does not keep the others away. A
 # nodejs that is not Debian's brings its own npm, and cannot have Debian's.
