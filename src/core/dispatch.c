@@ -86,6 +86,16 @@ bool dispatch_is_caught_up(const struct dispatch *dispatch)
            dispatch->lanes.count == 0 && dispatch_is_saved(dispatch);
 }
 
+bool dispatch_is_at_rest(const struct dispatch *dispatch)
+{
+    bool is_broken = dispatch->breaker.state == BREAKER_BROKEN;
+    bool has_turns =
+        !TAILQ_EMPTY(&dispatch->ready) || !TAILQ_EMPTY(&dispatch->recalling);
+    return dispatch->in_flight == 0 && !dispatch->is_reading &&
+           !dispatch->is_recalling && dispatch_is_saved(dispatch) &&
+           (is_broken || (!has_turns && !dispatch->has_more));
+}
+
 /* -- The breaker ---------------------------------------------------------- */
 
 /* What was refused in the run may have been so because the destination was

@@ -147,6 +147,10 @@ bool dispatch_onward_add(struct dispatch *dispatch, struct lane *lane,
 bool dispatch_recall_add(struct dispatch *dispatch, struct lane *lane,
                          struct span *span);
 
+/* Deferred messages of a lane that the outlet does not want any more. */
+void dispatch_recall_pass(struct dispatch *dispatch, struct lane *lane,
+                          uint64_t first, uint32_t count);
+
 /* All up to read_to was added or filtered out; after an error, read_to is
  * where the last one ended and has_more is true. */
 void dispatch_onward_done(struct dispatch *dispatch, uint64_t read_to,
@@ -205,5 +209,8 @@ bool dispatch_is_saved(const struct dispatch *dispatch);
 
 /* Nothing left to forward, in flight, deferred or unsaved. */
 bool dispatch_is_caught_up(const struct dispatch *dispatch);
+
+/* Caught up, or all that is left waits for an operator or for time. */
+bool dispatch_is_at_rest(const struct dispatch *dispatch);
 
 #endif

@@ -129,6 +129,19 @@ bool dispatch_recall_add(struct dispatch *dispatch, struct lane *lane,
     return true;
 }
 
+void dispatch_recall_pass(struct dispatch *dispatch, struct lane *lane,
+                          uint64_t first, uint32_t count)
+{
+    assert(lane->is_recalled);
+    if (lane->is_recall_void) {
+        return;
+    }
+    if (!progress_settle(&dispatch->pending, lane->queue_id, first, count)) {
+        dispatch->is_lost = true;
+    }
+    lane->known_to = first + count - 1;
+}
+
 void dispatch_onward_done(struct dispatch *dispatch, uint64_t read_to,
                           bool has_more)
 {

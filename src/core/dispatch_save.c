@@ -10,11 +10,11 @@ static bool is_hold_over(const struct dispatch *dispatch, uint64_t now_ms)
            now_ms >= dispatch->window.held_since_ms + DISPATCH_HOLD_MS;
 }
 
-/* Defers what holds back something done: at once what waits, later what is
- * merely slow. */
-static void make_way(struct dispatch *dispatch, uint64_t now_ms)
+/* Defers what holds back something done: at once what waits, later, or before
+ * the end, what is merely slow. */
+static void make_way(struct dispatch *dispatch, bool is_last, uint64_t now_ms)
 {
-    bool is_over = is_hold_over(dispatch, now_ms);
+    bool is_over = is_last || is_hold_over(dispatch, now_ms);
     struct span *holder;
     while ((holder = window_holder(&dispatch->window)) != NULL) {
         bool waits = holder->lane->state == LANE_WAITING;
@@ -47,7 +47,7 @@ const struct progress *dispatch_save_begin(struct dispatch *dispatch,
         return NULL;
     }
     if (!dispatch->is_save_open) {
-        make_way(dispatch, now_ms);
+        make_way(dispatch, is_last, now_ms);
         if (dispatch->is_lost || !may_save(dispatch)) {
             return NULL;
         }

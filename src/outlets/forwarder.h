@@ -3,8 +3,8 @@
  * (one lane for each queue), each lane in the order of arrival.
  *
  * The decisions (whose turn, how long to wait, when the outlet is broken, how
- * far the cursor may go) are those of the pure state machine core/lane.h; this
- * is its I/O: reading ahead, handing parcels over, storing progress.
+ * far the cursor may go) are those of core/dispatch.h; this is its I/O: reading
+ * ahead, handing parcels over, storing progress.
  */
 #ifndef OUTLETS_FORWARDER_H
 #define OUTLETS_FORWARDER_H
@@ -24,16 +24,19 @@ enum forwarder_on_refused { FORWARDER_BLOCK, FORWARDER_DEAD_LETTER };
 
 struct forwarder_options {
     const char *name;               /* of the outlet; unique */
-    const struct outlet_type *type; /* */
+    const struct outlet_type *type; /* its kind */
     const void *type_options;       /* what its options filled */
     const char *const *queues;      /* patterns "server/queue" (fnmatch) */
     size_t queue_count;             /* 0: all queues */
-    enum forwarder_on_refused on_refused; /* */
+    enum forwarder_on_refused on_refused; /* what refused messages become */
     unsigned in_flight_max;               /* parcels at once; 0: the type's */
     size_t read_ahead_bytes_max;          /* bodies in memory; 0: 16 MiB */
     uint64_t backoff_ms;                  /* first wait; 0: 1 s */
     uint64_t backoff_max_ms;              /* longest; 0: 5 min */
-    unsigned breaker_failures;            /* in a row, until BROKEN; 0: 5 */
+    unsigned breaker_failures;            /* in a row, until it is broken; 0:
+                                             5 */
+    unsigned breaker_refusals;            /* the same, of different messages; 0:
+                                             10 */
 };
 
 /* The options that all outlets have, after name, type, inbox and queues; they
@@ -47,7 +50,7 @@ bool forwarder_pattern_matches(const char *pattern, const char *server,
 
 /* What an operator sees of one outlet; all since the start but the states. */
 struct forwarder_stats {
-    const char *name;           /* */
+    const char *name;           /* its own */
     bool is_broken;             /* its breaker is open */
     bool is_caught_up;          /* nothing left behind the cursor, nothing
                                    deferred, nothing in flight or unsaved */
@@ -58,21 +61,28 @@ struct forwarder_stats {
     size_t waiting_lane_count;  /* they back off */
     uint64_t wait_ms;           /* until its next try, or 0 */
     uint64_t cursor;            /* as stored */
-    uint64_t delivered_count;   /* */
-    uint64_t filtered_count;    /* */
-    uint64_t dead_letter_count; /* */
-    uint64_t retry_count;       /* */
+    uint64_t delivered_count;   /* messages */
+    uint64_t filtered_count;    /* messages of queues that it does not have */
+    uint64_t dead_letter_count; /* messages */
+    uint64_t skipped_count;     /* messages that an operator has passed over */
+    uint64_t retry_count;       /* parcels that were not delivered at first */
     const char *why;            /* the newest failure, "" if none; borrowed */
 };
 
-/* A lane or the outlet changed state: a line for the log. With state "at rest"
- * (and no server) it has become so, see struct forwarder_stats: for whoever
- * waits for it. Fires from the loop, never inside a call of this header. */
+/*
+ * A lane or the outlet changed state: a line for the log. The states are
+ *
+ *   lane     "waiting", "blocked", "working" (again), "dead letter"
+ *   outlet   "broken", "waiting" (for the inbox), "working" (again), "at rest"
+ *
+ * "At rest" is for whoever waits for it: see struct forwarder_stats. Fires from
+ * the loop, never inside a call of this header.
+ */
 struct forwarder_event {
-    const char *outlet; /* */
+    const char *outlet; /* its name */
     const char *server; /* NULL: the whole outlet's event */
-    const char *queue;  /* */
-    const char *state;  /* "waiting", "blocked", "delivering", "broken" ... */
+    const char *queue;  /* the lane's, with server */
+    const char *state;  /* see above */
     const char *why;    /* one line, or "" */
     uint64_t arrival;   /* of the message that is refused, or 0 */
     uint64_t delay_ms;  /* until the next try, or 0 */

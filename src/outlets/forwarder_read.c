@@ -1,0 +1,285 @@
+/*
+ * forwarder_read.c - from the inbox to parcels:
+ *
+ *   - a page of messages is read, onward or of one lane's backlog;
+ *   - messages of queues that the outlet does not have are passed over;
+ *   - the others are cut into parcels: consecutive arrivals of one batch, at
+ *     most FORWARDER_PARCEL_COUNT_MAX counted from the batch's start;
+ *   - what the page holds only the beginning of is read again with the next
+ *     one; if it holds nothing else, the next one may be larger;
+ *   - the page is freed with the last of its parcels.
+ *
+ * An error of the inbox, or no memory: the rest is read again, later.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/container_of.h"
+#include "outlets/forwarder_private.h"
+
+/* -- Memory --------------------------------------------------------------- */
+
+static void page_leave(struct page *page)
+{
+    if (--page->user_count == 0) {
+        page->forwarder->bytes_held -= page->bytes;
+        inbox_read_free(&page->read);
+        free(page);
+    }
+}
+
+void forwarder_release_span(void *data, struct span *span)
+{
+    struct parcel *parcel = container_of(span, struct parcel, span);
+
+    (void)data;
+    page_leave(parcel->page);
+    free(parcel);
+}
+
+static size_t memory_of(const struct inbox_read *read)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < read->count; i++) {
+        bytes += sizeof(read->messages[i]) + read->messages[i].body.size;
+    }
+    return bytes;
+}
+
+/* -- Cutting -------------------------------------------------------------- */
+
+static uint64_t piece_of(const struct inbox_message *message)
+{
+    return (message->arrival - message->batch_first) /
+           FORWARDER_PARCEL_COUNT_MAX;
+}
+
+/* True if b follows a in the same parcel. */
+static bool is_joined(const struct inbox_message *a,
+                      const struct inbox_message *b)
+{
+    return b->arrival == a->arrival + 1 && b->queue_id == a->queue_id &&
+           b->batch_first == a->batch_first && piece_of(b) == piece_of(a);
+}
+
+/* True if nothing can follow it in its parcel. */
+static bool is_last(const struct inbox_message *message)
+{
+    uint64_t number = message->arrival - message->batch_first + 1;
+
+    return number == message->batch_count ||
+           number % FORWARDER_PARCEL_COUNT_MAX == 0;
+}
+
+/* The messages from index on that are one parcel; 0: not all of it is here. */
+static size_t parcel_count(const struct inbox_read *read, size_t index)
+{
+    size_t end = index + 1;
+
+    while (end < read->count &&
+           is_joined(&read->messages[end - 1], &read->messages[end])) {
+        end++;
+    }
+    if (end == read->count && read->has_more &&
+        !is_last(&read->messages[end - 1])) {
+        return 0;
+    }
+    return end - index;
+}
+
+/* -- Adding --------------------------------------------------------------- */
+
+/* False if there is no memory. */
+static bool parcel_add(struct page *page, struct lane *lane, size_t index,
+                       size_t count)
+{
+    struct dispatch *dispatch = &page->forwarder->dispatch;
+    struct parcel *parcel = malloc(sizeof(*parcel));
+    bool is_used;
+
+    if (parcel == NULL) {
+        return false;
+    }
+    parcel->page = page;
+    parcel->messages = &page->read.messages[index];
+    parcel->first = parcel->messages[0].arrival;
+    parcel->span.first = parcel->first;
+    parcel->span.count = (uint32_t)count;
+    page->user_count++;
+    is_used = page->lane != NULL
+                  ? dispatch_recall_add(dispatch, lane, &parcel->span)
+                  : dispatch_onward_add(dispatch, lane, &parcel->span);
+    if (!is_used) {
+        forwarder_release_span(page->forwarder, &parcel->span);
+    }
+    return true;
+}
+
+static bool messages_add(struct page *page, size_t index, size_t count)
+{
+    struct forwarder *forwarder = page->forwarder;
+    const struct inbox_message *first = &page->read.messages[index];
+    struct lane *lane = page->lane;
+
+    if (!forwarder_wants(forwarder, first->server, first->queue)) {
+        forwarder->filtered_count += count;
+        if (lane != NULL) { /* it was wanted when it was deferred */
+            dispatch_recall_pass(&forwarder->dispatch, lane, first->arrival,
+                                 (uint32_t)count);
+        }
+        return true;
+    }
+    if (lane == NULL) {
+        lane = dispatch_lane(&forwarder->dispatch, first->queue_id,
+                             first->server, first->queue);
+        if (lane == NULL) {
+            return false;
+        }
+        if (!parcel_add(page, lane, index, count)) {
+            dispatch_lane_drop_idle(&forwarder->dispatch, lane);
+            return false;
+        }
+        return true;
+    }
+    return parcel_add(page, lane, index, count);
+}
+
+/* Returns how many messages were dealt with. */
+static size_t page_cut(struct page *page, bool *is_out_of_memory)
+{
+    size_t index = 0;
+
+    *is_out_of_memory = false;
+    while (index < page->read.count) {
+        size_t count = parcel_count(&page->read, index);
+
+        if (count == 0) {
+            break;
+        }
+        if (!messages_add(page, index, count)) {
+            *is_out_of_memory = true;
+            break;
+        }
+        index += count;
+    }
+    return index;
+}
+
+/* -- Reading -------------------------------------------------------------- */
+
+static size_t read_bytes_least(const struct forwarder *forwarder)
+{
+    return forwarder->policy.bytes_max / 4;
+}
+
+/* A parcel that is larger than a page must fit into the next one. */
+static void adapt(struct forwarder *forwarder, bool is_too_small)
+{
+    if (is_too_small && forwarder->read_bytes_max < SIZE_MAX / 2) {
+        forwarder->read_bytes_max *= 2;
+    } else {
+        forwarder->read_bytes_max = read_bytes_least(forwarder);
+    }
+}
+
+static void page_done(struct page *page, int error)
+{
+    struct forwarder *forwarder = page->forwarder;
+    struct inbox_read *read = &page->read;
+    bool is_out_of_memory = false;
+    size_t count = error == 0 ? page_cut(page, &is_out_of_memory) : 0;
+    bool has_more = error != 0 || read->has_more || count < read->count;
+    uint64_t read_to =
+        count > 0 ? read->messages[count - 1].arrival : read->after;
+
+    if (is_out_of_memory) {
+        forwarder_inbox_failed(forwarder, "out of memory");
+    } else if (error == 0) {
+        adapt(forwarder, count == 0 && read->count > 0);
+    }
+    if (page->lane != NULL) {
+        dispatch_recall_done(&forwarder->dispatch, page->lane, has_more,
+                             uv_now(forwarder->loop));
+    } else {
+        dispatch_onward_done(&forwarder->dispatch, read_to, has_more);
+    }
+}
+
+static void on_read(struct inbox_read *read, int error, const char *why)
+{
+    struct page *page = container_of(read, struct page, read);
+    struct forwarder *forwarder = page->forwarder;
+
+    forwarder->reads--;
+    if (error != 0) {
+        forwarder_inbox_failed(forwarder, why);
+    } else {
+        forwarder->has_warned = false;
+    }
+    page->bytes = memory_of(read);
+    forwarder->bytes_held += page->bytes;
+    page_done(page, error);
+    page_leave(page);
+    forwarder_pump(forwarder);
+}
+
+static void page_start(struct forwarder *forwarder, struct page *page,
+                       const struct dispatch_read *what)
+{
+    *page = (struct page){
+        .forwarder = forwarder,
+        .lane = what->lane,
+        .user_count = 1,
+        .read = {.outlet = forwarder->progress,
+                 .after = what->after,
+                 .queue_id = what->lane != NULL ? what->lane->queue_id : 0,
+                 .count_max = FORWARDER_READ_COUNT_MAX,
+                 .bytes_max = forwarder->read_bytes_max,
+                 .read_cb = on_read},
+    };
+    forwarder->reads++;
+    inbox_read_start(&page->read);
+}
+
+/* What a read may add counts as held already. */
+static size_t bytes_expected(const struct forwarder *forwarder)
+{
+    return forwarder->bytes_held + forwarder->reads * forwarder->read_bytes_max;
+}
+
+/* False if nothing is to be read, or not now. */
+static bool read_one(struct forwarder *forwarder)
+{
+    struct dispatch_read what;
+
+    if (forwarder->spare == NULL) {
+        forwarder->spare = malloc(sizeof(*forwarder->spare));
+    }
+    if (forwarder->spare == NULL) {
+        forwarder_inbox_failed(forwarder, "out of memory");
+        return false;
+    }
+    if (!dispatch_read_next(&forwarder->dispatch, bytes_expected(forwarder),
+                            forwarder->read_bytes_max, &what,
+                            uv_now(forwarder->loop))) {
+        return false;
+    }
+    page_start(forwarder, forwarder->spare, &what);
+    forwarder->spare = NULL;
+    return true;
+}
+
+void forwarder_read(struct forwarder *forwarder)
+{
+    size_t bytes_held;
+
+    if (uv_now(forwarder->loop) < forwarder->retry_at_ms) {
+        return;
+    }
+    do { /* it may release memory instead, and then there is room */
+        bytes_held = forwarder->bytes_held;
+        while (read_one(forwarder)) {
+        }
+    } while (forwarder->bytes_held < bytes_held);
+}

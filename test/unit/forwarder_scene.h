@@ -1,0 +1,679 @@
+/*
+ * forwarder_scene.h - a forwarder in virtual time: the loop's clock, timers and
+ * closing handles, the inbox and the outlet are this file's. Everything else is
+ * the product's.
+ *
+ * Include it once in a test program: it defines functions of libuv and of
+ * inbox.h, which take the place of the real ones.
+ */
+#ifndef TEST_UNIT_FORWARDER_SCENE_H
+#define TEST_UNIT_FORWARDER_SCENE_H
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/container_of.h"
+#include "outlets/forwarder.h"
+
+#define MESSAGES_MAX 20000
+#define WORK_MAX 256
+#define LANES_MAX 8
+#define LATENCY_MS 1
+
+/* What is to happen later, in the order of time. */
+struct work {
+    uint64_t due_ms;
+    uint64_t number; /* in the order in which it was asked for */
+    void (*work_cb)(void *pointer);
+    void *pointer;
+};
+
+enum fate { FATE_NONE, FATE_DELIVERED, FATE_BURIED };
+
+struct inbox {
+    char lane_of[MESSAGES_MAX + 1]; /* 'a' ... */
+    uint64_t batch_first[MESSAGES_MAX + 1];
+    uint32_t batch_count[MESSAGES_MAX + 1];
+    bool is_deferred[MESSAGES_MAX + 1];
+    bool is_buried[MESSAGES_MAX + 1];
+    uint64_t last;
+    size_t body_size; /* of each message */
+    struct inbox_outlet outlet;
+    const char *read_fails; /* with that reason; NULL: it does not */
+    const char *save_fails;
+    const char *open_fails;
+    const char *lanes_fail;
+    size_t bytes_out;     /* of reads that are not freed */
+    size_t bytes_out_max; /* at most, so far */
+    unsigned read_count;
+};
+
+static struct {
+    uint64_t now_ms;
+    struct work work[WORK_MAX];
+    size_t work_count;
+    uint64_t work_number;
+    uv_timer_t *timer;
+    uv_timer_cb timer_cb; /* NULL: stopped */
+    uint64_t timer_ms;
+    struct inbox inbox;
+    /* the outlet */
+    struct outlet outlet;
+    bool is_open;
+    const char *outlet_fails; /* to open */
+    char answer_of[MESSAGES_MAX + 1];
+    char answer_of_all; /* 0: each its own */
+    uint64_t retry_after_ms;
+    uint64_t latency_ms;
+    struct outlet_parcel *parcels[64]; /* that it has */
+    size_t parcel_count;
+    bool is_stuck; /* it answers nothing */
+    outlet_closed_cb outlet_closed_cb;
+    void *outlet_closed_data;
+    enum fate fate[MESSAGES_MAX + 1];
+    uint64_t newest[LANES_MAX]; /* arrival delivered */
+    unsigned repeat_count;
+    bool may_repeat;
+    /* the forwarder */
+    struct forwarder_options options;
+    struct outlet_type type;
+    struct forwarder *forwarder;
+    bool is_closed;
+    char trace[32768]; /* "> a1*3" parcels, events */
+    size_t trace_size;
+    bool is_quiet;
+} scene;
+
+__attribute__((format(printf, 1, 2))) static inline void say(const char *format,
+                                                             ...)
+{
+    va_list arguments;
+    size_t room = sizeof(scene.trace) - scene.trace_size;
+    int size;
+
+    if (scene.is_quiet) {
+        return;
+    }
+    size = snprintf(scene.trace + scene.trace_size, room, "[%4" PRIu64 "] ",
+                    scene.now_ms);
+    scene.trace_size += (size_t)size;
+    room = sizeof(scene.trace) - scene.trace_size;
+    va_start(arguments, format);
+    size = vsnprintf(scene.trace + scene.trace_size, room, format, arguments);
+    va_end(arguments);
+    scene.trace_size += (size_t)size;
+    assert_true(scene.trace_size + 2 < sizeof(scene.trace));
+    scene.trace[scene.trace_size++] = '\n';
+    scene.trace[scene.trace_size] = '\0';
+}
+
+/* -- Time ----------------------------------------------------------------- */
+
+#define HOOK __attribute__((visibility("default")))
+
+static inline void later(uint64_t delay_ms, void (*work_cb)(void *),
+                         void *pointer)
+{
+    assert_true(scene.work_count < WORK_MAX);
+    scene.work[scene.work_count++] = (struct work){
+        scene.now_ms + delay_ms, scene.work_number++, work_cb, pointer};
+}
+
+HOOK uint64_t uv_now(const uv_loop_t *loop)
+{
+    (void)loop;
+    return scene.now_ms;
+}
+
+HOOK int uv_timer_init(uv_loop_t *loop, uv_timer_t *timer)
+{
+    (void)loop;
+    assert_null(scene.timer);
+    scene.timer = timer;
+    return 0;
+}
+
+HOOK int uv_timer_start(uv_timer_t *timer, uv_timer_cb timer_cb,
+                        uint64_t timeout_ms, uint64_t repeat_ms)
+{
+    assert_ptr_equal(timer, scene.timer);
+    assert_int_equal(repeat_ms, 0);
+    scene.timer_cb = timer_cb;
+    scene.timer_ms = scene.now_ms + timeout_ms;
+    return 0;
+}
+
+HOOK int uv_timer_stop(uv_timer_t *timer)
+{
+    assert_ptr_equal(timer, scene.timer);
+    scene.timer_cb = NULL;
+    return 0;
+}
+
+static uv_close_cb handle_close_cb;
+
+static inline void handle_closed(void *pointer)
+{
+    handle_close_cb(pointer);
+}
+
+HOOK void uv_close(uv_handle_t *handle, uv_close_cb close_cb)
+{
+    assert_ptr_equal(handle, scene.timer);
+    scene.timer = NULL;
+    scene.timer_cb = NULL;
+    handle_close_cb = close_cb;
+    later(0, handle_closed, handle);
+}
+
+static inline struct work *work_first(void)
+{
+    struct work *first = NULL;
+
+    for (size_t i = 0; i < scene.work_count; i++) {
+        struct work *work = &scene.work[i];
+
+        if (first == NULL || work->due_ms < first->due_ms ||
+            (work->due_ms == first->due_ms && work->number < first->number)) {
+            first = work;
+        }
+    }
+    return first;
+}
+
+/* True if something happened that was due by then. */
+static inline bool run_one(uint64_t until_ms)
+{
+    struct work *first = work_first();
+    struct work work;
+
+    if (scene.timer_cb != NULL && scene.timer_ms <= until_ms &&
+        (first == NULL || scene.timer_ms <= first->due_ms)) {
+        uv_timer_cb timer_cb = scene.timer_cb;
+
+        scene.now_ms =
+            scene.timer_ms > scene.now_ms ? scene.timer_ms : scene.now_ms;
+        scene.timer_cb = NULL;
+        timer_cb(scene.timer);
+        return true;
+    }
+    if (first == NULL || first->due_ms > until_ms) {
+        return false;
+    }
+    work = *first;
+    *first = scene.work[--scene.work_count];
+    scene.now_ms = work.due_ms > scene.now_ms ? work.due_ms : scene.now_ms;
+    work.work_cb(work.pointer);
+    return true;
+}
+
+static inline void run(uint64_t for_ms)
+{
+    uint64_t until_ms = scene.now_ms + for_ms;
+    unsigned turns = 0;
+
+    while (run_one(until_ms)) {
+        assert_true(++turns < 1000000); /* or it runs in circles */
+    }
+    scene.now_ms = until_ms;
+}
+
+/* -- The inbox ------------------------------------------------------------ */
+
+HOOK const char *inbox_uuid(const struct inbox *inbox)
+{
+    (void)inbox;
+    return "550e8400-e29b-41d4-a716-446655440000";
+}
+
+static inline const char *lane_name(char lane)
+{
+    static const char names[LANES_MAX][2] = {"a", "b", "c", "d",
+                                             "e", "f", "g", "h"};
+    return names[lane - 'a'];
+}
+
+static inline bool read_wants(const struct inbox_read *read, uint64_t arrival)
+{
+    const struct inbox *inbox = &scene.inbox;
+
+    return read->queue_id == 0 ||
+           (inbox->is_deferred[arrival] &&
+            read->queue_id == (uint64_t)(inbox->lane_of[arrival] - 'a' + 1));
+}
+
+static inline void read_take(struct inbox_read *read, uint64_t arrival)
+{
+    const struct inbox *inbox = &scene.inbox;
+
+    read->messages[read->count++] = (struct inbox_message){
+        .arrival = arrival,
+        .batch_first = inbox->batch_first[arrival],
+        .batch_count = inbox->batch_count[arrival],
+        .queue_id = (uint64_t)(inbox->lane_of[arrival] - 'a' + 1),
+        .server = "s",
+        .queue = lane_name(inbox->lane_of[arrival]),
+        .received_at_ms = 1795898956000,
+        .body = {"{}", inbox->body_size},
+        .hash = arrival * 7919,
+    };
+    scene.inbox.bytes_out += inbox->body_size;
+    if (inbox->bytes_out > inbox->bytes_out_max) {
+        scene.inbox.bytes_out_max = inbox->bytes_out;
+    }
+}
+
+static inline void read_answer(void *pointer)
+{
+    struct inbox_read *read = pointer;
+    size_t bytes = 0;
+
+    read->messages = NULL;
+    read->count = 0;
+    read->has_more = false;
+    if (scene.inbox.read_fails != NULL) {
+        read->read_cb(read, HAPLO_EDELIVERY, scene.inbox.read_fails);
+        return;
+    }
+    read->messages = calloc(read->count_max, sizeof(*read->messages));
+    assert_non_null(read->messages);
+    for (uint64_t i = read->after + 1; i <= scene.inbox.last; i++) {
+        if (!read_wants(read, i)) {
+            continue;
+        }
+        bytes += scene.inbox.body_size;
+        if (read->count > 0 &&
+            (read->count == read->count_max || bytes > read->bytes_max)) {
+            read->has_more = true;
+            break;
+        }
+        read_take(read, i);
+    }
+    read->read_cb(read, 0, "");
+}
+
+HOOK void inbox_read_start(struct inbox_read *read)
+{
+    scene.inbox.read_count++;
+    assert_ptr_equal(read->outlet, &scene.inbox.outlet);
+    later(LATENCY_MS, read_answer, read);
+}
+
+HOOK void inbox_read_free(struct inbox_read *read)
+{
+    scene.inbox.bytes_out -= read->count * scene.inbox.body_size;
+    free(read->messages);
+}
+
+static inline void places_set(const struct inbox_place *places, size_t count,
+                              bool is_deferred)
+{
+    for (size_t i = 0; i < count; i++) {
+        assert_true(
+            places[i].queue_id ==
+            (uint64_t)(scene.inbox.lane_of[places[i].arrival] - 'a' + 1));
+        scene.inbox.is_deferred[places[i].arrival] = is_deferred;
+    }
+}
+
+static inline bool is_done(uint64_t arrival)
+{
+    return scene.fate[arrival] != FATE_NONE ||
+           scene.inbox.is_deferred[arrival] || scene.inbox.is_buried[arrival];
+}
+
+static inline void save_store(const struct inbox_progress *save)
+{
+    struct inbox *inbox = &scene.inbox;
+
+    places_set(save->deferred, save->deferred_count, true);
+    places_set(save->settled, save->settled_count, false);
+    for (size_t i = 0; i < save->dead_letter_count; i++) {
+        inbox->is_buried[save->dead_letters[i].arrival] = true;
+        assert_string_not_equal(save->dead_letters[i].why, "");
+    }
+    assert_true(save->cursor >= inbox->outlet.cursor);
+    for (uint64_t i = inbox->outlet.cursor + 1; i <= save->cursor; i++) {
+        if (!is_done(i) && scene.options.queue_count == 0) {
+            fail_msg("the cursor has passed %" PRIu64 "\n%s", i, scene.trace);
+        }
+    }
+    inbox->outlet.cursor = save->cursor;
+}
+
+static inline void save_answer(void *pointer)
+{
+    struct inbox_progress *save = pointer;
+
+    if (scene.inbox.save_fails != NULL) {
+        save->progress_cb(save, HAPLO_EDELIVERY, scene.inbox.save_fails);
+        return;
+    }
+    save_store(save);
+    say("save %" PRIu64 " +%zu -%zu", save->cursor, save->deferred_count,
+        save->settled_count);
+    save->progress_cb(save, 0, "");
+}
+
+HOOK void inbox_advance(struct inbox_progress *progress)
+{
+    later(LATENCY_MS, save_answer, progress);
+}
+
+static inbox_outlet_opened_cb open_cb;
+
+static inline void open_answer(void *pointer)
+{
+    if (scene.inbox.open_fails != NULL) {
+        open_cb(NULL, HAPLO_EDELIVERY, scene.inbox.open_fails, pointer);
+    } else {
+        open_cb(&scene.inbox.outlet, 0, "", pointer);
+    }
+}
+
+HOOK int inbox_outlet_open(struct inbox *inbox, const char *name,
+                           inbox_outlet_opened_cb opened_cb, void *data)
+{
+    assert_ptr_equal(inbox, &scene.inbox);
+    assert_string_equal(name, "out");
+    open_cb = opened_cb;
+    later(LATENCY_MS, open_answer, data);
+    return 0;
+}
+
+static inbox_lanes_cb lanes_cb_now;
+
+static inline void lanes_answer(void *pointer)
+{
+    struct inbox_deferred_lane lanes[LANES_MAX];
+    size_t count = 0;
+
+    if (scene.inbox.lanes_fail != NULL) {
+        lanes_cb_now(&scene.inbox.outlet, HAPLO_EDELIVERY,
+                     scene.inbox.lanes_fail, NULL, 0, pointer);
+        return;
+    }
+    for (char name = 'a'; name < 'a' + LANES_MAX; name++) {
+        struct inbox_deferred_lane *lane = &lanes[count];
+
+        *lane =
+            (struct inbox_deferred_lane){.queue_id = (uint64_t)(name - 'a' + 1),
+                                         .server = "s",
+                                         .queue = lane_name(name)};
+        for (uint64_t i = scene.inbox.last; i > 0; i--) {
+            if (scene.inbox.is_deferred[i] && scene.inbox.lane_of[i] == name) {
+                lane->first_arrival = i;
+                lane->count++;
+            }
+        }
+        count += lane->count > 0 ? 1 : 0;
+    }
+    lanes_cb_now(&scene.inbox.outlet, 0, "", lanes, count, pointer);
+}
+
+HOOK int inbox_outlet_lanes(struct inbox_outlet *outlet,
+                            inbox_lanes_cb lanes_cb, void *data)
+{
+    assert_ptr_equal(outlet, &scene.inbox.outlet);
+    lanes_cb_now = lanes_cb;
+    later(LATENCY_MS, lanes_answer, data);
+    return 0;
+}
+
+/* Stores a batch of one lane. */
+static inline void store(char lane, uint32_t count)
+{
+    struct inbox *inbox = &scene.inbox;
+    uint64_t first = inbox->last + 1;
+
+    assert_true(inbox->last + count <= MESSAGES_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t arrival = ++inbox->last;
+
+        inbox->lane_of[arrival] = lane;
+        inbox->batch_first[arrival] = first;
+        inbox->batch_count[arrival] = count;
+    }
+    if (scene.forwarder != NULL) {
+        forwarder_wake(scene.forwarder);
+    }
+}
+
+/* Batches of one message each, of these lanes. */
+static inline void store_each(const char *lanes)
+{
+    for (; *lanes != '\0'; lanes++) {
+        store(*lanes, 1);
+    }
+}
+
+/* -- The outlet ----------------------------------------------------------- */
+
+static inline int fake_open(const struct outlet_setting *setting,
+                            struct outlet **out, struct reason *why)
+{
+    assert_string_equal(setting->name, "out");
+    assert_false(scene.is_open);
+    if (scene.outlet_fails != NULL) {
+        *out = NULL;
+        return reason_set(why, HAPLO_EINVAL, "%s", scene.outlet_fails);
+    }
+    scene.outlet.type = setting->type;
+    scene.is_open = true;
+    *out = &scene.outlet;
+    return 0;
+}
+
+static inline void note_delivered(const struct inbox_message *message)
+{
+    uint64_t arrival = message->arrival;
+    uint64_t *newest = &scene.newest[message->queue[0] - 'a'];
+
+    if (scene.fate[arrival] == FATE_DELIVERED) {
+        scene.repeat_count++;
+        assert_true(scene.may_repeat);
+        return;
+    }
+    if (arrival < *newest) {
+        fail_msg("%" PRIu64 " is out of order\n%s", arrival, scene.trace);
+    }
+    *newest = arrival;
+    scene.fate[arrival] = FATE_DELIVERED;
+}
+
+static inline void parcel_end(struct outlet_parcel *parcel)
+{
+    for (size_t i = 0; i < scene.work_count; i++) {
+        if (scene.work[i].pointer == parcel) {
+            scene.work[i] = scene.work[--scene.work_count];
+            break;
+        }
+    }
+    for (size_t i = 0; i < scene.parcel_count; i++) {
+        if (scene.parcels[i] == parcel) {
+            scene.parcels[i] = scene.parcels[--scene.parcel_count];
+            parcel->delivered_cb(parcel);
+            return;
+        }
+    }
+}
+
+static inline void parcel_answer(void *pointer)
+{
+    struct outlet_parcel *parcel = pointer;
+    char answer = '+';
+
+    if (scene.is_stuck) {
+        return;
+    }
+    for (size_t i = 0; i < parcel->count && answer == '+'; i++) {
+        answer = scene.answer_of_all != 0
+                     ? scene.answer_of_all
+                     : scene.answer_of[parcel->messages[i].arrival];
+        if (answer == '+') {
+            note_delivered(&parcel->messages[i]);
+            parcel->delivered_count++;
+        }
+    }
+    parcel->verdict = answer == '+'   ? OUTLET_DELIVERED
+                      : answer == 'r' ? OUTLET_RETRY
+                      : answer == 'x' ? OUTLET_REFUSED
+                                      : OUTLET_BROKEN;
+    parcel->retry_after_ms = scene.retry_after_ms;
+    if (answer != '+') {
+        (void)reason_set(&parcel->why, 0, "answered %c", answer);
+    }
+    parcel_end(parcel);
+}
+
+static inline void fake_deliver(struct outlet *outlet,
+                                struct outlet_parcel *parcel)
+{
+    const struct inbox_message *first = &parcel->messages[0];
+
+    assert_ptr_equal(outlet, &scene.outlet);
+    assert_true(parcel->count > 0);
+    for (size_t i = 0; i < parcel->count; i++) {
+        assert_int_equal(parcel->messages[i].arrival, first->arrival + i);
+        assert_int_equal(parcel->messages[i].batch_first, first->batch_first);
+    }
+    say("> %s%" PRIu64 "*%zu", first->queue, first->arrival, parcel->count);
+    scene.parcels[scene.parcel_count++] = parcel;
+    later(scene.latency_ms, parcel_answer, parcel);
+}
+
+static inline void fake_closed(void *pointer)
+{
+    (void)pointer;
+    while (scene.parcel_count > 0) {
+        struct outlet_parcel *parcel = scene.parcels[0];
+
+        parcel->verdict = OUTLET_RETRY;
+        (void)reason_set(&parcel->why, 0, "closing");
+        parcel_end(parcel);
+    }
+    scene.is_open = false;
+    scene.outlet_closed_cb(scene.outlet_closed_data);
+}
+
+static inline void fake_close(struct outlet *outlet, outlet_closed_cb closed_cb,
+                              void *data)
+{
+    assert_ptr_equal(outlet, &scene.outlet);
+    scene.is_stuck = true; /* what is left is answered by fake_closed() */
+    scene.outlet_closed_cb = closed_cb;
+    scene.outlet_closed_data = data;
+    later(LATENCY_MS, fake_closed, NULL);
+}
+
+/* -- The forwarder -------------------------------------------------------- */
+
+static inline void on_event(struct forwarder *forwarder,
+                            const struct forwarder_event *event, void *data)
+{
+    assert_ptr_equal(forwarder, scene.forwarder);
+    assert_ptr_equal(data, &scene);
+    say("%s%s%s%s%s", event->server != NULL ? event->queue : "out", ": ",
+        event->state, event->why[0] != '\0' ? ": " : "", event->why);
+}
+
+static inline int setup(void **state)
+{
+    (void)state;
+    memset(&scene, 0, sizeof(scene));
+    memset(scene.answer_of, '+', sizeof(scene.answer_of));
+    scene.latency_ms = LATENCY_MS;
+    scene.inbox.body_size = 100;
+    scene.inbox.outlet.name = "out";
+    scene.type = (struct outlet_type){
+        .name = "fake",
+        .in_flight_max = 4,
+        .open = fake_open,
+        .deliver = fake_deliver,
+        .close = fake_close,
+    };
+    scene.options = (struct forwarder_options){
+        .name = "out",
+        .type = &scene.type,
+    };
+    return 0;
+}
+
+static inline void start(void)
+{
+    scene.is_stuck = false;
+    scene.is_closed = false;
+    scene.forwarder =
+        forwarder_new(NULL, &scene.inbox, &scene.options, on_event, &scene);
+    assert_non_null(scene.forwarder);
+}
+
+static inline void on_closed(void *data)
+{
+    assert_ptr_equal(data, &scene);
+    assert_false(scene.is_closed);
+    scene.is_closed = true;
+    scene.forwarder = NULL;
+}
+
+static inline void stop(uint64_t deadline_ms)
+{
+    unsigned turns = 0;
+
+    forwarder_close(scene.forwarder, deadline_ms, on_closed, &scene);
+    assert_false(scene.is_closed);
+    while (!scene.is_closed && run_one(UINT64_MAX)) {
+        assert_true(++turns < 1000);
+    }
+    assert_true(scene.is_closed);
+    assert_false(scene.is_open);
+    assert_int_equal(scene.inbox.bytes_out, 0);
+}
+
+static inline int teardown(void **state)
+{
+    (void)state;
+    if (scene.forwarder != NULL) {
+        stop(0);
+    }
+    return 0;
+}
+
+static inline struct forwarder_stats stats(void)
+{
+    struct forwarder_stats stats;
+
+    forwarder_stats(scene.forwarder, &stats);
+    return stats;
+}
+
+static inline void expect(const char *trace)
+{
+    assert_string_equal(scene.trace, trace);
+    scene.trace_size = 0;
+    scene.trace[0] = '\0';
+}
+
+static inline void expect_all(void)
+{
+    for (uint64_t i = 1; i <= scene.inbox.last; i++) {
+        if (scene.fate[i] != FATE_DELIVERED) {
+            fail_msg("%" PRIu64 " was not delivered\n%s", i, scene.trace);
+        }
+    }
+    assert_int_equal(scene.inbox.outlet.cursor, scene.inbox.last);
+    if (scene.forwarder != NULL) {
+        assert_true(stats().is_caught_up);
+        assert_int_equal(scene.inbox.bytes_out, 0);
+    }
+}
+
+#endif

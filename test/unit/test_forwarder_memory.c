@@ -1,0 +1,61 @@
+/*
+ * A forwarder without memory: it begins again from what is stored. Nothing is
+ * lost, nothing crashes; some messages are repeated.
+ */
+#include "failing_allocator.h"
+#include "forwarder_scene.h"
+
+/* Delivers, refuses, defers, recalls, makes dead letters; every allocation of
+ * which fails once. */
+static size_t story(size_t fails)
+{
+    void *state = NULL;
+    size_t calls;
+
+    (void)setup(&state);
+    scene.is_quiet = true;
+    scene.may_repeat = true;
+    scene.options.on_refused = FORWARDER_DEAD_LETTER;
+    scene.answer_of[2] = 'x';
+    scene.answer_of[4] = 'r';
+    store_each("abcab");
+    allocator_reset(fails);
+    start();
+    run(1000);
+    store_each("abcdabcd");
+    run(1000);
+    scene.answer_of[4] = '+';
+    run(300000);
+    store_each("abcd");
+    run(300000);
+    calls = allocator_calls;
+    allocator_reset(0);
+    assert_int_equal(scene.fate[2], FATE_NONE);
+    assert_true(scene.inbox.is_buried[2]);
+    scene.fate[2] = FATE_DELIVERED;
+    expect_all();
+    (void)teardown(&state);
+    assert_int_equal(allocator_held, 0);
+    return calls;
+}
+
+static void test_each_allocation_may_fail(void **state)
+{
+    size_t calls;
+
+    (void)state;
+    allocator_install();
+    calls = story(0);
+    for (size_t fails = 1; fails <= calls; fails++) {
+        (void)story(fails);
+    }
+    assert_true(calls > 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_allocation_may_fail),
+    };
+    return cmocka_run_group_tests_name("forwarder_memory", tests, NULL, NULL);
+}
