@@ -1,7 +1,6 @@
 /*
  * The life of a file:
  *
- *   - it is read whole (config_file.c);
  *   - config_events.c makes a stream of events of it, config_read.c goes
  * through them once and makes drafts of sections;
  *   - config_resolve.c makes the configuration of the drafts.
@@ -11,9 +10,13 @@
  */
 #include "config/config.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "config/config_file.h"
 #include "config/config_loading.h"
 #include "config/config_mapping.h"
 
@@ -68,11 +71,10 @@ static void loading_clear(struct config_loading *loading)
     arena_free(&loading->arena);
 }
 
-static void text_load(struct config_loading *loading, const unsigned char *text,
-                      size_t size)
+static void file_load(struct config_loading *loading, int fd)
 {
     struct config_errors *errors = &loading->errors;
-    loading->events = config_events_new(text, size);
+    loading->events = config_events_new(fd);
     if (loading->events == NULL) {
         config_loading_no_memory(loading);
         return;
@@ -86,21 +88,46 @@ static void text_load(struct config_loading *loading, const unsigned char *text,
     }
 }
 
+/* The descriptor, or -1. */
+static int file_open(const char *path, struct config_errors *errors)
+{
+    const struct config_place whole_file = {0, 0};
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        const char *advice = errno == ENOENT ? "create it, or give its path"
+                             : errno == EACCES
+                                 ? "give this user permission to read it"
+                                 : "try again";
+        return config_errors_add(errors, whole_file, "cannot be opened: %s: %s",
+                                 strerror(errno), advice);
+    }
+    /* config_events.c would notice as well, but only there. */
+    if (fstat(fd, &status) == 0 && status.st_size > CONFIG_FILE_SIZE_MAX) {
+        close(fd);
+        return config_errors_add(errors, whole_file,
+                                 "larger than %d bytes: split it",
+                                 CONFIG_FILE_SIZE_MAX);
+    }
+    return fd;
+}
+
 int config_load(const char *path, FILE *errors, struct config **out)
 {
-    unsigned char *text = NULL;
-    size_t size = 0;
     struct config_loading loading;
     struct config *config = calloc(1, sizeof *config);
+    int fd = -1;
     loading_init(&loading, config);
     *out = NULL;
     if (config == NULL) {
         config_loading_no_memory(&loading);
     } else {
         config->path = path;
-        if (config_file_read(path, &loading.errors, &text, &size) == 0) {
-            text_load(&loading, text, size);
-        }
+        fd = file_open(path, &loading.errors);
+    }
+    if (fd >= 0) {
+        file_load(&loading, fd);
+        close(fd);
     }
     if (loading.has_no_memory) {
         config_errors_clear(&loading.errors);
@@ -108,7 +135,6 @@ int config_load(const char *path, FILE *errors, struct config **out)
                           "out of memory");
     }
     loading_clear(&loading);
-    free(text);
     if (loading.errors.count > 0) {
         config_free(config);
         return config_errors_end(&loading.errors, path, errors);

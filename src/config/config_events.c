@@ -13,10 +13,12 @@
  */
 #include "config/config_events.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <yaml.h>
 
 #include "base/name_table.h"
@@ -36,8 +38,9 @@ struct anchor {
 
 struct config_events {
     yaml_parser_t parser;           /* libyaml's */
-    const unsigned char *text;      /* borrowed */
-    size_t size;                    /* of text */
+    int fd;                         /* of the file; borrowed */
+    size_t size;                    /* bytes read so far */
+    int read_error;                 /* errno, or 0 */
     int depth;                      /* lists and mappings that are open */
     struct config_place file_place; /* of libyaml's newest event */
     int document_count;             /* that have begun */
@@ -91,20 +94,68 @@ static int memory_fail(struct config_events *events)
     return -1;
 }
 
-/* A reader's error has no mark, only an offset in bytes. */
+/* What libyaml asks for more of the file. */
+static int file_read(void *data, unsigned char *buffer, size_t size,
+                     size_t *size_read)
+{
+    struct config_events *events = data;
+    ssize_t count;
+    do {
+        count = read(events->fd, buffer, size);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0) {
+        events->read_error = errno;
+        return 0;
+    }
+    *size_read = (size_t)count;
+    events->size += (size_t)count;
+    return events->size <= CONFIG_FILE_SIZE_MAX;
+}
+
+/* A reader's error has no mark, only an offset in bytes: the file is read again
+ * up to there, if it can be. */
 static struct config_place place_at(const struct config_events *events,
                                     size_t offset)
 {
+    unsigned char bytes[4096];
     struct config_place place = {1, 1};
-    for (size_t i = 0; i < events->size && i < offset; i++) {
-        /* Bytes that continue a character do not begin a column. */
-        place.column += (events->text[i] & 0xc0) != 0x80;
-        if (events->text[i] == '\n') {
-            place.line++;
-            place.column = 1;
+    for (size_t done = 0; done < offset;) {
+        size_t left = offset - done;
+        ssize_t count =
+            pread(events->fd, bytes, left < sizeof bytes ? left : sizeof bytes,
+                  (off_t)done);
+        if (count <= 0) {
+            return (struct config_place){0, 0};
         }
+        for (ssize_t i = 0; i < count; i++) {
+            /* Bytes that continue a character do not begin a column. */
+            place.column += (bytes[i] & 0xc0) != 0x80;
+            if (bytes[i] == '\n') {
+                place.line++;
+                place.column = 1;
+            }
+        }
+        done += (size_t)count;
     }
     return place;
+}
+
+static int reader_fail(struct config_events *events, const char *problem)
+{
+    const struct config_place whole_file = {0, 0};
+    if (events->read_error != 0) {
+        return events_fail(events, whole_file, "cannot be read: %s: %s",
+                           strerror(events->read_error),
+                           events->read_error == EISDIR
+                               ? "give the path of a file"
+                               : "try again");
+    }
+    if (events->size > CONFIG_FILE_SIZE_MAX) {
+        return events_fail(events, whole_file, "larger than %d bytes: split it",
+                           CONFIG_FILE_SIZE_MAX);
+    }
+    return events_fail(events, place_at(events, events->parser.problem_offset),
+                       "%s: save the file as UTF-8 text", problem);
 }
 
 static int syntax_fail(struct config_events *events)
@@ -116,8 +167,7 @@ static int syntax_fail(struct config_events *events)
     case YAML_MEMORY_ERROR:
         return memory_fail(events);
     case YAML_READER_ERROR:
-        return events_fail(events, place_at(events, parser->problem_offset),
-                           "%s: save the file as UTF-8 text", problem);
+        return reader_fail(events, problem);
     default:
         return events_fail(events, place_of(&parser->problem_mark),
                            "%s%s%s: check the indentation (no tabs), colons "
@@ -372,17 +422,16 @@ void config_events_tell(const struct config_events *events,
                       events->error != NULL ? events->error : "out of memory");
 }
 
-struct config_events *config_events_new(const unsigned char *text, size_t size)
+struct config_events *config_events_new(int fd)
 {
     struct config_events *events = calloc(1, sizeof *events);
     if (events == NULL || !yaml_parser_initialize(&events->parser)) {
         free(events);
         return NULL;
     }
-    events->text = text;
-    events->size = size;
+    events->fd = fd;
     events->names.name_of = anchor_name;
-    yaml_parser_set_input_string(&events->parser, text, size);
+    yaml_parser_set_input(&events->parser, file_read, events);
     return events;
 }
 

@@ -29,8 +29,9 @@ struct config_event {
 
 struct config_events;
 
-/* Borrows text until it is freed. NULL when there is no memory. */
-struct config_events *config_events_new(const unsigned char *text, size_t size);
+/* Reads the file as it goes, which may be a pipe; borrows it until it is freed.
+ * NULL when there is no memory. */
+struct config_events *config_events_new(int fd);
 
 /* NULL is fine. */
 void config_events_free(struct config_events *events);

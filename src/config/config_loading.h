@@ -100,9 +100,10 @@ struct config_loading {
     struct config_place defaults_inbox_place;    /* of the key inbox there */
     bool has_bad_defaults;                       /* a value is impossible */
 
-    struct name_table own_options; /* struct own_options by text */
-    struct name_table keys[3];     /* struct key_draft by name, of each kind */
-    struct name_table settings;    /* struct settings_draft by text */
+    struct own_options *nothing_own; /* of mappings that set none; or NULL */
+    struct name_table own_options;   /* struct own_options by text */
+    struct name_table keys[3];  /* struct key_draft by name, of each kind */
+    struct name_table settings; /* struct settings_draft by text */
 
     /* When all is read: */
     struct haplo_server_options server_base; /* what servers inherit */

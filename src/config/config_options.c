@@ -11,18 +11,21 @@
 
 struct option_table config_level_table(enum config_level level, size_t index)
 {
-    const struct option_table forwarder = {forwarder_option_rows,
-                                           forwarder_option_count};
-    const struct option_table tables[LEVEL_COUNT][5] = {
-        [LEVEL_TOP] = {top_options},
-        [LEVEL_DEFAULTS] = {server_options, queue_options},
-        [LEVEL_INBOX] = {inbox_options},
-        [LEVEL_OUTLET] = {outlet_options, forwarder},
-        [LEVEL_SERVER] = {server_own_options, server_options, key_options,
-                          queue_options},
-        [LEVEL_QUEUE] = {queue_own_options, key_options, queue_options},
+    static const struct option_table *const tables[LEVEL_COUNT][5] = {
+        [LEVEL_TOP] = {&top_options},
+        [LEVEL_DEFAULTS] = {&server_options, &queue_options},
+        [LEVEL_INBOX] = {&inbox_options},
+        [LEVEL_OUTLET] = {&outlet_options},
+        [LEVEL_SERVER] = {&server_own_options, &server_options, &key_options,
+                          &queue_options},
+        [LEVEL_QUEUE] = {&queue_own_options, &key_options, &queue_options},
     };
-    return tables[level][index];
+    if (level == LEVEL_OUTLET && index == 1) {
+        return (struct option_table){forwarder_option_rows,
+                                     forwarder_option_count};
+    }
+    const struct option_table *table = tables[level][index];
+    return table != NULL ? *table : (struct option_table){NULL, 0};
 }
 
 struct option_table config_type_table(enum config_level level, size_t index)

@@ -1,4 +1,5 @@
 /* Servers, queues and their defaults: what is read of them. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #include "config/config_path.h"
 #include "config/config_value.h"
 
-#define OWN_MAX 64 /* rows of queue_options, as the bits of own_options.set */
+#define OWN_MAX 32 /* rows of queue_options, at most */
 
 static bool is_of(const struct option_table *table,
                   const struct option_row *row)
@@ -26,10 +27,21 @@ struct own_pairs {
     bool is_sound;                           /* each has a single value */
 };
 
+static bool has_own(const struct config_mapping *mapping)
+{
+    for (size_t i = 0; i < mapping->count; i++) {
+        if (is_of(&queue_options, config_mapping_at(mapping, i)->row)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void own_pairs_find(const struct config_mapping *mapping,
                            struct own_pairs *pairs)
 {
     *pairs = (struct own_pairs){.is_sound = true};
+    assert(queue_options.count <= OWN_MAX);
     for (size_t i = 0; i < mapping->count; i++) {
         const struct config_pair *pair = config_mapping_at(mapping, i);
         if (!is_of(&queue_options, pair->row)) {
@@ -95,9 +107,9 @@ static void own_parse(const struct config_mapping *mapping,
     }
 }
 
-/* What the mapping says for queues: parsed once for all that say the same.
- * NULL when there is no memory. */
-static struct own_options *own_take(const struct config_mapping *mapping,
+/* What the pairs say: parsed once for all that say the same. NULL when there is
+ * no memory. */
+static struct own_options *own_make(const struct config_mapping *mapping,
                                     const struct own_pairs *pairs)
 {
     struct config_loading *loading = mapping->loading;
@@ -118,6 +130,47 @@ static struct own_options *own_take(const struct config_mapping *mapping,
     own->text = text;
     own_parse(mapping, pairs, own);
     return name_table_add(&loading->own_options, own) == 0 ? own : NULL;
+}
+
+/* Where the options stand, in the order of their rows. */
+static int places_take(struct config_loading *loading,
+                       const struct own_pairs *pairs,
+                       const struct own_options *own)
+{
+    for (size_t i = 0; i < queue_options.count; i++) {
+        if ((own->set >> i & 1) == 0) {
+            continue;
+        }
+        struct own_place *place = list_add(&loading->places);
+        if (place == NULL) {
+            return -1;
+        }
+        place->index = (uint32_t)i;
+        place->place = pairs->list[i]->place;
+    }
+    return 0;
+}
+
+/* What the mapping says for queues. NULL when there is no memory. By far the
+ * most queues say nothing. */
+static struct own_options *own_take(const struct config_mapping *mapping)
+{
+    struct own_pairs pairs;
+    struct config_loading *loading = mapping->loading;
+    bool says_nothing = !has_own(mapping);
+    if (says_nothing && loading->nothing_own != NULL) {
+        return loading->nothing_own;
+    }
+    own_pairs_find(mapping, &pairs);
+    struct own_options *own = own_make(mapping, &pairs);
+    if (own != NULL && mapping->level == LEVEL_QUEUE &&
+        places_take(loading, &pairs, own) != 0) {
+        return NULL;
+    }
+    if (says_nothing) {
+        loading->nothing_own = own;
+    }
+    return own;
 }
 
 /* -- API keys ------------------------------------------------------------- */
@@ -243,11 +296,9 @@ static struct config_place place_of(const struct config_mapping *mapping,
 
 void config_defaults_take(const struct config_mapping *mapping)
 {
-    struct own_pairs pairs;
     struct config_loading *loading = mapping->loading;
-    own_pairs_find(mapping, &pairs);
     loading->defaults_inbox_place = place_of(mapping, "inbox");
-    loading->queue_defaults = own_take(mapping, &pairs);
+    loading->queue_defaults = own_take(mapping);
     if (loading->queue_defaults == NULL) {
         config_loading_no_memory(loading);
         return;
@@ -287,7 +338,6 @@ static void server_url_check(const struct config_mapping *mapping,
 
 void config_server_take(const struct config_mapping *mapping)
 {
-    struct own_pairs pairs;
     struct config_loading *loading = mapping->loading;
     struct server_draft *draft = list_at(&loading->servers, mapping->draft);
     struct haplo_server_options *options = &draft->server.options;
@@ -300,8 +350,7 @@ void config_server_take(const struct config_mapping *mapping)
     draft->tls_place = place_of(mapping, "tls_key_file");
     draft->inbox_place = place_of(mapping, "inbox");
     draft->key = key_take(mapping);
-    own_pairs_find(mapping, &pairs);
-    draft->own = own_take(mapping, &pairs);
+    draft->own = own_take(mapping);
     if (draft->own == NULL) {
         config_loading_no_memory(loading);
         return;
@@ -335,28 +384,8 @@ static const char *queue_name_take(const struct config_mapping *mapping)
     return arena_string(&mapping->loading->config->arena, text);
 }
 
-/* Where the options stand that the queue sets itself. */
-static int places_take(struct config_loading *loading,
-                       const struct own_pairs *pairs,
-                       const struct own_options *own)
-{
-    for (size_t i = 0; i < queue_options.count; i++) {
-        if ((own->set >> i & 1) == 0) {
-            continue;
-        }
-        struct own_place *place = list_add(&loading->places);
-        if (place == NULL) {
-            return -1;
-        }
-        place->index = (uint32_t)i;
-        place->place = pairs->list[i]->place;
-    }
-    return 0;
-}
-
 void config_queue_take(const struct config_mapping *mapping)
 {
-    struct own_pairs pairs;
     struct config_loading *loading = mapping->loading;
     struct queue_draft *draft = list_add(&loading->queues);
     if (draft == NULL) {
@@ -367,9 +396,8 @@ void config_queue_take(const struct config_mapping *mapping)
     draft->queue.name = queue_name_take(mapping);
     draft->queue.key = key_take(mapping);
     draft->first_place = loading->places.count;
-    own_pairs_find(mapping, &pairs);
-    draft->own = own_take(mapping, &pairs);
-    if (draft->own == NULL || places_take(loading, &pairs, draft->own) != 0) {
+    draft->own = own_take(mapping);
+    if (draft->own == NULL) {
         config_loading_no_memory(loading);
     }
 }

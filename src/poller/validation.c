@@ -27,12 +27,23 @@ static int refused(int error, const struct reason *reason, char *why,
     return error;
 }
 
+/* The characters that a URL path may contain unencoded (RFC 3986, 3.3). */
+static bool is_path_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || strchr("-._~!$&'()*+,;=:@", c) != NULL;
+}
+
 static int name_check(const char *name, struct reason *why)
 {
+    size_t size = 0;
     if (name == NULL || name[0] == '\0') {
         return reason_set(why, HAPLO_EINVAL, "it is empty: give it a name");
     }
-    if (strlen(name) > HAPLO_NAME_SIZE_MAX) {
+    while (name[size] != '\0' && is_path_character(name[size])) {
+        size++;
+    }
+    if (size + strlen(name + size) > HAPLO_NAME_SIZE_MAX) {
         return reason_set(why, HAPLO_EINVAL,
                           "it is longer than %d bytes: shorten it",
                           HAPLO_NAME_SIZE_MAX);
@@ -41,10 +52,9 @@ static int name_check(const char *name, struct reason *why)
         return reason_set(why, HAPLO_EINVAL,
                           "it is the name of a folder: choose another");
     }
-    /* The characters that a URL path may contain unencoded (RFC 3986, 3.3). A
-     * server compares names undecoded, so it would never find a queue whose
+    /* A server compares names undecoded, so it would never find a queue whose
      * name needs encoding. */
-    if (name[strspn(name, LETTERS_AND_DIGITS "-._~!$&'()*+,;=:@")] != '\0') {
+    if (name[size] != '\0') {
         return reason_set(why, HAPLO_EINVAL,
                           "it has a character that cannot stand in a poll URL: "
                           "copy a queue's name from its page, and choose a "
