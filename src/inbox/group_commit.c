@@ -1,34 +1,34 @@
 /*
- * group_commit.c - one transaction, and so one wait for the disk, for all that
- * comes together.
+ * group_commit.c - stores everything that arrives together in one transaction,
+ * and so with one wait for the disk.
  *
- *   - deliver(), confirm() and advance() put their part in a list and ask for
- *     a start;
- *   - in the loop's next turn the group is taken: all that waits, up to
- *     GROUP_ROW_COUNT_MAX rows and GROUP_BYTES_MAX bytes;
- *   - the store writes the group: it compares each state with the stored one,
- *     and stores what follows it, all in one transaction;
- *   - every part is answered, and what came meanwhile is the next group. There
- *     is one group at a time.
+ *   - deliver(), confirm() and advance() append their part to a list and
+ *     schedule a start.
+ *   - In the next iteration of the loop a group is formed: all waiting parts,
+ *     up to GROUP_ROW_COUNT_MAX rows and GROUP_BYTES_MAX bytes.
+ *   - The store writes the group in one transaction. It compares each state
+ *     with the stored one, and stores those that may follow it.
+ *   - Every part gets its result, and what has arrived in the meantime forms
+ *     the next group. There is one group at a time.
  *
  * Failures:
  *
- *   - outage (lock, disk, connection): the whole group was rolled back, every
- *     delivery in it is told INBOX_RETRY with the reason;
- *   - doubt: the same, as a commit that did succeed is recognised when the
- *     batch comes again, by comparing states;
- *   - one part stands in the way of a group of several: nobody is told yet; the
- *     deliveries go back to the head of the list and are written each alone, so
- *     that one cannot harm the others, and what else was in the group after
- *     them;
- *   - the same with a delivery alone: INBOX_RETRY, or INBOX_REJECTED;
- *   - a state turns out to be stale: that delivery alone is told, and a stale
- *     confirmed state is dropped, for the queue's next batch will be told;
- *   - more bytes than the limit are held: INBOX_BEHIND, at once;
- *   - a confirmed state that was not stored waits for the next group, or for
- *     CONFIRM_RETRY_MS if none comes; before the end it is tried once more;
- *   - progress, or a state's replacement, that was not stored is told, and
- *     comes again.
+ *   - Outage (lock, disk, connection): the whole group was rolled back. Every
+ *     delivery in it gets INBOX_RETRY with the reason.
+ *   - Doubt: the same. A commit that did succeed is recognised by comparing
+ *     states when the batch is delivered again.
+ *   - One part prevents a group of several from being stored: no results are
+ *     reported yet. The deliveries return to the head of the list and are
+ *     written one at a time, so that the bad one cannot harm the others. The
+ *     other parts follow.
+ *   - The same for a single delivery: INBOX_RETRY or INBOX_REJECTED.
+ *   - A state is stale: only that delivery fails. A stale confirmed state is
+ *     dropped, because the next batch of its queue will find out.
+ *   - The held bytes exceed the limit: INBOX_BEHIND, immediately.
+ *   - A confirmed state was not stored: it waits for the next group, or for
+ *     CONFIRM_RETRY_MS if there is none. It is tried once more before closing.
+ *   - Progress, or a replaced state, was not stored: its owner is informed and
+ *     tries again.
  */
 #include "inbox/group_commit.h"
 
@@ -40,12 +40,12 @@
 
 #define CONFIRM_RETRY_MS 1000
 
-/* -- Starting a group ----------------------------------------------------- */
+/* Starting a group */
 
 static void on_start(uv_idle_t *handle);
 
-/* An idle handle runs before the loop sleeps, whoever calls from where, and
- * leaves time for what the same turn still brings. */
+/* An idle handle runs before the loop sleeps, wherever it is started from, and
+ * leaves time for more parts from the same iteration. */
 static void commit_kick(struct group_commit *commit)
 {
     int result = uv_idle_start(&commit->start, on_start);
@@ -56,10 +56,10 @@ static void commit_kick(struct group_commit *commit)
 
 static size_t delivery_rows(const struct inbox_delivery *delivery)
 {
-    return delivery->count + 2; /* the queue's row and the batch's */
+    return delivery->count + 2; /* the rows of queue and batch */
 }
 
-/* False if there is none that fits. */
+/* False if there is none, or it does not fit. */
 static bool group_take_delivery(struct group_commit *commit)
 {
     struct inbox_group *group = &commit->group;
@@ -91,7 +91,7 @@ static void group_take_confirms(struct group_commit *commit)
         }
         STAILQ_REMOVE_HEAD(&commit->confirms, link);
         STAILQ_INSERT_TAIL(&group->confirms, confirm, link);
-        confirm->queue->confirm = NULL; /* another one may come meanwhile */
+        confirm->queue->confirm = NULL; /* a newer one may arrive */
         group->part_count++;
     }
 }
@@ -126,7 +126,7 @@ static void group_take_replaces(struct group_commit *commit)
     }
 }
 
-/* False if there is nothing to be written. */
+/* False if there is nothing to write. */
 static bool group_take(struct group_commit *commit)
 {
     struct inbox_group *group = &commit->group;
@@ -150,7 +150,7 @@ static bool group_take(struct group_commit *commit)
     return group->part_count > 0;
 }
 
-/* -- Answers -------------------------------------------------------------- */
+/* Answers */
 
 static void held_set(struct group_commit *commit, struct inbox_queue *queue,
                      size_t bytes)
@@ -160,8 +160,8 @@ static void held_set(struct group_commit *commit, struct inbox_queue *queue,
     queue->held_bytes = bytes;
 }
 
-/* Keeps a copy of what is stored; without memory the old one stays, which the
- * next comparison finds to be stale. */
+/* Keeps a copy of the stored state. If memory runs out the old one stays, and
+ * the next comparison finds it stale. */
 static void queue_keep_state(struct inbox_queue *queue,
                              struct haplo_slice state)
 {
@@ -173,7 +173,7 @@ static void queue_keep_state(struct inbox_queue *queue,
     }
 }
 
-/* What is stored becomes the queue's; owned. */
+/* The queue takes the stored state. */
 static void queue_take_state(struct inbox_queue *queue,
                              struct haplo_slice state)
 {
@@ -195,7 +195,7 @@ static enum inbox_verdict delivery_verdict(
     }
 }
 
-/* The owner has the delivery back when delivered_cb fires. */
+/* Returns the delivery to its owner, through delivered_cb. */
 static void delivery_answer(struct group_commit *commit,
                             struct inbox_delivery *delivery,
                             enum inbox_verdict verdict, const char *why)
@@ -217,7 +217,7 @@ static void delivery_answer(struct group_commit *commit,
         delivery->stored = (struct haplo_slice){NULL, 0};
     }
     if (verdict != INBOX_RETRY) {
-        held_set(commit, queue, 0); /* else the poller keeps the batch */
+        held_set(commit, queue, 0); /* otherwise the poller keeps the batch */
     }
     delivery->delivered_cb(delivery, verdict, why);
 }
@@ -227,8 +227,8 @@ static void warn_of_mended(struct group_commit *commit,
 {
     if (delivery->mended_count > 0) {
         inbox_warn(commit->inbox,
-                   "%s/%s: %zu messages came again whose rows are missing or "
-                   "damaged: they were stored once more; check the disk",
+                   "%s/%s: %zu repeated messages were stored again because "
+                   "their rows are missing or damaged: check the disk",
                    delivery->queue->server, delivery->queue->name,
                    delivery->mended_count);
     }
@@ -249,9 +249,8 @@ static void answer_deliveries(struct group_commit *commit)
             warn_of_mended(commit, delivery);
         }
         delivery_answer(commit, delivery, verdict,
-                        verdict == INBOX_STALE
-                            ? "the stored state is another one"
-                            : group->why.text);
+                        verdict == INBOX_STALE ? "a different state is stored"
+                                               : group->why.text);
     }
     if (last_arrival > 0) {
         inbox_stored(commit->inbox, last_arrival);
@@ -268,8 +267,8 @@ static void answer_refused(struct group_commit *commit)
     while ((delivery = STAILQ_FIRST(&refused)) != NULL) {
         STAILQ_REMOVE_HEAD(&refused, link);
         (void)reason_set(&why, 0,
-                         "inbox %s is behind: %zu bytes of messages wait for "
-                         "it, its limit",
+                         "inbox %s is behind: the limit of %zu bytes that wait "
+                         "to be stored is reached",
                          inbox_name(commit->inbox), commit->held_bytes);
         delivery_answer(commit, delivery, INBOX_BEHIND, why.text);
     }
@@ -310,7 +309,7 @@ static void answer_replaces(struct group_commit *commit)
     }
 }
 
-/* -- Confirmed states ----------------------------------------------------- */
+/* Confirmed states */
 
 static void confirm_free(struct inbox_confirm *confirm)
 {
@@ -326,7 +325,7 @@ static void on_retry(uv_timer_t *timer)
     commit_kick(commit);
 }
 
-/* Back to those that wait, unless a newer one of its queue does. */
+/* Returns it to the waiting ones, unless its queue has a newer one there. */
 static void confirm_return(struct group_commit *commit,
                            struct inbox_confirm *confirm)
 {
@@ -374,9 +373,9 @@ static void settle_confirms(struct group_commit *commit, bool is_put_off)
     }
 }
 
-/* -- A group's end -------------------------------------------------------- */
+/* The end of a group */
 
-/* True if one part of several may be what is in the way. */
+/* True if one of several parts may be the cause of the failure. */
 static bool group_is_to_be_split(const struct inbox_group *group)
 {
     return group->part_count > 1 && !STAILQ_EMPTY(&group->deliveries) &&
@@ -403,8 +402,9 @@ static void group_split(struct group_commit *commit)
     STAILQ_CONCAT(&commit->progress, &group->progress);
 }
 
-/* Still writing while it answers: what the callbacks bring waits for the end.
- * Confirmed states are settled first: they are older than the deliveries. */
+/* is_writing stays set while results are reported, so parts from callbacks
+ * wait for the next group. Confirmed states come first, since they are older
+ * than the deliveries. */
 void group_commit_written(struct group_commit *commit)
 {
     struct inbox_group *group = &commit->group;
@@ -458,7 +458,7 @@ static void on_start(uv_idle_t *handle)
     }
 }
 
-/* -- What comes ----------------------------------------------------------- */
+/* New parts */
 
 static size_t bytes_of(const struct haplo_message *messages, size_t count)
 {
@@ -470,8 +470,8 @@ static size_t bytes_of(const struct haplo_message *messages, size_t count)
     return bytes;
 }
 
-/* A batch that was told to come again is counted already. At least one is
- * always taken. */
+/* A batch that was told to retry has been counted already. At least one batch
+ * is always accepted. */
 static bool is_beyond_limit(const struct group_commit *commit,
                             const struct inbox_delivery *delivery)
 {
@@ -514,7 +514,7 @@ static struct inbox_confirm *confirm_new(struct inbox_queue *queue)
     return confirm;
 }
 
-/* A state that waits is replaced by the newer one, which follows it. */
+/* A newer state replaces one that is waiting, which it may follow. */
 void group_commit_confirm(struct group_commit *commit,
                           struct inbox_queue *queue,
                           const struct haplo_mark *mark)
@@ -525,7 +525,7 @@ void group_commit_confirm(struct group_commit *commit,
 
     assert(!commit->is_finishing);
     if (confirm == NULL || state == NULL) {
-        /* It is as if the process had died before it was stored. */
+        /* Equivalent to a crash before it was stored. */
         free(confirm);
         free(state);
         return;
@@ -570,7 +570,7 @@ void group_commit_forget(struct group_commit *commit, struct inbox_queue *queue)
     held_set(commit, queue, 0);
 }
 
-/* -- Begin and end -------------------------------------------------------- */
+/* Opening and closing */
 
 void group_commit_open(struct group_commit *commit, struct inbox *inbox,
                        uv_loop_t *loop, size_t held_max)

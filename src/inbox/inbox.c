@@ -1,16 +1,16 @@
 /*
- * inbox.c - an inbox as a whole: its store, its queues, its outlets.
+ * inbox.c - an inbox as a whole: its store, its queues and its outlets.
  *
- *   - inbox_open() has the store opened, which hands over the queues that it
- *     has stored, each with its state; then opened_cb fires;
- *   - queues are found by name, and added in memory if they are new;
- *   - deliveries, confirmed states and progress go to the group commit, reads
- *     to the store at once;
- *   - inbox_close() lets the group commit finish, then closes the store, then
- *     the group commit's handles, and frees it all.
+ *   - inbox_open() opens the store, which adds the queues that it has stored,
+ *     each with its state. Then opened_cb fires.
+ *   - Queues are found by name; new ones are added in memory.
+ *   - Deliveries, confirmed states and progress go to the group commit; reads
+ *     go to the store directly.
+ *   - inbox_close() lets the group commit finish, closes the store, closes the
+ *     handles of the group commit, and frees everything.
  *
- * An error while it is opened takes the same way out, and opened_cb tells it at
- * the end of that.
+ * If opening fails, the same shutdown runs, and opened_cb reports the error at
+ * its end.
  */
 #include <assert.h>
 #include <stdarg.h>
@@ -20,10 +20,10 @@
 
 #include "inbox/inbox_private.h"
 
-/* A server's name, and its queues by theirs. */
+/* A server and its queues, found by name. */
 struct inbox_server {
     struct name_table queues; /* owned struct inbox_queue */
-    char name[];              /* ends in NUL */
+    char name[];              /* NUL-terminated */
 };
 
 static const char *server_name(const void *object)
@@ -36,7 +36,7 @@ static const char *queue_name(const void *object)
     return ((const struct inbox_queue *)object)->name;
 }
 
-/* -- Queues --------------------------------------------------------------- */
+/* Queues */
 
 static struct inbox_server *server_get(struct inbox *inbox, const char *name)
 {
@@ -59,7 +59,7 @@ static struct inbox_server *server_get(struct inbox *inbox, const char *name)
     return server;
 }
 
-/* Its name stands behind it: there may be a million of them. */
+/* The name is in the same block: there may be a million queues. */
 static struct inbox_queue *queue_new(struct inbox *inbox,
                                      const struct inbox_server *server,
                                      const char *name)
@@ -151,7 +151,7 @@ int inbox_queue_open(struct inbox *inbox, const char *server, const char *name,
     return 0;
 }
 
-/* It stays in memory: outlets may still show its name. */
+/* The queue stays in memory: outlets may still refer to its name. */
 void inbox_queue_close(struct inbox_queue *queue)
 {
     assert(queue->is_open);
@@ -187,7 +187,7 @@ struct haplo_slice inbox_stored_state(const struct inbox *inbox,
     return queue != NULL ? queue->state : (struct haplo_slice){NULL, 0};
 }
 
-/* -- Outlets -------------------------------------------------------------- */
+/* Outlets */
 
 static struct inbox_outlet *outlet_get(struct inbox *inbox, const char *name)
 {
@@ -311,7 +311,7 @@ void inbox_warn(struct inbox *inbox, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    (void)reason_set(&line, 0, "%s", text); /* without control characters */
+    (void)reason_set(&line, 0, "%s", text); /* replaces control characters */
     inbox->warning_cb(inbox, line.text, inbox->warning_data);
 }
 
@@ -325,7 +325,7 @@ const char *inbox_uuid(const struct inbox *inbox)
     return inbox->uuid;
 }
 
-/* -- Opening and closing -------------------------------------------------- */
+/* Opening and closing */
 
 static void queues_free(struct inbox *inbox)
 {
@@ -446,7 +446,7 @@ void inbox_store_closed(struct inbox *inbox)
     group_commit_close(&inbox->commit);
 }
 
-/* The owner hears of it when nothing is left. */
+/* Last step of closing: informs the owner. */
 void inbox_commit_closed(struct inbox *inbox)
 {
     struct inbox gone = *inbox;

@@ -1,16 +1,17 @@
 /*
- * inbox.h - where every message is stored, exactly once, before its server is
- * told to forget it; and from where outlets read it.
+ * inbox.h - stores every message exactly once before its server is told to
+ * mark it. Outlets read the messages from here.
  *
- * An inbox is what a configuration calls by a name: a kind of database (the
- * store, inbox_store.h) under the group commit (group_commit.c). All functions
- * are called, and all callbacks fire, on the loop's thread, and no callback
- * fires inside the call that it answers. A store does what blocks on threads of
- * its own.
+ * An inbox has a name in the configuration. It consists of a group commit
+ * (group_commit.c) on top of a store, one kind of database (inbox_store.h).
+ * All functions are called, and all callbacks fire, on the thread of the loop.
+ * No callback fires inside the call that causes it. Stores run blocking calls
+ * on threads of their own.
  *
- * Exactly once rests on the library's contract alone (haplopoll.h, "States"):
- * the messages of a batch that are no repeats, and the batch's state, are
- * stored in one transaction, in which the stored state is compared first.
+ * Exactly-once storage relies on the contract of the library alone
+ * (haplopoll.h, "The state contract"): the messages of a batch that are not
+ * repeats and the state of the batch are stored in one transaction, which
+ * compares the stored state first.
  */
 #ifndef INBOX_INBOX_H
 #define INBOX_INBOX_H
@@ -31,115 +32,115 @@
 
 struct inbox;
 struct inbox_confirm;   /* inbox_store.h */
-struct inbox_outlet;    /* an outlet's progress, as the inbox keeps it */
+struct inbox_outlet;    /* the stored progress of an outlet */
 struct inbox_store_ops; /* inbox_store.h */
 
-/* -- Types ---------------------------------------------------------------- */
+/* Types */
 
 /* One row of the registry (inbox_types.c): a kind of database. */
 struct inbox_type {
-    const char *name;                  /* as in the configuration: "sqlite" */
-    const char *help;                  /* one line */
-    const struct option_row *options;  /* its own, after name and type */
+    const char *name;                  /* in the configuration: "sqlite" */
+    const char *help;                  /* one line for help */
+    const struct option_row *options;  /* its own, besides name and type */
     size_t option_count;               /* length of options */
-    size_t options_size;               /* of the struct that they fill */
-    const struct inbox_store_ops *ops; /* what group commit runs on */
-    /* See inbox_backup(); NULL: it cannot do that. */
+    size_t options_size;               /* size of the struct they fill */
+    const struct inbox_store_ops *ops; /* creates and operates its stores */
+    /* Implements inbox_backup(); NULL: not supported. */
     int (*backup)(const void *options, const char *path, char *why,
                   size_t why_size);
 };
 
-/* NULL if there is no such type. */
+/* NULL: unknown type. */
 const struct inbox_type *inbox_type_find(const char *name);
 
-/* The types in their order; NULL past the last. */
+/* The type at index; NULL past the last. */
 const struct inbox_type *inbox_type_at(size_t index);
 
-/* Adds a type that is not part of the program, such as a benchmark's. Borrows
- * it for the process's life. */
+/* Adds a type that is not built in, such as that of a benchmark. Borrows it
+ * for the lifetime of the process. */
 void inbox_type_register(const struct inbox_type *type);
 
-/* -- Opening and closing -------------------------------------------------- */
+/* Opening and closing */
 
-/* Something that an operator should know and no answer tells: one line. */
+/* Reports a problem that no result covers: one line for operators. */
 typedef void (*inbox_warning_cb)(struct inbox *inbox, const char *text,
                                  void *data);
 
 /*
- * The byte limit is what keeps a dead inbox from stopping the queues of
- * another. It counts the bodies of all batches that were delivered to this
- * inbox and are not stored: those that wait, and those answered INBOX_RETRY,
- * which the poller keeps until it delivers them again. The poller's own
- * undelivered_bytes_max counts these and the fetches in flight, over all
- * inboxes, so it must be larger than the sum of theirs: with n inboxes give
- * each 1 / (n + 1) of the poller's limit.
+ * The byte limit keeps a dead inbox from stopping the queues of others. It
+ * counts the bodies of all batches that were delivered to this inbox and are
+ * not stored: those that are waiting, and those that got INBOX_RETRY, which the
+ * poller keeps until it delivers them again. undelivered_bytes_max of the
+ * poller counts all of these and the fetches in flight, over all inboxes. So
+ * it must exceed the sum of their limits: with n inboxes, give each 1 / (n + 1)
+ * of it.
  */
 struct inbox_options {
-    const char *name;              /* of the configuration; copied */
+    const char *name;              /* in the configuration; copied */
     const struct inbox_type *type; /* its kind of database; borrowed */
-    const void *type_options;      /* what its options filled; borrowed until
+    const void *type_options;      /* filled by its options; borrowed until
                                       opened_cb */
     size_t undelivered_bytes_max;  /* see above; 0: no limit */
     inbox_warning_cb warning_cb;   /* or NULL */
     void *warning_data;            /* for warning_cb */
 };
 
-/* error 0; or HAPLO_E* with one line in why, inbox is NULL, and all of it is
- * gone. */
+/* error is 0; or HAPLO_E* with one line in why, inbox is NULL, and everything
+ * has been freed. */
 typedef void (*inbox_opened_cb)(struct inbox *inbox, int error, const char *why,
                                 void *data);
 
-/* Opens, creates or upgrades it; always answers by opened_cb. The inbox is
- * NULL when there is no memory, and then nothing fires. */
+/* Opens, creates or upgrades an inbox; opened_cb fires in any case. Returns
+ * NULL if memory runs out; then it does not fire. */
 struct inbox *inbox_open(uv_loop_t *loop, const struct inbox_options *options,
                          inbox_opened_cb opened_cb, void *data);
 
 typedef void (*inbox_closed_cb)(void *data);
 
-/* Answers everything that was given to it, commits confirmed states and
- * progress, closes the store, frees the inbox and its queues. */
+/* Completes all outstanding calls, commits confirmed states and progress,
+ * closes the store, and frees the inbox and its queues. */
 void inbox_close(struct inbox *inbox, inbox_closed_cb closed_cb, void *data);
 
-/* Copies the database of an inbox that need not be open here, as of one moment,
- * also while others use it. Blocks. 0, or HAPLO_E* with one line in why: the
- * type cannot do that, the file exists, no room ... */
+/* Copies the database of an inbox, which need not be open here and may be in
+ * use, as of one moment. Blocks. Returns 0, or HAPLO_E* with one line in why:
+ * the type does not support it, the file exists, the disk is full, and so
+ * on. */
 int inbox_backup(const struct inbox_type *type, const void *type_options,
                  const char *path, char *why, size_t why_size);
 
 const char *inbox_name(const struct inbox *inbox);
 const char *inbox_uuid(const struct inbox *inbox);
 
-/* -- Queues: the way in --------------------------------------------------- */
+/* Queues: the way in */
 
-/* A queue of which this inbox has, or will have, messages. */
+/* A queue whose messages this inbox stores. */
 struct inbox_queue {
     struct inbox *inbox;      /* whose queue it is */
-    const char *server;       /* its server's name; owned by the inbox */
-    const char *name;         /* its own; the same */
-    uint64_t id;              /* of its row; 0: none yet */
-    struct haplo_slice state; /* as stored when the inbox was opened, or as
-                                 committed last; empty: none. Valid until the
-                                 loop runs again */
-    /* the inbox's own */
+    const char *server;       /* name of its server; owned by the inbox */
+    const char *name;         /* its own name; owned by the inbox */
+    uint64_t id;              /* id of its row; 0: none yet */
+    struct haplo_slice state; /* last committed state; empty: none. Valid
+                                 until the loop runs again */
+    /* Private to the inbox: */
     struct inbox_confirm *confirm; /* not stored yet, or NULL */
-    size_t held_bytes;             /* of its batch that is not stored */
-    bool is_open;                  /* between open and close */
+    size_t held_bytes;             /* bytes of its batch that is not stored */
+    bool is_open;                  /* opened and not closed */
 };
 
-/* Finds the queue, or makes it in memory: its row comes with its first batch.
- * Never blocks. HAPLO_EEXIST (it is open), HAPLO_ENOMEM. */
+/* Finds the queue, or creates it in memory; its first batch adds its row.
+ * Never blocks. HAPLO_EEXIST (already open), HAPLO_ENOMEM. */
 int inbox_queue_open(struct inbox *inbox, const char *server, const char *name,
                      struct inbox_queue **queue);
 
-/* No delivery of it may be under way. */
+/* It must not have an outstanding delivery. */
 void inbox_queue_close(struct inbox_queue *queue);
 
 enum inbox_verdict {
-    INBOX_STORED,   /* durable, be it now or by an earlier commit */
-    INBOX_RETRY,    /* not now: disk full, locked, outcome unknown ... */
+    INBOX_STORED,   /* durable, by this commit or an earlier one */
+    INBOX_RETRY,    /* not now: disk full, locked, unknown outcome... */
     INBOX_REJECTED, /* never: larger than the database can hold */
-    INBOX_STALE,    /* the stored state is another one: delivery->stored */
-    INBOX_BEHIND    /* the byte limit is reached: drop the batch, so that it is
+    INBOX_STALE,    /* a different state is stored: delivery->stored */
+    INBOX_BEHIND    /* the byte limit is reached: drop the batch; it will be
                        fetched again later */
 };
 
@@ -150,39 +151,39 @@ typedef void (*inbox_delivered_cb)(struct inbox_delivery *delivery,
 /* Embedded in its owner, which fills the first part. Queue, batch and delivery
  * are borrowed until delivered_cb. */
 struct inbox_delivery {
-    struct inbox_queue *queue;       /* open; has no other delivery under way */
-    const struct haplo_batch *batch; /* not answered yet */
+    struct inbox_queue *queue;       /* open; without another delivery */
+    const struct haplo_batch *batch; /* not accepted or refused yet */
     uint64_t fetched_at_ms;          /* wall clock, Unix milliseconds */
-    enum haplo_format format;        /* of its queue */
+    enum haplo_format format;        /* format of its queue */
     inbox_delivered_cb delivered_cb; /* once, from the loop */
-    /* set before delivered_cb */
-    size_t stored_count;       /* messages stored now */
-    size_t repeat_count;       /* messages that were stored already */
-    struct haplo_slice stored; /* INBOX_STALE: what is stored; borrowed
+    /* Set before delivered_cb: */
+    size_t stored_count;       /* messages stored by this delivery */
+    size_t repeat_count;       /* messages stored before */
+    struct haplo_slice stored; /* INBOX_STALE: the stored state; valid
                                   during delivered_cb */
-    /* the inbox's own */
+    /* Private to the inbox: */
     const struct haplo_message *messages; /* of the batch */
     size_t count;                         /* of messages */
-    size_t new_count;                     /* of those that are no repeats */
+    size_t new_count;                     /* messages that are not repeats */
     struct haplo_slice state;             /* of the batch */
     size_t bytes;                         /* of bodies */
     enum haplo_compare compare;           /* what the transaction found */
     uint64_t queue_id;                    /* of the queue's row */
-    uint64_t first_arrival;               /* of what was stored now; or 0 */
+    uint64_t first_arrival;               /* of the stored messages; 0: none */
     size_t mended_count;                  /* repeats whose rows were damaged */
     STAILQ_ENTRY(inbox_delivery) link;    /* in the group, or waiting */
 };
 
-/* Stores a batch with the next group. */
+/* Stores a batch in the next group. */
 void inbox_deliver(struct inbox_delivery *delivery);
 
-/* A mark was confirmed: its state is stored with the next group, if it follows
- * the one that is stored. Copies. There is no answer: a state that fails to be
- * stored is tried again, until the next batch's state takes its place. */
+/* To be called when a mark is confirmed: stores its state in the next group if
+ * it may follow the stored one. Copies mark. There is no result: if it fails
+ * it is retried, until the state of the next batch replaces it. */
 void inbox_confirmed(struct inbox_queue *queue, const struct haplo_mark *mark);
 
-/* What is stored as the state of a queue that need not be open; empty: none.
- * Valid until the loop runs again. */
+/* The stored state of a queue, which need not be open; empty: none. Valid
+ * until the loop runs again. */
 struct haplo_slice inbox_stored_state(const struct inbox *inbox,
                                       const char *server, const char *name);
 
@@ -190,86 +191,85 @@ struct inbox_replace;
 typedef void (*inbox_replaced_cb)(struct inbox_replace *replace, int error,
                                   const char *why);
 
-/* For a queue that moves between inboxes: embedded in its owner, which fills
- * the first part; all is borrowed until replaced_cb. */
+/* For a queue that moves between inboxes. Embedded in its owner, which fills
+ * the first part; everything is borrowed until replaced_cb. */
 struct inbox_replace {
-    struct inbox_queue *queue;     /* open; no delivery of it under way */
-    struct haplo_slice state;      /* what is to be stored */
+    struct inbox_queue *queue;     /* open; without a delivery */
+    struct haplo_slice state;      /* bytes to store */
     inbox_replaced_cb replaced_cb; /* once, from the loop */
-    /* the inbox's own */
+    /* Private to the inbox: */
     uint64_t queue_id;                /* of the queue's row */
     STAILQ_ENTRY(inbox_replace) link; /* in the group, or waiting */
 };
 
-/* Stores other bytes as the queue's state, with the next group, whatever was
- * stored. They need not be a state: a queue that has left keeps a note, which
- * makes stale whoever still stores it here. */
+/* Stores other bytes as the state of the queue in the next group, whatever was
+ * stored before. They need not be a state: a queue that has moved away leaves
+ * a note, which makes any process that still stores it here stale. */
 void inbox_replace_state(struct inbox_replace *replace);
 
-/* -- Outlets: the way out ------------------------------------------------- */
+/* Outlets: the way out */
 
 /* A stored message, as outlets see it. */
 struct inbox_message {
-    uint64_t arrival;         /* unique and growing in this inbox */
+    uint64_t arrival;         /* unique in this inbox, ascending */
     uint64_t batch_first;     /* arrival of the first message of its batch */
     uint32_t batch_count;     /* messages of its batch that were stored */
-    enum haplo_format format; /* of its queue */
-    uint64_t queue_id;        /* of its row */
-    const char *server;       /* borrowed from the inbox, for its life */
-    const char *queue;        /* the same */
+    enum haplo_format format; /* format of its queue */
+    uint64_t queue_id;        /* id of the row of its queue */
+    const char *server;       /* borrowed until the inbox is closed */
+    const char *queue;        /* borrowed until the inbox is closed */
     uint64_t received_at_ms;  /* wall clock: when its batch was fetched */
     struct haplo_slice body;  /* exact bytes */
     uint64_t hash;            /* first 8 bytes of haplo_message.key, read as a
                                  big-endian number */
 };
 
-/* An outlet's progress: all up to cursor was delivered, filtered out or put
- * aside as a dead letter, but for what is deferred. */
+/* The progress of an outlet: everything up to the cursor has been delivered,
+ * filtered out or stored as a dead letter, except deferred messages. */
 struct inbox_outlet {
-    struct inbox *inbox;            /* that it reads from */
+    struct inbox *inbox;            /* the inbox it reads from */
     const char *name;               /* owned by the inbox */
-    uint64_t id;                    /* of its row; 0: none yet */
-    uint64_t cursor;                /* as stored when it was opened, or as
-                                       committed last */
-    bool is_new;                    /* it has no stored progress: starts at
-                                       the oldest message */
-    SLIST_ENTRY(inbox_outlet) link; /* the inbox's */
+    uint64_t id;                    /* id of its row; 0: none yet */
+    uint64_t cursor;                /* last committed cursor */
+    bool is_new;                    /* no stored progress: starts at the
+                                       oldest message */
+    SLIST_ENTRY(inbox_outlet) link; /* in the list of the inbox */
 };
 
 typedef void (*inbox_outlet_opened_cb)(struct inbox_outlet *outlet, int error,
                                        const char *why, void *data);
 
-/* Finds the outlet's progress, or begins it. 0, and opened_cb answers (on error
- * outlet is NULL); or HAPLO_ENOMEM, and it does not. The outlet is the inbox's,
- * until the inbox closes. */
+/* Loads the progress of an outlet, or starts it. Returns 0, and opened_cb
+ * fires (on error with outlet NULL); or HAPLO_ENOMEM, and it does not. The
+ * inbox owns the outlet. */
 int inbox_outlet_open(struct inbox *inbox, const char *name,
                       inbox_outlet_opened_cb opened_cb, void *data);
 
-/* What is read: everything behind `after`, in the order of arrival; or, with
- * queue_id, only what is deferred of that queue. */
+/* Reads all messages after `after` in order of arrival, or with queue_id only
+ * the deferred messages of that queue. */
 struct inbox_read;
 typedef void (*inbox_read_cb)(struct inbox_read *read, int error,
                               const char *why);
 struct inbox_read {
-    struct inbox_outlet *outlet; /* who reads */
-    uint64_t after;              /* arrivals above this */
-    uint64_t queue_id;           /* 0: all; else the deferred of this queue */
-    size_t count_max;            /* messages; at least one is read */
-    size_t bytes_max;            /* of bodies; the same */
+    struct inbox_outlet *outlet; /* the reader */
+    uint64_t after;              /* read arrivals above this */
+    uint64_t queue_id;           /* 0: all; otherwise deferred ones of this */
+    size_t count_max;            /* limit; at least one is read */
+    size_t bytes_max;            /* limit of bodies; at least one is read */
     inbox_read_cb read_cb;       /* once, from the loop */
-    /* set before read_cb; owned by the read until inbox_read_free() */
+    /* Set before read_cb; owned by the read until inbox_read_free(): */
     struct inbox_message *messages; /* in the order of arrival */
     size_t count;                   /* of messages */
-    bool has_more;                  /* there is more behind the last one */
-    void *memory;                   /* the store's */
-    int error;                      /* the store's */
-    struct reason why;              /* the store's */
-    struct worker_job job;          /* the store's */
+    bool has_more;                  /* there are more after the last one */
+    void *memory;                   /* owned by the store */
+    int error;                      /* set by the store */
+    struct reason why;              /* set by the store */
+    struct worker_job job;          /* used by the store */
 };
 
 void inbox_read_start(struct inbox_read *read);
 
-/* Frees what a read has brought; nothing where it failed. */
+/* Frees the result of a read; does nothing if it failed. */
 void inbox_read_free(struct inbox_read *read);
 
 /* Tells that messages were stored: there is something behind the cursor. Fires
@@ -289,24 +289,24 @@ struct inbox_dead_letter {
     const char *why;   /* it was refused: one line */
 };
 
-/* How far an outlet has come, stored in one transaction with the next group.
- * Never backwards: a lower cursor than the stored one changes nothing. */
+/* New progress of an outlet, stored in the next group. The cursor never moves
+ * backwards: one lower than the stored one changes nothing. */
 struct inbox_progress;
 typedef void (*inbox_progress_cb)(struct inbox_progress *progress, int error,
                                   const char *why);
 struct inbox_progress {
     struct inbox_outlet *outlet;        /* whose */
     uint64_t cursor;                    /* see struct inbox_outlet */
-    const struct inbox_place *deferred; /* passed by the cursor, not done */
+    const struct inbox_place *deferred; /* passed by the cursor, but not done */
     size_t deferred_count;              /* length of deferred */
     const struct inbox_place *settled;  /* deferred before, done now */
     size_t settled_count;               /* length of settled */
-    const struct inbox_dead_letter *dead_letters; /* refused for good */
-    size_t dead_letter_count;                     /* length of those */
+    const struct inbox_dead_letter *dead_letters; /* refused permanently */
+    size_t dead_letter_count;                     /* length of dead_letters */
     inbox_progress_cb progress_cb; /* all above is borrowed until it fires;
-                                      after an error give it once more: what
-                                      was stored already does no harm */
-    /* the inbox's own */
+                                      after an error pass it again, even if
+                                      parts of it were stored */
+    /* Private to the inbox: */
     uint64_t outlet_id;                /* of the outlet's row */
     uint64_t stored_cursor;            /* after the transaction */
     STAILQ_ENTRY(inbox_progress) link; /* in the group, or waiting */
@@ -316,20 +316,20 @@ void inbox_advance(struct inbox_progress *progress);
 
 /* A lane that has deferred messages. */
 struct inbox_deferred_lane {
-    uint64_t queue_id;      /* whose lane it is */
-    const char *server;     /* borrowed from the inbox, for its life */
-    const char *queue;      /* the same */
-    uint64_t first_arrival; /* of the deferred messages */
-    uint64_t count;         /* of them */
+    uint64_t queue_id;      /* the queue of the lane */
+    const char *server;     /* borrowed until the inbox is closed */
+    const char *queue;      /* borrowed until the inbox is closed */
+    uint64_t first_arrival; /* first deferred message */
+    uint64_t count;         /* number of deferred messages */
 };
 
-/* Borrowed lanes. */
+/* lanes is borrowed. */
 typedef void (*inbox_lanes_cb)(struct inbox_outlet *outlet, int error,
                                const char *why,
                                const struct inbox_deferred_lane *lanes,
                                size_t count, void *data);
 
-/* 0, and lanes_cb answers; or HAPLO_ENOMEM, and it does not. */
+/* 0, and lanes_cb fires; or HAPLO_ENOMEM, and it does not. */
 int inbox_outlet_lanes(struct inbox_outlet *outlet, inbox_lanes_cb lanes_cb,
                        void *data);
 

@@ -1,5 +1,5 @@
 /*
- * inbox_private.h - an open inbox; and what its group commit tells it.
+ * inbox_private.h - an open inbox, and the callbacks from its group commit.
  */
 #ifndef INBOX_INBOX_PRIVATE_H
 #define INBOX_INBOX_PRIVATE_H
@@ -11,15 +11,15 @@ SLIST_HEAD(inbox_outlet_list, inbox_outlet);
 
 struct inbox {
     char *name;                       /* owned */
-    uv_loop_t *loop;                  /* that all of it runs on */
-    const struct inbox_type *type;    /* whose store it has */
+    uv_loop_t *loop;                  /* borrowed */
+    const struct inbox_type *type;    /* its kind of database */
     struct inbox_store *store;        /* NULL: not open, or closed */
     char uuid[INBOX_UUID_SIZE];       /* of the database */
     struct name_table servers;        /* owned struct inbox_server */
     struct inbox_outlet_list outlets; /* owned */
-    struct group_commit commit;       /* the way in */
-    int open_error;                   /* of the store; HAPLO_E* or 0 */
-    struct reason open_why;           /* the same */
+    struct group_commit commit;       /* all writes */
+    int open_error;                   /* opening the store: HAPLO_E* or 0 */
+    struct reason open_why;           /* text of open_error */
     inbox_opened_cb opened_cb;        /* NULL once it has fired */
     void *opened_data;                /* for opened_cb */
     inbox_stored_cb stored_cb;        /* or NULL */
@@ -31,10 +31,10 @@ struct inbox {
     bool is_closing;                  /* inbox_close() was called */
 };
 
-/* Messages up to this arrival are stored. */
+/* To be called when messages up to this arrival have been stored. */
 void inbox_stored(struct inbox *inbox, uint64_t last_arrival);
 
-/* Answers to group_commit_finish() and group_commit_close(). */
+/* Complete group_commit_finish() and group_commit_close(). */
 void inbox_commit_done(struct inbox *inbox);
 void inbox_commit_closed(struct inbox *inbox);
 

@@ -1,11 +1,13 @@
 /*
- * inbox_store.h - what a kind of database does for an inbox: one operations
- * table for each kind. The store is below the group commit and knows nothing
- * of waiting, limits and retries; the inbox above it knows no database.
+ * inbox_store.h - the operations that a database implements for an inbox, one
+ * table per kind of database. A store is below the group commit and knows
+ * nothing about waiting, limits and retries; the inbox above it knows nothing
+ * about databases.
  *
- * All operations are called on the loop's thread and do not block. Each
- * answers once, from the loop, never inside the call. There is one group at a
- * time; reads and the other requests may be under way beside it.
+ * All operations are called on the thread of the loop and do not block. Each
+ * is completed by one callback, from the loop and never inside the call. There
+ * is one group at a time; reads and other requests may be outstanding at the
+ * same time.
  */
 #ifndef INBOX_INBOX_STORE_H
 #define INBOX_INBOX_STORE_H
@@ -13,21 +15,21 @@
 #include "base/reason.h"
 #include "inbox/inbox.h"
 
-/* What became of a group. */
+/* The outcome of a group. */
 enum inbox_fault {
-    INBOX_FINE,   /* committed, and durable */
-    INBOX_OUTAGE, /* nothing of it is stored: lock, disk, connection ... */
-    INBOX_PART,   /* nothing of it is stored, perhaps for the sake of one part,
-                     and the others alone may be: no room, a constraint ... */
-    INBOX_NEVER,  /* nothing of it is stored: a part can never be */
-    INBOX_DOUBT   /* nobody can say: the next comparison of states tells */
+    INBOX_FINE,   /* committed and durable */
+    INBOX_OUTAGE, /* nothing was stored: lock, disk, connection... */
+    INBOX_PART,  /* nothing was stored, perhaps because of a single part, so the
+                    others may succeed alone: no room, a constraint... */
+    INBOX_NEVER, /* nothing was stored: a part can never be */
+    INBOX_DOUBT  /* unknown; the next comparison of states will show */
 };
 
-/* A confirmed state that is to be stored. */
+/* A confirmed state to be stored. */
 struct inbox_confirm {
     struct inbox_queue *queue;        /* whose state */
     struct haplo_slice state;         /* owned */
-    uint64_t message_count;           /* that it confirms; 0: all there were */
+    uint64_t message_count;           /* messages confirmed by it; 0: all */
     enum haplo_compare compare;       /* what the transaction found */
     uint64_t queue_id;                /* of the queue's row; 0: none */
     STAILQ_ENTRY(inbox_confirm) link; /* in the group, or waiting */
@@ -39,85 +41,86 @@ STAILQ_HEAD(inbox_replace_list, inbox_replace);
 STAILQ_HEAD(inbox_progress_list, inbox_progress);
 
 /*
- * What one transaction writes: confirms first, then replacements, deliveries
- * and progress.
+ * Everything that one transaction writes: confirms first, then replacements,
+ * deliveries and progress.
  *
- * For each delivery and confirm the store compares the state with what is
- * stored, and writes only if it is CURRENT. It sets compare and queue_id; for a
- * delivery also first_arrival, stored_count, repeat_count, mended_count, and
- * where it is STALE stored, a copy from malloc(), which the inbox frees. For
+ * For each delivery and confirm, the store compares the state with the stored
+ * one and writes only if it is CURRENT. It sets compare and queue_id; for a
+ * delivery also first_arrival, stored_count, repeat_count and mended_count,
+ * and if STALE also stored, a copy from malloc() that the inbox frees. For
  * progress it sets outlet_id and stored_cursor. Progress that was stored
- * before, in part or as a whole, is no error.
+ * before, completely or in part, is not an error.
  */
 struct inbox_group {
     struct inbox_delivery_list deliveries; /* in the order they came */
-    struct inbox_confirm_list confirms;    /* at most one of a queue */
-    struct inbox_replace_list replaces;    /* the same */
+    struct inbox_confirm_list confirms;    /* at most one per queue */
+    struct inbox_replace_list replaces;    /* at most one per queue */
     struct inbox_progress_list progress;   /* in the order they came */
-    size_t part_count;                     /* of all four */
-    size_t row_count;                      /* about what it writes */
-    size_t bytes;                          /* of bodies */
+    size_t part_count;                     /* parts in all four lists */
+    size_t row_count;                      /* rows written, roughly */
+    size_t bytes;                          /* bytes of bodies */
     enum inbox_fault fault;                /* set by the store */
-    struct reason why;                     /* the same, unless FINE */
+    struct reason why;                     /* set by the store, unless FINE */
 };
 
-/* A request for an outlet's stored progress, and one for its lanes. The store
- * answers with done_cb after it has set error and why, or the result. */
+/* A request for the stored progress of an outlet, or for its lanes. The store
+ * sets error and why, or the result, and calls done_cb. */
 struct inbox_outlet_request {
-    struct inbox_outlet *outlet; /* whose; the store sets id and cursor, and
-                                    is_new where there is no row */
-    struct inbox_deferred_lane *lanes; /* lanes: the result, from malloc() */
+    struct inbox_outlet *outlet;       /* the store sets id and cursor, and
+                                          is_new if there is no row */
+    struct inbox_deferred_lane *lanes; /* result, from malloc() */
     size_t lane_count;                 /* length of lanes */
     int error;                         /* 0 or HAPLO_E* */
-    struct reason why;                 /* unless 0 */
-    void (*done_cb)(struct inbox_outlet_request *request); /* the inbox's */
-    inbox_outlet_opened_cb opened_cb;                      /* the caller's */
-    inbox_lanes_cb lanes_cb;                               /* the same */
-    void *data;                                            /* of those */
-    void *memory;                                          /* the store's */
-    struct worker_job job;                                 /* the same */
+    struct reason why;                 /* set on error */
+    void (*done_cb)(struct inbox_outlet_request *request); /* of the inbox */
+    inbox_outlet_opened_cb opened_cb;                      /* of the caller */
+    inbox_lanes_cb lanes_cb;                               /* of the caller */
+    void *data;                                            /* passed to those */
+    void *memory;          /* used by the store */
+    struct worker_job job; /* used by the store */
 };
 
-/* Every store begins with this. */
+/* The first member of every store. */
 struct inbox_store {
     struct inbox *inbox; /* its owner */
 };
 
 struct inbox_store_ops {
-    /* Opens, creates or upgrades the database. NULL: no memory, nothing
-     * follows. Else answers inbox_store_opened(), before which it hands over
-     * all stored queues by inbox_store_queue(). */
+    /* Opens, creates or upgrades the database. Returns NULL if memory runs
+     * out. Otherwise passes all stored queues to inbox_store_queue(), and then
+     * calls inbox_store_opened(). */
     struct inbox_store *(*open)(uv_loop_t *loop, struct inbox *inbox,
                                 const void *options);
-    /* Answers inbox_group_written(). */
+    /* Then calls inbox_group_written(). */
     void (*write)(struct inbox_store *store, struct inbox_group *group);
-    /* Answers read->read_cb(). */
+    /* Then calls read->read_cb(). */
     void (*read)(struct inbox_store *store, struct inbox_read *read);
     void (*read_free)(struct inbox_read *read);
-    /* Answer request->done_cb(). */
+    /* Then call request->done_cb(). */
     void (*outlet_open)(struct inbox_store *store,
                         struct inbox_outlet_request *request);
     void (*lanes)(struct inbox_store *store,
                   struct inbox_outlet_request *request);
-    /* Nothing is under way. Frees the store; answers inbox_store_closed(). */
+    /* Called when nothing is outstanding. Frees the store, then calls
+     * inbox_store_closed(). */
     void (*close)(struct inbox_store *store);
 };
 
-/* -- What a store tells its inbox, on the loop's thread -------------------- */
+/* Callbacks from a store to its inbox, on the thread of the loop */
 
-/* A queue's names, to be shown in messages and lanes: found, or added with
- * this state (copied; data NULL: none). NULL when there is no memory. */
+/* Finds a queue, to get its names for messages and lanes, or adds it with this
+ * state (copied; data NULL: none). NULL if memory runs out. */
 struct inbox_queue *inbox_store_queue(struct inbox *inbox, uint64_t id,
                                       const char *server, const char *name,
                                       struct haplo_slice state);
 
-/* On error the store has freed itself, and the inbox goes. */
+/* On error, the store has freed itself, and the inbox closes. */
 void inbox_store_opened(struct inbox *inbox, const char *uuid, int error,
                         const char *why);
 void inbox_group_written(struct inbox *inbox);
 void inbox_store_closed(struct inbox *inbox);
 
-/* A line for the log. */
+/* Logs a warning. */
 void inbox_warn(struct inbox *inbox, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -1,6 +1,6 @@
 /*
- * inbox_types.c - the registry of the kinds of databases. A new one is a
- * folder beside sqlite/ and a row here.
+ * inbox_types.c - the registry of inbox types. To add a kind of database, add
+ * a folder next to sqlite/ and a row here.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "inbox/inbox.h"
 #include "inbox/sqlite/sqlite_inbox.h"
 
-#define REGISTERED_COUNT_MAX 4 /* from outside */
+#define REGISTERED_COUNT_MAX 4 /* types added by inbox_type_register() */
 
 static const struct inbox_type *const own[] = {
     &inbox_sqlite_type,

@@ -4,9 +4,9 @@
 
 #include "haplopoll.h"
 
-/* -- On the worker's thread ----------------------------------------------- */
+/* On the thread of the worker */
 
-/* NULL at the end. */
+/* NULL when the worker is to end. */
 static struct worker_job *job_next(struct worker *worker)
 {
     struct worker_job *job;
@@ -40,7 +40,7 @@ static void worker_run(void *data)
     }
 }
 
-/* -- On the loop's thread ------------------------------------------------- */
+/* On the thread of the loop */
 
 static void on_async(uv_async_t *async)
 {
@@ -57,12 +57,12 @@ static void on_async(uv_async_t *async)
         if (worker->outstanding_count == 0) {
             uv_unref((uv_handle_t *)&worker->async);
         }
-        /* The last one may close the worker, which only marks the handle. */
+        /* May close the worker, which does not free the handle yet. */
         job->done_cb(job);
     }
 }
 
-/* It has nothing to do, so this does not wait. */
+/* The thread is idle, so this does not block for long. */
 static void thread_end(struct worker *worker)
 {
     int result;
@@ -92,8 +92,8 @@ int worker_open(struct worker *worker, uv_loop_t *loop)
     if (uv_thread_create(&worker->thread, worker_run, worker) != 0) {
         goto no_thread;
     }
-    /* Last, as only the loop can take a handle out again; the thread touches
-     * it only after a job. */
+    /* Last, because closing a handle takes the loop. The thread does not use
+     * it before the first job. */
     if (uv_async_init(loop, &worker->async, on_async) != 0) {
         goto no_async;
     }

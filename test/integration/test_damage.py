@@ -60,7 +60,7 @@ def test_another_file_in_its_place(bench, make, words):
     damage.removed(""), damage.removed("", "-shm"), damage.truncated("", 0)])
 def test_a_wal_without_its_file_is_kept(bench, case):
     done = bench.run(case)
-    assert done.code == 2 and "its -wal is there" in done.err
+    assert done.code == 2 and "its -wal exists" in done.err
     assert not bench.marked()
     wal = damage.beside(bench.path, "-wal")
     assert wal.read_bytes() == bench.good[wal]

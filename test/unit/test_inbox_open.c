@@ -144,7 +144,7 @@ static void test_a_wal_without_its_file_is_kept(void **state)
 
     (void)snprintf(wal, sizeof(wal), "%s-wal", scene->path);
     file_write(wal, "messages");
-    scene_expect_refused(scene, HAPLO_EINVAL, "its -wal is there");
+    scene_expect_refused(scene, HAPLO_EINVAL, "its -wal exists");
     assert_int_equal(stat(wal, &status), 0);
     assert_int_equal(status.st_size, 8);
     assert_int_not_equal(access(scene->path, F_OK), 0);

@@ -263,7 +263,7 @@ static void test_a_repeat_without_its_row_is_stored_again(void **state)
         parcel = parcel_new(feed, "two", "four", "three", "one", NULL);
         parcel_store(parcel, 2, 2);
         assert_int_equal(scene->warning_count, i + 1);
-        assert_non_null(strstr(scene->warning, "1 messages came again"));
+        assert_non_null(strstr(scene->warning, "1 repeated messages were"));
         parcel_lose(parcel);
         /* It is found from now on. */
         parcel = parcel_new(feed, "two", "four", "three", "one", NULL);

@@ -283,7 +283,7 @@ static void test_an_unknown_outcome_that_was_a_failure(void **state)
     struct parcel *parcel = parcel_new(feed, "one", NULL);
 
     atomic_store(&fault_sync_fails, true);
-    parcel_expect_retry(parcel, "the disk, or its file system");
+    parcel_expect_retry(parcel, "the disk or its file system");
     faults_clear();
     expect(scene, BODIES, "");
     parcel_store(parcel, 1, 0);

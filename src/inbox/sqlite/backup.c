@@ -1,11 +1,11 @@
 /*
- * backup.c - copies an inbox that is in use.
+ * backup.c - copies an inbox while it is in use.
  *
- *   - one read transaction copies all pages, into a new file with ".part" at
- *     the end of its name; commits go on meanwhile, but the WAL grows;
- *   - the copy is checked to be whole, synced, and gets its name.
+ *   - One read transaction copies all pages to a new file whose name ends in
+ *     ".part". Commits continue in the meantime, but the WAL grows.
+ *   - The copy is checked for integrity, synced and renamed.
  *
- * On any failure the part is removed.
+ * On any failure the partial file is removed.
  */
 #include <errno.h>
 #include <limits.h>
@@ -23,7 +23,7 @@
 #include "inbox/sqlite/schema.h"
 #include "inbox/sqlite/sqlite_inbox.h"
 
-/* The source must be there already, and be an inbox. */
+/* The source must exist and be an inbox. */
 static int source_open(const char *path, sqlite3 **db, struct reason *why)
 {
     int error;
@@ -39,7 +39,7 @@ static int source_open(const char *path, sqlite3 **db, struct reason *why)
     return error;
 }
 
-/* All pages in one step, so that commits meanwhile do not start it again. */
+/* Copies all pages in one step: a commit between steps would restart it. */
 static int pages_copy(sqlite3 *from, sqlite3 *to, const char *part,
                       struct reason *why)
 {
@@ -76,7 +76,7 @@ static int part_write(const char *path, const char *part, struct reason *why)
     if (error == 0) {
         error = schema_check(to, part, why);
     }
-    /* The copy is in WAL mode; closing it leaves one file. */
+    /* The copy is in WAL mode; closing it leaves a single file. */
     connection_close(to);
     connection_close(from);
     return error;
@@ -84,7 +84,7 @@ static int part_write(const char *path, const char *part, struct reason *why)
 
 static int part_rename(const char *part, const char *to, struct reason *why)
 {
-    /* Unlike rename(), link() replaces nothing. */
+    /* Unlike rename(), link() never replaces a file. */
     if (link(part, to) != 0) {
         return errno_reason_set(why, HAPLO_EINVAL, to, "cannot be created",
                                 errno);
@@ -100,7 +100,7 @@ static int backup(const char *path, const char *to, struct reason *why)
 
     if (access(to, F_OK) == 0) {
         return reason_set(why, HAPLO_EEXIST,
-                          "%s: is there already: give another name", to);
+                          "%s: exists already: choose another name", to);
     }
     if ((size_t)snprintf(part, sizeof(part), "%s.part", to) >= sizeof(part)) {
         return errno_reason_set(why, HAPLO_EINVAL, to, "cannot be created",

@@ -1,10 +1,15 @@
 /*
- *   - the queue's row is read, and its state compared with the batch's;
- *   - repeats are looked up, where there are any;
- *   - what is not stored is inserted, WRITER_ROWS_MAX messages a statement;
- *   - the batch gets a row of its own, and the queue's row the new state.
+ * batch_write.c - stores a batch.
  *
- * A state that may not follow the stored one, or is it already, writes nothing.
+ *   - Reads the row of the queue and compares its state with that of the
+ *     batch.
+ *   - Looks up the repeats, if there are any.
+ *   - Inserts what is not stored, WRITER_ROWS_MAX messages per statement.
+ *   - Adds a row for the batch, and stores the new state in the row of the
+ *     queue.
+ *
+ * If the state may not follow the stored one, or is already stored, it writes
+ * nothing.
  */
 #include "inbox/sqlite/batch_write.h"
 
@@ -13,14 +18,14 @@
 #include "inbox/sqlite/db_value.h"
 #include "inbox/sqlite/repeat_check.h"
 
-/* Messages on their way into `stored`. */
+/* Messages being inserted into `stored`. */
 struct adding {
-    struct writer *writer;                              /* what adds them */
+    struct writer *writer;                              /* inserts them */
     int64_t queue;                                      /* id of its row */
-    const struct haplo_message *chunk[WRITER_ROWS_MAX]; /* of one statement */
+    const struct haplo_message *chunk[WRITER_ROWS_MAX]; /* for one statement */
     size_t chunk_count;                                 /* length of chunk */
     size_t count;                                       /* added so far */
-    int64_t first_arrival;                              /* of the first */
+    int64_t first_arrival; /* arrival of the first */
 };
 
 static int bind_chunk(sqlite3_stmt *add, const struct adding *adding)
@@ -36,14 +41,14 @@ static int bind_chunk(sqlite3_stmt *add, const struct adding *adding)
     return code;
 }
 
-/* A trigger that somebody has added may have ignored a row. */
+/* A trigger that somebody added may have dropped a row. */
 static enum inbox_fault check_added(struct writer *writer, size_t count)
 {
     if (sqlite3_changes(writer->db) == (int)count) {
         return INBOX_FINE;
     }
     (void)reason_set(&writer->why, 0,
-                     "%s: messages were inserted, but are not there: remove "
+                     "%s: inserted messages have disappeared: remove "
                      "the triggers from the table stored",
                      writer->path);
     return INBOX_PART;
@@ -58,7 +63,7 @@ static enum inbox_fault run_chunk(struct adding *adding, sqlite3_stmt *add)
         code = sqlite3_step(add);
     }
     reset = sqlite3_reset(add);
-    /* The bodies are borrowed: nothing may look at them later. */
+    /* The bodies are borrowed; do not leave pointers to them behind. */
     (void)sqlite3_clear_bindings(add);
     return writer_fault(adding->writer, code != SQLITE_DONE ? code : reset);
 }
@@ -131,7 +136,7 @@ static enum inbox_fault add_batch_row(struct writer *writer,
                              : writer_run(writer, WRITER_BATCH_ADD);
 }
 
-/* The first batch of a queue needs its id. */
+/* The first batch of a queue needs the id of a row. */
 static enum inbox_fault need_row(struct writer *writer,
                                  const struct inbox_delivery *delivery,
                                  struct queue_row *row)
@@ -141,8 +146,8 @@ static enum inbox_fault need_row(struct writer *writer,
                                           (struct haplo_slice){NULL, 0});
 }
 
-/* The rows of what was unconfirmed before are older; mended ones were counted
- * when they were stored first. */
+/* Rows of messages that were unconfirmed before are older. Mended messages
+ * were counted when they were first stored. */
 static void row_count_batch(struct queue_row *row, const struct adding *adding,
                             size_t mended_count)
 {

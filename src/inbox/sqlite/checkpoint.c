@@ -1,25 +1,25 @@
 /*
- * checkpoint.c - keeps the WAL small, at no commit's cost.
+ * checkpoint.c - keeps the WAL small without delaying commits.
  *
- *   - once CHECKPOINT_FRAMES were written, the helper copies them into the
- *     file (PASSIVE: it waits for nobody, and nobody for it) while the writer
- *     goes on appending;
- *   - what it appended meanwhile is little: the writer copies that itself
- *     before its next group. Then all of the WAL is copied, and SQLite begins
- *     it again from its start. The helper alone would never reach that point
- *     under load.
+ *   - After CHECKPOINT_FRAMES frames, the helper copies them to the inbox
+ *     (PASSIVE, which neither blocks nor waits) while the writer continues to
+ *     append.
+ *   - The writer copies the few frames appended in the meantime itself, before
+ *     its next group. Then the whole WAL has been copied, and SQLite restarts
+ *     it from its beginning. Under load, the helper alone would never get
+ *     there.
  *
- * A program that keeps a read transaction open stops this at the frame where
- * it began: the WAL grows. Then the helper tries again every
- * CHECKPOINT_STUCK_MS; after CHECKPOINT_TELL_MS the inbox is told; and when
- * the reader has ended, the helper copies all there is while commits go on.
+ * A program with a long read transaction blocks this at the frame where it
+ * began, and the WAL grows. The helper then tries again every
+ * CHECKPOINT_STUCK_MS. After CHECKPOINT_TELL_MS an operator is warned. When
+ * the reader has ended, the helper copies everything while commits continue.
  */
 #include "inbox/sqlite/checkpoint.h"
 
 #include "base/container_of.h"
 
-#define CHECKPOINT_FRAMES 2048    /* of 8 KiB */
-#define CHECKPOINT_FINISH_MAX 256 /* frames that the writer copies itself */
+#define CHECKPOINT_FRAMES 2048    /* frames of 8 KiB */
+#define CHECKPOINT_FINISH_MAX 256 /* most frames the writer copies itself */
 #define CHECKPOINT_STUCK_MS 1000
 #define CHECKPOINT_TELL_MS 10000
 #define FRAME_SIZE 8192
@@ -31,7 +31,7 @@ static void checkpoint_work(struct worker_job *job)
         checkpoint->reader->db, "main", SQLITE_CHECKPOINT_PASSIVE,
         &checkpoint->log_frames, &checkpoint->copied_frames);
 
-    if (code != SQLITE_OK) { /* it is tried again */
+    if (code != SQLITE_OK) { /* retried later */
         checkpoint->log_frames = -1;
         checkpoint->copied_frames = -1;
     }
@@ -45,9 +45,9 @@ static void tell_stuck(struct checkpoint *checkpoint, uint64_t now_ms)
     }
     checkpoint->is_told = true;
     inbox_warn(checkpoint->inbox,
-               "inbox %s: its -wal file has grown to %lld MB, as a program has "
-               "had a read transaction open for %llu s: end it (fuser tells "
-               "which has the file open)",
+               "inbox %s: its -wal file has grown to %lld MB because a program "
+               "has kept a read transaction open for %llu s: end that "
+               "program (fuser shows which have the file open)",
                inbox_name(checkpoint->inbox),
                (long long)checkpoint->log_frames * FRAME_SIZE / 1000000,
                (unsigned long long)(now_ms - checkpoint->stuck_since_ms) /
@@ -63,7 +63,7 @@ static void note_progress(struct checkpoint *checkpoint)
     if (checkpoint->is_told && checkpoint->is_finish_due) {
         checkpoint->is_told = false;
         inbox_warn(checkpoint->inbox,
-                   "inbox %s: its -wal file is copied into the inbox again",
+                   "inbox %s: its -wal file is being copied to the inbox again",
                    inbox_name(checkpoint->inbox));
     }
 }
@@ -93,7 +93,7 @@ void checkpoint_consider(struct checkpoint *checkpoint, size_t wal_frames)
     if (checkpoint->is_running) {
         return;
     }
-    if (wal_frames < checkpoint->copied) { /* it was begun again */
+    if (wal_frames < checkpoint->copied) { /* the WAL was restarted */
         checkpoint->copied = 0;
         checkpoint->is_finish_due = false;
     }
@@ -107,7 +107,7 @@ void checkpoint_consider(struct checkpoint *checkpoint, size_t wal_frames)
     worker_submit(checkpoint->helper, &checkpoint->job);
 }
 
-/* Once after each checkpoint of the helper. */
+/* True once after each checkpoint of the helper. */
 bool checkpoint_is_finish_due(struct checkpoint *checkpoint, size_t wal_frames)
 {
     bool is_due = checkpoint->is_finish_due && !checkpoint->is_running &&

@@ -1,6 +1,6 @@
 /*
- * checkpoint.h - when the WAL is copied into the inbox's file, and by whom: see
- * checkpoint.c.
+ * checkpoint.h - decides when the WAL is copied to the inbox, and by which
+ * thread; see checkpoint.c.
  */
 #ifndef INBOX_SQLITE_CHECKPOINT_H
 #define INBOX_SQLITE_CHECKPOINT_H
@@ -13,25 +13,27 @@
 #include "inbox/sqlite/reader.h"
 
 struct checkpoint {
-    struct inbox *inbox;     /* who is told of a WAL that grows */
+    struct inbox *inbox;     /* gets the warnings */
     uv_loop_t *loop;         /* for its clock */
-    struct worker *helper;   /* whose thread checkpoints */
-    struct reader *reader;   /* the helper's connection */
+    struct worker *helper;   /* runs the checkpoints */
+    struct reader *reader;   /* connection of the helper */
     struct worker_job job;   /* one checkpoint */
-    int log_frames;          /* result: in the WAL; -1: it was busy */
-    int copied_frames;       /* result: of them, copied into the file */
-    size_t copied;           /* of the WAL as it is, as far as is known */
+    int log_frames;          /* result: frames in the WAL; -1: busy */
+    int copied_frames;       /* result: frames copied */
+    size_t copied;           /* frames of the current WAL known copied */
     bool is_running;         /* the helper has the job */
-    bool is_finish_due;      /* the writer is to copy the rest */
-    uint64_t stuck_since_ms; /* no frame was copied; 0: some were */
-    uint64_t next_ms;        /* not before that, by the loop's clock */
-    bool is_told;            /* that it is stuck */
+    bool is_finish_due;      /* the writer should copy the rest */
+    uint64_t stuck_since_ms; /* since then nothing was copied; 0: it was */
+    uint64_t next_ms;        /* earliest next try, in loop time */
+    bool is_told;            /* the warning has been logged */
 };
 
-/* After a commit: has the helper checkpoint, if the WAL has grown enough. */
+/* To be called after a commit: starts a checkpoint if the WAL has grown
+ * enough. */
 void checkpoint_consider(struct checkpoint *checkpoint, size_t wal_frames);
 
-/* Before a group: whether the writer should copy the rest of the WAL now. */
+/* To be called before a group: true if the writer should copy the rest of the
+ * WAL first. */
 bool checkpoint_is_finish_due(struct checkpoint *checkpoint, size_t wal_frames);
 
 #endif

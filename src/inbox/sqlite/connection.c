@@ -37,7 +37,7 @@ int connection_open(const char *path, sqlite3 **db, struct reason *why)
         code = sqlite3_busy_timeout(*db, CONNECTION_BUSY_MS);
     }
     if (code == SQLITE_OK && sqlite3_db_readonly(*db, "main") != 0) {
-        /* SQLite falls back to reading a file that it may not write. */
+        /* Without write permission, SQLite silently opens it for reading. */
         code = SQLITE_READONLY;
     }
     if (code == SQLITE_OK) {

@@ -1,5 +1,5 @@
 /*
- * connection.h - a connection to an inbox's file, used by one thread at a time.
+ * connection.h - a connection to an inbox file, used by one thread at a time.
  */
 #ifndef INBOX_SQLITE_CONNECTION_H
 #define INBOX_SQLITE_CONNECTION_H
@@ -8,21 +8,21 @@
 
 #include "base/reason.h"
 
-/* How long one call waits for another program's lock. */
+/* How long a call waits for a lock held by another program. */
 #define CONNECTION_BUSY_MS 2000
 
-/* The path for SQLite, which sees more in some names: "file:" begins a URI, and
- * ":memory:" is no file. From malloc(); NULL when there is no memory. */
+/* Makes SQLite take a path literally: it would treat "file:" as a URI and
+ * ":memory:" not as a file. From malloc(); NULL if memory runs out. */
 char *connection_path(const char *path);
 
-/* Opens a file that is there; nothing is read yet. 0, or HAPLO_E* with why set
- * and *db NULL. */
+/* Opens an existing file, without reading it yet. Returns 0, or HAPLO_E* with
+ * why set and *db NULL. */
 int connection_open(const char *path, sqlite3 **db, struct reason *why);
 
-/* All its statements are finalized. NULL is fine. */
+/* All its statements must be finalized. db may be NULL. */
 void connection_close(sqlite3 *db);
 
-/* Runs statements that return no rows of interest. Returns SQLite's code. */
+/* Runs statements and ignores rows they return. Returns SQLite's code. */
 int connection_run(sqlite3 *db, const char *sql);
 
 #endif

@@ -23,20 +23,20 @@ enum inbox_fault db_fault(int code)
     case SQLITE_READONLY:
         return INBOX_OUTAGE;
     default:
-        /* SQLITE_FULL and SQLITE_NOMEM too: a large batch may find no room
-         * where small ones still do. */
+        /* SQLITE_FULL and SQLITE_NOMEM as well: small batches may still fit
+         * where a large one does not. */
         return INBOX_PART;
     }
 }
 
-/* What to do about it; NULL where SQLite's own words have to do. */
+/* What to do about it; NULL: only SQLite's own text is available. */
 static const char *code_advice(int code)
 {
     switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:
-        return "another program holds a lock on it (fuser tells which)";
+        return "another program holds a lock on it (fuser shows which)";
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
         return "it, or a file beside it, cannot be opened: check the "
@@ -47,7 +47,7 @@ static const char *code_advice(int code)
     case SQLITE_FULL:
         return "the disk is full, or the file has reached its limit";
     case SQLITE_IOERR:
-        return "the disk, or its file system, reports an error";
+        return "the disk or its file system reports an error";
     case SQLITE_NOMEM:
         return "out of memory";
     case SQLITE_NOTADB:

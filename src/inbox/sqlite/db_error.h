@@ -1,6 +1,6 @@
 /*
- * db_error.h - what SQLite's result codes mean for a group, and the one line
- * that tells an operator what to do.
+ * db_error.h - translates result codes of SQLite into the outcome of a group,
+ * and into one line that says what to do.
  */
 #ifndef INBOX_SQLITE_DB_ERROR_H
 #define INBOX_SQLITE_DB_ERROR_H
@@ -10,12 +10,12 @@
 #include "base/reason.h"
 #include "inbox/inbox_store.h"
 
-/* Of a result code, extended or not, of any statement but COMMIT. */
+/* For a result code (extended or not) of any statement except COMMIT. */
 enum inbox_fault db_fault(int code);
 
-/* Writes one line about a failure on path, and returns the HAPLO_E* of the
- * code: EBUSY, ENOMEM or EINVAL. db (may be NULL) is asked for details, so call
- * it before the next call on db. */
+/* Describes a failure on path in one line, and returns HAPLO_EBUSY,
+ * HAPLO_ENOMEM or HAPLO_EINVAL. Gets details from db (may be NULL), so call it
+ * before the next call on db. */
 int db_explain(sqlite3 *db, const char *path, int code, struct reason *why);
 
 #endif

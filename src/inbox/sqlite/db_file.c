@@ -1,7 +1,9 @@
 /*
- * Opening and closing the inbox's own path by hand would drop the locks that
- * SQLite holds on it in this process (POSIX locks go with any descriptor), so
- * this file opens only a file that it has just made, and else asks by name.
+ * db_file.c - creates and checks the file of an inbox.
+ *
+ * The program must not open and close this file itself: closing any descriptor
+ * drops the POSIX locks that SQLite holds on it in this process. So this file
+ * opens only files that it has just created, and otherwise uses stat().
  */
 #include "inbox/sqlite/db_file.h"
 
@@ -19,8 +21,8 @@
 #include "base/errno_reason.h"
 #include "haplopoll.h"
 
-/* Messages are private: sharing them is the operator's decision. SQLite gives
- * the files beside it the same mode. */
+/* Messages are private; sharing them is up to the operator. SQLite uses the
+ * same mode for the -wal and -shm files. */
 #define DB_FILE_MODE 0600
 
 static int file_error(const char *what, const char *path, int number,
@@ -30,8 +32,8 @@ static int file_error(const char *what, const char *path, int number,
     return HAPLO_EINVAL;
 }
 
-/* A WAL beside a file that is missing, or empty, belongs to another, and may
- * hold messages that are nowhere else: SQLite would throw it away. */
+/* A WAL next to a missing or empty file belongs to another database. It may
+ * contain messages that exist nowhere else, and SQLite would delete it. */
 static int refuse_lost_wal(const char *path, struct reason *why)
 {
     char real[PATH_MAX];
@@ -57,8 +59,9 @@ static int refuse_lost_wal(const char *path, struct reason *why)
     }
     return reason_set(
         why, HAPLO_EINVAL,
-        "%s: is missing or empty, but its -wal is there and may hold "
-        "what is nowhere else: put the file back, or move the -wal away",
+        "%s: is missing or empty, but its -wal exists and may contain "
+        "messages that are nowhere else: restore the file, or move the "
+        "-wal away",
         path);
 }
 
@@ -105,7 +108,7 @@ int db_file_sync_folder(const char *path, struct reason *why)
     folder = dirname(copy);
     error = durable_folder_path(folder);
     if (error != 0) {
-        return file_error("its names cannot be created durable", folder, error,
+        return file_error("its names cannot be made durable", folder, error,
                           why);
     }
     return 0;

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* True if the eight bytes are all of 0x01 to 0x7f. */
+/* True if all eight bytes are 0x01 to 0x7f. */
 static bool word_is_ascii(uint64_t word)
 {
     const uint64_t high = UINT64_C(0x8080808080808080);
@@ -13,7 +13,7 @@ static bool word_is_ascii(uint64_t word)
     return ((word | (word - low)) & high) == 0;
 }
 
-/* Length of the UTF-8 sequence at the start, 0 if it is none. NUL is none. */
+/* Length of the UTF-8 sequence at data; 0: invalid, or NUL. */
 static size_t utf8_sequence_size(const unsigned char *data, size_t size)
 {
     unsigned char first = data[0];
@@ -74,7 +74,7 @@ static bool bytes_are_text(const char *bytes, size_t size)
 
 int db_bind_bytes(sqlite3_stmt *statement, int index, struct haplo_slice bytes)
 {
-    /* SQLite takes a null pointer for NULL, not for empty. */
+    /* SQLite treats a null pointer as NULL, not as empty. */
     const char *data = bytes.size > 0 ? bytes.data : "";
 
     if (bytes_are_text(data, bytes.size)) {

@@ -1,6 +1,6 @@
 /*
- * db_value.h - a message's bytes as a value of SQLite that is convenient to
- * query and still exactly what the server sent.
+ * db_value.h - the bytes of a message as a value in SQLite: convenient to
+ * query, and still exactly what the server sent.
  */
 #ifndef INBOX_SQLITE_DB_VALUE_H
 #define INBOX_SQLITE_DB_VALUE_H
@@ -9,9 +9,9 @@
 
 #include "haplopoll.h"
 
-/* TEXT if the bytes are UTF-8 without NUL, as SQLite's JSON functions take no
- * BLOB; else BLOB. Borrows them until the statement is bound again. Returns
- * SQLite's result code. */
+/* Binds TEXT if the bytes are UTF-8 without NUL, since SQLite's JSON functions
+ * do not accept BLOBs; otherwise BLOB. Borrows them until the statement is
+ * bound again. Returns SQLite's result code. */
 int db_bind_bytes(sqlite3_stmt *statement, int index, struct haplo_slice bytes);
 
 #endif

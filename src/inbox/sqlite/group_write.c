@@ -1,18 +1,20 @@
 /*
- *   - begin takes SQLite's write lock, so nothing later fails for another
- *     program's sake;
- *   - confirmed states, replaced ones, batches, progress are written;
- *   - commit returns when all of it is on the disk.
+ * group_write.c - writes a group in one transaction.
+ *
+ *   - BEGIN takes the write lock of SQLite, so no later statement fails
+ *     because of another program.
+ *   - Confirmed states, replaced states, batches and progress are written.
+ *   - COMMIT returns when everything is on disk.
  *
  * Failures:
  *
- *   - locked by another program: waited for CONNECTION_BUSY_MS, then a fault;
- *   - disk full, I/O errors, no memory: rolled back; a later transaction may
- *     succeed on the same connection;
- *   - a message too large for SQLite: INBOX_NEVER;
- *   - a constraint or a trigger that somebody has added: a fault, so that no
- *     such rule can drop a message unseen;
- *   - the commit fails, or the file is not in its place after it: INBOX_DOUBT.
+ *   - Locked by another program: waits for CONNECTION_BUSY_MS, then fails.
+ *   - Disk full, I/O errors, out of memory: rolled back. A later transaction
+ *     may succeed on the same connection.
+ *   - A message too large for SQLite: INBOX_NEVER.
+ *   - A constraint or a trigger that somebody has added: fails, so that no
+ *     such rule can drop a message unnoticed.
+ *   - COMMIT fails, or the file is not in place afterwards: INBOX_DOUBT.
  */
 #include "inbox/sqlite/group_write.h"
 
@@ -20,7 +22,7 @@
 #include "inbox/sqlite/batch_write.h"
 #include "inbox/sqlite/progress_write.h"
 
-/* -- Confirmed and replaced states ---------------------------------------- */
+/* Confirmed and replaced states */
 
 static enum inbox_fault mark_batch(struct writer *writer, int64_t first_arrival,
                                    uint64_t now_ms)
@@ -35,8 +37,8 @@ static enum inbox_fault mark_batch(struct writer *writer, int64_t first_arrival,
                              : writer_run(writer, WRITER_BATCH_MARK);
 }
 
-/* A count that was too high stays so, which costs time where repeats are
- * looked up; one that is too low would make repeats new. */
+/* A count that is too high only costs time when repeats are looked up. One
+ * that is too low would turn repeats into new messages. */
 static void row_count_confirm(struct queue_row *row, uint64_t message_count)
 {
     if (message_count == 0) {
@@ -74,7 +76,7 @@ static enum inbox_fault confirm_write(struct writer *writer,
     return fault;
 }
 
-/* What is unconfirmed now may be in another inbox. */
+/* Unconfirmed messages may now be in another inbox. */
 static enum inbox_fault replace_write(struct writer *writer,
                                       struct inbox_replace *replace)
 {
@@ -91,7 +93,7 @@ static enum inbox_fault replace_write(struct writer *writer,
     return fault;
 }
 
-/* -- The group ------------------------------------------------------------ */
+/* The group */
 
 static enum inbox_fault write_parts(struct writer *writer,
                                     struct inbox_group *group, uint64_t now_ms)

@@ -1,6 +1,6 @@
 /*
- * group_write.h - writes a group in one transaction, and sets what
- * inbox_store.h says of it. Blocking.
+ * group_write.h - writes a group in one transaction and sets the results
+ * described in inbox_store.h. Blocking.
  */
 #ifndef INBOX_SQLITE_GROUP_WRITE_H
 #define INBOX_SQLITE_GROUP_WRITE_H

@@ -1,7 +1,7 @@
 /*
- * progress_write.c - an outlet's cursor, which only goes up; the messages that
- * it has passed and not delivered, one row each; its dead letters. All of it
- * may be written again.
+ * progress_write.c - stores the progress of an outlet: its cursor, which never
+ * moves backwards; one row for each message that it has passed without
+ * delivering it; its dead letters. Writing any of this twice does no harm.
  */
 #include "inbox/sqlite/progress_write.h"
 
@@ -46,7 +46,7 @@ static enum inbox_fault outlet_add(struct writer *writer,
     return fault;
 }
 
-/* Runs a statement of up to three numbers. */
+/* Runs a statement with up to three numbers as parameters. */
 static enum inbox_fault run_numbers(struct writer *writer,
                                     enum writer_statement which,
                                     const int64_t *values, int count)

@@ -1,5 +1,5 @@
 /*
- * progress_write.h - how far an outlet has come, inside a transaction.
+ * progress_write.h - stores the progress of an outlet, inside a transaction.
  */
 #ifndef INBOX_SQLITE_PROGRESS_WRITE_H
 #define INBOX_SQLITE_PROGRESS_WRITE_H

@@ -4,7 +4,7 @@
 
 #include "inbox/sqlite/db_error.h"
 
-/* Hands over the queue of the current row. */
+/* Adds the queue of the current row to the inbox. */
 static int queue_add(sqlite3_stmt *select, struct inbox *inbox)
 {
     const char *server = (const char *)sqlite3_column_text(select, 1);
@@ -32,7 +32,7 @@ static int queues_load(sqlite3 *db, struct inbox *inbox)
             code = queue_add(select, inbox);
         }
     }
-    (void)sqlite3_finalize(select); /* it repeats what was told */
+    (void)sqlite3_finalize(select); /* repeats the error above */
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
@@ -51,7 +51,7 @@ static int uuid_load(sqlite3 *db, char uuid[INBOX_UUID_SIZE])
         code = text != NULL ? SQLITE_OK : SQLITE_NOMEM;
         (void)snprintf(uuid, INBOX_UUID_SIZE, "%s", text != NULL ? text : "");
     }
-    (void)sqlite3_finalize(select); /* it repeats what was told */
+    (void)sqlite3_finalize(select); /* repeats the error above */
     return code == SQLITE_DONE ? SQLITE_CORRUPT : code;
 }
 

@@ -1,5 +1,5 @@
 /*
- * queue_load.h - what an inbox's file knows of queues when it is opened.
+ * queue_load.h - loads the queues when an inbox is opened.
  */
 #ifndef INBOX_SQLITE_QUEUE_LOAD_H
 #define INBOX_SQLITE_QUEUE_LOAD_H
@@ -8,8 +8,8 @@
 
 #include "inbox/inbox_store.h"
 
-/* Hands all queues to the inbox, and reads its UUID. 0, or HAPLO_E* with why
- * set. path is for texts. */
+/* Adds all queues to the inbox, and reads its UUID. Returns 0, or HAPLO_E*
+ * with why set. path is for messages. */
 int queue_load(sqlite3 *db, const char *path, struct inbox *inbox,
                char uuid[INBOX_UUID_SIZE], struct reason *why);
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The stored state, in the current row of the statement. */
+/* Copies the stored state from the current row. */
 static int copy_state(struct haplo_slice stored, struct queue_row *row)
 {
     char *copy = malloc(stored.size + 1);
@@ -25,7 +25,7 @@ static int64_t column_or(sqlite3_stmt *statement, int column, int64_t fallback)
                : sqlite3_column_int64(statement, column);
 }
 
-/* SQLITE_ROW or SQLITE_DONE; or an error. */
+/* Returns SQLITE_ROW, SQLITE_DONE or an error. */
 static int step_row(sqlite3_stmt *select, struct haplo_slice state,
                     bool copy_stale, struct queue_row *row)
 {
@@ -77,7 +77,7 @@ enum inbox_fault queue_row_read(struct writer *writer,
             code = find(by_id, state, copy_stale, row);
         }
     }
-    if (code == SQLITE_DONE) { /* new, or another program has removed it */
+    if (code == SQLITE_DONE) { /* new, or removed by another program */
         if (id != 0) {
             free((char *)row->stored.data);
         }

@@ -1,9 +1,10 @@
 /*
- * read.c - messages for an outlet, a block at a time.
+ * read.c - reads a block of messages for an outlet.
  *
- * Bodies and names are appended to one growing block of bytes. While it grows
- * it may move, so messages have offsets in the place of pointers until the end.
- * What messages of one batch have in common is looked up when it changes.
+ * Bodies and names are appended to one growing block of memory. It may move
+ * while it grows, so messages contain offsets instead of pointers until the
+ * end. What the messages of a batch have in common is looked up only when the
+ * batch changes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,16 +18,16 @@
 #define MESSAGES_MIN 16
 
 struct block {
-    struct reader *reader;   /* what fills it */
-    struct inbox_read *read; /* for whom */
+    struct reader *reader;   /* source of the messages */
+    struct inbox_read *read; /* receives the result */
     char *bytes;             /* owned: bodies and names */
     size_t size;             /* bytes in use */
     size_t capacity;         /* bytes allocated */
     size_t message_capacity; /* entries of read->messages */
-    size_t body_bytes;       /* so far */
+    size_t body_bytes;       /* bytes of bodies so far */
 };
 
-/* Offset of a copy of data, which a NUL follows; false without memory. */
+/* Appends data and a NUL; false if memory runs out. */
 static bool block_append(struct block *block, const void *data, size_t size,
                          size_t *offset)
 {
@@ -77,7 +78,7 @@ static const char *offset_store(size_t offset)
     return (const char *)offset; /* NOLINT(performance-no-int-to-ptr) */
 }
 
-/* SQLITE_ROW, SQLITE_DONE or an error. */
+/* Returns SQLITE_ROW, SQLITE_DONE or an error. */
 static int find_by(sqlite3_stmt *select, int64_t key)
 {
     int code = sqlite3_bind_int64(select, 1, key);
@@ -96,7 +97,7 @@ static int append_text(struct block *block, sqlite3_stmt *select, int column,
                : SQLITE_NOMEM;
 }
 
-/* A queue whose row somebody has removed has no names. */
+/* If somebody removed the row of the queue, there are no names. */
 static int names_find(struct block *block, struct inbox_message *message)
 {
     sqlite3_stmt *select = block->reader->statements[READER_QUEUE];
@@ -113,7 +114,7 @@ static int names_find(struct block *block, struct inbox_message *message)
         code = block_append(block, "?", 1, &server) ? SQLITE_OK : SQLITE_NOMEM;
         queue = server;
     }
-    (void)sqlite3_reset(select); /* it repeats what was told */
+    (void)sqlite3_reset(select); /* repeats the error above */
     message->server = offset_store(server);
     message->queue = offset_store(queue);
     return code;
@@ -132,11 +133,11 @@ static int batch_find(struct block *block, struct inbox_message *message)
         message->format = (enum haplo_format)sqlite3_column_int(select, 1);
         message->received_at_ms = (uint64_t)sqlite3_column_int64(select, 2);
     }
-    (void)sqlite3_reset(select); /* it repeats what was told */
+    (void)sqlite3_reset(select); /* repeats the error above */
     return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* What it has in common with the others of its batch. */
+/* Fills what it has in common with the rest of its batch. */
 static int batch_fill(struct block *block, struct inbox_message *message,
                       const struct inbox_message *before)
 {
@@ -184,7 +185,7 @@ static int message_add(struct block *block, sqlite3_stmt *select)
                       block->read->count > 1 ? message - 1 : NULL);
 }
 
-/* Offsets become pointers, as the block does not move any more. */
+/* Turns offsets into pointers, once the block no longer moves. */
 static void block_settle(struct block *block)
 {
     struct inbox_read *read = block->read;
@@ -204,7 +205,7 @@ static int bind_read(sqlite3_stmt *select, const struct inbox_read *read)
     size_t limit = read->count_max > 0 ? read->count_max : 1;
     int code = sqlite3_bind_int64(select, 1, (sqlite3_int64)read->after);
 
-    if (code == SQLITE_OK) { /* and one, to see whether there is more */
+    if (code == SQLITE_OK) { /* and one, to see if there are more */
         code = sqlite3_bind_int64(select, 2, (sqlite3_int64)limit + 1);
     }
     if (code == SQLITE_OK && read->queue_id != 0) {
@@ -259,7 +260,7 @@ int reader_read(struct reader *reader, struct inbox_read *read,
     if (code != SQLITE_DONE) {
         error = db_explain(reader->db, reader->path, code, why);
     }
-    (void)sqlite3_reset(select); /* it repeats what was told */
+    (void)sqlite3_reset(select); /* repeats the error above */
     block_settle(&block);
     if (error != 0) {
         reader_free(read);

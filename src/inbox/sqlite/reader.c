@@ -35,7 +35,7 @@ int reader_open(struct reader *reader, struct reason *why)
     if (error != 0) {
         return error;
     }
-    /* Its checkpoints are to be as durable as the writer's commits. */
+    /* Its checkpoints must be as durable as the commits of the writer. */
     code = connection_run(reader->db, "PRAGMA synchronous = FULL;"
                                       "PRAGMA wal_autocheckpoint = 0");
     for (int i = 0; code == SQLITE_OK && i < READER_STATEMENT_COUNT; i++) {
@@ -50,7 +50,8 @@ int reader_open(struct reader *reader, struct reason *why)
 void reader_close(struct reader *reader)
 {
     for (int i = 0; i < READER_STATEMENT_COUNT; i++) {
-        (void)sqlite3_finalize(reader->statements[i]); /* known already */
+        /* Repeats an error reported before. */
+        (void)sqlite3_finalize(reader->statements[i]);
     }
     connection_close(reader->db);
     reader->db = NULL;
@@ -61,7 +62,7 @@ static int reader_error(struct reader *reader, int code, struct reason *why)
     return db_explain(reader->db, reader->path, code, why);
 }
 
-/* -- Outlets and lanes ---------------------------------------------------- */
+/* Outlets and lanes */
 
 void reader_outlet(struct reader *reader, struct inbox_outlet_request *request)
 {
@@ -79,7 +80,7 @@ void reader_outlet(struct reader *reader, struct inbox_outlet_request *request)
     } else if (code != SQLITE_DONE) {
         request->error = reader_error(reader, code, &request->why);
     }
-    (void)sqlite3_reset(select); /* it repeats what was told */
+    (void)sqlite3_reset(select); /* repeats the error above */
 }
 
 static char *column_copy(sqlite3_stmt *select, int column)
@@ -96,7 +97,7 @@ static int lane_add(sqlite3_stmt *select, struct inbox_outlet_request *request)
     struct inbox_deferred_lane *lanes = request->lanes;
     struct inbox_deferred_lane *lane;
 
-    if ((count & (count - 1)) == 0) { /* doubles */
+    if ((count & (count - 1)) == 0) { /* double the capacity */
         lanes = realloc(lanes, (count == 0 ? 1 : 2 * count) * sizeof(*lanes));
         if (lanes == NULL) {
             return SQLITE_NOMEM;
@@ -128,7 +129,7 @@ void reader_lanes(struct reader *reader, struct inbox_outlet_request *request)
     if (code != SQLITE_DONE) {
         request->error = reader_error(reader, code, &request->why);
     }
-    (void)sqlite3_reset(select); /* it repeats what was told */
+    (void)sqlite3_reset(select); /* repeats the error above */
 }
 
 void reader_lane_names(struct inbox_outlet_request *request)

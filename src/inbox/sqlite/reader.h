@@ -1,6 +1,6 @@
 /*
- * reader.h - the connection that outlets read through, with its statements;
- * used by the helper's thread. Each call is one short read transaction.
+ * reader.h - the connection through which outlets read, with its statements.
+ * Used by the thread of the helper. Each call is one short read transaction.
  */
 #ifndef INBOX_SQLITE_READER_H
 #define INBOX_SQLITE_READER_H
@@ -23,32 +23,32 @@ enum reader_statement {
 };
 
 struct reader {
-    const char *path;                                 /* borrowed; for texts */
-    sqlite3 *db;                                      /* NULL: not open */
+    const char *path; /* borrowed; for messages */
+    sqlite3 *db;      /* NULL: not open */
     sqlite3_stmt *statements[READER_STATEMENT_COUNT]; /* prepared once */
 };
 
-/* Zeroed but for path; the file is an inbox. 0, or HAPLO_E* with why set, and
- * it is to be closed all the same. */
+/* Opens an inbox. The reader must be zeroed except for path. Returns 0, or
+ * HAPLO_E* with why set; must be closed in either case. */
 int reader_open(struct reader *reader, struct reason *why);
 void reader_close(struct reader *reader);
 
 /* Fills messages, count, has_more and memory. The names are in memory too,
- * equal ones of one batch at the same place, until reader_names() replaces
- * them. 0, or HAPLO_E* with why set and nothing to be freed. */
+ * shared within a batch, until reader_names() replaces them. Returns 0, or
+ * HAPLO_E* with why set and nothing to free. */
 int reader_read(struct reader *reader, struct inbox_read *read,
                 struct reason *why);
 void reader_free(struct inbox_read *read);
 
-/* Back on the loop's thread: lets the names be the inbox's own. 0 or
- * HAPLO_ENOMEM. */
+/* To be called on the thread of the loop afterwards: replaces the names by
+ * those of the inbox. Returns 0 or HAPLO_ENOMEM. */
 int reader_names(struct inbox *inbox, struct inbox_read *read);
 
 /* Fill the request. */
 void reader_outlet(struct reader *reader, struct inbox_outlet_request *request);
 void reader_lanes(struct reader *reader, struct inbox_outlet_request *request);
 
-/* As reader_names(), for lanes. */
+/* Like reader_names(), for lanes. */
 void reader_lane_names(struct inbox_outlet_request *request);
 
 #endif

@@ -1,16 +1,17 @@
 /*
- * repeat_check.c - finds the rows of repeats.
+ * repeat_check.c - finds the rows of repeated messages.
  *
- *   - the repeats are sorted by their keys, each once for each equal message;
- *   - the rows of the queue's newest batch are read; the hash of each is looked
- *     up among the repeats, and ticks off one of them;
- *   - the same with the batch before, until all are ticked off: nearly always
- *     that is one batch, the one that is repeated;
- *   - or until the first batch that may have an unconfirmed message is done:
- *     then what is left is missing, or damaged.
+ *   - The repeats are sorted by key, with one entry for each of equal
+ *     messages.
+ *   - The rows of the newest batch of the queue are read. Each is hashed and
+ *     looked up, and ticks off one repeat.
+ *   - The same is done with earlier batches until all repeats are ticked off.
+ *     Nearly always one batch suffices, the one that is repeated.
+ *   - The search ends after the oldest batch that may contain an unconfirmed
+ *     message. The rows of the remaining repeats are then missing or damaged.
  *
- * A queue that came from another inbox has some of its rows there, so nothing
- * is looked for until its messages are known to be confirmed.
+ * Some rows of a queue that came from another inbox are still there. So
+ * nothing is looked up until its messages are known to be confirmed.
  */
 #include "inbox/sqlite/repeat_check.h"
 
@@ -21,14 +22,14 @@
 #include <xxhash.h>
 
 struct repeat {
-    const uint8_t *key; /* of the message */
+    const uint8_t *key; /* key of the message */
     size_t index;       /* in the batch */
-    bool is_found;      /* a row of it */
+    bool is_found;      /* its row was found */
 };
 
 struct repeats {
     struct repeat *items; /* sorted by key */
-    size_t count;         /* of items */
+    size_t count;         /* number of items */
     size_t left;          /* not found yet */
 };
 
@@ -61,7 +62,7 @@ static bool repeats_make(struct repeats *repeats,
     return true;
 }
 
-/* Ticks off one repeat of that body, if one is left. */
+/* Ticks off a repeat with this body, if one is left. */
 static void repeats_tick(struct repeats *repeats, const void *body, size_t size)
 {
     XXH128_canonical_t key;
@@ -88,8 +89,8 @@ static void repeats_tick(struct repeats *repeats, const void *body, size_t size)
     }
 }
 
-/* The number of messages in the batch that begins there, and where the batch
- * before it does. */
+/* Gets the number of messages in the batch that begins at `first`, and the
+ * first arrival of the batch before it. */
 static enum inbox_fault batch_get(struct writer *writer, int64_t first,
                                   int64_t *count, int64_t *older)
 {
@@ -152,7 +153,8 @@ static enum inbox_fault batches_tick(struct writer *writer,
         if (fault == INBOX_FINE) {
             fault = batch_tick(writer, row->id, first, count, repeats);
         }
-        first = older < first ? older : 0; /* damage must not make a circle */
+        first = older < first ? older
+                              : 0; /* a damaged link must not cause a loop */
     }
     return fault;
 }

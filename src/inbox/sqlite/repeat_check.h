@@ -1,6 +1,6 @@
 /*
- * repeat_check.h - are the messages that a batch repeats still what was stored?
- * A state says that they are; only their rows show it.
+ * repeat_check.h - checks that messages which a batch repeats are still stored
+ * intact. The state says that they are stored; only their rows prove it.
  */
 #ifndef INBOX_SQLITE_REPEAT_CHECK_H
 #define INBOX_SQLITE_REPEAT_CHECK_H
@@ -9,9 +9,9 @@
 
 #include "inbox/sqlite/queue_row.h"
 
-/* Reads the queue's batches, the newest first, until a row was found for each
- * repeat. Where there is none, the message's entry in is_missing, which has one
- * for each message, is set and counted in *missing_count. */
+/* Reads the batches of the queue, newest first, until it has found a row for
+ * each repeat. If there is none, sets the entry of the message in is_missing
+ * (one per message), and counts it in *missing_count. */
 enum inbox_fault repeat_check(struct writer *writer,
                               const struct queue_row *row,
                               const struct inbox_delivery *delivery,

@@ -5,7 +5,7 @@
 
 #include "inbox/sqlite/db_error.h"
 
-/* The first column of the first row, 0 if there is none. */
+/* The first column of the first row; 0 if there is no row. */
 static int query_int(sqlite3 *db, const char *sql, int *value)
 {
     sqlite3_stmt *statement = NULL;
@@ -25,10 +25,10 @@ static int query_int(sqlite3 *db, const char *sql, int *value)
     return code != SQLITE_OK ? code : end;
 }
 
-/* What a file is before it is known to be an inbox. */
+/* What identifies a file as an inbox. */
 struct file_facts {
-    int application_id; /* 0 if nobody has set it */
-    int version;        /* 0 if nobody has set it */
+    int application_id; /* 0 if unset */
+    int version;        /* 0 if unset */
     int object_count;   /* tables, indexes, views, triggers */
 };
 
@@ -80,8 +80,8 @@ int schema_check(sqlite3 *db, const char *path, struct reason *why)
     return check_facts(db, schema_step_count, path, &facts, why);
 }
 
-/* Inside the transaction: another program may have been here first, so the
- * facts are read again. */
+/* Reads the facts again, inside the transaction: another program may have
+ * upgraded the file first. */
 static int run_steps(sqlite3 *db, const char *const *steps, int step_count,
                      const char *path, struct reason *why)
 {
@@ -124,7 +124,7 @@ int schema_migrate(sqlite3 *db, const char *const *steps, int step_count,
     }
     if (!sqlite3_get_autocommit(db) &&
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK) {
-        /* Closing the connection, which comes next, rolls back as well. */
+        /* If this fails: closing the connection, which follows, rolls back. */
         assert(result != 0);
     }
     return result;

@@ -1,6 +1,6 @@
 /*
- * schema.h - the tables and views of an inbox, and how an older inbox becomes
- * one of this version.
+ * schema.h - the tables and views of an inbox, and the upgrade of older
+ * inboxes.
  */
 #ifndef INBOX_SQLITE_SCHEMA_H
 #define INBOX_SQLITE_SCHEMA_H
@@ -11,16 +11,17 @@
 
 #define SCHEMA_APPLICATION_ID 0x4850494e /* "HPIN" */
 
-/* Each step leads from one version (PRAGMA user_version) to the next, the first
- * one from an empty file to version 1. */
+/* Each step upgrades one version (PRAGMA user_version) to the next; the first
+ * one creates version 1 in an empty file. */
 extern const char *const schema_steps[];
 extern const int schema_step_count;
 
-/* Reads what the file is, and writes nothing: 0, or HAPLO_E* with why set if it
- * is not an inbox, or one of a newer version. Empty files are fine. */
+/* Checks a file without writing to it. Returns 0 for an inbox or an empty
+ * file, or HAPLO_E* with why set if it is anything else, or an inbox of a
+ * newer version. */
 int schema_check(sqlite3 *db, const char *path, struct reason *why);
 
-/* Runs the steps that the file lacks, in one transaction. */
+/* Runs the missing steps in one transaction. */
 int schema_migrate(sqlite3 *db, const char *const *steps, int step_count,
                    const char *path, struct reason *why);
 

@@ -1,22 +1,24 @@
 /*
- * schema_steps.c - the tables of an inbox, designed for the cost of a message:
+ * schema_steps.c - the tables of an inbox, designed for a low cost per
+ * message:
  *
- *   - a message is one row of `stored`, found by its arrival alone; that table
- *     has no other index, which would cost more than all the rest;
- *   - what all messages of a batch have in common is one row of `batches`; a
- *     message knows its batch by its position in it;
- *   - what tells repeats from new messages is one value in the queue's row.
+ *   - A message is one row of `stored`, found only by its arrival. The table
+ *     has no other index; one would cost more than everything else.
+ *   - What the messages of a batch have in common is one row of `batches`. A
+ *     message belongs to a batch by its position in it.
+ *   - What distinguishes repeats from new messages is one value in the row of
+ *     the queue.
  *
- * AUTOINCREMENT: an arrival is never used again, so that a reader who keeps the
- * last one it saw misses nothing, also after rows were deleted. `body` has no
- * type on purpose: nothing is converted.
+ * AUTOINCREMENT guarantees that an arrival is never reused. So a reader that
+ * remembers the last one it saw misses nothing, even after rows were deleted.
+ * `body` deliberately has no type, so that nothing is converted.
  *
- * Times are Unix milliseconds. `queues`: unconfirmed is how many of its stored
- * messages are not known to be confirmed, at most, unconfirmed_from the arrival
- * of the first of these, or NULL if they may be elsewhere (a queue that came
- * from another inbox); newest_batch the first arrival of its newest batch, and
- * batches.older that of the one before, so that a queue's batches can be
- * visited without an index.
+ * Times are Unix milliseconds. In `queues`, unconfirmed is an upper bound of
+ * stored messages that are not known to be confirmed, and unconfirmed_from is
+ * the arrival of the first of them, or NULL if they may be in another inbox,
+ * from which the queue came. newest_batch is the first arrival of its newest
+ * batch, and batches.older that of the batch before, so that the batches of a
+ * queue can be visited without an index.
  */
 #include "inbox/sqlite/schema.h"
 
@@ -70,8 +72,9 @@
     " at INTEGER NOT NULL,"                                                 \
     " PRIMARY KEY (outlet, arrival)) WITHOUT ROWID;"
 
-/* A member of a message as a plain value: a string's text, an integer of 64
- * bits, else JSON. NULL if the message has none, or is not JSON. */
+/* A member of a message as a plain value: the text of a string, a 64-bit
+ * integer, otherwise JSON. NULL if there is no such member, or the message is
+ * not JSON. */
 #define MEMBER(name)                                                          \
     "CASE WHEN b.format = 0 AND typeof(s.body) = 'text'"                      \
     " AND json_valid(s.body)"                                                 \
@@ -87,14 +90,14 @@
     "strftime('%Y-%m-%dT%H:%M:', " column " / 1000, 'unixepoch') ||" \
     " printf('%02d.%03dZ', " column " / 1000 % 60, " column " % 1000)"
 
-/* A member of a global observation message's object. The condition stands here,
- * not in a WHERE, so that SQLite may evaluate it in any order. */
+/* A member of the object of a global observation message. The condition is
+ * here and not in a WHERE, because SQLite may evaluate those in any order. */
 #define OBJECT(name)                                           \
     "CASE WHEN typeof(s.body) = 'text' AND json_valid(s.body)" \
     " THEN json_extract(s.body, '$.object." name "') END"
 
-/* Both joins find one row by its primary key. They are left joins so that the
- * table is read in the order of arrival, and a join that no column is asked of
+/* Both joins find one row by primary key. They are left joins, so that the
+ * table is read in order of arrival, and a join whose columns are not selected
  * costs nothing. */
 #define MESSAGES                                                               \
     "CREATE VIEW messages AS"                                                  \

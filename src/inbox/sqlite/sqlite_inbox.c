@@ -1,11 +1,11 @@
 /*
- * sqlite_inbox.c - the store of an SQLite inbox: what group commit and outlets
- * ask for becomes jobs of two threads.
+ * sqlite_inbox.c - the store of an SQLite inbox: turns the operations of group
+ * commit and outlets into jobs for two threads.
  *
- *   - the writer's thread opens the file, writes groups, closes the file;
- *   - the helper's thread reads for outlets and checkpoints the WAL, so that a
- *     commit waits for neither;
- *   - answers come back on the loop.
+ *   - The writer thread opens the file, writes groups and closes the file.
+ *   - The helper thread reads for outlets and checkpoints the WAL, so that
+ *     commits wait for neither.
+ *   - Results are reported on the loop.
  */
 #include "inbox/sqlite/sqlite_inbox.h"
 
@@ -24,19 +24,19 @@
 #include "inbox/sqlite/writer.h"
 
 struct sqlite_store {
-    struct inbox_store base;      /* first */
+    struct inbox_store base;      /* must be first */
     char *path;                   /* owned */
-    struct worker writer_thread;  /* has the writer */
-    struct worker helper_thread;  /* has the reader */
+    struct worker writer_thread;  /* runs the writer */
+    struct worker helper_thread;  /* runs the reader */
     struct writer writer;         /* commits */
     struct reader reader;         /* reads and checkpoints */
-    struct checkpoint checkpoint; /* when to */
-    struct worker_job job;        /* of the writer: open, write, close */
+    struct checkpoint checkpoint; /* decides when to checkpoint */
+    struct worker_job job;        /* for the writer: open, write, close */
     struct inbox_group *group;    /* being written */
     bool is_finish_due;           /* checkpoint the rest of the WAL first */
     char uuid[INBOX_UUID_SIZE];   /* of the file */
-    int error;                    /* of opening */
-    struct reason why;            /* the same */
+    int error;                    /* opening: HAPLO_E* or 0 */
+    struct reason why;            /* text of error */
 };
 
 static struct sqlite_store *store_of(struct inbox_store *base)
@@ -57,7 +57,7 @@ static struct sqlite_store *store_of_job(struct worker_job *job)
     return container_of(job, struct sqlite_store, job);
 }
 
-/* -- Closing -------------------------------------------------------------- */
+/* Closing */
 
 /* Both threads have ended. */
 static void store_free(struct sqlite_store *store)
@@ -95,8 +95,8 @@ static void threads_close(struct worker_job *job)
     worker_close(&store->helper_thread, on_helper_thread_closed, store);
 }
 
-/* The writer's connection goes last: the last one checkpoints. The helper has
- * nothing to do, so its connection may be closed from here. */
+/* Closes the connection of the writer last, because the last one checkpoints.
+ * The helper is idle, so its connection can be closed from here. */
 static void close_work(struct worker_job *job)
 {
     struct sqlite_store *store = store_of_job(job);
@@ -110,7 +110,7 @@ static void sqlite_close(struct inbox_store *base)
     submit(store_of(base), close_work, threads_close);
 }
 
-/* -- Opening -------------------------------------------------------------- */
+/* Opening */
 
 static void open_work(struct worker_job *job)
 {
@@ -122,7 +122,7 @@ static void open_work(struct worker_job *job)
         store->error = reader_open(&store->reader, &store->why);
     }
     if (store->error == 0) {
-        /* The inbox waits for this, so that its queues may be added here. */
+        /* Adding queues on this thread is safe: the inbox waits for it. */
         store->error = queue_load(store->writer.db, store->path,
                                   store->base.inbox, store->uuid, &store->why);
     }
@@ -179,9 +179,8 @@ static struct inbox_store *sqlite_open(uv_loop_t *loop, struct inbox *inbox,
         return NULL;
     }
     if (worker_open(&store->helper_thread, loop) != 0) {
-        store->error =
-            reason_set(&store->why, HAPLO_ENOMEM,
-                       "%s: no thread could be started", store->path);
+        store->error = reason_set(&store->why, HAPLO_ENOMEM,
+                                  "%s: cannot start a thread", store->path);
         worker_close(&store->writer_thread, on_writer_thread_closed, store);
         return &store->base;
     }
@@ -189,7 +188,7 @@ static struct inbox_store *sqlite_open(uv_loop_t *loop, struct inbox *inbox,
     return &store->base;
 }
 
-/* -- Groups --------------------------------------------------------------- */
+/* Groups */
 
 static void write_work(struct worker_job *job)
 {
@@ -221,7 +220,7 @@ static void sqlite_write(struct inbox_store *base, struct inbox_group *group)
     submit(store, write_work, write_done);
 }
 
-/* -- Reads and requests: the helper's ------------------------------------- */
+/* Reads and requests, on the helper */
 
 static void read_work(struct worker_job *job)
 {
@@ -301,7 +300,7 @@ static void sqlite_lanes(struct inbox_store *base,
     request_submit(base, request, lanes_work);
 }
 
-/* -- The type ------------------------------------------------------------- */
+/* The type */
 
 static const struct inbox_store_ops ops = {
     .open = sqlite_open,

@@ -1,5 +1,5 @@
 /*
- * sqlite_inbox.h - an inbox that is an SQLite file: haplo-inbox(5).
+ * sqlite_inbox.h - the SQLite inbox; see haplo-inbox(5).
  */
 #ifndef INBOX_SQLITE_SQLITE_INBOX_H
 #define INBOX_SQLITE_SQLITE_INBOX_H
@@ -7,14 +7,14 @@
 #include "inbox/inbox.h"
 
 struct sqlite_inbox_options {
-    const char *path; /* of the file */
+    const char *path; /* path of the file */
 };
 
 extern const struct inbox_type inbox_sqlite_type;
 
-/* Copies the inbox at path, which may be in use, to a new file: all that was
- * committed when it began. Blocks. 0, or HAPLO_E* with one line in why, and
- * there is no new file. */
+/* Copies the inbox at path, which may be in use, to a new file: everything
+ * that was committed when it began. Blocks. Returns 0; or HAPLO_E* with one
+ * line in why, and creates no file. */
 int inbox_sqlite_backup(const char *path, const char *to, char *why,
                         size_t why_size);
 

@@ -1,16 +1,18 @@
 /*
- * What makes a commit stay:
+ * writer.c - the connection that writes an inbox. How commits become durable:
  *
- *   - the journal is a WAL and synchronous is FULL: each COMMIT returns after
- *     the fsync() of the WAL, and SQLite syncs the folder when it creates one;
- *   - opening syncs the folder too, as the file itself, or the WAL of a process
- *     that died, may have been created and never synced;
- *   - before and after each transaction the file, its WAL and its shared index
- *     must still be the files of their names: a commit into a file that was
- *     removed or replaced is not called a success, as nobody would find it.
+ *   - The journal is a WAL and synchronous is FULL: each COMMIT returns after
+ *     the fsync() of the WAL, and SQLite syncs the folder when it creates the
+ *     WAL.
+ *   - Opening syncs the folder as well. The file, or the WAL of a process that
+ *     died, may have been created without a sync.
+ *   - Before and after each transaction, the file, its WAL and its shared
+ *     memory must still be the files with these names. A commit to a file that
+ *     was removed or replaced is not reported as a success, since nobody would
+ *     find it.
  *
- * Checkpoints are left to another thread (checkpoint.c), so that no commit
- * waits for one.
+ * Another thread does the checkpoints (checkpoint.c), so that no commit waits
+ * for one.
  */
 #include "inbox/sqlite/writer.h"
 
@@ -59,14 +61,14 @@ static const char *const statement_sql[WRITER_STATEMENT_COUNT] = {
         " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
 };
 
-/* -- Opening -------------------------------------------------------------- */
+/* Opening */
 
 static int open_error(struct writer *writer, int code)
 {
     return db_explain(writer->db, writer->path, code, &writer->why);
 }
 
-/* Asks for a WAL; SQLite answers with the journal that it could have. */
+/* Requests a WAL; SQLite returns the journal mode that it really uses. */
 static int ask_wal(sqlite3 *db, bool *is_wal)
 {
     sqlite3_stmt *statement = NULL;
@@ -98,11 +100,11 @@ static int on_commit(void *data, sqlite3 *db, const char *name, int frames)
     return SQLITE_OK;
 }
 
-/* Makes this a connection whose commits are durable. */
+/* Configures the connection for durable commits. */
 static int set_journal(struct writer *writer)
 {
     bool is_wal = false;
-    /* Both are of a new file only. */
+    /* Both have an effect on a new file only. */
     int code = connection_run(writer->db, "PRAGMA page_size = 8192;"
                                           "PRAGMA auto_vacuum = INCREMENTAL");
 
@@ -116,7 +118,7 @@ static int set_journal(struct writer *writer)
                           writer->path);
     }
     if (code == SQLITE_OK) {
-        /* The limit cuts a WAL that a long reader has made grow. */
+        /* The limit truncates a WAL that grew because of a long reader. */
         code =
             connection_run(writer->db, "PRAGMA synchronous = FULL;"
                                        "PRAGMA journal_size_limit = 67108864");
@@ -142,9 +144,9 @@ static int prepare_all(struct writer *writer)
     return 0;
 }
 
-/* A WAL that is not the file's own may lie beside it. Copied into the file it
- * would ruin that, so closing does not do so until it is known what both make
- * together. */
+/* The WAL next to the file may belong to another database, and copying it
+ * would corrupt the file. So closing does not copy it before both have been
+ * checked together. */
 static int keep_wal(struct writer *writer, bool is_kept)
 {
     int code = sqlite3_db_config(writer->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
@@ -164,8 +166,8 @@ static int watch_files(struct writer *writer)
     return error;
 }
 
-/* The order matters: nothing is written to a file before it is known to be an
- * inbox, and the folder is synced when all files are there. */
+/* The order matters: a file is not written to before it is known to be an
+ * inbox, and the folder is synced once all files exist. */
 int writer_open(struct writer *writer)
 {
     int error = db_file_prepare(writer->path, &writer->why);
@@ -205,7 +207,7 @@ int writer_open(struct writer *writer)
 void writer_close(struct writer *writer)
 {
     for (int i = 0; i < WRITER_STATEMENT_COUNT; i++) {
-        /* It repeats the fault of the statement's last use, known already. */
+        /* Repeats an error of the statement that was reported before. */
         (void)sqlite3_finalize(writer->statements[i]);
     }
     for (int i = 0; i < WRITER_ROWS_MAX; i++) {
@@ -215,7 +217,7 @@ void writer_close(struct writer *writer)
     writer->db = NULL;
 }
 
-/* -- Statements ----------------------------------------------------------- */
+/* Statements */
 
 enum inbox_fault writer_fault(struct writer *writer, int code)
 {
@@ -236,8 +238,8 @@ enum inbox_fault writer_run(struct writer *writer,
     return writer_fault(writer, code != SQLITE_DONE ? code : reset);
 }
 
-/* "INSERT ... VALUES (?1, ?2, ?3), (?1, ?2 + 1, ?4) ...": the queue's id, the
- * position of the first, the bodies. */
+/* "INSERT ... VALUES (?1, ?2, ?3), (?1, ?2 + 1, ?4) ...": the id of the queue,
+ * the position of the first message, and the bodies. */
 static void add_sql(size_t count, char *sql, size_t sql_size)
 {
     int size = snprintf(sql, sql_size,
@@ -267,16 +269,16 @@ sqlite3_stmt *writer_add_statement(struct writer *writer, size_t count,
     return *add;
 }
 
-/* -- Transactions --------------------------------------------------------- */
+/* Transactions */
 
 static bool is_in_place(struct writer *writer)
 {
     if (db_file_in_place(writer->db, &writer->watch, &writer->why)) {
         return true;
     }
-    /* If the WAL was removed, what was accepted is in a file without a name,
-     * and if the inbox was moved, in a WAL that stays behind: a checkpoint
-     * brings it into the inbox, wherever that is. */
+    /* If the WAL was removed, accepted messages are in a file without a name;
+     * if the inbox was moved, they are in a WAL that stayed behind. A
+     * checkpoint copies them to the inbox, wherever it is. */
     writer_checkpoint(writer);
     return false;
 }
@@ -292,8 +294,9 @@ enum inbox_fault writer_commit(struct writer *writer)
     enum inbox_fault fault = writer_run(writer, WRITER_COMMIT);
 
     if (fault != INBOX_FINE) {
-        /* Its frames may be in the WAL, and count after a crash. To write the
-         * parts again does no harm: their states are compared again. */
+        /* Its frames may be in the WAL, and become valid after a crash.
+         * Writing the parts again does no harm, since states are compared
+         * again. */
         return fault == INBOX_PART ? INBOX_PART : INBOX_DOUBT;
     }
     return is_in_place(writer) ? INBOX_FINE : INBOX_DOUBT;
@@ -306,7 +309,7 @@ void writer_rollback(struct writer *writer)
     if (sqlite3_get_autocommit(writer->db)) {
         return;
     }
-    /* Its own fault tells nothing new, and the next begin tells it. */
+    /* If it fails, the next BEGIN reports it. */
     (void)writer_run(writer, WRITER_ROLLBACK);
     writer->why = why;
 }
@@ -316,5 +319,5 @@ void writer_checkpoint(struct writer *writer)
     int code = sqlite3_wal_checkpoint_v2(writer->db, "main",
                                          SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 
-    (void)code; /* it is tried again */
+    (void)code; /* it is retried later */
 }

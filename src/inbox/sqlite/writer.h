@@ -1,6 +1,6 @@
 /*
- * writer.h - the connection that writes an inbox, with its statements; used by
- * the writer's thread. group_write.h says what is written.
+ * writer.h - the connection that writes an inbox, with its statements. Used by
+ * the writer thread. group_write.h describes what is written.
  */
 #ifndef INBOX_SQLITE_WRITER_H
 #define INBOX_SQLITE_WRITER_H
@@ -14,7 +14,7 @@
 #include "inbox/inbox_store.h"
 #include "inbox/sqlite/db_file.h"
 
-#define WRITER_ROWS_MAX 16 /* messages of one INSERT */
+#define WRITER_ROWS_MAX 16 /* messages per INSERT */
 
 enum writer_statement {
     WRITER_BEGIN,
@@ -38,42 +38,42 @@ enum writer_statement {
 };
 
 struct writer {
-    const char *path;                                 /* borrowed; for texts */
-    sqlite3 *db;                                      /* NULL: not open */
+    const char *path; /* borrowed; for messages */
+    sqlite3 *db;      /* NULL: not open */
     sqlite3_stmt *statements[WRITER_STATEMENT_COUNT]; /* prepared once */
-    sqlite3_stmt *adds[WRITER_ROWS_MAX]; /* of 1 to that many messages; NULL
-                                            until it is used */
-    struct db_file_watch watch;          /* of the files beside it */
+    sqlite3_stmt *adds[WRITER_ROWS_MAX]; /* for 1 ... that many messages; NULL:
+                                            not used yet */
+    struct db_file_watch watch;          /* watches the files next to it */
     size_t wal_frames;                   /* after the newest commit */
-    struct reason why;                   /* about the newest fault */
+    struct reason why;                   /* text of the newest fault */
 };
 
-/* Opens, creates or upgrades the inbox. Zeroed but for path. 0, or HAPLO_E*
- * with why set, and it is to be closed all the same. */
+/* Opens, creates or upgrades the inbox. The writer must be zeroed except for
+ * path. Returns 0, or HAPLO_E* with why set; must be closed in either case. */
 int writer_open(struct writer *writer);
 
-/* Checkpoints, if no other connection has it open. */
+/* Checkpoints, unless another connection has it open. */
 void writer_close(struct writer *writer);
 
-/* Durable when writer_commit() returns INBOX_FINE. After any fault: rollback,
- * which does nothing where no transaction is open. Each leaves one line about
- * a fault in writer->why. */
+/* A transaction. It is durable if writer_commit() returns INBOX_FINE. After
+ * any fault call writer_rollback(), which does nothing without a transaction.
+ * Each leaves a description of a fault in writer->why. */
 enum inbox_fault writer_begin(struct writer *writer);
 enum inbox_fault writer_commit(struct writer *writer);
 void writer_rollback(struct writer *writer);
 
-/* Of a result code: sets why unless it is fine. */
+/* The fault for a result code; sets why unless it is INBOX_FINE. */
 enum inbox_fault writer_fault(struct writer *writer, int code);
 
-/* Runs a statement whose parameters are bound, and which returns no row. */
+/* Runs a statement that returns no row, with its parameters bound. */
 enum inbox_fault writer_run(struct writer *writer,
                             enum writer_statement statement);
 
-/* The INSERT of so many messages, or NULL with why set. */
+/* The INSERT for this many messages, or NULL with why set. */
 sqlite3_stmt *writer_add_statement(struct writer *writer, size_t count,
                                    enum inbox_fault *fault);
 
-/* Copies what is left of the WAL into the file, if that can be done at once. */
+/* Copies the rest of the WAL to the file, if that is possible right now. */
 void writer_checkpoint(struct writer *writer);
 
 #endif
