@@ -24,6 +24,7 @@ struct outlet_command {
     struct session session;        /* of that outlet alone */
     const struct release *release; /* what is to be done */
     uv_timer_t wake;               /* does what follows from an event */
+    struct outlet_log log;         /* of what follows the release */
     bool is_released;              /* done; now the rest */
     enum exit_code code;           /* of the release */
 };
@@ -79,7 +80,7 @@ static void on_outlet_event(struct gather_outlet *outlet,
     struct outlet_command *command = command_of(outlet->gather);
     trace_outlet(event);
     if (command->is_released) {
-        outlet_log(event); /* what comes of it */
+        outlet_log_note(&command->log, event); /* what comes of it */
     }
     uv_timer_start(&command->wake, on_wake, 0, 0); /* cannot fail */
 }
@@ -108,10 +109,12 @@ static enum exit_code release_here(struct config *config,
     struct outlet_command command = {.release = release,
                                      .code = EXIT_CODE_FAILED};
     const struct config_outlet *outlet = find_outlet(config, release->outlet);
+    outlet_log_init(&command.log);
     enum exit_code code = session_open(&command.session, config);
     if (code == EXIT_CODE_FINE) {
         code = session_run(&command.session, &callbacks, outlet);
     }
+    outlet_log_free(&command.log);
     return code == EXIT_CODE_FINE ? command.code : code;
 }
 

@@ -1,14 +1,23 @@
 /*
- * outlet_log.h - what operators are told of outlets: changes, not tries.
+ * outlet_log.h - what operators are told of outlets: that a lane is blocked, a
+ * message became a dead letter, or all works again; and of waits the 1st, 2nd,
+ * 4th, 8th ... in a row.
  */
 #ifndef DAEMON_OUTLET_LOG_H
 #define DAEMON_OUTLET_LOG_H
 
-#include <stddef.h>
-
+#include "base/name_table.h"
 #include "outlets/forwarder.h"
 
-/* Logs the event, if it is one that somebody should know of. */
-void outlet_log(const struct forwarder_event *event);
+struct outlet_log {
+    struct name_table waits; /* outlets and lanes that wait; owned */
+};
+
+void outlet_log_init(struct outlet_log *log);
+void outlet_log_free(struct outlet_log *log);
+
+/* Logs an event if somebody should know of it. */
+void outlet_log_note(struct outlet_log *log,
+                     const struct forwarder_event *event);
 
 #endif

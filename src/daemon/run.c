@@ -16,8 +16,9 @@
 #include "daemon/trace.h"
 
 struct run {
-    struct session session;     /* see run_of() */
-    struct key_watch key_watch; /* of refused keys */
+    struct session session;       /* see run_of() */
+    struct key_watch key_watch;   /* of refused keys */
+    struct outlet_log outlet_log; /* what is logged of outlets */
 };
 
 /* On a gather_queue that fails; NULL on all others. */
@@ -61,6 +62,9 @@ static bool is_worth_telling(uint64_t failures)
 
 static bool is_failure(const struct haplo_event *event)
 {
+    if (event->error == HAPLO_ESTALE) {
+        return event->from != event->to; /* also where it is READY at once */
+    }
     switch (event->to) {
     case HAPLO_QUEUE_BACKOFF:
     case HAPLO_QUEUE_REFUSED:
@@ -192,9 +196,9 @@ static void on_event(struct haplo_poller *poller,
 static void on_outlet_event(struct gather_outlet *outlet,
                             const struct forwarder_event *event)
 {
-    (void)outlet;
+    struct run *run = run_of(outlet->gather);
     trace_outlet(event);
-    outlet_log(event);
+    outlet_log_note(&run->outlet_log, event);
 }
 
 static void on_opened(struct session *session)
@@ -236,6 +240,7 @@ enum exit_code command_run(const struct command_options *options)
         .drained_cb = on_drained,
     };
     struct run run;
+    outlet_log_init(&run.outlet_log);
     log_open(options->is_verbose, true);
     struct config *config = command_load_config(options);
     if (config == NULL) {
@@ -245,6 +250,7 @@ enum exit_code command_run(const struct command_options *options)
     if (code == EXIT_CODE_FINE) {
         code = session_run(&run.session, &callbacks, NULL);
     }
+    outlet_log_free(&run.outlet_log);
     if (code == EXIT_CODE_FINE) {
         log_line(LOG_LEVEL_INFO, "stopped; batches left unmarked: %zu",
                  run.session.gather.batches_left);

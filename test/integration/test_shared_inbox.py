@@ -39,12 +39,12 @@ def test_two_processes_on_one_inbox_lose_and_repeat_nothing(poll_of):
 # with what it had: its batch is stale.
 def test_a_process_that_was_suspended_stores_nothing_again(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=16") as sim:
-        sim.script("fault on=fetch do=delay for=500ms")
+        sim.script("fault on=fetch do=drip bytes=50 every=50ms")
         poll = poll_of(sim)
         poll.config["defaults"]["interval"] = "20ms"
         other = second_process(poll_of, sim, poll)
         run = poll.start()
-        wait_for(lambda: sim.app_stats()["requests"] > 0)
+        wait_for(lambda: sim.app_stats()["running_peak"] > 0)
         run.signal(signal.SIGSTOP)
         assert other.once() == (0, "", "")
         run.signal(signal.SIGCONT)
@@ -72,10 +72,10 @@ def test_a_queue_that_moves_to_another_inbox_repeats_nothing(poll_of):
     with Sim("--apps=1", "--queues=2", "--messages=20") as sim:
         poll = poll_of(sim)
         files = two_inboxes(poll)
-        poll.config["defaults"]["interval"] = "20ms"
+        poll.config["defaults"] |= {"interval": "20ms", "max_in_flight": 2}
         sim.script("fault on=mark do=stall done=no times=0")
-        run = poll.start()
-        wait_for(lambda: sim.queue_stats(queue="q1")["marks"] > 0)
+        run = poll.start("-v", "run")
+        run.wait_for_line("app1/q1: MARK_READY -> MARKING")
         run.kill()
         sim.script("clear faults")
         for inbox in ("other", "inbox", "other"):
