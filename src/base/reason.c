@@ -36,24 +36,53 @@ static size_t character_size(const unsigned char *text)
     return size;
 }
 
-int reason_set(struct reason *why, int error, const char *format, ...)
+/* Truncation may have cut a character, so this comes after it. */
+static void print_clean(char *text, size_t size, const char *format,
+                        va_list arguments)
 {
-    if (why == NULL) {
-        return error;
+    if (vsnprintf(text, size, format, arguments) < 0) {
+        text[0] = '\0';
     }
-    va_list arguments;
-    va_start(arguments, format);
-    int size = vsnprintf(why->text, sizeof why->text, format, arguments);
-    va_end(arguments);
-    if (size < 0) {
-        why->text[0] = '\0';
-    }
-    for (char *at = why->text; *at != '\0';) {
-        size_t character = character_size((const unsigned char *)at);
-        if (character == 0) {
+    reason_clean(text);
+}
+
+void reason_clean(char *text)
+{
+    for (char *at = text; *at != '\0';) {
+        size_t size = character_size((const unsigned char *)at);
+        if (size == 0) {
             *at++ = '?';
         }
-        at += character;
+        at += size;
     }
+}
+
+int reason_set_list(struct reason *why, int error, const char *format,
+                    va_list arguments)
+{
+    if (why != NULL) {
+        print_clean(why->text, sizeof why->text, format, arguments);
+    }
+    return error;
+}
+
+int reason_set(struct reason *why, int error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)reason_set_list(why, error, format, arguments);
+    va_end(arguments);
+    return error;
+}
+
+int reason_write(char *why, size_t why_size, int error, const char *format, ...)
+{
+    va_list arguments;
+    if (why == NULL || why_size == 0) {
+        return error;
+    }
+    va_start(arguments, format);
+    print_clean(why, why_size, format, arguments);
+    va_end(arguments);
     return error;
 }

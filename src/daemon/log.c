@@ -3,8 +3,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
+
+#include "base/reason.h"
+#include "base/wall_clock.h"
 
 #define LINE_SIZE_MAX 1024
 
@@ -33,13 +34,8 @@ static void print_prefix(enum log_level level)
         return;
     }
     if (is_timed_now) {
-        char text[32];
-        struct timespec now;
-        struct tm tm;
-        clock_gettime(CLOCK_REALTIME, &now);
-        gmtime_r(&now.tv_sec, &tm);
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-        fprintf(stderr, "%s.%03ldZ ", text, now.tv_nsec / 1000000);
+        char text[WALL_CLOCK_TEXT_SIZE];
+        fprintf(stderr, "%s ", wall_clock_text_ms(wall_clock_ms(), text));
     }
     fputs("haplo-poll: ", stderr);
 }
@@ -54,11 +50,7 @@ void log_line(enum log_level level, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    for (char *c = text; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
-            *c = '?';
-        }
-    }
+    reason_clean(text);
     print_prefix(level);
     fprintf(stderr, "%s\n", text);
 }

@@ -105,16 +105,12 @@ int easy_tell_head(struct easy *easy)
 int easy_fail(struct easy *easy, int error, const char *format, ...)
 {
     va_list arguments;
-    char text[HAPLO_TEXT_SIZE_MAX];
     if (easy->error != 0) {
         return easy->error;
     }
     va_start(arguments, format);
-    if (vsnprintf(text, sizeof text, format, arguments) < 0) {
-        text[0] = '\0';
-    }
+    easy->error = reason_set_list(&easy->why, error, format, arguments);
     va_end(arguments);
-    easy->error = reason_set(&easy->why, error, "%s", text);
     watchdog_note(easy);
     return error;
 }

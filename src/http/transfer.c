@@ -21,6 +21,7 @@
 #include "http/endpoint_private.h"
 #include "http/resolve.h"
 #include "http/transfer_private.h"
+#include "http/watchdog.h"
 
 static uint64_t retry_after(const struct easy *easy)
 {
@@ -107,7 +108,8 @@ int transfer_start(struct transfer *transfer)
         return error;
     }
     if (error != 0) {
-        (void)easy_fail(easy, error, "%s", easy->why.text);
+        easy->error = error; /* why is set already */
+        watchdog_note(easy);
     }
     return 0;
 }

@@ -301,7 +301,6 @@ void inbox_stored(struct inbox *inbox, uint64_t last_arrival)
 
 void inbox_warn(struct inbox *inbox, const char *format, ...)
 {
-    char text[HAPLO_TEXT_SIZE_MAX];
     struct reason line;
     va_list arguments;
 
@@ -309,9 +308,8 @@ void inbox_warn(struct inbox *inbox, const char *format, ...)
         return;
     }
     va_start(arguments, format);
-    (void)vsnprintf(text, sizeof(text), format, arguments);
+    (void)reason_set_list(&line, 0, format, arguments);
     va_end(arguments);
-    (void)reason_set(&line, 0, "%s", text); /* replaces control characters */
     inbox->warning_cb(inbox, line.text, inbox->warning_data);
 }
 

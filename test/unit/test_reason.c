@@ -44,7 +44,7 @@ static void what_is_no_utf8_is_not_shown(void **state)
 }
 
 /* It has one size for all. */
-static void a_long_text_is_cut(void **state)
+static void a_long_text_is_truncated(void **state)
 {
     (void)state;
     char text[2 * HAPLO_TEXT_SIZE_MAX];
@@ -59,12 +59,28 @@ static void a_long_text_is_cut(void **state)
     assert_int_equal(reason_set(NULL, HAPLO_ENOMEM, "%s", text), HAPLO_ENOMEM);
 }
 
+/* Public functions take a buffer of any size, or none. */
+static void a_caller_may_bring_a_buffer_or_none(void **state)
+{
+    (void)state;
+    char why[8] = "before";
+    assert_int_equal(reason_write(NULL, 9, HAPLO_EBUSY, "a"), HAPLO_EBUSY);
+    assert_int_equal(reason_write(why, 0, HAPLO_EBUSY, "a"), HAPLO_EBUSY);
+    assert_string_equal(why, "before");
+    assert_int_equal(reason_write(why, sizeof why, HAPLO_EBUSY, "%s", "a\nb"),
+                     HAPLO_EBUSY);
+    assert_string_equal(why, "a?b");
+    (void)reason_write(why, sizeof why, 0, "123456\xc3\xa9");
+    assert_string_equal(why, "123456?");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(control_characters_are_not_shown),
         cmocka_unit_test(what_is_no_utf8_is_not_shown),
-        cmocka_unit_test(a_long_text_is_cut),
+        cmocka_unit_test(a_long_text_is_truncated),
+        cmocka_unit_test(a_caller_may_bring_a_buffer_or_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
