@@ -34,25 +34,6 @@ static bool has_long_wait(const struct haplo_queue_options *options)
            options->refused_ms > HAPLO_WAIT_MS_MAX;
 }
 
-static int key_check(const char *key, struct reason *why)
-{
-    size_t size = key == NULL ? 0 : strlen(key);
-    if (size < HAPLO_KEY_SIZE_MIN || size > HAPLO_KEY_SIZE_MAX) {
-        return reason_set(why, HAPLO_EINVAL,
-                          "the API key has %zu characters; it must have %d to "
-                          "%d (Haplo generates 44)",
-                          size, HAPLO_KEY_SIZE_MIN, HAPLO_KEY_SIZE_MAX);
-    }
-    for (const char *c = key; *c != '\0'; c++) {
-        if ((unsigned char)*c <= 0x20 || *c == 0x7f) {
-            return reason_set(why, HAPLO_EINVAL,
-                              "the API key contains a space, a newline or a "
-                              "control character");
-        }
-    }
-    return 0;
-}
-
 static int queue_check(const struct haplo_server *server,
                        const struct haplo_queue_options *options,
                        struct reason *why)
@@ -69,7 +50,7 @@ static int queue_check(const struct haplo_server *server,
     }
     int error = options_check_name("queue", options->name, why);
     if (error == 0) {
-        error = key_check(options->api_key, why);
+        error = options_check_key(options->api_key, why);
     }
     if (error != 0) {
         return error;
@@ -257,7 +238,7 @@ int haplo_token_pattern_check(const char *pattern, char *why, size_t why_size)
 int haplo_queue_set_key(struct haplo_queue *queue, const char *api_key)
 {
     struct reason why;
-    int error = key_check(api_key, &why);
+    int error = options_check_key(api_key, &why);
     if (error != 0) {
         return error;
     }

@@ -47,6 +47,9 @@ static int server_check(const struct haplo_poller *poller,
         return reason_set(why, HAPLO_EINVAL, "a time limit exceeds 31 days");
     }
     int error = options_check_name("server", options->name, why);
+    if (error == 0) {
+        error = options_check_urls(options, why);
+    }
     if (error != 0) {
         return error;
     }

@@ -18,28 +18,37 @@ int options_missing(char *why, size_t why_size)
     return error;
 }
 
-/* Names appear in logs, paths and metrics: printable, no slash, bounded. */
 int options_check_name(const char *what, const char *name, struct reason *why)
 {
-    if (name == NULL || name[0] == '\0') {
-        return reason_set(why, HAPLO_EINVAL, "a %s needs a name", what);
+    char text[HAPLO_TEXT_SIZE_MAX];
+    if (haplo_name_check(name, text, sizeof text) == 0) {
+        return 0;
     }
-    if (strlen(name) > HAPLO_NAME_SIZE_MAX) {
-        return reason_set(why, HAPLO_EINVAL,
-                          "the %s's name is longer than %d bytes", what,
-                          HAPLO_NAME_SIZE_MAX);
+    return reason_set(why, HAPLO_EINVAL, "the %s's name \"%.*s\": %s", what,
+                      HAPLO_NAME_SIZE_MAX, name != NULL ? name : "", text);
+}
+
+int options_check_key(const char *key, struct reason *why)
+{
+    char text[HAPLO_TEXT_SIZE_MAX];
+    if (haplo_api_key_check(key, text, sizeof text) == 0) {
+        return 0;
     }
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
-        return reason_set(why, HAPLO_EINVAL, "a %s must not be named \"%s\"",
-                          what, name);
+    return reason_set(why, HAPLO_EINVAL, "the API key: %s", text);
+}
+
+int options_check_urls(const struct haplo_server_options *options,
+                       struct reason *why)
+{
+    char text[HAPLO_TEXT_SIZE_MAX];
+    const char *proxy = options->proxy;
+    if (haplo_url_check(options->url, options->allow_http, text, sizeof text) !=
+        0) {
+        return reason_set(why, HAPLO_EINVAL, "url: %s", text);
     }
-    for (const char *c = name; *c != '\0'; c++) {
-        if ((unsigned char)*c <= 0x20 || *c == 0x7f || *c == '/') {
-            return reason_set(why, HAPLO_EINVAL,
-                              "the %s's name contains a space, a slash or a "
-                              "control character: \"%s\"",
-                              what, name);
-        }
+    if (proxy != NULL && proxy[0] != '\0' &&
+        haplo_proxy_check(proxy, text, sizeof text) != 0) {
+        return reason_set(why, HAPLO_EINVAL, "proxy: %s", text);
     }
     return 0;
 }

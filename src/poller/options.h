@@ -23,8 +23,12 @@
         }                        \
     } while (0)
 
-/* Checks the name of a server or queue. 0, or HAPLO_EINVAL with why set. */
+/* What validation.c says of a server's or queue's name, of an API key, and of
+ * a server's URL and proxy: 0, or HAPLO_EINVAL with why set. */
 int options_check_name(const char *what, const char *name, struct reason *why);
+int options_check_key(const char *key, struct reason *why);
+int options_check_urls(const struct haplo_server_options *options,
+                       struct reason *why);
 
 /* For options that are NULL or lack struct_size: HAPLO_EINVAL, sets why. */
 int options_missing(char *why, size_t why_size);

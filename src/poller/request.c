@@ -5,30 +5,11 @@
 #include "base/alloc.h"
 #include "poller/poller.h"
 
-/* True if a URL path may contain it unencoded (RFC 3986, pchar). */
-static bool is_plain(unsigned char c)
-{
-    static const char marks[] = "-._~!$&'()*+,;=:@";
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || (c != '\0' && strchr(marks, c) != NULL);
-}
-
-/* Encodes only what must be encoded: the server compares names undecoded, so
- * %71 does not match q. */
+/* A name never needs encoding: haplo_name_check() has seen to that. */
 static void path_write(char *path, const char *name, const char *verb)
 {
-    static const char digits[] = "0123456789ABCDEF";
     path = stpcpy(path, REQUEST_PATH_PREFIX);
-    for (; *name != '\0'; name++) {
-        unsigned char c = (unsigned char)*name;
-        if (is_plain(c)) {
-            *path++ = *name;
-        } else {
-            *path++ = '%';
-            *path++ = digits[c >> 4];
-            *path++ = digits[c & 15];
-        }
-    }
+    path = stpcpy(path, name);
     *path++ = '/';
     strcpy(path, verb);
 }

@@ -39,7 +39,7 @@ struct request {
     bool has_old_key;               /* the queue has a new key by now */
     struct reason why;              /* set by `reading` on error */
     struct reading *reading;        /* once the response has begun; or NULL */
-    char path[sizeof REQUEST_PATH_PREFIX + (size_t)3 * HAPLO_NAME_SIZE_MAX +
+    char path[sizeof REQUEST_PATH_PREFIX + HAPLO_NAME_SIZE_MAX +
               sizeof REQUEST_VERB_MAX];
 };
 
