@@ -47,7 +47,7 @@ void sweep_unit(const struct sweep_unit *unit, bool is_all,
                 struct sweep_result *result);
 
 extern const struct sweep_unit sweep_core_units[];   /* up to a NULL name */
-extern const struct sweep_unit sweep_io_units[];     /* the same */
+extern const struct sweep_unit sweep_http_units[];   /* the same */
 extern const struct sweep_unit sweep_poller_units[]; /* the same */
 extern const struct sweep_unit sweep_sink_units[];   /* the same */
 extern const struct sweep_unit sweep_daemon_units[]; /* the same */

@@ -1,5 +1,5 @@
 /*
- * io/: endpoints by themselves, and transfers over real sockets. A transfer
+ * http/: endpoints by themselves, and transfers over real sockets. A transfer
  * that fails says why, and the next try succeeds.
  */
 #include <setjmp.h>
@@ -335,7 +335,7 @@ static void cancel_run(void)
     stage_close();
 }
 
-const struct sweep_unit sweep_io_units[] = {
+const struct sweep_unit sweep_http_units[] = {
     {"http/endpoints", endpoints_run, NULL, false},
     {"http/plain", plain_run, NULL, false},
     {"http/redirect", redirect_run, NULL, false},
