@@ -4,6 +4,8 @@
 
 #include "haplopoll.h"
 
+#define STACK_SIZE ((size_t)1024 * 1024) /* ample for SQLite */
+
 /* On the thread of the worker */
 
 /* NULL when the worker is to end. */
@@ -78,6 +80,10 @@ static void thread_end(struct worker *worker)
 
 int worker_open(struct worker *worker, uv_loop_t *loop)
 {
+    /* The default is 8 MB, which counts where address space is limited. */
+    const uv_thread_options_t thread = {.flags = UV_THREAD_HAS_STACK_SIZE,
+                                        .stack_size = STACK_SIZE};
+
     worker->loop = loop;
     worker->outstanding_count = 0;
     worker->is_stopping = false;
@@ -89,7 +95,8 @@ int worker_open(struct worker *worker, uv_loop_t *loop)
     if (uv_cond_init(&worker->cond) != 0) {
         goto no_cond;
     }
-    if (uv_thread_create(&worker->thread, worker_run, worker) != 0) {
+    if (uv_thread_create_ex(&worker->thread, &thread, worker_run, worker) !=
+        0) {
         goto no_thread;
     }
     /* Last, because closing a handle takes the loop. The thread does not use

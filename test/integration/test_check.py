@@ -31,7 +31,7 @@ def test_prints_what_would_run(poll):
     done = poll.run("check")
     assert done.code == 0 and done.err == ""
     rows = [line.split() for line in done.out.splitlines()]
-    assert rows[0] == ["SERVER", "URL", "QUEUE", "SINK", "INTERVAL", "KEY"]
+    assert rows[0] == ["SERVER", "URL", "QUEUE", "INBOX", "INTERVAL", "KEY"]
     url = poll.server("app2")["url"]
     key = str(poll.folder / "keys" / "app2-q2")
     assert rows[4] == ["app2", url, "q2", "inbox", "90s", key]
@@ -107,8 +107,8 @@ def change_queue(**options):
     return lambda poll: poll.queue().update(options)
 
 
-def remove_sinks(poll):
-    del poll.config["sinks"]
+def remove_inbox(poll):
+    del poll.config["inbox"]
 
 
 def name_twice(poll):
@@ -122,8 +122,8 @@ def name_twice(poll):
         (change_top(servers=[]), ["servers"]),
         (change_top(stat_dir="x"), ['"stat_dir"', '"state_dir"']),
         (change_top(in_flight_max=0), ["in_flight_max", "1", "10000"]),
-        (remove_sinks, ["sinks"]),
-        (name_twice, ["app1/q1", "taken already", "line 20"]),
+        (remove_inbox, ["inbox"]),
+        (name_twice, ["app1/q1", "already used in line 14"]),
         (change_server(url="server.example"), ["app1", "url", "https://"]),
         (change_server(url="https://h/path"), ["app1", "url"]),
         (change_server(url="http://h.example"), ["url", "allow_http"]),
@@ -133,7 +133,7 @@ def name_twice(poll):
         (change_queue(interval="5 m"), ["app1/q1", "interval", "5 m"]),
         (change_queue(interval="0s"), ["app1/q1", "interval", "10ms"]),
         (change_queue(max_body="1T"), ["app1/q1", "max_body", "1T"]),
-        (change_queue(sink="box"), ["app1/q1", "sink", "box"]),
+        (change_queue(inbox="box"), ["app1/q1", "inbox", "box"]),
         (change_queue(format="xml"), ["app1/q1", "format", "raw"]),
         (change_queue(format="raw"), ["app1/q1", "token_pattern"]),
         (
@@ -204,7 +204,7 @@ def test_version():
 def test_help_tells_all_commands_and_options():
     done = run_program("help")
     assert done.code == 0 and done.err == ""
-    for word in "run once check peek version help --config --verbose".split():
+    for word in "run once check peek outlet inbox version help --config --verbose".split():
         assert word in done.out
     assert run_program("-h") == done == run_program("--help")
     assert max(map(len, done.out.splitlines())) <= 80
@@ -213,7 +213,7 @@ def test_help_tells_all_commands_and_options():
 def test_help_config_tells_all_keys():
     done = run_program("help", "config")
     assert done.code == 0 and done.err == ""
-    for word in "state_dir sinks url api_key_file token_pattern".split():
+    for word in "state_dir inbox outlets url api_key_file token_pattern".split():
         assert f"  {word} " in done.out
     assert max(map(len, done.out.splitlines())) <= 80
 
@@ -231,6 +231,13 @@ def test_help_config_tells_all_keys():
         ["run", "away"],
         ["peek"],
         ["peek", "a/b", "c/d"],
+        ["outlet"],
+        ["outlet", "skip", "files"],
+        ["outlet", "drop", "files", "a/b"],
+        ["outlet", "skip", "files", "ab"],
+        ["inbox"],
+        ["inbox", "backup"],
+        ["inbox", "restore", "x"],
         ["help", "me"],
         [""],
     ],

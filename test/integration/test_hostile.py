@@ -113,16 +113,16 @@ def stalled(peer):
 
 
 JSON = "not a JSON document"
-CAP = f"more bytes than `max_body` ({MAX_BODY})"
+CAP = f"more bytes than the limit `max_body` ({MAX_BODY})"
 HEAD = "the response's head has more than 131072 bytes"
 HTTP = "not valid HTTP/1.1"
 
 # What is sent, the words that the line about it has, and what the time limits
 # of the server must be for that.
 CASES = {
-    "deep nesting": (fetch_of(b"[" * 100000), "more than 1024 maps and"),
+    "deep nesting": (fetch_of(b"[" * 100000), "nested more than 1024 levels deep"),
     "deep nesting in a message": (
-        fetch_of(OPEN + b'{"a":' * 100000), "more than 1024 maps and",
+        fetch_of(OPEN + b'{"a":' * 100000), "nested more than 1024 levels deep",
     ),
     "a number of 1 GB": (streamed(OPEN + b'{"n":', b"9" * PIECE), CAP),
     "a string without end": (streamed(OPEN + b'{"n":"', b"\\n" * 9999), CAP),
@@ -300,13 +300,16 @@ def process_figures(pid):
 def configure(poll, servers):
     poll.config["defaults"] |= {
         "interval": "50ms", "backoff": "20ms", "backoff_max": "1h",
-        "max_body": "1M", "mark_attempts_max": 1, "breaker_failures": 1000, "sink": "inbox",
+        "max_body": "1M", "mark_attempts_max": 1, "breaker_failures": 1000,
+        "inbox": "inbox",
     }
-    poll.config["sinks"].append(
-        {"name": "other", "type": "sqlite", "path": "other.db"}
-    )
+    del poll.config["inbox"]
+    poll.config["inboxes"] = [
+        {"name": "inbox", "type": "sqlite", "path": "inbox.db"},
+        {"name": "other", "type": "sqlite", "path": "other.db"},
+    ]
     for name, server in servers.items():
-        config = server.config(label(name), "keys/app1-q1", sink="other")
+        config = server.config(label(name), "keys/app1-q1", inbox="other")
         config |= CASES[name][2] if len(CASES[name]) > 2 else {}
         poll.config["servers"].append(config)
 
