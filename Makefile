@@ -128,7 +128,8 @@ $(BUILD)/test/%: $(BUILD)/test/unit/%.o $(TEST_LIB_A) $(TEST_A)
 simulated_src := $(filter-out %/durable.c %/errno_reason.c, \
 	$(wildcard src/base/*.c src/core/*.c src/poller/*.c)) \
 	src/inbox/inbox.c src/inbox/group_commit.c \
-	$(wildcard src/daemon/gather*.c) src/daemon/failed_logins.c
+	$(wildcard src/daemon/gather*.c) src/daemon/failed_logins.c \
+	$(wildcard src/outlets/forwarder*.c)
 simulated_obj := $(patsubst %.c,$(BUILD)/simulated/%.o,$(simulated_src))
 simulation_obj := $(simulated_obj) $(call obj,$(filter-out \
 	test/sim/sim_main.c test/sim/test_%,$(simulation_src)))

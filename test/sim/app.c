@@ -6,6 +6,7 @@
 
 #include "daemon/gather_batch.h"
 #include "daemon/gather_key.h"
+#include "destination_type.h"
 #include "kept.h"
 #include "network.h"
 #include "process.h"
@@ -76,6 +77,30 @@ static void make_server(struct app *app, const struct remote_server *remote,
     };
 }
 
+static void make_outlet(struct app *app, struct destination *destination)
+{
+    app->destinations[destination->index] = destination;
+    app->outlets[app->config.outlet_count++] = (struct config_outlet){
+        .inbox = &app->inboxes[destination->store->index],
+        .forward =
+            {
+                .name = destination->name,
+                .type = &destination_type,
+                .type_options = &app->destinations[destination->index],
+                .queues = destination->patterns,
+                .queue_count = destination->pattern_count,
+                .on_refused = destination->has_dead_letters
+                                  ? FORWARDER_DEAD_LETTER
+                                  : FORWARDER_BLOCK,
+                .in_flight_max = destination->in_flight_max,
+                .read_ahead_bytes_max = destination->read_ahead_bytes_max,
+                .backoff_max_ms = destination->backoff_max_ms,
+                .breaker_failures = destination->breaker_failures,
+                .breaker_refusals = destination->breaker_refusals,
+            },
+    };
+}
+
 static void make_config(struct app *app, struct process *process)
 {
     struct world *world = process->world;
@@ -87,6 +112,12 @@ static void make_config(struct app *app, struct process *process)
     app->config.servers = app->servers;
     app->config.server_count = world->server_count;
     make_inboxes(app, world);
+    app->config.outlets = app->outlets;
+    /* Two processes would deliver everything twice. */
+    for (unsigned i = 0; process->host == 0 && i < world->destination_count;
+         i++) {
+        make_outlet(app, &world->destinations[i]);
+    }
     for (unsigned i = 0; i < world->server_count; i++) {
         make_server(app, &world->servers[i], queue);
         for (unsigned j = 0; j < world->queue_count; j++) {
@@ -144,6 +175,28 @@ static void on_event(struct haplo_poller *poller,
     struct process *process = process_of(haplo_poller_data(poller));
     kept_note(process, event);
     guard_event(process, event);
+}
+
+static void on_outlet_event(struct gather_outlet *outlet,
+                            const struct forwarder_event *event)
+{
+    struct world *world = process_of(outlet->gather)->world;
+    TRACE(world, "%s: %s%s%s %s %llu", event->outlet,
+          event->server == NULL ? "" : event->server,
+          event->server == NULL ? "" : "/",
+          event->server == NULL ? "" : event->queue, event->state,
+          (unsigned long long)event->arrival);
+    if (strcmp(event->state, "broken") == 0) {
+        world_count(world, SITUATION_OUTLET_BROKEN);
+    } else if (strcmp(event->state, "blocked") == 0) {
+        world_count(world, SITUATION_LANE_BLOCKED);
+    } else if (strcmp(event->state, "dead letter") == 0) {
+        const struct destination *destination =
+            *(struct destination *const *)outlet->config->forward.type_options;
+        store_row(destination->store, event->arrival)
+            ->reach[destination->index]
+            .is_buried = true;
+    }
 }
 
 static void see_server(struct seen_server *server)
@@ -204,6 +257,7 @@ void app_open(struct process *process)
     const struct gather_options options = {
         .opened_cb = on_opened,
         .event_cb = on_event,
+        .outlet_event_cb = on_outlet_event,
         .drained_cb = on_drained,
         .data = process,
     };
@@ -228,6 +282,14 @@ void app_close(struct process *process, uint64_t deadline_ms)
     }
     process->is_stopping = true;
     gather_close(&process->app.gather, deadline_ms, on_closed);
+}
+
+struct forwarder *app_forwarder(struct process *process,
+                                const struct destination *destination)
+{
+    const struct gather_outlet *outlet =
+        gather_find_outlet(&process->app.gather, destination->name);
+    return outlet == NULL ? NULL : outlet->forwarder;
 }
 
 /* -- Queues --------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "daemon/gather.h"
+#include "destination.h"
 #include "remote.h"
 
 struct process;
@@ -30,6 +31,8 @@ struct app {
     struct config_queue queues[REMOTE_QUEUES_MAX]; /* by server */
     struct config_queue_settings settings[REMOTE_QUEUES_MAX]; /* by index */
     struct config_key keys[REMOTE_QUEUES_MAX];                /* the same */
+    struct config_outlet outlets[DESTINATIONS_MAX];           /* */
+    struct destination *destinations[DESTINATIONS_MAX]; /* their options */
 };
 
 /* The daemon's start. */
@@ -44,6 +47,10 @@ void app_remove_queue(struct seen_queue *queue);
 
 /* It comes back; false: this process was started without it. */
 bool app_add_queue(struct seen_queue *queue);
+
+/* The outlet of that destination; NULL: it is not there. */
+struct forwarder *app_forwarder(struct process *process,
+                                const struct destination *destination);
 
 /* The key's file is another one: the process reads it. */
 void app_reread_key(struct seen_queue *queue);

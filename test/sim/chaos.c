@@ -14,16 +14,6 @@ static struct remote_server *pick_server(struct world *world)
     return &world->servers[dice_below(&world->dice, world->server_count)];
 }
 
-/* How long something lasts: mostly short, at times a good part of the run. */
-static uint64_t some_time_ms(struct world *world)
-{
-    uint64_t longest_ms = world->plan.chaos_ms / 3 + 60000;
-    if (dice_hit(&world->dice, 600)) {
-        longest_ms /= 8;
-    }
-    return 1 + dice_below(&world->dice, longest_ms);
-}
-
 /* -- Users and admins ----------------------------------------------------- */
 
 static void post(struct world *world)
@@ -86,7 +76,7 @@ static void revoke_key(struct world *world)
     world_count(world, SITUATION_KEY_REVOKED);
     TRACE(world, "%s: its key is revoked", queue->name);
     if (dice_hit(&world->dice, 500)) {
-        world_at(world, some_time_ms(world), restore_key, queue, 0);
+        world_at(world, world_some_time_ms(world), restore_key, queue, 0);
     }
 }
 
@@ -115,7 +105,7 @@ static void outage(struct world *world)
         (enum outage)dice_between(&world->dice, 1, OUTAGE_COUNT - 1);
     world_count(world, SITUATION_OUTAGE);
     TRACE(world, "%s: outage: %s", server->name, names[server->outage]);
-    world_at(world, some_time_ms(world), outage_ends, server, 0);
+    world_at(world, world_some_time_ms(world), outage_ends, server, 0);
 }
 
 static void permit(struct world *world, void *subject, uint64_t stamp)
@@ -131,7 +121,7 @@ static void forbid(struct world *world)
     struct remote_queue *queue = chaos_pick_queue(world);
     TRACE(world, "%s: no permission any more", queue->name);
     queue->is_forbidden = true;
-    world_at(world, some_time_ms(world), permit, queue, 0);
+    world_at(world, world_some_time_ms(world), permit, queue, 0);
 }
 
 static void heed(struct world *world, void *subject, uint64_t stamp)
@@ -147,7 +137,7 @@ static void ignore(struct world *world)
     struct remote_queue *queue = chaos_pick_queue(world);
     TRACE(world, "%s: marks mark nothing", queue->name);
     queue->ignores_tokens = true;
-    world_at(world, some_time_ms(world), heed, queue, 0);
+    world_at(world, world_some_time_ms(world), heed, queue, 0);
 }
 
 /* -- This machine --------------------------------------------------------- */
@@ -181,15 +171,16 @@ static void store_fails(struct world *world)
           store->is_full   ? "full"
           : store->is_down ? "out of reach"
                            : "slow");
-    world_at(world, some_time_ms(world), store_recovers, store, 0);
+    world_at(world, world_some_time_ms(world), store_recovers, store, 0);
 }
 
 static void second_comes(struct world *world)
 {
     if (world->processes[1] == NULL) {
         world_count(world, SITUATION_TWO_PROCESSES);
+        world->had_second = true;
         process_start(world, 1);
-        world_at(world, some_time_ms(world), operator_ends_second, NULL,
+        world_at(world, world_some_time_ms(world), operator_ends_second, NULL,
                  world->life);
     }
 }
@@ -235,15 +226,25 @@ static void stops(struct world *world)
 typedef void (*chaos_cb)(struct world *world);
 
 static const chaos_cb actions[CHAOS_COUNT] = {
-    [CHAOS_POST] = post,           [CHAOS_UNSEND] = unsend,
-    [CHAOS_FOREIGN] = foreign,     [CHAOS_REVOKE] = revoke_key,
-    [CHAOS_HUMAN] = human,         [CHAOS_OUTAGE] = outage,
-    [CHAOS_FORBID] = forbid,       [CHAOS_IGNORE] = ignore,
-    [CHAOS_STORE] = store_fails,   [CHAOS_PAUSE] = pauses,
-    [CHAOS_REMOVE] = removes,      [CHAOS_POLL_NOW] = polls_now,
-    [CHAOS_NEW_KEY] = sets_key,    [CHAOS_CRASH] = operator_kills,
-    [CHAOS_STOP] = stops,          [CHAOS_WALL] = wall_jumps,
+    [CHAOS_POST] = post,
+    [CHAOS_UNSEND] = unsend,
+    [CHAOS_FOREIGN] = foreign,
+    [CHAOS_REVOKE] = revoke_key,
+    [CHAOS_HUMAN] = human,
+    [CHAOS_OUTAGE] = outage,
+    [CHAOS_FORBID] = forbid,
+    [CHAOS_IGNORE] = ignore,
+    [CHAOS_STORE] = store_fails,
+    [CHAOS_PAUSE] = pauses,
+    [CHAOS_REMOVE] = removes,
+    [CHAOS_POLL_NOW] = polls_now,
+    [CHAOS_NEW_KEY] = sets_key,
+    [CHAOS_CRASH] = operator_kills,
+    [CHAOS_STOP] = stops,
+    [CHAOS_WALL] = wall_jumps,
     [CHAOS_SECOND] = second_comes,
+    [CHAOS_RELEASE] = operator_releases,
+    [CHAOS_DESTINATION] = destination_falls_ill,
 };
 
 /* The next is planned first, as an action may kill the process. */

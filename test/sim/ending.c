@@ -1,6 +1,7 @@
 #include "ending.h"
 
 #include "book.h"
+#include "book_outlet.h"
 #include "operator.h"
 #include "process.h"
 #include "world.h"
@@ -8,6 +9,13 @@
 #define LOOK_MS 5000
 
 /* -- What has gone wrong is put right ------------------------------------- */
+
+static void mend_destinations(struct world *world)
+{
+    for (unsigned i = 0; i < world->destination_count; i++) {
+        destination_heal(&world->destinations[i]);
+    }
+}
 
 static void mend_servers(struct world *world)
 {
@@ -41,6 +49,7 @@ static void mend(struct world *world)
     world->crash_point = CRASH_NEVER;
     world->errand = ERRAND_NONE;
     mend_servers(world);
+    mend_destinations(world);
     for (unsigned i = 0; i < world->queue_count; i++) {
         world->queues[i].is_forbidden = false;
         world->queues[i].ignores_tokens = false;
@@ -87,6 +96,36 @@ static const struct remote_queue *find_unsettled(const struct world *world)
     return NULL;
 }
 
+/* NULL: all outlets have caught up. */
+static const char *find_behind(const struct world *world)
+{
+    for (unsigned i = 0; i < world->destination_count; i++) {
+        const struct destination *destination = &world->destinations[i];
+        struct forwarder_stats stats;
+        const struct forwarder *forwarder =
+            app_forwarder(world->processes[0], destination);
+        if (forwarder == NULL) {
+            return destination->name;
+        }
+        forwarder_stats(forwarder, &stats);
+        if (!stats.is_caught_up) {
+            return destination->name;
+        }
+    }
+    return NULL;
+}
+
+static void check_end(struct world *world)
+{
+    book_check_end(world);
+    /* Nobody is woken by what the second process has stored, but by the next
+     * message of his own. */
+    bool is_woken = world->is_examined || !world->had_second;
+    for (unsigned i = 0; is_woken && i < world->destination_count; i++) {
+        book_out_check_end(&world->destinations[i]);
+    }
+}
+
 static void unsend_all(struct world *world)
 {
     TRACE(world, "-- the ending: everything is unsent");
@@ -103,6 +142,7 @@ static void help(struct world *world)
     for (unsigned i = 0; i < world->queue_count; i++) {
         operator_helps(world, &world->queues[i]);
     }
+    operator_releases(world);
 }
 
 static void poll_all_now(struct world *world)
@@ -145,11 +185,15 @@ static void on_look(struct world *world, void *subject, uint64_t due_ms)
         world_violation(world, "%s: %s though nothing goes wrong any more",
                         unsettled->name, left_undone(world, unsettled));
     }
-    if (unsettled != NULL) {
+    const char *behind = unsettled == NULL ? find_behind(world) : NULL;
+    if (behind != NULL && world->now_ms >= due_ms) {
+        world_violation(world, "%s: has not caught up", behind);
+    }
+    if (unsettled != NULL || behind != NULL) {
         look_again(world, due_ms);
         return;
     }
-    book_check_end(world);
+    check_end(world);
     if (world->is_examined) {
         world->is_over = true;
         return;

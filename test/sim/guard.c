@@ -53,7 +53,7 @@ static void check_server(const struct seen_queue *queue)
     check(queue, guard->in_flight <= queue->server->remote->in_flight_max,
           "more requests than its server has slots");
     check(queue,
-          guard->state == HAPLO_SERVER_UP ||
+          !queue->process->is_open || guard->state == HAPLO_SERVER_UP ||
               guard->state == HAPLO_SERVER_PROBING,
           "a request to a server that is DOWN or SILENT");
     check(queue, now_ms >= guard->closed_until_ms,

@@ -26,13 +26,14 @@ enum standing {
 
 /* The bytes of one message, or of several that are equal. */
 struct content {
-    const char *body;                    /* */
-    size_t size;                         /* of body */
-    bool is_overridden;                  /* its id is others', too */
-    unsigned member_count;               /* messages that have it */
-    unsigned demand_count;               /* posts and unsends */
-    unsigned stored_count;               /* as new */
-    bool is_ambiguous;                   /* nobody can tell them */
+    const char *body;      /* */
+    size_t size;           /* of body */
+    bool is_overridden;    /* its id is others', too */
+    uint8_t poison;        /* destinations that refuse it, by bit */
+    unsigned member_count; /* messages that have it */
+    unsigned demand_count; /* posts and unsends */
+    unsigned stored_count; /* as new */
+    bool is_ambiguous;     /* nobody can tell them */
     uint8_t standing[MESSAGE_TWINS_MAX]; /* of its copies */
     uint64_t closing_number[MESSAGE_HOSTS_MAX]
                            [MESSAGE_TWINS_MAX]; /* of which confirmation, by

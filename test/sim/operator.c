@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "book_outlet.h"
 #include "chaos.h"
 #include "network.h"
 #include "process.h"
@@ -254,6 +255,48 @@ void operator_polls_now(struct world *world, struct remote_queue *remote)
     struct seen_queue *queue = find(world, remote);
     if (queue != NULL) {
         command(queue, GUARD_POLL_NOW);
+    }
+}
+
+/* -- Outlets -------------------------------------------------------------- */
+
+static void release(struct world *world, const struct destination *destination,
+                    const struct remote_queue *remote)
+{
+    struct forwarder *forwarder =
+        app_forwarder(world->processes[0], destination);
+    struct store_row *head = book_out_head(destination, remote);
+    enum forwarder_release what =
+        (enum forwarder_release)dice_below(&world->dice, 3);
+    if (forwarder == NULL || head == NULL ||
+        forwarder_release_lane(forwarder, remote->server->name,
+                               remote->own_name, what) != 0) {
+        return;
+    }
+    struct reach *reach = &head->reach[destination->index];
+    reach->is_skipped |= what == FORWARDER_SKIP;
+    reach->is_sentenced |= what == FORWARDER_TO_DEAD_LETTERS;
+    world_count(world, SITUATION_RELEASED);
+    TRACE(world, "%s: %s released, arrival %llu, %d", destination->name,
+          remote->name, (unsigned long long)head->arrival, (int)what);
+}
+
+void operator_releases(struct world *world)
+{
+    struct process *process = world->processes[0];
+    if (process == NULL || !process->is_open || process->is_stopping ||
+        world->destination_count == 0) {
+        return;
+    }
+    const struct destination *destination =
+        &world
+             ->destinations[dice_below(&world->dice, world->destination_count)];
+    process_enter(process);
+    for (unsigned i = 0; i < world->queue_count; i++) {
+        if (world->queues[i].store == destination->store->index &&
+            destination_wants(destination, &world->queues[i])) {
+            release(world, destination, &world->queues[i]);
+        }
     }
 }
 

@@ -33,6 +33,9 @@ void operator_sees(const struct seen_queue *queue,
 /* Kills the process now, or at some point. */
 void operator_kills(struct world *world);
 
+/* Decides on some lane that is blocked or waits. */
+void operator_releases(struct world *world);
+
 /* Polls it now, if it is there. */
 void operator_polls_now(struct world *world, struct remote_queue *remote);
 

@@ -48,7 +48,8 @@ static void draw_chaos(struct world *world)
         [CHAOS_FORBID] = 3,  [CHAOS_IGNORE] = 3,  [CHAOS_STORE] = 4,
         [CHAOS_PAUSE] = 12,  [CHAOS_REMOVE] = 4,  [CHAOS_POLL_NOW] = 8,
         [CHAOS_NEW_KEY] = 5, [CHAOS_CRASH] = 12,  [CHAOS_STOP] = 8,
-        [CHAOS_WALL] = 4,    [CHAOS_SECOND] = 3,
+        [CHAOS_WALL] = 4,    [CHAOS_SECOND] = 3,  [CHAOS_DESTINATION] = 6,
+        [CHAOS_RELEASE] = 6,
     };
     for (unsigned kind = 0; kind < CHAOS_COUNT; kind++) {
         unsigned times = between(world, 1, often[kind]);
@@ -158,6 +159,9 @@ void plan_draw(struct world *world)
     plan->write_ms_max = PICK(world, writes_ms);
     plan->commit_fails_permille = hit(world, 300) ? between(world, 1, 200) : 0;
     plan->doubt_permille = hit(world, 300) ? between(world, 1, 200) : 0;
+    plan->poison_permille = hit(world, 300) ? between(world, 1, 100) : 0;
+    plan->parcel_fails_permille = hit(world, 300) ? between(world, 1, 200) : 0;
+    plan->parcel_doubt_permille = hit(world, 300) ? between(world, 1, 100) : 0;
     plan->reject_permille = hit(world, 200) ? between(world, 1, 100) : 0;
     plan->quick_unsend_permille = hit(world, 400) ? between(world, 1, 400) : 0;
     plan->override_permille = hit(world, 400) ? between(world, 1, 600) : 0;
@@ -170,5 +174,6 @@ void plan_draw(struct world *world)
     draw_fates(world);
     draw_chaos(world);
     draw_stores(world);
+    destinations_draw(world);
     draw_queues(world, interval_ms);
 }

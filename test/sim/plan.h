@@ -18,23 +18,25 @@ struct world;
 
 /* What others do now and then. */
 enum chaos_kind {
-    CHAOS_POST,     /* messages */
-    CHAOS_UNSEND,   /* some of them */
-    CHAOS_FOREIGN,  /* another consumer fetches, and marks */
-    CHAOS_REVOKE,   /* a key is no good, or good again */
-    CHAOS_HUMAN,    /* somebody forgot a password */
-    CHAOS_OUTAGE,   /* of a server */
-    CHAOS_FORBID,   /* a permission is withdrawn for a while */
-    CHAOS_IGNORE,   /* first marks mark nothing for a while */
-    CHAOS_STORE,    /* full, slow, out of reach */
-    CHAOS_PAUSE,    /* and resume */
-    CHAOS_REMOVE,   /* and configure again */
-    CHAOS_POLL_NOW, /* */
-    CHAOS_NEW_KEY,  /* the right one, or a wrong one */
-    CHAOS_CRASH,    /* */
-    CHAOS_STOP,     /* and start */
-    CHAOS_WALL,     /* the wall clock jumps */
-    CHAOS_SECOND,   /* a second process on the same queues */
+    CHAOS_POST,        /* messages */
+    CHAOS_UNSEND,      /* some of them */
+    CHAOS_FOREIGN,     /* another consumer fetches, and marks */
+    CHAOS_REVOKE,      /* a key is no good, or good again */
+    CHAOS_HUMAN,       /* somebody forgot a password */
+    CHAOS_OUTAGE,      /* of a server */
+    CHAOS_FORBID,      /* a permission is withdrawn for a while */
+    CHAOS_IGNORE,      /* first marks mark nothing for a while */
+    CHAOS_STORE,       /* full, slow, out of reach */
+    CHAOS_PAUSE,       /* and resume */
+    CHAOS_REMOVE,      /* and configure again */
+    CHAOS_POLL_NOW,    /* */
+    CHAOS_NEW_KEY,     /* the right one, or a wrong one */
+    CHAOS_CRASH,       /* */
+    CHAOS_STOP,        /* and start */
+    CHAOS_WALL,        /* the wall clock jumps */
+    CHAOS_SECOND,      /* a second process on the same queues */
+    CHAOS_DESTINATION, /* gone, fussy, busy, slow */
+    CHAOS_RELEASE,     /* of a lane that is blocked */
     CHAOS_COUNT
 };
 
@@ -47,13 +49,16 @@ struct plan {
     uint64_t write_ms_max;              /* of one step of a commit */
     unsigned commit_fails_permille;     /* */
     unsigned doubt_permille;            /* commits of unknown outcome */
-    unsigned reject_permille;           /* batches that cannot be stored */
-    unsigned quick_unsend_permille;     /* right after a mark */
-    unsigned override_permille;         /* messages whose id is not theirs */
-    unsigned post_count_max;            /* messages at once */
-    unsigned in_flight_max;             /* of all servers */
-    size_t held_bytes_max;              /* */
-    bool has_helper;                    /* an operator, in the ending */
+    unsigned poison_permille;       /* messages that a destination refuses */
+    unsigned parcel_fails_permille; /* that are taken in part */
+    unsigned parcel_doubt_permille; /* whose answer is lost */
+    unsigned reject_permille;       /* batches that cannot be stored */
+    unsigned quick_unsend_permille; /* right after a mark */
+    unsigned override_permille;     /* messages whose id is not theirs */
+    unsigned post_count_max;        /* messages at once */
+    unsigned in_flight_max;         /* of all servers */
+    size_t held_bytes_max;          /* */
+    bool has_helper;                /* an operator, in the ending */
 };
 
 /* Draws the plan, and makes servers, queues and stores by it. */

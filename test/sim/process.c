@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "book.h"
+#include "book_outlet.h"
+#include "destination_type.h"
 #include "kept.h"
 #include "loop.h"
 #include "store_type.h"
@@ -119,6 +121,7 @@ void process_end(struct process *process)
     process_enter(process);
     if (world->violation[0] == '\0') {
         store_type_process_ends(process);
+        destination_type_process_ends(process);
     }
     for (unsigned i = 0; i < world->queue_count; i++) {
         if (process->queues[i].exchange != NULL) {
@@ -127,6 +130,10 @@ void process_end(struct process *process)
     }
     world->processes[process->host] = NULL;
     book_ended(process);
+    for (unsigned i = 0; process->host == 0 && i < world->destination_count;
+         i++) {
+        book_out_forgotten(&world->destinations[i]);
+    }
     process_enter(NULL);
     memory_free(&process->memory);
     free(process);
@@ -134,6 +141,11 @@ void process_end(struct process *process)
 
 void process_check_end(const struct process *process)
 {
+    const struct world *world = process->world;
+    for (unsigned i = 0; process->host == 0 && i < world->destination_count;
+         i++) {
+        book_out_check_saved(&world->destinations[i], process->life);
+    }
     if (process->handle_count > 0 || process->memory.count > 0) {
         world_violation(
             process->world, "process %u: leaves %zu handles and %zu blocks",

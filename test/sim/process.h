@@ -12,6 +12,7 @@
 
 #include "agenda.h"
 #include "app.h"
+#include "destination.h"
 #include "guard.h"
 #include "haplopoll.h"
 #include "memory.h"
@@ -23,6 +24,7 @@
 #define SEEN_TOLD_MAX 8
 
 struct connection;
+struct sim_outlet;
 
 /* What the inbox was told of a confirmation. */
 struct told {
@@ -65,6 +67,7 @@ struct process {
     bool is_open;                /* all is there */
     struct haplo_poller *poller; /* */
     struct connection *connections[PROCESS_STORES_MAX]; /* open ones, or NULL */
+    struct sim_outlet *outlets[DESTINATIONS_MAX];       /* the same */
     struct app app;                                     /* */
     struct seen_server servers[PROCESS_SERVERS_MAX];    /* */
     struct seen_queue queues[REMOTE_QUEUES_MAX];        /* */

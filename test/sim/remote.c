@@ -40,6 +40,9 @@ static struct content *content_new(struct world *world,
                         queue->name, number, number * 7);
     }
     content->is_overridden = is_overridden;
+    if (dice_hit(&world->dice, world->plan.poison_permille)) {
+        content->poison = (uint8_t)dice_next(&world->dice);
+    }
     content->size = (size_t)size;
     content->body = copy_text(world, text, content->size);
     return content;

@@ -72,6 +72,24 @@ static void write_confirm(struct store *store, struct process *process,
     }
 }
 
+/* -- States that move ----------------------------------------------------- */
+
+static void write_replace(struct store *store, struct process *process,
+                          struct inbox_replace *replace)
+{
+    struct seen_queue *queue =
+        process_find_inbox_queue(process, replace->queue);
+    replace->queue_id = store_queue_id(queue->remote);
+    if (replace->state.size == 0) {
+        store->queues[queue->remote->index] = (struct store_queue){.size = 0};
+    } else {
+        set_state(store, queue->remote, replace->state);
+    }
+    outdate_others(queue);
+    TRACE(store->world, "%s: state replaced in store %u", queue->remote->name,
+          store->index);
+}
+
 /* -- Batches -------------------------------------------------------------- */
 
 /* What is handed over is what was fetched, byte for byte. */
@@ -97,6 +115,10 @@ static void check_bodies(const struct store *store, const struct token *token,
 static void write_rows(struct store *store, const struct token *token,
                        struct inbox_delivery *delivery)
 {
+    /* Numbers that were given to nothing: of a transaction that failed. */
+    if (dice_hit(&store->world->dice, 100)) {
+        store->last_arrival += dice_between(&store->world->dice, 1, 3);
+    }
     for (unsigned i = 0; i < token->count; i++) {
         const struct haplo_message *message = &delivery->messages[i];
         if (message->is_repeat) {
@@ -213,15 +235,45 @@ void store_commit(struct store *store, struct process *process,
                   struct inbox_group *group)
 {
     struct inbox_confirm *confirm;
+    struct inbox_replace *replace;
     struct inbox_delivery *delivery;
-    STAILQ_FOREACH(confirm, &group->confirms, link)
-    {
+    struct inbox_progress *progress;
+    STAILQ_FOREACH (confirm, &group->confirms, link) {
         write_confirm(store, process, confirm);
     }
-    STAILQ_FOREACH(delivery, &group->deliveries, link)
-    {
+    STAILQ_FOREACH (replace, &group->replaces, link) {
+        write_replace(store, process, replace);
+    }
+    STAILQ_FOREACH (delivery, &group->deliveries, link) {
         write_delivery(store, process, delivery);
     }
+    STAILQ_FOREACH (progress, &group->progress, link) {
+        store_write_progress(store, progress);
+    }
+}
+
+size_t store_row_after(const struct store *store, uint64_t arrival)
+{
+    size_t begin = 0;
+    size_t end = store->row_count;
+    while (begin < end) {
+        size_t middle = begin + (end - begin) / 2;
+        if (store->rows[middle].arrival <= arrival) {
+            begin = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return begin;
+}
+
+struct store_row *store_row(const struct store *store, uint64_t arrival)
+{
+    size_t index = store_row_after(store, arrival - 1);
+    return arrival > 0 && index < store->row_count &&
+                   store->rows[index].arrival == arrival
+               ? &store->rows[index]
+               : NULL;
 }
 
 void store_free(struct store *store)

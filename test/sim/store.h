@@ -9,10 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "destination.h"
 #include "haplopoll.h"
 #include "remote.h"
 
+struct inbox;
 struct inbox_group;
+struct inbox_outlet_request;
+struct inbox_progress;
+struct inbox_read;
 struct process;
 struct world;
 
@@ -25,6 +30,20 @@ struct store_row {
     uint32_t batch_count;       /* that were stored of the batch */
     uint64_t fetched_at_ms;     /* wall clock */
     uint64_t hash;              /* as outlets see it */
+    struct reach reach[DESTINATIONS_MAX]; /* by the destination's index */
+};
+
+/* How far an outlet has come. */
+struct store_outlet {
+    bool is_there;   /* it has a row */
+    uint64_t cursor; /* */
+};
+
+/* Of one queue to one destination; the book's. */
+struct store_lane {
+    size_t row_index;   /* the first that may not have been there */
+    uint64_t last_told; /* arrival */
+    uint64_t last_life; /* of the process that was told */
 };
 
 struct store_queue {
@@ -33,17 +52,19 @@ struct store_queue {
 };
 
 struct store {
-    struct world *world;                          /* */
-    unsigned index;                               /* */
-    char uuid[40];                                /* */
-    bool is_full;                                 /* nothing can be written */
-    bool is_down;                                 /* out of reach */
-    bool is_slow;                                 /* */
-    struct store_row *rows;                       /* owned */
-    size_t row_count;                             /* */
-    size_t row_capacity;                          /* */
-    uint64_t last_arrival;                        /* */
-    struct store_queue queues[REMOTE_QUEUES_MAX]; /* by their index */
+    struct world *world;                           /* */
+    unsigned index;                                /* */
+    char uuid[40];                                 /* */
+    bool is_full;                                  /* nothing can be written */
+    bool is_down;                                  /* out of reach */
+    bool is_slow;                                  /* */
+    struct store_row *rows;                        /* owned */
+    size_t row_count;                              /* */
+    size_t row_capacity;                           /* */
+    uint64_t last_arrival;                         /* */
+    struct store_queue queues[REMOTE_QUEUES_MAX];  /* by their index */
+    struct store_outlet outlets[DESTINATIONS_MAX]; /* by their index */
+    struct store_lane lanes[DESTINATIONS_MAX][REMOTE_QUEUES_MAX]; /* the same */
 };
 
 /* The row's id of a queue in the inbox; 0 is none. */
@@ -59,6 +80,27 @@ struct haplo_slice store_state(const struct store *store,
 /* Carries the whole group out in one transaction, and commits it. */
 void store_commit(struct store *store, struct process *process,
                   struct inbox_group *group);
+
+/* The first row whose arrival is above that; row_count: there is none. */
+size_t store_row_after(const struct store *store, uint64_t arrival);
+
+/* NULL if there is none of that arrival. */
+struct store_row *store_row(const struct store *store, uint64_t arrival);
+
+/* Part of a group: carries it out. */
+void store_write_progress(struct store *store, struct inbox_progress *progress);
+
+/* What the process is told of that. */
+void store_note_save(const struct store *store,
+                     const struct inbox_progress *progress, bool has_failed);
+
+/* What outlets ask for (store_out.c). */
+void store_read(struct store *store, struct inbox *inbox,
+                struct inbox_read *read);
+void store_open_outlet(const struct store *store,
+                       struct inbox_outlet_request *request);
+void store_find_lanes(const struct store *store, struct inbox *inbox,
+                      struct inbox_outlet_request *request);
 
 void store_free(struct store *store);
 

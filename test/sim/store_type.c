@@ -87,8 +87,7 @@ static void close_store(struct inbox_store *store)
 static bool has_poison(struct connection *connection)
 {
     struct inbox_delivery *delivery;
-    STAILQ_FOREACH(delivery, &connection->group->deliveries, link)
-    {
+    STAILQ_FOREACH (delivery, &connection->group->deliveries, link) {
         const struct seen_queue *queue =
             process_find_inbox_queue(connection->process, delivery->queue);
         if (queue->token->is_poison) {
@@ -120,12 +119,25 @@ static enum inbox_fault draw_fault(struct connection *connection)
 static void set_outcomes(struct connection *connection, enum outcome outcome)
 {
     struct inbox_delivery *delivery;
-    STAILQ_FOREACH(delivery, &connection->group->deliveries, link)
-    {
+    STAILQ_FOREACH (delivery, &connection->group->deliveries, link) {
         struct seen_queue *queue =
             process_find_inbox_queue(connection->process, delivery->queue);
         queue->token->outcome = outcome;
         queue->is_current &= outcome != OUTCOME_DOUBT;
+    }
+}
+
+static void note_saves(struct connection *connection)
+{
+    const struct inbox_group *group = connection->group;
+    struct world *world = connection->process->world;
+    const struct inbox_progress *progress;
+    STAILQ_FOREACH (progress, &group->progress, link) {
+        bool has_failed = group->fault != INBOX_FINE;
+        store_note_save(connection->store, progress, has_failed);
+        if (has_failed) {
+            world_count(world, SITUATION_SAVE_FAILED);
+        }
     }
 }
 
@@ -134,6 +146,7 @@ static void on_answer(struct world *world, void *subject, uint64_t stamp)
     struct connection *connection = subject;
     (void)world;
     (void)stamp;
+    note_saves(connection);
     connection->group = NULL;
     inbox_group_written(connection->base.inbox);
     world_crash_point(world, CRASH_AFTER_ACCEPT);
@@ -226,6 +239,98 @@ void store_type_process_ends(struct process *process)
     }
 }
 
+/* -- What outlets ask for ------------------------------------------------- */
+
+/* A request on its way. */
+struct request {
+    struct connection *connection;       /* */
+    struct inbox_read *read;             /* or NULL */
+    struct inbox_outlet_request *outlet; /* or NULL */
+    bool is_of_lanes;                    /* of the outlet */
+};
+
+static bool reading_fails(const struct connection *connection)
+{
+    struct world *world = connection->process->world;
+    return connection->store->is_down ||
+           hit(world, world->plan.commit_fails_permille / 4);
+}
+
+static void answer_read(const struct request *request)
+{
+    struct connection *connection = request->connection;
+    struct inbox_read *read = request->read;
+    if (reading_fails(connection)) {
+        world_count(connection->process->world, SITUATION_READ_FAILED);
+        read->read_cb(read, HAPLO_EDELIVERY, "as the simulation has it");
+    } else {
+        store_read(connection->store, connection->base.inbox, read);
+        read->read_cb(read, 0, "");
+    }
+}
+
+static void answer_outlet(const struct request *request)
+{
+    struct connection *connection = request->connection;
+    struct inbox_outlet_request *outlet = request->outlet;
+    if (reading_fails(connection)) {
+        outlet->error = reason_set(&outlet->why, HAPLO_EDELIVERY,
+                                   "as the simulation has it");
+    } else if (request->is_of_lanes) {
+        store_find_lanes(connection->store, connection->base.inbox, outlet);
+    } else {
+        store_open_outlet(connection->store, outlet);
+    }
+    outlet->done_cb(outlet);
+}
+
+static void on_request(struct world *world, void *subject, uint64_t stamp)
+{
+    const struct request *request = subject;
+    (void)world;
+    (void)stamp;
+    if (request->read != NULL) {
+        answer_read(request);
+    } else {
+        answer_outlet(request);
+    }
+}
+
+static void ask(struct request draft)
+{
+    struct connection *connection = draft.connection;
+    struct world *world = connection->process->world;
+    struct request *request = pool_take(&world->pool, sizeof *request);
+    *request = draft;
+    process_at(connection->process, write_ms(connection) / 4, on_request,
+               request, 0);
+}
+
+static void read_rows(struct inbox_store *store, struct inbox_read *read)
+{
+    ask((struct request){.connection = connection_of(store), .read = read});
+}
+
+static void read_free(struct inbox_read *read)
+{
+    simulated_free(read->memory);
+    read->memory = NULL;
+}
+
+static void open_outlet(struct inbox_store *store,
+                        struct inbox_outlet_request *outlet)
+{
+    ask((struct request){.connection = connection_of(store), .outlet = outlet});
+}
+
+static void find_lanes(struct inbox_store *store,
+                       struct inbox_outlet_request *outlet)
+{
+    ask((struct request){.connection = connection_of(store),
+                         .outlet = outlet,
+                         .is_of_lanes = true});
+}
+
 /* -- What the inbox is told ----------------------------------------------- */
 
 void __real_inbox_confirmed(struct inbox_queue *queue,
@@ -246,6 +351,10 @@ void __wrap_inbox_confirmed(struct inbox_queue *queue,
 static const struct inbox_store_ops ops = {
     .open = open_store,
     .write = write_group,
+    .read = read_rows,
+    .read_free = read_free,
+    .outlet_open = open_outlet,
+    .lanes = find_lanes,
     .close = close_store,
 };
 

@@ -50,6 +50,19 @@
     X(REPEATS_ALONE, 2000, "a batch of repeats alone")                        \
     X(CONFIRMATION_PASSED_OVER, 1000, "a confirmation that came too late")    \
     X(TWO_PROCESSES, 1000, "a second process on the same queues")             \
+    X(DESTINATION_ILL, 1000, "a destination broken, busy, fussy or slow")     \
+    X(DEFERRED, 1000, "a message deferred")                                   \
+    X(DEAD_LETTER, 1000, "a dead letter")                                     \
+    X(READ_FAILED, 1000, "a read of an outlet that failed")                   \
+    X(REFUSED_BY_OUTLET, 1000, "a message refused by a destination")          \
+    X(PARCEL_IN_PART, 1000, "a parcel delivered in part")                     \
+    X(PARCEL_DOUBT, 1000, "a parcel delivered, and the answer lost")          \
+    X(OUTLET_NOT_OPENED, 100, "an outlet that could not be opened")           \
+    X(SENT_AFTER_DEATH, 10, "a parcel that outlived its process")             \
+    X(OUTLET_BROKEN, 1000, "an outlet's breaker opened")                      \
+    X(LANE_BLOCKED, 1000, "a lane blocked")                                   \
+    X(RELEASED, 100, "a lane released by an operator")                        \
+    X(SAVE_FAILED, 1000, "progress that could not be saved")                  \
     X(REJECTED, 600, "a batch rejected")                                      \
     X(INBOX_BEHIND, 20, "a batch dropped, as its inbox was behind")           \
     X(DELIVERED_TOO_LATE, 100, "stored after the drain's deadline")           \
@@ -88,6 +101,8 @@
     X(BEFORE_COMMIT, 200, "in the transaction")                      \
     X(AFTER_COMMIT, 200, "after the commit, before the accept")      \
     X(AFTER_ACCEPT, 200, "after the accept, before the mark")        \
+    X(AFTER_SEND, 100, "with a parcel delivered, not answered")      \
+    X(AFTER_DELIVERY, 100, "with a parcel answered, not saved")      \
     X(AFTER_CONFIRM_COMMIT, 200, "after a confirmation's commit")
 
 enum situation {

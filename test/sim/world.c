@@ -86,6 +86,15 @@ bool world_has_two(const struct world *world)
     return world->processes[0] != NULL && world->processes[1] != NULL;
 }
 
+uint64_t world_some_time_ms(struct world *world)
+{
+    uint64_t longest_ms = world->plan.chaos_ms / 3 + 60000;
+    if (dice_hit(&world->dice, 600)) {
+        longest_ms /= 8;
+    }
+    return 1 + dice_below(&world->dice, longest_ms);
+}
+
 /* -- The process ---------------------------------------------------------- */
 
 static void on_start(struct world *world, void *subject, uint64_t host)

@@ -13,6 +13,7 @@
 
 #include "agenda.h"
 #include "answer.h"
+#include "destination.h"
 #include "dice.h"
 #include "kept.h"
 #include "operator.h"
@@ -31,25 +32,28 @@
 struct process;
 
 struct world {
-    uint64_t seed;                                   /* */
-    uint64_t now_ms;                                 /* monotonic */
-    uint64_t wall_offset_ms;                         /* wall clock: more */
-    bool has_steady_wall_clock;                      /* never jumps */
-    bool is_quiet;                                   /* the ending */
-    bool is_examined;                                /* all was unsent */
-    bool is_over;                                    /* and has come again */
-    struct dice dice;                                /* */
-    struct dice wall_dice;                           /* of nothing else */
-    struct agenda agenda;                            /* */
-    uint64_t event_count;                            /* */
-    struct pool pool;                                /* */
-    struct plan plan;                                /* */
-    struct remote_server servers[WORLD_SERVERS_MAX]; /* */
-    unsigned server_count;                           /* */
-    struct remote_queue queues[REMOTE_QUEUES_MAX];   /* */
-    unsigned queue_count;                            /* */
-    struct store stores[WORLD_STORES_MAX];           /* */
-    unsigned store_count;                            /* */
+    uint64_t seed;                                     /* */
+    uint64_t now_ms;                                   /* monotonic */
+    uint64_t wall_offset_ms;                           /* wall clock: more */
+    bool has_steady_wall_clock;                        /* never jumps */
+    bool had_second;                                   /* a second process */
+    bool is_quiet;                                     /* the ending */
+    bool is_examined;                                  /* all was unsent */
+    bool is_over;                                      /* and has come again */
+    struct dice dice;                                  /* */
+    struct dice wall_dice;                             /* of nothing else */
+    struct agenda agenda;                              /* */
+    uint64_t event_count;                              /* */
+    struct pool pool;                                  /* */
+    struct plan plan;                                  /* */
+    struct remote_server servers[WORLD_SERVERS_MAX];   /* */
+    unsigned server_count;                             /* */
+    struct remote_queue queues[REMOTE_QUEUES_MAX];     /* */
+    unsigned queue_count;                              /* */
+    struct store stores[WORLD_STORES_MAX];             /* */
+    unsigned store_count;                              /* */
+    struct destination destinations[DESTINATIONS_MAX]; /* */
+    unsigned destination_count;                        /* */
     struct kept kept[WORLD_HOSTS_MAX][WORLD_SERVERS_MAX]; /* the guard's */
     struct state_file state_files[WORLD_HOSTS_MAX];       /* */
     struct token **tokens;                                /* owned; by number */
@@ -96,6 +100,9 @@ static inline void world_count(struct world *world, enum situation situation)
 /* The same, if the process of that life lives then. */
 void world_at_life(struct world *world, uint64_t delay_ms, agenda_cb happen,
                    void *subject, uint64_t stamp, uint64_t life);
+
+/* How long something lasts: mostly short, at times a good part of the run. */
+uint64_t world_some_time_ms(struct world *world);
 
 /* Two processes store the same queues at this time. */
 bool world_has_two(const struct world *world);

@@ -1,0 +1,222 @@
+#include "book_outlet.h"
+
+#include "process.h"
+#include "world.h"
+
+static _Noreturn void violation(const struct destination *destination,
+                                const struct store_row *row, const char *what)
+{
+    world_violation(destination->world, "%s: %s, arrival %llu: %s",
+                    destination->name, row->queue->name,
+                    (unsigned long long)row->arrival, what);
+}
+
+static struct reach *reach_of(const struct destination *destination,
+                              struct store_row *row)
+{
+    return &row->reach[destination->index];
+}
+
+static struct store_lane *lane_of(const struct destination *destination,
+                                  const struct store_row *row)
+{
+    return &destination->store->lanes[destination->index][row->queue->index];
+}
+
+static bool is_saved(const struct destination *destination,
+                     const struct store_row *row)
+{
+    const struct store_outlet *stored =
+        &destination->store->outlets[destination->index];
+    return stored->is_there && row->arrival <= stored->cursor &&
+           !row->reach[destination->index].is_deferred;
+}
+
+/* -- Sent ----------------------------------------------------------------- */
+
+/* All that came before it in its queue has been there, or never will be. */
+static void check_order(const struct destination *destination,
+                        struct store_row *row)
+{
+    struct store *store = destination->store;
+    struct store_lane *lane = lane_of(destination, row);
+    for (; lane->row_index < store->row_count; lane->row_index++) {
+        struct store_row *before = &store->rows[lane->row_index];
+        const struct reach *reach = reach_of(destination, before);
+        bool is_in_doubt = reach->is_refused && destination->has_dead_letters;
+        if (before->queue != row->queue || reach->received_count > 0 ||
+            is_in_doubt || reach->is_skipped || reach->is_sentenced ||
+            reach->is_dead) {
+            continue;
+        }
+        if (before->arrival < row->arrival) {
+            violation(destination, row, "overtakes an earlier message");
+        }
+        return;
+    }
+}
+
+/* What the same process has sent, and knows it, it sends no more. */
+static void check_repeat(const struct destination *destination,
+                         struct store_row *row, uint64_t life)
+{
+    struct reach *reach = reach_of(destination, row);
+    if (reach->is_skipped || reach->is_dead) {
+        violation(destination, row, "is sent though it was given up");
+    }
+    if (reach->received_count == 0) {
+        return;
+    }
+    if (is_saved(destination, row)) {
+        violation(destination, row, "is sent again, and was saved");
+    }
+    if (reach->is_told && reach->life == life) {
+        violation(destination, row, "is sent again for no reason");
+    }
+    if (reach->is_told && !reach->is_excused) {
+        violation(destination, row, "is sent again by the next process");
+    }
+    destination->world->totals->repeats++;
+}
+
+void book_out_try(const struct destination *destination, struct store_row *row,
+                  uint64_t life)
+{
+    if (!destination_wants(destination, row->queue)) {
+        violation(destination, row, "is of a queue that it does not have");
+    }
+    const struct store_lane *lane = lane_of(destination, row);
+    if (lane->last_life == life && row->arrival <= lane->last_told) {
+        violation(destination, row, "is sent after a later one");
+    }
+    check_repeat(destination, row, life);
+    check_order(destination, row);
+}
+
+void book_out_received(struct destination *destination, struct store_row *row,
+                       uint64_t life)
+{
+    struct reach *reach = reach_of(destination, row);
+    destination->world->totals->reached++;
+    if (reach->received_count < UINT8_MAX) {
+        reach->received_count++;
+    }
+    reach->life = life;
+    reach->is_told = false;
+    reach->is_refused = false;
+    reach->is_excused = false;
+}
+
+void book_out_refused(const struct destination *destination,
+                      struct store_row *row)
+{
+    struct reach *reach = reach_of(destination, row);
+    if (!reach->is_refused) {
+        reach->is_refused = true;
+        reach->accepted_at_refusal = destination->accepted_count;
+    }
+}
+
+void book_out_told(struct destination *destination, struct store_row *row,
+                   uint64_t life)
+{
+    struct store_lane *lane = lane_of(destination, row);
+    destination->accepted_count++;
+    reach_of(destination, row)->is_told = true;
+    lane->last_told = row->arrival;
+    lane->last_life = life;
+}
+
+/* -- Saved ---------------------------------------------------------------- */
+
+void book_out_buried(const struct destination *destination,
+                     struct store_row *row)
+{
+    struct reach *reach = reach_of(destination, row);
+    bool is_proven = destination->has_dead_letters && reach->is_refused &&
+                     destination->accepted_count > reach->accepted_at_refusal;
+    if (!is_proven && !reach->is_sentenced && !reach->is_dead) {
+        violation(destination, row, "is a dead letter without a reason");
+    }
+    world_count(destination->world, SITUATION_DEAD_LETTER);
+    reach->is_dead = true;
+}
+
+void book_out_passed(const struct destination *destination,
+                     struct store_row *row)
+{
+    const struct reach *reach = reach_of(destination, row);
+    if (destination_wants(destination, row->queue) && !reach->is_deferred &&
+        !reach->is_dead && !reach->is_skipped &&
+        !(reach->received_count > 0 && reach->is_told)) {
+        violation(destination, row, "is saved, and was not sent");
+    }
+}
+
+/* -- Processes, restores, the end ----------------------------------------- */
+
+/* What was not saved comes again. */
+void book_out_forgotten(struct destination *destination)
+{
+    struct store *store = destination->store;
+    for (size_t i = 0; i < store->row_count; i++) {
+        struct reach *reach = reach_of(destination, &store->rows[i]);
+        if (!is_saved(destination, &store->rows[i])) {
+            reach->is_excused = reach->received_count > 0;
+            reach->is_skipped = false;
+            reach->is_sentenced = false;
+            reach->is_buried = false;
+        }
+    }
+}
+
+void book_out_check_saved(const struct destination *destination, uint64_t life)
+{
+    struct store *store = destination->store;
+    for (size_t i = 0; i < store->row_count && !destination->has_unsaved_end;
+         i++) {
+        struct store_row *row = &store->rows[i];
+        const struct reach *reach = reach_of(destination, row);
+        if (reach->is_told && reach->life == life &&
+            !is_saved(destination, row)) {
+            violation(destination, row, "is sent, and not saved at the end");
+        }
+    }
+}
+
+struct store_row *book_out_head(const struct destination *destination,
+                                const struct remote_queue *queue)
+{
+    struct store *store = destination->store;
+    for (size_t i = 0; i < store->row_count; i++) {
+        struct store_row *row = &store->rows[i];
+        const struct reach *reach = reach_of(destination, row);
+        bool is_done = is_saved(destination, row) || reach->is_skipped ||
+                       reach->is_dead || reach->is_sentenced ||
+                       reach->is_buried ||
+                       (reach->is_told && !reach->is_excused);
+        if (row->queue == queue && !is_done) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+void book_out_check_end(const struct destination *destination)
+{
+    struct store *store = destination->store;
+    for (size_t i = 0; i < store->row_count; i++) {
+        struct store_row *row = &store->rows[i];
+        const struct reach *reach = reach_of(destination, row);
+        if (!destination_wants(destination, row->queue)) {
+            continue;
+        }
+        if (reach->received_count == 0 && !reach->is_dead &&
+            !reach->is_skipped) {
+            violation(destination, row, "has never reached it");
+        }
+        if (!is_saved(destination, row)) {
+            violation(destination, row, "is never saved");
+        }
+    }
+}
