@@ -234,15 +234,27 @@ static void warn_of_mended(struct group_commit *commit,
     }
 }
 
+/* True if messages may have been stored of which this process was not told: by
+ * a commit whose outcome is unknown, or by another process. */
+static bool has_more_than_told(const struct inbox_group *group,
+                               const struct inbox_delivery *delivery)
+{
+    return group->fault == INBOX_DOUBT ||
+           (group->fault == INBOX_FINE &&
+            delivery->compare != HAPLO_COMPARE_CURRENT);
+}
+
 static void answer_deliveries(struct group_commit *commit)
 {
     struct inbox_group *group = &commit->group;
     struct inbox_delivery *delivery;
     enum inbox_verdict verdict;
     uint64_t last_arrival = 0;
+    bool has_stored = false;
 
     while ((delivery = STAILQ_FIRST(&group->deliveries)) != NULL) {
         STAILQ_REMOVE_HEAD(&group->deliveries, link);
+        has_stored |= has_more_than_told(group, delivery);
         verdict = delivery_verdict(group, delivery);
         if (verdict == INBOX_STORED && delivery->stored_count > 0) {
             last_arrival = delivery->first_arrival + delivery->stored_count - 1;
@@ -252,7 +264,7 @@ static void answer_deliveries(struct group_commit *commit)
                         verdict == INBOX_STALE ? "a different state is stored"
                                                : group->why.text);
     }
-    if (last_arrival > 0) {
+    if (has_stored || last_arrival > 0) {
         inbox_stored(commit->inbox, last_arrival);
     }
 }

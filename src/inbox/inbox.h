@@ -273,7 +273,9 @@ void inbox_read_start(struct inbox_read *read);
 void inbox_read_free(struct inbox_read *read);
 
 /* Tells that messages were stored: there is something behind the cursor. Fires
- * after each such commit; NULL: nobody listens. */
+ * after each such commit; last_arrival is 0 where it is not known what was
+ * stored: the outcome of a commit is unknown, or another process has stored
+ * messages. NULL: nobody listens. */
 typedef void (*inbox_stored_cb)(struct inbox *inbox, uint64_t last_arrival,
                                 void *data);
 void inbox_listen(struct inbox *inbox, inbox_stored_cb stored_cb, void *data);
