@@ -57,6 +57,13 @@ static void loading_init(struct config_loading *loading, struct config *config)
 static void loading_clear(struct config_loading *loading)
 {
     config_events_free(loading->events);
+    for (size_t i = 0;
+         loading->queue_names != NULL && i < loading->servers.count; i++) {
+        name_table_free(&loading->queue_names[i]);
+    }
+    free(loading->queue_names);
+    name_table_free(&loading->server_names);
+    name_table_free(&loading->paths);
     list_free(&loading->pairs);
     list_free(&loading->inboxes);
     list_free(&loading->outlets);

@@ -392,6 +392,12 @@ void config_events_next(struct config_events *events,
     }
 }
 
+void config_events_stop(struct config_events *events)
+{
+    events->has_ended = true;
+    events->replay_end = events->replay_next;
+}
+
 void config_events_skip(struct config_events *events,
                         struct config_event *event)
 {

@@ -40,6 +40,9 @@ void config_events_free(struct config_events *events);
 void config_events_next(struct config_events *events,
                         struct config_event *event);
 
+/* From now on there is only END. */
+void config_events_stop(struct config_events *events);
+
 /* Passes over what an event began, up to its end, and frees a value's text. */
 void config_events_skip(struct config_events *events,
                         struct config_event *event);

@@ -1,6 +1,7 @@
 /* The top level, inboxes and outlets: what is read of them. */
 #include "config/config_mapping.h"
 #include "config/config_value.h"
+#include "config/units.h"
 
 /* The name of an inbox or outlet, or NULL where it is refused. */
 static const char *name_take(const struct config_mapping *mapping)
@@ -192,6 +193,21 @@ static void type_check(const struct config_mapping *mapping,
     }
 }
 
+static void backoff_check(const struct config_mapping *mapping,
+                          const struct forwarder_options *forward)
+{
+    char first[UNITS_TEXT_SIZE];
+    char longest[UNITS_TEXT_SIZE];
+    if (forward->backoff_max_ms < forward->backoff_ms) {
+        config_mapping_fail(mapping,
+                            config_mapping_find(mapping, "backoff_max"),
+                            "backoff_max (%s) is below backoff (%s): raise the "
+                            "one or lower the other",
+                            duration_format(forward->backoff_max_ms, longest),
+                            duration_format(forward->backoff_ms, first));
+    }
+}
+
 void config_outlet_take(const struct config_mapping *mapping)
 {
     struct config *config = mapping->loading->config;
@@ -207,7 +223,9 @@ void config_outlet_take(const struct config_mapping *mapping)
     const struct config_pair *inbox = config_mapping_find(mapping, "inbox");
     draft->outlet.place = mapping->place;
     forward->name = name_take(mapping);
-    config_mapping_apply(mapping, &common, forward, NULL);
+    if (config_mapping_apply(mapping, &common, forward, NULL) == 0) {
+        backoff_check(mapping, forward);
+    }
     patterns_take(mapping, draft);
     if (inbox != NULL) {
         const char *name = config_mapping_text(mapping, "inbox");

@@ -11,6 +11,9 @@
 int config_loading_no_memory(struct config_loading *loading)
 {
     loading->has_no_memory = true;
+    if (loading->events != NULL) {
+        config_events_stop(loading->events);
+    }
     return -1;
 }
 

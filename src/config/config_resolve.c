@@ -205,10 +205,4 @@ void config_resolve(struct config_loading *loading)
     if (!loading->has_no_memory) {
         config_outlets_resolve(loading);
     }
-    for (size_t i = 0; i < loading->servers.count; i++) {
-        name_table_free(&loading->queue_names[i]);
-    }
-    name_table_free(&loading->server_names);
-    name_table_free(&loading->paths);
-    free(loading->queue_names);
 }

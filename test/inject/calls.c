@@ -5,7 +5,6 @@
  */
 #define CURL_DISABLE_TYPECHECK
 
-#include <cyaml/cyaml.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>

@@ -155,17 +155,9 @@
       (sqlite3 * a, const char *b, int c, int *d, int *e), (a, b, c, d, e),    \
       SQLITE_BUSY, BEFORE)
 
-#define CALLS_OF_YAML(X)                                                       \
-    X(cyaml_err_t, cyaml_free,                                                 \
-      (const cyaml_config_t *a, const cyaml_schema_value_t *b,                 \
-       cyaml_data_t *c, unsigned d),                                           \
-      (a, b, c, d), CYAML_ERR_BAD_PARAM_NULL_CONFIG, AFTER)                    \
-    X(cyaml_err_t, cyaml_load_data,                                            \
-      (const uint8_t *a, size_t b, const cyaml_config_t *c,                    \
-       const cyaml_schema_value_t *d, cyaml_data_t **e, unsigned *f),          \
-      (a, b, c, d, e, f), CYAML_ERR_OOM, BEFORE)                               \
-    X(int, yaml_parser_initialize, (yaml_parser_t * a), (a), 0, BEFORE)        \
-    X(int, yaml_parser_load, (yaml_parser_t * a, yaml_document_t * b), (a, b), \
+#define CALLS_OF_YAML(X)                                                     \
+    X(int, yaml_parser_initialize, (yaml_parser_t * a), (a), 0, BEFORE)      \
+    X(int, yaml_parser_parse, (yaml_parser_t * a, yaml_event_t * b), (a, b), \
       0, BEFORE)
 
 /* Linux gives the descriptor back whatever close() says. */
@@ -205,6 +197,8 @@
       BEFORE)                                                                  \
     X(void *, realloc, (void *a, size_t b), (a, b), FAIL(NULL, ENOMEM),        \
       BEFORE)                                                                  \
+    X(void *, reallocarray, (void *a, size_t b, size_t c), (a, b, c),          \
+      FAIL(NULL, ENOMEM), BEFORE)                                              \
     X(int, rename, (const char *a, const char *b), (a, b),                     \
       WAYS(FAIL(-1, EIO), FAIL(-1, EROFS)), EITHER)                            \
     X(int, renameat, (int a, const char *b, int c, const char *d),             \

@@ -30,7 +30,7 @@ enum fault_call {
     X(YAJL, "yajl")           \
     X(TRE, "TRE")             \
     X(SQLITE, "SQLite")       \
-    X(YAML, "libyaml, cyaml") \
+    X(YAML, "libyaml") \
     X(OPENSSL, "OpenSSL")     \
     X(LIBC, "libc")           \
     X(OTHER, "others")

@@ -53,7 +53,7 @@ static enum asker asker_of(const char *path)
         {"libuv.", ASKER_LIBUV},      {"libcurl.", ASKER_LIBCURL},
         {"libcurl-", ASKER_LIBCURL},  {"libyajl.", ASKER_YAJL},
         {"libtre.", ASKER_TRE},       {"libsqlite3.", ASKER_SQLITE},
-        {"libyaml", ASKER_YAML},      {"libcyaml.", ASKER_YAML},
+        {"libyaml", ASKER_YAML},
         {"libssl.", ASKER_OPENSSL},   {"libcrypto.", ASKER_OPENSSL},
         {"libc.", ASKER_LIBC},        {"ld-linux", ASKER_SPARED},
         {"libcmocka.", ASKER_SPARED}, {"libasan.", ASKER_SPARED},

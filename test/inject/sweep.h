@@ -50,6 +50,7 @@ extern const struct sweep_unit sweep_core_units[];   /* up to a NULL name */
 extern const struct sweep_unit sweep_http_units[];   /* the same */
 extern const struct sweep_unit sweep_poller_units[]; /* the same */
 extern const struct sweep_unit sweep_sink_units[];   /* the same */
+extern const struct sweep_unit sweep_config_units[]; /* the same */
 extern const struct sweep_unit sweep_daemon_units[]; /* the same */
 
 /* One turn of the loop. Waits cost no time: where nothing comes for some

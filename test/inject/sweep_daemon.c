@@ -1,7 +1,7 @@
 /*
- * The daemon: loading a configuration; and all of its commands, as main() runs
- * them, on haplo-sim. Whatever fails, the exit code or a line says so, and the
- * next run gathers what is left, each message once.
+ * The daemon: all of its commands, as main() runs them, on haplo-sim. Whatever
+ * fails, the exit code or a line says so, and the next run gathers what is
+ * left, each message once.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -24,7 +24,6 @@
 #include <openssl/crypto.h>
 #include <sqlite3.h>
 
-#include "config/config.h"
 #include "daemon/command.h"
 #include "fault.h"
 #include "sim_process.h"
@@ -49,108 +48,6 @@ static void path_make(char *path, size_t size, const char *name)
 {
     int length = snprintf(path, size, "%s/%s", sim_start()->dir, name);
     assert_true(length > 0 && (size_t)length < size);
-}
-
-/* -- Loading a configuration ---------------------------------------------- */
-
-static const char config_text[] =
-    "state_dir: state\n"
-    "defaults: {interval: 30s, max_body: 8M, format: json}\n"
-    "sinks:\n"
-    "  - {name: one, type: sqlite, path: one.db}\n"
-    "  - {name: two, type: sqlite, path: two.db}\n"
-    "servers:\n"
-    "  - name: example\n"
-    "    url: https://server.example.ac.uk\n"
-    "    proxy: http://proxy.example.ac.uk:8080\n"
-    "    sink: one\n"
-    "    queues:\n"
-    "      - {name: a, api_key_file: keys/app1-q1}\n"
-    "      - {name: b, api_key_env: HAPLO_SWEEP_KEY, sink: two,\n"
-    "         token_pointer: /t, messages_pointer: /m}\n"
-    "  - name: other\n"
-    "    url: http://127.0.0.1:8080\n"
-    "    queues:\n"
-    "      - {name: c, api_key_file: keys/app1-q1, sink: two, format: raw,\n"
-    "         token_pattern: 't=([a-z]*)'}\n";
-
-static const char wrong_text[] =
-    "state_dir: state\n"
-    "sinks:\n"
-    "  - {name: one, type: sqlite, path: one.db}\n"
-    "servers:\n"
-    "  - name: example\n"
-    "    url: https://server.example.ac.uk\n"
-    "    interval: 3 parsecs\n"
-    "    queues:\n"
-    "      - {name: a, api_key_file: no-such-file, format: raw,\n"
-    "         token_pattern: '('}\n"
-    "      - {name: a, api_key_file: keys/app1-q1}\n";
-
-static void config_set_up(void)
-{
-    char path[128];
-    path_make(path, sizeof path, "config.yaml");
-    text_write(path, config_text);
-    path_make(path, sizeof path, "wrong.yaml");
-    text_write(path, wrong_text);
-    path_make(path, sizeof path, "twice.yaml");
-    text_write(path, "state_dir: a\nstate_dir: b\n");
-    assert_int_equal(setenv("HAPLO_SWEEP_KEY", sim_start()->key, 1), 0);
-}
-
-/* What was printed, in a buffer of the test's own. */
-static FILE *text_open(char text[TEXT_SIZE])
-{
-    FILE *file = fmemopen(text, TEXT_SIZE, "w");
-    assert_non_null(file);
-    setbuf(file, NULL);
-    return file;
-}
-
-/* Loads and prints it. True if it was taken; else all errors have lines. */
-static bool config_try(const char *name, char text[TEXT_SIZE])
-{
-    char path[128];
-    struct config *config = NULL;
-    fault_pause();
-    path_make(path, sizeof path, name);
-    memset(text, 0, TEXT_SIZE);
-    FILE *file = text_open(text);
-    fault_resume();
-    int count = config_load(path, file, &config);
-    assert_true((count == 0) == (config != NULL));
-    if (config != NULL) {
-        config_print(config, file);
-        config_free(config);
-    } else {
-        assert_non_null(strstr(text, path));
-        assert_null(strstr(text, sim_start()->key));
-    }
-    fault_pause();
-    (void)fclose(file);
-    fault_resume();
-    return config != NULL;
-}
-
-/* Taken means: as it is without failures, to the last value. */
-static void config_run(void)
-{
-    static char whole[TEXT_SIZE];
-    static char text[TEXT_SIZE];
-    bool is_taken = config_try("config.yaml", text);
-    if (!is_taken) {
-        /* Nobody should look for a mistake that is not there. */
-        assert_true(strncmp(fault_record->what, "memory", 6) != 0 ||
-                    strstr(text, "emory") != NULL);
-        assert_true(config_try("config.yaml", text));
-    }
-    if (whole[0] == '\0') {
-        memcpy(whole, text, TEXT_SIZE); /* the first run is untouched */
-    }
-    assert_string_equal(text, whole);
-    assert_false(config_try("wrong.yaml", text));
-    assert_false(config_try("twice.yaml", text));
 }
 
 /* -- The commands --------------------------------------------------------- */
@@ -420,7 +317,6 @@ static void run_run(void)
 }
 
 const struct sweep_unit sweep_daemon_units[] = {
-    {"daemon/config", config_run, config_set_up, false},
     {"daemon/once", once_run, main_set_up, true},
     {"daemon/logins", logins_run, main_set_up, true},
     {"daemon/run", run_run, main_set_up, true},

@@ -76,18 +76,14 @@ static struct shared *shared;
 static bool is_full;
 static bool is_child;
 
-/* What libraries of Debian 12 do to themselves where they find no memory:
- *
- *   - libyaml 0.2.5, yaml_parser_load(): 128 bytes of its own stay behind;
- *   - libcurl 7.88: where a TLS session is kept and its configuration cannot
- *     be copied, the session's name is freed, and once more at the end.
- */
+/* What libcurl 7.88 does to itself where it finds no memory: when a TLS session
+ * is kept and its configuration cannot be copied, the session's name is freed,
+ * and once more at the end. */
 static bool is_excused(const struct plan *plan)
 {
     int inside = atomic_load(&shared->record.failed_inside);
-    return inside == CALL_yaml_parser_load ||
-           (plan->unit->uses_tls && inside == CALL_curl_multi_socket_action &&
-            atomic_load(&shared->record.failed_asker) == ASKER_LIBC);
+    return plan->unit->uses_tls && inside == CALL_curl_multi_socket_action &&
+           atomic_load(&shared->record.failed_asker) == ASKER_LIBC;
 }
 
 static void verdict_print(const struct plan *plan, const char *verdict)
