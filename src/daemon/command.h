@@ -1,5 +1,5 @@
 /*
- * command.h - what haplo-poll can be told to do.
+ * command.h - the commands of haplo-poll.
  */
 #ifndef DAEMON_COMMAND_H
 #define DAEMON_COMMAND_H
@@ -10,10 +10,10 @@
 
 /* Documented in haplo-poll(1): scripts rely on them. */
 enum exit_code {
-    EXIT_CODE_FINE = 0,   /* all done */
-    EXIT_CODE_FAILED = 1, /* some queue or outlet failed */
+    EXIT_CODE_FINE = 0,   /* success */
+    EXIT_CODE_FAILED = 1, /* a queue or an outlet failed */
     EXIT_CODE_USAGE = 2,  /* command line or configuration */
-    EXIT_CODE_IN_USE = 3  /* another process has the state directory */
+    EXIT_CODE_IN_USE = 3  /* another process uses state_dir */
 };
 
 struct command_options {
@@ -22,8 +22,8 @@ struct command_options {
     bool is_quiet;           /* -q: no progress, no table */
 };
 
-/* Each returns an exit code. They report on stderr; what they were asked for
- * goes to stdout. */
+/* Each returns an exit code. Results go to stdout, everything else to
+ * stderr. */
 enum exit_code command_run(const struct command_options *options);
 enum exit_code command_once(const struct command_options *options);
 enum exit_code command_check(const struct command_options *options);
@@ -34,11 +34,11 @@ enum exit_code command_outlet(const struct command_options *options,
 enum exit_code command_inbox_backup(const struct command_options *options,
                                     const char *inbox, const char *path);
 
-/* The program, but for its main(): a program that adds inbox or outlet types
- * of its own registers them first. Returns an exit code. */
+/* The program without main(), so that another program can register its own
+ * inbox and outlet types first. Returns an exit code. */
 int haplo_poll_main(int argc, char **argv);
 
-/* Loads the configuration; its errors are printed, and NULL is returned. */
+/* Loads the configuration, or prints its errors and returns NULL. */
 struct config *command_load_config(const struct command_options *options);
 
 #endif

@@ -1,18 +1,18 @@
 /*
- * control.c - one request over the control socket:
+ * control.c - handles requests over the control socket.
  *
- *   - a process connects and writes a line (on_accept, on_read);
- *   - the line is carried out, and answered by another: the exit code for that
- *     process, a blank, and what it is to print;
- *   - the connection is closed.
+ *   - A process connects and writes a line (on_accept, on_read).
+ *   - The request is carried out. The response is one line: the exit code for
+ *     that process, a blank, and the text it should print.
+ *   - The connection is closed.
  *
- * Otherwise:
+ * Failures:
  *
- *   - a client that sends nothing: it is closed when CLIENT_COUNT_MAX others
- *     have come after it, so that no clock is needed;
- *   - a line that is too long, or ends early: closed without an answer.
+ *   - A client sends nothing: it is closed after CLIENT_COUNT_MAX others have
+ *     connected, so that no timer is needed.
+ *   - A line is too long, or ends early: closed without a response.
  *
- * Whoever may open the socket may ask: it is the owner's alone.
+ * Anyone who can open the socket may send requests, and only its owner can.
  */
 #include "daemon/control.h"
 
@@ -31,18 +31,18 @@
 
 #define CLIENT_COUNT_MAX 8
 #define LINE_SIZE_MAX 1024
-#define ASK_TIMEOUT_S 60 /* a release is answered at once */
+#define ASK_TIMEOUT_S 60 /* responses are immediate */
 
 struct control_client {
     uv_pipe_t pipe;                   /* the connection */
-    struct control *control;          /* whose client it is */
-    char line[LINE_SIZE_MAX];         /* what has come, and then the answer */
+    struct control *control;          /* its owner */
+    char line[LINE_SIZE_MAX];         /* the request, later the response */
     size_t size;                      /* bytes in it */
-    uv_write_t write;                 /* of the answer */
-    TAILQ_ENTRY(control_client) link; /* among the clients */
+    uv_write_t write;                 /* sends the response */
+    TAILQ_ENTRY(control_client) link; /* in clients */
 };
 
-/* -- A client ------------------------------------------------------------- */
+/* A client */
 
 static void on_client_closed(uv_handle_t *handle)
 {
@@ -61,7 +61,7 @@ static void close_client(struct control_client *client)
 
 static void on_written(uv_write_t *write, int status)
 {
-    (void)status; /* who does not read its answer has gone */
+    (void)status; /* the client may have disconnected */
     close_client(container_of(write, struct control_client, write));
 }
 
@@ -130,7 +130,7 @@ static void on_accept(uv_stream_t *listener, int status)
     }
 }
 
-/* -- The socket ----------------------------------------------------------- */
+/* The socket */
 
 static char *path_of(const char *state_dir)
 {
@@ -142,7 +142,7 @@ static char *path_of(const char *state_dir)
     return path;
 }
 
-/* 0, or errno: a socket's path is short. */
+/* 0, or errno: the path of a socket must be short. */
 static int fill_address(struct sockaddr_un *address, const char *path)
 {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -153,8 +153,8 @@ static int fill_address(struct sockaddr_un *address, const char *path)
     return 0;
 }
 
-/* The mode is set before there is a file: nobody gets in first. *out is a
- * descriptor; 0 or errno. */
+/* Sets the mode before the file exists, so that nobody can connect in between.
+ * Sets *out to a descriptor. Returns 0 or errno. */
 static int bind_socket(const char *path, int *out)
 {
     struct sockaddr_un address;
@@ -233,9 +233,9 @@ void control_close(struct control *control)
     control->path = NULL;
 }
 
-/* -- Asking --------------------------------------------------------------- */
+/* Sending a request */
 
-/* A descriptor, or -1: nobody listens. */
+/* Returns a descriptor; -1: nobody listens. */
 static int connect_to(const char *path)
 {
     const struct timeval timeout = {.tv_sec = ASK_TIMEOUT_S};
@@ -256,7 +256,7 @@ static int connect_to(const char *path)
     return descriptor;
 }
 
-/* True if a whole line has come. */
+/* True if a complete line was received. */
 static bool receive_line(int descriptor, char line[LINE_SIZE_MAX])
 {
     size_t size = 0;
@@ -300,7 +300,7 @@ bool control_ask(const char *state_dir, const char *request,
     } else {
         *code = EXIT_CODE_FAILED;
         snprintf(answer, answer_size,
-                 "the process that uses state_dir %s does not answer",
+                 "the process that uses state_dir %s does not respond",
                  state_dir);
     }
     close(descriptor);

@@ -1,30 +1,31 @@
 /*
- * failed_logins.c - what the file looks like, after its first line:
+ * failed_logins.c - reads and writes the file, which looks like this after its
+ * first line:
  *
  *     server example 5 1764362646000
  *     refused example student
  *
- * Five failed logins in a row on the server "example", the newest of them at
- * that time, in milliseconds since 1970; and a queue whose key was refused when
- * it was tried last.
+ * That is, five consecutive failed logins on the server "example", the last
+ * one at this time in milliseconds since 1970; and a queue whose key was
+ * refused when it was last tried.
  *
- *   - the process starts: the file is read (failed_logins_load), and the
- *     library continues the count;
- *   - a key is refused: one more, the time and the queue are written;
- *   - a key works, or the server's own count has expired: the library clears
- *     its count, and the server's line is dropped;
- *   - the queue's key works: its line is dropped.
+ *   - When the process starts, the file is read (failed_logins_load), and the
+ *     library continues the count.
+ *   - A key is refused: the new count, the time and the queue are written.
+ *   - A key works, or the server's own count has expired: the library clears
+ *     its count, and the line of the server is removed.
+ *   - The key of the queue works: its line is removed.
  *
- * Otherwise:
+ * Failures:
  *
- *   - the file is damaged: what stands before the damage counts, and is
- *     rewritten, so that this is logged once;
- *   - it cannot be written: logged once, until it can be again;
- *   - its time lies in the future, as the clock was set back: dropped, as no
- *     clock may hold a server longer than the server itself would.
+ *   - The file is damaged: everything before the damage counts, and the file
+ *     is rewritten, so that this is logged only once.
+ *   - It cannot be written: logged once, until it can be written again.
+ *   - A time is in the future, because the clock was set back: ignored, since
+ *     no clock may delay logins for longer than the server itself would.
  *
- * Written without fsync(): a power cut may cost the newest count, but the loop
- * does not wait for the disk.
+ * The file is written without fsync(): a power failure may lose the newest
+ * count, but the loop does not wait for the disk.
  */
 #include "daemon/failed_logins.h"
 
@@ -40,7 +41,7 @@
 
 #define FIRST_LINE "haplo-poll failed logins 1\n"
 #define LINE_SIZE_MAX 512   /* two names and two numbers */
-#define PATH_SIZE_MAX 4200  /* so that one too long is refused, not cut */
+#define PATH_SIZE_MAX 4200  /* a longer path is refused, not truncated */
 #define NAME_FORMAT "%128s" /* HAPLO_NAME_SIZE_MAX */
 static_assert(HAPLO_NAME_SIZE_MAX == 128, "NAME_FORMAT");
 
@@ -56,10 +57,10 @@ static void path_of(const struct failed_logins *failed, const char *ending,
              failed->gather->config->state_dir, ending);
 }
 
-/* -- Reading -------------------------------------------------------------- */
+/* Reading */
 
-/* True if the line is one of those above. What it names may be gone from the
- * configuration. */
+/* True if the line has one of the forms above. The server or queue need not be
+ * in the configuration any more. */
 static bool take_line(const struct gather *gather, const char *line)
 {
     char name[HAPLO_NAME_SIZE_MAX + 1];
@@ -103,7 +104,7 @@ static unsigned long take_lines(const struct gather *gather, FILE *file)
     return number == 0 && !ferror(file) ? 1 : 0;
 }
 
-/* -- Writing -------------------------------------------------------------- */
+/* Writing */
 
 static void print_server(const struct gather_server *server, FILE *file)
 {
@@ -161,7 +162,7 @@ static void save(struct failed_logins *failed)
     failed->is_unwritable = error != 0;
 }
 
-/* -- Events --------------------------------------------------------------- */
+/* Events */
 
 static unsigned count_now(const struct gather_server *server)
 {
@@ -190,7 +191,7 @@ static bool has_worked(const struct haplo_event *event)
             event->to == HAPLO_QUEUE_DELIVERING);
 }
 
-/* Mostly nothing: a refusal is rare, and so is the first success after it. */
+/* Usually does nothing: refusals are rare, and so are successes after one. */
 static void note_other(struct failed_logins *failed,
                        struct gather_server *server,
                        const struct haplo_event *event)
@@ -210,7 +211,7 @@ static void note_other(struct failed_logins *failed,
     }
 }
 
-/* -- Public --------------------------------------------------------------- */
+/* Public functions */
 
 void failed_logins_init(struct failed_logins *failed, struct gather *gather)
 {

@@ -1,24 +1,26 @@
 /*
- * gather.c - from a configuration to objects at work, and back:
+ * gather.c - creates the objects of a configuration, and closes them.
  *
- *   - the inboxes open, all at once (gather_open);
- *   - when the last one has answered, the queues find their states there;
- *     those of queues that were in another inbox move (gather_moves.c);
- *   - the servers and queues go to the poller (gather_queues.c), and each
- *     outlet gets a forwarder;
- *   - batches now flow into the inboxes (gather_batch.c); each commit wakes the
- *     outlets of its inbox;
- *   - the end (gather_close): the poller drains, the outlets finish what is in
- *     flight, the inboxes close, and only then the poller, and with it the
- *     memory of its batches, goes.
+ *   - All inboxes open at the same time (gather_open).
+ *   - When the last one is open, queues get their states from them. The states
+ *     of queues that were in another inbox are moved (gather_moves.c).
+ *   - Servers and queues are added to the poller (gather_queues.c), and each
+ *     outlet gets a forwarder.
+ *   - Batches flow into the inboxes (gather_batch.c). Each commit wakes the
+ *     outlets of its inbox.
+ *   - At the end (gather_close), the poller drains, the outlets finish what is
+ *     in flight, the inboxes close, and finally the poller closes, with the
+ *     memory of its batches.
  *
- * Otherwise:
+ * Other cases:
  *
- *   - something cannot be opened or added: the cause is logged, the others are
- *     waited for, and opened_cb reports it; what is open, gather_close closes;
- *   - it is closed while inboxes still open: they are closed as they answer;
- *   - a second gather_close: nothing is waited for any more; what is with the
- *     inboxes is stored, and recognised when the server sends it again.
+ *   - Something cannot be opened or added: the cause is logged; once the
+ *     others have finished, opened_cb reports it. gather_close closes whatever
+ *     is open.
+ *   - It is closed while inboxes are opening: they are closed when they have
+ *     opened.
+ *   - gather_close is called again: nothing is waited for any longer. What the
+ *     inboxes have is stored, and recognised when the server sends it again.
  */
 #include "daemon/gather.h"
 
@@ -48,7 +50,7 @@ static void next_phase(struct gather *gather, enum gather_phase phase)
     gather->phase = phase;
 }
 
-/* The first error is the one that opened_cb gets. */
+/* Remembers the first error, for opened_cb. */
 static void note_error(struct gather *gather, int error)
 {
     if (gather->error == 0) {
@@ -56,7 +58,7 @@ static void note_error(struct gather *gather, int error)
     }
 }
 
-/* -- Outlets -------------------------------------------------------------- */
+/* Outlets */
 
 static void on_outlet_event(struct forwarder *forwarder,
                             const struct forwarder_event *event, void *data)
@@ -128,7 +130,7 @@ static int start_outlets(struct gather *gather)
     return 0;
 }
 
-/* -- Inboxes -------------------------------------------------------------- */
+/* Inboxes */
 
 static void on_inbox_closed(void *data)
 {
@@ -170,8 +172,9 @@ static void on_inbox_warning(struct inbox *inbox, const char *text, void *data)
     log_line(LOG_LEVEL_WARNING, "%s", text);
 }
 
-/* The poller's limit is over all inboxes: with an equal share for each, and one
- * for fetches in flight, an inbox that is down leaves room for the others. */
+/* The limit of the poller covers all inboxes. Each gets an equal share, and
+ * one share is for fetches in flight, so that an inbox that is down leaves
+ * room for the others. */
 static size_t share_of_bytes(const struct config *config)
 {
     return config->undelivered_bytes_max / (config->inbox_count + 1);
@@ -219,7 +222,7 @@ static void open_inboxes(struct gather *gather)
     }
 }
 
-/* -- Closing -------------------------------------------------------------- */
+/* Closing */
 
 static void free_objects(struct name_table *table)
 {
@@ -251,13 +254,13 @@ static void close_poller(struct gather *gather)
     }
 }
 
-/* Those that still open are closed when they answer. */
+/* Those that are still opening are closed later. */
 static void close_inboxes(struct gather *gather)
 {
     struct gather_inbox *inbox;
     size_t cursor = 0;
     next_phase(gather, GATHER_CLOSING_INBOXES);
-    gather->pending_count++; /* until all are asked */
+    gather->pending_count++; /* released after the loop */
     while ((inbox = name_table_next(&gather->inboxes, &cursor)) != NULL) {
         if (inbox->is_open) {
             gather->pending_count++;
@@ -277,7 +280,7 @@ static void on_forwarder_closed(void *data)
     }
 }
 
-/* The second call shortens the time that they were given. */
+/* A second call shortens their deadline. */
 static void close_outlets(struct gather *gather)
 {
     struct gather_outlet *outlet;
@@ -340,12 +343,12 @@ void gather_close(struct gather *gather, uint64_t deadline_ms,
     }
 }
 
-/* -- What follows when all have answered ---------------------------------- */
+/* When all have completed */
 
 static void move_states(struct gather *gather)
 {
     next_phase(gather, GATHER_MOVING);
-    gather->pending_count++; /* until all are asked */
+    gather->pending_count++; /* released after the loop */
     if (gather->error == 0 && gather->options.only_outlet == NULL) {
         note_error(gather, gather_queues_open(gather));
     }
@@ -384,7 +387,7 @@ void gather_answered(struct gather *gather, int error)
     }
 }
 
-/* -- Public --------------------------------------------------------------- */
+/* Public */
 
 void gather_open(struct gather *gather, uv_loop_t *loop,
                  const struct config *config,
@@ -398,7 +401,7 @@ void gather_open(struct gather *gather, uv_loop_t *loop,
         .outlets.name_of = outlet_name_of,
     };
     gather_queues_init(gather);
-    gather->pending_count++; /* until all are asked */
+    gather->pending_count++; /* released after the loop */
     open_inboxes(gather);
     gather_answered(gather, 0);
 }

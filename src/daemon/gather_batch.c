@@ -1,27 +1,27 @@
 /*
- * gather_batch.c - the way of a batch through the daemon:
+ * gather_batch.c - the path of a batch through the daemon.
  *
- *   - the poller delivers a batch (gather_batch_on_deliver): it goes to the
- *     inbox of its queue;
- *   - the inbox has its messages and its state on disk (on_delivered): the
- *     batch is accepted, so that the poller marks it;
- *   - the mark is confirmed (gather_batch_on_marked): the inbox stores the
- *     state that tells so.
+ *   - The poller delivers a batch (gather_batch_on_deliver). It goes to the
+ *     inbox of its queue.
+ *   - The inbox has its messages and its state on disk (on_delivered). The
+ *     batch is accepted, so that the poller marks it.
+ *   - The mark is confirmed (gather_batch_on_marked). The inbox stores the
+ *     state that says so.
  *
- * Otherwise, as the inbox's verdict says:
+ * Other results of the inbox:
  *
- *   - retry: the poller keeps the batch and delivers it again;
- *   - behind: too much waits for this inbox. The batch is dropped, and fetched
- *     again later;
- *   - rejected: the queue is blocked, and nothing is marked;
- *   - stale: another process stores this queue, or an older copy of the inbox
+ *   - Retry: the poller keeps the batch and delivers it again.
+ *   - Behind: too much is waiting for this inbox. The batch is dropped, and
+ *     fetched again later.
+ *   - Rejected: the queue is blocked and nothing is marked.
+ *   - Stale: another process stores this queue, or an older copy of the inbox
  *     was restored. The library drops the batch, and fetches again from the
- *     state that is stored now;
- *   - the process ends in between: the stored state recognises what the server
- *     sends again.
+ *     state that is stored now.
+ *   - The process dies in between: from the stored state, the library
+ *     recognises what the server sends again.
  *
- * Only a queue whose batch is with its inbox needs a delivery; they are kept
- * for the next one.
+ * Only a queue whose batch is being stored needs a delivery. Deliveries are
+ * pooled.
  */
 #include "daemon/gather_batch.h"
 
@@ -32,13 +32,13 @@
 #include "daemon/gather_moves.h"
 
 struct gather_delivery {
-    struct inbox_delivery delivery; /* with the inbox */
-    struct gather_queue *queue;     /* whose batch it is */
-    struct haplo_batch *batch;      /* to be answered */
-    struct gather_delivery *next;   /* among those that are free */
+    struct inbox_delivery delivery; /* passed to the inbox */
+    struct gather_queue *queue;     /* owner of the batch */
+    struct haplo_batch *batch;      /* to be accepted or refused */
+    struct gather_delivery *next;   /* in the pool */
 };
 
-/* The inboxes close, or are closed: too late to store or to mark. */
+/* The inboxes are closing or closed: too late to store or mark. */
 static bool is_closing(const struct gather *gather)
 {
     return gather->phase > GATHER_DRAINING;
@@ -69,7 +69,7 @@ static void answer_stale(struct haplo_batch *batch, struct haplo_slice stored)
                                   "configuration, or remove the queue");
         return;
     }
-    /* After an error the queue is BLOCKED or retries, and an event says why. */
+    /* On error the queue is BLOCKED or retries, and an event says why. */
     (void)haplo_batch_stale(batch, stored);
 }
 
@@ -111,7 +111,7 @@ void gather_batch_on_deliver(struct haplo_queue *haplo_queue,
     struct gather_queue *queue = haplo_queue_data(haplo_queue);
     struct gather *gather = queue->server->gather;
     if (is_closing(gather)) {
-        return; /* unanswered: what is not accepted is never marked */
+        return; /* not accepted, so it is never marked */
     }
     struct gather_delivery *delivery = take_delivery(gather);
     if (delivery == NULL) {

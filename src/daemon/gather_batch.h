@@ -1,5 +1,5 @@
 /*
- * gather_batch.h - the way of a batch from the poller into an inbox.
+ * gather_batch.h - passes batches from the poller to an inbox.
  */
 #ifndef DAEMON_GATHER_BATCH_H
 #define DAEMON_GATHER_BATCH_H
@@ -12,7 +12,7 @@ void gather_batch_on_deliver(struct haplo_queue *haplo_queue,
 void gather_batch_on_marked(struct haplo_queue *haplo_queue,
                             const struct haplo_mark *mark);
 
-/* At the end: frees what was kept for the next batches. */
+/* Frees the pool, at the end. */
 void gather_batch_free_spares(struct gather *gather);
 
 #endif

@@ -13,10 +13,10 @@ static uint64_t mix(uint64_t hash, uint64_t value)
     return hash ^ hash >> 29;
 }
 
-/* Which file it is, and its newest change, in the 31 bits that a queue has for
- * it. A change of mode counts: it may be what makes a key usable. One change
- * in two billion is overlooked until the key is tried again anyway. 0: there is
- * no file. */
+/* Identifies the file and its last change in the 31 bits that a queue has for
+ * this. Includes changes of the mode, which can make a key usable. One change
+ * in two billion goes unnoticed until the key is tried again anyway. 0: there
+ * is no file. */
 static uint32_t stamp_of(const struct config_key *key)
 {
     struct stat status;
@@ -30,8 +30,8 @@ static uint32_t stamp_of(const struct config_key *key)
     return (uint32_t)(hash >> 33) | 1;
 }
 
-/* Stamps the file before it is read: a change in between is then seen as one
- * that came after. */
+/* Computes the stamp before reading the file, so that a change in between is
+ * noticed later. */
 int gather_key_read(struct gather_key_reader *reader,
                     struct gather_queue *queue, char *why, size_t why_size)
 {

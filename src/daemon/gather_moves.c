@@ -1,25 +1,25 @@
 /*
- * gather_moves.c - what becomes of the state of a queue whose messages go to
- * another inbox than before, step by step (move_on), each step durable before
- * the next:
+ * gather_moves.c - moves the state of a queue that is now stored in another
+ * inbox. Each step (move_on) is durable before the next:
  *
- *   - the state is stored in the inbox of the queue;
- *   - the inbox that had it keeps a note in its place. The note is no state:
- *     whoever still stores the queue there, such as a process with an older
- *     configuration, is stale and stops;
- *   - nothing is left to do: only now is the queue polled.
+ *   - The state is stored in the new inbox.
+ *   - The old inbox stores a note instead. The note is not a state, so a
+ *     process that still stores the queue there, such as one with an older
+ *     configuration, becomes stale and stops.
+ *   - Only now is the queue polled.
  *
- * Otherwise:
+ * Other cases:
  *
- *   - the process ends in between: both inboxes have the same state, and the
+ *   - The process dies in between: both inboxes have the same state, and the
  *     next start writes the note. The state in the queue's own inbox always
- *     wins: the other is at most as new, as nothing is polled before the note;
- *   - the queue comes back to an inbox with a note: it is moved in the same
- *     way;
- *   - the inbox that it moved to is not configured any more: it begins without
- *     a state, and what is still unread may be stored once more, which a
- *     warning says;
- *   - a step fails: nothing starts.
+ *     wins: the other one cannot be newer, because nothing is polled before
+ *     the note is written.
+ *   - The queue returns to an inbox that has a note: it is moved in the same
+ *     way.
+ *   - The inbox that it was moved to is no longer configured: it starts
+ *     without a state. Messages that are still unread may be stored again,
+ *     which a warning says.
+ *   - A step fails: nothing starts.
  */
 #include "daemon/gather_moves.h"
 
@@ -32,10 +32,10 @@
 static const char note[] = "moved to another inbox";
 
 struct move {
-    struct inbox_replace replace; /* the step that is being made */
-    struct gather_queue *queue;   /* that moves */
-    struct inbox_queue *old;      /* where the step leaves a note, or NULL */
-    char *state;                  /* owned; what the step stores, or NULL */
+    struct inbox_replace replace; /* the current step */
+    struct gather_queue *queue;   /* the queue being moved */
+    struct inbox_queue *old;      /* gets a note in this step, or NULL */
+    char *state;                  /* owned; stored in this step, or NULL */
 };
 
 bool gather_moves_is_note(struct haplo_slice stored)
@@ -54,7 +54,7 @@ static const char *server_of(const struct gather_queue *queue)
     return queue->server->config->options.name;
 }
 
-/* An inbox that is not the queue's own and has its state, or NULL. */
+/* An inbox other than its own that has the state of the queue, or NULL. */
 static struct inbox *find_elsewhere(const struct gather_queue *queue,
                                     struct haplo_slice *state)
 {
@@ -106,7 +106,7 @@ static void on_replaced(struct inbox_replace *replace, int error,
     }
 }
 
-/* The state is copied: where it stands may change when the loop runs. */
+/* Copies the state, which is valid only until the loop runs again. */
 static void store(struct move *move, struct inbox_queue *queue,
                   struct haplo_slice state)
 {
@@ -156,9 +156,9 @@ static void move_on(struct move *move)
         store(move, queue->stored, elsewhere);
     } else if (gather_moves_is_note(queue->stored->state)) {
         log_line(LOG_LEVEL_WARNING,
-                 "%s: its state has moved from inbox %s to one that is not "
-                 "configured any more: messages that are stored there and "
-                 "still unread may be stored once more",
+                 "%s: its state was moved from inbox %s to one that is no "
+                 "longer configured: messages that are stored there and "
+                 "still unread may be stored again",
                  gather_queue_name(queue, name),
                  inbox_name(queue->stored->inbox));
         store(move, queue->stored, (struct haplo_slice){.data = NULL});

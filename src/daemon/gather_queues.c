@@ -1,14 +1,14 @@
 /*
- * gather_queues.c - how servers and queues get to work:
+ * gather_queues.c - creates servers and queues.
  *
- *   - every server and queue of the configuration becomes an object, found by
- *     its name, and each queue is opened in its inbox;
- *   - what earlier runs know of failed logins is added to these;
- *   - each server is added to the poller, and each of its queues with its API
- *     key and with the state that its inbox has stored.
+ *   - Each server and queue of the configuration becomes an object that can be
+ *     found by name, and each queue is opened in its inbox.
+ *   - The failed logins of earlier runs are added.
+ *   - Each server is added to the poller, and each of its queues with its API
+ *     key and the state that its inbox has stored.
  *
- * Otherwise: the first of them that fails is logged, and the rest is left out,
- * as nothing runs then.
+ * The first failure is logged, and the rest is skipped, since nothing will
+ * run.
  */
 #include "daemon/gather_queues.h"
 
@@ -37,7 +37,7 @@ void gather_queues_init(struct gather *gather)
     failed_logins_init(&gather->failed_logins, gather);
 }
 
-/* -- Objects -------------------------------------------------------------- */
+/* Objects */
 
 static struct inbox *inbox_of(const struct gather_queue *queue)
 {
@@ -99,7 +99,7 @@ int gather_queues_open(struct gather *gather)
     return error;
 }
 
-/* -- The poller ----------------------------------------------------------- */
+/* The poller */
 
 static void on_event(struct haplo_poller *poller,
                      const struct haplo_event *event)
@@ -120,10 +120,10 @@ static int make_poller(struct gather *gather)
     return haplo_poller_new(gather->loop, &options, &gather->poller);
 }
 
-/* What the parts of an addition say of why it failed. */
+/* Shared by the steps that add servers and queues. */
 struct adding {
-    struct gather_key_reader keys; /* reads each file once in a row */
-    bool is_held;                  /* the server's unproven keys wait */
+    struct gather_key_reader keys; /* reads shared files only once */
+    bool is_held;                  /* unproven keys of the server wait */
     char why[HAPLO_TEXT_SIZE_MAX]; /* one line */
 };
 
@@ -147,7 +147,7 @@ static int add_queue(struct gather_queue *queue, struct adding *adding)
                            adding->why, sizeof adding->why);
 }
 
-/* In the configuration's order, in which equal keys tend to be neighbours. */
+/* In the order of the configuration, where equal keys are often adjacent. */
 static int add_queues(struct gather_server *server, struct adding *adding)
 {
     const struct config_server *config = server->config;
@@ -210,13 +210,13 @@ int gather_queues_add(struct gather *gather)
     return add_servers(gather);
 }
 
-/* -- The end -------------------------------------------------------------- */
+/* The end */
 
 static bool has_batch(const struct gather_queue *queue)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
     if (queue->queue == NULL) {
-        return false; /* it could not be added */
+        return false; /* adding it failed */
     }
     haplo_queue_stats(queue->queue, &stats);
     return stats.state == HAPLO_QUEUE_LAST_DELIVERING ||
@@ -261,7 +261,7 @@ void gather_queues_free(struct gather *gather)
     name_table_free(&gather->servers);
 }
 
-/* -- Names ---------------------------------------------------------------- */
+/* Names */
 
 struct gather_queue *gather_find_queue(const struct gather *gather,
                                        const char *server, const char *queue)

@@ -1,6 +1,6 @@
 /*
- * inbox_command.c - copies an inbox. It needs no lock: a database can be copied
- * while it is in use.
+ * inbox_command.c - `inbox backup`. It takes no lock, since a database can be
+ * copied while it is in use.
  */
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "daemon/command.h"
 #include "daemon/log.h"
 
-/* The inbox of that name, or the only one; NULL with why. */
+/* The inbox with this name, or the only one; otherwise NULL, and sets why. */
 static const struct config_inbox *find_inbox(const struct config *config,
                                              const char *name, char *why,
                                              size_t why_size)

@@ -9,7 +9,7 @@ static bool is_refused(const struct gather_queue *queue)
     return stats.state == HAPLO_QUEUE_REFUSED;
 }
 
-/* How many keys the server refuses. */
+/* Returns the number of keys that the server refuses. */
 static size_t look_at(const struct gather_server *server)
 {
     struct gather_queue *queue;

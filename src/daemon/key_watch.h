@@ -1,9 +1,9 @@
 /*
- * key_watch.h - while a server refuses a queue's API key, looks whether the
- * key's file has changed since it was read, and then uses the new key.
+ * key_watch.h - while a server refuses the API key of a queue, checks whether
+ * the key file has changed since it was read, and then uses the new key.
  *
- * That takes a few stat() calls every two seconds, and none while no key is
- * refused; a file watch for each of thousands of keys would cost more.
+ * This takes a few stat() calls every two seconds, and none while no key is
+ * refused. Watching thousands of files would cost more.
  */
 #ifndef DAEMON_KEY_WATCH_H
 #define DAEMON_KEY_WATCH_H
@@ -22,7 +22,7 @@ struct key_watch {
 void key_watch_init(struct key_watch *watch, uv_loop_t *loop,
                     const struct gather *gather);
 
-/* A queue has become REFUSED. */
+/* To be called when a queue becomes REFUSED. */
 void key_watch_start(struct key_watch *watch);
 
 void key_watch_close(struct key_watch *watch);

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #define DESCRIPTOR_COUNT_MIN 32 /* loop, inbox, keys, a few connections */
-#define THREAD_COUNT_DEFAULT 4  /* of libuv's pool */
-#define THREAD_COUNT_MAX 1024   /* the same */
+#define THREAD_COUNT_DEFAULT 4  /* default size of the thread pool */
+#define THREAD_COUNT_MAX 1024   /* limit of libuv */
 
 void limits_prepare(void)
 {
@@ -25,7 +25,7 @@ void limits_prepare(void)
     }
 }
 
-/* Opens as many as will be needed, and closes them. */
+/* Opens the minimum number of descriptors, and closes them. */
 static int check_descriptors(char *why, size_t why_size)
 {
     int descriptors[DESCRIPTOR_COUNT_MIN];
@@ -50,7 +50,7 @@ static int check_descriptors(char *why, size_t why_size)
     return -1;
 }
 
-/* As many as libuv starts: see uv_queue_work(). */
+/* The number of threads that libuv starts: see uv_queue_work(). */
 static int thread_count(void)
 {
     const char *text = getenv("UV_THREADPOOL_SIZE");
@@ -66,7 +66,7 @@ static void thread_wait(void *data)
     uv_sem_wait(data);
 }
 
-/* Starts as many threads as libuv will, all at once, and ends them. */
+/* Starts as many threads as libuv will, and ends them. */
 static int check_threads(char *why, size_t why_size)
 {
     uv_thread_t threads[THREAD_COUNT_MAX];
@@ -122,8 +122,8 @@ void limits_hold_signals(void)
     hold_signals(NULL);
 }
 
-/* The pool starts with the first piece of work. Its threads take no signals,
- * so that one thread can hold them all. */
+/* Makes the pool start its threads, with signals blocked, so that the main
+ * thread alone handles them. */
 static int start_threads(uv_loop_t *loop)
 {
     sigset_t before;
@@ -151,7 +151,8 @@ int limits_loop_init(uv_loop_t *loop, char *why, size_t why_size)
         }
     }
     if (error != 0) {
-        snprintf(why, why_size, "no event loop: %s", uv_strerror(error));
+        snprintf(why, why_size, "cannot create an event loop: %s",
+                 uv_strerror(error));
         return -1;
     }
     return 0;

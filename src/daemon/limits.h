@@ -1,6 +1,6 @@
 /*
- * limits.h - what the process needs of the system, and what it must not give
- * away.
+ * limits.h - resources that the process needs, and secrets that it must not
+ * leak.
  */
 #ifndef DAEMON_LIMITS_H
 #define DAEMON_LIMITS_H
@@ -9,18 +9,17 @@
 
 #include <uv.h>
 
-/* Keys are in this process's memory: none of it may end in a core file. A
- * peer that is gone, or an inbox as large as files may get, is an error to
- * report and not the end. A socket for each server needs more descriptors
- * than is usual. */
+/* Disables core dumps, since API keys are in memory. Ignores SIGPIPE and
+ * SIGXFSZ, so that a lost peer or a file size limit is an error and not the
+ * end. Raises the descriptor limit for many sockets. */
 void limits_prepare(void);
 
-/* Initialises the loop, and has libuv start its threads. Before that it makes
- * sure that there are descriptors and threads for it, as libuv aborts where
- * there are none. 0, or -1 with why set and no loop. */
+/* Initialises the loop and starts the thread pool. Checks first that enough
+ * descriptors and threads are available, because libuv aborts if there are
+ * not. Returns 0, or -1 with why set and no loop. */
 int limits_loop_init(uv_loop_t *loop, char *why, size_t why_size);
 
-/* From now on SIGINT and SIGTERM do nothing: the process is ending. */
+/* Ignores SIGINT and SIGTERM from now on: the process is exiting. */
 void limits_hold_signals(void);
 
 #endif

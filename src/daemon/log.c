@@ -27,7 +27,7 @@ bool log_takes(enum log_level level)
 
 static void print_prefix(enum log_level level)
 {
-    /* The levels of syslog(3) that systemd reads: err, warning, info, debug */
+    /* syslog(3) levels, which systemd reads: err, warning, info, debug */
     static const int journal_levels[] = {3, 4, 6, 7};
     if (is_journal_now) {
         fprintf(stderr, "<%d>", journal_levels[level]);

@@ -1,6 +1,7 @@
 /*
- * log.h - lines for operators, on stderr. With a time of day, or, where
- * systemd's journal takes them and adds it, with the journal's level.
+ * log.h - log lines for operators, on stderr. They begin with the time, or
+ * with a level if the journal of systemd receives them, which adds the time
+ * itself.
  */
 #ifndef DAEMON_LOG_H
 #define DAEMON_LOG_H
@@ -14,13 +15,13 @@ enum log_level {
     LOG_LEVEL_TRACE
 };
 
-/* Call it once, before the first line. With is_timed, lines have a time. */
+/* To be called once, before the first line. is_timed: lines have a time. */
 void log_open(bool is_verbose, bool is_timed);
 
 /* True if lines of this level are printed. */
 bool log_takes(enum log_level level);
 
-/* Prints one line; a newline is added, control characters become '?'. */
+/* Prints one line. Adds a newline; replaces control characters by '?'. */
 void log_line(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -1,5 +1,5 @@
 /*
- * main.c - haplo-poll's command line.
+ * main.c - the command line of haplo-poll.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -17,32 +17,32 @@
 static const char help_text[] =
     "usage: haplo-poll [OPTIONS] COMMAND\n"
     "\n"
-    "Gathers the messages of many Haplo message queues, on many servers.\n"
+    "Collects messages from many Haplo message queues, and forwards them.\n"
     "\n"
     "Commands:\n"
-    "  run                 poll until told to stop (SIGTERM, SIGINT)\n"
-    "  once                poll each queue until it is empty and forward\n"
-    "                      what it had, then exit\n"
-    "  check               check the configuration, say what would run\n"
+    "  run                 poll until SIGTERM or SIGINT\n"
+    "  once                drain all queues, forward their messages, then\n"
+    "                      exit\n"
+    "  check               check the configuration, print what would run\n"
     "  peek SERVER/QUEUE   fetch one batch and show it; never marks it\n"
     "  outlet retry|skip|dead-letter OUTLET SERVER/QUEUE\n"
-    "                      release a queue whose first message holds it up\n"
+    "                      release a queue that its first message blocks\n"
     "  inbox backup [INBOX] FILE\n"
-    "                      copy an inbox, also while it is in use\n"
+    "                      copy an inbox, even while it is in use\n"
     "  version             print the version\n"
-    "  help [config]       print this, or all keys of the configuration\n"
+    "  help [config]       print this, or all options of the configuration\n"
     "\n"
     "Options:\n"
     "  -c, --config FILE   the configuration (default:\n"
     "                      " CONFIG_PATH_DEFAULT ")\n"
-    "  -v, --verbose       tell every change of state of queues and servers\n"
+    "  -v, --verbose       log every change of state\n"
     "  -q, --quiet         once: no progress and no table\n"
     "  -h, --help          the same as the command help\n"
     "  -V, --version       the same as the command version\n"
     "\n"
-    "Exit codes: 0 all done; 1 some queue or outlet failed; 2 the command "
+    "Exit codes: 0 success; 1 a queue or an outlet failed; 2 the command "
     "line\n"
-    "or the configuration is wrong; 3 the state directory is in use.\n"
+    "or the configuration is invalid; 3 the state directory is in use.\n"
     "\n"
     "See haplo-poll(1), haplo-poll.yaml(5), haplo-inbox(5), haplo-files(5).\n";
 
@@ -62,7 +62,7 @@ static enum exit_code command_help(int argc, char **argv)
         option_print_help(stdout);
         return EXIT_CODE_FINE;
     }
-    return usage_error("there is no help on ", argv[0]);
+    return usage_error("no help available for ", argv[0]);
 }
 
 static enum exit_code command_version(void)
@@ -121,7 +121,7 @@ static enum exit_code dispatch(const struct command_options *options, int argc,
         return dispatch_inbox(options, argc, argv);
     }
     if (argc > 1) {
-        return usage_error("one word too many: ", argv[1]);
+        return usage_error("unexpected argument: ", argv[1]);
     }
     if (strcmp(name, "run") == 0) {
         return command_run(options);
@@ -135,7 +135,7 @@ static enum exit_code dispatch(const struct command_options *options, int argc,
     if (strcmp(name, "version") == 0) {
         return command_version();
     }
-    return usage_error("there is no command ", name);
+    return usage_error("unknown command ", name);
 }
 
 int haplo_poll_main(int argc, char **argv)
@@ -167,7 +167,7 @@ int haplo_poll_main(int argc, char **argv)
         case 'V':
             return command_version();
         default:
-            return EXIT_CODE_USAGE; /* getopt_long() has printed why */
+            return EXIT_CODE_USAGE; /* getopt_long() has printed the error */
         }
     }
     if (optind == argc) {

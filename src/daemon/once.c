@@ -1,23 +1,23 @@
 /*
- * once.c - polls each queue until it is empty, lets the outlets catch up, and
- * ends.
+ * once.c - polls each queue until it is empty, waits for the outlets to catch
+ * up, and ends.
  *
- *   - every queue is due at once; the poller does the rest;
- *   - a queue that comes to IDLE is drained: it is settled;
- *   - a settled queue is paused;
- *   - when all are settled, and no outlet has anything left that it can do now,
- *     the session ends.
+ *   - Every queue is due immediately; the poller does the rest.
+ *   - A queue that reaches IDLE is drained: it is settled.
+ *   - A settled queue is paused.
+ *   - When all queues are settled, and no outlet can do anything more now, the
+ *     session ends.
  *
- * Otherwise:
+ * Failures:
  *
- *   - a queue fails: it is settled, too, when once_give_up.c says so, and
- *     named;
- *   - an outlet is blocked, broken or waits for its next try: it is named, and
- *     goes on from there at the next run;
- *   - a signal ends it: it has failed.
+ *   - A queue fails: it is settled as well, once once_give_up.c decides so,
+ *     and reported.
+ *   - An outlet is blocked, broken, or waits for its next attempt: it is
+ *     reported, and continues in the next run.
+ *   - A signal ends it: it has failed.
  *
- * Events may only be read, so what follows from them is done by a timer that
- * is due at once (on_wake).
+ * Event callbacks may only read, so a timer that is due immediately does the
+ * work that follows from events (on_wake).
  */
 #include "daemon/once.h"
 
@@ -33,7 +33,7 @@ struct once *once_of(struct gather *gather)
     return container_of(session_of(gather), struct once, session);
 }
 
-/* -- What it keeps -------------------------------------------------------- */
+/* Its data */
 
 static void attach_server(struct once *once, const struct config_server *config)
 {
@@ -66,7 +66,7 @@ static int attach(struct once *once)
     return 0;
 }
 
-/* -- Settling ------------------------------------------------------------- */
+/* Settling */
 
 static void pause_settled(struct once *once)
 {
@@ -119,7 +119,7 @@ void once_give_up(struct once *once, struct once_queue *queue, const char *text)
     }
 }
 
-/* -- Events --------------------------------------------------------------- */
+/* Events */
 
 static void on_queue_event(struct once *once, const struct haplo_event *event)
 {
@@ -151,7 +151,7 @@ static void on_event(struct haplo_poller *poller,
     struct once_server *server = gather_server->command;
     trace_event(event);
     if (server == NULL) {
-        return; /* it is being added */
+        return; /* still being added */
     }
     server->last_event_ms = event->now_ms;
     if (once->session.is_ending) {
@@ -175,7 +175,7 @@ static void on_outlet_event(struct gather_outlet *outlet,
     }
 }
 
-/* -- The command ---------------------------------------------------------- */
+/* The command */
 
 static bool has_worked_before(const struct gather_queue *queue)
 {
@@ -184,9 +184,9 @@ static bool has_worked_before(const struct gather_queue *queue)
     return stats.generation > 0 && !queue->key_refused;
 }
 
-/* Queues that have worked before come first: one key that works clears the
- * server's count of failed logins, so that bad keys do not spend the budget
- * before the good ones had their turn. */
+/* Starts with queues that have worked before: a working key clears the count
+ * of failed logins, so that bad keys do not use up the budget before the good
+ * ones are tried. */
 static void poll_all_now(struct once *once)
 {
     for (int is_new = 0; is_new <= 1; is_new++) {
@@ -212,7 +212,7 @@ static void on_opened(struct session *session)
         return;
     }
     poll_all_now(once);
-    once_wake(once); /* all may be held back already */
+    once_wake(once); /* all of them may have to wait already */
 }
 
 static void on_drained(struct gather *gather)

@@ -1,14 +1,13 @@
 /*
- * once_give_up.c - when `once` leaves a queue as it is:
+ * once_give_up.c - decides when `once` gives up on a queue:
  *
- *   - its failure does not mend itself (a refused key, a wrong URL), or the
- *     server asks for a wait above ONCE_WAIT_MAX_MS: at once;
- *   - any other failure: at the ONCE_ATTEMPTS_MAX-th in a row;
- *   - its server is throttled, or fails twice without an answer in between:
- *     with all others of that server;
- *   - its server holds back keys that have not worked yet, because of this
- *     run's failed logins or those of earlier ones, and nothing is under way
- *     that could change that.
+ *   - immediately, if its failure is permanent (a refused key, a wrong URL),
+ *     or the server asks for a wait of more than ONCE_WAIT_MAX_MS;
+ *   - for any other failure, after ONCE_ATTEMPTS_MAX consecutive ones;
+ *   - if its server is throttled, or fails twice without a response in
+ *     between, together with all other queues of that server;
+ *   - if unproven keys of its server must wait, because of failed logins of
+ *     this or earlier runs, and no outstanding request can change this.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +15,7 @@
 #include "base/wall_clock.h"
 #include "daemon/once.h"
 
-/* -- Queues --------------------------------------------------------------- */
+/* Queues */
 
 static bool is_final(const struct haplo_event *event)
 {
@@ -54,9 +53,9 @@ static void note_queue(struct once *once, const struct haplo_event *event)
     }
 }
 
-/* -- Servers -------------------------------------------------------------- */
+/* Servers */
 
-/* True if a request of that queue led to the cause: "fetch NAME: ...". */
+/* True if the cause is a request of this queue: "fetch NAME: ...". */
 static bool is_own_cause(const char *cause, const char *name)
 {
     const char *at = strchr(cause, ' ');
@@ -104,10 +103,11 @@ void once_note_failure(struct once *once, const struct haplo_event *event)
     }
 }
 
-/* -- Keys ----------------------------------------------------------------- */
+/* Keys */
 
-/* True if the server has queues left whose keys it holds back, and nothing
- * under way that could change that. *until_ms: wall clock, when that ends. */
+/* True if queues of the server have to wait because of their keys, and no
+ * outstanding request can change this. Sets *until_ms to the wall clock time
+ * when it ends. */
 static bool is_held_back(const struct once_server *server, uint64_t *until_ms)
 {
     struct haplo_server_stats stats = {.struct_size = sizeof stats};

@@ -1,10 +1,11 @@
 /*
- * once_outlets.c - `once` has stored all there is; now its outlets:
+ * once_outlets.c - waits for the outlets, once `once` has stored all messages.
  *
- *   - each forwards until it has caught up;
- *   - one that cannot go on now, as a message was refused, the destination is
- *     broken or the next try is later, is named with the reason, and has
- *     failed. What it has not delivered stays for the next run.
+ *   - Each outlet forwards until it has caught up.
+ *   - An outlet that cannot continue now, because a message was refused, its
+ *     destination is broken, or its next attempt is later, is reported with
+ *     the reason and has failed. What it has not delivered stays for the next
+ *     run.
  */
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +38,8 @@ static void report(struct once *once, const struct forwarder_stats *stats)
                  "queues blocked by a refused message: %zu, waiting: %zu",
                  stats->blocked_lane_count, stats->waiting_lane_count);
     } else if (stats->waiting_lane_count > 0) {
-        snprintf(lanes, sizeof lanes, "queues waiting for their next try: %zu",
+        snprintf(lanes, sizeof lanes,
+                 "queues waiting for their next try: %zu",
                  stats->waiting_lane_count);
     }
     snprintf(text, sizeof text, "outlet %s: %s%s%s", stats->name, lanes,

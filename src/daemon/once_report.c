@@ -9,12 +9,12 @@
 #define TERMINAL_INTERVAL_MS 200
 #define LINE_INTERVAL_MS 1000
 
-/* What the table shows of a server, or of all. */
+/* A row of the table: one server, or the total. */
 struct row {
-    uint64_t queues;   /* of the configuration */
-    uint64_t batches;  /* confirmed */
-    uint64_t messages; /* stored now */
-    uint64_t repeats;  /* messages that were stored already */
+    uint64_t queues;   /* number of queues */
+    uint64_t batches;  /* batches confirmed */
+    uint64_t messages; /* messages stored by this run */
+    uint64_t repeats;  /* messages that had been stored before */
     uint64_t errors;   /* requests and deliveries that failed */
     uint64_t time_ms;  /* from the start to the last event */
 };

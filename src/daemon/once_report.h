@@ -1,6 +1,6 @@
 /*
- * once_report.h - what `once` shows: a line of progress while it runs, and a
- * table of the servers when it is done.
+ * once_report.h - the output of `once`: a line of progress while it runs, and
+ * a table of the servers at the end.
  */
 #ifndef DAEMON_ONCE_REPORT_H
 #define DAEMON_ONCE_REPORT_H
@@ -13,17 +13,17 @@ struct once;
 
 struct once_report {
     const struct once *once; /* borrowed */
-    uv_timer_t timer;        /* of the progress */
-    uint64_t started_ms;     /* the loop's time */
+    uv_timer_t timer;        /* updates the progress */
+    uint64_t started_ms;     /* in loop time */
     bool is_quiet;           /* no progress, no table */
-    bool is_terminal;        /* stderr is one: the progress stays in its line */
+    bool is_terminal;        /* stderr is one: progress is overwritten */
     bool has_progress;       /* a line of progress is on the terminal */
 };
 
-/* is_quiet is set. */
+/* is_quiet must be set. */
 void once_report_start(struct once_report *report, const struct once *once);
 
-/* Prints a line about a failure, clear of the progress. */
+/* Prints a line about a failure, after clearing the progress. */
 void once_report_line(struct once_report *report, const char *text);
 
 /* Prints the table to stdout, and closes the timer. */

@@ -1,13 +1,14 @@
 /*
- * outlet_command.c - releases a message that holds up its lane of an outlet:
+ * outlet_command.c - releases a queue of an outlet that is held up by a
+ * message.
  *
- *   - a process is at work on the state directory: it is asked to;
- *   - else the outlet runs here, and polls nothing. When the lane is blocked or
- *     waits, it is released; when the outlet comes to rest after that, what it
- *     has achieved is saved, and the command ends.
+ *   - If a process is running on the state directory, it is asked to do this.
+ *   - Otherwise the outlet runs here, without polling. When the lane is
+ *     blocked or waits, it is released. When the outlet comes to rest after
+ *     that, its progress has been saved, and the command ends.
  *
- * Otherwise: the outlet comes to rest and that lane neither is blocked nor
- * waits: there is nothing to release, and the command has failed.
+ * If the outlet comes to rest and the lane is neither blocked nor waiting,
+ * there is nothing to release, and the command fails.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,12 +22,12 @@
 #include "daemon/trace.h"
 
 struct outlet_command {
-    struct session session;        /* of that outlet alone */
-    const struct release *release; /* what is to be done */
-    uv_timer_t wake;               /* does what follows from an event */
+    struct session session;        /* runs only this outlet */
+    const struct release *release; /* what to do */
+    uv_timer_t wake;               /* does the work that follows from events */
     struct outlet_log log;         /* of what follows the release */
-    bool is_released;              /* done; now the rest */
-    enum exit_code code;           /* of the release */
+    bool is_released;              /* released; waiting for rest */
+    enum exit_code code;           /* result of the release */
 };
 
 static struct outlet_command *command_of(struct gather *gather)
@@ -45,7 +46,7 @@ static const struct config_outlet *find_outlet(const struct config *config,
     return NULL;
 }
 
-/* -- By itself ------------------------------------------------------------ */
+/* Without a running process */
 
 static bool is_at_rest(const struct outlet_command *command)
 {
@@ -80,7 +81,7 @@ static void on_outlet_event(struct gather_outlet *outlet,
     struct outlet_command *command = command_of(outlet->gather);
     trace_outlet(event);
     if (command->is_released) {
-        outlet_log_note(&command->log, event); /* what comes of it */
+        outlet_log_note(&command->log, event); /* the result of the release */
     }
     uv_timer_start(&command->wake, on_wake, 0, 0); /* cannot fail */
 }
@@ -118,7 +119,7 @@ static enum exit_code release_here(struct config *config,
     return code == EXIT_CODE_FINE ? command.code : code;
 }
 
-/* -- The command ---------------------------------------------------------- */
+/* The command */
 
 enum exit_code command_outlet(const struct command_options *options,
                               const char *const words[3])

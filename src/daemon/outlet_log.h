@@ -1,7 +1,5 @@
 /*
- * outlet_log.h - what operators are told of outlets: that a lane is blocked, a
- * message became a dead letter, or all works again; and of waits the 1st, 2nd,
- * 4th, 8th ... in a row.
+ * outlet_log.h - logs events of outlets: changes, not each attempt.
  */
 #ifndef DAEMON_OUTLET_LOG_H
 #define DAEMON_OUTLET_LOG_H

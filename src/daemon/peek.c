@@ -1,6 +1,6 @@
 /*
- * peek.c - fetches one batch of one queue and shows it. It needs no inbox and
- * no lock, and marks nothing: a fetch changes nothing on the server.
+ * peek.c - fetches one batch of a queue and prints it. It needs no inbox and
+ * no lock, and marks nothing; a fetch changes nothing on the server.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,11 +12,11 @@
 #include "daemon/trace.h"
 
 struct peek {
-    const struct config_queue *config; /* what is peeked at */
-    struct haplo_poller *poller;       /* of this queue alone */
-    struct haplo_queue *queue;         /* that is fetched */
+    const struct config_queue *config; /* the queue to peek at */
+    struct haplo_poller *poller;       /* has only this queue */
+    struct haplo_queue *queue;         /* its queue */
     uv_loop_t loop;                    /* owned */
-    uv_timer_t end;                    /* ends it, outside of any callback */
+    uv_timer_t end;                    /* ends it outside of callbacks */
     enum exit_code code;               /* to exit with */
     bool is_done;                      /* batch shown, or failure logged */
 };
@@ -74,7 +74,7 @@ static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
                  : "%zu messages, as they are on the server; none was marked",
              count);
     finish(peek, ferror(stdout) ? EXIT_CODE_FAILED : EXIT_CODE_FINE);
-    /* The batch stays unanswered: what is not accepted is never marked. */
+    /* The batch is not accepted, so it is never marked. */
 }
 
 static void on_event(struct haplo_poller *poller,

@@ -1,5 +1,5 @@
 /*
- * haplo-poll - gathers messages from many Haplo message queues.
+ * program.c - main() of haplo-poll.
  */
 #include "daemon/command.h"
 

@@ -11,9 +11,9 @@ static_assert(HAPLO_NAME_SIZE_MAX == 128 && LANE_SIZE_MAX == 257,
               "LINE_FORMAT");
 
 static const struct {
-    const char *word;            /* of the line */
-    const char *done;            /* what has become of the message */
-    enum forwarder_release kind; /* what it asks for */
+    const char *word;            /* first word of the line */
+    const char *done;            /* what happened to the message */
+    enum forwarder_release kind; /* the action */
 } kinds[] = {
     {"retry", "trying its first message again", FORWARDER_RETRY},
     {"skip", "skipped its first message", FORWARDER_SKIP},

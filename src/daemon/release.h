@@ -1,6 +1,7 @@
 /*
- * release.h - what an operator decides of a message that holds up its lane, as
- * one line: "retry OUTLET SERVER/QUEUE"; or skip, or dead-letter.
+ * release.h - the decision of an operator about a message that holds up its
+ * lane, as one line: "retry OUTLET SERVER/QUEUE", or the same with skip or
+ * dead-letter.
  */
 #ifndef DAEMON_RELEASE_H
 #define DAEMON_RELEASE_H
@@ -10,25 +11,25 @@
 #include "daemon/command.h"
 #include "daemon/gather.h"
 
-/* Such a line, understood. */
+/* Such a line, parsed. */
 struct release {
     enum forwarder_release kind;          /* retry, skip, dead-letter */
-    char outlet[HAPLO_NAME_SIZE_MAX + 1]; /* its name */
-    char server[HAPLO_NAME_SIZE_MAX + 1]; /* of the lane */
-    char queue[HAPLO_NAME_SIZE_MAX + 1];  /* the same */
+    char outlet[HAPLO_NAME_SIZE_MAX + 1]; /* name of the outlet */
+    char server[HAPLO_NAME_SIZE_MAX + 1]; /* server of the lane */
+    char queue[HAPLO_NAME_SIZE_MAX + 1];  /* queue of the lane */
 };
 
-/* 0, or -1 with why. */
+/* Parses a line. Returns 0, or -1 with why set. */
 int release_parse(struct release *release, const char *line, char *why,
                   size_t why_size);
 
-/* Carries it out: EXIT_CODE_FINE, or EXIT_CODE_FAILED; in both cases text is
- * one line about it. */
+/* Carries it out. Returns EXIT_CODE_FINE or EXIT_CODE_FAILED, and describes
+ * the result in text, one line. */
 enum exit_code release_do(const struct gather *gather,
                           const struct release *release, char *text,
                           size_t text_size);
 
-/* Both. */
+/* Parses a line and carries it out. */
 enum exit_code release_by_request(const struct gather *gather, const char *line,
                                   char *text, size_t text_size);
 

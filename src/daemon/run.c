@@ -1,8 +1,8 @@
 /*
- * run.c - polls and forwards until told to stop, and tells operators what they
- * must know: what fails and why, once and not at every try; what works again;
- * what a server's breaker, silence or failed logins hold back; which outlet, or
- * which queue of it, waits or is blocked.
+ * run.c - polls and forwards until stopped, and logs what operators need to
+ * know: what fails and why, once and not at each attempt; what works again;
+ * what has to wait for the breaker, silence or failed logins of a server;
+ * which outlet, or which queue of it, waits or is blocked.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +17,11 @@
 
 struct run {
     struct session session;       /* see run_of() */
-    struct key_watch key_watch;   /* of refused keys */
+    struct key_watch key_watch;   /* watches refused keys */
     struct outlet_log outlet_log; /* what is logged of outlets */
 };
 
-/* On a gather_queue that fails; NULL on all others. */
+/* Attached to a gather_queue that fails; NULL for all others. */
 struct run_queue {
     uint64_t failures; /* since the last success */
 };
@@ -31,10 +31,10 @@ static struct run *run_of(struct gather *gather)
     return container_of(session_of(gather), struct run, session);
 }
 
-/* -- Queues --------------------------------------------------------------- */
+/* Queues */
 
-/* Counts one more, and returns how many there were in a row; 1 where there is
- * no memory to count. */
+/* Counts a failure and returns the number of consecutive ones; 1 if memory
+ * runs out. */
 static uint64_t count_failure(struct gather_queue *queue)
 {
     if (queue->command == NULL) {
@@ -44,7 +44,7 @@ static uint64_t count_failure(struct gather_queue *queue)
     return own == NULL ? 1 : ++own->failures;
 }
 
-/* How many failures have ended. */
+/* Resets the count and returns it. */
 static uint64_t forget_failures(struct gather_queue *queue)
 {
     struct run_queue *own = queue->command;
@@ -54,7 +54,7 @@ static uint64_t forget_failures(struct gather_queue *queue)
     return failures;
 }
 
-/* A failure that lasts is logged at the 1st, 2nd, 4th, 8th ... time. */
+/* A persistent failure is logged the 1st, 2nd, 4th, 8th ... time. */
 static bool is_worth_telling(uint64_t failures)
 {
     return (failures & (failures - 1)) == 0;
@@ -76,7 +76,7 @@ static bool is_failure(const struct haplo_event *event)
     }
 }
 
-/* Drained or marked. READY alone may be no more than the next try. */
+/* Drained or marked. READY alone may mean just the next attempt. */
 static bool is_end_of_batch(const struct haplo_event *event)
 {
     return event->to == HAPLO_QUEUE_IDLE ||
@@ -126,7 +126,7 @@ static void on_queue_event(struct run *run, const struct haplo_event *event)
     }
 }
 
-/* -- Servers -------------------------------------------------------------- */
+/* Servers */
 
 static void tell_held(const char *name, const char *when, uint64_t wait_ms)
 {
@@ -180,7 +180,7 @@ static void on_server_event(const struct haplo_event *event)
     }
 }
 
-/* -- The command ---------------------------------------------------------- */
+/* The command */
 
 static void on_event(struct haplo_poller *poller,
                      const struct haplo_event *event)

@@ -1,19 +1,21 @@
 /*
- * session.c - from the configuration to the last closed handle:
+ * session.c - runs a configuration, from loading it to closing the last
+ * handle.
  *
- *   - the state directory is locked, and the loop made (session_open);
- *   - all is put to work; when the inboxes are open the command is told
- *     (session_run);
- *   - the loop runs until SIGINT, SIGTERM or the command itself ends it: no
- *     new fetch, batches and what outlets have in flight are finished, for at
- *     most SESSION_STOP_DEADLINE_MS; a second signal shortens that to nothing;
- *   - all is closed, and the loop runs out.
+ *   - The state directory is locked and the loop created (session_open).
+ *   - Everything is started; when the inboxes are open, the command is
+ *     informed (session_run).
+ *   - The loop runs until SIGINT, SIGTERM or the command ends it. Then nothing
+ *     more is fetched; batches, and what outlets have in flight, are finished
+ *     within SESSION_STOP_DEADLINE_MS. A second signal ends this immediately.
+ *   - Everything is closed, and the loop ends.
  *
- * Otherwise:
+ * Failures:
  *
- *   - it cannot start: the cause is logged, and the exit code tells which kind
- *     it is;
- *   - the control socket cannot be made: a warning; all else works.
+ *   - It cannot start: the cause is logged, and the exit code says what kind
+ *     it is.
+ *   - The control socket cannot be created: a warning is logged; everything
+ *     else works.
  */
 #include "daemon/session.h"
 
@@ -33,12 +35,12 @@ struct session *session_of(struct gather *gather)
     return container_of(gather, struct session, gather);
 }
 
-/* -- The end -------------------------------------------------------------- */
+/* The end */
 
 static void on_gather_closed(struct gather *gather)
 {
     struct session *session = session_of(gather);
-    /* One more of them would now kill it, at the very end. */
+    /* Otherwise another signal would kill the process at the very end. */
     limits_hold_signals();
     uv_close((uv_handle_t *)&session->sigint, NULL);
     uv_close((uv_handle_t *)&session->sigterm, NULL);
@@ -61,8 +63,8 @@ static void on_signal(uv_signal_t *handle, int signal_number)
     struct session *session = handle->data;
     log_line(LOG_LEVEL_INFO, "%s: %s",
              signal_number == SIGINT ? "SIGINT" : "SIGTERM",
-             session->is_ending ? "leaving at once"
-                                : "finishing what is under way");
+             session->is_ending ? "exiting immediately"
+                                : "finishing outstanding work");
     session_end(session);
 }
 
@@ -79,9 +81,9 @@ static void free_session(struct session *session)
     config_free(session->config);
 }
 
-/* -- The start ------------------------------------------------------------ */
+/* The start */
 
-/* Until the session ends, it holds the loop: where all queues are blocked, or
+/* Keeps the loop alive until the session ends: if all queues are blocked or
  * paused, nothing else does. */
 static int start_signal(struct session *session, uv_signal_t *handle,
                         int signal_number)
@@ -111,7 +113,8 @@ static int open_loop(struct session *session, char *why, size_t why_size)
         }
     }
     if (error != 0) {
-        snprintf(why, why_size, "no event loop: %s", uv_strerror(error));
+        snprintf(why, why_size, "cannot create an event loop: %s",
+                 uv_strerror(error));
         uv_run(&session->loop, UV_RUN_DEFAULT);
         close_loop(session);
     }

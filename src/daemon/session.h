@@ -1,7 +1,7 @@
 /*
- * session.h - what commands that put a configuration to work have in common:
- * configuration, lock, loop, signals, control socket, and the gathering from
- * its opening to its end.
+ * session.h - what commands that run a configuration have in common:
+ * configuration, lock, loop, signals, control socket, and the gather from
+ * opening to closing.
  */
 #ifndef DAEMON_SESSION_H
 #define DAEMON_SESSION_H
@@ -14,15 +14,15 @@
 #include "daemon/control.h"
 #include "daemon/gather.h"
 
-#define SESSION_STOP_DEADLINE_MS 30000 /* to finish what is in flight */
+#define SESSION_STOP_DEADLINE_MS 30000 /* for finishing outstanding work */
 
 struct session;
 
-/* All inboxes are open, and all is at work. */
+/* Fires when all inboxes are open and everything has started. */
 typedef void (*session_opened_cb)(struct session *session);
 
-/* What a command is told; the others than opened_cb as in gather.h, and only
- * after opened_cb. */
+/* Callbacks of a command. Those other than opened_cb are as in gather.h, and
+ * fire only after opened_cb. */
 struct session_options {
     session_opened_cb opened_cb;            /* required */
     haplo_event_cb event_cb;                /* or NULL */
@@ -30,36 +30,37 @@ struct session_options {
     gather_cb drained_cb;                   /* or NULL */
 };
 
-/* A command embeds it, and gets back to itself by container_of(). */
+/* Embedded in a command, which gets itself by container_of(). */
 struct session {
     struct config *config;       /* owned */
-    int lock;                    /* of the state directory */
+    int lock;                    /* descriptor of the state directory lock */
     uv_loop_t loop;              /* owned */
     uv_signal_t sigint;          /* ends the session */
-    uv_signal_t sigterm;         /* the same */
+    uv_signal_t sigterm;         /* ends the session */
     struct control control;      /* requests of other processes */
     struct gather gather;        /* the configuration at work */
-    session_opened_cb opened_cb; /* the command's */
+    session_opened_cb opened_cb; /* callback of the command */
     bool is_ending;              /* session_end() was called */
-    enum exit_code code;         /* why it could not start, or FINE */
+    enum exit_code code;         /* why it failed to start, or FINE */
 };
 
-/* Takes the configuration, locks the state directory and makes the loop.
- * EXIT_CODE_FINE, and session_run() must follow; or another code with the cause
- * logged, and nothing is left. */
+/* Takes the configuration, locks the state directory and creates the loop.
+ * Returns EXIT_CODE_FINE, and session_run() must follow; or another code with
+ * the cause logged and everything freed. */
 enum exit_code session_open(struct session *session, struct config *config);
 
-/* Puts the configuration to work, runs until the end, and frees all but the
- * session itself. EXIT_CODE_FINE, or why it could not start. only_outlet: see
- * struct gather_options. */
+/* Runs the configuration until the end, and frees everything except the
+ * session itself. Returns EXIT_CODE_FINE, or why it failed to start.
+ * only_outlet: see struct gather_options. */
 enum exit_code session_run(struct session *session,
                            const struct session_options *options,
                            const struct config_outlet *only_outlet);
 
-/* Drains and ends; session_run() then returns. A second call does not wait. */
+/* Drains and ends, so that session_run() returns. A second call ends the
+ * waiting. */
 void session_end(struct session *session);
 
-/* The session whose gathering it is. */
+/* The session that contains this gather. */
 struct session *session_of(struct gather *gather);
 
 #endif

@@ -12,7 +12,7 @@
 
 #define PATH_SIZE_MAX 4096
 
-/* Who holds the lock, as that process wrote it. */
+/* The process that holds the lock, as written by itself. */
 static long read_owner(int lock)
 {
     char text[32] = "";
@@ -28,7 +28,7 @@ static void write_owner(int lock)
 {
     char text[32];
     int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    /* Only a help to operators: the lock itself is the kernel's. */
+    /* Only information for operators; the kernel enforces the lock. */
     if (ftruncate(lock, 0) != 0 || pwrite(lock, text, (size_t)size, 0) < 0) {
         return;
     }
@@ -40,7 +40,7 @@ static void tell_not_locked(const char *path, int lock, char *why,
     if (errno == EWOULDBLOCK) {
         snprintf(why, why_size,
                  "state_dir %s is in use by process %ld: stop it first, or "
-                 "give this one a state_dir of its own",
+                 "give this one its own state_dir",
                  path, read_owner(lock));
     } else {
         snprintf(why, why_size, "state_dir %s can't be locked: %s", path,

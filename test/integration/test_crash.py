@@ -114,7 +114,7 @@ def test_killed_while_it_ends_it_loses_nothing(poll_of):
         sim.script("fault on=mark do=stall times=0")
         wait_for(lambda: any(event.get("fault") for event in sim.events()))
         run.signal(signal.SIGTERM)
-        run.wait_for_line("finishing what is under way")
+        run.wait_for_line("finishing outstanding work")
         run.signal(signal.SIGKILL)
         assert run.wait() == -signal.SIGKILL
         sim.script("clear faults")

@@ -131,13 +131,13 @@ def test_second_signal_ends_at_once(poll_of):
         run = start(poll)
         wait_for(lambda: sim.app_stats()["requests"] == 2)
         run.signal(signal.SIGTERM)
-        run.wait_for_line("finishing what is under way")
+        run.wait_for_line("finishing outstanding work")
         assert run.process.poll() is None  # waits for the mark
         begin = time.monotonic()
         run.signal(signal.SIGTERM)
         assert run.wait(10) == 0
         assert time.monotonic() - begin < 2
-        assert "leaving at once" in run.err
+        assert "exiting immediately" in run.err
         assert "batches left unmarked: 1" in run.err
         assert sim.app_stats()["requests"] == 2  # no new fetch
         assert count_sent(sim) == 0
