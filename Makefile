@@ -99,7 +99,6 @@ $(BUILD)/haplo-sim: $(sim_obj)
 # which suffices for tests of the lower layers: TEST_PARTS="base http".
 TEST_PARTS ?= $(lib_parts) $(daemon_parts)
 # All of haplo-poll but its main().
-daemon_test_obj := $(filter-out %/daemon/program.o,$(daemon_obj))
 TEST_A := $(BUILD)/test/libparts.a
 $(TEST_A): $(filter-out %/daemon/program.o,\
 		$(call obj,$(call src_of,$(TEST_PARTS))))
@@ -195,7 +194,7 @@ fuzz_names := $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 replay_bin := $(fuzz_names:%=$(BUILD)/test/test_fuzz_%)
 fuzz_bin := $(fuzz_names:%=$(BUILD)/fuzz/%)
 fuzz_obj := $(call obj,$(filter-out %/replay.c test/fuzz/fuzz_%,$(fuzz_src))) \
-	$(TEST_LIB_A) $(lib_obj) $(daemon_test_obj)
+	$(TEST_LIB_A) $(TEST_A)
 fuzz_link = @mkdir -p $(@D); $(if $(V),,echo "  LD $(@:$(BUILD)/%=%)";) \
 	$(CC) $(CFLAGS) $(LDFLAGS) $(1) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
 

@@ -137,7 +137,7 @@ void check_same(const struct reading_result *a, const struct reading_result *b)
         FUZZ_CHECK(slices_are_same(m->id, x->body, n->id, y->body));
         FUZZ_CHECK(slices_are_same(m->datetime, x->body, n->datetime, y->body));
         FUZZ_CHECK(memcmp(m->key, n->key, sizeof m->key) == 0);
-        FUZZ_CHECK(m->ordinal == n->ordinal);
+        FUZZ_CHECK(m->is_repeat == n->is_repeat);
     }
     FUZZ_CHECK(x->form_size == y->form_size);
     FUZZ_CHECK(x->form_size == 0 ||
