@@ -72,7 +72,7 @@ int scene_try_open(struct scene *scene)
     return scene->error;
 }
 
-void scene_open(struct scene *scene)
+void inbox_scene_open(struct scene *scene)
 {
     if (scene_try_open(scene) != 0) {
         fail_msg("%s", scene->why);
@@ -88,7 +88,7 @@ static void on_closed(void *data)
     scene->inbox = NULL;
 }
 
-void scene_close(struct scene *scene)
+void inbox_scene_close(struct scene *scene)
 {
     scene->is_closed = false;
     inbox_close(scene->inbox, on_closed, scene);
@@ -113,8 +113,8 @@ static void feed_open_queue(struct feed *feed)
 
 void scene_reopen(struct scene *scene)
 {
-    scene_close(scene);
-    scene_open(scene);
+    inbox_scene_close(scene);
+    inbox_scene_open(scene);
     for (struct feed *feed = scene->feeds; feed != NULL; feed = feed->next) {
         feed_open_queue(feed);
     }
@@ -157,7 +157,7 @@ int scene_setup_open(void **state)
 {
     int result = scene_setup(state);
 
-    scene_open(*state);
+    inbox_scene_open(*state);
     atomic_store(&fault_commit_count, 0);
     return result;
 }
@@ -170,7 +170,7 @@ int scene_teardown(void **state)
 
     faults_clear();
     if (scene->inbox != NULL) {
-        scene_close(scene);
+        inbox_scene_close(scene);
     }
     assert_int_equal(uv_loop_close(&scene->loop), 0);
     while ((feed = scene->feeds) != NULL) {

@@ -52,8 +52,8 @@ int scene_teardown(void **state);
 
 /* Answers with the error, and the line in scene->why. */
 int scene_try_open(struct scene *scene);
-void scene_open(struct scene *scene);
-void scene_close(struct scene *scene);
+void inbox_scene_open(struct scene *scene);
+void inbox_scene_close(struct scene *scene);
 
 /* Feeds are opened again, with what is stored as their states. */
 void scene_reopen(struct scene *scene);

@@ -212,7 +212,7 @@ static void test_a_dead_inbox_holds_no_more_than_its_limit(void **state)
     char *bytes = bytes_new(1000);
 
     scene->bytes_max = 2500;
-    scene_open(scene);
+    inbox_scene_open(scene);
     atomic_store(&fault_disk_is_full, true);
     for (size_t i = 0; i < 4; i++) {
         parcels[i] = parcel_of_size(feed_numbered(scene, i), bytes, 1000);
@@ -247,7 +247,7 @@ static void test_one_batch_is_always_taken(void **state)
     struct parcel *parcel;
 
     scene->bytes_max = 2;
-    scene_open(scene);
+    inbox_scene_open(scene);
     parcel = parcel_new(feed_numbered(scene, 1), "large", NULL);
     parcel_store(parcel, 1, 0);
     parcel_free(parcel);
@@ -294,7 +294,7 @@ static void test_close_finishes_what_it_was_given(void **state)
     parcel_send(parcels[1]);
     (void)uv_run(&scene->loop, UV_RUN_NOWAIT);
     parcel_send(parcels[2]);
-    scene_close(scene);
+    inbox_scene_close(scene);
     for (size_t i = 1; i < 3; i++) {
         parcel_expect_stored(parcels[i], 1, 0);
         parcel_free(parcels[i]);
@@ -329,7 +329,7 @@ static void test_close_leaves_one_file(void **state)
     feed_store(feed_numbered(scene, 1), "x");
     (void)snprintf(beside, sizeof(beside), "%s-wal", scene->path);
     assert_int_equal(access(beside, F_OK), 0);
-    scene_close(scene);
+    inbox_scene_close(scene);
     assert_int_not_equal(access(beside, F_OK), 0);
 }
 

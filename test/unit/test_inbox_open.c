@@ -38,7 +38,7 @@ static void test_a_new_inbox_is_for_its_owner_only(void **state)
     char path[128];
     struct stat status;
 
-    scene_open(scene);
+    inbox_scene_open(scene);
     (void)umask(before);
     assert_int_equal(stat(scene->path, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0600);
@@ -53,7 +53,7 @@ static void test_an_inbox_keeps_its_uuid(void **state)
     struct scene *scene = *state;
     char uuid[INBOX_UUID_SIZE];
 
-    scene_open(scene);
+    inbox_scene_open(scene);
     memcpy(uuid, inbox_uuid(scene->inbox), sizeof(uuid));
     assert_int_equal(strlen(uuid), 36);
     assert_int_equal(uuid[14], '4');
@@ -63,8 +63,8 @@ static void test_an_inbox_keeps_its_uuid(void **state)
            "SELECT count(*), abs(created_at / 1000 -"
            " CAST(strftime('%s', 'now') AS INTEGER)) < 100 FROM inbox",
            "1|1");
-    scene_close(scene);
-    scene_open(scene);
+    inbox_scene_close(scene);
+    inbox_scene_open(scene);
     assert_string_equal(inbox_uuid(scene->inbox), uuid);
 }
 
@@ -74,7 +74,7 @@ static void test_an_empty_file_becomes_an_inbox(void **state)
     struct scene *scene = *state;
 
     file_write(scene->path, "");
-    scene_open(scene);
+    inbox_scene_open(scene);
     expect(scene, "SELECT count(*) FROM messages", "0");
 }
 
@@ -89,8 +89,8 @@ static void test_a_path_is_only_a_path(void **state)
     assert_int_equal(chdir(scene->folder), 0);
     for (size_t i = 0; i < 2; i++) {
         (void)snprintf(scene->path, sizeof(scene->path), "%s", names[i]);
-        scene_open(scene);
-        scene_close(scene);
+        inbox_scene_open(scene);
+        inbox_scene_close(scene);
         assert_int_equal(access(names[i], F_OK), 0);
     }
     assert_int_equal(chdir(before), 0);
@@ -154,8 +154,8 @@ static void test_a_newer_inbox_is_refused(void **state)
 {
     struct scene *scene = *state;
 
-    scene_open(scene);
-    scene_close(scene);
+    inbox_scene_open(scene);
+    inbox_scene_close(scene);
     run(scene, "PRAGMA user_version = 9");
     scene_expect_refused(scene, HAPLO_EINVAL,
                          "an inbox of version 9, made by a newer haplo-poll");
@@ -170,7 +170,7 @@ static void test_a_locked_file_is_told_at_opening(void **state)
     scene_expect_refused(scene, HAPLO_EBUSY, "another program holds a lock");
     reader_run(other, "COMMIT");
     assert_int_equal(sqlite3_close(other), SQLITE_OK);
-    scene_open(scene);
+    inbox_scene_open(scene);
 }
 
 /* Root may write everywhere, so another user tries. */
@@ -179,8 +179,8 @@ static void test_files_without_permission(void **state)
     struct scene *scene = *state;
     bool is_root = geteuid() == 0;
 
-    scene_open(scene);
-    scene_close(scene);
+    inbox_scene_open(scene);
+    inbox_scene_close(scene);
     assert_int_equal(chmod(scene->path, 0444), 0);
     assert_int_equal(chmod(scene->folder, 0755), 0);
     if (is_root) {
@@ -219,9 +219,9 @@ static void test_upgrades_run_once_and_whole(void **state)
         "UPDATE stored SET read_at = 'x'; SELECT nonsense;",
     };
 
-    scene_open(scene);
+    inbox_scene_open(scene);
     feed_store(feed_open(scene, "live", "a"), "x");
-    scene_close(scene);
+    inbox_scene_close(scene);
     assert_int_equal(migrate(scene, steps, 2), 0);
     assert_int_equal(migrate(scene, steps, 2), 0);
     expect(scene, "PRAGMA user_version", "2");
@@ -289,7 +289,7 @@ static int child_main(const char *path)
     if (uv_loop_init(&scene.loop) != 0) {
         return 1;
     }
-    scene_open(&scene);
+    inbox_scene_open(&scene);
     for (uint32_t i = 0; i < 4; i++) {
         name[0] = (char)('a' + i);
         children[i].feed = feed_open(&scene, "live", name);
@@ -356,7 +356,7 @@ static void test_a_killed_process_loses_nothing(void **state)
            " HAVING count(*) > 1",
            "");
     expect(scene, "PRAGMA integrity_check", "ok");
-    scene_open(scene);
+    inbox_scene_open(scene);
 }
 
 int main(int argc, char **argv)

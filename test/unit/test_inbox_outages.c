@@ -348,7 +348,7 @@ static void test_every_allocation_may_fail(void **state)
         }
         has_failed = has_failed || atomic_load(&fault_allocations_left) <= 0;
         parcel_free(parcel);
-        scene_close(scene);
+        inbox_scene_close(scene);
         scene->feeds = feed->next;
         delivery_state_free(&feed->known);
         free(feed);

@@ -153,7 +153,7 @@ static void test_a_stale_batch_writes_nothing(void **state)
 
     memcpy(other.path, scene->path, sizeof(other.path));
     assert_int_equal(uv_loop_init(&other.loop), 0);
-    scene_open(&other);
+    inbox_scene_open(&other);
     theirs = feed_open(&other, "live", "student");
     feed_store(theirs, "one");
     parcel_send(parcel);
@@ -166,7 +166,7 @@ static void test_a_stale_batch_writes_nothing(void **state)
     parcel_store(again, 2, 0); /* theirs was confirmed: "one" is a resend */
     parcel_free(parcel);
     parcel_confirm(again, true);
-    scene_close(&other);
+    inbox_scene_close(&other);
     assert_int_equal(uv_loop_close(&other.loop), 0);
     delivery_state_free(&theirs->known);
     free(theirs);
@@ -226,20 +226,20 @@ static void test_an_older_copy_is_noticed(void **state)
     char command[256];
 
     feed_store(feed, "one");
-    scene_close(scene);
+    inbox_scene_close(scene);
     (void)snprintf(command, sizeof(command), "cp '%s' '%s/old'", scene->path,
                    scene->folder);
     assert_int_equal(system(command), 0);
-    scene_open(scene);
+    inbox_scene_open(scene);
     assert_int_equal(
         inbox_queue_open(scene->inbox, "live", "student", &feed->queue), 0);
     feed_store(feed, "two");
     parcel = parcel_new(feed, "three", NULL);
-    scene_close(scene);
+    inbox_scene_close(scene);
     (void)snprintf(command, sizeof(command), "cp '%s/old' '%s'", scene->folder,
                    scene->path);
     assert_int_equal(system(command), 0);
-    scene_open(scene);
+    inbox_scene_open(scene);
     assert_int_equal(
         inbox_queue_open(scene->inbox, "live", "student", &feed->queue), 0);
     known = feed->known; /* the process has lived on */
@@ -456,9 +456,9 @@ static void test_close_gives_up_a_confirmed_state_after_a_last_try(void **state)
     parcel_store(parcel, 1, 0);
     atomic_store(&fault_disk_is_full, true);
     parcel_confirm(parcel, true);
-    scene_close(scene);
+    inbox_scene_close(scene);
     faults_clear();
-    scene_open(scene);
+    inbox_scene_open(scene);
     feed = feed_open(scene, "live", "student");
     assert_int_equal(delivery_state_count(&feed->known, NULL), 1);
 }
