@@ -60,10 +60,8 @@ void reason_clean(char *text)
 int reason_set_list(struct reason *why, int error, const char *format,
                     va_list arguments)
 {
-    if (why != NULL) {
-        print_clean(why->text, sizeof why->text, format, arguments);
-    }
-    return error;
+    return reason_write_list(why != NULL ? why->text : NULL,
+                             HAPLO_TEXT_SIZE_MAX, error, format, arguments);
 }
 
 int reason_set(struct reason *why, int error, const char *format, ...)
@@ -75,14 +73,20 @@ int reason_set(struct reason *why, int error, const char *format, ...)
     return error;
 }
 
+int reason_write_list(char *why, size_t why_size, int error, const char *format,
+                      va_list arguments)
+{
+    if (why != NULL && why_size > 0) {
+        print_clean(why, why_size, format, arguments);
+    }
+    return error;
+}
+
 int reason_write(char *why, size_t why_size, int error, const char *format, ...)
 {
     va_list arguments;
-    if (why == NULL || why_size == 0) {
-        return error;
-    }
     va_start(arguments, format);
-    print_clean(why, why_size, format, arguments);
+    (void)reason_write_list(why, why_size, error, format, arguments);
     va_end(arguments);
     return error;
 }

@@ -27,6 +27,8 @@ int reason_set_list(struct reason *why, int error, const char *format,
  * NULL, or of size 0. */
 int reason_write(char *why, size_t why_size, int error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+int reason_write_list(char *why, size_t why_size, int error, const char *format,
+                      va_list arguments) __attribute__((format(printf, 4, 0)));
 
 /* Makes any text one line, in place. */
 void reason_clean(char *text);

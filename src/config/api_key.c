@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/reason.h"
 #include "config/config_path.h"
 
 /* Haplo's keys are 44 random letters and digits; names of files and variables
@@ -56,8 +57,8 @@ static int key_from_file(const char *path, char *key, char *why,
     }
     ssize_t size = file_read(fd, data, sizeof data - 1);
     if (size < 0) {
-        snprintf(why, why_size, "cannot be read: %s: try again",
-                 strerror(errno));
+        (void)reason_write(why, why_size, 0, "cannot be read: %s: try again",
+                           strerror(errno));
         close(fd);
         return HAPLO_EINVAL;
     }
@@ -81,10 +82,10 @@ static int key_from_environment(const char *name, char *key, char *why,
 {
     const char *value = getenv(name);
     if (value == NULL) {
-        snprintf(why, why_size,
-                 "no such variable in the environment: set it, or use "
-                 "api_key_file");
-        return HAPLO_EINVAL;
+        return reason_write(
+            why, why_size, HAPLO_EINVAL,
+            "no such variable in the environment: set it, or use "
+            "api_key_file");
     }
     int error = haplo_api_key_check(value, why, why_size);
     if (error == 0) {
@@ -130,13 +131,15 @@ int api_key_read(const struct config_key *key, char *text, char *why,
         return 0;
     }
     if (!exists(key) && api_key_is_like(key->name)) {
-        snprintf(why, why_size,
-                 "%s: the value looks like an API key: write the key to a "
-                 "file, and the file's path to api_key_file",
-                 api_key_option(key->kind));
+        (void)reason_write(
+            why, why_size, 0,
+            "%s: the value looks like an API key: write the key to a "
+            "file, and the file's path to api_key_file",
+            api_key_option(key->kind));
     } else {
-        snprintf(why, why_size, "%s %s: %s", api_key_option(key->kind),
-                 key->kind == CONFIG_KEY_FILE ? key->path : key->name, reason);
+        (void)reason_write(
+            why, why_size, 0, "%s %s: %s", api_key_option(key->kind),
+            key->kind == CONFIG_KEY_FILE ? key->path : key->name, reason);
     }
     return error;
 }

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/reason.h"
+
 const char *config_path_join(struct config *config, const char *folder,
                              size_t folder_size, const char *name,
                              const char **end)
@@ -46,17 +48,19 @@ int config_path_open(const char *path, bool is_secret, int *fd, char *why,
     /* A FIFO must not hold up the start. */
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (*fd < 0) {
-        snprintf(why, why_size, "cannot be read: %s: %s", strerror(errno),
-                 errno == EACCES ? "give this user permission to read it"
-                                 : "create the file, or correct the path");
-        return HAPLO_EINVAL;
+        return reason_write(why, why_size, HAPLO_EINVAL,
+                            "cannot be read: %s: %s", strerror(errno),
+                            errno == EACCES
+                                ? "give this user permission to read it"
+                                : "create the file, or correct the path");
     }
     if (fstat(*fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        snprintf(why, why_size, "not a regular file: correct the path");
+        (void)reason_write(why, why_size, 0,
+                           "not a regular file: correct the path");
     } else if (is_secret && (status.st_mode & S_IRWXO) != 0) {
-        snprintf(why, why_size,
-                 "accessible to others (mode %04o): run chmod 600 %s",
-                 (unsigned)(status.st_mode & 07777), path);
+        (void)reason_write(why, why_size, 0,
+                           "accessible to others (mode %04o): run chmod 600 %s",
+                           (unsigned)(status.st_mode & 07777), path);
     } else {
         return 0;
     }

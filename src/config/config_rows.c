@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/reason.h"
 #include "config/config.h"
 #include "config/config_options.h"
 
@@ -30,22 +31,22 @@ static int pointer_check(const char *value, char *why, size_t why_size)
     for (const char *c = value; *c != '\0'; c++) {
         depth += *c == '/';
         if (*c == '~' && c[1] != '0' && c[1] != '1') {
-            snprintf(why, why_size,
-                     "invalid JSON pointer: write ~0 for ~ and ~1 for / in a "
-                     "name");
-            return HAPLO_EINVAL;
+            return reason_write(
+                why, why_size, HAPLO_EINVAL,
+                "invalid JSON pointer: write ~0 for ~ and ~1 for / in a "
+                "name");
         }
     }
     if (value[0] != '/') {
-        snprintf(why, why_size,
-                 "invalid JSON pointer: begin it with a slash, as in /token or "
-                 "/result/items");
-        return HAPLO_EINVAL;
+        return reason_write(
+            why, why_size, HAPLO_EINVAL,
+            "invalid JSON pointer: begin it with a slash, as in /token or "
+            "/result/items");
     }
     if (depth > HAPLO_POINTER_DEPTH_MAX) {
-        snprintf(why, why_size, "more than %d segments: shorten it",
-                 HAPLO_POINTER_DEPTH_MAX);
-        return HAPLO_EINVAL;
+        return reason_write(why, why_size, HAPLO_EINVAL,
+                            "more than %d segments: shorten it",
+                            HAPLO_POINTER_DEPTH_MAX);
     }
     return 0;
 }
@@ -55,10 +56,10 @@ static int content_type_check(const char *value, char *why, size_t why_size)
     const char *slash = strchr(value, '/');
     if (slash == NULL || slash == value || slash[1] == '\0' ||
         strpbrk(value, " \t\r\n;") != NULL) {
-        snprintf(why, why_size,
-                 "invalid content type: write it like application/json, "
-                 "without parameters");
-        return HAPLO_EINVAL;
+        return reason_write(
+            why, why_size, HAPLO_EINVAL,
+            "invalid content type: write it like application/json, "
+            "without parameters");
     }
     return 0;
 }
@@ -68,8 +69,8 @@ static int pattern_check(const char *value, char *why, size_t why_size)
     char reason[HAPLO_TEXT_SIZE_MAX];
     int error = haplo_token_pattern_check(value, reason, sizeof reason);
     if (error != 0) {
-        snprintf(why, why_size, "%s: write it like <token>([^<]+)</token>",
-                 reason);
+        (void)reason_write(why, why_size, 0,
+                           "%s: write it like <token>([^<]+)</token>", reason);
     }
     return error;
 }

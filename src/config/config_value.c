@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/reason.h"
 #include "config/api_key.h"
 #include "config/config_errors.h"
 #include "config/config_path.h"
@@ -26,7 +27,8 @@ __attribute__((format(printf, 2, 3))) static int refuse(
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(parsing->why, parsing->why_size, format, arguments);
+    (void)reason_write_list(parsing->why, parsing->why_size, HAPLO_EINVAL,
+                            format, arguments);
     va_end(arguments);
     return HAPLO_EINVAL;
 }

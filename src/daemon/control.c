@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/container_of.h"
+#include "base/reason.h"
 #include "haplopoll.h"
 
 #define CLIENT_COUNT_MAX 8
@@ -208,8 +209,8 @@ int control_open(struct control *control, uv_loop_t *loop,
     control->path = path_of(state_dir);
     int error = control->path == NULL ? UV_ENOMEM : listen_to(control, loop);
     if (error != 0) {
-        snprintf(why, why_size, "%s/" CONTROL_FILE ": %s", state_dir,
-                 uv_strerror(error));
+        (void)reason_write(why, why_size, 0, "%s/" CONTROL_FILE ": %s",
+                           state_dir, uv_strerror(error));
         free(control->path);
         control->path = NULL;
         return HAPLO_EINVAL;

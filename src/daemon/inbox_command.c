@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/reason.h"
 #include "daemon/command.h"
 #include "daemon/log.h"
 
@@ -16,14 +17,14 @@ static const struct config_inbox *find_inbox(const struct config *config,
     if (name != NULL) {
         const struct config_inbox *inbox = config_inbox_find(config, name);
         if (inbox == NULL) {
-            snprintf(why, why_size, "%s has no inbox named %s", config->path,
-                     name);
+            (void)reason_write(why, why_size, 0, "%s has no inbox named %s",
+                               config->path, name);
         }
         return inbox;
     }
     if (config->inbox_count > 1) {
-        snprintf(why, why_size, "%s has several inboxes: name one",
-                 config->path);
+        (void)reason_write(why, why_size, 0, "%s has several inboxes: name one",
+                           config->path);
         return NULL;
     }
     return &config->inboxes[0];

@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/reason.h"
+
 #define DESCRIPTOR_COUNT_MIN 32 /* loop, inbox, keys, a few connections */
 #define THREAD_COUNT_DEFAULT 4  /* default size of the thread pool */
 #define THREAD_COUNT_MAX 1024   /* limit of libuv */
@@ -42,12 +44,12 @@ static int check_descriptors(char *why, size_t why_size)
     if (error == 0) {
         return 0;
     }
-    snprintf(why, why_size,
-             "open files: only %d more are allowed, %d are needed: %s: raise "
-             "the limit (ulimit -n; LimitNOFILE= of systemd)",
-             count, DESCRIPTOR_COUNT_MIN,
-             uv_strerror(uv_translate_sys_error(error)));
-    return -1;
+    return reason_write(
+        why, why_size, -1,
+        "open files: only %d more are allowed, %d are needed: %s: raise "
+        "the limit (ulimit -n; LimitNOFILE= of systemd)",
+        count, DESCRIPTOR_COUNT_MIN,
+        uv_strerror(uv_translate_sys_error(error)));
 }
 
 /* The number of threads that libuv starts: see uv_queue_work(). */
@@ -89,12 +91,12 @@ static int check_threads(char *why, size_t why_size)
         uv_sem_destroy(&end);
         return 0;
     }
-    snprintf(why, why_size,
-             "threads: only %d of %d can be started: %s: raise the limits of "
-             "processes and memory (ulimit -u, -v; TasksMax=, MemoryMax= of "
-             "systemd)",
-             count, wanted, uv_strerror(error));
-    return -1;
+    return reason_write(
+        why, why_size, -1,
+        "threads: only %d of %d can be started: %s: raise the limits of "
+        "processes and memory (ulimit -u, -v; TasksMax=, MemoryMax= of "
+        "systemd)",
+        count, wanted, uv_strerror(error));
 }
 
 static void work_nothing(uv_work_t *work)
@@ -151,9 +153,9 @@ int limits_loop_init(uv_loop_t *loop, char *why, size_t why_size)
         }
     }
     if (error != 0) {
-        snprintf(why, why_size, "cannot create an event loop: %s",
-                 uv_strerror(error));
-        return -1;
+        return reason_write(why, why_size, -1,
+                            "cannot create an event loop: %s",
+                            uv_strerror(error));
     }
     return 0;
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/reason.h"
+
 #define WORD_SIZE_MAX 15
 #define LANE_SIZE_MAX (2 * HAPLO_NAME_SIZE_MAX + 1)
 #define LINE_FORMAT "%15s %128s %257s%n"
@@ -56,10 +58,10 @@ int release_parse(struct release *release, const char *line, char *why,
     if (sscanf(line, LINE_FORMAT, word, release->outlet, lane, &size) != 3 ||
         line[size] != '\0' || take_word(release, word) != 0 ||
         take_lane(release, lane) != 0) {
-        snprintf(why, why_size,
-                 "outlet takes retry, skip or dead-letter, the name of an "
-                 "outlet, and SERVER/QUEUE");
-        return -1;
+        return reason_write(
+            why, why_size, -1,
+            "outlet takes retry, skip or dead-letter, the name of an "
+            "outlet, and SERVER/QUEUE");
     }
     return 0;
 }

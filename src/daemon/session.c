@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "base/container_of.h"
+#include "base/reason.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
 #include "daemon/release.h"
@@ -113,8 +114,8 @@ static int open_loop(struct session *session, char *why, size_t why_size)
         }
     }
     if (error != 0) {
-        snprintf(why, why_size, "cannot create an event loop: %s",
-                 uv_strerror(error));
+        (void)reason_write(why, why_size, 0, "cannot create an event loop: %s",
+                           uv_strerror(error));
         uv_run(&session->loop, UV_RUN_DEFAULT);
         close_loop(session);
     }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/durable.h"
+#include "base/reason.h"
 
 #define PATH_SIZE_MAX 4096
 
@@ -38,13 +39,14 @@ static void tell_not_locked(const char *path, int lock, char *why,
                             size_t why_size)
 {
     if (errno == EWOULDBLOCK) {
-        snprintf(why, why_size,
-                 "state_dir %s is in use by process %ld: stop it first, or "
-                 "give this one its own state_dir",
-                 path, read_owner(lock));
+        (void)reason_write(
+            why, why_size, 0,
+            "state_dir %s is in use by process %ld: stop it first, or "
+            "give this one its own state_dir",
+            path, read_owner(lock));
     } else {
-        snprintf(why, why_size, "state_dir %s can't be locked: %s", path,
-                 strerror(errno));
+        (void)reason_write(why, why_size, 0, "state_dir %s can't be locked: %s",
+                           path, strerror(errno));
     }
 }
 
@@ -54,24 +56,25 @@ int state_dir_lock(const char *path, char *why, size_t why_size)
     const char *what;
     int made = durable_make_folder(path, 0700, &what);
     if (made != 0) {
-        snprintf(why, why_size,
-                 "state_dir %s %s: %s: make its parent folder, or give "
-                 "another path",
-                 path, what, strerror(made));
+        (void)reason_write(
+            why, why_size, 0,
+            "state_dir %s %s: %s: make its parent folder, or give "
+            "another path",
+            path, what, strerror(made));
         errno = made;
         return -1;
     }
     int size = snprintf(lock_path, sizeof lock_path, "%s/lock", path);
     if (size < 0 || (size_t)size >= sizeof lock_path) {
-        snprintf(why, why_size, "the path of state_dir is too long");
+        (void)reason_write(why, why_size, 0,
+                           "the path of state_dir is too long");
         errno = ENAMETOOLONG;
         return -1;
     }
     int lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock < 0) {
-        snprintf(why, why_size, "%s can't be opened: %s", lock_path,
-                 strerror(errno));
-        return -1;
+        return reason_write(why, why_size, -1, "%s can't be opened: %s",
+                            lock_path, strerror(errno));
     }
     if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
         int error = errno;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/reason.h"
 #include "inbox/inbox.h"
 #include "inbox/sqlite/sqlite_inbox.h"
 
@@ -52,11 +53,11 @@ int inbox_backup(const struct inbox_type *type, const void *type_options,
                  const char *path, char *why, size_t why_size)
 {
     if (type->backup == NULL) {
-        snprintf(why, why_size,
-                 "inboxes of type %s are backed up by the tools of their "
-                 "database",
-                 type->name);
-        return HAPLO_EINVAL;
+        return reason_write(
+            why, why_size, HAPLO_EINVAL,
+            "inboxes of type %s are backed up by the tools of their "
+            "database",
+            type->name);
     }
     return type->backup(type_options, path, why, why_size);
 }

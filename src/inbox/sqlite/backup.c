@@ -17,6 +17,7 @@
 #include <sqlite3.h>
 
 #include "base/errno_reason.h"
+#include "base/reason.h"
 #include "inbox/sqlite/connection.h"
 #include "inbox/sqlite/db_error.h"
 #include "inbox/sqlite/db_file.h"
@@ -129,6 +130,5 @@ int inbox_sqlite_backup(const char *path, const char *to, char *why,
 
     free(plain);
     free(plain_to);
-    (void)snprintf(why, why_size, "%s", reason.text);
-    return error;
+    return reason_write(why, why_size, error, "%s", reason.text);
 }
