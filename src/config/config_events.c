@@ -23,8 +23,8 @@
 
 #include "base/name_table.h"
 
-#define RECORDED_MAX 1048576 /* events */
-#define REPLAYED_MAX 8388608 /* the same: a million queues */
+#define RECORDED_MAX 262144  /* events */
+#define REPLAYED_MAX 2097152 /* the same: 350,000 queues */
 
 /* A name for a node; it has ended when the node has. */
 struct anchor {

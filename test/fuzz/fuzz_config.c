@@ -1,8 +1,8 @@
 /*
  * The configuration file; the input is its text. It ends in lines that tell
- * what is wrong, or in a configuration that the library takes. The folder has
- * a file `key` with an API key, and the environment FUZZ_KEY another; neither
- * is ever shown.
+ * what is wrong, or in a configuration that the library takes, and whose
+ * outlets are complete. The folder has a file `key` with an API key, and the
+ * environment FUZZ_KEY another; neither is ever shown.
  */
 #include <string.h>
 
@@ -49,6 +49,19 @@ static void check_taken(const struct config *config)
     taker_close(poller);
 }
 
+static void check_outlets(const struct config *config)
+{
+    for (size_t i = 0; i < config->outlet_count; i++) {
+        const struct config_outlet *outlet = &config->outlets[i];
+        FUZZ_CHECK(outlet->inbox != NULL);
+        FUZZ_CHECK(outlet->forward.name != NULL);
+        FUZZ_CHECK(outlet->forward.type_options != NULL);
+        for (size_t j = 0; j < outlet->forward.queue_count; j++) {
+            FUZZ_CHECK(outlet->forward.queues[j] != NULL);
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[64];
@@ -71,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (config != NULL) {
         config_print(config, file);
         check_taken(config);
+        check_outlets(config);
         config_free(config);
     }
     FUZZ_CHECK(fclose(file) == 0);

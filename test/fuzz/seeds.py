@@ -98,12 +98,16 @@ CONFIG = b"""\
 state_dir: state
 in_flight_max: 64
 undelivered_max: 128M
-sinks:
+inboxes:
   - {name: inbox, type: sqlite, path: inbox.db}
   - name: other
     type: sqlite
     path: /var/lib/haplo-poll/other.db
-defaults: {sink: inbox, interval: 2m, backoff: 3s, token_pattern: 't=(.*)'}
+outlets:
+  - {name: folder, type: files, path: out, inbox: inbox, on_refused: block,
+     queues: ['*/student', b/raw]}
+  - {name: pipe, type: stdout, inbox: other, backoff: 2s, in_flight_max: 4}
+defaults: {inbox: inbox, interval: 2m, backoff: 3s, token_pattern: 't=(.*)'}
 servers:
   - name: example
     url: https://server.example.ac.uk:8443
@@ -118,18 +122,22 @@ servers:
         format: raw
         token_pattern: <token>([^<]+)</token>
         content_type: application/xml
-        sink: other
+        inbox: other
       - name: json
-        api_key_credential: json
+        api_key_file: *key
         token_pointer: /batch/ack
         messages_pointer: /batch/items
         max_body: 1G
-        deliver_attempts_max: none
   - name: b
     url: http://127.0.0.1:8080
     allow_http: true
     tls_ca_file: key
     queues: *queues
+"""
+SMALL_CONFIG = b"""\
+state_dir: state
+inbox: inbox.db
+servers: [{name: a, url: 'https://a', queues: [{name: a, api_key_file: key}]}]
 """
 VALUES = {
     0: [b"250ms", b"30s", b"1d", b"512K", b"64M", b"1G", b"0", b"18446744073709551616"],
@@ -142,7 +150,8 @@ VALUES = {
     3: [b"http://proxy:3128", b"socks5h://u:p@p:1080", b"https://p", b"x"],
     4: [b"Kq3_x-0123456789abcdefghijklmnopqrstuvwxyzAB\n", b"short", b"a b" * 20,
         b"k" * 300, b"line\nline\n" * 9],
-    5: [b"plain", b"\x1b[31m" * 30, b"\xc3\xa9" * 100],
+    5: [b"student", b"a!$&'()*+,;=:@", b"..", b"a/b", b"100%", b"n" * 129],
+    6: [b"plain", b"\x1b[31m" * 30, b"\xc3\xa9" * 100],
 }
 JSON_VALUES = [
     b"1", b"-0", b"0", b"9223372036854775807", b"9223372036854775808",
@@ -239,6 +248,7 @@ def seeds():
             yield "mark", choice + b"Marked: 1"
             yield "mark", choice + b'{"markedCount":1,"unreadCount":0}'
     yield "config", CONFIG
+    yield "config", SMALL_CONFIG
     for cut in (30, 200, 500):
         yield "config", CONFIG[:cut]
     yield "config", CONFIG.replace(b"interval", b"intervall", 1)
