@@ -10,8 +10,8 @@
 #include "base/reason.h"
 #include "config/config_path.h"
 
-/* Haplo's keys are 44 random letters and digits; names of files and variables
- * that are as long, or that mix all three kinds, are rare. */
+/* Keys of Haplo are 44 random letters and digits. Names of files and variables
+ * are rarely as long, or a mix of upper case, lower case and digits. */
 bool api_key_is_like(const char *text)
 {
     static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -28,7 +28,7 @@ bool api_key_is_like(const char *text)
             strpbrk(text, digits) != NULL);
 }
 
-/* Up to `size` bytes; stdio would leave copies of the key behind. */
+/* Reads up to size bytes. stdio would leave copies of the key in memory. */
 static ssize_t file_read(int fd, char *data, size_t size)
 {
     size_t filled = 0;
@@ -45,11 +45,12 @@ static ssize_t file_read(int fd, char *data, size_t size)
     return (ssize_t)filled;
 }
 
-/* A newline at the end is the editor's. */
+/* Accepts a trailing newline, which editors add. */
 static int key_from_file(const char *path, char *key, char *why,
                          size_t why_size)
 {
-    char data[API_KEY_SIZE + 2]; /* a longer key, a newline and the NUL */
+    char data[API_KEY_SIZE +
+              2]; /* room to detect a longer key, a newline, NUL */
     int fd;
     int error = config_path_open(path, true, &fd, why, why_size);
     if (error != 0) {
@@ -66,7 +67,7 @@ static int key_from_file(const char *path, char *key, char *why,
     size -= size > 0 && data[size - 1] == '\n';
     data[size] = '\0';
     if (strlen(data) != (size_t)size) {
-        /* A NUL would cut the key short: refused like any control character. */
+        /* A NUL would truncate the key: refused like any control character. */
         data[strlen(data)] = ' ';
     }
     error = haplo_api_key_check(data, why, why_size);

@@ -1,6 +1,6 @@
 /*
- * api_key.h - reads API keys from where the configuration says they are. No
- * part of a key is ever put into a message.
+ * api_key.h - reads API keys from the places that the configuration names. No
+ * message ever contains any part of a key.
  */
 #ifndef CONFIG_API_KEY_H
 #define CONFIG_API_KEY_H
@@ -10,22 +10,22 @@
 
 #include "config/config.h"
 
-#define API_KEY_SIZE (HAPLO_KEY_SIZE_MAX + 1) /* with the NUL */
+#define API_KEY_SIZE (HAPLO_KEY_SIZE_MAX + 1) /* NUL included */
 
 /*
- * Reads a key, afresh each time, into `text`, which is API_KEY_SIZE bytes
- * large; the caller wipes it with explicit_bzero(). 0, or HAPLO_EINVAL with why
- * set to one line ("api_key_file keys/student: cannot be read: ...") and text
- * empty. key->path is the file to watch for a new key.
+ * Reads a key from its source into text (API_KEY_SIZE bytes), which the caller
+ * wipes with explicit_bzero(). Returns 0; or HAPLO_EINVAL with text empty and
+ * one line in why ("api_key_file keys/student: cannot be read: ..."). key->path
+ * is the file to watch for a new key.
  */
 int api_key_read(const struct config_key *key, char *text, char *why,
                  size_t why_size);
 
-/* "api_key_file" ...: the key of the configuration that names such a one. */
+/* The name of the option for this kind of key: "api_key_file" ... */
 const char *api_key_option(enum config_key_kind kind);
 
-/* True for text that may be an API key given where its place belongs: no
- * message may show it. */
+/* True if text looks like an API key that was written in place of its file or
+ * variable. No message may show it. */
 bool api_key_is_like(const char *text);
 
 #endif

@@ -5,16 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_SIZE                                             \
-    65536 /* at a time; larger things get a block of their own \
-           */
+/* Larger requests get a block of their own. */
+#define BLOCK_SIZE 65536
 
 struct arena_block {
-    struct arena_block *next;         /* in the arena's list */
-    alignas(max_align_t) char data[]; /* what is given away */
+    struct arena_block *next;         /* in the list of the arena */
+    alignas(max_align_t) char data[]; /* memory handed out */
 };
 
-/* A block for size bytes; not yet in the list. */
+/* Allocates a block for size bytes, without adding it to the list. */
 static struct arena_block *block_new(size_t size)
 {
     struct arena_block *block = NULL;
@@ -24,7 +23,7 @@ static struct arena_block *block_new(size_t size)
     return block;
 }
 
-/* Large things do not end the block that is in use. */
+/* A large request does not replace the current block. */
 static void *large_bytes(struct arena *arena, size_t size)
 {
     struct arena_block *block = block_new(size);
@@ -70,7 +69,7 @@ void *arena_bytes(struct arena *arena, size_t size)
     return memory != NULL ? memset(memory, 0, size) : NULL;
 }
 
-/* Strings stand side by side, without gaps. */
+/* Strings are adjacent, without gaps. */
 char *arena_room(struct arena *arena, size_t size)
 {
     return bytes(arena, size + 1, 1);

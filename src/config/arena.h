@@ -1,6 +1,6 @@
 /*
- * arena.h - memory for many small things that are freed together: the strings
- * and the shared structs of a configuration.
+ * arena.h - memory for many small objects that are freed together: the strings
+ * and shared structs of a configuration.
  */
 #ifndef CONFIG_ARENA_H
 #define CONFIG_ARENA_H
@@ -9,24 +9,24 @@
 
 struct arena_block;
 
-/* Zeroed, it is empty. */
+/* Zeroed: empty. */
 struct arena {
-    struct arena_block *blocks; /* owned; the one in use comes first */
-    char *next;                 /* the first free byte of that */
-    size_t left;                /* free bytes of it */
+    struct arena_block *blocks; /* owned; the current one is first */
+    char *next;                 /* first free byte of the current one */
+    size_t left;                /* free bytes in it */
 };
 
-/* Zeroed, aligned for any struct; NULL when there is no memory. */
+/* Zeroed and aligned for any struct; NULL if memory runs out. */
 void *arena_bytes(struct arena *arena, size_t size);
 
-/* Room for a text of that size and its NUL, not aligned. NULL when there is no
- * memory. */
+/* Room for a text of this size and its NUL, not aligned. NULL if memory runs
+ * out. */
 char *arena_room(struct arena *arena, size_t size);
 
-/* Copies text. NULL when there is no memory. */
+/* Copies text. NULL if memory runs out. */
 char *arena_string(struct arena *arena, const char *text);
 
-/* Frees everything; the arena is then empty. */
+/* Frees everything; the arena is empty afterwards. */
 void arena_free(struct arena *arena);
 
 #endif

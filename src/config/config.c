@@ -1,12 +1,12 @@
 /*
- * The life of a file:
+ * config.c - loads a configuration file.
  *
- *   - config_events.c makes a stream of events of it, config_read.c goes
- * through them once and makes drafts of sections;
- *   - config_resolve.c makes the configuration of the drafts.
+ *   - config_events.c turns it into a stream of events. config_read.c reads
+ *     them once and creates drafts of the sections.
+ *   - config_resolve.c turns the drafts into the configuration.
  *
- * What cannot be read or is not YAML is reported alone. All other errors are
- * reported together.
+ * If the file cannot be read, or is not YAML, only that is reported. All other
+ * errors are reported together.
  */
 #include "config/config.h"
 
@@ -53,7 +53,7 @@ static void loading_init(struct config_loading *loading, struct config *config)
     }
 }
 
-/* All but the errors. */
+/* Frees everything except the errors. */
 static void loading_clear(struct config_loading *loading)
 {
     config_events_free(loading->events);
@@ -95,7 +95,7 @@ static void file_load(struct config_loading *loading, int fd)
     }
 }
 
-/* The descriptor, or -1. */
+/* Returns a descriptor or -1. */
 static int file_open(const char *path, struct config_errors *errors)
 {
     const struct config_place whole_file = {0, 0};
@@ -109,7 +109,7 @@ static int file_open(const char *path, struct config_errors *errors)
         return config_errors_add(errors, whole_file, "cannot be opened: %s: %s",
                                  strerror(errno), advice);
     }
-    /* config_events.c would notice as well, but only there. */
+    /* config_events.c checks this as well, but only after reading it. */
     if (fstat(fd, &status) == 0 && status.st_size > CONFIG_FILE_SIZE_MAX) {
         close(fd);
         return config_errors_add(errors, whole_file,

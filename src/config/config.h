@@ -1,11 +1,12 @@
 /*
  * config.h - the configuration file, loaded, checked and resolved: every value
- * stands in the struct where it is used, its default filled in, paths relative
- * to the file's folder.
+ * is in the struct where it is used, defaults are filled in, and paths are
+ * relative to the folder of the file.
  *
- * A million queues are possible, so a queue is small here: queues with equal
- * options share them, queues with the same key share where it is. API keys
- * are not part of it: it says where a key is; api_key.h reads it.
+ * There may be a million queues, so a queue is small: queues with equal
+ * options share them, and queues with the same key share its location. API
+ * keys are not part of the configuration, which only says where they are;
+ * api_key.h reads them.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -20,38 +21,38 @@
 #include "outlets/forwarder.h"
 #include "outlets/outlet.h"
 
-#define CONFIG_FILE_SIZE_MAX 268435456 /* some 5 million queues */
+#define CONFIG_FILE_SIZE_MAX 268435456 /* enough for 5 million queues */
 
-/* Where something stands in the file; both counted from 1. */
+/* A position in the file. Lines and columns start at 1. */
 struct config_place {
-    uint32_t line;   /* 0: nowhere */
+    uint32_t line;   /* 0: no position */
     uint32_t column; /* in characters */
 };
 
 enum config_key_kind { CONFIG_KEY_FILE, CONFIG_KEY_ENV, CONFIG_KEY_CREDENTIAL };
 
-/* Where an API key is; shared by all queues that have it from there. */
+/* The location of an API key, shared by all queues that use it. */
 struct config_key {
-    enum config_key_kind kind; /* what name is the name of */
-    const char *name;          /* as in the file: path, variable, credential */
-    const char *path;          /* the file to read; NULL with ENV, and with
-                                  CREDENTIAL where systemd gave no folder */
+    enum config_key_kind kind; /* what `name` refers to */
+    const char *name; /* as in the file: path, variable or credential */
+    const char *path; /* file to read; NULL for ENV, and for
+                         CREDENTIAL without a folder from systemd */
 };
 
 struct config_inbox {
     const char *name;              /* unique among the inboxes */
     const struct inbox_type *type; /* its kind of database */
-    void *options;                 /* what the type's options filled */
+    void *options;                 /* filled by the options of the type */
     struct config_place place;     /* of its definition */
 };
 
 struct config_outlet {
-    const struct config_inbox *inbox; /* that it forwards from */
+    const struct config_inbox *inbox; /* the inbox it forwards from */
     struct forwarder_options forward; /* complete: name, type, queues ... */
     struct config_place place;        /* of its definition */
 };
 
-/* What many queues have in common. */
+/* Settings that many queues share. */
 struct config_queue_settings {
     struct haplo_queue_options options; /* without name, api_key, state, data
                                            and callbacks */
@@ -60,7 +61,7 @@ struct config_queue_settings {
 
 struct config_queue {
     const char *name;                             /* unique in its server */
-    const struct config_server *server;           /* that it belongs to */
+    const struct config_server *server;           /* the server it belongs to */
     const struct config_queue_settings *settings; /* shared */
     const struct config_key *key;                 /* shared */
     struct config_place place;                    /* of its definition */
@@ -68,16 +69,16 @@ struct config_queue {
 
 struct config_server {
     struct haplo_server_options options; /* all but data and failed logins */
-    struct config_queue *queues; /* at least one; part of the config's */
+    struct config_queue *queues; /* at least one; part of the array of all */
     size_t queue_count;          /* length of queues */
     struct config_place place;   /* of its definition */
 };
 
 struct config {
-    const char *path;              /* of the file, as given */
+    const char *path;              /* path of the file, as given */
     const char *state_dir;         /* resolved */
-    unsigned in_flight_max;        /* requests at once, all servers */
-    size_t undelivered_bytes_max;  /* bodies held, by the poller and by each
+    unsigned in_flight_max;        /* concurrent requests, all servers */
+    size_t undelivered_bytes_max;  /* bodies held by the poller, and by each
                                       inbox */
     struct config_inbox *inboxes;  /* at least one */
     size_t inbox_count;            /* length of inboxes */
@@ -85,26 +86,26 @@ struct config {
     size_t outlet_count;           /* length of outlets */
     struct config_server *servers; /* at least one */
     size_t server_count;           /* length of servers */
-    struct config_queue *queues;   /* of all servers; each has a part of it */
+    struct config_queue *queues;   /* of all servers; each has a part */
     size_t queue_count;            /* length of queues */
     struct arena arena;            /* owns strings and shared structs */
 };
 
 /*
- * Loads and checks the file. Returns 0 and sets *out, to be freed with
- * config_free(); or the number of errors, *out is NULL, and one line each is
- * on `errors`: "FILE:LINE:COLUMN: what is wrong: what to do"; from the 21st on
- * they are only counted. Borrows path while the config lives. Reads each API
- * key once to check it, and keeps none.
+ * Loads and checks the file. Returns 0 and sets *out, which config_free()
+ * frees; or returns the number of errors, sets *out to NULL, and writes a line
+ * for each error to `errors`: "FILE:LINE:COLUMN: what is wrong: what to do".
+ * After the first 20 they are only counted. Borrows path for the lifetime of
+ * the configuration. Reads each API key once to check it, and keeps none.
  */
 int config_load(const char *path, FILE *errors, struct config **out);
 
-/* NULL is fine. */
+/* config may be NULL. */
 void config_free(struct config *config);
 
-/* Fill what the library is to be told. The strings are borrowed from the
- * configuration. The caller adds data; for a queue api_key, state and the
- * callbacks too. */
+/* Fill the options for the library. They borrow strings from the
+ * configuration. The caller adds data, and for a queue also api_key, state and
+ * callbacks. */
 void config_poller_options(const struct config *config,
                            struct haplo_poller_options *options);
 void config_server_options(const struct config_server *server,
@@ -112,12 +113,12 @@ void config_server_options(const struct config_server *server,
 void config_queue_options(const struct config_queue *queue,
                           struct haplo_queue_options *options);
 
-/* The inbox called by that name, or NULL. */
+/* The inbox with this name, or NULL. */
 const struct config_inbox *config_inbox_find(const struct config *config,
                                              const char *name);
 
-/* Prints what would run: a line for each queue, and where its key is; then one
- * for each inbox and outlet. */
+/* Prints what would run: a line for each queue, with the location of its key,
+ * then a line for each inbox and outlet. */
 void config_print(const struct config *config, FILE *file);
 
 #endif

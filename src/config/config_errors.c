@@ -33,7 +33,7 @@ int config_errors_add(struct config_errors *errors, struct config_place place,
     for (char *c = text; c != NULL && *c != '\0'; c++) {
         *c = shown(*c);
     }
-    /* After those of the same place, which came first. */
+    /* Inserts it after earlier ones at the same position. */
     int i = errors->count - 1;
     for (; i > 0 && is_before(place, errors->list[i - 1].place); i--) {
         errors->list[i] = errors->list[i - 1];
@@ -70,7 +70,7 @@ int config_errors_end(struct config_errors *errors, const char *path,
     return count;
 }
 
-/* Leaves room in text for "..." and two quotes. */
+/* Leaves room for "..." and two quotes. */
 const char *config_show(const char *value, char text[CONFIG_SHOW_SIZE])
 {
     size_t size = 0;
@@ -79,7 +79,7 @@ const char *config_show(const char *value, char text[CONFIG_SHOW_SIZE])
         size++;
     }
     if (value[size] != '\0') {
-        /* A UTF-8 character is not cut in two. */
+        /* Do not split a UTF-8 character. */
         while (size > 0 && ((unsigned char)value[size] & 0xc0) == 0x80) {
             size--;
         }

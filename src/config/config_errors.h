@@ -1,5 +1,5 @@
 /*
- * config_errors.h - what is wrong with a configuration file, one line each.
+ * config_errors.h - the errors in a configuration file, one line each.
  */
 #ifndef CONFIG_CONFIG_ERRORS_H
 #define CONFIG_CONFIG_ERRORS_H
@@ -9,39 +9,39 @@
 
 #include "config/config.h"
 
-#define CONFIG_ERRORS_MAX 20 /* that are printed; the rest is counted */
-#define CONFIG_SHOW_SIZE 140 /* of a value in an error */
+#define CONFIG_ERRORS_MAX 20 /* errors printed; the rest is counted */
+#define CONFIG_SHOW_SIZE 140 /* bytes of a value in an error */
 #define CONFIG_HIDDEN "(hidden)"
 
 struct config_error {
-    struct config_place place; /* line 0: of the whole file */
-    char *text;                /* owned; NULL: there was no memory for it */
+    struct config_place place; /* line 0: the whole file */
+    char *text;                /* owned; NULL: out of memory */
 };
 
-/* Zeroed, it is empty. */
+/* Zeroed: empty. */
 struct config_errors {
-    struct config_error list[CONFIG_ERRORS_MAX]; /* by place */
-    int count;                                   /* also of those not kept */
+    struct config_error list[CONFIG_ERRORS_MAX]; /* sorted by position */
+    int count;                                   /* of all errors */
 };
 
-/* Keeps an error, without control characters, or only counts it if there are
- * too many. Returns -1. */
+/* Adds an error, with control characters removed, or only counts it if there
+ * are too many. Returns -1. */
 int config_errors_add(struct config_errors *errors, struct config_place place,
                       const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Forgets all of them. */
+/* Removes all errors. */
 void config_errors_clear(struct config_errors *errors);
 
-/* Prints "PATH:LINE:COLUMN: text" for each, by place ("PATH: text" for the
- * whole file), and how many more there are. Clears them. Returns the number of
- * all. */
+/* Prints "PATH:LINE:COLUMN: text" for each error in order ("PATH: text" for
+ * the whole file), and the number of further ones. Removes them. Returns the
+ * total number. */
 int config_errors_end(struct config_errors *errors, const char *path,
                       FILE *file);
 
-/* A value as it may be shown: short and without control characters. Quoted, it
- * has quotes around it, or is CONFIG_HIDDEN if it looks like an API key. Never
- * give it anything that might be a password. */
+/* Returns a value in a form that may be shown: short and without control
+ * characters. config_quote() adds quotes, and returns CONFIG_HIDDEN if it
+ * looks like an API key. Never pass anything that may be a password. */
 const char *config_show(const char *value, char text[CONFIG_SHOW_SIZE]);
 const char *config_quote(const char *value, char text[CONFIG_SHOW_SIZE]);
 

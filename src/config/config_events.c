@@ -1,15 +1,16 @@
 /*
- * libyaml parses, one event at a time:
+ * config_events.c - turns the file into events. libyaml parses it, one event
+ * at a time:
  *
- *   - the stream's and the document's own events are checked and dropped; a
- *     second document is an error;
- *   - while a node that has an anchor is open, its events are recorded;
- *   - an alias replays what was recorded under its name. A replay inside a
- *     node with an anchor is recorded like anything else, so that what is
- *     recorded never holds an alias.
+ *   - Events of the stream and the document are checked and dropped. A second
+ *     document is an error.
+ *   - While a node with an anchor is open, its events are recorded.
+ *   - An alias replays the events recorded under its name. A replay inside
+ *     another anchored node is recorded as well, so a recording never contains
+ *     an alias.
  *
- * Both are limited: a short file can ask for billions of events. The first
- * error ends the stream.
+ * Recording and replaying are limited, because a short file can ask for
+ * billions of events. The first error ends the stream.
  */
 #include "config/config_events.h"
 
@@ -24,38 +25,38 @@
 #include "base/name_table.h"
 
 #define RECORDED_MAX 262144  /* events */
-#define REPLAYED_MAX 2097152 /* the same: 350,000 queues */
+#define REPLAYED_MAX 2097152 /* events; enough for 350,000 queues */
 
-/* A name for a node; it has ended when the node has. */
+/* A name for a node. */
 struct anchor {
-    struct anchor *next;  /* in the list of all, which owns them */
-    struct anchor *outer; /* the open one that it stands in, or NULL */
-    size_t first;         /* of its events, as recorded */
-    size_t count;         /* of them; 0: its node is open */
-    int depth;            /* its node is open while the depth is above this */
+    struct anchor *next;  /* in the list of all, which owns it */
+    struct anchor *outer; /* the open one that contains it, or NULL */
+    size_t first;         /* index of its first recorded event */
+    size_t count;         /* number of events; 0: its node is open */
+    int depth;            /* its node is open at greater depths */
     char name[];          /* as in the file, without the "&" */
 };
 
 struct config_events {
-    yaml_parser_t parser;           /* libyaml's */
-    int fd;                         /* of the file; borrowed */
+    yaml_parser_t parser;           /* of libyaml */
+    int fd;                         /* borrowed; the file */
     size_t size;                    /* bytes read so far */
     int read_error;                 /* errno, or 0 */
-    int depth;                      /* lists and mappings that are open */
-    struct config_place file_place; /* of libyaml's newest event */
-    int document_count;             /* that have begun */
-    bool has_ended;                 /* there are no more events */
-    bool has_failed;                /* because of an error */
-    char *error;                    /* owned; NULL: no memory */
-    struct config_place place;      /* of the error */
+    int depth;                      /* open lists and mappings */
+    struct config_place file_place; /* position of the newest libyaml event */
+    int document_count;             /* documents begun */
+    bool has_ended;                 /* no more events */
+    bool has_failed;                /* it ended with an error */
+    char *error;                    /* owned; NULL: out of memory */
+    struct config_place place;      /* position of the error */
     struct config_event *recorded;  /* owned */
-    size_t recorded_count;          /* length of it */
-    size_t recorded_capacity;       /* it has room for */
-    struct anchor *anchors;         /* all of them */
-    struct anchor *open;            /* the innermost one whose node is open */
+    size_t recorded_count;          /* number of recorded events */
+    size_t recorded_capacity;       /* allocated */
+    struct anchor *anchors;         /* list of all */
+    struct anchor *open;            /* innermost one with an open node */
     struct name_table names;        /* the anchors by name */
-    size_t replay_next;             /* the next one to replay */
-    size_t replay_end;              /* replaying ends before this one */
+    size_t replay_next;             /* next event to replay */
+    size_t replay_end;              /* end of the replay */
     size_t replayed_count;          /* events replayed so far */
 };
 
@@ -70,7 +71,7 @@ static struct config_place place_of(const yaml_mark_t *mark)
                                  (uint32_t)mark->column + 1};
 }
 
-/* The stream is over. Returns -1. */
+/* Ends the stream with an error. Returns -1. */
 __attribute__((format(printf, 3, 4))) static int events_fail(
     struct config_events *events, struct config_place place, const char *format,
     ...)
@@ -94,7 +95,7 @@ static int memory_fail(struct config_events *events)
     return -1;
 }
 
-/* What libyaml asks for more of the file. */
+/* The read handler of libyaml. */
 static int file_read(void *data, unsigned char *buffer, size_t size,
                      size_t *size_read)
 {
@@ -112,8 +113,8 @@ static int file_read(void *data, unsigned char *buffer, size_t size,
     return events->size <= CONFIG_FILE_SIZE_MAX;
 }
 
-/* A reader's error has no mark, only an offset in bytes: the file is read again
- * up to there, if it can be. */
+/* A read error has no position, only an offset in bytes. So the file is read
+ * again up to there, if possible. */
 static struct config_place place_at(const struct config_events *events,
                                     size_t offset)
 {
@@ -128,7 +129,7 @@ static struct config_place place_at(const struct config_events *events,
             return (struct config_place){0, 0};
         }
         for (ssize_t i = 0; i < count; i++) {
-            /* Bytes that continue a character do not begin a column. */
+            /* Do not count continuation bytes as columns. */
             place.column += (bytes[i] & 0xc0) != 0x80;
             if (bytes[i] == '\n') {
                 place.line++;
@@ -163,7 +164,7 @@ static int syntax_fail(struct config_events *events)
     const yaml_parser_t *parser = &events->parser;
     const char *problem = parser->problem ? parser->problem : "invalid YAML";
     switch (parser->error) {
-    case YAML_NO_ERROR: /* it forgets to say so in places */
+    case YAML_NO_ERROR: /* libyaml sometimes does not set it */
     case YAML_MEMORY_ERROR:
         return memory_fail(events);
     case YAML_READER_ERROR:
@@ -177,7 +178,7 @@ static int syntax_fail(struct config_events *events)
     }
 }
 
-/* Makes room for one more recorded event. */
+/* Makes room for another recorded event. */
 static int recorded_grow(struct config_events *events)
 {
     size_t capacity =
@@ -241,7 +242,7 @@ static int anchor_open(struct config_events *events, const yaml_char_t *text,
                                                        : memory_fail(events);
 }
 
-/* The nodes of these anchors are complete. */
+/* Closes the anchors whose nodes are complete. */
 static void anchors_close(struct config_events *events)
 {
     while (events->open != NULL && events->open->depth == events->depth) {
@@ -271,7 +272,7 @@ static int alias_replay(struct config_events *events, const yaml_event_t *from)
     return 0;
 }
 
-/* Takes the text over from libyaml, which allocates it with malloc(). */
+/* Takes the text from libyaml, which allocates it with malloc(). */
 static int value_take(struct config_events *events, yaml_event_t *from,
                       struct config_event *event)
 {
@@ -286,7 +287,7 @@ static int value_take(struct config_events *events, yaml_event_t *from,
     return 0;
 }
 
-/* 1 with an event, 0 without one (there will be more), -1 where it ends. */
+/* Returns 1: an event; 0: none yet; -1: the end. */
 static int event_take(struct config_events *events, yaml_event_t *from,
                       struct config_event *event)
 {
@@ -319,7 +320,7 @@ static int event_take(struct config_events *events, yaml_event_t *from,
                    : events_fail(events, event->place,
                                  "a second document begins: keep one in the "
                                  "file");
-    default: /* of the stream, or the end of a document */
+    default: /* stream events, end of a document */
         return 0;
     }
     if (anchor != NULL && anchor_open(events, anchor, event->place) != 0) {
@@ -332,7 +333,7 @@ static int event_take(struct config_events *events, yaml_event_t *from,
     return 1;
 }
 
-/* The next event of the file itself: as event_take(). */
+/* Gets the next event from the file; returns the same as event_take(). */
 static int event_parse(struct config_events *events, struct config_event *event)
 {
     yaml_event_t from;
@@ -361,7 +362,7 @@ static int event_replay(struct config_events *events,
     return 1;
 }
 
-/* Keeps account of what is open, and records. */
+/* Updates what is open, and records the event. */
 static int event_deliver(struct config_events *events,
                          struct config_event *event)
 {

@@ -1,8 +1,8 @@
 /*
- * config_events.h - the configuration file as a stream of events: a value, the
- * beginning and the end of a list or a mapping, each with its place. Comments,
- * anchors, aliases and tags are not seen: an alias becomes the events of what
- * it stands for, with their places.
+ * config_events.h - the configuration file as a stream of events: a value, or
+ * the beginning or end of a list or a mapping, each with its position.
+ * Comments, anchors, aliases and tags are resolved: an alias yields the events
+ * of what it refers to, with their positions.
  */
 #ifndef CONFIG_CONFIG_EVENTS_H
 #define CONFIG_CONFIG_EVENTS_H
@@ -13,41 +13,41 @@
 #include "config/config_errors.h"
 
 enum config_event_kind {
-    CONFIG_EVENT_VALUE,       /* has a text */
-    CONFIG_EVENT_LIST,        /* its entries follow, up to LIST_END */
+    CONFIG_EVENT_VALUE,       /* a value; sets text */
+    CONFIG_EVENT_LIST,        /* followed by its entries and LIST_END */
     CONFIG_EVENT_LIST_END,    /* of the innermost list */
-    CONFIG_EVENT_MAPPING,     /* keys and values in turn, up to MAPPING_END */
+    CONFIG_EVENT_MAPPING,     /* followed by keys, values and MAPPING_END */
     CONFIG_EVENT_MAPPING_END, /* of the innermost mapping */
-    CONFIG_EVENT_END /* of the file; or it is no YAML, or memory is short */
+    CONFIG_EVENT_END /* end of the file, invalid YAML, or out of memory */
 };
 
 struct config_event {
-    enum config_event_kind kind; /* which of the fields below are set */
-    char *text;                  /* VALUE: free() it; without NULs */
-    struct config_place place;   /* where it begins */
+    enum config_event_kind kind; /* what it is */
+    char *text;                /* VALUE: to be freed by free(); without NULs */
+    struct config_place place; /* where it starts */
 };
 
 struct config_events;
 
-/* Reads the file as it goes, which may be a pipe; borrows it until it is freed.
- * NULL when there is no memory. */
+/* Reads the file incrementally; it may be a pipe. Borrows fd. NULL if memory
+ * runs out. */
 struct config_events *config_events_new(int fd);
 
-/* NULL is fine. */
+/* events may be NULL. */
 void config_events_free(struct config_events *events);
 
-/* The next event; behind the last one END again and again. */
+/* Gets the next event. Returns END again after the end. */
 void config_events_next(struct config_events *events,
                         struct config_event *event);
 
 /* From now on there is only END. */
 void config_events_stop(struct config_events *events);
 
-/* Passes over what an event began, up to its end, and frees a value's text. */
+/* Skips what an event started, up to its end; frees the text of a value. */
 void config_events_skip(struct config_events *events,
                         struct config_event *event);
 
-/* True if END is not that of the file, but an error; and adds that error. */
+/* True if END was caused by an error, which it adds to errors. */
 bool config_events_failed(const struct config_events *events);
 void config_events_tell(const struct config_events *events,
                         struct config_errors *errors);

@@ -1,9 +1,11 @@
-/* The top level, inboxes and outlets: what is read of them. */
+/*
+ * config_inboxes.c - reads the top level, inboxes and outlets.
+ */
 #include "config/config_mapping.h"
 #include "config/config_value.h"
 #include "config/units.h"
 
-/* The name of an inbox or outlet, or NULL where it is refused. */
+/* The name of an inbox or outlet; NULL: refused. */
 static const char *name_take(const struct config_mapping *mapping)
 {
     char why[HAPLO_TEXT_SIZE_MAX];
@@ -22,7 +24,7 @@ static const char *name_take(const struct config_mapping *mapping)
     return arena_string(&mapping->loading->config->arena, text);
 }
 
-/* "files, stdout": the names of all types. */
+/* Writes the names of all types: "files, stdout". */
 static void types_list(enum config_level level, char *text, size_t text_size)
 {
     size_t size = 0;
@@ -42,7 +44,7 @@ static void types_list(enum config_level level, char *text, size_t text_size)
     }
 }
 
-/* The key type names no type. */
+/* Reports an unknown type. */
 static void type_fail(const struct config_mapping *mapping)
 {
     char quoted[CONFIG_SHOW_SIZE];
@@ -53,7 +55,7 @@ static void type_fail(const struct config_mapping *mapping)
         return;
     }
     if (pair->text == NULL || pair->text[0] == '\0') {
-        return; /* told by config_mapping_text() */
+        return; /* reported by config_mapping_text() */
     }
     types_list(mapping->level, types, sizeof types);
     config_mapping_fail(mapping, pair,
@@ -61,7 +63,7 @@ static void type_fail(const struct config_mapping *mapping)
                         config_quote(pair->text, quoted), types);
 }
 
-/* True if a key of the mapping is one of the tables' that all types share. */
+/* True if the option is one that all types share. */
 static bool is_common(const struct config_mapping *mapping, const char *name)
 {
     struct option_table table = config_level_table(mapping->level, 0);
@@ -93,7 +95,7 @@ static int foreign_check(const struct config_mapping *mapping, const char *type,
     return result;
 }
 
-/* The struct that the type's rows fill, of the config; NULL where a value is
+/* Creates the struct that the options of the type fill. NULL if a value is
  * refused. */
 static void *type_options_take(const struct config_mapping *mapping,
                                const char *type,
@@ -134,7 +136,7 @@ void config_inbox_take(const struct config_mapping *mapping)
                                        inbox->type->options_size);
 }
 
-/* "inbox: PATH" at the top level. */
+/* Handles "inbox: PATH" at the top level. */
 static void short_inbox_take(const struct config_mapping *top,
                              const struct config_pair *pair)
 {
@@ -165,7 +167,7 @@ static void short_inbox_take(const struct config_mapping *top,
     }
 }
 
-/* Fills the outlet's patterns. */
+/* Sets the patterns of the outlet. */
 static void patterns_take(const struct config_mapping *mapping,
                           struct outlet_draft *draft)
 {
@@ -182,7 +184,7 @@ static void patterns_take(const struct config_mapping *mapping,
     }
 }
 
-/* What the type itself wants of its options. */
+/* Lets the type check its options. */
 static void type_check(const struct config_mapping *mapping,
                        const struct forwarder_options *forward)
 {
@@ -246,7 +248,7 @@ void config_outlet_take(const struct config_mapping *mapping)
     type_check(mapping, forward);
 }
 
-/* Exactly one of inbox and inboxes is given. */
+/* Exactly one of inbox and inboxes must be given. */
 static void inboxes_take(const struct config_mapping *top)
 {
     const struct config_pair *one = config_mapping_find(top, "inbox");

@@ -1,11 +1,12 @@
 /*
- * config_loading.h - what is known of a configuration file while it is being
- * loaded, besides the configuration that comes of it.
+ * config_loading.h - what is known about a configuration file while it is
+ * being loaded, in addition to the resulting configuration.
  *
- * A queue does not know its options while it is read: its server may say more
- * behind the list of queues, and `defaults` may come last. So what a queue (or
- * a server, or defaults) says itself is kept as its "own options", once for
- * all that say the same; config_resolve.c makes settings of them at the end.
+ * The options of a queue are not known while it is being read: its server may
+ * have more after the list of queues, and `defaults` may come last. So what a
+ * queue (or a server, or defaults) sets itself is kept as its "own options",
+ * once for all with the same. At the end, config_resolve.c turns these into
+ * settings.
  */
 #ifndef CONFIG_CONFIG_LOADING_H
 #define CONFIG_CONFIG_LOADING_H
@@ -21,71 +22,71 @@
 #include "config/config_options.h"
 #include "config/list.h"
 
-/* Settings that queues get from the same own options; the text of these, of
- * the server's and the queue's, is its name. */
+/* The settings that result from the own options of a server and a queue. Their
+ * texts are its name. */
 struct settings_draft {
     char *text;                             /* its name */
-    struct config_queue_settings *settings; /* the config's */
-    bool is_sound;                          /* each value is possible */
-    bool is_contradictory;                  /* but not together */
-    bool needs_inbox; /* none is chosen, and there are several */
+    struct config_queue_settings *settings; /* in the configuration */
+    bool is_sound;                          /* every value is valid */
+    bool is_contradictory;                  /* but they contradict each other */
+    bool needs_inbox; /* none selected, but there are several */
 };
 
-/* Options of queues as one mapping of the file sets them. */
+/* Options of queues that one mapping in the file sets. */
 struct own_options {
-    char *text;                 /* "INDEX=SIZE:VALUE" of each: its name */
-    uint64_t set;               /* which rows of queue_options, by index */
-    bool is_sound;              /* each value is possible */
-    struct queue_values values; /* of the rows that are set */
-    /* what config_resolve.c found last */
+    char *text;                 /* its name: "INDEX=SIZE:VALUE" for each */
+    uint64_t set;               /* bit set of rows in queue_options */
+    bool is_sound;              /* every value is valid */
+    struct queue_values values; /* values of the rows that are set */
+    /* Cache of config_resolve.c: */
     const struct own_options *resolved_of; /* for a server with these */
     struct settings_draft *resolved;       /* the result */
 };
 
-/* Where an API key is, and what was wrong with it. */
+/* The location of an API key, and what is wrong with it. */
 struct key_draft {
-    const struct config_key *key; /* the config's; found by its name */
-    char *why;                    /* NULL: it was read, and is one */
+    const struct config_key *key; /* in the configuration */
+    char *why;                    /* NULL: it was read and is valid */
 };
 
-/* Where an own option of a queue stands. */
+/* The position of an own option of a queue. */
 struct own_place {
-    uint32_t index;            /* of its row */
+    uint32_t index;            /* index of its row */
     struct config_place place; /* of its key */
 };
 
 struct queue_draft {
-    struct config_queue queue; /* name, place, and maybe its own key */
-    struct own_options *own;   /* what it says itself; never NULL */
-    size_t first_place;        /* of its own options, as many as are set */
+    struct config_queue queue; /* name, place and possibly its own key */
+    struct own_options *own;   /* its own options; never NULL */
+    size_t first_place;        /* index of the first of its own options */
 };
 
 struct server_draft {
-    struct config_server server;     /* own values; queues are counted */
-    size_t first_queue;              /* of its queues, in the list of all */
-    const struct config_key *key;    /* of queues without their own; or NULL */
-    struct own_options *own;         /* what it says for its queues */
-    uint64_t set;                    /* rows of server_options */
-    bool is_sound;                   /* each of its values is possible */
+    struct config_server server;     /* own values, and number of queues */
+    size_t first_queue;              /* index of its first queue */
+    const struct config_key *key;    /* for queues without their own; or NULL */
+    struct own_options *own;         /* own options for its queues */
+    uint64_t set;                    /* bit set of rows in server_options */
+    bool is_sound;                   /* every value is valid */
     struct config_place url_place;   /* of its key */
     struct config_place tls_place;   /* of tls_key_file, if set */
     struct config_place inbox_place; /* of the key inbox, if set */
 };
 
 struct outlet_draft {
-    struct config_outlet outlet;      /* all but its inbox */
-    const char *inbox;                /* the name of it; NULL: the only one */
-    struct config_place inbox_place;  /* of that key */
+    struct config_outlet outlet;     /* everything except its inbox */
+    const char *inbox;               /* name of its inbox; NULL: the only one */
+    struct config_place inbox_place; /* of the key inbox */
     struct config_place queues_place; /* of its patterns */
 };
 
-/* Everything here is freed when the file is loaded. */
+/* All of this is freed when the file has been loaded. */
 struct config_loading {
-    struct config *config;        /* that is being filled */
+    struct config *config;        /* being filled */
     struct config_events *events; /* the file */
     struct config_errors errors;  /* found so far */
-    bool has_no_memory;           /* then that is the only error */
-    struct arena arena;           /* of drafts */
+    bool has_no_memory;           /* memory ran out: the only error */
+    struct arena arena;           /* memory for drafts */
 
     struct list pairs;   /* struct config_pair, of all open mappings */
     struct list inboxes; /* struct config_inbox */
@@ -94,18 +95,19 @@ struct config_loading {
     struct list queues;  /* struct queue_draft, of all servers */
     struct list places;  /* struct own_place, of all queues */
 
-    struct haplo_server_options server_defaults; /* of the key defaults */
+    struct haplo_server_options server_defaults; /* in `defaults` */
     uint64_t server_defaults_set;                /* rows of server_options */
-    struct own_options *queue_defaults;          /* the same, for queues */
-    struct config_place defaults_inbox_place;    /* of the key inbox there */
-    bool has_bad_defaults;                       /* a value is impossible */
+    struct own_options *queue_defaults;          /* the same for queues */
+    struct config_place defaults_inbox_place;    /* of the key inbox in it */
+    bool has_bad_defaults;                       /* a value is invalid */
 
-    struct own_options *nothing_own; /* of mappings that set none; or NULL */
-    struct name_table own_options;   /* struct own_options by text */
-    struct name_table keys[3];  /* struct key_draft by name, of each kind */
-    struct name_table settings; /* struct settings_draft by text */
+    struct own_options
+        *nothing_own;              /* for mappings that set nothing; or NULL */
+    struct name_table own_options; /* struct own_options by text */
+    struct name_table keys[3];     /* struct key_draft by name, of each kind */
+    struct name_table settings;    /* struct settings_draft by text */
 
-    /* When all is read: */
+    /* Once everything has been read: */
     struct haplo_server_options server_base; /* what servers inherit */
     struct queue_values queue_base;          /* what queues inherit */
     struct name_table server_names;          /* struct config_server */
@@ -113,11 +115,11 @@ struct config_loading {
     struct name_table paths;        /* of inboxes and outlets */
 };
 
-/* There is no memory left: reading ends. Returns -1. */
+/* Memory ran out: ends reading. Returns -1. */
 int config_loading_no_memory(struct config_loading *loading);
 
-/* What takes the sections of the file, at the end of their mapping
- * (config_inboxes.c, config_servers.c); a server also at its beginning. */
+/* Called at the end of the mapping of each section (config_inboxes.c,
+ * config_servers.c), and for a server also at its beginning. */
 struct config_mapping;
 void config_top_take(const struct config_mapping *mapping);
 void config_inbox_take(const struct config_mapping *mapping);
@@ -130,7 +132,7 @@ void config_server_take(const struct config_mapping *mapping);
 /* Reads the whole file (config_read.c). */
 void config_read(struct config_loading *loading);
 
-/* Makes the configuration out of what was read (config_resolve.c). */
+/* Creates the configuration from the drafts (config_resolve.c). */
 void config_resolve(struct config_loading *loading);
 
 #endif

@@ -45,7 +45,7 @@ void config_mapping_end(struct config_mapping *mapping)
 const char *config_entry_name(const char *name, size_t index,
                               char text[CONFIG_SHOW_SIZE])
 {
-    /* Somebody may have pasted a key in place of the name. */
+    /* Somebody may have pasted a key instead of the name. */
     if (name == NULL || name[0] == '\0' || api_key_is_like(name)) {
         snprintf(text, CONFIG_SHOW_SIZE, "%zu", index + 1);
         return text;
@@ -108,7 +108,7 @@ int config_mapping_fail(const struct config_mapping *mapping,
     return -1;
 }
 
-/* The same at a place that has no pair: that of an unknown key. */
+/* The same at a position without a pair, for an unknown key. */
 __attribute__((format(printf, 3, 4))) static void key_fail(
     const struct config_mapping *mapping, struct config_place place,
     const char *format, ...)
@@ -176,7 +176,7 @@ struct config_pair *config_mapping_add(struct config_mapping *mapping,
     return pair;
 }
 
-/* The entries of a list that has begun. */
+/* Reads the entries of a list that has started. */
 static void texts_read(struct config_loading *loading, struct config_pair *pair)
 {
     struct config_event event;
@@ -234,7 +234,7 @@ struct config_pair *config_mapping_find(const struct config_mapping *mapping,
     return NULL;
 }
 
-/* 0 if the pair's value has the shape that the row wants. */
+/* 0 if the value has the shape that the row requires. */
 static int shape_check(const struct config_mapping *mapping,
                        const struct config_pair *pair,
                        const struct option_row *row)
@@ -244,7 +244,8 @@ static int shape_check(const struct config_mapping *mapping,
     const char *got = pair->shape == SHAPE_MAPPING ? "a mapping"
                       : pair->shape == SHAPE_TEXT  ? "a single value"
                                                    : "a list";
-    /* A list of what no value can be is told as such where one is wanted. */
+    /* Where a list of values is required, say what is wrong with its entries.
+     */
     if (pair->shape == SHAPE_LIST && wanted == SHAPE_TEXTS) {
         return config_mapping_fail(mapping, pair,
                                    "%s: an entry is not a single value: write "
@@ -281,7 +282,7 @@ int config_mapping_missing(const struct config_mapping *mapping,
     return config_mapping_fail(mapping, NULL, "%s is missing: add it", name);
 }
 
-/* As config_mapping_apply(), for one row that has a pair. */
+/* Like config_mapping_apply(), for one row that has a pair. */
 static int pair_apply(const struct config_mapping *mapping,
                       const struct config_pair *pair,
                       const struct option_row *row, void *values)

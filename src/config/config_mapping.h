@@ -1,6 +1,6 @@
 /*
- * config_mapping.h - one mapping of the file, while it is read: its keys with
- * their values, which row each of them has, and what errors call it.
+ * config_mapping.h - one mapping of the file while it is being read: its keys
+ * and values, the row for each key, and its name for error messages.
  */
 #ifndef CONFIG_CONFIG_MAPPING_H
 #define CONFIG_CONFIG_MAPPING_H
@@ -10,84 +10,84 @@
 #define CONFIG_WHERE_SIZE (2 * CONFIG_SHOW_SIZE + 16)
 
 enum config_shape {
-    SHAPE_NONE,   /* the file ended, or a group that was read */
+    SHAPE_NONE,   /* none: the file ended, or a group */
     SHAPE_TEXT,   /* one value */
     SHAPE_TEXTS,  /* a list of values */
-    SHAPE_LIST,   /* of something else; passed over */
-    SHAPE_MAPPING /* passed over */
+    SHAPE_LIST,   /* of other things; skipped */
+    SHAPE_MAPPING /* skipped */
 };
 
-/* A key with its value. */
+/* A key and its value. */
 struct config_pair {
-    const struct option_row *row; /* of an inbox or outlet: of any type's */
+    const struct option_row *row; /* for inboxes and outlets, of any type */
     struct config_place place;    /* of the key */
     enum config_shape shape;      /* of the value */
     char *text;                   /* owned; SHAPE_TEXT */
-    struct list texts;            /* of char *, owned; SHAPE_TEXTS */
-    size_t entry_count;           /* of a group that is a list */
-    bool is_bad;                  /* an error of it is told already */
+    struct list texts;            /* char *, owned; SHAPE_TEXTS */
+    size_t entry_count;           /* entries of a group that is a list */
+    bool is_bad;                  /* an error has been reported */
 };
 
 struct config_mapping {
-    struct config_loading *loading;     /* what it is read for */
-    const struct config_mapping *outer; /* that it stands in; or NULL */
-    enum config_level level;            /* which keys it may have */
-    size_t index;                       /* in its list */
+    struct config_loading *loading;     /* the file being loaded */
+    const struct config_mapping *outer; /* the mapping around it, or NULL */
+    enum config_level level;            /* determines the valid keys */
+    size_t index;                       /* index in its list */
     size_t draft;                       /* a server: index of its draft */
-    struct config_place place;          /* where it begins */
-    size_t first;                       /* of its pairs in loading->pairs */
-    size_t count;                       /* of its pairs */
+    struct config_place place;          /* where it starts */
+    size_t first; /* index of its first pair in loading->pairs */
+    size_t count; /* number of its pairs */
 };
 
-/* Adds a key, whose value is read next. NULL where it is not known here or
- * stands here twice, which is told. Takes text. */
+/* Adds a key whose value is read next. Takes text. Reports an error and
+ * returns NULL if the key is unknown here or given twice. */
 struct config_pair *config_mapping_add(struct config_mapping *mapping,
                                        char *text, struct config_place place);
 
-/* Reads a value, whose first event is given. Passes over what no value can
- * be. */
+/* Reads a value, given its first event. Skips anything that cannot be a
+ * value. */
 void config_pair_read(struct config_loading *loading, struct config_pair *pair,
                       struct config_event *event);
 
-/* Frees its pairs, when it is the innermost mapping. */
+/* Frees its pairs. It must be the innermost mapping. */
 void config_mapping_end(struct config_mapping *mapping);
 
-/* A pair of the mapping, by its number. */
+/* The pair at index. */
 struct config_pair *config_mapping_at(const struct config_mapping *mapping,
                                       size_t index);
 
-/* The pair of that key, or NULL. */
+/* The pair with this key, or NULL. */
 struct config_pair *config_mapping_find(const struct config_mapping *mapping,
                                         const char *name);
 
-/* The text of a value, which must be one; "" is refused. NULL where the key is
- * absent, or what is wrong is told. */
+/* The text of a single value; "" is refused. NULL if the key is absent, or
+ * after reporting an error. */
 const char *config_mapping_text(const struct config_mapping *mapping,
                                 const char *name);
 
-/* Stores the values of a table's rows that are in the mapping, in a struct that
- * has their defaults; not of groups and references. Tells what is wrong, and
- * which required keys are absent.
- * *set tells which rows have a value (may be NULL). 0 or -1. */
+/* Stores the values that the mapping has for the rows of a table in a struct
+ * that contains the defaults, except groups and references. Reports errors and
+ * missing required keys. Sets *set (may be NULL) to the rows that have a
+ * value. Returns 0 or -1. */
 int config_mapping_apply(const struct config_mapping *mapping,
                          const struct option_table *table, void *values,
                          uint64_t *set);
 
-/* Tells that a required key is absent. Returns -1. */
+/* Reports that a required key is missing. Returns -1. */
 int config_mapping_missing(const struct config_mapping *mapping,
                            const char *name);
 
-/* Adds an error: at a pair, or, if that is NULL, where the mapping begins.
- * "WHERE: " comes before the text. Returns -1. */
+/* Adds an error at a pair, or if it is NULL at the start of the mapping.
+ * Prefixes the text with "WHERE: ". Returns -1. */
 int config_mapping_fail(const struct config_mapping *mapping,
                         const struct config_pair *pair, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* "queue example/student: ": what the mapping is called. */
+/* The prefix of errors, such as "queue example/student: ". */
 const char *config_mapping_where(const struct config_mapping *mapping,
                                  char text[CONFIG_WHERE_SIZE]);
 
-/* A name as errors show it: the entry's number where it has none. */
+/* The name for error messages; the number of the entry if it has none. */
 const char *config_entry_name(const char *name, size_t index,
                               char text[CONFIG_SHOW_SIZE]);
 

@@ -1,5 +1,8 @@
-/* Inboxes and outlets, once the whole file is read: names and paths that are
- * used twice, an outlet's inbox, the queues that its patterns mean. */
+/*
+ * config_modules.c - checks inboxes and outlets once the whole file has been
+ * read: names and paths that are used twice, the inbox of each outlet, and the
+ * queues that its patterns match.
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,9 +10,9 @@
 #include "config/config_mapping.h"
 #include "config/config_resolve.h"
 
-/* A path that an inbox or an outlet has, and who has it. */
+/* A path and the inbox or outlet that uses it. */
 struct path_owner {
-    const char *path;          /* as resolved */
+    const char *path;          /* resolved */
     struct config_place place; /* of the inbox or outlet */
 };
 
@@ -46,7 +49,7 @@ static void path_check(struct config_loading *loading, const char *path,
     }
 }
 
-/* No two inboxes and outlets write to the same place. */
+/* No two inboxes or outlets may write to the same path. */
 static void paths_check(struct config_loading *loading,
                         const struct option_table *table, const void *options,
                         struct config_place place, const char *where)
@@ -117,7 +120,7 @@ void config_inbox_check(struct config_loading *loading, const char *name,
     }
 }
 
-/* True if the pattern, which has no wildcards, is a queue's name. */
+/* True if a pattern without wildcards is the name of a queue. */
 static bool is_queue(const struct config_loading *loading, const char *pattern)
 {
     char server[HAPLO_NAME_SIZE_MAX + 1];
@@ -172,7 +175,7 @@ static void pattern_check(struct config_loading *loading, const char *pattern,
     }
 }
 
-/* The inbox that the outlet forwards from, and its queues. */
+/* Resolves the inbox and the queues of an outlet. */
 static void outlet_connect(struct config_loading *loading,
                            struct config_outlet *outlet,
                            const struct outlet_draft *draft, const char *where)
@@ -189,11 +192,11 @@ static void outlet_connect(struct config_loading *loading,
                           "\"inbox: NAME\"",
                           where);
     }
-    /* "": what is wrong with the key is told already. */
+    /* "": the error has been reported. */
     if (draft->inbox != NULL && draft->inbox[0] != '\0') {
         config_inbox_check(loading, draft->inbox, draft->inbox_place, where);
     }
-    /* When nothing more is printed, there is no need to search on. */
+    /* Stop searching once no more errors are printed. */
     for (size_t i = 0;
          i < forward->queue_count && loading->errors.count <= CONFIG_ERRORS_MAX;
          i++) {

@@ -7,7 +7,7 @@
 #include "outlets/forwarder.h"
 #include "outlets/outlet.h"
 
-#define SUGGEST_SIZE_MAX 40 /* longer names resemble none of the rows */
+#define SUGGEST_SIZE_MAX 40 /* longer names do not resemble any row */
 
 struct option_table config_level_table(enum config_level level, size_t index)
 {
@@ -41,7 +41,7 @@ struct option_table config_type_table(enum config_level level, size_t index)
     } else {
         return table;
     }
-    /* A type without options is not the end of the types. */
+    /* A type without options must not look like the end. */
     table.rows = table.count > 0 ? table.rows : &none;
     return table;
 }
@@ -89,8 +89,8 @@ const struct option_row *config_option_find(enum config_level level,
     return row;
 }
 
-/* What a queue inherits belongs to the queue, not to its server and to
- * defaults, where it may stand as well. */
+/* Options that a queue inherits belong to the queue, although they are also
+ * allowed at its server and in defaults. */
 static bool level_is_home(enum config_level level, const char *name)
 {
     switch (level) {
@@ -128,7 +128,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Insertions, deletions, replacements and swaps that turn a into b. */
+/* The number of insertions, deletions, replacements and swaps from a to b. */
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t rows[3][SUGGEST_SIZE_MAX + 1];
@@ -160,7 +160,7 @@ struct suggestion {
     const char *name;             /* as written */
     size_t size;                  /* of name */
     const struct option_row *row; /* NULL: none yet */
-    size_t distance;              /* of the row; the largest before that */
+    size_t distance;              /* its edit distance; initially the limit */
 };
 
 static void suggest_from(struct suggestion *best,
@@ -171,7 +171,7 @@ static void suggest_from(struct suggestion *best,
         if (strlen(row->name) > SUGGEST_SIZE_MAX) {
             continue;
         }
-        /* "api_key" is far from "api_key_file" but clearly means it. */
+        /* "api_key" is not close to "api_key_file", but clearly means it. */
         bool is_start =
             best->size > 3 && strncmp(row->name, best->name, best->size) == 0;
         size_t distance = is_start ? 0 : edit_distance(best->name, row->name);

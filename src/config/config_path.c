@@ -45,7 +45,7 @@ int config_path_open(const char *path, bool is_secret, int *fd, char *why,
                      size_t why_size)
 {
     struct stat status;
-    /* A FIFO must not hold up the start. */
+    /* O_NONBLOCK: a FIFO must not block the start. */
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (*fd < 0) {
         return reason_write(why, why_size, HAPLO_EINVAL,

@@ -1,4 +1,6 @@
-/* What `haplo-poll check` prints. */
+/*
+ * config_print.c - the output of `haplo-poll check`.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,14 +9,14 @@
 
 #define COLUMN_COUNT 6
 
-/* Columns as wide as their widest cell. */
+/* A table whose columns are as wide as their widest cells. */
 struct table {
     const char *cells[COLUMN_COUNT]; /* of the current row */
-    size_t count;                    /* of columns */
-    char interval[UNITS_TEXT_SIZE];  /* a cell of it */
-    char key[HAPLO_TEXT_SIZE_MAX];   /* the same */
-    int widths[COLUMN_COUNT];        /* of all rows so far */
-    FILE *file;                      /* NULL: rows are only measured */
+    size_t count;                    /* number of columns */
+    char interval[UNITS_TEXT_SIZE];  /* storage for a cell */
+    char key[HAPLO_TEXT_SIZE_MAX];   /* storage for a cell */
+    int widths[COLUMN_COUNT];        /* widest cell so far */
+    FILE *file;                      /* NULL: only measure rows */
 };
 
 static void row_put(struct table *table)

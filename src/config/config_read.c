@@ -1,14 +1,15 @@
 /*
- * One pass over the file's events, from the outside in:
+ * config_read.c - reads the events of the file in one pass, from the outside
+ * in.
  *
- *   - a mapping is read key by key; values are kept as text, as pairs of it;
- *   - where a key has a list of mappings (servers, queues, inboxes, outlets)
- *     or a mapping (defaults), these are read as they come;
- *   - at its end a mapping knows all that it says and what it is called: its
+ *   - A mapping is read key by key. Values are kept as text, in pairs.
+ *   - If a key has a list of mappings (servers, queues, inboxes, outlets) or a
+ *     mapping (defaults), these are read immediately.
+ *   - At its end, everything about a mapping is known, including its name. Its
  *     section takes the values, and the pairs are freed.
  *
- * Nothing stops at an error but a file that is no YAML: what is unknown, twice
- * or of the wrong shape is told and passed over.
+ * Only invalid YAML stops reading. Keys that are unknown or given twice, and
+ * values of the wrong shape, are reported and skipped.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +18,11 @@
 
 static void mapping_read(struct config_mapping *mapping);
 
-/* A key that holds mappings. */
+/* A key whose value consists of mappings. */
 struct group {
     const char *name;        /* of the key */
-    bool is_list;            /* of mappings, or one of them */
-    enum config_level level; /* of each */
+    bool is_list;            /* a list of mappings, or a single one */
+    enum config_level level; /* level of each */
 };
 
 static const struct group groups[] = {
@@ -69,7 +70,7 @@ static void section_take(const struct config_mapping *mapping)
     }
 }
 
-/* Reads a mapping that has just begun. */
+/* Reads a mapping that has just started. */
 static void section_read(const struct config_mapping *outer,
                          enum config_level level, size_t index,
                          struct config_place place)
@@ -102,7 +103,7 @@ static const char *shape_text(const struct config_event *event)
     }
 }
 
-/* The entries of a list that has just begun. Returns how many there are. */
+/* Reads the entries of a list that has just started; returns their number. */
 static size_t entries_read(const struct config_mapping *mapping,
                            const struct group *group, struct config_pair at)
 {
@@ -127,7 +128,7 @@ static size_t entries_read(const struct config_mapping *mapping,
     }
 }
 
-/* Reads the mappings of a key. The pair may move meanwhile: a copy is given. */
+/* Reads the mappings of a key. Takes a copy of the pair, which may move. */
 static void group_read(struct config_mapping *mapping, struct config_pair pair,
                        struct config_event *event)
 {
@@ -148,7 +149,7 @@ static void group_read(struct config_mapping *mapping, struct config_pair pair,
     *config_mapping_find(mapping, group->name) = pair;
 }
 
-/* The value of a key; the pair is NULL if that is to be passed over. */
+/* Reads the value of a key; pair NULL: skips it. */
 static void value_read(struct config_mapping *mapping, struct config_pair *pair)
 {
     struct config_event event;
@@ -166,7 +167,7 @@ static void value_read(struct config_mapping *mapping, struct config_pair *pair)
     }
 }
 
-/* Reads a mapping that has just begun, up to its end. */
+/* Reads a mapping that has just started, up to its end. */
 static void mapping_read(struct config_mapping *mapping)
 {
     struct config_event key;
@@ -217,6 +218,6 @@ void config_read(struct config_loading *loading)
                             shape_text(&event));
         config_events_skip(loading->events, &event);
     }
-    /* Nothing but the file's end follows; a second document is an error. */
+    /* Only the end of the file may follow; a second document is an error. */
     config_events_next(loading->events, &event);
 }

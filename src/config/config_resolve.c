@@ -1,16 +1,16 @@
 /*
- * The whole file is read, and its sections are drafts. Now
+ * config_resolve.c - turns the drafts of the sections into the configuration,
+ * once the whole file has been read.
  *
- *   - inboxes, then servers and queues get their final place, where pointers to
- *     them stay valid;
- *   - a server inherits from `defaults`; settings are made of what `defaults`,
- *     a server and a queue say, once for all queues where these say the same
- *     (config_settings.c);
- *   - outlets find their inbox and their queues (config_modules.c).
+ *   - Inboxes, then servers and queues get their final location in memory, so
+ *     that pointers to them stay valid.
+ *   - Servers inherit from `defaults`. Settings result from `defaults`, a
+ *     server and a queue, and are created once for all queues for which these
+ *     are the same (config_settings.c).
+ *   - Outlets find their inbox and their queues (config_modules.c).
  *
- * What only the whole file shows is checked on the way: names and paths that
- * are used twice, names of inboxes that do not exist, values that contradict
- * each other.
+ * It also checks what only the whole file shows: names and paths that are used
+ * twice, unknown names of inboxes, and contradictory values.
  */
 #include "config/config_resolve.h"
 
@@ -52,7 +52,7 @@ const void *config_name_add(struct config_loading *loading,
     return first;
 }
 
-/* What servers and queues start from: the rows' defaults, and the file's. */
+/* What servers and queues inherit: default values, then `defaults`. */
 static int base_make(struct config_loading *loading)
 {
     struct config *config = loading->config;
@@ -73,7 +73,7 @@ static int base_make(struct config_loading *loading)
     return 0;
 }
 
-/* Room for all servers and queues, each queue beside its server's others. */
+/* Allocates servers and queues. Queues of a server are adjacent. */
 static int places_make(struct config_loading *loading)
 {
     struct config *config = loading->config;
@@ -117,7 +117,7 @@ static void queue_resolve(struct config_loading *loading,
     }
     if (first == NULL && queue->key != NULL && draft->own->set == 0 &&
         !settings->needs_inbox && !settings->is_contradictory) {
-        return; /* nothing can be wrong: by far the most */
+        return; /* nothing can be wrong; true for most queues */
     }
     snprintf(where, sizeof where, "queue %s/%s", server_where,
              config_entry_name(queue->name, index, name));

@@ -1,5 +1,7 @@
-/* The options of the top level, of servers and of queues; and what all inboxes
- * and all outlets have in common. */
+/*
+ * config_rows.c - the options of the top level, of servers and of queues, and
+ * those that all inboxes and all outlets share.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -75,7 +77,7 @@ static int pattern_check(const char *value, char *why, size_t why_size)
     return error;
 }
 
-/* Whether http is allowed is only known when the whole server is. */
+/* Whether http is allowed is known only once the whole server is. */
 static int url_check(const char *value, char *why, size_t why_size)
 {
     return haplo_url_check(value, true, why, why_size);

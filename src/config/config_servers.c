@@ -1,4 +1,6 @@
-/* Servers, queues and their defaults: what is read of them. */
+/*
+ * config_servers.c - reads servers, queues and their defaults.
+ */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +10,7 @@
 #include "config/config_path.h"
 #include "config/config_value.h"
 
-#define OWN_MAX 32 /* rows of queue_options, at most */
+#define OWN_MAX 32 /* limit for rows of queue_options */
 
 static bool is_of(const struct option_table *table,
                   const struct option_row *row)
@@ -16,14 +18,13 @@ static bool is_of(const struct option_table *table,
     return row >= table->rows && row < table->rows + table->count;
 }
 
-/* -- Own options of queues ------------------------------------------------ */
+/* Own options of queues */
 
-/* The pairs of a mapping that are options of queues, by the index of their
- * row. */
+/* The pairs of a mapping that are options of queues, indexed by row. */
 struct own_pairs {
     const struct config_pair *list[OWN_MAX]; /* NULL: not set */
-    const char *texts[OWN_MAX];              /* of their values */
-    size_t count;                            /* of those that are set */
+    const char *texts[OWN_MAX];              /* their values */
+    size_t count;                            /* number of those set */
     bool is_sound;                           /* each has a single value */
 };
 
@@ -58,8 +59,8 @@ static void own_pairs_find(const struct config_mapping *mapping,
     }
 }
 
-/* The name of own options: the same for the same values. NULL when there is no
- * memory. */
+/* The name of own options, which is equal for equal values. NULL if memory
+ * runs out. */
 static char *own_text(struct config_loading *loading,
                       const struct own_pairs *pairs)
 {
@@ -73,7 +74,7 @@ static char *own_text(struct config_loading *loading,
         return NULL;
     }
     *end = '\0';
-    /* With its size in front, no value can pass for a following one. */
+    /* The size before each value prevents ambiguity. */
     for (size_t i = 0; i < queue_options.count; i++) {
         if (pairs->texts[i] != NULL) {
             end += sprintf(end, "%zu=%zu:%s", i, strlen(pairs->texts[i]),
@@ -83,7 +84,7 @@ static char *own_text(struct config_loading *loading,
     return text;
 }
 
-/* Parses the values, and tells which are impossible. */
+/* Parses the values and reports invalid ones. */
 static void own_parse(const struct config_mapping *mapping,
                       const struct own_pairs *pairs, struct own_options *own)
 {
@@ -107,8 +108,8 @@ static void own_parse(const struct config_mapping *mapping,
     }
 }
 
-/* What the pairs say: parsed once for all that say the same. NULL when there is
- * no memory. */
+/* The options set by the pairs, parsed once for all that are equal. NULL if
+ * memory runs out. */
 static struct own_options *own_make(const struct config_mapping *mapping,
                                     const struct own_pairs *pairs)
 {
@@ -132,7 +133,7 @@ static struct own_options *own_make(const struct config_mapping *mapping,
     return name_table_add(&loading->own_options, own) == 0 ? own : NULL;
 }
 
-/* Where the options stand, in the order of their rows. */
+/* Records the positions of the options, in the order of their rows. */
 static int places_take(struct config_loading *loading,
                        const struct own_pairs *pairs,
                        const struct own_options *own)
@@ -151,8 +152,8 @@ static int places_take(struct config_loading *loading,
     return 0;
 }
 
-/* What the mapping says for queues. NULL when there is no memory. By far the
- * most queues say nothing. */
+/* The options for queues in a mapping. NULL if memory runs out. Most queues
+ * set none. */
 static struct own_options *own_take(const struct config_mapping *mapping)
 {
     struct own_pairs pairs;
@@ -173,7 +174,7 @@ static struct own_options *own_take(const struct config_mapping *mapping)
     return own;
 }
 
-/* -- API keys ------------------------------------------------------------- */
+/* API keys */
 
 static int key_fill(struct config *config, const struct config_pair *pair,
                     struct config_key *key)
@@ -192,7 +193,7 @@ static int key_fill(struct config *config, const struct config_pair *pair,
     return key->name != NULL ? 0 : -1;
 }
 
-/* Reads the key, and keeps why that fails. */
+/* Reads the key, and records why that fails. */
 static int key_try(struct config_loading *loading, struct key_draft *draft)
 {
     char text[API_KEY_SIZE];
@@ -206,7 +207,7 @@ static int key_try(struct config_loading *loading, struct key_draft *draft)
     return draft->why != NULL ? 0 : -1;
 }
 
-/* NULL when there is no memory. */
+/* NULL if memory runs out. */
 static struct key_draft *key_draft_new(struct config_loading *loading,
                                        const struct config_pair *pair,
                                        enum config_key_kind kind)
@@ -226,7 +227,7 @@ static struct key_draft *key_draft_new(struct config_loading *loading,
     return draft;
 }
 
-/* The key that is there: read once, whatever the number of its queues. */
+/* The key at this location, read only once for all its queues. */
 static const struct config_key *key_of(const struct config_mapping *mapping,
                                        const struct config_pair *pair)
 {
@@ -247,10 +248,10 @@ static const struct config_key *key_of(const struct config_mapping *mapping,
     return draft->key;
 }
 
-/* Where the mapping says that the key is; NULL if it does not. */
+/* The key that the mapping specifies; NULL: none. */
 static const struct config_key *key_take(const struct config_mapping *mapping)
 {
-    /* After an error, so that the absence is not another. */
+    /* Used after an error, so that a missing key is not reported as well. */
     static const struct config_key bad_key = {.name = ""};
     char quoted[CONFIG_SHOW_SIZE];
     const struct config_pair *first = NULL;
@@ -285,7 +286,7 @@ static const struct config_key *key_take(const struct config_mapping *mapping)
     return key;
 }
 
-/* -- Sections ------------------------------------------------------------- */
+/* Sections */
 
 static struct config_place place_of(const struct config_mapping *mapping,
                                     const char *name)
@@ -323,7 +324,7 @@ void config_server_begin(struct config_mapping *mapping)
     draft->server.place = mapping->place;
 }
 
-/* http is for loopback unless it is allowed, which any key may say. */
+/* http is for loopback only, unless allow_http is set. */
 static void server_url_check(const struct config_mapping *mapping,
                              const struct haplo_server_options *options)
 {
@@ -363,7 +364,7 @@ void config_server_take(const struct config_mapping *mapping)
     }
 }
 
-/* The name, of the config; NULL where it is refused. */
+/* The name, owned by the configuration; NULL: refused. */
 static const char *queue_name_take(const struct config_mapping *mapping)
 {
     char quoted[CONFIG_SHOW_SIZE];

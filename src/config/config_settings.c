@@ -1,5 +1,7 @@
-/* The settings of queues: what `defaults`, a server and a queue say, the
- * innermost last; and whether that fits together. */
+/*
+ * config_settings.c - the settings of queues: merges `defaults`, server and
+ * queue, and checks whether the values are consistent.
+ */
 #include <inttypes.h>
 #include <string.h>
 
@@ -18,7 +20,7 @@ struct contradiction {
 
 struct contradictions {
     struct contradiction list[CONTRADICTIONS_MAX]; /* those found */
-    size_t count;                                  /* of them */
+    size_t count;                                  /* number found */
 };
 
 __attribute__((format(printf, 3, 4))) static void contradict(
@@ -51,8 +53,8 @@ static bool is_set(uint64_t set, const char *option)
     return (set >> (row - queue_options.rows) & 1) != 0;
 }
 
-/* An option of the other format that the queue itself sets was meant to do
- * something. Inherited ones may be there for other queues. */
+/* If the queue itself sets an option of the other format, that is an error.
+ * Inherited ones may be meant for other queues. */
 static void format_check(struct contradictions *found, uint64_t own,
                          enum haplo_format format)
 {
@@ -93,7 +95,7 @@ static void contradictions_find(const struct haplo_queue_options *options,
     }
 }
 
-/* What is inherited, and what the queue says. */
+/* Merges inherited values with those of the queue. */
 static void values_merge(const struct config_loading *loading,
                          const struct own_options *server,
                          const struct own_options *queue,
@@ -157,7 +159,7 @@ struct settings_draft *config_settings_find(struct config_loading *loading,
     return draft;
 }
 
-/* Where the queue itself sets that option, or else where it begins. */
+/* The position of the option in the queue, or else that of the queue. */
 static struct config_place option_place(const struct config_loading *loading,
                                         const struct queue_draft *queue,
                                         const char *option)

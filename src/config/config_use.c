@@ -1,4 +1,6 @@
-/* What the rest of the daemon gets from a loaded configuration. */
+/*
+ * config_use.c - what the daemon gets from a loaded configuration.
+ */
 #include <string.h>
 
 #include "config/config.h"
@@ -20,7 +22,7 @@ void config_server_options(const struct config_server *server,
     *options = server->options;
 }
 
-/* The library checks more of a response where it is told of no pointer. */
+/* Without a pointer, the library checks responses more strictly. */
 static const char *unless_default(const char *pointer, const char *option)
 {
     const struct option_row *row = option_table_find(&queue_options, option);
@@ -34,8 +36,8 @@ void config_queue_options(const struct config_queue *queue,
     *options = queue->settings->options;
     options->struct_size = sizeof *options;
     options->name = queue->name;
-    /* What was inherited for queues of the other format would be an error to
-     * the library. */
+    /* The library would refuse values inherited for queues of the other
+     * format. */
     if (options->format == HAPLO_FORMAT_RAW) {
         options->token_pointer = NULL;
         options->messages_pointer = NULL;

@@ -12,13 +12,13 @@
 #include "config/config_path.h"
 #include "config/units.h"
 
-/* One value that is being parsed. */
+/* A value being parsed. */
 struct parsing {
     struct config *config;        /* owns what is stored */
-    const struct option_row *row; /* of its key */
+    const struct option_row *row; /* its option */
     const char *text;             /* as written */
-    void *target;                 /* of the type that its kind stores */
-    char *why;                    /* set when it is refused */
+    void *target;                 /* gets the parsed value */
+    char *why;                    /* set if it is refused */
     size_t why_size;              /* of why */
 };
 
@@ -33,14 +33,14 @@ __attribute__((format(printf, 2, 3))) static int refuse(
     return HAPLO_EINVAL;
 }
 
-/* True for what may hold a password, such as that of a URL. */
+/* True if it may contain a password, such as a URL. */
 static bool is_secret(const struct parsing *parsing)
 {
     return parsing->row->value == OPTION_SECRET ||
            strchr(parsing->text, '@') != NULL;
 }
 
-/* The same, with the value in front: "\"60\" is not a duration ...". */
+/* The same, prefixed with the value: "\"60\" is not a duration ...". */
 static int refuse_value(const struct parsing *parsing, const char *joint,
                         const char *reason)
 {
@@ -51,7 +51,7 @@ static int refuse_value(const struct parsing *parsing, const char *joint,
                   joint, reason);
 }
 
-/* What the module that declared the row wants of the value. */
+/* Calls the check of the module that declared the row. */
 static int check(const struct parsing *parsing)
 {
     char why[HAPLO_TEXT_SIZE_MAX];
@@ -202,10 +202,10 @@ static int size_value_parse(const struct parsing *parsing)
     return error;
 }
 
-/* What a kind stores, in bytes, and how it is parsed. */
+/* The size of what each kind stores, and its parser. */
 static const struct {
-    size_t size;                          /* 0: nothing */
-    int (*parse)(const struct parsing *); /* NULL: not by this file */
+    size_t size;                          /* bytes; 0: stores nothing */
+    int (*parse)(const struct parsing *); /* NULL: parsed elsewhere */
 } kinds[] = {
     [OPTION_BOOL] = {sizeof(bool), bool_parse},
     [OPTION_COUNT_32] = {sizeof(unsigned), count_value_parse},
@@ -275,7 +275,7 @@ int config_values_default(struct config *config,
         bool is_parsed = row->fallback != NULL &&
                          row->value != OPTION_REFERENCE &&
                          kinds[row->value].parse != NULL;
-        /* Only memory can be lacking: a test parses all defaults. */
+        /* Only memory can run out: a test parses all defaults. */
         if (is_parsed && config_value_parse(config, row, row->fallback, values,
                                             why, sizeof why) != 0) {
             return -1;

@@ -1,6 +1,6 @@
 /*
- * config_value.h - turns the text of one value into what is stored, by the kind
- * that its row names.
+ * config_value.h - parses the text of a value, according to the kind of its
+ * row.
  */
 #ifndef CONFIG_CONFIG_VALUE_H
 #define CONFIG_CONFIG_VALUE_H
@@ -11,9 +11,8 @@
 #include "config/config.h"
 #include "config/config_options.h"
 
-/* Stores what text says in the struct that the row belongs to. 0, or
- * HAPLO_EINVAL with why set: what is wrong, and what to do. Copies text to the
- * config's arena where it is kept. */
+/* Parses text and stores the value in the struct that the row belongs to.
+ * Returns 0, or HAPLO_EINVAL with why set. Copies text if it must be kept. */
 int config_value_parse(struct config *config, const struct option_row *row,
                        const char *text, void *values, char *why,
                        size_t why_size);
@@ -23,11 +22,11 @@ int config_list_parse(struct config *config, const struct option_row *row,
                       char *const *texts, size_t count, void *values, char *why,
                       size_t why_size);
 
-/* Stores the defaults of a table's rows. -1 when there is no memory. */
+/* Stores the defaults of all rows of a table. -1 if memory runs out. */
 int config_values_default(struct config *config,
                           const struct option_table *table, void *values);
 
-/* Copies those values whose bit is set, the first row's being the lowest. */
+/* Copies the values whose bits are set; the lowest bit is the first row. */
 void config_values_copy(const struct option_table *table, uint64_t set,
                         void *to, const void *from);
 

@@ -1,27 +1,27 @@
 /*
- * list.h - an array that grows. Items move when it does: keep indexes, not
- * pointers.
+ * list.h - a growing array. Items move when it grows, so keep indexes instead
+ * of pointers.
  */
 #ifndef CONFIG_LIST_H
 #define CONFIG_LIST_H
 
 #include <stddef.h>
 
-/* Zeroed but for item_size, it is empty. */
+/* Empty if zeroed except for item_size. */
 struct list {
     void *items;      /* owned */
     size_t item_size; /* bytes of each */
     size_t count;     /* items in it */
-    size_t capacity;  /* items there is room for */
+    size_t capacity;  /* items allocated */
 };
 
-/* A new item at the end, zeroed; NULL when there is no memory. */
+/* Appends a zeroed item; NULL if memory runs out. */
 void *list_add(struct list *list);
 
-/* The item of that index, which there is. */
+/* The item at index, which must exist. */
 void *list_at(const struct list *list, size_t index);
 
-/* Frees the items; it is then empty. */
+/* Frees the items; the list is empty afterwards. */
 void list_free(struct list *list);
 
 #endif

@@ -9,16 +9,16 @@
 #include "outlets/forwarder.h"
 #include "outlets/outlet.h"
 
-#define LINE_SIZE 76 /* characters, at most */
+#define LINE_SIZE 76 /* longest line */
 
-/* A way to print. */
+/* An output format. */
 struct style {
     void (*begin)(const char *heading, const char *help, FILE *file);
     void (*row)(const struct option_row *row, const char *also, FILE *file);
     void (*end)(FILE *file);
 };
 
-/* What may be written for a value, but for its bounds. */
+/* The kind of a value, without its bounds. */
 static const char *value_word(const struct option_row *row)
 {
     static const char *const words[] = {
@@ -32,7 +32,7 @@ static const char *value_word(const struct option_row *row)
     return row->word != NULL ? row->word : words[row->value];
 }
 
-/* "json or raw" of "json raw". */
+/* Prints "json raw" as "json or raw". */
 static void choices_print(const char *choices, FILE *file)
 {
     for (const char *c = choices; *c != '\0'; c++) {
@@ -44,7 +44,7 @@ static void choices_print(const char *choices, FILE *file)
     }
 }
 
-/* "count, 1 to 1000": what may be written for a value. */
+/* Prints what a value may be: "count, 1 to 1000". */
 static void value_print(const struct option_row *row, FILE *file)
 {
     char min[UNITS_TEXT_SIZE];
@@ -65,8 +65,8 @@ static void value_print(const struct option_row *row, FILE *file)
     }
 }
 
-/* Prints text in lines of at most LINE_SIZE; with sentences set, each sentence
- * on its own line, as mdoc(7) wants it. */
+/* Prints text in lines of at most LINE_SIZE; with sentences set, starts each
+ * sentence on a new line, as required by mdoc(7). */
 static void text_print(const char *text, size_t indent, int sentences,
                        FILE *file)
 {

@@ -1,6 +1,6 @@
 /*
- * option_print.h - the options of the configuration file, for people:
- * `haplo-poll help config`, and the part OPTIONS of haplo-poll.yaml(5).
+ * option_print.h - prints the options of the configuration file, for
+ * `haplo-poll help config` and for the section OPTIONS of haplo-poll.yaml(5).
  */
 #ifndef CONFIG_OPTION_PRINT_H
 #define CONFIG_OPTION_PRINT_H

@@ -6,11 +6,11 @@
 #include <string.h>
 
 struct unit {
-    const char *suffix; /* as written behind the number */
-    uint64_t factor;    /* how many of the smallest unit */
+    const char *suffix; /* written after the number */
+    uint64_t factor;    /* in the smallest unit */
 };
 
-/* From the smallest to the largest: the format functions rely on it. */
+/* In ascending order, on which the format functions rely. */
 static const struct unit duration_units[] = {
     {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000},
 };
@@ -24,7 +24,7 @@ static const struct unit size_units[] = {
 
 #define UNIT_COUNT(units) (sizeof(units) / sizeof((units)[0]))
 
-/* Reads digits up to *end. strtoull is no help: it takes signs and blanks. */
+/* Reads digits up to *end. Not strtoull(), which accepts signs and blanks. */
 static int number_parse(const char *text, uint64_t *number, const char **end)
 {
     const char *c = text;

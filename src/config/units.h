@@ -7,13 +7,13 @@
 
 #include <stdint.h>
 
-#define UNITS_TEXT_SIZE 32 /* holds whatever the format functions write */
+#define UNITS_TEXT_SIZE 32 /* enough for the format functions */
 
 #define UNITS_DURATION_EXAMPLES "250ms, 30s, 5m, 1h or 1d"
 #define UNITS_SIZE_EXAMPLES "512K, 64M, 1G or a number of bytes"
 
-/* 0, or -1 where the text is something else, or too large for 64 bits. A
- * duration needs its unit: a bare "60" could mean seconds or milliseconds. */
+/* Returns 0, or -1 if the text is invalid or the value too large. A duration
+ * needs a unit: a bare "60" could mean seconds or milliseconds. */
 int duration_parse(const char *text, uint64_t *ms);
 int size_parse(const char *text, uint64_t *bytes);
 int count_parse(const char *text, uint64_t *count);
