@@ -54,8 +54,10 @@ def test_stopped_for_longer_than_its_timeouts_it_goes_on(poll_of):
         for _ in range(3):
             run.signal(signal.SIGSTOP)
             time.sleep(0.4)
+            sim.script("message app1 q1 count=20")
+            before = sim.unread()
             run.signal(signal.SIGCONT)
-            wait_for(lambda before=sim.unread(): sim.unread() < before)
+            wait_for(lambda before=before: sim.unread() < before)
         sim.wait_until_read()
         assert run.stop() == 0
         check_each_once(sim, poll)
@@ -83,8 +85,9 @@ def test_a_server_that_crashes_and_comes_back(poll_of):
              "--latency=5ms") as sim:
         poll = poll_of(sim)
         run = start_busy(poll, sim)
-        sim.script("fault do=refuse drop=yes for=300ms app=app1")
+        fault = sim.script("fault do=refuse drop=yes app=app1")["fault"]
         run.wait_for_line("connection refused")
+        sim.script(f"clear fault {fault}")
         sim.wait_until_read()
         assert run.stop() == 0
         check_each_once(sim, poll)
