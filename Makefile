@@ -39,7 +39,7 @@ headers := $(wildcard include/*.h src/*/*.h src/*/*/*.h bench/*.h \
 	$(foreach part,lib unit sim inject fuzz,test/$(part)/*.h)) test/model/record.h
 sources := $(lib_src) $(daemon_src) $(sim_src) $(unit_src) \
 	$(example_src) $(bench_src) $(simulation_src) $(inject_src) $(fuzz_src) \
-	$(shim_src) $(test_lib_src)
+	$(shim_src) $(test_lib_src) $(wildcard test/outlet/*.c)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
@@ -120,6 +120,12 @@ $(BUILD)/test/%: $(BUILD)/test/unit/%.o $(TEST_LIB_A) $(TEST_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lz $(DAEMON_LIBS) \
 		$(LIB_LIBS)
+
+# haplo-poll with an outlet type from outside, that refuses messages.
+$(BUILD)/test/haplo-poll-picky: $(BUILD)/test/outlet/picky.o \
+		$(daemon_test_obj) $(LIB_A)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
 
 # The simulation links the product's objects; what they call of libuv, of
 # src/http and of the C library's memory is test/sim's. Renamed in them and not
@@ -256,7 +262,8 @@ $(bench_busy_poll): bench/busy_poll.c
 
 .PHONY: unit-binaries
 unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation $(replay_bin) \
-	$(BUILD)/test/test_sweep $(BUILD)/inject/haplo-poll
+	$(BUILD)/test/test_sweep $(BUILD)/inject/haplo-poll \
+	$(BUILD)/test/haplo-poll-picky
 
 # -- What a new machine needs: Debian 12's packages -------------------------
 

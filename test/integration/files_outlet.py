@@ -1,17 +1,17 @@
-"""What a sink of type files writes, read as haplo-files(5) tells receivers to.
+"""What an outlet of type files writes, read as haplo-files(5) tells receivers to.
 
     receiver = Receiver(poll.folder / "out")
     receiver.take()
-    assert receiver.received == made_lines(sim)
+    receiver.check_each_once(sim)
 """
 import collections
 import json
 import re
 
-NAME = re.compile(r"(\d{13})-(\d{7,})-([0-9a-f]{32})\.(ndjson|raw)")
+NAME = re.compile(r"(\d{16,})-([0-9a-f]{16})\.(ndjson|raw)")
 HIDDEN = ".writing"
 
-File = collections.namedtuple("File", "server queue epoch number path lines")
+File = collections.namedtuple("File", "server queue arrival path lines")
 
 
 def packed(body):
@@ -35,7 +35,7 @@ def made_lines(sim):
 
 
 def read(path, kind):
-    """The messages of a file; each must be whole."""
+    """The messages of a file, which must be complete."""
     data = path.read_bytes()
     if kind == "raw":
         return [data]
@@ -53,21 +53,21 @@ def files_in(folder):
     for path in sorted(folder.glob("*/*/*")) if folder.exists() else []:
         if path.name == HIDDEN:
             continue
-        epoch, number, _, kind = NAME.fullmatch(path.name).groups()
-        files.append(File(path.parts[-3], path.parts[-2], int(epoch),
-                          int(number), path, read(path, kind)))
+        arrival, _, kind = NAME.fullmatch(path.name).groups()
+        files.append(File(path.parts[-3], path.parts[-2], int(arrival), path,
+                          read(path, kind)))
     return files
 
 
 class Receiver:
-    """Takes files away, and drops what it had at the same place already."""
+    """Takes files away, and drops those whose name it had already."""
 
     def __init__(self, folder):
         self.folder = folder
         self.received = collections.Counter()  # (server, queue, line)
-        self.epochs = collections.defaultdict(list)  # of each of those
-        self.had = collections.defaultdict(collections.Counter)  # by place
-        self.repeat_count = 0
+        self.had = {}  # lines, by server, queue and name of a file
+        self.newest = collections.defaultdict(int)  # arrival, by queue
+        self.repeat_count = 0  # files
 
     def take(self):
         """Returns how many files there were."""
@@ -79,13 +79,15 @@ class Receiver:
 
     def receive(self, file):
         queue = file.server, file.queue
-        had = self.had[(*queue, file.epoch, file.number)]
-        for line, count in collections.Counter(file.lines).items():
-            new = max(count - had[line], 0)
-            had[line] += new
-            self.received[(*queue, line)] += new
-            self.epochs[(*queue, line)] += [file.epoch] * new
-            self.repeat_count += count - new
+        name = (*queue, file.path.name)
+        if name in self.had:
+            assert self.had[name] == file.lines, "another file of that name"
+            self.repeat_count += 1
+            return
+        assert file.arrival > self.newest[queue], "out of order"
+        self.newest[queue] = file.arrival
+        self.had[name] = file.lines
+        self.received.update((*queue, line) for line in file.lines)
 
     def check_each_once(self, sim):
         made = made_lines(sim)

@@ -115,7 +115,7 @@ class Running:
         self.log = tempfile.TemporaryFile()
         # setpriv: it ends with this process, however that ends.
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig=KILL", PROGRAM, "-c", poll.path]
+            ["setpriv", "--pdeathsig=KILL", poll.program, "-c", poll.path]
             + list(arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -181,6 +181,7 @@ class Poll:
         self.path = str(sim.dir / "poll.yaml")
         self.inbox_path = sim.dir / "inbox.db"
         self.config = config_of(sim)
+        self.program = PROGRAM
         self.environment = {**os.environ}
         self.running = []
         self.printed = []
@@ -208,6 +209,7 @@ class Poll:
         if write:
             self.write()
         options.setdefault("env", self.environment)
+        options.setdefault("program", self.program)
         done = run_program("-c", self.path, *arguments, **options)
         self.printed.append(done.out + done.err)
         return done

@@ -1,27 +1,25 @@
-"""Disks that are full, read-only or gone: told in a line; nothing is marked
-meanwhile, other queues go on, and with the disk back all goes on."""
+"""Disks of inboxes that are full, read-only or gone: a line says so; nothing is
+marked meanwhile, other queues go on, and with the disk back all goes on."""
 import shutil
 import subprocess
 
 import pytest
 
-from needs import Disk, become_a_stranger, give_to_stranger
+from needs import become_a_stranger, give_to_stranger
+from poll import check_one_line_each, two_inboxes
 from sim import Sim, wait_for
-from test_once import check_one_line_each, two_sinks
 
 OTHERS = {("app1", "q2"), ("app2", "q1"), ("app2", "q2")}
 
 
 class Scene:
-    """`run`, with app1/q1 on a disk of its own: an inbox, or files."""
+    """`run`, with the inbox of app1/q1 on a disk of its own."""
 
-    def __init__(self, poll, sim, folder, type):
+    def __init__(self, poll, sim, folder):
         self.sim = sim
         self.poll = poll
-        self.type = type
-        self.target = folder / ("inbox.db" if type == "sqlite" else "files")
-        self.files = two_sinks(poll, str(self.target))
-        poll.config["sinks"][0]["type"] = type
+        self.target = folder / "inbox.db"
+        self.files = two_inboxes(poll, str(self.target))
         poll.config["defaults"]["interval"] = "20ms"
         self.run = None
 
@@ -58,14 +56,10 @@ class Scene:
 
 @pytest.fixture
 def scene_of(poll_of):
-    def make(sim, folder, type="sqlite"):
-        return Scene(poll_of(sim), sim, folder, type)
-
-    return make
+    return lambda sim, folder: Scene(poll_of(sim), sim, folder)
 
 
-both_types = pytest.mark.parametrize("type", ["sqlite", "files"])
-FULL = {"sqlite": "the disk is full", "files": "no space left on device"}
+FULL = "the disk is full"
 
 
 def small_sim():
@@ -77,16 +71,15 @@ def small_sim():
 
 # The batch is kept and tried again, and its server is left alone meanwhile.
 @pytest.mark.needs("mount")
-@both_types
-def test_run_keeps_the_batch_while_the_disk_is_full(scene_of, disk_of, type):
+def test_run_keeps_the_batch_while_the_disk_is_full(scene_of, disk_of):
     with small_sim() as sim:
         disk = disk_of(size="1m")
-        scene = scene_of(sim, disk.folder, type)
+        scene = scene_of(sim, disk.folder)
         scene.start()
         disk.fill()
         sim.script("message app1 q1 count=100")  # some still find room
-        scene.run.wait_for_line("deliver app1/q1", FULL[type])
-        scene.check_held(FULL[type], fetched=0)
+        scene.run.wait_for_line("deliver app1/q1", FULL)
+        scene.check_held(FULL, fetched=0)
         disk.free()
         disk.change("size=16m")
         scene.check_recovers()
@@ -94,16 +87,15 @@ def test_run_keeps_the_batch_while_the_disk_is_full(scene_of, disk_of, type):
 
 # The same from the start.
 @pytest.mark.needs("mount")
-@both_types
-def test_no_room_at_the_start(scene_of, disk_of, type):
+def test_no_room_at_the_start(scene_of, disk_of):
     with small_sim() as sim:
         disk = disk_of(size="1m")
         disk.fill()
-        scene = scene_of(sim, disk.folder, type)
+        scene = scene_of(sim, disk.folder)
         done = scene.poll.once()
         assert done.code in (1, 2)
         check_one_line_each(done, ["inbox" if done.code == 2 else "app1/q1"],
-                            [str(scene.target), FULL[type]])
+                            [str(scene.target), FULL])
         assert scene.q1() == 0
         disk.free()
         assert scene.poll.once() == (0, "", "")
@@ -120,7 +112,7 @@ def test_no_inode_left_for_the_inbox(scene_of, disk_of, count):
         scene = scene_of(sim, disk.folder)
         done = scene.poll.once()
         assert done.code == 2
-        check_one_line_each(done, ["sink inbox"], ["inbox.db"])
+        check_one_line_each(done, ["inbox inbox"], ["inbox.db"])
         assert sim.unread() == 40
         disk.change("nr_inodes=16")
         assert scene.poll.once() == (0, "", "")
@@ -128,44 +120,27 @@ def test_no_inode_left_for_the_inbox(scene_of, disk_of, count):
                                       stored=sim.all_messages())
 
 
-# The same while it runs: a file needs one, and so does a queue's folder.
-@pytest.mark.needs("mount")
-@pytest.mark.parametrize("count", [2, 3, 4])  # "files", server, queue
-def test_no_inode_left_for_files(scene_of, disk_of, count):
-    with small_sim() as sim:
-        disk = disk_of(nr_inodes=count)
-        scene = scene_of(sim, disk.folder, "files")
-        scene.run = scene.poll.start()
-        wait_for(lambda: all(sim.unread(*queue) == 0 for queue in OTHERS))
-        scene.run.wait_for_line("deliver app1/q1: ", FULL["files"])
-        scene.check_held(FULL["files"], fetched=0)
-        assert sim.unread("app1", "q1") == 15
-        disk.change("nr_inodes=100")
-        scene.check_recovers()
-
-
 # Read-only
 
 
 # As mounted after an error, or by mistake.
 @pytest.mark.needs("mount")
-@both_types
-def test_a_read_only_file_system(scene_of, disk_of, type):
+def test_a_read_only_file_system(scene_of, disk_of):
     with small_sim() as sim:
         disk = disk_of(size="1m")
-        scene = scene_of(sim, disk.folder, type)
+        scene = scene_of(sim, disk.folder)
         words = [str(scene.target), "read-only"]
         disk.change("ro")
         done = scene.poll.once()
         assert done.code == 2
-        check_one_line_each(done, ["sink inbox"], words)
+        check_one_line_each(done, ["inbox inbox"], words)
         disk.change("rw")
         assert scene.poll.once() == (0, "", "")
         sim.script("message app1 q1 count=5")
         disk.change("ro")
         done = scene.poll.once()
         assert done.code == 2
-        check_one_line_each(done, ["sink inbox"], words)
+        check_one_line_each(done, ["inbox inbox"], words)
         assert sim.unread() == 5
         disk.change("rw")
         assert scene.poll.once() == (0, "", "")
@@ -180,13 +155,13 @@ def test_a_read_only_folder(poll_of):
         poll = poll_of(sim)
         folder = sim.dir / "inboxes"
         folder.mkdir()
-        poll.config["sinks"][0]["path"] = "inboxes/inbox.db"
+        poll.config["inbox"] = "inboxes/inbox.db"
         poll.write()
         give_to_stranger(sim.dir)
         folder.chmod(0o555)
         done = poll.once(write=False, preexec_fn=become_a_stranger)
         assert done.code == 2
-        check_one_line_each(done, ["sink inbox"],
+        check_one_line_each(done, ["inbox inbox"],
                             ["inbox.db", "permission denied"])
         assert sim.unread() == 40
         folder.chmod(0o755)
@@ -272,78 +247,3 @@ def test_a_folder_that_is_deleted_while_it_runs(scene_of, tmp_path):
         assert scene.poll.once() == (0, "", "")
         new = {message["bytes"] for message in sim.messages(exact=True)[-5:]}
         assert {body for _, _, body in scene.poll.inbox(scene.files[0])} == new
-
-
-# Of files nothing stays open: the file system can become read-only under it.
-@pytest.mark.needs("mount")
-def test_files_on_a_file_system_that_becomes_read_only(scene_of, disk_of):
-    with small_sim() as sim:
-        disk = disk_of(size="1m")
-        scene = scene_of(sim, disk.folder, "files")
-        scene.start()
-        disk.change("ro")
-        scene.check_held("read-only file system")
-        disk.change("rw")
-        scene.check_recovers()
-
-
-def move_files(target, away):
-    target.rename(away / "files")
-    return lambda: (away / "files").rename(target)
-
-
-def move_queue(target, away):
-    """It is made anew, so it must have been put back before."""
-    (target / "app1" / "q1").rename(away / "q1")
-    (target / "app1" / "q1").write_text("a note")
-
-    def undo():
-        (target / "app1" / "q1").unlink()
-        (away / "q1").rename(target / "app1" / "q1")
-
-    return undo
-
-
-# A disk that is not mounted: what is written into its place cannot be seen.
-@pytest.mark.parametrize("take_away", [move_files, move_queue])
-def test_files_whose_folder_is_taken_away_while_it_runs(
-        scene_of, tmp_path, take_away):
-    with small_sim() as sim:
-        away = tmp_path / "away"
-        away.mkdir()
-        scene = scene_of(sim, tmp_path, "files")
-        scene.start()
-        put_back = take_away(scene.target, away)
-        count = scene.q1("marked")
-        sim.script("message app1 q1 count=5", "message app1 q2 count=5")
-        scene.run.wait_for_line("deliver app1/q1: ", str(scene.target))
-        wait_for(lambda: sim.unread() == 5)
-        assert scene.q1("marked") == count
-        put_back()
-        scene.check_recovers()
-
-
-# A receiver takes the files, and may take the folders: they are made again.
-def test_folders_of_files_that_are_deleted_are_made_again(scene_of, tmp_path):
-    with small_sim() as sim:
-        scene = scene_of(sim, tmp_path, "files")
-        scene.start()
-        shutil.rmtree(scene.target / "app1")
-        sim.script("message app1 q1 count=5")
-        sim.wait_until_read()
-        assert scene.run.stop() == 0
-        lines = scene.poll.lines(scene.target)
-        assert {body for _, _, body in lines} == {
-            message["bytes"] for message in sim.messages(exact=True)[-5:]}
-
-
-# The ledger is a record as well: without it a repeat could not be told.
-def test_a_ledger_that_is_taken_away_while_it_runs(scene_of, tmp_path):
-    with small_sim() as sim:
-        scene = scene_of(sim, tmp_path, "files")
-        scene.start()
-        ledger = sim.dir / "state" / "inbox.ledger"
-        ledger.rename(tmp_path / "ledger")
-        scene.check_held("inbox.ledger", "was removed or replaced")
-        (tmp_path / "ledger").rename(ledger)
-        scene.check_recovers()

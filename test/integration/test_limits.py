@@ -72,20 +72,21 @@ def test_descriptors_run_out_while_it_runs(poll_of):
 def test_descriptors_run_out_under_files(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
         poll = poll_of(sim)
-        poll.config["sinks"] = [{"name": "sink", "type": "files",
-                                 "path": "files"}]
+        poll.config["outlets"] = [
+            {"name": "out", "type": "files", "path": "files",
+             "backoff": "10ms", "backoff_max": "20ms"}]
         poll.config["defaults"]["interval"] = "20ms"
         run = poll.start()
         sim.wait_until_read()
+        wait_for(lambda: len(poll.lines(poll.folder / "files")) == 20)
         limit_running(run, resource.RLIMIT_NOFILE, 3)
         sim.script("message app1 q1 count=20")
-        run.wait_for_line("deliver app1/q1", "too many open files", "(4 in a")
-        assert sim.unread() == 20
-        limit_running(run, resource.RLIMIT_NOFILE, 1024)
         sim.wait_until_read()
+        run.wait_for_line("outlet out: ", "too many open files", "(4 in a")
+        limit_running(run, resource.RLIMIT_NOFILE, 1024)
+        wait_for(lambda: len(poll.lines(poll.folder / "files")) == 40)
         assert run.stop() == 0
-        poll.check_nothing_lost(poll.folder / "files",
-                                stored=sim.all_messages())
+        poll.check_all_stored()
 
 
 # Threads

@@ -1,0 +1,143 @@
+"""Disks of a files outlet that are full, read-only or gone: the outlet waits,
+and says so; queues go on all the time; with the disk back it catches up."""
+import shutil
+
+import pytest
+
+from files_outlet import Receiver
+from sim import Sim, wait_for
+
+
+class Scene:
+    """`run`, with a files outlet on a disk of its own."""
+
+    def __init__(self, poll, folder):
+        self.sim = poll.sim
+        self.poll = poll
+        self.folder = folder / "files"
+        self.receiver = Receiver(self.folder)
+        poll.config["defaults"]["interval"] = "20ms"
+        poll.config["outlets"] = [
+            {"name": "out", "type": "files", "path": str(self.folder),
+             "backoff": "10ms", "backoff_max": "20ms"}]
+        self.run = None
+
+    def start(self):
+        self.run = self.poll.start()
+        self.sim.wait_until_read()
+        wait_for(self.is_caught_up)
+
+    def is_caught_up(self):
+        self.receiver.take()
+        return self.receiver.received.total() == self.poll.inbox_count()
+
+    def check_held(self, *words):
+        """What comes is stored and marked, and not forwarded."""
+        self.sim.script("message app1 q* count=40", "message app2 q* count=40")
+        self.sim.wait_until_read()
+        self.run.wait_for_line("outlet out: ", *words)
+
+    def check_recovers(self):
+        self.run.wait_for_line("outlet out: ", "works again")
+        wait_for(self.is_caught_up, 20, "all files")
+        assert self.run.stop() == 0
+        assert self.poll.once() == (0, "", "")
+        self.receiver.take()
+        self.receiver.check_each_once(self.sim)
+        assert self.receiver.repeat_count == 0
+        self.poll.check_all_stored()
+
+
+@pytest.fixture
+def scene_of(poll_of):
+    return lambda sim, folder: Scene(poll_of(sim), folder)
+
+
+def small_sim():
+    return Sim("--apps=2", "--queues=2", "--messages=10", "--size=2k")
+
+
+# The messages that find no room wait in the inbox.
+@pytest.mark.needs("mount")
+def test_a_full_disk(scene_of, disk_of):
+    with small_sim() as sim:
+        disk = disk_of(size="1m")
+        scene = scene_of(sim, disk.folder)
+        scene.start()
+        disk.fill()
+        scene.check_held("no space left on device")
+        disk.free()
+        scene.check_recovers()
+
+
+# Room and names for files are two things: a file needs one, and so does a
+# queue's folder.
+@pytest.mark.needs("mount")
+@pytest.mark.parametrize("count", [2, 3, 4])  # "files", server, queue
+def test_no_inode_left(scene_of, disk_of, count):
+    with small_sim() as sim:
+        disk = disk_of(nr_inodes=count)
+        scene = scene_of(sim, disk.folder)
+        scene.run = scene.poll.start()
+        sim.wait_until_read()
+        scene.check_held("no space left on device")
+        disk.change("nr_inodes=100")
+        scene.check_recovers()
+
+
+# Of files nothing stays open: the file system can become read-only under it,
+# as after an error.
+@pytest.mark.needs("mount")
+def test_a_file_system_that_becomes_read_only(scene_of, disk_of):
+    with small_sim() as sim:
+        disk = disk_of(size="1m")
+        scene = scene_of(sim, disk.folder)
+        scene.start()
+        disk.change("ro")
+        scene.check_held("read-only file system")
+        disk.change("rw")
+        scene.check_recovers()
+
+
+def move_files(folder, away):
+    folder.rename(away / "files")
+    return lambda: (away / "files").rename(folder)
+
+
+def replace_queue(folder, away):
+    """By a file, so that it cannot be created again."""
+    (folder / "app1" / "q1").rename(away / "q1")
+    (folder / "app1" / "q1").write_text("a note")
+
+    def undo():
+        (folder / "app1" / "q1").unlink()
+        (away / "q1").rename(folder / "app1" / "q1")
+
+    return undo
+
+
+# A disk that is not mounted: what is written into its place cannot be seen.
+@pytest.mark.parametrize("take_away", [move_files, replace_queue])
+def test_a_folder_that_is_taken_away(scene_of, tmp_path, take_away):
+    with small_sim() as sim:
+        away = tmp_path / "away"
+        away.mkdir()
+        scene = scene_of(sim, tmp_path)
+        scene.start()
+        put_back = take_away(scene.folder, away)
+        scene.check_held(str(scene.folder))
+        put_back()
+        scene.check_recovers()
+
+
+# A receiver takes the files, and may take the folders: they are made again.
+def test_folders_that_are_deleted_are_made_again(scene_of, tmp_path):
+    with small_sim() as sim:
+        scene = scene_of(sim, tmp_path)
+        scene.start()
+        shutil.rmtree(scene.folder / "app1")
+        sim.script("message app1 q1 count=5")
+        sim.wait_until_read()
+        wait_for(scene.is_caught_up)
+        assert scene.run.stop() == 0
+        scene.receiver.check_each_once(sim)
