@@ -20,7 +20,7 @@ bool breaker_admits(const struct breaker *breaker, unsigned in_flight)
            (breaker->state == BREAKER_PROBING && in_flight == 0);
 }
 
-/* An open breaker's wait is not made longer by what was under way. */
+/* Outcomes of parcels still in flight do not extend the wait. */
 static enum breaker_action breaker_open(struct breaker *breaker,
                                         uint64_t least_ms, uint64_t now_ms,
                                         struct random *random)
@@ -70,7 +70,7 @@ static enum breaker_action on_failed(struct breaker *breaker,
     return breaker_open(breaker, event->delay_ms, now_ms, random);
 }
 
-/* A refusal is an answer: a destination that was not there is. */
+/* A refusal shows that the destination can be reached. */
 static enum breaker_action on_refused(struct breaker *breaker,
                                       const struct breaker_event *event,
                                       uint64_t now_ms, struct random *random)
@@ -117,6 +117,6 @@ enum breaker_action breaker_step(struct breaker *breaker,
         on_due(breaker, now_ms);
         return BREAKER_ACTION_NONE;
     }
-    assert(!"an event of no known kind");
+    assert(!"unknown kind of event");
     return BREAKER_ACTION_NONE;
 }

@@ -7,7 +7,7 @@
 #include "core/dispatch_lanes.h"
 #include "haplopoll.h"
 
-/* -- Lanes ---------------------------------------------------------------- */
+/* Lanes */
 
 void dispatch_init(struct dispatch *dispatch,
                    const struct dispatch_policy *policy,
@@ -57,7 +57,7 @@ struct lane *dispatch_lane(struct dispatch *dispatch, uint64_t queue_id,
     if (lane != NULL) {
         return lane;
     }
-    /* With room made for its wait, no wait can fail. */
+    /* Reserve room for its wait now, so that waiting cannot fail later. */
     lane = alloc_bytes(sizeof *lane);
     if (lane == NULL ||
         heap_reserve(&dispatch->waits, (uint32_t)dispatch->lanes.count + 1) !=
@@ -96,25 +96,25 @@ bool dispatch_is_at_rest(const struct dispatch *dispatch)
            (is_broken || (!has_turns && !dispatch->has_more));
 }
 
-/* -- The breaker ---------------------------------------------------------- */
+/* The breaker */
 
-/* What was refused in the run may have been so because the destination was
- * about to break. */
+/* Messages may have been refused in this run because the destination was about
+ * to break. */
 static void run_is_void(struct dispatch *dispatch, uint64_t now_ms)
 {
     while (!TAILQ_EMPTY(&dispatch->run)) {
         struct lane *lane = TAILQ_FIRST(&dispatch->run);
         lanes_leave_run(dispatch, lane);
-        /* One that is being delivered is dealt with when that is answered. */
+        /* A lane that is delivering is handled when its parcel is done. */
         if (lane->state != LANE_DELIVERING) {
             lanes_retry(dispatch, lane, now_ms);
         }
     }
 }
 
-/* While the destination is broken no lane has a wait of its own: whoever's
- * turn it is probes. A lane that is blocked stays so, unless it was refused
- * only because all are. */
+/* While the destination is broken, no lane has its own wait: the next lane
+ * probes. A blocked lane stays blocked, unless its message was refused only
+ * because all are. */
 static void on_opened(struct dispatch *dispatch, uint64_t now_ms)
 {
     struct heap_entry *entry;
@@ -145,7 +145,7 @@ void dispatch_not_opened(struct dispatch *dispatch, uint64_t now_ms)
                  now_ms);
 }
 
-/* -- Delivering ----------------------------------------------------------- */
+/* Delivering */
 
 struct span *dispatch_next(struct dispatch *dispatch)
 {
@@ -160,26 +160,24 @@ struct span *dispatch_next(struct dispatch *dispatch)
     return TAILQ_FIRST(&lane->spans);
 }
 
-/* The outlet has accepted a message behind them: so it is their data. */
+/* The outlet has accepted a later message, so their data is the cause. */
 static void doubts_confirm(struct dispatch *dispatch, struct lane *lane)
 {
     struct doubt *doubt;
-    STAILQ_FOREACH(doubt, &lane->doubts, link)
-    {
+    STAILQ_FOREACH(doubt, &lane->doubts, link) {
         lanes_bury(dispatch, lane, doubt->arrival, doubt->why);
         lanes_settle(dispatch, lane, doubt->arrival);
     }
     lane_free_doubts(lane);
 }
 
-/* It has accepted one of another lane: the lane tries its first message in
- * doubt once more, and if that is refused again there is no doubt any more. */
+/* It has accepted a message of another lane. So this lane tries its first
+ * message in doubt again; if it is refused again, its data is the cause. */
 static void doubts_prove(struct dispatch *dispatch, struct lane *lane,
                          uint64_t now_ms)
 {
     const struct doubt *doubt;
-    STAILQ_FOREACH(doubt, &lane->doubts, link)
-    {
+    STAILQ_FOREACH(doubt, &lane->doubts, link) {
         lane->proven_to = doubt->arrival;
     }
     if (lane->state == LANE_WAITING && !STAILQ_EMPTY(&lane->doubts)) {
@@ -260,7 +258,7 @@ void dispatch_broken(struct dispatch *dispatch, struct span *span,
     window_note(&dispatch->window, now_ms);
 }
 
-/* True if this message was refused in this run before. */
+/* True if this message was already refused in this run. */
 static bool note_refusal(struct dispatch *dispatch, struct lane *lane,
                          uint64_t arrival)
 {
@@ -272,8 +270,8 @@ static bool note_refusal(struct dispatch *dispatch, struct lane *lane,
     return is_repeat;
 }
 
-/* Takes the refused message out of the span's way, in doubt. Its place in the
- * store is that of a deferred one: so the cursor may pass it. */
+/* Puts a refused message in doubt and removes it from the span. It is stored
+ * as deferred, so that the cursor may pass it. */
 static void put_aside(struct dispatch *dispatch, struct lane *lane,
                       struct span *span, const char *why)
 {
@@ -318,10 +316,10 @@ void dispatch_refused(struct dispatch *dispatch, struct span *span,
     window_note(&dispatch->window, now_ms);
 }
 
-/* -- Release -------------------------------------------------------------- */
+/* Release */
 
-/* The message that holds a lane is the first in doubt, or the first in memory,
- * or the first of its backlog. */
+/* Skips the message that holds up a lane: the first one in doubt, or in
+ * memory, or in its backlog. */
 static void pass_held(struct dispatch *dispatch, struct lane *lane)
 {
     struct doubt *doubt = STAILQ_FIRST(&lane->doubts);
@@ -364,7 +362,7 @@ int dispatch_release(struct dispatch *dispatch, struct lane *lane,
     return 0;
 }
 
-/* -- Time ----------------------------------------------------------------- */
+/* Time */
 
 void dispatch_due(struct dispatch *dispatch, uint64_t now_ms)
 {

@@ -4,7 +4,7 @@
 
 #include "base/alloc.h"
 
-/* -- States --------------------------------------------------------------- */
+/* States */
 
 static struct lane_list *list_of(struct dispatch *dispatch,
                                  const struct lane *lane)
@@ -61,7 +61,7 @@ void lanes_wait(struct dispatch *dispatch, struct lane *lane, uint64_t least_ms,
     lane->held_arrival = lane_head(lane);
     lane->due_ms = now_ms + (wait_ms > least_ms ? wait_ms : least_ms);
     if (!TAILQ_EMPTY(&lane->spans) && TAILQ_FIRST(&lane->spans)->is_deferred) {
-        /* What the store has already need not be held in memory. */
+        /* What is stored as deferred need not stay in memory. */
         lanes_defer(dispatch, lane, true);
     }
     lanes_enter(dispatch, lane, LANE_WAITING);
@@ -81,7 +81,7 @@ void lanes_rest(struct dispatch *dispatch, struct lane *lane, uint64_t now_ms)
     }
 }
 
-/* Back to the first message in doubt, which the store has as deferred. */
+/* Returns to the first message in doubt, which is stored as deferred. */
 static void forget_doubts(struct dispatch *dispatch, struct lane *lane)
 {
     const struct doubt *first = STAILQ_FIRST(&lane->doubts);
@@ -108,7 +108,7 @@ void lanes_retry(struct dispatch *dispatch, struct lane *lane, uint64_t now_ms)
     }
 }
 
-/* -- Messages ------------------------------------------------------------- */
+/* Messages */
 
 static void span_defer(struct dispatch *dispatch, struct span *span)
 {
@@ -208,7 +208,7 @@ void lanes_bury(struct dispatch *dispatch, const struct lane *lane,
     dispatch->calls->buried_cb(dispatch->data, lane, arrival, why);
 }
 
-/* -- Runs ----------------------------------------------------------------- */
+/* Runs */
 
 void lanes_join_run(struct dispatch *dispatch, struct lane *lane)
 {

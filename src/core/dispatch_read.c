@@ -1,4 +1,7 @@
-/* What of dispatch.h reads: what next, and where what was read belongs. */
+/*
+ * dispatch_read.c - the part of dispatch.h that decides what to read and where
+ * it goes.
+ */
 #include <assert.h>
 
 #include "core/dispatch_lanes.h"
@@ -19,7 +22,7 @@ void dispatch_backlog(struct dispatch *dispatch, struct lane *lane,
     lanes_enter(dispatch, lane, LANE_RECALLING);
 }
 
-/* The next lane whose backlog the store has. */
+/* The next lane whose backlog has been stored. */
 static struct lane *recall_candidate(const struct dispatch *dispatch)
 {
     struct lane *lane;
@@ -40,8 +43,8 @@ static bool has_turns(const struct dispatch *dispatch)
            !TAILQ_EMPTY(&dispatch->recalling) || dispatch->is_recalling;
 }
 
-/* While the destination is broken, only until there is something to probe
- * with. */
+/* While the destination is broken, reads only until there is something to
+ * probe with. */
 static bool reads_onward(const struct dispatch *dispatch)
 {
     return dispatch->has_more && !dispatch->is_reading &&
@@ -50,7 +53,7 @@ static bool reads_onward(const struct dispatch *dispatch)
            (dispatch->breaker.state == BREAKER_UP || !has_turns(dispatch));
 }
 
-/* The memory is full of lanes that wait: what is behind them must go on. */
+/* Memory is full of waiting lanes: releases some, so that others continue. */
 static void make_room(struct dispatch *dispatch, uint64_t now_ms)
 {
     if (has_turns(dispatch) || dispatch->breaker.state != BREAKER_UP) {

@@ -1,5 +1,7 @@
-/* What of dispatch.h saves: how far the cursor may go, and what is deferred so
- * that it may. */
+/*
+ * dispatch_save.c - the part of dispatch.h that saves: how far the cursor may
+ * move, and what to defer so that it can.
+ */
 #include <assert.h>
 
 #include "core/dispatch_lanes.h"
@@ -10,8 +12,8 @@ static bool is_hold_over(const struct dispatch *dispatch, uint64_t now_ms)
            now_ms >= dispatch->window.held_since_ms + DISPATCH_HOLD_MS;
 }
 
-/* Defers what holds back something done: at once what waits, later, or before
- * the end, what is merely slow. */
+/* Defers lanes that hold back the cursor: waiting ones immediately, slow ones
+ * later or before the end. */
 static void make_way(struct dispatch *dispatch, bool is_last, uint64_t now_ms)
 {
     bool is_over = is_last || is_hold_over(dispatch, now_ms);
@@ -62,7 +64,7 @@ const struct progress *dispatch_save_begin(struct dispatch *dispatch,
     return &dispatch->saving;
 }
 
-/* The store has their backlogs now. */
+/* Their backlogs have been stored. */
 static void deferred_are_saved(struct dispatch *dispatch)
 {
     const struct arrival_ranges *deferred = &dispatch->saving.deferred;
@@ -84,7 +86,7 @@ void dispatch_save_end(struct dispatch *dispatch, bool is_stored,
     dispatch->save_due_ms =
         now_ms + (is_stored ? DISPATCH_SAVE_MS : DISPATCH_SAVE_RETRY_MS);
     if (!is_stored) {
-        return; /* the same once more: it does no harm if it was stored */
+        return; /* the same again: harmless if it was stored */
     }
     deferred_are_saved(dispatch);
     dispatch->saved_cursor = dispatch->saving.cursor;
@@ -97,7 +99,7 @@ static uint64_t earlier_ms(uint64_t a_ms, uint64_t b_ms)
     return a_ms < b_ms ? a_ms : b_ms;
 }
 
-/* When the next save may begin, if there is, or will be, something to save. */
+/* When the next save may start, if there is or will be something to save. */
 static uint64_t save_due_ms(const struct dispatch *dispatch)
 {
     uint64_t hold_over_ms = dispatch->window.held_since_ms;

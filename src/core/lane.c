@@ -83,11 +83,11 @@ enum lane_state lane_rest_state(const struct lane *lane)
     if (lane_has_backlog(lane)) {
         return LANE_RECALLING;
     }
-    /* A doubt with nothing behind it: nobody but time can tell. */
+    /* A doubt without later messages: retry it after a wait. */
     return STAILQ_EMPTY(&lane->doubts) ? LANE_IDLE : LANE_WAITING;
 }
 
-/* A lane that waits because of a doubt will go back to it. */
+/* A lane that waits because of a doubt will return to it. */
 bool lane_defers(const struct lane *lane)
 {
     return lane_has_backlog(lane) || lane->state == LANE_BLOCKED ||

@@ -8,8 +8,7 @@
 
 #define CAPACITY_MIN 64
 
-/* Numbers of queues are consecutive, more or less: no hash spreads them
- * better. */
+/* Ids of queues are almost consecutive, so they spread well without hashing. */
 static struct lane **slot_of(const struct lane_table *table, uint64_t queue_id)
 {
     return &table->slots[queue_id & (table->capacity - 1)];

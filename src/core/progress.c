@@ -12,7 +12,7 @@ void progress_init(struct progress *progress)
     *progress = (struct progress){.lowest = UINT64_MAX};
 }
 
-/* Makes room for count items of that size. */
+/* Makes room for count items of this size. */
 static bool make_room(void **items, size_t count, size_t *capacity, size_t size)
 {
     if (count <= *capacity) {
@@ -57,7 +57,7 @@ static void note_lowest(struct progress *progress, uint64_t arrival)
     }
 }
 
-/* Joins what follows the last range: a lane is often deferred span by span. */
+/* Extends the last range if possible: lanes are often deferred by spans. */
 static bool ranges_add(struct arrival_ranges *ranges, uint64_t queue_id,
                        uint64_t first, uint32_t count)
 {
@@ -107,8 +107,8 @@ bool progress_bury(struct progress *progress, uint64_t queue_id,
     return true;
 }
 
-/* A range is all up to the cursor, or all behind it: behind it comes a message
- * that is neither done nor deferred. */
+/* A range never crosses the cursor: the message after the cursor is neither
+ * done nor deferred. */
 static void ranges_move(struct arrival_ranges *from, struct arrival_ranges *to,
                         uint64_t cursor)
 {

@@ -1,25 +1,25 @@
 /*
- * forwarder.c - one outlet at work. The happy path, each step of which ends in
- * forwarder_pump():
+ * forwarder.c - runs one outlet. Each of these steps ends in forwarder_pump():
  *
- *   - the inbox tells how far the outlet has come, and which lanes have
- *     deferred messages (forwarder_begin.c);
- *   - pages are read ahead and cut into parcels (forwarder_read.c);
- *   - the outlet is opened; parcels are handed to it, and its answers to the
- *     dispatch (forwarder_deliver.c);
- *   - what is done is stored (forwarder_save.c), and with it what is deferred.
+ *   - The inbox reports the stored progress of the outlet, and the lanes with
+ *     deferred messages (forwarder_begin.c).
+ *   - Pages are read ahead and cut into parcels (forwarder_read.c).
+ *   - The outlet is opened. Parcels are passed to it, and its results to the
+ *     dispatch (forwarder_deliver.c).
+ *   - What is done is stored, and with it what is deferred (forwarder_save.c).
  *
  * Failures:
  *
- *   - the inbox does not answer well: asked again after FORWARDER_RETRY_MS;
- *   - the outlet cannot be opened: its destination is broken, so it is tried
- *     again with back-off;
- *   - a parcel is not delivered: see dispatch.h;
- *   - no memory to note what was done: all of it is forgotten, and the outlet
- *     begins again from what is stored, which repeats some messages.
+ *   - The inbox reports an error: it is asked again after FORWARDER_RETRY_MS.
+ *   - The outlet cannot be opened: its destination is broken, so it is retried
+ *     with back-off.
+ *   - A parcel is not delivered: see dispatch.h.
+ *   - Memory runs out when progress must be recorded: everything is discarded,
+ *     and the outlet starts again from what is stored, which repeats some
+ *     messages.
  *
- * Closing: what is in flight may end until the deadline; then the outlet is
- * closed, what is done is stored once more, and the forwarder is freed.
+ * Closing: what is in flight may finish until the deadline. Then the outlet is
+ * closed, its progress is stored once more, and the forwarder is freed.
  */
 #include "outlets/forwarder.h"
 
@@ -34,7 +34,7 @@
 #define BREAKER_FAILURES 5
 #define BREAKER_REFUSALS 10
 
-/* -- Closing -------------------------------------------------------------- */
+/* Closing */
 
 static void on_timer_closed(uv_handle_t *handle)
 {
@@ -67,7 +67,7 @@ static void end_deliveries(struct forwarder *forwarder)
         (void)forwarder_save(forwarder);
         return;
     }
-    forwarder->is_quiet = true; /* what comes back undone is no news */
+    forwarder->is_quiet = true; /* do not report cancelled parcels */
     if (forwarder->outlet != NULL) {
         forwarder->phase = FORWARDER_CLOSING;
         forwarder->outlet->type->close(forwarder->outlet, on_outlet_closed,
@@ -90,7 +90,7 @@ static void end_all(struct forwarder *forwarder)
     uv_close((uv_handle_t *)&forwarder->timer, on_timer_closed);
 }
 
-/* -- What is next --------------------------------------------------------- */
+/* The next step */
 
 static void on_timer(uv_timer_t *timer)
 {
@@ -127,7 +127,7 @@ static void wake_at(struct forwarder *forwarder, uint64_t at_ms)
                      : uv_timer_start(&forwarder->timer, on_timer,
                                       at_ms > now_ms ? at_ms - now_ms : 0, 0);
 
-    assert(result == 0); /* it is not being closed */
+    assert(result == 0); /* cannot fail: it is not closing */
     (void)result;
 }
 
@@ -141,7 +141,7 @@ static void note_rest(struct forwarder *forwarder)
     }
 }
 
-/* Begins again from what is stored, as soon as nothing is under way. */
+/* Starts again from what is stored, once nothing is outstanding. */
 static void begin_again(struct forwarder *forwarder)
 {
     if (forwarder->dispatch.in_flight > 0 || forwarder->reads > 0 ||
@@ -185,7 +185,7 @@ void forwarder_pump(struct forwarder *forwarder)
     }
 }
 
-/* -- Public --------------------------------------------------------------- */
+/* Public */
 
 static uint64_t or_default(uint64_t value, uint64_t fallback)
 {
@@ -240,7 +240,7 @@ struct forwarder *forwarder_new(uv_loop_t *loop, struct inbox *inbox,
         return NULL;
     }
     result = uv_timer_init(loop, &forwarder->timer);
-    assert(result == 0); /* it cannot fail */
+    assert(result == 0); /* cannot fail */
     (void)result;
     forwarder->timer.data = forwarder;
     wake_at(forwarder, 0);
@@ -309,7 +309,7 @@ int forwarder_release_lane(struct forwarder *forwarder, const char *server,
     if (lane == NULL) {
         return HAPLO_ENOTFOUND;
     }
-    forwarder->is_quiet = true; /* whoever asks for it is answered by this */
+    forwarder->is_quiet = true; /* the caller gets the result */
     result =
         dispatch_release(&forwarder->dispatch, lane, releases[release],
                          "given up by an operator", uv_now(forwarder->loop));

@@ -1,6 +1,6 @@
 /*
- * forwarder_begin.c - where an outlet begins: at its stored cursor, with the
- * lanes that have deferred messages.
+ * forwarder_begin.c - starts an outlet at its stored cursor, with the lanes
+ * that have deferred messages.
  */
 #include "outlets/forwarder_private.h"
 
@@ -22,7 +22,7 @@ static uint64_t seed_of(const struct forwarder *forwarder)
     return seed;
 }
 
-/* Lanes with deferred messages. All of those have arrivals up to the cursor. */
+/* Adds lanes with deferred messages, all of which are before the cursor. */
 static bool lanes_add(struct forwarder *forwarder,
                       const struct inbox_deferred_lane *lanes, size_t count)
 {
@@ -78,7 +78,7 @@ static void on_progress(struct inbox_outlet *outlet, int error, const char *why,
     forwarder_pump(forwarder);
 }
 
-/* Its progress first, then its lanes. */
+/* Loads the progress first, then the lanes. */
 void forwarder_begin(struct forwarder *forwarder)
 {
     int error;

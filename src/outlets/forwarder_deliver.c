@@ -1,11 +1,11 @@
 /*
- * forwarder_deliver.c - hands parcels to the outlet, and its answers to the
+ * forwarder_deliver.c - passes parcels to the outlet, and its results to the
  * dispatch.
  */
 #include "base/container_of.h"
 #include "outlets/forwarder_private.h"
 
-/* Not now: while the breaker is open it is not even tried. */
+/* Opens the outlet, unless the breaker is open. */
 static void open_outlet(struct forwarder *forwarder)
 {
     const struct outlet_setting setting = {
@@ -32,7 +32,7 @@ static struct flight *flight_find(struct forwarder *forwarder)
     struct flight *flight = forwarder->flights;
 
     while (flight->parcel != NULL) {
-        flight++; /* there is one: in_flight_max of them are */
+        flight++; /* one is free: there are in_flight_max */
     }
     return flight;
 }

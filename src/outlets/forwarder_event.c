@@ -1,6 +1,5 @@
 /*
- * forwarder_event.c - what operators are told: changes of lanes and of the
- * outlet.
+ * forwarder_event.c - reports changes of lanes and of the outlet to operators.
  */
 #include "outlets/forwarder_private.h"
 

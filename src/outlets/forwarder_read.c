@@ -1,15 +1,17 @@
 /*
- * forwarder_read.c - from the inbox to parcels:
+ * forwarder_read.c - reads messages and cuts them into parcels.
  *
- *   - a page of messages is read, onward or of one lane's backlog;
- *   - messages of queues that the outlet does not have are passed over;
- *   - the others are cut into parcels: consecutive arrivals of one batch, at
- *     most FORWARDER_PARCEL_COUNT_MAX counted from the batch's start;
- *   - what the page holds only the beginning of is read again with the next
- *     one; if it holds nothing else, the next one may be larger;
- *   - the page is freed with the last of its parcels.
+ *   - A page of messages is read, onward or from the backlog of one lane.
+ *   - Messages of queues that the outlet does not want are skipped.
+ *   - The others are cut into parcels: consecutive arrivals of one batch, at
+ *     most FORWARDER_PARCEL_COUNT_MAX, counted from the start of the batch.
+ *   - If the end of a parcel is not in the page, it is read again with the
+ *     next page. If the page contains nothing else, the next one may be
+ *     larger.
+ *   - A page is freed with the last of its parcels.
  *
- * An error of the inbox, or no memory: the rest is read again, later.
+ * After an error of the inbox, or if memory runs out, the rest is read again
+ * later.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -17,7 +19,7 @@
 #include "base/container_of.h"
 #include "outlets/forwarder_private.h"
 
-/* -- Memory --------------------------------------------------------------- */
+/* Memory */
 
 static void page_leave(struct page *page)
 {
@@ -47,7 +49,7 @@ static size_t memory_of(const struct inbox_read *read)
     return bytes;
 }
 
-/* -- Cutting -------------------------------------------------------------- */
+/* Cutting */
 
 static uint64_t piece_of(const struct inbox_message *message)
 {
@@ -63,7 +65,7 @@ static bool is_joined(const struct inbox_message *a,
            b->batch_first == a->batch_first && piece_of(b) == piece_of(a);
 }
 
-/* True if nothing can follow it in its parcel. */
+/* True if it is the last message of its parcel. */
 static bool is_last(const struct inbox_message *message)
 {
     uint64_t number = message->arrival - message->batch_first + 1;
@@ -72,7 +74,7 @@ static bool is_last(const struct inbox_message *message)
            number % FORWARDER_PARCEL_COUNT_MAX == 0;
 }
 
-/* The messages from index on that are one parcel; 0: not all of it is here. */
+/* The size of the parcel at index; 0: it is incomplete. */
 static size_t parcel_count(const struct inbox_read *read, size_t index)
 {
     size_t end = index + 1;
@@ -88,9 +90,9 @@ static size_t parcel_count(const struct inbox_read *read, size_t index)
     return end - index;
 }
 
-/* -- Adding --------------------------------------------------------------- */
+/* Adding */
 
-/* False if there is no memory. */
+/* False if memory runs out. */
 static bool parcel_add(struct page *page, struct lane *lane, size_t index,
                        size_t count)
 {
@@ -124,7 +126,7 @@ static bool messages_add(struct page *page, size_t index, size_t count)
 
     if (!forwarder_wants(forwarder, first->server, first->queue)) {
         forwarder->filtered_count += count;
-        if (lane != NULL) { /* it was wanted when it was deferred */
+        if (lane != NULL) { /* the outlet wanted it when it was deferred */
             dispatch_recall_pass(&forwarder->dispatch, lane, first->arrival,
                                  (uint32_t)count);
         }
@@ -145,7 +147,7 @@ static bool messages_add(struct page *page, size_t index, size_t count)
     return parcel_add(page, lane, index, count);
 }
 
-/* Returns how many messages were dealt with. */
+/* Returns the number of messages processed. */
 static size_t page_cut(struct page *page, bool *is_out_of_memory)
 {
     size_t index = 0;
@@ -166,14 +168,14 @@ static size_t page_cut(struct page *page, bool *is_out_of_memory)
     return index;
 }
 
-/* -- Reading -------------------------------------------------------------- */
+/* Reading */
 
 static size_t read_bytes_least(const struct forwarder *forwarder)
 {
     return forwarder->policy.bytes_max / 4;
 }
 
-/* A parcel that is larger than a page must fit into the next one. */
+/* If a parcel is larger than a page, makes the next one larger. */
 static void adapt(struct forwarder *forwarder, bool is_too_small)
 {
     if (is_too_small && forwarder->read_bytes_max < SIZE_MAX / 2) {
@@ -242,13 +244,13 @@ static void page_start(struct forwarder *forwarder, struct page *page,
     inbox_read_start(&page->read);
 }
 
-/* What a read may add counts as held already. */
+/* Bytes that outstanding reads may add count as held. */
 static size_t bytes_expected(const struct forwarder *forwarder)
 {
     return forwarder->bytes_held + forwarder->reads * forwarder->read_bytes_max;
 }
 
-/* False if nothing is to be read, or not now. */
+/* False if there is nothing to read now. */
 static bool read_one(struct forwarder *forwarder)
 {
     struct dispatch_read what;
@@ -277,7 +279,7 @@ void forwarder_read(struct forwarder *forwarder)
     if (uv_now(forwarder->loop) < forwarder->retry_at_ms) {
         return;
     }
-    do { /* it may release memory instead, and then there is room */
+    do { /* it may release memory, which makes room */
         bytes_held = forwarder->bytes_held;
         while (read_one(forwarder)) {
         }

@@ -1,9 +1,9 @@
 /*
- * forwarder_save.c - stores how far an outlet has come. One save at a time; it
- * takes along all that was done meanwhile.
+ * forwarder_save.c - stores the progress of an outlet. There is one save at a
+ * time; it includes everything done since the last one.
  *
- * A save that fails, or whose outcome is unknown, is made again, with the same
- * contents first: that does no harm if it was stored.
+ * If a save fails, or its outcome is unknown, it is repeated with the same
+ * content first, which does no harm if it was stored.
  */
 #include <stdlib.h>
 
@@ -24,7 +24,7 @@ static void on_saved(struct inbox_progress *save, int error, const char *why)
         forwarder_inbox_failed(forwarder, why);
     }
     if (error != 0 && forwarder->phase == FORWARDER_SAVING) {
-        /* The next run delivers that once more. */
+        /* The next start delivers it again. */
         forwarder->dispatch.is_lost = true;
     }
     forwarder_pump(forwarder);
@@ -43,7 +43,7 @@ static struct inbox_place *places_write(const struct arrival_ranges *ranges,
     return out;
 }
 
-/* False if there is no memory. */
+/* False if memory runs out. */
 static bool save_fill(struct forwarder *forwarder,
                       const struct progress *progress)
 {

@@ -1,18 +1,19 @@
 /*
- * outlet.h - a place that stored messages are forwarded to, such as a folder
- * of files, standard output, a web service. One outlet is one file and one row
- * of the registry (outlet_types.c); the forwarder drives it.
+ * outlet.h - a destination that stored messages are forwarded to, such as a
+ * folder of files, standard output or a web service. An outlet is one file and
+ * one row in the registry (outlet_types.c); the forwarder drives it.
  *
  * An outlet delivers parcels: messages of one queue and one stored batch, in
- * their order, with consecutive arrivals. The forwarder never has two parcels
- * of one queue with an outlet at a time, and at most in_flight_max parcels
- * altogether. A parcel that is delivered again, after a crash, has the same
- * messages, unless some of them were delivered, refused or skipped alone: so
- * what an outlet makes of a whole parcel it makes again, byte for byte.
+ * order, with consecutive arrivals. The forwarder never passes two parcels of
+ * one queue to an outlet at the same time, and at most in_flight_max parcels
+ * in total. A parcel that is delivered again after a crash has the same
+ * messages, unless some of them were delivered, refused or skipped separately.
+ * So an outlet that derives something from a whole parcel derives the same
+ * bytes again.
  *
- * Threads: all on the loop's. An outlet that has to block does so on a thread
- * of its own (blocking.h wraps it), never in libuv's pool, which name lookups
- * share.
+ * Threads: everything runs on the thread of the loop. An outlet that must
+ * block does so on its own thread (blocking.h wraps it), never in the pool of
+ * libuv, which name lookups share.
  */
 #ifndef OUTLETS_OUTLET_H
 #define OUTLETS_OUTLET_H
@@ -33,76 +34,76 @@ struct outlet_parcel;
 enum outlet_verdict {
     OUTLET_DELIVERED, /* the destination has it */
     OUTLET_RETRY,     /* not now; see outlet_parcel.retry_after_ms */
-    OUTLET_REFUSED,   /* never, because of the message's own data */
-    OUTLET_BROKEN     /* the destination itself is: gone, wrong password ... */
+    OUTLET_REFUSED,   /* never, because of the data of the message */
+    OUTLET_BROKEN     /* the destination is: gone, wrong password... */
 };
 
 typedef void (*outlet_delivered_cb)(struct outlet_parcel *parcel);
 
-/* Embedded in its owner, which fills the first part; borrowed until
+/* Embedded in its owner, which fills the first part. Borrowed until
  * delivered_cb. */
 struct outlet_parcel {
     const struct inbox_message *messages; /* in the order of arrival */
     size_t count;                         /* at least one */
     outlet_delivered_cb delivered_cb;     /* once, never inside deliver() */
-    /* set by the outlet before delivered_cb */
-    size_t delivered_count;      /* from the first one; the verdict is that of
-                                    the message behind them */
+    /* Set by the outlet before delivered_cb: */
+    size_t delivered_count;      /* from the first one on; the verdict concerns
+                                    the next message */
     enum outlet_verdict verdict; /* DELIVERED: all of them */
-    uint64_t retry_after_ms;     /* RETRY, BROKEN: least wait; 0: none asked */
+    uint64_t retry_after_ms;     /* RETRY, BROKEN: minimum wait; 0: none */
     struct reason why;           /* one line; "" with DELIVERED */
-    /* the outlet's own, while it has the parcel */
+    /* For the outlet, while it has the parcel: */
     void *outlet_data;     /* anything */
     struct worker_job job; /* for what blocks: see blocking.h */
 };
 
 typedef void (*outlet_closed_cb)(void *data);
 
-/* What an outlet is opened with. */
+/* Parameters for opening an outlet. */
 struct outlet_setting {
-    uv_loop_t *loop;                /* it runs on */
+    uv_loop_t *loop;                /* its loop */
     const struct outlet_type *type; /* its own */
-    const char *name;               /* of the configuration */
-    const char *inbox_uuid;         /* whose messages they are */
-    const void *options;            /* what its type's options filled */
+    const char *name;               /* in the configuration */
+    const char *inbox_uuid;         /* UUID of the inbox of the messages */
+    const void *options;            /* filled by the options of its type */
 };
 
 struct outlet_type {
-    const char *name;                 /* as in the configuration: "files" */
+    const char *name;                 /* in the configuration: "files" */
     const char *help;                 /* one line */
-    const struct option_row *options; /* its own, after name and type */
+    const struct option_row *options; /* its own, besides the common ones */
     size_t option_count;              /* length of options */
-    size_t options_size;              /* of the struct that they fill */
-    unsigned in_flight_max;           /* parcels with it at once */
-    /* Checks the options before anything runs: 0, or HAPLO_EINVAL with why.
-     * NULL: there is nothing to check. */
+    size_t options_size;              /* size of the struct they fill */
+    unsigned in_flight_max;           /* default for parcels in flight */
+    /* Checks the options before anything runs. Returns 0, or HAPLO_EINVAL with
+     * why set. May be NULL. */
     int (*check)(const void *options, char *why, size_t why_size);
-    /* Borrows all until it is closed. Does not block: a destination that is
-     * not there may as well be told with the first parcel (BROKEN). 0, or
-     * HAPLO_E* with one line in why, and *out is NULL; it is tried again. */
+    /* Opens the outlet. Borrows setting until it is closed. Must not block:
+     * the first parcel can report a missing destination (BROKEN). Returns 0,
+     * or HAPLO_E* with one line in why and *out NULL; then it is retried. */
     int (*open)(const struct outlet_setting *setting, struct outlet **out,
                 struct reason *why);
-    /* Delivers a parcel; always answers. */
+    /* Delivers a parcel. Must always call delivered_cb. */
     void (*deliver)(struct outlet *outlet, struct outlet_parcel *parcel);
-    /* Answers all parcels it has, soon: RETRY if need be. Then closed_cb, from
-     * the loop; the outlet is freed. */
+    /* Completes all parcels soon, with RETRY if necessary, and frees the
+     * outlet. Then calls closed_cb, from the loop. */
     void (*close)(struct outlet *outlet, outlet_closed_cb closed_cb,
                   void *data);
 };
 
-/* Every outlet begins with this. */
+/* The first member of every outlet. */
 struct outlet {
-    const struct outlet_type *type; /* what drives it */
+    const struct outlet_type *type; /* its operations */
 };
 
-/* NULL if there is no such type. */
+/* NULL: unknown type. */
 const struct outlet_type *outlet_type_find(const char *name);
 
-/* The types in their order; NULL past the last. */
+/* The type at index; NULL past the last. */
 const struct outlet_type *outlet_type_at(size_t index);
 
-/* Adds a type that is not part of the program. Borrows it for the process's
- * life. */
+/* Adds a type that is not built in. Borrows it for the lifetime of the
+ * process. */
 void outlet_type_register(const struct outlet_type *type);
 
 #endif
