@@ -164,7 +164,7 @@ struct span *dispatch_next(struct dispatch *dispatch)
 static void doubts_confirm(struct dispatch *dispatch, struct lane *lane)
 {
     struct doubt *doubt;
-    STAILQ_FOREACH(doubt, &lane->doubts, link) {
+    STAILQ_FOREACH (doubt, &lane->doubts, link) {
         lanes_bury(dispatch, lane, doubt->arrival, doubt->why);
         lanes_settle(dispatch, lane, doubt->arrival);
     }
@@ -177,7 +177,7 @@ static void doubts_prove(struct dispatch *dispatch, struct lane *lane,
                          uint64_t now_ms)
 {
     const struct doubt *doubt;
-    STAILQ_FOREACH(doubt, &lane->doubts, link) {
+    STAILQ_FOREACH (doubt, &lane->doubts, link) {
         lane->proven_to = doubt->arrival;
     }
     if (lane->state == LANE_WAITING && !STAILQ_EMPTY(&lane->doubts)) {

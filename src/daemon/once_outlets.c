@@ -38,8 +38,7 @@ static void report(struct once *once, const struct forwarder_stats *stats)
                  "queues blocked by a refused message: %zu, waiting: %zu",
                  stats->blocked_lane_count, stats->waiting_lane_count);
     } else if (stats->waiting_lane_count > 0) {
-        snprintf(lanes, sizeof lanes,
-                 "queues waiting for their next try: %zu",
+        snprintf(lanes, sizeof lanes, "queues waiting for their next try: %zu",
                  stats->waiting_lane_count);
     }
     snprintf(text, sizeof text, "outlet %s: %s%s%s", stats->name, lanes,

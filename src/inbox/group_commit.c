@@ -400,8 +400,7 @@ static void group_split(struct group_commit *commit)
     struct inbox_delivery *delivery;
 
     assert(commit->alone_count == 0); /* that group has one part */
-    STAILQ_FOREACH(delivery, &group->deliveries, link)
-    {
+    STAILQ_FOREACH (delivery, &group->deliveries, link) {
         free((char *)delivery->stored.data);
         delivery->stored = (struct haplo_slice){NULL, 0};
         commit->alone_count++;

@@ -193,8 +193,7 @@ static struct inbox_outlet *outlet_get(struct inbox *inbox, const char *name)
 {
     struct inbox_outlet *outlet;
 
-    SLIST_FOREACH(outlet, &inbox->outlets, link)
-    {
+    SLIST_FOREACH (outlet, &inbox->outlets, link) {
         if (strcmp(outlet->name, name) == 0) {
             return outlet;
         }

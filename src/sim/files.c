@@ -10,8 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_SIZE (PATH_MAX + 2 * SIM_NAME_SIZE + 16) /* longest path written \
-                                                       */
+#define NAME_SIZE                                               \
+    (PATH_MAX + 2 * SIM_NAME_SIZE + 16) /* longest path written \
+                                         */
 
 static bool fail(const char *path, char *error, size_t error_size)
 {

@@ -23,16 +23,16 @@ enum fault_call {
 
 /* Who asks for memory. X(name, text). The loader is spared: it ends the
  * process when it finds none, and says so. So is what belongs to the test. */
-#define FAULT_ASKERS(X)       \
-    X(OURS, "haplo-poll")     \
-    X(LIBUV, "libuv")         \
-    X(LIBCURL, "libcurl")     \
-    X(YAJL, "yajl")           \
-    X(TRE, "TRE")             \
-    X(SQLITE, "SQLite")       \
-    X(YAML, "libyaml") \
-    X(OPENSSL, "OpenSSL")     \
-    X(LIBC, "libc")           \
+#define FAULT_ASKERS(X)   \
+    X(OURS, "haplo-poll") \
+    X(LIBUV, "libuv")     \
+    X(LIBCURL, "libcurl") \
+    X(YAJL, "yajl")       \
+    X(TRE, "TRE")         \
+    X(SQLITE, "SQLite")   \
+    X(YAML, "libyaml")    \
+    X(OPENSSL, "OpenSSL") \
+    X(LIBC, "libc")       \
     X(OTHER, "others")
 
 enum asker {

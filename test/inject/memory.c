@@ -50,15 +50,14 @@ static enum asker asker_of(const char *path)
         const char *prefix;
         enum asker asker;
     } names[] = {
-        {"libuv.", ASKER_LIBUV},      {"libcurl.", ASKER_LIBCURL},
-        {"libcurl-", ASKER_LIBCURL},  {"libyajl.", ASKER_YAJL},
-        {"libtre.", ASKER_TRE},       {"libsqlite3.", ASKER_SQLITE},
-        {"libyaml", ASKER_YAML},
-        {"libssl.", ASKER_OPENSSL},   {"libcrypto.", ASKER_OPENSSL},
-        {"libc.", ASKER_LIBC},        {"ld-linux", ASKER_SPARED},
-        {"libcmocka.", ASKER_SPARED}, {"libasan.", ASKER_SPARED},
-        {"libubsan.", ASKER_SPARED},  {"libtsan.", ASKER_SPARED},
-        {"linux-vdso", ASKER_SPARED},
+        {"libuv.", ASKER_LIBUV},       {"libcurl.", ASKER_LIBCURL},
+        {"libcurl-", ASKER_LIBCURL},   {"libyajl.", ASKER_YAJL},
+        {"libtre.", ASKER_TRE},        {"libsqlite3.", ASKER_SQLITE},
+        {"libyaml", ASKER_YAML},       {"libssl.", ASKER_OPENSSL},
+        {"libcrypto.", ASKER_OPENSSL}, {"libc.", ASKER_LIBC},
+        {"ld-linux", ASKER_SPARED},    {"libcmocka.", ASKER_SPARED},
+        {"libasan.", ASKER_SPARED},    {"libubsan.", ASKER_SPARED},
+        {"libtsan.", ASKER_SPARED},    {"linux-vdso", ASKER_SPARED},
     };
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;

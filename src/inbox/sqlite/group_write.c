@@ -104,22 +104,18 @@ static enum inbox_fault write_parts(struct writer *writer,
     struct inbox_delivery *delivery;
     struct inbox_progress *progress;
 
-    STAILQ_FOREACH(confirm, &group->confirms, link)
-    {
+    STAILQ_FOREACH (confirm, &group->confirms, link) {
         fault = fault == INBOX_FINE ? confirm_write(writer, confirm, now_ms)
                                     : fault;
     }
-    STAILQ_FOREACH(replace, &group->replaces, link)
-    {
+    STAILQ_FOREACH (replace, &group->replaces, link) {
         fault = fault == INBOX_FINE ? replace_write(writer, replace) : fault;
     }
-    STAILQ_FOREACH(delivery, &group->deliveries, link)
-    {
+    STAILQ_FOREACH (delivery, &group->deliveries, link) {
         fault =
             fault == INBOX_FINE ? batch_write(writer, delivery, now_ms) : fault;
     }
-    STAILQ_FOREACH(progress, &group->progress, link)
-    {
+    STAILQ_FOREACH (progress, &group->progress, link) {
         fault = fault == INBOX_FINE ? progress_write(writer, progress, now_ms)
                                     : fault;
     }
