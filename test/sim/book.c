@@ -423,7 +423,7 @@ void book_stored(struct world *world, struct seen_queue *queue,
 {
     struct token *token = queue->token;
     note_ambiguity(world, queue);
-    for (unsigned i = 0; i < token->count; i++) {
+    for (unsigned i = 0; i < token->count && !queue->was_restored; i++) {
         if (token->parts[i].ordinal == 0) {
             check_content(queue, &token->parts[i], is_new);
         }
@@ -438,6 +438,66 @@ void book_stored(struct world *world, struct seen_queue *queue,
         }
     }
     token->is_stored = true;
+}
+
+struct book_copy book_copy_of(const struct message *message)
+{
+    const struct content *content = message->content;
+    struct book_copy copy = {
+        .stored_count = content->stored_count,
+        .stored_generation = message->stored_generation,
+    };
+    for (unsigned i = 0; i < MESSAGE_TWINS_MAX; i++) {
+        uint8_t standing = content->standing[i];
+        copy.standing[i] =
+            standing == STANDING_CLOSING ? STANDING_OPEN : standing;
+    }
+    return copy;
+}
+
+void book_restore(struct message *message, const struct book_copy *copy)
+{
+    struct content *content = message->content;
+    memcpy(content->standing, copy->standing, sizeof content->standing);
+    memset(content->closing_number, 0, sizeof content->closing_number);
+    content->stored_count = copy->stored_count;
+    message->stored_generation = copy->stored_generation;
+    message->is_promise_fresh = false;
+}
+
+/* What was stored since and is still unread must be stored again, but for what
+ * a process is about to mark. */
+void book_restored(struct world *world, const struct remote_queue *queue)
+{
+    for (struct message *m = queue->first; m != NULL; m = m->next) {
+        m->is_owed = m->is_unread && standing_of(m->content) != STANDING_OPEN &&
+                     !is_outstanding(world, queue, m);
+    }
+}
+
+void book_is_open(struct content *content, bool is_open)
+{
+    bool was_open = false;
+    for (unsigned i = 0; i < MESSAGE_TWINS_MAX; i++) {
+        was_open |= content->standing[i] == STANDING_OPEN;
+        if (content->standing[i] == STANDING_OPEN && !is_open) {
+            content->standing[i] = STANDING_CLOSED;
+        }
+    }
+    content->is_ambiguous |= content->member_count > 1;
+    if (is_open && !was_open) {
+        content->standing[0] = STANDING_OPEN;
+    }
+}
+
+void book_dropped(struct content *content)
+{
+    content->is_ambiguous = true;
+    for (unsigned i = 0; i < MESSAGE_TWINS_MAX; i++) {
+        if (content->standing[i] == STANDING_OPEN) {
+            content->standing[i] = STANDING_CLOSED;
+        }
+    }
 }
 
 /* -- At the end ----------------------------------------------------------- */

@@ -90,6 +90,25 @@ void book_durable(struct world *world, const struct seen_queue *queue,
 void book_stored(struct world *world, struct seen_queue *queue,
                  const bool *is_new);
 
+/* What an older copy of an inbox knows of a message. */
+struct book_copy {
+    uint8_t standing[MESSAGE_TWINS_MAX]; /* of its content */
+    unsigned stored_count;               /* the same */
+    int stored_generation;               /* its own */
+};
+struct book_copy book_copy_of(const struct message *message);
+
+/* That copy is the inbox now: for each message of a queue, then for it. */
+void book_restore(struct message *message, const struct book_copy *copy);
+void book_restored(struct world *world, const struct remote_queue *queue);
+
+/* What a state that was committed over a restore says of it. */
+void book_is_open(struct content *content, bool is_open);
+
+/* Of what is stored and not confirmed, the state does not hold this any more:
+ * it may be stored again. */
+void book_dropped(struct content *content);
+
 /* -- At the end ----------------------------------------------------------- */
 
 /* True if all is stored and confirmed. */

@@ -1,5 +1,6 @@
 #include "chaos.h"
 
+#include "backup.h"
 #include "operator.h"
 #include "process.h"
 #include "world.h"
@@ -174,6 +175,26 @@ static void store_fails(struct world *world)
     world_at(world, world_some_time_ms(world), store_recovers, store, 0);
 }
 
+static void on_restore(struct world *world, void *subject, uint64_t stamp)
+{
+    (void)subject;
+    (void)stamp;
+    if (!world->is_quiet) {
+        backup_restore(world);
+    }
+}
+
+/* Mostly while nothing runs. */
+static void restore(struct world *world)
+{
+    if (dice_hit(&world->dice, 700)) {
+        operator_stops_all(world);
+        world_at(world, dice_below(&world->dice, 3000), on_restore, NULL, 0);
+    } else {
+        backup_restore(world);
+    }
+}
+
 static void second_comes(struct world *world)
 {
     if (world->processes[1] == NULL) {
@@ -243,6 +264,8 @@ static const chaos_cb actions[CHAOS_COUNT] = {
     [CHAOS_STOP] = stops,
     [CHAOS_WALL] = wall_jumps,
     [CHAOS_SECOND] = second_comes,
+    [CHAOS_BACKUP] = backup_make,
+    [CHAOS_RESTORE] = restore,
     [CHAOS_RELEASE] = operator_releases,
     [CHAOS_DESTINATION] = destination_falls_ill,
 };

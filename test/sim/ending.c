@@ -198,6 +198,14 @@ static void on_look(struct world *world, void *subject, uint64_t due_ms)
         world->is_over = true;
         return;
     }
+    if (!world->is_restarted && dice_hit(&world->dice, 300)) {
+        /* What it knows, and what is stored, must be the same. */
+        world->is_restarted = true;
+        world_count(world, SITUATION_RESTARTED_FOR_EXAM);
+        operator_stops_all(world);
+        look_again(world, due_ms);
+        return;
+    }
     world->is_examined = true;
     unsend_all(world);
     look_again(world, ending_due_ms(world));

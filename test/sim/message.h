@@ -29,6 +29,8 @@ struct content {
     const char *body;      /* */
     size_t size;           /* of body */
     bool is_overridden;    /* its id is others', too */
+    bool has_key;          /* it was delivered once */
+    uint8_t key[16];       /* as the product has it */
     uint8_t poison;        /* destinations that refuse it, by bit */
     unsigned member_count; /* messages that have it */
     unsigned demand_count; /* posts and unsends */

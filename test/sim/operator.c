@@ -258,6 +258,16 @@ void operator_polls_now(struct world *world, struct remote_queue *remote)
     }
 }
 
+void operator_stops_all(struct world *world)
+{
+    for (unsigned host = WORLD_HOSTS_MAX; host-- > 0;) {
+        if (world->processes[host] != NULL) {
+            process_enter(world->processes[host]);
+            app_close(world->processes[host], 0);
+        }
+    }
+}
+
 /* -- Outlets -------------------------------------------------------------- */
 
 static void release(struct world *world, const struct destination *destination,

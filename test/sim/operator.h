@@ -36,6 +36,9 @@ void operator_kills(struct world *world);
 /* Decides on some lane that is blocked or waits. */
 void operator_releases(struct world *world);
 
+/* Ends all processes; the first one is started again later. */
+void operator_stops_all(struct world *world);
+
 /* Polls it now, if it is there. */
 void operator_polls_now(struct world *world, struct remote_queue *remote);
 

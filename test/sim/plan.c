@@ -49,12 +49,13 @@ static void draw_chaos(struct world *world)
         [CHAOS_PAUSE] = 12,  [CHAOS_REMOVE] = 4,  [CHAOS_POLL_NOW] = 8,
         [CHAOS_NEW_KEY] = 5, [CHAOS_CRASH] = 12,  [CHAOS_STOP] = 8,
         [CHAOS_WALL] = 4,    [CHAOS_SECOND] = 3,  [CHAOS_DESTINATION] = 6,
-        [CHAOS_RELEASE] = 6,
+        [CHAOS_RELEASE] = 6, [CHAOS_BACKUP] = 8,  [CHAOS_RESTORE] = 12,
     };
     for (unsigned kind = 0; kind < CHAOS_COUNT; kind++) {
         unsigned times = between(world, 1, often[kind]);
         if (kind == CHAOS_POST ||
-            hit(world, kind == CHAOS_SECOND ? 120 : 450)) {
+            hit(world,
+                kind == CHAOS_SECOND || kind == CHAOS_RESTORE ? 120 : 450)) {
             world->plan.gap_ms[kind] = world->plan.chaos_ms / times;
         }
     }
@@ -72,7 +73,7 @@ static void draw_server(struct world *world, unsigned index)
     server->revision = (enum remote_revision)below(world, 3);
     server->is_by_id = server->revision == REVISION_2019 || hit(world, 200);
     server->batch_max = hit(world, 500) ? 16 : between(world, 1, 8);
-    if (server->revision == REVISION_2019) {
+    if (server->revision == REVISION_2019 || world->plan.has_crowd) {
         server->batch_max = 0;
     }
     server->timeout_ms = PICK(world, timeouts_ms);
@@ -172,6 +173,13 @@ void plan_draw(struct world *world)
     plan->has_helper = hit(world, 700);
     world->server_count = between(world, 1, WORLD_SERVERS_MAX - 1);
     draw_fates(world);
+    if (hit(world, 3)) {
+        plan->has_crowd = true;
+        plan->override_permille = 0;
+        plan->post_count_max = 1500;
+        plan->mark_fails_permille = 960;
+        plan->chaos_ms = 300000;
+    }
     draw_chaos(world);
     draw_stores(world);
     destinations_draw(world);

@@ -37,6 +37,8 @@ enum chaos_kind {
     CHAOS_SECOND,      /* a second process on the same queues */
     CHAOS_DESTINATION, /* gone, fussy, busy, slow */
     CHAOS_RELEASE,     /* of a lane that is blocked */
+    CHAOS_BACKUP,      /* of an inbox */
+    CHAOS_RESTORE,     /* of that */
     CHAOS_COUNT
 };
 
@@ -58,6 +60,7 @@ struct plan {
     unsigned post_count_max;        /* messages at once */
     unsigned in_flight_max;         /* of all servers */
     size_t held_bytes_max;          /* */
+    bool has_crowd;                 /* more than a state can hold */
     bool has_helper;                /* an operator, in the ending */
 };
 

@@ -40,18 +40,19 @@ struct seen_server {
 };
 
 struct seen_queue {
-    struct process *process;         /* */
-    struct seen_server *server;      /* */
-    struct remote_queue *remote;     /* */
-    struct haplo_queue *queue;       /* NULL: it is not there */
-    int key;                         /* that it was told last */
-    bool has_new_key;                /* told while a request was in flight */
-    bool is_removing;                /* told to go */
-    struct exchange *exchange;       /* its request in flight, or NULL */
-    struct token *token;             /* of the batch at hand, or NULL */
-    struct guard_queue guard;        /* */
-    bool is_current;                 /* what it takes for stored is that */
-    bool confirm_is_due;             /* the book's: the inbox must be told */
+    struct process *process;     /* */
+    struct seen_server *server;  /* */
+    struct remote_queue *remote; /* */
+    struct haplo_queue *queue;   /* NULL: it is not there */
+    int key;                     /* that it was told last */
+    bool has_new_key;            /* told while a request was in flight */
+    bool is_removing;            /* told to go */
+    struct exchange *exchange;   /* its request in flight, or NULL */
+    struct token *token;         /* of the batch at hand, or NULL */
+    struct guard_queue guard;    /* */
+    bool is_current;             /* what it takes for stored is that */
+    bool was_restored;   /* an older copy is stored, and it does not know */
+    bool confirm_is_due; /* the book's: the inbox must be told */
     struct told told[SEEN_TOLD_MAX]; /* the newest, in a ring */
     unsigned told_count;             /* since the start */
 };

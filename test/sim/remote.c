@@ -9,6 +9,7 @@
 /* -- Messages ------------------------------------------------------------- */
 
 #define BODY_SIZE_MAX 160
+#define UNREAD_MAX 8192  /* that are looked at */
 #define OVERRIDDEN_IDS 3 /* so few that they meet */
 #define TIE_MS 3000      /* messages of the same time have the same date */
 
@@ -179,7 +180,7 @@ static unsigned gather_unread(const struct remote_queue *queue,
 {
     unsigned count = 0;
     for (struct message *m = queue->first; m != NULL; m = m->next) {
-        if (m->is_unread && count < REMOTE_BATCH_MAX) {
+        if (m->is_unread && count < UNREAD_MAX) {
             unread[count++] = m;
         }
     }
@@ -216,7 +217,7 @@ static unsigned ordinal_of(const struct token *token,
 
 struct token *remote_fetch(struct world *world, struct remote_queue *queue)
 {
-    struct message *unread[REMOTE_BATCH_MAX];
+    static struct message *unread[UNREAD_MAX];
     unsigned count = gather_unread(queue, unread);
     unsigned limit = queue->server->batch_max;
     if (count == 0) {
@@ -225,7 +226,8 @@ struct token *remote_fetch(struct world *world, struct remote_queue *queue)
     if (!queue->server->is_by_id) {
         shuffle_ties(world, unread, count);
     }
-    count = limit != 0 && limit < count ? limit : count;
+    limit = limit == 0 ? REMOTE_BATCH_MAX : limit;
+    count = limit < count ? limit : count;
     struct token *token = world_token_new(world, queue, count);
     for (unsigned i = 0; i < count; i++) {
         token->parts[i] = (struct token_part){

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup.h"
 #include "book.h"
 #include "inbox/inbox_store.h"
 #include "process.h"
@@ -51,6 +52,24 @@ static void outdate_others(const struct seen_queue *queue)
     }
 }
 
+/* A process that has gone on over a restore knows more than is stored: what,
+ * its state tells. */
+static void look_again(struct seen_queue *queue, struct haplo_slice state)
+{
+    if (!queue->was_restored) {
+        return;
+    }
+    queue->was_restored = false;
+    queue->is_current = true;
+    for (struct message *m = queue->remote->first; m != NULL; m = m->next) {
+        struct content *content = m->content;
+        if (content->has_key) {
+            book_is_open(content, memmem(state.data, state.size, content->key,
+                                         sizeof content->key) != NULL);
+        }
+    }
+}
+
 /* -- Confirmed states ----------------------------------------------------- */
 
 static void write_confirm(struct store *store, struct process *process,
@@ -67,6 +86,7 @@ static void write_confirm(struct store *store, struct process *process,
         TRACE(store->world, "%s: confirmation stored", queue->remote->name);
         book_durable(store->world, queue,
                      book_number_of(queue, confirm->state));
+        look_again(queue, confirm->state);
     } else {
         world_count(store->world, SITUATION_CONFIRMATION_PASSED_OVER);
     }
@@ -147,6 +167,40 @@ static void write_rows(struct store *store, const struct token *token,
     }
 }
 
+/* A state holds no more than so many that the batch lacks, the newest. */
+static void drop_leftovers(struct store *store,
+                           const struct remote_queue *queue,
+                           const struct token *token, struct haplo_slice state)
+{
+    size_t key_count = (state.size - HAPLO_STATE_SIZE_MAX(0) +
+                        (size_t)16 * HAPLO_LEFTOVER_COUNT_MAX) /
+                       16;
+    size_t open_count = 0;
+    size_t missing_count = 0;
+    for (const struct message *m = queue->first; m != NULL; m = m->next) {
+        open_count += m->content->standing[0] == STANDING_OPEN;
+    }
+    if (open_count <= HAPLO_LEFTOVER_COUNT_MAX) {
+        return;
+    }
+    for (const struct message *m = queue->first; m != NULL; m = m->next) {
+        if (m->content->standing[0] == STANDING_OPEN &&
+            memmem(state.data, state.size, m->content->key,
+                   sizeof m->content->key) == NULL) {
+            missing_count++;
+            book_dropped(m->content);
+        }
+    }
+    if (missing_count > 0 &&
+        key_count < HAPLO_LEFTOVER_COUNT_MAX + token->count) {
+        world_violation(store->world, "%s: %zu of %zu keys are dropped",
+                        queue->name, missing_count, open_count);
+    }
+    if (missing_count > 0) {
+        world_count(store->world, SITUATION_LEFTOVERS_DROPPED);
+    }
+}
+
 static void note_book(struct store *store, struct seen_queue *queue,
                       const struct inbox_delivery *delivery)
 {
@@ -162,6 +216,13 @@ static void note_book(struct store *store, struct seen_queue *queue,
         world_count(store->world, SITUATION_REPEATS_ALONE);
     }
     book_stored(store->world, queue, is_new);
+    for (unsigned i = 0; i < token->count; i++) {
+        struct content *content = token->parts[i].message->content;
+        memcpy(content->key, delivery->messages[i].key, sizeof content->key);
+        content->has_key = true;
+    }
+    drop_leftovers(store, queue->remote, token, delivery->state);
+    look_again(queue, delivery->state);
 }
 
 static void copy_stored(const struct store *store,
@@ -225,6 +286,7 @@ static void write_delivery(struct store *store, struct process *process,
               token->number);
         copy_stored(store, queue->remote, delivery);
         token->outcome = OUTCOME_STALE;
+        queue->was_restored = false;
         break;
     }
 }
@@ -278,6 +340,7 @@ struct store_row *store_row(const struct store *store, uint64_t arrival)
 
 void store_free(struct store *store)
 {
+    backup_free(store);
     free(store->rows);
     store->rows = NULL;
     store->row_capacity = 0;

@@ -51,6 +51,8 @@ struct store_queue {
     size_t size;       /* of that */
 };
 
+struct backup;
+
 struct store {
     struct world *world;                           /* */
     unsigned index;                                /* */
@@ -61,6 +63,7 @@ struct store {
     struct store_row *rows;                        /* owned */
     size_t row_count;                              /* */
     size_t row_capacity;                           /* */
+    struct backup *backup;                         /* owned; or NULL */
     uint64_t last_arrival;                         /* */
     struct store_queue queues[REMOTE_QUEUES_MAX];  /* by their index */
     struct store_outlet outlets[DESTINATIONS_MAX]; /* by their index */

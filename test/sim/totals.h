@@ -63,6 +63,10 @@
     X(LANE_BLOCKED, 1000, "a lane blocked")                                   \
     X(RELEASED, 100, "a lane released by an operator")                        \
     X(SAVE_FAILED, 1000, "progress that could not be saved")                  \
+    X(RESTORED, 100, "an older copy of an inbox restored")                    \
+    X(RESTORED_WHILE_RUNNING, 50, "the same behind a running process")        \
+    X(LEFTOVERS_DROPPED, 10, "more leftovers than a state holds")             \
+    X(RESTARTED_FOR_EXAM, 2000, "a restart before all is unsent")             \
     X(REJECTED, 600, "a batch rejected")                                      \
     X(INBOX_BEHIND, 20, "a batch dropped, as its inbox was behind")           \
     X(DELIVERED_TOO_LATE, 100, "stored after the drain's deadline")           \

@@ -38,6 +38,7 @@ struct world {
     bool has_steady_wall_clock;                        /* never jumps */
     bool had_second;                                   /* a second process */
     bool is_quiet;                                     /* the ending */
+    bool is_restarted;                                 /* before that */
     bool is_examined;                                  /* all was unsent */
     bool is_over;                                      /* and has come again */
     struct dice dice;                                  /* */
