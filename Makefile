@@ -337,11 +337,11 @@ sim-mutants: $(BUILD)/simulation
 		--objects "$(BUILD)/test/sim/sim_main.o $(simulation_obj)" \
 		$(MUTANTS)
 
-# Minutes of crashes; SEED=n makes the same plan again, SINK=sqlite one kind.
+# Minutes of crashes; SEED=n makes the same plan again.
 .PHONY: torture
 torture: all
 	$(PYTHON) test/torture/run.py --build $(BUILD) \
-		$(if $(SEED),--seed=$(SEED)) $(if $(SINK),--sink=$(SINK))
+		$(if $(SEED),--seed=$(SEED))
 
 # The model: MUTANT=NAME shows how that one is found.
 .PHONY: model model-mutants model-steps

@@ -6,8 +6,6 @@ import signal
 import sys
 import time
 
-import pytest
-
 from poll import preloaded
 from sim import BUILD, Sim, wait_for
 from test_one_token import check_each_once
@@ -15,7 +13,6 @@ from test_one_token import check_each_once
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "torture"))
 import plan  # noqa: E402
-import record  # noqa: E402
 import torture  # noqa: E402
 
 CLOCK = BUILD.resolve() / "jumping_clock.so"
@@ -23,11 +20,10 @@ SEED = 8  # of the plan; the machine has a say, too
 
 
 # Power fails, machines are restarted, the kernel kills for memory.
-@pytest.mark.parametrize("sink", record.RECORDS)
-def test_killed_again_and_again_it_loses_nothing(sink):
+def test_killed_again_and_again_it_loses_nothing():
     short = plan.Plan(SEED, kills=20, messages=400, queues=4,
                       probability=0.02)
-    report = torture.Torture(short, record.RECORDS[sink], print).run()
+    report = torture.Torture(short, print).run()
     print(report)
     assert report["kills"] >= 20 and report["messages"] >= 400
     assert report["lost"] == report["repeats"] == 0

@@ -1,11 +1,13 @@
-"""Reads what a sink has stored on disk, without changing it."""
+"""Reads what haplo-poll has stored and forwarded, without changing it."""
 import collections
 import contextlib
 import pathlib
 import shutil
 import sqlite3
 
-from files_sink import Receiver, files_in, packed
+from files_outlet import Receiver, files_in, packed
+
+STATE_HEAD_BYTES = 64  # of a queue's state; then 16 bytes for each message
 
 
 @contextlib.contextmanager
@@ -36,34 +38,39 @@ def has_tables(database):
     return count > 0
 
 
-def unconfirmed_queues(database):
-    return {
-        f"{server}/{queue}" for server, queue in database.execute(
-            "SELECT server, queue FROM queues AS q WHERE EXISTS"
-            " (SELECT 1 FROM messages AS m WHERE m.server = q.server"
-            " AND m.queue = q.queue AND m.epoch >= q.epoch)")}
+def keys_of(state):
+    """Returns the hashes of the messages that a queue's state calls stored and
+    not known to be marked."""
+    return {state[at:at + 16].hex()
+            for at in range(STATE_HEAD_BYTES, len(state), 16)}
+
+
+def as_bytes(body):
+    return body if isinstance(body, bytes) else body.encode()
 
 
 class Inbox:
-    """The sink `type: sqlite`: each message exactly once."""
+    """What is stored: each message exactly once."""
 
-    name = "sqlite"
+    name = "inbox"
     repeats = collections.Counter()  # explained by a kill: never any
 
-    def __init__(self, folder, state, hash_of):
-        self.folder = folder
-        self.path = self.target = folder / "inbox.db"
+    def __init__(self, folder, hash_of):
+        self.path = folder / "inbox.db"
+        self.hash_of = hash_of  # (server, queue), body -> hash
         self.arrival = 0  # newest one seen
         self.row_count = 0  # rows seen
         self.stored = collections.Counter()  # (server, queue, hash)
         self.unconfirmed = set()  # queues, by name
+        self.cursor = 0  # of the outlet
+        self.deferred = set()  # arrivals that it has put off
 
     @staticmethod
     def form(body):
-        """Returns a message as this sink stores it."""
+        """Returns a message as it is stored."""
         return body
 
-    def look(self, copy, was_killed):
+    def look(self, copy):
         """Reads what a haplo-poll process has left, through a copy."""
         with database_copy(self.path, copy) as inbox:
             if inbox is not None:
@@ -73,16 +80,23 @@ class Inbox:
 
     def look_at(self, inbox):
         rows = inbox.execute(
-            "SELECT arrival, server, queue, lower(hex(substr(key, 1, 16)))"
-            " FROM messages WHERE arrival > ? ORDER BY arrival",
-            (self.arrival,)).fetchall()
-        for arrival, *message in rows:
+            "SELECT arrival, server, queue, body FROM messages"
+            " WHERE arrival > ? ORDER BY arrival", (self.arrival,)).fetchall()
+        for arrival, server, queue, body in rows:
             self.arrival = arrival
-            self.stored[tuple(message)] += 1
+            hash = self.hash_of((server, queue), as_bytes(body))
+            self.stored[server, queue, hash] += 1
         self.row_count += len(rows)
-        count, = inbox.execute("SELECT count(*) FROM messages").fetchone()
+        count, = inbox.execute("SELECT count(*) FROM stored").fetchone()
         assert count == self.row_count, "what was stored is gone"
-        self.unconfirmed = unconfirmed_queues(inbox)
+        self.unconfirmed = {
+            f"{server}/{queue}" for server, queue, state in inbox.execute(
+                "SELECT server, queue, state FROM queues")
+            if keys_of(state)}
+        for self.cursor, in inbox.execute("SELECT cursor FROM outlets"):
+            pass
+        self.deferred = {row[0] for row in inbox.execute(
+            "SELECT arrival FROM deferred")}
 
     def is_confirmed(self, server, queue):
         """Returns a function that says, for the hash of a message, whether
@@ -92,78 +106,61 @@ class Inbox:
         with database_reader(self.path) as inbox:
             if not has_tables(inbox):
                 return lambda hash: False
-            open_ones = {row[0] for row in inbox.execute(
-                "SELECT lower(hex(substr(key, 1, 16))) FROM messages"
-                " WHERE server = ?1 AND queue = ?2 AND epoch >="
-                " (SELECT epoch FROM queues WHERE server = ?1 AND queue = ?2)",
-                (server, queue))}
+            row = inbox.execute(
+                "SELECT state FROM queues WHERE server = ? AND queue = ?",
+                (server, queue)).fetchone()
+        open_ones = keys_of(row[0]) if row else set()
         return lambda hash: hash not in open_ones
 
     def received(self):
-        """The same, without the repeats that a receiver can recognise."""
         return self.bodies()
 
     def bodies(self):
         """Counts how often (server, queue, bytes) is stored."""
         with database_reader(self.path) as inbox:
             return collections.Counter(
-                (server, queue, body if isinstance(body, bytes)
-                 else body.encode())
+                (server, queue, as_bytes(body))
                 for server, queue, body in inbox.execute(
                     "SELECT server, queue, body FROM messages"))
 
 
 class Files:
-    """The sink `type: files`: each message at least once. A message is
-    repeated only after a kill between the rename of a file and its entry in
-    the ledger, and a receiver can recognise it."""
+    """What an outlet has forwarded: each message at least once. A file is
+    repeated only after a kill between its rename and the commit of the
+    outlet's progress, and it is then the same file."""
 
     name = "files"
 
-    def __init__(self, folder, state, hash_of):
+    def __init__(self, folder, inbox):
         self.target = folder / "files"
         self.taken = folder / "taken"  # files of previous lives
-        self.path = state / "sink.ledger"
-        self.hash_of = hash_of  # (server, queue), line -> hash
+        self.inbox = inbox
         self.receiver = Receiver(self.target)
         self.life = 0
-        self.stored = collections.Counter()  # (server, queue, hash)
         self.lines = collections.Counter()  # (server, queue, line)
         self.repeats = collections.Counter()  # the same, explained by a kill
-        self.unconfirmed = set()  # queues, by name
 
     form = staticmethod(packed)
 
-    def look(self, copy, was_killed):
+    def look(self, was_killed):
+        """Takes the files, as their receiver would."""
         self.life += 1
-        open_ones = set()
-        with database_copy(self.path, copy) as ledger:
-            if ledger is not None:
-                self.unconfirmed = unconfirmed_queues(ledger)
-                open_ones = set(ledger.execute(
-                    "SELECT server, queue, place_epoch, place_number,"
-                    " lower(hex(substr(key, 1, 16))) FROM messages"
-                    " WHERE is_out = 0"))
         for file in files_in(self.target):
-            self.take(file, open_ones, was_killed)
+            self.take(file, was_killed)
 
-    def take(self, file, open_ones, was_killed):
-        """Reads a file and removes it, as its receiver would. A file that the
-        ledger does not list as written will be repeated."""
-        name = (file.server, file.queue)
-        for line in file.lines:
-            hash = self.hash_of(name, line)
-            self.stored[(*name, hash)] += 1
-            self.lines[(*name, line)] += 1
-            if (*name, file.epoch, file.number, hash) in open_ones:
-                assert was_killed, f"ended, and not noted: {file}"
-                self.repeats[(*name, line)] += 1
+    def take(self, file, was_killed):
+        """A file that the stored progress does not cover comes once more."""
+        for arrival, line in enumerate(file.lines, file.arrival):
+            message = (file.server, file.queue, line)
+            self.lines[message] += 1
+            if (arrival > self.inbox.cursor
+                    or arrival in self.inbox.deferred):
+                assert was_killed, f"ended, and not saved: {file}"
+                self.repeats[message] += 1
         self.receiver.receive(file)
         taken = self.taken / str(self.life) / file.server / file.queue
         taken.mkdir(parents=True, exist_ok=True)
         file.path.rename(taken / file.path.name)
-
-    is_confirmed = Inbox.is_confirmed
 
     def bodies(self):
         return self.lines
@@ -172,4 +169,13 @@ class Files:
         return self.receiver.received
 
 
-RECORDS = {record.name: record for record in (Inbox, Files)}
+class Record:
+    """Both of one haplo-poll."""
+
+    def __init__(self, folder, hash_of):
+        self.inbox = Inbox(folder, hash_of)
+        self.files = Files(folder, self.inbox)
+
+    def look(self, copy, was_killed):
+        self.inbox.look(copy)
+        self.files.look(was_killed)

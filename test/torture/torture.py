@@ -8,8 +8,8 @@
     is suspended for longer than its timeouts, or asked to stop). Everything it
     had asked to be marked must then be on disk.
   - This repeats until all messages have arrived.
-  - The faults end, haplo-poll drains the queues, and what is stored is compared
-    with what the server had.
+  - The faults end, haplo-poll drains the queues, its outlet catches up, and
+    what is stored and forwarded is compared with what the server had.
 
 The number of times each message must be stored is exact: once, plus once for
 each time it was unsent. The ambiguous cases of haplo-inbox(5) do not occur: a
@@ -27,7 +27,8 @@ import tempfile
 import time
 
 from plan import MARK_ATTEMPTS, MOMENTS, SHARED, TIMEOUT_MS
-from poll import config_of, named
+from poll import config_of, named, run_program
+from record import Record
 from sim import Sim
 from truth import Truth
 from victim import Victim
@@ -62,21 +63,19 @@ class Report(dict):
 
 
 class Torture:
-    """A run with one kind of sink."""
+    """A run with an inbox, and an outlet that forwards everything as files."""
 
-    def __init__(self, plan, record_type, log=lambda line: None):
+    def __init__(self, plan, log=lambda line: None):
         self.plan = plan
         self.log = log
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="haplo-torture-"))
         self.copy = self.folder / "copy"
         self.copy.mkdir()
         self.sim = Sim(scenario=plan.scenario, dir=self.folder)
-        self.truth = Truth(self.sim, record_type.form, log)
-        self.record = record_type(self.folder, self.folder / "state",
-                                  self.truth.hash_of_line)
-        self.other_record = record_type(
-            self.folder / "other", self.folder / "other" / "state",
-            self.truth.hash_of_line)
+        self.truth = Truth(self.sim, log)
+        self.record = Record(self.folder, self.truth.hash_of_body)
+        self.other_record = Record(self.folder / "other",
+                                   self.truth.hash_of_body)
         self.victim = None
         self.others = []  # second consumer; the last one runs
         self.fed = 0  # messages that have arrived
@@ -87,12 +86,13 @@ class Torture:
 
     # Configuration
 
-    def write_config(self, name, record, queues, state_dir):
+    def write_config(self, name, queues, folder):
         config = config_of(self.sim)
-        config["state_dir"] = state_dir
-        config["sinks"] = [{
-            "name": "sink", "type": record.name,
-            "path": str(record.target.relative_to(self.folder))}]
+        config["state_dir"] = f"{folder}state"
+        config["inbox"] = f"{folder}inbox.db"
+        config["outlets"] = [{
+            "name": "files", "type": "files", "path": f"{folder}files",
+            "backoff": "10ms", "backoff_max": "40ms"}]
         config["defaults"] = {
             "interval": "40ms", "backoff": "10ms", "backoff_max": "40ms",
             "max_in_flight": 4,
@@ -160,7 +160,7 @@ class Torture:
             return
         messages = self.sim.messages(app, queue)
         times = collections.Counter(message["hash"] for message in messages)
-        is_confirmed = self.record.is_confirmed(app, queue)
+        is_confirmed = self.record.inbox.is_confirmed(app, queue)
         ids = [str(message["id"]) for message in messages
                if message["sent"] and times[message["hash"]] == 1
                and is_confirmed(message["hash"])][-count:]
@@ -221,7 +221,7 @@ class Torture:
             victim.end()
         self.kills += was_killed
         self.ends += not was_killed
-        self.record.look(self.copy, was_killed)
+        self.record.look(self.copy, was_killed or own.end == "term-term")
         if was_killed:
             self.note_phases()
 
@@ -234,7 +234,7 @@ class Torture:
             "fetch": any(state in FETCHING for state in states),
             "deliver": any(state in DELIVERING for state in states),
             "mark": any(state in MARKING for state in states),
-            "epoch": bool(victim.confirmed & self.record.unconfirmed),
+            "state": bool(victim.confirmed & self.record.inbox.unconfirmed),
         }
         self.phases.update(name for name, is_so in at.items() if is_so)
         self.phases["nothing"] += not any(at.values())
@@ -254,7 +254,7 @@ class Torture:
             self.trouble(own)
         self.wait_for_end(own)
         self.end(own)
-        self.truth.check_marks(self.record)
+        self.truth.check_marks(self.record.inbox)
         self.others[-1].watch(0)
         if self.kills % 10 == 0 and own.is_kill:
             self.others[-1].kill()
@@ -285,11 +285,14 @@ class Torture:
         for one in (self.victim, self.others[-1]):
             one.signal(signal.SIGTERM)
             one.end()
+        for name in ("poll.yaml", "other.yaml"):  # the outlets catch up
+            done = run_program("-q", "-c", self.folder / name, "once")
+            assert done.code == 0, done.err
         for record in (self.record, self.other_record):
             record.look(self.copy, False)
-        self.truth.check_marks(self.record)
-        assert not self.record.unconfirmed, (
-            f"drained, and not confirmed: {self.record.unconfirmed}")
+        self.truth.check_marks(self.record.inbox)
+        unconfirmed = self.record.inbox.unconfirmed
+        assert not unconfirmed, f"drained, and not confirmed: {unconfirmed}"
 
     def run(self):
         """Returns the figures. Raises AssertionError if a check fails, and
@@ -313,17 +316,15 @@ class Torture:
         self.queue_count = sum(len(app["queues"])
                                for app in self.sim.apps.values())
         (self.folder / "other").mkdir()
-        self.write_config("poll.yaml", self.record, (), "state")
-        self.write_config("other.yaml", self.other_record, SHARED,
-                          "other/state")
+        self.write_config("poll.yaml", (), "")
+        self.write_config("other.yaml", SHARED, "other/")
         self.sim.script(*self.plan.faults)
         self.start_other()
         while not self.is_done():
             self.live(self.plan.next_round())
         self.drain()
-        return Report(sink=self.record.name, kills=self.kills,
-                      phases=dict(self.phases), ended=self.ends,
-                      resends=self.resends,
+        return Report(kills=self.kills, phases=dict(self.phases),
+                      ended=self.ends, resends=self.resends,
                       **self.truth.compare(self.record, self.other_record))
 
     def kill_all(self):
