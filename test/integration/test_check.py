@@ -1,5 +1,6 @@
 """haplo-poll check, and what the command line answers without a server."""
 import os
+import re
 
 import pytest
 
@@ -16,11 +17,11 @@ def poll(poll_of):
 
 
 def check_refused(done, *words):
-    """One line: the file, its line, and what is wrong."""
+    """One line: the file, line and column, and what is wrong."""
     assert done.code == 2 and done.out == ""
     lines = done.err.splitlines()
     assert len(lines) == 1, done.err
-    assert "poll.yaml:" in lines[0]
+    assert re.search(r"poll.yaml:\d+:\d+: ", lines[0]), lines[0]
     for word in words:
         assert word in lines[0], (word, lines[0])
 
