@@ -14,6 +14,7 @@
  */
 #include "config/config_events.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -208,6 +209,7 @@ static int event_record(struct config_events *events,
     }
     struct config_event copy = *event;
     if (event->kind == CONFIG_EVENT_VALUE) {
+        assert(event->text != NULL);
         copy.text = strdup(event->text);
         if (copy.text == NULL) {
             return memory_fail(events);
@@ -352,9 +354,12 @@ static int event_parse(struct config_events *events, struct config_event *event)
 static int event_replay(struct config_events *events,
                         struct config_event *event)
 {
-    *event = events->recorded[events->replay_next++];
-    if (event->kind == CONFIG_EVENT_VALUE) {
-        event->text = strdup(event->text);
+    const struct config_event *from = &events->recorded[events->replay_next++];
+    event->kind = from->kind;
+    event->place = from->place;
+    event->text = NULL;
+    if (from->kind == CONFIG_EVENT_VALUE) {
+        event->text = strdup(from->text);
         if (event->text == NULL) {
             return memory_fail(events);
         }
@@ -362,19 +367,30 @@ static int event_replay(struct config_events *events,
     return 1;
 }
 
+/* By how much an event changes the number of open lists and mappings. */
+static int depth_change(const struct config_event *event)
+{
+    switch (event->kind) {
+    case CONFIG_EVENT_LIST:
+    case CONFIG_EVENT_MAPPING:
+        return 1;
+    case CONFIG_EVENT_LIST_END:
+    case CONFIG_EVENT_MAPPING_END:
+        return -1;
+    default:
+        return 0;
+    }
+}
+
 /* Updates what is open, and records the event. */
 static int event_deliver(struct config_events *events,
                          struct config_event *event)
 {
-    bool begins =
-        event->kind == CONFIG_EVENT_LIST || event->kind == CONFIG_EVENT_MAPPING;
-    bool ends = event->kind == CONFIG_EVENT_LIST_END ||
-                event->kind == CONFIG_EVENT_MAPPING_END;
     if (events->open != NULL && event_record(events, event) != 0) {
         free(event->text);
         return -1;
     }
-    events->depth += begins - ends;
+    events->depth += depth_change(event);
     anchors_close(events);
     return 0;
 }
@@ -383,6 +399,7 @@ void config_events_next(struct config_events *events,
                         struct config_event *event)
 {
     int result = 0;
+    *event = (struct config_event){.kind = CONFIG_EVENT_END};
     while (result == 0 && !events->has_ended) {
         result = events->replay_next < events->replay_end
                      ? event_replay(events, event)
@@ -402,18 +419,17 @@ void config_events_stop(struct config_events *events)
 void config_events_skip(struct config_events *events,
                         struct config_event *event)
 {
-    int depth = 0;
-    for (;;) {
-        depth += (event->kind == CONFIG_EVENT_LIST ||
-                  event->kind == CONFIG_EVENT_MAPPING) -
-                 (event->kind == CONFIG_EVENT_LIST_END ||
-                  event->kind == CONFIG_EVENT_MAPPING_END);
-        free(event->text);
-        event->text = NULL;
-        if (depth <= 0 || event->kind == CONFIG_EVENT_END) {
+    struct config_event next;
+    int depth = depth_change(event);
+    free(event->text);
+    event->text = NULL;
+    while (depth > 0) {
+        config_events_next(events, &next);
+        if (next.kind == CONFIG_EVENT_END) {
             return;
         }
-        config_events_next(events, event);
+        depth += depth_change(&next);
+        free(next.text);
     }
 }
 

@@ -146,6 +146,7 @@ static int places_take(struct config_loading *loading,
         if (place == NULL) {
             return -1;
         }
+        assert(pairs->list[i] != NULL);
         place->index = (uint32_t)i;
         place->place = pairs->list[i]->place;
     }
