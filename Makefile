@@ -346,9 +346,11 @@ torture: all
 # The model: MUTANT=NAME shows how that one is found.
 .PHONY: model model-mutants model-steps
 model:
+	$(PYTHON) test/model/state_model.py --full
 	$(PYTHON) test/model/run.py --build $(BUILD)
 
 model-mutants:
+	$(if $(MUTANT),,$(PYTHON) test/model/state_model.py --faults)
 	$(PYTHON) test/model/run.py --build $(BUILD) --mutants $(MUTANT)
 
 model-steps:

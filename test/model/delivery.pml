@@ -2,8 +2,9 @@
  * delivery.pml - is every message delivered, and marked only after that,
  * whatever fails?
  *
- * One queue (queue.pml) and its sink (ledger.pml) against the server, the
- * network, the administrator, a second consumer of the queue, and crashes.
+ * One queue (queue.pml) and what is stored of it (state.pml) against the server,
+ * the network, the administrator, a second consumer of the queue, another
+ * process that stores it, and crashes.
  * Messages are bits, and sets of them bytes. The server marks the messages of
  * a token one by one, in any order, and may fail between any two.
  *
@@ -12,11 +13,6 @@
  * its end: all that is unread was delivered and marked.
  *
  * What is promised is in promise.pml.
- *
- * With SINK_FILES the sink is no transaction, but a note in the ledger of what
- * is to go out, then a file, then a note that it is out. A message may then be
- * stored twice, if the process died between the latter two or the ledger
- * failed.
  */
 
 #ifndef TROUBLES
@@ -32,6 +28,9 @@
 #include "queue.pml"
 
 #define ALL ((1 << MESSAGES) - 1)
+
+bool is_drained; /* the newest mark: nothing is unread */
+bool is_lost;    /* a confirmed state never comes to be stored */
 
 byte troubles = TROUBLES;
 
@@ -53,18 +52,19 @@ bool has_resent; /* libcurl has sent it twice */
 bool none_left;  /* answer to the mark: nothing is unread */
 byte belated;    /* of a mark that was given up: may yet be marked */
 
-/* -- The client and its sink ---------------------------------------------- */
+/* -- The client and its database ------------------------------------------ */
 
-byte batch;      /* the messages of the token at hand */
+byte batch;      /* the messages of the outstanding token */
 
-mtype:sink = { NO_DELIVERY, IN_LINE, NOTED, WRITTEN, STORED };
+mtype:sink = { NO_DELIVERY, IN_LINE, STORED, FOUND_STALE };
 mtype:sink sink = NO_DELIVERY;
 
-#include "ledger.pml"
+byte one; /* scratch: 0 between steps */
+
+#include "promise.pml"
+#include "state.pml"
 
 /* -- Tools ---------------------------------------------------------------- */
-
-byte one; /* scratch: 0 between steps */
 
 #ifdef MUTANT_STALE_TOKEN
 byte stale;
@@ -75,8 +75,8 @@ bool unwritten;
 
 #define TELL(text)                                                     \
     c_code {                                                           \
-        tell_sets(text, now.unread, now.batch, now.this_epoch,         \
-                  now.next_epoch, now.ahead);                          \
+        tell_sets(text, now.unread, now.batch, now.k, now.stored_keys, \
+                  now.stored);                                         \
     }
 
 inline trouble() {
@@ -90,8 +90,6 @@ inline pick_one(from_set) {
     :: (from_set & 4) != 0 -> one = 4
     fi
 }
-
-#include "promise.pml"
 
 /* -- Messages arrive ------------------------------------------------------ */
 
@@ -195,66 +193,55 @@ end:
         one = 0;
         TELL("second consumer marks a message");
     }
+    :: atomic {
+        troubles > 0 && unread != 0 ->
+        trouble();
+        pick_one(unread);
+        now_done_by_another();
+        one = 0;
+        TELL("another process stores and marks a message");
+    }
     od
 }
 
-/* -- The sink ------------------------------------------------------------- */
+/* -- The database ---------------------------------------------------------- */
 
 proctype storage() {
 end:
     do
-#ifdef SINK_FILES
     :: atomic {
         sink == IN_LINE ->
-        ledger_add_batch();
-        now_told_durably();
-        sink = NOTED;
-        TELL("ledger has what is to go out");
+        store_batch();
+        TELL("the batch is compared, and stored");
     }
-    :: atomic {
-        sink == NOTED ->
-        now_stored();
-        twice = twice | fresh;
-        sink = WRITTEN;
-        TELL("sink has the file on disk");
-    }
-    :: atomic {
-        sink == WRITTEN ->
-        twice = twice & ~fresh;
-        waiting = waiting & ~fresh;
-        fresh = 0;
-        sink = STORED;
-        TELL("ledger has that it is out");
-    }
-#else
-    :: atomic {
-        sink == IN_LINE ->
-        ledger_add_batch();
-        now_told_durably();
-        now_stored();
-        fresh = 0;
-        sink = STORED;
-        TELL("sink has the batch on disk");
-    }
-#endif
 #ifdef MUTANT_ACCEPT_BEFORE_COMMIT
     :: atomic {
         unwritten && batch != 0 ->
-        ledger_add_batch();
-        now_told_durably();
-        now_stored();
-        fresh = 0;
+        store_batch();
+        sink = NO_DELIVERY;
+        stored = KNOWN_STATE;
         unwritten = false
     }
 #endif
-#ifndef MUTANT_EPOCH_IN_MEMORY
+#ifndef MUTANT_CONFIRMED_IN_MEMORY
     :: atomic {
-        ahead > 0 && sink != NOTED && sink != WRITTEN ->
-        record_raise_epoch();
-        now_told_durably();
-        TELL("sink has the epoch on disk");
+        is_late[1] ->
+        store_confirmed(CONFIRMED_1, 1);
+        TELL("a confirmed state is stored");
+    }
+    :: atomic {
+        is_late[2] ->
+        store_confirmed(CONFIRMED_2, 2);
+        TELL("a second confirmed state is stored");
     }
 #endif
+    :: atomic {
+        is_late[1] && troubles > 0 ->
+        trouble();
+        is_late[1] = false;
+        is_lost = true;
+        TELL("a confirmed state is not stored");
+    }
     od
 }
 
@@ -274,22 +261,20 @@ inline carry_out() {
     :: action == DELIVER ->
         sink = IN_LINE
     :: action == CONFIRM ->
-#ifndef MUTANT_EPOCH_BEFORE_MARK
-        ledger_state_confirmed();
-#endif
-        batch = 0
+        state_confirm(is_drained);
+        state_end()
     :: action == DROP ->
 #ifdef MUTANT_STALE_TOKEN
         stale = batch;
 #endif
-        batch = 0
+        state_drop()
     :: action == CANCEL ->
         request_ends();
         owed_by_answer = 0
     :: action == NO_ACTION
     fi;
     action = NO_ACTION;
-    raised = 0
+    is_drained = false
 }
 
 /* Some of it may have been done, and the rest may be done later. */
@@ -317,27 +302,26 @@ inline request_fails() {
 
 /* Perhaps it has stored the batch all the same. */
 inline delivery_fails() {
-    if
-    :: sink != IN_LINE -> ledger_state_stored() /* and then that went wrong */
-    :: true -> ledger_state_doubted()
-    fi;
     sink = NO_DELIVERY;
-    fresh = 0;
     if
     :: event.kind = RETRY
-    :: event.kind = RETRY;
-        event.is_last_attempt = true
+    :: event.kind = DROPPED
     :: event.kind = REJECTED
     fi
 }
 
-/* What queue_init() is told by the sink. */
+/* What the queue is told when it is added. */
 inline queue_start() {
     Q.state = IDLE;
-    Q.is_unconfirmed = l_is_unconfirmed;
-    Q.has_leftovers = l_is_unconfirmed;
     Q.has_failed = false;
-    Q.mark_attempts = 0
+    Q.was_stale = false;
+    Q.mark_attempts = 0;
+    state_adopt();
+#ifdef MUTANT_START_CONFIRMED
+    k = 0;
+    Q.is_unconfirmed = false;
+#endif
+    now_forgotten()
 }
 
 #define IS_PAUSED                                                      \
@@ -370,13 +354,10 @@ end:
             assert((batch & (owed | owed_by_memory)) == 0);
             wire = MARK_ASKED;
             todo = batch;
-#ifdef MUTANT_EPOCH_BEFORE_MARK
-            raised = 1;
-            ledger_state_confirmed();
-#endif
             event.kind = STARTED
         :: wire == FETCH_ANSWERED && answer != 0 ->
             batch = answer;
+            state_evaluate();
             request_ends();
             event.kind = FETCHED
         :: wire == FETCH_ANSWERED && answer == 0 ->
@@ -389,6 +370,7 @@ end:
             event.is_repeated = has_resent;
             event.unread = (is_old -> NOT_TOLD :
                             (none_left -> NONE_LEFT : SOME_LEFT));
+            is_drained = none_left;
             if
             :: none_left ->
                 now_told((batch | known))
@@ -407,23 +389,35 @@ end:
 #ifdef MUTANT_ACCEPT_BEFORE_COMMIT
         :: sink == IN_LINE ->
             sink = NO_DELIVERY;
-            l_is_unconfirmed = true;
             unwritten = true;
+            state_accept();
             event.kind = ACCEPTED
 #endif
         :: sink == STORED ->
             sink = NO_DELIVERY;
-            ledger_state_stored();
+            state_accept();
             known = known | batch;
             event.kind = ACCEPTED
+        :: sink == FOUND_STALE ->
+#ifdef MUTANT_REEVALUATED
+            state_adopt();
+            now_forgotten();
+            state_evaluate();
+            sink = NO_DELIVERY;
+            event.kind = RETRY
+#else
+            sink = NO_DELIVERY;
+            state_adopt();
+            now_forgotten();
+            event.kind = STALE
+#endif
         :: sink == IN_LINE && troubles > 0 ->
             trouble();
-            TELL("sink stores nothing");
+            TELL("nothing is stored");
             delivery_fails()
-        :: (sink == NOTED || sink == WRITTEN || sink == STORED) &&
-           troubles > 0 ->
+        :: sink == STORED && troubles > 0 ->
             trouble();
-            TELL("sink does not know what it has stored");
+            TELL("nobody knows whether it was stored");
             delivery_fails()
         :: Q.state == BLOCKED ->
             event.kind = POLL_NOW
@@ -469,12 +463,8 @@ end:
         mark_may_be_belated();
         request_ends();
         sink = NO_DELIVERY;
-        batch = 0;
-        fresh = 0;
-        found_leftovers = false;
-        ledger_state_read();
+        state_drop();
         queue_start();
-        now_forgotten();
         TELL("the process dies and starts again");
     }
     od
@@ -488,7 +478,8 @@ proctype judge() {
     assert((owed | owed_by_memory | owed_by_answer) == 0);
     assert(Q.state == IDLE && !Q.is_unconfirmed);
     assert(batch == 0 && wire == NO_REQUEST && sink == NO_DELIVERY);
-    assert(ahead == 0 && told == told_durably)
+    assert(!is_late[1] && !is_late[2]);
+    assert(is_lost || stored == OTHER_STATE || told == told_durably)
 }
 
 init {

@@ -45,6 +45,7 @@ inline carry_out() {
         assert(has_token && !has_app);
         has_app = true
     :: action == CONFIRM ->
+        Q.is_unconfirmed = false;
         if
         :: is_stopping ->
             assert(batches_left == 1);
@@ -66,7 +67,6 @@ inline carry_out() {
     :: action == NO_ACTION
     fi;
     action = NO_ACTION;
-    raised = 0;
     is_gone = is_removing && Q.state == PAUSED
 }
 
@@ -176,12 +176,14 @@ end:
         has_app = false;
         if
         :: event.kind = ACCEPTED;
-            is_accepted = true
+            is_accepted = true;
+            Q.is_unconfirmed = true
         :: !is_calm ->
             event.kind = RETRY
         :: !is_calm ->
-            event.kind = RETRY;
-            event.is_last_attempt = true
+            event.kind = STALE
+        :: !is_calm ->
+            event.kind = DROPPED
         :: !is_calm ->
             event.kind = REJECTED
         fi;
@@ -245,8 +247,7 @@ init {
     atomic {
         /* An application knows of an earlier run, or does not. */
         if
-        :: Q.is_unconfirmed = true;
-            Q.has_leftovers = true
+        :: Q.is_unconfirmed = true
         :: true
         fi;
         Q.state = IDLE;

@@ -10,10 +10,12 @@
  *
  *   - NEVER_TOLD: a message is unsent while no answer has told that it was
  *     marked; so it is not known to be a resend;
- *   - FORGOTTEN: the answer had come, but the process died before the new
- *     epoch was durable; the same then;
+ *   - FORGOTTEN: the answer had come, but the process died, or went on from
+ *     what is stored, before the confirmed state was; the same then;
  *   - BELATED: a message is unsent while the server has yet to carry out a
- *     mark of it that the client has given up waiting for.
+ *     mark of it that the client has given up waiting for;
+ *   - OTHERS_TOKEN: another process that stores the queue was told, and the
+ *     message is unsent while our token for it is outstanding.
  */
 
 byte owed;           /* to be stored before it may be marked */
@@ -24,7 +26,8 @@ byte may_store;      /* sent, and not stored since */
 byte known;          /* stored, and the client knows */
 byte told;           /* and the client knows that its mark was confirmed */
 byte told_durably;   /* and that is durable */
-byte twice;          /* in a file, and perhaps not noted to be */
+byte rows;           /* stored at all */
+byte late_told[3];   /* [1] and [2]: told by the confirmed states */
 
 /* An answer has arrived that tells of these messages that they are marked. */
 inline now_told(messages) {
@@ -33,25 +36,25 @@ inline now_told(messages) {
     owed_by_answer = 0
 }
 
-/* The epoch in memory has become durable. What is recorded in no epoch that
- * counts any more must be confirmed: people delete it. */
-inline now_told_durably() {
-    told_durably = told;
-    owed = owed | owed_by_memory;
-    owed_by_memory = 0;
-    assert((known & ~(this_epoch | next_epoch) & ~told_durably) == 0)
+/* A state that tells this has become durable. What is stored and not among its
+ * keys must be confirmed: it would be stored again. */
+inline now_told_durably(messages) {
+    told_durably = told_durably | (messages);
+    owed = owed | (owed_by_memory & (messages));
+    owed_by_memory = owed_by_memory & ~(messages);
+    assert((rows & ~stored_keys & ~told_durably & ~fresh) == 0)
 }
 
 /* New messages have become durable, and their readers see them. */
 inline now_stored() {
-    assert((fresh & ~(may_store | twice)) == 0);
+    assert((fresh & ~may_store) == 0);
     may_store = may_store & ~fresh;
     owed = owed & ~fresh;
     owed_by_memory = owed_by_memory & ~fresh;
     known = known & ~fresh;
     told = told & ~fresh;
     told_durably = told_durably & ~fresh;
-    twice = twice & ~fresh
+    rows = rows | fresh
 }
 
 /* Our own token marks it. */
@@ -76,7 +79,11 @@ inline unsend_one() {
     :: (one & belated) != 0 -> skip /* BELATED */
     :: (one & belated) == 0 ->
         if
-        :: (one & told_durably) != 0 ->
+        :: (one & told_durably) != 0 &&
+           (one & batch) != 0 && (is_accepted || sink == STORED) ->
+            skip /* OTHERS_TOKEN */
+        :: (one & told_durably) != 0 &&
+           !((one & batch) != 0 && (is_accepted || sink == STORED)) ->
             owed = owed | one
         :: (one & told & ~told_durably) != 0 ->
             owed_by_memory = owed_by_memory | one
@@ -95,9 +102,23 @@ inline now_taken() {
     owed_by_answer = owed_by_answer & ~one
 }
 
-/* The process has died: what is known is what is durable. */
+/* Another process that stores this queue fetches it, stores it and marks it. */
+inline now_done_by_another() {
+    assert((one & owed & stored_keys) == 0);
+    assert((one & may_store) != 0 || (one & stored_keys) != 0);
+    may_store = may_store & ~one;
+    rows = rows | one;
+    told_durably = told_durably | one;
+    unread = unread & ~one;
+    stored_keys = stored_keys & ~one;
+    stored = OTHER_STATE;
+    now_taken()
+}
+
+/* The process has died, or has adopted the stored state: what is known is what
+ * is durable. */
 inline now_forgotten() {
-    known = known | ((this_epoch | next_epoch) & ~waiting);
+    known = stored_keys;
     told = told_durably;
     owed_by_memory = 0; /* FORGOTTEN */
     owed_by_answer = 0

@@ -14,7 +14,7 @@ mtype:queue_state = { no_state
 };
 
 mtype:event_kind = { NO_EVENT, DUE, STARTED, FETCHED, EMPTY, FAILED, ACCEPTED,
-    RETRY, REJECTED, MARKED, PAUSE, RESUME, POLL_NOW, NEW_KEY };
+    RETRY, STALE, DROPPED, REJECTED, MARKED, PAUSE, RESUME, POLL_NOW, NEW_KEY };
 mtype:failure = { NO_FAILURE, TRANSIENT, PERMANENT, REFUSED_KEY };
 mtype:unread_answer = { NOT_TOLD, NONE_LEFT, SOME_LEFT };
 mtype:queue_action = { NO_ACTION, DELIVER, CONFIRM, DROP, CANCEL };
@@ -23,9 +23,9 @@ mtype:queue_action = { NO_ACTION, DELIVER, CONFIRM, DROP, CANCEL };
 
 typedef queue_t {
     mtype:queue_state state;
-    bool is_unconfirmed;
-    bool has_leftovers;
+    bool is_unconfirmed; /* K is not empty; the model's to set */
     bool has_failed;    /* failures > 0 */
+    bool was_stale;     /* and the newest is HAPLO_ESTALE */
     bool key_proven;
     byte mark_attempts; /* 0 where there is no batch */
 };
@@ -35,7 +35,6 @@ typedef event_t {
     mtype:event_kind kind;
     mtype:failure error;
     bool too_late;                 /* FAILED: to repeat the mark in time */
-    bool is_last_attempt;          /* RETRY: of the attempts at a delivery */
     bool is_nothing;               /* MARKED: count is 0 */
     bool is_repeated;              /* MARKED: libcurl has sent it twice */
     mtype:unread_answer unread;    /* MARKED */
@@ -48,7 +47,6 @@ typedef event_t {
 queue_t q[QUEUES];
 event_t event;
 mtype:queue_action action = NO_ACTION;
-byte raised;             /* epochs, by this step */
 byte who;                /* whose step */
 
 #define Q q[who]
@@ -69,7 +67,7 @@ c_decl {
 /* What the C code of record.h wants to know of a queue. */
 #define SEEN_QUEUE(queue) \
     (struct seen_queue) { queue.state, queue.is_unconfirmed, \
-    queue.has_leftovers, queue.has_failed, queue.mark_attempts }
+    queue.has_failed, queue.was_stale, queue.mark_attempts }
 
 /* The one place that writes the state: over an edge of table.h only. */
 inline enter(to) {
@@ -79,14 +77,9 @@ inline enter(to) {
     assert(c_expr { record_is_edge })
 }
 
-inline end_epoch(is_drained) {
-#ifndef MUTANT_NO_SKIP
-    raised = ((is_drained) && Q.has_leftovers -> 2 : 1);
-#else
-    raised = 1;
-#endif
-    Q.has_leftovers = Q.has_leftovers && !(is_drained);
-    Q.is_unconfirmed = Q.has_leftovers
+inline fail() {
+    Q.has_failed = true;
+    Q.was_stale = false
 }
 
 inline on_due() {
@@ -126,9 +119,6 @@ inline on_started() {
 
 inline on_fetched() {
     assert(Q.state == FETCHING);
-#ifndef MUTANT_LEFTOVERS_AT_ACCEPT
-    Q.has_leftovers = Q.is_unconfirmed;
-#endif
     enter(DELIVERING);
     action = DELIVER
 }
@@ -138,18 +128,17 @@ inline on_empty() {
     action = DROP;
 #ifndef MUTANT_EMPTY_CONFIRMS_NOTHING
     if
-    :: Q.is_unconfirmed ->
-        end_epoch(true);
-        action = CONFIRM
+    :: Q.is_unconfirmed -> action = CONFIRM
     :: else
     fi;
 #endif
     Q.has_failed = false;
+    Q.was_stale = false;
     enter(IDLE)
 }
 
 inline on_fetch_failed() {
-    Q.has_failed = true;
+    fail();
     if
     :: event.error == REFUSED_KEY -> enter(REFUSED)
     :: else -> enter(BACKOFF)
@@ -158,6 +147,7 @@ inline on_fetch_failed() {
 }
 
 inline on_mark_failed() {
+    Q.was_stale = false;
     if
 #ifndef MUTANT_MARKS_FOR_EVER
     :: event.error == TRANSIENT && Q.mark_attempts < MARK_ATTEMPTS_MAX &&
@@ -178,10 +168,10 @@ inline on_mark_failed() {
         :: else -> enter(BACKOFF)
         fi;
         Q.has_failed = true;
-        action = DROP;
 #ifdef MUTANT_GIVEN_UP_IS_CONFIRMED
-        end_epoch(false);
         action = CONFIRM
+#else
+        action = DROP
 #endif
     fi
 }
@@ -195,18 +185,34 @@ inline on_failed() {
 }
 
 inline on_accepted() {
-#ifdef MUTANT_LEFTOVERS_AT_ACCEPT
-    Q.has_leftovers = Q.is_unconfirmed;
-#endif
-    Q.is_unconfirmed = true;
     if
     :: Q.state == DELIVERING -> enter(MARK_READY)
     :: Q.state == LAST_DELIVERING -> enter(LAST_MARK_READY)
     fi
 }
 
-inline on_rejected() {
+inline on_stale() {
+    if
+    :: Q.state == LAST_DELIVERING -> enter(PAUSED)
+    :: Q.state == DELIVERING && !Q.was_stale -> enter(READY)
+    :: Q.state == DELIVERING && Q.was_stale -> enter(BACKOFF)
+    fi;
     Q.has_failed = true;
+    Q.was_stale = true;
+    action = DROP
+}
+
+inline on_dropped() {
+    fail();
+    if
+    :: Q.state == DELIVERING -> enter(BACKOFF)
+    :: Q.state == LAST_DELIVERING -> enter(PAUSED)
+    fi;
+    action = DROP
+}
+
+inline on_rejected() {
+    fail();
     if
     :: Q.state == DELIVERING -> enter(BLOCKED)
     :: Q.state == LAST_DELIVERING -> enter(PAUSED)
@@ -215,6 +221,7 @@ inline on_rejected() {
 }
 
 inline on_retry() {
+    Q.was_stale = false;
     if
     :: Q.state == LAST_DELIVERING ->
         enter(PAUSED);
@@ -229,15 +236,15 @@ inline on_marked() {
     if
     :: Q.mark_attempts == 1 && !event.is_repeated && event.is_nothing &&
        event.unread != NONE_LEFT ->
-        Q.has_failed = true;
+        fail();
         if
         :: Q.state == LAST_MARKING -> enter(PAUSED)
         :: else -> enter(BACKOFF)
         fi;
         action = DROP
     :: else ->
-        end_epoch(event.unread == NONE_LEFT);
         Q.has_failed = false;
+        Q.was_stale = false;
         if
         :: Q.state == LAST_MARKING -> enter(PAUSED)
         :: Q.state == MARKING && event.unread == NONE_LEFT -> enter(IDLE)
@@ -320,9 +327,10 @@ inline queue_step() {
         :: event.kind == EMPTY -> on_empty()
         :: event.kind == FAILED -> on_failed()
         :: event.kind == ACCEPTED -> on_accepted()
-        :: event.kind == RETRY && !event.is_last_attempt -> on_retry()
-        :: event.kind == REJECTED ||
-           (event.kind == RETRY && event.is_last_attempt) -> on_rejected()
+        :: event.kind == RETRY -> on_retry()
+        :: event.kind == STALE -> on_stale()
+        :: event.kind == DROPPED -> on_dropped()
+        :: event.kind == REJECTED -> on_rejected()
         :: event.kind == MARKED -> on_marked()
         :: event.kind == PAUSE -> on_pause()
         :: event.kind == RESUME -> on_resume()
@@ -333,15 +341,13 @@ inline queue_step() {
         c_code {
             record_step_end(
                 (struct seen_event) { now.event.kind, now.event.error,
-                    now.event.too_late, now.event.is_last_attempt,
-                    now.event.is_nothing, now.event.is_repeated,
-                    now.event.unread, now.action, now.raised },
+                    now.event.too_late, now.event.is_nothing,
+                    now.event.is_repeated, now.event.unread, now.action },
                 SEEN_QUEUE(now.q[now.who]));
         };
         event.kind = NO_EVENT;
         event.error = NO_FAILURE;
         event.too_late = false;
-        event.is_last_attempt = false;
         event.is_nothing = false;
         event.is_repeated = false;
         event.unread = NOT_TOLD

@@ -3,7 +3,7 @@
  * and does not take part in it:
  *
  *   - which edges of table.h were taken;
- *   - each distinct step of queue.pml and of ledger.pml: what was before, the
+ *   - each distinct step of queue.pml and of state.pml: what was before, the
  *     event, what came of it;
  *   - in a replay of an error (pan -r), one line for each event.
  *
@@ -34,9 +34,9 @@ static const char *const server_state_names[] = {
 #include "table.h"
 };
 static const char *const event_names[] = {
-    "NO_EVENT", "DUE",      "STARTED",  "FETCHED",  "EMPTY",
-    "FAILED",   "ACCEPTED", "RETRY",    "REJECTED", "MARKED",
-    "PAUSE",    "RESUME",   "POLL_NOW", "NEW_KEY"};
+    "NO_EVENT", "DUE",    "STARTED",  "FETCHED", "EMPTY",    "FAILED",
+    "ACCEPTED", "RETRY",  "STALE",    "DROPPED", "REJECTED", "MARKED",
+    "PAUSE",    "RESUME", "POLL_NOW", "NEW_KEY"};
 static const char *const failure_names[] = {"NO_FAILURE", "TRANSIENT",
                                             "PERMANENT", "REFUSED_KEY"};
 static const char *const unread_names[] = {"NOT_TOLD", "NONE_LEFT",
@@ -44,6 +44,8 @@ static const char *const unread_names[] = {"NOT_TOLD", "NONE_LEFT",
 static const char *const action_names[] = {"NO_ACTION", "DELIVER", "CONFIRM",
                                            "DROP", "CANCEL"};
 
+static const char *const stored_names[] = {
+    "BATCH_STATE", "CONFIRMED_2", "CONFIRMED_1", "KNOWN_STATE", "OTHER_STATE"};
 static const char *const verdict_names[] = {"NO_VERDICT", "ALIVE",
                                             "LOGGED_IN",  "REFUSED_LOGIN",
                                             "THROTTLED",  "FAILING"};
@@ -87,15 +89,16 @@ static void set_text(unsigned set, char text[8])
 }
 
 static void tell_sets(const char *what, unsigned unread, unsigned batch,
-                      unsigned this_epoch, unsigned next_epoch, unsigned ahead)
+                      unsigned known, unsigned stored_keys, unsigned stored)
 {
-    const unsigned sets[] = {unread, batch, this_epoch, next_epoch};
+    const unsigned sets[] = {unread, batch, known, stored_keys};
     char texts[4][8];
     for (size_t i = 0; i < 4; i++) {
         set_text(sets[i], texts[i]);
     }
-    tell("%-40s unread %-5s  batch %-3s  record %5s | %-5s +%u", what, texts[0],
-         texts[1], texts[2], texts[3], ahead);
+    tell("%-40s unread %-5s  batch %-3s  K %-5s  stored %-5s %s", what,
+         texts[0], texts[1], texts[2], texts[3],
+         RECORD_NAME(stored_names, stored));
 }
 
 /* -- Edges ---------------------------------------------------------------- */
@@ -194,12 +197,11 @@ static void record_add(const struct record_line *line)
 /* -- Steps of a queue ----------------------------------------------------- */
 
 struct seen_queue {
-    unsigned state, is_unconfirmed, has_leftovers, has_failed, mark_attempts;
+    unsigned state, is_unconfirmed, has_failed, was_stale, mark_attempts;
 };
 
 struct seen_event {
-    unsigned kind, error, too_late, is_last_attempt, is_nothing, is_repeated,
-        unread, action, raised;
+    unsigned kind, error, too_late, is_nothing, is_repeated, unread, action;
 };
 
 static struct seen_queue step_before;
@@ -214,80 +216,74 @@ static void record_step_end(struct seen_event event, struct seen_queue after)
     const struct seen_queue *before = &step_before;
     const struct record_line line = {
         'q',
-        {event.kind, event.error, event.too_late, event.is_last_attempt,
-         event.is_nothing, event.is_repeated, event.unread, before->state,
-         before->is_unconfirmed, before->has_leftovers, before->has_failed,
-         before->mark_attempts, after.state, after.is_unconfirmed,
-         after.has_leftovers, after.has_failed, after.mark_attempts,
-         event.raised, event.action}};
+        {event.kind, event.error, event.too_late, event.is_nothing,
+         event.is_repeated, event.unread, before->state, before->is_unconfirmed,
+         before->has_failed, before->was_stale, before->mark_attempts,
+         after.state, after.has_failed, after.was_stale, after.mark_attempts,
+         event.action}};
     record_add(&line);
 }
 
 static void record_print_step(FILE *file, const unsigned char *v)
 {
     fprintf(file,
-            "QUEUE_STEP(%s, %s, %u, %u, %u, %u, %s, "
-            "%s, %u, %u, %u, %u, %s, %u, %u, %u, %u, %u, %s)\n",
+            "QUEUE_STEP(%s, %s, %u, %u, %u, %s, "
+            "%s, %u, %u, %u, %u, %s, %u, %u, %u, %s)\n",
             RECORD_NAME(event_names, v[0]), RECORD_NAME(failure_names, v[1]),
-            v[2], v[3], v[4], v[5], RECORD_NAME(unread_names, v[6]),
-            RECORD_NAME(queue_state_names, v[7]), v[8], v[9], v[10], v[11],
-            RECORD_NAME(queue_state_names, v[12]), v[13], v[14], v[15], v[16],
-            v[17], RECORD_NAME(action_names, v[18]));
+            v[2], v[3], v[4], RECORD_NAME(unread_names, v[5]),
+            RECORD_NAME(queue_state_names, v[6]), v[7], v[8], v[9], v[10],
+            RECORD_NAME(queue_state_names, v[11]), v[12], v[13], v[14],
+            RECORD_NAME(action_names, v[15]));
 }
 
-/* -- Steps of the ledger -------------------------------------------------- */
+/* -- Steps of the state ---------------------------------------------------- */
 
-struct seen_ledger {
-    unsigned this_epoch, next_epoch, ahead, is_unconfirmed, has_leftovers;
-};
-
-static struct seen_ledger ledger_before;
-
-static void record_ledger_begin(struct seen_ledger ledger)
+/* A batch is evaluated: K, its messages; new ones, leftovers. */
+static void record_batch(unsigned known, unsigned batch, unsigned fresh,
+                         unsigned leftovers)
 {
-    ledger_before = ledger;
-}
-
-/* A batch into the record. */
-static void record_ledger_batch(unsigned batch, unsigned fresh,
-                                unsigned has_leftovers,
-                                struct seen_ledger after)
-{
-    const struct seen_ledger *before = &ledger_before;
-    const struct record_line line = {
-        'b',
-        {batch, before->ahead, before->is_unconfirmed, before->this_epoch,
-         before->next_epoch, after.this_epoch, after.next_epoch, fresh,
-         has_leftovers}};
+    const struct record_line line = {'b', {known, batch, fresh, leftovers}};
     record_add(&line);
 }
 
-/* What is known in memory. kind: 's' stored, 'd' in doubt, 'c' confirmed. */
-static void record_ledger_state(unsigned kind, unsigned input,
-                                struct seen_ledger after)
+/* A mark, or with batch 0 an empty fetch, confirms: K before and after. */
+static void record_confirm(unsigned known, unsigned batch, unsigned is_drained,
+                           unsigned after)
 {
-    const struct seen_ledger *before = &ledger_before;
-    const struct record_line line = {
-        kind,
-        {input, before->is_unconfirmed, before->has_leftovers,
-         after.is_unconfirmed, after.has_leftovers}};
+    const struct record_line line = {'c', {known, batch, is_drained, after}};
     record_add(&line);
 }
 
-static void record_print_batch(FILE *file, const unsigned char *v)
+/* A state is compared: which, after how many confirmed ones, with what is
+ * stored; may it take its place, is it there already? */
+static void record_compare(unsigned which, unsigned confirms, unsigned stored,
+                           unsigned is_current, unsigned is_stored)
 {
-    fprintf(file, "LEDGER_BATCH(%u, %u, %u, %u, %u, %u, %u, %u, %u)\n", v[0],
-            v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8]);
+    const struct record_line line = {
+        's', {which, confirms, stored, is_current, is_stored}};
+    record_add(&line);
 }
 
-static void record_print_ledger(FILE *file, const struct record_line *line)
+static void record_print_compare(FILE *file, const unsigned char *v)
+{
+    fprintf(file, "STATE_COMPARE(%s, %u, %s, %s)\n",
+            RECORD_NAME(stored_names, v[0]), v[1],
+            RECORD_NAME(stored_names, v[2]),
+            v[3]   ? "CURRENT"
+            : v[4] ? "STORED"
+                   : "STALE");
+}
+
+static void record_print_state(FILE *file, const struct record_line *line)
 {
     const unsigned char *v = line->values;
-    const char *name = line->kind == 's'   ? "LEDGER_STORED"
-                       : line->kind == 'd' ? "LEDGER_DOUBTED"
-                                           : "LEDGER_CONFIRMED";
-    fprintf(file, "%s(%u, %u, %u, %u, %u)\n", name, v[0], v[1], v[2], v[3],
-            v[4]);
+    if (line->kind == 's') {
+        record_print_compare(file, v);
+    } else {
+        fprintf(file, "%s(%u, %u, %u, %u)\n",
+                line->kind == 'b' ? "STATE_BATCH" : "STATE_CONFIRM", v[0], v[1],
+                v[2], v[3]);
+    }
 }
 
 /* -- Steps of the server -------------------------------------------------- */
@@ -375,9 +371,6 @@ __attribute__((destructor)) static void record_write(void)
         case 'q':
             record_print_step(file, line->values);
             break;
-        case 'b':
-            record_print_batch(file, line->values);
-            break;
         case 'v':
             record_print_server(file, line->values);
             break;
@@ -385,7 +378,7 @@ __attribute__((destructor)) static void record_write(void)
             record_print_ask(file, line->values);
             break;
         default:
-            record_print_ledger(file, line);
+            record_print_state(file, line);
         }
     }
     if (fclose(file) != 0) {

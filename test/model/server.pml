@@ -196,13 +196,11 @@ inline carry_out() {
         :: action == CANCEL -> give_slot_back()
         :: else
         fi;
-        action = NO_ACTION;
-        raised = 0
+        action = NO_ACTION
     :: else -> break
     od;
-    /* Nothing here depends on them. */
-    Q.is_unconfirmed = false;
-    Q.has_leftovers = false
+    /* Nothing here depends on it. */
+    Q.is_unconfirmed = false
 }
 
 /* One event of the queue, and its place in line after that. */

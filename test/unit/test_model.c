@@ -13,7 +13,7 @@
 
 #include "core/queue.h"
 #include "core/server.h"
-#include "sinks/ledger_rules.h"
+#include "state_scene.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define QUEUE_STATES (HAPLO_QUEUE_LAST_MARK_WAIT + 1)
@@ -92,9 +92,8 @@ enum { CANCEL = QUEUE_ACTION_CANCEL };
 /* What the model knows of a queue. */
 struct queue_facts {
     enum haplo_queue_state state; /* */
-    bool is_unconfirmed;          /* */
-    bool has_leftovers;           /* */
     bool has_failed;              /* failures > 0 */
+    bool was_stale;               /* the newest is HAPLO_ESTALE */
     unsigned mark_attempts;       /* 0 where there is no batch */
 };
 
@@ -103,30 +102,27 @@ struct queue_line {
     enum queue_event_kind kind; /* */
     int error;                  /* */
     bool too_late;              /* to repeat the mark */
-    bool is_last_attempt;       /* of the delivery */
     bool is_nothing;            /* count is 0 */
     bool is_repeated;           /* */
     int unread;                 /* */
+    bool is_unconfirmed;        /* K is not empty */
     struct queue_facts before;  /* */
     struct queue_facts after;   /* */
-    unsigned raised;            /* epochs */
     enum queue_action action;   /* */
 };
 
-#define QUEUE_STEP(kind, error, too_late, is_last, is_nothing, is_repeated, \
-                   unread, state, u, l, f, a, next_state, nu, nl, nf, na,   \
-                   raised, action)                                          \
-    {#kind " in " #state " -> " #next_state " " #action,                    \
-     QUEUE_EVENT_##kind,                                                    \
-     error,                                                                 \
-     too_late,                                                              \
-     is_last,                                                               \
-     is_nothing,                                                            \
-     is_repeated,                                                           \
-     unread,                                                                \
-     {HAPLO_QUEUE_##state, u, l, f, a},                                     \
-     {HAPLO_QUEUE_##next_state, nu, nl, nf, na},                            \
-     raised,                                                                \
+#define QUEUE_STEP(kind, error, too_late, is_nothing, is_repeated, unread, \
+                   state, u, f, s, a, next_state, nf, ns, na, action)      \
+    {#kind " in " #state " -> " #next_state " " #action,                   \
+     QUEUE_EVENT_##kind,                                                   \
+     error,                                                                \
+     too_late,                                                             \
+     is_nothing,                                                           \
+     is_repeated,                                                          \
+     unread,                                                               \
+     u,                                                                    \
+     {HAPLO_QUEUE_##state, f, s, a},                                       \
+     {HAPLO_QUEUE_##next_state, nf, ns, na},                               \
      (enum queue_action)action},
 static const struct queue_line queue_lines[] = {
 #include "../model/steps.h"
@@ -137,36 +133,39 @@ static const struct queue_line queue_lines[] = {
 
 static void queue_set(struct queue *queue, const struct queue_line *line)
 {
-    static struct queue_policy policy = {
+    static const struct queue_policy policy = {
         .interval_ms = 60000,
         .backoff_ms = 1000,
         .backoff_max_ms = 300000,
         .refused_ms = 900000,
         .mark_attempts_max = MARK_ATTEMPTS_MAX,
     };
-    policy.deliver_attempts_max = line->is_last_attempt ? 1 : 0;
-    queue_init(queue, &policy, NULL, 7, false, 0);
+    queue_init(queue, &policy, NULL, 0);
     queue->state = line->before.state;
-    queue->is_unconfirmed = line->before.is_unconfirmed;
-    queue->has_leftovers = line->before.has_leftovers;
     queue->failures = line->before.has_failed;
-    queue->mark_attempts = line->before.mark_attempts;
+    queue->error = line->before.was_stale ? HAPLO_ESTALE : 0;
+    queue->mark_attempts = (uint16_t)line->before.mark_attempts;
     queue->first_mark_ms = NOW_MS;
     queue->deliver_attempts = 1;
+    if (line->is_unconfirmed) {
+        struct haplo_batch *batch = fetched(&queue->delivery, "A");
+        assert_int_equal(
+            delivery_state_adopt(&queue->delivery, state_of(batch)), 0);
+        batch_free(batch);
+    }
 }
 
 static struct queue_facts facts_of(const struct queue *queue)
 {
     return (struct queue_facts){
-        queue->state, queue->is_unconfirmed, queue->has_leftovers,
-        queue->failures > 0, queue_has_batch(queue) ? queue->mark_attempts : 0};
+        queue->state, queue->failures > 0, queue->error == HAPLO_ESTALE,
+        queue_has_batch(queue) ? queue->mark_attempts : 0};
 }
 
 static bool facts_equal(struct queue_facts a, struct queue_facts b)
 {
-    return a.state == b.state && a.is_unconfirmed == b.is_unconfirmed &&
-           a.has_leftovers == b.has_leftovers && a.has_failed == b.has_failed &&
-           a.mark_attempts == b.mark_attempts;
+    return a.state == b.state && a.has_failed == b.has_failed &&
+           a.was_stale == b.was_stale && a.mark_attempts == b.mark_attempts;
 }
 
 static void take_queue_line(const struct queue_line *line)
@@ -184,12 +183,11 @@ static void take_queue_line(const struct queue_line *line)
     };
     queue_set(&queue, line);
     enum queue_action action = queue_step(&queue, &event, &context);
-    if (!facts_equal(facts_of(&queue), line->after) || action != line->action ||
-        queue.epoch != 7 + line->raised) {
-        fail_msg("%s: the code goes to %s with action %d, epochs raised by %d",
-                 line->text, haplo_queue_state_name(queue.state), (int)action,
-                 (int)queue.epoch - 7);
+    if (!facts_equal(facts_of(&queue), line->after) || action != line->action) {
+        fail_msg("%s: the code goes to %s with action %d", line->text,
+                 haplo_queue_state_name(queue.state), (int)action);
     }
+    delivery_state_free(&queue.delivery);
 }
 
 /* The table says where a step may lead; this says that it leads there. */
@@ -314,174 +312,184 @@ static void server_allows_what_the_model_allows(void **state)
     }
 }
 
-/* -- Steps of the ledger -------------------------------------------------- */
+/* -- The state ------------------------------------------------------------ */
 
-#define MESSAGES 3
-#define EPOCHS 8
-
-/* A record: of each epoch, the messages that are in it, as bits. */
-struct record {
-    unsigned messages[EPOCHS]; /* */
-    unsigned epoch;            /* the queue's, durable */
-    unsigned batch_epoch;      /* */
-};
-
-static int carry_over(void *data)
+/* The messages of a set, as letters. */
+static const char *letters(unsigned set)
 {
-    struct record *record = data;
-    record->messages[record->batch_epoch + 1] |=
-        record->messages[record->batch_epoch];
-    record->messages[record->batch_epoch] = 0;
-    return 0;
-}
-
-static int take_back(void *data, const uint8_t key[LEDGER_KEY_SIZE],
-                     bool *was_there)
-{
-    struct record *record = data;
-    *was_there = (record->messages[record->batch_epoch + 1] & key[0]) != 0;
-    if (*was_there) {
-        record->messages[record->batch_epoch + 1] &= ~(unsigned)key[0];
-        record->messages[record->batch_epoch] |= key[0];
+    static char text[4][4];
+    static unsigned turn;
+    char *to = text[turn++ % 4];
+    size_t size = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        if ((set & 1u << i) != 0) {
+            to[size++] = (char)('A' + (int)i);
+        }
     }
-    return 0;
+    to[size] = '\0';
+    return to;
 }
 
-static int add(void *data, size_t index, const uint8_t key[LEDGER_KEY_SIZE],
-               bool *is_new)
+/* These are stored, and not known to be confirmed. */
+static void store_all(struct delivery_state *state, unsigned set)
 {
-    struct record *record = data;
-    (void)index;
-    *is_new = (record->messages[record->batch_epoch] & key[0]) == 0;
-    record->messages[record->batch_epoch] |= key[0];
-    return 0;
-}
-
-static int find_leftovers(void *data, bool *found)
-{
-    const struct record *record = data;
-    *found = record->messages[record->batch_epoch + 1] != 0;
-    return 0;
-}
-
-static int raise_epoch(void *data)
-{
-    struct record *record = data;
-    if (record->batch_epoch > record->epoch) {
-        record->epoch = record->batch_epoch;
+    if (set != 0) {
+        struct haplo_batch *batch = fetched(state, letters(set));
+        delivery_state_accept(state, batch);
+        delivery_state_keep(state, batch);
+        batch_free(batch);
     }
-    return 0;
 }
 
-static const struct ledger_ops ops = {carry_over, take_back, add,
-                                      find_leftovers, raise_epoch};
+/* K - B, as a set, of a state's keys behind those of its batch. */
+static unsigned leftovers_of(struct haplo_slice state)
+{
+    const char *text = strchr(keys_text(state), '|');
+    unsigned set = 0;
+    for (; text != NULL && *text != '\0'; text++) {
+        set |= *text == '|' ? 0 : 1u << (*text - 'A');
+    }
+    return set;
+}
+
+static unsigned new_of(const struct haplo_batch *batch)
+{
+    unsigned set = 0;
+    for (size_t i = 0; i < batch->message_count; i++) {
+        const struct haplo_message *message = &batch->messages[i];
+        set |= message->is_repeat ? 0 : 1u << (*message->body.data - 'A');
+    }
+    return set;
+}
 
 struct batch_line {
-    const char *text;    /* of steps.h */
-    unsigned batch;      /* its messages */
-    unsigned ahead;      /* its epoch, over the durable one */
-    bool is_unconfirmed; /* */
-    unsigned before[2];  /* in the durable epoch, in the next */
-    unsigned after[2];   /* the same after it */
-    unsigned fresh;      /* messages that were new */
-    bool has_leftovers;  /* */
+    unsigned known, batch, fresh, leftovers; /* sets */
 };
 
-#define LEDGER_BATCH(batch, ahead, unconfirmed, this_epoch, next_epoch, \
-                     this_after, next_after, fresh, leftovers)          \
-    {#batch " into " #this_epoch "+" #next_epoch ", ahead " #ahead,     \
-     batch,                                                             \
-     ahead,                                                             \
-     unconfirmed,                                                       \
-     {this_epoch, next_epoch},                                          \
-     {this_after, next_after},                                          \
-     fresh,                                                             \
-     leftovers},
+#define STATE_BATCH(...) {__VA_ARGS__},
 static const struct batch_line batch_lines[] = {
 #include "../model/steps.h"
 };
 
-static size_t bits(unsigned set)
+static void batches_are_evaluated_as_in_the_model(void **unused)
 {
-    return (set & 1u) + (set >> 1 & 1u) + (set >> 2 & 1u);
-}
-
-static void take_batch_line(const struct batch_line *line)
-{
-    struct record record = {.batch_epoch = line->ahead};
-    struct haplo_message messages[MESSAGES];
-    struct ledger_batch batch = {.messages = messages,
-                                 .epoch = line->ahead,
-                                 .is_unconfirmed = line->is_unconfirmed};
-    memset(messages, 0, sizeof messages);
-    for (unsigned i = 0; i < MESSAGES; i++) {
-        if (line->batch & 1u << i) {
-            messages[batch.count++].key[0] = (uint8_t)(1u << i);
-        }
-    }
-    memcpy(record.messages, line->before, sizeof line->before);
-    assert_int_equal(ledger_add_batch(&ops, &record, &batch), 0);
-    if (record.messages[record.epoch] != line->after[0] ||
-        record.messages[record.epoch + 1] != line->after[1] ||
-        batch.new_count != bits(line->fresh) ||
-        batch.repeat_count != bits(line->batch & ~line->fresh) ||
-        batch.has_leftovers != line->has_leftovers) {
-        fail_msg("%s: the code has %u+%u after it", line->text,
-                 record.messages[record.epoch],
-                 record.messages[record.epoch + 1]);
-    }
-}
-
-static void ledger_takes_every_batch_of_the_model(void **state)
-{
-    (void)state;
-    assert_true(COUNT(batch_lines) > 50);
+    (void)unused;
+    assert_true(COUNT(batch_lines) > 10);
     for (size_t i = 0; i < COUNT(batch_lines); i++) {
-        take_batch_line(&batch_lines[i]);
+        const struct batch_line *line = &batch_lines[i];
+        struct delivery_state state = {0};
+        store_all(&state, line->known);
+        struct haplo_batch *batch = fetched(&state, letters(line->batch));
+        assert_int_equal(new_of(batch), line->fresh);
+        assert_int_equal(leftovers_of(state_of(batch)), line->leftovers);
+        batch_free(batch);
+        delivery_state_free(&state);
     }
 }
 
-enum ledger_step { STORED, DOUBTED, CONFIRMED };
-
-struct ledger_line {
-    enum ledger_step step;   /* */
-    unsigned input;          /* leftovers were found; epochs raised */
-    bool is_unconfirmed;     /* */
-    bool has_leftovers;      /* */
-    bool next_unconfirmed;   /* */
-    bool next_has_leftovers; /* */
+struct confirm_line {
+    unsigned known, batch; /* sets */
+    bool is_drained;       /* */
+    unsigned after;        /* set: K then */
 };
 
-#define LEDGER_STORED(...) {STORED, __VA_ARGS__},
-#define LEDGER_DOUBTED(...) {DOUBTED, __VA_ARGS__},
-#define LEDGER_CONFIRMED(...) {CONFIRMED, __VA_ARGS__},
-static const struct ledger_line ledger_lines[] = {
+#define STATE_CONFIRM(...) {__VA_ARGS__},
+static const struct confirm_line confirm_lines[] = {
 #include "../model/steps.h"
 };
 
-static void ledger_knows_what_the_model_knows(void **state)
+static void confirmed_states_are_those_of_the_model(void **unused)
 {
-    (void)state;
-    assert_true(COUNT(ledger_lines) > 10);
-    for (size_t i = 0; i < COUNT(ledger_lines); i++) {
-        const struct ledger_line *line = &ledger_lines[i];
-        struct ledger_state known = {.epoch = 7,
-                                     .stored_epoch = 7,
-                                     .is_unconfirmed = line->is_unconfirmed,
-                                     .has_leftovers = line->has_leftovers};
-        switch (line->step) {
-        case STORED:
-            ledger_state_stored(&known, 7, line->input);
-            break;
-        case DOUBTED:
-            ledger_state_doubted(&known);
-            break;
-        case CONFIRMED:
-            assert_true(ledger_state_confirmed(&known, 7 + line->input));
-            break;
+    (void)unused;
+    assert_true(COUNT(confirm_lines) > 5);
+    for (size_t i = 0; i < COUNT(confirm_lines); i++) {
+        const struct confirm_line *line = &confirm_lines[i];
+        struct delivery_state state = {0};
+        struct haplo_batch *batch = NULL;
+        uint8_t bytes[STATE_HEAD_SIZE];
+        store_all(&state, line->known & ~line->batch);
+        if (line->batch != 0) {
+            batch = fetched(&state, letters(line->batch));
+            delivery_state_accept(&state, batch);
         }
-        assert_int_equal(known.is_unconfirmed, line->next_unconfirmed);
-        assert_int_equal(known.has_leftovers, line->next_has_leftovers);
+        struct haplo_slice confirmed = delivery_state_confirm(
+            &state, batch, line->is_drained, scene_salt++, bytes);
+        assert_int_equal(leftovers_of(confirmed), line->after);
+        batch_free(batch);
+        delivery_state_free(&state);
+    }
+}
+
+/* The states that can be stored, in the model's words. */
+enum stored_state {
+    OTHER_STATE,
+    KNOWN_STATE,
+    CONFIRMED_1,
+    CONFIRMED_2,
+    BATCH_STATE,
+    STORED_STATES
+};
+
+struct compare_line {
+    enum stored_state which;  /* is to be stored */
+    unsigned confirms;        /* confirmed states that there are */
+    enum stored_state stored; /* is stored */
+    enum haplo_compare found; /* */
+};
+
+enum {
+    CURRENT = HAPLO_COMPARE_CURRENT,
+    STORED = HAPLO_COMPARE_STORED,
+    STALE = HAPLO_COMPARE_STALE
+};
+
+#define STATE_COMPARE(which, confirms, stored, found) \
+    {which, confirms, stored, (enum haplo_compare)found},
+static const struct compare_line compare_lines[] = {
+#include "../model/steps.h"
+};
+
+/* One of each state, after so many confirmed ones. */
+static void states_make(struct stored states[STORED_STATES], unsigned confirms)
+{
+    struct delivery_state state = {0};
+    uint8_t bytes[STATE_HEAD_SIZE];
+    store_all(&state, 3);
+    struct haplo_batch *batch = fetched(&state, "A");
+    stored_set(&states[KNOWN_STATE], state_of(batch));
+    delivery_state_accept(&state, batch);
+    for (unsigned i = 1; i <= confirms; i++) {
+        stored_set(&states[CONFIRMED_1 + i - 1],
+                   delivery_state_confirm(&state, i == 1 ? batch : NULL, false,
+                                          scene_salt++, bytes));
+    }
+    if (confirms == 0) {
+        delivery_state_keep(&state, batch);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        struct haplo_batch *next = fetched(&state, "C");
+        stored_set(&states[i == 0 ? OTHER_STATE : BATCH_STATE], state_of(next));
+        batch_free(next);
+    }
+    batch_free(batch);
+    delivery_state_free(&state);
+}
+
+static void states_compare_as_in_the_model(void **unused)
+{
+    (void)unused;
+    assert_true(COUNT(compare_lines) > 15);
+    for (size_t i = 0; i < COUNT(compare_lines); i++) {
+        const struct compare_line *line = &compare_lines[i];
+        struct stored states[STORED_STATES] = {{0}};
+        states_make(states, line->confirms);
+        assert_int_equal(
+            haplo_state_compare(stored_slice(&states[line->which]),
+                                stored_slice(&states[line->stored])),
+            line->found);
+        for (size_t j = 0; j < STORED_STATES; j++) {
+            stored_free(&states[j]);
+        }
     }
 }
 
@@ -493,8 +501,9 @@ int main(void)
         cmocka_unit_test(queue_takes_every_step_of_the_model),
         cmocka_unit_test(server_takes_every_step_of_the_model),
         cmocka_unit_test(server_allows_what_the_model_allows),
-        cmocka_unit_test(ledger_takes_every_batch_of_the_model),
-        cmocka_unit_test(ledger_knows_what_the_model_knows),
+        cmocka_unit_test(batches_are_evaluated_as_in_the_model),
+        cmocka_unit_test(confirmed_states_are_those_of_the_model),
+        cmocka_unit_test(states_compare_as_in_the_model),
     };
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);
 }
