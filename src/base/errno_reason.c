@@ -5,10 +5,10 @@
 
 #include <uv.h>
 
-/* The rest of the line must find room beside it. */
+/* Leaves room for the rest of the line. */
 #define PATH_SHOWN_SIZE_MAX 320
 
-/* "" where the system's own words have to do. */
+/* What to do about it; "": only the text of the system is available. */
 static const char *errno_advice(int number)
 {
     switch (number) {

@@ -1,14 +1,14 @@
 /*
- * errno_reason.h - one line about a system call that failed on a file, and what
- * to do about it.
+ * errno_reason.h - describes a failed system call on a file in one line, with
+ * what to do about it.
  */
 #ifndef BASE_ERRNO_REASON_H
 #define BASE_ERRNO_REASON_H
 
 #include "base/reason.h"
 
-/* "PATH: cannot be opened: permission denied: let this user write there".
- * number is an errno. Returns error. */
+/* Sets why to a line such as "PATH: cannot be opened: permission denied: let
+ * this user write there". number is an errno. Returns error. */
 int errno_reason_set(struct reason *why, int error, const char *path,
                      const char *what, int number);
 

@@ -41,11 +41,11 @@ enum easy_phase {
 
 struct easy {
     CURL *curl;                   /* owned */
-    struct http_client *client;   /* whose pool */
-    struct endpoint *endpoint;    /* set up for it; or NULL */
-    struct slot *slot;            /* of the endpoint: which multi */
-    struct addresses *addresses;  /* held; what is pinned, or NULL */
-    unsigned pin_generation;      /* of the multi that has read it */
+    struct http_client *client;   /* owner of the pool */
+    struct endpoint *endpoint;    /* it is set up for; or NULL */
+    struct slot *slot;            /* its multi handle */
+    struct addresses *addresses;  /* held; the pinned ones, or NULL */
+    unsigned pin_generation;      /* of the multi handle that has read it */
     struct transfer *transfer;    /* carried; NULL while FREE */
     enum easy_phase phase;        /* see above */
     struct lookup *lookup;        /* while RESOLVING */
@@ -68,8 +68,8 @@ struct easy {
     TAILQ_ENTRY(easy) queue_link; /* FREE: client->free; or a lookup's */
     LIST_ENTRY(easy) warm_link;   /* FREE: of its endpoint */
     LIST_ENTRY(easy) busy_link;   /* else: client->busy or client->expired */
-    char detail[CURL_ERROR_SIZE]; /* libcurl's own words */
-    struct reason why;            /* the text that goes with error */
+    char detail[CURL_ERROR_SIZE]; /* error text of libcurl */
+    struct reason why;            /* text of error */
 };
 
 /* Takes one out of the pool for the transfer and sets it up. NULL when there
@@ -95,7 +95,7 @@ int easy_tell_head(struct easy *easy);
 /* Forgets its endpoint. It must be FREE. */
 void easy_reset(struct easy *easy);
 
-/* It must be FREE. */
+/* Frees it. It must be FREE. */
 void easy_free(struct easy *easy);
 
 #endif

@@ -21,12 +21,12 @@ struct http_client;
 struct trust;
 
 struct multi {
-    struct http_client *client; /* whose */
+    struct http_client *client; /* its owner */
     CURLM *curlm;               /* owned; NULL: given up, or closed */
-    unsigned generation;        /* of curlm: what it has cached is its own */
+    unsigned generation;        /* of curlm, whose cache is not shared */
     uv_timer_t timer;           /* when libcurl wants to be called, */
-    uv_idle_t idle;             /* or in the next turn of the loop */
-    struct trust *trust;        /* of its first endpoint's CA file */
+    uv_idle_t idle;             /* or in the next iteration of the loop */
+    struct trust *trust;        /* of the CA file of its first endpoint */
     unsigned promised;          /* connections, to endpoints */
     bool is_stuck;              /* see multi_continue() in multi.c */
     TAILQ_ENTRY(multi) link;    /* in client->multis */
@@ -41,8 +41,8 @@ struct multi *multi_promise(struct http_client *client, const char *ca_file,
 /* Releases a promise. */
 void multi_withdraw(struct multi *multi, unsigned connections);
 
-/* Hands an easy handle to libcurl, or takes it back, however far libcurl has
- * come with it. 0 or HAPLO_ENOMEM. */
+/* Adds an easy handle to the multi handle, or removes it in any state. 0 or
+ * HAPLO_ENOMEM. */
 int multi_add(struct multi *multi, CURL *curl);
 void multi_remove(struct multi *multi, CURL *curl);
 

@@ -29,17 +29,17 @@ void addresses_release(struct addresses *addresses); /* NULL is fine */
 /* True if a transfer can begin now; a new look-up may begin with it. */
 bool resolve_is_ready(struct endpoint *endpoint);
 
-/* Makes the easy handle wait: transfer_resolved() is told. 0, HAPLO_ENOMEM, or
- * HAPLO_ERESOLVE (with the handle's reason set). */
+/* Makes the easy handle wait, until transfer_resolved() is called. Returns 0,
+ * HAPLO_ENOMEM, or HAPLO_ERESOLVE with the reason of the handle set. */
 int resolve_wait(struct easy *easy);
 
-/* It no longer waits. */
+/* Stops waiting. */
 void resolve_leave(struct easy *easy);
 
-/* No connection could be made to its addresses: they may be stale. */
+/* To be called when connecting failed: the addresses may be stale. */
 void resolve_doubt(struct endpoint *endpoint);
 
-/* The endpoint is being freed: a look-up that is outstanding finds nobody. */
+/* To be called when the endpoint is freed: detaches an outstanding look-up. */
 void resolve_abandon(struct endpoint *endpoint);
 
 #endif

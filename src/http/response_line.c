@@ -1,13 +1,16 @@
 /*
- * A line that begins with a space or tab continues the previous one. After the
- * status line there is none: libcurl from 7.83.0 to 8.1.0 then appends to the
- * last header of the handle's previous transfer, which it has freed (a
- * use-after-free fixed in 8.2.0). Any server could crash the process, or
- * worse. libcurl shows lines before it acts on them only to its debug
- * callback, which is called for everything and costs time; so it is turned on
- * for this one line, which is overwritten if it is of that kind.
+ * response_line.c - checks the head of a response line by line, before libcurl
+ * acts on it.
  *
- * Only one layer of gzip is accepted, because that is what was offered. Each
+ * A line that begins with a space or tab continues the previous one. The first
+ * line after the status line must not: libcurl from 7.83.0 to 8.1.0 would
+ * append it to the last header of the previous transfer of the handle, which
+ * it has freed (a use-after-free, fixed in 8.2.0). Any server could crash the
+ * process, or worse. Only the debug callback sees lines before libcurl acts on
+ * them, but it is called for everything, which costs time. So it is enabled
+ * only for this one line, and overwrites a line of this kind.
+ *
+ * Only one layer of gzip is accepted, because only that was offered. Each
  * layer can expand a thousandfold, and libcurl decompresses a whole piece of
  * 16 KB through up to five layers before it returns, which could block the
  * loop for years.
@@ -22,8 +25,8 @@
 #define LIBCURL_FIXED 0x080200 /* 8.2.0 */
 
 struct slice {
-    const char *data; /* of libcurl's line */
-    size_t size;      /* of that part */
+    const char *data; /* in the line of libcurl */
+    size_t size;      /* bytes of that part */
 };
 
 #define NAME(text) ((struct slice){(text), sizeof(text) - 1})
@@ -112,7 +115,7 @@ static bool line_is_status(const char *line, size_t size)
     return size >= 5 && memcmp(line, "HTTP/", 5) == 0;
 }
 
-/* It may be the first line after the status line. */
+/* Checks a line that may be the first one after the status line. */
 static int begin_check(struct easy *easy, const char *line)
 {
     if (!easy->lines.is_status || (line[0] != ' ' && line[0] != '\t')) {
@@ -151,7 +154,7 @@ bool response_line_set_options(struct easy *easy)
            curl_easy_setopt(curl, CURLOPT_DEBUGDATA, easy) == CURLE_OK;
 }
 
-/* Has on_line() see the next line. */
+/* Makes on_line() see the next line. */
 static void next_line_ask(struct easy *easy)
 {
     easy->lines.is_status = true;
@@ -174,7 +177,7 @@ int response_line_check(struct easy *easy, const char *line, size_t size)
                          RESPONSE_LINES_SIZE_MAX);
     }
     if (line_is_status(line, size)) {
-        easy->lines.length[0] = '\0'; /* the previous one was a 1xx */
+        easy->lines.length[0] = '\0'; /* the previous response was a 1xx */
         next_line_ask(easy);
         return 0;
     }

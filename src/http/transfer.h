@@ -49,7 +49,7 @@ typedef void (*transfer_head_cb)(struct transfer *transfer,
 typedef int (*transfer_data_cb)(struct transfer *transfer, const char *data,
                                 size_t size);
 
-/* Last of all; may start transfers, this one included, and free it. */
+/* Called last; may start transfers, including this one, and free it. */
 typedef void (*transfer_done_cb)(struct transfer *transfer,
                                  const struct transfer_result *result);
 
@@ -73,13 +73,13 @@ struct transfer {
     struct easy *easy; /* while in flight */
 };
 
-/* 0, and done_cb fires exactly once, from the loop, never inside this call;
- * or HAPLO_ENOMEM (also when the client's transfers_max are in flight), and
- * nothing fires. */
+/* Returns 0, and done_cb fires exactly once, from the loop and never inside
+ * this call; or HAPLO_ENOMEM (also if transfers_max of the client are in
+ * flight), and nothing fires. */
 int transfer_start(struct transfer *transfer);
 
-/* Gives up a started transfer: no callback of it fires any more, not even
- * done_cb, and its memory is the caller's again on return. Not from head_cb or
+/* Cancels a transfer: none of its callbacks fires any more, not even done_cb,
+ * and the caller owns its memory again. Must not be called from head_cb or
  * data_cb. */
 void transfer_cancel(struct transfer *transfer);
 

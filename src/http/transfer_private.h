@@ -1,8 +1,7 @@
 /*
- * transfer_private.h - what the other files of this folder tell
- * transfer.c.
- * Each of these ends in done_cb, which may free nearly everything: use
- * nothing of the transfer's after it.
+ * transfer_private.h - how the other files of this folder end a transfer. Each
+ * of these calls done_cb, which may free nearly everything: do not use anything
+ * of the transfer afterwards.
  */
 #ifndef HTTP_TRANSFER_PRIVATE_H
 #define HTTP_TRANSFER_PRIVATE_H

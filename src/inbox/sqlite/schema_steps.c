@@ -99,48 +99,40 @@
 /* Both joins find one row by primary key. They are left joins, so that the
  * table is read in order of arrival, and a join whose columns are not selected
  * costs nothing. */
+/* clang-format off */
 #define MESSAGES                                                               \
     "CREATE VIEW messages AS"                                                  \
-    " SELECT s.arrival AS arrival, q.server AS server, q.queue AS "            \
-    "queue, " MEMBER("id") " AS id, " MEMBER(                                  \
-        "datetime") " AS datetime, " TIME_TEXT("b.fetched_at") " AS "          \
-                                                               "received_at, " \
-                                                               "s.body AS "    \
-                                                               "body"          \
-                                                               " FROM stored " \
-                                                               "AS s LEFT "    \
-                                                               "JOIN queues "  \
-                                                               "AS q ON q.id " \
-                                                               "= s.queue"     \
-                                                               " LEFT JOIN "   \
-                                                               "batches AS b " \
-                                                               "ON "           \
-                                                               "b.first_"      \
-                                                               "arrival = "    \
-                                                               "s.arrival - "  \
-                                                               "s.position;"
+    " SELECT s.arrival AS arrival,"                                            \
+    "  q.server AS server,"                                                    \
+    "  q.queue AS queue, "                                                     \
+    MEMBER("id") " AS id, "                                                    \
+    MEMBER("datetime") " AS datetime, "                                        \
+    TIME_TEXT("b.fetched_at") " AS received_at,"                               \
+    "  s.body AS body"                                                         \
+    " FROM stored AS s"                                                        \
+    " LEFT JOIN queues AS q ON q.id = s.queue"                                 \
+    " LEFT JOIN batches AS b ON b.first_arrival = s.arrival - s.position;"
+/* clang-format on */
 
 /* Sorted without the bodies, which are looked up for the rows that remain. */
-#define LATEST_OBJECTS                                                       \
-    "CREATE VIEW latest_objects AS"                                          \
-    " SELECT m.server AS server, o.ref AS ref,"                              \
-    "  o.record_version AS record_version, m.arrival AS arrival,"            \
-    "  m.id AS id, m.datetime AS datetime, m.received_at AS received_at,"    \
-    "  m.body AS body"                                                       \
-    " FROM (SELECT arrival, ref, record_version, row_number() OVER"          \
-    "   (PARTITION BY server, ref ORDER BY record_version DESC,"             \
-    "    arrival DESC) AS place"                                             \
-    "  FROM (SELECT s.arrival, q.server, " OBJECT(                           \
-        "ref") " AS ref,"                                                    \
-               "    CAST(" OBJECT(                                           \
-                   "recordVersion") " AS NUMERIC) AS record_version"         \
-                                    "   FROM stored AS s CROSS JOIN queues " \
-                                    "AS q ON q.id = s.queue"                 \
-                                    "   WHERE s.queue IN (SELECT id FROM "   \
-                                    "queues WHERE queue = 'global'))"        \
-                                    "  WHERE ref IS NOT NULL) AS o"          \
-                                    " JOIN messages AS m ON m.arrival = "    \
-                                    "o.arrival WHERE o.place = 1;"
+/* clang-format off */
+#define LATEST_OBJECTS                                                         \
+    "CREATE VIEW latest_objects AS"                                            \
+    " SELECT m.server AS server, o.ref AS ref,"                                \
+    "  o.record_version AS record_version, m.arrival AS arrival,"              \
+    "  m.id AS id, m.datetime AS datetime, m.received_at AS received_at,"      \
+    "  m.body AS body"                                                         \
+    " FROM (SELECT arrival, ref, record_version, row_number() OVER"            \
+    "   (PARTITION BY server, ref ORDER BY record_version DESC,"               \
+    "    arrival DESC) AS place"                                               \
+    "  FROM (SELECT s.arrival, q.server, "                                     \
+    OBJECT("ref") " AS ref,"                                                   \
+    "    CAST(" OBJECT("recordVersion") " AS NUMERIC) AS record_version"       \
+    "   FROM stored AS s CROSS JOIN queues AS q ON q.id = s.queue"             \
+    "   WHERE s.queue IN (SELECT id FROM queues WHERE queue = 'global'))"      \
+    "  WHERE ref IS NOT NULL) AS o"                                            \
+    " JOIN messages AS m ON m.arrival = o.arrival WHERE o.place = 1;"
+/* clang-format on */
 
 const char *const schema_steps[] = {TABLES MESSAGES LATEST_OBJECTS};
 const int schema_step_count =
