@@ -13,7 +13,8 @@
 
 /* An output format. */
 struct style {
-    void (*begin)(const char *heading, const char *help, FILE *file);
+    void (*heading)(const char *heading, const char *help, FILE *file);
+    void (*begin)(FILE *file);
     void (*row)(const struct option_row *row, const char *also, FILE *file);
     void (*end)(FILE *file);
 };
@@ -96,7 +97,7 @@ static void text_print(const char *text, size_t indent, int sentences,
     fputc('\n', file);
 }
 
-static void help_begin(const char *heading, const char *help, FILE *file)
+static void help_heading(const char *heading, const char *help, FILE *file)
 {
     fprintf(file, "\n%s\n", heading);
     if (help != NULL) {
@@ -120,17 +121,22 @@ static void help_row(const struct option_row *row, const char *also, FILE *file)
     }
 }
 
-static void help_end(FILE *file)
+/* Nothing: help has no lists. */
+static void help_list(FILE *file)
 {
     (void)file;
 }
 
-static void mdoc_begin(const char *heading, const char *help, FILE *file)
+static void mdoc_heading(const char *heading, const char *help, FILE *file)
 {
     fprintf(file, ".Ss %s\n", heading);
     if (help != NULL) {
         text_print(help, 0, 1, file);
     }
+}
+
+static void mdoc_begin(FILE *file)
+{
     fputs(".Bl -tag -width Ds\n", file);
 }
 
@@ -155,66 +161,74 @@ static void mdoc_end(FILE *file)
     fputs(".El\n", file);
 }
 
-static void table_print(const struct style *style,
-                        const struct option_table *table, const char *also,
-                        FILE *file)
+/* Options under one heading. */
+struct part {
+    const struct option_table *table; /* of them */
+    const char *also;                 /* where else they may stand; or NULL */
+};
+
+static void section_print(const struct style *style, const char *heading,
+                          const char *help, const struct part *parts,
+                          size_t count, FILE *file)
 {
-    for (size_t i = 0; i < table->count; i++) {
-        style->row(&table->rows[i], also, file);
+    style->heading(heading, help, file);
+    if (count == 1 && parts[0].table->count == 0) {
+        return; /* a type without options */
     }
+    style->begin(file);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < parts[i].table->count; j++) {
+            style->row(&parts[i].table->rows[j], parts[i].also, file);
+        }
+    }
+    style->end(file);
 }
 
 static void types_print(const struct style *style, enum config_level level,
                         FILE *file)
 {
     char heading[128];
+    bool is_inbox = level == LEVEL_INBOX;
     for (size_t i = 0;; i++) {
         const struct option_table table = config_type_table(level, i);
+        const struct part part = {&table, NULL};
         if (table.rows == NULL) {
             return;
         }
-        bool is_inbox = level == LEVEL_INBOX;
         snprintf(heading, sizeof heading, "%s of the type %s",
                  is_inbox ? "Inbox" : "Outlet",
                  is_inbox ? inbox_type_at(i)->name : outlet_type_at(i)->name);
-        style->begin(
-            heading,
-            is_inbox ? inbox_type_at(i)->help : outlet_type_at(i)->help, file);
-        table_print(style, &table, NULL, file);
-        style->end(file);
+        section_print(style, heading,
+                      is_inbox ? inbox_type_at(i)->help
+                               : outlet_type_at(i)->help,
+                      &part, 1, file);
     }
 }
+
+#define SECTION(heading, ...)                                                 \
+    section_print(style, heading, NULL, (struct part[]){__VA_ARGS__},         \
+                  sizeof((struct part[]){__VA_ARGS__}) / sizeof(struct part), \
+                  file)
 
 static void all_print(const struct style *style, FILE *file)
 {
     const struct option_table forwarder = {forwarder_option_rows,
                                            forwarder_option_count};
-    style->begin("Top level", NULL, file);
-    table_print(style, &top_options, NULL, file);
-    style->end(file);
-    style->begin("Inbox", NULL, file);
-    table_print(style, &inbox_options, NULL, file);
-    style->end(file);
+    SECTION("Top level", {&top_options, NULL});
+    SECTION("Inbox", {&inbox_options, NULL});
     types_print(style, LEVEL_INBOX, file);
-    style->begin("Outlet", NULL, file);
-    table_print(style, &outlet_options, NULL, file);
-    table_print(style, &forwarder, NULL, file);
-    style->end(file);
+    SECTION("Outlet", {&outlet_options, NULL}, {&forwarder, NULL});
     types_print(style, LEVEL_OUTLET, file);
-    style->begin("Server", NULL, file);
-    table_print(style, &server_own_options, NULL, file);
-    table_print(style, &server_options, "defaults", file);
-    style->end(file);
-    style->begin("Queue", NULL, file);
-    table_print(style, &queue_own_options, NULL, file);
-    table_print(style, &key_options, "a server", file);
-    table_print(style, &queue_options, "a server or defaults", file);
-    style->end(file);
+    SECTION("Server", {&server_own_options, NULL},
+            {&server_options, "defaults"});
+    SECTION("Queue", {&queue_own_options, NULL}, {&key_options, "a server"},
+            {&queue_options, "a server or defaults"});
 }
 
 void option_print_help(FILE *file)
 {
-    static const struct style style = {help_begin, help_row, help_end};
+    static const struct style style = {help_heading, help_list, help_row,
+                                       help_list};
     fputs("The configuration file is YAML. Paths are relative to its folder.\n"
           "Durations: " UNITS_DURATION_EXAMPLES ".\n"
           "Sizes: " UNITS_SIZE_EXAMPLES ".\n",
@@ -224,6 +238,7 @@ void option_print_help(FILE *file)
 
 void option_print_mdoc(FILE *file)
 {
-    static const struct style style = {mdoc_begin, mdoc_row, mdoc_end};
+    static const struct style style = {mdoc_heading, mdoc_begin, mdoc_row,
+                                       mdoc_end};
     all_print(&style, file);
 }
