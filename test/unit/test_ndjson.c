@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "sinks/ndjson.h"
+#include "outlets/ndjson.h"
 
 static const struct {
     const char *in;  /* */

@@ -2,8 +2,8 @@
  * ndjson.h - a JSON value as one line: without the white space between its
  * tokens, otherwise byte for byte. Pure.
  */
-#ifndef SINKS_NDJSON_H
-#define SINKS_NDJSON_H
+#ifndef OUTLETS_NDJSON_H
+#define OUTLETS_NDJSON_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "sinks/files_job.h"
+#include "outlets/files_job.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/durable.h"
-#include "sinks/ndjson.h"
-#include "sinks/sink_reason.h"
+#include "base/errno_reason.h"
+#include "outlets/ndjson.h"
 
 /* The one other file in a queue's folder, while it is being written; not
  * *.ndjson, as some would find that in spite of the dot. */
@@ -19,18 +19,11 @@
 
 /* -- Failures ------------------------------------------------------------- */
 
-static void job_refuse(struct files_job *job, enum sink_verdict verdict)
-{
-    job->has_failed = true;
-    job->batch->verdict = verdict;
-}
-
 static void job_fail(struct files_job *job, const char *path, const char *what,
                      int number)
 {
-    sink_reason_errno(job->batch->why, sizeof(job->batch->why), path, what,
-                      number);
-    job_refuse(job, SINK_RETRY);
+    job->error = number != 0 ? number : EIO;
+    (void)errno_reason_set(job->why, 0, path, what, number);
 }
 
 /* The same, where a name may be one that this file system never takes. */
@@ -38,9 +31,8 @@ static void job_fail_name(struct files_job *job, const char *path,
                           const char *what, int number)
 {
     job_fail(job, path, what, number);
-    if (number == EILSEQ || number == EINVAL || number == ENAMETOOLONG) {
-        job_refuse(job, SINK_REJECT);
-    }
+    job->is_name_bad =
+        number == EILSEQ || number == EINVAL || number == ENAMETOOLONG;
 }
 
 static void job_fail_file(struct files_job *job, const char *what, int number)
@@ -53,25 +45,38 @@ static void job_fail_file(struct files_job *job, const char *what, int number)
 
 /* -- Names ---------------------------------------------------------------- */
 
-/* Two hexadecimal digits a byte. */
-static void hex_write(const uint8_t *bytes, size_t size, char *text)
+/* SplitMix64's: every bit of the result depends on every bit given. */
+static uint64_t mix(uint64_t x)
 {
-    for (size_t i = 0; i < size; i++) {
-        (void)snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-    }
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
 }
 
-/* Epoch and number are padded so that names sort as they do. */
-static void name_write(const struct outlet_batch *batch,
-                       char name[FILES_NAME_SIZE])
+/* Of the inbox and of the messages' own hashes: an inbox that is replaced or
+ * restored may give an arrival to another message. */
+static uint64_t hash_of(const struct files_job *job)
 {
-    char key[2 * OUTLET_KEY_SIZE + 1];
-    int size;
+    uint64_t hash = job->count;
 
-    hex_write(batch->key, OUTLET_KEY_SIZE, key);
-    size = snprintf(name, FILES_NAME_SIZE, "%013" PRIu64 "-%07" PRIu64 "-%s.%s",
-                    batch->place.epoch, batch->place.number, key,
-                    batch->format == HAPLO_FORMAT_RAW ? "raw" : "ndjson");
+    for (const char *c = job->root->inbox_uuid; *c != '\0'; c++) {
+        hash = mix(hash + (unsigned char)*c);
+    }
+    for (size_t i = 0; i < job->count; i++) {
+        hash = mix(hash ^ job->messages[i].hash);
+    }
+    return hash;
+}
+
+/* Arrivals are padded so that names sort as they do. */
+static void name_write(struct files_job *job)
+{
+    const struct inbox_message *first = &job->messages[0];
+    int size = snprintf(job->name, sizeof(job->name),
+                        "%016" PRIu64 "-%016" PRIx64 ".%s", first->arrival,
+                        hash_of(job),
+                        first->format == HAPLO_FORMAT_RAW ? "raw" : "ndjson");
+
     assert(size > 0 && size < FILES_NAME_SIZE);
     (void)size;
 }
@@ -82,24 +87,23 @@ static bool is_folder_name(const char *name)
            strchr(name, '/') == NULL;
 }
 
-void files_job_init(struct files_job *job, struct files_root *root,
-                    struct outlet_batch *batch)
+void files_job_init(struct files_job *job)
 {
+    const struct inbox_message *first = &job->messages[0];
     int size;
 
-    job->root = root;
-    job->batch = batch;
-    job->has_failed = false;
+    job->error = 0;
+    job->is_name_bad = false;
     job->is_hidden = false;
     job->folder = -1;
     job->file = -1;
-    name_write(batch, job->name);
-    size = snprintf(job->path, sizeof(job->path), "%s/%s/%s", root->path,
-                    batch->server, batch->queue);
+    name_write(job);
+    size = snprintf(job->path, sizeof(job->path), "%s/%s/%s", job->root->path,
+                    first->server, first->queue);
     if (size < 0 || (size_t)size >= sizeof(job->path)) {
         job_fail_name(job, job->path, "cannot be made", ENAMETOOLONG);
-    } else if (!is_folder_name(batch->server) ||
-               !is_folder_name(batch->queue)) {
+    } else if (!is_folder_name(first->server) ||
+               !is_folder_name(first->queue)) {
         job_fail_name(job, job->path, "cannot be a folder's name", EINVAL);
     }
 }
@@ -135,12 +139,11 @@ static int folder_open(struct files_job *job)
 
 void files_job_open(struct files_job *job)
 {
-    bool *is_prepared = job->batch->is_prepared;
-    int error = *is_prepared ? folder_open(job) : ENOENT;
+    int error = job->is_prepared ? folder_open(job) : ENOENT;
 
     if (error == ENOENT) {
-        *is_prepared = folders_make(job);
-        if (!*is_prepared) {
+        job->is_prepared = folders_make(job);
+        if (!job->is_prepared) {
             return;
         }
         error = folder_open(job);
@@ -189,7 +192,7 @@ static int buffer_flush(struct files_job *job)
     return 0;
 }
 
-/* Adds bytes; packs them, unless ndjson is NULL. */
+/* Adds bytes; as part of a line, unless ndjson is NULL. */
 static int bytes_add(struct files_job *job, struct haplo_slice bytes,
                      struct ndjson *ndjson)
 {
@@ -216,7 +219,7 @@ static int bytes_add(struct files_job *job, struct haplo_slice bytes,
     return error;
 }
 
-static int line_add(struct files_job *job, const struct haplo_message *message)
+static int line_add(struct files_job *job, const struct inbox_message *message)
 {
     static const struct haplo_slice newline = {"\n", 1};
     struct ndjson ndjson = {.in_string = false};
@@ -227,15 +230,14 @@ static int line_add(struct files_job *job, const struct haplo_message *message)
 
 static int messages_write(struct files_job *job)
 {
-    const struct outlet_batch *batch = job->batch;
     int error = 0;
 
-    if (batch->format == HAPLO_FORMAT_RAW) {
-        assert(batch->message_count == 1);
-        error = bytes_add(job, batch->messages[0]->body, NULL);
+    if (job->messages[0].format == HAPLO_FORMAT_RAW) {
+        assert(job->count == 1);
+        error = bytes_add(job, job->messages[0].body, NULL);
     } else {
-        for (size_t i = 0; i < batch->message_count && error == 0; i++) {
-            error = line_add(job, batch->messages[i]);
+        for (size_t i = 0; i < job->count && error == 0; i++) {
+            error = line_add(job, &job->messages[i]);
         }
     }
     return error == 0 ? buffer_flush(job) : error;
@@ -294,13 +296,11 @@ void files_job_settle(struct files_job *job)
     if (error != 0) {
         job_fail(job, job->path, "its names cannot be made durable", error);
     } else if (!folder_is_in_place(job)) {
-        sink_reason(job->batch->why, sizeof(job->batch->why),
-                    "%s: was moved or removed while in use: take files out of "
-                    "it, but leave the folder where it is",
-                    job->path);
-        job_refuse(job, SINK_RETRY);
-    } else {
-        job->batch->verdict = SINK_ACCEPT;
+        job->error = ESTALE;
+        (void)reason_set(job->why, 0,
+                         "%s: was moved or removed while in use: take files "
+                         "out of it, but leave the folder where it is",
+                         job->path);
     }
 }
 

@@ -1,4 +1,4 @@
-#include "sinks/ndjson.h"
+#include "outlets/ndjson.h"
 
 static bool is_space(char c)
 {

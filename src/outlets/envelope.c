@@ -1,0 +1,101 @@
+#include "outlets/envelope.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/wall_clock.h"
+#include "outlets/ndjson.h"
+
+#define FIXED_SIZE_MAX 256 /* keys, numbers and dates of a line */
+
+/* A character of a name is at most six: \u001f. */
+size_t envelope_size_max(const struct inbox_message *message,
+                         const char *inbox_uuid)
+{
+    size_t names = strlen(message->server) + strlen(message->queue);
+    size_t body = message->format == HAPLO_FORMAT_RAW
+                      ? (message->body.size + 2) / 3 * 4
+                      : message->body.size;
+
+    return FIXED_SIZE_MAX + strlen(inbox_uuid) + 6 * names + body;
+}
+
+static char *text_put(char *out, const char *text)
+{
+    size_t size = strlen(text);
+
+    memcpy(out, text, size);
+    return out + size;
+}
+
+/* As a JSON string. */
+static char *string_put(char *out, const char *text)
+{
+    *out++ = '"';
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ') {
+            out += sprintf(out, "\\u%04x", (unsigned)*text);
+            continue;
+        }
+        if (*text == '"' || *text == '\\') {
+            *out++ = '\\';
+        }
+        *out++ = *text;
+    }
+    *out++ = '"';
+    return out;
+}
+
+static char *base64_put(char *out, struct haplo_slice bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "abcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t i = 0; i < bytes.size; i += 3) {
+        size_t left = bytes.size - i;
+        uint32_t group = (uint32_t)(unsigned char)bytes.data[i] << 16;
+
+        group |= left > 1 ? (uint32_t)(unsigned char)bytes.data[i + 1] << 8 : 0;
+        group |= left > 2 ? (uint32_t)(unsigned char)bytes.data[i + 2] : 0;
+        *out++ = digits[group >> 18];
+        *out++ = digits[group >> 12 & 63];
+        *out++ = left > 1 ? digits[group >> 6 & 63] : '=';
+        *out++ = left > 2 ? digits[group & 63] : '=';
+    }
+    return out;
+}
+
+static char *body_put(char *out, const struct inbox_message *message)
+{
+    struct ndjson ndjson = {.in_string = false};
+
+    if (message->format == HAPLO_FORMAT_RAW) {
+        out = text_put(out, ",\"message_base64\":\"");
+        out = base64_put(out, message->body);
+        return text_put(out, "\"");
+    }
+    out = text_put(out, ",\"message\":");
+    return out +
+           ndjson_pack(&ndjson, message->body.data, message->body.size, out);
+}
+
+size_t envelope_write(const struct inbox_message *message,
+                      const char *inbox_uuid, char *line)
+{
+    char date[WALL_CLOCK_TEXT_SIZE];
+    char *out = text_put(line, "{\"server\":");
+
+    out = string_put(out, message->server);
+    out = text_put(out, ",\"queue\":");
+    out = string_put(out, message->queue);
+    out +=
+        sprintf(out,
+                ",\"arrival\":%" PRIu64 ",\"id\":\"%s-%" PRIu64 "-%016" PRIx64
+                "\",\"received_at\":\"%s\"",
+                message->arrival, inbox_uuid, message->arrival, message->hash,
+                wall_clock_text(message->received_at_ms, date));
+    out = body_put(out, message);
+    out = text_put(out, "}\n");
+    return (size_t)(out - line);
+}

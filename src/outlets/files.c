@@ -1,0 +1,262 @@
+/*
+ * files.c - a parcel becomes a file, step by step (files_job.c):
+ *
+ *   - the queue's folder PATH/SERVER/QUEUE is opened, or made;
+ *   - the messages are written to a file whose name begins with a dot;
+ *   - that is synced;
+ *   - it gets its own name: whoever looks for files sees whole ones only;
+ *   - the folder is synced, and must still be where it was.
+ *
+ * A name is made of the arrival of the first message and of a hash of all, so
+ * that names sort in the order of arrival, and the same parcel, delivered again
+ * after a crash, replaces its file if nobody has taken that yet. Nothing else
+ * is ever replaced.
+ *
+ * Failures:
+ *
+ *   - PATH itself is missing: broken, and not made again, as its disk may be
+ *     unmounted;
+ *   - the disk is full, damaged or mounted for reading only: broken;
+ *   - a name that the file system does not take: refused;
+ *   - anything else, such as no permission in one queue's folder: that parcel
+ *     is to come again, and what there is of its file is removed;
+ *   - the process dies: the file with the dot stays, and is replaced by the
+ *     next one of its queue. No other process has the folder: it is locked.
+ */
+#include "outlets/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/durable.h"
+#include "base/errno_reason.h"
+#include "outlets/files_job.h"
+#include "outlets/id_set.h"
+
+/* Messages are private: sharing them is the operator's decision. */
+#define FILES_FOLDER_MODE 0700
+#define FILES_FILE_MODE 0600
+
+struct files {
+    struct files_root root; /* what all jobs share */
+    int folder;             /* PATH: descriptor, locked; or -1 */
+    struct id_set prepared; /* queues whose folders were made durable */
+};
+
+/* -- Files ---------------------------------------------------------------- */
+
+static bool root_is_in_place(const struct files *files)
+{
+    struct stat locked;
+    struct stat named;
+
+    return fstat(files->folder, &locked) == 0 &&
+           stat(files->root.path, &named) == 0 &&
+           locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
+}
+
+static bool is_of_the_disk(int error)
+{
+    return error == ENOSPC || error == EDQUOT || error == EROFS ||
+           error == EIO || error == EMFILE || error == ENFILE;
+}
+
+static enum outlet_verdict verdict_of(const struct files *files,
+                                      const struct files_job *job)
+{
+    if (job->error == 0) {
+        return OUTLET_DELIVERED;
+    }
+    if (job->is_name_bad) {
+        return OUTLET_REFUSED;
+    }
+    return is_of_the_disk(job->error) || !root_is_in_place(files)
+               ? OUTLET_BROKEN
+               : OUTLET_RETRY;
+}
+
+/* To have several on their way together, so that the disk might make them
+ * durable at a time, was tried: it is no faster. */
+static enum outlet_verdict file_deliver(struct files *files,
+                                        const struct inbox_message *messages,
+                                        size_t count, struct reason *why)
+{
+    static void (*const steps[])(struct files_job *) = {
+        files_job_open, files_job_write,  files_job_sync,
+        files_job_show, files_job_settle,
+    };
+    uint64_t queue_id = messages[0].queue_id;
+    struct files_job job = {
+        .root = &files->root,
+        .messages = messages,
+        .count = count,
+        .is_prepared = id_set_has(&files->prepared, queue_id),
+        .why = why,
+    };
+    enum outlet_verdict verdict;
+
+    files_job_init(&job);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (job.error == 0) {
+            steps[i](&job);
+        }
+    }
+    id_set_put(&files->prepared, queue_id, job.is_prepared);
+    verdict = verdict_of(files, &job);
+    files_job_end(&job);
+    return verdict;
+}
+
+/* What has no lines is a file for each message. */
+static void files_deliver(void *state, struct outlet_parcel *parcel,
+                          const atomic_bool *is_ending)
+{
+    bool is_raw = parcel->messages[0].format == HAPLO_FORMAT_RAW;
+
+    (void)is_ending; /* a disk answers, or nothing helps */
+    do {
+        size_t left = parcel->count - parcel->delivered_count;
+        size_t count = is_raw ? 1 : left;
+
+        parcel->verdict =
+            file_deliver(state, parcel->messages + parcel->delivered_count,
+                         count, &parcel->why);
+        if (parcel->verdict == OUTLET_DELIVERED) {
+            parcel->delivered_count += count;
+        }
+    } while (parcel->verdict == OUTLET_DELIVERED &&
+             parcel->delivered_count < parcel->count);
+}
+
+static void files_close(void *state)
+{
+    struct files *files = state;
+
+    if (files->folder >= 0) {
+        (void)close(files->folder); /* nothing was written through it */
+    }
+    id_set_free(&files->prepared);
+    free(files);
+}
+
+/* -- Opening -------------------------------------------------------------- */
+
+/* A group that may write to the folder, which is no default anywhere, is to
+ * take files away, and may read them. */
+static int modes_read(struct files *files)
+{
+    struct stat status;
+
+    if (fstat(files->folder, &status) != 0) {
+        return errno;
+    }
+    files->root.folder_mode = FILES_FOLDER_MODE;
+    files->root.file_mode = FILES_FILE_MODE;
+    if ((status.st_mode & S_IWGRP) != 0) {
+        files->root.folder_mode |= status.st_mode & S_IRWXG;
+        files->root.file_mode |= status.st_mode & S_IRGRP;
+    }
+    return 0;
+}
+
+/* Where a file system cannot lock folders, others are not kept out. */
+static int folder_lock(const struct files *files, struct reason *why)
+{
+    if (flock(files->folder, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        return reason_set(why, HAPLO_EBUSY,
+                          "%s: in use by another haplo-poll, or by another "
+                          "outlet: give each a folder of its own",
+                          files->root.path);
+    }
+    return 0;
+}
+
+static int files_setup(struct files *files, bool may_make, struct reason *why)
+{
+    const char *path = files->root.path;
+    const char *what = "";
+    int error =
+        may_make ? durable_make_folder(path, FILES_FOLDER_MODE, &what) : 0;
+
+    if (error != 0) {
+        return errno_reason_set(why, HAPLO_EINVAL, path, what, error);
+    }
+    files->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (files->folder < 0) {
+        return errno_reason_set(why, HAPLO_EINVAL, path, "cannot be opened",
+                                errno);
+    }
+    error = modes_read(files);
+    if (error != 0) {
+        return errno_reason_set(why, HAPLO_EINVAL, path, "cannot be read",
+                                error);
+    }
+    if (faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) != 0) {
+        return errno_reason_set(why, HAPLO_EINVAL, path, "cannot be written",
+                                errno);
+    }
+    return folder_lock(files, why);
+}
+
+static int files_open(const struct outlet_setting *setting, bool is_again,
+                      void **state, struct reason *why)
+{
+    const struct files_options *options = setting->options;
+    struct files *files = calloc(1, sizeof(*files));
+    int result;
+
+    if (files == NULL) {
+        return reason_set(why, HAPLO_ENOMEM, "%s: out of memory",
+                          options->path);
+    }
+    files->folder = -1;
+    files->root.path = options->path;
+    files->root.inbox_uuid = setting->inbox_uuid;
+    result = files_setup(files, !is_again, why);
+    if (result != 0) {
+        files_close(files);
+        return result;
+    }
+    *state = files;
+    return 0;
+}
+
+/* -- The type ------------------------------------------------------------- */
+
+const struct blocking_ops files_ops = {
+    .open = files_open,
+    .deliver = files_deliver,
+    .close = files_close,
+};
+
+static int files_start(const struct outlet_setting *setting,
+                       struct outlet **out, struct reason *why)
+{
+    return blocking_open(setting, &files_ops, out, why);
+}
+
+static const struct option_row options[] = {
+    {
+        .name = "path",
+        .value = OPTION_PATH,
+        .offset = offsetof(struct files_options, path),
+        .help = "The folder for the files, see haplo-files(5). It is made if "
+                "its parent folder is there. One outlet at a time may use it.",
+    },
+};
+
+const struct outlet_type files_outlet_type = {
+    .name = "files",
+    .help = "Each batch becomes a file, in a folder for each queue.",
+    .options = options,
+    .option_count = sizeof(options) / sizeof(options[0]),
+    .options_size = sizeof(struct files_options),
+    .in_flight_max = 4, /* one is written, and the thread need not wait */
+    .open = files_start,
+    .deliver = blocking_deliver,
+    .close = blocking_close,
+};

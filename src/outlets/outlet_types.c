@@ -1,0 +1,50 @@
+/*
+ * outlet_types.c - the registry of the kinds of outlets. A new one is a file
+ * beside this and a row here; examples/outlets/ has one to begin with.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "outlets/files.h"
+#include "outlets/outlet.h"
+#include "outlets/stdout.h"
+
+#define REGISTERED_COUNT_MAX 8 /* from outside */
+
+static const struct outlet_type *const own[] = {
+    &files_outlet_type,
+    &stdout_outlet_type,
+};
+
+static const struct outlet_type *registered[REGISTERED_COUNT_MAX];
+static size_t registered_count;
+
+const struct outlet_type *outlet_type_at(size_t index)
+{
+    const size_t own_count = sizeof(own) / sizeof(own[0]);
+
+    if (index < own_count) {
+        return own[index];
+    }
+    index -= own_count;
+    return index < registered_count ? registered[index] : NULL;
+}
+
+const struct outlet_type *outlet_type_find(const char *name)
+{
+    const struct outlet_type *type;
+
+    for (size_t i = 0; (type = outlet_type_at(i)) != NULL; i++) {
+        if (strcmp(type->name, name) == 0) {
+            return type;
+        }
+    }
+    return NULL;
+}
+
+void outlet_type_register(const struct outlet_type *type)
+{
+    assert(outlet_type_find(type->name) == NULL);
+    assert(registered_count < REGISTERED_COUNT_MAX);
+    registered[registered_count++] = type;
+}
