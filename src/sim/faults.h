@@ -22,16 +22,16 @@
     X(DRIP, "drip", true, "send `bytes` bytes every `every`")                  \
     X(CUT, "cut", true, "send `at` bytes, then FIN")                           \
     X(RESET, "reset", true, "send `at` bytes, then RST")                       \
-    X(STATUS, "status", false, "answer `code`, with `retry-after` if given")   \
-    X(HTML, "html", false, "answer 200 with a page")                           \
-    X(REDIRECT, "redirect", false, "answer 302 to the URL `to`")               \
+    X(STATUS, "status", false, "respond `code`, with `retry-after` if given")  \
+    X(HTML, "html", false, "respond 200 with a page")                          \
+    X(REDIRECT, "redirect", false, "respond 302 to the URL `to`")              \
     X(HALF_MARK, "half-mark", true, "mark half of the ids, then 500")          \
     X(JSON_TRUNCATED, "json-truncated", true, "half a document, right length") \
     X(JSON_TRAILING, "json-trailing", true, "garbage after the document")      \
     X(JSON_VERSION, "json-version", true, "an unsupported version")            \
     X(JSON_TOKEN, "json-token", true, "a token that is not a string")          \
     X(HUGE, "huge", false, "a body of `size` bytes")                           \
-    X(DELAY, "delay", true, "wait `for`, then answer")                         \
+    X(DELAY, "delay", true, "wait `for`, then respond")                        \
     X(LENGTH, "length", true, "a Content-Length off `by` bytes")               \
     X(GARBAGE, "garbage", false, "bytes that are not HTTP")                    \
     X(HANG_UP, "hang-up", true, "respond, then close unannounced")
