@@ -2,7 +2,7 @@
  * The reading of a batch when there is no memory. 4 bytes seed the pieces, 2
  * say which allocation fails, 1 whether all after it fail too, 1 chooses the
  * format; the rest is the body. It must come to the same as with memory, or to
- * HAPLO_ENOMEM, and give back all it has taken.
+ * HAPLO_ENOMEM, and free everything.
  */
 #include <string.h>
 

@@ -50,7 +50,7 @@ static void server_open(void)
     fake.request_cb = on_request;
 }
 
-/* -- The application ------------------------------------------------------- */
+/* The application */
 
 static void on_event(struct haplo_poller *poller,
                      const struct haplo_event *event)

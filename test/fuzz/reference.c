@@ -56,7 +56,7 @@ static void space_skip(struct reading *reading)
     }
 }
 
-/* -- Strings --------------------------------------------------------------- */
+/* Strings */
 
 /* Bytes behind the first one of a character; -1: it is none. */
 static int bytes_that_follow(unsigned char first)
@@ -209,7 +209,7 @@ static char *string_decode(const struct reading *reading,
     return text;
 }
 
-/* -- Values ---------------------------------------------------------------- */
+/* Values */
 
 static bool digits_take(struct reading *reading)
 {

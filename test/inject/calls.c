@@ -78,7 +78,7 @@ CALLS_OF_SQLITE(DEFINE)
 CALLS_OF_YAML(DEFINE)
 CALLS_OF_LIBC(DEFINE)
 
-/* -- Those with a variable argument --------------------------------------- */
+/* Those with a variable argument */
 
 /* The type of the argument goes by the number of the option. */
 #define SET(call, object, option, argument)                                 \

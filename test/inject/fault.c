@@ -37,7 +37,7 @@ const char *fault_asker_name(enum asker asker)
     return names[asker];
 }
 
-/* -- Arming --------------------------------------------------------------- */
+/* Arming */
 
 static void counts_clear(void)
 {
@@ -85,7 +85,7 @@ void fault_resume(void)
     is_paused = false;
 }
 
-/* -- Failing -------------------------------------------------------------- */
+/* Failing */
 
 bool fault_is_armed(void)
 {
@@ -167,7 +167,7 @@ unsigned fault_way(unsigned count)
     return (unsigned)(armed_nth % count);
 }
 
-/* -- Whole programs ------------------------------------------------------- */
+/* Whole programs */
 
 static void report_counts(void)
 {

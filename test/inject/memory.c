@@ -28,7 +28,7 @@ void REAL(free)(void *block);
 
 EXPORTED atomic_long memory_held;
 
-/* -- Who asks ------------------------------------------------------------- */
+/* Who asks */
 
 #define OBJECTS_MAX 64
 
@@ -126,7 +126,7 @@ static bool fails(const void *caller)
     return fault_is_armed() && fault_hits_memory(fault_asker_at(caller));
 }
 
-/* -- What is held --------------------------------------------------------- */
+/* What is held */
 
 /* By address, as blocks are often freed by another library than asked for
  * them. Open addresses, no tombstones; at most half full. */
@@ -211,7 +211,7 @@ static bool let_go(const void *block)
     return was_held;
 }
 
-/* -- malloc() and its kin ------------------------------------------------- */
+/* malloc() and its kin */
 
 EXPORTED void *malloc(size_t size)
 {

@@ -106,7 +106,7 @@ const struct sim_process *sim_start(void)
     return &sim;
 }
 
-/* -- The control port ----------------------------------------------------- */
+/* The control port */
 
 static void control_ask(const char *method, const char *path, const char *body,
                         char *answer, size_t size)

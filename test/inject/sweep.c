@@ -31,7 +31,7 @@ static const struct sweep_unit *units[UNITS_MAX]; /* asked for */
 static unsigned unit_count;
 static struct sweep_result *results; /* in memory that is shared */
 
-/* -- The table ------------------------------------------------------------ */
+/* The table */
 
 static bool is_fine(const struct sweep_result *result)
 {
@@ -116,7 +116,7 @@ static unsigned table_print(bool is_whole)
     return failed;
 }
 
-/* -- Running -------------------------------------------------------------- */
+/* Running */
 
 static void unit_start(unsigned index, bool is_all)
 {
@@ -163,7 +163,7 @@ static int point_run(const char *point)
     return 0;
 }
 
-/* -- The command line ----------------------------------------------------- */
+/* The command line */
 
 static bool is_asked_for(const char *name, int argc, char **argv)
 {

@@ -36,7 +36,7 @@ static void assert_told(int error, const char *why)
     assert_true(why == NULL || strchr(why, '\n') == NULL);
 }
 
-/* -- Answers to a fetch --------------------------------------------------- */
+/* Answers to a fetch */
 
 struct reading {
     struct haplo_queue_options options; /* the shape */
@@ -220,7 +220,7 @@ static void refusal_run(void)
     status_read(NULL, 500, "text/plain", "Oops", HAPLO_ESERVER);
 }
 
-/* -- Answers to a mark ---------------------------------------------------- */
+/* Answers to a mark */
 
 static void mark_read(const char *content_type, const char *body,
                       uint64_t marked, int64_t unread)
@@ -248,7 +248,7 @@ static void mark_reply_run(void)
     mark_read("text/plain", "Marked: 7", 7, -1);
 }
 
-/* -- The rest ------------------------------------------------------------- */
+/* The rest */
 
 static void form_run(void)
 {

@@ -50,7 +50,7 @@ static void path_make(char *path, size_t size, const char *name)
     assert_true(length > 0 && (size_t)length < size);
 }
 
-/* -- The commands --------------------------------------------------------- */
+/* The commands */
 
 static void main_set_up(void)
 {
@@ -275,7 +275,7 @@ static void check_run(void)
     fault_resume();
 }
 
-/* -- haplo-poll run ------------------------------------------------------- */
+/* haplo-poll run */
 
 static atomic_bool has_returned;
 

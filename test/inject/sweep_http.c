@@ -69,7 +69,7 @@ static void stage_close(void)
     fault_resume();
 }
 
-/* -- Endpoints ------------------------------------------------------------ */
+/* Endpoints */
 
 static struct endpoint *endpoint_make(const char *format, int port,
                                       struct endpoint_options options)
@@ -114,7 +114,7 @@ static void endpoints_run(void)
     stage_close();
 }
 
-/* -- Transfers ------------------------------------------------------------ */
+/* Transfers */
 
 struct call {
     struct transfer transfer;       /* */

@@ -53,7 +53,7 @@ void sweep_skip(uint64_t ms)
 #define NEW_KEY "Zz_newKeyNewKeyNewKeyNewKeyNewKeyNewKeyNewKey9"
 #define FAILURE ANSWER("500 Internal Server Error", "text/html", "Oops")
 
-/* -- On a fake server of this process ------------------------------------- */
+/* On a fake server of this process */
 
 /* Once more if it fails, as nothing fails a second time. */
 static void poller_make(struct scene *scene)
@@ -171,7 +171,7 @@ static void http_run(void)
     fault_resume();
 }
 
-/* -- On haplo-sim, with TLS ----------------------------------------------- */
+/* On haplo-sim, with TLS */
 
 #define IDS_MAX 256
 

@@ -148,7 +148,7 @@ static struct sink_queue *queue_open(struct inbox *inbox, const char *name)
     return queue;
 }
 
-/* -- Deliveries ----------------------------------------------------------- */
+/* Deliveries */
 
 static void on_delivered(struct sink_delivery *delivery,
                          enum sink_verdict verdict, const char *text)
@@ -211,7 +211,7 @@ static void parcel_settle(struct inbox *inbox, struct parcel *parcel)
     }
 }
 
-/* -- What is in the file -------------------------------------------------- */
+/* What is in the file */
 
 static void assert_query(struct inbox *inbox, const char *sql, int expected)
 {
@@ -232,7 +232,7 @@ static void assert_query(struct inbox *inbox, const char *sql, int expected)
     "SELECT count(*) FROM messages WHERE epoch = " #epoch " AND CAST" \
     "(body AS TEXT) = '" body "'"
 
-/* -- The units ------------------------------------------------------------ */
+/* The units */
 
 /* Two queues in a group; values of each kind. */
 static void group_send(struct inbox *inbox, struct sink_queue *a,
@@ -355,7 +355,7 @@ static void removed_run(void)
     inbox_end(&inbox);
 }
 
-/* -- Files ---------------------------------------------------------------- */
+/* Files */
 
 /* How many lines of the queue's files are this one. */
 static unsigned lines_count(struct inbox *inbox, const char *queue,

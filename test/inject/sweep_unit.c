@@ -40,7 +40,7 @@
 /* Of a coverage build; there is no other way out that would write it. */
 void __gcov_dump(void) __attribute__((weak));
 
-/* -- What is swept -------------------------------------------------------- */
+/* What is swept */
 
 /* Points of one kind, one after the other. */
 struct phase {
@@ -95,7 +95,7 @@ static void verdict_print(const struct plan *plan, const char *verdict)
             point != 0 && is_after ? " after" : "");
 }
 
-/* -- In the child --------------------------------------------------------- */
+/* In the child */
 
 /* Who gives up is told by where the call comes from. assert() does not come
  * here: glibc keeps that call to itself. */
@@ -206,7 +206,7 @@ static void child_run(const struct plan *plan, unsigned phase,
     exit(0);
 }
 
-/* -- In the parent -------------------------------------------------------- */
+/* In the parent */
 
 /* Counts what ended the child at a point. What the unit asserts is excused by
  * nothing. */

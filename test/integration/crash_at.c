@@ -32,7 +32,7 @@
 
 #define HOOK __attribute__((visibility("default")))
 
-/* -- The real calls ------------------------------------------------------- */
+/* The real calls */
 
 static int real_openat(int folder, const char *path, int flags, mode_t mode)
 {
@@ -60,7 +60,7 @@ static int real_ftruncate(int fd, off_t size)
     return (int)syscall(SYS_ftruncate, fd, size);
 }
 
-/* -- What is not durable yet ---------------------------------------------- */
+/* What is not durable yet */
 
 enum undo_kind {
     UNDO_WRITE,
@@ -234,7 +234,7 @@ static void undos_apply(void)
     }
 }
 
-/* -- Steps ---------------------------------------------------------------- */
+/* Steps */
 
 __attribute__((constructor)) static void crash_start(void)
 {
@@ -262,7 +262,7 @@ static void die(void)
 }
 
 /* SQLite's index of the WAL is memory that programs share: what it holds is
- * made anew by whoever opens the database first. */
+ * created again by the process that opens the database first. */
 static bool is_memory(const char *path)
 {
     size_t size = strlen(path);
@@ -351,7 +351,7 @@ static bool power_fails(void)
     return crash.grave != NULL;
 }
 
-/* -- Hooks ---------------------------------------------------------------- */
+/* Hooks */
 
 static int hooked_open(int folder, const char *path, int flags, mode_t mode)
 {

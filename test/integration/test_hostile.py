@@ -377,7 +377,7 @@ def test_memory_is_bounded(scene):
     assert scene.memory_kb < 3 * len(CASES) * (MAX_BODY >> 10) + (32 << 10)
 
 
-# They cost their wire's time, not more: unpacked whole, the bombs alone would
+# They cost their wire's time, not more: decompressed completely, the bombs alone would
 # take a minute.
 def test_time_is_bounded(scene):
     assert scene.cpu_s < 20

@@ -231,7 +231,7 @@ def test_failed_mark(poll_of, kind, words):
         poll.check_all_stored()
 
 
-# What mends itself soon must not be reported as a failure.
+# What soon resolves itself must not be reported as a failure.
 @pytest.mark.parametrize(
     "kind",
     [

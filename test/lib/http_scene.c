@@ -17,8 +17,7 @@ struct http_server server;
 struct call calls[CALLS_MAX];
 const char path[] = "/api/haplo-integration-messages/poll/q1/fetch";
 
-/* -- Calls ------------------------------------------------------------------
- */
+/* Calls */
 
 static char authorization[] = "Authorization: Basic " LOGIN;
 static char user_agent[] = "User-Agent: test/1.0";
@@ -108,8 +107,7 @@ struct call *call_run(struct call *call)
     return call;
 }
 
-/* -- Waiting ----------------------------------------------------------------
- */
+/* Waiting */
 
 static void on_cap(uv_timer_t *timer)
 {
@@ -159,8 +157,7 @@ void run_for(uint64_t ms)
     uv_timer_stop(&cap);
 }
 
-/* -- Setting up -------------------------------------------------------------
- */
+/* Setting up */
 
 struct endpoint_options options_make(char *url, const char *host, int port)
 {

@@ -60,8 +60,7 @@ extern struct http_server server;
 extern struct call calls[CALLS_MAX];
 extern const char path[]; /* of each call */
 
-/* -- Setting up -------------------------------------------------------------
- */
+/* Setting up */
 
 int set_up(void **state);
 int tear_down(void **state);
@@ -89,8 +88,7 @@ struct endpoint *endpoint_plain(void);
     static const struct script_line lines[] = {__VA_ARGS__}; \
     http_server_script(&server, lines, sizeof lines / sizeof lines[0])
 
-/* -- Calls ------------------------------------------------------------------
- */
+/* Calls */
 
 /* Makes calls[index] a GET. */
 struct call *call_make(unsigned index, struct endpoint *endpoint);

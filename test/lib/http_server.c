@@ -20,8 +20,7 @@ struct pending_write {
     char bytes[];           /* copied */
 };
 
-/* -- Closing ----------------------------------------------------------------
- */
+/* Closing */
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -61,8 +60,7 @@ void http_peer_reset(struct http_peer *peer)
     peer_end(peer, true);
 }
 
-/* -- Sending ----------------------------------------------------------------
- */
+/* Sending */
 
 static void on_written(uv_write_t *request, int status)
 {
@@ -108,8 +106,7 @@ void http_peer_send(struct http_peer *peer, const char *bytes, size_t size)
     }
 }
 
-/* -- The script -------------------------------------------------------------
- */
+/* The script */
 
 static void line_end(struct http_peer *peer, enum script_end end)
 {
@@ -163,8 +160,7 @@ void http_server_script(struct http_server *server,
     server->request_count = 0;
 }
 
-/* -- Receiving --------------------------------------------------------------
- */
+/* Receiving */
 
 /* Of the request at the head of what was received; 0: not complete. */
 static size_t complete_size(const struct http_peer *peer)
@@ -225,8 +221,7 @@ static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buffer)
                     (unsigned)(peer->request_room - 1 - peer->request_size));
 }
 
-/* -- The server -------------------------------------------------------------
- */
+/* The server */
 
 static void on_connection(uv_stream_t *stream, int status)
 {

@@ -9,7 +9,7 @@ unsigned parcel_places;
 
 static uint64_t salt = 1000; /* never the same */
 
-/* -- An inbox in a folder of its own --------------------------------------- */
+/* An inbox in a folder of its own */
 
 static void on_opened(struct inbox *inbox, int error, const char *why,
                       void *data)
@@ -184,7 +184,7 @@ int scene_teardown(void **state)
     return 0;
 }
 
-/* -- Feeds ----------------------------------------------------------------- */
+/* Feeds */
 
 void feed_adopt(struct feed *feed, struct haplo_slice stored)
 {
@@ -232,7 +232,7 @@ void feed_store(struct feed *feed, const char *text)
     scene_settle(feed->scene);
 }
 
-/* -- Parcels --------------------------------------------------------------- */
+/* Parcels */
 
 static void on_delivered(struct inbox_delivery *delivery,
                          enum inbox_verdict verdict, const char *why)
@@ -369,7 +369,7 @@ void parcel_lose(struct parcel *parcel)
     parcel_free(parcel);
 }
 
-/* -- What another program sees --------------------------------------------- */
+/* What another program sees */
 
 sqlite3 *reader_open_db(const char *path)
 {

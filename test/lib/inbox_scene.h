@@ -27,7 +27,7 @@
 
 #define FETCHED_AT_MS UINT64_C(1550226721250) /* 2019-02-15T10:32:01.250Z */
 
-/* -- An inbox in a folder of its own --------------------------------------- */
+/* An inbox in a folder of its own */
 
 struct scene {
     uv_loop_t loop;                    /* that it all runs on */
@@ -64,7 +64,7 @@ void scene_settle(struct scene *scene);
 /* Expects the opening to be refused, with this in the line. */
 void scene_expect_refused(struct scene *scene, int error, const char *text);
 
-/* -- Feeds: a queue as its poller has it ----------------------------------- */
+/* Feeds: a queue as its poller has it */
 
 struct feed {
     struct scene *scene;         /* where */
@@ -82,7 +82,7 @@ struct feed *feed_open(struct scene *scene, const char *server,
 /* Forgets what it knows for what is stored now. */
 void feed_adopt(struct feed *feed, struct haplo_slice stored);
 
-/* -- Parcels: a batch and its delivery ------------------------------------- */
+/* Parcels: a batch and its delivery */
 
 struct parcel {
     struct inbox_delivery delivery;       /* first */
@@ -135,7 +135,7 @@ void feed_store(struct feed *feed, const char *text);
 /* An empty fetch proved that all is marked. */
 void feed_confirm_empty(struct feed *feed);
 
-/* -- What another program sees --------------------------------------------- */
+/* What another program sees */
 
 sqlite3 *reader_open_db(const char *path);
 void reader_run(sqlite3 *db, const char *sql);

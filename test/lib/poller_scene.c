@@ -1,6 +1,6 @@
 #include "poller_scene.h"
 
-/* -- The application ------------------------------------------------------ */
+/* The application */
 
 /* What does not fit any more is not kept. */
 __attribute__((format(printf, 2, 3))) static void events_add(
@@ -147,7 +147,7 @@ void scene_on_closed(void *data)
     scene->poller = NULL;
 }
 
-/* -- Running -------------------------------------------------------------- */
+/* Running */
 
 bool scene_is_quiet(const struct scene *scene)
 {
@@ -182,7 +182,7 @@ void scene_linger(struct scene *scene)
     }
 }
 
-/* -- Setting the stage ---------------------------------------------------- */
+/* Setting the stage */
 
 struct haplo_poller_options poller_options(struct scene *scene)
 {

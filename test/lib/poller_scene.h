@@ -75,8 +75,7 @@ struct scene {
     char text[HAPLO_TEXT_SIZE_MAX];     /* of the newest event with an error */
 };
 
-/* -- Setting the stage ------------------------------------------------------
- */
+/* Setting the stage */
 
 /* A loop, and nothing on it yet. */
 struct scene *scene_new(void);
@@ -110,8 +109,7 @@ struct watch *scene_add(struct scene *scene, const char *name, unsigned unread);
  * that no message was marked that was not accepted. */
 void scene_close(struct scene *scene);
 
-/* -- The application --------------------------------------------------------
- */
+/* The application */
 
 /* Answers the batch that is held. */
 void watch_accept(struct watch *watch);
@@ -131,8 +129,7 @@ unsigned id_of(const struct haplo_message *message);
 enum haplo_queue_state state_of(const struct watch *watch);
 struct haplo_queue_stats stats_of(const struct watch *watch);
 
-/* -- Running ----------------------------------------------------------------
- */
+/* Running */
 
 /* No request is in flight. */
 bool scene_is_quiet(const struct scene *scene);

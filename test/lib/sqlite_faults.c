@@ -85,7 +85,7 @@ static int on_connection(sqlite3 *db, const char **error, const void *api)
     return SQLITE_OK;
 }
 
-/* -- A sync that fails: the methods of a WAL are wrapped ------------------- */
+/* A sync that fails: the methods of a WAL are wrapped */
 
 static int (*real_open)(sqlite3_vfs *, const char *, sqlite3_file *, int,
                         int *);

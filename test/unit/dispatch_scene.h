@@ -189,7 +189,7 @@ static inline struct lane *scene_lane(struct scene *scene, char lane)
                          lane_name(lane));
 }
 
-/* -- The inbox ------------------------------------------------------------ */
+/* The inbox */
 
 static inline void scene_add_span(struct scene *scene, uint64_t first,
                                   uint32_t count, bool is_recall)
@@ -283,7 +283,7 @@ static inline void scene_save_end(struct scene *scene)
     dispatch_save_end(&scene->dispatch, !scene->saves_fail, scene->now_ms);
 }
 
-/* -- The outlet ----------------------------------------------------------- */
+/* The outlet */
 
 static inline void scene_deliver(struct scene *scene, struct span *span)
 {
@@ -356,7 +356,7 @@ static inline void scene_answer(struct scene *scene, struct span *span)
     }
 }
 
-/* -- Time ----------------------------------------------------------------- */
+/* Time */
 
 static inline void scene_pump(struct scene *scene)
 {

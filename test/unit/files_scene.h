@@ -35,7 +35,7 @@
 #define MESSAGE_COUNT_MAX 4
 #define TRACE_SIZE 8192
 
-/* -- System calls --------------------------------------------------------- */
+/* System calls */
 
 enum call { MKDIR, OPEN, WRITE, FSYNC, RENAME, UNLINK, CLOSE, CALL_COUNT };
 
@@ -189,7 +189,7 @@ HOOK int close(int descriptor)
     return fails ? -1 : result;
 }
 
-/* -- A folder of its own -------------------------------------------------- */
+/* A folder of its own */
 
 #define UUID "550e8400-e29b-41d4-a716-446655440000"
 
@@ -271,7 +271,7 @@ static inline int teardown(void **state)
     return 0;
 }
 
-/* -- Parcels -------------------------------------------------------------- */
+/* Parcels */
 
 struct bundle {
     struct outlet_parcel parcel;
@@ -349,7 +349,7 @@ static inline void deliver_badly(struct scene *scene, struct bundle *bundle,
     expect_text(bundle->parcel.why.text, text);
 }
 
-/* -- What is in the folder ------------------------------------------------ */
+/* What is in the folder */
 
 static inline void file_read(const char *path, char *data, size_t data_size,
                              size_t *size)

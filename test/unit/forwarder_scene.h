@@ -115,7 +115,7 @@ __attribute__((format(printf, 1, 2))) static inline void say(const char *format,
     scene.trace[scene.trace_size] = '\0';
 }
 
-/* -- Time ----------------------------------------------------------------- */
+/* Time */
 
 #define HOOK __attribute__((visibility("default")))
 
@@ -226,7 +226,7 @@ static inline void run(uint64_t for_ms)
     scene.now_ms = until_ms;
 }
 
-/* -- The inbox ------------------------------------------------------------ */
+/* The inbox */
 
 HOOK const char *inbox_uuid(const struct inbox *inbox)
 {
@@ -455,7 +455,7 @@ static inline void store_each(const char *lanes)
     }
 }
 
-/* -- The outlet ----------------------------------------------------------- */
+/* The outlet */
 
 static inline int fake_open(const struct outlet_setting *setting,
                             struct outlet **out, struct reason *why)
@@ -574,7 +574,7 @@ static inline void fake_close(struct outlet *outlet, outlet_closed_cb closed_cb,
     later(LATENCY_MS, fake_closed, NULL);
 }
 
-/* -- The forwarder -------------------------------------------------------- */
+/* The forwarder */
 
 static inline void on_event(struct forwarder *forwarder,
                             const struct forwarder_event *event, void *data)

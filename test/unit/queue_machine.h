@@ -134,7 +134,7 @@ static inline void assert_trace(struct machine *m, const char *expected)
     trace_clear(&m->trace);
 }
 
-/* -- From a fresh queue to each state, by the shortest way ----------------- */
+/* From a fresh queue to each state, by the shortest way */
 
 static inline void go_fetching(struct machine *m)
 {

@@ -31,7 +31,7 @@
 #define MESSAGE_COUNT_MAX 8
 #define RECEIVED_AT_MS UINT64_C(1550226721250) /* 2019-02-15T10:32:01.250Z */
 
-/* -- Faults --------------------------------------------------------------- */
+/* Faults */
 
 static atomic_bool disk_is_full;
 static atomic_long refused_write_count;
@@ -143,7 +143,7 @@ static inline void faults_install(void)
                      SQLITE_OK);
 }
 
-/* -- A sink with its record, in a folder of its own ------------------------ */
+/* A sink with its record, in a folder of its own */
 
 struct scene {
     uv_loop_t loop;                /* */
@@ -281,7 +281,7 @@ static inline void settle(struct scene *scene)
     assert_int_equal(uv_run(&scene->loop, UV_RUN_DEFAULT), 0);
 }
 
-/* -- Parcels: a batch and its delivery ------------------------------------ */
+/* Parcels: a batch and its delivery */
 
 struct parcel {
     struct sink_delivery delivery;                    /* first: see parcel_of */
@@ -427,7 +427,7 @@ static inline void parcel_refused(struct scene *scene, struct parcel *parcel,
     }
 }
 
-/* -- What another program sees -------------------------------------------- */
+/* What another program sees */
 
 static inline sqlite3 *reader_open(struct scene *scene)
 {

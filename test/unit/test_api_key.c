@@ -140,7 +140,7 @@ static void a_file_open_to_others_is_refused(void **state)
     assert_read(&from_file, KEY);
 }
 
-/* Opening a FIFO waits for a writer, perhaps for ever. */
+/* Opening a FIFO waits for a writer, perhaps forever. */
 static void only_a_regular_file_is_read(void **state)
 {
     static const struct config_key here = {CONFIG_KEY_FILE, ".", "."};

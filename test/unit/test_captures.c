@@ -156,7 +156,7 @@ static const char mark_answer[] =
     "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
     "Content-Length: 34\r\n\r\n{\"markedCount\":16,\"unreadCount\":0}";
 
-/* -- One queue and what becomes of it ------------------------------------- */
+/* One queue and what becomes of it */
 
 struct scene {
     const struct expectation *expected; /* */
@@ -279,7 +279,7 @@ static void scene_run(struct scene *scene, const struct script_line *lines,
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
-/* -- Captures as lines of the server's script ------------------------------ */
+/* Captures as lines of the server's script */
 
 static size_t read_capture(const char *name, char *bytes, size_t size)
 {

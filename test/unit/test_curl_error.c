@@ -1,6 +1,6 @@
 /*
  * What is made of libcurl's errors. The kind decides what is done about it (a
- * broken connection mends itself, a certificate does not), and the text what
+ * broken connection resolves itself, a certificate does not), and the text what
  * an operator does.
  */
 #include <errno.h>
@@ -133,7 +133,7 @@ static void certificates_name_their_option(void **state)
                  "TLS with haplo.test port 443");
 }
 
-/* libcurl has one code for both. This one mends itself. */
+/* libcurl has one code for both. This one resolves itself. */
 static void a_broken_handshake_is_no_wrong_certificate(void **state)
 {
     static const char *const details[] = {

@@ -66,7 +66,7 @@ static void find_empty(struct delivery_state *state, struct stored *stored)
         stored, delivery_state_confirm(state, NULL, true, scene_salt++, bytes));
 }
 
-/* -- Set arithmetic ------------------------------------------------------- */
+/* Set arithmetic */
 
 /* A queue that has stored nothing has no repeats, and its first state may be
  * stored where there is none. */
@@ -172,7 +172,7 @@ static void leftovers_are_kept_from_the_newest_to_the_oldest(void **unused)
     stored_free(&stored);
 }
 
-/* -- Bounds --------------------------------------------------------------- */
+/* Bounds */
 
 static struct haplo_batch *numbered(const struct delivery_state *state,
                                     uint32_t first, uint32_t count,
@@ -191,7 +191,7 @@ static struct haplo_batch *numbered(const struct delivery_state *state,
     return batch;
 }
 
-/* A state must not grow without end, however many tokens are given up. A
+/* A state must not grow without limit, however many tokens are given up. A
  * batch is always kept whole, or it would be stored again when its mark was
  * lost; beyond that the oldest go first. */
 static void the_oldest_leftovers_are_dropped_at_the_bound(void **unused)
@@ -249,7 +249,7 @@ static void a_large_batch_of_equal_messages_takes_no_quadratic_time(
     stored_free(&stored);
 }
 
-/* -- Which state may follow which ----------------------------------------- */
+/* Which state may follow which */
 
 /* A commit whose outcome is unknown is tried again: what is stored tells. */
 static void an_unknown_commit_is_recognised(void **unused)
@@ -430,7 +430,7 @@ static void an_older_state_that_was_restored_is_noticed(void **unused)
     stored_free(&backup);
 }
 
-/* -- Bytes ---------------------------------------------------------------- */
+/* Bytes */
 
 /* A blob that was cut, or of which one bit has flipped, must not pass for a
  * state: its keys decide what is stored. */
@@ -482,7 +482,7 @@ static void the_layout_is_what_the_header_says(void **unused)
     drop(&state, batch);
 }
 
-/* -- Memory --------------------------------------------------------------- */
+/* Memory */
 
 /* When memory is short nothing may be forgotten: each call fails whole. */
 static void without_memory_nothing_changes(void **unused)

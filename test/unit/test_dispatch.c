@@ -304,7 +304,7 @@ static void test_an_outlet_that_is_down_for_an_hour_catches_up(void **state)
     scene_free(scene);
 }
 
-/* -- Dead letters --------------------------------------------------------- */
+/* Dead letters */
 
 static struct scene *scene_with_dead_letters(const char *lanes)
 {
@@ -433,7 +433,7 @@ static void test_lanes_blocked_by_a_broken_destination_go_on(void **state)
     scene_free(scene);
 }
 
-/* -- Limits --------------------------------------------------------------- */
+/* Limits */
 
 /* Memory has a limit, and a lane that waits does not take it from others. */
 static void test_a_lane_that_waits_does_not_fill_the_memory(void **state)

@@ -68,7 +68,7 @@ static void something_happens(struct scene *scene, struct random *random)
     }
 }
 
-/* All mends itself, but for bad messages; and good ones follow in each lane, so
+/* Everything recovers except bad messages; good ones follow in each lane, so
  * that no doubt is left. */
 static void scene_settle(struct scene *scene)
 {

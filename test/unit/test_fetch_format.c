@@ -47,7 +47,7 @@ static void a_pointer_makes_it_another_shape(void **state)
     fetch_format_free(&format);
 }
 
-/* A queue that can never be marked would deliver the same for ever. */
+/* A queue that can never be marked would deliver the same forever. */
 static void raw_without_a_pattern_is_refused(void **state)
 {
     (void)state;

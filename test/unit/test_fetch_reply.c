@@ -295,7 +295,7 @@ static void only_the_beginning_of_a_page_is_kept(void **state)
     batch_free(batch);
 }
 
-/* One that does not end, or is packed a thousandfold, must not keep the loop
+/* An endless one, or one compressed a thousandfold, must not keep the loop
  * busy: its beginning tells all. */
 static void an_endless_page_is_given_up(void **state)
 {

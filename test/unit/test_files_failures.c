@@ -4,7 +4,7 @@
  */
 #include "files_scene.h"
 
-/* -- What stands in the way ----------------------------------------------- */
+/* What stands in the way */
 
 /* A process that died while it wrote. */
 static void test_a_left_over_file_is_replaced(void **state)
@@ -126,7 +126,7 @@ static void test_a_folder_that_is_moved_meanwhile(void **state)
     expect_names(scene, "a/q1", NAME_X);
 }
 
-/* -- Failures ------------------------------------------------------------- */
+/* Failures */
 
 static size_t descriptor_count(void)
 {
@@ -279,7 +279,7 @@ static void test_what_is_wrong_is_told_in_a_line(void **state)
     assert_string_equal(bundle.parcel.why.text, expected);
 }
 
-/* -- Opening -------------------------------------------------------------- */
+/* Opening */
 
 static void expect_not_opened(struct scene *scene, int error, const char *text)
 {

@@ -4,7 +4,7 @@
  */
 #include "files_scene.h"
 
-/* -- Files ---------------------------------------------------------------- */
+/* Files */
 
 /* The folder is the interface that haplo-files(5) documents. */
 static void test_a_parcel_becomes_a_file(void **state)
@@ -208,7 +208,7 @@ static void test_files_are_shared_with_a_group_that_may_write(void **state)
     (void)umask(before);
 }
 
-/* -- Order ---------------------------------------------------------------- */
+/* Order */
 
 /* A file is durable before it is seen, and its name before it is delivered; so
  * are the folders above. */
@@ -239,7 +239,7 @@ static void test_nothing_is_seen_or_delivered_before_it_is_durable(void **state)
                         "rename " NAME_X ";fsync out/a/q1;close out/a/q1;");
 }
 
-/* -- Names ---------------------------------------------------------------- */
+/* Names */
 
 /* A name may begin with a dot, and may be the hidden file's. */
 static void test_names_do_not_meet_the_hidden_file(void **state)
@@ -299,7 +299,7 @@ static void test_a_name_that_the_disk_does_not_take_is_refused(void **state)
     deliver_badly(scene, &bundle, OUTLET_REFUSED, "q:1: cannot be made");
 }
 
-/* -- Opening -------------------------------------------------------------- */
+/* Opening */
 
 static void test_a_folder_that_is_there_is_used_as_it_is(void **state)
 {

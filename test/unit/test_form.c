@@ -52,7 +52,7 @@ static void an_empty_token_leaves_no_form(void **state)
     batch_free(batch);
 }
 
-/* The server answers 500 to a form of 1 MiB or more, for ever. */
+/* The server answers 500 to a form of 1 MiB or more, forever. */
 static void the_longest_token_fits_in_what_the_server_takes(void **state)
 {
     (void)state;

@@ -230,7 +230,7 @@ static void test_deferred_messages_are_taken_up_by_the_next_run(void **state)
     assert_true(stats().is_caught_up);
 }
 
-/* -- What is not there ---------------------------------------------------- */
+/* What is not there */
 
 static void test_an_outlet_that_cannot_be_opened_is_tried_again(void **state)
 {
@@ -288,7 +288,7 @@ static void test_an_inbox_that_does_not_answer_is_asked_again(void **state)
     expect_all();
 }
 
-/* -- The end -------------------------------------------------------------- */
+/* The end */
 
 /* What is in flight ends, and is stored: so nothing is repeated. */
 static void test_closing_waits_for_what_is_in_flight(void **state)

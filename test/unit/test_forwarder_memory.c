@@ -1,5 +1,5 @@
 /*
- * A forwarder without memory: it begins again from what is stored. Nothing is
+ * A forwarder without memory: it starts again from what is stored. Nothing is
  * lost, nothing crashes; some messages are repeated.
  */
 #include "failing_allocator.h"

@@ -15,7 +15,7 @@
 #define ENTRIES 300
 #define OPERATIONS 100000
 
-/* -- The naive model: an array of due times, searched from end to end ----- */
+/* The naive model: an array of due times, searched from end to end */
 
 struct model {
     struct heap heap;
@@ -139,7 +139,7 @@ static void takes_in_order_and_not_before_its_time(void **state)
     heap_free(&heap);
 }
 
-/* A wait that is set anew moves, to earlier or later; it is never in twice. */
+/* A wait that is set again moves, to earlier or later; it is never in twice. */
 static void setting_again_moves_the_entry(void **state)
 {
     (void)state;

@@ -139,8 +139,7 @@ static void test_a_callback_may_deliver(void **state)
     parcel_free(second);
 }
 
-/* -- One part in the way of others ------------------------------------------
- */
+/* One part in the way of others */
 
 /* Where a large batch finds no room, small ones still may. */
 static void test_a_batch_without_room_does_not_harm_others(void **state)
@@ -201,8 +200,7 @@ static void test_a_message_too_large_is_rejected_alone(void **state)
     free(bytes);
 }
 
-/* -- The byte limit ---------------------------------------------------------
- */
+/* The byte limit */
 
 /* One dead inbox must not use up what the poller may hold for all of them. */
 static void test_a_dead_inbox_holds_no_more_than_its_limit(void **state)
@@ -253,8 +251,7 @@ static void test_one_batch_is_always_taken(void **state)
     parcel_free(parcel);
 }
 
-/* -- Queues and the end -----------------------------------------------------
- */
+/* Queues and the end */
 
 static void test_queues_are_opened_once(void **state)
 {

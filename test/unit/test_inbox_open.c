@@ -27,8 +27,7 @@ static void file_write(const char *path, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
-/* -- Files that become an inbox ----------------------------------------------
- */
+/* Files that become an inbox */
 
 /* Messages are private; the umask only takes away. */
 static void test_a_new_inbox_is_for_its_owner_only(void **state)
@@ -96,8 +95,7 @@ static void test_a_path_is_only_a_path(void **state)
     assert_int_equal(chdir(before), 0);
 }
 
-/* -- Files that are refused ---------------------------------------------------
- */
+/* Files that are refused */
 
 static void test_paths_that_cannot_be_an_inbox(void **state)
 {
@@ -246,7 +244,7 @@ static struct child children[4];
 
 static void child_send(struct child *child);
 
-/* Writes down what was accepted, and goes on, for ever. */
+/* Writes down what was accepted, and goes on, forever. */
 static void child_answered(struct inbox_delivery *delivery,
                            enum inbox_verdict verdict, const char *why)
 {

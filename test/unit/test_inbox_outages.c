@@ -7,8 +7,7 @@
 #include "inbox_scene.h"
 #include "must.h"
 
-/* -- The disk, other programs -----------------------------------------------
- */
+/* The disk, other programs */
 
 static void test_a_full_disk_is_told_and_mends(void **state)
 {
@@ -150,8 +149,7 @@ static void test_emptied_tables_are_stale(void **state)
            "live|two");
 }
 
-/* -- Files that are taken away ----------------------------------------------
- */
+/* Files that are taken away */
 
 /* A commit into a file without a name would be lost with the process. */
 static void test_nothing_is_accepted_into_a_removed_file(void **state)
@@ -235,8 +233,7 @@ static void test_a_removed_wal_loses_nothing(void **state)
     feed_store(feed, "y");
 }
 
-/* -- Damaged rows ------------------------------------------------------------
- */
+/* Damaged rows */
 
 /* A state says that a message is stored; its row may be gone all the same. */
 static void test_a_repeat_without_its_row_is_stored_again(void **state)
@@ -314,8 +311,7 @@ static void test_deleting_confirmed_rows_is_safe(void **state)
     parcel_confirm(parcel, true);
 }
 
-/* -- No memory ---------------------------------------------------------------
- */
+/* No memory */
 
 /* Whichever allocation of SQLite fails: opening is refused, or a retry is asked
  * for, and the next delivery stores all of it once. */

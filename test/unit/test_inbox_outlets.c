@@ -6,8 +6,7 @@
 
 #include "inbox_scene.h"
 
-/* -- Helpers -----------------------------------------------------------------
- */
+/* Helpers */
 
 static struct inbox_outlet *opened; /* the newest */
 
@@ -156,8 +155,7 @@ static void store_five(struct scene *scene, struct feed **a, struct feed **b)
     feed_store(*a, "five");
 }
 
-/* -- Reads -------------------------------------------------------------------
- */
+/* Reads */
 
 static void test_messages_are_read_in_the_order_of_arrival(void **state)
 {
@@ -296,8 +294,7 @@ static void test_a_read_without_memory_is_told(void **state)
     inbox_read_free(&read);
 }
 
-/* -- Progress ----------------------------------------------------------------
- */
+/* Progress */
 
 static void test_progress_is_kept(void **state)
 {
@@ -380,8 +377,7 @@ static void test_failed_progress_may_be_given_again(void **state)
            "1|2|1|too large|1");
 }
 
-/* -- Lanes that wait ---------------------------------------------------------
- */
+/* Lanes that wait */
 
 static void test_deferred_messages_are_read_lane_by_lane(void **state)
 {

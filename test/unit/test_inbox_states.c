@@ -10,7 +10,7 @@
 
 #define BODIES "SELECT body FROM messages ORDER BY arrival"
 
-/* -- Repeats and resends --------------------------------------------------- */
+/* Repeats and resends */
 
 /* The mark's answer was lost: the server sends the batch again. */
 static void test_a_repeat_is_not_stored(void **state)
@@ -139,7 +139,7 @@ static void test_a_huge_batch_is_one_batch(void **state)
     free(bytes);
 }
 
-/* -- Compare and set ------------------------------------------------------- */
+/* Compare and set */
 
 /* Another process stores the same queue in the same file. */
 static void test_a_stale_batch_writes_nothing(void **state)
@@ -319,7 +319,7 @@ static void test_a_dropped_doubt_is_stale_later(void **state)
     expect(scene, BODIES, "one;two");
 }
 
-/* -- Confirmed states ------------------------------------------------------ */
+/* Confirmed states */
 
 /* Without a commit of its own, the state of a quiet queue would wait for its
  * next message, and a resend meanwhile would pass for a repeat. */
@@ -477,7 +477,7 @@ static void test_a_stale_confirmed_state_is_dropped(void **state)
     expect(scene, "SELECT hex(state), unconfirmed FROM queues", "ABCD|1");
 }
 
-/* -- Queues that move ------------------------------------------------------ */
+/* Queues that move */
 
 struct replacing {
     struct inbox_replace replace; /* first */

@@ -205,7 +205,7 @@ static void pointers_may_name_the_root_and_elements(void **state)
     assert_json_refused(&options, "[]", "no token");
 }
 
-/* The server would answer 500 to such a mark, for ever. */
+/* The server would answer 500 to such a mark, forever. */
 static void a_token_above_its_limit_is_refused(void **state)
 {
     (void)state;

@@ -202,8 +202,8 @@ static void depth_has_a_limit(void **state)
     assert_int_equal(allocator_held, 0);
 }
 
-/* yajl begins a token anew with each chunk: 16 MB in one string would take it
- * minutes of the loop's time, and a hostile server any time. */
+/* yajl rescans a token from its start with each chunk: 16 MB in one string
+ * would take it minutes of the loop's time, and a hostile server any time. */
 static void a_long_token_takes_no_quadratic_time(void **state)
 {
     (void)state;

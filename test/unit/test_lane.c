@@ -15,7 +15,7 @@
 #include "core/progress.h"
 #include "core/window.h"
 
-/* -- Lanes ---------------------------------------------------------------- */
+/* Lanes */
 
 /* The table in lane.c and the diagram in lane.h say the same. */
 static void test_the_edges_of_the_diagram(void **state)
@@ -91,7 +91,7 @@ static void test_lanes_are_found_by_their_queues(void **state)
     lane_table_free(&table);
 }
 
-/* -- The breaker ---------------------------------------------------------- */
+/* The breaker */
 
 static const struct breaker_policy policy = {.backoff_ms = 1000,
                                              .backoff_max_ms = 8000,
@@ -196,7 +196,7 @@ static void test_the_same_message_refused_again_does_not_count(void **state)
     assert_int_equal(m.breaker.state, BREAKER_UP);
 }
 
-/* -- The window ----------------------------------------------------------- */
+/* The window */
 
 static void test_the_cursor_stops_before_what_is_not_done(void **state)
 {
@@ -224,7 +224,7 @@ static void test_the_cursor_stops_before_what_is_not_done(void **state)
     assert_int_equal(window_cursor(&window), 30);
 }
 
-/* -- Progress ------------------------------------------------------------- */
+/* Progress */
 
 /* Nothing behind the cursor may be stored: it would be read again. */
 static void test_only_what_the_cursor_has_passed_is_saved(void **state)

@@ -16,7 +16,7 @@
 #define MESSAGE_COUNT_MAX 16
 #define STEP_COUNT_MAX 10
 
-/* -- A record ------------------------------------------------------------- */
+/* A record */
 
 struct row {
     uint64_t epoch;               /* */
@@ -130,7 +130,7 @@ static const struct ledger_ops ops = {
     .raise_epoch = op_raise_epoch,
 };
 
-/* -- Batches -------------------------------------------------------------- */
+/* Batches */
 
 /* A message for each letter; equal letters are equal messages. */
 static size_t messages_make(struct haplo_message *messages, const char *letters)
@@ -163,7 +163,7 @@ static int deliver(struct record *record, const struct ledger_state *state,
     return ledger_add_batch(&ops, record, batch);
 }
 
-/* -- Cases ---------------------------------------------------------------- */
+/* Cases */
 
 /* One thing that happens to a queue. */
 struct step {
@@ -308,7 +308,7 @@ static void what_is_new_is_told_whatever_came_before(void **unused)
     }
 }
 
-/* -- A queue between two batches ------------------------------------------ */
+/* A queue between two batches */
 
 /* A confirmation that comes late must not bring back an old epoch. */
 static void an_epoch_never_goes_back(void **unused)
@@ -362,7 +362,7 @@ static void a_stored_batch_brings_its_epoch(void **unused)
     assert_false(ledger_state_is_ahead(&state));
 }
 
-/* -- Failures ------------------------------------------------------------- */
+/* Failures */
 
 /* The caller rolls back then, and nothing more may be written. */
 static void the_first_error_ends_the_batch(void **unused)

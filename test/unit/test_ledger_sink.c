@@ -22,7 +22,7 @@
 #define OUT_SIZE 65536
 #define KEYS_MAX 16
 
-/* -- An outlet ------------------------------------------------------------ */
+/* An outlet */
 
 /* Used by the worker thread while the loop waits. */
 static struct {
@@ -184,7 +184,7 @@ static void parcel_answer(struct scene *scene, struct parcel *parcel,
     }
 }
 
-/* -- What goes out -------------------------------------------------------- */
+/* What goes out */
 
 static void test_what_is_new_goes_out_once(void **state)
 {
@@ -278,7 +278,7 @@ static void test_what_comes_together_goes_out_together(void **state)
     assert_int_equal(atomic_load(&commit_count), 2);
 }
 
-/* -- Order ---------------------------------------------------------------- */
+/* Order */
 
 /* If the process dies in between, the message goes out again, and where it is
  * from is known; the other way round it would never have gone out. */
@@ -348,7 +348,7 @@ static void test_a_message_keeps_its_place(void **state)
     expect_out("q 6+0: a;");
 }
 
-/* -- The outlet fails ----------------------------------------------------- */
+/* The outlet fails */
 
 /* One queue's folder may be in a state that the others' are not. */
 static void test_the_outlet_refuses_one_of_several(void **state)
@@ -474,7 +474,7 @@ static void test_a_refused_batch_changes_nothing_for_others(void **state)
     expect_out("");
 }
 
-/* -- The ledger fails ----------------------------------------------------- */
+/* The ledger fails */
 
 /* It goes out once more, and says so by its place and its key. */
 static void test_the_ledger_fails_after_the_outlet(void **state)
@@ -542,7 +542,7 @@ static void test_nothing_goes_out_while_the_ledger_fails(void **state)
     expect_out("q 1+0: a,b;");
 }
 
-/* Where it is gone, all that goes out would be repeated for ever. */
+/* Where it is gone, all that goes out would be repeated forever. */
 static void test_nothing_is_accepted_without_the_ledgers_file(void **state)
 {
     struct scene *scene = *state;
@@ -598,7 +598,7 @@ static void test_every_allocation_may_fail(void **state)
     assert_true(failures > 0);
 }
 
-/* -- Restarts ------------------------------------------------------------- */
+/* Restarts */
 
 static void test_epochs_and_keys_survive_a_restart(void **state)
 {
@@ -660,7 +660,7 @@ static void test_keys_of_past_epochs_are_forgotten(void **state)
     store(scene, quiet, 0, "ab", 0, 2);
 }
 
-/* -- Random runs ---------------------------------------------------------- */
+/* Random runs */
 
 #define WALK_QUEUE_COUNT 4
 #define WALK_STEP_COUNT 300
@@ -811,7 +811,7 @@ static void test_random_runs_deliver_each_message_once(void **state)
     }
 }
 
-/* -- Keys ----------------------------------------------------------------- */
+/* Keys */
 
 static void key_of(const char *letters, const uint32_t *ordinals,
                    uint8_t key[OUTLET_KEY_SIZE])
@@ -863,7 +863,7 @@ static void test_a_key_tells_which_messages_there_are(void **state)
     assert_memory_equal(key, keys[0], OUTLET_KEY_SIZE);
 }
 
-/* -- Opening and closing -------------------------------------------------- */
+/* Opening and closing */
 
 static void test_the_outlet_is_closed_with_the_sink(void **state)
 {
@@ -948,7 +948,7 @@ static void test_records_of_another_kind_or_version(void **state)
                    "a ledger of version 9, made by a newer haplo-poll");
 }
 
-/* -- With files ----------------------------------------------------------- */
+/* With files */
 
 static int files_opener(struct scene *scene)
 {

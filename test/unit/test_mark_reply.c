@@ -208,7 +208,7 @@ static void only_an_endless_confirmation_is_given_up(void **state)
     assert_int_equal(mark_reply_end(&reply), HAPLO_ESERVER);
 }
 
-/* One that does not end, or is packed a thousandfold, must not keep the loop
+/* An endless one, or one compressed a thousandfold, must not keep the loop
  * busy: its beginning tells all. */
 static void an_endless_page_is_given_up(void **state)
 {

@@ -19,7 +19,7 @@
 #define QUEUE_STATES (HAPLO_QUEUE_LAST_MARK_WAIT + 1)
 #define SERVER_STATES (HAPLO_SERVER_SILENT + 1)
 
-/* -- States and edges ----------------------------------------------------- */
+/* States and edges */
 
 static const char *const queue_states[] = {
 #define QUEUE_STATE(name) #name,
@@ -79,7 +79,7 @@ static void server_has_the_states_and_edges_of_the_model(void **state)
     }
 }
 
-/* -- Steps of a queue ----------------------------------------------------- */
+/* Steps of a queue */
 
 /* The model's words for what the code has in numbers. */
 enum { NO_FAILURE = 0, TRANSIENT = HAPLO_ERESET };
@@ -200,7 +200,7 @@ static void queue_takes_every_step_of_the_model(void **state)
     }
 }
 
-/* -- Steps of the server -------------------------------------------------- */
+/* Steps of the server */
 
 enum { NO_VERDICT = HAPLO_ENOMEM, ALIVE = HAPLO_ENOTFOUND, LOGGED_IN = 0 };
 enum { REFUSED_LOGIN = HAPLO_EREFUSED, THROTTLED = HAPLO_ETHROTTLED };
@@ -312,7 +312,7 @@ static void server_allows_what_the_model_allows(void **state)
     }
 }
 
-/* -- The state ------------------------------------------------------------ */
+/* The state */
 
 /* The messages of a set, as letters. */
 static const char *letters(unsigned set)

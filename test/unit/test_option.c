@@ -201,7 +201,8 @@ static void assert_suggested(const char *name, enum config_level level,
     assert_string_equal(row->name, expected);
 }
 
-/* A misspelt key is the commonest mistake; the answer should be at hand. */
+/* A misspelt key is the commonest mistake; the error should suggest the answer.
+ */
 static void a_misspelt_key_finds_its_neighbour(void **state)
 {
     (void)state;

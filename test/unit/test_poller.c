@@ -6,7 +6,7 @@
 
 #define NEW_KEY "Zz_newKeyNewKeyNewKeyNewKeyNewKeyNewKeyNew-9"
 
-/* -- Pausing and resuming ------------------------------------------------- */
+/* Pausing and resuming */
 
 /* A pause is for maintenance: nothing may be handed over after it began. */
 static void pause_during_a_fetch_cancels_it_and_delivers_nothing(void **state)
@@ -28,7 +28,7 @@ static void pause_during_a_fetch_cancels_it_and_delivers_nothing(void **state)
     scene_close(scene);
 }
 
-/* The application has the messages in hand: to drop them there would only
+/* The application has the messages: dropping them there would only
  * make them come twice. */
 static void pause_during_delivery_finishes_the_batch_first(void **state)
 {
@@ -172,7 +172,7 @@ static void a_queue_polls_by_itself_within_its_interval(void **state)
     scene_close(scene);
 }
 
-/* -- Removing ------------------------------------------------------------- */
+/* Removing */
 
 static void check_is_gone(struct watch *watch, size_t queues_left)
 {
@@ -402,7 +402,7 @@ static void removed_cb_may_remove_the_next_queue(void **state)
     scene_close(scene);
 }
 
-/* A reload that changes a queue removes it and adds it anew. */
+/* A reload that changes a queue removes it and adds it again. */
 static void a_name_is_free_again_after_the_removal(void **state)
 {
     (void)state;

@@ -13,7 +13,7 @@
 #define FAILURE \
     ANSWER("500 Internal Server Error", "text/html", "<html>Oops!</html>\n")
 
-/* -- Delivery ------------------------------------------------------------- */
+/* Delivery */
 
 static void accept_from_timer(uv_timer_t *timer)
 {
@@ -230,7 +230,7 @@ static void no_delivery_falls_into_another_call(void **state)
     scene_close(scene);
 }
 
-/* -- Events --------------------------------------------------------------- */
+/* Events */
 
 /* The log of an operator: each step, in order, once. */
 static void a_happy_cycle_tells_each_step_once(void **state)
@@ -325,7 +325,7 @@ static void failures_of_all_kinds_are_told_without_the_key(void **state)
     }
 }
 
-/* -- Limits --------------------------------------------------------------- */
+/* Limits */
 
 /* Eight queues with 40 messages each, about to be fetched and held. Their keys
  * are proven already: others would be tried one at a time. */

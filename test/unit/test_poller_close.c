@@ -4,7 +4,7 @@
  */
 #include "poller_scene.h"
 
-/* -- Closing -------------------------------------------------------------- */
+/* Closing */
 
 static void close_self(struct watch *watch)
 {
@@ -257,7 +257,7 @@ static void close_during_a_name_lookup(void **state)
     scene_close(scene);
 }
 
-/* -- At any moment -------------------------------------------------------- */
+/* At any moment */
 
 #define FAILURE ANSWER("500 Internal Server Error", "text/html", "Oops")
 
@@ -362,7 +362,7 @@ static void close_amid_any_turn_of_the_loop(void **state)
     assert_true(count > 12);
 }
 
-/* -- The loop ------------------------------------------------------------- */
+/* The loop */
 
 /* An application that has nothing else to do ends when there is nothing to
  * poll; and it does not end while there is. */

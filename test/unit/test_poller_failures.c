@@ -13,7 +13,7 @@
            "{\"success\":false,\"kind\":\"INVALID-API-KEY\",\"error\":" \
            "{\"message\":\"Invalid API key.\"}}")
 
-/* -- Steady polling ------------------------------------------------------- */
+/* Steady polling */
 
 /* A daemon that runs for months must not grow, nor spend its time in malloc:
  * what one cycle needs is there from the one before. */
@@ -34,7 +34,7 @@ static void a_thousand_cycles_allocate_nothing(void **state)
     assert_int_equal(allocator_held, 0);
 }
 
-/* -- No memory ------------------------------------------------------------ */
+/* No memory */
 
 static struct haplo_queue_options quick_queue(const char *name)
 {
@@ -195,7 +195,7 @@ static void many_failed_allocations_lose_nothing(void **state)
     allocator_install();
 }
 
-/* -- An application that does anything at any time ------------------------ */
+/* An application that does anything at any time */
 
 #define MONKEY_QUEUES 6
 

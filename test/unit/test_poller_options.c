@@ -3,7 +3,7 @@
  */
 #include "poller_scene.h"
 
-/* -- Options -------------------------------------------------------------- */
+/* Options */
 
 #define NAME_128                                                       \
     "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn" \

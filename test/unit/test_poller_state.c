@@ -264,7 +264,7 @@ static void a_batch_dropped_after_an_unknown_outcome_is_not_stored_twice(
     scene_close(scene);
 }
 
-/* -- Another state is stored ---------------------------------------------- */
+/* Another state is stored */
 
 /* Two pollers store one queue. The second one's batch is stale: it is fetched
  * again, evaluated against what the first has stored, and nothing is stored
@@ -431,7 +431,7 @@ static void a_paused_queue_resumes_from_another_state(void **state)
     scene_close(scene);
 }
 
-/* -- Limits --------------------------------------------------------------- */
+/* Limits */
 
 /* Bytes that are no state must not be taken for "nothing is stored". */
 static void a_damaged_state_is_refused_at_the_start(void **state)

@@ -15,7 +15,7 @@
 #define FAILURE \
     ANSWER("500 Internal Server Error", "text/html", "<html>Oops!</html>\n")
 
-/* -- API keys ------------------------------------------------------------- */
+/* API keys */
 
 /* A key is changed because the old one ends: the next request must have the
  * new one. */
@@ -123,7 +123,7 @@ static void a_key_that_can_not_be_one_leaves_the_old_one(void **state)
     scene_close(scene);
 }
 
-/* -- Counters ------------------------------------------------------------- */
+/* Counters */
 
 /* What metrics are made of must be right, and add up. */
 static void counters_tell_what_has_happened(void **state)

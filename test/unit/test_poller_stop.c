@@ -3,9 +3,9 @@
  */
 #include "poller_scene.h"
 
-/* -- Stopping ------------------------------------------------------------- */
+/* Stopping */
 
-/* A service that is told to end finishes what it has in hand, and no more:
+/* A service that is told to end finishes outstanding batches, and no more:
  * what it drops now would come twice. */
 static void stop_finishes_batches_and_drops_fetches(void **state)
 {
@@ -47,7 +47,7 @@ static void stop_of_an_idle_poller_comes_from_the_loop(void **state)
     scene_close(scene);
 }
 
-/* A sink that hangs must not hold the service for ever; how much it left is
+/* A sink that hangs must not hold the service forever; how much it left is
  * worth a line of its log. */
 static void stop_ends_at_its_deadline(void **state)
 {

@@ -1,7 +1,7 @@
 /* A queue from one fetch to the next, its waits and its shape. */
 #include "queue_machine.h"
 
-/* -- The happy path ------------------------------------------------------- */
+/* The happy path */
 
 /* The way of every message: if this breaks, nothing is gathered. */
 static void batch_is_fetched_delivered_and_marked(void **state)
@@ -94,7 +94,7 @@ static void first_fetch_waits_for_the_given_time(void **state)
     assert_int_equal(m.queue.unread_count, -1);
 }
 
-/* -- The interval ---------------------------------------------------------- */
+/* The interval */
 
 /* Quiet queues cost less the longer they are quiet, up to a limit; a message
  * makes them quick again. */
@@ -139,7 +139,7 @@ static void interval_has_a_tenth_of_jitter(void **state)
     assert_true(most_ms > 65500);
 }
 
-/* -- Failed fetches -------------------------------------------------------- */
+/* Failed fetches */
 
 /* A server in trouble is asked less and less often, up to the maximum; one
  * success forgets it all. */
@@ -185,7 +185,7 @@ static void every_other_error_of_a_fetch_backs_off(void **state)
     }
 }
 
-/* A proxy that asks for time gets it, but not without end: its header must
+/* A proxy that asks for time gets it, but within limits: its header must
  * not stop a queue for a year, nor wrap to no wait at all. */
 static void retry_after_is_the_least_wait_up_to_an_hour(void **state)
 {
@@ -243,8 +243,7 @@ static void new_key_has_to_be_proven_in_every_state(void **state)
     }
 }
 
-/* -- What the change is told as ---------------------------------------------
- */
+/* What the change is told as */
 
 /* A log line with an error is read as a failure: the change that a failure
  * leads to tells it, and no later one tells it again. */
@@ -269,8 +268,7 @@ static void error_is_told_once_by_the_change_it_leads_to(void **state)
     assert_int_equal(m.queue.error, HAPLO_ECONNECT);
 }
 
-/* -- The shape ---------------------------------------------------------------
- */
+/* The shape */
 
 /* A slot is held, and a token outstanding, in these states and no others. */
 static void slots_and_tokens_are_told_from_the_state(void **state)

@@ -1,7 +1,7 @@
 /* A queue whose batch is with the application; pauses, and poll-now. */
 #include "queue_machine.h"
 
-/* -- Deliveries ------------------------------------------------------------ */
+/* Deliveries */
 
 /* While a database is down the batch is kept; the server is not asked again
  * for it. */
@@ -50,7 +50,7 @@ static void endless_delay_of_a_delivery_stays_a_wait(void **state)
     assert_true(m.queue.due_ms != HEAP_NEVER);
 }
 
-/* A rejected batch is not marked, and nothing comes of it by itself. */
+/* A rejected batch is not marked, and nothing happens until somebody polls. */
 static void rejected_batch_blocks_until_somebody_polls(void **state)
 {
     (void)state;
@@ -88,7 +88,7 @@ static void dropped_batch_is_fetched_again_after_the_back_off(void **state)
 }
 
 /* Another process has stored this queue, say. What it stored may be marked by
- * now, so the batch is of no use, but a new fetch can be told from that. */
+ * now, so the batch is useless, but a new fetch can be evaluated against it. */
 static void stale_batch_is_dropped_and_fetched_again_at_once(void **state)
 {
     (void)state;
@@ -124,7 +124,7 @@ static void batches_that_are_stale_again_and_again_back_off(void **state)
     assert_state(&m, HAPLO_QUEUE_READY);
 }
 
-/* -- Pauses ---------------------------------------------------------------- */
+/* Pauses */
 
 /* A pause fetches nothing more, but finishes a batch that somebody has: half
  * a batch would be delivered twice. */
@@ -189,7 +189,7 @@ static void resume_goes_on_where_the_pause_was(void **state)
     }
 }
 
-/* The batch at hand is delivered and marked before the queue rests. */
+/* The outstanding batch is delivered and marked before the queue pauses. */
 static void pausing_finishes_the_batch_and_fetches_no_other(void **state)
 {
     (void)state;
@@ -277,8 +277,7 @@ static void success_of_the_last_mark_forgets_earlier_failures(void **state)
     assert_int_equal(m.queue.error, 0);
 }
 
-/* -- Poll now ---------------------------------------------------------------
- */
+/* Poll now */
 
 /* Poll-now shortens waits without a batch, and never touches a batch. */
 static void poll_now_ends_waits_and_leaves_batches_alone(void **state)

@@ -1,7 +1,7 @@
 /* A queue whose token is outstanding: marks that fail. */
 #include "queue_machine.h"
 
-/* -- Marks that fail ------------------------------------------------------- */
+/* Marks that fail */
 
 /* The answer to a mark may be lost: the same token again is right, and its
  * count of 0 then says that the first one had been heard. */
@@ -28,7 +28,7 @@ static void lost_mark_is_repeated_with_the_same_token(void **state)
     assert_int_equal(m.queue.failures, 0);
 }
 
-/* Failing marks must not go on for ever; a fresh fetch finds out what is
+/* Failing marks must not go on forever; a fresh fetch finds out what is
  * still unread, and tells it from what is new. */
 static void token_is_given_up_after_its_attempts_and_fetched_afresh(
     void **state)
@@ -171,7 +171,7 @@ static void empty_fetch_after_a_rejected_batch_confirms_nothing(void **state)
     assert_int_equal(say(&m, QUEUE_EVENT_EMPTY), QUEUE_ACTION_DROP);
 }
 
-/* Errors that a repetition cannot mend give the token up at once. */
+/* After errors that a retry cannot resolve, the token is given up at once. */
 static void permanent_error_of_a_mark_is_not_repeated(void **state)
 {
     (void)state;
@@ -256,7 +256,7 @@ static void first_mark_of_nothing_confirms_when_nothing_is_unread(void **state)
 }
 
 /* A server of 2019 that marks nothing and says no more: the fetch decides,
- * and must not follow at once for ever. */
+ * and must not follow at once forever. */
 static void first_mark_of_nothing_without_unread_count_backs_off(void **state)
 {
     (void)state;

@@ -39,7 +39,7 @@ static void a_raw_body_is_one_message(void **state)
     batch_free(batch);
 }
 
-/* What cannot be marked would come again for ever; and where pages are the
+/* What cannot be marked would come again forever; and where pages are the
  * expected type, the server's own are found out by their lack of a token. */
 static void a_raw_body_without_a_token_is_refused(void **state)
 {

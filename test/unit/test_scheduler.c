@@ -1,8 +1,7 @@
 /* Whose turn it is, and within which bounds. */
 #include "scheduler_sim.h"
 
-/* -- Order -------------------------------------------------------------------
- */
+/* Order */
 
 /* The whole story of one queue: a backlog is drained in three batches, each
  * marked before the next is fetched. */
@@ -249,8 +248,8 @@ static void byte_budget_stops_fetches_but_not_marks(void **state)
 /* -- Coming and going
  * --------------------------------------------------------------- */
 
-/* A cancelled fetch gives back its slot and the right to prove a key, or the
- * server would be blocked for ever. */
+/* A cancelled fetch releases its slot and the right to prove a key, or the
+ * server would be blocked forever. */
 static void cancelled_fetch_gives_its_slot_back(void **state)
 {
     (void)state;

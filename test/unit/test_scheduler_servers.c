@@ -70,7 +70,7 @@ static void late_success_while_down_closes_the_breaker(void **state)
 }
 
 /* A queue whose wait ends meanwhile is due, and goes as soon as its server
- * may be asked again; its wait is not begun anew. */
+ * may be asked again; its wait is not restarted. */
 static void wait_that_ends_while_the_server_is_silent_makes_ready(void **state)
 {
     (void)state;

@@ -110,8 +110,7 @@ static void go(struct machine *m, enum haplo_server_state state)
     trace_clear(&m->trace);
 }
 
-/* -- Breaker ----------------------------------------------------------------
- */
+/* Breaker */
 
 /* A server in trouble must not get the requests of hundreds of queues; one
  * bad moment must not cut it off. */
@@ -130,7 +129,7 @@ static void breaker_opens_after_failures_in_a_row(void **state)
     assert_in_range(wait_ms(&m), SERVER_DOWN_MS / 2, SERVER_DOWN_MS);
 }
 
-/* Every answer of a living server starts the count anew, a refusal or a 404
+/* Every answer of a living server restarts the count, a refusal or a 404
  * too: they say nothing of its health. */
 static void any_answer_starts_the_count_anew(void **state)
 {
@@ -275,8 +274,7 @@ static void late_answers_while_down(void **state)
     assert_trace(&m, "[   0] a: DOWN -> SILENT ETHROTTLED\n");
 }
 
-/* -- Silence ------------------------------------------------------------------
- */
+/* Silence */
 
 /* Each request during a throttle keeps everybody of that address out, human
  * users too; it ends 300 s after the last counted failure. */
@@ -340,8 +338,7 @@ static void silence_ends_with_one_probe(void **state)
     assert_state(&m, HAPLO_SERVER_UP);
 }
 
-/* -- Failed logins ------------------------------------------------------------
- */
+/* Failed logins */
 
 /* At 50 failed logins the server refuses good keys, and people: far below
  * that, keys that it has not taken yet are tried no further. */
@@ -380,7 +377,7 @@ static void hold_lasts_from_the_last_failed_login(void **state)
 }
 
 /* A success clears the server's count, and so the hold: one wrong key must
- * not hold up the others for ever. */
+ * not hold up the others forever. */
 static void success_of_a_proven_key_clears_the_hold(void **state)
 {
     (void)state;
@@ -433,7 +430,7 @@ static void refused_proven_keys_hold_the_proven_ones_too(void **state)
     assert_true(server_may_log_in(&m.server, true));
 }
 
-/* While one key is being tried, the next one waits for what comes of it. */
+/* While one key is being tried, the next one waits for the outcome. */
 static void unproven_key_waits_while_another_is_tried(void **state)
 {
     (void)state;

@@ -25,7 +25,7 @@ static int opener(struct scene *scene)
                             scene->why, sizeof(scene->why));
 }
 
-/* -- Rows ----------------------------------------------------------------- */
+/* Rows */
 
 /* The columns are the interface that haplo-inbox(5) documents. */
 static void test_a_message_becomes_a_row(void **state)
@@ -179,7 +179,7 @@ static void test_arrival_is_the_order_of_delivery(void **state)
            "f|6;e|5;d|4;c|3;b|2;a|1");
 }
 
-/* -- Bytes ---------------------------------------------------------------- */
+/* Bytes */
 
 struct bytes_case {
     struct haplo_slice body; /* */
@@ -334,7 +334,7 @@ static void test_a_long_id_with_escapes_stays_json(void **state)
            "1025|1022;1026|1023;1027|1027;1028|1028");
 }
 
-/* -- Group commit --------------------------------------------------------- */
+/* Group commit */
 
 /* An fsync() for each queue would be the limit of the whole program. */
 static void test_what_comes_together_is_one_commit(void **state)
@@ -430,7 +430,7 @@ static void test_a_callback_may_deliver(void **state)
     parcel_expect(&second, 1, 0);
 }
 
-/* -- Epochs --------------------------------------------------------------- */
+/* Epochs */
 
 /* Without a commit of its own, the epoch of a quiet queue would stay behind
  * until its next message. */
@@ -593,7 +593,7 @@ static void test_queues_are_opened_once(void **state)
     (void)open_queue(scene, "live", "student", 0);
 }
 
-/* -- Closing -------------------------------------------------------------- */
+/* Closing */
 
 /* What was given is stored and answered, whenever the end comes. */
 static void test_close_finishes_what_it_was_given(void **state)
@@ -650,7 +650,7 @@ static void test_close_leaves_one_file(void **state)
     assert_int_not_equal(access(beside, F_OK), 0);
 }
 
-/* -- Crashes -------------------------------------------------------------- */
+/* Crashes */
 
 struct child {
     struct sink_queue *queue; /* */
@@ -691,7 +691,7 @@ static void child_answered(struct sink_delivery *delivery,
     delivery->queue->sink->type->deliver(delivery->queue->sink, delivery);
 }
 
-/* Delivers for ever on some queues, and writes down what was accepted. */
+/* Delivers forever on some queues, and writes down what was accepted. */
 static int child_main(const char *path)
 {
     static struct child children[4];
@@ -781,7 +781,7 @@ static void test_a_killed_process_loses_nothing(void **state)
     scene_open(scene);
 }
 
-/* -- Outages -------------------------------------------------------------- */
+/* Outages */
 
 static void test_a_full_disk_is_told_and_mends(void **state)
 {
@@ -1097,7 +1097,7 @@ static void test_every_allocation_may_fail(void **state)
     }
 }
 
-/* -- Random runs ---------------------------------------------------------- */
+/* Random runs */
 
 #define RANDOM_QUEUE_COUNT 6
 #define RANDOM_STEP_COUNT 400
@@ -1235,7 +1235,7 @@ static void test_random_runs_store_each_message_once(void **state)
     expect(scene, "PRAGMA integrity_check", "ok");
 }
 
-/* -- Opening -------------------------------------------------------------- */
+/* Opening */
 
 /* Messages are private; the umask only takes away. */
 static void test_a_new_inbox_is_for_its_owner_only(void **state)
@@ -1362,7 +1362,7 @@ static void test_files_without_permission(void **state)
     }
 }
 
-/* -- Migrations ----------------------------------------------------------- */
+/* Migrations */
 
 static int migrate(struct scene *scene, const char *const *steps, int count)
 {

@@ -126,7 +126,7 @@ static void expect_line(const struct inbox_message *message,
     free(line);
 }
 
-/* -- Lines ---------------------------------------------------------------- */
+/* Lines */
 
 /* The line is the interface that haplo-stdout(5) documents. */
 static void test_a_message_becomes_a_line(void **state)
@@ -185,7 +185,7 @@ static void test_names_are_json_strings(void **state)
                 "\"received_at\":\"2026-11-28T20:49:16Z\",\"message\":7}\n");
 }
 
-/* -- Readers -------------------------------------------------------------- */
+/* Readers */
 
 static void test_a_parcel_is_written_in_order(void **state)
 {

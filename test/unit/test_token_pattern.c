@@ -125,7 +125,7 @@ static void any_byte_is_searched_in_any_locale(void **state)
     assert_non_null(setlocale(LC_ALL, "C"));
 }
 
-/* A search that begins anew at each place would take hours. */
+/* A search that restarts at each position would take hours. */
 static void what_nearly_matches_everywhere_takes_no_time(void **state)
 {
     static const char piece[] = "<batch";

@@ -234,7 +234,7 @@ static void a_response_of_unknown_length_is_accepted_only_as_an_error(
     assert_string_equal(call->body, "<p>");
 }
 
-/* Overloaded and restarting servers do that; it mends itself. */
+/* Overloaded and restarting servers do that; it resolves itself. */
 static void a_connection_lost_before_the_response_is_a_reset(void **state)
 {
     (void)state;
@@ -304,7 +304,7 @@ static void a_head_without_end_is_a_protocol_error(void **state)
     free(lines);
 }
 
-/* libcurl reads a trailer without end into its memory, and does not come back
+/* libcurl reads an endless trailer into memory, and does not return
  * to the loop while it does. */
 static void a_trailer_without_end_is_a_protocol_error(void **state)
 {
@@ -326,7 +326,7 @@ static void a_trailer_without_end_is_a_protocol_error(void **state)
     free(lines);
 }
 
-/* libcurl unpacks what nobody has asked for: each further layer makes up to a
+/* libcurl decompresses even what was not requested: each layer makes up to a
  * thousand bytes of one, and the loop waits for the last of them. */
 static void only_one_layer_of_gzip_is_accepted(void **state)
 {
