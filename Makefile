@@ -233,13 +233,18 @@ $(bench_bin): %: %.o
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 # Reaches what the library hides.
-$(bench_micro): $(call obj,$(wildcard bench/micro*.c)) $(sink_obj) $(LIB_A)
+inbox_obj := $(call obj,$(call src_of,inbox))
+$(bench_micro): $(call obj,$(wildcard bench/micro*.c)) $(inbox_obj) $(LIB_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(LIB_LIBS)
 
-# The daemon, whole but for a sink that drops its messages.
-$(bench_daemon): $(filter-out %/sinks/sqlite.o,$(daemon_obj)) \
-		$(call obj,bench/null_sink.c) $(LIB_A)
+$(BUILD)/bench/inbox_cost: $(call obj,bench/inbox_cost.c) $(inbox_obj) $(LIB_A)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(LIB_LIBS)
+
+# The daemon with one more type of inbox, which drops its messages.
+$(bench_daemon): $(filter-out %/daemon/program.o,$(daemon_obj)) \
+		$(call obj,bench/null_inbox.c) $(LIB_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
 
@@ -370,6 +375,7 @@ sweep-sanitize:
 
 .PHONY: bench-programs
 bench-programs: all $(bench_bin) $(bench_daemon) $(bench_micro) \
+	$(BUILD)/bench/inbox_cost \
 	$(bench_busy_poll)
 
 # What the peers need beside their sources; what is missing stays missing.

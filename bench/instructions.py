@@ -28,9 +28,9 @@ PARTS = [
     ("scheduler-1k", 5000, "a poll's way through 1,000 queues"),
     ("scheduler-100k", 5000, "... through 100,000 queues"),
     ("scheduler-1m", 5000, "... through 1,000,000 queues"),
-    ("ledger-message", 100, "the ledger's rules, for a message"),
-    ("inbox-message", 4, "a message into SQLite, in groups of 1,024"),
-    ("inbox-epoch", 4, "an epoch into SQLite, in groups of 64"),
+    ("inbox-message", 4, "a message into SQLite, in groups of 1,024, with its
+     share of states"),
+    ("inbox-confirm", 4, "a confirmed state into SQLite, in groups of 64"),
 ]
 
 

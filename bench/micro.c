@@ -60,9 +60,8 @@ static const struct {
     {"scheduler-1k", micro_scheduler_1k},
     {"scheduler-100k", micro_scheduler_100k},
     {"scheduler-1m", micro_scheduler_1m},
-    {"ledger-message", micro_ledger_message},
     {"inbox-message", micro_inbox_message},
-    {"inbox-epoch", micro_inbox_epoch},
+    {"inbox-confirm", micro_inbox_confirm},
 };
 
 int main(int argc, char **argv)

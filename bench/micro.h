@@ -30,8 +30,7 @@ void micro_queue_step(uint64_t count);
 void micro_scheduler_1k(uint64_t count);
 void micro_scheduler_100k(uint64_t count);
 void micro_scheduler_1m(uint64_t count);
-void micro_ledger_message(uint64_t count);
 void micro_inbox_message(uint64_t count);
-void micro_inbox_epoch(uint64_t count);
+void micro_inbox_confirm(uint64_t count);
 
 #endif

@@ -54,7 +54,7 @@ void micro_queue_step(uint64_t count)
     const struct step_context context = {
         .now_ms = 1, .random = &random, .trace_cb = on_queue_trace};
     server_init(&server, &server_policy);
-    queue_init(&queue, &policy, &server, 0, false, 0);
+    queue_init(&queue, &policy, &server, 0);
     queue.key_proven = true;
     for (uint64_t i = 0; i < 2 * count; i++) {
         if (i == count) {
@@ -96,7 +96,7 @@ static void scene_make(struct scene *scene, size_t queue_count)
     }
     for (size_t i = 0; i < queue_count; i++) {
         struct queue *queue = &scene->queues[i];
-        queue_init(queue, &policy, &scene->servers[i % server_count], 0, false,
+        queue_init(queue, &policy, &scene->servers[i % server_count],
                    random_below(&places, INTERVAL_MS));
         queue->key_proven = true;
         if (scheduler_add_queue(&scene->scheduler, queue) != 0) {

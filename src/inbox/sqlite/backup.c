@@ -33,7 +33,7 @@ static int source_open(const char *path, sqlite3 **db, struct reason *why)
         return errno_reason_set(why, HAPLO_EINVAL, path, "cannot be opened",
                                 errno);
     }
-    error = connection_open(path, db, why);
+    error = connection_open(path, NULL, db, why);
     if (error == 0) {
         error = schema_check(*db, path, why);
     }
@@ -69,7 +69,7 @@ static int part_write(const char *path, const char *part, struct reason *why)
         error = db_file_prepare(part, why);
     }
     if (error == 0) {
-        error = connection_open(part, &to, why);
+        error = connection_open(part, NULL, &to, why);
     }
     if (error == 0) {
         error = pages_copy(from, to, part, why);

@@ -24,10 +24,11 @@ int connection_run(sqlite3 *db, const char *sql)
     return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
-int connection_open(const char *path, sqlite3 **db, struct reason *why)
+int connection_open(const char *path, const char *vfs, sqlite3 **db,
+                    struct reason *why)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-    int code = sqlite3_open_v2(path, db, flags, NULL);
+    int code = sqlite3_open_v2(path, db, flags, vfs);
     int error;
 
     if (code == SQLITE_OK) {

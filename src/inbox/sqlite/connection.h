@@ -15,9 +15,10 @@
  * ":memory:" not as a file. From malloc(); NULL if memory runs out. */
 char *connection_path(const char *path);
 
-/* Opens an existing file, without reading it yet. Returns 0, or HAPLO_E* with
- * why set and *db NULL. */
-int connection_open(const char *path, sqlite3 **db, struct reason *why);
+/* Opens an existing file, without reading it yet. vfs is NULL for SQLite's own.
+ * Returns 0, or HAPLO_E* with why set and *db NULL. */
+int connection_open(const char *path, const char *vfs, sqlite3 **db,
+                    struct reason *why);
 
 /* All its statements must be finalized. db may be NULL. */
 void connection_close(sqlite3 *db);

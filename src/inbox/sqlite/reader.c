@@ -6,6 +6,7 @@
 
 #include "inbox/sqlite/connection.h"
 #include "inbox/sqlite/db_error.h"
+#include "inbox/sqlite/paced_vfs.h"
 
 static const char *const statement_sql[READER_STATEMENT_COUNT] = {
     [READER_AFTER] = "SELECT arrival, queue, position, body FROM stored"
@@ -29,7 +30,8 @@ static const char *const statement_sql[READER_STATEMENT_COUNT] = {
 
 int reader_open(struct reader *reader, struct reason *why)
 {
-    int error = connection_open(reader->path, &reader->db, why);
+    int error =
+        connection_open(reader->path, paced_vfs_name(), &reader->db, why);
     int code;
 
     if (error != 0) {

@@ -95,19 +95,30 @@ static void threads_close(struct worker_job *job)
     worker_close(&store->helper_thread, on_helper_thread_closed, store);
 }
 
-/* Closes the connection of the writer last, because the last one checkpoints.
- * The helper is idle, so its connection can be closed from here. */
-static void close_work(struct worker_job *job)
+static void writer_close_work(struct worker_job *job)
 {
-    struct sqlite_store *store = store_of_job(job);
-
-    reader_close(&store->reader);
-    writer_close(&store->writer);
+    writer_close(&store_of_job(job)->writer);
 }
 
+static void reader_close_work(struct worker_job *job)
+{
+    reader_close(&store_of_job(job)->reader);
+}
+
+static void reader_close_done(struct worker_job *job)
+{
+    submit(store_of_job(job), writer_close_work, threads_close);
+}
+
+/* The helper may be checkpointing: its job comes after that. The writer's
+ * connection goes last, as the last one checkpoints all there is. */
 static void sqlite_close(struct inbox_store *base)
 {
-    submit(store_of(base), close_work, threads_close);
+    struct sqlite_store *store = store_of(base);
+
+    store->job.work_cb = reader_close_work;
+    store->job.done_cb = reader_close_done;
+    worker_submit(&store->helper_thread, &store->job);
 }
 
 /* Opening */

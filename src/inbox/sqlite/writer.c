@@ -19,10 +19,17 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "inbox/sqlite/connection.h"
 #include "inbox/sqlite/db_error.h"
 #include "inbox/sqlite/schema.h"
+
+#define WAL_SIZE_MAX (64LL * 1024 * 1024) /* it may keep that much space */
+#define WAL_STEP (32LL * 1024 * 1024)     /* and loses so much at a time */
+
+#define WAL_SIZE_MAX (64LL * 1024 * 1024) /* it may keep that much space */
+#define WAL_STEP (32LL * 1024 * 1024)     /* and loses so much at a time */
 
 static const char *const statement_sql[WRITER_STATEMENT_COUNT] = {
     [WRITER_BEGIN] = "BEGIN IMMEDIATE",
@@ -118,10 +125,7 @@ static int set_journal(struct writer *writer)
                           writer->path);
     }
     if (code == SQLITE_OK) {
-        /* The limit truncates a WAL that grew because of a long reader. */
-        code =
-            connection_run(writer->db, "PRAGMA synchronous = FULL;"
-                                       "PRAGMA journal_size_limit = 67108864");
+        code = connection_run(writer->db, "PRAGMA synchronous = FULL");
     }
     if (code != SQLITE_OK) {
         return open_error(writer, code);
@@ -173,7 +177,7 @@ int writer_open(struct writer *writer)
     int error = db_file_prepare(writer->path, &writer->why);
 
     if (error == 0) {
-        error = connection_open(writer->path, &writer->db, &writer->why);
+        error = connection_open(writer->path, NULL, &writer->db, &writer->why);
     }
     if (error == 0) {
         error = keep_wal(writer, true);
@@ -239,11 +243,14 @@ enum inbox_fault writer_run(struct writer *writer,
 }
 
 /* "INSERT ... VALUES (?1, ?2, ?3), (?1, ?2 + 1, ?4) ...": the id of the queue,
- * the position of the first message, and the bodies. */
+ * the position of the first message, and the bodies. With OR FAIL, as a failure
+ * rolls back the whole transaction: to undo the statement alone, SQLite would
+ * write a temporary file that is as large as the messages. */
 static void add_sql(size_t count, char *sql, size_t sql_size)
 {
-    int size = snprintf(sql, sql_size,
-                        "INSERT INTO stored (queue, position, body) VALUES ");
+    int size =
+        snprintf(sql, sql_size,
+                 "INSERT OR FAIL INTO stored (queue, position, body) VALUES ");
 
     for (size_t i = 0; i < count; i++) {
         size += snprintf(sql + size, sql_size - (size_t)size,
@@ -283,8 +290,32 @@ static bool is_in_place(struct writer *writer)
     return false;
 }
 
+/* When SQLite begins a WAL again from its start, which any transaction may do,
+ * it cuts the file to a limit. One that a long reader has made grow is cut in
+ * steps: to free gigabytes at once would hold up a commit for seconds. */
+static void limit_wal(struct writer *writer)
+{
+    char sql[64];
+    struct stat status;
+    long long limit = WAL_SIZE_MAX;
+
+    if (stat(sqlite3_filename_wal(sqlite3_db_filename(writer->db, "main")),
+             &status) == 0 &&
+        status.st_size - WAL_STEP > limit) {
+        limit = status.st_size - WAL_STEP;
+    }
+    if (limit == writer->wal_limit) {
+        return;
+    }
+    (void)snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit = %lld", limit);
+    if (connection_run(writer->db, sql) == SQLITE_OK) {
+        writer->wal_limit = limit;
+    }
+}
+
 enum inbox_fault writer_begin(struct writer *writer)
 {
+    limit_wal(writer);
     return is_in_place(writer) ? writer_run(writer, WRITER_BEGIN)
                                : INBOX_OUTAGE;
 }

@@ -44,6 +44,7 @@ struct writer {
     sqlite3_stmt *adds[WRITER_ROWS_MAX]; /* for 1 ... that many messages; NULL:
                                             not used yet */
     struct db_file_watch watch;          /* watches the files next to it */
+    long long wal_limit;                 /* the WAL is cut to it; 0: not yet */
     size_t wal_frames;                   /* after the newest commit */
     struct reason why;                   /* text of the newest fault */
 };

@@ -1,0 +1,106 @@
+/*
+ * paced_vfs.c - has what a checkpoint writes go to the disk bit by bit.
+ *
+ * A checkpoint copies all of the WAL, then syncs. After a long reader that is
+ * gigabytes, and the sync takes seconds; a commit's own sync, on the same file
+ * system, waits until it is done (ext4 writes all data of the journal's
+ * transaction first). So the database file is synced after each PACED_BYTES
+ * that are written to it: a commit then waits for that much at most.
+ *
+ * SQLite's own VFS does all the work; of the database file, its methods are
+ * replaced by a copy in which only xWrite and xSync are ours. They stand
+ * behind SQLite's part of the file's memory.
+ */
+#include "inbox/sqlite/paced_vfs.h"
+
+#include <pthread.h>
+#include <stddef.h>
+
+#include <sqlite3.h>
+
+#define PACED_NAME "haplo-paced"
+#define PACED_BYTES (16 * 1024 * 1024)
+
+/* Of a database file; behind SQLite's own. */
+struct paced {
+    sqlite3_io_methods methods;     /* what the file has now */
+    const sqlite3_io_methods *real; /* what it had */
+    sqlite3_int64 written_bytes;    /* since the last sync */
+};
+
+static sqlite3_vfs paced_vfs;
+static sqlite3_vfs *real_vfs;
+static int register_code = SQLITE_ERROR;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static size_t paced_offset(void)
+{
+    const size_t align = _Alignof(struct paced);
+
+    return ((size_t)real_vfs->szOsFile + align - 1) / align * align;
+}
+
+static struct paced *paced_of(sqlite3_file *file)
+{
+    return (struct paced *)(void *)((char *)file + paced_offset());
+}
+
+static int paced_sync(sqlite3_file *file, int flags)
+{
+    struct paced *paced = paced_of(file);
+
+    paced->written_bytes = 0;
+    return paced->real->xSync(file, flags);
+}
+
+static int paced_write(sqlite3_file *file, const void *data, int size,
+                       sqlite3_int64 offset)
+{
+    struct paced *paced = paced_of(file);
+    int code = paced->real->xWrite(file, data, size, offset);
+
+    paced->written_bytes += size;
+    if (code == SQLITE_OK && paced->written_bytes >= PACED_BYTES) {
+        code = paced_sync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+    }
+    return code;
+}
+
+static int paced_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file,
+                      int flags, int *out_flags)
+{
+    struct paced *paced = paced_of(file);
+    int code = real_vfs->xOpen(real_vfs, name, file, flags, out_flags);
+
+    (void)vfs;
+    if (code == SQLITE_OK && (flags & SQLITE_OPEN_MAIN_DB) != 0) {
+        paced->real = file->pMethods;
+        paced->methods = *file->pMethods;
+        paced->methods.xWrite = paced_write;
+        paced->methods.xSync = paced_sync;
+        paced->written_bytes = 0;
+        file->pMethods = &paced->methods;
+    }
+    return code;
+}
+
+static void paced_register(void)
+{
+    real_vfs = sqlite3_vfs_find(NULL);
+    if (real_vfs == NULL) {
+        return;
+    }
+    paced_vfs = *real_vfs;
+    paced_vfs.pNext = NULL;
+    paced_vfs.zName = PACED_NAME;
+    paced_vfs.szOsFile = (int)(paced_offset() + sizeof(struct paced));
+    paced_vfs.xOpen = paced_open;
+    register_code = sqlite3_vfs_register(&paced_vfs, 0);
+}
+
+const char *paced_vfs_name(void)
+{
+    int result = pthread_once(&once, paced_register);
+
+    return result == 0 && register_code == SQLITE_OK ? PACED_NAME : NULL;
+}
