@@ -10,7 +10,7 @@
 #include <locale.h>
 #include <netdb.h>
 #include <openssl/x509_vfy.h>
-#include <search.h>
+#include <poll.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -13,6 +13,26 @@
 #define INJECT_CALLS_H
 
 #define CALLS_OF_LIBUV(X)                                                      \
+    X(int, uv_accept, (uv_stream_t * a, uv_stream_t * b), (a, b), UV_EMFILE,   \
+      BEFORE)                                                                  \
+    X(int, uv_async_init, (uv_loop_t * a, uv_async_t * b, uv_async_cb c),      \
+      (a, b, c), UV_EMFILE, BEFORE)                                            \
+    X(int, uv_cond_init, (uv_cond_t * a), (a), UV_ENOMEM, BEFORE)              \
+    X(int, uv_listen, (uv_stream_t * a, int b, uv_connection_cb c), (a, b, c), \
+      UV_EADDRINUSE, BEFORE)                                                   \
+    X(int, uv_mutex_init, (uv_mutex_t * a), (a), UV_ENOMEM, BEFORE)            \
+    X(int, uv_pipe_open, (uv_pipe_t * a, uv_file b), (a, b), UV_EINVAL,        \
+      BEFORE)                                                                  \
+    X(int, uv_read_start, (uv_stream_t * a, uv_alloc_cb b, uv_read_cb c),      \
+      (a, b, c), UV_ENOTCONN, BEFORE)                                          \
+    X(int, uv_thread_create_ex,                                                \
+      (uv_thread_t * a, const uv_thread_options_t *b, uv_thread_cb c,          \
+       void *d),                                                               \
+      (a, b, c, d), UV_EAGAIN, BEFORE)                                         \
+    X(int, uv_write,                                                           \
+      (uv_write_t * a, uv_stream_t * b, const uv_buf_t *c, unsigned d,         \
+       uv_write_cb e),                                                         \
+      (a, b, c, d, e), UV_ENOMEM, BEFORE)                                      \
     X(int, uv_cancel, (uv_req_t * a), (a), UV_EBUSY, BEFORE)                   \
     X(int, uv_getaddrinfo,                                                     \
       (uv_loop_t * a, uv_getaddrinfo_t * b, uv_getaddrinfo_cb c,               \
@@ -98,9 +118,15 @@
       yajl_status_error, BEFORE)
 
 #define CALLS_OF_SQLITE(X)                                                     \
-    X(int, sqlite3_bind_blob,                                                  \
-      (sqlite3_stmt * a, int b, const void *c, int d, void (*e)(void *)),      \
-      (a, b, c, d, e), SQLITE_NOMEM, BEFORE)                                   \
+    X(int, sqlite3_backup_finish, (sqlite3_backup * a), (a), SQLITE_IOERR,     \
+      AFTER)                                                                   \
+    X(sqlite3_backup *, sqlite3_backup_init,                                   \
+      (sqlite3 * a, const char *b, sqlite3 *c, const char *d), (a, b, c, d),   \
+      NULL, BEFORE)                                                            \
+    X(int, sqlite3_backup_step, (sqlite3_backup * a, int b), (a, b),           \
+      WAYS(SQLITE_FULL, SQLITE_NOMEM, SQLITE_BUSY), BEFORE)                    \
+    X(const void *, sqlite3_column_blob, (sqlite3_stmt * a, int b), (a, b),    \
+      NULL, BEFORE)                                                            \
     X(int, sqlite3_bind_blob64,                                                \
       (sqlite3_stmt * a, int b, const void *c, sqlite3_uint64 d,               \
        void (*e)(void *)),                                                     \
@@ -162,10 +188,25 @@
 
 /* Linux gives the descriptor back whatever close() says. */
 #define CALLS_OF_LIBC(X)                                                       \
+    X(int, access, (const char *a, int b), (a, b), FAIL(-1, EACCES), BEFORE)   \
+    X(int, bind, (int a, const struct sockaddr *b, socklen_t c), (a, b, c),    \
+      FAIL(-1, EADDRINUSE), BEFORE)                                            \
+    X(int, connect, (int a, const struct sockaddr *b, socklen_t c), (a, b, c), \
+      FAIL(-1, ECONNREFUSED), BEFORE)                                          \
+    X(int, fchmod, (int a, mode_t b), (a, b), FAIL(-1, EPERM), BEFORE)         \
+    X(int, link, (const char *a, const char *b), (a, b), FAIL(-1, EMLINK),     \
+      BEFORE)                                                                  \
+    X(int, poll, (struct pollfd * a, nfds_t b, int c), (a, b, c),              \
+      FAIL(-1, EINTR), BEFORE)                                                 \
+    X(ssize_t, recv, (int a, void *b, size_t c, int d), (a, b, c, d),          \
+      FAIL(-1, ECONNRESET), BEFORE)                                            \
+    X(ssize_t, send, (int a, const void *b, size_t c, int d), (a, b, c, d),    \
+      FAIL(-1, EPIPE), BEFORE)                                                 \
+    X(int, setsockopt, (int a, int b, int c, const void *d, socklen_t e),      \
+      (a, b, c, d, e), FAIL(-1, ENOPROTOOPT), BEFORE)                          \
+    X(int, unlink, (const char *a), (a), FAIL(-1, EIO), BEFORE)                \
     X(void *, calloc, (size_t a, size_t b), (a, b), FAIL(NULL, ENOMEM),        \
       BEFORE)                                                                  \
-    X(int, clock_gettime, (clockid_t a, struct timespec * b), (a, b),          \
-      FAIL(-1, EINVAL), BEFORE)                                                \
     X(int, close, (int a), (a), FAIL(-1, EIO), AFTER)                          \
     X(int, fclose, (FILE * a), (a), FAIL(EOF, EIO), AFTER)                     \
     X(int, ferror, (FILE * a), (a), FAIL(1, EIO), BEFORE)                      \
@@ -211,9 +252,6 @@
     X(int, stat, (const char *a, struct stat *b), (a, b),                      \
       WAYS(FAIL(-1, EIO), FAIL(-1, EACCES)), BEFORE)                           \
     X(char *, strdup, (const char *a), (a), FAIL(NULL, ENOMEM), BEFORE)        \
-    X(void *, tsearch,                                                         \
-      (const void *a, void **b, int (*c)(const void *, const void *)),         \
-      (a, b, c), FAIL(NULL, ENOMEM), BEFORE)                                   \
     X(int, unlinkat, (int a, const char *b, int c), (a, b, c), FAIL(-1, EIO),  \
       BEFORE)                                                                  \
     X(int, vasprintf, (char **a, const char *b, va_list c), (a, b, c),         \

@@ -20,6 +20,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "integration"))
 
+from files_outlet import Receiver  # noqa: E402
 from poll import BUILD, Poll, run_program  # noqa: E402
 from sim import Sim  # noqa: E402
 
@@ -53,6 +54,9 @@ class ProcessSweep:
         self.poll.config["defaults"].update(
             connect_timeout="500ms", first_byte_timeout="500ms",
             stall_timeout="500ms", total_timeout="2s")
+        self.poll.config["outlets"] = [
+            {"name": "out", "type": "files", "path": "out",
+             "backoff": "10ms", "backoff_max": "20ms"}]
         self.poll.write()
         self.report = sim.dir / "report"
 
@@ -94,7 +98,7 @@ class ProcessSweep:
         if what == "":
             return None
         verdict = self.check(point, what, done)
-        if self.sim.unread() > 0:
+        if self.sim.unread() > 0 or done.code != 0:
             again = self.poll.once(write=False)
             if again.code != 0:
                 raise Failure(f"after point {point}: {again}")
@@ -102,6 +106,9 @@ class ProcessSweep:
 
     def check_messages(self):
         self.poll.check_all_stored()
+        receiver = Receiver(self.poll.folder / "out")
+        receiver.take()
+        receiver.check_each_once(self.sim)
         self.poll.check_no_key_was_printed()
 
 

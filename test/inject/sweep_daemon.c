@@ -1,7 +1,7 @@
 /*
- * The daemon: all of its commands, as main() runs them, on haplo-sim. Whatever
- * fails, the exit code or a line says so, and the next run gathers what is
- * left, each message once.
+ * The daemon: all of its commands, as haplo_poll_main() runs them, on
+ * haplo-sim. Whatever fails, the exit code or a line says so, and the next run
+ * gathers what is left, each message once.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -32,9 +32,6 @@
 #define TEXT_SIZE 16384
 #define RUN_MS_MAX 400
 
-/* Of src/daemon/main.c, under another name; see the Makefile. */
-int daemon_main(int argc, char **argv);
-
 static void text_write(const char *path, const char *text)
 {
     FILE *file = fopen(path, "w");
@@ -55,11 +52,13 @@ static void path_make(char *path, size_t size, const char *name)
 static void main_set_up(void)
 {
     char path[128];
-    char text[512];
+    char text[1024];
     snprintf(text, sizeof text,
              "state_dir: state\n"
-             "sinks:\n"
-             "  - {name: inbox, type: sqlite, path: inbox.db}\n"
+             "inbox: inbox.db\n"
+             "outlets:\n"
+             "  - {name: out, type: files, path: files, backoff: 10ms,\n"
+             "     backoff_max: 20ms}\n"
              "servers:\n"
              "  - name: app1\n"
              "    url: %s\n"
@@ -126,7 +125,7 @@ static void main_call(struct outcome *outcome, const char *word,
     if (!is_untouched) {
         fault_resume();
     }
-    outcome->code = daemon_main(next != NULL ? 6 : 5, arguments);
+    outcome->code = haplo_poll_main(next != NULL ? 6 : 5, arguments);
     fault_pause();
     pthread_sigmask(SIG_SETMASK, &signals, NULL); /* it ends with some held */
     streams_give_back(saved);

@@ -10,7 +10,8 @@ import subprocess
 from sim import BUILD, ROOT
 
 INJECT = ROOT / "test" / "inject"
-PARTS = ["base", "core", "http", "poller", "sinks", "config", "daemon"]
+PARTS = ["base", "core", "http", "poller", "inbox", "inbox/sqlite", "outlets",
+         "config", "daemon"]
 # Put there by compilers for sanitizers and coverage.
 ADDED = re.compile(r"__(asan|ubsan|tsan|lsan|sanitizer|gcov|llvm)_")
 
