@@ -31,6 +31,7 @@ unit_src := $(wildcard test/unit/test_*.c)
 test_lib_src := $(wildcard test/lib/*.c)
 inject_src := $(wildcard test/inject/*.c)
 example_src := $(wildcard examples/*.c)
+outlet_example_src := $(wildcard examples/outlets/*.c)
 bench_src := $(wildcard bench/*.c)
 simulation_src := $(wildcard test/sim/*.c)
 shim_src := $(wildcard test/integration/*.c)
@@ -38,7 +39,8 @@ fuzz_src := $(wildcard test/fuzz/*.c)
 headers := $(wildcard include/*.h src/*/*.h src/*/*/*.h bench/*.h \
 	$(foreach part,lib unit sim inject fuzz,test/$(part)/*.h)) test/model/record.h
 sources := $(lib_src) $(daemon_src) $(sim_src) $(unit_src) \
-	$(example_src) $(bench_src) $(simulation_src) $(inject_src) $(fuzz_src) \
+	$(example_src) $(outlet_example_src) $(bench_src) $(simulation_src) \
+	$(inject_src) $(fuzz_src) \
 	$(shim_src) $(test_lib_src) $(wildcard test/outlet/*.c)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -120,6 +122,9 @@ $(BUILD)/test/%: $(BUILD)/test/unit/%.o $(TEST_LIB_A) $(TEST_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lz $(DAEMON_LIBS) \
 		$(LIB_LIBS)
+
+# The example of an outlet is no program: it is tested as part of one.
+$(BUILD)/test/test_outlet_example: $(call obj,$(outlet_example_src))
 
 # haplo-poll with an outlet type from outside, that refuses messages.
 $(BUILD)/test/haplo-poll-picky: $(BUILD)/test/outlet/picky.o \
@@ -249,7 +254,7 @@ $(bench_daemon): $(filter-out %/daemon/program.o,$(daemon_obj)) \
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
 
 .PHONY: examples
-examples: $(example_bin)
+examples: $(example_bin) $(call obj,$(outlet_example_src))
 
 # Preloaded into haplo-poll, or into the benchmark's nginx; without CFLAGS, as
 # a preloaded library comes before a sanitizer.
