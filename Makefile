@@ -45,7 +45,6 @@ sources := $(lib_src) $(daemon_src) $(sim_src) $(unit_src) \
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
-sink_obj := $(call obj,$(call src_of,sinks))
 daemon_obj := $(call obj,$(daemon_src))
 sim_obj := $(call obj,$(sim_src))
 unit_bin := $(patsubst test/unit/%.c,$(BUILD)/test/%,$(unit_src))
@@ -454,9 +453,10 @@ SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 check-sanitize:
 	$(MAKE) BUILD=build-asan CFLAGS="$(SANITIZE)" test
 
-# What has threads: the sinks, alone and in the daemon, and the resolver. libuv
-# and SQLite are not instrumented, but what they lock with is known. gcc 12's
-# runtime does not know the addresses of newer kernels, hence setarch.
+# What has threads: inboxes and outlets, alone and in the daemon, and the
+# resolver. libuv and SQLite are not instrumented, but what they lock with is
+# known. gcc 12's runtime does not know the addresses of newer kernels, hence
+# setarch.
 THREAD := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 NO_ASLR := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 .PHONY: check-thread
@@ -464,7 +464,7 @@ check-thread:
 	$(MAKE) BUILD=build-tsan CFLAGS="$(THREAD)" all unit-binaries
 	TSAN_OPTIONS="halt_on_error=1" UV_THREADPOOL_SIZE=8 $(NO_ASLR) \
 		$(PYTHON) test/run.py --build build-tsan \
-		--unit 'test_*sink*' 'test_transfer*' 'test_poller*' \
+		--unit 'test_inbox*' 'test_transfer*' 'test_poller*' \
 		--integration test/integration/test_run.py \
 		test/integration/test_isolation.py \
 		test/integration/test_epochs.py

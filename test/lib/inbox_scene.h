@@ -41,6 +41,7 @@ struct scene {
     char why[HAPLO_TEXT_SIZE_MAX];     /* the same */
     unsigned warning_count;            /* so far */
     char warning[HAPLO_TEXT_SIZE_MAX]; /* the newest */
+    unsigned wake_count;               /* outlets were woken, so often */
     uint64_t last_arrival;             /* that was told */
     struct feed *feeds;                /* owned */
 };

@@ -271,6 +271,7 @@ static void test_an_unknown_outcome_that_was_a_success(void **state)
     faults_clear();
     assert_int_equal(rename(aside, scene->path), 0);
     expect(scene, BODIES, "one");
+    assert_int_equal(scene->wake_count, 1); /* outlets: there may be some */
     parcel_store(parcel, 0, 1); /* stored already */
     parcel_confirm(parcel, true);
     expect(scene, BODIES, "one");
