@@ -381,7 +381,7 @@ static struct queue_event any_event(struct machine *m)
         break;
     case HAPLO_QUEUE_DELIVERING:
     case HAPLO_QUEUE_LAST_DELIVERING:
-        event.kind = (enum queue_event_kind)(QUEUE_EVENT_ACCEPTED + draw(m, 4));
+        event.kind = (enum queue_event_kind)(QUEUE_EVENT_ACCEPTED + draw(m, 5));
         break;
     case HAPLO_QUEUE_MARKING:
     case HAPLO_QUEUE_LAST_MARKING:

@@ -124,6 +124,25 @@ static void batches_that_are_stale_again_and_again_back_off(void **state)
     assert_state(&m, HAPLO_QUEUE_READY);
 }
 
+/* An application that can neither store a batch nor keep it lets it go: it is
+ * fetched again, but not at once, as the reason is there still. */
+static void dropped_batch_is_fetched_again_after_a_wait(void **state)
+{
+    (void)state;
+    const struct queue_event dropped = {.kind = QUEUE_EVENT_DROPPED,
+                                        .error = HAPLO_EDELIVERY};
+    struct machine m;
+    start(&m);
+    go_delivering(&m);
+    trace_clear(&m.trace);
+    assert_int_equal(step(&m, dropped), QUEUE_ACTION_DROP);
+    assert_trace(&m, "[   0] a/q: DELIVERING -> BACKOFF EDELIVERY\n");
+    assert_in_range(wait_ms(&m), 125, 1000);
+    go(&m, HAPLO_QUEUE_LAST_DELIVERING);
+    assert_int_equal(step(&m, dropped), QUEUE_ACTION_DROP);
+    assert_state(&m, HAPLO_QUEUE_PAUSED);
+}
+
 /* Pauses */
 
 /* A pause fetches nothing more, but finishes a batch that somebody has: half
@@ -313,6 +332,7 @@ int main(void)
         cmocka_unit_test(dropped_batch_is_fetched_again_after_the_back_off),
         cmocka_unit_test(stale_batch_is_dropped_and_fetched_again_at_once),
         cmocka_unit_test(batches_that_are_stale_again_and_again_back_off),
+        cmocka_unit_test(dropped_batch_is_fetched_again_after_a_wait),
         cmocka_unit_test(pause_in_every_state_lets_go_or_finishes_the_batch),
         cmocka_unit_test(resume_goes_on_where_the_pause_was),
         cmocka_unit_test(pausing_finishes_the_batch_and_fetches_no_other),

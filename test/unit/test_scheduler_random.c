@@ -220,9 +220,15 @@ static void application_answers(struct sim *sim, struct sim_queue *queue)
     struct queue_event event = {.kind = QUEUE_EVENT_ACCEPTED};
     if (dice == 0) {
         event.kind = QUEUE_EVENT_REJECTED;
+        event.error = HAPLO_EREJECTED;
     } else if (dice < 3) {
         event.kind = QUEUE_EVENT_RETRY;
         event.delay_ms = draw(sim, 2) == 0 ? 0 : draw(sim, 5000);
+    } else if (dice == 3) {
+        event.kind = QUEUE_EVENT_STALE;
+    } else if (dice == 4) {
+        event.kind = QUEUE_EVENT_DROPPED;
+        event.error = HAPLO_EDELIVERY;
     }
     sim_step(sim, queue, event);
 }
