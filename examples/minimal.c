@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Accept only what is stored: here, what stdout has taken. Who must store each
- * message exactly once compares states first, see "The state contract". */
+/* Accept only what is stored: here, what stdout has taken. To store each
+ * message exactly once, see store.c. */
 static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
 {
     const struct haplo_message *message = haplo_batch_messages(batch);

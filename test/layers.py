@@ -30,7 +30,7 @@ LIBRARIES = {
     "yajl/": ["src/core", "src/sim"],
     "xxhash.h": ["src/base", "src/core", "src/poller", "src/inbox", "src/sim"],
     "tre/": ["src/core"],
-    "sqlite3.h": ["src/inbox/sqlite"],
+    "sqlite3.h": ["src/inbox/sqlite", "examples"],
     "libpq-fe.h": ["src/inbox/postgres"],
     "yaml.h": ["src/config"],
     "http_parser.h": ["src/sim"],
