@@ -6,38 +6,41 @@
 
 /* States */
 
+/* True if the lane is in list_of(), waiting for its turn. */
+static bool is_listed(const struct lane *lane)
+{
+    return lane->state == LANE_READY ||
+           (lane->state == LANE_RECALLING && !lane->is_recalled);
+}
+
 static struct lane_list *list_of(struct dispatch *dispatch,
                                  const struct lane *lane)
 {
-    if (lane->state == LANE_READY) {
-        return &dispatch->ready;
-    }
-    return lane->state == LANE_RECALLING && !lane->is_recalled
-               ? &dispatch->recalling
-               : NULL;
+    return lane->state == LANE_READY ? &dispatch->ready : &dispatch->recalling;
 }
 
-static void count_add(struct dispatch *dispatch, const struct lane *lane,
-                      size_t by)
+static size_t *count_of(struct dispatch *dispatch, enum lane_state state)
 {
-    dispatch->waiting_count += lane->state == LANE_WAITING ? by : 0;
-    dispatch->blocked_count += lane->state == LANE_BLOCKED ? by : 0;
+    return state == LANE_WAITING ? &dispatch->waiting_count
+                                 : &dispatch->blocked_count;
 }
 
 void lanes_enter(struct dispatch *dispatch, struct lane *lane,
                  enum lane_state to)
 {
-    struct lane_list *list = list_of(dispatch, lane);
-    if (list != NULL) {
-        TAILQ_REMOVE(list, lane, turn);
+    if (is_listed(lane)) {
+        TAILQ_REMOVE(list_of(dispatch, lane), lane, turn);
     }
-    count_add(dispatch, lane, (size_t)-1);
+    if (lane->state == LANE_WAITING || lane->state == LANE_BLOCKED) {
+        (*count_of(dispatch, lane->state))--;
+    }
     heap_remove(&dispatch->waits, &lane->wait);
     lane_enter(lane, to, dispatch->calls->lane_cb, dispatch->data);
-    count_add(dispatch, lane, 1);
-    list = list_of(dispatch, lane);
-    if (list != NULL) {
-        TAILQ_INSERT_TAIL(list, lane, turn);
+    if (is_listed(lane)) {
+        TAILQ_INSERT_TAIL(list_of(dispatch, lane), lane, turn);
+    }
+    if (lane->state == LANE_WAITING || lane->state == LANE_BLOCKED) {
+        (*count_of(dispatch, lane->state))++;
     }
 }
 

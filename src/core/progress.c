@@ -71,6 +71,7 @@ static bool ranges_add(struct arrival_ranges *ranges, uint64_t queue_id,
         if (!ranges_reserve(ranges, ranges->count + 1)) {
             return false;
         }
+        assert(ranges->items != NULL);
         ranges->items[ranges->count++] =
             (struct arrival_range){queue_id, first, count};
     }

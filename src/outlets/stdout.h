@@ -13,7 +13,7 @@ extern const struct outlet_type stdout_outlet_type;
 
 /* What its thread does; for tests, on another descriptor. */
 extern const struct blocking_ops stdout_ops;
-int stdout_open_descriptor(int descriptor, const char *inbox_uuid, void **state,
+int stdout_open_descriptor(int descriptor, const char *inbox_uuid, void **out,
                            struct reason *why);
 
 #endif
