@@ -49,7 +49,7 @@ void sweep_unit(const struct sweep_unit *unit, bool is_all,
 extern const struct sweep_unit sweep_core_units[];   /* up to a NULL name */
 extern const struct sweep_unit sweep_http_units[];   /* the same */
 extern const struct sweep_unit sweep_poller_units[]; /* the same */
-extern const struct sweep_unit sweep_sink_units[];   /* the same */
+extern const struct sweep_unit sweep_inbox_units[];  /* the same */
 extern const struct sweep_unit sweep_config_units[]; /* the same */
 extern const struct sweep_unit sweep_daemon_units[]; /* the same */
 

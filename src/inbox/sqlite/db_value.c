@@ -84,3 +84,15 @@ int db_bind_bytes(sqlite3_stmt *statement, int index, struct haplo_slice bytes)
     return sqlite3_bind_blob64(statement, index, data, bytes.size,
                                SQLITE_STATIC);
 }
+
+int db_column_bytes(sqlite3_stmt *statement, int column,
+                    struct haplo_slice *bytes)
+{
+    bytes->data = sqlite3_column_blob(statement, column);
+    bytes->size = (size_t)sqlite3_column_bytes(statement, column);
+    if (bytes->data == NULL) { /* empty; or there was no memory */
+        bytes->data = "";
+        return bytes->size > 0 ? SQLITE_NOMEM : SQLITE_OK;
+    }
+    return SQLITE_OK;
+}

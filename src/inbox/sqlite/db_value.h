@@ -14,4 +14,9 @@
  * bound again. Returns SQLite's result code. */
 int db_bind_bytes(sqlite3_stmt *statement, int index, struct haplo_slice bytes);
 
+/* The bytes of a column of the current row, TEXT or BLOB, which stay valid
+ * until the statement is stepped or reset. SQLITE_OK, or SQLITE_NOMEM. */
+int db_column_bytes(sqlite3_stmt *statement, int column,
+                    struct haplo_slice *bytes);
+
 #endif

@@ -3,16 +3,17 @@
 #include <stdio.h>
 
 #include "inbox/sqlite/db_error.h"
+#include "inbox/sqlite/db_value.h"
 
 /* Adds the queue of the current row to the inbox. */
 static int queue_add(sqlite3_stmt *select, struct inbox *inbox)
 {
     const char *server = (const char *)sqlite3_column_text(select, 1);
     const char *name = (const char *)sqlite3_column_text(select, 2);
-    struct haplo_slice state = {sqlite3_column_blob(select, 3), 0};
+    struct haplo_slice state;
 
-    state.size = (size_t)sqlite3_column_bytes(select, 3);
     if (server == NULL || name == NULL ||
+        db_column_bytes(select, 3, &state) != SQLITE_OK ||
         inbox_store_queue(inbox, (uint64_t)sqlite3_column_int64(select, 0),
                           server, name, state) == NULL) {
         return SQLITE_NOMEM;

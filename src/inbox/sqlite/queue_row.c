@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inbox/sqlite/db_value.h"
+
 /* Copies the stored state from the current row. */
 static int copy_state(struct haplo_slice stored, struct queue_row *row)
 {
@@ -29,9 +31,9 @@ static int64_t column_or(sqlite3_stmt *statement, int column, int64_t fallback)
 static int step_row(sqlite3_stmt *select, struct haplo_slice state,
                     bool copy_stale, struct queue_row *row)
 {
-    struct haplo_slice stored = {NULL, 0};
+    struct haplo_slice stored = {"", 0};
     int code = sqlite3_step(select);
-    int copied = SQLITE_OK;
+    int read = SQLITE_OK;
 
     memset(row, 0, sizeof(*row));
     if (code == SQLITE_ROW) {
@@ -39,16 +41,15 @@ static int step_row(sqlite3_stmt *select, struct haplo_slice state,
         row->unconfirmed = column_or(select, 1, QUEUE_ROW_UNKNOWN);
         row->unconfirmed_from = column_or(select, 2, 0);
         row->newest_batch = column_or(select, 3, 0);
-        stored.data = sqlite3_column_blob(select, 4);
-        stored.size = (size_t)sqlite3_column_bytes(select, 4);
+        read = db_column_bytes(select, 4, &stored);
     }
-    if (code == SQLITE_ROW || code == SQLITE_DONE) {
+    if (read == SQLITE_OK && (code == SQLITE_ROW || code == SQLITE_DONE)) {
         row->compare = haplo_state_compare(state, stored);
         if (row->compare == HAPLO_COMPARE_STALE && copy_stale) {
-            copied = copy_state(stored, row);
+            read = copy_state(stored, row);
         }
     }
-    return copied != SQLITE_OK ? copied : code;
+    return read != SQLITE_OK ? read : code;
 }
 
 static int find(sqlite3_stmt *select, struct haplo_slice state, bool copy_stale,
@@ -71,6 +72,7 @@ enum inbox_fault queue_row_read(struct writer *writer,
     sqlite3_stmt *by_name = writer->statements[WRITER_QUEUE_BY_NAME];
     int code = SQLITE_DONE;
 
+    memset(row, 0, sizeof(*row));
     if (id != 0) {
         code = sqlite3_bind_int64(by_id, 1, (sqlite3_int64)id);
         if (code == SQLITE_OK) {
@@ -78,9 +80,8 @@ enum inbox_fault queue_row_read(struct writer *writer,
         }
     }
     if (code == SQLITE_DONE) { /* new, or removed by another program */
-        if (id != 0) {
-            free((char *)row->stored.data);
-        }
+        free((char *)row->stored.data);
+        row->stored = (struct haplo_slice){NULL, 0};
         code = sqlite3_bind_text(by_name, 1, queue->server, -1, SQLITE_STATIC);
         if (code == SQLITE_OK) {
             code =

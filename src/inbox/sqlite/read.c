@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #include "inbox/sqlite/db_error.h"
+#include "inbox/sqlite/db_value.h"
 #include "inbox/sqlite/reader.h"
 
 #define BLOCK_SIZE_MIN 4096
@@ -163,24 +164,25 @@ static int message_add(struct block *block, sqlite3_stmt *select)
 {
     struct inbox_message *message = block_add_message(block);
     size_t position = (size_t)sqlite3_column_int64(select, 2);
-    const void *body = sqlite3_column_blob(select, 3);
-    size_t size = (size_t)sqlite3_column_bytes(select, 3);
+    struct haplo_slice body;
     XXH128_canonical_t key;
     size_t offset;
 
-    if (message == NULL || !block_append(block, body, size, &offset)) {
+    if (message == NULL || db_column_bytes(select, 3, &body) != SQLITE_OK ||
+        !block_append(block, body.data, body.size, &offset)) {
         return SQLITE_NOMEM;
     }
     message->arrival = (uint64_t)sqlite3_column_int64(select, 0);
     message->queue_id = (uint64_t)sqlite3_column_int64(select, 1);
     message->batch_first = message->arrival - position;
-    message->body = (struct haplo_slice){offset_store(offset), size};
-    XXH128_canonicalFromHash(&key, XXH3_128bits(block->bytes + offset, size));
+    message->body = (struct haplo_slice){offset_store(offset), body.size};
+    XXH128_canonicalFromHash(&key,
+                             XXH3_128bits(block->bytes + offset, body.size));
     message->hash = 0;
     for (size_t i = 0; i < 8; i++) {
         message->hash = message->hash << 8 | key.digest[i];
     }
-    block->body_bytes += size;
+    block->body_bytes += body.size;
     return batch_fill(block, message,
                       block->read->count > 1 ? message - 1 : NULL);
 }

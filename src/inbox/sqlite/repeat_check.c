@@ -21,6 +21,8 @@
 
 #include <xxhash.h>
 
+#include "inbox/sqlite/db_value.h"
+
 struct repeat {
     const uint8_t *key; /* key of the message */
     size_t index;       /* in the batch */
@@ -116,6 +118,7 @@ static enum inbox_fault batch_tick(struct writer *writer, int64_t queue,
                                    struct repeats *repeats)
 {
     sqlite3_stmt *bodies = writer->statements[WRITER_BATCH_BODIES];
+    struct haplo_slice body;
     int code = sqlite3_bind_int64(bodies, 1, first);
     int reset;
 
@@ -128,10 +131,11 @@ static enum inbox_fault batch_tick(struct writer *writer, int64_t queue,
     while (code == SQLITE_OK || code == SQLITE_ROW) {
         code = sqlite3_step(bodies);
         if (code == SQLITE_ROW) {
-            const void *body = sqlite3_column_blob(bodies, 0);
-
-            repeats_tick(repeats, body,
-                         (size_t)sqlite3_column_bytes(bodies, 0));
+            code = db_column_bytes(bodies, 0, &body);
+            if (code != SQLITE_OK) {
+                break;
+            }
+            repeats_tick(repeats, body.data, body.size);
         }
     }
     reset = sqlite3_reset(bodies);
