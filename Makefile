@@ -344,6 +344,7 @@ sim: $(BUILD)/simulation
 sim-mutants: $(BUILD)/simulation
 	@$(PYTHON) test/sim/mutants.py --build $(BUILD) --cc "$(CC)" \
 		--cflags "$(ALL_CFLAGS)" --jobs $(SIM_JOBS) \
+		--ldflags="$(SIMULATION_LDFLAGS)" \
 		--objects "$(BUILD)/test/sim/sim_main.o $(simulation_obj)" \
 		$(MUTANTS)
 

@@ -1,5 +1,6 @@
-"""Plants the faults of mutant_table.py one after the other, builds the
-simulation with each, and runs seeds until it is caught.
+"""Plants the faults of mutant_table.py one after the other in a copy of a file
+of the product, builds the simulation with each, and runs seeds until it is
+caught.
 
 Prints a line for each and "N of M caught". Exits with 1 if one was not, or if
 a fault can no longer be planted.
@@ -34,30 +35,35 @@ def plant(path, before, after):
 
 
 def run(command, what):
+    """What it printed; a crash is told in its last line."""
     done = subprocess.run(command, text=True, errors="replace", check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           timeout=TIMEOUT_S)
     if what and done.returncode != 0:
         raise Fault(f"{what}:\n{done.stdout}")
-    return done.stdout
+    return done.stdout + (f"died of signal {-done.returncode}\n"
+                          if done.returncode < 0 else "")
 
 
 def build(args, name, path, text):
-    """Compiles the one file anew and links it with the others."""
+    """Compiles the one file, makes its calls the simulation's as the Makefile
+    does, and links it with the others."""
     folder = os.path.join(args.build, "mutants", name)
     os.makedirs(folder, exist_ok=True)
     source = os.path.join(folder, os.path.basename(path))
     with open(source, "w", encoding="utf-8") as file:
         file.write(text)
-    replaced = os.path.join(args.build, path[:-len(".c")] + ".o")
+    replaced = os.path.join(args.build, "simulated", path[:-len(".c")] + ".o")
     objects = args.objects.split()
     if replaced not in objects:
         raise Fault(f"{replaced} is no part of the simulation")
     mutated = source[:-len(".c")] + ".o"
     binary = os.path.join(folder, "simulation")
-    run([*args.cc.split(), *args.cflags.split(), "-iquote",
-         os.path.dirname(path), "-c", "-o", mutated, source], "compile")
-    run([*args.cc.split(), "-o", binary, mutated,
+    run([*args.cc.split(), *args.cflags.split(), "-c", "-o", mutated, source],
+        "compile")
+    run(["objcopy", "--redefine-syms=" +
+         os.path.join(args.build, "simulated", "renames"), mutated], "rename")
+    run([*args.cc.split(), *args.ldflags.split(), "-o", binary, mutated,
          *(o for o in objects if o != replaced),
          "-lyajl", "-lxxhash", "-ltre"], "link")
     return binary
@@ -71,8 +77,9 @@ def catch(args, mutant):
         output = run([binary, f"--seeds={args.seeds}", "--stop"], None)
     except subprocess.TimeoutExpired:
         return name, why, None
-    found = re.search(r"^(seed \d+), at \d+ ms: (.*)$", output, re.M)
-    return name, why, f"{found.group(1)}: {found.group(2)}" if found else None
+    found = re.search(r"^seed \d+, at \d+ ms: .*$|^died of signal.*$", output,
+                      re.M)
+    return name, why, found.group(0) if found else None
 
 
 def report(args, mutant):
@@ -90,6 +97,7 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--cc", default="cc")
     parser.add_argument("--cflags", default="")
+    parser.add_argument("--ldflags", default="")
     parser.add_argument("--objects", required=True)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=SEEDS_MAX)

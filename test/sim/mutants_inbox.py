@@ -1,0 +1,310 @@
+"""Faults on the way in: states, group commit, gather; see mutant_table.py."""
+
+BATCH = "src/daemon/gather_batch.c"
+BOOKS = "src/core/delivery_state.c"
+COMMIT = "src/inbox/group_commit.c"
+IDENTITY = "src/core/identity.c"
+STATE = "src/core/state_bytes.c"
+
+MUTANTS = [
+    ("identity-by-id",
+     "messages with the same id are taken for the same",
+     IDENTITY,
+     "    XXH128_hash_t hash = XXH3_128bits(message->body.data, "
+     "message->body.size);\n",
+     "    XXH128_hash_t hash = XXH3_128bits(message->id.data, "
+     "message->id.size);\n"),
+    ("mark-before-durable",
+     "a batch is accepted as soon as the inbox has it",
+     BATCH,
+     "    inbox_deliver(&delivery->delivery);\n",
+     "    inbox_deliver(&delivery->delivery);\n"
+     "    haplo_batch_accept(batch);\n"),
+    ("inbox-retry-as-stored",
+     "an inbox that asks for a retry is taken to have stored",
+     BATCH,
+     "            haplo_batch_retry(batch, 0, why);\n"
+     "            break;\n"
+     "        case INBOX_BEHIND:\n",
+     "            haplo_batch_accept(batch);\n"
+     "            break;\n"
+     "        case INBOX_BEHIND:\n"),
+    ("inbox-rejection-as-stored",
+     "what can never be stored is marked",
+     BATCH,
+     "            haplo_batch_reject(batch, why);\n"
+     "            break;\n"
+     "        case INBOX_STALE:",
+     "            haplo_batch_accept(batch);\n"
+     "            break;\n"
+     "        case INBOX_STALE:"),
+    ("stale-as-stored",
+     "a stale batch is marked",
+     BATCH,
+     "            answer_stale(batch, stored->stored);\n",
+     "            haplo_batch_accept(batch);\n"),
+    ("stale-as-rejected",
+     "a stale batch blocks its queue",
+     BATCH,
+     "            answer_stale(batch, stored->stored);\n",
+     "            haplo_batch_reject(batch, why);\n"),
+    ("stale-retried",
+     "a stale batch is delivered again, and nothing is adopted",
+     BATCH,
+     "            answer_stale(batch, stored->stored);\n",
+     "            haplo_batch_retry(batch, 0, why);\n"),
+    ("behind-as-retry",
+     "an inbox that is behind has the library keep the batch",
+     BATCH,
+     "            haplo_batch_drop(batch, why);\n",
+     "            haplo_batch_accept(batch);\n"),
+    ("confirmation-not-told",
+     "the inbox never hears of a confirmed mark",
+     BATCH,
+     "        inbox_confirmed(queue->stored, mark);\n",
+     "        (void)mark;\n"),
+    ("accept-while-closing",
+     "a batch stored after the inboxes began to close is marked",
+     BATCH,
+     "    if (!is_closing(gather)) {\n"
+     "        switch (verdict) {",
+     "    if (true) {\n"
+     "        switch (verdict) {"),
+    ("state-not-compared",
+     "what is stored is not compared: any state may follow any",
+     STATE,
+     "    return state_bytes_read(stored, &old_head) == 0 &&\n"
+     "                   may_follow(&new_head, old_head.id)\n",
+     "    return state_bytes_read(stored, &old_head) == 0 ||\n"
+     "                   may_follow(&new_head, old_head.id)\n"),
+    ("unknown-outcome-as-failure",
+     "an own earlier commit is not recognised, and what it stored is stored "
+     "again",
+     STATE,
+     "        return HAPLO_COMPARE_STORED;\n",
+     "        return HAPLO_COMPARE_CURRENT;\n"),
+    ("stored-before-as-stale",
+     "an own earlier commit is taken for another process's",
+     STATE,
+     "        return HAPLO_COMPARE_STORED;\n",
+     "        return HAPLO_COMPARE_STALE;\n"),
+    ("first-state-not-compared",
+     "where nothing is stored, any state may come first",
+     STATE,
+     "        return new_head.follows[0] == 0 ? HAPLO_COMPARE_CURRENT\n",
+     "        return new_head.follows[0] != 1 ? HAPLO_COMPARE_CURRENT\n"),
+    ("one-known-state-forgotten",
+     "a confirmed state is not among those that may be stored",
+     STATE,
+     "    for (size_t i = 0; i < STATE_FOLLOW_MAX; i++) {\n"
+     "        if (state->follows[i] == id) {",
+     "    for (size_t i = 0; i < 1; i++) {\n"
+     "        if (state->follows[i] == id) {"),
+    ("states-without-salt",
+     "two states with equal contents are the same",
+     STATE,
+     "    put_u64(bytes + OFFSET_SALT, head->salt);\n",
+     "    put_u64(bytes + OFFSET_SALT, 0);\n"),
+    ("repeats-accepted-without-comparing",
+     "a batch of repeats alone is accepted without asking the inbox",
+     BATCH,
+     "    struct gather_delivery *delivery = take_delivery(gather);\n"
+     "    if (delivery == NULL) {",
+     "    if (haplo_batch_new_count(batch) == 0) {\n"
+     "        haplo_batch_accept(batch);\n"
+     "        return;\n"
+     "    }\n"
+     "    struct gather_delivery *delivery = take_delivery(gather);\n"
+     "    if (delivery == NULL) {"),
+    ("stale-batch-re-evaluated",
+     "a stale batch is evaluated against what is stored now",
+     "src/poller/haplo_batch.c",
+     "    if (error == 0) {\n"
+     "        explain_stale(queue, expected);\n"
+     "    } else {",
+     "    if (error == 0) {\n"
+     "        size_t dropped;\n"
+     "        explain_stale(queue, expected);\n"
+     "        if (delivery_state_evaluate(&queue->core.delivery, batch, "
+     "expected,\n"
+     "                                    &dropped) == 0) {\n"
+     "            haplo_batch_retry(batch, 0, \"\");\n"
+     "            return 0;\n"
+     "        }\n"
+     "    } else {"),
+    ("stale-not-adopted",
+     "what is stored is not what is known after a stale batch",
+     "src/poller/haplo_batch.c",
+     "    int error = delivery_state_adopt(&queue->core.delivery, stored);\n",
+     "    int error = 0;\n"
+     "    (void)stored;\n"),
+    ("leftover-forgotten",
+     "the state of a batch lacks what the batch lacks",
+     BOOKS,
+     "        } else if (head->leftover_count < HAPLO_LEFTOVER_COUNT_MAX) {\n",
+     "        } else if (head->leftover_count < 0) {\n"),
+    ("leftovers-without-bound",
+     "a state grows and grows",
+     BOOKS,
+     "        } else if (head->leftover_count < HAPLO_LEFTOVER_COUNT_MAX) {\n",
+     "        } else if (head->leftover_count < 512) {\n"),
+    ("oldest-leftovers-kept",
+     "the newest leftovers are dropped, not the oldest",
+     BOOKS,
+     "    batch_keys_fill(batch);\n"
+     "    state_bytes_seal(batch->state, &head);\n",
+     "    state_bytes_seal(batch->state, &head);\n"
+     "    batch_keys_fill(batch);\n"),
+    ("confirmed-leftovers",
+     "a mark confirms what its batch lacks, too",
+     BOOKS,
+     "    if (batch != NULL && !is_drained && has_leftovers(batch)) {\n",
+     "    if (batch != NULL && batch->message_count > 100000) {\n"),
+    ("drained-confirms-no-leftovers",
+     "leftovers stay when nothing is unread",
+     BOOKS,
+     "    if (batch != NULL && !is_drained && has_leftovers(batch)) {\n",
+     "    if (batch != NULL && has_leftovers(batch)) {\n"),
+    ("keys-of-the-batch-kept",
+     "a confirmed batch stays among what is not confirmed",
+     BOOKS,
+     "    memmove(keys, keys + STATE_KEY_SIZE * "
+     "(size_t)accepted.batch_count,\n",
+     "    memmove(keys, keys,\n"),
+    ("repeats-not-marked",
+     "what is stored already is not told to the application",
+     "src/core/repeats.c",
+     "            message->is_repeat = true;\n"
+     "            return true;\n",
+     "            return true;\n"),
+    ("equal-messages-all-repeats",
+     "all equal messages of a batch are taken for the one that is stored",
+     "src/core/repeats.c",
+     "            message->is_repeat = true;\n"
+     "            return true;\n"
+     "        }\n",
+     "            message->is_repeat = true;\n"
+     "        }\n"),
+    ("adopted-keys-forgotten",
+     "a new process does not know what is not confirmed",
+     BOOKS,
+     "    if (state_head_key_count(&head) > 0) {\n",
+     "    if (state_head_key_count(&head) > 100000) {\n"),
+    ("accepted-state-not-known",
+     "the next state may follow what was stored before",
+     BOOKS,
+     "    state_bytes_head(batch->state, &head);\n"
+     "    know_only(state, &head);\n"
+     "    forget_newest(state);\n"
+     "    batch->is_accepted = true;\n",
+     "    state_bytes_head(batch->state, &head);\n"
+     "    know_also(state, &head);\n"
+     "    forget_newest(state);\n"
+     "    batch->is_accepted = true;\n"),
+    ("confirmed-state-not-known",
+     "the state after a mark is not among those that may be stored",
+     BOOKS,
+     "    know_also(state, &head);\n"
+     "    return (struct haplo_slice){",
+     "    return (struct haplo_slice){"),
+    ("restart-without-state",
+     "a queue is added without what is stored",
+     "src/daemon/gather_queues.c",
+     "    options.state = queue->stored->state;\n",
+     "    options.state = (struct haplo_slice){NULL, 0};\n"),
+    ("outage-as-stored",
+     "a group that failed is answered as stored",
+     COMMIT,
+     "    default:\n"
+     "        return INBOX_RETRY;\n",
+     "    default:\n"
+     "        return INBOX_STORED;\n"),
+    ("doubt-as-stored",
+     "a group of unknown outcome is answered as stored",
+     COMMIT,
+     "    case INBOX_NEVER:\n"
+     "        return INBOX_REJECTED;\n",
+     "    case INBOX_DOUBT:\n"
+     "        return INBOX_STORED;\n"
+     "    case INBOX_NEVER:\n"
+     "        return INBOX_REJECTED;\n"),
+    ("stale-not-told",
+     "a stale delivery is answered as stored",
+     COMMIT,
+     "        return delivery->compare == HAPLO_COMPARE_STALE ? INBOX_STALE\n",
+     "        return delivery->compare == HAPLO_COMPARE_CURRENT + 77 ? "
+     "INBOX_STALE\n"),
+    ("poison-spoils-the-group",
+     "all of a group is rejected for the sake of one",
+     COMMIT,
+     "    return group->part_count > 1 && !STAILQ_EMPTY(&group->deliveries) "
+     "&&\n",
+     "    return group->part_count > 100 && "
+     "!STAILQ_EMPTY(&group->deliveries) &&\n"),
+    ("confirmation-dropped-on-outage",
+     "a confirmed state whose group failed is forgotten",
+     COMMIT,
+     "            confirm_return(commit, confirm);\n"
+     "            continue;\n",
+     "            confirm_free(confirm);\n"
+     "            continue;\n"),
+    ("confirmations-never-alone",
+     "a confirmed state waits for the next batch",
+     COMMIT,
+     "    if (group->part_count > 0 || commit->is_confirm_due) {\n",
+     "    if (group->part_count > 0) {\n"),
+    ("confirmations-not-retried",
+     "after a failure a confirmed state waits for the next batch",
+     COMMIT,
+     "    struct group_commit *commit = timer->data;\n"
+     "\n"
+     "    commit->is_confirm_due = true;\n",
+     "    struct group_commit *commit = timer->data;\n"
+     "\n"),
+    ("older-confirmation-wins",
+     "a confirmed state that waits keeps a newer one out",
+     COMMIT,
+     "    queue->confirm = confirm;\n"
+     "    STAILQ_INSERT_TAIL(&commit->confirms, confirm, link);\n"
+     "    if (older",
+     "    queue->confirm = confirm;\n"
+     "    STAILQ_INSERT_TAIL(&commit->confirms, older != NULL ? older : "
+     "confirm,\n"
+     "                       link);\n"
+     "    if (older"),
+    ("outlets-not-woken-after-doubt",
+     "messages of an unknown commit wait for the next ones",
+     COMMIT,
+     "        has_stored |= has_more_than_told(group, delivery);\n",
+     ""),
+    ("outlets-never-woken",
+     "nobody tells the outlets that messages were stored",
+     COMMIT,
+     "    if (has_stored || last_arrival > 0) {\n",
+     "    if (has_stored && last_arrival > 0) {\n"),
+    ("byte-limit-forgets-to-count-down",
+     "an inbox is behind for ever",
+     COMMIT,
+     "        held_set(commit, queue, 0); ",
+     "        held_set(commit, queue, delivery->bytes); "),
+    ("progress-of-failed-groups",
+     "progress is told to be saved though its group failed",
+     COMMIT,
+     "        progress->progress_cb(progress,\n"
+     "                              group->fault == INBOX_FINE ? 0 : "
+     "HAPLO_EDELIVERY,\n",
+     "        progress->progress_cb(progress,\n"
+     "                              group->fault != INBOX_DOUBT ? 0 : "
+     "HAPLO_EDELIVERY,\n"),
+    ("failed-logins-not-written",
+     "a refused key is not kept for the next process",
+     "src/daemon/failed_logins.c",
+     "        queue->key_refused = true;\n"
+     "        save(failed);\n",
+     "        queue->key_refused = true;\n"),
+    ("failed-logins-not-loaded",
+     "the next process does not read what was kept",
+     "src/daemon/gather_queues.c",
+     "    failed_logins_load(&gather->failed_logins);\n",
+     ""),
+]

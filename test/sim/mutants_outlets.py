@@ -1,0 +1,204 @@
+"""Faults on the way out: lanes, progress, forwarder; see mutant_table.py."""
+
+BREAKER = "src/core/breaker.c"
+DISPATCH = "src/core/dispatch.c"
+LANES = "src/core/dispatch_lanes.c"
+PROGRESS = "src/core/progress.c"
+READ = "src/core/dispatch_read.c"
+SAVE = "src/core/dispatch_save.c"
+
+MUTANTS = [
+    ("saved-before-sent",
+     "the cursor passes what is in memory and was not sent",
+     "src/core/window.c",
+     "    return first == NULL ? window->read_to : first->first - 1;\n",
+     "    return first == NULL ? window->read_to : first->first;\n"),
+    ("cursor-to-the-end-of-reading",
+     "the cursor is where reading is",
+     "src/core/window.c",
+     "    return first == NULL ? window->read_to : first->first - 1;\n",
+     "    return first != NULL ? window->read_to : window->read_to;\n"),
+    ("retry-as-delivered",
+     "a parcel that is to be retried is done",
+     "src/outlets/forwarder_deliver.c",
+     "        out->verdict == OUTLET_DELIVERED || out->delivered_count >= "
+     "span->count;\n",
+     "        out->verdict != OUTLET_REFUSED || out->delivered_count >= "
+     "span->count;\n"),
+    ("broken-as-refused",
+     "a broken destination refuses the message",
+     "src/outlets/forwarder_deliver.c",
+     "        dispatch_broken(dispatch, span, out->retry_after_ms, now_ms);\n",
+     "        dispatch_refused(dispatch, span, out->why.text, now_ms);\n"),
+    ("partial-delivery-forgotten",
+     "what was delivered of a parcel is sent again",
+     "src/outlets/forwarder_deliver.c",
+     "    uint32_t count = is_all ? span->count : "
+     "(uint32_t)out->delivered_count;\n",
+     "    uint32_t count = is_all ? span->count : 0;\n"),
+    ("refused-passes-over",
+     "a refused message is passed over",
+     DISPATCH,
+     "        lane->held_arrival = span->first;\n"
+     "        lanes_defer(dispatch, lane, true);\n"
+     "        lanes_enter(dispatch, lane, LANE_BLOCKED);\n"
+     "        return;\n",
+     "        lanes_done(dispatch, span, 1);\n"
+     "        lanes_rest(dispatch, lane, now_ms);\n"
+     "        return;\n"),
+    ("refused-at-once-a-dead-letter",
+     "a refused message is a dead letter without any doubt",
+     DISPATCH,
+     "    if (span->first <= lane->proven_to) {\n",
+     "    if (span->first > 0) {\n"),
+    ("dead-letter-not-stored",
+     "a dead letter is settled, and nobody keeps it",
+     LANES,
+     "    if (!progress_bury(&dispatch->pending, lane->queue_id, arrival, "
+     "why)) {\n",
+     "    if (arrival == 0 &&\n"
+     "        !progress_bury(&dispatch->pending, lane->queue_id, arrival, "
+     "why)) {\n"),
+    ("two-of-a-lane-at-once",
+     "a lane's next parcel is sent before the first is answered",
+     DISPATCH,
+     "    lanes_enter(dispatch, lane, LANE_DELIVERING);\n"
+     "    return TAILQ_FIRST(&lane->spans);\n",
+     "    TAILQ_REMOVE(&dispatch->ready, lane, turn);\n"
+     "    TAILQ_INSERT_TAIL(&dispatch->ready, lane, turn);\n"
+     "    return TAILQ_FIRST(&lane->spans);\n"),
+    ("too-many-in-flight",
+     "one parcel more than is allowed",
+     DISPATCH,
+     "        dispatch->in_flight >= dispatch->policy->in_flight_max ||\n",
+     "        dispatch->in_flight > dispatch->policy->in_flight_max ||\n"),
+    ("later-ones-overtake-deferred",
+     "a lane with a backlog sends what comes later first",
+     "src/core/lane.c",
+     "    return lane_has_backlog(lane) || lane->state == LANE_BLOCKED ||\n",
+     "    return lane->state == LANE_BLOCKED ||\n"),
+    ("blocked-lane-goes-on",
+     "what comes to a blocked lane is sent",
+     "src/core/lane.c",
+     "    return lane_has_backlog(lane) || lane->state == LANE_BLOCKED ||\n",
+     "    return lane_has_backlog(lane) ||\n"),
+    ("deferred-not-stored",
+     "what the cursor passes is not stored as deferred",
+     LANES,
+     "    if (!progress_defer(&dispatch->pending, lane->queue_id, "
+     "span->first,\n"
+     "                        span->count)) {\n"
+     "        dispatch->is_lost = true;\n"
+     "    }\n"
+     "}\n"
+     "\n"
+     "static void span_release(",
+     "}\n"
+     "\n"
+     "static void span_release("),
+    ("deferred-later-ones-not-stored",
+     "what lines up behind a backlog is not stored as deferred",
+     READ,
+     "    if (!progress_defer(&dispatch->pending, lane->queue_id, "
+     "span->first,\n"
+     "                        span->count)) {\n"
+     "        dispatch->is_lost = true;\n"
+     "    }\n"
+     "    lane->backlog_last = span_last(span);\n",
+     "    lane->backlog_last = span_last(span);\n"),
+    ("settled-never",
+     "what was deferred and is done stays deferred",
+     LANES,
+     "    } else if (!progress_settle(&dispatch->pending, "
+     "span->lane->queue_id,\n"
+     "                                span->first, count)) {\n"
+     "        dispatch->is_lost = true;\n"
+     "    }\n",
+     "    }\n"),
+    ("settled-too-early",
+     "what is read back is done",
+     READ,
+     "    span->is_deferred = true;\n"
+     "    lane_add(lane, span);\n"
+     "    return true;\n",
+     "    span->is_deferred = true;\n"
+     "    lane_add(lane, span);\n"
+     "    (void)progress_settle(&dispatch->pending, lane->queue_id, "
+     "span->first,\n"
+     "                          span->count);\n"
+     "    return true;\n"),
+    ("recall-before-it-is-saved",
+     "a backlog is read back before the store has it",
+     READ,
+     "        if (lane->known_to < lane->backlog_saved) {\n",
+     "        if (lane->known_to < lane->backlog_last) {\n"),
+    ("failed-save-forgotten",
+     "progress whose save failed is never saved",
+     SAVE,
+     "    if (!is_stored) {\n"
+     "        return; ",
+     "    if (!is_stored && now_ms == 0) {\n"
+     "        return; "),
+    ("wake-up-while-reading-lost",
+     "what is stored while the outlet reads is not seen",
+     READ,
+     "    dispatch->has_more = has_more || dispatch->was_woken;\n",
+     "    dispatch->has_more = has_more;\n"),
+    ("waiting-lane-never-due",
+     "a lane that backs off never goes on",
+     DISPATCH,
+     "    while ((entry = heap_take_due(&dispatch->waits, now_ms)) != NULL) "
+     "{\n"
+     "        lanes_retry(",
+     "    while ((entry = heap_take_due(&dispatch->waits, 0)) != NULL) {\n"
+     "        lanes_retry("),
+    ("broken-for-ever",
+     "an open breaker never probes",
+     BREAKER,
+     "    breaker->state = BREAKER_PROBING;\n"
+     "    breaker->due_ms = HEAP_NEVER;\n",
+     "    breaker->due_ms = HEAP_NEVER;\n"),
+    ("backlog-of-others",
+     "the deferred of an earlier process are forgotten",
+     "src/outlets/forwarder_begin.c",
+     "        if (!lanes_add(forwarder, lanes, count)) {\n",
+     "        if (!lanes_add(forwarder, lanes, count * 0)) {\n"),
+    ("begins-anew",
+     "each process starts with the oldest message",
+     "src/outlets/forwarder_begin.c",
+     "                      &forwarder_calls, forwarder, outlet->cursor,\n",
+     "                      &forwarder_calls, forwarder, 0,\n"),
+    ("filter-ignored",
+     "an outlet gets messages of queues that it does not have",
+     "src/outlets/forwarder_read.c",
+     "    if (!forwarder_wants(forwarder, first->server, first->queue)) {\n",
+     "    if (first->arrival == 0) {\n"),
+    ("parcel-of-two-batches",
+     "a parcel goes on into the next batch",
+     "src/outlets/forwarder_read.c",
+     "           b->batch_first == a->batch_first && piece_of(b) == "
+     "piece_of(a);\n",
+     "           piece_of(b) == piece_of(a);\n"),
+    ("last-save-left-out",
+     "what is done at the end is not saved",
+     "src/outlets/forwarder.c",
+     "        (forwarder_save(forwarder) || forwarder->dispatch.is_saving)) "
+     "{\n",
+     "        forwarder->dispatch.is_saving) {\n"),
+    ("letters-beyond-the-cursor",
+     "a dead letter is saved before the cursor has reached it",
+     PROGRESS,
+     "        if (letter.arrival <= cursor) {\n",
+     "        if (letter.arrival > cursor) {\n"),
+    ("places-dropped-by-a-move",
+     "what is deferred is forgotten when the next save begins",
+     PROGRESS,
+     "            to->items[to->count++] = range;\n",
+     "            to->items[to->count] = range;\n"),
+    ("skip-forgotten",
+     "what an operator has skipped is sent all the same",
+     DISPATCH,
+     "        lanes_done(dispatch, TAILQ_FIRST(&lane->spans), 1);\n"
+     "        return;\n",
+     "        return;\n"),
+]

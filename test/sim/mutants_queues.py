@@ -1,0 +1,408 @@
+"""Faults in what decides of queues, servers and turns; see mutant_table.py."""
+
+POLLER = "src/poller/poller.c"
+QUEUE = "src/core/queue.c"
+SCHEDULER = "src/core/scheduler.c"
+SERVER = "src/core/server.c"
+
+MUTANTS = [
+    ("retry-as-accept",
+     "a sink that asks for a retry is taken to have accepted",
+     QUEUE,
+     "    queue->error = HAPLO_EDELIVERY;\n",
+     "    if (queue != NULL) {\n"
+     "        return on_accepted(queue, context);\n"
+     "    }\n"
+     "    queue->error = HAPLO_EDELIVERY;\n"),
+    ("reject-as-accept",
+     "a rejected batch is marked",
+     QUEUE,
+     "    queue->error = event->error;\n"
+     "    count_up(&queue->failures);\n"
+     "    queue_enter_failed(queue,\n"
+     "                       queue->state == HAPLO_QUEUE_DELIVERING\n"
+     "                           ? HAPLO_QUEUE_BLOCKED\n",
+     "    if (queue != NULL) {\n"
+     "        return on_accepted(queue, context);\n"
+     "    }\n"
+     "    queue->error = event->error;\n"
+     "    count_up(&queue->failures);\n"
+     "    queue_enter_failed(queue,\n"
+     "                       queue->state == HAPLO_QUEUE_DELIVERING\n"
+     "                           ? HAPLO_QUEUE_BLOCKED\n"),
+    ("drop-on-retry",
+     "a batch whose delivery is to be retried is dropped",
+     QUEUE,
+     "    queue_enter_failed(queue, HAPLO_QUEUE_DELIVER_WAIT,\n"
+     "                       after_ms(context, wait_ms), context);\n"
+     "    return QUEUE_ACTION_NONE;\n",
+     "    queue_enter_failed(queue, HAPLO_QUEUE_DELIVER_WAIT,\n"
+     "                       after_ms(context, wait_ms), context);\n"
+     "    return QUEUE_ACTION_DROP;\n"),
+    ("confirmation-lost-when-pausing",
+     "the last mark before a pause is confirmed in memory alone",
+     QUEUE,
+     "    return QUEUE_ACTION_CONFIRM;\n",
+     "    return is_last ? QUEUE_ACTION_DROP : QUEUE_ACTION_CONFIRM;\n"),
+    ("empty-fetch-confirms-nothing",
+     "what was delivered and is not unread is not taken for marked",
+     QUEUE,
+     "    bool confirms = delivery_state_count(&queue->delivery, NULL) > 0;\n",
+     "    bool confirms = delivery_state_count(&queue->delivery, NULL) > "
+     "100000;\n"),
+    ("no-progress-as-confirmed",
+     "a first mark that marked nothing is taken for a confirmation",
+     QUEUE,
+     "           event->count == 0 && event->unread_count != 0;\n",
+     "           event->count == 0 && event->unread_count < -1;\n"),
+    ("fewer-marked-as-failure",
+     "a mark that another consumer marked first is no confirmation",
+     QUEUE,
+     "           event->count == 0 && event->unread_count != 0;\n",
+     "           event->count < queue->batch_count &&\n"
+     "           event->unread_count != 0;\n"),
+    ("repeated-mark-as-failure",
+     "a repeated mark that counts 0 is no progress: the batch comes for ever",
+     QUEUE,
+     "    return queue->mark_attempts == 1 && !event->is_repeated &&\n",
+     "    return\n"),
+    ("resent-mark-as-failure",
+     "the same, where libcurl has repeated it",
+     QUEUE,
+     "    return queue->mark_attempts == 1 && !event->is_repeated &&\n",
+     "    return queue->mark_attempts == 1 &&\n"),
+    ("unread-not-read",
+     "the number of unread messages is taken for 0",
+     "src/core/mark_reply.c",
+     "    reply->unread_count = unread;\n",
+     "    reply->unread_count = unread > 0 ? 0 : unread;\n"),
+    ("token-kept-over-a-fetch",
+     "a queue fetches afresh with the old token at hand",
+     QUEUE,
+     "        queue_back_off(queue, least_wait_ms(event), context);\n"
+     "    }\n"
+     "    return QUEUE_ACTION_DROP;\n"
+     "}\n"
+     "\n"
+     "static enum queue_action on_failed(",
+     "        queue_back_off(queue, least_wait_ms(event), context);\n"
+     "    }\n"
+     "    return QUEUE_ACTION_NONE;\n"
+     "}\n"
+     "\n"
+     "static enum queue_action on_failed("),
+    ("token-never-too-old",
+     "a token waits for its turn, however long that takes",
+     QUEUE,
+     "                    queue->first_mark_ms + QUEUE_MARK_AGE_MAX_MS, "
+     "context);\n",
+     "                    HEAP_NEVER, context);\n"),
+    ("old-token-retried",
+     "a mark is retried as late as the server asks",
+     QUEUE,
+     "           retry_at_ms < queue->first_mark_ms + QUEUE_MARK_AGE_MAX_MS;\n",
+     "           retry_at_ms < HEAP_NEVER;\n"),
+    ("pause-forgets-the-age",
+     "a token does not get older while its queue is being paused",
+     QUEUE,
+     "        queue_enter(queue, HAPLO_QUEUE_LAST_MARK_READY, queue->due_ms, "
+     "context);\n",
+     "        queue_enter(queue, HAPLO_QUEUE_LAST_MARK_READY, HEAP_NEVER, "
+     "context);\n"),
+    ("first-post-not-noted",
+     "a token's age is that of an earlier one",
+     QUEUE,
+     "        queue->first_mark_ms = context->now_ms;\n",
+     "        queue->first_mark_ms += 0;\n"),
+    ("mark-without-end",
+     "a token is posted more often than is allowed",
+     QUEUE,
+     "           queue->mark_attempts < queue->policy->mark_attempts_max &&\n",
+     ""),
+    ("attempts-not-reset",
+     "the attempts of one token count for the next",
+     QUEUE,
+     "    queue->mark_attempts = 0;\n",
+     ""),
+    ("pause-keeps-the-batch",
+     "a batch is still there when its queue is resumed, and fetches",
+     QUEUE,
+     "    case HAPLO_QUEUE_DELIVER_WAIT:\n"
+     "        queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);\n"
+     "        return QUEUE_ACTION_DROP;\n",
+     "    case HAPLO_QUEUE_DELIVER_WAIT:\n"
+     "        queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);\n"
+     "        return QUEUE_ACTION_NONE;\n"),
+    ("empty-token-posted",
+     "messages without a token are delivered, and an empty one is posted",
+     "src/core/json_batch.c",
+     "    if (batch->form_size == 0 && batch->message_count > 0) {\n",
+     "    if (batch->form_size == 0 && batch->message_count > 1000000) {\n"),
+    ("token-without-messages",
+     "a token without messages is taken for an empty batch",
+     "src/core/json_batch.c",
+     "    if (batch->form_size > 0 && batch->message_count == 0) {\n",
+     "    if (batch->form_size > 1000000 && batch->message_count == 0) {\n"),
+    ("unfair-drain",
+     "a queue that has more goes before the others",
+     SCHEDULER,
+     "        TAILQ_INSERT_TAIL(after, queue, link);\n",
+     "        TAILQ_INSERT_HEAD(after, queue, link);\n"),
+    ("fetch-ring-not-rotated",
+     "one server has all the fetches while it has any",
+     SCHEDULER,
+     "    TAILQ_INSERT_TAIL(&scheduler->fetch_ring, server, fetch_link);\n"
+     "    return server_first_fetch(server);\n",
+     "    TAILQ_INSERT_HEAD(&scheduler->fetch_ring, server, fetch_link);\n"
+     "    return server_first_fetch(server);\n"),
+    ("fetches-before-marks",
+     "marks wait behind fetches",
+     SCHEDULER,
+     "    struct queue *queue = next_mark(scheduler, now_ms);\n"
+     "    if (queue == NULL) {\n"
+     "        queue = next_fetch(scheduler);\n",
+     "    struct queue *queue = next_fetch(scheduler);\n"
+     "    if (queue == NULL) {\n"
+     "        queue = next_mark(scheduler, now_ms);\n"),
+    ("budget-of-bytes-ignored",
+     "fetches go on though bodies hold more than they may",
+     SCHEDULER,
+     "    if (server == NULL || scheduler->held_bytes >= "
+     "scheduler->held_bytes_max) {\n",
+     "    if (server == NULL) {\n"),
+    ("one-slot-too-many",
+     "one request more than the bound over all servers",
+     SCHEDULER,
+     "    if (scheduler->in_flight >= scheduler->in_flight_max) {\n",
+     "    if (scheduler->in_flight > scheduler->in_flight_max) {\n"),
+    ("slot-leaked-on-cancel",
+     "a cancelled fetch does not give its server's slot back",
+     SCHEDULER,
+     "    server->in_flight--;\n",
+     "    server->in_flight -= error != HAPLO_ECANCELED;\n"),
+    ("list-not-left",
+     "a server with a free slot again is not put into the ring",
+     SCHEDULER,
+     "        queue->key_proven = false;\n"
+     "    }\n"
+     "    server_settle(scheduler, server);\n",
+     "        queue->key_proven = false;\n"
+     "    }\n"),
+    ("heap-sifts-wrongly",
+     "the last of four children is not looked at: waits are overslept",
+     "src/core/heap.c",
+     "         child < first + HEAP_ARITY && child < heap->count; child++) {\n",
+     "         child < first + HEAP_ARITY - 1 && child < heap->count;\n"
+     "         child++) {\n"),
+    ("unproven-keys-at-once",
+     "keys that are not proven are tried in parallel",
+     SCHEDULER,
+     "        queue->server->prover = queue;\n",
+     "        queue->server->prover = NULL;\n"),
+    ("budget-of-logins-ignored",
+     "keys that are not proven are tried, however many have failed",
+     SERVER,
+     "        return server->prover == NULL && !server->logins_held;\n",
+     "        return server->prover == NULL;\n"),
+    ("proven-keys-not-held",
+     "keys that were proven are tried, however many have failed",
+     SERVER,
+     "           server->failed_logins < 2 * "
+     "server->policy.failed_logins_max;\n",
+     "           server->failed_logins < 1000;\n"),
+    ("failed-logins-forgotten",
+     "each process has a budget of its own",
+     SERVER,
+     "    server->failed_logins = failed_logins < most ? failed_logins : "
+     "most;\n",
+     "    server->failed_logins = failed_logins < most ? 0 : most;\n"),
+    ("failed-logins-never-forgotten",
+     "failed logins of an earlier process count however old they are",
+     SERVER,
+     "    if (age_ms >= SERVER_SILENCE_MS) {\n"
+     "        return;\n"
+     "    }\n",
+     "    if (age_ms >= SERVER_SILENCE_MS) {\n"
+     "        age_ms = 0;\n"
+     "    }\n"),
+    ("recalled-hold-begins-anew",
+     "what is left of an earlier process's hold lasts as long as a new one",
+     SERVER,
+     "        server->login_due_ms = now_ms + SERVER_SILENCE_MS - age_ms;\n",
+     "        server->login_due_ms = now_ms + SERVER_SILENCE_MS;\n"),
+    ("recalled-hold-without-an-end",
+     "nobody wakes up when an earlier process's hold is over",
+     SCHEDULER,
+     "    if (error == 0) {\n"
+     "        wait_set(scheduler, &server->login_wait, "
+     "server->login_due_ms);\n"
+     "    }\n",
+     ""),
+    ("key-stays-proven",
+     "a key that was refused is still taken for good",
+     SCHEDULER,
+     "    } else if (error == HAPLO_EREFUSED) {\n"
+     "        queue->key_proven = false;\n",
+     "    } else if (error == HAPLO_EREFUSED) {\n"
+     "        queue->key_proven = queue->key_proven;\n"),
+    ("new-key-taken-for-proven",
+     "a new key is as good as the old one was",
+     QUEUE,
+     "    queue->key_proven = false;\n",
+     "    queue->key_proven = queue->key_proven;\n"),
+    ("new-key-not-tried",
+     "a refused queue waits on when it has a new key",
+     QUEUE,
+     "    queue->key_proven = false;\n"
+     "    if (queue->state == HAPLO_QUEUE_REFUSED) {\n",
+     "    queue->key_proven = false;\n"
+     "    if (queue->state == HAPLO_QUEUE_REFUSED && queue->error == 0) {\n"),
+    ("old-key-refused-new-one-waits",
+     "a refusal of the old key holds for the new one",
+     POLLER,
+     "    if (had_old_key && error == HAPLO_EREFUSED) {\n"
+     "        poller_step(queue, &new_key);\n"
+     "    }\n",
+     ""),
+    ("silence-too-short",
+     "a throttled server is asked again after a minute",
+     SERVER,
+     "    uint64_t due_ms = context->now_ms + SERVER_SILENCE_MS +\n",
+     "    uint64_t due_ms = context->now_ms + 60000 +\n"),
+    ("silence-of-one-queue",
+     "only the queue that was told so keeps the silence",
+     SERVER,
+     "        server_fell_silent(server, context, trace_cb);\n"
+     "        return;\n",
+     "        return;\n"),
+    ("refused-hammers",
+     "a refused queue tries again every second",
+     QUEUE,
+     "                     jitter_ms(context->random, "
+     "queue->policy->refused_ms)),\n",
+     "                     jitter_ms(context->random, 1000)),\n"),
+    ("failed-hammers",
+     "a queue that failed tries again at once",
+     QUEUE,
+     "        backoff_ms(context->random, queue->policy->backoff_ms,\n"
+     "                   queue->policy->backoff_max_ms, queue->failures);\n",
+     "        backoff_ms(context->random, 1, 1, queue->failures);\n"),
+    ("refused-mark-hammers",
+     "each refused mark fetches at once, not the first one",
+     QUEUE,
+     "    } else if (event->error == HAPLO_EREFUSED && is_first_failure) {\n",
+     "    } else if (event->error == HAPLO_EREFUSED &&\n"
+     "               is_first_failure < 2) {\n"),
+    ("retry-after-ignored",
+     "the wait that a proxy asks for is not kept",
+     QUEUE,
+     "    return event->delay_ms < QUEUE_RETRY_AFTER_MAX_MS\n",
+     "    return event->delay_ms < 1\n"
+     "               ? 0\n"
+     "           : event->delay_ms > 0\n"
+     "               ? 1\n"
+     "           : event->delay_ms < QUEUE_RETRY_AFTER_MAX_MS\n"),
+    ("interval-ignored",
+     "an empty queue is polled again at once",
+     QUEUE,
+     "        after_ms(context, jitter_ms(context->random, "
+     "queue->interval_now_ms)),\n",
+     "        after_ms(context, jitter_ms(context->random, 10)),\n"),
+    ("probing-lets-all-through",
+     "a failing server gets all that waits, not one probe",
+     SERVER,
+     "        return server->in_flight == 0;\n",
+     "        return server->in_flight < server->policy.in_flight_max;\n"),
+    ("breaker-never-opens",
+     "a server that fails and fails is asked on and on",
+     SERVER,
+     "         server->failures >= server->policy.breaker_failures);\n",
+     "         server->failures > 1000000);\n"),
+    ("breaker-without-a-wait",
+     "a failing server is probed at once",
+     SERVER,
+     "                 context->now_ms + half_ms +\n"
+     "                     random_below(context->random, half_ms + 1),\n",
+     "                 context->now_ms + random_below(context->random, 2),\n"),
+    ("blocked-for-ever",
+     "a blocked queue cannot be polled again",
+     QUEUE,
+     "    case HAPLO_QUEUE_REFUSED:\n"
+     "    case HAPLO_QUEUE_BLOCKED:\n"
+     "        queue_enter_now(queue, HAPLO_QUEUE_READY, context);\n",
+     "    case HAPLO_QUEUE_REFUSED:\n"
+     "        queue_enter_now(queue, HAPLO_QUEUE_READY, context);\n"),
+    ("hold-outlives-a-success",
+     "a good login does not clear the count of failed ones",
+     SERVER,
+     "        server_clear_logins(server);\n"
+     "        break;\n",
+     "        break;\n"),
+    ("failures-not-in-a-row",
+     "the breaker opens after failures with successes in between",
+     SERVER,
+     "    server->failures = 0;\n"
+     "    if (server->state",
+     "    if (server->state"),
+    ("interval-without-a-bound",
+     "the interval of an empty queue stretches on and on",
+     QUEUE,
+     "    queue->interval_now_ms = (uint32_t)(longer < max_ms ? longer : "
+     "max_ms);\n",
+     "    queue->interval_now_ms =\n"
+     "        (uint32_t)(longer < 9 * max_ms ? longer : max_ms);\n"),
+    ("backlog-waits-its-interval",
+     "a queue that has more waits as if it were empty",
+     QUEUE,
+     "    } else if (event->unread_count == 0) {\n"
+     "        queue_rest(queue, context);\n",
+     "    } else if (event->unread_count < 1000) {\n"
+     "        queue_rest(queue, context);\n"),
+    ("prover-never-released",
+     "after one unproven key no other is ever tried",
+     SCHEDULER,
+     "        server->prover = NULL;\n",
+     "        server->prover = server->prover;\n"),
+    ("refused-mark-posted-again",
+     "a mark is retried after failures that waiting cannot mend",
+     QUEUE,
+     "    return haplo_error_is_transient(event->error) &&\n",
+     "    return event->error != 0 &&\n"),
+    ("mark-ring-not-rotated",
+     "one server has all the marks while it has any",
+     SCHEDULER,
+     "            TAILQ_INSERT_TAIL(&scheduler->mark_ring, server, "
+     "mark_link);\n"
+     "            return queue;\n",
+     "            TAILQ_INSERT_HEAD(&scheduler->mark_ring, server, "
+     "mark_link);\n"
+     "            return queue;\n"),
+    ("resume-forgets-the-age",
+     "a token does not get older when its queue is resumed",
+     QUEUE,
+     "        queue_enter(queue, HAPLO_QUEUE_MARK_READY, queue->due_ms, "
+     "context);\n",
+     "        queue_enter(queue, HAPLO_QUEUE_MARK_READY, HEAP_NEVER, "
+     "context);\n"),
+    ("failures-not-counted",
+     "the back-off does not grow",
+     QUEUE,
+     "    count_up(&queue->failures);\n"
+     "    queue->error = event->error;\n"
+     "    if (event->error == HAPLO_EREFUSED) {\n",
+     "    queue->error = event->error;\n"
+     "    if (event->error == HAPLO_EREFUSED) {\n"),
+    ("empty-interval-not-reset",
+     "a queue that has had messages is still polled as if it had none",
+     QUEUE,
+     "    queue->interval_now_ms = (uint32_t)queue->policy->interval_ms;\n"
+     "    queue_enter_now(queue, HAPLO_QUEUE_DELIVERING",
+     "    queue_enter_now(queue, HAPLO_QUEUE_DELIVERING"),
+    ("given-up-token-forgets",
+     "a token that is given up takes what is not confirmed with it",
+     POLLER,
+     "    if (batch->is_accepted) {\n"
+     "        delivery_state_keep(",
+     "    if (batch->is_accepted && batch->message_count > 100000) {\n"
+     "        delivery_state_keep("),
+]
