@@ -289,6 +289,7 @@ static void expect_not_opened(struct scene *scene, int error, const char *text)
     expect_text(scene->why.text, text);
 }
 
+/* A mistake in the configuration is explained. */
 static void test_paths_that_cannot_be_used(void **state)
 {
     struct scene *scene = *state;

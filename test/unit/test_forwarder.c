@@ -72,6 +72,7 @@ static void test_a_huge_batch_is_cut_at_fixed_places(void **state)
     expect_all();
 }
 
+/* Where a read ends depends on memory, so it must not show in parcels. */
 static void test_the_edges_of_pages_cut_nothing(void **state)
 {
     (void)state;
@@ -254,6 +255,7 @@ static void test_an_outlet_that_cannot_be_opened_is_tried_again(void **state)
     expect_all();
 }
 
+/* Whichever call fails, nothing is lost or repeated. */
 static void test_an_inbox_that_does_not_answer_is_asked_again(void **state)
 {
     (void)state;
@@ -325,6 +327,7 @@ static void test_closing_stores_what_is_done_out_of_order(void **state)
     expect_all();
 }
 
+/* A destination that hangs must not keep the program from ending. */
 static void test_closing_does_not_wait_longer_than_it_may(void **state)
 {
     (void)state;
@@ -355,6 +358,7 @@ static void test_closing_at_any_moment(void **state)
     expect_all();
 }
 
+/* Nor may an inbox that fails. */
 static void test_closing_when_the_inbox_does_not_answer_well(void **state)
 {
     (void)state;

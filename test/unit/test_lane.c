@@ -69,6 +69,7 @@ static void test_a_lane_with_a_backlog_defers(void **state)
     lane_free_doubts(&lane);
 }
 
+/* Lanes come and go with their messages; a million queues are possible. */
 static void test_lanes_are_found_by_their_queues(void **state)
 {
     enum { COUNT = 1000 };
@@ -127,6 +128,7 @@ static void wait_over(struct machine *m)
     assert_int_equal(m->breaker.state, BREAKER_PROBING);
 }
 
+/* A few failures are a hiccup; many in a row concern every lane. */
 static void test_it_opens_after_failures_in_a_row(void **state)
 {
     struct machine m;

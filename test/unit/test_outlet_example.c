@@ -142,6 +142,7 @@ static size_t line_count(const struct scene *scene)
     return count;
 }
 
+/* The contract of outlet.h, for every outlet that blocks. */
 static void test_parcels_are_delivered_in_order(void **state)
 {
     struct scene *scene = *state;
@@ -160,6 +161,7 @@ static void test_parcels_are_delivered_in_order(void **state)
     assert_int_equal(line_count(scene), 6);
 }
 
+/* What precedes it in its parcel is delivered. */
 static void test_a_large_message_is_refused_alone(void **state)
 {
     struct scene *scene = *state;
@@ -217,6 +219,7 @@ static void test_closing_answers_all(void **state)
 
 /* -- The registry --------------------------------------------------------- */
 
+/* A program may add types of its own. */
 static void test_types_are_found_by_their_names(void **state)
 {
     size_t count = 0;

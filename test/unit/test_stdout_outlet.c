@@ -172,6 +172,7 @@ static void test_raw_messages_are_base64(void **state)
     }
 }
 
+/* Whatever is in a name, the line is valid JSON. */
 static void test_names_are_json_strings(void **state)
 {
     struct inbox_message message = message_of(1, "7");
@@ -302,6 +303,7 @@ static void test_a_line_that_was_cut_damages_no_other(void **state)
     free(text);
 }
 
+/* Standard output may be redirected to a file, which never makes wait. */
 static void test_a_file_is_written_at_once(void **state)
 {
     struct scene *scene = *state;
@@ -325,6 +327,7 @@ static void test_a_file_is_written_at_once(void **state)
     free(body);
 }
 
+/* A service may be started without standard output. */
 static void test_a_closed_descriptor_is_told(void **state)
 {
     struct scene *scene = *state;
