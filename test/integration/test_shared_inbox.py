@@ -135,6 +135,6 @@ def test_a_queue_whose_new_inbox_is_gone_begins_again(poll_of):
         sim.script("message app1 q1 count=5")
         done = poll.once()
         assert done.code == 0
-        assert "app1/q1: " in done.err and "not configured any more" in done.err
+        assert "app1/q1: " in done.err and "no longer configured" in done.err
         assert sim.unread() == 0
         assert poll.once() == (0, "", "")
