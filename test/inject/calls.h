@@ -177,6 +177,8 @@
       WAYS(SQLITE_IOERR_FSYNC, SQLITE_FULL, SQLITE_BUSY, SQLITE_NOMEM,         \
            SQLITE_CORRUPT),                                                    \
       EITHER)                                                                  \
+    X(int, sqlite3_vfs_register, (sqlite3_vfs * a, int b), (a, b),             \
+      SQLITE_NOMEM, BEFORE)                                                    \
     X(int, sqlite3_wal_checkpoint_v2,                                          \
       (sqlite3 * a, const char *b, int c, int *d, int *e), (a, b, c, d, e),    \
       SQLITE_BUSY, BEFORE)
