@@ -16,22 +16,16 @@ static void check(const struct seen_queue *queue, bool holds, const char *what)
     }
 }
 
+/* All but those between two batches. */
 bool guard_has_batch(enum haplo_queue_state state)
 {
-    switch (state) {
-    case HAPLO_QUEUE_DELIVERING:
-    case HAPLO_QUEUE_DELIVER_WAIT:
-    case HAPLO_QUEUE_MARK_READY:
-    case HAPLO_QUEUE_MARKING:
-    case HAPLO_QUEUE_MARK_WAIT:
-    case HAPLO_QUEUE_LAST_DELIVERING:
-    case HAPLO_QUEUE_LAST_MARK_READY:
-    case HAPLO_QUEUE_LAST_MARKING:
-    case HAPLO_QUEUE_LAST_MARK_WAIT:
-        return true;
-    default:
-        return false;
-    }
+    static const bool has_none[TOTALS_QUEUE_STATES] = {
+        [HAPLO_QUEUE_IDLE] = true,     [HAPLO_QUEUE_READY] = true,
+        [HAPLO_QUEUE_FETCHING] = true, [HAPLO_QUEUE_BACKOFF] = true,
+        [HAPLO_QUEUE_REFUSED] = true,  [HAPLO_QUEUE_BLOCKED] = true,
+        [HAPLO_QUEUE_PAUSED] = true,
+    };
+    return !has_none[state];
 }
 
 /* -- What an answer leads to ---------------------------------------------- */
