@@ -13,6 +13,7 @@ void book_posted(struct world *world, struct message *message)
     message->content->demand_count++;
     message->stored_generation = -1;
     message->is_owed = true;
+    message->posted_ms = world->now_ms;
     world->totals->messages++;
 }
 
@@ -86,6 +87,10 @@ void book_unsent(struct world *world, const struct remote_queue *queue,
 void book_marked(struct world *world, const struct remote_queue *queue,
                  struct message *message, enum marker marker)
 {
+    uint64_t took_ms = world->now_ms - message->posted_ms;
+    if (message->generation == 0 && took_ms > world->pace.mark_ms) {
+        world->pace.mark_ms = took_ms;
+    }
     if (!message->is_owed) {
         return;
     }

@@ -97,6 +97,12 @@ void book_out_received(struct destination *destination, struct store_row *row,
                        uint64_t life)
 {
     struct reach *reach = reach_of(destination, row);
+    uint64_t took_ms = destination->world->now_ms - row->stored_ms;
+    uint64_t *worst_ms = &destination->world->pace
+                              .reach_ms[destination->index][row->queue->index];
+    if (took_ms > *worst_ms) {
+        *worst_ms = took_ms;
+    }
     destination->world->totals->reached++;
     if (reach->received_count < UINT8_MAX) {
         reach->received_count++;

@@ -46,6 +46,7 @@ struct message {
     struct content *content; /* */
     struct message *next;    /* in its queue, in the order of posting */
     uint32_t number;         /* in its queue, from 1 */
+    uint64_t posted_ms;      /* */
     uint32_t date;           /* as the server sorts; does not grow strictly */
     bool is_unread;          /* on the server */
     unsigned generation;     /* times that it was unsent */

@@ -152,6 +152,7 @@ static void write_rows(struct store *store, const struct token *token,
             .generation = token->parts[i].generation,
             .arrival = ++store->last_arrival,
             .fetched_at_ms = delivery->fetched_at_ms,
+            .stored_ms = store->world->now_ms,
         };
         for (int j = 0; j < 8; j++) {
             row->hash = row->hash << 8 | message->key[j];

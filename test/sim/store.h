@@ -30,6 +30,7 @@ struct store_row {
     uint32_t batch_count;       /* that were stored of the batch */
     uint64_t fetched_at_ms;     /* wall clock */
     uint64_t hash;              /* as outlets see it */
+    uint64_t stored_ms;         /* */
     struct reach reach[DESTINATIONS_MAX]; /* by the destination's index */
 };
 

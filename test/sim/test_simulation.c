@@ -94,6 +94,118 @@ static void jumps_of_the_wall_clock_change_nothing(void **state)
     }
 }
 
+/* -- Scenes --------------------------------------------------------------- */
+
+#define HOUR_MS 3600000
+#define SOON_MS 30000 /* an interval, a turn, a commit */
+
+/* Nothing goes wrong: users post, two outlets have all queues. */
+static void fair_weather(struct world *in)
+{
+    struct plan *plan = &in->plan;
+    uint64_t post_ms = 2000;
+    *plan = (struct plan){
+        .chaos_ms = HOUR_MS + HOUR_MS / 2,
+        .gap_ms[CHAOS_POST] = post_ms,
+        .latency_ms_max = 20,
+        .write_ms_max = 20,
+        .post_count_max = 3,
+        .in_flight_max = 256,
+        .held_bytes_max = PLAN_HELD_BYTES_ALL,
+    };
+    in->store_count = 1;
+    in->destination_count = 2;
+    for (unsigned i = 0; i < in->queue_count; i++) {
+        in->queues[i].store = 0;
+        in->queues[i].client_key = in->queues[i].key;
+        in->queues[i].policy.interval_ms = 5000;
+        in->queues[i].policy.interval_max_ms = 0;
+    }
+    for (unsigned i = 0; i < in->destination_count; i++) {
+        in->destinations[i] = (struct destination){
+            .world = in,
+            .index = i,
+            .name = {'o', (char)('1' + i), '\0'},
+            .store = &in->stores[0],
+            .in_flight_max = 2,
+            .read_ahead_bytes_max = (size_t)1 << 20,
+            .backoff_max_ms = 60000,
+            .breaker_failures = 3,
+            .breaker_refusals = 10,
+        };
+    }
+}
+
+static void breaks(struct world *in, void *subject, uint64_t stamp)
+{
+    struct destination *destination = subject;
+    (void)in;
+    (void)stamp;
+    destination->malady = MALADY_BROKEN;
+}
+
+static void is_mended(struct world *in, void *subject, uint64_t stamp)
+{
+    (void)in;
+    (void)stamp;
+    destination_heal(subject);
+}
+
+static void outlet_down_for_an_hour(struct world *in)
+{
+    fair_weather(in);
+    world_at(in, HOUR_MS / 4, breaks, &in->destinations[0], 0);
+    world_at(in, HOUR_MS / 4 + HOUR_MS, is_mended, &in->destinations[0], 0);
+}
+
+static void first_message_is_poison(struct world *in)
+{
+    fair_weather(in);
+    remote_post(in, &in->queues[0], 1);
+    in->queues[0].first->content->poison = 1;
+}
+
+static void run_scene(world_scene scene, uint64_t seed)
+{
+    struct totals own;
+    totals_init(&own);
+    world.scene = scene;
+    bool holds = world_run(&world, seed, &own, NULL);
+    world.scene = NULL;
+    if (!holds) {
+        fail_msg("seed %llu: %s", (unsigned long long)seed, world.violation);
+    }
+}
+
+/* An outlet must never be the reason that a server keeps messages, or that
+ * another outlet waits. */
+static void dead_outlet_delays_nothing_else(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        run_scene(outlet_down_for_an_hour, seed);
+        assert_true(world.pace.mark_ms < SOON_MS);
+        for (unsigned i = 0; i < world.queue_count; i++) {
+            assert_true(world.pace.reach_ms[0][i] > HOUR_MS / 2);
+            assert_true(world.pace.reach_ms[1][i] < SOON_MS);
+        }
+    }
+}
+
+/* A message that its outlet never takes holds its own lane alone. */
+static void poison_message_holds_its_lane_alone(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        run_scene(first_message_is_poison, seed);
+        assert_true(world.pace.mark_ms < SOON_MS);
+        assert_true(world.pace.reach_ms[0][0] > HOUR_MS / 2);
+        for (unsigned i = 1; i < world.queue_count; i++) {
+            assert_true(world.pace.reach_ms[0][i] < SOON_MS);
+        }
+    }
+}
+
 static int free_world(void **state)
 {
     (void)state;
@@ -108,6 +220,8 @@ int main(void)
         cmocka_unit_test(worlds_have_all_kinds_of_trouble),
         cmocka_unit_test(seed_has_the_same_trace_every_time),
         cmocka_unit_test(jumps_of_the_wall_clock_change_nothing),
+        cmocka_unit_test(dead_outlet_delays_nothing_else),
+        cmocka_unit_test(poison_message_holds_its_lane_alone),
     };
     return cmocka_run_group_tests_name("simulation", tests, NULL, free_world);
 }

@@ -255,16 +255,21 @@ static void world_reset(struct world *world)
     struct token **tokens = world->tokens;
     uint32_t token_capacity = world->token_capacity;
     bool has_steady_wall_clock = world->has_steady_wall_clock;
+    world_scene scene = world->scene;
     memset(world, 0, offsetof(struct world, body));
     world->pool = pool;
     world->tokens = tokens;
     world->token_capacity = token_capacity;
     world->has_steady_wall_clock = has_steady_wall_clock;
+    world->scene = scene;
 }
 
 static void live(struct world *world)
 {
     plan_draw(world);
+    if (world->scene != NULL) {
+        world->scene(world);
+    }
     world_at(world, 0, on_start, NULL, 0);
     chaos_begin(world);
     ending_plan(world);

@@ -31,30 +31,44 @@
 
 struct process;
 
+struct world;
+
+/* How long things took at the most; for scenes. */
+struct pace {
+    uint64_t mark_ms; /* from a message's post to its mark */
+    uint64_t reach_ms[DESTINATIONS_MAX]
+                     [REMOTE_QUEUES_MAX]; /* from its commit to a destination */
+};
+
+/* Changes what a seed has drawn, before anything happens. */
+typedef void (*world_scene)(struct world *world);
+
 struct world {
-    uint64_t seed;                                     /* */
-    uint64_t now_ms;                                   /* monotonic */
-    uint64_t wall_offset_ms;                           /* wall clock: more */
-    bool has_steady_wall_clock;                        /* never jumps */
-    bool had_second;                                   /* a second process */
-    bool is_quiet;                                     /* the ending */
-    bool is_restarted;                                 /* before that */
-    bool is_examined;                                  /* all was unsent */
-    bool is_over;                                      /* and has come again */
-    struct dice dice;                                  /* */
-    struct dice wall_dice;                             /* of nothing else */
-    struct agenda agenda;                              /* */
-    uint64_t event_count;                              /* */
-    struct pool pool;                                  /* */
-    struct plan plan;                                  /* */
-    struct remote_server servers[WORLD_SERVERS_MAX];   /* */
-    unsigned server_count;                             /* */
-    struct remote_queue queues[REMOTE_QUEUES_MAX];     /* */
-    unsigned queue_count;                              /* */
-    struct store stores[WORLD_STORES_MAX];             /* */
-    unsigned store_count;                              /* */
-    struct destination destinations[DESTINATIONS_MAX]; /* */
-    unsigned destination_count;                        /* */
+    uint64_t seed;              /* */
+    uint64_t now_ms;            /* monotonic */
+    uint64_t wall_offset_ms;    /* wall clock: more */
+    bool has_steady_wall_clock; /* never jumps */
+    world_scene scene;          /* or NULL: as the seed has it */
+    struct pace pace;           /* so far */
+    bool had_second;            /* a second process */
+    bool is_quiet;              /* the ending */
+    bool is_restarted;          /* before that */
+    bool is_examined;           /* all was unsent */
+    bool is_over;               /* and has come again */
+    struct dice dice;           /* */
+    struct dice wall_dice;      /* of nothing else */
+    struct agenda agenda;       /* */
+    uint64_t event_count;       /* */
+    struct pool pool;           /* */
+    struct plan plan;           /* */
+    struct remote_server servers[WORLD_SERVERS_MAX];      /* */
+    unsigned server_count;                                /* */
+    struct remote_queue queues[REMOTE_QUEUES_MAX];        /* */
+    unsigned queue_count;                                 /* */
+    struct store stores[WORLD_STORES_MAX];                /* */
+    unsigned store_count;                                 /* */
+    struct destination destinations[DESTINATIONS_MAX];    /* */
+    unsigned destination_count;                           /* */
     struct kept kept[WORLD_HOSTS_MAX][WORLD_SERVERS_MAX]; /* the guard's */
     struct state_file state_files[WORLD_HOSTS_MAX];       /* */
     struct token **tokens;                                /* owned; by number */
