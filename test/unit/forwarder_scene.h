@@ -22,19 +22,11 @@
 
 #include "base/container_of.h"
 #include "outlets/forwarder.h"
+#include "virtual_loop.h"
 
 #define MESSAGES_MAX 20000
-#define WORK_MAX 256
 #define LANES_MAX 8
 #define LATENCY_MS 1
-
-/* What is to happen later, in the order of time. */
-struct work {
-    uint64_t due_ms;
-    uint64_t number; /* in the order in which it was asked for */
-    void (*work_cb)(void *pointer);
-    void *pointer;
-};
 
 enum fate { FATE_NONE, FATE_DELIVERED, FATE_BURIED };
 
@@ -57,13 +49,6 @@ struct inbox {
 };
 
 static struct {
-    uint64_t now_ms;
-    struct work work[WORK_MAX];
-    size_t work_count;
-    uint64_t work_number;
-    uv_timer_t *timer;
-    uv_timer_cb timer_cb; /* NULL: stopped */
-    uint64_t timer_ms;
     struct inbox inbox;
     /* the outlet */
     struct outlet outlet;
@@ -103,7 +88,7 @@ __attribute__((format(printf, 1, 2))) static inline void say(const char *format,
         return;
     }
     size = snprintf(scene.trace + scene.trace_size, room, "[%4" PRIu64 "] ",
-                    scene.now_ms);
+                    virtual_loop.now_ms);
     scene.trace_size += (size_t)size;
     room = sizeof(scene.trace) - scene.trace_size;
     va_start(arguments, format);
@@ -113,117 +98,6 @@ __attribute__((format(printf, 1, 2))) static inline void say(const char *format,
     assert_true(scene.trace_size + 2 < sizeof(scene.trace));
     scene.trace[scene.trace_size++] = '\n';
     scene.trace[scene.trace_size] = '\0';
-}
-
-/* Time */
-
-#define HOOK __attribute__((visibility("default")))
-
-static inline void later(uint64_t delay_ms, void (*work_cb)(void *),
-                         void *pointer)
-{
-    assert_true(scene.work_count < WORK_MAX);
-    scene.work[scene.work_count++] = (struct work){
-        scene.now_ms + delay_ms, scene.work_number++, work_cb, pointer};
-}
-
-HOOK uint64_t uv_now(const uv_loop_t *loop)
-{
-    (void)loop;
-    return scene.now_ms;
-}
-
-HOOK int uv_timer_init(uv_loop_t *loop, uv_timer_t *timer)
-{
-    (void)loop;
-    assert_null(scene.timer);
-    scene.timer = timer;
-    return 0;
-}
-
-HOOK int uv_timer_start(uv_timer_t *timer, uv_timer_cb timer_cb,
-                        uint64_t timeout_ms, uint64_t repeat_ms)
-{
-    assert_ptr_equal(timer, scene.timer);
-    assert_int_equal(repeat_ms, 0);
-    scene.timer_cb = timer_cb;
-    scene.timer_ms = scene.now_ms + timeout_ms;
-    return 0;
-}
-
-HOOK int uv_timer_stop(uv_timer_t *timer)
-{
-    assert_ptr_equal(timer, scene.timer);
-    scene.timer_cb = NULL;
-    return 0;
-}
-
-static uv_close_cb handle_close_cb;
-
-static inline void handle_closed(void *pointer)
-{
-    handle_close_cb(pointer);
-}
-
-HOOK void uv_close(uv_handle_t *handle, uv_close_cb close_cb)
-{
-    assert_ptr_equal(handle, scene.timer);
-    scene.timer = NULL;
-    scene.timer_cb = NULL;
-    handle_close_cb = close_cb;
-    later(0, handle_closed, handle);
-}
-
-static inline struct work *work_first(void)
-{
-    struct work *first = NULL;
-
-    for (size_t i = 0; i < scene.work_count; i++) {
-        struct work *work = &scene.work[i];
-
-        if (first == NULL || work->due_ms < first->due_ms ||
-            (work->due_ms == first->due_ms && work->number < first->number)) {
-            first = work;
-        }
-    }
-    return first;
-}
-
-/* True if something happened that was due by then. */
-static inline bool run_one(uint64_t until_ms)
-{
-    struct work *first = work_first();
-    struct work work;
-
-    if (scene.timer_cb != NULL && scene.timer_ms <= until_ms &&
-        (first == NULL || scene.timer_ms <= first->due_ms)) {
-        uv_timer_cb timer_cb = scene.timer_cb;
-
-        scene.now_ms =
-            scene.timer_ms > scene.now_ms ? scene.timer_ms : scene.now_ms;
-        scene.timer_cb = NULL;
-        timer_cb(scene.timer);
-        return true;
-    }
-    if (first == NULL || first->due_ms > until_ms) {
-        return false;
-    }
-    work = *first;
-    *first = scene.work[--scene.work_count];
-    scene.now_ms = work.due_ms > scene.now_ms ? work.due_ms : scene.now_ms;
-    work.work_cb(work.pointer);
-    return true;
-}
-
-static inline void run(uint64_t for_ms)
-{
-    uint64_t until_ms = scene.now_ms + for_ms;
-    unsigned turns = 0;
-
-    while (run_one(until_ms)) {
-        assert_true(++turns < 1000000); /* or it runs in circles */
-    }
-    scene.now_ms = until_ms;
 }
 
 /* The inbox */
@@ -491,9 +365,9 @@ static inline void note_delivered(const struct inbox_message *message)
 
 static inline void parcel_end(struct outlet_parcel *parcel)
 {
-    for (size_t i = 0; i < scene.work_count; i++) {
-        if (scene.work[i].pointer == parcel) {
-            scene.work[i] = scene.work[--scene.work_count];
+    for (size_t i = 0; i < virtual_loop.work_count; i++) {
+        if (virtual_loop.work[i].pointer == parcel) {
+            virtual_loop.work[i] = virtual_loop.work[--virtual_loop.work_count];
             break;
         }
     }
@@ -589,6 +463,7 @@ static inline int setup(void **state)
 {
     (void)state;
     memset(&scene, 0, sizeof(scene));
+    memset(&virtual_loop, 0, sizeof(virtual_loop));
     memset(scene.answer_of, '+', sizeof(scene.answer_of));
     scene.latency_ms = LATENCY_MS;
     scene.inbox.body_size = 100;

@@ -339,7 +339,7 @@ static void test_closing_does_not_wait_longer_than_it_may(void **state)
     run(5000);
     assert_false(scene.is_closed);
     stop(1000);
-    assert_true(scene.now_ms <= 6200);
+    assert_true(virtual_loop.now_ms <= 6200);
     assert_int_equal(scene.inbox.outlet.cursor, 0);
 }
 
