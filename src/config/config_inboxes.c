@@ -171,7 +171,7 @@ static void short_inbox_take(const struct config_mapping *top,
 static void patterns_take(const struct config_mapping *mapping,
                           struct outlet_draft *draft)
 {
-    const struct option_table *table = &outlet_options;
+    const struct option_table *table = &config_outlet_rows;
     const char *const *patterns = NULL;
     const struct config_pair *pair = config_mapping_find(mapping, "queues");
     const struct option_row *row = option_table_find(table, "queues");
@@ -272,11 +272,11 @@ void config_top_take(const struct config_mapping *mapping)
 {
     const struct config_pair *servers = config_mapping_find(mapping, "servers");
     struct config *config = mapping->loading->config;
-    if (config_values_default(config, &top_options, config) != 0) {
+    if (config_values_default(config, &config_top_rows, config) != 0) {
         config_loading_no_memory(mapping->loading);
         return;
     }
-    config_mapping_apply(mapping, &top_options, config, NULL);
+    config_mapping_apply(mapping, &config_top_rows, config, NULL);
     inboxes_take(mapping);
     if (servers == NULL || (servers->entry_count == 0 && !servers->is_bad)) {
         config_mapping_fail(mapping, servers,

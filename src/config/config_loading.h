@@ -35,7 +35,7 @@ struct settings_draft {
 /* Options of queues that one mapping in the file sets. */
 struct own_options {
     char *text;                 /* its name: "INDEX=SIZE:VALUE" for each */
-    uint64_t set;               /* bit set of rows in queue_options */
+    uint64_t set;               /* bit set of rows in config_queue_rows */
     bool is_sound;              /* every value is valid */
     struct queue_values values; /* values of the rows that are set */
     /* Cache of config_resolve.c: */
@@ -66,7 +66,7 @@ struct server_draft {
     size_t first_queue;              /* index of its first queue */
     const struct config_key *key;    /* for queues without their own; or NULL */
     struct own_options *own;         /* own options for its queues */
-    uint64_t set;                    /* bit set of rows in server_options */
+    uint64_t set;                    /* bit set of rows in config_server_rows */
     bool is_sound;                   /* every value is valid */
     struct config_place url_place;   /* of its key */
     struct config_place tls_place;   /* of tls_key_file, if set */
@@ -96,10 +96,10 @@ struct config_loading {
     struct list places;  /* struct own_place, of all queues */
 
     struct haplo_server_options server_defaults; /* in `defaults` */
-    uint64_t server_defaults_set;                /* rows of server_options */
-    struct own_options *queue_defaults;          /* the same for queues */
-    struct config_place defaults_inbox_place;    /* of the key inbox in it */
-    bool has_bad_defaults;                       /* a value is invalid */
+    uint64_t server_defaults_set;             /* rows of config_server_rows */
+    struct own_options *queue_defaults;       /* the same for queues */
+    struct config_place defaults_inbox_place; /* of the key inbox in it */
+    bool has_bad_defaults;                    /* a value is invalid */
 
     struct own_options
         *nothing_own;              /* for mappings that set nothing; or NULL */

@@ -12,13 +12,13 @@
 struct option_table config_level_table(enum config_level level, size_t index)
 {
     static const struct option_table *const tables[LEVEL_COUNT][5] = {
-        [LEVEL_TOP] = {&top_options},
-        [LEVEL_DEFAULTS] = {&server_options, &queue_options},
-        [LEVEL_INBOX] = {&inbox_options},
-        [LEVEL_OUTLET] = {&outlet_options},
-        [LEVEL_SERVER] = {&server_own_options, &server_options, &key_options,
-                          &queue_options},
-        [LEVEL_QUEUE] = {&queue_own_options, &key_options, &queue_options},
+        [LEVEL_TOP] = {&config_top_rows},
+        [LEVEL_DEFAULTS] = {&config_server_rows, &config_queue_rows},
+        [LEVEL_INBOX] = {&config_inbox_rows},
+        [LEVEL_OUTLET] = {&config_outlet_rows},
+        [LEVEL_SERVER] = {&server_own_options, &config_server_rows,
+                          &key_options, &config_queue_rows},
+        [LEVEL_QUEUE] = {&queue_own_options, &key_options, &config_queue_rows},
     };
     if (level == LEVEL_OUTLET && index == 1) {
         return (struct option_table){forwarder_option_rows,
@@ -98,7 +98,7 @@ static bool level_is_home(enum config_level level, const char *name)
         return false;
     case LEVEL_SERVER:
         return option_table_find(&server_own_options, name) != NULL ||
-               option_table_find(&server_options, name) != NULL;
+               option_table_find(&config_server_rows, name) != NULL;
     default:
         return config_option_find(level, name) != NULL;
     }

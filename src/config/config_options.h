@@ -36,20 +36,20 @@ struct queue_values {
 };
 
 /* The table of the top level (fills struct config). */
-extern const struct option_table top_options;
+extern const struct option_table config_top_rows;
 /* Tables of all inboxes and outlets of any type (read by config_inboxes.c; an
  * outlet also has the rows of the forwarder). */
-extern const struct option_table inbox_options;
-extern const struct option_table outlet_options;
+extern const struct option_table config_inbox_rows;
+extern const struct option_table config_outlet_rows;
 /* Tables of a server: what it sets itself, and what it may inherit (fill
  * struct haplo_server_options). */
 extern const struct option_table server_own_options;
-extern const struct option_table server_options;
+extern const struct option_table config_server_rows;
 /* Tables of a queue: its name, its key, and what it may inherit (fills struct
  * queue_values). */
 extern const struct option_table queue_own_options;
 extern const struct option_table key_options;
-extern const struct option_table queue_options;
+extern const struct option_table config_queue_rows;
 
 /* The tables that are valid at a level, by index; past the last one, a table
  * without rows. */

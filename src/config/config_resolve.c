@@ -58,15 +58,15 @@ static int base_make(struct config_loading *loading)
     struct config *config = loading->config;
     struct haplo_server_options *server = &loading->server_base;
     struct queue_values *queue = &loading->queue_base;
-    if (config_values_default(config, &server_options, server) != 0 ||
-        config_values_default(config, &queue_options, queue) != 0) {
+    if (config_values_default(config, &config_server_rows, server) != 0 ||
+        config_values_default(config, &config_queue_rows, queue) != 0) {
         return config_loading_no_memory(loading);
     }
-    config_values_copy(&server_options, loading->server_defaults_set, server,
-                       &loading->server_defaults);
+    config_values_copy(&config_server_rows, loading->server_defaults_set,
+                       server, &loading->server_defaults);
     if (loading->queue_defaults != NULL) {
-        config_values_copy(&queue_options, loading->queue_defaults->set, queue,
-                           &loading->queue_defaults->values);
+        config_values_copy(&config_queue_rows, loading->queue_defaults->set,
+                           queue, &loading->queue_defaults->values);
         config_inbox_check(loading, queue->inbox, loading->defaults_inbox_place,
                            "defaults");
     }
@@ -154,7 +154,7 @@ static void server_inherit(const struct config_loading *loading,
 {
     *server = draft->server;
     server->options.struct_size = sizeof server->options;
-    config_values_copy(&server_options, ~draft->set, &server->options,
+    config_values_copy(&config_server_rows, ~draft->set, &server->options,
                        &loading->server_base);
 }
 

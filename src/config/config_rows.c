@@ -153,7 +153,7 @@ static const struct option_row top_rows[] = {
         .help = "The list of servers to poll.",
     },
 };
-const struct option_table top_options = TABLE(top_rows);
+const struct option_table config_top_rows = TABLE(top_rows);
 
 static const struct option_row inbox_rows[] = {
     {
@@ -171,7 +171,7 @@ static const struct option_row inbox_rows[] = {
                 "below.",
     },
 };
-const struct option_table inbox_options = TABLE(inbox_rows);
+const struct option_table config_inbox_rows = TABLE(inbox_rows);
 
 static const struct option_row outlet_rows[] = {
     {
@@ -208,7 +208,7 @@ static const struct option_row outlet_rows[] = {
                 "queue of the file.",
     },
 };
-const struct option_table outlet_options = TABLE(outlet_rows);
+const struct option_table config_outlet_rows = TABLE(outlet_rows);
 
 static const struct option_row server_own_rows[] = {
     {
@@ -350,7 +350,7 @@ static const struct option_row server_rows[] = {
                 "for a while, then probed with one request.",
     },
 };
-const struct option_table server_options = TABLE(server_rows);
+const struct option_table config_server_rows = TABLE(server_rows);
 
 static const struct option_row queue_own_rows[] = {
     {
@@ -521,4 +521,4 @@ static const struct option_row queue_rows[] = {
                 "text/html for raw.",
     },
 };
-const struct option_table queue_options = TABLE(queue_rows);
+const struct option_table config_queue_rows = TABLE(queue_rows);

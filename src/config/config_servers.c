@@ -10,7 +10,7 @@
 #include "config/config_path.h"
 #include "config/config_value.h"
 
-#define OWN_MAX 32 /* limit for rows of queue_options */
+#define OWN_MAX 32 /* limit for rows of config_queue_rows */
 
 static bool is_of(const struct option_table *table,
                   const struct option_row *row)
@@ -31,7 +31,7 @@ struct own_pairs {
 static bool has_own(const struct config_mapping *mapping)
 {
     for (size_t i = 0; i < mapping->count; i++) {
-        if (is_of(&queue_options, config_mapping_at(mapping, i)->row)) {
+        if (is_of(&config_queue_rows, config_mapping_at(mapping, i)->row)) {
             return true;
         }
     }
@@ -42,13 +42,13 @@ static void own_pairs_find(const struct config_mapping *mapping,
                            struct own_pairs *pairs)
 {
     *pairs = (struct own_pairs){.is_sound = true};
-    assert(queue_options.count <= OWN_MAX);
+    assert(config_queue_rows.count <= OWN_MAX);
     for (size_t i = 0; i < mapping->count; i++) {
         const struct config_pair *pair = config_mapping_at(mapping, i);
-        if (!is_of(&queue_options, pair->row)) {
+        if (!is_of(&config_queue_rows, pair->row)) {
             continue;
         }
-        size_t index = (size_t)(pair->row - queue_options.rows);
+        size_t index = (size_t)(pair->row - config_queue_rows.rows);
         pairs->texts[index] = config_mapping_text(mapping, pair->row->name);
         if (pairs->texts[index] == NULL) {
             pairs->is_sound = false;
@@ -65,7 +65,7 @@ static char *own_text(struct config_loading *loading,
                       const struct own_pairs *pairs)
 {
     size_t size = 0;
-    for (size_t i = 0; i < queue_options.count; i++) {
+    for (size_t i = 0; i < config_queue_rows.count; i++) {
         size += pairs->texts[i] != NULL ? strlen(pairs->texts[i]) + 32 : 0;
     }
     char *text = arena_room(&loading->arena, size);
@@ -75,7 +75,7 @@ static char *own_text(struct config_loading *loading,
     }
     *end = '\0';
     /* The size before each value prevents ambiguity. */
-    for (size_t i = 0; i < queue_options.count; i++) {
+    for (size_t i = 0; i < config_queue_rows.count; i++) {
         if (pairs->texts[i] != NULL) {
             end += sprintf(end, "%zu=%zu:%s", i, strlen(pairs->texts[i]),
                            pairs->texts[i]);
@@ -92,8 +92,8 @@ static void own_parse(const struct config_mapping *mapping,
     struct config *config = mapping->loading->config;
     own->is_sound = pairs->is_sound;
     own->set = 0;
-    for (size_t i = 0; i < queue_options.count; i++) {
-        const struct option_row *row = &queue_options.rows[i];
+    for (size_t i = 0; i < config_queue_rows.count; i++) {
+        const struct option_row *row = &config_queue_rows.rows[i];
         if (pairs->texts[i] == NULL) {
             continue;
         }
@@ -138,7 +138,7 @@ static int places_take(struct config_loading *loading,
                        const struct own_pairs *pairs,
                        const struct own_options *own)
 {
-    for (size_t i = 0; i < queue_options.count; i++) {
+    for (size_t i = 0; i < config_queue_rows.count; i++) {
         if ((own->set >> i & 1) == 0) {
             continue;
         }
@@ -306,7 +306,7 @@ void config_defaults_take(const struct config_mapping *mapping)
         return;
     }
     loading->has_bad_defaults =
-        config_mapping_apply(mapping, &server_options,
+        config_mapping_apply(mapping, &config_server_rows,
                              &loading->server_defaults,
                              &loading->server_defaults_set) != 0 ||
         !loading->queue_defaults->is_sound;
@@ -346,8 +346,8 @@ void config_server_take(const struct config_mapping *mapping)
     const struct config_pair *queues = config_mapping_find(mapping, "queues");
     draft->server.queue_count = loading->queues.count - draft->first_queue;
     int own = config_mapping_apply(mapping, &server_own_options, options, NULL);
-    int shared =
-        config_mapping_apply(mapping, &server_options, options, &draft->set);
+    int shared = config_mapping_apply(mapping, &config_server_rows, options,
+                                      &draft->set);
     server_url_check(mapping, options);
     draft->tls_place = place_of(mapping, "tls_key_file");
     draft->inbox_place = place_of(mapping, "inbox");

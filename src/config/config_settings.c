@@ -49,8 +49,9 @@ static void at_least_check(struct contradictions *found, const char *larger,
 
 static bool is_set(uint64_t set, const char *option)
 {
-    const struct option_row *row = option_table_find(&queue_options, option);
-    return (set >> (row - queue_options.rows) & 1) != 0;
+    const struct option_row *row =
+        option_table_find(&config_queue_rows, option);
+    return (set >> (row - config_queue_rows.rows) & 1) != 0;
 }
 
 /* If the queue itself sets an option of the other format, that is an error.
@@ -102,8 +103,9 @@ static void values_merge(const struct config_loading *loading,
                          struct queue_values *values)
 {
     *values = loading->queue_base;
-    config_values_copy(&queue_options, server->set, values, &server->values);
-    config_values_copy(&queue_options, queue->set, values, &queue->values);
+    config_values_copy(&config_queue_rows, server->set, values,
+                       &server->values);
+    config_values_copy(&config_queue_rows, queue->set, values, &queue->values);
 }
 
 static struct settings_draft *settings_new(struct config_loading *loading,
@@ -164,14 +166,15 @@ static struct config_place option_place(const struct config_loading *loading,
                                         const struct queue_draft *queue,
                                         const char *option)
 {
-    const struct option_row *row = option_table_find(&queue_options, option);
+    const struct option_row *row =
+        option_table_find(&config_queue_rows, option);
     size_t next = queue->first_place;
-    for (size_t i = 0; i < queue_options.count; i++) {
+    for (size_t i = 0; i < config_queue_rows.count; i++) {
         if ((queue->own->set >> i & 1) == 0) {
             continue;
         }
         const struct own_place *place = list_at(&loading->places, next++);
-        if (&queue_options.rows[i] == row) {
+        if (&config_queue_rows.rows[i] == row) {
             return place->place;
         }
     }

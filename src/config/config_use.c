@@ -25,7 +25,8 @@ void config_server_options(const struct config_server *server,
 /* Without a pointer, the library checks responses more strictly. */
 static const char *unless_default(const char *pointer, const char *option)
 {
-    const struct option_row *row = option_table_find(&queue_options, option);
+    const struct option_row *row =
+        option_table_find(&config_queue_rows, option);
     return pointer == NULL || strcmp(pointer, row->fallback) == 0 ? NULL
                                                                   : pointer;
 }

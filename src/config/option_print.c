@@ -214,15 +214,15 @@ static void all_print(const struct style *style, FILE *file)
 {
     const struct option_table forwarder = {forwarder_option_rows,
                                            forwarder_option_count};
-    SECTION("Top level", {&top_options, NULL});
-    SECTION("Inbox", {&inbox_options, NULL});
+    SECTION("Top level", {&config_top_rows, NULL});
+    SECTION("Inbox", {&config_inbox_rows, NULL});
     types_print(style, LEVEL_INBOX, file);
-    SECTION("Outlet", {&outlet_options, NULL}, {&forwarder, NULL});
+    SECTION("Outlet", {&config_outlet_rows, NULL}, {&forwarder, NULL});
     types_print(style, LEVEL_OUTLET, file);
     SECTION("Server", {&server_own_options, NULL},
-            {&server_options, "defaults"});
+            {&config_server_rows, "defaults"});
     SECTION("Queue", {&queue_own_options, NULL}, {&key_options, "a server"},
-            {&queue_options, "a server or defaults"});
+            {&config_queue_rows, "a server or defaults"});
 }
 
 void option_print_help(FILE *file)
