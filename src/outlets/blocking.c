@@ -1,9 +1,10 @@
 /*
- * blocking.c - parcels are jobs of a worker thread (inbox/worker.h).
+ * blocking.c - runs an outlet that blocks: parcels are jobs of a worker thread
+ * (inbox/worker.h).
  *
- * Closing: the parcel that is being delivered ends by itself, those behind it
- * are answered RETRY without being tried; then the destination is closed, on
- * the thread as well, and the thread ends.
+ * Closing: the current parcel is finished; those after it get RETRY without
+ * being tried. Then the destination is closed, also on the thread, and the
+ * thread ends.
  */
 #include "outlets/blocking.h"
 
@@ -13,22 +14,22 @@
 #include "base/container_of.h"
 
 struct blocking {
-    struct outlet base;             /* first: an outlet begins with it */
-    struct outlet_setting setting;  /* copied; borrows what it points to */
+    struct outlet base;             /* must be first */
+    struct outlet_setting setting;  /* a copy, which borrows its pointers */
     const struct blocking_ops *ops; /* borrowed */
     struct worker worker;           /* the thread */
     struct worker_job closing;      /* closes the destination */
-    size_t parcel_count;            /* that it has */
+    size_t parcel_count;            /* parcels outstanding */
     bool is_closing;                /* between close and closed_cb */
-    atomic_bool is_ending;          /* the same, as seen on the thread */
+    atomic_bool is_ending;          /* the same, for the thread */
     outlet_closed_cb closed_cb;     /* of blocking_close() */
     void *closed_data;              /* for closed_cb */
-    /* on the thread */
-    void *state;     /* of the ops; NULL: not open */
-    bool was_opened; /* once, at least */
+    /* Used on the thread: */
+    void *state;     /* from ops->open(); NULL: not open */
+    bool was_opened; /* at least once */
 };
 
-/* -- On the thread -------------------------------------------------------- */
+/* On the thread */
 
 static void destination_close(struct blocking *blocking)
 {
@@ -74,7 +75,7 @@ static void on_closing(struct worker_job *job)
     destination_close(job->data);
 }
 
-/* -- On the loop ---------------------------------------------------------- */
+/* On the loop */
 
 static void on_worker_closed(void *data)
 {
@@ -112,7 +113,7 @@ static void on_parcel_done(struct worker_job *job)
     bool is_last = --blocking->parcel_count == 0 && blocking->is_closing;
 
     parcel->delivered_cb(parcel);
-    if (is_last) { /* else it may have been closed by the callback */
+    if (is_last) { /* otherwise the callback may have closed it */
         close_if_idle(blocking);
     }
 }
@@ -127,9 +128,10 @@ int blocking_open(const struct outlet_setting *setting,
     if (blocking == NULL ||
         worker_open(&blocking->worker, setting->loop) != 0) {
         free(blocking);
-        return reason_set(why, HAPLO_ENOMEM,
-                          "no thread for the outlet: out of memory, or too "
-                          "many threads");
+        return reason_set(
+            why, HAPLO_ENOMEM,
+            "cannot start a thread for the outlet: out of memory, or too "
+            "many threads");
     }
     blocking->base.type = setting->type;
     blocking->setting = *setting;

@@ -1,7 +1,8 @@
 /*
- * blocking.h - an outlet that has to block: on a thread of its own, one call at
- * a time, in the order in which parcels come. Its row in the registry uses
- * blocking_deliver() and blocking_close(), and its open calls blocking_open().
+ * blocking.h - runs an outlet that blocks on its own thread, one call at a
+ * time, in the order of the parcels. Its row in the registry uses
+ * blocking_deliver() and blocking_close(), and its open operation calls
+ * blocking_open().
  */
 #ifndef OUTLETS_BLOCKING_H
 #define OUTLETS_BLOCKING_H
@@ -11,16 +12,17 @@
 
 #include "outlets/outlet.h"
 
-/* What is done on the thread. */
+/* Operations that run on the thread. */
 struct blocking_ops {
-    /* Opens the destination; with the first parcel, and again after
-     * OUTLET_BROKEN. 0 and *state; or HAPLO_E* with why: the destination is
-     * broken. is_again: it was open before. */
+    /* Opens the destination, with the first parcel and again after
+     * OUTLET_BROKEN. Returns 0 and sets *state; or HAPLO_E* with why set,
+     * which means that the destination is broken. is_again: it has been open
+     * before. */
     int (*open)(const struct outlet_setting *setting, bool is_again,
                 void **state, struct reason *why);
-    /* Delivers a parcel: sets all that an outlet sets. May be interrupted: if
-     * it waits for somebody, it looks at is_ending from time to time,
-     * and then answers RETRY. */
+    /* Delivers a parcel, and sets everything that an outlet sets in it. If it
+     * waits for another party, it must check is_ending regularly, and return
+     * RETRY if that is set. */
     void (*deliver)(void *state, struct outlet_parcel *parcel,
                     const atomic_bool *is_ending);
     /* Frees the state. */

@@ -9,7 +9,7 @@
 
 #define FIXED_SIZE_MAX 256 /* keys, numbers and dates of a line */
 
-/* A character of a name is at most six: \u001f. */
+/* A character of a name takes at most six bytes: \u001f. */
 size_t envelope_size_max(const struct inbox_message *message,
                          const char *inbox_uuid)
 {
@@ -21,13 +21,13 @@ size_t envelope_size_max(const struct inbox_message *message,
     return FIXED_SIZE_MAX + strlen(inbox_uuid) + 6 * names + body;
 }
 
-/* As all that follow, puts it at out and returns where it ends. */
+/* Like those below, writes to out and returns the end. */
 static char *text_put(char *out, const char *text)
 {
-    return stpcpy(out, text); /* there is room for the NUL as well */
+    return stpcpy(out, text); /* there is room for the NUL */
 }
 
-/* As a JSON string. */
+/* Writes a JSON string. */
 static char *string_put(char *out, const char *text)
 {
     *out++ = '"';

@@ -1,13 +1,13 @@
 /*
- * envelope.h - a message as one line of JSON, with what is known about it:
+ * envelope.h - formats a message as one line of JSON, with its metadata:
  *
  *   {"server":"example","queue":"student","arrival":17,
  *    "id":"550e8400-e29b-41d4-a716-446655440000-17-93d1a5ee3c52f8b0",
  *    "received_at":"2026-11-28T20:49:16Z","message":{...}}
  *
- * The message stands there as the server sent it, without the white space
- * between its tokens, otherwise byte for byte. What is not JSON (format raw) is
- * "message_base64" instead. Pure.
+ * The message is as the server sent it, byte for byte except for the white
+ * space between its tokens, which is removed. If it is not JSON (format raw),
+ * it is "message_base64" instead. Pure.
  */
 #ifndef OUTLETS_ENVELOPE_H
 #define OUTLETS_ENVELOPE_H
@@ -16,7 +16,7 @@
 
 #include "inbox/inbox.h"
 
-/* The bytes of its line at most. */
+/* The maximum size of its line. */
 size_t envelope_size_max(const struct inbox_message *message,
                          const char *inbox_uuid);
 

@@ -1,27 +1,28 @@
 /*
- * files.c - a parcel becomes a file, step by step (files_job.c):
+ * files.c - the outlet that writes files. A parcel becomes a file, step by
+ * step (files_job.c):
  *
- *   - the queue's folder PATH/SERVER/QUEUE is opened, or made;
- *   - the messages are written to a file whose name begins with a dot;
- *   - that is synced;
- *   - it gets its own name: whoever looks for files sees whole ones only;
- *   - the folder is synced, and must still be where it was.
+ *   - The folder of the queue, PATH/SERVER/QUEUE, is opened or created.
+ *   - The messages are written to a file whose name begins with a dot.
+ *   - That file is synced.
+ *   - It is renamed, so that receivers see only complete files.
+ *   - The folder is synced, and must still be in place.
  *
- * A name is made of the arrival of the first message and of a hash of all, so
- * that names sort in the order of arrival, and the same parcel, delivered again
- * after a crash, replaces its file if nobody has taken that yet. Nothing else
- * is ever replaced.
+ * A name consists of the arrival of the first message and a hash of all
+ * messages. So names sort in order of arrival, and a parcel that is delivered
+ * again after a crash replaces its file, if that has not been taken yet.
+ * Nothing else is ever replaced.
  *
  * Failures:
  *
- *   - PATH itself is missing: broken, and not made again, as its disk may be
- *     unmounted;
- *   - the disk is full, damaged or mounted for reading only: broken;
- *   - a name that the file system does not take: refused;
- *   - anything else, such as no permission in one queue's folder: that parcel
- *     is to come again, and what there is of its file is removed;
- *   - the process dies: the file with the dot stays, and is replaced by the
- *     next one of its queue. No other process has the folder: it is locked.
+ *   - PATH itself is missing: broken. It is not created again, because its
+ *     disk may be unmounted.
+ *   - The disk is full, damaged or read-only: broken.
+ *   - The file system does not accept a name: refused.
+ *   - Anything else, such as a lack of permission for the folder of one queue:
+ *     this parcel is retried, and its partial file removed.
+ *   - The process dies: the file with the dot remains, and the next one of its
+ *     queue replaces it. No other process uses the folder, since it is locked.
  */
 #include "outlets/files.h"
 
@@ -37,17 +38,17 @@
 #include "outlets/files_job.h"
 #include "outlets/id_set.h"
 
-/* Messages are private: sharing them is the operator's decision. */
+/* Messages are private; sharing them is up to the operator. */
 #define FILES_FOLDER_MODE 0700
 #define FILES_FILE_MODE 0600
 
 struct files {
-    struct files_root root; /* what all jobs share */
-    int folder;             /* PATH: descriptor, locked; or -1 */
-    struct id_set prepared; /* queues whose folders were made durable */
+    struct files_root root; /* shared by all jobs */
+    int folder;             /* locked descriptor of PATH, or -1 */
+    struct id_set prepared; /* queues whose folders are durable */
 };
 
-/* -- Files ---------------------------------------------------------------- */
+/* Files */
 
 static bool root_is_in_place(const struct files *files)
 {
@@ -79,8 +80,8 @@ static enum outlet_verdict verdict_of(const struct files *files,
                : OUTLET_RETRY;
 }
 
-/* To have several on their way together, so that the disk might make them
- * durable at a time, was tried: it is no faster. */
+/* One file at a time. Writing several concurrently, so that the disk could
+ * sync them together, was not faster. */
 static enum outlet_verdict file_deliver(struct files *files,
                                         const struct inbox_message *messages,
                                         size_t count, struct reason *why)
@@ -111,13 +112,13 @@ static enum outlet_verdict file_deliver(struct files *files,
     return verdict;
 }
 
-/* What has no lines is a file for each message. */
+/* Format raw has no lines: each message becomes a file. */
 static void files_deliver(void *state, struct outlet_parcel *parcel,
                           const atomic_bool *is_ending)
 {
     bool is_raw = parcel->messages[0].format == HAPLO_FORMAT_RAW;
 
-    (void)is_ending; /* a disk answers, or nothing helps */
+    (void)is_ending; /* waiting for a disk cannot be interrupted */
     do {
         size_t left = parcel->count - parcel->delivered_count;
         size_t count = is_raw ? 1 : left;
@@ -137,16 +138,16 @@ static void files_close(void *state)
     struct files *files = state;
 
     if (files->folder >= 0) {
-        (void)close(files->folder); /* nothing was written through it */
+        (void)close(files->folder); /* read-only, so errors do not matter */
     }
     id_set_free(&files->prepared);
     free(files);
 }
 
-/* -- Opening -------------------------------------------------------------- */
+/* Opening */
 
-/* A group that may write to the folder, which is no default anywhere, is to
- * take files away, and may read them. */
+/* If the group may write to the folder (never the default), it is meant to
+ * take files, so it may read them as well. */
 static int modes_read(struct files *files)
 {
     struct stat status;
@@ -163,13 +164,13 @@ static int modes_read(struct files *files)
     return 0;
 }
 
-/* Where a file system cannot lock folders, others are not kept out. */
+/* On file systems without locks for folders, others are not kept out. */
 static int folder_lock(const struct files *files, struct reason *why)
 {
     if (flock(files->folder, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         return reason_set(why, HAPLO_EBUSY,
                           "%s: in use by another haplo-poll, or by another "
-                          "outlet: give each a folder of its own",
+                          "outlet: give each its own folder",
                           files->root.path);
     }
     return 0;
@@ -225,7 +226,7 @@ static int files_open(const struct outlet_setting *setting, bool is_again,
     return 0;
 }
 
-/* -- The type ------------------------------------------------------------- */
+/* The type */
 
 const struct blocking_ops files_ops = {
     .open = files_open,
@@ -255,7 +256,7 @@ const struct outlet_type files_outlet_type = {
     .options = options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .options_size = sizeof(struct files_options),
-    .in_flight_max = 4, /* one is written, and the thread need not wait */
+    .in_flight_max = 4, /* one is being written, the next are ready */
     .open = files_start,
     .deliver = blocking_deliver,
     .close = blocking_close,

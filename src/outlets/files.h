@@ -1,6 +1,6 @@
 /*
- * files.h - the outlet that writes messages as files into a folder.
- * haplo-files(5) describes the folder to those who read it.
+ * files.h - the outlet that writes messages to files in a folder;
+ * haplo-files(5) describes the folder for receivers.
  */
 #ifndef OUTLETS_FILES_H
 #define OUTLETS_FILES_H
@@ -9,12 +9,12 @@
 #include "outlets/outlet.h"
 
 struct files_options {
-    const char *path; /* of the folder of all files */
+    const char *path; /* root folder of all files */
 };
 
 extern const struct outlet_type files_outlet_type;
 
-/* What its thread does, for tests. */
+/* Its operations on the thread, for tests. */
 extern const struct blocking_ops files_ops;
 
 #endif

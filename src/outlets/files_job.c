@@ -13,11 +13,11 @@
 #include "base/errno_reason.h"
 #include "outlets/ndjson.h"
 
-/* The one other file in a queue's folder, while it is being written; not
- * *.ndjson, as some would find that in spite of the dot. */
+/* The name of a file while it is being written. Not *.ndjson, since some
+ * programs would find it in spite of the dot. */
 #define HIDDEN_NAME ".writing"
 
-/* -- Failures ------------------------------------------------------------- */
+/* Failures */
 
 static void job_fail(struct files_job *job, const char *path, const char *what,
                      int number)
@@ -26,7 +26,7 @@ static void job_fail(struct files_job *job, const char *path, const char *what,
     (void)errno_reason_set(job->why, 0, path, what, number);
 }
 
-/* The same, where a name may be one that this file system never takes. */
+/* The same, if the file system may never accept the name. */
 static void job_fail_name(struct files_job *job, const char *path,
                           const char *what, int number)
 {
@@ -43,9 +43,9 @@ static void job_fail_file(struct files_job *job, const char *what, int number)
     job_fail(job, path, what, number);
 }
 
-/* -- Names ---------------------------------------------------------------- */
+/* Names */
 
-/* SplitMix64's: every bit of the result depends on every bit given. */
+/* From SplitMix64: every output bit depends on every input bit. */
 static uint64_t mix(uint64_t x)
 {
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -53,8 +53,8 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-/* Of the inbox and of the messages' own hashes: an inbox that is replaced or
- * restored may give an arrival to another message. */
+/* Hashes the UUID of the inbox and the hashes of the messages: an inbox that
+ * was replaced or restored may reuse an arrival for another message. */
 static uint64_t hash_of(const struct files_job *job)
 {
     uint64_t hash = job->count;
@@ -68,7 +68,7 @@ static uint64_t hash_of(const struct files_job *job)
     return hash;
 }
 
-/* Arrivals are padded so that names sort as they do. */
+/* Arrivals are padded, so that names sort in the same order. */
 static void name_write(struct files_job *job)
 {
     const struct inbox_message *first = &job->messages[0];
@@ -108,7 +108,7 @@ void files_job_init(struct files_job *job)
     }
 }
 
-/* -- The folder ----------------------------------------------------------- */
+/* The folder */
 
 static bool folder_make(struct files_job *job, const char *path)
 {
@@ -121,7 +121,7 @@ static bool folder_make(struct files_job *job, const char *path)
     return error == 0;
 }
 
-/* The one of all files is not made again: its disk may be unmounted. */
+/* Does not create the root folder again: its disk may be unmounted. */
 static bool folders_make(struct files_job *job)
 {
     char server[PATH_MAX];
@@ -153,9 +153,9 @@ void files_job_open(struct files_job *job)
     }
 }
 
-/* -- The file ------------------------------------------------------------- */
+/* The file */
 
-/* Never into a file that is there: it may be a link to another. */
+/* Never opens an existing file, which may be a link to another. */
 static int hidden_open(struct files_job *job)
 {
     const mode_t mode = job->root->file_mode;
@@ -192,7 +192,7 @@ static int buffer_flush(struct files_job *job)
     return 0;
 }
 
-/* Adds bytes; as part of a line, unless ndjson is NULL. */
+/* Writes bytes; as part of a line unless ndjson is NULL. */
 static int bytes_add(struct files_job *job, struct haplo_slice bytes,
                      struct ndjson *ndjson)
 {
@@ -279,7 +279,7 @@ void files_job_show(struct files_job *job)
     job->is_hidden = false;
 }
 
-/* Whoever comes for the files must find the folder. */
+/* Receivers must be able to find the folder. */
 static bool folder_is_in_place(const struct files_job *job)
 {
     struct stat open_one;
@@ -307,13 +307,13 @@ void files_job_settle(struct files_job *job)
 void files_job_end(struct files_job *job)
 {
     if (job->is_hidden) {
-        /* If not now, the queue's next file replaces it. */
+        /* If this fails, the next file of the queue replaces it. */
         (void)unlinkat(job->folder, HIDDEN_NAME, 0);
     }
     if (job->file >= 0) {
-        (void)close(job->file); /* it has failed already */
+        (void)close(job->file); /* an error has been reported already */
     }
     if (job->folder >= 0) {
-        (void)close(job->folder); /* nothing was written through it */
+        (void)close(job->folder); /* read-only, so errors do not matter */
     }
 }

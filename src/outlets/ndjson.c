@@ -5,7 +5,7 @@ static bool is_space(char c)
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* Notes what c, a byte of a string, makes of the next one. */
+/* Updates the state for a byte c of a string. */
 static void string_step(struct ndjson *ndjson, char c)
 {
     if (ndjson->is_escaped) {

@@ -1,6 +1,6 @@
 /*
- * ndjson.h - a JSON value as one line: without the white space between its
- * tokens, otherwise byte for byte. Pure.
+ * ndjson.h - converts a JSON value to one line: removes the white space
+ * between tokens, and changes nothing else. Pure.
  */
 #ifndef OUTLETS_NDJSON_H
 #define OUTLETS_NDJSON_H
@@ -8,14 +8,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Where in a value the packing has got to. Zeroed: at its beginning. */
+/* The position in a value. Zeroed: at its beginning. */
 struct ndjson {
-    bool in_string;  /* */
-    bool is_escaped; /* the next byte, by a backslash */
+    bool in_string;  /* inside a string */
+    bool is_escaped; /* a backslash precedes the next byte */
 };
 
-/* Packs the next size bytes of a value that is valid JSON into out, which has
- * room for as many; returns how many there are. in and out may be the same. */
+/* Converts the next size bytes of a valid JSON value. out must have room for
+ * size bytes; returns the number written. in and out may be the same. */
 size_t ndjson_pack(struct ndjson *ndjson, const char *in, size_t size,
                    char *out);
 

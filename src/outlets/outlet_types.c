@@ -1,6 +1,6 @@
 /*
- * outlet_types.c - the registry of the kinds of outlets. A new one is a file
- * beside this and a row here; examples/outlets/ has one to begin with.
+ * outlet_types.c - the registry of outlet types. To add one, add a file in
+ * this folder and a row here; examples/outlets/ contains one to start from.
  */
 #include <assert.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "outlets/outlet.h"
 #include "outlets/stdout.h"
 
-#define REGISTERED_COUNT_MAX 8 /* from outside */
+#define REGISTERED_COUNT_MAX 8 /* types added by outlet_type_register() */
 
 static const struct outlet_type *const own[] = {
     &files_outlet_type,

@@ -1,22 +1,23 @@
 /*
- * stdout.c - messages go to standard output, in the order in which they come:
+ * stdout.c - the outlet that writes messages to standard output, in order.
  *
- *   - a message becomes a line (envelope.c);
- *   - lines are written whenever the buffer is full, and at the parcel's end;
- *   - what was written is delivered: the pipe has it. That is not durable.
+ *   - A message becomes a line (envelope.c).
+ *   - Lines are written when the buffer is full, and at the end of a parcel.
+ *   - What has been written to the pipe counts as delivered. This is not
+ *     durable.
  *
- * A reader that is slow makes the thread wait, and with it the outlet; nothing
- * else waits. It is asked with poll(2) before each write, and no more than
- * PIPE_BUF bytes are written to a pipe at a time, which then does not block: so
- * that the outlet can be closed while the reader sleeps. The descriptor is not
- * made non-blocking, since other processes may share it.
+ * A slow reader blocks the thread, and so the outlet, but nothing else. Before
+ * each write the thread waits with poll(2), and writes at most PIPE_BUF bytes
+ * to a pipe, which then does not block. So the outlet can be closed while the
+ * reader sleeps. The descriptor is not made non-blocking, because other
+ * processes may share it.
  *
  * Failures:
  *
- *   - the reader has gone (EPIPE), the disk is full ...: broken;
- *   - the outlet is closed while the reader sleeps: RETRY;
- *   - in the middle of a line: a newline comes before the next line, so that
- *     only that line is damaged; its message comes once more.
+ *   - The reader has exited (EPIPE), the disk is full, and so on: broken.
+ *   - The outlet is closed while the reader sleeps: RETRY.
+ *   - Writing ends within a line: the next line starts with a newline, so that
+ *     only this line is damaged; its message is written again.
  */
 #include "outlets/stdout.h"
 
@@ -32,25 +33,25 @@
 #include "outlets/envelope.h"
 
 #define BUFFER_SIZE_MIN 65536
-#define BUFFER_KEEP_MAX 1048576 /* a larger one is freed after its message */
-#define POLL_MS 100             /* is_ending is looked at so often */
+#define BUFFER_KEEP_MAX 1048576 /* a larger one is freed after use */
+#define POLL_MS 100             /* how often is_ending is checked */
 
 struct stdout_state {
     int descriptor;         /* not owned */
-    bool is_file;           /* a regular file: it never makes wait */
-    bool is_cut;            /* the last line is not whole */
+    bool is_file;           /* a regular file, which never blocks */
+    bool is_cut;            /* the last line is incomplete */
     const char *inbox_uuid; /* borrowed */
     char *buffer;           /* owned: lines to be written */
-    size_t size;            /* of them */
-    size_t capacity;        /* of the buffer */
+    size_t size;            /* bytes in buffer */
+    size_t capacity;        /* allocated */
 };
 
-/* There is one standard output for all outlets of the process. */
+/* All outlets of the process share one standard output. */
 static atomic_flag is_in_use = ATOMIC_FLAG_INIT;
 
-/* -- Writing -------------------------------------------------------------- */
+/* Writing */
 
-/* What ended a write that is not complete. */
+/* Why a write is incomplete. */
 enum ending { ENDING_NONE, ENDING_CLOSED, ENDING_FAILED };
 
 /* Waits until something can be written. */
@@ -63,7 +64,7 @@ static enum ending wait_for_room(const struct stdout_state *state,
         int count = poll(&poller, 1, POLL_MS);
 
         if (count > 0) {
-            break; /* an error is the write's to tell */
+            break; /* write() will report an error */
         }
         if (count < 0 && errno != EINTR) {
             return ENDING_FAILED;
@@ -80,7 +81,7 @@ static size_t chunk_of(const struct stdout_state *state, size_t left)
     return state->is_file || left < PIPE_BUF ? left : PIPE_BUF;
 }
 
-/* Sets *written to how much went out, and errno if it has failed. */
+/* Sets *written to the bytes written, and errno on failure. */
 static enum ending bytes_write(const struct stdout_state *state,
                                const atomic_bool *is_ending, size_t *written)
 {
@@ -114,7 +115,7 @@ static size_t count_lines(const char *bytes, size_t size)
     return count;
 }
 
-/* Writes the lines of the buffer, and counts those that are out. */
+/* Writes the lines in the buffer, and counts the complete ones. */
 static enum ending buffer_flush(struct stdout_state *state,
                                 const atomic_bool *is_ending,
                                 struct outlet_parcel *parcel)
@@ -127,7 +128,7 @@ static enum ending buffer_flush(struct stdout_state *state,
     parcel->delivered_count += count_lines(state->buffer, written);
     if (written > 0) {
         state->is_cut = state->buffer[written - 1] != '\n';
-        /* The newline that ended a damaged line is no message's. */
+        /* The newline after a damaged line is not a message. */
         parcel->delivered_count -= was_cut ? 1 : 0;
     }
     state->size = 0;
@@ -135,7 +136,7 @@ static enum ending buffer_flush(struct stdout_state *state,
     return ending;
 }
 
-/* -- Lines ---------------------------------------------------------------- */
+/* Lines */
 
 static bool buffer_reserve(struct stdout_state *state, size_t size)
 {
@@ -145,7 +146,7 @@ static bool buffer_reserve(struct stdout_state *state, size_t size)
     if (size <= state->capacity) {
         return true;
     }
-    buffer = malloc(capacity); /* it is empty: there is nothing to copy */
+    buffer = malloc(capacity); /* empty, so there is nothing to copy */
     if (buffer == NULL) {
         return false;
     }
@@ -189,7 +190,7 @@ static enum ending parcel_write(struct stdout_state *state,
     return buffer_flush(state, is_ending, parcel);
 }
 
-/* -- The operations ------------------------------------------------------- */
+/* The operations */
 
 static void stdout_deliver(void *data, struct outlet_parcel *parcel,
                            const atomic_bool *is_ending)
@@ -267,7 +268,7 @@ static int stdout_open(const struct outlet_setting *setting, bool is_again,
     if (result != 0) {
         atomic_flag_clear(&is_in_use);
     } else {
-        /* Maybe: an empty line does no harm. */
+        /* Possibly: an empty line does no harm. */
         ((struct stdout_state *)*out)->is_cut = is_again;
     }
     return result;
@@ -288,7 +289,7 @@ static int stdout_start(const struct outlet_setting *setting,
 const struct outlet_type stdout_outlet_type = {
     .name = "stdout",
     .help = "Each message becomes a line of JSON on standard output.",
-    .in_flight_max = 4, /* one is written, and the thread need not wait */
+    .in_flight_max = 4, /* one is being written, the next are ready */
     .open = stdout_start,
     .deliver = blocking_deliver,
     .close = blocking_close,

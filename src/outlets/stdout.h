@@ -1,5 +1,5 @@
 /*
- * stdout.h - the outlet that writes messages to standard output, a line each,
+ * stdout.h - the outlet that writes each message as a line to standard output,
  * for a program at the other end of a pipe. haplo-stdout(5) describes the
  * lines.
  */
@@ -11,7 +11,7 @@
 
 extern const struct outlet_type stdout_outlet_type;
 
-/* What its thread does; for tests, on another descriptor. */
+/* Its operations on the thread; tests use another descriptor. */
 extern const struct blocking_ops stdout_ops;
 int stdout_open_descriptor(int descriptor, const char *inbox_uuid, void **out,
                            struct reason *why);

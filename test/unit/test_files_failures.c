@@ -333,7 +333,7 @@ static void test_a_folder_is_used_by_one_at_a_time(void **state)
     char path[64];
 
     (void)snprintf(path, sizeof(path), "%.63s", scene->path);
-    expect_not_opened(&other, HAPLO_EBUSY, "give each a folder of its own");
+    expect_not_opened(&other, HAPLO_EBUSY, "give each its own folder");
     (void)snprintf(other.path, sizeof(other.path), "%s/../out/", path);
     expect_not_opened(&other, HAPLO_EBUSY, "in use");
     scene_close(scene);
