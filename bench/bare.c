@@ -87,7 +87,7 @@ static struct {
         }                                           \
     } while (0)
 
-/* -- Requests ------------------------------------------------------------- */
+/* Requests */
 
 static void queue_request(struct queue *queue, bool is_mark)
 {
@@ -179,7 +179,7 @@ static void request_done(CURL *easy, CURLcode code)
     }
 }
 
-/* -- libcurl on the loop -------------------------------------------------- */
+/* libcurl on the loop */
 
 static void multi_act(struct multi *multi, curl_socket_t fd, int flags)
 {
@@ -280,7 +280,7 @@ static int on_close_socket(void *data, curl_socket_t fd)
     return close(fd);
 }
 
-/* -- Setting up ----------------------------------------------------------- */
+/* Setting up */
 
 static void multi_init(struct multi *multi)
 {

@@ -31,7 +31,7 @@ static struct {
     unsigned long allocations;   /* counted with -a */
 } bench;
 
-/* -- Memory --------------------------------------------------------------- */
+/* Memory */
 
 static void *counted_malloc(size_t size)
 {
@@ -45,7 +45,7 @@ static void *counted_realloc(void *block, size_t size)
     return realloc(block, size);
 }
 
-/* -- Cycles --------------------------------------------------------------- */
+/* Cycles */
 
 static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
 {
@@ -110,7 +110,7 @@ static void on_event(struct haplo_poller *poller,
     }
 }
 
-/* -- Setting up ----------------------------------------------------------- */
+/* Setting up */
 
 static void start_all(void)
 {

@@ -84,7 +84,7 @@ static double written_bytes(void)
     return bytes;
 }
 
-/* -- Batches -------------------------------------------------------------- */
+/* Batches */
 
 static void feeder_send(struct feeder *feeder)
 {
@@ -150,7 +150,7 @@ static void on_delivered(struct inbox_delivery *delivery,
     feeder_next(feeder);
 }
 
-/* -- The inbox ------------------------------------------------------------ */
+/* The inbox */
 
 static void on_opened(struct inbox *opened, int error, const char *why,
                       void *data)
@@ -229,7 +229,7 @@ static void run_until(uint64_t messages)
     }
 }
 
-/* -- What is measured ------------------------------------------------------ */
+/* What is measured */
 
 static int compare_doubles(const void *a, const void *b)
 {

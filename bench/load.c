@@ -58,7 +58,7 @@ static double now_ms(void)
     return (double)uv_hrtime() / 1e6;
 }
 
-/* -- What happens to queues ----------------------------------------------- */
+/* What happens to queues */
 
 static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
 {
@@ -107,7 +107,7 @@ static void on_event(struct haplo_poller *poller,
     }
 }
 
-/* -- Reports -------------------------------------------------------------- */
+/* Reports */
 
 static void report(const char *what)
 {
@@ -161,7 +161,7 @@ static void on_settling(uv_timer_t *timer)
     on_report(timer);
 }
 
-/* -- Setting up ----------------------------------------------------------- */
+/* Setting up */
 
 static void add_queue(unsigned long index)
 {

@@ -29,7 +29,7 @@ static struct {
     struct haplo_server **servers;
 } scale;
 
-/* -- Memory --------------------------------------------------------------- */
+/* Memory */
 
 static void *count(void *block)
 {
@@ -86,7 +86,7 @@ static void count_memory(void)
     }
 }
 
-/* -- Servers and queues --------------------------------------------------- */
+/* Servers and queues */
 
 static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
 {
@@ -135,7 +135,7 @@ static void add_queue(unsigned long index)
     }
 }
 
-/* -- Measuring ------------------------------------------------------------ */
+/* Measuring */
 
 static void on_idle_over(uv_timer_t *timer)
 {

@@ -84,8 +84,7 @@ static void check_row(struct haplo_slice body)
     FUZZ_CHECK(sqlite3_reset(latest) == SQLITE_OK);
 }
 
-/* -- A value as an id -------------------------------------------------------
- */
+/* A value as an id */
 
 static bool on_value(void *context, enum json_kind kind, const char *text,
                      size_t size)

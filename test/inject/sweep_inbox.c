@@ -102,7 +102,7 @@ static bool has_failed(void)
     return atomic_load(&fault_record->has_failed);
 }
 
-/* -- Opening and closing -------------------------------------------------- */
+/* Opening and closing */
 
 static void on_opened(struct inbox *inbox, int error, const char *why,
                       void *data)
@@ -177,7 +177,7 @@ static void feed_close(struct feed *feed)
     fault_resume();
 }
 
-/* -- Deliveries ----------------------------------------------------------- */
+/* Deliveries */
 
 static void on_delivered(struct inbox_delivery *delivery,
                          enum inbox_verdict verdict, const char *why)
@@ -271,7 +271,7 @@ static void parcel_confirm(struct parcel *parcel)
     fault_resume();
 }
 
-/* -- What is in the file -------------------------------------------------- */
+/* What is in the file */
 
 static int64_t query(struct stage *stage, const char *sql)
 {
@@ -291,7 +291,7 @@ static int64_t query(struct stage *stage, const char *sql)
 
 #define COUNT "SELECT count(*) FROM stored"
 
-/* -- The units ------------------------------------------------------------ */
+/* The units */
 
 static const char *const two[] = {"{\"id\":1}", "\xff", NULL};
 static const char *const more[] = {"{\"id\":3}", "{\"id\":1}", NULL};
@@ -393,7 +393,7 @@ static void removed_run(void)
     stage_end(&stage);
 }
 
-/* -- An outlet ------------------------------------------------------------ */
+/* An outlet */
 
 static struct inbox_outlet *outlet;
 static bool is_answered;

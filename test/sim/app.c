@@ -19,7 +19,7 @@ static struct process *process_of(const struct gather *gather)
     return gather->options.data;
 }
 
-/* -- The configuration ---------------------------------------------------- */
+/* The configuration */
 
 static void make_inboxes(struct app *app, struct world *world)
 {
@@ -167,7 +167,7 @@ int api_key_read(const struct config_key *key, char *text, char *why,
     return HAPLO_EINVAL;
 }
 
-/* -- What is told --------------------------------------------------------- */
+/* What is told */
 
 static void on_event(struct haplo_poller *poller,
                      const struct haplo_event *event)
@@ -250,7 +250,7 @@ static void on_drained(struct gather *gather)
     process->is_open = false;
 }
 
-/* -- Opening and closing -------------------------------------------------- */
+/* Opening and closing */
 
 void app_open(struct process *process)
 {
@@ -292,7 +292,7 @@ struct forwarder *app_forwarder(struct process *process,
     return outlet == NULL ? NULL : outlet->forwarder;
 }
 
-/* -- Queues --------------------------------------------------------------- */
+/* Queues */
 
 static struct gather_queue *gather_queue_of(const struct seen_queue *queue)
 {

@@ -52,7 +52,7 @@ static struct store *pick_store(struct world *world)
     return &world->stores[dice_below(&world->dice, world->store_count)];
 }
 
-/* -- Copying -------------------------------------------------------------- */
+/* Copying */
 
 static void copy_messages(struct backup_queue *to,
                           const struct remote_queue *queue)
@@ -87,7 +87,7 @@ void backup_make(struct world *world)
           store->row_count);
 }
 
-/* -- Restoring ------------------------------------------------------------ */
+/* Restoring */
 
 static void restore_rows(struct store *store, const struct backup *backup)
 {

@@ -5,7 +5,7 @@
 #include "process.h"
 #include "world.h"
 
-/* -- On the server -------------------------------------------------------- */
+/* On the server */
 
 void book_posted(struct world *world, struct message *message)
 {
@@ -103,7 +103,7 @@ void book_marked(struct world *world, const struct remote_queue *queue,
     message->is_taken = true;
 }
 
-/* -- At the client -------------------------------------------------------- */
+/* At the client */
 
 /* True if the process, by what is stored and what it has heard since, does not
  * know it to be confirmed. */
@@ -291,7 +291,7 @@ void book_started(struct process *process)
     }
 }
 
-/* -- In the inbox --------------------------------------------------------- */
+/* In the inbox */
 
 /* The state that is stored now is this process's: what another one has heard
  * meanwhile is not in it. */
@@ -505,7 +505,7 @@ void book_dropped(struct content *content)
     }
 }
 
-/* -- At the end ----------------------------------------------------------- */
+/* At the end */
 
 bool book_is_settled(const struct remote_queue *queue)
 {

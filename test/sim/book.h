@@ -50,7 +50,7 @@ struct process;
 struct seen_queue;
 struct world;
 
-/* -- On the server -------------------------------------------------------- */
+/* On the server */
 
 void book_posted(struct world *world, struct message *message);
 void book_unsent(struct world *world, const struct remote_queue *queue,
@@ -58,7 +58,7 @@ void book_unsent(struct world *world, const struct remote_queue *queue,
 void book_marked(struct world *world, const struct remote_queue *queue,
                  struct message *message, enum marker marker);
 
-/* -- At the client -------------------------------------------------------- */
+/* At the client */
 
 /* A whole answer has arrived; token: of a mark, else NULL. */
 void book_answered(struct world *world, struct seen_queue *queue,
@@ -79,7 +79,7 @@ void book_check_told(struct world *world);
 void book_ended(struct process *process);
 void book_started(struct process *process);
 
-/* -- In the inbox --------------------------------------------------------- */
+/* In the inbox */
 
 /* The process's confirmations up to that one are committed. */
 void book_durable(struct world *world, const struct seen_queue *queue,
@@ -109,7 +109,7 @@ void book_is_open(struct content *content, bool is_open);
  * it may be stored again. */
 void book_dropped(struct content *content);
 
-/* -- At the end ----------------------------------------------------------- */
+/* At the end */
 
 /* True if all is stored and confirmed. */
 bool book_is_settled(const struct remote_queue *queue);

@@ -32,7 +32,7 @@ static bool is_saved(const struct destination *destination,
            !row->reach[destination->index].is_deferred;
 }
 
-/* -- Sent ----------------------------------------------------------------- */
+/* Sent */
 
 /* All that came before it in its queue has been there, or never will be. */
 static void check_order(const struct destination *destination,
@@ -133,7 +133,7 @@ void book_out_told(struct destination *destination, struct store_row *row,
     lane->last_life = life;
 }
 
-/* -- Saved ---------------------------------------------------------------- */
+/* Saved */
 
 void book_out_buried(const struct destination *destination,
                      struct store_row *row)
@@ -159,7 +159,7 @@ void book_out_passed(const struct destination *destination,
     }
 }
 
-/* -- Processes, restores, the end ----------------------------------------- */
+/* Processes, restores, the end */
 
 /* What was not saved comes again. */
 void book_out_forgotten(struct destination *destination)

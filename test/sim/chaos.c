@@ -15,7 +15,7 @@ static struct remote_server *pick_server(struct world *world)
     return &world->servers[dice_below(&world->dice, world->server_count)];
 }
 
-/* -- Users and admins ----------------------------------------------------- */
+/* Users and admins */
 
 static void post(struct world *world)
 {
@@ -87,7 +87,7 @@ static void human(struct world *world)
                        (unsigned)dice_between(&world->dice, 1, 60));
 }
 
-/* -- Servers -------------------------------------------------------------- */
+/* Servers */
 
 static void outage_ends(struct world *world, void *subject, uint64_t stamp)
 {
@@ -141,7 +141,7 @@ static void ignore(struct world *world)
     world_at(world, world_some_time_ms(world), heed, queue, 0);
 }
 
-/* -- This machine --------------------------------------------------------- */
+/* This machine */
 
 static void store_recovers(struct world *world, void *subject, uint64_t stamp)
 {
@@ -215,7 +215,7 @@ static void wall_jumps(struct world *world)
     }
 }
 
-/* -- Operators ------------------------------------------------------------ */
+/* Operators */
 
 static void pauses(struct world *world)
 {
@@ -242,7 +242,7 @@ static void stops(struct world *world)
     operator_comes(world, ERRAND_STOP);
 }
 
-/* -- When ----------------------------------------------------------------- */
+/* When */
 
 typedef void (*chaos_cb)(struct world *world);
 

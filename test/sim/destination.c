@@ -85,7 +85,7 @@ bool destination_is_poisoned(const struct destination *destination,
     return (row->message->content->poison >> destination->index & 1) != 0;
 }
 
-/* -- Trouble -------------------------------------------------------------- */
+/* Trouble */
 
 void destination_heal(struct destination *destination)
 {

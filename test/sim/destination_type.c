@@ -54,7 +54,7 @@ static struct store_row *row_of(const struct sim_outlet *outlet,
     return store_row(outlet->destination->store, message->arrival);
 }
 
-/* -- At the destination --------------------------------------------------- */
+/* At the destination */
 
 static void set_answer(struct outlet_parcel *parcel, size_t delivered_count,
                        enum outlet_verdict verdict, uint64_t retry_after_ms)
@@ -125,7 +125,7 @@ static void arrive(struct sim_outlet *outlet, struct flight *flight)
     }
 }
 
-/* -- Back in the process -------------------------------------------------- */
+/* Back in the process */
 
 static void check_closed(struct sim_outlet *outlet);
 
@@ -169,7 +169,7 @@ static void on_arrival(struct world *world, void *subject, uint64_t number)
     process_at(outlet->process, way_ms(outlet), on_answer, outlet, number);
 }
 
-/* -- Parcels -------------------------------------------------------------- */
+/* Parcels */
 
 static _Noreturn void violation(const struct sim_outlet *outlet,
                                 const char *what)
@@ -253,7 +253,7 @@ static void deliver(struct outlet *base, struct outlet_parcel *parcel)
                flight->number);
 }
 
-/* -- Opening and closing -------------------------------------------------- */
+/* Opening and closing */
 
 static int open_outlet(const struct outlet_setting *setting,
                        struct outlet **out, struct reason *why)

@@ -8,7 +8,7 @@
 
 #define LOOK_MS 5000
 
-/* -- What has gone wrong is put right ------------------------------------- */
+/* What has gone wrong is put right */
 
 static void mend_destinations(struct world *world)
 {
@@ -57,7 +57,7 @@ static void mend(struct world *world)
     }
 }
 
-/* -- Whether all is gathered ---------------------------------------------- */
+/* Whether all is gathered */
 
 /* What the queue still has to do; NULL: nothing. */
 static const char *left_undone(const struct world *world,

@@ -22,7 +22,7 @@ static void check(const struct seen_queue *queue, bool holds, const char *what)
     }
 }
 
-/* -- Beginnings ----------------------------------------------------------- */
+/* Beginnings */
 
 void guard_server_begins(struct seen_server *server)
 {
@@ -44,7 +44,7 @@ void guard_begins(struct seen_queue *queue, bool is_proven)
     };
 }
 
-/* -- Starts --------------------------------------------------------------- */
+/* Starts */
 
 static void check_server(const struct seen_queue *queue)
 {
@@ -126,7 +126,7 @@ void guard_starts(struct seen_queue *queue, bool is_mark)
     }
 }
 
-/* -- Ends ----------------------------------------------------------------- */
+/* Ends */
 
 static void server_fails(struct guard_server *guard, struct seen_queue *queue)
 {
@@ -287,7 +287,7 @@ void guard_cancelled(struct seen_queue *queue)
     queue->has_new_key = false;
 }
 
-/* -- Commands ------------------------------------------------------------- */
+/* Commands */
 
 void guard_commanded(struct seen_queue *queue, enum guard_command command)
 {

@@ -116,7 +116,7 @@ bool guard_has_batch(enum haplo_queue_state state);
 /* After each event: nothing is left undone. */
 void guard_settled(struct process *process);
 
-/* -- For its parts -------------------------------------------------------- */
+/* For its parts */
 
 /* guard_wait.c: a wait begins; what is said of a failure. */
 void guard_waits(struct seen_queue *queue, int error);

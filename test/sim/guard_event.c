@@ -28,7 +28,7 @@ bool guard_has_batch(enum haplo_queue_state state)
     return !has_none[state];
 }
 
-/* -- What an answer leads to ---------------------------------------------- */
+/* What an answer leads to */
 
 static bool is_meant_by_fetch(const struct meaning *meaning,
                               const struct haplo_event *event)
@@ -84,7 +84,7 @@ static void check_meaning(struct seen_queue *queue,
           "an answer is taken for another one");
 }
 
-/* -- Events --------------------------------------------------------------- */
+/* Events */
 
 static uint64_t due_of(const struct world *world,
                        const struct haplo_event *event)

@@ -58,7 +58,7 @@ bool guard_is_progress(const struct seen_queue *queue,
             meaning->marked_count > 0 || meaning->unread_count == 0);
 }
 
-/* -- A token is there no more --------------------------------------------- */
+/* A token is there no more */
 
 /* True if that is reason enough to give a token up after a failed mark. */
 static bool may_give_up(const struct seen_queue *queue)

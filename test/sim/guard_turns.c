@@ -56,7 +56,7 @@ static bool is_able(const struct process *process,
     return false;
 }
 
-/* -- On one server -------------------------------------------------------- */
+/* On one server */
 
 static void pass(struct seen_queue *queue, const struct seen_queue *other)
 {
@@ -94,7 +94,7 @@ static void pass_queues(struct seen_queue *starting, bool is_mark)
     }
 }
 
-/* -- Between servers ------------------------------------------------------ */
+/* Between servers */
 
 static void pass_server(struct seen_server *server,
                         const struct seen_queue *starting, bool is_mark)
@@ -128,7 +128,7 @@ void guard_takes_turn(struct seen_queue *queue, bool is_mark)
     }
 }
 
-/* -- After each event ----------------------------------------------------- */
+/* After each event */
 
 /* True if the token at hand could not be posted any more. */
 static bool has_old_token(const struct seen_queue *queue, uint64_t now_ms)

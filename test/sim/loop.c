@@ -56,7 +56,7 @@ static void cancel(void **place)
     *place = NULL;
 }
 
-/* -- Time and chance ------------------------------------------------------ */
+/* Time and chance */
 
 uint64_t uv_now(const uv_loop_t *loop)
 {
@@ -103,7 +103,7 @@ int uv_random(uv_loop_t *loop, uv_random_t *request, void *buffer, size_t size,
     return 0;
 }
 
-/* -- Timers --------------------------------------------------------------- */
+/* Timers */
 
 /* heap_node[0] is the firing that it waits for. */
 int uv_timer_init(uv_loop_t *loop, uv_timer_t *timer)
@@ -148,7 +148,7 @@ int uv_timer_stop(uv_timer_t *timer)
     return 0;
 }
 
-/* -- Idle handles --------------------------------------------------------- */
+/* Idle handles */
 
 /* queue[0] is the firing that it waits for. */
 int uv_idle_init(uv_loop_t *loop, uv_idle_t *idle)
@@ -187,7 +187,7 @@ int uv_idle_stop(uv_idle_t *idle)
     return 0;
 }
 
-/* -- All handles ---------------------------------------------------------- */
+/* All handles */
 
 static void on_close(struct world *world, void *subject, uint64_t stamp)
 {

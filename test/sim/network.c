@@ -36,7 +36,7 @@ const char *network_key_text(int key, char text[NETWORK_KEY_SIZE])
     return text;
 }
 
-/* -- Objects -------------------------------------------------------------- */
+/* Objects */
 
 int http_client_new(uv_loop_t *loop, unsigned transfers_max,
                     struct http_client **out)
@@ -97,7 +97,7 @@ void endpoint_free(struct endpoint *endpoint)
     simulated_free(endpoint);
 }
 
-/* -- What is asked -------------------------------------------------------- */
+/* What is asked */
 
 static unsigned base64_digit(char c)
 {
@@ -220,7 +220,7 @@ void transfer_cancel(struct transfer *transfer)
     guard_cancelled(queue);
 }
 
-/* -- What comes back ------------------------------------------------------ */
+/* What comes back */
 
 static void end(struct exchange *exchange, const struct meaning *meaning,
                 int error)

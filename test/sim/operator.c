@@ -58,7 +58,7 @@ void operator_sets_key(struct world *world, struct remote_queue *remote,
     }
 }
 
-/* -- Errands -------------------------------------------------------------- */
+/* Errands */
 
 static void resume(struct seen_queue *queue)
 {
@@ -171,7 +171,7 @@ static void on_errand(struct world *world, void *subject, uint64_t errand)
     }
 }
 
-/* -- When ----------------------------------------------------------------- */
+/* When */
 
 void operator_comes(struct world *world, enum errand errand)
 {
@@ -196,7 +196,7 @@ void operator_sees(const struct seen_queue *queue, enum haplo_queue_state state)
     world->errand = ERRAND_NONE;
 }
 
-/* -- The hand ------------------------------------------------------------- */
+/* The hand */
 
 /* Into a certain state, or the nth change of all. What comes only with a pause
  * is helped to come. */
@@ -268,7 +268,7 @@ void operator_stops_all(struct world *world)
     }
 }
 
-/* -- Outlets -------------------------------------------------------------- */
+/* Outlets */
 
 static void release(struct world *world, const struct destination *destination,
                     const struct remote_queue *remote)
@@ -310,7 +310,7 @@ void operator_releases(struct world *world)
     }
 }
 
-/* -- Help ----------------------------------------------------------------- */
+/* Help */
 
 void operator_helps(struct world *world, struct remote_queue *remote)
 {

@@ -23,7 +23,7 @@ static bool hit(struct world *world, unsigned permille)
     return dice_hit(&world->dice, permille);
 }
 
-/* -- What goes wrong ------------------------------------------------------ */
+/* What goes wrong */
 
 static void draw_fates(struct world *world)
 {
@@ -61,7 +61,7 @@ static void draw_chaos(struct world *world)
     }
 }
 
-/* -- Who is there --------------------------------------------------------- */
+/* Who is there */
 
 static void draw_server(struct world *world, unsigned index)
 {

@@ -6,7 +6,7 @@
 #include "book.h"
 #include "world.h"
 
-/* -- Messages ------------------------------------------------------------- */
+/* Messages */
 
 #define BODY_SIZE_MAX 160
 #define UNREAD_MAX 8192  /* that are looked at */
@@ -118,7 +118,7 @@ void remote_unsend(struct world *world, struct remote_queue *queue,
           message->is_owed ? "owed" : "not owed");
 }
 
-/* -- Logins --------------------------------------------------------------- */
+/* Logins */
 
 static void clear_logins(struct remote_server *server)
 {
@@ -171,7 +171,7 @@ void remote_fail_logins(struct world *world, struct remote_server *server,
           count, server->failed_logins);
 }
 
-/* -- Fetch and mark ------------------------------------------------------- */
+/* Fetch and mark */
 
 /* Gathers what is unread, in the order of posting, which is by id and, but
  * for ties, by date. */

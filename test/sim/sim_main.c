@@ -61,7 +61,7 @@ static void run_seeds(const struct run *run, struct totals *totals)
     world_free(&world);
 }
 
-/* -- Several processes ---------------------------------------------------- */
+/* Several processes */
 
 static void write_totals(int descriptor, const struct totals *totals)
 {
@@ -138,7 +138,7 @@ static void run_jobs(const struct run *run, unsigned jobs,
     }
 }
 
-/* -- Command line --------------------------------------------------------- */
+/* Command line */
 
 static const char usage[] =
     "usage: sim [--first=N] [--seeds=N] [--jobs=N] [--stop] [--situations]\n"

@@ -70,7 +70,7 @@ static void look_again(struct seen_queue *queue, struct haplo_slice state)
     }
 }
 
-/* -- Confirmed states ----------------------------------------------------- */
+/* Confirmed states */
 
 static void write_confirm(struct store *store, struct process *process,
                           struct inbox_confirm *confirm)
@@ -92,7 +92,7 @@ static void write_confirm(struct store *store, struct process *process,
     }
 }
 
-/* -- States that move ----------------------------------------------------- */
+/* States that move */
 
 static void write_replace(struct store *store, struct process *process,
                           struct inbox_replace *replace)
@@ -110,7 +110,7 @@ static void write_replace(struct store *store, struct process *process,
           store->index);
 }
 
-/* -- Batches -------------------------------------------------------------- */
+/* Batches */
 
 /* What is handed over is what was fetched, byte for byte. */
 static void check_bodies(const struct store *store, const struct token *token,
@@ -292,7 +292,7 @@ static void write_delivery(struct store *store, struct process *process,
     }
 }
 
-/* -- Transactions --------------------------------------------------------- */
+/* Transactions */
 
 void store_commit(struct store *store, struct process *process,
                   struct inbox_group *group)

@@ -25,7 +25,7 @@ static struct destination *destination_of(const struct store *store,
     world_violation(world, "%s: there is no such outlet", outlet->name);
 }
 
-/* -- Progress ------------------------------------------------------------- */
+/* Progress */
 
 static struct store_row *row_of(struct store *store,
                                 const struct destination *destination,
@@ -97,7 +97,7 @@ void store_note_save(const struct store *store,
     destination_of(store, progress->outlet)->has_unsaved_end = has_failed;
 }
 
-/* -- Reading -------------------------------------------------------------- */
+/* Reading */
 
 static void add_message(struct inbox_read *read, struct inbox *inbox,
                         const struct store_row *row)
@@ -151,7 +151,7 @@ void store_read(struct store *store, struct inbox *inbox,
     }
 }
 
-/* -- Outlets -------------------------------------------------------------- */
+/* Outlets */
 
 void store_open_outlet(const struct store *store,
                        struct inbox_outlet_request *request)

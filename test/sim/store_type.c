@@ -29,7 +29,7 @@ static bool hit(struct world *world, unsigned permille)
     return !world->is_quiet && dice_hit(&world->dice, permille);
 }
 
-/* -- Opening and closing -------------------------------------------------- */
+/* Opening and closing */
 
 static void on_opened(struct world *world, void *subject, uint64_t stamp)
 {
@@ -82,7 +82,7 @@ static void close_store(struct inbox_store *store)
     process_at(connection->process, 0, on_closed, connection, 0);
 }
 
-/* -- Groups --------------------------------------------------------------- */
+/* Groups */
 
 static bool has_poison(struct connection *connection)
 {
@@ -239,7 +239,7 @@ void store_type_process_ends(struct process *process)
     }
 }
 
-/* -- What outlets ask for ------------------------------------------------- */
+/* What outlets ask for */
 
 /* A request on its way. */
 struct request {
@@ -331,7 +331,7 @@ static void find_lanes(struct inbox_store *store,
                          .is_of_lanes = true});
 }
 
-/* -- What the inbox is told ----------------------------------------------- */
+/* What the inbox is told */
 
 void __real_inbox_confirmed(struct inbox_queue *queue,
                             const struct haplo_mark *mark);

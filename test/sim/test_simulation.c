@@ -94,7 +94,7 @@ static void jumps_of_the_wall_clock_change_nothing(void **state)
     }
 }
 
-/* -- Scenes --------------------------------------------------------------- */
+/* Scenes */
 
 #define HOUR_MS 3600000
 #define SOON_MS 30000 /* an interval, a turn, a commit */

@@ -18,7 +18,7 @@
 #include "process.h"
 #include "world.h"
 
-/* -- At the server -------------------------------------------------------- */
+/* At the server */
 
 static struct answer answer_of(enum answer_kind kind)
 {
@@ -199,7 +199,7 @@ static void execute(struct world *world, struct exchange *exchange)
     }
 }
 
-/* -- Back at the client --------------------------------------------------- */
+/* Back at the client */
 
 static void on_answer(struct world *world, void *subject, uint64_t stamp)
 {
@@ -234,7 +234,7 @@ static uint64_t latency_ms(struct world *world)
     return dice_between(&world->dice, 1, world->plan.latency_ms_max);
 }
 
-/* -- On the way ----------------------------------------------------------- */
+/* On the way */
 
 static void on_arrival(struct world *world, void *subject, uint64_t stamp)
 {

@@ -17,7 +17,7 @@
 #define RESTART_MS_MAX 20000
 #define LONG_RESTART_MS_MAX 400000
 
-/* -- Time ----------------------------------------------------------------- */
+/* Time */
 
 void world_at_life(struct world *world, uint64_t delay_ms, agenda_cb happen,
                    void *subject, uint64_t stamp, uint64_t life)
@@ -95,7 +95,7 @@ uint64_t world_some_time_ms(struct world *world)
     return 1 + dice_below(&world->dice, longest_ms);
 }
 
-/* -- The process ---------------------------------------------------------- */
+/* The process */
 
 static void on_start(struct world *world, void *subject, uint64_t host)
 {
@@ -183,7 +183,7 @@ void world_note_edge(struct world *world, enum haplo_queue_state from,
     world->totals->edges[from][to]++;
 }
 
-/* -- Tokens --------------------------------------------------------------- */
+/* Tokens */
 
 struct token *world_token_new(struct world *world, struct remote_queue *queue,
                               unsigned count)
@@ -231,7 +231,7 @@ void world_unsend_soon(struct world *world, const struct token *token)
              token->parts[at].message, token->number);
 }
 
-/* -- A whole run ---------------------------------------------------------- */
+/* A whole run */
 
 void world_violation(struct world *world, const char *format, ...)
 {

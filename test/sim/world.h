@@ -98,7 +98,7 @@ bool world_run(struct world *world, uint64_t seed, struct totals *totals,
 /* Gives back what it keeps from run to run. Zeroed is what it begins with. */
 void world_free(struct world *world);
 
-/* -- For its parts -------------------------------------------------------- */
+/* For its parts */
 
 void world_at(struct world *world, uint64_t delay_ms, agenda_cb happen,
               void *subject, uint64_t stamp);

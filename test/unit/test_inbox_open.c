@@ -192,8 +192,7 @@ static void test_files_without_permission(void **state)
     }
 }
 
-/* -- Upgrades
- * ------------------------------------------------------------------ */
+/* Upgrades */
 
 static int migrate(struct scene *scene, const char *const *steps, int count)
 {
@@ -230,8 +229,7 @@ static void test_upgrades_run_once_and_whole(void **state)
     scene_expect_refused(scene, HAPLO_EINVAL, "newer haplo-poll");
 }
 
-/* -- Crashes
- * ------------------------------------------------------------------- */
+/* Crashes */
 
 struct child {
     struct parcel *parcel; /* being delivered */

@@ -16,8 +16,7 @@ static void store(struct feed *feed, const char *body)
     scene_settle(feed->scene);
 }
 
-/* -- The view messages
- * --------------------------------------------------------- */
+/* The view messages */
 
 /* Its columns are the interface for people and programs. */
 static void test_a_message_becomes_a_row(void **state)
@@ -199,8 +198,7 @@ static void test_messages_without_ids(void **state)
            "9|0|0");
 }
 
-/* -- What queries cost
- * ---------------------------------------------------------- */
+/* What queries cost */
 
 static const char *plan_of(struct scene *scene, const char *query)
 {
@@ -308,8 +306,7 @@ static void test_a_queue_can_be_walked_backwards(void **state)
            "5;3");
 }
 
-/* -- The view latest_objects
- * ----------------------------------------------------- */
+/* The view latest_objects */
 
 /* Changes of an object come in no certain order; the highest version wins, of
  * equal ones the one that came last. */

@@ -217,7 +217,7 @@ static void test_closing_answers_all(void **state)
     assert_int_equal(line_count(scene), delivered);
 }
 
-/* -- The registry --------------------------------------------------------- */
+/* The registry */
 
 /* A program may add types of its own. */
 static void test_types_are_found_by_their_names(void **state)

@@ -174,8 +174,7 @@ static void starts_are_spread_as_given(void **state)
     sim_free(sim);
 }
 
-/* -- Bounds
- * -------------------------------------------------------------------- */
+/* Bounds */
 
 /* The server runs eight requests at a time for all its users: the slots that
  * the operator grants are used, and never exceeded. */
@@ -245,8 +244,7 @@ static void byte_budget_stops_fetches_but_not_marks(void **state)
     sim_free(sim);
 }
 
-/* -- Coming and going
- * --------------------------------------------------------------- */
+/* Coming and going */
 
 /* A cancelled fetch releases its slot and the right to prove a key, or the
  * server would be blocked forever. */

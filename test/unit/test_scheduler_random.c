@@ -5,8 +5,7 @@
 
 #include "scheduler_sim.h"
 
-/* -- Randomised runs
- * -------------------------------------------------------------- */
+/* Randomised runs */
 
 /* How likely a request is to come to what, of 100. */
 struct weather {

@@ -1,8 +1,7 @@
 /* Servers that fail, ask for silence or refuse keys. */
 #include "scheduler_sim.h"
 
-/* -- Breaker and silence
- * --------------------------------------------------------- */
+/* Breaker and silence */
 
 /* Hundreds of queues must not hammer a server that is down: one request at a
  * time finds out when it is back, and then all go on. */
@@ -217,8 +216,7 @@ static void token_that_became_too_old_has_no_turn(void **state)
     sim_free(sim);
 }
 
-/* -- Keys
- * ------------------------------------------------------------------------ */
+/* Keys */
 
 /* Twenty wrong keys in a new configuration must not lock out the address,
  * with everybody who logs in from there. */

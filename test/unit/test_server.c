@@ -505,8 +505,7 @@ static void recalled_count_is_bounded_in_size_and_time(void **state)
     assert_int_equal(m.server.login_due_ms, m.now_ms + SERVER_SILENCE_MS);
 }
 
-/* -- What is told
- * --------------------------------------------------------------- */
+/* What is told */
 
 /* Operators read the newest failure beside the state: neither may be stale. */
 static void error_is_the_newest_failure(void **state)
@@ -523,8 +522,7 @@ static void error_is_the_newest_failure(void **state)
     assert_int_equal(m.server.error, 0);
 }
 
-/* -- The shape
- * -------------------------------------------------------------------- */
+/* The shape */
 
 /* The edges of the diagram, as src/core/server.h draws them. */
 static const bool diagram[STATES][STATES] = {
