@@ -221,13 +221,32 @@ static void see_queue(struct seen_queue *queue)
     }
 }
 
+static void on_give_up(struct world *world, void *subject, uint64_t stamp)
+{
+    (void)world;
+    (void)stamp;
+    app_close(subject, 0);
+}
+
+/* As when the state of a queue cannot be moved. Somebody starts it again. */
+static void does_not_open(struct process *process)
+{
+    if (process->world->is_quiet) {
+        world_violation(process->world, "process %u: does not open",
+                        process->host);
+    }
+    world_count(process->world, SITUATION_DID_NOT_OPEN);
+    process_at(process, 0, on_give_up, process, 0);
+}
+
 /* Nothing has happened yet but that all was added. */
 static void on_opened(struct gather *gather, int error)
 {
     struct process *process = process_of(gather);
     struct world *world = process->world;
     if (error != 0) {
-        world_violation(world, "process %u: does not open", process->host);
+        does_not_open(process);
+        return;
     }
     process->poller = gather->poller;
     for (unsigned i = 0; i < world->server_count; i++) {

@@ -480,13 +480,32 @@ void book_restored(struct world *world, const struct remote_queue *queue)
     }
 }
 
+void book_reread(struct seen_queue *queue)
+{
+    struct world *world = queue->process->world;
+    queue->is_current = true;
+    queue->was_restored = false;
+    for (struct message *m = queue->remote->first; m != NULL; m = m->next) {
+        for (unsigned i = 0; i < MESSAGE_TWINS_MAX; i++) {
+            /* What the inbox was told may still be stored. */
+            queue->was_restored |=
+                m->content->closing_number[queue->process->host][i] > 0;
+            reopen(world, m->content, queue->process->host, i);
+        }
+        revoke_promise(world, m);
+    }
+}
+
 void book_is_open(struct content *content, bool is_open)
 {
     bool was_open = false;
     for (unsigned i = 0; i < MESSAGE_TWINS_MAX; i++) {
         was_open |= content->standing[i] == STANDING_OPEN;
-        if (content->standing[i] == STANDING_OPEN && !is_open) {
+        if (content->standing[i] != STANDING_NONE && !is_open) {
             content->standing[i] = STANDING_CLOSED;
+            for (unsigned host = 0; host < MESSAGE_HOSTS_MAX; host++) {
+                content->closing_number[host][i] = 0;
+            }
         }
     }
     content->is_ambiguous |= content->member_count > 1;

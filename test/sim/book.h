@@ -102,6 +102,10 @@ struct book_copy book_copy_of(const struct message *message);
 void book_restore(struct message *message, const struct book_copy *copy);
 void book_restored(struct world *world, const struct remote_queue *queue);
 
+/* The process goes on from what is stored; what it has heard since, it
+ * forgets. */
+void book_reread(struct seen_queue *queue);
+
 /* What a state that was committed over a restore says of it. */
 void book_is_open(struct content *content, bool is_open);
 

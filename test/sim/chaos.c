@@ -195,9 +195,32 @@ static void restore(struct world *world)
     }
 }
 
+static void on_move(struct world *world, void *subject, uint64_t stamp)
+{
+    struct remote_queue *queue = subject;
+    (void)stamp;
+    if (world->is_quiet || world->processes[0] != NULL ||
+        world->processes[1] != NULL || world->store_count < 2) {
+        return;
+    }
+    queue->store = 1 - queue->store;
+    world_count(world, SITUATION_MOVED);
+    TRACE(world, "%s: moves to store %u", queue->name, queue->store);
+}
+
+/* Configured so before the next process starts. */
+static void moves(struct world *world)
+{
+    operator_stops_all(world);
+    world_at(world, dice_below(&world->dice, 3000), on_move,
+             chaos_pick_queue(world), 0);
+}
+
+/* Of the same configuration as the first one. */
 static void second_comes(struct world *world)
 {
-    if (world->processes[1] == NULL) {
+    if (world->processes[1] == NULL && world->processes[0] != NULL &&
+        world->processes[0]->is_open) {
         world_count(world, SITUATION_TWO_PROCESSES);
         world->had_second = true;
         process_start(world, 1);
@@ -266,6 +289,7 @@ static const chaos_cb actions[CHAOS_COUNT] = {
     [CHAOS_SECOND] = second_comes,
     [CHAOS_BACKUP] = backup_make,
     [CHAOS_RESTORE] = restore,
+    [CHAOS_MOVE] = moves,
     [CHAOS_RELEASE] = operator_releases,
     [CHAOS_DESTINATION] = destination_falls_ill,
 };

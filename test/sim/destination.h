@@ -30,7 +30,7 @@ enum malady {
 struct destination {
     struct world *world;         /* */
     unsigned index;              /* in the world */
-    char name[4];                /* "o1" */
+    char name[12];               /* "o1" */
     struct store *store;         /* from whose inbox it is fed */
     enum malady malady;          /* */
     bool is_slow;                /* */

@@ -67,6 +67,24 @@ static void note_key(const struct seen_queue *queue,
     }
 }
 
+void kept_end(struct process *process)
+{
+    for (unsigned i = 0; i < process->world->server_count; i++) {
+        const struct seen_server *server = &process->servers[i];
+        if (server->server != NULL) {
+            kept_of(server)->refused = server->guard.refused;
+            kept_of(server)->refused_ms = server->guard.refused_ms;
+        }
+    }
+    for (unsigned i = 0; i < process->world->queue_count; i++) {
+        struct seen_queue *queue = &process->queues[i];
+        if (queue->guard.has_meaning &&
+            queue->guard.meaning.error == HAPLO_EREFUSED) {
+            queue->remote->is_key_refused[process->host] = true;
+        }
+    }
+}
+
 void kept_note(struct process *process, const struct haplo_event *event)
 {
     const struct seen_server *server =

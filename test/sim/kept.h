@@ -30,6 +30,9 @@ void kept_recall(struct seen_server *server);
 /* The queue was added: what its key must be taken for. */
 bool kept_is_proven(const struct seen_queue *queue, bool has_worked);
 
+/* The process ends: what it has heard without an event counts as well. */
+void kept_end(struct process *process);
+
 /* An event of the process. */
 void kept_note(struct process *process, const struct haplo_event *event);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "book.h"
 #include "book_outlet.h"
 #include "chaos.h"
 #include "network.h"
@@ -60,9 +61,31 @@ void operator_sets_key(struct world *world, struct remote_queue *remote,
 
 /* Errands */
 
+/* As one does who may not have been alone with the queue. */
+static void resume_from_stored(struct seen_queue *queue)
+{
+    struct world *world = queue->process->world;
+    const struct store *store = &world->stores[queue->store];
+    world_count(world, SITUATION_RESUMED_FROM_STORED);
+    guard_commanded(queue, GUARD_RESUME);
+    book_reread(queue);
+    if (haplo_queue_resume_from(queue->queue,
+                                store_state(store, queue->remote)) != 0) {
+        guard_violation(queue, "does not go on from what is stored");
+    }
+    guard_obeyed(queue, GUARD_RESUME);
+}
+
 static void resume(struct seen_queue *queue)
 {
-    if (!queue->is_removing) {
+    struct world *world = queue->process->world;
+    if (queue->is_removing) {
+        return;
+    }
+    if (queue->guard.state == HAPLO_QUEUE_PAUSED &&
+        dice_hit(&world->dice, 300)) {
+        resume_from_stored(queue);
+    } else {
         command(queue, GUARD_RESUME);
     }
 }
@@ -303,8 +326,7 @@ void operator_releases(struct world *world)
              ->destinations[dice_below(&world->dice, world->destination_count)];
     process_enter(process);
     for (unsigned i = 0; i < world->queue_count; i++) {
-        if (world->queues[i].store == destination->store->index &&
-            destination_wants(destination, &world->queues[i])) {
+        if (destination_wants(destination, &world->queues[i])) {
             release(world, destination, &world->queues[i]);
         }
     }

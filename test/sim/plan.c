@@ -50,6 +50,7 @@ static void draw_chaos(struct world *world)
         [CHAOS_NEW_KEY] = 5, [CHAOS_CRASH] = 12,  [CHAOS_STOP] = 8,
         [CHAOS_WALL] = 4,    [CHAOS_SECOND] = 3,  [CHAOS_DESTINATION] = 6,
         [CHAOS_RELEASE] = 6, [CHAOS_BACKUP] = 8,  [CHAOS_RESTORE] = 12,
+        [CHAOS_MOVE] = 6,
     };
     for (unsigned kind = 0; kind < CHAOS_COUNT; kind++) {
         unsigned times = between(world, 1, often[kind]);
@@ -58,6 +59,11 @@ static void draw_chaos(struct world *world)
                 kind == CHAOS_SECOND || kind == CHAOS_RESTORE ? 120 : 450)) {
             world->plan.gap_ms[kind] = world->plan.chaos_ms / times;
         }
+    }
+    /* An older copy of an inbox, from before a queue came to it, has no state
+     * of the queue, and nothing else has one. */
+    if (world->plan.gap_ms[CHAOS_RESTORE] > 0) {
+        world->plan.gap_ms[CHAOS_MOVE] = 0;
     }
 }
 

@@ -39,6 +39,7 @@ enum chaos_kind {
     CHAOS_RELEASE,     /* of a lane that is blocked */
     CHAOS_BACKUP,      /* of an inbox */
     CHAOS_RESTORE,     /* of that */
+    CHAOS_MOVE,        /* of a queue to another inbox */
     CHAOS_COUNT
 };
 

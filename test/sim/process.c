@@ -88,6 +88,7 @@ static void look(struct process *process)
         queue->process = process;
         queue->remote = &world->queues[i];
         queue->server = &process->servers[queue->remote->server->index];
+        queue->store = queue->remote->store;
     }
 }
 
@@ -119,6 +120,7 @@ void process_end(struct process *process)
 {
     struct world *world = process->world;
     process_enter(process);
+    kept_end(process);
     if (world->violation[0] == '\0') {
         store_type_process_ends(process);
         destination_type_process_ends(process);

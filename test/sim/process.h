@@ -45,6 +45,7 @@ struct seen_queue {
     struct remote_queue *remote; /* */
     struct haplo_queue *queue;   /* NULL: it is not there */
     int key;                     /* that it was told last */
+    unsigned store;              /* of the inbox that this process has for it */
     bool has_new_key;            /* told while a request was in flight */
     bool is_removing;            /* told to go */
     struct exchange *exchange;   /* its request in flight, or NULL */

@@ -67,6 +67,9 @@
     X(RESTORED_WHILE_RUNNING, 50, "the same behind a running process")        \
     X(LEFTOVERS_DROPPED, 10, "more leftovers than a state holds")             \
     X(RESTARTED_FOR_EXAM, 2000, "a restart before all is unsent")             \
+    X(MOVED, 200, "a queue that moved to another inbox")                      \
+    X(RESUMED_FROM_STORED, 500, "a queue resumed from what is stored")        \
+    X(DID_NOT_OPEN, 100, "a start that failed")                               \
     X(REJECTED, 600, "a batch rejected")                                      \
     X(INBOX_BEHIND, 20, "a batch dropped, as its inbox was behind")           \
     X(DELIVERED_TOO_LATE, 100, "stored after the drain's deadline")           \
