@@ -1,5 +1,6 @@
-"""What the server responds: a batch of 16 messages in the real server's format
-(two-space indent, id and datetime first), and the response to a mark."""
+"""What the server answers: a batch of 16 messages in the form of the real
+server's answers (two-space indent, id and datetime first), and a mark's
+confirmation."""
 import json
 
 POLL = "/api/haplo-integration-messages/poll"

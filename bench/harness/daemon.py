@@ -1,5 +1,5 @@
-"""Runs the daemon for a measurement: its configuration, start and stop, and the
-CPU time it uses."""
+"""The daemon at work: its configuration, its start and end, and its CPU time
+while it runs."""
 import contextlib
 import os
 import pathlib
@@ -17,10 +17,9 @@ TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 def write_config(folder, urls, queue_count, ca_file=None, in_flight_max=None,
                  max_in_flight=None, interval="100ms", inbox="sqlite",
                  has_files=False):
-    """Queue i belongs to server i modulo the number of servers. Options that
-    are None keep the daemon's defaults. inbox: "sqlite", or "null", which
-    stores nothing. has_files: add an outlet that writes everything into a
-    folder."""
+    """Queue i is one of server i modulo their number. What is None is left to
+    the daemon's defaults. inbox: sqlite, or null, which stores nothing.
+    has_files: an outlet forwards everything into a folder."""
     (folder / "key").write_text(KEY)
     (folder / "key").chmod(0o600)
     lines = ["state_dir: state"]
@@ -49,8 +48,8 @@ def write_config(folder, urls, queue_count, ca_file=None, in_flight_max=None,
 
 
 def cpu_us(pid):
-    """The CPU time of all its threads, in nanoseconds where the kernel offers
-    it, otherwise in ticks."""
+    """Of all its threads: by the nanosecond where the kernel tells it, else
+    by the tick."""
     total_ns = 0
     try:
         for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
@@ -63,7 +62,7 @@ def cpu_us(pid):
 
 
 def memory_kib(pid, name):
-    """The resident memory (VmRSS), or its peak (VmHWM)."""
+    """VmRSS, or VmHWM: the peak."""
     for line in open(f"/proc/{pid}/status", encoding="ascii"):
         if line.startswith(name + ":"):
             return int(line.split()[1])
@@ -71,8 +70,8 @@ def memory_kib(pid, name):
 
 
 class Daemon:
-    """haplo-poll run, until close(). pid is the daemon's, not that of the
-    command that pins it to a core."""
+    """haplo-poll run, until closed. pid is its own, not that of what pins
+    it."""
 
     def __init__(self, program, config, core):
         pin = [] if core is None else ["taskset", "-c", str(core)]
@@ -104,7 +103,7 @@ class Daemon:
         self.check()
 
     def wait_polling(self, timeout_s):
-        """Returns the seconds from its start until it polls."""
+        """Seconds from its start until it polls."""
         deadline = time.monotonic() + timeout_s
         while self.polling_at is None:
             self.check()
@@ -114,8 +113,7 @@ class Daemon:
         return self.polling_at - self.started
 
     def wait_requests(self, nginx, count):
-        """Waits until nginx has served count requests; returns how many it has
-        served."""
+        """Until nginx has answered so many; it says how many it has."""
         deadline = time.monotonic() + 120
         while True:
             seen = nginx.request_count()
@@ -127,9 +125,9 @@ class Daemon:
             time.sleep(0.02)
 
     def wait_settled(self, nginx, cycles):
-        """Waits until the daemon completes that many cycles without a new
-        connection, as opening connections is not to be measured. Returns how
-        many requests nginx has served."""
+        """Until it makes so many cycles without a new connection: the making
+        of connections is not what is measured. It says how many requests
+        nginx has answered."""
         deadline = time.monotonic() + 120
         connections, begin = nginx.counts()
         while time.monotonic() < deadline:
@@ -152,7 +150,7 @@ class Daemon:
 
 
 def stored_count(folder):
-    """Returns the number of messages committed to the inbox."""
+    """How many messages are in the inbox, committed."""
     with contextlib.closing(sqlite3.connect(folder / "inbox.db")) as inbox:
         newest, = inbox.execute("SELECT max(arrival) FROM messages").fetchone()
     return newest or 0

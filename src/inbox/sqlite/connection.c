@@ -1,11 +1,14 @@
 #include "inbox/sqlite/connection.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "inbox/sqlite/db_error.h"
+
+static pthread_once_t configured = PTHREAD_ONCE_INIT;
 
 char *connection_path(const char *path)
 {
@@ -24,12 +27,21 @@ int connection_run(sqlite3 *db, const char *sql)
     return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
+/* Nobody asks SQLite how much memory it has; to count it costs a lock for each
+ * allocation, of all threads. Refused where SQLite is in use already. */
+static void library_configure(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int connection_open(const char *path, const char *vfs, sqlite3 **db,
                     struct reason *why)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    int error = pthread_once(&configured, library_configure);
     int code = sqlite3_open_v2(path, db, flags, vfs);
-    int error;
+
+    assert(error == 0);
 
     if (code == SQLITE_OK) {
         code = sqlite3_extended_result_codes(*db, 1);
