@@ -1,10 +1,10 @@
-"""Where a cycle's instructions go: make bench-profile. For the library and
-the bare loop, the instructions of a cycle by library and by function, counted
-by callgrind; what is system's own (the kernel) is not in it.
+"""Profiles a cycle: make bench-profile. For haplo-poll's library and for the
+bare loop, callgrind counts the instructions of a cycle by library and by
+function. Instructions in the kernel are not counted.
 
-Debian's libraries have no names for their inner functions, which are then
-shown as addresses. To see names in libcurl, build it with -g and without
-hiding symbols, and set LD_LIBRARY_PATH.
+Debian's libraries carry no symbols for internal functions, so those appear as
+addresses. To see the names in libcurl, build it with -g and without hiding
+symbols, and set LD_LIBRARY_PATH.
 """
 import argparse
 import pathlib
@@ -33,9 +33,10 @@ def library_of(path):
 
 
 def of_cycle(one, server, case, program):
-    """Instructions of a cycle by (library, function). The client has callgrind
-    count after its warm-up only, which must last until all connections stand:
-    at first the queues share a few, as nginx answers before the next begins."""
+    """Returns the instructions of a cycle by (library, function). The client
+    starts callgrind's counters after its warm-up, which must last until all
+    connections are open: at first the queues share a few connections, because
+    nginx responds before the next queue starts."""
     out = one.folder / "callgrind.out"
     command = ["valgrind", "--tool=callgrind", "--instr-atstart=no",
                f"--callgrind-out-file={out}",

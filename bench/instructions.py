@@ -1,8 +1,9 @@
-"""Instructions of the product's parts, each alone: make bench-instructions.
+"""Counts the instructions of single parts of the product: make
+bench-instructions.
 
-callgrind counts them, so they are the same in every run on a machine, however
-busy it is. They are compared with bench/baseline.json; more than 5 % above it
-is a failure. With --update they become the baseline.
+callgrind counts them, so every run on a machine gives the same numbers,
+however busy it is. More than 5 % above bench/baseline.json is a failure.
+--update makes the counts the new baseline.
 """
 import argparse
 import json
@@ -20,7 +21,7 @@ HERE = pathlib.Path(__file__).parent
 BASELINE = HERE / "baseline.json"
 LIMIT = 1.05
 
-# Name, how often it is run, what an operation is.
+# Name, number of runs, what one operation is.
 PARTS = [
     ("parse-fetch", 200, "the answer to a fetch: 5.6 KB, 16 messages"),
     ("parse-mark", 1000, "the answer to a mark"),
@@ -28,14 +29,15 @@ PARTS = [
     ("scheduler-1k", 5000, "a poll's way through 1,000 queues"),
     ("scheduler-100k", 5000, "... through 100,000 queues"),
     ("scheduler-1m", 5000, "... through 1,000,000 queues"),
-    ("inbox-message", 4, "a message into SQLite, in groups of 1,024"),
+    ("inbox-message", 4, "a message into SQLite, in groups of 1,024, with "
+     "its share of states"),
     ("inbox-confirm", 4, "a confirmed state into SQLite, in groups of 64"),
 ]
 
 
 def run(command, folder):
-    """In a bare environment: its size moves the stack, and with it a few
-    instructions of what copies memory."""
+    """Runs it in a minimal environment: the environment's size shifts the
+    stack, and with it the instruction count of functions that copy memory."""
     for path in folder.glob("inbox.db*"):
         path.unlink()
     done = subprocess.run([str(word) for word in command], text=True,
@@ -48,8 +50,8 @@ def run(command, folder):
 
 
 def measure(micro, name, count, folder):
-    """Instructions of an operation, counted; nanoseconds, from a run without
-    callgrind, which vary."""
+    """Returns the instructions of an operation, and its nanoseconds from a run
+    without callgrind. Only the nanoseconds vary from run to run."""
     command = [micro, name, count, folder]
     native = json.loads(run(command, folder).stdout)
     counted = run(["valgrind", "--tool=callgrind", "--instr-atstart=no",
@@ -61,7 +63,7 @@ def measure(micro, name, count, folder):
 
 
 def explain_versions(then, now):
-    """Counts of another compiler or library are not those of this code."""
+    """Counts made with another compiler or library cannot be compared."""
     lines = [f"  {name}: {then.get(name, 'none')} then, {now[name]} now"
              for name in now if then.get(name) != now[name]]
     if lines:
@@ -71,7 +73,7 @@ def explain_versions(then, now):
 
 
 def compare(results, baseline):
-    """Prints the table; returns the names of what has got worse."""
+    """Prints the table; returns the names of the parts that got worse."""
     worse = []
     print(f"{'part':16} {'instructions':>13} {'baseline':>13} {'change':>8} "
           f"{'ns':>8}  an operation is")

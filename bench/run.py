@@ -1,9 +1,9 @@
-"""What a cycle (fetch 16 messages, mark them) costs, beside what people would
-use instead: make bench. See README.md here.
+"""Compares the cost of a cycle (fetch 16 messages, mark them) with what people
+would use instead of haplo-poll: make bench. See README.md in this folder.
 
-In the environment: BENCH_ROUNDS, how many (5); BENCH_ONLY, client names with
-commas between them, and "cold" and "inbox" for those parts; BENCH_MINUTES,
-what it may take in all (13).
+Environment variables: BENCH_ROUNDS, the number of rounds (5); BENCH_ONLY, a
+comma-separated list of clients, or of the parts "cold" and "inbox";
+BENCH_MINUTES, the time limit for everything (13).
 """
 import argparse
 import os
@@ -19,7 +19,7 @@ RESULTS = bench.HERE / "results.json"
 
 
 class Plan:
-    """What is measured, by the environment."""
+    """What to measure, from the environment variables."""
 
     def __init__(self, clients):
         self.only = [name for name in
@@ -51,8 +51,8 @@ def tell_targets(all_targets):
 
 
 def measure(one, plan, clients, begin):
-    """All parts; prints the tables. Returns what goes into the file, the
-    targets, and the README's table."""
+    """Measures all parts and prints the tables. Returns the parts for the file
+    of results, the targets, the README's table, and the clients that failed."""
     parts, goals = {"machine": machine()}, []
     missing = {client.name: client.missing() for client in clients
                if plan.has(client.name) and client.missing()}

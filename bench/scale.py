@@ -1,8 +1,9 @@
-"""How haplo-poll grows with the number of queues: make bench-scale. See
-README.md here.
+"""Measures how haplo-poll scales with the number of queues: make bench-scale.
+See README.md in this folder.
 
-In the environment: LONGHAUL_SECONDS, how long the long haul takes (600; 0:
-none); BENCH_ONLY, of register, load, start, longhaul.
+Environment variables: LONGHAUL_SECONDS, the length of the long haul (600; 0
+leaves it out); BENCH_ONLY, a comma-separated list of register, load, start and
+longhaul.
 """
 import argparse
 import os
@@ -57,8 +58,8 @@ def table(rows):
 
 
 def growth_of(of, what, is_each):
-    """From the second size, where start-up is small beside it, to the last.
-    is_each: the figure is a queue's, not that of all."""
+    """Growth from the second size, where start-up cost no longer dominates, to
+    the last. is_each: the figure is per queue, not a total."""
     small, large = of[1], of[-1]
     factor = (lambda one: one["queues"]) if is_each else (lambda one: 1)
     return scale.growth(small["queues"], large["queues"],
@@ -67,7 +68,7 @@ def growth_of(of, what, is_each):
 
 
 def all_growth(parts):
-    """Each against n log n, with what it may be."""
+    """Every growth relative to n log n, with its limit."""
     grown = {}
     if "register" in parts:
         grown["time to add queues"] = growth_of(

@@ -1,5 +1,5 @@
-"""Brings the newest results into the README: the table between its two marks,
-and the chart beside it, docs/bench.svg: make bench-table."""
+"""Copies the newest results into the README: make bench-table. They become the
+table between its two markers and the chart docs/bench.svg."""
 import json
 import pathlib
 import sys

@@ -1,11 +1,10 @@
-"""Prints which share of the product's lines the tests have run, by folder and
-by file, and fails where it is below what is required.
+"""Prints what share of the product's lines the tests ran, by folder and by
+file, and fails if it is below the minimum.
 
     coverage.py --build build-cov [--missing src/http/multi.c ...]
 
-The build must have been made with --coverage, and the tests been run in it:
-`make coverage` does both. --missing lists the lines of a file that were not
-run.
+The build must be made with --coverage and its tests must have been run: `make
+coverage` does both. --missing lists the lines of a file that were not run.
 """
 import argparse
 import collections
@@ -16,8 +15,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-# Part: percent of lines that must have been run; None: only printed. A file
-# belongs to the longest of these that its path begins with.
+# Part: the least percentage of lines run, or None to only print it. A file
+# belongs to the part with the longest matching path.
 PARTS = {
     "src/core": 95,
     "src/poller/poller.c": 95,
@@ -32,7 +31,7 @@ PARTS = {
 
 
 def lines_of(build):
-    """{file: {line: count}} of the sources that belong to a part."""
+    """Returns {file: {line: count}} of the sources that belong to a part."""
     objects = [str(path.relative_to(ROOT))
                for path in sorted((build / "src").rglob("*.gcno"))
                if part_of(str(path.relative_to(build).with_suffix(".c")))]
@@ -50,7 +49,7 @@ def lines_of(build):
 
 
 def part_of(name):
-    """None for the simulator and for what is no source of the product."""
+    """None for the simulator and for files that are not part of the product."""
     path = pathlib.PurePath(name)
     return max((part for part in PARTS if path.is_relative_to(part)),
                key=len, default=None)
@@ -61,7 +60,7 @@ def percent(run, total):
 
 
 def table(files):
-    """Prints it; returns what is below its limit."""
+    """Prints the table; returns the parts below their minimum."""
     faults = []
     print(f"{'':34}{'lines':>8}{'run':>8}{'percent':>10}{'at least':>10}")
     for part, least in PARTS.items():

@@ -1,12 +1,12 @@
 """Runs the unit tests and the integration tests, several at a time.
 
 A job is one unit test binary or one file of integration tests; nothing inside
-a job runs in parallel. Each job has a temporary folder of its own, and ports
-are chosen by the system, so jobs do not meet. Jobs that took longest the last
-time start first.
+a job runs in parallel. Each job has its own temporary folder, and the system
+chooses the ports, so jobs do not interfere. Jobs that took longest last time
+start first.
 
-The last line is "N passed, N failed". Exits with 1 if a test failed, or if
-none was run.
+The last line is "N passed, N failed". Exits with 1 if a test failed or none
+was run.
 """
 import argparse
 import concurrent.futures
@@ -24,13 +24,13 @@ import xml.etree.ElementTree as ElementTree
 
 VALGRIND = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
             "--errors-for-leak-kinds=definite,indirect"]
-# It replaces malloc(), as valgrind does.
+# Replaces malloc(), as valgrind does.
 NOT_UNDER_VALGRIND = ["test_sweep"]
 SLOWEST_SHOWN = 10
 
 
 class Job:
-    """Something that counts its own tests."""
+    """A program that runs tests and reports their number."""
 
     def __init__(self, name, command, env=None):
         self.name = name
@@ -44,7 +44,7 @@ class Job:
         begin = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="haplo-test-",
                                          ignore_cleanup_errors=True) as folder:
-            os.chmod(folder, 0o755)  # some tests are another user
+            os.chmod(folder, 0o755)  # some tests run as another user
             done = subprocess.run(
                 self.command + self.arguments(folder), check=False, text=True,
                 env={**os.environ, **self.env, "TMPDIR": folder},
@@ -53,14 +53,14 @@ class Job:
             self.output = done.stdout
             self.count(done, folder)
         if self.failed == 0 and (done.returncode != 0 or self.passed == 0):
-            self.failed = 1  # it crashed, or was none
+            self.failed = 1  # it crashed, or ran no test
         if self.failed > 0:
             self.output += f"{self.name}: exit code {done.returncode}\n"
         self.seconds = time.monotonic() - begin
         return self
 
     def arguments(self, folder):
-        """What its command needs besides."""
+        """Further arguments for its command."""
         return []
 
     def count(self, done, folder):
@@ -86,7 +86,7 @@ class UnitJob(Job):
 
 
 class IntegrationJob(Job):
-    """A file of pytest's."""
+    """A file of integration tests, run by pytest."""
 
     def __init__(self, path, build):
         super().__init__(
@@ -108,7 +108,7 @@ class IntegrationJob(Job):
         tests, skipped = int(suite.get("tests")), int(suite.get("skipped"))
         bad = int(suite.get("failures")) + int(suite.get("errors"))
         self.passed = tests - bad - skipped
-        self.failed = bad + skipped  # a skipped test has shown nothing
+        self.failed = bad + skipped  # a skipped test proves nothing
 
 
 def unit_jobs(build, patterns, valgrind):
@@ -138,7 +138,7 @@ def read_durations(path):
 
 
 def report(job):
-    """One line for each job, and everything it printed if a test failed."""
+    """Prints one line for each job, and its whole output if a test failed."""
     if job.failed > 0:
         print(job.output)
     for line in job.output.splitlines():
@@ -149,7 +149,7 @@ def report(job):
 
 
 def run_all(jobs, parallel, durations):
-    """Those that took long first, and those of unknown duration before."""
+    """Starts jobs of unknown duration first, then those that took longest."""
     jobs.sort(key=lambda job: -durations.get(job.name, 1e9))
     with concurrent.futures.ThreadPoolExecutor(parallel) as pool:
         running = [pool.submit(job.run) for job in jobs]

@@ -1,2 +1,2 @@
-"""The parts of the benchmark; bench/run.py and bench/scale.py put them
-together."""
+"""The parts from which bench/run.py and bench/scale.py assemble the
+benchmarks."""

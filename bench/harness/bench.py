@@ -1,5 +1,5 @@
-"""What all measurements share: where things are, and how a program is run
-and what it took."""
+"""What all measurements share: paths, and running a program while recording
+its resource usage."""
 import contextlib
 import json
 import os
@@ -16,17 +16,16 @@ HERE = pathlib.Path(__file__).parent.parent
 PEERS = HERE / "peers"
 CLIENT_CORE, SERVER_CORE = 0, 1
 TIMEOUT_S = 300
-DESCRIPTORS = 20000      # for thousands of connections, nginx's side too
+DESCRIPTORS = 20000      # for thousands of connections, including nginx's ends
 DESCRIPTORS_MIN = 10000
 
 
 class Failed(Exception):
-    """A program that did not do what it should: the measurement has no
-    result."""
+    """A program misbehaved, so the measurement has no result."""
 
 
 class Bench:
-    """The build, and a temporary folder for a run."""
+    """The build, and the temporary folder of a run."""
 
     def __init__(self, build, folder):
         self.build = pathlib.Path(build).resolve()
@@ -42,7 +41,7 @@ class Bench:
         return folder
 
     def disk_folder(self, name):
-        """A folder on the build's disk, gone afterwards."""
+        """A temporary folder on the build's disk."""
         @contextlib.contextmanager
         def folder():
             with tempfile.TemporaryDirectory(prefix=f"{name}-",
@@ -62,8 +61,8 @@ class Bench:
                  "-" if core is None else core, *command]]
 
     def run(self, command, core=CLIENT_CORE, env=None):
-        """Runs it to its end. Returns the last line of its output, read as
-        JSON ({} if there is none), and what it took as a whole."""
+        """Runs a program until it exits. Returns the last line of its output,
+        parsed as JSON ({} if there is none), and the resources it used."""
         self.serial += 1
         report = self.folder / f"report-{self.serial}"
         try:
@@ -82,7 +81,8 @@ class Bench:
                 json.loads(report.read_text()))
 
     def lines(self, command, core=CLIENT_CORE):
-        """What it prints, line by line, as it runs; it must not fail."""
+        """Yields the lines that a program prints while it runs. Raises Failed
+        if the program fails."""
         command = self.measure_command("/dev/null", core, command)
         with subprocess.Popen(command, text=True,
                               stdout=subprocess.PIPE) as process:
@@ -95,7 +95,8 @@ class Bench:
 
 
 def prepare():
-    """What children inherit, and that they end with this process."""
+    """Raises the limits that children inherit, and makes them end with this
+    process."""
     if os.cpu_count() < 2:
         sys.exit("the benchmark needs two cores: one for the server")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -110,7 +111,7 @@ def prepare():
 
 @contextlib.contextmanager
 def opened(build):
-    """A Bench, whose folder is gone afterwards."""
+    """A Bench whose folder is removed afterwards."""
     prepare()
     with tempfile.TemporaryDirectory(prefix="haplo-bench-") as name:
         yield Bench(build, pathlib.Path(name))

@@ -1,6 +1,5 @@
-"""What the server answers: a batch of 16 messages in the form of the real
-server's answers (two-space indent, id and datetime first), and a mark's
-confirmation."""
+"""What the server responds: a batch of 16 messages in the real server's format
+(two-space indent, id and datetime first), and the response to a mark."""
 import json
 
 POLL = "/api/haplo-integration-messages/poll"

@@ -1,5 +1,5 @@
-"""Certificates as a public server has them: a root, an intermediate, and for
-each group of addresses a certificate of its own, with the chain."""
+"""Certificates like those of a public server: a root, an intermediate, and for
+each group of addresses its own certificate with the chain."""
 import pathlib
 import subprocess
 
@@ -25,8 +25,8 @@ def openssl(*arguments):
 
 
 class Authority:
-    """Makes certificates in a folder. ca_file is the system's bundle with the
-    root added: what clients read in real life, and as large."""
+    """Creates certificates in a folder. ca_file is the system's bundle plus the
+    root, so clients read a file of realistic size."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -58,7 +58,7 @@ class Authority:
                 "-out", f"{path}.pem")
 
     def certificate(self, name, addresses):
-        """For these IP addresses: (chain file, key file)."""
+        """Returns (chain file, key file) for these IP addresses."""
         path = self.folder / name
         names = ",".join(f"IP:{address}" for address in addresses)
         extensions = self.folder / f"{name}.extensions"

@@ -1,5 +1,5 @@
-"""The README's chart: what a cycle costs each client, as an SVG drawn from
-the results. Lengths are logarithmic, as the costs span four decimal places."""
+"""Draws the README's chart, the cost of a cycle for each client, as an SVG.
+The scale is logarithmic because the costs span four orders of magnitude."""
 import math
 from xml.sax.saxutils import escape
 
@@ -19,7 +19,7 @@ text { font: 12px sans-serif; fill: #333 }
 
 
 def at(cost):
-    """Where a cost ends on the axis."""
+    """The position of a cost on the axis."""
     share = math.log10(cost / AXIS[0]) / math.log10(AXIS[-1] / AXIS[0])
     return LEFT + (WIDTH - LEFT - RIGHT) * share
 
@@ -45,8 +45,8 @@ def grid(height):
 
 
 def draw(rows):
-    """rows: (title, is_own, plain, TLS), CPU microseconds a cycle; None where
-    it was not measured."""
+    """rows: (title, is_own, plain, TLS), in CPU microseconds per cycle; None if
+    not measured."""
     height = TOP + ROW * len(rows) + 40
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
              f'height="{height}" viewBox="0 0 {WIDTH} {height}" role="img">',
@@ -67,7 +67,8 @@ def draw(rows):
 
 
 def of_results(cycles, titles):
-    """From the records of the file of results. titles: of each client."""
+    """Builds the rows from the records in the file of results. titles: by
+    client name."""
     costs = {(one["client"], one["tls"]): one["cpu_us"] for one in cycles
              if one["at_once"] == 64 and one["hosts"] == 1}
     return draw([(title, name in ("library",) or name.startswith("daemon"),

@@ -1,5 +1,5 @@
-"""The clients: haplo-poll, what bounds it from below, and its peers. Each
-fetches, parses, takes the token and marks; each checks its answers."""
+"""The clients: haplo-poll, its lower bounds, and its peers. Each fetches,
+parses, extracts the token, marks, and checks the responses."""
 import os
 import pathlib
 import shutil
@@ -11,8 +11,8 @@ from harness.machine import output
 
 
 class Case:
-    """One way to be busy: over TLS or plain, so many queues at once, on so
-    many hosts."""
+    """One workload: TLS or plain, the number of concurrent queues, and the
+    number of hosts."""
 
     def __init__(self, tls, at_once, hosts):
         self.tls = tls
@@ -29,7 +29,7 @@ class Case:
 
 
 class Client:
-    """A program with the arguments that all of them take."""
+    """A program that takes the arguments common to all clients."""
 
     parses = True
 
@@ -38,9 +38,9 @@ class Client:
         self.name = name
         self.title = title
         self.command = [str(word) for word in command]
-        self.cycles = cycles      # measured; enough for some 0.6 s of CPU
-        self.warm = warm          # at least so many before
-        self.needs = needs        # tells what is missing, or ""
+        self.cycles = cycles      # measured; enough for about 0.6 s of CPU
+        self.warm = warm          # the least number of cycles before those
+        self.needs = needs        # returns what is missing, or ""
         self.fits = fits or (lambda case: case.at_once <= 1000)
         self.env = env
         self.small_ca = small_ca  # reads the CA file for each connection
@@ -49,7 +49,8 @@ class Client:
         return self.needs() if self.needs is not None else ""
 
     def amounts(self, case):
-        """Warm-up cycles and cycles: each queue has several of both."""
+        """Returns the numbers of warm-up cycles and of cycles: several of both
+        per queue."""
         warm = max(self.cycles // 4, 2 * case.at_once, self.warm)
         return warm, max(self.cycles, 2 * case.at_once)
 
@@ -62,7 +63,7 @@ class Client:
         return {**os.environ, **self.env} if self.env else None
 
     def run(self, bench, server, case):
-        """CPU microseconds of a cycle, cycles a second, peak KiB."""
+        """Returns CPU microseconds per cycle, cycles per second, peak KiB."""
         told, whole = bench.run(
             self.command + self.arguments(bench, server, case),
             env=self.environment())
@@ -76,7 +77,7 @@ class Client:
 
 
 class Wrk(Client):
-    """Knows one host only. Its script tells when to stop."""
+    """Knows only one host. Its script decides when to stop."""
 
     def arguments(self, bench, server, case):
         warm, cycles = self.amounts(case)
@@ -84,7 +85,7 @@ class Wrk(Client):
 
 
 class Official(Client):
-    """Nothing in it is worth subtracting: the whole run counts."""
+    """Its start-up is negligible, so the whole run is counted."""
 
     def amounts(self, case):
         return 0, self.cycles
@@ -97,12 +98,12 @@ class Official(Client):
 
 
 class Daemon(Client):
-    """The whole daemon, watched from outside: nginx counts its requests, the
+    """The whole daemon, measured from outside: nginx counts its requests, the
     kernel its CPU time.
 
     A server's API keys are proven one at a time, and while the proven ones
-    are busy that takes some n * n / 2 cycles for n queues of a server. Where
-    these are too many, the queues are empty at first."""
+    are busy that takes about n * n / 2 cycles for n queues of a server. Where
+    that is too many, the queues start empty."""
 
     PROVING_CYCLES_MAX = 20000
     INTERVAL_MS = 400
@@ -183,7 +184,7 @@ def needs_undici(bench):
 
 
 def few(case):
-    """The base cases, for what is told by them alone."""
+    """Only the base cases."""
     return case.at_once == 64 and case.hosts == 1
 
 

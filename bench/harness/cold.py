@@ -1,7 +1,7 @@
-"""A cold start: 1,000 servers, each contacted over TLS for the first time, all
-at once. What a new connection costs is what the first round costs above the
-second one, which uses the connections; then the server closes them all, and
-the third round resumes their sessions."""
+"""A cold start: 1,000 servers, all contacted over TLS for the first time at the
+same moment. The second round reuses the connections, so the difference between
+the two is the cost of new ones. Then the server closes them all, and the third
+round resumes their sessions."""
 import json
 import statistics
 import subprocess
@@ -12,11 +12,12 @@ from harness.nginx import Nginx, Site
 
 SERVERS = 1000
 ROUNDS = 5
-CLOSE_S = 1.0  # for the old worker to close what is idle, the new one to start
+# Until the old worker has closed idle connections and a new one runs.
+CLOSE_S = 1.0
 
 
 class Cold:
-    """One client, asked for its rounds one by one."""
+    """One client, which runs a round on request."""
 
     def __init__(self, bench, nginx, site, command):
         self.nginx = nginx
@@ -45,7 +46,7 @@ class Cold:
             time.sleep(CLOSE_S)
             self.nginx.tls_reused()
             third = self.next_round()
-            time.sleep(0.1)  # for the log's last lines
+            time.sleep(0.1)  # until the last lines are logged
             resumed, full = self.nginx.tls_reused()
             if self.process.wait(20) != 0:
                 raise Failed("a cold start's client failed")

@@ -1,6 +1,6 @@
-"""What a cycle costs each client, in all cases, interleaved: in each round
-every client runs once in every case, so that a change of the machine's mood
-meets all of them."""
+"""Measures the cost of a cycle for each client in all cases. In each round,
+every client runs once in every case, so a change in the machine's speed
+affects all of them."""
 import statistics
 import time
 
@@ -16,7 +16,7 @@ MANY = [Case(False, 4000, 1), Case(False, 4000, 50), Case(True, 4000, 1)]
 
 
 class Server:
-    """nginx for all cases at once."""
+    """One nginx that serves all cases."""
 
     def __init__(self, bench):
         self.sites = {(tls, hosts): Site(hosts, tls)
@@ -32,7 +32,7 @@ class Server:
         return self.sites[case.tls, case.hosts].urls()
 
     def urls_first_empty(self, case):
-        """One host with nothing to fetch, until fill() is called."""
+        """One host whose queues are empty until fill() is called."""
         self.nginx.serve("first-empty.json", 0)
         time.sleep(FILE_CACHE_S + 0.1)
         return self.first_empty[case.tls].urls()
@@ -51,7 +51,7 @@ class Server:
 
 
 class Results:
-    """runs[case key][client name] is a list of what its runs gave."""
+    """runs[case key][client name] lists the results of its runs."""
 
     def __init__(self):
         self.runs = {}
@@ -69,12 +69,12 @@ class Results:
         return [run[what] for run in runs if run[what] is not None]
 
     def median(self, case, name, what="cpu_us"):
-        """None if there is nothing."""
+        """The median, or None if there are no runs."""
         values = self.values(case, name, what)
         return statistics.median(values) if values else None
 
     def ratio(self, case, name, other, other_case=None):
-        """Of the medians of CPU time; None if one is missing."""
+        """The ratio of the medians of CPU time; None if one is missing."""
         own = self.median(case, name)
         its = self.median(other_case or case, other)
         return None if own is None or its is None else own / its
@@ -91,8 +91,8 @@ def run_one(bench, server, case, client, results, say):
 
 
 def measure(bench, clients, rounds, deadline, say):
-    """Rounds after a warm-up; fewer if the next one would not end before the
-    deadline. Returns results and the number of rounds."""
+    """Runs the rounds after a warm-up, and stops early if the next round would
+    not end before the deadline. Returns results and the number of rounds."""
     results = Results()
     server = Server(bench)
     try:

@@ -1,5 +1,5 @@
-"""The daemon at work: its configuration, its start and end, and its CPU time
-while it runs."""
+"""Runs the daemon for a measurement: its configuration, start and stop, and the
+CPU time it uses."""
 import contextlib
 import os
 import pathlib
@@ -17,9 +17,10 @@ TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 def write_config(folder, urls, queue_count, ca_file=None, in_flight_max=None,
                  max_in_flight=None, interval="100ms", inbox="sqlite",
                  has_files=False):
-    """Queue i is one of server i modulo their number. What is None is left to
-    the daemon's defaults. inbox: sqlite, or null, which stores nothing.
-    has_files: an outlet forwards everything into a folder."""
+    """Queue i belongs to server i modulo the number of servers. Options that
+    are None keep the daemon's defaults. inbox: "sqlite", or "null", which
+    stores nothing. has_files: add an outlet that writes everything into a
+    folder."""
     (folder / "key").write_text(KEY)
     (folder / "key").chmod(0o600)
     lines = ["state_dir: state"]
@@ -48,8 +49,8 @@ def write_config(folder, urls, queue_count, ca_file=None, in_flight_max=None,
 
 
 def cpu_us(pid):
-    """Of all its threads: by the nanosecond where the kernel tells it, else
-    by the tick."""
+    """The CPU time of all its threads, in nanoseconds where the kernel offers
+    it, otherwise in ticks."""
     total_ns = 0
     try:
         for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
@@ -62,7 +63,7 @@ def cpu_us(pid):
 
 
 def memory_kib(pid, name):
-    """VmRSS, or VmHWM: the peak."""
+    """The resident memory (VmRSS), or its peak (VmHWM)."""
     for line in open(f"/proc/{pid}/status", encoding="ascii"):
         if line.startswith(name + ":"):
             return int(line.split()[1])
@@ -70,8 +71,8 @@ def memory_kib(pid, name):
 
 
 class Daemon:
-    """haplo-poll run, until closed. pid is its own, not that of what pins
-    it."""
+    """haplo-poll run, until close(). pid is the daemon's, not that of the
+    command that pins it to a core."""
 
     def __init__(self, program, config, core):
         pin = [] if core is None else ["taskset", "-c", str(core)]
@@ -103,7 +104,7 @@ class Daemon:
         self.check()
 
     def wait_polling(self, timeout_s):
-        """Seconds from its start until it polls."""
+        """Returns the seconds from its start until it polls."""
         deadline = time.monotonic() + timeout_s
         while self.polling_at is None:
             self.check()
@@ -113,7 +114,8 @@ class Daemon:
         return self.polling_at - self.started
 
     def wait_requests(self, nginx, count):
-        """Until nginx has answered so many; it says how many it has."""
+        """Waits until nginx has served count requests; returns how many it has
+        served."""
         deadline = time.monotonic() + 120
         while True:
             seen = nginx.request_count()
@@ -125,9 +127,9 @@ class Daemon:
             time.sleep(0.02)
 
     def wait_settled(self, nginx, cycles):
-        """Until it makes so many cycles without a new connection: the making
-        of connections is not what is measured. It says how many requests
-        nginx has answered."""
+        """Waits until the daemon completes that many cycles without a new
+        connection, as opening connections is not to be measured. Returns how
+        many requests nginx has served."""
         deadline = time.monotonic() + 120
         connections, begin = nginx.counts()
         while time.monotonic() < deadline:
@@ -150,7 +152,7 @@ class Daemon:
 
 
 def stored_count(folder):
-    """How many messages are in the inbox, committed."""
+    """Returns the number of messages committed to the inbox."""
     with contextlib.closing(sqlite3.connect(folder / "inbox.db")) as inbox:
         newest, = inbox.execute("SELECT max(arrival) FROM messages").fetchone()
     return newest or 0

@@ -1,5 +1,6 @@
-"""How many messages a second the daemon makes durable in its SQLite inbox,
-with its default settings and nothing pinned; and what the disk can do."""
+"""Measures how many messages per second the daemon commits to its SQLite inbox,
+with default settings and nothing pinned to a core, and how fast the disk
+syncs."""
 import os
 import statistics
 import time
@@ -14,8 +15,8 @@ FSYNC_S = 1.0
 
 
 def disk(folder):
-    """Syncs a second: of 4 KiB appended, and of 256 KiB, as a group commit
-    may write."""
+    """Returns the syncs per second after appending 4 KiB, and after 256 KiB,
+    which a group commit may write."""
     rates = {}
     for kib in (4, 256):
         block = os.urandom(kib * 1024)
@@ -56,7 +57,7 @@ def run(bench, site, folder, queue_count, servers):
 
 
 def measure(bench, say):
-    """In the build's folder, not in a temporary one: that may be memory."""
+    """Uses the build's folder, as a temporary one may be in memory."""
     site = Site(max(servers for _, servers in BUSY))
     nginx = Nginx(bench.new_folder("nginx"), [site], core=None)
     runs = {queues: [] for queues, _ in BUSY}

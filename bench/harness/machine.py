@@ -1,4 +1,4 @@
-"""What machine this is, and which versions of what it measures."""
+"""Describes the machine and the versions of the programs measured."""
 import os
 import pathlib
 import platform
@@ -9,7 +9,7 @@ import time
 
 
 def output(*command):
-    """The command's output, or "" if it fails or there is none."""
+    """The command's output, or "" if it fails or does not exist."""
     try:
         done = subprocess.run(command, text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, check=False)
@@ -48,7 +48,7 @@ def machine():
 
 
 def build_versions(flags):
-    """What the instructions of the product's parts depend on."""
+    """The versions on which the instruction counts depend."""
     return {
         "cpu": cpu_model(),
         "compiler": output("cc", "--version").split("\n")[0],

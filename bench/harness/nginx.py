@@ -1,6 +1,6 @@
-"""nginx, as the server of all measurements: one worker, on a core of its
-own, with its configuration in a temporary folder. While clients are at work it
-does not sleep (busy_poll.c), as each wake-up would be charged to them."""
+"""nginx as the server of all measurements: one worker, on a separate core, with
+its configuration in a temporary folder. It does not sleep while clients run
+(busy_poll.c), because its wake-ups would be charged to them."""
 import os
 import re
 import signal
@@ -13,7 +13,7 @@ from harness.bench import DESCRIPTORS
 from harness.certificates import Authority
 
 HOSTS_A_CERTIFICATE = 50
-FILE_CACHE_S = 1  # after which it sees that a file is another one
+FILE_CACHE_S = 1  # after which it notices that a file was replaced
 
 MAIN = """
 {user}
@@ -74,7 +74,7 @@ SERVER = """
 
 
 def addresses(count):
-    """127.0.0.1 for one host; else 127.0.1.1 and on, 50 for each 127.0.x."""
+    """127.0.0.1 for one host, otherwise 127.0.1.1 and up, 50 per 127.0.x."""
     if count == 1:
         return ["127.0.0.1"]
     return [f"127.0.{1 + i // HOSTS_A_CERTIFICATE}."
@@ -88,8 +88,8 @@ def free_port():
 
 
 class Site:
-    """What is served on some addresses: batches or empty ones, with so many
-    left unread after a mark."""
+    """What some addresses serve: full or empty batches, and the number of
+    unread messages that remain after a mark."""
 
     def __init__(self, hosts, tls=False, messages=body.MESSAGE_COUNT,
                  unread=5, keepalive_s=3600, keepalive_requests=100000000,
@@ -111,8 +111,8 @@ class Site:
 
 
 class Nginx:
-    """Runs from the start to close(). core: where its worker is pinned, or
-    None. ca_file is what clients verify with."""
+    """Runs until close(). core: the core to which its worker is pinned, or
+    None. ca_file: for clients to verify the certificates."""
 
     def __init__(self, folder, sites, core=1, busy_poll=None):
         self.folder = folder
@@ -152,7 +152,7 @@ class Nginx:
         return text
 
     def serve(self, fetch_file, messages):
-        """So many messages in each batch from now on; nginx sees it after
+        """Sets the number of messages in each batch. nginx notices after
         FILE_CACHE_S."""
         new = self.folder / "new.json"
         new.write_bytes(body.fetch_body(messages))
@@ -189,8 +189,8 @@ class Nginx:
                            + (log.read_text() if log.exists() else ""))
 
     def counts(self):
-        """Connections accepted and requests answered since the start, without
-        those that ask."""
+        """Connections accepted and requests served since the start, except
+        those of this method."""
         self.asked_count += 1
         with socket.socket(socket.AF_UNIX) as status:
             status.settimeout(10)
@@ -208,7 +208,7 @@ class Nginx:
         return self.counts()[0]
 
     def tls_reused(self):
-        """Since the last call: requests on resumed and on new sessions."""
+        """Requests on resumed and on new sessions since the last call."""
         log = self.folder / "tls.log"
         lines = log.read_text().split("\n") if log.exists() else []
         reused = lines.count("r"), lines.count(".")
@@ -216,7 +216,7 @@ class Nginx:
         return reused
 
     def close_connections(self):
-        """Those that are idle; a new worker takes over."""
+        """Closes idle connections by replacing the worker."""
         self.process.send_signal(signal.SIGHUP)
 
     def close(self):

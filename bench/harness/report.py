@@ -6,7 +6,7 @@ from harness.cycles import CASES, MANY, Case
 
 
 def columns(rows, right):
-    """Text in columns; right: the ones to align there."""
+    """Formats rows in columns. right: the columns to align right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join("  ".join(
         cell.rjust(width) if i in right else cell.ljust(width)
@@ -84,7 +84,7 @@ def markdown_cell(results, missing, case, client):
 
 
 def markdown(results, clients, missing, machine):
-    """The table of the README: one host, plain and TLS."""
+    """The README's table: one host, plain and TLS."""
     cases = [Case(tls, at_once, 1) for at_once in (64, 1000)
              for tls in (False, True)]
     lines = [
@@ -104,7 +104,7 @@ def markdown(results, clients, missing, machine):
 
 
 def records(results):
-    """For the file of results: every run."""
+    """Every run, for the file of results."""
     return [{"tls": key[0], "at_once": key[1], "hosts": key[2],
              "client": name, "cpu_us": statistics.median(
                  run["cpu_us"] for run in runs),
@@ -114,7 +114,7 @@ def records(results):
 
 
 def write_part(path, part, content):
-    """One part of the file of results; the others stay."""
+    """Replaces one part of the file of results."""
     known = json.loads(path.read_text()) if path.exists() else {}
     known[part] = content
     path.write_text(json.dumps(known, indent=1) + "\n")

@@ -1,4 +1,5 @@
-"""How the library grows with the number of queues: 1,000 to a million."""
+"""Measures how the library and the daemon scale from 1,000 to a million
+queues."""
 import json
 import math
 import statistics
@@ -11,7 +12,7 @@ SIZES = [1000, 10000, 100000, 1000000]
 QUEUES_A_SERVER = 100   # up to SERVERS_MAX servers, more on each after that
 SERVERS_MAX = 1000
 ONE_SERVER_SIZES = [1000, 10000, 100000]
-ONE_SERVER_US_MAX = 20e6  # it is not tried where it would take longer
+ONE_SERVER_US_MAX = 20e6  # larger sizes are not tried
 IDLE_S = 3
 CLOSED = "http://127.{}.{}.1:1"  # nobody listens: no poll is ever due
 
@@ -21,17 +22,17 @@ PROBE_S, LOAD_S, SETTLE_S = 3, 6, 20
 BUSY = 0.5              # of a core
 
 CONFIG_SIZES = [1000, 10000, 100000, 1000000]
-CONFIG_BYTES_MAX = 16777216  # as the daemon has it
+CONFIG_BYTES_MAX = 16777216  # the daemon's limit
 CONFIG_START_S_MAX = 120
 CONFIG_NEXT_S_MAX = 5  # ten times as many may take twenty times as long
 
-# n log n is 1; what is above is left to the caches, which a million queues
-# do not fit.
+# n log n is 1. The allowance above it is for CPU caches, which a million
+# queues do not fit.
 GROWTH_LIMIT = 2.0
 
 
 def growth(small, large, small_cost, large_cost):
-    """How much more than n log n: the costs are those of all n."""
+    """The growth of total costs relative to n log n."""
     n_log_n = (large * math.log(large)) / (small * math.log(small))
     return large_cost / small_cost / n_log_n
 
@@ -70,11 +71,11 @@ def register_all(bench, say):
 
 
 def register_on_one(bench, say):
-    """All on one server, until that takes too long."""
+    """All queues on one server, until that takes too long."""
     last = None
     for queues in ONE_SERVER_SIZES:
         if last is not None:
-            # As it has grown so far, or worse.
+            # Assumes that it grows at least as it did so far.
             expected_us = last["add_us"] * last["queues"] * 100
             if expected_us > ONE_SERVER_US_MAX:
                 say(f"    {queues:9,} queues on one server: not tried, some "
@@ -90,7 +91,7 @@ def register_on_one(bench, say):
 
 def load(bench, urls, ca_file, queues, interval_ms, at_once, settle_s, run_s,
          say=None):
-    """Returns the last report; say gets all."""
+    """Returns all reports; calls say with each, if given."""
     lines = []
     command = [bench.programs / "load", bench.hosts_file(urls), ca_file,
                queues, interval_ms, at_once, settle_s, run_s]
@@ -104,8 +105,8 @@ def load(bench, urls, ca_file, queues, interval_ms, at_once, settle_s, run_s,
 
 
 def load_all(bench, say):
-    """Every size at the same rate of polls, that which a probe finds to keep
-    half a core busy."""
+    """Runs every size at the rate of polls that, by a probe, keeps half a core
+    busy."""
     site = Site(SERVERS_MAX, messages=0)
     nginx = Nginx(bench.new_folder("nginx"), [site])
     urls = site.urls()
@@ -141,12 +142,12 @@ def load_all(bench, say):
 # -- The daemon's start -----------------------------------------------------
 
 def start_one(bench, config):
-    """Its start, and that it then rests."""
+    """Measures its start, and its CPU time when idle."""
     process = daemon.Daemon(bench.build / "haplo-poll", config, None)
     try:
         seconds = process.wait_polling(CONFIG_START_S_MAX)
         start_us = daemon.cpu_us(process.pid)
-        process.sleep(1)  # what it does at once: the first polls' timer
+        process.sleep(1)  # the first polls' timer fires at once
         idle_us = daemon.cpu_us(process.pid)
         process.sleep(IDLE_S)
         return {
@@ -161,8 +162,8 @@ def start_one(bench, config):
 
 
 def start_all(bench, say):
-    """The daemon has no reload yet: what a reload does, reading and checking
-    the configuration and adding what is new, is what its start does."""
+    """Stands for a reload too, which the daemon does not have yet: reading and
+    checking the configuration and adding what is new."""
     site = Site(SERVERS_MAX, messages=0)
     nginx = Nginx(bench.new_folder("nginx"), [site])
     try:
@@ -191,11 +192,11 @@ def start_all(bench, say):
 # -- All day long -----------------------------------------------------------
 
 HAUL_QUEUES, HAUL_SERVERS, HAUL_INTERVAL_MS = 10000, 200, 2000
-HAUL_KEEPALIVE_REQUESTS = 1000  # nginx's default: connections come and go
+HAUL_KEEPALIVE_REQUESTS = 1000  # nginx's default; then it closes one
 
 
 def of_quarter(memory, quarter):
-    """The median: connections that are made anew show as a rise that goes."""
+    """Median memory of a quarter: replaced connections cause short peaks."""
     count = len(memory)
     return statistics.median(
         mib for _, mib in memory[quarter * count // 4:
@@ -203,8 +204,8 @@ def of_quarter(memory, quarter):
 
 
 def long_haul(bench, seconds, say):
-    """10,000 queues on 200 servers, half of them over TLS; a batch each time,
-    delivered and marked."""
+    """Polls 10,000 queues on 200 servers, half of them over TLS. Every poll
+    fetches a batch, delivers and marks it."""
     sites = [Site(HAUL_SERVERS // 2, tls, unread=0,
                   keepalive_requests=HAUL_KEEPALIVE_REQUESTS)
              for tls in (False, True)]

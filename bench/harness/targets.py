@@ -1,5 +1,5 @@
-"""What the benchmark must show: each target, what was measured, and whether
-it is met. Nothing here fails a run: machines and moods differ."""
+"""The benchmark's targets, each with what was measured and whether it is met.
+A target that is not met does not fail the run, as machines differ."""
 from harness.cycles import BASE, Case
 
 PLAIN, TLS = BASE
@@ -8,7 +8,7 @@ PEERS = [("undici", 0.75), ("pycurl", 0.68), ("go", 0.48), ("aiohttp", 0.13),
 
 
 class Target:
-    """measured is None where something failed or is missing."""
+    """measured is None if something failed or is missing."""
 
     def __init__(self, what, limit, measured, is_least=False, unit="x",
                  digits=2):
@@ -45,7 +45,7 @@ def over(value, divisor):
 
 
 def of_cycles(results):
-    """Ratios are those of the medians of CPU time in one run."""
+    """Ratios of the medians of CPU time in one run."""
     ratio = results.ratio
     tls_1000 = Case(True, 1000, 1)
     yield Target("library / bare loop without parsing, plain", 1.45,

@@ -1,10 +1,11 @@
-"""Checks the models with spin, each as far as it goes, and reports what was
-explored. See README.md.
+"""Checks the models exhaustively with spin and reports what was explored. See
+README.md.
 
-    run.py                      all of it
-    run.py --short              what `make test` takes
-    run.py --mutants [NAME]     that each seeded fault is found; of one, how
-    run.py --write-steps        makes steps.h anew
+    run.py                      every check
+    run.py --short              the checks that `make test` runs
+    run.py --mutants [NAME]     check that each planted fault is found, or show
+                                how one is
+    run.py --write-steps        write steps.h
 """
 import argparse
 import collections
@@ -18,10 +19,10 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 JOBS = 2
-MEGABYTES_EACH = 1900  # two at once stay below 4 GB
+MEGABYTES_EACH = 1900  # two at a time stay below 4 GB
 
-# What spin counts as a statement, and nothing goes through: the ends of
-# processes that go round for ever.
+# What spin counts as statements though nothing reaches them: the ends of
+# processes that loop forever.
 UNREACHED_ALLOWED = {"-end-"}
 
 Run = collections.namedtuple("Run", "name model defines kind claim bits what")
@@ -48,8 +49,8 @@ SHORT = [
     safety("lifecycle", "lifecycle", ["COUNT_LINES"],
            "one token, pause, removal and stop; all edges"),
     claim("lifecycle", "removed", [], "a removed queue is gone in the end"),
-    claim("lifecycle", "stopped", [], "a stopped poller comes to rest"),
-    claim("lifecycle", "polls", [], "a queue left in peace polls for ever"),
+    claim("lifecycle", "stopped", [], "a stopped poller becomes idle"),
+    claim("lifecycle", "polls", [], "an undisturbed queue keeps polling"),
     safety("server-2", "server", ["COUNT_LINES"],
            "slots, breaker, silence, logins; 2 queues"),
     claim("server", "polls_0", [], "every queue gets its turn; 2 queues"),
@@ -60,7 +61,7 @@ FULL = [
     safety("delivery-5", "delivery", ["MESSAGES=2", "TROUBLES=5"],
            "two messages only; any 5 troubles", 26),
     Run("delivery-ends", "delivery", ["TROUBLES=2"], "cycles", None, 25,
-        "nothing goes in circles: every run ends"),
+        "no cycles: every run ends"),
     safety("server-3", "server", ["QUEUES=3"],
            "slots, breaker, silence, logins; 3 queues", 25),
     safety("delivery-one", "delivery",
@@ -74,10 +75,11 @@ FULL = [
 
 STEPS_HEAD = """\
 /* Each distinct step that the models take, for test/unit/test_model.c to take
- * in C. Made by `make model-steps`; record.h tells what the columns are. */
+ * in C. Written by `make model-steps`; record.h explains the columns. */
 """
 
-# Those whose steps steps.h has: all that can differ from the code.
+# The runs whose steps go into steps.h: every step that the code could take
+# differently.
 STEPS = {"delivery-pair", "lifecycle", "server-2"}
 
 TWO = SHORT[0]._replace(defines=["TROUBLES=2"])
@@ -114,10 +116,10 @@ MUTANTS = {
 # -- One run ------------------------------------------------------------------
 
 def compile_run(run, folder, breadth_first):
-    """The model as spin's verifier, in a folder of its own."""
+    """Compiles the model into spin's verifier, in a separate folder."""
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
-    # Merged statements are not counted one by one: -o3 leaves them apart.
+    # -o3 keeps spin from merging statements, so that each is counted.
     apart = ["-o3"] if "COUNT_LINES" in run.defines else []
     subprocess.run(
         ["spin", "-a", *apart, *[f"-D{d}" for d in run.defines],
@@ -126,7 +128,7 @@ def compile_run(run, folder, breadth_first):
     flags = {"safety": ["-DSAFETY", "-DNOCLAIM"], "cycles": ["-DNP"],
              "claim": ["-DNFAIR=4"]}[run.kind]
     flags += ["-DNOREDUCE"] if run.kind != "claim" else []
-    # gcc takes longer than a short search.
+    # Optimising takes longer than a short search.
     optimisation = "-O2" if run.bits > 24 else "-O0"
     flags += ["-DBFS"] if breadth_first and run.kind == "safety" else []
     subprocess.run(
@@ -154,8 +156,8 @@ MEANINGS = {
 
 
 def error_of(output, code):
-    """What is wrong with the run, or ''. A search that was cut short by its
-    limits has shown nothing."""
+    """What is wrong with the run, or ''. A search that ended at a limit proves
+    nothing."""
     found = re.search(r"^pan:\d+: (.*)$", output, re.M)
     if found:
         meaning = [words for part, words in MEANINGS.items()
@@ -208,15 +210,15 @@ def execute(run, build, breadth_first=False):
 # -- Lines that were reached --------------------------------------------------
 
 def arrays_of(text, name):
-    """spin's tables of a process: by its number, the values."""
+    """spin's tables of that name, by the number of the process."""
     found = re.findall(rf"{name}(\d+) \[\] = \{{(.*?)\}};", text, re.S)
     return {int(n): body for n, body in found}
 
 
 def lines_of(folder, output):
-    """Of each statement, whether it was reached. An inline is a copy at each
-    place that it is used; copies in several processes count as one if they
-    stand at the same place after the same file's end."""
+    """Returns for each statement whether it was reached. An inline is copied to
+    every place that uses it. Copies in several processes count as one if they
+    have the same position in the same file."""
     with open(os.path.join(folder, "pan.c"), encoding="ascii") as file:
         text = file.read()
     names = re.search(r"char \*procname\[\] = \{(.*?)\};", text, re.S)
@@ -287,7 +289,7 @@ def write_steps(steps):
 
 
 def faults_of(results):
-    """What is wrong beyond a single run."""
+    """What is wrong with the runs as a whole."""
     table = table_edges()
     taken = {line for result in results for line in result.record
              if "_EDGE(" in line}

@@ -1,5 +1,5 @@
 /* Each distinct step that the models take, for test/unit/test_model.c to take
- * in C. Made by `make model-steps`; record.h tells what the columns are. */
+ * in C. Written by `make model-steps`; record.h explains the columns. */
 #ifndef QUEUE_STEP
 #define QUEUE_STEP(...)
 #endif
