@@ -133,6 +133,17 @@ void gather_batch_on_deliver(struct haplo_queue *haplo_queue,
     inbox_deliver(&delivery->delivery);
 }
 
+/* A pause drops a batch that waits to be delivered again. */
+void gather_batch_on_event(const struct haplo_event *event)
+{
+    if (event->queue != NULL && event->to == HAPLO_QUEUE_PAUSED &&
+        (event->from == HAPLO_QUEUE_DELIVER_WAIT ||
+         event->from == HAPLO_QUEUE_LAST_DELIVERING)) {
+        struct gather_queue *queue = haplo_queue_data(event->queue);
+        inbox_batch_dropped(queue->stored);
+    }
+}
+
 void gather_batch_on_marked(struct haplo_queue *haplo_queue,
                             const struct haplo_mark *mark)
 {

@@ -106,7 +106,11 @@ static void on_event(struct haplo_poller *poller,
 {
     struct gather *gather = haplo_poller_data(poller);
     failed_logins_note(&gather->failed_logins, event);
-    if (gather->phase <= GATHER_DRAINING && gather->options.event_cb != NULL) {
+    if (gather->phase > GATHER_DRAINING) {
+        return;
+    }
+    gather_batch_on_event(event);
+    if (gather->options.event_cb != NULL) {
         gather->options.event_cb(poller, event);
     }
 }

@@ -165,6 +165,11 @@ void inbox_deliver(struct inbox_delivery *delivery)
     group_commit_deliver(&delivery->queue->inbox->commit, delivery);
 }
 
+void inbox_batch_dropped(struct inbox_queue *queue)
+{
+    group_commit_forget(&queue->inbox->commit, queue);
+}
+
 void inbox_confirmed(struct inbox_queue *queue, const struct haplo_mark *mark)
 {
     assert(queue->is_open);
