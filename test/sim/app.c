@@ -122,7 +122,7 @@ static void make_config(struct app *app, struct process *process)
         make_server(app, &world->servers[i], queue);
         for (unsigned j = 0; j < world->queue_count; j++) {
             const struct remote_queue *remote = &world->queues[j];
-            if (remote->server == &world->servers[i] && remote->is_configured) {
+            if (remote->server == &world->servers[i]) {
                 make_queue(app, queue++, remote);
                 app->servers[i].queue_count++;
                 app->config.queue_count++;
@@ -214,11 +214,9 @@ static void see_queue(struct seen_queue *queue)
     const struct gather_queue *own =
         gather_find_queue(&queue->process->app.gather,
                           queue->remote->server->name, queue->remote->own_name);
-    if (own != NULL) {
-        queue->queue = own->queue;
-        queue->key = queue->remote->client_key;
-        guard_begins(queue, kept_is_proven(queue, own->stored->state.size > 0));
-    }
+    queue->queue = own->queue;
+    queue->key = queue->remote->client_key;
+    guard_begins(queue, kept_is_proven(queue, own->stored->state.size > 0));
 }
 
 static void on_give_up(struct world *world, void *subject, uint64_t stamp)
@@ -256,6 +254,11 @@ static void on_opened(struct gather *gather, int error)
         see_queue(&process->queues[i]);
     }
     process->is_open = true;
+    for (unsigned i = 0; i < world->queue_count; i++) {
+        if (!world->queues[i].is_configured) {
+            app_remove_queue(&process->queues[i]);
+        }
+    }
 }
 
 static void on_drained(struct gather *gather)
@@ -331,16 +334,14 @@ static void on_removed(struct haplo_queue *haplo_queue)
 void app_remove_queue(struct seen_queue *queue)
 {
     queue->is_removing = true;
+    guard_commanded(queue, GUARD_PAUSE);
     (void)haplo_queue_remove(queue->queue, on_removed);
 }
 
-bool app_add_queue(struct seen_queue *seen)
+void app_add_queue(struct seen_queue *seen)
 {
     struct gather_queue *queue = gather_queue_of(seen);
     char key[NETWORK_KEY_SIZE];
-    if (queue == NULL) {
-        return false;
-    }
     int error =
         inbox_queue_open(queue->stored->inbox, seen->remote->server->name,
                          seen->remote->own_name, &queue->stored);
@@ -360,7 +361,6 @@ bool app_add_queue(struct seen_queue *seen)
     assert(error == 0);
     (void)error;
     seen->queue = queue->queue;
-    return true;
 }
 
 void app_reread_key(struct seen_queue *queue)

@@ -45,8 +45,8 @@ void app_close(struct process *process, uint64_t deadline_ms);
 /* The queue goes when its batch is done. */
 void app_remove_queue(struct seen_queue *queue);
 
-/* It comes back; false: this process was started without it. */
-bool app_add_queue(struct seen_queue *queue);
+/* It comes back. */
+void app_add_queue(struct seen_queue *queue);
 
 /* The outlet of that destination; NULL: it is not there. */
 struct forwarder *app_forwarder(struct process *process,

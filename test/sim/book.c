@@ -496,21 +496,16 @@ void book_reread(struct seen_queue *queue)
     }
 }
 
-void book_is_open(struct content *content, bool is_open)
+void book_is_open(struct content *content, unsigned count)
 {
-    bool was_open = false;
-    for (unsigned i = 0; i < MESSAGE_TWINS_MAX; i++) {
-        was_open |= content->standing[i] == STANDING_OPEN;
-        if (content->standing[i] != STANDING_NONE && !is_open) {
-            content->standing[i] = STANDING_CLOSED;
-            for (unsigned host = 0; host < MESSAGE_HOSTS_MAX; host++) {
-                content->closing_number[host][i] = 0;
-            }
-        }
-    }
     content->is_ambiguous |= content->member_count > 1;
-    if (is_open && !was_open) {
-        content->standing[0] = STANDING_OPEN;
+    memset(content->closing_number, 0, sizeof content->closing_number);
+    for (unsigned i = 0; i < MESSAGE_TWINS_MAX; i++) {
+        if (i < count) {
+            content->standing[i] = STANDING_OPEN;
+        } else if (content->standing[i] != STANDING_NONE) {
+            content->standing[i] = STANDING_CLOSED;
+        }
     }
 }
 

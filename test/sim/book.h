@@ -106,8 +106,9 @@ void book_restored(struct world *world, const struct remote_queue *queue);
  * forgets. */
 void book_reread(struct seen_queue *queue);
 
-/* What a state that was committed over a restore says of it. */
-void book_is_open(struct content *content, bool is_open);
+/* What a state that was committed over a restore says of it: how many copies
+ * are not confirmed. */
+void book_is_open(struct content *content, unsigned count);
 
 /* Of what is stored and not confirmed, the state does not hold this any more:
  * it may be stored again. */

@@ -122,9 +122,7 @@ static void add_again(struct world *world, struct remote_queue *remote)
     TRACE(world, "%s: configured again", remote->name);
     if (process != NULL) {
         process_enter(process);
-        if (!app_add_queue(&process->queues[remote->index])) {
-            app_close(process, 1000); /* the next one knows it */
-        }
+        app_add_queue(&process->queues[remote->index]);
     }
 }
 
@@ -147,7 +145,6 @@ static void remove_queue(struct world *world, struct seen_queue *queue)
     world_at(world, dice_between(&world->dice, 1000, 60000), on_add,
              queue->remote, 0);
     TRACE(world, "%s: removed", queue->remote->name);
-    guard_commanded(queue, GUARD_PAUSE);
     app_remove_queue(queue);
 }
 

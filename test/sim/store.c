@@ -52,6 +52,19 @@ static void outdate_others(const struct seen_queue *queue)
     }
 }
 
+/* How often a state has the key of that content. */
+static unsigned count_key(struct haplo_slice state, const uint8_t *key)
+{
+    const char *end = state.data + state.size;
+    const char *at = state.data;
+    unsigned count = 0;
+    while ((at = memmem(at, (size_t)(end - at), key, 16)) != NULL) {
+        at += 16;
+        count++;
+    }
+    return count;
+}
+
 /* A process that has gone on over a restore knows more than is stored: what,
  * its state tells. */
 static void look_again(struct seen_queue *queue, struct haplo_slice state)
@@ -64,8 +77,7 @@ static void look_again(struct seen_queue *queue, struct haplo_slice state)
     for (struct message *m = queue->remote->first; m != NULL; m = m->next) {
         struct content *content = m->content;
         if (content->has_key) {
-            book_is_open(content, memmem(state.data, state.size, content->key,
-                                         sizeof content->key) != NULL);
+            book_is_open(content, count_key(state, content->key));
         }
     }
 }
