@@ -1,6 +1,6 @@
 /*
- * answer.h - what a simulated server, or a proxy before it, answers, and the
- * bytes of that.
+ * answer.h - the responses of a simulated server, or of a proxy in front of
+ * it, and their bytes.
  */
 #ifndef TEST_SIM_ANSWER_H
 #define TEST_SIM_ANSWER_H
@@ -32,15 +32,15 @@ enum answer_kind {
 };
 
 struct answer {
-    enum answer_kind kind;   /* */
+    enum answer_kind kind;
     struct token *token;     /* BATCH, and GARBLED to a fetch */
     uint64_t marked_count;   /* MARKED */
     int64_t unread_count;    /* MARKED; -1: not told */
     uint64_t retry_after_ms; /* BUSY */
 };
 
-/* Writes head and body; the body is at most ANSWER_SIZE_MAX, and its size is
- * returned. is_mark: what was asked. */
+/* Writes head and body, and returns the size of the body, at most
+ * ANSWER_SIZE_MAX. is_mark: the kind of request. */
 size_t answer_write(const struct answer *answer,
                     const struct remote_server *server, bool is_mark,
                     struct http_head *head, char *body);
@@ -48,7 +48,7 @@ size_t answer_write(const struct answer *answer,
 /* For the trace. */
 const char *answer_text(const struct answer *answer, char *text, size_t size);
 
-/* The token's number out of a form; 0 if there is none in it. */
+/* Reads the token's number from a form; 0 if it has none. */
 uint32_t answer_read_form(const char *form, size_t size);
 
 #endif

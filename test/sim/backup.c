@@ -12,16 +12,16 @@
 /* Of one queue: its messages up to then, in their order. */
 struct backup_queue {
     struct book_copy *copies; /* owned */
-    uint32_t count;           /* */
+    uint32_t count;
 };
 
 struct backup {
-    struct store_row *rows;                          /* owned */
-    size_t row_count;                                /* */
-    uint64_t last_arrival;                           /* */
-    struct store_queue queues[REMOTE_QUEUES_MAX];    /* */
-    struct store_outlet outlets[DESTINATIONS_MAX];   /* */
-    struct backup_queue messages[REMOTE_QUEUES_MAX]; /* */
+    struct store_row *rows; /* owned */
+    size_t row_count;
+    uint64_t last_arrival;
+    struct store_queue queues[REMOTE_QUEUES_MAX];
+    struct store_outlet outlets[DESTINATIONS_MAX];
+    struct backup_queue messages[REMOTE_QUEUES_MAX];
 };
 
 static void *take(size_t count, size_t size)

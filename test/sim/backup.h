@@ -1,6 +1,6 @@
 /*
- * backup.h - a copy of a store, and what the books know as of then. Restored,
- * it takes the place of what was stored since.
+ * backup.h - a copy of a store, and what the books knew at that time. When it
+ * is restored, it replaces what was stored since.
  */
 #ifndef TEST_SIM_BACKUP_H
 #define TEST_SIM_BACKUP_H
@@ -9,8 +9,9 @@ struct backup;
 struct store;
 struct world;
 
-/* Copies one of the stores; or restores its newest copy, if there is one: while
- * nothing runs, or, where no outlet reads from it, behind a running process. */
+/* Copies one of the stores, or restores its newest copy if there is one. A
+ * copy is restored while nothing runs, or under a running process if no outlet
+ * reads from the store. */
 void backup_make(struct world *world);
 void backup_restore(struct world *world);
 

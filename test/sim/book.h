@@ -1,39 +1,40 @@
 /*
- * book.h - what must hold of messages, written down from what servers do, from
- * the answers that arrive and from what gets durable; it knows nothing of
- * keys or states of the product.
+ * book.h - what must hold of messages. The book records what servers do, which
+ * responses arrive and what becomes durable. It knows nothing of the product's
+ * keys or states.
  *
- * A message is *confirmed* when an answer has arrived from which a client can
- * tell that the server has marked it, and when the state that follows from it
- * has been committed by the inbox. Such answers are:
+ * A message is *confirmed* when a response has arrived from which a client can
+ * tell that the server has marked it, and the inbox has committed the
+ * resulting state. Such responses are:
  *
- *   - a whole one to a mark of a batch that holds it, with its counts; unless
- *     the token was posted for the first time, was sent once, and nothing was
- *     marked while messages are unread, or their number is not told;
- *   - one which says that nothing is unread, an empty batch or the end of a
- *     mark: what was stored before and is not unread has been marked.
+ *   - a complete response to a mark of a batch that contains the message, with
+ *     its counts. An exception is a token that was posted for the first time
+ *     and sent once, if nothing was marked although messages are unread or
+ *     their number is not reported;
+ *   - a response that reports no unread messages: an empty batch, or the end
+ *     of a mark. It confirms every message that was stored before and is not
+ *     unread.
  *
- * A crash between answer and commit undoes it. Then:
+ * A crash between the response and the commit undoes the confirmation. Then:
  *
- *   1. What is stored is a repeat if, and only if, it was stored before and
- *      no confirmation of it has come since; else it is new.
- *   2. A message is stored as new once for its posting, and once for each
- *      time that it was unsent.
- *   3. What was posted, or was unsent while confirmed, is owed until it is
- *      new in the inbox. A mark of ours never takes a message that is owed.
+ *   1. A stored message is a repeat if and only if it was stored before and
+ *      has not been confirmed since. Otherwise it is new.
+ *   2. A message is stored as new once for its posting, and once for each time
+ *      that it was unsent.
+ *   3. A message that was posted, or was unsent while confirmed, is owed until
+ *      it is stored as new. A mark of ours never marks a message that is owed.
  *
- * What nobody can tell, and what is therefore let pass:
+ * No client can distinguish the following cases, so they are allowed:
  *
- *   - a message is unsent while it is not confirmed: it may be taken for a
- *     repeat. The time between answer and commit counts as such only if the
- *     process dies in it, or a second one stores the queue; so does the time
- *     in which the second one has a token of it;
- *   - messages that are equal to the last byte, where a mark was lost between
- *     the one and the other (is_ambiguous);
- *   - a message that is owed is marked by another consumer before it was
- *     stored here, or by a request of ours that the server carries out after
- *     the client has given it up, or has died: a time-out does not say that
- *     nothing will happen any more (is_taken).
+ *   - A message that is unsent while it is not confirmed may be taken for a
+ *     repeat. The time between response and commit counts as unconfirmed only
+ *     if the process dies in it or a second process stores the queue; so does
+ *     the time in which the second process holds a token of the message.
+ *   - Messages are equal byte for byte, and a mark between them was lost
+ *     (is_ambiguous).
+ *   - A message that is owed is marked before it is stored here, by another
+ *     consumer, or by a request of ours that the server carries out after the
+ *     client has timed out or died (is_taken).
  */
 #ifndef TEST_SIM_BOOK_H
 #define TEST_SIM_BOOK_H
@@ -60,37 +61,37 @@ void book_marked(struct world *world, const struct remote_queue *queue,
 
 /* At the client */
 
-/* A whole answer has arrived; token: of a mark, else NULL. */
+/* A complete response has arrived. token: of a mark, else NULL. */
 void book_answered(struct world *world, struct seen_queue *queue,
                    const struct token *token, const struct answer *answer,
                    bool is_repeated);
 
-/* The inbox is told of the newest confirmation, with that state. */
+/* The inbox is asked to store the newest confirmation with that state. */
 void book_told_inbox(struct seen_queue *queue, struct haplo_slice state);
 
-/* Which confirmation it was that came with that state. */
+/* The number of the confirmation that came with that state. */
 uint64_t book_number_of(const struct seen_queue *queue,
                         struct haplo_slice state);
 
-/* What was confirmed must have been told to the inbox by now. */
+/* Checks that the inbox was asked to store every confirmation. */
 void book_check_told(struct world *world);
 
-/* A process is gone; it starts. */
+/* A process has ended; or it starts. */
 void book_ended(struct process *process);
 void book_started(struct process *process);
 
 /* In the inbox */
 
-/* The process's confirmations up to that one are committed. */
+/* The process's confirmations up to that number are committed. */
 void book_durable(struct world *world, const struct seen_queue *queue,
                   uint64_t confirm_number);
 
-/* The queue's batch is committed; is_new: by part, whether it was stored as
- * new. */
+/* The queue's batch is committed. is_new: for each part, whether it was stored
+ * as new. */
 void book_stored(struct world *world, struct seen_queue *queue,
                  const bool *is_new);
 
-/* What an older copy of an inbox knows of a message. */
+/* What a backup of an inbox contains of a message. */
 struct book_copy {
     uint8_t standing[MESSAGE_TWINS_MAX]; /* of its content */
     unsigned stored_count;               /* the same */
@@ -98,7 +99,8 @@ struct book_copy {
 };
 struct book_copy book_copy_of(const struct message *message);
 
-/* That copy is the inbox now: for each message of a queue, then for it. */
+/* The backup becomes the inbox: for each message of a queue, then for the
+ * queue. */
 void book_restore(struct message *message, const struct book_copy *copy);
 void book_restored(struct world *world, const struct remote_queue *queue);
 
@@ -116,10 +118,10 @@ void book_dropped(struct content *content);
 
 /* At the end */
 
-/* True if all is stored and confirmed. */
+/* True if every message is stored and confirmed. */
 bool book_is_settled(const struct remote_queue *queue);
 
-/* Nothing is owed any more. */
+/* Checks that nothing is owed. */
 void book_check_end(struct world *world);
 
 #endif

@@ -1,17 +1,17 @@
 /*
- * book_outlet.h - what must hold of stored messages on their way out, written
- * down from what destinations receive and from what the inbox commits:
+ * book_outlet.h - what must hold of stored messages on their way out. The book
+ * records what destinations receive and what the inbox commits.
  *
- *   1. Every stored message reaches each destination that wants its queue, but
- *      for those that it refuses or that an operator has skipped.
- *   2. Those of one queue come in the order of arrival.
- *   3. One comes again only if the process died between sending it and saving
- *      that, if the save failed at the process's end, or if the process was not
- *      told that it was received.
- *   4. Progress passes no message that was neither sent, nor filtered out, nor
- *      deferred, nor made a dead letter, nor skipped.
- *   5. A message becomes a dead letter only if the destination has refused it
- *      and has taken another one since, or if an operator says so.
+ *   1. Every stored message reaches each destination that wants its queue,
+ *      unless the destination refuses it or an operator skips it.
+ *   2. The messages of a queue arrive in the order in which they were stored.
+ *   3. A message is sent again only if the process died between sending it and
+ *      saving that, if the save at the end of the process failed, or if the
+ *      process did not learn that it was received.
+ *   4. Progress never passes a message that was not sent, filtered out,
+ *      deferred, made a dead letter, or skipped.
+ *   5. A message becomes a dead letter only if the destination refused it and
+ *      has accepted another message since, or on an operator's decision.
  */
 #ifndef TEST_SIM_BOOK_OUTLET_H
 #define TEST_SIM_BOOK_OUTLET_H
@@ -19,8 +19,8 @@
 #include "destination.h"
 #include "store.h"
 
-/* A process sends it, and it is received; the process hears that it was, or
- * that it was refused. */
+/* A process sends the message; it is received; the process learns that it was
+ * received, or that it was refused. */
 void book_out_try(const struct destination *destination, struct store_row *row,
                   uint64_t life);
 void book_out_received(struct destination *destination, struct store_row *row,
@@ -30,24 +30,24 @@ void book_out_refused(const struct destination *destination,
 void book_out_told(struct destination *destination, struct store_row *row,
                    uint64_t life);
 
-/* The inbox commits it as a dead letter; the cursor passes it, or it is no
+/* The inbox commits it as a dead letter; the cursor passes it; or it is no
  * longer deferred. */
 void book_out_buried(const struct destination *destination,
                      struct store_row *row);
 void book_out_passed(const struct destination *destination,
                      struct store_row *row);
 
-/* The process is gone, or has ended without having saved all. */
+/* The process has died, or has ended without saving everything. */
 void book_out_forgotten(struct destination *destination);
 
-/* A process has ended in order, and has saved what it could. */
+/* After an orderly exit: checks that the process saved what it could. */
 void book_out_check_saved(const struct destination *destination, uint64_t life);
 
-/* The first message of the queue that is not done; NULL: none. */
+/* The first message of the queue that is not finished, or NULL. */
 struct store_row *book_out_head(const struct destination *destination,
                                 const struct remote_queue *queue);
 
-/* All has come. */
+/* Checks that everything has arrived. */
 void book_out_check_end(const struct destination *destination);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * chaos.h - what everybody else does to a simulated world: users, admins,
- * other consumers, servers that fail, disks that fill up, operators, and the
- * hand that kills the process.
+ * chaos.h - everything else that happens to a simulated world: users, admins,
+ * other consumers, failing servers, full disks, operators, and the killing of
+ * processes.
  */
 #ifndef TEST_SIM_CHAOS_H
 #define TEST_SIM_CHAOS_H
@@ -9,10 +9,10 @@
 struct world;
 struct remote_queue;
 
-/* Begins what the plan has, until the world is quiet. */
+/* Schedules the plan's events until the world is quiet. */
 void chaos_begin(struct world *world);
 
-/* One of the queues, by chance. */
+/* A random queue. */
 struct remote_queue *chaos_pick_queue(struct world *world);
 
 #endif

@@ -18,15 +18,15 @@ struct flight {
 
 /* An open outlet of one process. */
 struct sim_outlet {
-    struct outlet base;                 /* first of all */
-    struct process *process;            /* */
-    struct destination *destination;    /* */
-    struct flight flights[FLIGHTS_MAX]; /* */
-    uint64_t flight_count;              /* since it was opened */
-    bool is_closing;                    /* told to */
-    bool is_closed;                     /* closed_cb is due */
-    outlet_closed_cb closed_cb;         /* */
-    void *closed_data;                  /* for it */
+    struct outlet base; /* first of all */
+    struct process *process;
+    struct destination *destination;
+    struct flight flights[FLIGHTS_MAX];
+    uint64_t flight_count; /* since it was opened */
+    bool is_closing;       /* told to */
+    bool is_closed;        /* closed_cb is due */
+    outlet_closed_cb closed_cb;
+    void *closed_data; /* for it */
 };
 
 static struct world *world_of(const struct sim_outlet *outlet)

@@ -1,11 +1,11 @@
 /*
- * destination_type.h - the simulated kind of outlet, as the forwarder sees it:
+ * destination_type.h - a simulated outlet driver, as the forwarder sees it.
  *
- *   - a parcel arrives at the destination after some time, and its answer comes
- *     back after some more;
- *   - the destination is ill (destination.h), a message of it is poison, the
- *     answer gets lost: the parcel is answered so, as a whole or in part;
- *   - the process dies: what is on its way may still arrive.
+ *   - A parcel arrives at the destination after a delay, and its outcome is
+ *     reported after another.
+ *   - If the destination has a fault (destination.h), a message is poison, or
+ *     the acknowledgement is lost, the parcel fails, as a whole or in part.
+ *   - If the process dies, a parcel in transit may still arrive.
  */
 #ifndef TEST_SIM_DESTINATION_TYPE_H
 #define TEST_SIM_DESTINATION_TYPE_H

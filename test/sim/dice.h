@@ -1,7 +1,7 @@
 /*
- * dice.h - the chance of a simulated world. Its own, not core/backoff.h's, so
- * that a fault planted in the product cannot bend the world that is to find
- * it.
+ * dice.h - the random numbers of a simulated world. Separate from
+ * core/backoff.h, so that a fault planted there cannot influence the world
+ * that is to find it.
  */
 #ifndef TEST_SIM_DICE_H
 #define TEST_SIM_DICE_H

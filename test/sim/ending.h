@@ -1,8 +1,8 @@
 /*
- * ending.h - how a world ends: nothing goes wrong any more, and haplo-poll has
- * time to gather what is left: ENDING_MS_MAX, and ENDING_MESSAGE_MS for each
- * message. Then everything is unsent, which by then is confirmed, and must come
- * once more.
+ * ending.h - how a world ends. Nothing fails any more, and haplo-poll has time
+ * to gather what is left: ENDING_MS_MAX plus ENDING_MESSAGE_MS for each
+ * message. Then all messages, which are confirmed by now, are unsent and must
+ * arrive again.
  */
 #ifndef TEST_SIM_ENDING_H
 #define TEST_SIM_ENDING_H
@@ -11,14 +11,14 @@
 
 struct world;
 
-/* The longest that it may wait by itself is what a proxy has asked for, an
- * hour; the rest is for turns. */
+/* The longest wait is the hour that a proxy may ask for. The rest allows for
+ * queues that wait their turn. */
 #define ENDING_MS_MAX 7200000
 
-/* A batch may hold one message, and a single slot may be there for all. */
+/* In the worst case, each batch has one message and all share one slot. */
 #define ENDING_MESSAGE_MS 20000
 
-/* Makes the world quiet when its time has come. */
+/* Schedules the ending. */
 void ending_plan(struct world *world);
 
 bool ending_is_over(const struct world *world);

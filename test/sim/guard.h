@@ -1,31 +1,32 @@
 /*
- * guard.h - what must hold of the requests of one process, counted by itself
- * from what it sends, what it is answered and what its events tell:
+ * guard.h - what must hold of the requests of one process. The guard keeps its
+ * own count of what the process sends, of the responses, and of the events.
  *
- *   - a queue has one request in flight and one token outstanding; a token is
- *     posted after its messages are durable, never empty, again only after a
- *     failure that waiting may mend, not more often than mark_attempts_max, nor
- *     later than QUEUE_MARK_AGE_MAX_MS after its first post, and not given up
- *     before either is near;
- *   - a batch that is not stored is dropped only because it never can be,
- *     because another state was stored meanwhile, or because of a pause while
- *     it waits to be delivered again;
- *   - slots of servers and over all; nothing to a server that is DOWN or
- *     SILENT, one request at a time to one that has to show that it lives;
- *   - logins: one unproven key at a time, failed_logins_max failures in a row
- *     for unproven keys, twice that for proven ones, and none for 310 s after
- *     a throttle;
- *   - no hammering, and no idling: the waits after failures, Retry-After, the
- *     interval of an empty queue, which stretches; the waits of the breaker;
- *     nothing from a paused queue but the mark of its batch;
- *   - an answer means to the queue what the protocol says that it means;
- *   - what an operator says is done at once;
- *   - nothing is overslept or sleeps longer than it may, and no turn is left
- *     when a slot is free and a queue waits for it;
- *   - a server is DOWN, and logins are held, for a reason;
- *   - nobody starves: while a queue waits and may go, no other queue of its
- *     server gets two turns; while a server's queue waits for a slot of all,
- *     no other server gets more than GUARD_TURNS_MAX.
+ *   - A queue has one request in flight and one outstanding token. A token is
+ *     posted only after its messages are durable, and never for an empty
+ *     batch. It is posted again only after a failure that may be temporary, at
+ *     most mark_attempts_max times, and at most QUEUE_MARK_AGE_MAX_MS after
+ *     the first post. It is not given up long before one of these limits.
+ *   - A batch that is not stored is dropped only if it never can be stored, if
+ *     another state was stored meanwhile, or if its queue is paused while it
+ *     waits to be delivered again.
+ *   - The limits of requests hold for each server and in total. A server that
+ *     is DOWN or SILENT gets no request, and one that must prove itself gets
+ *     one at a time.
+ *   - Logins: one unproven key at a time, at most failed_logins_max failures
+ *     in a row for unproven keys and twice that for proven ones, and no login
+ *     for 310 s after a throttle.
+ *   - Waits are neither too short nor too long: those after failures,
+ *     Retry-After, the growing interval of an empty queue, and the breaker's.
+ *     A paused queue sends nothing but the mark of its batch.
+ *   - The queue takes a response as the protocol defines it.
+ *   - Commands of an operator take effect at once.
+ *   - No timer fires late or early, and no slot stays free while a queue waits
+ *     for it.
+ *   - A server is DOWN, and logins are held, only for a reason.
+ *   - No queue starves: while a queue waits and could be served, no other
+ *     queue of its server gets two turns. While a server waits for one of the
+ *     total slots, no other server gets more than GUARD_TURNS_MAX turns.
  */
 #ifndef TEST_SIM_GUARD_H
 #define TEST_SIM_GUARD_H
@@ -86,43 +87,43 @@ struct guard_queue {
 
 enum guard_command { GUARD_PAUSE, GUARD_RESUME, GUARD_POLL_NOW, GUARD_NEW_KEY };
 
-/* A server, a queue, is there, and has done nothing yet. */
+/* A server or queue was added and has done nothing yet. */
 void guard_server_begins(struct seen_server *server);
 void guard_begins(struct seen_queue *queue, bool is_proven);
 
-/* Its request goes out. */
+/* The queue sends a request. */
 void guard_starts(struct seen_queue *queue, bool is_mark);
 
-/* The request has ended, with that meaning; the process is about to hear of
- * it. The other way, by itself: it was cancelled. */
+/* The request has ended with that meaning, of which the process is about to
+ * learn; or it was cancelled. */
 void guard_ended(struct seen_queue *queue, const struct meaning *meaning);
 void guard_cancelled(struct seen_queue *queue);
 
 /* An event of the process. */
 void guard_event(struct process *process, const struct haplo_event *event);
 
-/* An operator wants something, or the key is another one; and whether it is
- * done. */
+/* An operator has given a command, or the key has changed; and after it,
+ * whether it took effect. */
 void guard_commanded(struct seen_queue *queue, enum guard_command command);
 void guard_obeyed(const struct seen_queue *queue, enum guard_command command);
 
-/* Failed logins in a row; those that have spent the budget count for as long
- * as the server counts them. */
+/* Failed logins in a row. Those that used up the budget count for as long as
+ * the server counts them. */
 unsigned guard_refused(const struct seen_server *server, uint64_t now_ms);
 
 /* True while the queue has a batch in that state. */
 bool guard_has_batch(enum haplo_queue_state state);
 
-/* After each event: nothing is left undone. */
+/* After each event: checks that nothing is left to do. */
 void guard_settled(struct process *process);
 
 /* For its parts */
 
-/* guard_wait.c: a wait begins; what is said of a failure. */
+/* guard_wait.c: a wait begins, and what is reported of a failure. */
 void guard_waits(struct seen_queue *queue, int error);
 void guard_server_waits(struct seen_server *server);
 
-/* guard_token.c: a token is posted, or was fetched, or is there no more. */
+/* guard_token.c: a token is posted, was fetched, or is gone. */
 void guard_posts(const struct seen_queue *queue);
 void guard_fetched(struct seen_queue *queue);
 void guard_leaves(struct seen_queue *queue, enum haplo_queue_state from,

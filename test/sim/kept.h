@@ -1,6 +1,7 @@
 /*
- * kept.h - what the guard keeps of failed logins over processes, as the daemon
- * keeps its count in a file. The file may be lost, and then both begin anew.
+ * kept.h - the guard's record of failed logins across processes, which
+ * corresponds to the daemon's state file. If that file is lost, both start
+ * over.
  */
 #ifndef TEST_SIM_KEPT_H
 #define TEST_SIM_KEPT_H
@@ -21,16 +22,16 @@ struct kept {
     uint64_t refused_ms; /* the newest of that */
 };
 
-/* The first process starts: at times there is nothing. */
+/* The first process starts. In some worlds there is no record. */
 void kept_begin(struct world *world);
 
 /* The server was added. */
 void kept_recall(struct seen_server *server);
 
-/* The queue was added: what its key must be taken for. */
+/* The queue was added: returns whether its key must count as proven. */
 bool kept_is_proven(const struct seen_queue *queue, bool has_worked);
 
-/* The process ends: what it has heard without an event counts as well. */
+/* The process ends. What it learned without an event counts as well. */
 void kept_end(struct process *process);
 
 /* An event of the process. */

@@ -1,6 +1,6 @@
 /*
- * meaning.h - what an answer means to a client, as the notes on the protocol
- * have it; by itself, not by the product's readers.
+ * meaning.h - what a response means to a client according to the notes on the
+ * protocol. Independent of the product's own parsers.
  */
 #ifndef TEST_SIM_MEANING_H
 #define TEST_SIM_MEANING_H
@@ -18,12 +18,12 @@ enum meaning_kind {
 };
 
 struct meaning {
-    enum meaning_kind kind; /* */
-    int error;              /* of a FAILURE: HAPLO_E* */
-    uint64_t delay_ms;      /* that it asks for */
-    uint64_t marked_count;  /* MARKED */
-    int64_t unread_count;   /* MARKED; -1: not told */
-    bool is_repeated;       /* MARKED: the request was sent twice */
+    enum meaning_kind kind;
+    int error;             /* of a FAILURE: HAPLO_E* */
+    uint64_t delay_ms;     /* that it asks for */
+    uint64_t marked_count; /* MARKED */
+    int64_t unread_count;  /* MARKED; -1: not told */
+    bool is_repeated;      /* MARKED: the request was sent twice */
 };
 
 struct meaning meaning_of_failure(int error);

@@ -1,6 +1,6 @@
 /*
- * memory.h - what a simulated process has allocated: a crash takes it away as
- * a whole, and an orderly end must have left nothing of it.
+ * memory.h - the memory that a simulated process has allocated. A crash frees
+ * all of it; an orderly exit must leave none.
  */
 #ifndef TEST_SIM_MEMORY_H
 #define TEST_SIM_MEMORY_H
@@ -24,10 +24,10 @@ void memory_init(struct memory *memory);
 /* Frees all blocks. */
 void memory_free(struct memory *memory);
 
-/* From now on the product allocates from there; NULL: it may not. */
+/* The product allocates from there from now on. NULL: it must not. */
 void memory_use(struct memory *memory);
 
-/* What the product's malloc() and the like are in the simulation. */
+/* These replace malloc() and its relatives in the product's objects. */
 void *simulated_malloc(size_t size);
 void *simulated_calloc(size_t count, size_t size);
 void *simulated_realloc(void *block, size_t size);

@@ -1,7 +1,7 @@
 /*
- * message.h - a message on a simulated server, what it has in common with
- * equal ones, and the token of a batch. What the fields of the book mean is
- * told in book.h.
+ * message.h - a message on a simulated server, what it shares with equal ones,
+ * and the token of a batch. book.h explains the fields that belong to the
+ * book.
  */
 #ifndef TEST_SIM_MESSAGE_H
 #define TEST_SIM_MESSAGE_H
@@ -15,8 +15,8 @@
 
 struct remote_queue;
 
-/* What is known of one of the stored copies of equal messages; which of them
- * it is, nobody can tell. */
+/* What is known of one stored copy of equal messages, which cannot be told
+ * apart. */
 enum standing {
     STANDING_NONE,    /* never stored */
     STANDING_OPEN,    /* stored; no confirmation has come since */
@@ -26,7 +26,7 @@ enum standing {
 
 /* The bytes of one message, or of several that are equal. */
 struct content {
-    const char *body;      /* */
+    const char *body;
     size_t size;           /* of body */
     bool is_overridden;    /* its id is others', too */
     bool has_key;          /* it was delivered once */
@@ -43,26 +43,26 @@ struct content {
 };
 
 struct message {
-    struct content *content; /* */
-    struct message *next;    /* in its queue, in the order of posting */
-    uint32_t number;         /* in its queue, from 1 */
-    uint64_t posted_ms;      /* */
-    uint32_t date;           /* as the server sorts; does not grow strictly */
-    bool is_unread;          /* on the server */
-    unsigned generation;     /* times that it was unsent */
-    int stored_generation;   /* the newest that is stored; -1: none */
-    bool is_owed;            /* must still come into the inbox */
-    bool is_promise_fresh;   /* owed since an unsend while CLOSING */
-    bool is_taken;           /* others marked it before it was ours */
+    struct content *content;
+    struct message *next; /* in its queue, in the order of posting */
+    uint32_t number;      /* in its queue, from 1 */
+    uint64_t posted_ms;
+    uint32_t date;         /* as the server sorts; does not grow strictly */
+    bool is_unread;        /* on the server */
+    unsigned generation;   /* times that it was unsent */
+    int stored_generation; /* the newest that is stored; -1: none */
+    bool is_owed;          /* must still come into the inbox */
+    bool is_promise_fresh; /* owed since an unsend while CLOSING */
+    bool is_taken;         /* others marked it before it was ours */
 };
 
 struct token_part {
-    struct message *message; /* */
-    unsigned generation;     /* when it was fetched */
-    unsigned ordinal;        /* among equal ones in the batch */
+    struct message *message;
+    unsigned generation; /* when it was fetched */
+    unsigned ordinal;    /* among equal ones in the batch */
 };
 
-/* What became of the newest try to store a batch. */
+/* The outcome of the last attempt to store a batch. */
 enum outcome {
     OUTCOME_NONE,   /* there was none */
     OUTCOME_FINE,   /* it is durable */
@@ -71,18 +71,18 @@ enum outcome {
     OUTCOME_DOUBT   /* nobody was told */
 };
 
-/* Of one answer to a fetch that had messages. */
+/* The token of one response to a fetch, with its messages. */
 struct token {
-    uint32_t number;            /* in the world, from 1 */
-    struct remote_queue *queue; /* */
-    bool is_stored;             /* all of its messages are durable */
-    bool is_poison;             /* they never can be */
-    enum outcome outcome;       /* of the newest try */
-    uint64_t confirm_number;    /* the newest of its queue, as it came */
-    unsigned posts;             /* by the process that fetched it */
-    uint64_t first_post_ms;     /* */
-    unsigned count;             /* of parts */
-    struct token_part parts[];  /* */
+    uint32_t number; /* in the world, from 1 */
+    struct remote_queue *queue;
+    bool is_stored;          /* all of its messages are durable */
+    bool is_poison;          /* they never can be */
+    enum outcome outcome;    /* of the newest try */
+    uint64_t confirm_number; /* the newest of its queue, as it came */
+    unsigned posts;          /* by the process that fetched it */
+    uint64_t first_post_ms;
+    unsigned count; /* of parts */
+    struct token_part parts[];
 };
 
 #endif

@@ -21,13 +21,13 @@
 #define KEY_FORMAT "haplo:key-%d-of-a-simulated-queue"
 
 struct http_client {
-    struct process *process;       /* */
-    http_client_close_cb close_cb; /* */
-    void *data;                    /* for it */
+    struct process *process;
+    http_client_close_cb close_cb;
+    void *data; /* for it */
 };
 
 struct endpoint {
-    struct seen_server *server; /* */
+    struct seen_server *server;
 };
 
 const char *network_key_text(int key, char text[NETWORK_KEY_SIZE])
@@ -264,9 +264,9 @@ static void end_answered(struct world *world, struct exchange *exchange)
 }
 
 struct rest {
-    struct exchange *exchange; /* */
-    size_t size;               /* of what follows */
-    char bytes[];              /* of the body */
+    struct exchange *exchange;
+    size_t size;  /* of what follows */
+    char bytes[]; /* of the body */
 };
 
 static void on_rest(struct world *world, void *subject, uint64_t stamp)

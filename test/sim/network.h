@@ -1,6 +1,6 @@
 /*
- * network.h - src/http in virtual time: its functions are defined in network.c,
- * under their own names. What becomes of a request is wire.h's.
+ * network.h - src/http in virtual time. network.c defines its functions under
+ * their own names. wire.h decides what happens to a request.
  */
 #ifndef TEST_SIM_NETWORK_H
 #define TEST_SIM_NETWORK_H
@@ -8,10 +8,10 @@
 struct exchange;
 struct world;
 
-/* A whole answer has come (or, with its fate, half of one). */
+/* A complete response has arrived, or half of one, by its fate. */
 void network_answered(struct world *world, struct exchange *exchange);
 
-/* None has come, and none will: exchange->error. */
+/* No response will arrive; see exchange->error. */
 void network_failed(struct world *world, struct exchange *exchange);
 
 /* A server's URL; its name is to be read from it. */

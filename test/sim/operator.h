@@ -1,7 +1,7 @@
 /*
- * operator.h - what an operator does to a running haplo-poll, and the hand
- * that kills it. Most of it happens when a queue has just come into a certain
- * state, for some states last so short that it would hardly ever meet them.
+ * operator.h - what an operator does to a running haplo-poll, and how the
+ * simulation kills it. Most of it happens at the moment that a queue enters a
+ * certain state: some states are too short to be hit at random.
  */
 #ifndef TEST_SIM_OPERATOR_H
 #define TEST_SIM_OPERATOR_H
@@ -23,23 +23,23 @@ enum errand {
     ERRAND_NONE
 };
 
-/* Does it now, or when a queue is where it is waited for. */
+/* Does it now, or when a queue reaches the state it waits for. */
 void operator_comes(struct world *world, enum errand errand);
 
-/* A queue has come there. */
+/* A queue has entered a state. */
 void operator_sees(const struct seen_queue *queue,
                    enum haplo_queue_state state);
 
-/* Kills the process now, or at some point. */
+/* Kills the process now, or at a point chosen at random. */
 void operator_kills(struct world *world);
 
-/* Decides on some lane that is blocked or waits. */
+/* Decides what happens to a lane that is blocked or waits. */
 void operator_releases(struct world *world);
 
 /* Ends all processes; the first one is started again later. */
 void operator_stops_all(struct world *world);
 
-/* Polls it now, if it is there. */
+/* Polls the queue at once, if the process has it. */
 void operator_polls_now(struct world *world, struct remote_queue *remote);
 
 /* Gives the queue another key. */
@@ -49,7 +49,7 @@ void operator_sets_key(struct world *world, struct remote_queue *remote,
 /* Ends the second process, if its life is that one. */
 void operator_ends_second(struct world *world, void *subject, uint64_t life);
 
-/* What only an operator can do so that the queue goes on: resumes it,
+/* Does what only an operator can do to let the queue continue: resumes it,
  * configures it again, unblocks it. */
 void operator_helps(struct world *world, struct remote_queue *remote);
 

@@ -1,8 +1,8 @@
 /*
- * plan.h - what kind of world a seed makes: how many servers and queues, how
- * they are configured, and what goes wrong how often. Each seed leaves most
- * kinds of trouble out and has much of the rest, so that every mixture comes
- * up.
+ * plan.h - the kind of world that a seed makes: the number of servers and
+ * queues, their configuration, and what fails how often. Each seed leaves out
+ * most kinds of trouble and has much of the rest, so that all combinations
+ * occur.
  */
 #ifndef TEST_SIM_PLAN_H
 #define TEST_SIM_PLAN_H
@@ -16,22 +16,22 @@ struct world;
 
 #define PLAN_HELD_BYTES_ALL ((size_t)256 << 20) /* more than there ever is */
 
-/* What others do now and then. */
+/* What others do from time to time. */
 enum chaos_kind {
-    CHAOS_POST,        /* messages */
-    CHAOS_UNSEND,      /* some of them */
-    CHAOS_FOREIGN,     /* another consumer fetches, and marks */
-    CHAOS_REVOKE,      /* a key is no good, or good again */
-    CHAOS_HUMAN,       /* somebody forgot a password */
-    CHAOS_OUTAGE,      /* of a server */
-    CHAOS_FORBID,      /* a permission is withdrawn for a while */
-    CHAOS_IGNORE,      /* first marks mark nothing for a while */
-    CHAOS_STORE,       /* full, slow, out of reach */
-    CHAOS_PAUSE,       /* and resume */
-    CHAOS_REMOVE,      /* and configure again */
-    CHAOS_POLL_NOW,    /* */
-    CHAOS_NEW_KEY,     /* the right one, or a wrong one */
-    CHAOS_CRASH,       /* */
+    CHAOS_POST,    /* messages */
+    CHAOS_UNSEND,  /* some of them */
+    CHAOS_FOREIGN, /* another consumer fetches, and marks */
+    CHAOS_REVOKE,  /* a key is no good, or good again */
+    CHAOS_HUMAN,   /* somebody forgot a password */
+    CHAOS_OUTAGE,  /* of a server */
+    CHAOS_FORBID,  /* a permission is withdrawn for a while */
+    CHAOS_IGNORE,  /* first marks mark nothing for a while */
+    CHAOS_STORE,   /* full, slow, out of reach */
+    CHAOS_PAUSE,   /* and resume */
+    CHAOS_REMOVE,  /* and configure again */
+    CHAOS_POLL_NOW,
+    CHAOS_NEW_KEY, /* the right one, or a wrong one */
+    CHAOS_CRASH,
     CHAOS_STOP,        /* and start */
     CHAOS_WALL,        /* the wall clock jumps */
     CHAOS_SECOND,      /* a second process on the same queues */
@@ -50,8 +50,8 @@ struct plan {
     unsigned mark_fails_permille;       /* more than by the fates alone */
     uint64_t latency_ms_max;            /* of one way */
     uint64_t write_ms_max;              /* of one step of a commit */
-    unsigned commit_fails_permille;     /* */
-    unsigned doubt_permille;            /* commits of unknown outcome */
+    unsigned commit_fails_permille;
+    unsigned doubt_permille;        /* commits of unknown outcome */
     unsigned poison_permille;       /* messages that a destination refuses */
     unsigned parcel_fails_permille; /* that are taken in part */
     unsigned parcel_doubt_permille; /* whose answer is lost */
@@ -60,12 +60,12 @@ struct plan {
     unsigned override_permille;     /* messages whose id is not theirs */
     unsigned post_count_max;        /* messages at once */
     unsigned in_flight_max;         /* of all servers */
-    size_t held_bytes_max;          /* */
-    bool has_crowd;                 /* more than a state can hold */
-    bool has_helper;                /* an operator, in the ending */
+    size_t held_bytes_max;
+    bool has_crowd;  /* more than a state can hold */
+    bool has_helper; /* an operator, in the ending */
 };
 
-/* Draws the plan, and makes servers, queues and stores by it. */
+/* Draws the plan and makes servers, queues and stores from it. */
 void plan_draw(struct world *world);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * pool.h - the memory of one simulated world: given back as a whole when the
- * world ends, and used again by the next.
+ * pool.h - the memory of one simulated world, freed as a whole when the world
+ * ends and reused by the next.
  */
 #ifndef TEST_SIM_POOL_H
 #define TEST_SIM_POOL_H
@@ -16,10 +16,10 @@ struct pool {
     size_t used;              /* bytes of that */
 };
 
-/* Zeroed memory; ends the program if there is none. */
+/* Returns zeroed memory. Ends the program if out of memory. */
 void *pool_take(struct pool *pool, size_t size);
 
-/* Forgets what was taken, keeps the memory. */
+/* Drops all allocations, keeps the memory for reuse. */
 void pool_reset(struct pool *pool);
 
 void pool_free(struct pool *pool);

@@ -1,6 +1,6 @@
 /*
- * process.h - one running haplo-poll: the product's objects in it, and what is
- * seen of them from outside. All of it is gone with a crash.
+ * process.h - one running haplo-poll: the product's objects in it, and what
+ * the simulation has seen of them from outside. A crash destroys all of it.
  */
 #ifndef TEST_SIM_PROCESS_H
 #define TEST_SIM_PROCESS_H
@@ -26,32 +26,32 @@
 struct connection;
 struct sim_outlet;
 
-/* What the inbox was told of a confirmation. */
+/* A confirmation that the inbox was asked to store. */
 struct told {
     uint64_t state_hash;     /* of the state that came with it */
     uint64_t confirm_number; /* the book's */
 };
 
 struct seen_server {
-    struct process *process;      /* */
-    struct remote_server *remote; /* */
-    struct haplo_server *server;  /* */
-    struct guard_server guard;    /* */
+    struct process *process;
+    struct remote_server *remote;
+    struct haplo_server *server;
+    struct guard_server guard;
 };
 
 struct seen_queue {
-    struct process *process;     /* */
-    struct seen_server *server;  /* */
-    struct remote_queue *remote; /* */
-    struct haplo_queue *queue;   /* NULL: it is not there */
-    int key;                     /* that it was told last */
-    unsigned store;              /* of the inbox that this process has for it */
-    bool has_new_key;            /* told while a request was in flight */
-    bool is_removing;            /* told to go */
-    struct exchange *exchange;   /* its request in flight, or NULL */
-    struct token *token;         /* of the batch at hand, or NULL */
-    struct guard_queue guard;    /* */
-    bool is_current;             /* what it takes for stored is that */
+    struct process *process;
+    struct seen_server *server;
+    struct remote_queue *remote;
+    struct haplo_queue *queue; /* NULL: it is not there */
+    int key;                   /* that it was told last */
+    unsigned store;            /* of the inbox that this process has for it */
+    bool has_new_key;          /* told while a request was in flight */
+    bool is_removing;          /* told to go */
+    struct exchange *exchange; /* its request in flight, or NULL */
+    struct token *token;       /* of the batch at hand, or NULL */
+    struct guard_queue guard;
+    bool is_current;     /* what it takes for stored is that */
     bool was_restored;   /* an older copy is stored, and it does not know */
     bool confirm_is_due; /* the book's: the inbox must be told */
     struct told told[SEEN_TOLD_MAX]; /* the newest, in a ring */
@@ -59,36 +59,36 @@ struct seen_queue {
 };
 
 struct process {
-    struct world *world;         /* */
-    unsigned host;               /* 0, or the second one */
-    uint64_t life;               /* which one it is */
-    uv_loop_t loop;              /* */
-    size_t handle_count;         /* open in the loop */
-    struct memory memory;        /* */
-    bool is_stopping;            /* it was told to */
-    bool is_open;                /* all is there */
-    struct haplo_poller *poller; /* */
+    struct world *world;
+    unsigned host; /* 0, or the second one */
+    uint64_t life; /* which one it is */
+    uv_loop_t loop;
+    size_t handle_count; /* open in the loop */
+    struct memory memory;
+    bool is_stopping; /* it was told to */
+    bool is_open;     /* all is there */
+    struct haplo_poller *poller;
     struct connection *connections[PROCESS_STORES_MAX]; /* open ones, or NULL */
     struct sim_outlet *outlets[DESTINATIONS_MAX];       /* the same */
-    struct app app;                                     /* */
-    struct seen_server servers[PROCESS_SERVERS_MAX];    /* */
-    struct seen_queue queues[REMOTE_QUEUES_MAX];        /* */
+    struct app app;
+    struct seen_server servers[PROCESS_SERVERS_MAX];
+    struct seen_queue queues[REMOTE_QUEUES_MAX];
 };
 
-/* Reads what is durable, and begins. */
+/* Reads what is durable and starts. */
 void process_start(struct world *world, unsigned host);
 
-/* It is gone, at once, with all that it had in memory. */
+/* Ends it at once; all that it had in memory is lost. */
 void process_end(struct process *process);
 
-/* It has ended in order: nothing may be left. */
+/* After an orderly exit: nothing may be left. */
 void process_check_end(const struct process *process);
 
-/* The one whose code runs now: the product's allocations are its. */
+/* Makes it the process whose code runs, to which allocations belong. */
 void process_enter(struct process *process);
 struct process *process_current(void);
 
-/* Happens if the process lives then. */
+/* Schedules an event; it is dropped if the process is dead by then. */
 void process_at(struct process *process, uint64_t delay_ms, agenda_cb happen,
                 void *subject, uint64_t stamp);
 

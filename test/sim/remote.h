@@ -1,8 +1,7 @@
 /*
- * remote.h - Haplo servers, as the notes on the protocol have them: queues,
+ * remote.h - Haplo servers, as described in the notes on the protocol: queues,
  * messages, fetches that lease nothing, marks that are idempotent and may stop
- * half-way, and the count of failed logins. What the network does to requests
- * is wire.h's.
+ * halfway, and the count of failed logins. The network between is in wire.h.
  */
 #ifndef TEST_SIM_REMOTE_H
 #define TEST_SIM_REMOTE_H
@@ -26,7 +25,7 @@ enum remote_revision {
     REVISION_2020_07   /* JSON */
 };
 
-/* What a whole server suffers from for a while. */
+/* A temporary fault of a whole server. */
 enum outage {
     OUTAGE_NONE,
     OUTAGE_UNREACHABLE, /* no connection */
@@ -40,51 +39,51 @@ enum outage {
 };
 
 struct remote_server {
-    unsigned index;                /* in the world */
-    char name[4];                  /* "a" */
-    enum remote_revision revision; /* */
-    bool is_by_id;                 /* else by date, ties in any order */
-    unsigned batch_max;            /* messages in a batch; 0: no limit */
-    unsigned failed_logins;        /* counted, of everybody */
-    unsigned failed_by_us;         /* of these, ours */
-    unsigned failed_by_runs;       /* of these, those that it hears of, since
-                                      what is kept of them was lost last */
-    uint64_t failed_ms;            /* the newest */
-    enum outage outage;            /* */
-    unsigned queue_count;          /* */
-    unsigned timeout_ms;           /* the client's, for an answer */
-    unsigned in_flight_max;        /* the client's */
-    unsigned failed_logins_max;    /* the same */
-    unsigned breaker_failures;     /* the same */
+    unsigned index; /* in the world */
+    char name[4];   /* "a" */
+    enum remote_revision revision;
+    bool is_by_id;           /* else by date, ties in any order */
+    unsigned batch_max;      /* messages in a batch; 0: no limit */
+    unsigned failed_logins;  /* counted, of everybody */
+    unsigned failed_by_us;   /* of these, ours */
+    unsigned failed_by_runs; /* of these, those that it hears of, since
+                                what is kept of them was lost last */
+    uint64_t failed_ms;      /* the newest */
+    enum outage outage;
+    unsigned queue_count;
+    unsigned timeout_ms;        /* the client's, for an answer */
+    unsigned in_flight_max;     /* the client's */
+    unsigned failed_logins_max; /* the same */
+    unsigned breaker_failures;  /* the same */
 };
 
 /* As in struct haplo_queue_options. */
 struct remote_policy {
-    uint64_t interval_ms;       /* */
-    uint64_t interval_max_ms;   /* */
-    uint64_t backoff_ms;        /* */
-    uint64_t backoff_max_ms;    /* */
-    uint64_t refused_ms;        /* */
-    unsigned mark_attempts_max; /* */
+    uint64_t interval_ms;
+    uint64_t interval_max_ms;
+    uint64_t backoff_ms;
+    uint64_t backoff_max_ms;
+    uint64_t refused_ms;
+    unsigned mark_attempts_max;
 };
 
 struct remote_queue {
-    struct remote_server *server; /* */
-    unsigned index;               /* in the world */
-    char name[8];                 /* "a/q1" */
-    const char *own_name;         /* "q1" */
-    int key;                      /* that is good now */
-    int client_key;               /* that is in the client's file */
-    int key_change_count;         /* of that file */
-    bool is_forbidden;            /* key good, no permission: 200, HTML */
-    bool ignores_tokens;          /* first posts mark nothing */
+    struct remote_server *server;
+    unsigned index;       /* in the world */
+    char name[8];         /* "a/q1" */
+    const char *own_name; /* "q1" */
+    int key;              /* that is good now */
+    int client_key;       /* that is in the client's file */
+    int key_change_count; /* of that file */
+    bool is_forbidden;    /* key good, no permission: 200, HTML */
+    bool ignores_tokens;  /* first posts mark nothing */
     bool is_key_refused[MESSAGE_HOSTS_MAX]; /* the clients' key, when tried
                                                last */
-    bool is_configured;          /* else it is removed from the client */
-    struct message *first;       /* in the order of posting */
-    struct message *last;        /* */
-    uint32_t message_count;      /* */
-    unsigned unread_count;       /* */
+    bool is_configured;    /* else it is removed from the client */
+    struct message *first; /* in the order of posting */
+    struct message *last;
+    uint32_t message_count;
+    unsigned unread_count;
     unsigned store;              /* index of its inbox's */
     struct remote_policy policy; /* the client's */
     uint64_t confirm_number;     /* the book's: newest confirmation */

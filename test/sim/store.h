@@ -1,7 +1,7 @@
 /*
- * store.h - what of an inbox outlasts the process: the messages, each queue's
- * state, and how far the outlets have come; with transactions. Its operations
- * (inbox/inbox_store.h) are store_type.c's.
+ * store.h - what of an inbox survives the process: the messages, each queue's
+ * state, and the outlets' progress, with transactions. store_type.c implements
+ * its operations (inbox/inbox_store.h).
  */
 #ifndef TEST_SIM_STORE_H
 #define TEST_SIM_STORE_H
@@ -22,25 +22,25 @@ struct process;
 struct world;
 
 struct store_row {
-    struct message *message;    /* */
-    struct remote_queue *queue; /* */
-    unsigned generation;        /* of the message, when it was fetched */
-    uint64_t arrival;           /* */
-    uint64_t batch_first;       /* arrival */
-    uint32_t batch_count;       /* that were stored of the batch */
-    uint64_t fetched_at_ms;     /* wall clock */
-    uint64_t hash;              /* as outlets see it */
-    uint64_t stored_ms;         /* */
+    struct message *message;
+    struct remote_queue *queue;
+    unsigned generation; /* of the message, when it was fetched */
+    uint64_t arrival;
+    uint64_t batch_first;   /* arrival */
+    uint32_t batch_count;   /* that were stored of the batch */
+    uint64_t fetched_at_ms; /* wall clock */
+    uint64_t hash;          /* as outlets see it */
+    uint64_t stored_ms;
     struct reach reach[DESTINATIONS_MAX]; /* by the destination's index */
 };
 
-/* How far an outlet has come. */
+/* An outlet's progress. */
 struct store_outlet {
-    bool is_there;   /* it has a row */
-    uint64_t cursor; /* */
+    bool is_there; /* it has a row */
+    uint64_t cursor;
 };
 
-/* Of one queue to one destination; the book's. */
+/* From one queue to one destination; the book's record. */
 struct store_lane {
     size_t row_index;   /* the first that may not have been there */
     uint64_t last_told; /* arrival */
@@ -55,50 +55,50 @@ struct store_queue {
 struct backup;
 
 struct store {
-    struct world *world;                           /* */
-    unsigned index;                                /* */
-    char uuid[40];                                 /* */
-    bool is_full;                                  /* nothing can be written */
-    bool is_down;                                  /* out of reach */
-    bool is_slow;                                  /* */
-    struct store_row *rows;                        /* owned */
-    size_t row_count;                              /* */
-    size_t row_capacity;                           /* */
-    struct backup *backup;                         /* owned; or NULL */
-    uint64_t last_arrival;                         /* */
+    struct world *world;
+    unsigned index;
+    char uuid[40];
+    bool is_full; /* nothing can be written */
+    bool is_down; /* out of reach */
+    bool is_slow;
+    struct store_row *rows; /* owned */
+    size_t row_count;
+    size_t row_capacity;
+    struct backup *backup; /* owned; or NULL */
+    uint64_t last_arrival;
     struct store_queue queues[REMOTE_QUEUES_MAX];  /* by their index */
     struct store_outlet outlets[DESTINATIONS_MAX]; /* by their index */
     struct store_lane lanes[DESTINATIONS_MAX][REMOTE_QUEUES_MAX]; /* the same */
 };
 
-/* The row's id of a queue in the inbox; 0 is none. */
+/* The id of the queue's row in the inbox; never 0. */
 static inline uint64_t store_queue_id(const struct remote_queue *queue)
 {
     return queue->index + 1;
 }
 
-/* The bytes that are stored for the queue; empty: none. */
+/* The queue's stored state; empty if there is none. */
 struct haplo_slice store_state(const struct store *store,
                                const struct remote_queue *queue);
 
-/* Carries the whole group out in one transaction, and commits it. */
+/* Executes the whole group in one transaction. */
 void store_commit(struct store *store, struct process *process,
                   struct inbox_group *group);
 
-/* The first row whose arrival is above that; row_count: there is none. */
+/* The first row with a later arrival; row_count if there is none. */
 size_t store_row_after(const struct store *store, uint64_t arrival);
 
-/* NULL if there is none of that arrival. */
+/* The row of that arrival; NULL if there is none. */
 struct store_row *store_row(const struct store *store, uint64_t arrival);
 
-/* Part of a group: carries it out. */
+/* Executes a part of a group. */
 void store_write_progress(struct store *store, struct inbox_progress *progress);
 
-/* What the process is told of that. */
+/* Records the result that is reported to the process. */
 void store_note_save(const struct store *store,
                      const struct inbox_progress *progress, bool has_failed);
 
-/* What outlets ask for (store_out.c). */
+/* The forwarder's queries (store_out.c). */
 void store_read(struct store *store, struct inbox *inbox,
                 struct inbox_read *read);
 void store_open_outlet(const struct store *store,

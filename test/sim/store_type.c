@@ -12,9 +12,9 @@
 
 /* An open store of one process. */
 struct connection {
-    struct inbox_store base;   /* first of all */
-    struct process *process;   /* */
-    struct store *store;       /* */
+    struct inbox_store base; /* first of all */
+    struct process *process;
+    struct store *store;
     struct inbox_group *group; /* being written, or NULL */
     bool is_committed;         /* the group is */
 };
@@ -243,7 +243,7 @@ void store_type_process_ends(struct process *process)
 
 /* A request on its way. */
 struct request {
-    struct connection *connection;       /* */
+    struct connection *connection;
     struct inbox_read *read;             /* or NULL */
     struct inbox_outlet_request *outlet; /* or NULL */
     bool is_of_lanes;                    /* of the outlet */

@@ -1,7 +1,6 @@
 /*
  * totals.h - what simulated worlds have gone through: figures for the summary,
- * and situations that must have come up, so that the simulation cannot go
- * blind without anybody's noticing.
+ * and situations that must have occurred, so that lost coverage is noticed.
  */
 #ifndef TEST_SIM_TOTALS_H
 #define TEST_SIM_TOTALS_H
@@ -14,7 +13,7 @@
 
 #define TOTALS_QUEUE_STATES (HAPLO_QUEUE_LAST_MARK_WAIT + 1)
 
-/* X(name, least, text): least is how often it must come up in 10,000 seeds. */
+/* X(name, least, text): least is how often it must occur in 10,000 seeds. */
 #define SITUATION_MAP(X)                                                      \
     X(ANSWER_LOST, 9000, "carried out, and the answer lost")                  \
     X(ANSWER_CUT, 6000, "an answer cut in the middle")                        \
@@ -128,29 +127,29 @@ enum crash_point {
 };
 
 struct totals {
-    uint64_t seeds;                       /* */
-    uint64_t violations;                  /* */
-    uint64_t first_violation;             /* its seed; UINT64_MAX: none */
-    uint64_t virtual_ms;                  /* */
-    uint64_t messages;                    /* posted */
-    uint64_t unsends;                     /* */
-    uint64_t fetches;                     /* sent */
-    uint64_t marks;                       /* sent */
-    uint64_t confirmed;                   /* marks */
-    uint64_t stored;                      /* as new */
-    uint64_t reached;                     /* outlets */
-    uint64_t repeats;                     /* at outlets, all explained */
-    unsigned failed_by_runs_most;         /* logins a server counted in a row */
-    unsigned failed_by_us_most;           /* and with what nobody could keep */
-    uint64_t situations[SITUATION_COUNT]; /* */
-    uint64_t crashes[CRASH_COUNT];        /* */
+    uint64_t seeds;
+    uint64_t violations;
+    uint64_t first_violation; /* its seed; UINT64_MAX: none */
+    uint64_t virtual_ms;
+    uint64_t messages; /* posted */
+    uint64_t unsends;
+    uint64_t fetches;             /* sent */
+    uint64_t marks;               /* sent */
+    uint64_t confirmed;           /* marks */
+    uint64_t stored;              /* as new */
+    uint64_t reached;             /* outlets */
+    uint64_t repeats;             /* at outlets, all explained */
+    unsigned failed_by_runs_most; /* logins a server counted in a row */
+    unsigned failed_by_us_most;   /* and with what nobody could keep */
+    uint64_t situations[SITUATION_COUNT];
+    uint64_t crashes[CRASH_COUNT];
     uint64_t killed_in[TOTALS_QUEUE_STATES]; /* queues, by state */
     uint64_t edges[TOTALS_QUEUE_STATES][TOTALS_QUEUE_STATES]; /* of queues */
 };
 
 void totals_init(struct totals *totals);
 
-/* A server has counted so many failed logins of ours in a row. */
+/* A server has counted that many failed logins of ours in a row. */
 void totals_note_logins(struct totals *totals, unsigned by_runs,
                         unsigned by_us);
 
@@ -159,8 +158,8 @@ void totals_add(struct totals *totals, const struct totals *more);
 /* The summary. */
 void totals_print(const struct totals *totals, FILE *file);
 
-/* Prints each situation, and whether it came up often enough for the number
- * of seeds; true if all did. is_terse: prints only what did not. */
+/* Prints each situation and whether it occurred often enough for the number of
+ * seeds. Returns true if all did. is_terse: prints only those that did not. */
 bool totals_check(const struct totals *totals, bool is_terse, FILE *file);
 
 #endif

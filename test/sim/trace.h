@@ -1,5 +1,5 @@
 /*
- * trace.h - one line for each thing that happens, with its virtual time:
+ * trace.h - prints one line for each event, with its virtual time:
  *
  *   [ 100] a/q1: FETCHING -> DELIVERING 16
  */

@@ -1,6 +1,6 @@
 /*
- * wire.h - requests and answers on their way: how long they take, what gets
- * lost, cut, late or doubled, and what a proxy answers itself.
+ * wire.h - requests and responses in transit: how long they take, which are
+ * lost, cut, delayed or duplicated, and what a proxy responds itself.
  */
 #ifndef TEST_SIM_WIRE_H
 #define TEST_SIM_WIRE_H
@@ -17,10 +17,10 @@
 
 struct world;
 
-/* What becomes of a request. */
+/* What happens to a request. */
 enum fate {
     FATE_FINE,
-    FATE_NO_CONNECTION,  /* */
+    FATE_NO_CONNECTION,
     FATE_REQUEST_LOST,   /* reset before it was carried out */
     FATE_REQUEST_STALLS, /* timed out, and never carried out */
     FATE_ANSWER_LOST,    /* carried out, then reset */
@@ -42,23 +42,23 @@ enum fate {
 };
 
 struct exchange {
-    struct remote_queue *queue;    /* */
-    struct seen_queue *asker;      /* until it is abandoned */
-    struct transfer *transfer;     /* the same */
-    bool is_mark;                  /* */
-    int key;                       /* */
+    struct remote_queue *queue;
+    struct seen_queue *asker;  /* until it is abandoned */
+    struct transfer *transfer; /* the same */
+    bool is_mark;
+    int key;
     struct token *token;           /* of a mark */
     char form[WIRE_FORM_SIZE_MAX]; /* of a mark */
-    size_t form_size;              /* */
-    enum fate fate;                /* */
-    bool is_abandoned;             /* the client does not wait for it */
-    bool is_dropped;               /* it will never be carried out */
-    bool is_repeated;              /* libcurl has sent it twice */
-    int error;                     /* with which it fails, if it does */
-    struct answer answer;          /* */
+    size_t form_size;
+    enum fate fate;
+    bool is_abandoned; /* the client does not wait for it */
+    bool is_dropped;   /* it will never be carried out */
+    bool is_repeated;  /* libcurl has sent it twice */
+    int error;         /* with which it fails, if it does */
+    struct answer answer;
 };
 
-/* What becomes of the next request of the queue. */
+/* Draws what happens to the queue's next request. */
 enum fate wire_draw_fate(struct world *world, const struct remote_queue *queue,
                          bool is_mark, const struct token *token);
 
@@ -66,7 +66,7 @@ enum fate wire_draw_fate(struct world *world, const struct remote_queue *queue,
  * unless it is abandoned. */
 struct exchange *wire_send(struct world *world, struct exchange draft);
 
-/* The client waits for it no more. What was sent may still be carried out. */
+/* The client stops waiting. What was sent may still be carried out. */
 void wire_abandon(struct world *world, struct exchange *exchange);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * world.h - one simulated world, made from one seed: servers, network, disks,
- * the process, everybody else, and the clock. Whatever happens is an entry of
- * its agenda.
+ * processes, everybody else, and the clock. Everything that happens is an
+ * entry of its agenda.
  */
 #ifndef TEST_SIM_WORLD_H
 #define TEST_SIM_WORLD_H
@@ -33,18 +33,18 @@ struct process;
 
 struct world;
 
-/* How long things took at the most; for scenes. */
+/* The longest delays so far; for scenes. */
 struct pace {
     uint64_t mark_ms; /* from a message's post to its mark */
     uint64_t reach_ms[DESTINATIONS_MAX]
                      [REMOTE_QUEUES_MAX]; /* from its commit to a destination */
 };
 
-/* Changes what a seed has drawn, before anything happens. */
+/* Changes what the seed has drawn, before anything happens. */
 typedef void (*world_scene)(struct world *world);
 
 struct world {
-    uint64_t seed;              /* */
+    uint64_t seed;
     uint64_t now_ms;            /* monotonic */
     uint64_t wall_offset_ms;    /* wall clock: more */
     bool has_steady_wall_clock; /* never jumps */
@@ -55,47 +55,47 @@ struct world {
     bool is_restarted;          /* before that */
     bool is_examined;           /* all was unsent */
     bool is_over;               /* and has come again */
-    struct dice dice;           /* */
-    struct dice wall_dice;      /* of nothing else */
-    struct agenda agenda;       /* */
-    uint64_t event_count;       /* */
-    struct pool pool;           /* */
-    struct plan plan;           /* */
-    struct remote_server servers[WORLD_SERVERS_MAX];      /* */
-    unsigned server_count;                                /* */
-    struct remote_queue queues[REMOTE_QUEUES_MAX];        /* */
-    unsigned queue_count;                                 /* */
-    struct store stores[WORLD_STORES_MAX];                /* */
-    unsigned store_count;                                 /* */
-    struct destination destinations[DESTINATIONS_MAX];    /* */
-    unsigned destination_count;                           /* */
+    struct dice dice;
+    struct dice wall_dice; /* of nothing else */
+    struct agenda agenda;
+    uint64_t event_count;
+    struct pool pool;
+    struct plan plan;
+    struct remote_server servers[WORLD_SERVERS_MAX];
+    unsigned server_count;
+    struct remote_queue queues[REMOTE_QUEUES_MAX];
+    unsigned queue_count;
+    struct store stores[WORLD_STORES_MAX];
+    unsigned store_count;
+    struct destination destinations[DESTINATIONS_MAX];
+    unsigned destination_count;
     struct kept kept[WORLD_HOSTS_MAX][WORLD_SERVERS_MAX]; /* the guard's */
-    struct state_file state_files[WORLD_HOSTS_MAX];       /* */
-    struct token **tokens;                                /* owned; by number */
-    uint32_t token_count;                                 /* */
-    uint32_t token_capacity;                              /* */
-    struct process *processes[WORLD_HOSTS_MAX];           /* NULL: none runs */
-    uint64_t life;                                        /* of the newest */
-    struct process *dying;               /* out of it we jump */
-    enum crash_point crash_point;        /* the next, if any */
-    unsigned crash_changes;              /* to it, AT_CHANGE */
-    int crash_state;                     /* into that; -1: any */
-    enum errand errand;                  /* of an operator */
-    enum haplo_queue_state errand_state; /* that waits for it */
-    jmp_buf crash_jump;                  /* out of the process */
-    jmp_buf violation_jump;              /* out of the world */
-    char violation[256];                 /* "" if there is none */
-    struct totals *totals;               /* borrowed */
-    FILE *trace_file;                    /* borrowed; or NULL */
-    char body[ANSWER_SIZE_MAX];          /* of an answer */
+    struct state_file state_files[WORLD_HOSTS_MAX];
+    struct token **tokens; /* owned; by number */
+    uint32_t token_count;
+    uint32_t token_capacity;
+    struct process *processes[WORLD_HOSTS_MAX]; /* NULL: none runs */
+    uint64_t life;                              /* of the newest */
+    struct process *dying;                      /* out of it we jump */
+    enum crash_point crash_point;               /* the next, if any */
+    unsigned crash_changes;                     /* to it, AT_CHANGE */
+    int crash_state;                            /* into that; -1: any */
+    enum errand errand;                         /* of an operator */
+    enum haplo_queue_state errand_state;        /* that waits for it */
+    jmp_buf crash_jump;                         /* out of the process */
+    jmp_buf violation_jump;                     /* out of the world */
+    char violation[256];                        /* "" if there is none */
+    struct totals *totals;                      /* borrowed */
+    FILE *trace_file;                           /* borrowed; or NULL */
+    char body[ANSWER_SIZE_MAX];                 /* of an answer */
 };
 
-/* Runs the world of a seed. True if all held; else violation tells. May be
- * called again. */
+/* Runs the world of a seed. Returns false after a violation, which
+ * world->violation describes. May be called again. */
 bool world_run(struct world *world, uint64_t seed, struct totals *totals,
                FILE *trace_file);
 
-/* Gives back what it keeps from run to run. Zeroed is what it begins with. */
+/* Frees what it keeps between runs. A new world is zeroed. */
 void world_free(struct world *world);
 
 /* For its parts */
@@ -103,7 +103,7 @@ void world_free(struct world *world);
 void world_at(struct world *world, uint64_t delay_ms, agenda_cb happen,
               void *subject, uint64_t stamp);
 
-/* Something is not as it must be. */
+/* Something that must hold does not. Ends the run. */
 _Noreturn void world_violation(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -112,40 +112,39 @@ static inline void world_count(struct world *world, enum situation situation)
     world->totals->situations[situation]++;
 }
 
-/* The same, if the process of that life lives then. */
+/* The same, unless the process of that life is dead by then. */
 void world_at_life(struct world *world, uint64_t delay_ms, agenda_cb happen,
                    void *subject, uint64_t stamp, uint64_t life);
 
-/* How long something lasts: mostly short, at times a good part of the run. */
+/* Draws a duration: mostly short, sometimes a good part of the run. */
 uint64_t world_some_time_ms(struct world *world);
 
-/* Two processes store the same queues at this time. */
+/* True while two processes store the same queues. */
 bool world_has_two(const struct world *world);
 
-/* Room for count parts, of which there are none yet. */
+/* A token with room for count parts, still without any. */
 struct token *world_token_new(struct world *world, struct remote_queue *queue,
                               unsigned count);
 
-/* NULL if there is none. */
+/* The token with that number; NULL if there is none. */
 struct token *world_token(const struct world *world, uint32_t number);
 
-/* A message of the token will be unsent, sooner or later. */
+/* Schedules an unsend of a message of the token. */
 void world_unsend_soon(struct world *world, const struct token *token);
 
-/* The process whose code runs dies here, if that is planned: does not return
- * then. */
+/* Kills the process whose code runs if it is planned to die here. Does not
+ * return in that case. */
 void world_crash_point(struct world *world, enum crash_point point);
 void world_crash_at_change(struct world *world, enum haplo_queue_state to);
 
-/* It dies now. */
+/* Kills it now. */
 _Noreturn void world_kill(struct world *world, struct process *process,
                           enum crash_point point);
 
 void world_note_edge(struct world *world, enum haplo_queue_state from,
                      enum haplo_queue_state to);
 
-/* It has stopped in order: it is started again some time, if it is the first
- * one. */
+/* After an orderly exit: the first process is started again later. */
 void world_process_ended(struct process *process);
 
 #endif
