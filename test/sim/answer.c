@@ -8,7 +8,7 @@
 #define PLAIN "text/plain; charset=utf-8"
 #define JSON "application/json"
 
-/* Of characters that must be encoded in a form. */
+/* Contains characters that must be encoded in a form. */
 #define TOKEN_FORMAT "t/%u+%u="
 
 static size_t write_batch(const struct token *token, bool has_token,
@@ -55,7 +55,7 @@ static size_t write_marked(const struct answer *answer,
     return (size_t)size;
 }
 
-/* A POST is not told the kind, and 2019 knows none. */
+/* The response to a POST does not name the kind, and 2019 has no kinds. */
 static size_t write_refused(const char *kind,
                             const struct remote_server *server, bool is_mark,
                             struct http_head *head, char *body)
@@ -79,8 +79,8 @@ static size_t write_page(long status, struct http_head *head, char *body)
     return (size_t)sprintf(body, "<html><h1>%ld</h1></html>", status);
 }
 
-/* No document, or one without a token, or one without the messages that its
- * token would mark. */
+/* Not a document, or one without a token, or one that lacks the messages that
+ * its token would mark. */
 static size_t write_garbled(const struct token *token, bool is_mark, char *body)
 {
     if (is_mark) {
@@ -164,7 +164,7 @@ const char *answer_text(const struct answer *answer, char *text, size_t size)
     return text;
 }
 
-/* Undoes application/x-www-form-urlencoded. */
+/* Decodes application/x-www-form-urlencoded. */
 static void decode(const char *form, size_t size, char *text, size_t room)
 {
     size_t used = 0;

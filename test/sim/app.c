@@ -19,8 +19,6 @@ static struct process *process_of(const struct gather *gather)
     return gather->options.data;
 }
 
-/* The configuration */
-
 static void make_inboxes(struct app *app, struct world *world)
 {
     static const char *const names[APP_INBOXES_MAX] = {"first", "second"};
@@ -167,8 +165,6 @@ int api_key_read(const struct config_key *key, char *text, char *why,
     return HAPLO_EINVAL;
 }
 
-/* What is told */
-
 static void on_event(struct haplo_poller *poller,
                      const struct haplo_event *event)
 {
@@ -272,8 +268,6 @@ static void on_drained(struct gather *gather)
     process->is_open = false;
 }
 
-/* Opening and closing */
-
 void app_open(struct process *process)
 {
     const struct gather_options options = {
@@ -313,8 +307,6 @@ struct forwarder *app_forwarder(struct process *process,
         gather_find_outlet(&process->app.gather, destination->name);
     return outlet == NULL ? NULL : outlet->forwarder;
 }
-
-/* Queues */
 
 static struct gather_queue *gather_queue_of(const struct seen_queue *queue)
 {

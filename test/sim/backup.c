@@ -9,7 +9,7 @@
 #include "process.h"
 #include "world.h"
 
-/* Of one queue: its messages up to then, in their order. */
+/* The messages of one queue at that time, in order. */
 struct backup_queue {
     struct book_copy *copies; /* owned */
     uint32_t count;
@@ -52,8 +52,6 @@ static struct store *pick_store(struct world *world)
     return &world->stores[dice_below(&world->dice, world->store_count)];
 }
 
-/* Copying */
-
 static void copy_messages(struct backup_queue *to,
                           const struct remote_queue *queue)
 {
@@ -87,8 +85,6 @@ void backup_make(struct world *world)
           store->row_count);
 }
 
-/* Restoring */
-
 static void restore_rows(struct store *store, const struct backup *backup)
 {
     store->row_count = backup->row_count;
@@ -105,7 +101,7 @@ static void restore_rows(struct store *store, const struct backup *backup)
     memset(store->lanes, 0, sizeof store->lanes);
 }
 
-/* What came later first, as it may be equal to what was there before. */
+/* Newer messages first, as they may equal older ones. */
 static void restore_messages(struct world *world,
                              const struct backup_queue *from,
                              const struct remote_queue *queue)

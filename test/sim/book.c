@@ -5,8 +5,6 @@
 #include "process.h"
 #include "world.h"
 
-/* On the server */
-
 void book_posted(struct world *world, struct message *message)
 {
     message->content->member_count++;
@@ -102,8 +100,6 @@ void book_marked(struct world *world, const struct remote_queue *queue,
                                              : SITUATION_TAKEN_FOREIGN);
     message->is_taken = true;
 }
-
-/* At the client */
 
 /* True if the process, by what is stored and what it has heard since, does not
  * know it to be confirmed. */
@@ -290,8 +286,6 @@ void book_started(struct process *process)
         }
     }
 }
-
-/* In the inbox */
 
 /* The state that is stored now is this process's: what another one has heard
  * meanwhile is not in it. */
@@ -518,8 +512,6 @@ void book_dropped(struct content *content)
         }
     }
 }
-
-/* At the end */
 
 bool book_is_settled(const struct remote_queue *queue)
 {

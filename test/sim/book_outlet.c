@@ -32,9 +32,7 @@ static bool is_saved(const struct destination *destination,
            !row->reach[destination->index].is_deferred;
 }
 
-/* Sent */
-
-/* All that came before it in its queue has been there, or never will be. */
+/* All earlier messages of its queue have arrived, or never will. */
 static void check_order(const struct destination *destination,
                         struct store_row *row)
 {
@@ -56,7 +54,7 @@ static void check_order(const struct destination *destination,
     }
 }
 
-/* What the same process has sent, and knows it, it sends no more. */
+/* A process never sends again what it knows it has sent. */
 static void check_repeat(const struct destination *destination,
                          struct store_row *row, uint64_t life)
 {
@@ -133,8 +131,6 @@ void book_out_told(struct destination *destination, struct store_row *row,
     lane->last_life = life;
 }
 
-/* Saved */
-
 void book_out_buried(const struct destination *destination,
                      struct store_row *row)
 {
@@ -159,9 +155,7 @@ void book_out_passed(const struct destination *destination,
     }
 }
 
-/* Processes, restores, the end */
-
-/* What was not saved comes again. */
+/* Messages whose delivery was not saved are sent again. */
 void book_out_forgotten(struct destination *destination)
 {
     struct store *store = destination->store;

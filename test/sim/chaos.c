@@ -15,8 +15,6 @@ static struct remote_server *pick_server(struct world *world)
     return &world->servers[dice_below(&world->dice, world->server_count)];
 }
 
-/* Users and admins */
-
 static void post(struct world *world)
 {
     remote_post(
@@ -87,8 +85,6 @@ static void human(struct world *world)
                        (unsigned)dice_between(&world->dice, 1, 60));
 }
 
-/* Servers */
-
 static void outage_ends(struct world *world, void *subject, uint64_t stamp)
 {
     struct remote_server *server = subject;
@@ -141,8 +137,6 @@ static void ignore(struct world *world)
     world_at(world, world_some_time_ms(world), heed, queue, 0);
 }
 
-/* This machine */
-
 static void store_recovers(struct world *world, void *subject, uint64_t stamp)
 {
     struct store *store = subject;
@@ -184,7 +178,7 @@ static void on_restore(struct world *world, void *subject, uint64_t stamp)
     }
 }
 
-/* Mostly while nothing runs. */
+/* Usually while nothing runs. */
 static void restore(struct world *world)
 {
     if (dice_hit(&world->dice, 700)) {
@@ -208,7 +202,7 @@ static void on_move(struct world *world, void *subject, uint64_t stamp)
     TRACE(world, "%s: moves to store %u", queue->name, queue->store);
 }
 
-/* Configured so before the next process starts. */
+/* Changes the configuration before the next process starts. */
 static void moves(struct world *world)
 {
     operator_stops_all(world);
@@ -216,7 +210,7 @@ static void moves(struct world *world)
              chaos_pick_queue(world), 0);
 }
 
-/* Of the same configuration as the first one. */
+/* It has the same configuration as the first one. */
 static void second_comes(struct world *world)
 {
     if (world->processes[1] == NULL && world->processes[0] != NULL &&
@@ -229,7 +223,7 @@ static void second_comes(struct world *world)
     }
 }
 
-/* Not told in the trace: it must change nothing. */
+/* Not in the trace, because it must not change anything. */
 static void wall_jumps(struct world *world)
 {
     if (!world->has_steady_wall_clock) {
@@ -237,8 +231,6 @@ static void wall_jumps(struct world *world)
         world_count(world, SITUATION_WALL_JUMP);
     }
 }
-
-/* Operators */
 
 static void pauses(struct world *world)
 {
@@ -264,8 +256,6 @@ static void stops(struct world *world)
 {
     operator_comes(world, ERRAND_STOP);
 }
-
-/* When */
 
 typedef void (*chaos_cb)(struct world *world);
 
@@ -294,7 +284,7 @@ static const chaos_cb actions[CHAOS_COUNT] = {
     [CHAOS_DESTINATION] = destination_falls_ill,
 };
 
-/* The next is planned first, as an action may kill the process. */
+/* Schedules the next one first, as the action may kill the process. */
 static void on_chaos(struct world *world, void *subject, uint64_t kind)
 {
     (void)subject;

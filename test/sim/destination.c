@@ -52,7 +52,7 @@ void destinations_draw(struct world *world)
     }
 }
 
-/* As fnmatch() would, of the few patterns above. */
+/* Matches as fnmatch() does, for the patterns above. */
 static bool matches(const char *pattern, const struct remote_queue *queue)
 {
     const char *name = queue->name;
@@ -84,8 +84,6 @@ bool destination_is_poisoned(const struct destination *destination,
 {
     return (row->message->content->poison >> destination->index & 1) != 0;
 }
-
-/* Trouble */
 
 void destination_heal(struct destination *destination)
 {

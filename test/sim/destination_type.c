@@ -9,11 +9,11 @@
 
 #define FLIGHTS_MAX 8
 
-/* A parcel on its way. */
+/* A parcel in transit. */
 struct flight {
     struct outlet_parcel *parcel; /* NULL: none */
-    bool has_arrived;             /* and is to be answered */
-    uint64_t number;              /* tells it from later ones */
+    bool has_arrived;             /* and its outcome is due */
+    uint64_t number;              /* to recognise later ones */
 };
 
 /* An open outlet of one process. */
@@ -23,7 +23,7 @@ struct sim_outlet {
     struct destination *destination;
     struct flight flights[FLIGHTS_MAX];
     uint64_t flight_count; /* since it was opened */
-    bool is_closing;       /* told to */
+    bool is_closing;       /* close was called */
     bool is_closed;        /* closed_cb is due */
     outlet_closed_cb closed_cb;
     void *closed_data; /* for it */
@@ -54,8 +54,6 @@ static struct store_row *row_of(const struct sim_outlet *outlet,
     return store_row(outlet->destination->store, message->arrival);
 }
 
-/* At the destination */
-
 static void set_answer(struct outlet_parcel *parcel, size_t delivered_count,
                        enum outlet_verdict verdict, uint64_t retry_after_ms)
 {
@@ -67,7 +65,7 @@ static void set_answer(struct outlet_parcel *parcel, size_t delivered_count,
                                                  : "as the simulation has it");
 }
 
-/* Takes them until the first that it does not want. */
+/* Accepts the messages up to the first that it refuses. */
 static void take(struct sim_outlet *outlet, struct outlet_parcel *parcel,
                  size_t count)
 {
@@ -125,8 +123,6 @@ static void arrive(struct sim_outlet *outlet, struct flight *flight)
     }
 }
 
-/* Back in the process */
-
 static void check_closed(struct sim_outlet *outlet);
 
 static void note_told(struct sim_outlet *outlet,
@@ -169,8 +165,6 @@ static void on_arrival(struct world *world, void *subject, uint64_t number)
     process_at(outlet->process, way_ms(outlet), on_answer, outlet, number);
 }
 
-/* Parcels */
-
 static _Noreturn void violation(const struct sim_outlet *outlet,
                                 const char *what)
 {
@@ -198,7 +192,7 @@ static void check_message(const struct sim_outlet *outlet,
     }
 }
 
-/* Of one batch, in its order, without gaps. */
+/* The messages are of one batch, in order and without gaps. */
 static void check_parcel(const struct sim_outlet *outlet,
                          const struct outlet_parcel *parcel)
 {
@@ -230,7 +224,7 @@ static void check_room(const struct sim_outlet *outlet)
     }
 }
 
-/* The slot of the next one: the numbers of taken ones are passed over. */
+/* Finds the slot of the next parcel; skips numbers whose slots are in use. */
 static struct flight *next_flight(struct sim_outlet *outlet)
 {
     struct flight *flight;
@@ -252,8 +246,6 @@ static void deliver(struct outlet *base, struct outlet_parcel *parcel)
     process_at(outlet->process, way_ms(outlet), on_arrival, outlet,
                flight->number);
 }
-
-/* Opening and closing */
 
 static int open_outlet(const struct outlet_setting *setting,
                        struct outlet **out, struct reason *why)
@@ -304,7 +296,7 @@ static void check_closed(struct sim_outlet *outlet)
     }
 }
 
-/* What is on its way is answered when its time has come. */
+/* Parcels in transit are still reported when they are due. */
 static void close_outlet(struct outlet *base, outlet_closed_cb closed_cb,
                          void *data)
 {

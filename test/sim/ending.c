@@ -8,8 +8,6 @@
 
 #define LOOK_MS 5000
 
-/* What has gone wrong is put right */
-
 static void mend_destinations(struct world *world)
 {
     for (unsigned i = 0; i < world->destination_count; i++) {
@@ -29,7 +27,7 @@ static void mend_servers(struct world *world)
     }
 }
 
-/* Either the server takes the old key again, or the client gets the new one. */
+/* Either the server accepts the old key again, or the client gets a new one. */
 static void mend_key(struct world *world, struct remote_queue *remote)
 {
     if (remote->client_key == remote->key) {
@@ -57,9 +55,7 @@ static void mend(struct world *world)
     }
 }
 
-/* Whether all is gathered */
-
-/* What the queue still has to do; NULL: nothing. */
+/* What the queue still has to do, or NULL. */
 static const char *left_undone(const struct world *world,
                                const struct remote_queue *remote)
 {
@@ -76,8 +72,8 @@ static const char *left_undone(const struct world *world,
     if (stats.error != 0) {
         return "still failing";
     }
-    /* After a commit of unknown outcome whose batch was dropped, what is stored
-     * is known only when the next batch turns out to be stale. */
+    /* After a commit of unknown outcome whose batch was dropped, the product
+     * learns what is stored only when the next batch is stale. */
     if (stats.unconfirmed_count > 0 ||
         (queue->is_current && !book_is_settled(remote))) {
         return "not confirmed";
@@ -85,7 +81,7 @@ static const char *left_undone(const struct world *world,
     return NULL;
 }
 
-/* The first queue that has, or NULL. */
+/* The first queue that still has something to do, or NULL. */
 static const struct remote_queue *find_unsettled(const struct world *world)
 {
     for (unsigned i = 0; i < world->queue_count; i++) {
@@ -96,7 +92,7 @@ static const struct remote_queue *find_unsettled(const struct world *world)
     return NULL;
 }
 
-/* NULL: all outlets have caught up. */
+/* What an outlet still has to do, or NULL if all have caught up. */
 static const char *find_behind(const struct world *world)
 {
     for (unsigned i = 0; i < world->destination_count; i++) {
@@ -118,8 +114,8 @@ static const char *find_behind(const struct world *world)
 static void check_end(struct world *world)
 {
     book_check_end(world);
-    /* Nobody is woken by what the second process has stored, but by the next
-     * message of his own. */
+    /* What the second process has stored does not wake an outlet of the first.
+     * The next message of its own does. */
     bool is_woken = world->is_examined || !world->had_second;
     for (unsigned i = 0; is_woken && i < world->destination_count; i++) {
         book_out_check_end(&world->destinations[i]);
@@ -152,7 +148,7 @@ static void poll_all_now(struct world *world)
     }
 }
 
-/* By when it must be settled. */
+/* The time by which the world must be settled. */
 static uint64_t ending_due_ms(const struct world *world)
 {
     uint64_t unread_count = 0;
@@ -169,7 +165,7 @@ static void look_again(struct world *world, uint64_t due_ms)
     world_at(world, LOOK_MS, on_look, NULL, due_ms);
 }
 
-/* due_ms: by when all must be settled. */
+/* due_ms: the time by which everything must be settled. */
 static void on_look(struct world *world, void *subject, uint64_t due_ms)
 {
     (void)subject;
@@ -199,7 +195,7 @@ static void on_look(struct world *world, void *subject, uint64_t due_ms)
         return;
     }
     if (!world->is_restarted && dice_hit(&world->dice, 300)) {
-        /* What it knows, and what is stored, must be the same. */
+        /* What the process knows and what is stored must agree. */
         world->is_restarted = true;
         world_count(world, SITUATION_RESTARTED_FOR_EXAM);
         operator_stops_all(world);

@@ -22,8 +22,6 @@ static void check(const struct seen_queue *queue, bool holds, const char *what)
     }
 }
 
-/* Beginnings */
-
 void guard_server_begins(struct seen_server *server)
 {
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
@@ -43,8 +41,6 @@ void guard_begins(struct seen_queue *queue, bool is_proven)
         .due_ms = world_of(queue)->now_ms + queue->remote->policy.interval_ms,
     };
 }
-
-/* Starts */
 
 static void check_server(const struct seen_queue *queue)
 {
@@ -125,8 +121,6 @@ void guard_starts(struct seen_queue *queue, bool is_mark)
         guard_takes_turn(queue, is_mark);
     }
 }
-
-/* Ends */
 
 static void server_fails(struct guard_server *guard, struct seen_queue *queue)
 {
@@ -233,7 +227,7 @@ static uint64_t wait_after_failure(struct seen_queue *queue,
     return wait_ms;
 }
 
-/* The least wait after that answer. */
+/* The shortest wait after that response. */
 static uint64_t wait_after(struct seen_queue *queue,
                            const struct meaning *meaning)
 {
@@ -287,8 +281,6 @@ void guard_cancelled(struct seen_queue *queue)
     queue->has_new_key = false;
 }
 
-/* Commands */
-
 void guard_commanded(struct seen_queue *queue, enum guard_command command)
 {
     queue->guard.not_before_ms = 0;
@@ -315,7 +307,7 @@ void guard_obeyed(const struct seen_queue *queue, enum guard_command command)
     bool waits = state == HAPLO_QUEUE_REFUSED;
     bool is_paused = state == HAPLO_QUEUE_PAUSED;
     if (queue->guard.has_stirred && command != GUARD_PAUSE) {
-        return; /* and what came of it may have failed */
+        return; /* what followed from it may have failed */
     }
     switch (command) {
     case GUARD_NEW_KEY:

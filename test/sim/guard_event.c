@@ -1,6 +1,6 @@
 /*
- * guard_event.c - the guard's part that hears events: they must tell of what
- * the answers mean, and of nothing else.
+ * guard_event.c - the guard's checks of events: they must report what the
+ * responses mean, and nothing else.
  */
 #include <stdio.h>
 
@@ -16,7 +16,7 @@ static void check(const struct seen_queue *queue, bool holds, const char *what)
     }
 }
 
-/* All but those between two batches. */
+/* True for all states except those between two batches. */
 bool guard_has_batch(enum haplo_queue_state state)
 {
     static const bool has_none[TOTALS_QUEUE_STATES] = {
@@ -27,8 +27,6 @@ bool guard_has_batch(enum haplo_queue_state state)
     };
     return !has_none[state];
 }
-
-/* What an answer leads to */
 
 static bool is_meant_by_fetch(const struct meaning *meaning,
                               const struct haplo_event *event)
@@ -83,8 +81,6 @@ static void check_meaning(struct seen_queue *queue,
               : is_meant_by_mark(queue, event),
           "an answer is taken for another one");
 }
-
-/* Events */
 
 static uint64_t due_of(const struct world *world,
                        const struct haplo_event *event)

@@ -1,6 +1,6 @@
 /*
- * guard_token.c - the guard's part that sees to tokens: when one is posted, how
- * often, and when it may be given up.
+ * guard_token.c - the guard's checks of tokens: when one is posted, how often,
+ * and when it may be given up.
  */
 #include "core/queue.h"
 #include "guard.h"
@@ -49,7 +49,7 @@ void guard_fetched(struct seen_queue *queue)
     queue->guard.is_outstanding = true;
 }
 
-/* A first mark that marks nothing while messages are unread is none. */
+/* A first mark that marked nothing while messages are unread is no progress. */
 bool guard_is_progress(const struct seen_queue *queue,
                        const struct meaning *meaning)
 {
@@ -58,9 +58,7 @@ bool guard_is_progress(const struct seen_queue *queue,
             meaning->marked_count > 0 || meaning->unread_count == 0);
 }
 
-/* A token is there no more */
-
-/* True if that is reason enough to give a token up after a failed mark. */
+/* True if that error justifies giving up a token after a failed mark. */
 static bool may_give_up(const struct seen_queue *queue)
 {
     const struct token *token = queue->token;
@@ -75,7 +73,7 @@ static bool may_give_up(const struct seen_queue *queue)
            latest_ms >= token->first_post_ms + QUEUE_MARK_AGE_MAX_MS;
 }
 
-/* Its inbox has no room for the batch, as those of others wait for it. */
+/* Its inbox has no room for the batch, because other batches wait for it. */
 static bool is_inbox_behind(const struct seen_queue *queue)
 {
     struct world *world = world_of(queue);
@@ -83,7 +81,7 @@ static bool is_inbox_behind(const struct seen_queue *queue)
     return world->plan.held_bytes_max < PLAN_HELD_BYTES_ALL;
 }
 
-/* What the application may have said of a batch that is dropped. */
+/* The errors that the application may have given for a dropped batch. */
 static bool may_reject(const struct seen_queue *queue,
                        const struct haplo_event *event)
 {

@@ -11,7 +11,7 @@ static bool waits_to_fetch(const struct seen_queue *queue)
     return queue->guard.state == HAPLO_QUEUE_READY;
 }
 
-/* A token that is too old waits for nothing any more. */
+/* A token that is too old does not wait any more. */
 static bool waits_to_mark(const struct seen_queue *queue)
 {
     return (queue->guard.state == HAPLO_QUEUE_MARK_READY ||
@@ -19,7 +19,7 @@ static bool waits_to_mark(const struct seen_queue *queue)
            queue->guard.due_ms > queue->process->world->now_ms;
 }
 
-/* As src/core/server.h has it, by the guard's own count. has_prover: an
+/* The rule of src/core/server.h, by the guard's own count. has_prover: an
  * unproven key is being tried. */
 static bool may_log_in(const struct seen_queue *queue, bool has_prover)
 {
@@ -55,8 +55,6 @@ static bool is_able(const struct process *process,
     }
     return false;
 }
-
-/* On one server */
 
 static void pass(struct seen_queue *queue, const struct seen_queue *other)
 {
@@ -94,15 +92,13 @@ static void pass_queues(struct seen_queue *starting, bool is_mark)
     }
 }
 
-/* Between servers */
-
 static void pass_server(struct seen_server *server,
                         const struct seen_queue *starting, bool is_mark)
 {
     unsigned *turns =
         is_mark ? server->guard.marks_of : server->guard.fetches_of;
     if (server == starting->server) {
-        /* A turn of either kind takes its slot, and its place in line. */
+        /* A turn of either kind uses up its slot and its place in the queue. */
         memset(server->guard.marks_of, 0, sizeof server->guard.marks_of);
         memset(server->guard.fetches_of, 0, sizeof server->guard.fetches_of);
         return;
@@ -128,9 +124,7 @@ void guard_takes_turn(struct seen_queue *queue, bool is_mark)
     }
 }
 
-/* After each event */
-
-/* True if the token at hand could not be posted any more. */
+/* True if the outstanding token is too old to be posted. */
 static bool has_old_token(const struct seen_queue *queue, uint64_t now_ms)
 {
     const struct token *token = queue->token;
@@ -139,7 +133,7 @@ static bool has_old_token(const struct seen_queue *queue, uint64_t now_ms)
            now_ms > token->first_post_ms + QUEUE_MARK_AGE_MAX_MS;
 }
 
-/* The longest that a queue may sleep in its state. */
+/* The longest time that a queue may sleep in its state. */
 static uint64_t longest_ms(const struct seen_queue *queue)
 {
     const struct remote_policy *policy = &queue->remote->policy;

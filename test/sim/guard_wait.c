@@ -1,6 +1,6 @@
 /*
- * guard_wait.c - the guard's part that sees to waits as they begin: none is
- * longer than it may be, and those of an empty queue are as they should be.
+ * guard_wait.c - the guard's checks of waits, made as they begin: no wait is
+ * longer than allowed, and the interval of an empty queue is correct.
  */
 #include "core/queue.h"
 #include "core/server.h"
@@ -21,7 +21,7 @@ static uint64_t longer_ms(uint64_t a_ms, uint64_t b_ms)
     return a_ms > b_ms ? a_ms : b_ms;
 }
 
-/* base_ms, doubled with each failure after the first, up to max_ms. */
+/* base_ms, doubled for each failure after the first, at most max_ms. */
 static uint64_t ceiling_ms(uint64_t base_ms, uint64_t max_ms, unsigned failures)
 {
     while (failures-- > 1 && base_ms < max_ms) {
@@ -30,7 +30,7 @@ static uint64_t ceiling_ms(uint64_t base_ms, uint64_t max_ms, unsigned failures)
     return base_ms < max_ms ? base_ms : max_ms;
 }
 
-/* Half as long again each time that nothing was found. */
+/* Grows by half each time that nothing was found. */
 static void check_rest(struct seen_queue *queue, uint64_t wait_ms)
 {
     const struct remote_policy *policy = &queue->remote->policy;
@@ -57,7 +57,7 @@ static void check_backoff(const struct seen_queue *queue, uint64_t wait_ms)
     check(queue, wait_ms <= longer_ms(most_ms, asked_ms), "backs off too long");
 }
 
-/* The process counts its failures as the guard does. */
+/* Checks that the process counts its failures as the guard does. */
 static void check_failures(const struct seen_queue *queue)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};

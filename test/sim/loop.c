@@ -7,8 +7,8 @@
 #include "process.h"
 #include "world.h"
 
-/* One firing that a handle waits for. The handle points to it, and forgets it
- * when it is stopped. */
+/* A firing that a handle waits for. The handle points to it until it is
+ * stopped. */
 struct firing {
     uv_handle_t *handle; /* NULL: it was stopped */
 };
@@ -56,8 +56,6 @@ static void cancel(void **place)
     *place = NULL;
 }
 
-/* Time and chance */
-
 uint64_t uv_now(const uv_loop_t *loop)
 {
     return process_of(loop)->world->now_ms;
@@ -103,8 +101,6 @@ int uv_random(uv_loop_t *loop, uv_random_t *request, void *buffer, size_t size,
     return 0;
 }
 
-/* Timers */
-
 /* heap_node[0] is the firing that it waits for. */
 int uv_timer_init(uv_loop_t *loop, uv_timer_t *timer)
 {
@@ -148,8 +144,6 @@ int uv_timer_stop(uv_timer_t *timer)
     return 0;
 }
 
-/* Idle handles */
-
 /* queue[0] is the firing that it waits for. */
 int uv_idle_init(uv_loop_t *loop, uv_idle_t *idle)
 {
@@ -158,7 +152,7 @@ int uv_idle_init(uv_loop_t *loop, uv_idle_t *idle)
     return 0;
 }
 
-/* Again and again, until it is stopped. */
+/* Repeats until the handle is stopped. */
 static void on_idle(struct world *world, void *subject, uint64_t stamp)
 {
     struct firing *firing = subject;
@@ -186,8 +180,6 @@ int uv_idle_stop(uv_idle_t *idle)
     cancel(&idle->queue[0]);
     return 0;
 }
-
-/* All handles */
 
 static void on_close(struct world *world, void *subject, uint64_t stamp)
 {

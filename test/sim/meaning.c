@@ -15,7 +15,7 @@ static int error_of(const struct answer *answer, bool is_mark,
     case ANSWER_FORBIDDEN:
         return HAPLO_EREFUSED;
     case ANSWER_THROTTLED:
-        /* Only a fetch, and not in 2019, is told the kind. */
+        /* Only the response to a fetch names the kind, and not in 2019. */
         return is_mark || revision == REVISION_2019 ? HAPLO_EREFUSED
                                                     : HAPLO_ETHROTTLED;
     case ANSWER_PAGE:

@@ -36,8 +36,6 @@ const char *network_key_text(int key, char text[NETWORK_KEY_SIZE])
     return text;
 }
 
-/* Objects */
-
 int http_client_new(uv_loop_t *loop, unsigned transfers_max,
                     struct http_client **out)
 {
@@ -97,8 +95,6 @@ void endpoint_free(struct endpoint *endpoint)
     simulated_free(endpoint);
 }
 
-/* What is asked */
-
 static unsigned base64_digit(char c)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -121,7 +117,7 @@ static void base64_read(const char *from, char *to, size_t room)
     to[used] = '\0';
 }
 
-/* The key's number; -1: no key that was ever made. */
+/* The key's number; -1 if no such key was ever made. */
 static int key_of(const struct transfer *transfer)
 {
     char login[128];
@@ -136,7 +132,7 @@ static int key_of(const struct transfer *transfer)
     return key;
 }
 
-/* The queue that the path names. */
+/* The queue named by the path. */
 static struct seen_queue *queue_of(const struct transfer *transfer)
 {
     const struct seen_server *server = transfer->endpoint->server;
@@ -220,8 +216,6 @@ void transfer_cancel(struct transfer *transfer)
     guard_cancelled(queue);
 }
 
-/* What comes back */
-
 static void end(struct exchange *exchange, const struct meaning *meaning,
                 int error)
 {
@@ -251,7 +245,7 @@ static void end_failed(struct exchange *exchange, int error)
     end(exchange, &meaning, error);
 }
 
-/* Nothing of it is missing. */
+/* The response is complete. */
 static void end_answered(struct world *world, struct exchange *exchange)
 {
     struct meaning meaning = meaning_of_answer(
@@ -286,7 +280,7 @@ static void on_rest(struct world *world, void *subject, uint64_t stamp)
     }
 }
 
-/* The second half comes at once, or a moment later. */
+/* The second half arrives at once, or a moment later. */
 static void bring_rest(struct world *world, struct exchange *exchange,
                        const char *bytes, size_t size)
 {

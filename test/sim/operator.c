@@ -59,8 +59,6 @@ void operator_sets_key(struct world *world, struct remote_queue *remote,
     }
 }
 
-/* Errands */
-
 /* As one does who may not have been alone with the queue. */
 static void resume_from_stored(struct seen_queue *queue)
 {
@@ -191,8 +189,6 @@ static void on_errand(struct world *world, void *subject, uint64_t errand)
     }
 }
 
-/* When */
-
 void operator_comes(struct world *world, enum errand errand)
 {
     if (dice_hit(&world->dice, 300)) {
@@ -215,8 +211,6 @@ void operator_sees(const struct seen_queue *queue, enum haplo_queue_state state)
              queue->remote, world->errand);
     world->errand = ERRAND_NONE;
 }
-
-/* The hand */
 
 /* Into a certain state, or the nth change of all. What comes only with a pause
  * is helped to come. */
@@ -288,8 +282,6 @@ void operator_stops_all(struct world *world)
     }
 }
 
-/* Outlets */
-
 static void release(struct world *world, const struct destination *destination,
                     const struct remote_queue *remote)
 {
@@ -328,8 +320,6 @@ void operator_releases(struct world *world)
         }
     }
 }
-
-/* Help */
 
 void operator_helps(struct world *world, struct remote_queue *remote)
 {

@@ -23,8 +23,6 @@ static bool hit(struct world *world, unsigned permille)
     return dice_hit(&world->dice, permille);
 }
 
-/* What goes wrong */
-
 static void draw_fates(struct world *world)
 {
     static const unsigned levels[] = {0, 30, 100, 100, 300, 500};
@@ -60,14 +58,12 @@ static void draw_chaos(struct world *world)
             world->plan.gap_ms[kind] = world->plan.chaos_ms / times;
         }
     }
-    /* An older copy of an inbox, from before a queue came to it, has no state
-     * of the queue, and nothing else has one. */
+    /* A backup from before a queue was moved to the inbox has no state of that
+     * queue, and neither has anything else. */
     if (world->plan.gap_ms[CHAOS_RESTORE] > 0) {
         world->plan.gap_ms[CHAOS_MOVE] = 0;
     }
 }
-
-/* Who is there */
 
 static void draw_server(struct world *world, unsigned index)
 {
@@ -135,8 +131,8 @@ static void draw_stores(struct world *world)
     }
 }
 
-/* Mostly few queues; at times a crowd on one server, which may all have the
- * wrong keys. */
+/* Mostly few queues; sometimes many on one server, which may all have wrong
+ * keys. */
 static void draw_queues(struct world *world, uint64_t interval_ms)
 {
     static const unsigned wrong_permille[] = {0, 0, 0, 0, 200, 1000};

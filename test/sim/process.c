@@ -34,8 +34,6 @@ void process_at(struct process *process, uint64_t delay_ms, agenda_cb happen,
                   process->life);
 }
 
-/* What is seen of it */
-
 struct seen_server *process_find_server(struct process *process,
                                         const char *name)
 {
@@ -73,8 +71,6 @@ struct seen_queue *process_find_inbox_queue(struct process *process,
 {
     return find_queue(process, queue->server, queue->name);
 }
-
-/* Beginning and end */
 
 static void look(struct process *process)
 {

@@ -6,11 +6,9 @@
 #include "book.h"
 #include "world.h"
 
-/* Messages */
-
 #define BODY_SIZE_MAX 160
-#define UNREAD_MAX 8192  /* that are looked at */
-#define OVERRIDDEN_IDS 3 /* so few that they meet */
+#define UNREAD_MAX 8192  /* messages considered */
+#define OVERRIDDEN_IDS 3 /* few, so that they collide */
 #define TIE_MS 3000      /* messages of the same time have the same date */
 
 static const char *copy_text(struct world *world, const char *text, size_t size)
@@ -19,8 +17,8 @@ static const char *copy_text(struct world *world, const char *text, size_t size)
     return memcpy(copy, text, size);
 }
 
-/* A message's own data may override id and datetime: then they are others',
- * and the whole message may be equal to another one. */
+/* A message's own data may override id and datetime. They then belong to
+ * another message, and the whole message may equal another one. */
 static struct content *content_new(struct world *world,
                                    const struct remote_queue *queue,
                                    uint32_t number, bool is_overridden)
@@ -49,7 +47,7 @@ static struct content *content_new(struct world *world,
     return content;
 }
 
-/* A content of the queue that another message may have as well, or NULL. */
+/* A content of the queue that another message may share, or NULL. */
 static struct content *find_twin(struct world *world,
                                  const struct remote_queue *queue)
 {
@@ -118,8 +116,6 @@ void remote_unsend(struct world *world, struct remote_queue *queue,
           message->is_owed ? "owed" : "not owed");
 }
 
-/* Logins */
-
 static void clear_logins(struct remote_server *server)
 {
     server->failed_logins = 0;
@@ -171,10 +167,8 @@ void remote_fail_logins(struct world *world, struct remote_server *server,
           count, server->failed_logins);
 }
 
-/* Fetch and mark */
-
-/* Gathers what is unread, in the order of posting, which is by id and, but
- * for ties, by date. */
+/* Collects the unread messages in the order of posting, which is by id and,
+ * except for ties, by date. */
 static unsigned gather_unread(const struct remote_queue *queue,
                               struct message **unread)
 {
@@ -187,7 +181,7 @@ static unsigned gather_unread(const struct remote_queue *queue,
     return count;
 }
 
-/* The order of equal dates is another one in each fetch. */
+/* Messages of equal date come in a different order in each fetch. */
 static void shuffle_ties(struct world *world, struct message **unread,
                          unsigned count)
 {

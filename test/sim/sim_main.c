@@ -61,8 +61,6 @@ static void run_seeds(const struct run *run, struct totals *totals)
     world_free(&world);
 }
 
-/* Several processes */
-
 static void write_totals(int descriptor, const struct totals *totals)
 {
     if (write(descriptor, totals, sizeof *totals) != (ssize_t)sizeof *totals) {
@@ -137,8 +135,6 @@ static void run_jobs(const struct run *run, unsigned jobs,
     while (wait(NULL) > 0) {
     }
 }
-
-/* Command line */
 
 static const char usage[] =
     "usage: sim [--first=N] [--seeds=N] [--jobs=N] [--stop] [--situations]\n"

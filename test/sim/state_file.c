@@ -17,7 +17,7 @@ int simulated_stat(const char *path, struct stat *status);
 uint64_t simulated_wall_clock_ms(void);
 
 static FILE *written;
-static struct state_file unnamed; /* written, and not yet in its place */
+static struct state_file unnamed; /* written, but not renamed yet */
 
 static struct state_file *own_file(void)
 {
@@ -64,7 +64,7 @@ int simulated_rename(const char *from, const char *to)
     return 0;
 }
 
-/* Of a key's file: another key, another size. */
+/* A key's file: its ctime changes with the key. */
 int simulated_stat(const char *path, struct stat *status)
 {
     const struct world *world = process_current()->world;
@@ -79,7 +79,7 @@ int simulated_stat(const char *path, struct stat *status)
     return -1;
 }
 
-/* Of what is kept over processes; see what the README says of jumps. */
+/* The clock of the state file. It does not jump; see README.md. */
 uint64_t simulated_wall_clock_ms(void)
 {
     return process_current()->world->now_ms + UINT64_C(1000000);

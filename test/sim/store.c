@@ -42,7 +42,7 @@ static struct store_row *add_row(struct store *store)
     return &store->rows[store->row_count++];
 }
 
-/* The process has stored a state: it knows, and another one does not. */
+/* The process has stored a state, which it knows and another one does not. */
 static void outdate_others(const struct seen_queue *queue)
 {
     struct process *other =
@@ -52,7 +52,7 @@ static void outdate_others(const struct seen_queue *queue)
     }
 }
 
-/* How often a state has the key of that content. */
+/* How many times a state contains the key of that content. */
 static unsigned count_key(struct haplo_slice state, const uint8_t *key)
 {
     const char *end = state.data + state.size;
@@ -65,8 +65,8 @@ static unsigned count_key(struct haplo_slice state, const uint8_t *key)
     return count;
 }
 
-/* A process that has gone on over a restore knows more than is stored: what,
- * its state tells. */
+/* A process that kept running during a restore knows more than is stored. Its
+ * state shows what. */
 static void look_again(struct seen_queue *queue, struct haplo_slice state)
 {
     if (!queue->was_restored) {
@@ -81,8 +81,6 @@ static void look_again(struct seen_queue *queue, struct haplo_slice state)
         }
     }
 }
-
-/* Confirmed states */
 
 static void write_confirm(struct store *store, struct process *process,
                           struct inbox_confirm *confirm)
@@ -104,8 +102,6 @@ static void write_confirm(struct store *store, struct process *process,
     }
 }
 
-/* States that move */
-
 static void write_replace(struct store *store, struct process *process,
                           struct inbox_replace *replace)
 {
@@ -122,9 +118,7 @@ static void write_replace(struct store *store, struct process *process,
           store->index);
 }
 
-/* Batches */
-
-/* What is handed over is what was fetched, byte for byte. */
+/* Checks that the batch is what was fetched, byte for byte. */
 static void check_bodies(const struct store *store, const struct token *token,
                          const struct inbox_delivery *delivery)
 {
@@ -147,7 +141,7 @@ static void check_bodies(const struct store *store, const struct token *token,
 static void write_rows(struct store *store, const struct token *token,
                        struct inbox_delivery *delivery)
 {
-    /* Numbers that were given to nothing: of a transaction that failed. */
+    /* Skips arrival numbers, as after a failed transaction. */
     if (dice_hit(&store->world->dice, 100)) {
         store->last_arrival += dice_between(&store->world->dice, 1, 3);
     }
@@ -180,7 +174,8 @@ static void write_rows(struct store *store, const struct token *token,
     }
 }
 
-/* A state holds no more than so many that the batch lacks, the newest. */
+/* A state keeps only a limited number of messages that the batch lacks, the
+ * newest. */
 static void drop_leftovers(struct store *store,
                            const struct remote_queue *queue,
                            const struct token *token, struct haplo_slice state)
@@ -271,7 +266,7 @@ static void write_delivery(struct store *store, struct process *process,
         process_find_inbox_queue(process, delivery->queue);
     struct token *token = queue->token;
     compare_delivery(store, queue, delivery);
-    queue->is_current = true; /* when it is told */
+    queue->is_current = true; /* once the result is reported */
     if (!process->is_open) {
         world_count(store->world, SITUATION_DELIVERED_TOO_LATE);
     }
@@ -303,8 +298,6 @@ static void write_delivery(struct store *store, struct process *process,
         break;
     }
 }
-
-/* Transactions */
 
 void store_commit(struct store *store, struct process *process,
                   struct inbox_group *group)

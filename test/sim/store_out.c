@@ -1,6 +1,6 @@
 /*
- * store_out.c - the way out of a simulated inbox: what outlets read, and how
- * far they have come.
+ * store_out.c - the outlets' side of a simulated inbox: what they read, and
+ * their progress.
  */
 #include <assert.h>
 #include <string.h>
@@ -24,8 +24,6 @@ static struct destination *destination_of(const struct store *store,
     }
     world_violation(world, "%s: there is no such outlet", outlet->name);
 }
-
-/* Progress */
 
 static struct store_row *row_of(struct store *store,
                                 const struct destination *destination,
@@ -97,8 +95,6 @@ void store_note_save(const struct store *store,
     destination_of(store, progress->outlet)->has_unsaved_end = has_failed;
 }
 
-/* Reading */
-
 static void add_message(struct inbox_read *read, struct inbox *inbox,
                         const struct store_row *row)
 {
@@ -150,8 +146,6 @@ void store_read(struct store *store, struct inbox *inbox,
         bytes += size;
     }
 }
-
-/* Outlets */
 
 void store_open_outlet(const struct store *store,
                        struct inbox_outlet_request *request)

@@ -29,8 +29,6 @@ static bool hit(struct world *world, unsigned permille)
     return !world->is_quiet && dice_hit(&world->dice, permille);
 }
 
-/* Opening and closing */
-
 static void on_opened(struct world *world, void *subject, uint64_t stamp)
 {
     struct connection *connection = subject;
@@ -81,8 +79,6 @@ static void close_store(struct inbox_store *store)
     assert(connection->group == NULL);
     process_at(connection->process, 0, on_closed, connection, 0);
 }
-
-/* Groups */
 
 static bool has_poison(struct connection *connection)
 {
@@ -207,7 +203,7 @@ static uint64_t write_ms(struct connection *connection)
     return dice_between(&world->dice, 0, longest_ms);
 }
 
-/* A group is not larger than it may be, and one at a time. */
+/* Checks that groups respect the size limit and come one at a time. */
 static void write_group(struct inbox_store *store, struct inbox_group *group)
 {
     struct connection *connection = connection_of(store);
@@ -239,9 +235,7 @@ void store_type_process_ends(struct process *process)
     }
 }
 
-/* What outlets ask for */
-
-/* A request on its way. */
+/* A query in progress. */
 struct request {
     struct connection *connection;
     struct inbox_read *read;             /* or NULL */
@@ -330,8 +324,6 @@ static void find_lanes(struct inbox_store *store,
                          .outlet = outlet,
                          .is_of_lanes = true});
 }
-
-/* What the inbox is told */
 
 void __real_inbox_confirmed(struct inbox_queue *queue,
                             const struct haplo_mark *mark);

@@ -1,5 +1,8 @@
-/* The simulation in its short form, and that it can be relied on: the same
- * seed is the same world. HAPLO_SIM_SEEDS: how many, where it is slow. */
+/*
+ * test_simulation.c - a short run of the simulation, and checks that it can be
+ * relied on: the same seed gives the same world. HAPLO_SIM_SEEDS sets the
+ * number of seeds, for slow machines.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +28,7 @@ static uint64_t seed_count(void)
     return text != NULL ? strtoull(text, NULL, 10) : SEEDS;
 }
 
-/* Nothing lost, nothing stored twice, no rule of good manners broken. */
+/* Nothing is lost or stored twice, and no limit is exceeded. */
 static void worlds_keep_what_is_promised(void **state)
 {
     (void)state;
@@ -40,7 +43,7 @@ static void worlds_keep_what_is_promised(void **state)
     totals_print(&totals, stderr);
 }
 
-/* Else the test above would show less and less. */
+/* Otherwise, the test above could lose coverage unnoticed. */
 static void worlds_have_all_kinds_of_trouble(void **state)
 {
     (void)state;
@@ -63,7 +66,7 @@ static char *trace_of(uint64_t seed)
     return text;
 }
 
-/* A violation could not be looked into otherwise. */
+/* Otherwise, a violation could not be reproduced. */
 static void seed_has_the_same_trace_every_time(void **state)
 {
     (void)state;
@@ -79,7 +82,7 @@ static void seed_has_the_same_trace_every_time(void **state)
     }
 }
 
-/* Somebody sets the machine's clock: the messages say so, and that is all. */
+/* Setting the machine's clock changes the recorded times and nothing else. */
 static void jumps_of_the_wall_clock_change_nothing(void **state)
 {
     (void)state;
@@ -94,12 +97,10 @@ static void jumps_of_the_wall_clock_change_nothing(void **state)
     }
 }
 
-/* Scenes */
-
 #define HOUR_MS 3600000
 #define SOON_MS 30000 /* an interval, a turn, a commit */
 
-/* Nothing goes wrong: users post, two outlets have all queues. */
+/* Nothing fails: users post, and two outlets have all queues. */
 static void fair_weather(struct world *in)
 {
     struct plan *plan = &in->plan;
@@ -177,8 +178,8 @@ static void run_scene(world_scene scene, uint64_t seed)
     }
 }
 
-/* An outlet must never be the reason that a server keeps messages, or that
- * another outlet waits. */
+/* An outlet must never keep messages on a server, or make another outlet
+ * wait. */
 static void dead_outlet_delays_nothing_else(void **state)
 {
     (void)state;
@@ -192,7 +193,7 @@ static void dead_outlet_delays_nothing_else(void **state)
     }
 }
 
-/* A message that its outlet never takes holds its own lane alone. */
+/* A message that its outlet never accepts blocks only its own lane. */
 static void poison_message_holds_its_lane_alone(void **state)
 {
     (void)state;

@@ -1,14 +1,16 @@
 /*
- * wire.c - the way of a request:
+ * wire.c - the life of a request. Normally:
  *
- *   - it arrives at the server (on_arrival) and is carried out (carry_out);
- *   - its answer arrives at the client (on_answer).
+ *   - It arrives at the server (on_arrival) and is carried out (carry_out).
+ *   - Its response arrives at the client (on_answer).
  *
- * Otherwise, by its fate or by the server's outage:
+ * Depending on its fate, or during an outage of the server:
  *
- *   - a proxy, or a fault of the application, answers in the server's place;
- *   - nothing arrives there, or no answer here: reset, or timed out;
- *   - the client gives it up (wire_abandon): it may be carried out or not.
+ *   - A proxy or a fault of the application responds instead of the server.
+ *   - The request or its response is lost; the connection is reset or times
+ *     out.
+ *   - The client gives up (wire_abandon). The request may still be carried
+ *     out.
  */
 #include "wire.h"
 
@@ -17,8 +19,6 @@
 #include "network.h"
 #include "process.h"
 #include "world.h"
-
-/* At the server */
 
 static struct answer answer_of(enum answer_kind kind)
 {
@@ -93,8 +93,8 @@ static struct answer carry_out(struct world *world,
     return answer;
 }
 
-/* What the client will be told of what was done. A refusal stays one: the
- * application, whose fault it would be, is not reached. */
+/* The response that the client gets. A refusal stays a refusal: the fates are
+ * faults of the application, which it does not reach. */
 static struct answer disguise(enum fate fate, struct answer answer)
 {
     if (answer.kind != ANSWER_BATCH && answer.kind != ANSWER_MARKED) {
@@ -112,8 +112,8 @@ static struct answer disguise(enum fate fate, struct answer answer)
     }
 }
 
-/* What a proxy answers in the server's place, or a fault before it has done
- * anything; ANSWER_BATCH: it is the server that answers. */
+/* The response of a proxy, or of a fault before the server did anything.
+ * ANSWER_BATCH: the server itself responds. */
 static enum answer_kind answered_before(const struct exchange *exchange)
 {
     static const enum answer_kind by_outage[OUTAGE_COUNT] = {
@@ -129,13 +129,13 @@ static enum answer_kind answered_before(const struct exchange *exchange)
     };
     enum outage outage = exchange->queue->server->outage;
     if (outage == OUTAGE_ABSENT && exchange->is_mark) {
-        return ANSWER_FORBIDDEN; /* a POST is told so */
+        return ANSWER_FORBIDDEN; /* the response to a POST */
     }
     return by_outage[outage] != ANSWER_BATCH ? by_outage[outage]
                                              : by_fate[exchange->fate];
 }
 
-/* As a proxy says it, at times beyond reason. */
+/* A Retry-After of a proxy, sometimes absurdly long. */
 static uint64_t draw_retry_after_ms(struct world *world)
 {
     if (dice_hit(&world->dice, 400)) {
@@ -146,7 +146,7 @@ static uint64_t draw_retry_after_ms(struct world *world)
                                  : dice_between(&world->dice, 1, 120));
 }
 
-/* True if it is answered on the way, without the server's doing. */
+/* True if a proxy responds, and the server does nothing. */
 static bool is_answered_before(struct world *world,
                                const struct exchange *exchange,
                                struct answer *answer)
@@ -171,7 +171,7 @@ static void trace_done(struct world *world, const struct exchange *exchange,
           answer_text(&exchange->answer, text, sizeof text));
 }
 
-/* An admin may be quick: the time between mark and confirmation. */
+/* An admin may be quick and hit the time between mark and confirmation. */
 static void maybe_unsend_at_once(struct world *world,
                                  const struct exchange *exchange)
 {
@@ -198,8 +198,6 @@ static void execute(struct world *world, struct exchange *exchange)
         world_crash_point(world, CRASH_AFTER_MARK_CARRIED_OUT);
     }
 }
-
-/* Back at the client */
 
 static void on_answer(struct world *world, void *subject, uint64_t stamp)
 {
@@ -233,8 +231,6 @@ static uint64_t latency_ms(struct world *world)
 {
     return dice_between(&world->dice, 1, world->plan.latency_ms_max);
 }
-
-/* On the way */
 
 static void on_arrival(struct world *world, void *subject, uint64_t stamp)
 {
@@ -306,7 +302,7 @@ static void set_out(struct world *world, struct exchange *exchange)
     }
 }
 
-/* Of what a mark alone may suffer from, and that may be tried again. */
+/* A fate of a mark, after which it may be tried again. */
 static enum fate draw_mark_fate(struct world *world)
 {
     static const enum fate fates[] = {

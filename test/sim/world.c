@@ -17,13 +17,10 @@
 #define RESTART_MS_MAX 20000
 #define LONG_RESTART_MS_MAX 400000
 
-/* Time */
-
 void world_at_life(struct world *world, uint64_t delay_ms, agenda_cb happen,
                    void *subject, uint64_t stamp, uint64_t life)
 {
-    /* The order within a millisecond is a matter of chance, and no two are
-     * the same. */
+    /* A random and unique order within a millisecond. */
     uint64_t chance = dice_next(&world->dice) >> 32 << 32;
     uint64_t longest_ms = UINT64_MAX - world->now_ms;
     agenda_add(&world->agenda,
@@ -95,8 +92,6 @@ uint64_t world_some_time_ms(struct world *world)
     return 1 + dice_below(&world->dice, longest_ms);
 }
 
-/* The process */
-
 static void on_start(struct world *world, void *subject, uint64_t host)
 {
     (void)subject;
@@ -161,7 +156,7 @@ static void on_crash(struct world *world, void *subject, uint64_t stamp)
     }
 }
 
-/* In the middle of the step, or while the state lasts. */
+/* Dies in the middle of the step, or while the state lasts. */
 void world_crash_at_change(struct world *world, enum haplo_queue_state to)
 {
     if (world->crash_point != CRASH_AT_CHANGE ||
@@ -182,8 +177,6 @@ void world_note_edge(struct world *world, enum haplo_queue_state from,
 {
     world->totals->edges[from][to]++;
 }
-
-/* Tokens */
 
 struct token *world_token_new(struct world *world, struct remote_queue *queue,
                               unsigned count)
@@ -231,8 +224,6 @@ void world_unsend_soon(struct world *world, const struct token *token)
              token->parts[at].message, token->number);
 }
 
-/* A whole run */
-
 void world_violation(struct world *world, const char *format, ...)
 {
     va_list arguments;
@@ -243,7 +234,7 @@ void world_violation(struct world *world, const char *format, ...)
     longjmp(world->violation_jump, 1);
 }
 
-/* What must be empty before a run; what is kept from run to run stays. */
+/* Clears what must be empty before a run, and keeps what runs share. */
 static void world_reset(struct world *world)
 {
     agenda_free(&world->agenda);
