@@ -1,9 +1,9 @@
-"""The main job, shown and checked: make demo.
+"""Demonstrates and checks the main job: make demo.
 
 Starts haplo-sim as 5 servers with 20 queues each, 100 messages in every queue,
 over TLS; lets `haplo-poll once` gather them into an SQLite inbox; then compares
-the inbox with what the simulator made. Then the same again with an outlet that
-forwards everything as files, which are compared as well. Exits with 1 if
+the inbox with what the simulator created. Then does the same with an outlet
+that forwards everything as files, and compares those as well. Exits with 1 if
 anything differs.
 """
 import argparse
@@ -27,7 +27,8 @@ OUTLETS = """outlets:
 
 
 def start_simulator(build, folder):
-    """It ends when its standard input does: with this process at the latest."""
+    """The simulator ends when its standard input is closed, at the latest when
+    this process ends."""
     return subprocess.Popen(
         [build / "haplo-sim", "--until-stdin-closes", f"--apps={SERVERS}",
          f"--queues={QUEUES}", f"--messages={MESSAGES}", "--tls",

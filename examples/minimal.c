@@ -1,12 +1,12 @@
-/* minimal.c - polls one queue inside the application's own loop, and prints its
+/* minimal.c - polls one queue inside the application's own loop and prints its
  * messages: minimal URL QUEUE < FILE-WITH-THE-API-KEY */
 #include <haplopoll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Accept only what is stored: here, what stdout has taken. To store each
- * message exactly once, see store.c. */
+/* Accept a batch only after it is stored: here, after stdout has taken it. To
+ * store each message exactly once, see store.c. */
 static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
 {
     const struct haplo_message *message = haplo_batch_messages(batch);
@@ -21,7 +21,7 @@ static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
     }
 }
 
-/* Ends the program when the queue is drained: an application would go on. */
+/* Ends the program when the queue is empty. An application would continue. */
 static void on_marked(struct haplo_queue *queue, const struct haplo_mark *mark)
 {
     if (mark->unread_count == 0) {

@@ -1,7 +1,7 @@
 /* store.c - stores the messages of one queue in an SQLite file, each exactly
  * once, whatever fails: store URL QUEUE FILE < FILE-WITH-THE-API-KEY
  *
- * on_deliver() and on_marked() are all that the state contract takes. */
+ * on_deliver() and on_marked() implement the state contract. */
 #include <haplopoll.h>
 #include <sqlite3.h>
 #include <stdio.h>

@@ -55,7 +55,7 @@ static void append_close(void *state)
 {
     struct append *append = state;
 
-    (void)close(append->file); /* what counts was synced */
+    (void)close(append->file); /* delivered lines are synced already */
     free(append);
 }
 
@@ -79,10 +79,10 @@ static int lines_write(const struct append *append,
     for (size_t i = 0; i < count; i++) {
         size += envelope_write(&messages[i], append->inbox_uuid, text + size);
     }
-    errno = ENOSPC; /* the reason of a short write */
+    errno = ENOSPC; /* if a write is short */
     if (write(append->file, text, size) != (ssize_t)size) {
         error = errno;
-        (void)ftruncate(append->file, end); /* or half a line stays */
+        (void)ftruncate(append->file, end); /* remove a partial line */
     }
     free(text);
     return error == 0 ? durable_file(append->file) : error;
@@ -109,7 +109,7 @@ static void append_deliver(void *state, struct outlet_parcel *parcel,
     parcel->delivered_count = count;
     parcel->verdict = OUTLET_DELIVERED;
     if (count < parcel->count) {
-        parcel->verdict = OUTLET_REFUSED; /* the next message, for ever */
+        parcel->verdict = OUTLET_REFUSED; /* the next message, permanently */
         (void)reason_set(&parcel->why, 0, "the message exceeds message_max");
     }
 }

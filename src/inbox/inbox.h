@@ -182,8 +182,8 @@ void inbox_deliver(struct inbox_delivery *delivery);
  * it is retried, until the state of the next batch replaces it. */
 void inbox_confirmed(struct inbox_queue *queue, const struct haplo_mark *mark);
 
-/* The queue's batch that was answered INBOX_RETRY is gone and will not be
- * delivered again: it no longer counts against the byte limit. */
+/* The queue's batch, which ended with INBOX_RETRY, was dropped and will not be
+ * delivered again. It no longer counts toward the byte limit. */
 void inbox_batch_dropped(struct inbox_queue *queue);
 
 /* The stored state of a queue, which need not be open; empty: none. Valid

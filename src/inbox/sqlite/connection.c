@@ -27,8 +27,8 @@ int connection_run(sqlite3 *db, const char *sql)
     return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
-/* Nobody asks SQLite how much memory it has; to count it costs a lock for each
- * allocation, of all threads. Refused where SQLite is in use already. */
+/* SQLite's memory statistics are not used, and cost a lock shared by all
+ * threads for each allocation. Fails if SQLite is already in use. */
 static void library_configure(void)
 {
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);

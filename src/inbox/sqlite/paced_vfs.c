@@ -1,15 +1,16 @@
 /*
- * paced_vfs.c - has what a checkpoint writes go to the disk bit by bit.
+ * paced_vfs.c - spreads the syncs of a checkpoint.
  *
- * A checkpoint copies all of the WAL, then syncs. After a long reader that is
- * gigabytes, and the sync takes seconds; a commit's own sync, on the same file
- * system, waits until it is done (ext4 writes all data of the journal's
- * transaction first). So the database file is synced after each PACED_BYTES
- * that are written to it: a commit then waits for that much at most.
+ * A checkpoint copies the whole WAL and then syncs. After a long read
+ * transaction, that is gigabytes and the sync takes seconds. The sync of a
+ * commit on the same file system waits for it (ext4 first writes all data of
+ * the journal's transaction). The database file is therefore synced after
+ * every PACED_BYTES written to it, so that a commit waits for no more than
+ * that.
  *
- * SQLite's own VFS does all the work; of the database file, its methods are
- * replaced by a copy in which only xWrite and xSync are ours. They stand
- * behind SQLite's part of the file's memory.
+ * SQLite's own VFS does all the work. For the database file, its methods are
+ * replaced by a copy in which xWrite and xSync are ours. The copy is placed
+ * after SQLite's part of the file object.
  */
 #include "inbox/sqlite/paced_vfs.h"
 
@@ -21,10 +22,10 @@
 #define PACED_NAME "haplo-paced"
 #define PACED_BYTES (16 * 1024 * 1024)
 
-/* Of a database file; behind SQLite's own. */
+/* Our part of a database file, after SQLite's own. */
 struct paced {
-    sqlite3_io_methods methods;     /* what the file has now */
-    const sqlite3_io_methods *real; /* what it had */
+    sqlite3_io_methods methods;     /* the file's methods */
+    const sqlite3_io_methods *real; /* SQLite's */
     sqlite3_int64 written_bytes;    /* since the last sync */
 };
 
