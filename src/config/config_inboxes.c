@@ -5,6 +5,18 @@
 #include "config/config_value.h"
 #include "config/units.h"
 
+/* Copies a text for the configuration's life; without memory there is none,
+ * and loading fails. */
+static const char *text_keep(const struct config_mapping *mapping,
+                             struct arena *arena, const char *text)
+{
+    const char *copy = arena_string(arena, text);
+    if (copy == NULL) {
+        config_loading_no_memory(mapping->loading);
+    }
+    return copy;
+}
+
 /* The name of an inbox or outlet; NULL: refused. */
 static const char *name_take(const struct config_mapping *mapping)
 {
@@ -21,7 +33,7 @@ static const char *name_take(const struct config_mapping *mapping)
         config_mapping_fail(mapping, pair, "name: %s", why);
         return NULL;
     }
-    return arena_string(&mapping->loading->config->arena, text);
+    return text_keep(mapping, &mapping->loading->config->arena, text);
 }
 
 /* Writes the names of all types: "files, stdout". */
@@ -232,8 +244,8 @@ void config_outlet_take(const struct config_mapping *mapping)
     if (inbox != NULL) {
         const char *name = config_mapping_text(mapping, "inbox");
         draft->inbox_place = inbox->place;
-        draft->inbox =
-            arena_string(&mapping->loading->arena, name != NULL ? name : "");
+        draft->inbox = text_keep(mapping, &mapping->loading->arena,
+                                 name != NULL ? name : "");
     }
     const char *type = config_mapping_text(mapping, "type");
     forward->type = type != NULL ? outlet_type_find(type) : NULL;
