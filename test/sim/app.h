@@ -22,16 +22,16 @@ struct store;
 #define APP_URL_SIZE 32
 
 struct app {
-    struct gather gather;                          /* */
-    struct config config;                          /* for it */
-    struct config_inbox inboxes[APP_INBOXES_MAX];  /* by store */
-    struct store *stores[APP_INBOXES_MAX];         /* their options */
-    struct config_server servers[APP_SERVERS_MAX]; /* */
-    char urls[APP_SERVERS_MAX][APP_URL_SIZE];      /* */
-    struct config_queue queues[REMOTE_QUEUES_MAX]; /* by server */
+    struct gather gather;
+    struct config config;                         /* for it */
+    struct config_inbox inboxes[APP_INBOXES_MAX]; /* by store */
+    struct store *stores[APP_INBOXES_MAX];        /* their options */
+    struct config_server servers[APP_SERVERS_MAX];
+    char urls[APP_SERVERS_MAX][APP_URL_SIZE];
+    struct config_queue queues[REMOTE_QUEUES_MAX];            /* by server */
     struct config_queue_settings settings[REMOTE_QUEUES_MAX]; /* by index */
     struct config_key keys[REMOTE_QUEUES_MAX];                /* the same */
-    struct config_outlet outlets[DESTINATIONS_MAX];           /* */
+    struct config_outlet outlets[DESTINATIONS_MAX];
     struct destination *destinations[DESTINATIONS_MAX]; /* their options */
 };
 

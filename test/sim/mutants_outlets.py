@@ -163,7 +163,7 @@ MUTANTS = [
      "src/outlets/forwarder_begin.c",
      "        if (!lanes_add(forwarder, lanes, count)) {\n",
      "        if (!lanes_add(forwarder, lanes, count * 0)) {\n"),
-    ("begins-anew",
+    ("starts-over",
      "each process starts with the oldest message",
      "src/outlets/forwarder_begin.c",
      "                      &forwarder_calls, forwarder, outlet->cursor,\n",

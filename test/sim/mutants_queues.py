@@ -225,7 +225,7 @@ MUTANTS = [
      "    if (age_ms >= SERVER_SILENCE_MS) {\n"
      "        age_ms = 0;\n"
      "    }\n"),
-    ("recalled-hold-begins-anew",
+    ("recalled-hold-starts-over",
      "what is left of an earlier process's hold lasts as long as a new one",
      SERVER,
      "        server->login_due_ms = now_ms + SERVER_SILENCE_MS - age_ms;\n",
