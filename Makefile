@@ -142,7 +142,7 @@ simulated_src := $(filter-out %/durable.c %/errno_reason.c, \
 simulated_obj := $(patsubst %.c,$(BUILD)/simulated/%.o,$(simulated_src))
 simulation_obj := $(simulated_obj) $(call obj,$(filter-out \
 	test/sim/sim_main.c test/sim/test_%,$(simulation_src)))
-# A name in between: to see what an inbox is told of confirmations.
+# Wrapped, to see which confirmations an inbox is asked to store.
 SIMULATION_LDFLAGS := -Wl,--wrap=inbox_confirmed
 SIMULATED := malloc calloc realloc free strdup fopen fclose rename stat
 

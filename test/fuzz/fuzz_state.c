@@ -1,8 +1,8 @@
 /*
  * States of a queue. 1 byte: how many steps follow, a byte each; their upper
  * bits choose the step, the lower ones the messages of a batch. A second
- * opinion counts messages. The rest are bytes that may be a state, which a
- * database gives back; in half of the cases with an id that fits them.
+ * opinion counts messages. The rest are bytes that a database may
+ * return as a state; in half of the cases with a matching id.
  */
 #include <string.h>
 

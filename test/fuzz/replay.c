@@ -1,7 +1,7 @@
 /*
  * Feeds a target the inputs that are kept, corpus/NAME for the program
  * test_fuzz_NAME; or the files that are given, as those of a crash. A trap, a
- * sanitizer or valgrind tells of what is wrong.
+ * sanitizer or valgrind reports errors.
  *
  * A corpus is one file: each input is a line with its size, and its bytes.
  */

@@ -1,7 +1,7 @@
 /*
  * calls.c - what the product's objects call instead of the functions of
  * calls.h: objcopy has renamed NAME to inject_NAME in them, and in nothing
- * else. So the libraries' own calls, and the test's, go where they always do.
+ * else. The calls of the libraries themselves and of the test are not affected.
  */
 #define CURL_DISABLE_TYPECHECK
 

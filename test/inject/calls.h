@@ -3,11 +3,12 @@
  * can fail, and how.
  *
  * X(result, name, parameters, arguments, failure, when). `failure` is the
- * value that tells of it, errno set; WAYS() takes turns. `when` says what of
- * the real call is done: BEFORE nothing, AFTER all, EITHER one after the
- * other. test/inject/cannot_fail has all other functions, and why.
+ * value that reports a failure, with errno set; WAYS() alternates. `when` says
+ * when the call fails: BEFORE the real call, so that it is not made, AFTER it,
+ * or EITHER alternately. test/inject/cannot_fail lists all other functions, and
+ * why they cannot fail.
  *
- * VARIADIC(result, name, failure): the same, written out in calls.c.
+ * VARIADIC(result, name, failure): the same, written by hand in calls.c.
  */
 #ifndef INJECT_CALLS_H
 #define INJECT_CALLS_H

@@ -1,9 +1,9 @@
 /*
- * fault.h - lets one thing fail in this process: the Nth allocation, whoever
- * asks for it, or the Nth call that the product makes of one function.
+ * fault.h - makes one thing fail in this process: the Nth allocation by anyone,
+ * or the Nth call of a function by the product.
  *
- * memory.c is this process's malloc(); calls.c stands between the product and
- * the functions of calls.h. Both ask here whether it is time to fail.
+ * memory.c is this process's malloc(); calls.c is between the product and the
+ * functions of calls.h. Both ask here whether to fail.
  */
 #ifndef INJECT_FAULT_H
 #define INJECT_FAULT_H
@@ -45,8 +45,8 @@ enum asker {
 
 #define ASKERS_ALL ((1u << ASKER_COUNT) - 1)
 
-/* What has been seen; in memory that may be shared with another process, so
- * that it tells of one that died. */
+/* What was observed. It may be in shared memory, so that another process can
+ * read it after this one died. */
 struct fault_record {
     atomic_ulong call_counts[CALL_COUNT];      /* since armed */
     atomic_ulong allocation_count;             /* the same, of those asked */
@@ -101,8 +101,8 @@ unsigned fault_way(unsigned count);
 
 /* The environment says what fails, for whole programs: HAPLO_INJECT is
  * "memory:N", "memory:N:ASKERS", "CALL:N" or "CALL:N:after", N 0: none.
- * HAPLO_INJECT_REPORT is the file that tells what has failed, or was counted
- * until the end. */
+ * HAPLO_INJECT_REPORT is the file to which failures and final counts are
+ * written. */
 void fault_arm_from_environment(void);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * memory.c - this process's malloc(): glibc's, or the sanitizer's, unless it
- * is time for it to fail. The linker gives it to every library, as glibc's
- * manual allows ("Replacing malloc"), so that one place makes them all fail:
- * also getaddrinfo(), SQLite and OpenSSL, hooks or no hooks. Who
- * asks is told by the address that the call returns to.
+ * memory.c - this process's malloc(): glibc's or the sanitizer's, unless it is
+ * to fail. It replaces malloc() for every library, as glibc's manual allows
+ * ("Replacing malloc"), so that one place makes them all fail, including
+ * getaddrinfo(), SQLite and OpenSSL. The return address of the call shows who
+ * asks for memory.
  */
 #include <errno.h>
 #include <link.h>

@@ -1,13 +1,13 @@
 /*
- * sweep.h - runs a unit again and again, each time with another thing failing
- * in it, until a run passes untouched: allocation 1, 2, 3 ..., and call 1, 2,
- * 3 ... of each function of calls.h.
+ * sweep.h - runs a unit repeatedly, each time with a different failure, until
+ * a run completes without one: allocation 1, 2, 3 ..., and call 1, 2, 3 ... of
+ * each function of calls.h.
  *
- * A unit is a function that does its work once through, copes with one
- * failure anywhere, and asserts (cmocka.h) what must hold whatever fails:
- * success is told only of what is whole, nothing is lost, nothing is marked
- * that was not accepted. Where it waits for another try, nothing fails any
- * more, so that it must end well.
+ * A unit is a function that does its work once, handles one failure anywhere,
+ * and asserts (cmocka.h) what must hold whatever fails:
+ * success is reported only for complete work, nothing is lost, and nothing is
+ * marked that was not accepted. While it waits for a retry, nothing fails any
+ * more, so that it must succeed in the end.
  */
 #ifndef INJECT_SWEEP_H
 #define INJECT_SWEEP_H

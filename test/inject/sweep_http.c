@@ -282,7 +282,7 @@ static void names_run(void)
     struct endpoint *named =
         endpoint_make("http://haplo.test:%d", stage.server.port, plain);
     call_run(named, NULL, 0, "fine");
-    sweep_skip(FRESH_MS); /* looked up again, behind the back */
+    sweep_skip(FRESH_MS); /* looked up again in the background */
     call_run(named, NULL, 0, "fine");
     sweep_skip(FRESH_MS);
     atomic_store(&names_error, EAI_AGAIN); /* the old addresses have to do */

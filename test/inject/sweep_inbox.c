@@ -81,9 +81,9 @@ static void stage_end(struct stage *stage)
 static bool is_minor(void)
 {
     static const char *const minor[] = {
-        "sqlite3_finalize",          /* repeats what was told */
-        "gettimeofday",              /* the time is told in records only */
-        "realloc",                   /* the former state is stale, no more */
+        "sqlite3_finalize",          /* repeats an earlier result */
+        "gettimeofday",              /* only for times in records */
+        "realloc",                   /* only the former state is stale */
         "sqlite3_wal_checkpoint_v2", /* is tried again */
         "sqlite3_exec",              /* of a limit: the former does as well */
         "stat",                      /* the same; others are told */

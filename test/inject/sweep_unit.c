@@ -1,16 +1,16 @@
 /*
  * sweep_unit.c - sweeps one unit.
  *
- *   - it runs in a child process, from one point to the next, for as long as
- *     all goes well;
- *   - a child that dies has found something: a crash, a hang (no end within
- *     HANG_S), or, by an assertion of the unit, something lost or a false
- *     success. It is counted, and the next child goes on behind that point;
- *   - blocks that are left after a point, and were not after the run before,
- *     have leaked; with the leak sanitizer, what that finds;
- *   - what a library does to itself for want of memory is none of that, but
- *     counted and shown: libuv aborts the process where it finds none for its
- *     table of descriptors; for others see is_excused().
+ *   - It runs in a child process, from one point to the next, as long as all
+ *     is well.
+ *   - A child that dies has found a defect: a crash, a hang (no end within
+ *     HANG_S) or, by an assertion of the unit, a loss or a false success. It
+ *     is counted, and the next child continues after that point.
+ *   - Blocks that remain after a point but did not after the previous run have
+ *     leaked. With the leak sanitizer, its findings count instead.
+ *   - Damage that a library does to itself when out of memory is not a defect
+ *     of the product. It is counted and shown: libuv aborts the process if it
+ *     cannot grow its table of descriptors. For others, see is_excused().
  */
 #include <errno.h>
 #include <signal.h>
@@ -97,8 +97,8 @@ static void verdict_print(const struct plan *plan, const char *verdict)
 
 /* In the child */
 
-/* Who gives up is told by where the call comes from. assert() does not come
- * here: glibc keeps that call to itself. */
+/* The return address shows who aborted. assert() does not get here, as glibc
+ * calls its own abort(). */
 __attribute__((visibility("default"), noreturn)) void abort(void)
 {
     enum asker asker = fault_asker_at(__builtin_return_address(0));
@@ -121,8 +121,7 @@ static bool has_leaked(long *held)
     bool is_more = now > *held;
     *held = now;
 #if defined(__SANITIZE_ADDRESS__)
-    /* It tells what is not reachable any more; what libraries keep for later
-     * is none of that. */
+    /* Reports only unreachable memory, so not what libraries keep for later. */
     is_more = is_full && __lsan_do_recoverable_leak_check() != 0;
 #endif
     return is_more;

@@ -1,4 +1,4 @@
-"""What an outlet of type files writes, read as haplo-files(5) tells receivers to.
+"""Reads what an outlet of type files writes, as haplo-files(5) advises.
 
     receiver = Receiver(poll.folder / "out")
     receiver.take()

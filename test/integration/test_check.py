@@ -41,7 +41,7 @@ def test_prints_what_would_run(poll):
     assert not (poll.folder / "state").exists()
 
 
-# It can be asked while the daemon runs, before it is told to reload.
+# It works while the daemon runs, for example before a reload.
 def test_works_while_run_holds_the_lock(poll_of):
     with Sim("--apps=1", "--queues=1") as sim:
         poll = poll_of(sim)
@@ -51,7 +51,7 @@ def test_works_while_run_holds_the_lock(poll_of):
         assert run.stop() == 0
 
 
-# Keys that others can read, or that are none, are told before they are used.
+# Keys that others can read or that are invalid are reported before use.
 @pytest.mark.parametrize(
     "text,mode,words",
     [
@@ -116,7 +116,7 @@ def name_twice(poll):
     poll.queue("app1", "q2")["name"] = "q1"
 
 
-# Each mistake is told with its place and the way out.
+# Each mistake is reported with its position and how to correct it.
 @pytest.mark.parametrize(
     "change,words",
     [

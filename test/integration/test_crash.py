@@ -104,7 +104,7 @@ def test_a_wall_clock_that_jumps_by_years_changes_nothing(poll_of):
         assert len(years) > 1  # it did jump
 
 
-# Who is told to end and then killed has done its work half.
+# A process that is stopped and then killed has done half of its work.
 def test_killed_while_it_ends_it_loses_nothing(poll_of):
     with Sim("--apps=2", "--queues=4", "--messages=60",
              "--latency=5ms") as sim:

@@ -7,7 +7,7 @@ import pytest
 
 from sim import Sim
 
-# One of each way in which an answer tells its end.
+# One of each way in which a response can mark its end.
 WAYS = ["--gzip=no", "--gzip=yes", "--chunked=1"]
 MESSAGE = {"type": "change", "number": 12345678901234, "text": "e" * 100}
 

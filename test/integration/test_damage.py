@@ -88,8 +88,8 @@ def test_the_wal_of_another_database_ruins_nothing(bench, tmp_path):
     assert bench.marked() == bench.unread.keys()
 
 
-# Only the queue's state tells that a message was stored before: its row may be
-# damaged. It is then stored once more, and a line says so.
+# Only the queue's state shows that a message was stored before, and its row may
+# be damaged. The message is then stored again, and a line reports that.
 @pytest.mark.parametrize("change", [
     "UPDATE stored SET body = 'x' WHERE arrival >= {first}",
     "DELETE FROM stored WHERE arrival >= {first}"])

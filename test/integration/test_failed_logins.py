@@ -246,13 +246,13 @@ def test_a_damaged_file_is_told_and_ignored(poll_of, name):
                              "newer") else 2
         assert f"state/failed_logins is damaged from line {line} on" in done.err
         poll.check_all_stored()
-        assert poll.once() == (0, "", "")  # told once: it is written anew
+        assert poll.once() == (0, "", "")  # reported once, as it is rewritten
         revoke(sim, "q2")
         assert poll.once().code == 1
         assert kept(poll)[1] == ["app1/q2"]
 
 
-# Nor its loss, nor a folder in its place, told once for all failures.
+# Neither its loss nor a folder in its place, which is reported only once.
 def test_a_file_that_cannot_be_kept_is_told_once(poll_of):
     with Sim("--apps=1", "--queues=4", "--messages=3") as sim:
         revoke(sim, "q1", "q2", "q3")

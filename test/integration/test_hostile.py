@@ -345,8 +345,7 @@ def scene():
     return done
 
 
-# One clear line tells what is wrong; nothing is stored, nothing is marked but
-# what was a good batch.
+# One clear line reports what is wrong. Only good batches are stored or marked.
 @pytest.mark.parametrize("name", CASES)
 def test_hostile_server(scene, name):
     line = scene.lines[name][0]

@@ -1,5 +1,5 @@
-"""What the system does not give is told in a line; nothing is marked for it,
-and with it there, all goes on."""
+"""A missing system resource is reported in one line, and causes no mark. When
+the resource is available again, everything continues."""
 import resource
 
 import pytest

@@ -47,7 +47,7 @@ def test_quiet_prints_nothing(poll_of):
         poll.check_all_stored()
 
 
-# On a terminal one line tells how far it is, and does not disturb others.
+# On a terminal, one line shows the progress and does not disturb other lines.
 def test_progress_on_a_terminal(poll_of):
     with Sim("--apps=1", "--queues=2", "--messages=3", "--latency=150ms") as sim:
         sim.script("key app1 q2 status=revoked")

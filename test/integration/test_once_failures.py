@@ -173,8 +173,8 @@ CASES = {
 }
 
 
-# Each way to fail costs its own queue only, and is told so that an operator
-# knows what to do.
+# Each failure affects only its own queue, and its report lets an operator know
+# what to do.
 @pytest.mark.parametrize("name", CASES)
 def test_failure(poll_of, name):
     case = CASES[name]

@@ -76,7 +76,7 @@ def test_unknown_name(poll_of, name):
         assert sim.app_stats()["requests"] == 0
 
 
-# The cause is what one wants to know; one try tells it.
+# The cause of a failure is what the user wants to know; one attempt shows it.
 @pytest.mark.parametrize(
     "line,words",
     [

@@ -1,5 +1,5 @@
-"""haplo-poll run: polls on and on, tells what operators must know, and ends
-when it is told to."""
+"""haplo-poll run: polls continuously, reports what operators must know, and
+stops on request."""
 import re
 import signal
 import sqlite3
@@ -253,7 +253,7 @@ def test_stays_while_all_queues_are_blocked(poll_of):
         assert sim.unread() == 1
 
 
-# Another consumer takes messages away: only who is told can find it.
+# Another consumer takes messages. Nobody would notice without a report.
 def test_tells_of_another_consumer(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=10") as sim:
         poll = poll_of(sim)

@@ -1,4 +1,4 @@
-"""haplo-sim answers as the real server does, and breaks as it is told to."""
+"""haplo-sim responds as the real server does, and fails on request."""
 import base64
 import gzip
 import http.client
@@ -967,7 +967,7 @@ def test_port_that_is_taken(sim):
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
 
 
-# Who wants to ask before sending a body is told to go on.
+# A client that asks before sending a body gets 100 Continue.
 def test_expect_continue(sim):
     with connect(sim.url()) as connection:
         headers = [FORM, "Expect: 100-continue", "Content-Length: 10"]

@@ -1,5 +1,5 @@
-"""A state directory that cannot be used is told in a line, before anything is
-fetched; with it mended, all goes on."""
+"""A state directory that cannot be used is reported in one line before anything
+is fetched. Once it is repaired, everything continues."""
 import os
 
 import pytest

@@ -52,7 +52,7 @@ void fake_close(struct fake_server *server);
 
 int fake_port(const struct fake_server *server); /* 0: not open */
 
-/* Answers everything that is held, and holds no more. */
+/* Responds to everything that is held, and stops holding responses. */
 void fake_release(struct fake_server *server);
 
 #endif

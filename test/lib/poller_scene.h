@@ -67,7 +67,7 @@ struct scene {
     unsigned watch_count;                      /* of those */
     unsigned calls;                     /* of the application, by the library */
     unsigned stopped_count;             /* calls of stopped_cb */
-    size_t batches_left;                /* as stopped_cb was told */
+    size_t batches_left;                /* reported to stopped_cb */
     unsigned closed_count;              /* calls of close_cb */
     void (*in_stopped)(struct scene *); /* or NULL */
     char events[65536];                 /* lines: "a/q1: IDLE -> READY" */

@@ -76,7 +76,7 @@ struct sim {
     size_t queue_count;
 };
 
-/* The seed of a randomised run, which a check that fails tells. */
+/* The seed of a randomised run, which a failing check reports. */
 extern uint64_t run_seed;
 
 void run_failed(const char *what, int line);

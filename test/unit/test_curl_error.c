@@ -49,7 +49,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* As libcurl tells it: its code and its own words. */
+/* As libcurl reports it: its code and its own text. */
 static void assert_explained(enum easy_phase phase, CURLcode code,
                              const char *detail, int error, const char *text)
 {

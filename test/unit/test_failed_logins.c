@@ -94,7 +94,7 @@ static void assert_nothing(const struct place *place)
     }
 }
 
-/* Servers count for themselves, and are told apart by their names. */
+/* Each server has a separate count, found by its name. */
 static void each_server_has_its_own_count(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /*
- * What can go wrong with the file while it is in use: a delivery is told to
- * come again, with one line that says why, and nothing is lost or stored twice.
+ * What can go wrong with the file while it is in use: a delivery must be
+ * retried, one line says why, and nothing is lost or stored twice.
  */
 #include <stdio.h>
 

@@ -138,8 +138,8 @@ static void test_bodies_are_exact_bytes(void **state)
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-/* Ids are looked up as plain values: 7 and "7" are told apart, a quote does
- * not stay around a string, and what is neither stays JSON. */
+/* Ids are looked up as plain values: 7 and "7" differ, a string has no
+ * quotes, and anything else stays JSON. */
 static void test_ids_are_plain_values(void **state)
 {
     static const char *const cases[][2] = {

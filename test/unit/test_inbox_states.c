@@ -255,8 +255,7 @@ static void test_an_older_copy_is_noticed(void **state)
     expect(scene, BODIES, "one;three");
 }
 
-/* A commit that failed may have succeeded: the next comparison tells, both
- * ways. */
+/* A commit that failed may have succeeded. The next comparison shows which. */
 static void test_an_unknown_outcome_that_was_a_success(void **state)
 {
     struct scene *scene = *state;
@@ -272,7 +271,7 @@ static void test_an_unknown_outcome_that_was_a_success(void **state)
     assert_int_equal(rename(aside, scene->path), 0);
     expect(scene, BODIES, "one");
     assert_int_equal(scene->wake_count, 1); /* outlets: there may be some */
-    parcel_store(parcel, 0, 1); /* stored already */
+    parcel_store(parcel, 0, 1);             /* stored already */
     parcel_confirm(parcel, true);
     expect(scene, BODIES, "one");
 }
@@ -464,7 +463,7 @@ static void test_close_gives_up_a_confirmed_state_after_a_last_try(void **state)
     assert_int_equal(delivery_state_count(&feed->known, NULL), 1);
 }
 
-/* Whoever stores the queue elsewhere now is told of nothing; it is over. */
+/* Another process stores the queue now, so nothing is reported. */
 static void test_a_stale_confirmed_state_is_dropped(void **state)
 {
     struct scene *scene = *state;

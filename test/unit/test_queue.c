@@ -245,8 +245,8 @@ static void new_key_has_to_be_proven_in_every_state(void **state)
 
 /* What the change is told as */
 
-/* A log line with an error is read as a failure: the change that a failure
- * leads to tells it, and no later one tells it again. */
+/* A log line with an error is read as a failure. So the change to which a
+ * failure leads reports it, and no later one repeats it. */
 static void error_is_told_once_by_the_change_it_leads_to(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /*
- * Messages as lines on a pipe or in a file: what a line holds, what is told of
- * a reader that is slow or gone, and what a line that was cut costs.
+ * Messages as lines on a pipe or in a file: the content of a line, the report
+ * of a reader that is slow or gone, and the effect of a truncated line.
  */
 #include <fcntl.h>
 #include <limits.h>
