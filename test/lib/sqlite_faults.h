@@ -11,13 +11,14 @@
 
 #include <sqlite3.h>
 
-extern atomic_bool fault_disk_is_full;      /* writes fail with ENOSPC */
-extern atomic_long fault_refused_writes;    /* that did */
-extern atomic_bool fault_sync_fails;        /* fsync() fails with EIO */
-extern atomic_long fault_commit_count;      /* of the writer's connection */
-extern const char *fault_removed_at_commit; /* a path, or NULL */
-extern const char *fault_aside_at_commit;   /* where it goes; NULL: nowhere */
-extern atomic_long fault_allocations_left;  /* until one fails; -1: never */
+extern atomic_bool fault_disk_is_full;   /* writes fail with ENOSPC */
+extern atomic_long fault_refused_writes; /* that did */
+extern atomic_bool fault_sync_fails;     /* fsync() fails with EIO */
+extern atomic_long fault_commit_count;   /* of the writer's connection */
+extern const char *_Atomic fault_removed_at_commit; /* a path, or NULL */
+extern const char
+    *_Atomic fault_aside_at_commit;        /* where it goes; NULL: nowhere */
+extern atomic_long fault_allocations_left; /* until one fails; -1: never */
 extern bool fault_is_capturing;  /* the next connection is the writer's */
 extern sqlite3 *fault_writer_db; /* only to be used while the inbox idles */
 
