@@ -31,17 +31,13 @@
 
 #include "daemon/gather_batch.h"
 #include "daemon/gather_moves.h"
+#include "daemon/gather_outlets.h"
 #include "daemon/gather_queues.h"
 #include "daemon/log.h"
 
 static const char *inbox_name_of(const void *inbox)
 {
     return ((const struct gather_inbox *)inbox)->config->name;
-}
-
-static const char *outlet_name_of(const void *outlet)
-{
-    return ((const struct gather_outlet *)outlet)->config->forward.name;
 }
 
 static void next_phase(struct gather *gather, enum gather_phase phase)
@@ -56,78 +52,6 @@ static void note_error(struct gather *gather, int error)
     if (gather->error == 0) {
         gather->error = error;
     }
-}
-
-/* Outlets */
-
-static void on_outlet_event(struct forwarder *forwarder,
-                            const struct forwarder_event *event, void *data)
-{
-    struct gather_outlet *outlet = data;
-    (void)forwarder;
-    if (outlet->gather->options.outlet_event_cb != NULL) {
-        outlet->gather->options.outlet_event_cb(outlet, event);
-    }
-}
-
-static void on_stored(struct inbox *inbox, uint64_t last_arrival, void *data)
-{
-    const struct gather_inbox *from = data;
-    const struct gather_outlet *outlet;
-    size_t cursor = 0;
-    (void)inbox;
-    (void)last_arrival;
-    while ((outlet = name_table_next(&from->gather->outlets, &cursor))) {
-        if (outlet->inbox == from && outlet->forwarder != NULL) {
-            forwarder_wake(outlet->forwarder);
-        }
-    }
-}
-
-static int start_outlet(struct gather *gather,
-                        const struct config_outlet *config)
-{
-    struct gather_inbox *inbox =
-        name_table_find(&gather->inboxes, config->inbox->name);
-    struct gather_outlet *outlet = calloc(1, sizeof *outlet);
-    if (outlet == NULL) {
-        return HAPLO_ENOMEM;
-    }
-    outlet->gather = gather;
-    outlet->config = config;
-    outlet->inbox = inbox;
-    if (name_table_add(&gather->outlets, outlet) != 0) {
-        free(outlet);
-        return HAPLO_ENOMEM;
-    }
-    outlet->forwarder = forwarder_new(
-        gather->loop, inbox->inbox, &config->forward, on_outlet_event, outlet);
-    if (outlet->forwarder == NULL) {
-        return HAPLO_ENOMEM;
-    }
-    inbox_listen(inbox->inbox, on_stored, inbox);
-    return 0;
-}
-
-static bool is_wanted(const struct gather *gather,
-                      const struct config_outlet *outlet)
-{
-    return gather->options.only_outlet == NULL ||
-           gather->options.only_outlet == outlet;
-}
-
-static int start_outlets(struct gather *gather)
-{
-    const struct config *config = gather->config;
-    for (size_t i = 0; i < config->outlet_count; i++) {
-        if (is_wanted(gather, &config->outlets[i]) &&
-            start_outlet(gather, &config->outlets[i]) != 0) {
-            log_line(LOG_LEVEL_ERROR, "outlet %s: out of memory",
-                     config->outlets[i].forward.name);
-            return HAPLO_ENOMEM;
-        }
-    }
-    return 0;
 }
 
 /* Inboxes */
@@ -270,38 +194,15 @@ static void close_inboxes(struct gather *gather)
     gather_answered(gather, 0);
 }
 
-static void on_forwarder_closed(void *data)
-{
-    struct gather_outlet *outlet = data;
-    struct gather *gather = outlet->gather;
-    outlet->forwarder = NULL;
-    if (--gather->pending_count == 0) {
-        close_inboxes(gather);
-    }
-}
-
 /* A second call shortens their deadline. */
 static void close_outlets(struct gather *gather)
 {
-    struct gather_outlet *outlet;
-    size_t cursor = 0;
-    uint64_t now_ms = uv_now(gather->loop);
-    uint64_t left_ms =
-        gather->deadline_ms > now_ms ? gather->deadline_ms - now_ms : 0;
-    bool is_again = gather->phase == GATHER_CLOSING_OUTLETS;
-    if (!is_again) {
+    if (gather->phase < GATHER_CLOSING_OUTLETS) {
         next_phase(gather, GATHER_CLOSING_OUTLETS);
     }
-    while ((outlet = name_table_next(&gather->outlets, &cursor)) != NULL) {
-        if (outlet->forwarder != NULL) {
-            gather->pending_count += !is_again;
-            forwarder_close(outlet->forwarder, left_ms, on_forwarder_closed,
-                            outlet);
-        }
-    }
-    if (!is_again && gather->pending_count == 0) {
-        close_inboxes(gather);
-    }
+    gather->pending_count++; /* until all are asked */
+    gather_outlets_close(gather);
+    gather_answered(gather, 0);
 }
 
 static void end_draining(struct gather *gather)
@@ -364,7 +265,7 @@ static void start_work(struct gather *gather)
         note_error(gather, gather_queues_add(gather));
     }
     if (gather->error == 0) {
-        note_error(gather, start_outlets(gather));
+        note_error(gather, gather_outlets_start(gather));
     }
     next_phase(gather, GATHER_OPEN);
     gather->options.opened_cb(gather, gather->error);
@@ -381,6 +282,8 @@ void gather_answered(struct gather *gather, int error)
         move_states(gather);
     } else if (gather->phase == GATHER_MOVING) {
         start_work(gather);
+    } else if (gather->phase == GATHER_CLOSING_OUTLETS) {
+        close_inboxes(gather);
     } else {
         assert(gather->phase == GATHER_CLOSING_INBOXES);
         close_poller(gather);
@@ -398,16 +301,10 @@ void gather_open(struct gather *gather, uv_loop_t *loop,
         .loop = loop,
         .options = *options,
         .inboxes.name_of = inbox_name_of,
-        .outlets.name_of = outlet_name_of,
     };
     gather_queues_init(gather);
+    gather_outlets_init(gather);
     gather->pending_count++; /* released after the loop */
     open_inboxes(gather);
     gather_answered(gather, 0);
-}
-
-struct gather_outlet *gather_find_outlet(const struct gather *gather,
-                                         const char *name)
-{
-    return name_table_find(&gather->outlets, name);
 }

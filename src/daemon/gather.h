@@ -37,6 +37,7 @@ struct gather_outlet {
     const struct config_outlet *config; /* borrowed */
     struct gather_inbox *inbox;         /* the inbox it forwards from */
     struct forwarder *forwarder;        /* NULL: closed */
+    bool is_closing;                    /* forwarder_close() was called */
 };
 
 /* The data of a haplo_server. */

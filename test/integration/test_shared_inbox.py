@@ -24,7 +24,9 @@ def test_two_processes_on_one_inbox_lose_and_repeat_nothing(poll_of):
         poll = poll_of(sim)
         poll.config["defaults"] |= {"interval": "10ms", "max_in_flight": 3}
         other = second_process(poll_of, sim, poll)
-        running = [poll.start(), other.start()]
+        running = [poll.start()]
+        running[0].wait_for_line("polling")  # it has created the inbox
+        running.append(other.start())
         sim.wait_until_read()
         for _ in range(5):
             sim.script("message app1 q* count=20", "message app2 q* count=20")

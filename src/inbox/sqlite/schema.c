@@ -73,11 +73,23 @@ static int check_facts(sqlite3 *db, int step_count, const char *path,
     return 0;
 }
 
+/* In a transaction: another program that creates the file at this moment must
+ * be seen to have done nothing, or all of it. */
 int schema_check(sqlite3 *db, const char *path, struct reason *why)
 {
     struct file_facts facts;
+    int code = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+    int result;
 
-    return check_facts(db, schema_step_count, path, &facts, why);
+    if (code != SQLITE_OK) {
+        return db_explain(db, path, code, why);
+    }
+    result = check_facts(db, schema_step_count, path, &facts, why);
+    code = sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    if (code != SQLITE_OK && !sqlite3_get_autocommit(db) && result == 0) {
+        result = db_explain(db, path, code, why);
+    }
+    return result;
 }
 
 /* Reads the facts again, inside the transaction: another program may have

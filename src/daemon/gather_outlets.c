@@ -1,0 +1,126 @@
+#include "daemon/gather_outlets.h"
+
+#include <stdlib.h>
+
+#include "daemon/log.h"
+
+static const char *name_of(const void *outlet)
+{
+    return ((const struct gather_outlet *)outlet)->config->forward.name;
+}
+
+void gather_outlets_init(struct gather *gather)
+{
+    gather->outlets.name_of = name_of;
+}
+
+struct gather_outlet *gather_find_outlet(const struct gather *gather,
+                                         const char *name)
+{
+    return name_table_find(&gather->outlets, name);
+}
+
+/* Starting */
+
+static void on_event(struct forwarder *forwarder,
+                     const struct forwarder_event *event, void *data)
+{
+    struct gather_outlet *outlet = data;
+    (void)forwarder;
+    if (outlet->gather->options.outlet_event_cb != NULL) {
+        outlet->gather->options.outlet_event_cb(outlet, event);
+    }
+}
+
+static void on_stored(struct inbox *inbox, uint64_t last_arrival, void *data)
+{
+    const struct gather_inbox *from = data;
+    const struct gather_outlet *outlet;
+    size_t cursor = 0;
+    (void)inbox;
+    (void)last_arrival;
+    while ((outlet = name_table_next(&from->gather->outlets, &cursor))) {
+        if (outlet->inbox == from && outlet->forwarder != NULL) {
+            forwarder_wake(outlet->forwarder);
+        }
+    }
+}
+
+static struct gather_outlet *make_outlet(struct gather *gather,
+                                         const struct config_outlet *config)
+{
+    struct gather_outlet *outlet = calloc(1, sizeof *outlet);
+    if (outlet == NULL) {
+        return NULL;
+    }
+    outlet->gather = gather;
+    outlet->config = config;
+    outlet->inbox = name_table_find(&gather->inboxes, config->inbox->name);
+    if (name_table_add(&gather->outlets, outlet) != 0) {
+        free(outlet);
+        return NULL;
+    }
+    return outlet;
+}
+
+static int start_outlet(struct gather *gather,
+                        const struct config_outlet *config)
+{
+    struct gather_outlet *outlet = make_outlet(gather, config);
+    if (outlet == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    outlet->forwarder = forwarder_new(gather->loop, outlet->inbox->inbox,
+                                      &config->forward, on_event, outlet);
+    if (outlet->forwarder == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    inbox_listen(outlet->inbox->inbox, on_stored, outlet->inbox);
+    return 0;
+}
+
+static bool is_wanted(const struct gather *gather,
+                      const struct config_outlet *outlet)
+{
+    return gather->options.only_outlet == NULL ||
+           gather->options.only_outlet == outlet;
+}
+
+int gather_outlets_start(struct gather *gather)
+{
+    const struct config *config = gather->config;
+    for (size_t i = 0; i < config->outlet_count; i++) {
+        const struct config_outlet *outlet = &config->outlets[i];
+        if (is_wanted(gather, outlet) && start_outlet(gather, outlet) != 0) {
+            log_line(LOG_LEVEL_ERROR, "outlet %s: out of memory",
+                     outlet->forward.name);
+            return HAPLO_ENOMEM;
+        }
+    }
+    return 0;
+}
+
+/* Closing */
+
+static void on_closed(void *data)
+{
+    struct gather_outlet *outlet = data;
+    outlet->forwarder = NULL;
+    gather_answered(outlet->gather, 0);
+}
+
+void gather_outlets_close(struct gather *gather)
+{
+    struct gather_outlet *outlet;
+    size_t cursor = 0;
+    uint64_t now_ms = uv_now(gather->loop);
+    uint64_t left_ms =
+        gather->deadline_ms > now_ms ? gather->deadline_ms - now_ms : 0;
+    while ((outlet = name_table_next(&gather->outlets, &cursor)) != NULL) {
+        if (outlet->forwarder != NULL) {
+            gather->pending_count += !outlet->is_closing;
+            outlet->is_closing = true;
+            forwarder_close(outlet->forwarder, left_ms, on_closed, outlet);
+        }
+    }
+}
