@@ -130,7 +130,7 @@ struct inbox_queue {
 /* Finds the queue, or creates it in memory; its first batch adds its row.
  * Never blocks. HAPLO_EEXIST (already open), HAPLO_ENOMEM. */
 int inbox_queue_open(struct inbox *inbox, const char *server, const char *name,
-                     struct inbox_queue **queue);
+                     struct inbox_queue **out);
 
 /* It must not have an outstanding delivery. */
 void inbox_queue_close(struct inbox_queue *queue);

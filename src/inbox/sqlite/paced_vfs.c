@@ -20,7 +20,7 @@
 #include <sqlite3.h>
 
 #define PACED_NAME "haplo-paced"
-#define PACED_BYTES (16 * 1024 * 1024)
+#define PACED_BYTES (16LL * 1024 * 1024)
 
 /* Our part of a database file, after SQLite's own. */
 struct paced {

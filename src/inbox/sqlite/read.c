@@ -288,7 +288,7 @@ int reader_names(struct inbox *inbox, struct inbox_read *read)
     for (size_t i = 0; i < read->count; i++) {
         struct inbox_message *message = &read->messages[i];
 
-        if (message->server != server) {
+        if (queue == NULL || message->server != server) {
             server = message->server;
             queue = inbox_store_queue(inbox, message->queue_id, message->server,
                                       message->queue,

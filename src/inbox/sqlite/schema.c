@@ -97,7 +97,7 @@ int schema_check(sqlite3 *db, const char *path, struct reason *why)
 static int run_steps(sqlite3 *db, const char *const *steps, int step_count,
                      const char *path, struct reason *why)
 {
-    struct file_facts facts;
+    struct file_facts facts = {.version = 0};
     char sql[96];
     int code = SQLITE_OK;
     int result = check_facts(db, step_count, path, &facts, why);

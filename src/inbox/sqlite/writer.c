@@ -111,7 +111,10 @@ static int on_commit(void *data, sqlite3 *db, const char *name, int frames)
 static int set_journal(struct writer *writer)
 {
     bool is_wal = false;
-    /* Both have an effect on a new file only. */
+    /* Both have an effect on a new file only. Pages of 16 KiB take 10 % less
+     * CPU time where many batches share a commit, but nearly double what is
+     * written where few do: each commit writes some ten pages that it changes
+     * only a little. */
     int code = connection_run(writer->db, "PRAGMA page_size = 8192;"
                                           "PRAGMA auto_vacuum = INCREMENTAL");
 
