@@ -41,13 +41,11 @@ static void group_drop(struct null_store *store, struct inbox_group *group)
     struct inbox_confirm *confirm;
     struct inbox_progress *progress;
     group->fault = INBOX_FINE;
-    STAILQ_FOREACH(confirm, &group->confirms, link)
-    {
+    STAILQ_FOREACH (confirm, &group->confirms, link) {
         confirm->compare =
             haplo_state_compare(confirm->state, confirm->queue->state);
     }
-    STAILQ_FOREACH(delivery, &group->deliveries, link)
-    {
+    STAILQ_FOREACH (delivery, &group->deliveries, link) {
         /* What was confirmed in this group is CURRENT by now. */
         delivery->compare = HAPLO_COMPARE_CURRENT;
         delivery->stored_count = delivery->new_count;
@@ -58,8 +56,7 @@ static void group_drop(struct null_store *store, struct inbox_group *group)
             delivery->queue_id = ++store->queue_count;
         }
     }
-    STAILQ_FOREACH(progress, &group->progress, link)
-    {
+    STAILQ_FOREACH (progress, &group->progress, link) {
         progress->outlet_id = 1;
         progress->stored_cursor = progress->cursor;
     }
