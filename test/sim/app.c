@@ -111,7 +111,7 @@ static void make_config(struct app *app, struct process *process)
     app->config.server_count = world->server_count;
     make_inboxes(app, world);
     app->config.outlets = app->outlets;
-    /* Two processes would deliver everything twice. */
+    /* Outlets in two processes would deliver everything twice. */
     for (unsigned i = 0; process->host == 0 && i < world->destination_count;
          i++) {
         make_outlet(app, &world->destinations[i]);
@@ -149,7 +149,7 @@ void config_queue_options(const struct config_queue *queue,
     options->name = queue->name;
 }
 
-/* The newest that the operator has put there. */
+/* The key that the operator stored last. */
 int api_key_read(const struct config_key *key, char *text, char *why,
                  size_t why_size)
 {
@@ -222,7 +222,7 @@ static void on_give_up(struct world *world, void *subject, uint64_t stamp)
     app_close(subject, 0);
 }
 
-/* As when the state of a queue cannot be moved. Somebody starts it again. */
+/* As if the state of a queue could not be moved. It is started again later. */
 static void does_not_open(struct process *process)
 {
     if (process->world->is_quiet) {
@@ -233,7 +233,7 @@ static void does_not_open(struct process *process)
     process_at(process, 0, on_give_up, process, 0);
 }
 
-/* Nothing has happened yet but that all was added. */
+/* So far, servers and queues were only added. */
 static void on_opened(struct gather *gather, int error)
 {
     struct process *process = process_of(gather);

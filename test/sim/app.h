@@ -1,6 +1,6 @@
 /*
- * app.h - the daemon in a simulated process: src/daemon/gather.c at work with a
- * configuration that is made of the world's servers and queues.
+ * app.h - the daemon in a simulated process: src/daemon/gather.c with a
+ * configuration made from the servers and queues of the world.
  */
 #ifndef TEST_SIM_APP_H
 #define TEST_SIM_APP_H
@@ -35,14 +35,14 @@ struct app {
     struct destination *destinations[DESTINATIONS_MAX]; /* their options */
 };
 
-/* The daemon's start. */
+/* Starts the daemon. */
 void app_open(struct process *process);
 
-/* Drains for at most deadline_ms, closes all, and ends the process. A second
- * call does not wait. */
+/* Drains for at most deadline_ms, closes everything and ends the process. A
+ * second call ends the wait. */
 void app_close(struct process *process, uint64_t deadline_ms);
 
-/* The queue goes when its batch is done. */
+/* Removes the queue once its batch is finished. */
 void app_remove_queue(struct seen_queue *queue);
 
 /* It comes back. */

@@ -15,7 +15,7 @@ void book_posted(struct world *world, struct message *message)
     world->totals->messages++;
 }
 
-/* The standing that decides: the worst of all ordinals, as any may be met. */
+/* The decisive standing: the worst of all ordinals, as any may be the one. */
 static enum standing standing_of(const struct content *content)
 {
     enum standing standing = STANDING_NONE;
@@ -32,7 +32,7 @@ static enum standing standing_of(const struct content *content)
     return standing;
 }
 
-/* True if a process has a token of it whose mark may still be posted. */
+/* True if a process has a token of the message that it may still post. */
 static bool is_outstanding(const struct world *world,
                            const struct remote_queue *queue,
                            const struct message *message)
@@ -101,8 +101,8 @@ void book_marked(struct world *world, const struct remote_queue *queue,
     message->is_taken = true;
 }
 
-/* True if the process, by what is stored and what it has heard since, does not
- * know it to be confirmed. */
+/* True if the process does not know that it is confirmed, from what is stored
+ * and what it has learned since. */
 static bool is_open_to(const struct content *content, unsigned host,
                        unsigned slot)
 {
@@ -129,7 +129,7 @@ static void close_slot(struct seen_queue *queue, struct content *content,
     queue->confirm_is_due = true;
 }
 
-/* One of those that are equal. */
+/* One of several equal messages. */
 static void close_one(struct seen_queue *queue, struct content *content)
 {
     for (unsigned i = 0; i < MESSAGE_TWINS_MAX; i++) {
@@ -172,7 +172,7 @@ void book_answered(struct world *world, struct seen_queue *queue,
                    bool is_repeated)
 {
     if (!queue->is_current) {
-        return; /* whatever it makes of it, will be stale */
+        return; /* whatever it stores will be stale */
     }
     if (answer->kind == ANSWER_MARKED && token != NULL) {
         if (!is_progress(token, answer, is_repeated)) {
@@ -190,7 +190,7 @@ void book_answered(struct world *world, struct seen_queue *queue,
     }
 }
 
-/* FNV-1a: states are told apart by their bytes, and not read. */
+/* FNV-1a. States are compared by their bytes and never parsed. */
 static uint64_t hash_of(struct haplo_slice state)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -237,7 +237,7 @@ void book_check_told(struct world *world)
     }
 }
 
-/* What a process knew of a confirmation is forgotten. */
+/* Drops what a process knew of a confirmation. */
 static void reopen(struct world *world, struct content *content, unsigned host,
                    unsigned slot)
 {
@@ -252,7 +252,7 @@ static void reopen(struct world *world, struct content *content, unsigned host,
     }
 }
 
-/* A promise made on the strength of an answer that is forgotten now. */
+/* Revokes a promise that relied on a response which is now forgotten. */
 static void revoke_promise(struct world *world, struct message *message)
 {
     if (message->is_promise_fresh) {
@@ -287,8 +287,8 @@ void book_started(struct process *process)
     }
 }
 
-/* The state that is stored now is this process's: what another one has heard
- * meanwhile is not in it. */
+/* The stored state is now this process's and lacks what another one has
+ * learned meanwhile. */
 static void settle_slot(struct content *content, unsigned host, unsigned slot,
                         uint64_t confirm_number)
 {
@@ -320,8 +320,8 @@ void book_durable(struct world *world, const struct seen_queue *queue,
     }
 }
 
-/* Equal messages of which some are stored and not confirmed: which ones the
- * server sends now, nobody can tell. */
+/* Some of several equal messages are stored and not confirmed. No client can
+ * know which of them the server sends now. */
 static void note_ambiguity(struct world *world, const struct seen_queue *queue)
 {
     const struct token *token = queue->token;
@@ -380,8 +380,8 @@ static void store_repeat(struct world *world, const struct token *token,
     message->is_owed = false;
 }
 
-/* Of equal messages in a batch, so many are repeats as are stored and not
- * known to be confirmed; all others are new. */
+/* Among equal messages in a batch, as many are repeats as are stored and not
+ * known to be confirmed. All others are new. */
 static void check_content(const struct seen_queue *queue,
                           const struct token_part *first, const bool *is_new)
 {
@@ -464,8 +464,8 @@ void book_restore(struct message *message, const struct book_copy *copy)
     message->is_promise_fresh = false;
 }
 
-/* What was stored since and is still unread must be stored again, but for what
- * a process is about to mark. */
+/* Messages stored since the backup that are still unread must be stored again,
+ * except those that a process is about to mark. */
 void book_restored(struct world *world, const struct remote_queue *queue)
 {
     for (struct message *m = queue->first; m != NULL; m = m->next) {
@@ -481,7 +481,7 @@ void book_reread(struct seen_queue *queue)
     queue->was_restored = false;
     for (struct message *m = queue->remote->first; m != NULL; m = m->next) {
         for (unsigned i = 0; i < MESSAGE_TWINS_MAX; i++) {
-            /* What the inbox was told may still be stored. */
+            /* A state given to the inbox may still be stored. */
             queue->was_restored |=
                 m->content->closing_number[queue->process->host][i] > 0;
             reopen(world, m->content, queue->process->host, i);

@@ -8,7 +8,7 @@ STATE = "src/core/state_bytes.c"
 
 MUTANTS = [
     ("identity-by-id",
-     "messages with the same id are taken for the same",
+     "messages with equal ids are taken for the same message",
      IDENTITY,
      "    XXH128_hash_t hash = XXH3_128bits(message->body.data, "
      "message->body.size);\n",
@@ -21,7 +21,7 @@ MUTANTS = [
      "    inbox_deliver(&delivery->delivery);\n"
      "    haplo_batch_accept(batch);\n"),
     ("inbox-retry-as-stored",
-     "an inbox that asks for a retry is taken to have stored",
+     "a retry of the inbox is taken for success",
      BATCH,
      "            haplo_batch_retry(batch, 0, why);\n"
      "            break;\n"
@@ -54,24 +54,24 @@ MUTANTS = [
      "            answer_stale(batch, stored->stored);\n",
      "            haplo_batch_retry(batch, 0, why);\n"),
     ("behind-as-retry",
-     "an inbox that is behind has the library keep the batch",
+     "an inbox that is behind makes the library keep the batch",
      BATCH,
      "            haplo_batch_drop(batch, why);\n",
      "            haplo_batch_accept(batch);\n"),
     ("confirmation-not-told",
-     "the inbox never hears of a confirmed mark",
+     "the inbox is never asked to store a confirmed mark",
      BATCH,
      "        inbox_confirmed(queue->stored, mark);\n",
      "        (void)mark;\n"),
     ("accept-while-closing",
-     "a batch stored after the inboxes began to close is marked",
+     "a batch that is stored after the inboxes began to close is marked",
      BATCH,
      "    if (!is_closing(gather)) {\n"
      "        switch (verdict) {",
      "    if (true) {\n"
      "        switch (verdict) {"),
     ("state-not-compared",
-     "what is stored is not compared: any state may follow any",
+     "the stored state is not compared: any state may follow any other",
      STATE,
      "    return state_bytes_read(stored, &old_head) == 0 &&\n"
      "                   may_follow(&new_head, old_head.id)\n",
@@ -89,12 +89,12 @@ MUTANTS = [
      "        return HAPLO_COMPARE_STORED;\n",
      "        return HAPLO_COMPARE_STALE;\n"),
     ("first-state-not-compared",
-     "where nothing is stored, any state may come first",
+     "if nothing is stored, any state is accepted first",
      STATE,
      "        return new_head.follows[0] == 0 ? HAPLO_COMPARE_CURRENT\n",
      "        return new_head.follows[0] != 1 ? HAPLO_COMPARE_CURRENT\n"),
     ("one-known-state-forgotten",
-     "a confirmed state is not among those that may be stored",
+     "a confirmed state is not one of the known states",
      STATE,
      "    for (size_t i = 0; i < STATE_FOLLOW_MAX; i++) {\n"
      "        if (state->follows[i] == id) {",
@@ -139,12 +139,12 @@ MUTANTS = [
      "    int error = 0;\n"
      "    (void)stored;\n"),
     ("leftover-forgotten",
-     "the state of a batch lacks what the batch lacks",
+     "messages that a batch lacks are missing from its state",
      BOOKS,
      "        } else if (head->leftover_count < HAPLO_LEFTOVER_COUNT_MAX) {\n",
      "        } else if (head->leftover_count < 0) {\n"),
     ("leftovers-without-bound",
-     "a state grows and grows",
+     "a state grows without limit",
      BOOKS,
      "        } else if (head->leftover_count < HAPLO_LEFTOVER_COUNT_MAX) {\n",
      "        } else if (head->leftover_count < 512) {\n"),
@@ -156,7 +156,7 @@ MUTANTS = [
      "    state_bytes_seal(batch->state, &head);\n"
      "    batch_keys_fill(batch);\n"),
     ("confirmed-leftovers",
-     "a mark confirms what its batch lacks, too",
+     "a mark also confirms messages that its batch lacks",
      BOOKS,
      "    if (batch != NULL && !is_drained && has_leftovers(batch)) {\n",
      "    if (batch != NULL && batch->message_count > 100000) {\n"),
@@ -166,13 +166,13 @@ MUTANTS = [
      "    if (batch != NULL && !is_drained && has_leftovers(batch)) {\n",
      "    if (batch != NULL && has_leftovers(batch)) {\n"),
     ("keys-of-the-batch-kept",
-     "a confirmed batch stays among what is not confirmed",
+     "a confirmed batch stays unconfirmed in the state",
      BOOKS,
      "    memmove(keys, keys + STATE_KEY_SIZE * "
      "(size_t)accepted.batch_count,\n",
      "    memmove(keys, keys,\n"),
     ("repeats-not-marked",
-     "what is stored already is not told to the application",
+     "messages stored already are not reported as repeats",
      "src/core/repeats.c",
      "            message->is_repeat = true;\n"
      "            return true;\n",
@@ -191,7 +191,7 @@ MUTANTS = [
      "    if (state_head_key_count(&head) > 0) {\n",
      "    if (state_head_key_count(&head) > 100000) {\n"),
     ("accepted-state-not-known",
-     "the next state may follow what was stored before",
+     "the next state may follow an older one",
      BOOKS,
      "    state_bytes_head(batch->state, &head);\n"
      "    know_only(state, &head);\n"
@@ -202,25 +202,25 @@ MUTANTS = [
      "    forget_newest(state);\n"
      "    batch->is_accepted = true;\n"),
     ("confirmed-state-not-known",
-     "the state after a mark is not among those that may be stored",
+     "the state after a mark is not one of the known states",
      BOOKS,
      "    know_also(state, &head);\n"
      "    return (struct haplo_slice){",
      "    return (struct haplo_slice){"),
     ("restart-without-state",
-     "a queue is added without what is stored",
+     "a queue is added without its stored state",
      "src/daemon/gather_queues.c",
      "    options.state = queue->stored->state;\n",
      "    options.state = (struct haplo_slice){NULL, 0};\n"),
     ("outage-as-stored",
-     "a group that failed is answered as stored",
+     "a failed group is reported as stored",
      COMMIT,
      "    default:\n"
      "        return INBOX_RETRY;\n",
      "    default:\n"
      "        return INBOX_STORED;\n"),
     ("doubt-as-stored",
-     "a group of unknown outcome is answered as stored",
+     "a group of unknown outcome is reported as stored",
      COMMIT,
      "    case INBOX_NEVER:\n"
      "        return INBOX_REJECTED;\n",
@@ -229,13 +229,13 @@ MUTANTS = [
      "    case INBOX_NEVER:\n"
      "        return INBOX_REJECTED;\n"),
     ("stale-not-told",
-     "a stale delivery is answered as stored",
+     "a stale delivery is reported as stored",
      COMMIT,
      "        return delivery->compare == HAPLO_COMPARE_STALE ? INBOX_STALE\n",
      "        return delivery->compare == HAPLO_COMPARE_CURRENT + 77 ? "
      "INBOX_STALE\n"),
     ("poison-spoils-the-group",
-     "all of a group is rejected for the sake of one",
+     "a whole group is rejected because of one batch",
      COMMIT,
      "    return group->part_count > 1 && !STAILQ_EMPTY(&group->deliveries) "
      "&&\n",
@@ -262,7 +262,7 @@ MUTANTS = [
      "    struct group_commit *commit = timer->data;\n"
      "\n"),
     ("older-confirmation-wins",
-     "a confirmed state that waits keeps a newer one out",
+     "a waiting confirmed state is not replaced by a newer one",
      COMMIT,
      "    queue->confirm = confirm;\n"
      "    STAILQ_INSERT_TAIL(&commit->confirms, confirm, link);\n"
@@ -273,22 +273,23 @@ MUTANTS = [
      "                       link);\n"
      "    if (older"),
     ("outlets-not-woken-after-doubt",
-     "messages of an unknown commit wait for the next ones",
+     "messages of a commit of unknown outcome reach outlets only with the "
+     "next ones",
      COMMIT,
      "        has_stored |= has_more_than_told(group, delivery);\n",
      ""),
     ("outlets-never-woken",
-     "nobody tells the outlets that messages were stored",
+     "outlets are not notified of stored messages",
      COMMIT,
      "    if (has_stored || last_arrival > 0) {\n",
      "    if (has_stored && last_arrival > 0) {\n"),
     ("byte-limit-forgets-to-count-down",
-     "an inbox is behind for ever",
+     "an inbox stays behind permanently",
      COMMIT,
      "        held_set(commit, queue, 0); ",
      "        held_set(commit, queue, delivery->bytes); "),
     ("progress-of-failed-groups",
-     "progress is told to be saved though its group failed",
+     "progress is reported as saved though its group failed",
      COMMIT,
      "        progress->progress_cb(progress,\n"
      "                              group->fault == INBOX_FINE ? 0 : "
@@ -297,13 +298,13 @@ MUTANTS = [
      "                              group->fault != INBOX_DOUBT ? 0 : "
      "HAPLO_EDELIVERY,\n"),
     ("failed-logins-not-written",
-     "a refused key is not kept for the next process",
+     "a refused key is not recorded for the next process",
      "src/daemon/failed_logins.c",
      "        queue->key_refused = true;\n"
      "        save(failed);\n",
      "        queue->key_refused = true;\n"),
     ("failed-logins-not-loaded",
-     "the next process does not read what was kept",
+     "the next process does not read the record",
      "src/daemon/gather_queues.c",
      "    failed_logins_load(&gather->failed_logins);\n",
      ""),

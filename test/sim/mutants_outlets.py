@@ -9,35 +9,35 @@ SAVE = "src/core/dispatch_save.c"
 
 MUTANTS = [
     ("saved-before-sent",
-     "the cursor passes what is in memory and was not sent",
+     "the cursor passes messages in memory that were not sent",
      "src/core/window.c",
      "    return first == NULL ? window->read_to : first->first - 1;\n",
      "    return first == NULL ? window->read_to : first->first;\n"),
     ("cursor-to-the-end-of-reading",
-     "the cursor is where reading is",
+     "the cursor is the position up to which messages were read",
      "src/core/window.c",
      "    return first == NULL ? window->read_to : first->first - 1;\n",
      "    return first != NULL ? window->read_to : window->read_to;\n"),
     ("retry-as-delivered",
-     "a parcel that is to be retried is done",
+     "a parcel that must be retried counts as delivered",
      "src/outlets/forwarder_deliver.c",
      "        out->verdict == OUTLET_DELIVERED || out->delivered_count >= "
      "span->count;\n",
      "        out->verdict != OUTLET_REFUSED || out->delivered_count >= "
      "span->count;\n"),
     ("broken-as-refused",
-     "a broken destination refuses the message",
+     "an unavailable destination is taken to refuse the message",
      "src/outlets/forwarder_deliver.c",
      "        dispatch_broken(dispatch, span, out->retry_after_ms, now_ms);\n",
      "        dispatch_refused(dispatch, span, out->why.text, now_ms);\n"),
     ("partial-delivery-forgotten",
-     "what was delivered of a parcel is sent again",
+     "the delivered part of a parcel is sent again",
      "src/outlets/forwarder_deliver.c",
      "    uint32_t count = is_all ? span->count : "
      "(uint32_t)out->delivered_count;\n",
      "    uint32_t count = is_all ? span->count : 0;\n"),
     ("refused-passes-over",
-     "a refused message is passed over",
+     "a refused message is skipped",
      DISPATCH,
      "        lane->held_arrival = span->first;\n"
      "        lanes_defer(dispatch, lane, true);\n"
@@ -47,12 +47,12 @@ MUTANTS = [
      "        lanes_rest(dispatch, lane, now_ms);\n"
      "        return;\n"),
     ("refused-at-once-a-dead-letter",
-     "a refused message is a dead letter without any doubt",
+     "a refused message becomes a dead letter at the first refusal",
      DISPATCH,
      "    if (span->first <= lane->proven_to) {\n",
      "    if (span->first > 0) {\n"),
     ("dead-letter-not-stored",
-     "a dead letter is settled, and nobody keeps it",
+     "a dead letter is settled but not stored",
      LANES,
      "    if (!progress_bury(&dispatch->pending, lane->queue_id, arrival, "
      "why)) {\n",
@@ -73,17 +73,17 @@ MUTANTS = [
      "        dispatch->in_flight >= dispatch->policy->in_flight_max ||\n",
      "        dispatch->in_flight > dispatch->policy->in_flight_max ||\n"),
     ("later-ones-overtake-deferred",
-     "a lane with a backlog sends what comes later first",
+     "a lane with a backlog sends later messages first",
      "src/core/lane.c",
      "    return lane_has_backlog(lane) || lane->state == LANE_BLOCKED ||\n",
      "    return lane->state == LANE_BLOCKED ||\n"),
     ("blocked-lane-goes-on",
-     "what comes to a blocked lane is sent",
+     "new messages of a blocked lane are sent",
      "src/core/lane.c",
      "    return lane_has_backlog(lane) || lane->state == LANE_BLOCKED ||\n",
      "    return lane_has_backlog(lane) ||\n"),
     ("deferred-not-stored",
-     "what the cursor passes is not stored as deferred",
+     "deferred messages that the cursor passes are not stored",
      LANES,
      "    if (!progress_defer(&dispatch->pending, lane->queue_id, "
      "span->first,\n"
@@ -97,7 +97,7 @@ MUTANTS = [
      "\n"
      "static void span_release("),
     ("deferred-later-ones-not-stored",
-     "what lines up behind a backlog is not stored as deferred",
+     "messages behind a backlog are not stored as deferred",
      READ,
      "    if (!progress_defer(&dispatch->pending, lane->queue_id, "
      "span->first,\n"
@@ -107,7 +107,7 @@ MUTANTS = [
      "    lane->backlog_last = span_last(span);\n",
      "    lane->backlog_last = span_last(span);\n"),
     ("settled-never",
-     "what was deferred and is done stays deferred",
+     "a deferred message stays deferred after delivery",
      LANES,
      "    } else if (!progress_settle(&dispatch->pending, "
      "span->lane->queue_id,\n"
@@ -116,7 +116,7 @@ MUTANTS = [
      "    }\n",
      "    }\n"),
     ("settled-too-early",
-     "what is read back is done",
+     "a deferred message counts as delivered when it is read back",
      READ,
      "    span->is_deferred = true;\n"
      "    lane_add(lane, span);\n"
@@ -140,12 +140,12 @@ MUTANTS = [
      "    if (!is_stored && now_ms == 0) {\n"
      "        return; "),
     ("wake-up-while-reading-lost",
-     "what is stored while the outlet reads is not seen",
+     "messages stored during a read are missed",
      READ,
      "    dispatch->has_more = has_more || dispatch->was_woken;\n",
      "    dispatch->has_more = has_more;\n"),
     ("waiting-lane-never-due",
-     "a lane that backs off never goes on",
+     "a lane that backs off never continues",
      DISPATCH,
      "    while ((entry = heap_take_due(&dispatch->waits, now_ms)) != NULL) "
      "{\n"
@@ -159,7 +159,7 @@ MUTANTS = [
      "    breaker->due_ms = HEAP_NEVER;\n",
      "    breaker->due_ms = HEAP_NEVER;\n"),
     ("backlog-of-others",
-     "the deferred of an earlier process are forgotten",
+     "deferred messages of an earlier process are forgotten",
      "src/outlets/forwarder_begin.c",
      "        if (!lanes_add(forwarder, lanes, count)) {\n",
      "        if (!lanes_add(forwarder, lanes, count * 0)) {\n"),
@@ -169,18 +169,18 @@ MUTANTS = [
      "                      &forwarder_calls, forwarder, outlet->cursor,\n",
      "                      &forwarder_calls, forwarder, 0,\n"),
     ("filter-ignored",
-     "an outlet gets messages of queues that it does not have",
+     "an outlet gets messages of queues that it did not ask for",
      "src/outlets/forwarder_read.c",
      "    if (!forwarder_wants(forwarder, first->server, first->queue)) {\n",
      "    if (first->arrival == 0) {\n"),
     ("parcel-of-two-batches",
-     "a parcel goes on into the next batch",
+     "a parcel contains messages of two batches",
      "src/outlets/forwarder_read.c",
      "           b->batch_first == a->batch_first && piece_of(b) == "
      "piece_of(a);\n",
      "           piece_of(b) == piece_of(a);\n"),
     ("last-save-left-out",
-     "what is done at the end is not saved",
+     "deliveries at the end are not saved",
      "src/outlets/forwarder.c",
      "        (forwarder_save(forwarder) || forwarder->dispatch.is_saving)) "
      "{\n",
@@ -191,12 +191,12 @@ MUTANTS = [
      "        if (letter.arrival <= cursor) {\n",
      "        if (letter.arrival > cursor) {\n"),
     ("places-dropped-by-a-move",
-     "what is deferred is forgotten when the next save begins",
+     "deferred messages are forgotten when the next save begins",
      PROGRESS,
      "            to->items[to->count++] = range;\n",
      "            to->items[to->count] = range;\n"),
     ("skip-forgotten",
-     "what an operator has skipped is sent all the same",
+     "a message that an operator skipped is sent anyway",
      DISPATCH,
      "        lanes_done(dispatch, TAILQ_FIRST(&lane->spans), 1);\n"
      "        return;\n",

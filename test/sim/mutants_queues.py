@@ -45,7 +45,7 @@ MUTANTS = [
      "    return QUEUE_ACTION_CONFIRM;\n",
      "    return is_last ? QUEUE_ACTION_DROP : QUEUE_ACTION_CONFIRM;\n"),
     ("empty-fetch-confirms-nothing",
-     "what was delivered and is not unread is not taken for marked",
+     "delivered messages that are not unread are not confirmed",
      QUEUE,
      "    bool confirms = delivery_state_count(&queue->delivery, NULL) > 0;\n",
      "    bool confirms = delivery_state_count(&queue->delivery, NULL) > "
@@ -56,13 +56,15 @@ MUTANTS = [
      "           event->count == 0 && event->unread_count != 0;\n",
      "           event->count == 0 && event->unread_count < -1;\n"),
     ("fewer-marked-as-failure",
-     "a mark that another consumer marked first is no confirmation",
+     "a mark that counts less, after another consumer's, is taken for a "
+     "failure",
      QUEUE,
      "           event->count == 0 && event->unread_count != 0;\n",
      "           event->count < queue->batch_count &&\n"
      "           event->unread_count != 0;\n"),
     ("repeated-mark-as-failure",
-     "a repeated mark that counts 0 is no progress: the batch comes for ever",
+     "a repeated mark that counts 0 is no progress: the batch comes again "
+     "and again",
      QUEUE,
      "    return queue->mark_attempts == 1 && !event->is_repeated &&\n",
      "    return\n"),
@@ -77,7 +79,7 @@ MUTANTS = [
      "    reply->unread_count = unread;\n",
      "    reply->unread_count = unread > 0 ? 0 : unread;\n"),
     ("token-kept-over-a-fetch",
-     "a queue fetches afresh with the old token at hand",
+     "a queue fetches while it still has a token",
      QUEUE,
      "        queue_back_off(queue, least_wait_ms(event), context);\n"
      "    }\n"
@@ -103,7 +105,7 @@ MUTANTS = [
      "           retry_at_ms < queue->first_mark_ms + QUEUE_MARK_AGE_MAX_MS;\n",
      "           retry_at_ms < HEAP_NEVER;\n"),
     ("pause-forgets-the-age",
-     "a token does not get older while its queue is being paused",
+     "a token's age is reset when its queue is paused",
      QUEUE,
      "        queue_enter(queue, HAPLO_QUEUE_LAST_MARK_READY, queue->due_ms, "
      "context);\n",
@@ -125,7 +127,7 @@ MUTANTS = [
      "    queue->mark_attempts = 0;\n",
      ""),
     ("pause-keeps-the-batch",
-     "a batch is still there when its queue is resumed, and fetches",
+     "a batch is kept while its queue is paused and resumed",
      QUEUE,
      "    case HAPLO_QUEUE_DELIVER_WAIT:\n"
      "        queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);\n"
@@ -165,7 +167,7 @@ MUTANTS = [
      "    if (queue == NULL) {\n"
      "        queue = next_mark(scheduler, now_ms);\n"),
     ("budget-of-bytes-ignored",
-     "fetches go on though bodies hold more than they may",
+     "fetches continue though bodies exceed the limit of bytes",
      SCHEDULER,
      "    if (server == NULL || scheduler->held_bytes >= "
      "scheduler->held_bytes_max) {\n",
@@ -176,7 +178,7 @@ MUTANTS = [
      "    if (scheduler->in_flight >= scheduler->in_flight_max) {\n",
      "    if (scheduler->in_flight > scheduler->in_flight_max) {\n"),
     ("slot-leaked-on-cancel",
-     "a cancelled fetch does not give its server's slot back",
+     "a cancelled fetch does not release its server's slot",
      SCHEDULER,
      "    server->in_flight--;\n",
      "    server->in_flight -= error != HAPLO_ECANCELED;\n"),
@@ -189,7 +191,7 @@ MUTANTS = [
      "        queue->key_proven = false;\n"
      "    }\n"),
     ("heap-sifts-wrongly",
-     "the last of four children is not looked at: waits are overslept",
+     "the last of four children is ignored, so waits end late",
      "src/core/heap.c",
      "         child < first + HEAP_ARITY && child < heap->count; child++) {\n",
      "         child < first + HEAP_ARITY - 1 && child < heap->count;\n"
@@ -211,7 +213,7 @@ MUTANTS = [
      "server->policy.failed_logins_max;\n",
      "           server->failed_logins < 1000;\n"),
     ("failed-logins-forgotten",
-     "each process has a budget of its own",
+     "each process has a separate budget of failed logins",
      SERVER,
      "    server->failed_logins = failed_logins < most ? failed_logins : "
      "most;\n",
@@ -231,7 +233,7 @@ MUTANTS = [
      "        server->login_due_ms = now_ms + SERVER_SILENCE_MS - age_ms;\n",
      "        server->login_due_ms = now_ms + SERVER_SILENCE_MS;\n"),
     ("recalled-hold-without-an-end",
-     "nobody wakes up when an earlier process's hold is over",
+     "no timer ends an earlier process's hold",
      SCHEDULER,
      "    if (error == 0) {\n"
      "        wait_set(scheduler, &server->login_wait, "
@@ -239,19 +241,19 @@ MUTANTS = [
      "    }\n",
      ""),
     ("key-stays-proven",
-     "a key that was refused is still taken for good",
+     "a refused key still counts as proven",
      SCHEDULER,
      "    } else if (error == HAPLO_EREFUSED) {\n"
      "        queue->key_proven = false;\n",
      "    } else if (error == HAPLO_EREFUSED) {\n"
      "        queue->key_proven = queue->key_proven;\n"),
     ("new-key-taken-for-proven",
-     "a new key is as good as the old one was",
+     "a new key counts as proven if the old one did",
      QUEUE,
      "    queue->key_proven = false;\n",
      "    queue->key_proven = queue->key_proven;\n"),
     ("new-key-not-tried",
-     "a refused queue waits on when it has a new key",
+     "a refused queue keeps waiting after it gets a new key",
      QUEUE,
      "    queue->key_proven = false;\n"
      "    if (queue->state == HAPLO_QUEUE_REFUSED) {\n",
@@ -270,7 +272,7 @@ MUTANTS = [
      "    uint64_t due_ms = context->now_ms + SERVER_SILENCE_MS +\n",
      "    uint64_t due_ms = context->now_ms + 60000 +\n"),
     ("silence-of-one-queue",
-     "only the queue that was told so keeps the silence",
+     "only the queue that was throttled stays silent",
      SERVER,
      "        server_fell_silent(server, context, trace_cb);\n"
      "        return;\n",
@@ -288,7 +290,7 @@ MUTANTS = [
      "                   queue->policy->backoff_max_ms, queue->failures);\n",
      "        backoff_ms(context->random, 1, 1, queue->failures);\n"),
     ("refused-mark-hammers",
-     "each refused mark fetches at once, not the first one",
+     "every refused mark fetches at once, not only the first",
      QUEUE,
      "    } else if (event->error == HAPLO_EREFUSED && is_first_failure) {\n",
      "    } else if (event->error == HAPLO_EREFUSED &&\n"
@@ -309,12 +311,12 @@ MUTANTS = [
      "queue->interval_now_ms)),\n",
      "        after_ms(context, jitter_ms(context->random, 10)),\n"),
     ("probing-lets-all-through",
-     "a failing server gets all that waits, not one probe",
+     "a failing server gets all waiting requests instead of one probe",
      SERVER,
      "        return server->in_flight == 0;\n",
      "        return server->in_flight < server->policy.in_flight_max;\n"),
     ("breaker-never-opens",
-     "a server that fails and fails is asked on and on",
+     "a server that keeps failing gets requests without end",
      SERVER,
      "         server->failures >= server->policy.breaker_failures);\n",
      "         server->failures > 1000000);\n"),
@@ -345,7 +347,7 @@ MUTANTS = [
      "    if (server->state",
      "    if (server->state"),
     ("interval-without-a-bound",
-     "the interval of an empty queue stretches on and on",
+     "the interval of an empty queue grows without limit",
      QUEUE,
      "    queue->interval_now_ms = (uint32_t)(longer < max_ms ? longer : "
      "max_ms);\n",
@@ -364,7 +366,7 @@ MUTANTS = [
      "        server->prover = NULL;\n",
      "        server->prover = server->prover;\n"),
     ("refused-mark-posted-again",
-     "a mark is retried after failures that waiting cannot mend",
+     "a mark is retried after permanent failures",
      QUEUE,
      "    return haplo_error_is_transient(event->error) &&\n",
      "    return event->error != 0 &&\n"),
@@ -393,13 +395,13 @@ MUTANTS = [
      "    queue->error = event->error;\n"
      "    if (event->error == HAPLO_EREFUSED) {\n"),
     ("empty-interval-not-reset",
-     "a queue that has had messages is still polled as if it had none",
+     "the interval of a queue is not reset by messages",
      QUEUE,
      "    queue->interval_now_ms = (uint32_t)queue->policy->interval_ms;\n"
      "    queue_enter_now(queue, HAPLO_QUEUE_DELIVERING",
      "    queue_enter_now(queue, HAPLO_QUEUE_DELIVERING"),
     ("given-up-token-forgets",
-     "a token that is given up takes what is not confirmed with it",
+     "giving up a token forgets unconfirmed messages",
      POLLER,
      "    if (batch->is_accepted) {\n"
      "        delivery_state_keep(",

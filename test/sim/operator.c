@@ -10,8 +10,8 @@
 #include "process.h"
 #include "world.h"
 
-/* Operators see to the first process. NULL if the queue is not there, or that
- * does not run. */
+/* Operators control the first process. NULL if it does not run or does not
+ * have the queue. */
 static struct seen_queue *find(const struct world *world,
                                const struct remote_queue *remote)
 {
@@ -43,7 +43,7 @@ static void command(struct seen_queue *queue, enum guard_command command)
     guard_obeyed(queue, command);
 }
 
-/* Into the key's file; a process that is there reads it. */
+/* Writes the key's file, which a running process reads again. */
 void operator_sets_key(struct world *world, struct remote_queue *remote,
                        int key)
 {
@@ -59,7 +59,7 @@ void operator_sets_key(struct world *world, struct remote_queue *remote,
     }
 }
 
-/* As one does who may not have been alone with the queue. */
+/* What an operator does who may not have been the only user of the queue. */
 static void resume_from_stored(struct seen_queue *queue)
 {
     struct world *world = queue->process->world;
@@ -212,8 +212,8 @@ void operator_sees(const struct seen_queue *queue, enum haplo_queue_state state)
     world->errand = ERRAND_NONE;
 }
 
-/* Into a certain state, or the nth change of all. What comes only with a pause
- * is helped to come. */
+/* Entering a given state, or the nth change of any. A state that only a pause
+ * leads to gets one. */
 static void plan_crash_at_change(struct world *world)
 {
     bool is_any = dice_hit(&world->dice, 300);
@@ -227,7 +227,7 @@ static void plan_crash_at_change(struct world *world)
             world->crash_state - HAPLO_QUEUE_LAST_DELIVERING +
             HAPLO_QUEUE_DELIVERING);
         if (world->crash_state > HAPLO_QUEUE_LAST_DELIVERING) {
-            world->errand_state++; /* DELIVER_WAIT stands in between */
+            world->errand_state++; /* skips DELIVER_WAIT */
         }
         world->crash_changes = 1;
     }
