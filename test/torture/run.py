@@ -6,7 +6,8 @@ in many ways and checks how it copes.
            [--kills=N] [--messages=N]
 
 Prints the figures of both parts; exits with 1 if a check fails. The same seed
-gives the same plan: servers, faults, arrivals, and how each round fails and ends. The timing on the machine still differs between runs.
+gives the same plan: servers, faults, arrivals, and how each round fails and
+ends. The timing on the machine still differs between runs.
 """
 import argparse
 import os
