@@ -1,15 +1,17 @@
 /*
  * control.c - handles requests over the control socket.
  *
- *   - A process connects and writes a line (on_accept, on_read).
+ *   - A process connects and writes a line (on_connection, on_read).
  *   - The request is carried out. The response is one line: the exit code for
  *     that process, a blank, and the text it should print.
  *   - The connection is closed.
  *
  * Failures:
  *
- *   - A client sends nothing: it is closed after CLIENT_COUNT_MAX others have
- *     connected, so that no timer is needed.
+ *   - A client sends nothing: it is closed when its place is needed, so that no
+ *     timer is needed. Clients have fixed places, so that memory cannot run out
+ *     for them: libuv accepts no further connection until the present one is
+ *     taken.
  *   - A line is too long, or ends early: closed without a response.
  *
  * Anyone who can open the socket may send requests, and only its owner can.
@@ -30,32 +32,25 @@
 #include "base/reason.h"
 #include "haplopoll.h"
 
-#define CLIENT_COUNT_MAX 8
-#define LINE_SIZE_MAX 1024
-#define ASK_TIMEOUT_S 60 /* responses are immediate */
-
-struct control_client {
-    uv_pipe_t pipe;                   /* the connection */
-    struct control *control;          /* its owner */
-    char line[LINE_SIZE_MAX];         /* the request, later the response */
-    size_t size;                      /* bytes in it */
-    uv_write_t write;                 /* sends the response */
-    TAILQ_ENTRY(control_client) link; /* in clients */
-};
+#define ASK_TIMEOUT_S 10 /* responses are immediate */
 
 /* A client */
 
+static void take_pending(struct control *control);
+
 static void on_client_closed(uv_handle_t *handle)
 {
-    free(container_of(handle, struct control_client, pipe));
+    struct control_client *client =
+        container_of(handle, struct control_client, pipe);
+    client->is_used = false;
+    if (client->control->is_pending && client->control->is_open) {
+        take_pending(client->control);
+    }
 }
 
 static void close_client(struct control_client *client)
 {
-    struct control *control = client->control;
     if (!uv_is_closing((uv_handle_t *)&client->pipe)) {
-        TAILQ_REMOVE(&control->clients, client, link);
-        control->client_count--;
         uv_close((uv_handle_t *)&client->pipe, on_client_closed);
     }
 }
@@ -110,24 +105,52 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     }
 }
 
-static void on_accept(uv_stream_t *listener, int status)
+static struct control_client *free_client(struct control *control)
 {
-    struct control *control = container_of(listener, struct control, listener);
-    struct control_client *client =
-        status == 0 ? calloc(1, sizeof *client) : NULL;
+    for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
+        if (!control->clients[i].is_used) {
+            return &control->clients[i];
+        }
+    }
+    return NULL;
+}
+
+static struct control_client *oldest_client(struct control *control)
+{
+    struct control_client *oldest = &control->clients[0];
+    for (size_t i = 1; i < CONTROL_CLIENT_COUNT_MAX; i++) {
+        if (control->clients[i].number < oldest->number) {
+            oldest = &control->clients[i];
+        }
+    }
+    return oldest;
+}
+
+static void take_pending(struct control *control)
+{
+    uv_stream_t *listener = (uv_stream_t *)&control->listener;
+    struct control_client *client = free_client(control);
+    control->is_pending = client == NULL;
     if (client == NULL) {
+        close_client(oldest_client(control));
         return;
     }
     client->control = control;
+    client->is_used = true;
+    client->number = control->next_number++;
+    client->size = 0;
     uv_pipe_init(listener->loop, &client->pipe, 0); /* cannot fail */
-    TAILQ_INSERT_TAIL(&control->clients, client, link);
-    control->client_count++;
     if (uv_accept(listener, (uv_stream_t *)&client->pipe) != 0 ||
         uv_read_start((uv_stream_t *)&client->pipe, on_allocate, on_read) !=
             0) {
         close_client(client);
-    } else if (control->client_count > CLIENT_COUNT_MAX) {
-        close_client(TAILQ_FIRST(&control->clients));
+    }
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    if (status == 0) {
+        take_pending(container_of(listener, struct control, listener));
     }
 }
 
@@ -190,8 +213,8 @@ static int listen_to(struct control *control, uv_loop_t *loop)
     if (error != 0) {
         close(descriptor);
     } else {
-        error = uv_listen((uv_stream_t *)&control->listener, CLIENT_COUNT_MAX,
-                          on_accept);
+        error = uv_listen((uv_stream_t *)&control->listener,
+                          CONTROL_CLIENT_COUNT_MAX, on_connection);
     }
     if (error != 0) {
         uv_close((uv_handle_t *)&control->listener, NULL);
@@ -205,7 +228,6 @@ int control_open(struct control *control, uv_loop_t *loop,
                  void *data, char *why, size_t why_size)
 {
     *control = (struct control){.request_cb = request_cb, .data = data};
-    TAILQ_INIT(&control->clients);
     control->path = path_of(state_dir);
     int error = control->path == NULL ? UV_ENOMEM : listen_to(control, loop);
     if (error != 0) {
@@ -225,8 +247,10 @@ void control_close(struct control *control)
         return;
     }
     control->is_open = false;
-    while (!TAILQ_EMPTY(&control->clients)) {
-        close_client(TAILQ_FIRST(&control->clients));
+    for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
+        if (control->clients[i].is_used) {
+            close_client(&control->clients[i]);
+        }
     }
     uv_close((uv_handle_t *)&control->listener, NULL);
     unlink(control->path);
@@ -258,12 +282,12 @@ static int connect_to(const char *path)
 }
 
 /* True if a complete line was received. */
-static bool receive_line(int descriptor, char line[LINE_SIZE_MAX])
+static bool receive_line(int descriptor, char line[CONTROL_LINE_SIZE_MAX])
 {
     size_t size = 0;
-    while (size < LINE_SIZE_MAX - 1) {
+    while (size < CONTROL_LINE_SIZE_MAX - 1) {
         ssize_t got =
-            recv(descriptor, line + size, LINE_SIZE_MAX - 1 - size, 0);
+            recv(descriptor, line + size, CONTROL_LINE_SIZE_MAX - 1 - size, 0);
         if (got <= 0) {
             break;
         }
@@ -277,10 +301,10 @@ static bool receive_line(int descriptor, char line[LINE_SIZE_MAX])
 }
 
 static bool exchange(int descriptor, const char *request,
-                     char line[LINE_SIZE_MAX])
+                     char line[CONTROL_LINE_SIZE_MAX])
 {
-    int size = snprintf(line, LINE_SIZE_MAX, "%s\n", request);
-    return size > 0 && size < LINE_SIZE_MAX &&
+    int size = snprintf(line, CONTROL_LINE_SIZE_MAX, "%s\n", request);
+    return size > 0 && size < CONTROL_LINE_SIZE_MAX &&
            send(descriptor, line, (size_t)size, MSG_NOSIGNAL) == size &&
            receive_line(descriptor, line) && line[0] != '\0' && line[1] == ' ';
 }
@@ -288,7 +312,7 @@ static bool exchange(int descriptor, const char *request,
 bool control_ask(const char *state_dir, const char *request,
                  enum exit_code *code, char *answer, size_t answer_size)
 {
-    char line[LINE_SIZE_MAX];
+    char line[CONTROL_LINE_SIZE_MAX];
     char *path = path_of(state_dir);
     int descriptor = path == NULL ? -1 : connect_to(path);
     free(path);

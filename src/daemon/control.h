@@ -7,26 +7,37 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/queue.h>
+#include <stdint.h>
 
 #include <uv.h>
 
 #include "daemon/command.h"
 
 #define CONTROL_FILE "control" /* in the state directory; mode 0600 */
+#define CONTROL_CLIENT_COUNT_MAX 8
+#define CONTROL_LINE_SIZE_MAX 1024
 
 /* Carries out a request and writes a response of one line. */
 typedef enum exit_code (*control_request_cb)(const char *request, char *answer,
                                              size_t answer_size, void *data);
 
-struct control_client;
+struct control_client {
+    uv_pipe_t pipe;                   /* the connection, while is_used */
+    struct control *control;          /* its owner */
+    bool is_used;                     /* until the pipe is closed */
+    uint64_t number;                  /* grows with each client */
+    char line[CONTROL_LINE_SIZE_MAX]; /* the request, later the response */
+    size_t size;                      /* bytes in it */
+    uv_write_t write;                 /* sends the response */
+};
 
 struct control {
-    uv_pipe_t listener;                   /* initialised while is_open */
-    bool is_open;                         /* it listens */
-    char *path;                           /* owned; path of the socket */
-    unsigned client_count;                /* connected clients */
-    TAILQ_HEAD(, control_client) clients; /* the oldest first */
+    uv_pipe_t listener;   /* initialised while is_open */
+    bool is_open;         /* it listens */
+    bool is_pending;      /* a connection waits for a free client */
+    char *path;           /* owned; path of the socket */
+    uint64_t next_number; /* of clients */
+    struct control_client clients[CONTROL_CLIENT_COUNT_MAX];
     control_request_cb request_cb;
     void *data; /* for request_cb */
 };

@@ -25,6 +25,7 @@
 #include <sqlite3.h>
 
 #include "daemon/command.h"
+#include "daemon/control.h"
 #include "fault.h"
 #include "sim_process.h"
 #include "sweep.h"
@@ -285,13 +286,28 @@ static bool is_caught(int number)
            action.sa_handler != SIG_DFL;
 }
 
-/* SIGTERM, when the queue is drained, or when it has had time enough to be; not
- * before there is somebody to catch it. */
+/* As `haplo-poll outlet` does it, from another process. */
+static void release_ask(void)
+{
+    char path[128];
+    char answer[512];
+    enum exit_code code = EXIT_CODE_FINE;
+    path_make(path, sizeof path, "state");
+    if (control_ask(path, "retry out app1/q1", &code, answer, sizeof answer)) {
+        /* It waits where a call for it has failed. */
+        assert_true(code == EXIT_CODE_FINE || code == EXIT_CODE_FAILED);
+        assert_true(answer[0] != '\0');
+    }
+}
+
+/* A request, and then SIGTERM, when the queue is drained, or when it has had
+ * time enough to be; not before there is somebody to catch it. */
 static void *operator(void *unused)
 {
     (void)unused;
     for (unsigned ms = 0; !atomic_load(&has_returned); ms += 3) {
         if ((sim_unread() == 0 || ms >= RUN_MS_MAX) && is_caught(SIGTERM)) {
+            release_ask();
             (void)kill(getpid(), SIGTERM);
             return NULL;
         }
