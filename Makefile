@@ -136,7 +136,7 @@ $(BUILD)/test/haplo-poll-picky: $(BUILD)/test/outlet/picky.o \
 # wrapped by the linker, so that the simulation's own calls stay what they are.
 simulated_src := $(filter-out %/durable.c %/errno_reason.c, \
 	$(wildcard src/base/*.c src/core/*.c src/poller/*.c)) \
-	src/inbox/inbox.c src/inbox/group_commit.c \
+	src/inbox/inbox.c $(wildcard src/inbox/group_*.c) \
 	$(wildcard src/daemon/gather*.c) src/daemon/failed_logins.c \
 	$(wildcard src/outlets/forwarder*.c)
 simulated_obj := $(patsubst %.c,$(BUILD)/simulated/%.o,$(simulated_src))

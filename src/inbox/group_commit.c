@@ -36,6 +36,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inbox/group_confirm.h"
 #include "inbox/inbox_private.h"
 
 #define CONFIRM_RETRY_MS 1000
@@ -160,27 +161,6 @@ static void held_set(struct group_commit *commit, struct inbox_queue *queue,
     queue->held_bytes = bytes;
 }
 
-/* Keeps a copy of the stored state. If memory runs out the old one stays, and
- * the next comparison finds it stale. */
-static void queue_keep_state(struct inbox_queue *queue,
-                             struct haplo_slice state)
-{
-    char *copy = realloc((char *)queue->state.data, state.size + 1);
-
-    if (copy != NULL) {
-        memcpy(copy, state.data, state.size);
-        queue->state = (struct haplo_slice){copy, state.size};
-    }
-}
-
-/* The queue takes the stored state. */
-static void queue_take_state(struct inbox_queue *queue,
-                             struct haplo_slice state)
-{
-    free((char *)queue->state.data);
-    queue->state = state;
-}
-
 static enum inbox_verdict delivery_verdict(
     const struct inbox_group *group, const struct inbox_delivery *delivery)
 {
@@ -208,10 +188,10 @@ static void delivery_answer(struct group_commit *commit,
     }
     if (verdict == INBOX_STORED) {
         queue->id = delivery->queue_id;
-        queue_keep_state(queue, delivery->state);
+        inbox_queue_keep_state(queue, delivery->state);
     } else if (verdict == INBOX_STALE) {
         queue->id = delivery->queue_id;
-        queue_take_state(queue, delivery->stored);
+        inbox_queue_take_state(queue, delivery->stored);
     } else {
         free((char *)delivery->stored.data);
         delivery->stored = (struct haplo_slice){NULL, 0};
@@ -313,7 +293,7 @@ static void answer_replaces(struct group_commit *commit)
         STAILQ_REMOVE_HEAD(&group->replaces, link);
         if (group->fault == INBOX_FINE) {
             replace->queue->id = replace->queue_id;
-            queue_keep_state(replace->queue, replace->state);
+            inbox_queue_keep_state(replace->queue, replace->state);
         }
         replace->replaced_cb(replace,
                              group->fault == INBOX_FINE ? 0 : HAPLO_EDELIVERY,
@@ -321,13 +301,7 @@ static void answer_replaces(struct group_commit *commit)
     }
 }
 
-/* Confirmed states */
-
-static void confirm_free(struct inbox_confirm *confirm)
-{
-    free((char *)confirm->state.data);
-    free(confirm);
-}
+/* The end of a group */
 
 static void on_retry(uv_timer_t *timer)
 {
@@ -337,55 +311,18 @@ static void on_retry(uv_timer_t *timer)
     commit_kick(commit);
 }
 
-/* Returns it to the waiting ones, unless its queue has a newer one there. */
-static void confirm_return(struct group_commit *commit,
-                           struct inbox_confirm *confirm)
+static void settle_confirms(struct group_commit *commit, bool is_split)
 {
-    struct inbox_confirm *newer = confirm->queue->confirm;
-
-    if (newer == NULL) {
-        confirm->queue->confirm = confirm;
-        STAILQ_INSERT_TAIL(&commit->confirms, confirm, link);
-        return;
-    }
-    if (newer->message_count > 0) {
-        newer->message_count =
-            confirm->message_count > 0
-                ? newer->message_count + confirm->message_count
-                : 0;
-    }
-    confirm_free(confirm);
-}
-
-static void settle_confirms(struct group_commit *commit, bool is_put_off)
-{
-    struct inbox_group *group = &commit->group;
-    struct inbox_confirm *confirm;
+    bool is_left = group_confirms_settle(&commit->group, &commit->confirms);
     int result;
 
-    if (group->fault != INBOX_FINE && !is_put_off &&
-        !STAILQ_EMPTY(&group->confirms)) {
+    if (is_left && !is_split) {
         commit->is_confirm_due = false;
         result = uv_timer_start(&commit->retry, on_retry, CONFIRM_RETRY_MS, 0);
         assert(result == 0);
         (void)result;
     }
-    while ((confirm = STAILQ_FIRST(&group->confirms)) != NULL) {
-        STAILQ_REMOVE_HEAD(&group->confirms, link);
-        if (group->fault != INBOX_FINE) {
-            confirm_return(commit, confirm);
-            continue;
-        }
-        if (confirm->compare != HAPLO_COMPARE_STALE) {
-            confirm->queue->id = confirm->queue_id;
-            queue_take_state(confirm->queue, confirm->state);
-            confirm->state = (struct haplo_slice){NULL, 0};
-        }
-        confirm_free(confirm);
-    }
 }
-
-/* The end of a group */
 
 /* True if one of several parts may be the cause of the failure. */
 static bool group_is_to_be_split(const struct inbox_group *group)
@@ -437,17 +374,6 @@ void group_commit_written(struct group_commit *commit)
     commit_kick(commit);
 }
 
-static void drop_confirms(struct group_commit *commit)
-{
-    struct inbox_confirm *confirm;
-
-    while ((confirm = STAILQ_FIRST(&commit->confirms)) != NULL) {
-        STAILQ_REMOVE_HEAD(&commit->confirms, link);
-        confirm->queue->confirm = NULL;
-        confirm_free(confirm);
-    }
-}
-
 static void on_start(uv_idle_t *handle)
 {
     struct group_commit *commit = handle->data;
@@ -464,7 +390,7 @@ static void on_start(uv_idle_t *handle)
         commit->ops->write(commit->store, &commit->group);
     } else if (commit->is_finishing && STAILQ_EMPTY(&commit->refused)) {
         commit->is_finishing = false;
-        drop_confirms(commit);
+        group_confirms_drop(&commit->confirms);
         inbox_commit_done(commit->inbox);
     }
 }
@@ -515,46 +441,15 @@ void group_commit_deliver(struct group_commit *commit,
     commit_kick(commit);
 }
 
-static struct inbox_confirm *confirm_new(struct inbox_queue *queue)
-{
-    struct inbox_confirm *confirm = calloc(1, sizeof(*confirm));
-
-    if (confirm != NULL) {
-        confirm->queue = queue;
-    }
-    return confirm;
-}
-
-/* A newer state replaces one that is waiting, which it may follow. */
 void group_commit_confirm(struct group_commit *commit,
                           struct inbox_queue *queue,
                           const struct haplo_mark *mark)
 {
-    struct inbox_confirm *confirm = confirm_new(queue);
-    char *state = malloc(mark->state.size + 1);
-    struct inbox_confirm *older = queue->confirm;
-
     assert(!commit->is_finishing);
-    if (confirm == NULL || state == NULL) {
-        /* Equivalent to a crash before it was stored. */
-        free(confirm);
-        free(state);
-        return;
+    if (group_confirm_add(&commit->confirms, queue, mark)) {
+        commit->is_confirm_due = true;
+        commit_kick(commit);
     }
-    memcpy(state, mark->state.data, mark->state.size);
-    confirm->state = (struct haplo_slice){state, mark->state.size};
-    confirm->message_count = mark->message_count;
-    confirm->queue_id = queue->id;
-    if (older != NULL) {
-        STAILQ_REMOVE(&commit->confirms, older, inbox_confirm, link);
-    }
-    queue->confirm = confirm;
-    STAILQ_INSERT_TAIL(&commit->confirms, confirm, link);
-    if (older != NULL) {
-        confirm_return(commit, older);
-    }
-    commit->is_confirm_due = true;
-    commit_kick(commit);
 }
 
 void group_commit_replace(struct group_commit *commit,

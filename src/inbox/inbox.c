@@ -129,6 +129,22 @@ struct inbox_queue *inbox_store_queue(struct inbox *inbox, uint64_t id,
     return queue;
 }
 
+void inbox_queue_keep_state(struct inbox_queue *queue, struct haplo_slice state)
+{
+    char *copy = realloc((char *)queue->state.data, state.size + 1);
+
+    if (copy != NULL) {
+        memcpy(copy, state.data, state.size);
+        queue->state = (struct haplo_slice){copy, state.size};
+    }
+}
+
+void inbox_queue_take_state(struct inbox_queue *queue, struct haplo_slice state)
+{
+    free((char *)queue->state.data);
+    queue->state = state;
+}
+
 int inbox_queue_open(struct inbox *inbox, const char *server, const char *name,
                      struct inbox_queue **out)
 {

@@ -31,6 +31,15 @@ struct inbox {
     bool is_closing;                  /* inbox_close() was called */
 };
 
+/* Keeps a copy of the queue's stored state. If memory runs out the old one
+ * stays, and the next comparison finds it stale. */
+void inbox_queue_keep_state(struct inbox_queue *queue,
+                            struct haplo_slice state);
+
+/* The same, without a copy: takes the state. */
+void inbox_queue_take_state(struct inbox_queue *queue,
+                            struct haplo_slice state);
+
 /* To be called when messages up to this arrival have been stored. */
 void inbox_stored(struct inbox *inbox, uint64_t last_arrival);
 

@@ -3,6 +3,7 @@
 BATCH = "src/daemon/gather_batch.c"
 BOOKS = "src/core/delivery_state.c"
 COMMIT = "src/inbox/group_commit.c"
+CONFIRM = "src/inbox/group_confirm.c"
 IDENTITY = "src/core/identity.c"
 STATE = "src/core/state_bytes.c"
 
@@ -243,11 +244,11 @@ MUTANTS = [
      "!STAILQ_EMPTY(&group->deliveries) &&\n"),
     ("confirmation-dropped-on-outage",
      "a confirmed state whose group failed is forgotten",
-     COMMIT,
-     "            confirm_return(commit, confirm);\n"
-     "            continue;\n",
+     CONFIRM,
+     "            confirm_return(waiting, confirm);\n"
+     "            is_left",
      "            confirm_free(confirm);\n"
-     "            continue;\n"),
+     "            is_left"),
     ("confirmations-never-alone",
      "a confirmed state waits for the next batch",
      COMMIT,
@@ -263,14 +264,12 @@ MUTANTS = [
      "\n"),
     ("older-confirmation-wins",
      "a waiting confirmed state is not replaced by a newer one",
-     COMMIT,
+     CONFIRM,
      "    queue->confirm = confirm;\n"
-     "    STAILQ_INSERT_TAIL(&commit->confirms, confirm, link);\n"
+     "    STAILQ_INSERT_TAIL(waiting, confirm, link);\n"
      "    if (older",
      "    queue->confirm = confirm;\n"
-     "    STAILQ_INSERT_TAIL(&commit->confirms, older != NULL ? older : "
-     "confirm,\n"
-     "                       link);\n"
+     "    STAILQ_INSERT_TAIL(waiting, older != NULL ? older : confirm, link);\n"
      "    if (older"),
     ("outlets-not-woken-after-doubt",
      "messages of a commit of unknown outcome reach outlets only with the "
