@@ -1,6 +1,7 @@
 #include "base/name_table.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -31,13 +32,25 @@ static size_t slot_find(const struct name_table *table, const char *name)
     return slot;
 }
 
-static int name_table_grow(struct name_table *table)
+/* At most three quarters full, or searches would become long. */
+static bool has_room(size_t capacity, size_t count)
+{
+    return count <= capacity / 4 * 3;
+}
+
+int name_table_reserve(struct name_table *table, size_t count)
 {
     struct name_table larger = {
         .name_of = table->name_of,
         .count = table->count,
-        .capacity = table->capacity == 0 ? CAPACITY_MIN : 2 * table->capacity,
+        .capacity = table->capacity == 0 ? CAPACITY_MIN : table->capacity,
     };
+    if (has_room(table->capacity, count)) {
+        return 0;
+    }
+    while (!has_room(larger.capacity, count)) {
+        larger.capacity *= 2;
+    }
     larger.slots = alloc_zeroed(larger.capacity, sizeof *larger.slots);
     if (larger.slots == NULL) {
         return HAPLO_ENOMEM;
@@ -60,9 +73,7 @@ void *name_table_find(const struct name_table *table, const char *name)
 
 int name_table_add(struct name_table *table, void *object)
 {
-    /* Keep it at most three quarters full, so that searches stay short. */
-    if (table->count + 1 > table->capacity / 4 * 3 &&
-        name_table_grow(table) != 0) {
+    if (name_table_reserve(table, table->count + 1) != 0) {
         return HAPLO_ENOMEM;
     }
     size_t slot = slot_find(table, table->name_of(object));

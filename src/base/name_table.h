@@ -20,6 +20,10 @@ struct name_table {
 /* NULL if there is no object with that name. */
 void *name_table_find(const struct name_table *table, const char *name);
 
+/* Makes room for so many objects in all, which spares whoever knows their
+ * number from growing the table step by step. Returns 0 or HAPLO_ENOMEM. */
+int name_table_reserve(struct name_table *table, size_t count);
+
 /* Adds an object whose name is not in the table yet. Borrows it until it is
  * removed. Returns 0 or HAPLO_ENOMEM. */
 int name_table_add(struct name_table *table, void *object);

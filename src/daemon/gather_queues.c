@@ -80,6 +80,7 @@ static int make_server(struct gather *gather,
         free(server);
         return error;
     }
+    error = name_table_reserve(&server->queues, config->queue_count);
     for (size_t i = 0; error == 0 && i < config->queue_count; i++) {
         error = make_queue(server, &config->queues[i]);
     }

@@ -129,6 +129,20 @@ static void without_memory_a_table_stays_as_it_was(void **state)
     check_walk(is_in);
 }
 
+/* Who knows how many there will be cannot fail in the middle of them. */
+static void reserved_room_needs_no_memory(void **state)
+{
+    (void)state;
+    assert_int_equal(name_table_reserve(&table, NAMES), 0);
+    for (int i = 0; i < NAMES; i++) {
+        allocator_reset(1);
+        assert_int_equal(name_table_add(&table, names[i]), 0);
+    }
+    allocator_reset(0);
+    assert_int_equal(name_table_reserve(&table, NAMES / 2), 0);
+    assert_ptr_equal(name_table_find(&table, "q7"), names[7]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +151,7 @@ int main(void)
         TEST(names_are_told_apart_by_their_characters),
         TEST(a_table_agrees_with_an_array_whatever_is_done),
         TEST(without_memory_a_table_stays_as_it_was),
+        TEST(reserved_room_needs_no_memory),
     };
     allocator_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
