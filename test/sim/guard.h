@@ -38,7 +38,7 @@
 #include "meaning.h"
 
 #define GUARD_SERVERS_MAX 4
-#define GUARD_TURNS_MAX 3
+#define GUARD_TURNS_MAX 1
 #define GUARD_NEVER UINT64_MAX
 
 struct process;
