@@ -142,3 +142,42 @@ def test_inbox_is_something_else(poll_of, make, words):
         check_one_line_each(done, ["inbox inbox"], [words, "poll.yaml:3:"])
         assert sim.unread() == 20
         assert os.path.getsize(poll.inbox_path) == size
+
+
+# Backups
+
+
+# A copy by other means may have half a transaction, or lack the -wal.
+def test_backup_of_an_inbox_in_use(poll_of):
+    with Sim("--apps=2", "--queues=2", "--messages=200") as sim:
+        poll = poll_of(sim)
+        poll.config["defaults"]["interval"] = "20ms"
+        run = poll.start()
+        wait_for(lambda: poll.inbox_count() > 0)
+        copy = poll.folder / "copy.db"
+        assert poll.run("inbox", "backup", copy) == (0, "", "")
+        sim.wait_until_read()
+        assert run.stop() == 0
+        stored = poll.inbox()
+        copied = poll.inbox(copy)
+        assert copied and not copied - stored
+        done = poll.run("inbox", "backup", copy)
+        assert done.code == 1 and "copy.db" in done.err
+        poll.config["inbox"] = "copy.db"
+        sim.script("message app1 q1 count=3")
+        assert poll.once().code == 0  # and it is an inbox
+
+
+# With several it has to be said which one.
+def test_backup_of_one_of_several_inboxes(poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=20") as sim:
+        poll = poll_of(sim)
+        files = two_inboxes(poll)
+        assert poll.once() == (0, "", "")
+        copy = poll.folder / "copy.db"
+        for name in ([], ["third"]):
+            done = poll.run("inbox", "backup", *name, copy)
+            assert done.code == 2 and not copy.exists()
+            check_one_line_each(done, ["haplo-poll"], ["inbox"])
+        assert poll.run("inbox", "backup", "other", copy) == (0, "", "")
+        assert poll.inbox(copy) == poll.inbox(files[1])
