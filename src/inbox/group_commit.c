@@ -36,7 +36,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inbox/group_confirm.h"
 #include "inbox/inbox_private.h"
 
 #define CONFIRM_RETRY_MS 1000
@@ -86,11 +85,11 @@ static void group_take_confirms(struct group_commit *commit)
     struct inbox_confirm *confirm;
 
     for (size_t i = 0; i < GROUP_ROW_COUNT_MAX; i++) {
-        confirm = STAILQ_FIRST(&commit->confirms);
+        confirm = STAILQ_FIRST(&commit->confirms.waiting);
         if (confirm == NULL) {
             break;
         }
-        STAILQ_REMOVE_HEAD(&commit->confirms, link);
+        STAILQ_REMOVE_HEAD(&commit->confirms.waiting, link);
         STAILQ_INSERT_TAIL(&group->confirms, confirm, link);
         confirm->queue->confirm = NULL; /* a newer one may arrive */
         group->part_count++;
@@ -188,7 +187,7 @@ static void delivery_answer(struct group_commit *commit,
     }
     if (verdict == INBOX_STORED) {
         queue->id = delivery->queue_id;
-        inbox_queue_keep_state(queue, delivery->state);
+        (void)inbox_queue_keep_state(queue, delivery->state);
     } else if (verdict == INBOX_STALE) {
         queue->id = delivery->queue_id;
         inbox_queue_take_state(queue, delivery->stored);
@@ -293,7 +292,7 @@ static void answer_replaces(struct group_commit *commit)
         STAILQ_REMOVE_HEAD(&group->replaces, link);
         if (group->fault == INBOX_FINE) {
             replace->queue->id = replace->queue_id;
-            inbox_queue_keep_state(replace->queue, replace->state);
+            (void)inbox_queue_keep_state(replace->queue, replace->state);
         }
         replace->replaced_cb(replace,
                              group->fault == INBOX_FINE ? 0 : HAPLO_EDELIVERY,
@@ -313,7 +312,7 @@ static void on_retry(uv_timer_t *timer)
 
 static void settle_confirms(struct group_commit *commit, bool is_split)
 {
-    bool is_left = group_confirms_settle(&commit->group, &commit->confirms);
+    bool is_left = group_confirms_settle(&commit->confirms, &commit->group);
     int result;
 
     if (is_left && !is_split) {
@@ -390,7 +389,7 @@ static void on_start(uv_idle_t *handle)
         commit->ops->write(commit->store, &commit->group);
     } else if (commit->is_finishing && STAILQ_EMPTY(&commit->refused)) {
         commit->is_finishing = false;
-        group_confirms_drop(&commit->confirms);
+        group_confirms_free(&commit->confirms);
         inbox_commit_done(commit->inbox);
     }
 }
@@ -446,7 +445,7 @@ void group_commit_confirm(struct group_commit *commit,
                           const struct haplo_mark *mark)
 {
     assert(!commit->is_finishing);
-    if (group_confirm_add(&commit->confirms, queue, mark)) {
+    if (group_confirms_add(&commit->confirms, queue, mark)) {
         commit->is_confirm_due = true;
         commit_kick(commit);
     }
@@ -488,7 +487,7 @@ void group_commit_open(struct group_commit *commit, struct inbox *inbox,
     commit->held_max = held_max;
     STAILQ_INIT(&commit->waiting);
     STAILQ_INIT(&commit->refused);
-    STAILQ_INIT(&commit->confirms);
+    group_confirms_init(&commit->confirms);
     STAILQ_INIT(&commit->replaces);
     STAILQ_INIT(&commit->progress);
     result = uv_idle_init(loop, &commit->start);

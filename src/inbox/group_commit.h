@@ -10,7 +10,7 @@
 
 #include <uv.h>
 
-#include "inbox/inbox_store.h"
+#include "inbox/group_confirm.h"
 
 /* These limits keep commits short. A single delivery may exceed them. */
 #define GROUP_ROW_COUNT_MAX 4096
@@ -22,7 +22,7 @@ struct group_commit {
     struct inbox_store *store;           /* NULL until it is open */
     struct inbox_delivery_list waiting;  /* for the next group */
     struct inbox_delivery_list refused;  /* beyond the byte limit */
-    struct inbox_confirm_list confirms;  /* for the next group */
+    struct group_confirms confirms;      /* confirmed states */
     struct inbox_replace_list replaces;  /* for the next group */
     struct inbox_progress_list progress; /* for the next group */
     struct inbox_group group;            /* being written */

@@ -20,6 +20,8 @@
 
 #include "inbox/inbox_private.h"
 
+#define QUEUE_STATE_KEEP_SIZE_MAX 4096 /* of a queue's copy of its state */
+
 /* A server and its queues, found by name. */
 struct inbox_server {
     struct name_table queues; /* owned struct inbox_queue */
@@ -106,43 +108,56 @@ static struct inbox_queue *queue_get(struct inbox *inbox,
     return queue;
 }
 
+/* Resizes the copy's memory: it is kept from state to state, unless a huge
+ * batch has made it grow. */
+static bool queue_reserve_state(struct inbox_queue *queue, size_t size)
+{
+    char *memory;
+
+    if (size <= queue->state_capacity &&
+        queue->state_capacity <= QUEUE_STATE_KEEP_SIZE_MAX) {
+        return true;
+    }
+    memory = realloc((char *)queue->state.data, size + 1);
+    if (memory == NULL) {
+        return size <= queue->state_capacity;
+    }
+    queue->state.data = memory;
+    queue->state_capacity = size;
+    return true;
+}
+
+bool inbox_queue_keep_state(struct inbox_queue *queue, struct haplo_slice state)
+{
+    if (!queue_reserve_state(queue, state.size)) {
+        return false;
+    }
+    if (state.size > 0) {
+        memcpy((char *)queue->state.data, state.data, state.size);
+    }
+    queue->state.size = state.size;
+    return true;
+}
+
 struct inbox_queue *inbox_store_queue(struct inbox *inbox, uint64_t id,
                                       const char *server, const char *name,
                                       struct haplo_slice state)
 {
     struct inbox_queue *queue = queue_get(inbox, server, name);
-    char *copy;
 
-    if (queue == NULL) {
+    if (queue == NULL ||
+        (state.data != NULL && !inbox_queue_keep_state(queue, state))) {
         return NULL;
-    }
-    if (state.data != NULL) {
-        copy = malloc(state.size + 1);
-        if (copy == NULL) {
-            return NULL;
-        }
-        memcpy(copy, state.data, state.size);
-        free((char *)queue->state.data);
-        queue->state = (struct haplo_slice){copy, state.size};
     }
     queue->id = queue->id == 0 ? id : queue->id;
     return queue;
-}
-
-void inbox_queue_keep_state(struct inbox_queue *queue, struct haplo_slice state)
-{
-    char *copy = realloc((char *)queue->state.data, state.size + 1);
-
-    if (copy != NULL) {
-        memcpy(copy, state.data, state.size);
-        queue->state = (struct haplo_slice){copy, state.size};
-    }
 }
 
 void inbox_queue_take_state(struct inbox_queue *queue, struct haplo_slice state)
 {
     free((char *)queue->state.data);
     queue->state = state;
+    queue->state_capacity = state.size;
 }
 
 int inbox_queue_open(struct inbox *inbox, const char *server, const char *name,

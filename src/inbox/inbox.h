@@ -124,6 +124,7 @@ struct inbox_queue {
     /* Private to the inbox: */
     struct inbox_confirm *confirm; /* not stored yet, or NULL */
     size_t held_bytes;             /* bytes of its batch that is not stored */
+    size_t state_capacity;         /* of the memory behind state */
     bool is_open;                  /* opened and not closed */
 };
 

@@ -31,9 +31,9 @@ struct inbox {
     bool is_closing;                  /* inbox_close() was called */
 };
 
-/* Keeps a copy of the queue's stored state. If memory runs out the old one
- * stays, and the next comparison finds it stale. */
-void inbox_queue_keep_state(struct inbox_queue *queue,
+/* Keeps a copy of the queue's stored state. False if memory runs out: the old
+ * one stays, and the next comparison finds it stale. */
+bool inbox_queue_keep_state(struct inbox_queue *queue,
                             struct haplo_slice state);
 
 /* The same, without a copy: takes the state. */

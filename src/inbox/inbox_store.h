@@ -29,6 +29,7 @@ enum inbox_fault {
 struct inbox_confirm {
     struct inbox_queue *queue;        /* whose state */
     struct haplo_slice state;         /* owned */
+    size_t state_capacity;            /* of the memory behind state */
     uint64_t message_count;           /* messages confirmed by it; 0: all */
     enum haplo_compare compare;       /* what the transaction found */
     uint64_t queue_id;                /* of the queue's row; 0: none */

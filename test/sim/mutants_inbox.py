@@ -245,9 +245,9 @@ MUTANTS = [
     ("confirmation-dropped-on-outage",
      "a confirmed state whose group failed is forgotten",
      CONFIRM,
-     "            confirm_return(waiting, confirm);\n"
+     "            confirm_return(confirms, confirm);\n"
      "            is_left",
-     "            confirm_free(confirm);\n"
+     "            confirm_release(confirms, confirm);\n"
      "            is_left"),
     ("confirmations-never-alone",
      "a confirmed state waits for the next batch",
@@ -266,10 +266,11 @@ MUTANTS = [
      "a waiting confirmed state is not replaced by a newer one",
      CONFIRM,
      "    queue->confirm = confirm;\n"
-     "    STAILQ_INSERT_TAIL(waiting, confirm, link);\n"
+     "    STAILQ_INSERT_TAIL(&confirms->waiting, confirm, link);\n"
      "    if (older",
      "    queue->confirm = confirm;\n"
-     "    STAILQ_INSERT_TAIL(waiting, older != NULL ? older : confirm, link);\n"
+     "    STAILQ_INSERT_TAIL(&confirms->waiting,\n"
+     "                       older != NULL ? older : confirm, link);\n"
      "    if (older"),
     ("outlets-not-woken-after-doubt",
      "messages of a commit of unknown outcome reach outlets only with the "
