@@ -286,8 +286,9 @@ MUTANTS = [
     ("byte-limit-forgets-to-count-down",
      "an inbox stays behind permanently",
      COMMIT,
-     "        held_set(commit, queue, 0); ",
-     "        held_set(commit, queue, delivery->bytes); "),
+     "    commit->held_bytes = commit->held_bytes - queue->held_bytes + "
+     "bytes;\n",
+     "    commit->held_bytes += bytes;\n"),
     ("progress-of-failed-groups",
      "progress is reported as saved though its group failed",
      COMMIT,

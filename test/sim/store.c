@@ -259,6 +259,18 @@ static void compare_delivery(const struct store *store,
     delivery->first_arrival = 0;
 }
 
+/* What is stored is not the batch's own state. */
+static void check_stale(const struct store *store,
+                        const struct seen_queue *queue,
+                        const struct inbox_delivery *delivery)
+{
+    struct haplo_slice stored = store_state(store, queue->remote);
+    if (stored.size > 0 && stored.size == delivery->state.size &&
+        memcmp(stored.data, delivery->state.data, stored.size) == 0) {
+        guard_violation(queue, "its own state is stale");
+    }
+}
+
 static void write_delivery(struct store *store, struct process *process,
                            struct inbox_delivery *delivery)
 {
@@ -289,6 +301,7 @@ static void write_delivery(struct store *store, struct process *process,
         token->outcome = OUTCOME_FINE;
         break;
     case HAPLO_COMPARE_STALE:
+        check_stale(store, queue, delivery);
         world_count(store->world, SITUATION_STALE);
         TRACE(store->world, "%s: token %u is stale", queue->remote->name,
               token->number);
