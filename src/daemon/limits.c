@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +17,19 @@
 #define DESCRIPTOR_COUNT_MIN 32 /* loop, inbox, keys, a few connections */
 #define THREAD_COUNT_DEFAULT 4  /* default size of the thread pool */
 #define THREAD_COUNT_MAX 1024   /* limit of libuv */
+#define HEAP_KEEP_SIZE 16777216 /* free memory at the heap's end to be kept */
+#define HEAP_STEP_SIZE 1048576  /* by which the heap grows */
+
+/* By default glibc returns free memory at the end of the heap from 128 KiB on.
+ * Requests come and go by the thousand a second, and the same pages would be
+ * returned, asked for and cleared again and again. */
+static void keep_heap(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_TRIM_THRESHOLD, HEAP_KEEP_SIZE);
+    mallopt(M_TOP_PAD, HEAP_STEP_SIZE);
+#endif
+}
 
 void limits_prepare(void)
 {
@@ -25,6 +41,7 @@ void limits_prepare(void)
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+    keep_heap();
 }
 
 /* Opens the minimum number of descriptors, and closes them. */

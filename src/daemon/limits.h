@@ -11,7 +11,8 @@
 
 /* Disables core dumps, since API keys are in memory. Ignores SIGPIPE and
  * SIGXFSZ, so that a lost peer or a file size limit is an error and not the
- * end. Raises the descriptor limit for many sockets. */
+ * end. Raises the descriptor limit for many sockets. Lets the heap keep some
+ * free memory. */
 void limits_prepare(void);
 
 /* Initialises the loop and starts the thread pool. Checks first that enough
