@@ -14,19 +14,20 @@ struct arena_block {
 };
 
 /* Allocates a block for size bytes, without adding it to the list. */
-static struct arena_block *block_new(size_t size)
+static struct arena_block *block_new(struct arena *arena, size_t size)
 {
     struct arena_block *block = NULL;
     if (size <= SIZE_MAX - sizeof *block) {
         block = malloc(sizeof *block + size);
     }
+    arena->has_failed |= block == NULL;
     return block;
 }
 
 /* A large request does not replace the current block. */
 static void *large_bytes(struct arena *arena, size_t size)
 {
-    struct arena_block *block = block_new(size);
+    struct arena_block *block = block_new(arena, size);
     if (block == NULL) {
         return NULL;
     }
@@ -47,7 +48,7 @@ static void *bytes(struct arena *arena, size_t size, size_t alignment)
         return large_bytes(arena, size);
     }
     if (arena->left < skip || arena->left - skip < size) {
-        struct arena_block *block = block_new(BLOCK_SIZE);
+        struct arena_block *block = block_new(arena, BLOCK_SIZE);
         if (block == NULL) {
             return NULL;
         }

@@ -119,6 +119,14 @@ static int file_open(const char *path, struct config_errors *errors)
     return fd;
 }
 
+/* The arenas are asked as well: a missing name would otherwise look like one
+ * that the file does not have. */
+static bool has_no_memory(const struct config_loading *loading)
+{
+    return loading->has_no_memory || loading->arena.has_failed ||
+           (loading->config != NULL && loading->config->arena.has_failed);
+}
+
 int config_load(const char *path, FILE *errors, struct config **out)
 {
     struct config_loading loading;
@@ -136,7 +144,7 @@ int config_load(const char *path, FILE *errors, struct config **out)
         file_load(&loading, fd);
         close(fd);
     }
-    if (loading.has_no_memory) {
+    if (has_no_memory(&loading)) {
         config_errors_clear(&loading.errors);
         config_errors_add(&loading.errors, (struct config_place){0, 0},
                           "out of memory");
