@@ -10,7 +10,8 @@
  *
  * Failures:
  *
- *   - The inbox reports an error: it is asked again after FORWARDER_RETRY_MS.
+ *   - The inbox reports an error: it is asked again, after waits that double
+ *     up to FORWARDER_RETRY_MS_MAX.
  *   - The outlet cannot be opened: its destination is broken, so it is retried
  *     with back-off.
  *   - A parcel is not delivered: see dispatch.h.

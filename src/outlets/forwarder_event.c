@@ -3,6 +3,8 @@
  */
 #include "outlets/forwarder_private.h"
 
+#include "core/backoff.h"
+
 void forwarder_tell(struct forwarder *forwarder, const struct lane *lane,
                     const char *state, const char *why, uint64_t arrival,
                     uint64_t due_ms)
@@ -25,10 +27,14 @@ void forwarder_tell(struct forwarder *forwarder, const struct lane *lane,
 
 void forwarder_inbox_failed(struct forwarder *forwarder, const char *why)
 {
-    forwarder->retry_at_ms = uv_now(forwarder->loop) + FORWARDER_RETRY_MS;
+    bool is_first = forwarder->inbox_failures++ == 0;
+
+    forwarder->retry_at_ms =
+        uv_now(forwarder->loop) +
+        backoff_ceiling_ms(forwarder->policy.breaker.backoff_ms,
+                           FORWARDER_RETRY_MS_MAX, forwarder->inbox_failures);
     (void)reason_set(&forwarder->why, 0, "%s", why);
-    if (!forwarder->has_warned) {
-        forwarder->has_warned = true;
+    if (is_first) {
         forwarder_tell(forwarder, NULL, "waiting", forwarder->why.text, 0,
                        forwarder->retry_at_ms);
     }

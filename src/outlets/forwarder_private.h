@@ -14,7 +14,9 @@
 /* Messages per read: more than a parcel, so that parcels are complete. */
 #define FORWARDER_READ_COUNT_MAX 2048
 
-#define FORWARDER_RETRY_MS 5000 /* after an error of the inbox */
+/* The longest wait after an error of the inbox. The first wait is that of the
+ * outlet. */
+#define FORWARDER_RETRY_MS_MAX 5000
 
 /* The result of one read, kept while a parcel uses it. */
 struct page {
@@ -70,7 +72,7 @@ struct forwarder {
     struct page *spare;                /* owned; for the next read, or NULL */
     unsigned reads;                    /* outstanding */
     uint64_t retry_at_ms;              /* earliest next call of the inbox */
-    bool has_warned;                   /* an error of the inbox was reported */
+    unsigned inbox_failures;           /* of the inbox, in a row */
     struct inbox_progress save;        /* outstanding */
     struct inbox_place *places;        /* owned; used by save */
     struct inbox_dead_letter *letters; /* owned; of save */
