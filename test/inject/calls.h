@@ -15,7 +15,7 @@
 
 #define CALLS_OF_LIBUV(X)                                                      \
     X(int, uv_accept, (uv_stream_t * a, uv_stream_t * b), (a, b), UV_EMFILE,   \
-      BEFORE)                                                                  \
+      AFTER)                                                                   \
     X(int, uv_async_init, (uv_loop_t * a, uv_async_t * b, uv_async_cb c),      \
       (a, b, c), UV_EMFILE, BEFORE)                                            \
     X(int, uv_cond_init, (uv_cond_t * a), (a), UV_ENOMEM, BEFORE)              \

@@ -4,9 +4,10 @@
  *
  *   test_sweep [--full] [UNIT ...]
  *
- * Without --full, a sample that is soon done: all of our own allocations, and
- * of what else there is as many points as sweep_unit.c says. UNIT is a part of
- * a name.
+ * Without --full, a sample that is soon done: of a slow unit only every Nth
+ * point (sample_stride), of others all of our own allocations, and of what else
+ * there is as many points as sweep_unit.c says; and always the first call of
+ * each function. UNIT is a part of a name.
  *
  *   test_sweep --point=memory:N UNIT
  *   test_sweep --point=CALL:N UNIT        (or CALL:N:after)
@@ -182,8 +183,9 @@ static bool is_asked_for(const char *name, int argc, char **argv)
 static void units_find(int argc, char **argv)
 {
     static const struct sweep_unit *const lists[] = {
-        sweep_core_units,  sweep_http_units,   sweep_poller_units,
-        sweep_inbox_units, sweep_config_units, sweep_daemon_units,
+        sweep_core_units,    sweep_http_units,    sweep_poller_units,
+        sweep_inbox_units,   sweep_outlets_units, sweep_config_units,
+        sweep_control_units, sweep_daemon_units,
     };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         for (const struct sweep_unit *unit = lists[i]; unit->name != NULL;

@@ -20,11 +20,14 @@
 
 #include "fault.h"
 
+#define SWEEP_HANG_S 30 /* a run takes no longer */
+
 struct sweep_unit {
-    const char *name;     /* "core/json_batch" */
-    void (*run)(void);    /* */
-    void (*set_up)(void); /* once, before; or NULL */
-    bool uses_tls;        /* */
+    const char *name;       /* "core/json_batch"; NULL ends a list */
+    void (*run)(void);      /* see above */
+    void (*set_up)(void);   /* once, before; or NULL */
+    bool uses_tls;          /* so that OpenSSL and its excuses matter */
+    unsigned sample_stride; /* a sample skips points where runs are slow */
 };
 
 /* What a sweep has found. */
@@ -32,26 +35,28 @@ struct sweep_result {
     bool is_done;                               /* to the last point */
     unsigned long points;                       /* failures made */
     unsigned long memory_points;                /* of them, allocations */
-    unsigned long crashes;                      /* */
-    unsigned long hangs;                        /* */
+    unsigned long crashes;                      /* by a signal or assert() */
+    unsigned long hangs;                        /* no end in SWEEP_HANG_S */
     unsigned long leaks;                        /* points that left memory */
     unsigned long wrong;                        /* lost, marked wrongly, or a
                                                    success that is none */
     unsigned long others;                       /* libraries' own ends */
-    unsigned long memory_failures[ASKER_COUNT]; /* */
-    unsigned long call_failures[CALL_COUNT];    /* */
+    unsigned long memory_failures[ASKER_COUNT]; /* by who asked */
+    unsigned long call_failures[CALL_COUNT];    /* by function */
 };
 
 /* Sweeps one unit; all of its points, or a sample. Once in a process. */
 void sweep_unit(const struct sweep_unit *unit, bool is_all,
                 struct sweep_result *result);
 
-extern const struct sweep_unit sweep_core_units[];   /* up to a NULL name */
-extern const struct sweep_unit sweep_http_units[];   /* the same */
-extern const struct sweep_unit sweep_poller_units[]; /* the same */
-extern const struct sweep_unit sweep_inbox_units[];  /* the same */
-extern const struct sweep_unit sweep_config_units[]; /* the same */
-extern const struct sweep_unit sweep_daemon_units[]; /* the same */
+extern const struct sweep_unit sweep_core_units[];    /* up to a NULL name */
+extern const struct sweep_unit sweep_http_units[];    /* the same */
+extern const struct sweep_unit sweep_poller_units[];  /* the same */
+extern const struct sweep_unit sweep_inbox_units[];   /* the same */
+extern const struct sweep_unit sweep_outlets_units[]; /* the same */
+extern const struct sweep_unit sweep_config_units[];  /* the same */
+extern const struct sweep_unit sweep_control_units[]; /* the same */
+extern const struct sweep_unit sweep_daemon_units[];  /* the same */
 
 /* One turn of the loop. Waits cost no time: where nothing comes for some
  * milliseconds, the clock skips to the next timer. */

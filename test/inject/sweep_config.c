@@ -32,6 +32,12 @@ static const char good_text[] =
     "inboxes:\n"
     "  - {name: one, type: sqlite, path: one.db}\n"
     "  - {name: two, type: sqlite, path: two.db}\n"
+    "outlets:\n"
+    "  - {name: out, type: files, path: out, inbox: one,\n"
+    "     queues: [example/a, 'other/*'], on_refused: dead_letter,\n"
+    "     in_flight_max: 2, read_ahead_max: 1M, backoff: 2s,\n"
+    "     backoff_max: 1m, breaker_failures: 3, breaker_refusals: 4}\n"
+    "  - {name: all, type: stdout, inbox: two}\n"
     "servers:\n"
     "  - name: example\n"
     "    url: https://server.example.ac.uk\n"
@@ -54,6 +60,10 @@ static const char wrong_text[] =
     "state_dir: state\n"
     "inbox: one.db\n"
     "inboxes: [{name: one, type: nothing}, {type: sqlite}]\n"
+    "outlets:\n"
+    "  - {name: a}\n"
+    "  - {name: a, type: nothing, inbox: none, queues: [b, c/d, '*/*']}\n"
+    "  - {name: '/', type: files, path: one.db, colour: red}\n"
     "servers:\n"
     "  - name: example\n"
     "    url: https://server.example.ac.uk\n"
@@ -61,8 +71,7 @@ static const char wrong_text[] =
     "    queues:\n"
     "      - {name: a, api_key_file: no-such-file, format: raw,\n"
     "         token_pattern: '('}\n"
-    "      - {name: a, api_key_file: key, key: &x [1, 2], y: *x}\n"
-    "outlets: [{name: a}]\n";
+    "      - {name: a, api_key_file: key, key: &x [1, 2], y: *x}\n";
 
 static const char broken_text[] = "state_dir: a\ninbox: \xff\n";
 
@@ -165,6 +174,6 @@ static void config_run(void)
 }
 
 const struct sweep_unit sweep_config_units[] = {
-    {"config/load", config_run, config_set_up, false},
-    {NULL, NULL, NULL, false},
+    {"config/load", config_run, config_set_up, false, 1},
+    {NULL, NULL, NULL, false, 0},
 };

@@ -351,14 +351,14 @@ static void scheduler_run(void)
 }
 
 const struct sweep_unit sweep_core_units[] = {
-    {"core/json_batch", json_batch_run, NULL, false},
-    {"core/json_pointer", json_pointer_run, NULL, false},
-    {"core/raw_batch", raw_batch_run, NULL, false},
-    {"core/large_batch", large_batch_run, NULL, false},
-    {"core/refusal", refusal_run, NULL, false},
-    {"core/mark_reply", mark_reply_run, NULL, false},
-    {"core/form", form_run, NULL, false},
-    {"core/delivery_state", delivery_state_run, NULL, false},
-    {"core/scheduler", scheduler_run, NULL, false},
-    {NULL, NULL, NULL, false},
+    {"core/json_batch", json_batch_run, NULL, false, 1},
+    {"core/json_pointer", json_pointer_run, NULL, false, 1},
+    {"core/raw_batch", raw_batch_run, NULL, false, 1},
+    {"core/large_batch", large_batch_run, NULL, false, 1},
+    {"core/refusal", refusal_run, NULL, false, 1},
+    {"core/mark_reply", mark_reply_run, NULL, false, 1},
+    {"core/form", form_run, NULL, false, 1},
+    {"core/delivery_state", delivery_state_run, NULL, false, 1},
+    {"core/scheduler", scheduler_run, NULL, false, 1},
+    {NULL, NULL, NULL, false, 0},
 };

@@ -4,7 +4,6 @@
  * gathers what is left, each message once.
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -12,190 +11,31 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <openssl/crypto.h>
-#include <sqlite3.h>
 
 #include "daemon/command.h"
 #include "daemon/control.h"
+#include "daemon_stage.h"
 #include "fault.h"
+#include "haplopoll.h"
 #include "sim_process.h"
 #include "sweep.h"
 
-#define TEXT_SIZE 16384
-#define RUN_MS_MAX 400
-
-static void text_write(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-    assert_int_equal(chmod(path, 0600), 0);
-}
-
-static void path_make(char *path, size_t size, const char *name)
-{
-    int length = snprintf(path, size, "%s/%s", sim_start()->dir, name);
-    assert_true(length > 0 && (size_t)length < size);
-}
-
-/* The commands */
-
-static void main_set_up(void)
-{
-    char path[128];
-    char text[1024];
-    snprintf(text, sizeof text,
-             "state_dir: state\n"
-             "inbox: inbox.db\n"
-             "outlets:\n"
-             "  - {name: out, type: files, path: files, backoff: 10ms,\n"
-             "     backoff_max: 20ms}\n"
-             "servers:\n"
-             "  - name: app1\n"
-             "    url: %s\n"
-             "    tls_ca_file: ca.pem\n"
-             "    interval: 20ms\n"
-             "    backoff: 10ms\n"
-             "    backoff_max: 20ms\n"
-             "    connect_timeout: 300ms\n"
-             "    first_byte_timeout: 300ms\n"
-             "    stall_timeout: 300ms\n"
-             "    total_timeout: 1s\n"
-             "    queues:\n"
-             "      - {name: q1, api_key_file: keys/app1-q1}\n",
-             sim_start()->url);
-    path_make(path, sizeof path, "daemon.yaml");
-    text_write(path, text);
-}
-
-/* What a command has printed on both streams, and its exit code. */
-struct outcome {
-    int code;
-    char text[TEXT_SIZE];
-};
-
-static void streams_take(int saved[2], int memory)
-{
-    (void)fflush(NULL);
-    for (int i = 0; i < 2; i++) {
-        saved[i] = dup(i + 1);
-        assert_true(saved[i] >= 0);
-        assert_true(dup2(memory, i + 1) >= 0);
-    }
-}
-
-static void streams_give_back(const int saved[2])
-{
-    (void)fflush(NULL);
-    for (int i = 0; i < 2; i++) {
-        assert_true(dup2(saved[i], i + 1) >= 0);
-        (void)close(saved[i]);
-    }
-}
-
-/* Runs haplo-poll with two more words. Paused before and after. */
-static void main_call(struct outcome *outcome, const char *word,
-                      const char *next, bool is_untouched)
-{
-    char path[128];
-    int saved[2];
-    sigset_t signals;
-    path_make(path, sizeof path, "daemon.yaml");
-    char *arguments[] = {(char *)"haplo-poll",
-                         (char *)"-q",
-                         (char *)"-c",
-                         path,
-                         (char *)(uintptr_t)word,
-                         (char *)(uintptr_t)next,
-                         NULL};
-    int memory = memfd_create("sweep", MFD_CLOEXEC);
-    assert_true(memory >= 0);
-    streams_take(saved, memory);
-    pthread_sigmask(SIG_SETMASK, NULL, &signals);
-    optind = 1;
-    if (!is_untouched) {
-        fault_resume();
-    }
-    outcome->code = haplo_poll_main(next != NULL ? 6 : 5, arguments);
-    fault_pause();
-    pthread_sigmask(SIG_SETMASK, &signals, NULL); /* it ends with some held */
-    streams_give_back(saved);
-    ssize_t size = pread(memory, outcome->text, TEXT_SIZE - 1, 0);
-    assert_true(size >= 0);
-    outcome->text[size] = '\0';
-    (void)close(memory);
-    OPENSSL_thread_stop();
-    assert_null(strstr(outcome->text, sim_start()->key));
-    assert_in_range(outcome->code, EXIT_CODE_FINE, EXIT_CODE_IN_USE);
-    assert_true(outcome->code == EXIT_CODE_FINE || outcome->text[0] != '\0');
-}
-
-/* Rows of the inbox, all different. */
-static unsigned inbox_count(void)
-{
-    char path[128];
-    sqlite3 *db = NULL;
-    sqlite3_stmt *statement = NULL;
-    path_make(path, sizeof path, "inbox.db");
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db,
-                                        "SELECT count(*), count(DISTINCT body)"
-                                        " FROM messages",
-                                        -1, &statement, NULL),
-                     SQLITE_OK);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    int count = sqlite3_column_int(statement, 0);
-    assert_int_equal(sqlite3_column_int(statement, 1), count);
-    (void)sqlite3_finalize(statement);
-    (void)sqlite3_close(db);
-    return (unsigned)count;
-}
-
-static unsigned stored_count(void)
-{
-    char path[128];
-    path_make(path, sizeof path, "inbox.db");
-    return access(path, F_OK) == 0 ? inbox_count() : 0;
-}
-
-/* New messages for a run; all that there will be then. */
-static unsigned messages_add(void)
-{
-    sim_add(3);
-    return stored_count() + sim_unread();
-}
-
-/* Nothing is marked that is not in the inbox, and a run after it, in which
- * nothing fails, gathers what is left. */
-static void messages_check(unsigned total)
-{
-    static struct outcome again;
-    assert_true(stored_count() + sim_unread() >= total);
-    main_call(&again, "once", NULL, true);
-    if (again.code != 0) {
-        fail_msg("%s", again.text);
-    }
-    assert_int_equal(sim_unread(), 0);
-    assert_int_equal(inbox_count(), total);
-}
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 static void once_run(void)
 {
     static struct outcome outcome;
     fault_pause();
-    unsigned total = messages_add();
-    main_call(&outcome, "once", NULL, false);
-    messages_check(total);
+    unsigned total = daemon_add_messages();
+    daemon_call(&outcome, WORDS("once"), false);
+    daemon_check_messages(total);
     fault_resume();
 }
 
@@ -221,17 +61,17 @@ static void logins_run(void)
     char path[128];
     char before[128];
     fault_pause();
-    unsigned total = messages_add();
-    path_make(path, sizeof path, "state");
+    unsigned total = daemon_add_messages();
+    daemon_path(path, sizeof path, "state");
     (void)mkdir(path, 0700);
-    path_make(path, sizeof path, "state/failed_logins");
+    daemon_path(path, sizeof path, "state/failed_logins");
     snprintf(before, sizeof before,
              LOGINS_NONE "server app1 2 %lld000\n" LOGINS_REFUSED,
              (long long)time(NULL));
-    text_write(path, before);
-    main_call(&outcome, "once", NULL, false);
+    daemon_write(path, before);
+    daemon_call(&outcome, WORDS("once"), false);
     logins_check(path, before);
-    messages_check(total);
+    daemon_check_messages(total);
     fault_resume();
 }
 
@@ -240,11 +80,11 @@ static void peek_run(void)
 {
     static struct outcome outcome;
     fault_pause();
-    unsigned total = messages_add();
+    unsigned total = daemon_add_messages();
     unsigned unread = sim_unread();
-    main_call(&outcome, "peek", "app1/q1", false);
+    daemon_call(&outcome, WORDS("peek", "app1/q1"), false);
     assert_int_equal(sim_unread(), unread);
-    messages_check(total);
+    daemon_check_messages(total);
     fault_resume();
 }
 
@@ -254,16 +94,38 @@ static void in_use_run(void)
     static struct outcome outcome;
     char path[128];
     fault_pause();
-    path_make(path, sizeof path, "state");
+    daemon_path(path, sizeof path, "state");
     (void)mkdir(path, 0700);
-    path_make(path, sizeof path, "state/lock");
+    daemon_path(path, sizeof path, "state/lock");
     int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     assert_true(lock >= 0);
     assert_int_equal(flock(lock, LOCK_EX), 0);
-    main_call(&outcome, "once", NULL, false);
+    daemon_call(&outcome, WORDS("once"), false);
     assert_true(outcome.code == EXIT_CODE_IN_USE ||
                 outcome.code == EXIT_CODE_USAGE);
     (void)close(lock);
+    fault_resume();
+}
+
+/* A folder of the outlet cannot be made, so the lane waits. An operator lets it
+ * pass over its first message, or that fails with a line that says so; and
+ * when the folder can be made, the rest goes out. */
+static void release_run(void)
+{
+    static struct outcome outcome;
+    char path[128];
+    fault_pause();
+    daemon_path(path, sizeof path, "files");
+    (void)mkdir(path, 0700);
+    daemon_path(path, sizeof path, "files/app1");
+    daemon_remove(path);
+    daemon_write(path, "in the way");
+    unsigned total = daemon_add_messages();
+    daemon_call(&outcome, WORDS("once"), true);
+    assert_int_equal(outcome.code, EXIT_CODE_FAILED);
+    daemon_call(&outcome, WORDS("outlet", "skip", "out", "app1/q1"), false);
+    daemon_remove(path);
+    daemon_check_messages(total);
     fault_resume();
 }
 
@@ -271,9 +133,11 @@ static void check_run(void)
 {
     static struct outcome outcome;
     fault_pause();
-    main_call(&outcome, "check", NULL, false);
+    daemon_call(&outcome, WORDS("check"), false);
     fault_resume();
 }
+
+#define RUN_MS_MAX 400
 
 /* haplo-poll run */
 
@@ -290,9 +154,9 @@ static bool is_caught(int number)
 static void release_ask(void)
 {
     char path[128];
-    char answer[512];
+    char answer[HAPLO_TEXT_SIZE_MAX];
     enum exit_code code = EXIT_CODE_FINE;
-    path_make(path, sizeof path, "state");
+    daemon_path(path, sizeof path, "state");
     if (control_ask(path, "retry out app1/q1", &code, answer, sizeof answer)) {
         /* It waits where a call for it has failed. */
         assert_true(code == EXIT_CODE_FINE || code == EXIT_CODE_FAILED);
@@ -321,22 +185,23 @@ static void run_run(void)
     static struct outcome outcome;
     pthread_t thread;
     fault_pause();
-    unsigned total = messages_add();
+    unsigned total = daemon_add_messages();
     atomic_store(&has_returned, false);
     assert_int_equal(pthread_create(&thread, NULL, operator, NULL), 0);
-    main_call(&outcome, "run", NULL, false);
+    daemon_call(&outcome, WORDS("run"), false);
     atomic_store(&has_returned, true);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    messages_check(total);
+    daemon_check_messages(total);
     fault_resume();
 }
 
 const struct sweep_unit sweep_daemon_units[] = {
-    {"daemon/once", once_run, main_set_up, true},
-    {"daemon/logins", logins_run, main_set_up, true},
-    {"daemon/run", run_run, main_set_up, true},
-    {"daemon/peek", peek_run, main_set_up, true},
-    {"daemon/in_use", in_use_run, main_set_up, false},
-    {"daemon/check", check_run, main_set_up, false},
-    {NULL, NULL, NULL, false},
+    {"daemon/once", once_run, daemon_set_up, true, 4},
+    {"daemon/logins", logins_run, daemon_set_up, true, 4},
+    {"daemon/run", run_run, daemon_set_up, true, 4},
+    {"daemon/peek", peek_run, daemon_set_up, true, 4},
+    {"daemon/in_use", in_use_run, daemon_set_up, false, 4},
+    {"daemon/release", release_run, daemon_set_up, true, 4},
+    {"daemon/check", check_run, daemon_set_up, false, 4},
+    {NULL, NULL, NULL, false, 0},
 };

@@ -336,10 +336,10 @@ static void cancel_run(void)
 }
 
 const struct sweep_unit sweep_http_units[] = {
-    {"http/endpoints", endpoints_run, NULL, false},
-    {"http/plain", plain_run, NULL, false},
-    {"http/redirect", redirect_run, NULL, false},
-    {"http/names", names_run, NULL, false},
-    {"http/cancel", cancel_run, NULL, false},
-    {NULL, NULL, NULL, false},
+    {"http/endpoints", endpoints_run, NULL, false, 1},
+    {"http/plain", plain_run, NULL, false, 1},
+    {"http/redirect", redirect_run, NULL, false, 1},
+    {"http/names", names_run, NULL, false, 1},
+    {"http/cancel", cancel_run, NULL, false, 1},
+    {NULL, NULL, NULL, false, 0},
 };

@@ -283,7 +283,7 @@ static void tls_run(void)
 }
 
 const struct sweep_unit sweep_poller_units[] = {
-    {"poller/http", http_run, NULL, false},
-    {"poller/tls", tls_run, tls_set_up, true},
-    {NULL, NULL, NULL, false},
+    {"poller/http", http_run, NULL, false, 1},
+    {"poller/tls", tls_run, tls_set_up, true, 1},
+    {NULL, NULL, NULL, false, 0},
 };

@@ -4,8 +4,8 @@
  *   - It runs in a child process, from one point to the next, as long as all
  *     is well.
  *   - A child that dies has found a defect: a crash, a hang (no end within
- *     HANG_S) or, by an assertion of the unit, a loss or a false success. It
- *     is counted, and the next child continues after that point.
+ *     SWEEP_HANG_S) or, by an assertion of the unit, a loss or a false success.
+ * It is counted, and the next child continues after that point.
  *   - Blocks that remain after a point but did not after the previous run have
  *     leaked. With the leak sanitizer, its findings count instead.
  *   - Damage that a library does to itself when out of memory is not a defect
@@ -25,7 +25,6 @@
 #include "fault.h"
 #include "sweep.h"
 
-#define HANG_S 30
 #define SAMPLE_POINTS 60
 #define SAMPLE_CALLS 4
 #define EXIT_WRONG 71 /* an assertion of the unit */
@@ -46,7 +45,7 @@ void __gcov_dump(void) __attribute__((weak));
 struct phase {
     bool is_call;         /* else memory */
     unsigned askers;      /* of memory */
-    enum fault_call call; /* */
+    enum fault_call call; /* that fails */
     bool is_after;        /* see fault_arm_call() */
     unsigned long stride; /* from point to point */
     unsigned long last;   /* point; 0: until a run is untouched */
@@ -55,9 +54,9 @@ struct phase {
 #define PHASES_MAX (2 * CALL_COUNT)
 
 struct plan {
-    const struct sweep_unit *unit;   /* */
-    struct phase phases[PHASES_MAX]; /* */
-    unsigned count;                  /* of them */
+    const struct sweep_unit *unit;   /* to be swept */
+    struct phase phases[PHASES_MAX]; /* in this order */
+    unsigned count;                  /* length of phases */
 };
 
 /* What a child leaves behind, however it ends. */
@@ -147,7 +146,7 @@ static void leak_note(const struct plan *plan)
 static void count_run(const struct sweep_unit *unit)
 {
     atomic_store(&shared->point, 0);
-    (void)alarm(HANG_S);
+    (void)alarm(SWEEP_HANG_S);
     unit->run();
     fault_arm_memory(0, ASKERS_ALL & ~(1u << ASKER_OURS));
     unit->run();
@@ -162,7 +161,7 @@ static void count_run(const struct sweep_unit *unit)
 static bool point_try(const struct sweep_unit *unit, const struct phase *phase,
                       unsigned long point)
 {
-    (void)alarm(HANG_S);
+    (void)alarm(SWEEP_HANG_S);
     if (phase->is_call) {
         fault_arm_call(phase->call, point, phase->is_after);
     } else {
@@ -201,7 +200,7 @@ static void child_run(const struct plan *plan, unsigned phase,
         atomic_store(&shared->phase, phase);
         phase_run(plan, &plan->phases[phase], point, &held);
     }
-    (void)alarm(HANG_S);
+    (void)alarm(SWEEP_HANG_S);
     exit(0);
 }
 
@@ -307,14 +306,17 @@ static void sweep_memory(const struct sweep_unit *unit,
     struct phase phase = {.askers = ASKERS_ALL, .stride = 1};
     if (!is_full) {
         phase.askers = 1u << ASKER_OURS;
+        phase.stride = unit->sample_stride;
         phase_add(&plan, &phase);
         phase.askers = ASKERS_ALL & ~phase.askers;
-        phase.stride = 1 + library_count / SAMPLE_POINTS;
+        phase.stride =
+            unit->sample_stride * (1 + library_count / SAMPLE_POINTS);
     }
     phase_add(&plan, &phase);
     plan_run(&plan, result);
 }
 
+/* The first call of each function is part of every sample. */
 static void sweep_calls(const struct sweep_unit *unit,
                         const unsigned long *counts,
                         struct sweep_result *result)
@@ -324,7 +326,7 @@ static void sweep_calls(const struct sweep_unit *unit,
         struct phase phase = {
             .is_call = true, .call = (enum fault_call)i, .stride = 1};
         if (!is_full) {
-            phase.stride = 1 + counts[i] / SAMPLE_CALLS;
+            phase.stride = unit->sample_stride * (1 + counts[i] / SAMPLE_CALLS);
             phase.last = counts[i];
         }
         if (counts[i] > 0 && strcmp(when_of(phase.call), "AFTER") != 0) {

@@ -1,0 +1,211 @@
+/*
+ * The outlets, each with a forwarder and an inbox: every message goes out,
+ * whole, and is never passed over; what goes wrong is told in a line.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fault.h"
+#include "inbox_stage.h"
+#include "outlets/files.h"
+#include "outlets/forwarder.h"
+#include "outlets/stdout.h"
+#include "sweep.h"
+
+#define TEXT_SIZE 16384
+#define CLOSE_MS 5000
+
+static const char *const texts[] = {"{\"id\":1}", "{\"id\":2}", NULL};
+
+static void on_event(struct forwarder *forwarder,
+                     const struct forwarder_event *event, void *data)
+{
+    (void)forwarder;
+    (void)data;
+    assert_null(strchr(event->why, '\n'));
+    assert_true(strcmp(event->state, "blocked") != 0);
+}
+
+static void on_closed(void *data)
+{
+    *(bool *)data = true;
+}
+
+/* Stores the texts in queue live/a. */
+static void messages_store(struct stage *stage)
+{
+    struct feed feed = {0};
+    struct parcel parcel;
+    stage_open(stage);
+    feed_open(&feed, stage, "a");
+    parcel_make(&parcel, &feed, texts);
+    parcel_send(&parcel);
+    parcel_settle(&parcel);
+    parcel_lose(&parcel);
+    feed_close(&feed);
+}
+
+/* Until all has gone out, and that is stored. */
+static void messages_forward(struct stage *stage,
+                             const struct outlet_type *type,
+                             const void *type_options)
+{
+    const struct forwarder_options options = {.name = "out",
+                                              .type = type,
+                                              .type_options = type_options,
+                                              .backoff_ms = 10,
+                                              .backoff_max_ms = 20};
+    struct forwarder_stats stats = {.is_caught_up = false};
+    struct forwarder *forwarder = NULL;
+    bool is_closed = false;
+    for (unsigned tries = 0; forwarder == NULL; tries++) {
+        assert_true(tries < TRIES_MAX);
+        forwarder =
+            forwarder_new(&stage->loop, stage->inbox, &options, on_event, NULL);
+    }
+    SWEEP_UNTIL(&stage->loop,
+                (forwarder_stats(forwarder, &stats), stats.is_caught_up));
+    assert_int_equal(stats.cursor, 2);
+    forwarder_close(forwarder, CLOSE_MS, on_closed, &is_closed);
+    SWEEP_UNTIL(&stage->loop, is_closed);
+}
+
+/* Each text is there, as a whole line. */
+static void messages_check(const char *text)
+{
+    for (size_t i = 0; texts[i] != NULL; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "%s\n", texts[i]);
+        assert_non_null(strstr(text, line));
+    }
+}
+
+/* Files */
+
+/* Adds what the visible files of the folder hold. */
+static void folder_read(const char *path, char text[TEXT_SIZE])
+{
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    assert_non_null(folder);
+    while ((entry = readdir(folder)) != NULL) {
+        char name[512];
+        size_t size = strlen(text);
+        if (entry->d_name[0] == '.') {
+            continue;
+        }
+        snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+        FILE *file = fopen(name, "re");
+        assert_non_null(file);
+        size += fread(text + size, 1, TEXT_SIZE - 1 - size, file);
+        text[size] = '\0';
+        assert_int_equal(fclose(file), 0);
+    }
+    assert_int_equal(closedir(folder), 0);
+}
+
+/* A process has died here: its file was not complete. */
+static void leftover_make(const char *path)
+{
+    char folder[256];
+    snprintf(folder, sizeof folder, "mkdir -p '%s'/live/a", path);
+    assert_int_equal(system(folder), 0);
+    snprintf(folder, sizeof folder, "%s/live/a/.writing", path);
+    int file = open(folder, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, texts[1], 3), 3);
+    assert_int_equal(close(file), 0);
+}
+
+static void files_forward(bool has_leftover)
+{
+    struct stage stage;
+    struct files_options options;
+    char path[128];
+    char text[TEXT_SIZE] = "";
+    stage_begin(&stage);
+    fault_pause();
+    snprintf(path, sizeof path, "%s/out", stage.folder);
+    options.path = path;
+    messages_store(&stage);
+    if (has_leftover) {
+        leftover_make(path);
+    }
+    fault_resume();
+    messages_forward(&stage, &files_outlet_type, &options);
+    fault_pause();
+    snprintf(path, sizeof path, "%s/out/live/a", stage.folder);
+    folder_read(path, text);
+    messages_check(text);
+    stage_close(&stage);
+    fault_resume();
+    stage_end(&stage);
+}
+
+static void files_run(void)
+{
+    files_forward(false);
+}
+
+static void leftover_run(void)
+{
+    files_forward(true);
+}
+
+/* Standard output */
+
+/* Each text is the message of a whole line. */
+static void lines_check(const char *text)
+{
+    for (size_t i = 0; texts[i] != NULL; i++) {
+        char line[64];
+        snprintf(line, sizeof line, ",\"message\":%s}\n", texts[i]);
+        assert_non_null(strstr(text, line));
+    }
+}
+
+/* Everything fits into the pipe, so that nobody needs to read meanwhile. */
+static void stdout_run(void)
+{
+    struct stage stage;
+    char text[TEXT_SIZE] = "";
+    int ends[2];
+    stage_begin(&stage);
+    fault_pause();
+    messages_store(&stage);
+    (void)fflush(NULL);
+    int saved = dup(STDOUT_FILENO);
+    assert_true(saved >= 0);
+    assert_int_equal(pipe(ends), 0);
+    assert_true(dup2(ends[1], STDOUT_FILENO) >= 0);
+    assert_int_equal(close(ends[1]), 0);
+    fault_resume();
+    messages_forward(&stage, &stdout_outlet_type, NULL);
+    fault_pause();
+    assert_true(dup2(saved, STDOUT_FILENO) >= 0);
+    assert_int_equal(close(saved), 0);
+    assert_true(read(ends[0], text, TEXT_SIZE - 1) > 0);
+    assert_int_equal(close(ends[0]), 0);
+    lines_check(text);
+    stage_close(&stage);
+    fault_resume();
+    stage_end(&stage);
+}
+
+const struct sweep_unit sweep_outlets_units[] = {
+    {"outlets/files", files_run, NULL, false, 2},
+    {"outlets/leftover", leftover_run, NULL, false, 2},
+    {"outlets/stdout", stdout_run, NULL, false, 2},
+    {NULL, NULL, NULL, false, 0},
+};
