@@ -13,7 +13,7 @@
  *     | v          |           only the store  | | released, or the outlet
  *     | RECALLING -+ read      is left, goes   | | turned out to be broken
  *     |  ^    back             to RECALLING)   | v
- *     |  |                                     | READY or RECALLING
+ *     |  |                                     | RECALLING or IDLE
  *     |  +------- only its backlog is left ----+
  *     +---------- nothing is left -------------+
  *

@@ -33,6 +33,11 @@ static const char *const server_state_names[] = {
 #define SERVER_STATE(name) #name,
 #include "table.h"
 };
+static const char *const lane_state_names[] = {
+    "no_lane_state",
+#define LANE_STATE(name) #name,
+#include "table.h"
+};
 static const char *const event_names[] = {
     "NO_EVENT", "DUE",    "STARTED",  "FETCHED", "EMPTY",    "FAILED",
     "ACCEPTED", "RETRY",  "STALE",    "DROPPED", "REJECTED", "MARKED",
@@ -75,11 +80,13 @@ static void tell(const char *format, ...)
     printf("\n");
 }
 
+#define SET_TEXT_SIZE 8 /* of four messages, of one digit each */
+
 /* "1.3" are the messages 1 and 3. */
-static void set_text(unsigned set, char text[8])
+static void set_text(unsigned set, char text[SET_TEXT_SIZE])
 {
     size_t size = 0;
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         if (set & 1u << i) {
             size +=
                 (size_t)sprintf(text + size, "%s%u", size ? "." : "", i + 1);
@@ -92,13 +99,26 @@ static void tell_sets(const char *what, unsigned unread, unsigned batch,
                       unsigned known, unsigned stored_keys, unsigned stored)
 {
     const unsigned sets[] = {unread, batch, known, stored_keys};
-    char texts[4][8];
+    char texts[4][SET_TEXT_SIZE];
     for (size_t i = 0; i < 4; i++) {
         set_text(sets[i], texts[i]);
     }
     tell("%-40s unread %-5s  batch %-3s  K %-5s  stored %-5s %s", what,
          texts[0], texts[1], texts[2], texts[3],
          RECORD_NAME(stored_names, stored));
+}
+
+/* The event, its message, and what is stored. */
+static void tell_lanes(const char *what, unsigned who, unsigned message,
+                       unsigned cursor, unsigned deferred, unsigned reached)
+{
+    const unsigned sets[] = {message, deferred, reached};
+    char texts[3][SET_TEXT_SIZE];
+    for (size_t i = 0; i < 3; i++) {
+        set_text(sets[i], texts[i]);
+    }
+    tell("%-46s lane %u message %-3s  cursor %u deferred %-5s  reached %s", what,
+         who, texts[0], cursor, texts[1], texts[2]);
 }
 
 /* -- Edges ---------------------------------------------------------------- */
@@ -119,9 +139,15 @@ static const struct record_edge server_edges[] = {
 #include "table.h"
 };
 
+static const struct record_edge lane_edges[] = {
+#define LANE_EDGE(from, to) {#from, #to},
+#include "table.h"
+};
+
 static unsigned edge_from;
 static bool queue_edges_seen[RECORD_STATES_MAX][RECORD_STATES_MAX];
 static bool server_edges_seen[RECORD_STATES_MAX][RECORD_STATES_MAX];
+static bool lane_edges_seen[RECORD_STATES_MAX][RECORD_STATES_MAX];
 static bool record_is_edge; /* of table.h: the newest change of state */
 
 static bool is_in_table(const struct record_edge *edges, size_t count,
@@ -160,6 +186,17 @@ static void record_server_to(unsigned state)
         is_in_table(server_edges, RECORD_COUNT(server_edges), from, to);
     server_edges_seen[edge_from][state] = record_is_edge;
     tell("server: %s -> %s", from, to);
+}
+
+static void record_lane_to(unsigned who, unsigned state)
+{
+    const char *from = RECORD_NAME(lane_state_names, edge_from);
+    const char *to = RECORD_NAME(lane_state_names, state);
+    record_is_edge =
+        lane_edges_seen[edge_from][state] ||
+        is_in_table(lane_edges, RECORD_COUNT(lane_edges), from, to);
+    lane_edges_seen[edge_from][state] = record_is_edge;
+    tell("lane %u: %s -> %s", who, from, to);
 }
 
 /* -- A set of lines ------------------------------------------------------- */
@@ -350,6 +387,11 @@ static void record_print_edges(FILE *file)
                 fprintf(file, "SERVER_EDGE(%s, %s)\n",
                         RECORD_NAME(server_state_names, from),
                         RECORD_NAME(server_state_names, to));
+            }
+            if (lane_edges_seen[from][to]) {
+                fprintf(file, "LANE_EDGE(%s, %s)\n",
+                        RECORD_NAME(lane_state_names, from),
+                        RECORD_NAME(lane_state_names, to));
             }
         }
     }

@@ -40,6 +40,8 @@ def claim(model, name, defines, what):
 
 QUEUES_3 = ["QUEUES=3", "IN_FLIGHT_MAX=1", "FAILED_LOGINS_MAX=1"]
 
+LANE = ["MESSAGES=3", "TROUBLES=2"]
+
 SHORT = [
     safety("delivery-1", "delivery", ["TROUBLES=1", "COUNT_LINES"],
            "never lost, never twice; any trouble"),
@@ -53,7 +55,8 @@ SHORT = [
     claim("lifecycle", "polls", [], "an undisturbed queue keeps polling"),
     safety("server-2", "server", ["COUNT_LINES"],
            "slots, breaker, silence, logins; 2 queues"),
-    claim("server", "polls_0", [], "every queue gets its turn; 2 queues"),
+    safety("lane-3", "lane", LANE + ["COUNT_LINES"],
+           "an outlet: in order, saved after sent; any 2 troubles", 24),
 ]
 FULL = [
     safety("delivery-3", "delivery", ["TROUBLES=3"],
@@ -62,16 +65,27 @@ FULL = [
            "two messages only; any 5 troubles", 26),
     Run("delivery-ends", "delivery", ["TROUBLES=2"], "cycles", None, 25,
         "no cycles: every run ends"),
-    safety("server-3", "server", ["QUEUES=3"],
-           "slots, breaker, silence, logins; 3 queues", 25),
     safety("delivery-one", "delivery",
            ["MESSAGES=2", "BATCH_MAX=1", "TROUBLES=6"],
            "batches of one; any 6 troubles", 26),
+    safety("server-3", "server", ["QUEUES=3"],
+           "slots, breaker, silence, logins; 3 queues", 25),
     safety("server-logins", "server", QUEUES_3,
            "the end of the budget of failed logins; 3 queues"),
+    claim("server", "polls_0", [], "every queue gets its turn; 2 queues"),
     claim("server", "polls_1", [], "every queue gets its turn; 2 queues"),
     claim("server", "polls_2", QUEUES_3, "every queue gets its turn; 3 queues"),
+    safety("lane-33", "lane", ["MESSAGES=3", "TROUBLES=3"],
+           "an outlet; any 3 troubles", 26),
+    safety("lane-doubts", "lane",
+           ["MESSAGES=3", "TROUBLES=3", "REFUSALS_MAX=3"],
+           "two bad messages do not open its breaker", 26),
+    safety("lane-pair", "lane", ["MESSAGES=2", "TROUBLES=5"],
+           "two messages only; any 5 troubles", 26),
+    Run("lane-ends", "lane", LANE, "cycles", None, 25,
+        "no cycles: every run of an outlet ends"),
 ] + SHORT
+RUNS = {run.name: run for run in FULL}
 
 STEPS_HEAD = """\
 /* Each distinct step that the models take, for test/unit/test_model.c to take
@@ -82,34 +96,34 @@ STEPS_HEAD = """\
 # differently.
 STEPS = {"delivery-pair", "lifecycle", "server-2"}
 
-TWO = SHORT[0]._replace(defines=["TROUBLES=2"])
+TWO = RUNS["delivery-1"]._replace(defines=["TROUBLES=2"])
 MUTANTS = {
-    "ACCEPT_BEFORE_COMMIT": TWO,
-    "CONFIRMED_IN_MEMORY": TWO,
-    "CONFIRMS_ALL": TWO,
-    "DROPPED_IS_KNOWN": TWO,
-    "EMPTY_CONFIRMS_NOTHING": TWO,
-    "GIVEN_UP_IS_CONFIRMED": TWO,
-    "LATE_NOT_COMPARED": TWO,
-    "LEFTOVERS_FORGOTTEN": TWO,
-    "NOT_COMPARED": TWO,
-    "REEVALUATED": TWO,
-    "REPEATS_NOT_COMPARED": TWO,
-    "STALE_TOKEN": TWO,
-    "START_CONFIRMED": TWO,
-    "UNKNOWN_IS_FAILURE": TWO,
-    "OLD_TOKEN_HAS_TURNS": SHORT[2],
-    "RESUMES_REMOVED": SHORT[2],
-    "SECOND_TOKEN": SHORT[2],
-    "PAUSE_IS_FORGOTTEN": SHORT[3],
-    "MARKS_FOR_EVER": SHORT[4],
-    "DOWN_SENDS": SHORT[6],
-    "PROBES_AT_ONCE": SHORT[6],
-    "UNPROVEN_AT_ONCE": SHORT[6],
-    "PROVEN_WITHOUT_END": SHORT[6]._replace(defines=QUEUES_3),
-    "BUDGET_STOPS_MARKS": SHORT[7],
-    "PROVER_FOR_EVER": SHORT[7],
-    "UNFAIR_LINE": SHORT[7]._replace(claim="polls_1"),
+    **dict.fromkeys([
+        "ACCEPT_BEFORE_COMMIT", "CONFIRMED_IN_MEMORY", "CONFIRMS_ALL",
+        "DROPPED_IS_KNOWN", "EMPTY_CONFIRMS_NOTHING", "GIVEN_UP_IS_CONFIRMED",
+        "LATE_NOT_COMPARED", "LEFTOVERS_FORGOTTEN", "NOT_COMPARED",
+        "REEVALUATED", "REPEATS_NOT_COMPARED", "STALE_TOKEN",
+        "START_CONFIRMED", "UNKNOWN_IS_FAILURE"], TWO),
+    **dict.fromkeys([
+        "OLD_TOKEN_HAS_TURNS", "RESUMES_REMOVED", "SECOND_TOKEN"],
+        RUNS["lifecycle"]),
+    "PAUSE_IS_FORGOTTEN": RUNS["lifecycle-removed"],
+    "MARKS_FOR_EVER": RUNS["lifecycle-stopped"],
+    **dict.fromkeys([
+        "DOWN_SENDS", "PROBES_AT_ONCE", "UNPROVEN_AT_ONCE"],
+        RUNS["server-2"]),
+    "PROVEN_WITHOUT_END": RUNS["server-logins"],
+    **dict.fromkeys([
+        "BUDGET_STOPS_MARKS", "PROVER_FOR_EVER"], RUNS["server-polls_0"]),
+    "UNFAIR_LINE": RUNS["server-polls_1"],
+    **dict.fromkeys([
+        "BLOCKED_STOPS_ALL", "BURIED_AT_ONCE", "BURIED_WHILE_BROKEN",
+        "DOUBTS_ARE_FORGOTTEN", "OVERTAKES", "PROVEN_IS_BURIED",
+        "RECALLED_BEFORE_SAVED", "RECALL_IS_NOT_VOID", "SAVED_BEFORE_SENT",
+        "SAVES_ALL", "SETTLED_BEFORE_DELIVERED", "SKIP_IS_NOT_SAVED",
+        "TWO_PROBES", "UNKNOWN_SAVE_IS_FORGOTTEN", "WAITING_IS_PASSED",
+        "WOKEN_IS_FORGOTTEN"],
+        RUNS["lane-3"]._replace(defines=LANE)),
 }
 
 
@@ -217,8 +231,8 @@ def arrays_of(text, name):
 
 def lines_of(folder, output):
     """Returns for each statement whether it was reached. An inline is copied to
-    every place that uses it. Copies in several processes count as one if they
-    have the same position in the same file."""
+    every place that uses it: the copies count as one statement, known by its
+    line and its place in that line."""
     with open(os.path.join(folder, "pan.c"), encoding="ascii") as file:
         text = file.read()
     names = re.search(r"char \*procname\[\] = \{(.*?)\};", text, re.S)
@@ -242,10 +256,13 @@ def lines_of(folder, output):
         for path, first, last in parts:
             if not path.endswith(".pml"):
                 continue
+            place = 0
             for state in range(first, last + 1):
+                place = (place + 1 if state > first and
+                         numbers[state] == numbers[state - 1] else 0)
                 if skipped[state] or mine.get(state) in UNREACHED_ALLOWED:
                     continue
-                key = (path, numbers[state], state - first)
+                key = (path, numbers[state], place)
                 lines[key] = lines.get(key, False) or state not in mine
     return lines
 
@@ -263,7 +280,7 @@ def unreached_lines(results):
 
 def table_edges():
     with open(os.path.join(HERE, "table.h"), encoding="ascii") as file:
-        return set(re.findall(r"^((?:QUEUE|SERVER)_EDGE\(\w+, \w+\))$",
+        return set(re.findall(r"^((?:QUEUE|SERVER|LANE)_EDGE\(\w+, \w+\))$",
                               file.read(), re.M))
 
 

@@ -1,5 +1,5 @@
 /*
- * table.h - the states and edges of a queue and of a server, for the models
+ * table.h - the states and edges of a queue, a server and a lane, for the models
  * (every change of state in them is checked against it) and for
  * test/unit/test_model.c (which compares it with the code's own tables).
  *
@@ -17,6 +17,12 @@
 #endif
 #ifndef SERVER_EDGE
 #define SERVER_EDGE(from, to)
+#endif
+#ifndef LANE_STATE
+#define LANE_STATE(name)
+#endif
+#ifndef LANE_EDGE
+#define LANE_EDGE(from, to)
 #endif
 
 QUEUE_STATE(IDLE)
@@ -97,7 +103,35 @@ SERVER_EDGE(PROBING, DOWN)
 SERVER_EDGE(PROBING, SILENT)
 SERVER_EDGE(SILENT, PROBING)
 
+LANE_STATE(IDLE)
+LANE_STATE(READY)
+LANE_STATE(DELIVERING)
+LANE_STATE(WAITING)
+LANE_STATE(BLOCKED)
+LANE_STATE(RECALLING)
+
+LANE_EDGE(IDLE, READY)
+LANE_EDGE(IDLE, RECALLING)
+LANE_EDGE(READY, DELIVERING)
+LANE_EDGE(READY, RECALLING)
+LANE_EDGE(READY, IDLE)
+LANE_EDGE(DELIVERING, IDLE)
+LANE_EDGE(DELIVERING, READY)
+LANE_EDGE(DELIVERING, WAITING)
+LANE_EDGE(DELIVERING, BLOCKED)
+LANE_EDGE(DELIVERING, RECALLING)
+LANE_EDGE(WAITING, READY)
+LANE_EDGE(WAITING, RECALLING)
+LANE_EDGE(WAITING, IDLE)
+LANE_EDGE(BLOCKED, RECALLING)
+LANE_EDGE(BLOCKED, IDLE)
+LANE_EDGE(RECALLING, READY)
+LANE_EDGE(RECALLING, IDLE)
+LANE_EDGE(RECALLING, WAITING)
+
 #undef QUEUE_STATE
 #undef QUEUE_EDGE
 #undef SERVER_STATE
 #undef SERVER_EDGE
+#undef LANE_STATE
+#undef LANE_EDGE
