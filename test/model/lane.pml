@@ -38,6 +38,9 @@
 #endif
 /* More in a row than this are a broken destination, whatever they are. */
 #define BADS_MAX (REFUSALS_MAX - 1)
+#ifndef BAD
+#define BAD 0 /* 1: the first message is bad, which costs nothing */
+#endif
 
 c_decl {
 \#include "record.h"
@@ -51,8 +54,8 @@ byte troubles = TROUBLES;
 
 byte born;        /* so many have arrived */
 byte lane[LANES]; /* the set of each */
-byte bad;         /* always refused */
-byte bads;        /* how many */
+byte bad = BAD;   /* always refused */
+byte bads = BAD;  /* how many */
 byte unwanted;    /* not for this outlet */
 
 /* -- What is stored ---------------------------------------------------------- */
@@ -154,7 +157,7 @@ end:
             trouble();
             bads++;
             bad = bad | one
-        :: troubles > 0 ->
+        :: troubles > 0 && (one & bad) == 0 ->
             trouble();
             unwanted = unwanted | one
         fi;
@@ -507,6 +510,8 @@ inline perhaps_in_flight(i) {
     fi
 }
 
+#define WANTED (UP_TO(born) & ~DONE & ~reached & ~bad)
+
 proctype crash() {
 end:
     do
@@ -526,8 +531,8 @@ end:
         TELL("the process dies and starts again");
         if /* with the same configuration, or one that wants less */
         :: true
-        :: (UP_TO(born) & ~DONE & ~reached) != 0 ->
-            unwanted = unwanted | FIRST_BIT(UP_TO(born) & ~DONE & ~reached);
+        :: WANTED != 0 ->
+            unwanted = unwanted | FIRST_BIT(WANTED);
             TELL("the outlet no longer wants a message")
         fi;
         dispatch_backlog(0, stored_rows & lane[0], stored_cursor);
