@@ -87,7 +87,17 @@ byte rests;              /* the same, for lanes_rest() */
 byte waits;              /* the same, for lanes_wait() */
 mtype:lane_state rest;
 bool is_repeat;          /* of a refusal: refused in this run before */
-byte entered;            /* lane whose state changes */
+byte entered;            /* lane whose state changes, or is recorded */
+bool asked_defers;       /* to be recorded */
+byte asked_head;         /* the same */
+
+/* What the C code of record.h wants to know. */
+#define SEEN_BREAKER                                          \
+    (struct seen_breaker) { now.breaker, now.failures,        \
+    now.refusals, now.is_refused }
+#define SEEN_LANE(lane)                                       \
+    (struct seen_lane) { lane.state, lane.spans, lane.doubts, \
+    lane.known_to, lane.backlog_last }
 
 #define L l[who]
 #define OTHER (1 - who)
@@ -201,6 +211,16 @@ inline lanes_finish(i) {
     :: else
     fi;
     rest = REST_STATE(i);
+    entered = i;
+    asked_defers = DEFERS(i);
+    asked_head = HEAD(i);
+    c_code {
+        record_lane_ask(SEEN_LANE(now.l[now.entered]), now.rest,
+                        now.asked_defers, now.asked_head);
+    };
+    entered = 0;
+    asked_defers = false;
+    asked_head = 0;
     if
     :: (waits & LANE(i)) != 0 -> rest = WAITING
     :: (rests & LANE(i)) == 0 && (waits & LANE(i)) == 0 &&
@@ -273,21 +293,26 @@ inline next_run() {
 }
 
 inline breaker_accepted() {
+    c_code { record_breaker_begin(SEEN_BREAKER); };
     next_run();
     failures = 0;
     is_refused = false;
-    breaker = UP
+    breaker = UP;
+    c_code { record_breaker_end(RECORD_ACCEPTED, now.is_repeat, SEEN_BREAKER); }
 }
 
 inline breaker_failed() {
+    c_code { record_breaker_begin(SEEN_BREAKER); };
     failures = (failures < FAILURES_MAX -> failures + 1 : failures);
     if
     :: breaker != UP || failures >= FAILURES_MAX -> breaker_open()
     :: else
-    fi
+    fi;
+    c_code { record_breaker_end(RECORD_FAILED, now.is_repeat, SEEN_BREAKER); }
 }
 
 inline breaker_refused() {
+    c_code { record_breaker_begin(SEEN_BREAKER); };
     refusals = (is_repeat || refusals >= REFUSALS_MAX -> refusals :
                 refusals + 1);
     if
@@ -298,15 +323,18 @@ inline breaker_refused() {
         failures = 0;
         breaker = UP
     :: else
-    fi
+    fi;
+    c_code { record_breaker_end(RECORD_REFUSED, now.is_repeat, SEEN_BREAKER); }
 }
 
 inline breaker_due() {
+    c_code { record_breaker_begin(SEEN_BREAKER); };
     breaker = PROBING;
     if
     :: is_refused -> next_run()
     :: else
-    fi
+    fi;
+    c_code { record_breaker_end(RECORD_DUE, now.is_repeat, SEEN_BREAKER); }
 }
 
 #ifndef MUTANT_TWO_PROBES
@@ -359,8 +387,14 @@ inline on_retry() {
     fi
 }
 
-inline on_broken() {
+inline breaker_broken() {
+    c_code { record_breaker_begin(SEEN_BREAKER); };
     breaker_open();
+    c_code { record_breaker_end(RECORD_BROKEN, now.is_repeat, SEEN_BREAKER); }
+}
+
+inline on_broken() {
+    breaker_broken();
     retries = retries | LANE(who)
 }
 
@@ -527,7 +561,17 @@ inline progress_move() {
 #endif
     deferred = deferred & ~saving_deferred;
     settled = settled & ~saving_settled;
-    letters = letters & ~saving_letters
+    letters = letters & ~saving_letters;
+    one = (IS_HELD_BACK -> FIRST(window) : 0);
+    c_code {
+        record_save(now.window, now.read_to, now.done_to,
+                    (struct seen_progress) {
+                        now.deferred, now.settled, now.letters },
+                    now.saving_cursor, now.one,
+                    (struct seen_progress) { now.saving_deferred,
+                        now.saving_settled, now.saving_letters });
+    };
+    one = 0
 }
 
 inline backlog_is_saved(i, messages) {

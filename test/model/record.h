@@ -3,13 +3,13 @@
  * and does not take part in it:
  *
  *   - which edges of table.h were taken;
- *   - each distinct step of queue.pml and of state.pml: what was before, the
- *     event, what came of it;
+ *   - each distinct step of queue.pml, state.pml and server.pml, and of the
+ *     parts of dispatch.pml: what was before, the event, what came of it;
  *   - in a replay of an error (pan -r), one line for each event.
  *
  * At the verifier's end the first two go to the file named by MODEL_RECORD.
- * Steps are recorded inside d_step only, so that nothing comes between their
- * begin and their end.
+ * Steps are recorded only where there is no choice, so that nothing comes
+ * between their begin and their end.
  */
 #ifndef TEST_MODEL_RECORD_H
 #define TEST_MODEL_RECORD_H
@@ -54,6 +54,11 @@ static const char *const stored_names[] = {
 static const char *const verdict_names[] = {"NO_VERDICT", "ALIVE",
                                             "LOGGED_IN",  "REFUSED_LOGIN",
                                             "THROTTLED",  "FAILING"};
+
+static const char *const breaker_state_names[] = {"no_breaker_state", "UP",
+                                                  "BROKEN", "PROBING"};
+static const char *const breaker_event_names[] = {"ACCEPTED", "FAILED",
+                                                  "REFUSED", "BROKEN", "DUE"};
 
 #define RECORD_COUNT(array) (sizeof(array) / sizeof *(array))
 #define RECORD_NAME(array, value) record_name(array, RECORD_COUNT(array), value)
@@ -117,8 +122,8 @@ static void tell_lanes(const char *what, unsigned who, unsigned message,
     for (size_t i = 0; i < 3; i++) {
         set_text(sets[i], texts[i]);
     }
-    tell("%-46s lane %u message %-3s  cursor %u deferred %-5s  reached %s", what,
-         who, texts[0], cursor, texts[1], texts[2]);
+    tell("%-46s lane %u message %-3s  cursor %u deferred %-5s  reached %s",
+         what, who, texts[0], cursor, texts[1], texts[2]);
 }
 
 /* -- Edges ---------------------------------------------------------------- */
@@ -372,6 +377,93 @@ static void record_print_ask(FILE *file, const unsigned char *v)
             v[6], v[7]);
 }
 
+/* -- Steps of an outlet -----------------------------------------------------
+ */
+
+enum record_breaker_event {
+    RECORD_ACCEPTED,
+    RECORD_FAILED,
+    RECORD_REFUSED,
+    RECORD_BROKEN,
+    RECORD_DUE
+};
+
+struct seen_breaker {
+    unsigned state, failures, refusals, is_refused;
+};
+
+static struct seen_breaker breaker_before;
+
+static void record_breaker_begin(struct seen_breaker breaker)
+{
+    breaker_before = breaker;
+}
+
+static void record_breaker_end(enum record_breaker_event event,
+                               unsigned is_repeat, struct seen_breaker after)
+{
+    const struct seen_breaker *before = &breaker_before;
+    const struct record_line line = {
+        'k',
+        {event, is_repeat, before->state, before->failures, before->refusals,
+         before->is_refused, after.state, after.failures, after.refusals,
+         after.is_refused}};
+    record_add(&line);
+}
+
+static void record_print_breaker(FILE *file, const unsigned char *v)
+{
+    fprintf(file, "BREAKER_STEP(%s, %u, %s, %u, %u, %u, %s, %u, %u, %u)\n",
+            breaker_event_names[v[0]], v[1],
+            RECORD_NAME(breaker_state_names, v[2]), v[3], v[4], v[5],
+            RECORD_NAME(breaker_state_names, v[6]), v[7], v[8], v[9]);
+}
+
+struct seen_lane {
+    unsigned state, spans, doubts, known_to, backlog_last;
+};
+
+/* Where a lane belongs, whether later messages are deferred, which is first. */
+static void record_lane_ask(struct seen_lane lane, unsigned rest,
+                            unsigned defers, unsigned head)
+{
+    const struct record_line line = {'l',
+                                     {lane.state, lane.spans, lane.doubts,
+                                      lane.known_to, lane.backlog_last, rest,
+                                      defers, head}};
+    record_add(&line);
+}
+
+static void record_print_lane(FILE *file, const unsigned char *v)
+{
+    fprintf(file, "LANE_ASK(%s, %u, %u, %u, %u, %s, %u, %u)\n",
+            RECORD_NAME(lane_state_names, v[0]), v[1], v[2], v[3], v[4],
+            RECORD_NAME(lane_state_names, v[5]), v[6], v[7]);
+}
+
+struct seen_progress {
+    unsigned deferred, settled, letters; /* sets */
+};
+
+/* What is saved of what is pending; the message that holds the cursor back. */
+static void record_save(unsigned window, unsigned read_to, unsigned done_to,
+                        struct seen_progress left, unsigned cursor,
+                        unsigned holder, struct seen_progress saved)
+{
+    const struct record_line line = {
+        'p',
+        {window, read_to, done_to, left.deferred | saved.deferred,
+         left.settled | saved.settled, left.letters | saved.letters, cursor,
+         holder, saved.deferred, saved.settled, saved.letters}};
+    record_add(&line);
+}
+
+static void record_print_save(FILE *file, const unsigned char *v)
+{
+    fprintf(file, "SAVE_STEP(%u, %u, %u, %u, %u, %u, %u, %u, %u, %u, %u)\n",
+            v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10]);
+}
+
 /* -- The end -------------------------------------------------------------- */
 
 static void record_print_edges(FILE *file)
@@ -418,6 +510,15 @@ __attribute__((destructor)) static void record_write(void)
             break;
         case 'a':
             record_print_ask(file, line->values);
+            break;
+        case 'k':
+            record_print_breaker(file, line->values);
+            break;
+        case 'l':
+            record_print_lane(file, line->values);
+            break;
+        case 'p':
+            record_print_save(file, line->values);
             break;
         default:
             record_print_state(file, line);

@@ -96,7 +96,7 @@ STEPS_HEAD = """\
 
 # The runs whose steps go into steps.h: every step that the code could take
 # differently.
-STEPS = {"delivery-pair", "lifecycle", "server-2"}
+STEPS = {"delivery-pair", "lifecycle", "server-2", "lane-2", "lane-bad"}
 
 TWO = RUNS["delivery-1"]._replace(defines=["TROUBLES=2"])
 MUTANTS = {

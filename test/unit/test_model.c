@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "core/lane.h"
 #include "core/queue.h"
 #include "core/server.h"
 #include "state_scene.h"
@@ -19,7 +18,6 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define QUEUE_STATES (HAPLO_QUEUE_LAST_MARK_WAIT + 1)
 #define SERVER_STATES (HAPLO_SERVER_SILENT + 1)
-#define LANE_STATES (LANE_RECALLING + 1)
 
 /* States and edges */
 
@@ -31,20 +29,12 @@ static const char *const server_states[] = {
 #define SERVER_STATE(name) #name,
 #include "../model/table.h"
 };
-static const char *const lane_states[] = {
-#define LANE_STATE(name) #name,
-#include "../model/table.h"
-};
 static const bool queue_edges[QUEUE_STATES][QUEUE_STATES] = {
 #define QUEUE_EDGE(from, to) [HAPLO_QUEUE_##from][HAPLO_QUEUE_##to] = true,
 #include "../model/table.h"
 };
 static const bool server_edges[SERVER_STATES][SERVER_STATES] = {
 #define SERVER_EDGE(from, to) [HAPLO_SERVER_##from][HAPLO_SERVER_##to] = true,
-#include "../model/table.h"
-};
-static const bool lane_edges[LANE_STATES][LANE_STATES] = {
-#define LANE_EDGE(from, to) [LANE_##from][LANE_##to] = true,
 #include "../model/table.h"
 };
 
@@ -84,24 +74,6 @@ static void server_has_the_states_and_edges_of_the_model(void **state)
                 fail_msg("%s -> %s is in the %s only", name,
                          haplo_server_state_name((enum haplo_server_state)to),
                          server_edges[from][to] ? "model" : "code");
-            }
-        }
-    }
-}
-
-static void lane_has_the_states_and_edges_of_the_model(void **state)
-{
-    (void)state;
-    assert_int_equal(COUNT(lane_states), LANE_STATES);
-    for (unsigned from = 0; from < LANE_STATES; from++) {
-        const char *name = lane_state_name((enum lane_state)from);
-        assert_string_equal(lane_states[from], name);
-        for (unsigned to = 0; to < LANE_STATES; to++) {
-            if (lane_may_follow((enum lane_state)from, (enum lane_state)to) !=
-                lane_edges[from][to]) {
-                fail_msg("%s -> %s is in the %s only", name,
-                         lane_state_name((enum lane_state)to),
-                         lane_edges[from][to] ? "model" : "code");
             }
         }
     }
@@ -526,7 +498,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(queue_has_the_states_and_edges_of_the_model),
         cmocka_unit_test(server_has_the_states_and_edges_of_the_model),
-        cmocka_unit_test(lane_has_the_states_and_edges_of_the_model),
         cmocka_unit_test(queue_takes_every_step_of_the_model),
         cmocka_unit_test(server_takes_every_step_of_the_model),
         cmocka_unit_test(server_allows_what_the_model_allows),
