@@ -54,7 +54,7 @@ static void on_lanes(struct inbox_outlet *outlet, int error, const char *why,
                       &forwarder_calls, forwarder, outlet->cursor,
                       seed_of(forwarder));
         forwarder->has_dispatch = true;
-        forwarder->inbox_failures = 0;
+        forwarder->inbox_wait_ms = 0;
         forwarder->phase = FORWARDER_WORKING;
         if (!lanes_add(forwarder, lanes, count)) {
             forwarder_forget(forwarder);

@@ -3,8 +3,6 @@
  */
 #include "outlets/forwarder_private.h"
 
-#include "core/backoff.h"
-
 void forwarder_tell(struct forwarder *forwarder, const struct lane *lane,
                     const char *state, const char *why, uint64_t arrival,
                     uint64_t due_ms)
@@ -27,14 +25,15 @@ void forwarder_tell(struct forwarder *forwarder, const struct lane *lane,
 
 void forwarder_inbox_failed(struct forwarder *forwarder, const char *why)
 {
-    bool is_first = forwarder->inbox_failures++ == 0;
+    uint64_t last_ms = forwarder->inbox_wait_ms;
+    uint64_t wait_ms =
+        last_ms == 0 ? forwarder->policy.breaker.backoff_ms : 2 * last_ms;
 
-    forwarder->retry_at_ms =
-        uv_now(forwarder->loop) +
-        backoff_ceiling_ms(forwarder->policy.breaker.backoff_ms,
-                           FORWARDER_RETRY_MS_MAX, forwarder->inbox_failures);
+    forwarder->inbox_wait_ms =
+        wait_ms < FORWARDER_RETRY_MS_MAX ? wait_ms : FORWARDER_RETRY_MS_MAX;
+    forwarder->retry_at_ms = uv_now(forwarder->loop) + forwarder->inbox_wait_ms;
     (void)reason_set(&forwarder->why, 0, "%s", why);
-    if (is_first) {
+    if (last_ms == 0) {
         forwarder_tell(forwarder, NULL, "waiting", forwarder->why.text, 0,
                        forwarder->retry_at_ms);
     }

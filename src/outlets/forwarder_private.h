@@ -72,7 +72,7 @@ struct forwarder {
     struct page *spare;                /* owned; for the next read, or NULL */
     unsigned reads;                    /* outstanding */
     uint64_t retry_at_ms;              /* earliest next call of the inbox */
-    unsigned inbox_failures;           /* of the inbox, in a row */
+    uint64_t inbox_wait_ms;            /* after its last error; 0: none */
     struct inbox_progress save;        /* outstanding */
     struct inbox_place *places;        /* owned; used by save */
     struct inbox_dead_letter *letters; /* owned; of save */

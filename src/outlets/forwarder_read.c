@@ -217,7 +217,7 @@ static void on_read(struct inbox_read *read, int error, const char *why)
     if (error != 0) {
         forwarder_inbox_failed(forwarder, why);
     } else {
-        forwarder->inbox_failures = 0;
+        forwarder->inbox_wait_ms = 0;
     }
     page->bytes = memory_of(read);
     forwarder->bytes_held += page->bytes;
