@@ -444,10 +444,13 @@ check-format:
 check-layers layers:
 	$(PYTHON) test/layers.py
 
+# What is preloaded defines functions of the C library, whose parameters have
+# names that are reserved.
 .PHONY: check-tidy
 check-tidy:
 	printf '%s\n' $(lib_src) $(daemon_src) $(sim_src) \
-		$(example_src) $(simulation_src) $(bench_src) | xargs -P 2 -n 8 \
+		$(example_src) $(simulation_src) \
+		$(filter-out bench/busy_poll.c,$(bench_src)) | xargs -P 2 -n 8 \
 		clang-tidy --quiet \
 		--warnings-as-errors='*' 2>/dev/null
 

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define MAGIC "haplo\0\1\n"
 #define MAGIC_SIZE 8
 
 enum offset {
@@ -18,7 +17,7 @@ enum offset {
     OFFSET_FOLLOWS = 40
 };
 
-static_assert(sizeof MAGIC == MAGIC_SIZE + 1, "the magic fills its field");
+static const uint8_t magic[MAGIC_SIZE] = {'h', 'a', 'p', 'l', 'o', 0, 1, '\n'};
 static_assert(OFFSET_FOLLOWS + 8 * STATE_FOLLOW_MAX == STATE_HEAD_SIZE,
               "there is no gap between the head and the keys");
 static_assert(STATE_KEY_SIZE == sizeof((struct haplo_message *)0)->key,
@@ -66,7 +65,7 @@ static uint64_t id_of(const uint8_t *bytes, size_t size)
 
 void state_bytes_seal(uint8_t *bytes, struct state_head *head)
 {
-    memcpy(bytes + OFFSET_MAGIC, MAGIC, MAGIC_SIZE);
+    memcpy(bytes + OFFSET_MAGIC, magic, MAGIC_SIZE);
     put_u32(bytes + OFFSET_BATCH_COUNT, head->batch_count);
     put_u32(bytes + OFFSET_LEFTOVER_COUNT, head->leftover_count);
     put_u64(bytes + OFFSET_GENERATION, head->generation);
@@ -96,7 +95,7 @@ static bool has_form(struct haplo_slice bytes, struct state_head *head)
 {
     const uint8_t *data = (const uint8_t *)bytes.data;
     if (bytes.size < STATE_HEAD_SIZE ||
-        memcmp(data + OFFSET_MAGIC, MAGIC, MAGIC_SIZE) != 0) {
+        memcmp(data + OFFSET_MAGIC, magic, MAGIC_SIZE) != 0) {
         return false;
     }
     state_bytes_head(data, head);

@@ -46,7 +46,7 @@ void app_close(struct process *process, uint64_t deadline_ms);
 void app_remove_queue(struct seen_queue *queue);
 
 /* It comes back. */
-void app_add_queue(struct seen_queue *queue);
+void app_add_queue(struct seen_queue *seen);
 
 /* The outlet of that destination; NULL: it is not there. */
 struct forwarder *app_forwarder(struct process *process,

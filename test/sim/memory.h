@@ -30,8 +30,8 @@ void memory_use(struct memory *memory);
 /* These replace malloc() and its relatives in the product's objects. */
 void *simulated_malloc(size_t size);
 void *simulated_calloc(size_t count, size_t size);
-void *simulated_realloc(void *block, size_t size);
-void simulated_free(void *block);
+void *simulated_realloc(void *old, size_t size);
+void simulated_free(void *old);
 char *simulated_strdup(const char *text);
 
 #endif

@@ -32,17 +32,17 @@ struct endpoint {
 
 const char *network_key_text(int key, char text[NETWORK_KEY_SIZE])
 {
-    snprintf(text, NETWORK_KEY_SIZE, KEY_FORMAT + strlen("haplo:"), key);
+    snprintf(text, NETWORK_KEY_SIZE, &KEY_FORMAT[strlen("haplo:")], key);
     return text;
 }
 
 int http_client_new(uv_loop_t *loop, unsigned transfers_max,
-                    struct http_client **out)
+                    struct http_client **result)
 {
     struct http_client *client = simulated_calloc(1, sizeof *client);
     (void)transfers_max;
     client->process = loop->data;
-    *out = client;
+    *result = client;
     return 0;
 }
 
@@ -71,8 +71,8 @@ uint64_t http_client_connection_count(const struct http_client *client)
 }
 
 int endpoint_new(struct http_client *client,
-                 const struct endpoint_options *options, struct endpoint **out,
-                 struct reason *why)
+                 const struct endpoint_options *options,
+                 struct endpoint **result, struct reason *why)
 {
     struct endpoint *endpoint = simulated_calloc(1, sizeof *endpoint);
     char name[4] = "";
@@ -80,7 +80,7 @@ int endpoint_new(struct http_client *client,
     (void)sscanf(options->url, NETWORK_URL_FORMAT, name);
     endpoint->server = process_find_server(client->process, name);
     assert(endpoint->server != NULL);
-    *out = endpoint;
+    *result = endpoint;
     return 0;
 }
 
