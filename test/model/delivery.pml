@@ -56,8 +56,8 @@ byte belated;    /* of a mark that was given up: may yet be marked */
 
 byte batch;      /* the messages of the outstanding token */
 
-mtype:sink = { NO_DELIVERY, IN_LINE, STORED, FOUND_STALE };
-mtype:sink sink = NO_DELIVERY;
+mtype:delivery = { NO_DELIVERY, QUEUED, STORED, FOUND_STALE };
+mtype:delivery delivery = NO_DELIVERY;
 
 byte one; /* scratch: 0 between steps */
 
@@ -210,7 +210,7 @@ proctype storage() {
 end:
     do
     :: atomic {
-        sink == IN_LINE ->
+        delivery == QUEUED ->
         store_batch();
         TELL("the batch is compared, and stored");
     }
@@ -218,7 +218,7 @@ end:
     :: atomic {
         unwritten && batch != 0 ->
         store_batch();
-        sink = NO_DELIVERY;
+        delivery = NO_DELIVERY;
         stored = KNOWN_STATE;
         unwritten = false
     }
@@ -259,7 +259,7 @@ inline request_ends() {
 inline carry_out() {
     if
     :: action == DELIVER ->
-        sink = IN_LINE
+        delivery = QUEUED
     :: action == CONFIRM ->
         state_confirm(is_drained);
         state_end()
@@ -302,7 +302,7 @@ inline request_fails() {
 
 /* Perhaps it has stored the batch all the same. */
 inline delivery_fails() {
-    sink = NO_DELIVERY;
+    delivery = NO_DELIVERY;
     if
     :: event.kind = RETRY
     :: event.kind = DROPPED
@@ -387,35 +387,35 @@ end:
             TELL("the request or its answer is lost");
             request_fails()
 #ifdef MUTANT_ACCEPT_BEFORE_COMMIT
-        :: sink == IN_LINE ->
-            sink = NO_DELIVERY;
+        :: delivery == QUEUED ->
+            delivery = NO_DELIVERY;
             unwritten = true;
             state_accept();
             event.kind = ACCEPTED
 #endif
-        :: sink == STORED ->
-            sink = NO_DELIVERY;
+        :: delivery == STORED ->
+            delivery = NO_DELIVERY;
             state_accept();
             known = known | batch;
             event.kind = ACCEPTED
-        :: sink == FOUND_STALE ->
+        :: delivery == FOUND_STALE ->
 #ifdef MUTANT_REEVALUATED
             state_adopt();
             now_forgotten();
             state_evaluate();
-            sink = NO_DELIVERY;
+            delivery = NO_DELIVERY;
             event.kind = RETRY
 #else
-            sink = NO_DELIVERY;
+            delivery = NO_DELIVERY;
             state_adopt();
             now_forgotten();
             event.kind = STALE
 #endif
-        :: sink == IN_LINE && troubles > 0 ->
+        :: delivery == QUEUED && troubles > 0 ->
             trouble();
             TELL("nothing is stored");
             delivery_fails()
-        :: sink == STORED && troubles > 0 ->
+        :: delivery == STORED && troubles > 0 ->
             trouble();
             TELL("nobody knows whether it was stored");
             delivery_fails()
@@ -462,7 +462,7 @@ end:
         trouble();
         mark_may_be_belated();
         request_ends();
-        sink = NO_DELIVERY;
+        delivery = NO_DELIVERY;
         state_drop();
         queue_start();
         TELL("the process dies and starts again");
@@ -477,7 +477,7 @@ proctype judge() {
     assert(unborn == 0 && unread == 0);
     assert((owed | owed_by_memory | owed_by_answer) == 0);
     assert(Q.state == IDLE && !Q.is_unconfirmed);
-    assert(batch == 0 && wire == NO_REQUEST && sink == NO_DELIVERY);
+    assert(batch == 0 && wire == NO_REQUEST && delivery == NO_DELIVERY);
     assert(!is_late[1] && !is_late[2]);
     assert(is_lost || stored == OTHER_STATE || told == told_durably)
 }

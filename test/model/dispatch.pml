@@ -2,9 +2,9 @@
  * dispatch.pml - src/core/lane.c, dispatch*.c, window.c, progress.c and
  * breaker.c, for one outlet with two lanes. The names are those of the code.
  *
- * Message n of the inbox has arrival n, and is bit n - 1 of a set. A span is one
- * message: whatever the outlet reports for part of a larger one, it could also
- * report for several spans. Arrivals of 0 mean none.
+ * Message n of the inbox has arrival n, and is bit n - 1 of a set. A span is
+ * one message: what the outlet reports for part of a larger one, it could also
+ * report for several spans. An arrival of 0 means none.
  *
  * What is left out:
  *
@@ -107,7 +107,7 @@ byte asked_head;         /* the same */
 #define IS_ANY(wanted) (l[0].state == wanted || l[1].state == wanted)
 #define HAS_TURNS (IS_ANY(DELIVERING) || IS_ANY(READY) || IS_ANY(RECALLING))
 
-/* -- Lanes ----------------------------------------------------------------- */
+/* -- Lanes ---------------------------------------------------------------- */
 
 #define HAS_BACKLOG(i) (l[i].known_to < l[i].backlog_last)
 #ifndef MUTANT_OVERTAKES
@@ -261,7 +261,7 @@ inline event_ends() {
     who = 0
 }
 
-/* -- The breaker ----------------------------------------------------------- */
+/* -- The breaker ---------------------------------------------------------- */
 
 /* Lanes that are DELIVERING are handled when their message is returned. */
 inline on_opened() {
@@ -343,7 +343,7 @@ inline breaker_due() {
 #define ADMITS (breaker == UP || breaker == PROBING)
 #endif
 
-/* -- Results of the outlet: message `one` of lane `who` --------------------- */
+/* -- Results of the outlet: message `one` of lane `who` ------------------- */
 
 inline on_delivered() {
     lanes_done(who, one);
@@ -438,7 +438,7 @@ inline on_refused() {
     fi
 }
 
-/* -- Release by an operator, of lane `who` ---------------------------------- */
+/* -- Release by an operator, of lane `who` -------------------------------- */
 
 #define IS_HELD(i) \
     (l[i].state == BLOCKED || l[i].state == WAITING || \
@@ -470,7 +470,7 @@ inline release_ends() {
     retries = retries | LANE(who)
 }
 
-/* -- Reading ---------------------------------------------------------------- */
+/* -- Reading -------------------------------------------------------------- */
 
 #define READS_ONWARD \
     (has_more && !is_reading && (breaker == UP || !HAS_TURNS))
@@ -540,7 +540,7 @@ inline recall_done(is_more) {
     rests = rests | (REST_STATE(who) != RECALLING) << who
 }
 
-/* -- Saving ----------------------------------------------------------------- */
+/* -- Saving --------------------------------------------------------------- */
 
 #define CURSOR (window == 0 -> read_to : FIRST(window) - 1)
 #define IS_HELD_BACK (window != 0 && FIRST(window) < done_to)
@@ -590,7 +590,7 @@ inline progress_clear() {
     saving_letters = 0
 }
 
-/* -- The start --------------------------------------------------------------- */
+/* -- The start ------------------------------------------------------------ */
 
 inline dispatch_backlog(i, set, cursor) {
     if

@@ -10,8 +10,8 @@
  * moment; without trouble nothing goes on forever. So every run ends, and is
  * judged at its end:
  *
- *   - every message has reached the outlet, was skipped by an operator, became a
- *     dead letter, or is not wanted by the outlet; and that is stored;
+ *   - every message has reached the outlet, was skipped by an operator, became
+ *     a dead letter, or is not wanted by the outlet; and that is stored;
  *   - except for a lane that is blocked, or waits with refused messages only:
  *     the other lane is complete all the same.
  *
@@ -50,7 +50,7 @@ c_decl {
 
 byte troubles = TROUBLES;
 
-/* -- The messages ----------------------------------------------------------- */
+/* -- The messages --------------------------------------------------------- */
 
 byte born;        /* so many have arrived */
 byte lane[LANES]; /* the set of each */
@@ -58,7 +58,7 @@ byte bad = BAD;   /* always refused */
 byte bads = BAD;  /* how many */
 byte unwanted;    /* not for this outlet */
 
-/* -- What is stored ---------------------------------------------------------- */
+/* -- What is stored ------------------------------------------------------- */
 
 byte stored_cursor;
 byte stored_rows;    /* deferred */
@@ -67,13 +67,13 @@ bool is_committed;   /* the save, before its outcome is reported */
 
 #define STORED_DONE (UP_TO(stored_cursor) & ~stored_rows)
 
-/* -- A read on its way ------------------------------------------------------- */
+/* -- A read on its way ---------------------------------------------------- */
 
 byte read_end;    /* onward: up to this arrival */
 bool read_more;   /* and there were more */
 byte rows;        /* of a recall, when it began */
 
-/* -- What is promised: no part of the product knows this --------------------- */
+/* -- What is promised: no part of the product knows this ------------------ */
 
 byte reached;     /* the outlet has received it */
 byte confirmed;   /* and told the process, now or before */
@@ -125,7 +125,7 @@ inline now_forgotten() {
     convicted = 0
 }
 
-/* -- Tools ------------------------------------------------------------------ */
+/* -- Tools ---------------------------------------------------------------- */
 
 #define TELL(text)                                                          \
     c_code {                                                                \
@@ -137,7 +137,7 @@ inline trouble() {
     troubles--
 }
 
-/* -- Messages arrive --------------------------------------------------------- */
+/* -- Messages arrive ------------------------------------------------------ */
 
 proctype arrivals() {
 end:
@@ -171,7 +171,7 @@ end:
     od
 }
 
-/* -- The forwarder reads ----------------------------------------------------- */
+/* -- The forwarder reads -------------------------------------------------- */
 
 /* The earliest of the messages, and its lane. */
 inline take_first(messages) {
@@ -290,7 +290,7 @@ end:
     od
 }
 
-/* -- The outlet --------------------------------------------------------------- */
+/* -- The outlet ----------------------------------------------------------- */
 
 /* Perhaps it has received the message all the same. */
 inline perhaps_received() {
@@ -359,7 +359,7 @@ end:
     od
 }
 
-/* -- Waits ----------------------------------------------------------------------- */
+/* -- Waits ---------------------------------------------------------------- */
 
 /* To try bad messages again changes nothing, unless others follow. */
 #define IS_VAIN(i) \
@@ -390,7 +390,7 @@ end:
     od
 }
 
-/* -- The operator ------------------------------------------------------------------ */
+/* -- The operator --------------------------------------------------------- */
 
 proctype operator(byte i) {
 end:
@@ -417,7 +417,7 @@ end:
     od
 }
 
-/* -- Saves ---------------------------------------------------------------------------- */
+/* -- Saves ---------------------------------------------------------------- */
 
 /* Defers lanes that hold back the cursor: what waits, or all. */
 inline make_way() {
@@ -492,7 +492,7 @@ end:
     od
 }
 
-/* -- Crashes ------------------------------------------------------------------------------ */
+/* -- Crashes -------------------------------------------------------------- */
 
 /* The message in flight may have been received. */
 inline perhaps_in_flight(i) {
@@ -541,7 +541,7 @@ end:
     od
 }
 
-/* -- The end --------------------------------------------------------------------------------- */
+/* -- The end -------------------------------------------------------------- */
 
 #define LEFT(i) (lane[i] & ~STORED_DONE & ~unwanted)
 

@@ -80,10 +80,10 @@ inline unsend_one() {
     :: (one & belated) == 0 ->
         if
         :: (one & told_durably) != 0 &&
-           (one & batch) != 0 && (is_accepted || sink == STORED) ->
+           (one & batch) != 0 && (is_accepted || delivery == STORED) ->
             skip /* OTHERS_TOKEN */
         :: (one & told_durably) != 0 &&
-           !((one & batch) != 0 && (is_accepted || sink == STORED)) ->
+           !((one & batch) != 0 && (is_accepted || delivery == STORED)) ->
             owed = owed | one
         :: (one & told & ~told_durably) != 0 ->
             owed_by_memory = owed_by_memory | one

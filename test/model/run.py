@@ -385,7 +385,7 @@ def check_mutants(build):
     for r in results:
         is_caught = r.error and not r.error.startswith(("not exh", "exit code"))
         caught += bool(is_caught)
-        print(f"{r.run.what:24} {'caught' if is_caught else 'MISSED'}: "
+        print(f"{r.run.what:25} {'caught' if is_caught else 'MISSED'}: "
               f"{r.error}")
     print(f"{caught} of {len(results)} mutants caught")
     return 0 if caught == len(results) else 1

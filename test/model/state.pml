@@ -135,18 +135,18 @@ inline store_batch() {
         stored_keys = batch | leftovers;
         now_told_durably(told);
         now_stored();
-        sink = STORED
+        delivery = STORED
 #ifdef MUTANT_REPEATS_NOT_COMPARED
     :: !is_current && stored != BATCH_STATE && fresh == 0 ->
-        sink = STORED
+        delivery = STORED
 #endif
     :: stored == BATCH_STATE ->
 #ifdef MUTANT_UNKNOWN_IS_FAILURE
         now_stored();
 #endif
-        sink = STORED
+        delivery = STORED
     :: else ->
-        sink = FOUND_STALE
+        delivery = FOUND_STALE
     fi;
     is_current = false
 }
