@@ -2,8 +2,8 @@
  * alloc.h - all memory of the library comes from here: from the functions
  * passed to haplo_replace_allocator(), or from malloc(), realloc() and free().
  */
-#ifndef CORE_ALLOC_H
-#define CORE_ALLOC_H
+#ifndef BASE_ALLOC_H
+#define BASE_ALLOC_H
 
 #include <stddef.h>
 

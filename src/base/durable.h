@@ -2,8 +2,8 @@
  * durable.h - makes files and folders durable: waits until they are on disk.
  * Blocking. Each function returns 0 or errno.
  */
-#ifndef SINKS_DURABLE_H
-#define SINKS_DURABLE_H
+#ifndef BASE_DURABLE_H
+#define BASE_DURABLE_H
 
 #include <sys/types.h>
 

@@ -2,8 +2,8 @@
  * units.h - durations ("250ms", "30s", "5m", "1h", "1d"), sizes ("512K",
  * "64M", "1G", or plain bytes) and counts, as people write them.
  */
-#ifndef DAEMON_UNITS_H
-#define DAEMON_UNITS_H
+#ifndef CONFIG_UNITS_H
+#define CONFIG_UNITS_H
 
 #include <stdint.h>
 

@@ -2,8 +2,8 @@
  * credentials.h - an API key, in the form of the request headers that carry
  * it.
  */
-#ifndef IO_CREDENTIALS_H
-#define IO_CREDENTIALS_H
+#ifndef POLLER_CREDENTIALS_H
+#define POLLER_CREDENTIALS_H
 
 #include <curl/curl.h>
 

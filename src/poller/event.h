@@ -2,8 +2,8 @@
  * event.h - reports changes of state to the application, with the text that
  * explains a failure.
  */
-#ifndef EVENT_H
-#define EVENT_H
+#ifndef POLLER_EVENT_H
+#define POLLER_EVENT_H
 
 #include "poller/poller.h"
 

@@ -2,8 +2,8 @@
  * options.h - shared handling of the public options structs: sizes, defaults,
  * names.
  */
-#ifndef OPTIONS_H
-#define OPTIONS_H
+#ifndef POLLER_OPTIONS_H
+#define POLLER_OPTIONS_H
 
 #include <string.h>
 

@@ -4,8 +4,8 @@
  * haplo_server.c, haplo_queue.c and haplo_batch.c implement the public
  * functions.
  */
-#ifndef POLLER_H
-#define POLLER_H
+#ifndef POLLER_POLLER_H
+#define POLLER_POLLER_H
 
 #include <sys/queue.h>
 #include <uv.h>

@@ -2,8 +2,8 @@
  * queue_settings.h - those settings of a queue that many queues have in
  * common, kept once and shared.
  */
-#ifndef QUEUE_SETTINGS_H
-#define QUEUE_SETTINGS_H
+#ifndef POLLER_QUEUE_SETTINGS_H
+#define POLLER_QUEUE_SETTINGS_H
 
 #include "base/reason.h"
 #include "core/fetch_format.h"

@@ -8,8 +8,8 @@
  * then reuses the same memory, while it is still in the CPU caches, however
  * many requests are in flight.
  */
-#ifndef REQUEST_H
-#define REQUEST_H
+#ifndef POLLER_REQUEST_H
+#define POLLER_REQUEST_H
 
 #include "base/reason.h"
 #include "core/fetch_reply.h"
