@@ -368,11 +368,13 @@ model-steps:
 	$(PYTHON) test/model/run.py --build $(BUILD) --write-steps
 
 # Every failure point, one by one: see test/inject/README.md. `make test` has a
-# sample of them. With the leak sanitizer: `make sweep-sanitize`.
+# sample of them. EVERY=20: every call, but only every 20th allocation. With the leak sanitizer: `make sweep-sanitize`.
+EVERY ?= 1
 .PHONY: sweep
 sweep: all unit-binaries
-	$(BUILD)/test/test_sweep --full
-	HAPLO_BUILD=$(BUILD) $(PYTHON) test/inject/process_sweep.py
+	$(BUILD)/test/test_sweep --every=$(EVERY)
+	HAPLO_BUILD=$(BUILD) $(PYTHON) test/inject/process_sweep.py \
+		--stride $(EVERY)
 
 .PHONY: sweep-sanitize
 sweep-sanitize:

@@ -2,12 +2,13 @@
  * sweep.c - sweeps all units, some at once as they mostly wait, and prints the
  * table: a line for each, in TAP.
  *
- *   test_sweep [--full] [UNIT ...]
+ *   test_sweep [--full | --every=N] [UNIT ...]
  *
- * Without --full, a sample that is soon done: of a slow unit only every Nth
- * point (sample_stride), of others all of our own allocations, and of what else
- * there is as many points as sweep_unit.c says; and always the first call of
- * each function. UNIT is a part of a name.
+ * --every: every call, and of the allocations every Nth. Without either, a
+ * sample that is soon done: of a slow unit only every Nth point
+ * (sample_stride), of others all of our own allocations, and of what else there
+ * is as many points as sweep_unit.c says; and always the first call of each
+ * function. UNIT is a part of a name.
  *
  *   test_sweep --point=memory:N UNIT
  *   test_sweep --point=CALL:N UNIT        (or CALL:N:after)
@@ -119,7 +120,7 @@ static unsigned table_print(bool is_whole)
 
 /* Running */
 
-static void unit_start(unsigned index, bool is_all)
+static pid_t unit_start(unsigned index, unsigned every)
 {
     (void)fflush(NULL);
     pid_t child = fork();
@@ -128,21 +129,41 @@ static void unit_start(unsigned index, bool is_all)
         exit(1);
     }
     if (child == 0) {
-        sweep_unit(units[index], is_all, &results[index]);
+        sweep_unit(units[index], every, &results[index]);
         results[index].is_done = true;
         exit(0);
     }
+    return child;
 }
 
-static void units_run(bool is_all)
+/* A full sweep takes hours, and what it has found by then is of interest. */
+static void end_tell(pid_t ended, const pid_t *children)
 {
+    for (unsigned i = 0; i < unit_count; i++) {
+        if (children[i] == ended) {
+            fprintf(stderr, "# %s: ended after %lu points\n", units[i]->name,
+                    results[i].points);
+        }
+    }
+}
+
+static void units_run(unsigned every)
+{
+    static pid_t children[UNITS_MAX];
     unsigned running = 0;
     for (unsigned i = 0; i < unit_count || running > 0;) {
         if (i < unit_count && running < AT_ONCE_MAX) {
-            unit_start(i++, is_all);
+            children[i] = unit_start(i, every);
+            i++;
             running++;
-        } else if (wait(NULL) > 0) {
+            continue;
+        }
+        pid_t ended = wait(NULL);
+        if (ended > 0) {
             running--;
+        }
+        if (every > 0) {
+            end_tell(ended, children);
         }
     }
 }
@@ -213,11 +234,15 @@ static void build_find(const char *program)
 
 int main(int argc, char **argv)
 {
-    bool is_all = false;
+    unsigned every = 0; /* a sample */
     bool is_whole = true;
     const char *point = NULL;
     for (int i = 1; i < argc; i++) {
-        is_all |= strcmp(argv[i], "--full") == 0;
+        if (strcmp(argv[i], "--full") == 0) {
+            every = 1;
+        } else if (strncmp(argv[i], "--every=", 8) == 0) {
+            every = (unsigned)atoi(argv[i] + 8);
+        }
         is_whole &= argv[i][0] == '-';
         if (strncmp(argv[i], "--point=", 8) == 0) {
             point = argv[i] + 8;
@@ -234,6 +259,6 @@ int main(int argc, char **argv)
         perror("sweep");
         return 1;
     }
-    units_run(is_all);
+    units_run(every);
     return table_print(is_whole) == 0 && unit_count > 0 ? 0 : 1;
 }

@@ -45,8 +45,9 @@ struct sweep_result {
     unsigned long call_failures[CALL_COUNT];    /* by function */
 };
 
-/* Sweeps one unit; all of its points, or a sample. Once in a process. */
-void sweep_unit(const struct sweep_unit *unit, bool is_all,
+/* Sweeps one unit: all of its calls and every Nth allocation, or with 0 a
+ * sample. Once in a process. */
+void sweep_unit(const struct sweep_unit *unit, unsigned every,
                 struct sweep_result *result);
 
 extern const struct sweep_unit sweep_core_units[];    /* up to a NULL name */

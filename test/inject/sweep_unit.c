@@ -298,12 +298,12 @@ static void phase_add(struct plan *plan, const struct phase *phase)
     plan->phases[plan->count++] = *phase;
 }
 
-static void sweep_memory(const struct sweep_unit *unit,
+static void sweep_memory(const struct sweep_unit *unit, unsigned every,
                          unsigned long library_count,
                          struct sweep_result *result)
 {
     struct plan plan = {.unit = unit};
-    struct phase phase = {.askers = ASKERS_ALL, .stride = 1};
+    struct phase phase = {.askers = ASKERS_ALL, .stride = every};
     if (!is_full) {
         phase.askers = 1u << ASKER_OURS;
         phase.stride = unit->sample_stride;
@@ -340,12 +340,12 @@ static void sweep_calls(const struct sweep_unit *unit,
     plan_run(&plan, result);
 }
 
-void sweep_unit(const struct sweep_unit *unit, bool is_all,
+void sweep_unit(const struct sweep_unit *unit, unsigned every,
                 struct sweep_result *result)
 {
     static unsigned long counts[CALL_COUNT];
     const struct plan nothing = {.unit = unit};
-    is_full = is_all;
+    is_full = every > 0;
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) {
@@ -361,7 +361,7 @@ void sweep_unit(const struct sweep_unit *unit, bool is_all,
         return; /* it fails by itself */
     }
     memcpy(counts, shared->counts, sizeof counts);
-    sweep_memory(unit, shared->library_count, result);
+    sweep_memory(unit, every, shared->library_count, result);
     result->memory_points = result->points;
     sweep_calls(unit, counts, result);
     for (unsigned i = 0; i < CALL_COUNT; i++) {

@@ -18,7 +18,7 @@
 #define NAMES 500
 #define OPERATIONS 20000
 
-static char names[NAMES][8];
+static char names[NAMES][16];
 static struct name_table table;
 
 static const char *name_of(const void *object)
