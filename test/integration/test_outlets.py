@@ -2,10 +2,10 @@
 operator can do about it."""
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
-import time
 
 import pytest
 
@@ -239,13 +239,16 @@ def test_stdout_whose_reader_ends(poll_of):
         poll.check_all_stored()
 
 
-# A reader that sleeps makes the outlet wait, and nothing else.
+# A reader that does not read makes the outlet wait, and nothing else.
 def test_stdout_whose_reader_is_slow(poll_of):
     with Sim("--apps=1", "--queues=2", "--messages=1000") as sim:
         poll = poll_of(sim)
+        gate = poll.folder / "gate"
+        os.mkfifo(gate)
         process, reader = start_stdout(
-            poll, ["sh", "-c", "sleep 1; exec cat"])
-        wait_for(lambda: sim.unread() == 0, 0.9, "drained before it reads")
+            poll, ["sh", "-c", 'read -r _ < "$0"; exec cat', str(gate)])
+        sim.wait_until_read()
+        gate.write_text("read\n")
         lines = reader.stdout.read().splitlines()
         assert process.wait() == 0
         assert len(lines) == 2000
@@ -259,7 +262,8 @@ def test_stdout_whose_reader_sleeps_does_not_hold_up_the_end(poll_of):
         process, reader = start_stdout(poll, ["sleep", "60"])
         sim.wait_until_read()
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.1)
+        told = process.stderr.readline()
+        assert b"SIGTERM" in told
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 1
         reader.kill()
