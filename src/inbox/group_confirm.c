@@ -51,7 +51,9 @@ static bool confirm_set_state(struct inbox_confirm *confirm,
         }
         confirm->state_capacity = state.size;
     }
-    memcpy(memory, state.data, state.size);
+    if (state.size > 0) {
+        memcpy(memory, state.data, state.size);
+    }
     confirm->state = (struct haplo_slice){memory, state.size};
     return true;
 }

@@ -128,7 +128,10 @@ void daemon_call(struct outcome *outcome, const char *const *words,
     }
     outcome->code = haplo_poll_main(count, arguments);
     fault_pause();
-    pthread_sigmask(SIG_SETMASK, &signals, NULL); /* it ends with some held */
+    /* It ends with some held; what has come since is dropped. */
+    (void)signal(SIGTERM, SIG_IGN);
+    pthread_sigmask(SIG_SETMASK, &signals, NULL);
+    (void)signal(SIGTERM, SIG_DFL);
     streams_give_back(saved);
     outcome_take(outcome, memory);
 }

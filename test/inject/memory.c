@@ -121,9 +121,31 @@ enum asker fault_asker_at(const void *address)
     return object != NULL ? object->asker : ASKER_SPARED;
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static _Thread_local bool has_begun; /* somebody but libc has asked here */
+
+/* What libc asks for while the sanitizer looks at the stack of a new thread:
+ * that must not fail. */
+static bool is_of_sanitizer(enum asker asker)
+{
+    has_begun |= asker != ASKER_LIBC;
+    return !has_begun;
+}
+#else
+static bool is_of_sanitizer(enum asker asker)
+{
+    (void)asker;
+    return false;
+}
+#endif
+
 static bool fails(const void *caller)
 {
-    return fault_is_armed() && fault_hits_memory(fault_asker_at(caller));
+    if (!fault_is_armed()) {
+        return false;
+    }
+    enum asker asker = fault_asker_at(caller);
+    return !is_of_sanitizer(asker) && fault_hits_memory(asker);
 }
 
 /* What is held */

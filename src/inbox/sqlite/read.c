@@ -199,7 +199,6 @@ static void block_settle(struct block *block)
         message->server = block->bytes + (size_t)message->server;
         message->queue = block->bytes + (size_t)message->queue;
     }
-    read->memory = block->bytes;
 }
 
 static int bind_read(sqlite3_stmt *select, const struct inbox_read *read)
@@ -263,9 +262,11 @@ int reader_read(struct reader *reader, struct inbox_read *read,
         error = db_explain(reader->db, reader->path, code, why);
     }
     (void)sqlite3_reset(select); /* repeats the error above */
-    block_settle(&block);
+    read->memory = block.bytes;
     if (error != 0) {
-        reader_free(read);
+        reader_free(read); /* the last message may be incomplete */
+    } else {
+        block_settle(&block);
     }
     return error;
 }
