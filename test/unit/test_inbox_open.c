@@ -229,6 +229,23 @@ static void test_upgrades_run_once_and_whole(void **state)
     scene_expect_refused(scene, HAPLO_EINVAL, "newer haplo-poll");
 }
 
+/* A view is text in the file: one whose text is damaged may show nothing of
+ * what is stored, and what is then marked is out of everybody's sight. */
+static void test_damaged_definitions_are_refused(void **state)
+{
+    struct scene *scene = *state;
+
+    inbox_scene_open(scene);
+    inbox_scene_close(scene);
+    run(scene, "CREATE INDEX mine ON stored (queue)");
+    inbox_scene_open(scene);
+    inbox_scene_close(scene);
+    run(scene, "PRAGMA writable_schema = ON;"
+               "UPDATE sqlite_master SET sql = replace(sql, 'stored', 'stared')"
+               " WHERE name = 'messages'");
+    scene_expect_refused(scene, HAPLO_EINVAL, "definition of messages");
+}
+
 /* Crashes */
 
 struct child {
@@ -371,6 +388,7 @@ int main(int argc, char **argv)
         CLOSED(test_a_locked_file_is_told_at_opening),
         CLOSED(test_files_without_permission),
         CLOSED(test_upgrades_run_once_and_whole),
+        CLOSED(test_damaged_definitions_are_refused),
         CLOSED(test_a_killed_process_loses_nothing),
 #undef CLOSED
     };

@@ -25,4 +25,9 @@ int schema_check(sqlite3 *db, const char *path, struct reason *why);
 int schema_migrate(sqlite3 *db, const char *const *steps, int step_count,
                    const char *path, struct reason *why);
 
+/* Checks that the inbox still has every table, index and view as the steps
+ * create it. A definition is text in the file, and a damaged view may hide
+ * messages that are stored. What was added beside them does not matter. */
+int schema_verify(sqlite3 *db, const char *path, struct reason *why);
+
 #endif

@@ -199,6 +199,9 @@ int writer_open(struct writer *writer)
                                writer->path, &writer->why);
     }
     if (error == 0) {
+        error = schema_verify(writer->db, writer->path, &writer->why);
+    }
+    if (error == 0) {
         error = prepare_all(writer);
     }
     if (error == 0) {

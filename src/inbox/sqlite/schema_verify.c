@@ -1,0 +1,109 @@
+/*
+ * schema_verify.c - compares the definitions in an inbox with those in an empty
+ * database in memory, which the same steps have created.
+ */
+#include "inbox/sqlite/schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "inbox/sqlite/db_error.h"
+
+/* Creates an empty inbox in memory. */
+static int model_open(sqlite3 **model)
+{
+    int code = sqlite3_open_v2(
+        ":memory:", model, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+
+    for (int i = 0; code == SQLITE_OK && i < schema_step_count; i++) {
+        code = sqlite3_exec(*model, schema_steps[i], NULL, NULL, NULL);
+    }
+    return code;
+}
+
+/* True if column 1 is the same text in both rows, or NULL in both. */
+static bool is_same_text(sqlite3_stmt *a, sqlite3_stmt *b)
+{
+    const char *a_text = (const char *)sqlite3_column_text(a, 1);
+    const char *b_text = (const char *)sqlite3_column_text(b, 1);
+
+    return a_text == NULL || b_text == NULL ? a_text == b_text
+                                            : strcmp(a_text, b_text) == 0;
+}
+
+/* Looks for the object of the model's row. */
+static int object_compare(sqlite3_stmt *expected, sqlite3_stmt *find,
+                          bool *is_same)
+{
+    const char *name = (const char *)sqlite3_column_text(expected, 0);
+    int code = name != NULL
+                   ? sqlite3_bind_text(find, 1, name, -1, SQLITE_STATIC)
+                   : SQLITE_NOMEM;
+
+    *is_same = false;
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(find);
+    }
+    if (code == SQLITE_ROW) {
+        *is_same = is_same_text(expected, find);
+    }
+    if (code == SQLITE_ROW || code == SQLITE_DONE) {
+        code = sqlite3_reset(find);
+    }
+    return code;
+}
+
+/* Compares all objects; *is_same is false from the first that differs, whose
+ * name is then in expected's column 0. */
+static int objects_compare(sqlite3_stmt *expected, sqlite3_stmt *find,
+                           bool *is_same)
+{
+    int code = sqlite3_step(expected);
+
+    *is_same = true;
+    while (code == SQLITE_ROW) {
+        code = object_compare(expected, find, is_same);
+        if (code != SQLITE_OK || !*is_same) {
+            return code;
+        }
+        code = sqlite3_step(expected);
+    }
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+int schema_verify(sqlite3 *db, const char *path, struct reason *why)
+{
+    static const char all_sql[] = "SELECT name, sql FROM sqlite_master";
+    static const char one_sql[] =
+        "SELECT name, sql FROM sqlite_master WHERE name = ?1";
+    sqlite3 *model = NULL;
+    sqlite3_stmt *expected = NULL;
+    sqlite3_stmt *find = NULL;
+    bool is_same = false;
+    int error = 0;
+    int code = model_open(&model);
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_prepare_v2(model, all_sql, -1, &expected, NULL);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_prepare_v2(db, one_sql, -1, &find, NULL);
+    }
+    if (code == SQLITE_OK) {
+        code = objects_compare(expected, find, &is_same);
+    }
+    if (code != SQLITE_OK) {
+        error = db_explain(db, path, code, why);
+    } else if (!is_same) {
+        error =
+            reason_set(why, HAPLO_EINVAL,
+                       "%s: the definition of %s is damaged, or was "
+                       "changed: restore a backup, or move the file away",
+                       path, (const char *)sqlite3_column_text(expected, 0));
+    }
+    /* They repeat the error of the last step, which is known. */
+    (void)sqlite3_finalize(find);
+    (void)sqlite3_finalize(expected);
+    (void)sqlite3_close(model);
+    return error;
+}
