@@ -1,11 +1,12 @@
 """Kills haplo-poll repeatedly while everything around it fails, and compares
 what is stored and forwarded with what the servers had. Then damages the inbox
-in many ways and checks how it copes.
+in many ways and checks how it copes. Last, takes an outlet's destination away
+for a minute.
 
-    run.py [--part=torture|damage] [--seed=N]
+    run.py [--part=torture|damage|outage] [--seed=N]
            [--kills=N] [--messages=N]
 
-Prints the figures of both parts; exits with 1 if a check fails. The same seed
+Prints the figures of all parts; exits with 1 if a check fails. The same seed
 gives the same plan: servers, faults, arrivals, and how each round fails and
 ends. The timing on the machine still differs between runs.
 """
@@ -26,7 +27,7 @@ def parse():
     parser.add_argument("--kills", type=int, default=350)
     parser.add_argument("--messages", type=int, default=20000)
     parser.add_argument("--queues", type=int, default=8)
-    parser.add_argument("--part", choices=["torture", "damage"])
+    parser.add_argument("--part", choices=["torture", "damage", "outage"])
     return parser.parse_args()
 
 
@@ -67,17 +68,31 @@ def run_damage(seed):
     return not faults and sum(codes.values()) > 0
 
 
+def run_outage():
+    """Returns true if all checks passed."""
+    import outage
+
+    try:
+        outage.run(60, say)
+    except AssertionError as error:
+        say(f"outage: {error}")
+        return False
+    return True
+
+
 def main():
     args = parse()
     os.environ["HAPLO_BUILD"] = os.path.abspath(args.build)
     sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]
     seed = args.seed or random.SystemRandom().randrange(1, 1 << 32)
     is_good = True
-    if args.part != "damage":
+    if args.part in (None, "torture"):
         say(f"torture, seed {seed}: {args.kills} kills at least")
         is_good &= run_torture(args, seed)
-    if args.part != "torture":
+    if args.part in (None, "damage"):
         is_good &= run_damage(seed)
+    if args.part in (None, "outage"):
+        is_good &= run_outage()
     return 0 if is_good else 1
 
 
