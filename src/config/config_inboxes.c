@@ -5,37 +5,6 @@
 #include "config/config_value.h"
 #include "config/units.h"
 
-/* Copies a text for the configuration's life; without memory there is none,
- * and loading fails. */
-static const char *text_keep(const struct config_mapping *mapping,
-                             struct arena *arena, const char *text)
-{
-    const char *copy = arena_string(arena, text);
-    if (copy == NULL) {
-        config_loading_no_memory(mapping->loading);
-    }
-    return copy;
-}
-
-/* The name of an inbox or outlet; NULL: refused. */
-static const char *name_take(const struct config_mapping *mapping)
-{
-    char why[HAPLO_TEXT_SIZE_MAX];
-    const struct config_pair *pair = config_mapping_find(mapping, "name");
-    const char *text = config_mapping_text(mapping, "name");
-    if (pair == NULL) {
-        config_mapping_missing(mapping, "name");
-    }
-    if (text == NULL) {
-        return NULL;
-    }
-    if (haplo_name_check(text, why, sizeof why) != 0) {
-        config_mapping_fail(mapping, pair, "name: %s", why);
-        return NULL;
-    }
-    return text_keep(mapping, &mapping->loading->config->arena, text);
-}
-
 /* Writes the names of all types: "files, stdout". */
 static void types_list(enum config_level level, char *text, size_t text_size)
 {
@@ -71,7 +40,7 @@ static void type_fail(const struct config_mapping *mapping)
     }
     types_list(mapping->level, types, sizeof types);
     config_mapping_fail(mapping, pair,
-                        "type: there is none named %s: write one of: %s",
+                        "type: no type is named %s: write one of: %s",
                         config_quote(pair->text, quoted), types);
 }
 
@@ -135,7 +104,7 @@ void config_inbox_take(const struct config_mapping *mapping)
         return;
     }
     inbox->place = mapping->place;
-    inbox->name = name_take(mapping);
+    inbox->name = config_mapping_name(mapping);
     const char *type = config_mapping_text(mapping, "type");
     inbox->type = type != NULL ? inbox_type_find(type) : NULL;
     if (inbox->type == NULL) {
@@ -236,7 +205,7 @@ void config_outlet_take(const struct config_mapping *mapping)
     struct forwarder_options *forward = &draft->outlet.forward;
     const struct config_pair *inbox = config_mapping_find(mapping, "inbox");
     draft->outlet.place = mapping->place;
-    forward->name = name_take(mapping);
+    forward->name = config_mapping_name(mapping);
     if (config_mapping_apply(mapping, &common, forward, NULL) == 0) {
         backoff_check(mapping, forward);
     }
@@ -244,8 +213,8 @@ void config_outlet_take(const struct config_mapping *mapping)
     if (inbox != NULL) {
         const char *name = config_mapping_text(mapping, "inbox");
         draft->inbox_place = inbox->place;
-        draft->inbox = text_keep(mapping, &mapping->loading->arena,
-                                 name != NULL ? name : "");
+        draft->inbox =
+            arena_string(&mapping->loading->arena, name != NULL ? name : "");
     }
     const char *type = config_mapping_text(mapping, "type");
     forward->type = type != NULL ? outlet_type_find(type) : NULL;

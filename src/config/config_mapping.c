@@ -303,6 +303,26 @@ static int pair_apply(const struct config_mapping *mapping,
                : config_mapping_fail(mapping, pair, "%s: %s", row->name, why);
 }
 
+const char *config_mapping_name(const struct config_mapping *mapping)
+{
+    char quoted[CONFIG_SHOW_SIZE];
+    char why[HAPLO_TEXT_SIZE_MAX];
+    const struct config_pair *pair = config_mapping_find(mapping, "name");
+    const char *text = config_mapping_text(mapping, "name");
+    if (pair == NULL) {
+        config_mapping_missing(mapping, "name");
+    }
+    if (text == NULL) {
+        return NULL;
+    }
+    if (haplo_name_check(text, why, sizeof why) != 0) {
+        config_mapping_fail(mapping, pair, "name: %s: %s",
+                            config_quote(text, quoted), why);
+        return NULL;
+    }
+    return arena_string(&mapping->loading->config->arena, text);
+}
+
 int config_mapping_apply(const struct config_mapping *mapping,
                          const struct option_table *table, void *values,
                          uint64_t *set)

@@ -65,6 +65,10 @@ struct config_pair *config_mapping_find(const struct config_mapping *mapping,
 const char *config_mapping_text(const struct config_mapping *mapping,
                                 const char *name);
 
+/* The name of an inbox, an outlet or a queue, owned by the configuration. NULL
+ * after reporting an error, or if memory runs out. */
+const char *config_mapping_name(const struct config_mapping *mapping);
+
 /* Stores the values that the mapping has for the rows of a table in a struct
  * that contains the defaults, except groups and references. Reports errors and
  * missing required keys. Sets *set (may be NULL) to the rows that have a

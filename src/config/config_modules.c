@@ -114,7 +114,7 @@ void config_inbox_check(struct config_loading *loading, const char *name,
     char quoted[CONFIG_SHOW_SIZE];
     if (name != NULL && config_inbox_find(loading->config, name) == NULL) {
         config_errors_add(&loading->errors, place,
-                          "%s: inbox: there is none named %s: give the name of "
+                          "%s: inbox: no inbox is named %s: give the name of "
                           "an inbox of this file",
                           where, config_quote(name, quoted));
     }

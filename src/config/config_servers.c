@@ -365,27 +365,6 @@ void config_server_take(const struct config_mapping *mapping)
     }
 }
 
-/* The name, owned by the configuration; NULL: refused. */
-static const char *queue_name_take(const struct config_mapping *mapping)
-{
-    char quoted[CONFIG_SHOW_SIZE];
-    char why[HAPLO_TEXT_SIZE_MAX];
-    const struct config_pair *pair = config_mapping_find(mapping, "name");
-    const char *text = config_mapping_text(mapping, "name");
-    if (pair == NULL) {
-        config_mapping_missing(mapping, "name");
-    }
-    if (text == NULL) {
-        return NULL;
-    }
-    if (haplo_name_check(text, why, sizeof why) != 0) {
-        config_mapping_fail(mapping, pair, "name: %s: %s",
-                            config_quote(text, quoted), why);
-        return NULL;
-    }
-    return arena_string(&mapping->loading->config->arena, text);
-}
-
 void config_queue_take(const struct config_mapping *mapping)
 {
     struct config_loading *loading = mapping->loading;
@@ -395,7 +374,7 @@ void config_queue_take(const struct config_mapping *mapping)
         return;
     }
     draft->queue.place = mapping->place;
-    draft->queue.name = queue_name_take(mapping);
+    draft->queue.name = config_mapping_name(mapping);
     draft->queue.key = key_take(mapping);
     draft->first_place = loading->places.count;
     draft->own = own_take(mapping);

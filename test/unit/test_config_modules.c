@@ -114,11 +114,11 @@ static void an_inbox_may_be_omitted_only_if_there_is_one(void **state)
     assert_refused(TWO_INBOXES SERVER QUEUE
                    "    inbox: c\n"
                    "defaults: {inbox: d}\n" POST(", inbox: e"),
-                   ":11:5: server example: inbox: there is none named \"c\": "
+                   ":11:5: server example: inbox: no inbox is named \"c\": "
                    "give the name of an inbox of this file\n"
-                   ":12:12: defaults: inbox: there is none named \"d\": give "
+                   ":12:12: defaults: inbox: no inbox is named \"d\": give "
                    "the name of an inbox of this file\n"
-                   ":13:41: outlet p: inbox: there is none named \"e\": give "
+                   ":13:41: outlet p: inbox: no inbox is named \"e\": give "
                    "the name of an inbox of this file\n");
 }
 
