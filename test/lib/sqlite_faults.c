@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "must.h"
 
 atomic_bool fault_disk_is_full;
+atomic_bool fault_checkpoints_fail;
 atomic_long fault_refused_writes;
 atomic_bool fault_sync_fails;
 atomic_long fault_commit_count;
@@ -18,9 +20,31 @@ sqlite3 *fault_writer_db;
 
 static sqlite3_mem_methods real_memory;
 
-static bool write_fails(void)
+static bool ends_with(const char *path, const char *suffix)
 {
-    if (!atomic_load(&fault_disk_is_full)) {
+    size_t size = strlen(path);
+    size_t suffix_size = strlen(suffix);
+
+    return size >= suffix_size &&
+           strcmp(path + size - suffix_size, suffix) == 0;
+}
+
+static bool is_database(int descriptor)
+{
+    char link[64];
+    char path[4096] = "";
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", descriptor);
+    if (readlink(link, path, sizeof(path) - 1) < 0) {
+        return false;
+    }
+    return ends_with(path, ".db");
+}
+
+static bool write_fails(int descriptor)
+{
+    if (!atomic_load(&fault_disk_is_full) &&
+        !(atomic_load(&fault_checkpoints_fail) && is_database(descriptor))) {
         return false;
     }
     atomic_fetch_add(&fault_refused_writes, 1);
@@ -30,13 +54,14 @@ static bool write_fails(void)
 
 static ssize_t full_write(int descriptor, const void *data, size_t size)
 {
-    return write_fails() ? -1 : write(descriptor, data, size);
+    return write_fails(descriptor) ? -1 : write(descriptor, data, size);
 }
 
 static ssize_t full_pwrite(int descriptor, const void *data, size_t size,
                            off_t offset)
 {
-    return write_fails() ? -1 : pwrite(descriptor, data, size, offset);
+    return write_fails(descriptor) ? -1
+                                   : pwrite(descriptor, data, size, offset);
 }
 
 static int no_sleep(sqlite3_vfs *vfs, int microseconds)
@@ -140,6 +165,7 @@ void faults_install(void)
 void faults_clear(void)
 {
     atomic_store(&fault_disk_is_full, false);
+    atomic_store(&fault_checkpoints_fail, false);
     atomic_store(&fault_sync_fails, false);
     atomic_store(&fault_allocations_left, -1);
     fault_removed_at_commit = NULL;

@@ -11,10 +11,11 @@
 
 #include <sqlite3.h>
 
-extern atomic_bool fault_disk_is_full;   /* writes fail with ENOSPC */
-extern atomic_long fault_refused_writes; /* that did */
-extern atomic_bool fault_sync_fails;     /* fsync() fails with EIO */
-extern atomic_long fault_commit_count;   /* of the writer's connection */
+extern atomic_bool fault_disk_is_full;     /* writes fail with ENOSPC */
+extern atomic_bool fault_checkpoints_fail; /* only those to the database */
+extern atomic_long fault_refused_writes;   /* that did */
+extern atomic_bool fault_sync_fails;       /* fsync() fails with EIO */
+extern atomic_long fault_commit_count;     /* of the writer's connection */
 extern const char *_Atomic fault_removed_at_commit; /* a path, or NULL */
 extern const char
     *_Atomic fault_aside_at_commit;        /* where it goes; NULL: nowhere */

@@ -7,6 +7,8 @@
 
 #include "inbox_scene.h"
 #include "must.h"
+#include "skipped_clock.h"
+#include "sqlite_faults.h"
 
 /* The WAL */
 
@@ -77,6 +79,65 @@ static void test_a_long_reader_is_survived(void **state)
     assert_true(wal_size(scene) >= 64 * 1024 * 1024);
     expect(scene, "SELECT count(*) FROM stored WHERE length(body) > 1000",
            "140");
+}
+
+/* Stores more than the helper lets gather, and lets the time pass after which
+ * an operator is warned. */
+static void let_the_wal_grow(struct feed *feed, uint64_t number)
+{
+    for (uint64_t i = 0; i < 30; i++) {
+        store_megabyte(feed, number + i);
+    }
+    clock_skipped_ms += 11000;
+    store_megabyte(feed, number + 30);
+    store_megabyte(feed, number + 31);
+}
+
+/* Stores until the inbox says so. */
+static void store_until_warned(struct feed *feed, const char *text)
+{
+    struct scene *scene = feed->scene;
+
+    for (int i = 0; i < 1000 && strstr(scene->warning, text) == NULL; i++) {
+        clock_skipped_ms += 1000;
+        feed_store(feed, "x");
+        scene_settle(scene);
+    }
+    assert_non_null(strstr(scene->warning, text));
+}
+
+/* The operator can end the program that has been forgotten at a prompt. */
+static void test_a_reader_that_stays_is_told(void **state)
+{
+    struct scene *scene = *state;
+    struct feed *feed = feed_open(scene, "live", "a");
+    sqlite3 *reader = reader_open_db(scene->path);
+
+    reader_run(reader, "BEGIN");
+    reader_expect(reader, "SELECT count(*) FROM stored", "0");
+    let_the_wal_grow(feed, 0);
+    assert_int_equal(scene->warning_count, 1);
+    assert_non_null(strstr(scene->warning, "read transaction open for 1"));
+    reader_run(reader, "COMMIT");
+    assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+    store_until_warned(feed, "being copied to the inbox again");
+}
+
+/* No reader is blamed for a disk that has no room for the inbox itself. */
+static void test_a_wal_that_cannot_be_copied_is_told(void **state)
+{
+    struct scene *scene = *state;
+    struct feed *feed = feed_open(scene, "live", "a");
+
+    atomic_store(&fault_checkpoints_fail, true);
+    let_the_wal_grow(feed, 0);
+    assert_int_equal(scene->warning_count, 1);
+    assert_non_null(strstr(scene->warning, "cannot be copied to the inbox"));
+    assert_non_null(strstr(scene->warning, "the disk is full"));
+    faults_clear();
+    store_until_warned(feed, "being copied to the inbox again");
+    expect(scene, "SELECT count(*) FROM stored WHERE length(body) > 1000",
+           "32");
 }
 
 /* Copies */
@@ -325,6 +386,8 @@ int main(void)
     cmocka_unit_test_setup_teardown(test, scene_setup_open, scene_teardown)
         OPENED(test_the_wal_stays_small),
         OPENED(test_a_long_reader_is_survived),
+        OPENED(test_a_reader_that_stays_is_told),
+        OPENED(test_a_wal_that_cannot_be_copied_is_told),
         OPENED(test_a_backup_is_an_inbox),
         OPENED(test_a_backup_while_messages_arrive),
         OPENED(test_backups_that_cannot_be_made),

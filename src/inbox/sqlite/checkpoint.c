@@ -13,10 +13,13 @@
  * began, and the WAL grows. The helper then tries again every
  * CHECKPOINT_STUCK_MS. After CHECKPOINT_TELL_MS an operator is warned. When
  * the reader has ended, the helper copies everything while commits continue.
+ * The same holds if copying fails, as on a disk that is full; the warning then
+ * has SQLite's reason.
  */
 #include "inbox/sqlite/checkpoint.h"
 
 #include "base/container_of.h"
+#include "inbox/sqlite/db_error.h"
 
 #define CHECKPOINT_FRAMES 2048    /* frames of 8 KiB */
 #define CHECKPOINT_FINISH_MAX 256 /* most frames the writer copies itself */
@@ -31,9 +34,10 @@ static void checkpoint_work(struct worker_job *job)
         checkpoint->reader->db, "main", SQLITE_CHECKPOINT_PASSIVE,
         &checkpoint->log_frames, &checkpoint->copied_frames);
 
-    if (code != SQLITE_OK) { /* retried later */
-        checkpoint->log_frames = -1;
-        checkpoint->copied_frames = -1;
+    checkpoint->has_failed = code != SQLITE_OK;
+    if (checkpoint->has_failed) {
+        (void)db_explain(checkpoint->reader->db, checkpoint->reader->path, code,
+                         &checkpoint->why);
     }
 }
 
@@ -44,6 +48,13 @@ static void tell_stuck(struct checkpoint *checkpoint, uint64_t now_ms)
         return;
     }
     checkpoint->is_told = true;
+    if (checkpoint->has_failed) {
+        inbox_warn(checkpoint->inbox,
+                   "inbox %s: its -wal file cannot be copied to the inbox, and "
+                   "grows: %s",
+                   inbox_name(checkpoint->inbox), checkpoint->why.text);
+        return;
+    }
     inbox_warn(checkpoint->inbox,
                "inbox %s: its -wal file has grown to %lld MB because a program "
                "has kept a read transaction open for %llu s: end that "
@@ -74,12 +85,11 @@ static void checkpoint_done(struct worker_job *job)
     uint64_t now_ms = uv_now(checkpoint->loop);
 
     checkpoint->is_running = false;
-    if (checkpoint->copied_frames > (int)checkpoint->copied ||
-        checkpoint->copied_frames == checkpoint->log_frames) {
-        if (checkpoint->log_frames >= 0) {
-            note_progress(checkpoint);
-            return;
-        }
+    if (!checkpoint->has_failed &&
+        (checkpoint->copied_frames > (int)checkpoint->copied ||
+         checkpoint->copied_frames == checkpoint->log_frames)) {
+        note_progress(checkpoint);
+        return;
     }
     if (checkpoint->stuck_since_ms == 0) {
         checkpoint->stuck_since_ms = now_ms;

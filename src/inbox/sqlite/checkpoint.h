@@ -18,8 +18,10 @@ struct checkpoint {
     struct worker *helper;   /* runs the checkpoints */
     struct reader *reader;   /* connection of the helper */
     struct worker_job job;   /* one checkpoint */
-    int log_frames;          /* result: frames in the WAL; -1: busy */
+    int log_frames;          /* result: frames in the WAL */
     int copied_frames;       /* result: frames copied */
+    bool has_failed;         /* result: nothing was copied; see why */
+    struct reason why;       /* result: of has_failed */
     size_t copied;           /* frames of the current WAL known copied */
     bool is_running;         /* the helper has the job */
     bool is_finish_due;      /* the writer should copy the rest */

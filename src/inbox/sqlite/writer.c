@@ -28,9 +28,6 @@
 #define WAL_SIZE_MAX (64LL * 1024 * 1024) /* it may keep that much space */
 #define WAL_STEP (32LL * 1024 * 1024)     /* and loses so much at a time */
 
-#define WAL_SIZE_MAX (64LL * 1024 * 1024) /* it may keep that much space */
-#define WAL_STEP (32LL * 1024 * 1024)     /* and loses so much at a time */
-
 static const char *const statement_sql[WRITER_STATEMENT_COUNT] = {
     [WRITER_BEGIN] = "BEGIN IMMEDIATE",
     [WRITER_COMMIT] = "COMMIT",
