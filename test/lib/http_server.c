@@ -26,6 +26,7 @@ static void on_closed(uv_handle_t *handle)
 {
     struct http_peer *peer = handle->data;
     if (--peer->open_handles == 0) {
+        SSL_free(peer->ssl);
         free(peer->request);
         free(peer);
     }
@@ -90,11 +91,8 @@ static void send_later(struct http_peer *peer, const char *bytes, size_t size)
 }
 
 /* That the client is gone is no failure: on_read will notice. */
-void http_peer_send(struct http_peer *peer, const char *bytes, size_t size)
+static void send_now(struct http_peer *peer, const char *bytes, size_t size)
 {
-    if (uv_is_closing((uv_handle_t *)&peer->tcp)) {
-        return;
-    }
     uv_buf_t buffer = uv_buf_init((char *)bytes, (unsigned)size);
     int sent = uv_try_write((uv_stream_t *)&peer->tcp, &buffer, 1);
     if (sent < 0 && sent != UV_EAGAIN) {
@@ -104,6 +102,28 @@ void http_peer_send(struct http_peer *peer, const char *bytes, size_t size)
     if (done < size) {
         send_later(peer, bytes + done, size - done);
     }
+}
+
+static void send_encrypted(struct http_peer *peer)
+{
+    char bytes[16384];
+    size_t size;
+    while ((size = http_tls_take(peer->ssl, bytes, sizeof bytes)) > 0) {
+        send_now(peer, bytes, size);
+    }
+}
+
+void http_peer_send(struct http_peer *peer, const char *bytes, size_t size)
+{
+    if (uv_is_closing((uv_handle_t *)&peer->tcp)) {
+        return;
+    }
+    if (peer->ssl == NULL) {
+        send_now(peer, bytes, size);
+        return;
+    }
+    http_tls_write(peer->ssl, bytes, size);
+    send_encrypted(peer);
 }
 
 /* The script */
@@ -188,15 +208,21 @@ static void request_keep(struct http_server *server,
     server->request_count++;
 }
 
-static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+/* Makes room for more of the request. */
+static void request_grow(struct http_peer *peer)
 {
-    struct http_peer *peer = stream->data;
-    (void)buffer;
-    if (size < 0) {
-        peer_end(peer, false);
-        return;
+    if (peer->request_room - peer->request_size < 4096) {
+        peer->request_room = 2 * peer->request_room + 8192;
+        MUST(peer->request_room <= HTTP_REQUEST_SIZE_MAX);
+        peer->request = realloc(peer->request, peer->request_room);
+        MUST(peer->request != NULL);
     }
-    peer->request_size += (size_t)size;
+}
+
+/* The next bytes of the request have been stored at its end. */
+static void request_add(struct http_peer *peer, size_t size)
+{
+    peer->request_size += size;
     peer->request[peer->request_size] = '\0';
     size_t request_size = complete_size(peer);
     if (request_size > 0) {
@@ -206,19 +232,57 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     }
 }
 
+static size_t request_room_left(const struct http_peer *peer)
+{
+    return peer->request_room - 1 - peer->request_size;
+}
+
+static void on_encrypted(struct http_peer *peer, const char *bytes, size_t size)
+{
+    if (!http_tls_feed(peer->ssl, bytes, size)) {
+        send_encrypted(peer); /* an alert */
+        peer_end(peer, false);
+        return;
+    }
+    for (;;) {
+        request_grow(peer);
+        size = http_tls_read(peer->ssl, peer->request + peer->request_size,
+                             request_room_left(peer));
+        send_encrypted(peer);
+        if (size == 0) {
+            return;
+        }
+        request_add(peer, size);
+        if (uv_is_closing((uv_handle_t *)&peer->tcp)) {
+            return;
+        }
+    }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+{
+    struct http_peer *peer = stream->data;
+    if (size < 0) {
+        peer_end(peer, false);
+    } else if (peer->ssl != NULL) {
+        on_encrypted(peer, buffer->base, (size_t)size);
+    } else {
+        request_add(peer, (size_t)size);
+    }
+}
+
 static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buffer)
 {
+    static char encrypted[16384];
     struct http_peer *peer = handle->data;
     (void)size;
-    if (peer->request_room - peer->request_size < 4096) {
-        peer->request_room = 2 * peer->request_room + 8192;
-        MUST(peer->request_room <= HTTP_REQUEST_SIZE_MAX);
-        peer->request = realloc(peer->request, peer->request_room);
-        MUST(peer->request != NULL);
+    if (peer->ssl != NULL) {
+        *buffer = uv_buf_init(encrypted, sizeof encrypted);
+        return;
     }
-    *buffer =
-        uv_buf_init(peer->request + peer->request_size,
-                    (unsigned)(peer->request_room - 1 - peer->request_size));
+    request_grow(peer);
+    *buffer = uv_buf_init(peer->request + peer->request_size,
+                          (unsigned)request_room_left(peer));
 }
 
 /* The server */
@@ -231,11 +295,14 @@ static void on_connection(uv_stream_t *stream, int status)
     MUST(peer != NULL);
     peer->server = server;
     peer->open_handles = 2;
+    peer->ssl = server->tls != NULL ? http_tls_accept(server->tls) : NULL;
     MUST(uv_tcp_init(stream->loop, &peer->tcp) == 0);
     MUST(uv_timer_init(stream->loop, &peer->drip) == 0);
     peer->tcp.data = peer;
     peer->drip.data = peer;
     MUST(uv_accept(stream, (uv_stream_t *)&peer->tcp) == 0);
+    /* Dripped bytes must not wait for a delayed acknowledgement. */
+    MUST(uv_tcp_nodelay(&peer->tcp, 1) == 0);
     MUST(uv_read_start((uv_stream_t *)&peer->tcp, on_alloc, on_read) == 0);
     uv_unref((uv_handle_t *)&peer->tcp);
     LIST_INSERT_HEAD(&server->peers, peer, link);

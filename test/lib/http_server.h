@@ -17,6 +17,8 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "http_tls.h"
+
 #define HTTP_REQUEST_SIZE_MAX 4194304 /* more is a runaway client */
 
 enum script_end {
@@ -36,6 +38,7 @@ struct script_line {
 struct http_peer {
     uv_tcp_t tcp;               /* the socket */
     uv_timer_t drip;            /* to the next byte of line */
+    SSL *ssl;                   /* owned; NULL: plain */
     struct http_server *server; /* which has accepted it */
     char *request;              /* owned; as far as received, NUL at its end */
     size_t request_size;        /* received so far */
@@ -62,6 +65,7 @@ struct http_server {
     unsigned line_count;                 /* the last one repeats */
     unsigned request_count;              /* complete requests received */
     unsigned peer_count;                 /* connections accepted */
+    SSL_CTX *tls;                        /* of new ones; borrowed, or NULL */
     char *request;                       /* owned; the newest; never NULL */
     LIST_HEAD(, http_peer) peers;        /* open connections */
 };
