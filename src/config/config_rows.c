@@ -227,7 +227,8 @@ static const struct option_row server_own_rows[] = {
         .word = "URL",
         .check = url_check,
         IN_SERVER(url),
-        .help = "The server's URL, https://HOST or https://HOST:PORT.",
+        .help = "The server's URL, https://HOST or https://HOST:PORT. A host "
+                "name outside ASCII is written as xn--..., which idn2 prints.",
     },
     {
         .name = "allow_http",

@@ -135,6 +135,33 @@ void json_reader_init(struct json_reader *reader,
     json_arena_init(&reader->arena);
 }
 
+/* Windows programs write this into files and responses. */
+static bool has_byte_order_mark(const char *text, size_t size)
+{
+    static const char *const marks[] = {"\xEF\xBB\xBF", "\xFF\xFE", "\xFE\xFF"};
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        size_t mark_size = strlen(marks[i]);
+        if (memcmp(text, marks[i], size < mark_size ? size : mark_size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the first bytes say about the encoding, if it is a wrong one; or NULL.
+ * The first character of JSON text is ASCII. */
+static const char *encoding_fault(const char *text, size_t size)
+{
+    if (size == 0) {
+        return NULL;
+    }
+    if (has_byte_order_mark(text, size)) {
+        return "begins with a byte order mark";
+    }
+    return text[0] == '\0' || (size > 1 && text[1] == '\0') ? "is UTF-16"
+                                                            : NULL;
+}
+
 /* yajl returns texts like "parse error: premature EOF\n", some with a full
  * stop before the newline. */
 static int malformed(struct json_reader *reader, size_t at, struct reason *why)
@@ -191,6 +218,12 @@ static int yajl_run(struct json_reader *reader, const char *chunk, size_t size,
         return cancelled(reader, why);
     case yajl_status_error:
         break;
+    }
+    if (reader->fed == 0 && chunk != NULL && encoding_fault(chunk, size)) {
+        return reason_set(why, HAPLO_EDOCUMENT,
+                          "the response is not a JSON document: it %s; it must "
+                          "be UTF-8 without a byte order mark",
+                          encoding_fault(chunk, size));
     }
     return malformed(reader, at, why);
 }

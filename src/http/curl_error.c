@@ -191,6 +191,18 @@ static int explain_other(struct easy *easy, CURLcode code)
         easy->detail[0] != '\0' ? easy->detail : curl_easy_strerror(code));
 }
 
+/* Callbacks that reject something have set an error of their own, so it is
+ * libcurl that rejects what follows a gzip stream. */
+static int explain_write(struct easy *easy, CURLcode code)
+{
+    if (!easy->lines.is_compressed) {
+        return explain_other(easy, code);
+    }
+    return reason_set(&easy->why, HAPLO_EPROTOCOL,
+                      "the response continues after the end of its gzip "
+                      "stream; it must have one member");
+}
+
 int curl_error_explain(struct easy *easy, CURLcode code)
 {
     switch (code) {
@@ -231,6 +243,8 @@ int curl_error_explain(struct easy *easy, CURLcode code)
         return explain_protocol(easy, code);
     case CURLE_OUT_OF_MEMORY:
         return explain_memory(easy);
+    case CURLE_WRITE_ERROR:
+        return explain_write(easy, code);
     default:
         return explain_other(easy, code);
     }

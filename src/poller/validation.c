@@ -11,6 +11,7 @@
 #include "poller/options.h"
 
 #define HOST_SIZE_MAX 253 /* longest DNS name */
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 
 #define LETTERS_AND_DIGITS       \
     "abcdefghijklmnopqrstuvwxyz" \
@@ -83,6 +84,11 @@ static int api_key_check(const char *key, struct reason *why)
                           "nothing else",
                           HAPLO_KEY_SIZE_MAX);
     }
+    if (strncmp(key, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "it begins with a byte order mark: save it as plain "
+                          "ASCII, or UTF-8 without one");
+    }
     if (strpbrk(key, "\r\n") != NULL) {
         return reason_set(why, HAPLO_EINVAL,
                           "it has a line break inside, or more than one at its "
@@ -133,6 +139,25 @@ static bool host_is_valid(const char *host)
            strspn(host, LETTERS_AND_DIGITS "-._") == size;
 }
 
+static bool is_ascii(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if ((unsigned char)text[i] > 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The host may be written in several ways, only one of which DNS, certificates
+ * and logs have. */
+static int foreign_host_error(struct reason *why)
+{
+    return reason_set(why, HAPLO_EINVAL,
+                      "its host name has characters outside ASCII: write it as "
+                      "xn--..., which `idn2 HOST` prints");
+}
+
 /* Copies the host at the start of text, or "" if it is too long; returns its
  * size. */
 static size_t host_copy(const char *text, char host[HOST_SIZE_MAX + 1])
@@ -177,6 +202,9 @@ static int authority_check(const char *text, bool allow_any, struct reason *why)
 {
     char host[HOST_SIZE_MAX + 1];
     size_t size = host_copy(text, host);
+    if (!is_ascii(text, size)) {
+        return foreign_host_error(why);
+    }
     if (!host_is_valid(host)) {
         return reason_set(why, HAPLO_EINVAL,
                           "no valid host name in it: write https://HOST");
@@ -245,6 +273,13 @@ static bool proxy_authority_is_valid(const char *text)
     return host_is_valid(host) && rest_check(rest + size, NULL) == 0;
 }
 
+static bool proxy_host_is_foreign(const char *text)
+{
+    const char *at = strrchr(text, '@');
+    const char *host = at != NULL ? at + 1 : text;
+    return !is_ascii(host, strcspn(host, ":/?#"));
+}
+
 /* Of SOCKS only the kinds where the proxy resolves the host name. */
 int haplo_proxy_check(const char *url, char *why, size_t why_size)
 {
@@ -254,6 +289,9 @@ int haplo_proxy_check(const char *url, char *why, size_t why_size)
     bool is_long = url == NULL || strlen(url) > HAPLO_URL_SIZE_MAX;
     for (size_t i = 0; !is_long && i < sizeof schemes / sizeof *schemes; i++) {
         const char *rest = text_after(url, schemes[i]);
+        if (rest != NULL && proxy_host_is_foreign(rest)) {
+            return refused(foreign_host_error(&reason), &reason, why, why_size);
+        }
         if (rest != NULL && proxy_authority_is_valid(rest)) {
             return 0;
         }

@@ -138,7 +138,7 @@ static void what_is_not_a_batch_is_refused(void **state)
         own, "{\"version\":0,\"token\":\"\",\"messages\":[]}\"behind",
         "unexpected data after");
     assert_json_refused(own, "<html>", "at byte ");
-    assert_json_refused(own, "\xef\xbb\xbf{}", "at byte ");
+    assert_json_refused(own, "\xef\xbb\xbf{}", "byte order mark");
     assert_json_refused(own, "{\"version\":0,\"token\":\"\xff\"}", "UTF8");
     assert_json_refused(own,
                         "{\"version\":0,\"a\":{\"token\":\"\"},"

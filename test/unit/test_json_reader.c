@@ -154,6 +154,36 @@ static void the_text_tells_the_place_and_the_fault(void **state)
                                   "byte 5: parse error: premature EOF");
 }
 
+/* What Windows programs write: the fault is not visible in an editor. */
+static void a_wrong_encoding_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *says;
+    } cases[] = {
+        {"\xef\xbb\xbf{}", 5, "begins with a byte order mark"},
+        {"\xef\xbb\xbf", 3, "begins with a byte order mark"},
+        {"\xff\xfe{\0}\0", 6, "begins with a byte order mark"},
+        {"\xfe\xff\0{\0}", 6, "begins with a byte order mark"},
+        {"{\0}\0", 4, "is UTF-16"},
+        {"\0{\0}", 4, "is UTF-16"},
+        {"x", 1, "at byte "},
+        {"\xef\xbb{}", 4, "at byte "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct trace trace;
+        struct reason why;
+        assert_int_equal(trace_in_steps(&trace, cases[i].bytes, cases[i].size,
+                                        cases[i].size, &why),
+                         HAPLO_EDOCUMENT);
+        if (strstr(why.text, cases[i].says) == NULL) {
+            fail_msg("%zu: %s", i, why.text);
+        }
+    }
+}
+
 static bool ignore_value(void *context, enum json_kind kind, const char *text,
                          size_t size)
 {
@@ -308,6 +338,7 @@ int main(void)
         cmocka_unit_test(nothing_may_be_behind_the_document),
         cmocka_unit_test(every_beginning_of_a_document_is_refused),
         cmocka_unit_test(the_text_tells_the_place_and_the_fault),
+        cmocka_unit_test(a_wrong_encoding_is_named),
         cmocka_unit_test(depth_has_a_limit),
         cmocka_unit_test(a_long_token_takes_no_quadratic_time),
         cmocka_unit_test(any_failing_allocation_is_survived),

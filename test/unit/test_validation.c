@@ -65,6 +65,7 @@ static void what_cannot_be_an_api_key_is_refused(void **state)
     assert_int_equal(haplo_api_key_check("0123456789abcdef", NULL, 0), 0);
     assert_key_refused(KEY "\n", "a line break inside");
     assert_key_refused(KEY "\r", "a line break inside");
+    assert_key_refused("\xef\xbb\xbf" KEY, "begins with a byte order mark");
     assert_key_refused(KEY " ", "a space or another character");
     assert_key_refused("k\xc3\xa9y" KEY, "a space or another character");
     assert_key_refused("0123456789abcde", "it is too short");
@@ -107,7 +108,12 @@ static void only_urls_that_keep_the_key_secret_are_taken(void **state)
     assert_url_refused("https://-h", "no valid host name");
     assert_url_refused("https://[::1", "no valid host name");
     assert_url_refused("https://[::1]x", "something follows the host");
-    assert_url_refused("https://h\xc3\xb6st", "no valid host name");
+    assert_url_refused("https://h\xc3\xb6st", "write it as xn--");
+    assert_url_refused("https://h\xe9st:80/", "write it as xn--");
+    assert_url_refused("https://a\xef\xbc\x8e"
+                       "b",
+                       "write it as xn--");
+    assert_url_refused("https://h/\xc3\xb6", "something follows the host");
     assert_url_refused("https://h:", "invalid port");
     assert_url_refused("https://h:0", "invalid port");
     assert_url_refused("https://h:65536", "invalid port");
@@ -139,6 +145,10 @@ static void a_proxy_has_one_of_four_schemes_and_maybe_a_password(void **state)
     assert_proxy_refused("http://me:i t@proxy");
     assert_proxy_refused("http://proxy:0");
     assert_proxy_refused("http://proxy/path");
+    ASSERT_REFUSED(haplo_proxy_check("http://pr\xc3\xb6xy", why, sizeof why),
+                   "pr\xc3\xb6xy", "write it as xn--");
+    ASSERT_REFUSED(haplo_proxy_check("http://m\xc3\xa9:it@a", why, sizeof why),
+                   "it@a", "invalid URL of a proxy");
     assert_int_equal(haplo_proxy_check("", NULL, 0), HAPLO_EINVAL);
     assert_int_equal(haplo_proxy_check(NULL, NULL, 0), HAPLO_EINVAL);
 }
