@@ -6,6 +6,7 @@
  *
  *   - When a queue is due, the poller GETs its fetch URL.
  *   - Once the whole batch has been received and checked, deliver_cb gets it.
+ *     A response that may be truncated, or that a cache repeats, is rejected.
  *   - The application makes it durable and calls haplo_batch_accept().
  *   - The poller POSTs the token of the batch to the mark URL, so that the
  *     server does not send these messages again.
@@ -80,13 +81,14 @@ extern "C" {
     X(ETIMEDOUT, 13, "timed out")                                             \
     X(ERESET, 14, "the connection was lost before the response was complete") \
     X(ESERVER, 15, "the server reported an internal error")                   \
-    X(EPROTOCOL, 16, "the response violates HTTP/1.1")                        \
+    X(EPROTOCOL, 16, "the response violates HTTP or may be truncated")        \
     X(EREDIRECT, 20, "the server redirected the request")                     \
     X(ENOTFOUND, 21, "the server does not know this host name or path")       \
     X(ESTATUS, 22, "the server responded with an unexpected status")          \
     X(ECONTENT, 23, "the response has an unexpected content type")            \
     X(EDOCUMENT, 24, "the response is not the expected document")             \
     X(ETOOBIG, 25, "the response exceeds the size limit")                     \
+    X(ECACHED, 26, "the response comes from a cache and may be outdated")     \
     X(EREFUSED, 30, "the server refused the API key")                         \
     X(ETHROTTLED, 31, "too many failed logins: the server refuses requests")  \
     X(ENOPROGRESS, 40, "the mark succeeded but marked nothing")               \
@@ -562,7 +564,8 @@ HAPLO_EXTERN int haplo_api_key_check(const char *api_key, char *why,
                                      size_t why_size);
 
 /* A server's URL: https://HOST or https://HOST:PORT, and http:// if HOST is
- * localhost, 127.0.0.0/8 or [::1], or with allow_http. */
+ * localhost, 127.0.0.0/8 or [::1], or with allow_http. A name with characters
+ * outside ASCII is written as xn--... */
 HAPLO_EXTERN int haplo_url_check(const char *url, bool allow_http, char *why,
                                  size_t why_size);
 

@@ -50,6 +50,7 @@ bool haplo_error_is_transient(int error)
     case HAPLO_ERESET:
     case HAPLO_ESERVER:
     case HAPLO_EPROTOCOL:
+    case HAPLO_ECACHED:
     case HAPLO_ETHROTTLED:
     case HAPLO_EDELIVERY:
     case HAPLO_ESTALE:

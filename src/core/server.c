@@ -62,8 +62,9 @@ static enum verdict error_verdict(int error)
     case HAPLO_ESERVER:
     case HAPLO_EPROTOCOL:
         return VERDICT_FAILING;
-    /* The next two are not proof that the server accepted the key: they may
+    /* The next three are not proof that the server accepted the key: they may
      * come from a proxy, while the server's own count goes on. */
+    case HAPLO_ECACHED:
     case HAPLO_ECONTENT:
     case HAPLO_EREDIRECT:
     case HAPLO_ENOTFOUND:

@@ -1,31 +1,43 @@
 #include "http/client_private.h"
 
 #include <assert.h>
-#include <curl/curl.h>
 
 #include "base/alloc.h"
 #include "haplopoll.h"
 #include "http/easy.h"
+#include "http/libcurl_info.h"
 #include "http/multi.h"
 #include "http/socket_watch.h"
 #include "http/trust.h"
 #include "http/watchdog.h"
 
-#define CURL_VERSION_MIN 0x075800 /* 7.88.0: as in Debian 12 */
-
-static bool has_features(void)
+/* A cache of TLS sessions, and nothing else. No locks: one thread uses it. */
+CURLSH *http_share_new(void)
 {
-    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-    return info->version_num >= CURL_VERSION_MIN &&
-           (info->features & CURL_VERSION_SSL) != 0 &&
-           (info->features & CURL_VERSION_LIBZ) != 0;
+    CURLSH *share = curl_share_init();
+    if (share != NULL &&
+        curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) !=
+            CURLSHE_OK) {
+        http_share_free(share);
+        return NULL;
+    }
+    return share;
+}
+
+void http_share_free(CURLSH *share)
+{
+    if (share != NULL) {
+        CURLSHcode code = curl_share_cleanup(share);
+        assert(code == CURLSHE_OK);
+        (void)code;
+    }
 }
 
 int http_client_new(uv_loop_t *loop, unsigned transfers_max,
                     struct http_client **result)
 {
     *result = NULL;
-    if (transfers_max == 0 || !has_features()) {
+    if (transfers_max == 0 || !libcurl_info()->is_usable) {
         return HAPLO_EINVAL;
     }
     struct http_client *client = alloc_zeroed(1, sizeof *client);
@@ -34,6 +46,12 @@ int http_client_new(uv_loop_t *loop, unsigned transfers_max,
     }
     /* libcurl counts these calls, so an application's own are unaffected. */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        alloc_free(client);
+        return HAPLO_ENOMEM;
+    }
+    client->plain_share = http_share_new();
+    if (client->plain_share == NULL) {
+        curl_global_cleanup();
         alloc_free(client);
         return HAPLO_ENOMEM;
     }
@@ -96,6 +114,8 @@ void http_client_close(struct http_client *client,
     while (!TAILQ_EMPTY(&client->free)) {
         easy_free(TAILQ_FIRST(&client->free));
     }
+    http_share_free(client->plain_share);
+    client->plain_share = NULL;
     while (!TAILQ_EMPTY(&client->multis)) {
         multi_close(TAILQ_FIRST(&client->multis));
     }

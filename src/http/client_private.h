@@ -4,6 +4,7 @@
 #ifndef HTTP_CLIENT_PRIVATE_H
 #define HTTP_CLIENT_PRIVATE_H
 
+#include <curl/curl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/queue.h>
@@ -34,6 +35,7 @@ struct http_client {
     struct trust_list trusts;      /* of the multis' CA files */
     struct socket_watch **watches; /* by descriptor */
     size_t watch_slots;            /* in that table */
+    CURLSH *plain_share;           /* owned; where there is no TLS */
     uint64_t connection_count;     /* sockets opened */
     size_t pending_count;          /* handles and look-ups in the loop */
     bool is_closing;               /* http_client_close() was called */
@@ -46,5 +48,13 @@ struct http_client {
  */
 void http_client_hold(struct http_client *client);
 void http_client_release(struct http_client *client);
+
+/* A share of TLS sessions. Every easy handle has one, even where there is no
+ * TLS: without it libcurl 7.88 would allocate a cache for the handle, and leak
+ * that when the handle later gets a share. NULL: no memory. */
+CURLSH *http_share_new(void);
+
+/* NULL is ignored. No easy handle may still have it. */
+void http_share_free(CURLSH *share);
 
 #endif

@@ -50,8 +50,9 @@ static int on_connected(void *data, char *peer, char *local, int peer_port,
     (void)local_port;
     struct easy *easy = data;
     easy->is_repeated = easy->phase == EASY_WAITING;
-    easy->lines = (struct response_lines){0};
+    response_line_begin(easy);
     easy_enter(easy, EASY_WAITING);
+    easy->sent_ms = easy->progress_ms;
     return CURL_PREREQFUNC_OK;
 }
 
@@ -63,14 +64,12 @@ static void easy_progress(struct easy *easy)
     easy->progress_ms = uv_now(easy->client->loop);
 }
 
-/* An empty line ends the head, unless it was that of a 1xx response, and more
- * lines follow. Anything but the full size ends the transfer. */
+/* Anything but the full size ends the transfer. */
 static size_t on_header(char *line, size_t unit, size_t count, void *data)
 {
     struct easy *easy = data;
     size_t size = unit * count;
     easy_progress(easy);
-    easy->is_head_complete = size > 0 && (line[0] == '\r' || line[0] == '\n');
     return response_line_check(easy, line, size) == 0 ? size : 0;
 }
 
@@ -304,7 +303,7 @@ struct easy *easy_acquire(struct transfer *transfer)
     LIST_REMOVE(easy, warm_link);
     LIST_INSERT_HEAD(&client->busy, easy, busy_link);
     endpoint->busy_count++;
-    easy->is_head_complete = false;
+    response_line_begin(easy);
     easy->is_head_told = false;
     easy->is_repeated = false;
     easy->error = 0;

@@ -55,12 +55,12 @@ struct easy {
     bool is_uncompressed;         /* see struct transfer */
     bool sees_lines;              /* before libcurl acts on them */
     struct response_lines lines;  /* of the response's head */
-    bool is_head_complete;        /* its last line has arrived */
     bool is_head_told;            /* head_cb was called */
     bool is_repeated;             /* libcurl has sent the request twice */
     int error;                    /* ends the transfer; 0: none */
     int open_errno;               /* why no socket could be opened */
     uint64_t started_ms;          /* when the transfer was started */
+    uint64_t sent_ms;             /* when its request was sent, or sent again */
     uint64_t progress_ms;         /* the phase's begin, or newest byte */
     int64_t progress_bytes;       /* on the wire, as last looked at */
     char *whole_url;              /* owned; see easy_target() */

@@ -56,9 +56,12 @@ static bool set_http(CURL *curl, const struct endpoint *endpoint)
 }
 
 /* A pin never expires, so that libcurl never resolves a name itself. */
-static bool set_connection(CURL *curl)
+static bool set_connection(CURL *curl, const struct endpoint *endpoint)
 {
-    return SET(curl, CURLOPT_MAXAGE_CONN, IDLE_S_MAX) &&
+    CURLSH *share = endpoint->share != NULL ? endpoint->share
+                                            : endpoint->client->plain_share;
+    return SET(curl, CURLOPT_SHARE, share) &&
+           SET(curl, CURLOPT_MAXAGE_CONN, IDLE_S_MAX) &&
            SET(curl, CURLOPT_DNS_CACHE_TIMEOUT, -1L);
 }
 
@@ -82,8 +85,7 @@ static bool set_tls(CURL *curl, const struct endpoint *endpoint)
            SET(curl, CURLOPT_SSL_VERIFYPEER, 1L) &&
            SET(curl, CURLOPT_SSL_VERIFYHOST, 2L) &&
            SET(curl, CURLOPT_SSLCERT, endpoint->tls_certificate_file) &&
-           SET(curl, CURLOPT_SSLKEY, endpoint->tls_key_file) &&
-           SET(curl, CURLOPT_SHARE, endpoint->share);
+           SET(curl, CURLOPT_SSLKEY, endpoint->tls_key_file);
 }
 
 /* Verifies servers, and proxies that are reached over TLS. */
@@ -100,7 +102,7 @@ bool easy_set_options(struct easy *easy, const struct easy_callbacks *callbacks)
     CURL *curl = easy->curl;
     const struct endpoint *endpoint = easy->endpoint;
     return set_callbacks(easy, callbacks) && set_http(curl, endpoint) &&
-           set_connection(curl) && easy_set_address_count(easy, 1) &&
+           set_connection(curl, endpoint) && easy_set_address_count(easy, 1) &&
            set_proxy(curl, endpoint) && set_tls(curl, endpoint) &&
            set_trust(curl, easy) && response_line_set_options(easy);
 }

@@ -6,16 +6,9 @@
 
 #include "base/alloc.h"
 #include "http/easy.h"
+#include "http/libcurl_info.h"
 #include "http/multi.h"
 #include "http/resolve.h"
-
-#define SYSTEM_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
-
-static const char *system_ca_file(void)
-{
-    const char *file = curl_version_info(CURLVERSION_NOW)->cainfo;
-    return file != NULL ? file : SYSTEM_CA_FILE;
-}
 
 static int proxy_set(struct endpoint *endpoint, const char *proxy,
                      struct reason *why)
@@ -42,13 +35,14 @@ static int file_set(char **file, const char *name)
 
 /* One cache of TLS sessions for all easy handles of the endpoint, because a
  * connection that has been idle for too long is replaced by whichever handle
- * is free. */
+ * is free. Not for several endpoints: a session that was verified with one CA
+ * file must not be resumed where another is to be used. */
 static int tls_set(struct endpoint *endpoint,
                    const struct endpoint_options *options)
 {
     const char *ca_file = options->tls_ca_file;
     if (ca_file == NULL || ca_file[0] == '\0') {
-        ca_file = system_ca_file();
+        ca_file = libcurl_info()->ca_file;
     }
     if (file_set(&endpoint->tls_ca_file, ca_file) != 0 ||
         file_set(&endpoint->tls_certificate_file,
@@ -56,16 +50,11 @@ static int tls_set(struct endpoint *endpoint,
         file_set(&endpoint->tls_key_file, options->tls_key_file) != 0) {
         return HAPLO_ENOMEM;
     }
-    if (!endpoint->url.is_tls) {
+    if (!endpoint->url.is_tls && endpoint->proxy == NULL) {
         return 0;
     }
-    endpoint->share = curl_share_init();
-    if (endpoint->share == NULL ||
-        curl_share_setopt(endpoint->share, CURLSHOPT_SHARE,
-                          CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK) {
-        return HAPLO_ENOMEM;
-    }
-    return 0;
+    endpoint->share = http_share_new();
+    return endpoint->share != NULL ? 0 : HAPLO_ENOMEM;
 }
 
 /* Divides the connections evenly among as few multi handles as possible. */
@@ -139,11 +128,7 @@ void endpoint_free(struct endpoint *endpoint)
     for (unsigned i = 0; i < endpoint->slot_count; i++) {
         multi_withdraw(endpoint->slots[i].multi, endpoint->slots[i].promised);
     }
-    if (endpoint->share != NULL) {
-        CURLSHcode code = curl_share_cleanup(endpoint->share);
-        assert(code == CURLSHE_OK);
-        (void)code;
-    }
+    http_share_free(endpoint->share);
     if (endpoint->proxy != NULL) {
         explicit_bzero(endpoint->proxy, strlen(endpoint->proxy));
     }

@@ -29,7 +29,7 @@ struct endpoint {
     char *tls_ca_file;              /* owned; never NULL */
     char *tls_certificate_file;     /* owned, or NULL */
     char *tls_key_file;             /* owned, or NULL */
-    CURLSH *share;                  /* owned; TLS sessions; NULL: http */
+    CURLSH *share;                  /* owned; TLS sessions; NULL: no TLS */
     uint64_t connect_timeout_ms;    /* as in the options */
     uint64_t first_byte_timeout_ms; /* the same */
     uint64_t stall_timeout_ms;      /* the same */

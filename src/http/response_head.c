@@ -3,9 +3,12 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <uv.h>
 
 #include "http/easy.h"
 #include "http/endpoint_private.h"
+
+#define AGE_SLACK_MS 1000
 
 /* The value of a header line of the newest response, or NULL. */
 static const char *header_find(CURL *curl, const char *name)
@@ -46,43 +49,81 @@ static void location_read(struct response_head *head, const struct easy *easy)
     head->http.location = head->location != NULL ? head->location : location;
 }
 
-/* A response with neither a length nor chunks ends with the connection, and
- * HTTP cannot tell a complete one from a truncated one. That is good enough for
- * the text of an error, but not for a 2xx, whose body is acted upon. */
-static bool is_end_known(CURL *curl, long status, curl_off_t length)
+/* libcurl's own field may come from an interim response. */
+static void content_read(struct response_head *head, const struct easy *easy)
 {
-    return length >= 0 || status < 200 || status > 299 || status == 204 ||
-           header_find(curl, "Transfer-Encoding") != NULL;
+    const struct response_lines *lines = &easy->lines;
+    head->http.content_type = header_find(easy->curl, "Content-Type");
+    head->http.content_size =
+        lines->is_compressed ? -1 : framing_length(&lines->framing);
+}
+
+static bool is_success(long status)
+{
+    return status >= 200 && status <= 299;
+}
+
+/* The end of a 2xx response, whose body is acted upon, must be known. For the
+ * text of an error, as far as it came is good enough. 204 has no body. libcurl
+ * must have come to the same conclusion, or its body is another one. */
+static int end_check(struct easy *easy, long status)
+{
+    const struct framing *framing = &easy->lines.framing;
+    curl_off_t length = -1;
+    if (!is_success(status) || status == 204) {
+        return 0;
+    }
+    int error = framing_check(framing, &easy->why);
+    if (error == 0 &&
+        (curl_easy_getinfo(easy->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+                           &length) != CURLE_OK ||
+         length != framing_length(framing))) {
+        return reason_set(&easy->why, HAPLO_EPROTOCOL,
+                          "the response's length is not known");
+    }
+    return error;
+}
+
+/* A cache adds the time that it kept a response to its Age, and may add the
+ * time that the server took (RFC 9111, 4.2.3), so only a response that is older
+ * than its request comes from one. It repeats what was true before, perhaps
+ * before the newest mark. A second, because Age is rounded. */
+static int age_check(struct easy *easy, long status)
+{
+    uint64_t age_ms = (uint64_t)easy->lines.age_s * 1000;
+    uint64_t sent_ago_ms = uv_now(easy->client->loop) - easy->sent_ms;
+    if (!is_success(status) || age_ms <= sent_ago_ms + AGE_SLACK_MS) {
+        return 0;
+    }
+    return reason_set(&easy->why, HAPLO_ECACHED,
+                      "the response is %u s old (Age), older than the request: "
+                      "a cache or proxy in between repeats responses, although "
+                      "it was sent \"Cache-Control: no-cache\"; exempt %s from "
+                      "caching there",
+                      easy->lines.age_s, easy->endpoint->url.origin);
 }
 
 int response_head_read(struct response_head *head, struct easy *easy)
 {
-    CURL *curl = easy->curl;
-    curl_off_t length = -1;
-    char *content_type = NULL;
     memset(head, 0, sizeof *head);
     /* To libcurl a truncated head is a response without a body. */
-    if (!easy->is_head_complete) {
+    if (easy->lines.part != RESPONSE_BODY) {
         return reason_set(&easy->why, HAPLO_ERESET,
                           "the connection was lost within the response's head");
     }
-    if (curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &head->http.status) !=
-            CURLE_OK ||
-        curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &content_type) !=
-            CURLE_OK ||
-        curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length) !=
-            CURLE_OK) {
+    if (curl_easy_getinfo(easy->curl, CURLINFO_RESPONSE_CODE,
+                          &head->http.status) != CURLE_OK) {
         return reason_set(&easy->why, HAPLO_EPROTOCOL,
                           "the response's head cannot be read");
     }
-    if (!is_end_known(curl, head->http.status, length)) {
-        return reason_set(&easy->why, HAPLO_EPROTOCOL,
-                          "the response has neither Content-Length nor chunks, "
-                          "so that a truncated one would look complete");
+    int error = end_check(easy, head->http.status);
+    if (error == 0) {
+        error = age_check(easy, head->http.status);
     }
-    head->http.content_type = content_type;
-    head->http.content_size =
-        length >= 0 && !easy->lines.is_compressed ? length : -1;
+    if (error != 0) {
+        return error;
+    }
+    content_read(head, easy);
     if (head->http.status >= 300 && head->http.status <= 399) {
         location_read(head, easy);
     }

@@ -1,6 +1,6 @@
 /*
  * response_line.c - checks the head of a response line by line, before libcurl
- * acts on it.
+ * acts on it or right after.
  *
  * A line that begins with a space or tab continues the previous one. The first
  * line after the status line must not: libcurl from 7.83.0 to 8.1.0 would
@@ -14,111 +14,117 @@
  * layer can expand a thousandfold, and libcurl decompresses a whole piece of
  * 16 KB through up to five layers before it returns, which could block the
  * loop for years.
+ *
+ * libcurl applies what it reads in an interim response (1xx) to the final one:
+ * a length, the coding "chunked", another layer of gzip. None of these may be
+ * in it.
+ *
+ * Whether the end of the body is known is decided when the head is complete,
+ * see response_head.c, since the text of an error is worth reading without.
  */
 #include "http/response_line.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "http/easy.h"
+#include "http/header_line.h"
+#include "http/libcurl_info.h"
 
-#define LIBCURL_FIXED 0x080200 /* 8.2.0 */
+#define AGE_S_MAX 2147483648u /* RFC 9111, 1.2.2 */
 
-struct slice {
-    const char *data; /* in the line of libcurl */
-    size_t size;      /* bytes of that part */
-};
-
-#define NAME(text) ((struct slice){(text), sizeof(text) - 1})
-
-/* The value of a line that begins with name, which ends in ':'. False for
- * other lines: nearly all of them have no ':' there, which is checked first. */
-static bool value_of(const char *line, size_t size, struct slice name,
-                     struct slice *value)
+static int content_encoding_check(struct easy *easy,
+                                  const struct header_line *header)
 {
-    if (size < name.size || line[name.size - 1] != ':' ||
-        strncasecmp(line, name.data, name.size) != 0) {
-        return false;
-    }
-    const char *begin = line + name.size;
-    const char *end = line + size;
-    while (begin < end && (unsigned char)*begin <= ' ') {
-        begin++;
-    }
-    while (end > begin && (unsigned char)end[-1] <= ' ') {
-        end--;
-    }
-    *value = (struct slice){begin, (size_t)(end - begin)};
-    return true;
-}
-
-static bool value_is(struct slice value, const char *word)
-{
-    return value.size == strlen(word) &&
-           strncasecmp(value.data, word, value.size) == 0;
-}
-
-static int content_encoding_check(struct easy *easy, struct slice value)
-{
-    if (value.size == 0 || value_is(value, "identity")) {
+    if (header->value_size == 0 || header_line_has(header, "identity")) {
         return 0;
     }
     bool is_first = !easy->lines.is_compressed;
     easy->lines.is_compressed = true;
-    if (is_first && (value_is(value, "gzip") || value_is(value, "x-gzip"))) {
+    if (is_first && (header_line_has(header, "gzip") ||
+                     header_line_has(header, "x-gzip"))) {
         return 0;
     }
     return easy_fail(easy, HAPLO_EPROTOCOL,
                      "the response is compressed with \"%.*s\"%s; only "
                      "gzip, once, is accepted",
-                     value.size < 60 ? (int)value.size : 60, value.data,
-                     is_first ? "" : " on top");
+                     HEADER_LINE_VALUE(header), is_first ? "" : " on top");
 }
 
 /* libcurl would accept compressed transfer encodings, too. */
-static int transfer_encoding_check(struct easy *easy, struct slice value)
+static int transfer_encoding_check(struct easy *easy,
+                                   const struct header_line *header)
 {
-    if (value_is(value, "chunked") || value_is(value, "identity")) {
+    if (header->value_size == 0 || header_line_has(header, "chunked") ||
+        header_line_has(header, "identity")) {
         return 0;
     }
     return easy_fail(easy, HAPLO_EPROTOCOL,
                      "the response has Transfer-Encoding \"%.*s\"; only "
                      "chunked is accepted",
-                     value.size < 60 ? (int)value.size : 60, value.data);
+                     HEADER_LINE_VALUE(header));
 }
 
-/* Of two lengths libcurl uses the last, which may be too small. */
-static int length_check(struct easy *easy, struct slice value)
+static int interim_check(struct easy *easy, const struct header_line *header)
 {
-    char *known = easy->lines.length;
-    size_t size = value.size < sizeof easy->lines.length
-                      ? value.size
-                      : sizeof easy->lines.length - 1;
-    if (known[0] != '\0' &&
-        (strlen(known) != size || memcmp(known, value.data, size) != 0)) {
-        return easy_fail(easy, HAPLO_EPROTOCOL,
-                         "the response has two lengths, %s and %.*s", known,
-                         (int)size, value.data);
+    static const char *const names[] = {"Content-Encoding", "Content-Length",
+                                        "Transfer-Encoding"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (header_line_is(header, names[i])) {
+            return easy_fail(easy, HAPLO_EPROTOCOL,
+                             "an interim response (1xx) has %s \"%.*s\", which "
+                             "only the final one may have; correct the server, "
+                             "or the proxy in between",
+                             names[i], HEADER_LINE_VALUE(header));
+        }
     }
-    memcpy(known, value.data, size);
-    known[size] = '\0';
     return 0;
 }
 
-static bool libcurl_is_broken(void)
+/* An Age that is not a number does not count (RFC 9111, 5.1). */
+static void age_note(struct response_lines *lines,
+                     const struct header_line *header)
 {
-    return curl_version_info(CURLVERSION_NOW)->version_num < LIBCURL_FIXED;
+    uint64_t age_s = 0;
+    for (size_t i = 0; i < header->value_size; i++) {
+        char c = header->value[i];
+        if (c < '0' || c > '9') {
+            return;
+        }
+        age_s = 10 * age_s + (uint64_t)(c - '0');
+        age_s = age_s < AGE_S_MAX ? age_s : AGE_S_MAX;
+    }
+    if (age_s > lines->age_s) {
+        lines->age_s = (uint32_t)age_s;
+    }
 }
 
-static bool line_is_status(const char *line, size_t size)
+/* A header of the final response. */
+static int header_check(struct easy *easy, const struct header_line *header)
 {
-    return size >= 5 && memcmp(line, "HTTP/", 5) == 0;
+    struct response_lines *lines = &easy->lines;
+    framing_add(&lines->framing, header);
+    if (header->fault != NULL) {
+        return 0;
+    }
+    if (header_line_is(header, "Content-Encoding")) {
+        return content_encoding_check(easy, header);
+    }
+    if (header_line_is(header, "Transfer-Encoding")) {
+        return transfer_encoding_check(easy, header);
+    }
+    if (header_line_is(header, "Age")) {
+        age_note(lines, header);
+    } else if (header_line_is(header, "Retry-After")) {
+        lines->has_retry_after = true;
+    }
+    return 0;
 }
 
-/* Checks a line that may be the first one after the status line. */
-static int begin_check(struct easy *easy, const char *line)
+/* Checks the line after the status line. */
+static int first_check(struct easy *easy, const char *line)
 {
-    if (!easy->lines.is_status || (line[0] != ' ' && line[0] != '\t')) {
+    if (easy->lines.part != RESPONSE_FIRST ||
+        (line[0] != ' ' && line[0] != '\t')) {
         return 0;
     }
     return easy_fail(easy, HAPLO_EPROTOCOL,
@@ -135,10 +141,9 @@ static int on_line(CURL *curl, curl_infotype type, char *line, size_t size,
     if (type != CURLINFO_HEADER_IN || size == 0) {
         return 0;
     }
-    if (begin_check(easy, line) != 0) {
+    if (first_check(easy, line) != 0) {
         line[0] = ':';
     }
-    easy->lines.is_status = false;
     (void)curl_easy_setopt(curl, CURLOPT_VERBOSE, 0L);
     return 0;
 }
@@ -146,7 +151,7 @@ static int on_line(CURL *curl, curl_infotype type, char *line, size_t size,
 bool response_line_set_options(struct easy *easy)
 {
     CURL *curl = easy->curl;
-    easy->sees_lines = libcurl_is_broken();
+    easy->sees_lines = libcurl_info()->has_fold_bug;
     if (!easy->sees_lines) {
         return true;
     }
@@ -154,41 +159,77 @@ bool response_line_set_options(struct easy *easy)
            curl_easy_setopt(curl, CURLOPT_DEBUGDATA, easy) == CURLE_OK;
 }
 
-/* Makes on_line() see the next line. */
-static void next_line_ask(struct easy *easy)
+void response_line_begin(struct easy *easy)
 {
-    easy->lines.is_status = true;
+    easy->lines.part = RESPONSE_STATUS;
+    easy->lines.size = 0;
+    easy->lines.is_compressed = false;
+    easy->lines.has_retry_after = false;
+    easy->lines.age_s = 0;
+}
+
+/* Only what libcurl takes for an interim response is one: after 101 it expects
+ * a body. Then makes on_line() see the next line. */
+static void status_note(struct easy *easy, const char *line, size_t size)
+{
+    long status = 0;
+    (void)curl_easy_getinfo(easy->curl, CURLINFO_RESPONSE_CODE, &status);
+    easy->lines.is_interim = status >= 100 && status < 200 && status != 101;
+    easy->lines.part = RESPONSE_FIRST;
+    framing_begin(&easy->lines.framing, line, size);
     if (easy->sees_lines) {
         (void)curl_easy_setopt(easy->curl, CURLOPT_VERBOSE, 1L);
     }
 }
 
+static int head_line_check(struct easy *easy, const char *line, size_t size)
+{
+    struct response_lines *lines = &easy->lines;
+    if (line[0] == '\r' || line[0] == '\n') {
+        lines->part = lines->is_interim ? RESPONSE_STATUS : RESPONSE_BODY;
+        return 0;
+    }
+    lines->part = RESPONSE_HEADERS;
+    const struct header_line header = header_line_read(line, size);
+    return lines->is_interim ? interim_check(easy, &header)
+                             : header_check(easy, &header);
+}
+
+/* What a trailer says comes too late. But to libcurl, a chunk of size "0x20"
+ * is the last one, and the rest of the body a trailer. */
+static int trailer_check(struct easy *easy, const char *line, size_t size)
+{
+    const struct header_line header = header_line_read(line, size);
+    if (line[0] == '\r' || line[0] == '\n' ||
+        (header.fault == NULL && header_line_has_valid_name(&header))) {
+        return 0;
+    }
+    return easy_fail(easy, HAPLO_EPROTOCOL,
+                     "the response continues after its last chunk, so that it "
+                     "may be truncated; correct the server, or the proxy in "
+                     "between");
+}
+
 int response_line_check(struct easy *easy, const char *line, size_t size)
 {
-    struct slice value;
-    if (easy->error != 0 || begin_check(easy, line) != 0) {
+    if (easy->error != 0 || size == 0 || first_check(easy, line) != 0) {
         return easy->error;
     }
-    easy->lines.is_status = false;
     easy->lines.size += size;
     if (easy->lines.size > RESPONSE_LINES_SIZE_MAX) {
         return easy_fail(easy, HAPLO_EPROTOCOL,
                          "the response's head has more than %d bytes",
                          RESPONSE_LINES_SIZE_MAX);
     }
-    if (line_is_status(line, size)) {
-        easy->lines.length[0] = '\0'; /* the previous response was a 1xx */
-        next_line_ask(easy);
+    switch (easy->lines.part) {
+    case RESPONSE_STATUS:
+        status_note(easy, line, size);
         return 0;
-    }
-    if (value_of(line, size, NAME("Content-Length:"), &value)) {
-        return length_check(easy, value);
-    }
-    if (value_of(line, size, NAME("Content-Encoding:"), &value)) {
-        return content_encoding_check(easy, value);
-    }
-    if (value_of(line, size, NAME("Transfer-Encoding:"), &value)) {
-        return transfer_encoding_check(easy, value);
+    case RESPONSE_FIRST:
+    case RESPONSE_HEADERS:
+        return head_line_check(easy, line, size);
+    case RESPONSE_BODY:
+        return trailer_check(easy, line, size);
     }
     return 0;
 }

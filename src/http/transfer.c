@@ -26,7 +26,7 @@
 static uint64_t retry_after(const struct easy *easy)
 {
     curl_off_t seconds = 0;
-    if (easy->phase != EASY_RECEIVING ||
+    if (easy->phase != EASY_RECEIVING || !easy->lines.has_retry_after ||
         curl_easy_getinfo(easy->curl, CURLINFO_RETRY_AFTER, &seconds) !=
             CURLE_OK ||
         seconds <= 0) {

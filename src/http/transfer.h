@@ -10,8 +10,10 @@
  *   - done_cb, once, with error 0: the response is complete.
  *
  * "Complete" is what HTTP can tell: all bytes of Content-Length, or the last
- * chunk. A 2xx response that has neither is an error, HAPLO_EPROTOCOL, because
- * a truncated one would look the same; other statuses are accepted without.
+ * chunk. A 2xx response whose head does not clearly announce one of these is an
+ * error, HAPLO_EPROTOCOL, because a truncated one would look the same; other
+ * statuses are accepted without. So is one that is older than its request,
+ * HAPLO_ECACHED, because it says nothing about this one.
  * Whether a compressed body holds all that was compressed is not known here:
  * check that the document is complete.
  *
@@ -33,8 +35,8 @@ struct easy; /* private: the easy handle that carries it */
 
 struct transfer_result {
     int error;               /* 0: complete; HAPLO_ERESOLVE, ECONNECT, ETLS,
-                                ETIMEDOUT, ERESET, EPROTOCOL, ENOMEM, or what
-                                data_cb returned */
+                                ETIMEDOUT, ERESET, EPROTOCOL, ECACHED, ENOMEM,
+                                or what data_cb returned */
     const char *text;        /* one line, "" if error is 0; borrowed */
     uint64_t retry_after_ms; /* of the Retry-After header; 0: none */
     bool is_repeated;        /* libcurl has sent the request twice: it lost a

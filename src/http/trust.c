@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "http/client_private.h"
+#include "http/libcurl_info.h"
 
 #define KEPT_S_MAX 600L /* then a CA file is read again, as it may change */
 #define VERSION_SIZE_MAX 64
@@ -27,7 +28,7 @@ struct trust {
 static bool has_same_openssl(void)
 {
     char version[VERSION_SIZE_MAX];
-    const char *used = curl_version_info(CURLVERSION_NOW)->ssl_version;
+    const char *used = libcurl_info()->ssl_version;
     (void)snprintf(version, sizeof version, "OpenSSL/%s",
                    OpenSSL_version(OPENSSL_VERSION_STRING));
     return used != NULL && strcmp(used, version) == 0;

@@ -10,6 +10,8 @@
 static char user_agent[] = "User-Agent: haplo-poll/" VERSION_OF(
     HAPLO_VERSION_MAJOR, HAPLO_VERSION_MINOR, HAPLO_VERSION_PATCH);
 
+static char cache_control[] = "Cache-Control: no-cache";
+
 static char content_type[] = "Content-Type: application/x-www-form-urlencoded";
 
 /* Writes 4 characters for every 3 bytes, and a NUL. */
@@ -42,6 +44,8 @@ void credentials_set(struct credentials *credentials, const char *api_key)
     credentials->headers[0].next = &credentials->headers[1];
     credentials->headers[1].data = user_agent;
     credentials->headers[1].next = NULL;
+    credentials->fetch.data = cache_control;
+    credentials->fetch.next = &credentials->headers[0];
     credentials->form.data = content_type;
     credentials->form.next = &credentials->headers[0];
 }

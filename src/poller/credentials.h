@@ -15,12 +15,14 @@
     (sizeof CREDENTIALS_USER - 1 + HAPLO_KEY_SIZE_MAX)
 
 /* "Authorization: Basic base64(haplo:KEY)" (a Haplo server accepts no other
- * spelling) and "User-Agent: haplo-poll/VERSION". "Expect:" is not needed:
+ * spelling) and "User-Agent: haplo-poll/VERSION". A fetch must reach the server
+ * itself, so it asks caches in between to let it pass. "Expect:" is not needed:
  * libcurl does not send it below 1 MiB, and the longest form is smaller.
  * Contains pointers to itself, so do not copy it. */
 struct credentials {
     struct curl_slist headers[2]; /* for libcurl, which borrows them */
-    struct curl_slist form;       /* prepended for a request with a form */
+    struct curl_slist fetch;      /* before these, for a fetch */
+    struct curl_slist form;       /* before these, for a request with a form */
     char authorization[sizeof CREDENTIALS_PREFIX +
                        (CREDENTIALS_LOGIN_SIZE_MAX + 2) / 3 * 4];
 };

@@ -355,6 +355,7 @@ static int start_fetch(struct haplo_queue *queue, struct request *request)
 {
     queue->counters.fetch_count++;
     request_aim(request, "fetch");
+    request->transfer.headers = &request->credentials.fetch;
     request->transfer.body = NULL;
     request->transfer.body_size = 0;
     request->transfer.head_cb = on_fetch_head;

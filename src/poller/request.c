@@ -68,7 +68,6 @@ void request_aim(struct request *request, const char *verb)
     credentials_set(&request->credentials, queue->api_key);
     request->transfer.endpoint = server_of(queue)->endpoint;
     request->transfer.path = request->path;
-    request->transfer.headers = request->credentials.headers;
     request->transfer.is_uncompressed =
         settings_of(queue)->format.kind == HAPLO_FORMAT_RAW;
 }

@@ -52,7 +52,7 @@ void request_release(struct haplo_queue *queue);
 /* Gets request->reading, when the response begins; NULL: out of memory. */
 struct reading *request_read(struct request *request);
 
-/* Sets path and headers of its transfer. */
+/* Sets path and credentials of its transfer. */
 void request_aim(struct request *request, const char *verb);
 
 #endif

@@ -162,7 +162,7 @@ static void call_try(struct call *call, struct endpoint *endpoint,
         .endpoint = endpoint,
         .path = "/api/haplo-integration-messages/poll/q1/fetch",
         .headers =
-            form != NULL ? &stage.credentials.form : stage.credentials.headers,
+            form != NULL ? &stage.credentials.form : &stage.credentials.fetch,
         .body = form,
         .body_size = form != NULL ? strlen(form) : 0,
         .is_uncompressed = form != NULL,

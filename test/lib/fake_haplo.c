@@ -109,8 +109,14 @@ static void answer(struct http_peer *peer, struct fake_queue *queue)
     struct fake_server *server = peer->server->data;
     const char *instead =
         is_post(peer) ? queue->mark_answer : queue->fetch_answer;
+    const char *raw = is_post(peer) ? queue->mark_raw : queue->fetch_raw;
     server->open_count--;
     peer->data = NULL;
+    if (raw != NULL) {
+        http_peer_send(peer, raw, strlen(raw));
+        http_peer_close(peer);
+        return;
+    }
     if (instead != NULL) {
         send_text(peer, instead);
     } else if (is_post(peer)) {

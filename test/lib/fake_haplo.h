@@ -27,6 +27,8 @@ struct fake_queue {
     unsigned accepted;        /* ids that the application has made durable */
     const char *fetch_answer; /* sent instead; or NULL */
     const char *mark_answer;  /* the same */
+    const char *fetch_raw;    /* exact bytes, then closed; instead; or NULL */
+    const char *mark_raw;     /* the same */
     bool is_held;             /* responses wait for fake_release() */
     unsigned fetch_count;     /* requests */
     unsigned mark_count;      /* requests */

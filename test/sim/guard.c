@@ -176,6 +176,7 @@ static void note_server(struct seen_queue *queue, int error)
             world_count(world_of(queue), SITUATION_LOGINS_HELD);
         }
         break;
+    case HAPLO_ECACHED:
     case HAPLO_ECONTENT:
     case HAPLO_EREDIRECT:
     case HAPLO_ENOTFOUND:

@@ -30,6 +30,7 @@ static void any_answer_starts_the_count_anew(void **state)
                                   HAPLO_EREFUSED,
                                   HAPLO_ENOTFOUND,
                                   HAPLO_ESTATUS,
+                                  HAPLO_ECACHED,
                                   HAPLO_ECONTENT,
                                   HAPLO_EDOCUMENT,
                                   HAPLO_ETOOBIG,

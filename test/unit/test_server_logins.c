@@ -63,8 +63,9 @@ static void other_answers_leave_the_hold(void **state)
 {
     (void)state;
     static const int errors[] = {
-        HAPLO_ENOTFOUND, HAPLO_ESTATUS,   HAPLO_ECONTENT, HAPLO_EREDIRECT,
-        HAPLO_ESERVER,   HAPLO_ETIMEDOUT, HAPLO_ENOMEM,   HAPLO_ETHROTTLED};
+        HAPLO_ENOTFOUND, HAPLO_ESTATUS,    HAPLO_ECONTENT,
+        HAPLO_EREDIRECT, HAPLO_ESERVER,    HAPLO_ETIMEDOUT,
+        HAPLO_ENOMEM,    HAPLO_ETHROTTLED, HAPLO_ECACHED};
     struct machine m;
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         start(&m);

@@ -382,13 +382,6 @@ static void a_head_that_begins_with_a_space_is_a_protocol_error(void **state)
             strstr(call->text, "its first header begins with a space"));
         assert_int_equal(call->head_count, 0);
     }
-    static const struct script_line folded = {
-        .bytes = "HTTP/1.1 200 OK\r\nContent-Type: text/x\r\n -y\r\n"
-                 "Content-Length: 3\r\n\r\nabc"};
-    http_server_script(&server, &folded, 1);
-    struct call *call = call_run(call_make(0, endpoint));
-    assert_int_equal(call->error, 0);
-    assert_string_equal(call->body, "abc");
     endpoint_free(endpoint);
 }
 
@@ -400,12 +393,11 @@ static void two_lengths_are_a_protocol_error(void **state)
         .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n"
                  "Content-Length: 3\r\n\r\n" OK_BODY};
     static const struct script_line same = {
-        .bytes = "HTTP/1.1 103 Early Hints\r\nContent-Length: 3\r\n\r\n"
-                 "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n"
+        .bytes = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n"
                  "content-length:14 \r\n\r\n" OK_BODY};
     struct call *call = call_against(&two);
     assert_int_equal(call->error, HAPLO_EPROTOCOL);
-    assert_string_equal(call->text, "the response has two lengths, 14 and 3");
+    assert_non_null(strstr(call->text, "a second Content-Length, \"3\""));
     call = call_against(&same);
     assert_int_equal(call->error, 0);
     assert_string_equal(call->body, OK_BODY);
