@@ -47,7 +47,7 @@ static void *counted_realloc(void *block, size_t size)
 
 /* Cycles */
 
-static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
+static void on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
 {
     (void)queue;
     if (haplo_batch_message_count(batch) != BENCH_MESSAGE_COUNT) {

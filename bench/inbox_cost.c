@@ -34,7 +34,7 @@
 
 struct feeder {
     struct inbox_delivery delivery;      /* first */
-    struct haplo_batch *batch;           /* that it delivers */
+    struct batch *batch;                 /* that it delivers */
     struct delivery_state known;         /* of its queue */
     char bodies[BATCH_COUNT][BODY_SIZE]; /* of its messages */
     uint64_t sent_ns;                    /* when */
@@ -194,7 +194,7 @@ static void open_all(const char *folder)
         for (size_t j = 0; j < BATCH_COUNT; j++) {
             (void)batch_add_message(feeder->batch);
         }
-        feeder->delivery.batch = feeder->batch;
+        feeder->delivery.batch = batch_lend(feeder->batch, 1);
         feeder->delivery.delivered_cb = on_delivered;
         feeder->delivery.fetched_at_ms = 1767225600000;
         if (inbox_queue_open(inbox, "server", name, &feeder->delivery.queue) !=

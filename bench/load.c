@@ -60,7 +60,7 @@ static double now_ms(void)
 
 /* What happens to queues */
 
-static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
+static void on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
 {
     (void)queue;
     haplo_batch_accept(batch);

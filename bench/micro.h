@@ -21,7 +21,7 @@ void micro_end(uint64_t operations);
 /* Reads body.json once; afterwards a batch is filled from it, as the library
  * does. */
 void micro_load_body(void);
-void micro_read_body(struct haplo_batch *batch);
+void micro_read_body(struct batch *batch);
 
 /* Each runs a part count times, after an equal number of unmeasured runs. */
 void micro_parse_fetch(uint64_t count);

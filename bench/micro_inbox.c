@@ -24,7 +24,7 @@ struct scene {
     struct writer writer;                            /* open */
     struct inbox_queue queues[GROUP_BATCHES];        /* one for each batch */
     char names[GROUP_BATCHES][16];                   /* of those */
-    struct haplo_batch *batch;                       /* the same for all */
+    struct batch *batch;                             /* the same for all */
     struct inbox_delivery deliveries[GROUP_BATCHES]; /* of a group */
     struct inbox_confirm confirms[GROUP_BATCHES];    /* the same */
     struct round *rounds;                            /* owned */

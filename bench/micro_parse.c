@@ -34,7 +34,7 @@ void micro_load_body(void)
     }
 }
 
-void micro_read_body(struct haplo_batch *batch)
+void micro_read_body(struct batch *batch)
 {
     static struct fetch_reply reply;
     static struct reason why;
@@ -52,7 +52,7 @@ void micro_read_body(struct haplo_batch *batch)
 void micro_parse_fetch(uint64_t count)
 {
     micro_load_body();
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     for (uint64_t i = 0; i < 2 * count; i++) {
         if (i == count) {
             micro_begin();

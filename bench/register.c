@@ -88,7 +88,7 @@ static void count_memory(void)
 
 /* Servers and queues */
 
-static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
+static void on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
 {
     (void)queue;
     haplo_batch_accept(batch);

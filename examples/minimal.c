@@ -7,7 +7,7 @@
 
 /* Accept a batch only after it is stored: here, after stdout has taken it. To
  * store each message exactly once, see store.c. */
-static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
+static void on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
 {
     const struct haplo_message *message = haplo_batch_messages(batch);
     for (size_t i = 0; i < haplo_batch_message_count(batch); i++) {

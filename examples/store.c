@@ -34,7 +34,7 @@ static int execute(const char *sql)
     return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-static int are_new_messages_written(const struct haplo_batch *batch)
+static int are_new_messages_written(struct haplo_batch batch)
 {
     const struct haplo_message *message = haplo_batch_messages(batch);
     for (size_t i = 0; i < haplo_batch_message_count(batch); i++) {
@@ -46,7 +46,7 @@ static int are_new_messages_written(const struct haplo_batch *batch)
     return is_written(write_state, haplo_batch_state(batch));
 }
 
-static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
+static void on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
 {
     (void)queue;
     int has_begun = execute("BEGIN IMMEDIATE");

@@ -19,9 +19,10 @@
  * contract".
  *
  * Threads: none. Call all functions on the thread that runs the loop;
- * callbacks fire on it. No callback fires inside a call of a function in this
- * header unless its comment says so. The exception is event_cb, which may fire
- * inside any of them, and may only read.
+ * callbacks fire on it; only the messages of a batch may be read elsewhere. No
+ * callback fires inside a call of a function in this header unless its comment
+ * says so. The exception is event_cb, which may fire inside any of them, and
+ * may only read.
  *
  * Ownership is described by three words: a function "borrows" what must stay
  * valid only during the call (or for as long as stated), "copies" what it
@@ -75,6 +76,7 @@ extern "C" {
     X(EBUSY, 4, "still in use")                                               \
     X(ECANCELED, 5, "cancelled")                                              \
     X(ESTOPPED, 6, "the poller is stopping")                                  \
+    X(EANSWERED, 7, "the batch has been answered already")                    \
     X(ERESOLVE, 10, "the host name could not be resolved")                    \
     X(ECONNECT, 11, "could not connect to the server")                        \
     X(ETLS, 12, "could not establish TLS")                                    \
@@ -131,7 +133,20 @@ HAPLO_EXTERN int haplo_replace_allocator(void *(*malloc_cb)(size_t),
 struct haplo_poller; /* belongs to a loop, which may have several */
 struct haplo_server; /* one base URL; belongs to a poller */
 struct haplo_queue;  /* one queue; belongs to a server */
-struct haplo_batch;  /* result of one fetch; lent to deliver_cb */
+
+/*
+ * Handle of a delivered batch, the result of one fetch. Copy it and pass it by
+ * value. Its fields are private. It is valid until the batch is answered (see
+ * haplo_deliver_cb) and stale after that: functions that answer return
+ * HAPLO_EANSWERED and do nothing, all others return NULL, 0 or an empty slice.
+ * So an answer that comes late, or twice, never reaches another batch. A
+ * zeroed handle is stale. A stale handle may be used until close_cb of the
+ * poller, even after its queue has been removed.
+ */
+struct haplo_batch {
+    void *memory;    /* private */
+    uint64_t serial; /* private; of one delivery */
+};
 
 /* Bytes that may contain NUL and are not NUL-terminated. */
 struct haplo_slice {
@@ -306,7 +321,8 @@ typedef void (*haplo_stopped_cb)(struct haplo_poller *poller,
 /*
  * Stops polling. Fetches in flight are cancelled and no new ones start;
  * delivered batches and marks are finished, for at most deadline_ms. Then
- * stopped_cb fires, after which only haplo_poller_close() may be called.
+ * stopped_cb fires. After that, only answer batches that are left, and call
+ * haplo_poller_close().
  *
  * HAPLO_ESTOPPED if called before.
  */
@@ -319,9 +335,13 @@ typedef void (*haplo_close_cb)(void *data);
 /*
  * Cancels everything and frees the poller, its servers and its queues. No
  * callback fires from now on except close_cb (may be NULL), which fires once,
- * from the loop, with the data of the poller, when all its handles are closed.
- * Batches that the application still has can be read until close_cb;
- * accepting or refusing them has no effect.
+ * from the loop, with the data of the poller, when all its handles are closed
+ * and every delivered batch has been answered. Until then, the application,
+ * and any thread of it, can read these batches, and the loop stays alive. Any
+ * answer releases a batch now, and returns HAPLO_ESTOPPED: nothing is marked.
+ *
+ * Pointers to the poller, its servers and its queues are invalid after
+ * close_cb. A second call does nothing.
  */
 HAPLO_EXTERN void haplo_poller_close(struct haplo_poller *poller,
                                      haplo_close_cb close_cb);
@@ -385,7 +405,8 @@ HAPLO_EXTERN int haplo_server_add(struct haplo_poller *poller,
                                   struct haplo_server **server, char *why,
                                   size_t why_size);
 
-/* Frees a server. HAPLO_EBUSY if it still has queues. */
+/* Frees a server; pointers to it are invalid at once. HAPLO_EBUSY if it still
+ * has queues: those being removed count until removed_cb has returned. */
 HAPLO_EXTERN int haplo_server_remove(struct haplo_server *server);
 
 HAPLO_EXTERN const char *haplo_server_name(const struct haplo_server *server);
@@ -400,13 +421,15 @@ struct haplo_server_stats {
     bool logins_held;       /* exhausted: unproven keys wait */
     uint64_t wait_ms;       /* until the state, or logins_held, ends; or 0 */
     int error;              /* the newest failure, or 0 */
-    const char *error_text; /* borrowed until the next callback */
+    const char *error_text; /* borrowed; see haplo_server_stats() */
     size_t queue_count;
     uint64_t request_count;      /* since the start */
     uint64_t failed_login_count; /* since the start */
     uint64_t throttle_count;     /* THROTTLE responses since the start */
 };
 
+/* error_text is valid until the next callback, or the next call that may change
+ * something: one that takes a batch, or a pointer that is not to const. */
 HAPLO_EXTERN void haplo_server_stats(const struct haplo_server *server,
                                      struct haplo_server_stats *stats);
 
@@ -418,15 +441,18 @@ enum haplo_format {
 };
 
 /*
- * Delivers a batch. The application must call one of haplo_batch_accept(),
- * _retry(), _stale(), _drop() and _reject() exactly once, inside this callback
- * or later. It borrows the batch until then.
+ * Delivers a batch. The application must answer it exactly once, inside this
+ * callback or later, by calling one of haplo_batch_accept(), _retry(),
+ * _stale(), _drop() and _reject(). It borrows messages and state until then.
+ * A batch that is never answered holds its queue, haplo_queue_remove() and
+ * haplo_poller_close() for ever.
  */
 typedef void (*haplo_deliver_cb)(struct haplo_queue *queue,
-                                 struct haplo_batch *batch);
+                                 struct haplo_batch batch);
 
 struct haplo_mark {
-    struct haplo_slice state; /* to be stored; borrowed */
+    struct haplo_slice state; /* to be stored; borrowed until
+                                 haplo_queue_resume_from() of the queue */
     size_t message_count;     /* of the batch; 0: an empty fetch has shown that
                                  earlier batches were marked */
     uint64_t marked_count;    /* according to the server; lower after a retry */
@@ -476,7 +502,8 @@ HAPLO_EXTERN int haplo_queue_add(struct haplo_server *server,
                                  struct haplo_queue **queue, char *why,
                                  size_t why_size);
 
-/* Fires once, from the loop. The queue is freed when it returns. */
+/* Fires once, from the loop. The queue is freed when it returns, and pointers
+ * to it are invalid. */
 typedef void (*haplo_removed_cb)(struct haplo_queue *queue);
 
 /* Pauses the queue and frees it once it is PAUSED; a delivered batch, or one
@@ -528,7 +555,7 @@ struct haplo_queue_stats {
                                  READY: until its key may be tried */
     unsigned failures;        /* consecutive */
     int error;                /* the newest failure, or 0 after success */
-    const char *error_text;   /* borrowed until the next callback */
+    const char *error_text;   /* borrowed; see haplo_server_stats() */
     uint64_t fetch_count;     /* fetches started; all since the start */
     uint64_t batch_count;     /* complete batches with messages */
     uint64_t message_count;   /* in those */
@@ -584,52 +611,59 @@ HAPLO_EXTERN int haplo_token_pattern_check(const char *pattern, char *why,
 
 /* -- Batch ---------------------------------------------------------------- */
 
-HAPLO_EXTERN struct haplo_queue *haplo_batch_queue(
-    const struct haplo_batch *batch);
+/*
+ * Reading: any thread may call these four functions until the batch is
+ * answered. The slices point into the batch: they are borrowed until then.
+ */
 
-/* The state to be stored in the transaction that stores the new messages.
- * Borrowed until the batch is accepted, retried, dropped or rejected. If more
- * than HAPLO_LEFTOVER_COUNT_MAX stored messages are neither in the batch nor
- * known to be confirmed, the oldest are dropped from the state, and an event
- * reports it: if one of these is sent again, it is stored twice. */
-HAPLO_EXTERN struct haplo_slice haplo_batch_state(
-    const struct haplo_batch *batch);
+/* The state to be stored in the transaction that stores the new messages. If
+ * more than HAPLO_LEFTOVER_COUNT_MAX stored messages are neither in the batch
+ * nor known to be confirmed, the oldest are dropped from the state, and an
+ * event reports it: if one of these is sent again, it is stored twice. */
+HAPLO_EXTERN struct haplo_slice haplo_batch_state(struct haplo_batch batch);
 
 /* The number of its messages that are not repeats. */
-HAPLO_EXTERN size_t haplo_batch_new_count(const struct haplo_batch *batch);
+HAPLO_EXTERN size_t haplo_batch_new_count(struct haplo_batch batch);
 
 /* The number of its messages; at least one. */
-HAPLO_EXTERN size_t haplo_batch_message_count(const struct haplo_batch *batch);
+HAPLO_EXTERN size_t haplo_batch_message_count(struct haplo_batch batch);
 
-/* Its messages, in the order of the server. Borrowed like the state. */
+/* Its messages, in the order of the server. */
 HAPLO_EXTERN const struct haplo_message *haplo_batch_messages(
-    const struct haplo_batch *batch);
+    struct haplo_batch batch);
 
-/* The messages are durable: mark them. The batch must not be used
- * afterwards. */
-HAPLO_EXTERN void haplo_batch_accept(struct haplo_batch *batch);
+HAPLO_EXTERN struct haplo_queue *haplo_batch_queue(struct haplo_batch batch);
 
-/* Not now: deliver_cb gets the same batch again after delay_ms, or for 0 after
- * the back-off of the queue. why (may be NULL; copied) is for operators. */
-HAPLO_EXTERN void haplo_batch_retry(struct haplo_batch *batch,
-                                    uint64_t delay_ms, const char *why);
+/*
+ * Answers. Each returns 0; HAPLO_EANSWERED if the handle is stale, and nothing
+ * has happened; or HAPLO_ESTOPPED if the poller is closing, and the batch was
+ * released without being marked.
+ */
+
+/* The messages are durable: mark them. */
+HAPLO_EXTERN int haplo_batch_accept(struct haplo_batch batch);
+
+/* Not now: deliver_cb gets the same batch again, with a new handle, after
+ * delay_ms, or for 0 after the back-off of the queue. why (may be NULL;
+ * copied) is for operators. */
+HAPLO_EXTERN int haplo_batch_retry(struct haplo_batch batch, uint64_t delay_ms,
+                                   const char *why);
 
 /* The stored state is not the one that the batch was evaluated against. The
  * batch is dropped, and fetched again to be evaluated against this one. Copies
  * stored. HAPLO_EINVAL if these bytes are not a state: the stored state is
  * damaged, and the queue is BLOCKED. HAPLO_ENOMEM: then it acts like
  * haplo_batch_retry(). */
-HAPLO_EXTERN int haplo_batch_stale(struct haplo_batch *batch,
+HAPLO_EXTERN int haplo_batch_stale(struct haplo_batch batch,
                                    struct haplo_slice stored);
 
 /* Not now, and its memory is needed: the batch is freed, and fetched again
  * after the back-off of the queue. why as above. */
-HAPLO_EXTERN void haplo_batch_drop(struct haplo_batch *batch, const char *why);
+HAPLO_EXTERN int haplo_batch_drop(struct haplo_batch batch, const char *why);
 
 /* Never: nothing is marked, the batch is freed, and the queue is BLOCKED until
  * haplo_queue_poll_now() or a restart. why as above. */
-HAPLO_EXTERN void haplo_batch_reject(struct haplo_batch *batch,
-                                     const char *why);
+HAPLO_EXTERN int haplo_batch_reject(struct haplo_batch batch, const char *why);
 
 #ifdef __cplusplus
 }

@@ -22,4 +22,21 @@ char *alloc_string(const char *text);
 /* Like free(). */
 void alloc_free(void *block);
 
+/* For blocks that are kept for reuse: under AddressSanitizer, any access is
+ * reported from alloc_hide() until alloc_show(). Otherwise they do nothing.
+ * block may be NULL if size is 0. */
+#if defined(__has_feature)
+#define ALLOC_HAS_FEATURE(feature) __has_feature(feature)
+#else
+#define ALLOC_HAS_FEATURE(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || ALLOC_HAS_FEATURE(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#define alloc_hide(block, size) ASAN_POISON_MEMORY_REGION(block, size)
+#define alloc_show(block, size) ASAN_UNPOISON_MEMORY_REGION(block, size)
+#else
+#define alloc_hide(block, size) ((void)(block), (void)(size))
+#define alloc_show(block, size) ((void)(block), (void)(size))
+#endif
+
 #endif

@@ -9,9 +9,31 @@
 #define MESSAGE_COUNT_MIN 16 /* most that a server sends since 2020 */
 #define STATE_SIZE_MIN 512   /* for such a batch and a few leftovers */
 
-struct haplo_batch *batch_new(void)
+struct batch *batch_new(void)
 {
-    return alloc_zeroed(1, sizeof(struct haplo_batch));
+    return alloc_zeroed(1, sizeof(struct batch));
+}
+
+struct haplo_batch batch_lend(struct batch *batch, uint64_t serial)
+{
+    assert(serial != 0);
+    assert(batch->serial == 0);
+    batch->serial = serial;
+    return (struct haplo_batch){.memory = batch, .serial = serial};
+}
+
+struct batch *batch_lent(struct haplo_batch handle)
+{
+    struct batch *batch = handle.memory;
+    return batch != NULL && batch->serial == handle.serial && handle.serial != 0
+               ? batch
+               : NULL;
+}
+
+void batch_return(struct batch *batch)
+{
+    assert(batch->serial != 0);
+    batch->serial = 0;
 }
 
 static void slice_move(struct haplo_slice *slice, const char *from,
@@ -24,7 +46,7 @@ static void slice_move(struct haplo_slice *slice, const char *from,
 
 /* Messages are found while the body is still growing, so their slices must
  * move with it. Must be called before the old body is freed. */
-static void messages_move(struct haplo_batch *batch, const char *to)
+static void messages_move(struct batch *batch, const char *to)
 {
     for (size_t i = 0; i < batch->message_count; i++) {
         struct haplo_message *message = &batch->messages[i];
@@ -34,7 +56,7 @@ static void messages_move(struct haplo_batch *batch, const char *to)
     }
 }
 
-int batch_reserve(struct haplo_batch *batch, size_t size)
+int batch_reserve(struct batch *batch, size_t size)
 {
     assert(batch->body_size <= batch->body_capacity);
     if (size <= batch->body_capacity - batch->body_size) {
@@ -64,7 +86,7 @@ int batch_reserve(struct haplo_batch *batch, size_t size)
     return 0;
 }
 
-int batch_append(struct haplo_batch *batch, const char *data, size_t size)
+int batch_append(struct batch *batch, const char *data, size_t size)
 {
     if (size == 0) {
         return 0;
@@ -77,7 +99,7 @@ int batch_append(struct haplo_batch *batch, const char *data, size_t size)
     return 0;
 }
 
-static int messages_grow(struct haplo_batch *batch)
+static int messages_grow(struct batch *batch)
 {
     size_t capacity = batch->message_capacity * 2;
     if (capacity < MESSAGE_COUNT_MIN) {
@@ -93,7 +115,7 @@ static int messages_grow(struct haplo_batch *batch)
     return 0;
 }
 
-struct haplo_message *batch_add_message(struct haplo_batch *batch)
+struct haplo_message *batch_add_message(struct batch *batch)
 {
     assert(batch->message_count <= batch->message_capacity);
     if (batch->message_count >= BATCH_MESSAGE_COUNT_MAX) {
@@ -108,7 +130,7 @@ struct haplo_message *batch_add_message(struct haplo_batch *batch)
     return message;
 }
 
-int batch_reserve_state(struct haplo_batch *batch, size_t size)
+int batch_reserve_state(struct batch *batch, size_t size)
 {
     if (size <= batch->state_capacity) {
         return 0;
@@ -125,7 +147,7 @@ int batch_reserve_state(struct haplo_batch *batch, size_t size)
     return 0;
 }
 
-size_t batch_allocated_bytes(const struct haplo_batch *batch)
+size_t batch_allocated_bytes(const struct batch *batch)
 {
     return batch->body_capacity +
            batch->message_capacity * sizeof *batch->messages +
@@ -149,7 +171,7 @@ static void *block_trim(void *block, size_t *size, size_t size_max)
     return smaller;
 }
 
-void batch_move_token(struct haplo_batch *to, struct haplo_batch *from)
+void batch_move_token(struct batch *to, struct batch *from)
 {
     assert(to->form_size == 0);
     assert(to->state_size == 0);
@@ -174,8 +196,9 @@ void batch_move_token(struct haplo_batch *to, struct haplo_batch *from)
     from->is_accepted = false;
 }
 
-void batch_reset(struct haplo_batch *batch)
+void batch_reset(struct batch *batch)
 {
+    assert(batch->serial == 0);
     batch->queue = NULL;
     batch->body_size = 0;
     batch->message_count = 0;
@@ -196,11 +219,30 @@ void batch_reset(struct haplo_batch *batch)
     batch->message_capacity = message_bytes / sizeof *batch->messages;
 }
 
-void batch_free(struct haplo_batch *batch)
+void batch_hide(const struct batch *batch)
+{
+    alloc_hide(batch->body, batch->body_capacity);
+    alloc_hide(batch->messages,
+               batch->message_capacity * sizeof *batch->messages);
+    alloc_hide(batch->form, batch->form_capacity);
+    alloc_hide(batch->state, batch->state_capacity);
+}
+
+void batch_show(const struct batch *batch)
+{
+    alloc_show(batch->body, batch->body_capacity);
+    alloc_show(batch->messages,
+               batch->message_capacity * sizeof *batch->messages);
+    alloc_show(batch->form, batch->form_capacity);
+    alloc_show(batch->state, batch->state_capacity);
+}
+
+void batch_free(struct batch *batch)
 {
     if (batch == NULL) {
         return;
     }
+    batch_show(batch);
     alloc_free(batch->body);
     alloc_free(batch->messages);
     alloc_free(batch->form);

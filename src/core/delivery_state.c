@@ -85,7 +85,7 @@ int delivery_state_adopt(struct delivery_state *state,
 /* A batch */
 
 /* Writes K - B after the keys of B, and marks the messages of B in K. */
-static int leftovers_fill(struct haplo_batch *batch, struct key_list known,
+static int leftovers_fill(struct batch *batch, struct key_list known,
                           struct state_head *head, size_t *dropped_count)
 {
     struct repeats repeats;
@@ -111,7 +111,7 @@ static int leftovers_fill(struct haplo_batch *batch, struct key_list known,
     return 0;
 }
 
-static void batch_keys_fill(struct haplo_batch *batch)
+static void batch_keys_fill(struct batch *batch)
 {
     uint8_t *to = batch->state + STATE_HEAD_SIZE;
     for (size_t i = 0; i < batch->message_count; i++) {
@@ -121,7 +121,7 @@ static void batch_keys_fill(struct haplo_batch *batch)
 }
 
 int delivery_state_evaluate(const struct delivery_state *state,
-                            struct haplo_batch *batch, uint64_t salt,
+                            struct batch *batch, uint64_t salt,
                             size_t *dropped_count)
 {
     struct key_list known = keys_of(state->newest);
@@ -147,8 +147,7 @@ int delivery_state_evaluate(const struct delivery_state *state,
     return 0;
 }
 
-void delivery_state_accept(struct delivery_state *state,
-                           struct haplo_batch *batch)
+void delivery_state_accept(struct delivery_state *state, struct batch *batch)
 {
     struct state_head head;
     assert(batch->state_size > 0);
@@ -164,7 +163,7 @@ void delivery_state_accept(struct delivery_state *state,
 /* The queue takes the memory of the batch instead of copying it, so that it
  * cannot lose K for lack of memory. Shrinking it may fail, which does not
  * matter. */
-static void take_block(struct delivery_state *state, struct haplo_batch *batch)
+static void take_block(struct delivery_state *state, struct batch *batch)
 {
     assert(state->newest == NULL);
     uint8_t *smaller = alloc_resize(batch->state, batch->state_size);
@@ -175,15 +174,14 @@ static void take_block(struct delivery_state *state, struct haplo_batch *batch)
     batch->is_accepted = false;
 }
 
-void delivery_state_keep(struct delivery_state *state,
-                         struct haplo_batch *batch)
+void delivery_state_keep(struct delivery_state *state, struct batch *batch)
 {
     assert(batch->is_accepted);
     take_block(state, batch);
 }
 
 /* Reduces the state of a confirmed batch to its leftovers. */
-static void leave_leftovers(struct haplo_batch *batch, struct state_head *head)
+static void leave_leftovers(struct batch *batch, struct state_head *head)
 {
     struct state_head accepted;
     uint8_t *keys = batch->state + STATE_HEAD_SIZE;
@@ -195,7 +193,7 @@ static void leave_leftovers(struct haplo_batch *batch, struct state_head *head)
     batch->state_size = state_head_size(head);
 }
 
-static bool has_leftovers(const struct haplo_batch *batch)
+static bool has_leftovers(const struct batch *batch)
 {
     struct state_head head;
     state_bytes_head(batch->state, &head);
@@ -203,8 +201,8 @@ static bool has_leftovers(const struct haplo_batch *batch)
 }
 
 struct haplo_slice delivery_state_confirm(struct delivery_state *state,
-                                          struct haplo_batch *batch,
-                                          bool is_drained, uint64_t salt,
+                                          struct batch *batch, bool is_drained,
+                                          uint64_t salt,
                                           uint8_t bytes[STATE_HEAD_SIZE])
 {
     struct state_head head = head_after(state, state->generation, salt);
@@ -228,7 +226,7 @@ struct haplo_slice delivery_state_confirm(struct delivery_state *state,
 }
 
 size_t delivery_state_count(const struct delivery_state *state,
-                            const struct haplo_batch *batch)
+                            const struct batch *batch)
 {
     return batch != NULL && batch->is_accepted ? keys_of(batch->state).count
                                                : keys_of(state->newest).count;

@@ -67,12 +67,11 @@ int delivery_state_adopt(struct delivery_state *state,
  * to the number of leftovers beyond HAPLO_LEFTOVER_COUNT_MAX, which are
  * dropped. Returns 0 or HAPLO_ENOMEM. */
 int delivery_state_evaluate(const struct delivery_state *state,
-                            struct haplo_batch *batch, uint64_t salt,
+                            struct batch *batch, uint64_t salt,
                             size_t *dropped_count);
 
 /* To be called when an evaluated batch has been stored. */
-void delivery_state_accept(struct delivery_state *state,
-                           struct haplo_batch *batch);
+void delivery_state_accept(struct delivery_state *state, struct batch *batch);
 
 /* To be called when the accepted batch is confirmed, and with is_drained
  * everything else as well. batch is NULL if an empty fetch has shown this,
@@ -80,17 +79,16 @@ void delivery_state_accept(struct delivery_state *state,
  * call: in bytes, or in the queue if keys remain. The batch can be dropped
  * afterwards. */
 struct haplo_slice delivery_state_confirm(struct delivery_state *state,
-                                          struct haplo_batch *batch,
-                                          bool is_drained, uint64_t salt,
+                                          struct batch *batch, bool is_drained,
+                                          uint64_t salt,
                                           uint8_t bytes[STATE_HEAD_SIZE]);
 
 /* To be called before an accepted batch is dropped unconfirmed: takes K. */
-void delivery_state_keep(struct delivery_state *state,
-                         struct haplo_batch *batch);
+void delivery_state_keep(struct delivery_state *state, struct batch *batch);
 
 /* The number of keys in K; batch: the accepted one, or NULL. */
 size_t delivery_state_count(const struct delivery_state *state,
-                            const struct haplo_batch *batch);
+                            const struct batch *batch);
 
 void delivery_state_free(struct delivery_state *state);
 

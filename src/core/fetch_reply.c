@@ -20,9 +20,8 @@
 #include "core/refusal.h"
 
 void fetch_reply_begin(struct fetch_reply *reply,
-                       const struct fetch_format *format,
-                       struct haplo_batch *batch, size_t body_bytes_max,
-                       struct reason *why)
+                       const struct fetch_format *format, struct batch *batch,
+                       size_t body_bytes_max, struct reason *why)
 {
     reply->format = format;
     reply->batch = batch;
@@ -99,7 +98,7 @@ static int size_expect(struct fetch_reply *reply)
 
 static int batch_data(struct fetch_reply *reply, const char *data, size_t size)
 {
-    struct haplo_batch *batch = reply->batch;
+    struct batch *batch = reply->batch;
     int error = batch->body_size == 0 ? size_expect(reply) : 0;
     if (error != 0) {
         return error;
@@ -129,7 +128,7 @@ int fetch_reply_data(struct fetch_reply *reply, const char *data, size_t size)
 
 static int batch_end(struct fetch_reply *reply)
 {
-    struct haplo_batch *batch = reply->batch;
+    struct batch *batch = reply->batch;
     int64_t content_size = reply->head.content_size;
     if (content_size >= 0 && (uint64_t)content_size != batch->body_size) {
         return reason_set(reply->why, HAPLO_ERESET,
@@ -148,7 +147,7 @@ static int batch_end(struct fetch_reply *reply)
 static int refusal_error(const struct fetch_reply *reply)
 {
     struct refusal refusal;
-    const struct haplo_batch *batch = reply->batch;
+    const struct batch *batch = reply->batch;
     if (!refusal_read(&refusal, batch->body, batch->body_size)) {
         struct page_quote quote;
         page_quote(&quote, batch->body, batch->body_size);
@@ -170,7 +169,7 @@ static int refusal_error(const struct fetch_reply *reply)
 
 static int verdict(struct fetch_reply *reply)
 {
-    const struct haplo_batch *batch = reply->batch;
+    const struct batch *batch = reply->batch;
     const char *expected = reply->format->content_type;
     if (reply->error != 0) {
         return reply->error;
@@ -195,7 +194,7 @@ static int verdict(struct fetch_reply *reply)
 }
 
 /* What was found before the failure must not pass for a batch. */
-static void batch_disown(struct haplo_batch *batch)
+static void batch_disown(struct batch *batch)
 {
     batch->message_count = 0;
     batch->form_size = 0;

@@ -27,7 +27,7 @@
 
 struct fetch_reply {
     const struct fetch_format *format; /* borrowed */
-    struct haplo_batch *batch;         /* borrowed; filled */
+    struct batch *batch;               /* borrowed; filled */
     struct reason *why;                /* borrowed; set on error */
     size_t body_bytes_max;             /* limit for a batch */
     struct reply_head head;            /* of the response */
@@ -40,9 +40,8 @@ struct fetch_reply {
 /* Borrows everything until fetch_reply_end() or fetch_reply_abandon(). The
  * batch must be reset. */
 void fetch_reply_begin(struct fetch_reply *reply,
-                       const struct fetch_format *format,
-                       struct haplo_batch *batch, size_t body_bytes_max,
-                       struct reason *why);
+                       const struct fetch_format *format, struct batch *batch,
+                       size_t body_bytes_max, struct reason *why);
 
 /* To be called once, before any data. Errors are decided later, with the body.
  * Copies what it needs. */

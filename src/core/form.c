@@ -23,7 +23,7 @@ static bool byte_is_unreserved(unsigned char byte)
            byte == '_' || byte == '~';
 }
 
-static int form_reserve(struct haplo_batch *batch, size_t size)
+static int form_reserve(struct batch *batch, size_t size)
 {
     if (size <= batch->form_capacity) {
         return 0;
@@ -40,7 +40,7 @@ static int form_reserve(struct haplo_batch *batch, size_t size)
     return 0;
 }
 
-int form_set(struct haplo_batch *batch, const char *token, size_t size)
+int form_set(struct batch *batch, const char *token, size_t size)
 {
     static const char digits[] = "0123456789ABCDEF";
 

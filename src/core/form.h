@@ -13,6 +13,6 @@
 /* Writes the form for a token, which may contain any byte, to the batch. An
  * empty token must never be posted and yields no form. Returns 0,
  * HAPLO_ETOOBIG above HAPLO_TOKEN_SIZE_MAX, or HAPLO_ENOMEM. */
-int form_set(struct haplo_batch *batch, const char *token, size_t size);
+int form_set(struct batch *batch, const char *token, size_t size);
 
 #endif

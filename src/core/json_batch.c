@@ -308,7 +308,7 @@ static size_t pointer_depth_max(const struct fetch_format *format)
 }
 
 void json_batch_init(struct json_batch *json, const struct fetch_format *format,
-                     struct haplo_batch *batch, struct reason *why)
+                     struct batch *batch, struct reason *why)
 {
     static const struct json_events events = {on_value, on_key, on_close};
 
@@ -355,7 +355,7 @@ int json_batch_feed(struct json_batch *json)
  * arrive again forever. */
 static int completeness_check(struct json_batch *json)
 {
-    const struct haplo_batch *batch = json->batch;
+    const struct batch *batch = json->batch;
     if (json->format->is_default_shape && json->version_count != 1) {
         return reason_set(json->why, HAPLO_EDOCUMENT, "there %s",
                           json->version_count == 0 ? "is no version"

@@ -22,7 +22,7 @@ enum json_member { JSON_MEMBER_NONE, JSON_MEMBER_ID, JSON_MEMBER_DATETIME };
 
 struct json_batch {
     const struct fetch_format *format; /* borrowed */
-    struct haplo_batch *batch;         /* borrowed; filled */
+    struct batch *batch;               /* borrowed; filled */
     struct reason *why;                /* borrowed; set on error */
     struct json_cursor version;        /* default shape only */
     struct json_cursor token;          /* detects the token */
@@ -43,7 +43,7 @@ struct json_batch {
 
 /* Borrows everything until json_batch_free(). The batch must be reset. */
 void json_batch_init(struct json_batch *json, const struct fetch_format *format,
-                     struct haplo_batch *batch, struct reason *why);
+                     struct batch *batch, struct reason *why);
 
 /* Reads what has been appended to the body. Returns 0, HAPLO_EDOCUMENT,
  * HAPLO_ETOOBIG or HAPLO_ENOMEM, with why set. */

@@ -7,7 +7,7 @@
 
 /* If the queue expects text/html, an error page of the server ends up here and
  * is quoted. Any other body may contain personal data and is not. */
-static int no_token(const struct haplo_batch *batch, struct reason *why)
+static int no_token(const struct batch *batch, struct reason *why)
 {
     struct page_quote quote = {""};
     if (page_is_html(batch->body, batch->body_size)) {
@@ -18,7 +18,7 @@ static int no_token(const struct haplo_batch *batch, struct reason *why)
 }
 
 /* match[0] is the whole match, match[1] the token. */
-static int token_find(const struct haplo_batch *batch,
+static int token_find(const struct batch *batch,
                       const struct token_pattern *pattern, regmatch_t match[2],
                       struct reason *why)
 {
@@ -36,8 +36,8 @@ static int token_find(const struct haplo_batch *batch,
     return error != 0 ? no_token(batch, why) : 0;
 }
 
-static int message_make(struct haplo_batch *batch, const char *token,
-                        size_t size, struct reason *why)
+static int message_make(struct batch *batch, const char *token, size_t size,
+                        struct reason *why)
 {
     int error = form_set(batch, token, size);
     if (error == HAPLO_ETOOBIG) {
@@ -56,8 +56,8 @@ static int message_make(struct haplo_batch *batch, const char *token,
     return 0;
 }
 
-int raw_batch_finish(struct haplo_batch *batch,
-                     const struct fetch_format *format, struct reason *why)
+int raw_batch_finish(struct batch *batch, const struct fetch_format *format,
+                     struct reason *why)
 {
     regmatch_t match[2] = {{-1, -1}, {-1, -1}};
     int error = token_find(batch, format->token_pattern, match, why);

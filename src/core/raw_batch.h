@@ -12,7 +12,7 @@
 /* To be called when the body is complete. Creates the message and the form, or
  * neither if the token is empty. Returns 0, HAPLO_EDOCUMENT, HAPLO_ETOOBIG or
  * HAPLO_ENOMEM, with why set. */
-int raw_batch_finish(struct haplo_batch *batch,
-                     const struct fetch_format *format, struct reason *why);
+int raw_batch_finish(struct batch *batch, const struct fetch_format *format,
+                     struct reason *why);
 
 #endif

@@ -17,6 +17,8 @@
  *   - Stale: another process stores this queue, or an older copy of the inbox
  *     was restored. The library drops the batch, and fetches again from the
  *     state that is stored now.
+ *   - The inboxes are closing: the batch is dropped, as it is too late to mark
+ *     it. Every batch is answered, because the poller cannot close before.
  *   - The process dies in between: from the stored state, the library
  *     recognises what the server sends again.
  *
@@ -25,6 +27,7 @@
  */
 #include "daemon/gather_batch.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/container_of.h"
@@ -34,7 +37,7 @@
 struct gather_delivery {
     struct inbox_delivery delivery; /* passed to the inbox */
     struct gather_queue *queue;     /* owner of the batch */
-    struct haplo_batch *batch;      /* to be accepted or refused */
+    struct haplo_batch batch;       /* to be answered */
     struct gather_delivery *next;   /* in the pool */
 };
 
@@ -61,16 +64,37 @@ static void put_back_delivery(struct gather *gather,
     gather->free_deliveries = delivery;
 }
 
-static void answer_stale(struct haplo_batch *batch, struct haplo_slice stored)
+static int answer_stale(struct haplo_batch batch, struct haplo_slice stored)
 {
     if (gather_moves_is_note(stored)) {
-        haplo_batch_reject(batch, "another process stores this queue in "
-                                  "another inbox now: restart with the same "
-                                  "configuration, or remove the queue");
-        return;
+        return haplo_batch_reject(
+            batch, "another process stores this queue in another inbox now: "
+                   "restart with the same configuration, or remove the queue");
     }
-    /* On error the queue is BLOCKED or retries, and an event says why. */
-    (void)haplo_batch_stale(batch, stored);
+    return haplo_batch_stale(batch, stored);
+}
+
+static int answer(const struct gather_delivery *delivery,
+                  enum inbox_verdict verdict, const char *why)
+{
+    struct haplo_batch batch = delivery->batch;
+    if (is_closing(delivery->queue->server->gather)) {
+        return haplo_batch_drop(batch, "the inbox is closing");
+    }
+    switch (verdict) {
+    case INBOX_STORED:
+        return haplo_batch_accept(batch);
+    case INBOX_RETRY:
+        return haplo_batch_retry(batch, 0, why);
+    case INBOX_BEHIND:
+        return haplo_batch_drop(batch, why);
+    case INBOX_REJECTED:
+        return haplo_batch_reject(batch, why);
+    case INBOX_STALE:
+        return answer_stale(batch, delivery->delivery.stored);
+    }
+    assert(!"unknown verdict");
+    return HAPLO_EINVAL;
 }
 
 static void on_delivered(struct inbox_delivery *stored,
@@ -79,43 +103,23 @@ static void on_delivered(struct inbox_delivery *stored,
     struct gather_delivery *delivery =
         container_of(stored, struct gather_delivery, delivery);
     struct gather_queue *queue = delivery->queue;
-    struct gather *gather = queue->server->gather;
-    struct haplo_batch *batch = delivery->batch;
     queue->stored_count += stored->stored_count;
     queue->repeat_count += (uint32_t)stored->repeat_count;
-    if (!is_closing(gather)) {
-        switch (verdict) {
-        case INBOX_STORED:
-            haplo_batch_accept(batch);
-            break;
-        case INBOX_RETRY:
-            haplo_batch_retry(batch, 0, why);
-            break;
-        case INBOX_BEHIND:
-            haplo_batch_drop(batch, why);
-            break;
-        case INBOX_REJECTED:
-            haplo_batch_reject(batch, why);
-            break;
-        case INBOX_STALE:
-            answer_stale(batch, stored->stored);
-            break;
-        }
-    }
-    put_back_delivery(gather, delivery);
+    /* Other errors concern the queue, and an event reports them. */
+    int error = answer(delivery, verdict, why);
+    assert(error != HAPLO_EANSWERED);
+    (void)error;
+    put_back_delivery(queue->server->gather, delivery);
 }
 
 void gather_batch_on_deliver(struct haplo_queue *haplo_queue,
-                             struct haplo_batch *batch)
+                             struct haplo_batch batch)
 {
     struct gather_queue *queue = haplo_queue_data(haplo_queue);
     struct gather *gather = queue->server->gather;
-    if (is_closing(gather)) {
-        return; /* not accepted, so it is never marked */
-    }
     struct gather_delivery *delivery = take_delivery(gather);
     if (delivery == NULL) {
-        haplo_batch_retry(batch, 0, "out of memory");
+        (void)haplo_batch_retry(batch, 0, "out of memory"); /* not answered */
         return;
     }
     *delivery = (struct gather_delivery){

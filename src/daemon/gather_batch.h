@@ -8,7 +8,7 @@
 
 /* Callbacks of a queue whose data is a struct gather_queue. */
 void gather_batch_on_deliver(struct haplo_queue *haplo_queue,
-                             struct haplo_batch *batch);
+                             struct haplo_batch batch);
 void gather_batch_on_event(const struct haplo_event *event);
 void gather_batch_on_marked(struct haplo_queue *haplo_queue,
                             const struct haplo_mark *mark);

@@ -58,7 +58,7 @@ static void finish(struct peek *peek, enum exit_code code)
     }
 }
 
-static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
+static void on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
 {
     struct peek *peek = haplo_queue_data(queue);
     const struct haplo_message *messages = haplo_batch_messages(batch);
@@ -74,7 +74,7 @@ static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
                  : "%zu messages, as they are on the server; none was marked",
              count);
     finish(peek, ferror(stdout) ? EXIT_CODE_FAILED : EXIT_CODE_FINE);
-    /* The batch is not accepted, so it is never marked. */
+    (void)haplo_batch_drop(batch, NULL); /* so it is never marked */
 }
 
 static void on_event(struct haplo_poller *poller,

@@ -153,7 +153,7 @@ typedef void (*inbox_delivered_cb)(struct inbox_delivery *delivery,
  * are borrowed until delivered_cb. */
 struct inbox_delivery {
     struct inbox_queue *queue;       /* open; without another delivery */
-    const struct haplo_batch *batch; /* not accepted or refused yet */
+    struct haplo_batch batch;        /* not answered yet */
     uint64_t fetched_at_ms;          /* wall clock, Unix milliseconds */
     enum haplo_format format;        /* format of its queue */
     inbox_delivered_cb delivered_cb; /* once, from the loop */

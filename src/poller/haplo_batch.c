@@ -1,72 +1,96 @@
 /*
  * haplo_batch.c - the batch as the application sees it, and its answers to it.
  */
-#include <assert.h>
-
 #include "poller/event.h"
 #include "poller/poller.h"
 
-struct haplo_queue *haplo_batch_queue(const struct haplo_batch *batch)
+/* Reading */
+
+struct haplo_slice haplo_batch_state(struct haplo_batch handle)
 {
-    return batch->queue;
+    const struct batch *batch = batch_lent(handle);
+    return batch == NULL
+               ? (struct haplo_slice){0}
+               : (struct haplo_slice){.data = (const char *)batch->state,
+                                      .size = batch->state_size};
 }
 
-struct haplo_slice haplo_batch_state(const struct haplo_batch *batch)
+size_t haplo_batch_new_count(struct haplo_batch handle)
 {
-    return (struct haplo_slice){.data = (const char *)batch->state,
-                                .size = batch->state_size};
+    const struct batch *batch = batch_lent(handle);
+    return batch == NULL ? 0 : batch->new_count;
 }
 
-size_t haplo_batch_new_count(const struct haplo_batch *batch)
+size_t haplo_batch_message_count(struct haplo_batch handle)
 {
-    return batch->new_count;
+    const struct batch *batch = batch_lent(handle);
+    return batch == NULL ? 0 : batch->message_count;
 }
 
-size_t haplo_batch_message_count(const struct haplo_batch *batch)
+const struct haplo_message *haplo_batch_messages(struct haplo_batch handle)
 {
-    return batch->message_count;
+    const struct batch *batch = batch_lent(handle);
+    return batch == NULL ? NULL : batch->messages;
 }
 
-const struct haplo_message *haplo_batch_messages(
-    const struct haplo_batch *batch)
+struct haplo_queue *haplo_batch_queue(struct haplo_batch handle)
 {
-    return batch->messages;
+    const struct batch *batch = batch_lent(handle);
+    return batch == NULL ? NULL : batch->queue;
 }
 
-/* Records an answer of the application; false if it is too late. */
-static bool batch_answered(const struct haplo_batch *batch)
+/* Answers */
+
+/* Takes the batch back, which makes the handle stale, and gets its queue.
+ * Returns 0, or what the function that answers must return. */
+static int batch_answer(struct haplo_batch handle, struct haplo_queue **queue)
 {
-    const struct haplo_queue *queue = batch->queue;
-    if (server_of(queue)->poller->phase == POLLER_CLOSING) {
-        return false;
+    struct batch *batch = batch_lent(handle);
+    if (batch == NULL) {
+        return HAPLO_EANSWERED;
     }
-    assert(queue->batch == batch);
-    assert(queue->core.state == HAPLO_QUEUE_DELIVERING ||
-           queue->core.state == HAPLO_QUEUE_LAST_DELIVERING);
-    return true;
+    *queue = batch->queue;
+    return poller_take_back(batch);
 }
 
-void haplo_batch_accept(struct haplo_batch *batch)
+static void queue_answered(struct haplo_queue *queue,
+                           const struct queue_event *event)
 {
-    struct haplo_queue *queue = batch->queue;
-    if (batch_answered(batch)) {
+    struct haplo_poller *poller = server_of(queue)->poller;
+    poller_step(queue, event);
+    poller_pump(poller);
+}
+
+int haplo_batch_accept(struct haplo_batch handle)
+{
+    struct haplo_queue *queue;
+    int error = batch_answer(handle, &queue);
+    if (error == 0) {
         poller_accept(queue);
-        poller_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_ACCEPTED});
-        poller_pump(server_of(queue)->poller);
+        queue_answered(queue,
+                       &(struct queue_event){.kind = QUEUE_EVENT_ACCEPTED});
     }
+    return error;
 }
 
-void haplo_batch_retry(struct haplo_batch *batch, uint64_t delay_ms,
-                       const char *why)
+static void queue_retry(struct haplo_queue *queue, uint64_t delay_ms,
+                        const char *why)
 {
-    struct haplo_queue *queue = batch->queue;
-    if (batch_answered(batch)) {
-        queue->mishaps.deliver_retry_count++;
-        event_explain(queue, "deliver", HAPLO_EDELIVERY, why);
-        poller_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_RETRY,
-                                                 .delay_ms = delay_ms});
-        poller_pump(server_of(queue)->poller);
+    queue->mishaps.deliver_retry_count++;
+    event_explain(queue, "deliver", HAPLO_EDELIVERY, why);
+    queue_answered(queue, &(struct queue_event){.kind = QUEUE_EVENT_RETRY,
+                                                .delay_ms = delay_ms});
+}
+
+int haplo_batch_retry(struct haplo_batch handle, uint64_t delay_ms,
+                      const char *why)
+{
+    struct haplo_queue *queue;
+    int error = batch_answer(handle, &queue);
+    if (error == 0) {
+        queue_retry(queue, delay_ms, why);
     }
+    return error;
 }
 
 /* Says which state is stored instead of the expected one, in words that
@@ -95,17 +119,18 @@ static void explain_stale(struct haplo_queue *queue, uint64_t expected)
     event_explain(queue, "deliver", HAPLO_ESTALE, text.text);
 }
 
-int haplo_batch_stale(struct haplo_batch *batch, struct haplo_slice stored)
+int haplo_batch_stale(struct haplo_batch handle, struct haplo_slice stored)
 {
-    struct haplo_queue *queue = batch->queue;
+    struct haplo_queue *queue;
     struct queue_event event = {.kind = QUEUE_EVENT_STALE};
-    if (!batch_answered(batch)) {
-        return 0;
+    int error = batch_answer(handle, &queue);
+    if (error != 0) {
+        return error;
     }
     uint64_t expected = queue->core.delivery.generation;
-    int error = delivery_state_adopt(&queue->core.delivery, stored);
+    error = delivery_state_adopt(&queue->core.delivery, stored);
     if (error == HAPLO_ENOMEM) {
-        haplo_batch_retry(batch, 0, haplo_error_text(error));
+        queue_retry(queue, 0, haplo_error_text(error));
         return error;
     }
     if (error == 0) {
@@ -118,29 +143,31 @@ int haplo_batch_stale(struct haplo_batch *batch, struct haplo_slice stored)
                       "delete it, then poll the queue again; unread messages "
                       "may be stored twice");
     }
-    poller_step(queue, &event);
-    poller_pump(server_of(queue)->poller);
+    queue_answered(queue, &event);
     return error;
 }
 
-void haplo_batch_drop(struct haplo_batch *batch, const char *why)
+int haplo_batch_drop(struct haplo_batch handle, const char *why)
 {
-    struct haplo_queue *queue = batch->queue;
-    if (batch_answered(batch)) {
+    struct haplo_queue *queue;
+    int error = batch_answer(handle, &queue);
+    if (error == 0) {
         event_explain(queue, "deliver", HAPLO_EDELIVERY, why);
-        poller_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_DROPPED,
-                                                 .error = HAPLO_EDELIVERY});
-        poller_pump(server_of(queue)->poller);
+        queue_answered(queue, &(struct queue_event){.kind = QUEUE_EVENT_DROPPED,
+                                                    .error = HAPLO_EDELIVERY});
     }
+    return error;
 }
 
-void haplo_batch_reject(struct haplo_batch *batch, const char *why)
+int haplo_batch_reject(struct haplo_batch handle, const char *why)
 {
-    struct haplo_queue *queue = batch->queue;
-    if (batch_answered(batch)) {
+    struct haplo_queue *queue;
+    int error = batch_answer(handle, &queue);
+    if (error == 0) {
         event_explain(queue, "deliver", HAPLO_EREJECTED, why);
-        poller_step(queue, &(struct queue_event){.kind = QUEUE_EVENT_REJECTED,
-                                                 .error = HAPLO_EREJECTED});
-        poller_pump(server_of(queue)->poller);
+        queue_answered(queue,
+                       &(struct queue_event){.kind = QUEUE_EVENT_REJECTED,
+                                             .error = HAPLO_EREJECTED});
     }
+    return error;
 }

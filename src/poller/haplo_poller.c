@@ -60,10 +60,10 @@ int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
     return 0;
 }
 
-static void free_batches(struct haplo_batch *batch)
+static void free_batches(struct batch *batch)
 {
     while (batch != NULL) {
-        struct haplo_batch *next = batch->next;
+        struct batch *next = batch->next;
         batch_free(batch);
         batch = next;
     }
@@ -85,11 +85,8 @@ static void free_spares(struct haplo_poller *poller)
     free_batches(poller->free_tokens);
 }
 
-/* All handles of the poller are closed. */
-static void on_http_closed(struct http_client *http, void *data)
+static void free_objects(struct haplo_poller *poller)
 {
-    (void)http;
-    struct haplo_poller *poller = data;
     struct haplo_server *server;
     struct haplo_queue *queue;
     while ((server = TAILQ_FIRST(&poller->servers)) != NULL) {
@@ -101,6 +98,14 @@ static void on_http_closed(struct http_client *http, void *data)
         object_free_server(server);
     }
     name_table_free(&poller->server_names);
+}
+
+/* All handles of the poller are closed. */
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct haplo_poller *poller =
+        container_of(handle, struct haplo_poller, timer);
+    free_objects(poller);
     free_spares(poller);
     scheduler_free(&poller->scheduler);
     haplo_close_cb close_cb = poller->close_cb;
@@ -111,11 +116,26 @@ static void on_http_closed(struct http_client *http, void *data)
     }
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+void poller_close_timer(struct haplo_poller *poller)
 {
-    struct haplo_poller *poller =
-        container_of(handle, struct haplo_poller, timer);
-    http_client_close(poller->http, on_http_closed, poller);
+    if (poller->http == NULL && poller->lent_count == 0) {
+        uv_close((uv_handle_t *)&poller->timer, on_timer_closed);
+    }
+}
+
+static void on_http_closed(struct http_client *http, void *data)
+{
+    struct haplo_poller *poller = data;
+    poller->connection_count = http_client_connection_count(http);
+    poller->http = NULL;
+    poller_close_timer(poller);
+}
+
+/* While close() waits for batches, nothing but the timer may keep the loop
+ * alive. */
+static void on_wait(uv_timer_t *timer)
+{
+    (void)timer;
 }
 
 void haplo_poller_close(struct haplo_poller *poller, haplo_close_cb close_cb)
@@ -135,7 +155,9 @@ void haplo_poller_close(struct haplo_poller *poller, haplo_close_cb close_cb)
         endpoint_free(server->endpoint);
         server->endpoint = NULL;
     }
-    uv_close((uv_handle_t *)&poller->timer, on_timer_closed);
+    uv_timer_start(&poller->timer, on_wait, HAPLO_WAIT_MS_MAX,
+                   HAPLO_WAIT_MS_MAX); /* cannot fail */
+    http_client_close(poller->http, on_http_closed, poller);
 }
 
 void *haplo_poller_data(const struct haplo_poller *poller)

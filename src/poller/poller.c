@@ -31,8 +31,9 @@
  *     dropped and fetched again.
  *   - It rejects the batch: BLOCKED; the batch is dropped.
  *   - Pause, removal and stop: a fetch is cancelled, a batch is finished.
- *   - Close: everything is cancelled. Nothing is lost, because the server
- *     sends again what is not marked.
+ *   - Close: everything is cancelled, and close_cb waits until the application
+ *     has answered every batch that it may still read. Nothing is lost, because
+ *     the server sends again what is not marked.
  */
 #include "poller/poller.h"
 
@@ -49,21 +50,22 @@ static struct haplo_queue *queue_of(const struct queue *core)
 
 /* Pools of batches */
 
-static struct haplo_batch *batch_take(struct haplo_batch **free_ones)
+static struct batch *batch_take(struct batch **free_ones)
 {
-    struct haplo_batch *batch = *free_ones;
+    struct batch *batch = *free_ones;
     if (batch == NULL) {
         return batch_new();
     }
     *free_ones = batch->next;
     batch->next = NULL;
+    batch_show(batch);
     return batch;
 }
 
-static void batch_release(struct haplo_batch *batch,
-                          struct haplo_batch **free_ones)
+static void batch_release(struct batch *batch, struct batch **free_ones)
 {
     batch_reset(batch);
+    batch_hide(batch);
     batch->next = *free_ones;
     *free_ones = batch;
 }
@@ -80,7 +82,7 @@ static void queue_count_bytes(struct haplo_queue *queue)
 static void queue_drop_batch(struct haplo_queue *queue)
 {
     struct haplo_poller *poller = server_of(queue)->poller;
-    struct haplo_batch *batch = queue->batch;
+    struct batch *batch = queue->batch;
     if (batch == NULL) {
         return;
     }
@@ -94,12 +96,38 @@ static void queue_drop_batch(struct haplo_queue *queue)
                                                   : &poller->free_tokens);
 }
 
+/* Lending batches to the application */
+
+static void queue_deliver(struct haplo_queue *queue)
+{
+    struct haplo_poller *poller = server_of(queue)->poller;
+    poller->lent_count++;
+    settings_of(queue)->deliver_cb(
+        queue, batch_lend(queue->batch, ++poller->newest_serial));
+}
+
+int poller_take_back(struct batch *batch)
+{
+    struct haplo_queue *queue = batch->queue;
+    struct haplo_poller *poller = server_of(queue)->poller;
+    batch_return(batch);
+    poller->lent_count--;
+    if (poller->phase == POLLER_CLOSING) {
+        poller_close_timer(poller);
+        return HAPLO_ESTOPPED;
+    }
+    assert(queue->batch == batch);
+    assert(queue->core.state == HAPLO_QUEUE_DELIVERING ||
+           queue->core.state == HAPLO_QUEUE_LAST_DELIVERING);
+    return 0;
+}
+
 /* If memory for a separate token runs out, the whole batch is kept. */
 void poller_accept(struct haplo_queue *queue)
 {
     delivery_state_accept(&queue->core.delivery, queue->batch);
     struct haplo_poller *poller = server_of(queue)->poller;
-    struct haplo_batch *token = batch_take(&poller->free_tokens);
+    struct batch *token = batch_take(&poller->free_tokens);
     if (token == NULL) {
         return;
     }
@@ -213,7 +241,7 @@ static int batch_evaluate(struct haplo_queue *queue)
 /* The fetch is complete: passes the batch, or its absence, to the queue. */
 static void fetch_succeeded(struct haplo_queue *queue)
 {
-    struct haplo_batch *batch = queue->batch;
+    struct batch *batch = queue->batch;
     struct queue_event event = {.kind = QUEUE_EVENT_EMPTY};
     queue->counters.body_bytes += batch->body_size;
     if (batch->message_count > 0) {
@@ -470,7 +498,7 @@ void poller_step(struct haplo_queue *queue, const struct queue_event *event)
         queue_confirm(queue, event);
         break;
     case QUEUE_ACTION_DELIVER:
-        settings_of(queue)->deliver_cb(queue, queue->batch);
+        queue_deliver(queue);
         break;
     }
 }

@@ -45,7 +45,7 @@ struct haplo_queue {
     struct queue core;              /* its state machine */
     void *data;                     /* the application's */
     char *api_key;                  /* in the same block after name, or owned */
-    struct haplo_batch *batch;      /* being read, or outstanding; or NULL */
+    struct batch *batch;            /* being read, or outstanding; or NULL */
     char *error_text;               /* owned; the newest failure, or NULL */
     haplo_removed_cb removed_cb;    /* or NULL */
     struct request *request;        /* in flight, or NULL */
@@ -75,7 +75,7 @@ struct haplo_poller {
     uv_loop_t *loop;          /* borrowed */
     uv_timer_t timer;         /* the scheduler's next due time */
     uint64_t armed_ms;        /* what it is set to; HEAP_NEVER: stopped */
-    struct http_client *http; /* owned */
+    struct http_client *http; /* owned; NULL: closed */
     enum poller_phase phase;
     bool is_pumping;                    /* poller_pump() is on the stack */
     bool has_stopped;                   /* stopped_cb has fired */
@@ -84,19 +84,22 @@ struct haplo_poller {
     struct queue_list gone;             /* removed and PAUSED: to be freed */
     size_t server_count;
     size_t queue_count;
-    size_t paused_count;              /* queues that are PAUSED */
-    struct request *free_requests;    /* pool */
-    struct reading *free_readings;    /* pool */
-    struct haplo_batch *free_batches; /* pool */
-    struct haplo_batch *free_tokens;  /* pool of batches without a body */
-    struct queue_settings *settings;  /* borrowed; those of the newest queue */
-    haplo_event_cb event_cb;          /* or NULL */
-    haplo_stopped_cb stopped_cb;      /* or NULL */
-    uint64_t stop_due_ms;             /* deadline of the drain */
-    size_t batches_left;              /* open batches when it was stopped */
-    uint64_t next_salt;               /* for states; starts at random */
-    haplo_close_cb close_cb;          /* or NULL */
-    void *data;                       /* the application's */
+    size_t paused_count;             /* queues that are PAUSED */
+    size_t lent_count;               /* batches that are to be answered */
+    uint64_t newest_serial;          /* of a delivery */
+    struct request *free_requests;   /* pool */
+    struct reading *free_readings;   /* pool */
+    struct batch *free_batches;      /* pool */
+    struct batch *free_tokens;       /* pool of batches without a body */
+    struct queue_settings *settings; /* borrowed; those of the newest queue */
+    haplo_event_cb event_cb;         /* or NULL */
+    haplo_stopped_cb stopped_cb;     /* or NULL */
+    uint64_t stop_due_ms;            /* deadline of the drain */
+    size_t batches_left;             /* open batches when it was stopped */
+    uint64_t next_salt;              /* for states; starts at random */
+    uint64_t connection_count;       /* opened, once http is closed */
+    haplo_close_cb close_cb;         /* or NULL */
+    void *data;                      /* the application's */
 };
 
 static inline struct haplo_server *server_of(const struct haplo_queue *queue)
@@ -117,6 +120,14 @@ void poller_step(struct haplo_queue *queue, const struct queue_event *event);
 /* Starts all requests that may start now, and sets the timer. The only
  * callback it calls is event_cb; everything that is due waits for the timer. */
 void poller_pump(struct haplo_poller *poller);
+
+/* Takes a batch back that the application answers. Returns 0, or HAPLO_ESTOPPED
+ * if the poller is closing: then the answer has no other effect, and it may
+ * have been the last thing that close() waits for. */
+int poller_take_back(struct batch *batch);
+
+/* Closes the last handle of a closing poller, once it waits for nothing. */
+void poller_close_timer(struct haplo_poller *poller);
 
 /* To be called when the batch was accepted: keeps only token and state. */
 void poller_accept(struct haplo_queue *queue);

@@ -31,7 +31,9 @@ void haplo_poller_stats(const struct haplo_poller *poller,
         .undelivered_bytes = poller->scheduler.held_bytes,
         .server_count = poller->server_count,
         .queue_count = poller->queue_count,
-        .connection_count = http_client_connection_count(poller->http),
+        .connection_count = poller->http != NULL
+                                ? http_client_connection_count(poller->http)
+                                : poller->connection_count,
     };
     STATS_COPY(stats, &now);
 }

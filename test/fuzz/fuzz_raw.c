@@ -32,7 +32,7 @@ static int hex_value(char digit)
 }
 
 /* The token must be a part of the body, byte for byte. */
-static void check_token(const struct haplo_batch *batch)
+static void check_token(const struct batch *batch)
 {
     char *token = malloc(batch->form_size);
     size_t size = 0;
@@ -57,7 +57,7 @@ static void check_raw(const struct fetch_format *format, const char *body,
     reading_run(&whole, format, &head, body, size, CAP, 0);
     reading_run(&pieces, format, &head, body, size, CAP, seed | 1);
     check_same(&whole, &pieces);
-    const struct haplo_batch *batch = whole.batch;
+    const struct batch *batch = whole.batch;
     if (batch->message_count > 0) {
         FUZZ_CHECK(batch->message_count == 1);
         FUZZ_CHECK(batch->messages[0].body.size == size);

@@ -20,7 +20,7 @@ struct counts {
 struct run {
     struct delivery_state state; /* */
     struct counts known;         /* the second opinion on K */
-    struct haplo_batch *batch;   /* evaluated, or NULL */
+    struct batch *batch;         /* evaluated, or NULL */
     struct counts in_batch;      /* of it */
     uint64_t salt;               /* the next one */
     uint8_t *stored;             /* owned: a state, or NULL */

@@ -60,12 +60,14 @@ static void on_event(struct haplo_poller *poller,
     failed_count += event->error != 0;
 }
 
-static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
+static void on_deliver(struct haplo_queue *queue, struct haplo_batch handle)
 {
+    const struct batch *batch = batch_lent(handle);
     (void)queue;
     delivered_count++;
+    FUZZ_CHECK(batch != NULL);
     FUZZ_CHECK(batch->form_size > 0);
-    FUZZ_CHECK(haplo_batch_message_count(batch) > 0);
+    FUZZ_CHECK(haplo_batch_message_count(handle) > 0);
     for (size_t i = 0; i < batch->message_count; i++) {
         struct haplo_slice body = batch->messages[i].body;
         FUZZ_CHECK(body.data >= batch->body && body.size > 1);
@@ -74,7 +76,7 @@ static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
     }
     expected_form = strndup(batch->form, batch->form_size);
     FUZZ_CHECK(expected_form != NULL);
-    haplo_batch_accept(batch);
+    haplo_batch_accept(handle);
 }
 
 static void on_marked(struct haplo_queue *queue, const struct haplo_mark *mark)

@@ -36,7 +36,7 @@ static bool slice_is_inside(struct haplo_slice slice, const char *data,
 }
 
 /* Messages follow each other in the body, none reaches into the next. */
-static void check_messages(const struct haplo_batch *batch)
+static void check_messages(const struct batch *batch)
 {
     const char *at = batch->body;
     for (size_t i = 0; i < batch->message_count; i++) {
@@ -51,7 +51,7 @@ static void check_messages(const struct haplo_batch *batch)
     }
 }
 
-static void check_form(const struct haplo_batch *batch)
+static void check_form(const struct batch *batch)
 {
     FUZZ_CHECK((batch->form_size == 0) == (batch->message_count == 0));
     if (batch->form_size == 0) {
@@ -125,8 +125,8 @@ static void check_same_text(const char *a, const char *b)
 
 void check_same(const struct reading_result *a, const struct reading_result *b)
 {
-    const struct haplo_batch *x = a->batch;
-    const struct haplo_batch *y = b->batch;
+    const struct batch *x = a->batch;
+    const struct batch *y = b->batch;
     FUZZ_CHECK(a->error == b->error);
     check_same_text(a->why.text, b->why.text);
     FUZZ_CHECK(x->message_count == y->message_count);

@@ -9,9 +9,9 @@
 #include "fuzz.h"
 
 struct reading_result {
-    struct haplo_batch *batch; /* owned */
-    struct reason why;         /* */
-    int error;                 /* */
+    struct batch *batch; /* owned */
+    struct reason why;   /* */
+    int error;           /* */
 };
 
 /* Reads the answer in pieces whose sizes the seed makes up; 0: whole. Checks

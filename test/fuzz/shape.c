@@ -18,7 +18,7 @@ static bool slice_is(struct haplo_slice slice, const char *body,
 static void check_against(const struct reading_result *result,
                           const struct reference_batch *reference)
 {
-    const struct haplo_batch *batch = result->batch;
+    const struct batch *batch = result->batch;
     FUZZ_CHECK(batch->message_count == reference->message_count);
     for (size_t i = 0; i < batch->message_count; i++) {
         const struct haplo_message *message = &batch->messages[i];

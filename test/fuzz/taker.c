@@ -18,7 +18,7 @@ static void check_why(int error, const char *why, size_t why_size)
     FUZZ_CHECK(error == 0 || error == HAPLO_EINVAL || error == HAPLO_EEXIST);
 }
 
-static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
+static void on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
 {
     (void)queue;
     haplo_batch_reject(batch, NULL);

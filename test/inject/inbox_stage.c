@@ -181,7 +181,7 @@ void parcel_make(struct parcel *parcel, struct feed *feed,
                      0);
     fault_resume();
     parcel->delivery.queue = feed->queue;
-    parcel->delivery.batch = parcel->batch;
+    parcel->delivery.batch = batch_lend(parcel->batch, 1);
     parcel->delivery.fetched_at_ms = 1550226721250;
     parcel->delivery.delivered_cb = on_delivered;
     parcel->is_alone = true;

@@ -36,7 +36,7 @@ struct feed {
 struct parcel {
     struct inbox_delivery delivery; /* first */
     struct feed *feed;              /* whose */
-    struct haplo_batch *batch;      /* owned */
+    struct batch *batch;            /* owned */
     bool is_alone;                  /* in its group */
     bool had_failed;                /* something, before it */
     bool is_answered;               /* delivered_cb has fired */

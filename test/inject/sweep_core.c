@@ -48,7 +48,7 @@ struct reading {
     const char *form;                   /* expected; "": no token */
 };
 
-static void batch_check(const struct haplo_batch *batch,
+static void batch_check(const struct batch *batch,
                         const struct reading *reading)
 {
     assert_int_equal(batch->message_count, reading->message_count);
@@ -62,8 +62,7 @@ static void batch_check(const struct haplo_batch *batch,
 }
 
 /* False if it failed. */
-static bool body_read(struct haplo_batch *batch,
-                      const struct fetch_format *format,
+static bool body_read(struct batch *batch, const struct fetch_format *format,
                       const struct reading *reading)
 {
     static struct fetch_reply reply;
@@ -98,7 +97,7 @@ static void fetch_read(const struct reading *reading)
         assert_told(error, NULL);
         return;
     }
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     if (batch != NULL) {
         /* What it kept is used again; and one failure is one failure. */
         bool is_read = body_read(batch, &format, reading);
@@ -179,7 +178,7 @@ static void large_batch_run(void)
                                  .form = "token=T"});
 }
 
-static void status_read(const struct haplo_batch *unused, long status,
+static void status_read(const struct batch *unused, long status,
                         const char *content_type, const char *body,
                         int expected)
 {
@@ -192,7 +191,7 @@ static void status_read(const struct haplo_batch *unused, long status,
     if (fetch_format_init(&format, &options, &why) != 0) {
         return;
     }
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     if (batch != NULL) {
         fetch_reply_begin(&reply, &format, batch, CAP, &why);
         fetch_reply_head(&reply, &head);
@@ -254,7 +253,7 @@ static void form_run(void)
 {
     static char token[30000];
     memset(token, '/', sizeof token);
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     if (batch == NULL) {
         return;
     }
@@ -267,11 +266,11 @@ static void form_run(void)
 
 /* Half of its messages are the same, and so is the other half. NULL: it could
  * not be made. */
-static struct haplo_batch *batch_evaluate(const struct delivery_state *state,
-                                          size_t new_count)
+static struct batch *batch_evaluate(const struct delivery_state *state,
+                                    size_t new_count)
 {
     size_t dropped;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     for (size_t i = 0; batch != NULL && i < 100; i++) {
         struct haplo_message *message = batch_add_message(batch);
         if (message == NULL) {
@@ -300,7 +299,7 @@ static void delivery_state_run(void)
 {
     struct delivery_state state = {0};
     struct delivery_state other = {0};
-    struct haplo_batch *batch = batch_evaluate(&state, 100);
+    struct batch *batch = batch_evaluate(&state, 100);
     if (batch == NULL) {
         return;
     }

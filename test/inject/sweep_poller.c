@@ -194,7 +194,7 @@ static void harvest_add(struct harvest *harvest, unsigned id)
     harvest->ids[harvest->count++] = id;
 }
 
-static void tls_on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
+static void tls_on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
 {
     const struct haplo_message *messages = haplo_batch_messages(batch);
     for (size_t i = 0; i < haplo_batch_message_count(batch); i++) {

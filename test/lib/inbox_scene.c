@@ -209,7 +209,7 @@ struct feed *feed_open(struct scene *scene, const char *server,
     return feed;
 }
 
-static void confirm_state(struct feed *feed, struct haplo_batch *batch,
+static void confirm_state(struct feed *feed, struct batch *batch,
                           size_t message_count, bool is_drained)
 {
     uint8_t bytes[STATE_HEAD_SIZE];
@@ -285,7 +285,7 @@ struct parcel *parcel_of(struct feed *feed, const struct haplo_slice *bodies,
     MUST(delivery_state_evaluate(&feed->known, parcel->batch, salt++,
                                  &dropped_count) == 0);
     parcel->delivery.queue = feed->queue;
-    parcel->delivery.batch = parcel->batch;
+    parcel->delivery.batch = batch_lend(parcel->batch, 1);
     parcel->delivery.fetched_at_ms = FETCHED_AT_MS;
     parcel->delivery.delivered_cb = on_delivered;
     return parcel;

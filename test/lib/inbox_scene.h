@@ -88,7 +88,7 @@ void feed_adopt(struct feed *feed, struct haplo_slice stored);
 struct parcel {
     struct inbox_delivery delivery;       /* first */
     struct feed *feed;                    /* whose batch */
-    struct haplo_batch *batch;            /* owned */
+    struct batch *batch;                  /* owned */
     struct inbox *close_when_answered;    /* or NULL */
     struct parcel *deliver_when_answered; /* or NULL */
     unsigned answer_count;                /* of the newest sending */

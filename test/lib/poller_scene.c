@@ -62,17 +62,40 @@ unsigned id_of(const struct haplo_message *message)
     return (unsigned)strtoul(message->id.data, NULL, 10);
 }
 
+struct haplo_batch watch_take(struct watch *watch)
+{
+    assert_true(watch->has_batch);
+    watch->has_batch = false;
+    return watch->batch;
+}
+
 void watch_accept(struct watch *watch)
 {
-    struct haplo_batch *batch = watch->batch;
-    watch->batch = NULL;
     if (watch->newest_id > watch->fake->accepted) {
         watch->fake->accepted = watch->newest_id;
     }
-    haplo_batch_accept(batch);
+    assert_int_not_equal(haplo_batch_accept(watch_take(watch)),
+                         HAPLO_EANSWERED);
 }
 
-void scene_on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
+static void watch_answer(struct watch *watch)
+{
+    switch (watch->answer) {
+    case ACCEPT:
+        watch_accept(watch);
+        break;
+    case HOLD:
+        break;
+    case RETRY:
+        haplo_batch_retry(watch_take(watch), watch->retry_ms, "not now");
+        break;
+    case REJECT:
+        haplo_batch_reject(watch_take(watch), "never");
+        break;
+    }
+}
+
+void scene_on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
 {
     struct watch *watch = haplo_queue_data(queue);
     size_t count = haplo_batch_message_count(batch);
@@ -84,26 +107,12 @@ void scene_on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
     watch->new_count = haplo_batch_new_count(batch);
     watch->newest_id = id_of(&haplo_batch_messages(batch)[count - 1]);
     watch->batch = batch;
+    watch->has_batch = true;
     if (watch->in_deliver != NULL) {
         watch->in_deliver(watch);
     }
-    if (watch->batch == NULL) {
-        return; /* in_deliver has answered */
-    }
-    switch (watch->answer) {
-    case ACCEPT:
-        watch_accept(watch);
-        break;
-    case HOLD:
-        break;
-    case RETRY:
-        watch->batch = NULL;
-        haplo_batch_retry(batch, watch->retry_ms, "not now");
-        break;
-    case REJECT:
-        watch->batch = NULL;
-        haplo_batch_reject(batch, "never");
-        break;
+    if (watch->has_batch) {
+        watch_answer(watch);
     }
 }
 
@@ -298,12 +307,24 @@ struct watch *scene_add(struct scene *scene, const char *name, unsigned unread)
     return scene_add_with(scene, queue_options(name), unread);
 }
 
+void scene_release(struct scene *scene)
+{
+    for (unsigned i = 0; i < scene->watch_count; i++) {
+        struct watch *watch = &scene->watches[i];
+        if (watch->has_batch) {
+            assert_int_equal(haplo_batch_drop(watch_take(watch), NULL),
+                             HAPLO_ESTOPPED);
+        }
+    }
+}
+
 void scene_close(struct scene *scene)
 {
     if (scene->closed_count == 0 && scene->poller != NULL) {
         haplo_poller_close(scene->poller, scene_on_closed);
     }
     unsigned calls = scene->calls;
+    scene_release(scene);
     RUN_UNTIL(scene, scene->poller == NULL);
     assert_int_equal(scene->calls, calls);
     for (unsigned i = 0; i < SERVERS_MAX; i++) {

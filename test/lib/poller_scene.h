@@ -42,7 +42,8 @@ struct watch {
     struct fake_queue *fake;            /* on the server */
     enum answer answer;                 /* to the next batch */
     uint64_t retry_ms;                  /* of RETRY */
-    struct haplo_batch *batch;          /* not answered, or NULL */
+    struct haplo_batch batch;           /* the newest; may be stale */
+    bool has_batch;                     /* it is not answered yet */
     unsigned deliver_count;             /* calls */
     unsigned marked_count;              /* calls */
     unsigned removed_count;             /* calls */
@@ -105,19 +106,25 @@ struct watch *scene_add_with(struct scene *scene,
                              unsigned unread);
 struct watch *scene_add(struct scene *scene, const char *name, unsigned unread);
 
+/* Once the poller is closing: answers all batches that are held. */
+void scene_release(struct scene *scene);
+
 /* Closes the poller and all else; checks that nothing calls back after it, and
  * that no message was marked that was not accepted. */
 void scene_close(struct scene *scene);
 
 /* The application */
 
-/* Answers the batch that is held. */
+/* The batch that is held, for a test that answers it. */
+struct haplo_batch watch_take(struct watch *watch);
+
+/* Accepts the batch that is held. */
 void watch_accept(struct watch *watch);
 
 /* Its callbacks, for options that are made by hand. */
 void scene_on_event(struct haplo_poller *poller,
                     const struct haplo_event *event);
-void scene_on_deliver(struct haplo_queue *queue, struct haplo_batch *batch);
+void scene_on_deliver(struct haplo_queue *queue, struct haplo_batch batch);
 void scene_on_marked(struct haplo_queue *queue, const struct haplo_mark *mark);
 void scene_on_removed(struct haplo_queue *queue);
 void scene_on_stopped(struct haplo_poller *poller, size_t left);

@@ -20,45 +20,37 @@ MUTANTS = [
      BATCH,
      "    inbox_deliver(&delivery->delivery);\n",
      "    inbox_deliver(&delivery->delivery);\n"
-     "    haplo_batch_accept(batch);\n"),
+     "    (void)haplo_batch_accept(batch);\n"),
     ("inbox-retry-as-stored",
      "a retry of the inbox is taken for success",
      BATCH,
-     "            haplo_batch_retry(batch, 0, why);\n"
-     "            break;\n"
-     "        case INBOX_BEHIND:\n",
-     "            haplo_batch_accept(batch);\n"
-     "            break;\n"
-     "        case INBOX_BEHIND:\n"),
+     "        return haplo_batch_retry(batch, 0, why);\n",
+     "        return haplo_batch_accept(batch);\n"),
     ("inbox-rejection-as-stored",
      "what can never be stored is marked",
      BATCH,
-     "            haplo_batch_reject(batch, why);\n"
-     "            break;\n"
-     "        case INBOX_STALE:",
-     "            haplo_batch_accept(batch);\n"
-     "            break;\n"
-     "        case INBOX_STALE:"),
+     "        return haplo_batch_reject(batch, why);\n",
+     "        return haplo_batch_accept(batch);\n"),
     ("stale-as-stored",
      "a stale batch is marked",
      BATCH,
-     "            answer_stale(batch, stored->stored);\n",
-     "            haplo_batch_accept(batch);\n"),
+     "        return answer_stale(batch, delivery->delivery.stored);\n",
+     "        return haplo_batch_accept(batch);\n"),
     ("stale-as-rejected",
      "a stale batch blocks its queue",
      BATCH,
-     "            answer_stale(batch, stored->stored);\n",
-     "            haplo_batch_reject(batch, why);\n"),
+     "        return answer_stale(batch, delivery->delivery.stored);\n",
+     "        return haplo_batch_reject(batch, why);\n"),
     ("stale-retried",
      "a stale batch is delivered again, and nothing is adopted",
      BATCH,
-     "            answer_stale(batch, stored->stored);\n",
-     "            haplo_batch_retry(batch, 0, why);\n"),
+     "        return answer_stale(batch, delivery->delivery.stored);\n",
+     "        return haplo_batch_retry(batch, 0, why);\n"),
     ("behind-as-retry",
      "an inbox that is behind makes the library keep the batch",
      BATCH,
-     "            haplo_batch_drop(batch, why);\n",
-     "            haplo_batch_accept(batch);\n"),
+     "        return haplo_batch_drop(batch, why);\n",
+     "        return haplo_batch_accept(batch);\n"),
     ("confirmation-not-told",
      "the inbox is never asked to store a confirmed mark",
      BATCH,
@@ -67,10 +59,14 @@ MUTANTS = [
     ("accept-while-closing",
      "a batch that is stored after the inboxes began to close is marked",
      BATCH,
-     "    if (!is_closing(gather)) {\n"
-     "        switch (verdict) {",
-     "    if (true) {\n"
-     "        switch (verdict) {"),
+     "        return haplo_batch_drop(batch, \"the inbox is closing\");\n",
+     "        return haplo_batch_accept(batch);\n"),
+    ("batch-unanswered-while-closing",
+     "a batch that is stored after the inboxes began to close is never "
+     "answered, so that the poller never closes",
+     BATCH,
+     "        return haplo_batch_drop(batch, \"the inbox is closing\");\n",
+     "        return 0;\n"),
     ("state-not-compared",
      "the stored state is not compared: any state may follow any other",
      STATE,
@@ -112,7 +108,7 @@ MUTANTS = [
      "    struct gather_delivery *delivery = take_delivery(gather);\n"
      "    if (delivery == NULL) {",
      "    if (haplo_batch_new_count(batch) == 0) {\n"
-     "        haplo_batch_accept(batch);\n"
+     "        (void)haplo_batch_accept(batch);\n"
      "        return;\n"
      "    }\n"
      "    struct gather_delivery *delivery = take_delivery(gather);\n"
@@ -126,18 +122,17 @@ MUTANTS = [
      "    if (error == 0) {\n"
      "        size_t dropped;\n"
      "        explain_stale(queue, expected);\n"
-     "        if (delivery_state_evaluate(&queue->core.delivery, batch, "
+     "        if (delivery_state_evaluate(&queue->core.delivery, queue->batch, "
      "expected,\n"
      "                                    &dropped) == 0) {\n"
-     "            haplo_batch_retry(batch, 0, \"\");\n"
+     "            queue_retry(queue, 0, \"\");\n"
      "            return 0;\n"
      "        }\n"
      "    } else {"),
     ("stale-not-adopted",
      "what is stored is not what is known after a stale batch",
      "src/poller/haplo_batch.c",
-     "    int error = delivery_state_adopt(&queue->core.delivery, stored);\n",
-     "    int error = 0;\n"
+     "    error = delivery_state_adopt(&queue->core.delivery, stored);\n",
      "    (void)stored;\n"),
     ("leftover-forgotten",
      "messages that a batch lacks are missing from its state",

@@ -20,7 +20,7 @@ static const struct haplo_queue_options own_shape;
 static struct fetch_reply reply;
 static struct reason why;
 
-static inline int read_in_steps(struct haplo_batch *batch,
+static inline int read_in_steps(struct batch *batch,
                                 const struct fetch_format *format,
                                 const struct http_head *head, const char *body,
                                 size_t size, size_t step, size_t cap)
@@ -41,7 +41,7 @@ static inline int read_in_steps(struct haplo_batch *batch,
 }
 
 /* A slice that stayed behind in a body that moved may still look right. */
-static inline void assert_inside(const struct haplo_batch *batch,
+static inline void assert_inside(const struct batch *batch,
                                  struct haplo_slice slice)
 {
     if (slice.size > 0) {
@@ -57,8 +57,8 @@ static inline void assert_slices_equal(struct haplo_slice a,
     assert_memory_equal(a.data, b.data, a.size);
 }
 
-static inline void assert_batches_equal(const struct haplo_batch *a,
-                                        const struct haplo_batch *b)
+static inline void assert_batches_equal(const struct batch *a,
+                                        const struct batch *b)
 {
     assert_int_equal(a->message_count, b->message_count);
     for (size_t i = 0; i < a->message_count; i++) {
@@ -78,7 +78,7 @@ static inline void assert_batches_equal(const struct haplo_batch *a,
 
 /* Reads it whole, a byte at a time and in between: it must come to the same.
  * The batch of the whole reading is left in *batch, for the caller to free. */
-static inline int read_answer(struct haplo_batch **batch,
+static inline int read_answer(struct batch **batch,
                               const struct haplo_queue_options *options,
                               const struct http_head *head, const char *body,
                               size_t size)
@@ -87,7 +87,7 @@ static inline int read_answer(struct haplo_batch **batch,
     struct fetch_format format;
     assert_int_equal(fetch_format_init(&format, options, &why), 0);
     *batch = batch_new();
-    struct haplo_batch *again = batch_new();
+    struct batch *again = batch_new();
     assert_non_null(*batch);
     assert_non_null(again);
     int error = read_in_steps(*batch, &format, head, body, size,
@@ -112,7 +112,7 @@ static inline int read_answer(struct haplo_batch **batch,
     return error;
 }
 
-static inline int read_json(struct haplo_batch **batch,
+static inline int read_json(struct batch **batch,
                             const struct haplo_queue_options *options,
                             const char *body)
 {
@@ -126,7 +126,7 @@ static inline void assert_slice(struct haplo_slice slice, const char *expected)
     assert_memory_equal(slice.data, expected, slice.size);
 }
 
-static inline void assert_message(const struct haplo_batch *batch, size_t at,
+static inline void assert_message(const struct batch *batch, size_t at,
                                   const char *body, const char *id,
                                   const char *datetime)
 {
@@ -141,17 +141,16 @@ static inline void assert_message(const struct haplo_batch *batch, size_t at,
     assert_slice(batch->messages[at].datetime, datetime);
 }
 
-static inline void assert_form(const struct haplo_batch *batch,
-                               const char *expected)
+static inline void assert_form(const struct batch *batch, const char *expected)
 {
     assert_slice((struct haplo_slice){batch->form, batch->form_size}, expected);
 }
 
-static inline struct haplo_batch *read_capture(
+static inline struct batch *read_capture(
     const char *name, const struct haplo_queue_options *options, int error)
 {
     struct capture capture = capture_load(name);
-    struct haplo_batch *batch;
+    struct batch *batch;
     print_message("%s\n", name);
     assert_int_equal(read_answer(&batch, options, &capture.head, capture.body,
                                  capture.body_size),

@@ -229,7 +229,7 @@ static inline void go(struct machine *m, enum haplo_queue_state state)
  * delivery_state_free(). */
 static inline void know_a_message(struct machine *m)
 {
-    struct haplo_batch *batch = fetched(&m->queue.delivery, "A");
+    struct batch *batch = fetched(&m->queue.delivery, "A");
     assert_int_equal(delivery_state_adopt(&m->queue.delivery, state_of(batch)),
                      0);
     batch_free(batch);

@@ -16,9 +16,9 @@
 static uint64_t scene_salt = 1000; /* never the same */
 
 /* A batch with a message for each letter. Borrows the letters. */
-static inline struct haplo_batch *batch_of(const char *letters)
+static inline struct batch *batch_of(const char *letters)
 {
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert(batch != NULL);
     for (; *letters != '\0'; letters++) {
         struct haplo_message *message = batch_add_message(batch);
@@ -29,14 +29,14 @@ static inline struct haplo_batch *batch_of(const char *letters)
     return batch;
 }
 
-static inline struct haplo_slice state_of(const struct haplo_batch *batch)
+static inline struct haplo_slice state_of(const struct batch *batch)
 {
     return (struct haplo_slice){(const char *)batch->state, batch->state_size};
 }
 
 /* The batch as fetched in this state; leftovers that were dropped. */
 static inline size_t evaluate(const struct delivery_state *state,
-                              struct haplo_batch *batch)
+                              struct batch *batch)
 {
     size_t dropped_count = 0;
     int error =
@@ -46,16 +46,16 @@ static inline size_t evaluate(const struct delivery_state *state,
     return dropped_count;
 }
 
-static inline struct haplo_batch *fetched(const struct delivery_state *state,
-                                          const char *letters)
+static inline struct batch *fetched(const struct delivery_state *state,
+                                    const char *letters)
 {
-    struct haplo_batch *batch = batch_of(letters);
+    struct batch *batch = batch_of(letters);
     (void)evaluate(state, batch);
     return batch;
 }
 
 /* The letters of a batch, repeats small: "aB". */
-static inline const char *repeats_of(const struct haplo_batch *batch)
+static inline const char *repeats_of(const struct batch *batch)
 {
     static char text[256];
     size_t count = batch->message_count;

@@ -17,7 +17,7 @@ static void slices_follow_the_body_when_it_moves(void **state)
     (void)state;
     char more[5000];
     memset(more, 'x', sizeof more);
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(batch);
     assert_int_equal(batch_append(batch, "[{\"id\":1}", 9), 0);
     struct haplo_message *message = batch_add_message(batch);
@@ -40,7 +40,7 @@ static void slices_follow_the_body_when_it_moves(void **state)
 static void a_body_grows_by_doubling(void **state)
 {
     (void)state;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(batch);
     allocator_reset(0);
     for (int i = 0; i < 1 << 20; i++) {
@@ -55,7 +55,7 @@ static void a_body_grows_by_doubling(void **state)
 static void a_reset_keeps_ordinary_memory(void **state)
 {
     (void)state;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(batch);
     assert_int_equal(batch_append(batch, "abc", 3), 0);
     assert_non_null(batch_add_message(batch));
@@ -81,7 +81,7 @@ static void a_reset_keeps_ordinary_memory(void **state)
 static void a_reset_gives_back_what_is_above_the_limits(void **state)
 {
     (void)state;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(batch);
     assert_int_equal(batch_reserve(batch, 1 << 20), 0);
     for (int i = 0; i < 1000; i++) {
@@ -98,7 +98,7 @@ static void a_reset_gives_back_what_is_above_the_limits(void **state)
 static void a_reset_survives_a_failing_allocator(void **state)
 {
     (void)state;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(batch);
     assert_int_equal(batch_reserve(batch, 1 << 20), 0);
     allocator_reset(1);
@@ -114,8 +114,8 @@ static void a_reset_survives_a_failing_allocator(void **state)
 static void a_token_outlives_its_batch(void **state)
 {
     (void)state;
-    struct haplo_batch *batch = batch_new();
-    struct haplo_batch *token = batch_new();
+    struct batch *batch = batch_new();
+    struct batch *token = batch_new();
     assert_non_null(batch);
     assert_non_null(token);
     assert_int_equal(batch_append(batch, "abc", 3), 0);
@@ -144,7 +144,7 @@ static void a_token_outlives_its_batch(void **state)
 static void an_absurd_size_is_no_memory(void **state)
 {
     (void)state;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(batch);
     assert_int_equal(batch_append(batch, "abc", 3), 0);
     assert_int_equal(batch_reserve(batch, SIZE_MAX - 1), HAPLO_ENOMEM);
@@ -159,7 +159,7 @@ static void a_failing_allocator_is_reported_and_loses_nothing(void **state)
     allocator_reset(1);
     assert_null(batch_new());
     allocator_reset(0);
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(batch);
     assert_int_equal(batch_append(batch, "abc", 3), 0);
     allocator_reset(1);

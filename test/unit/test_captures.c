@@ -184,7 +184,7 @@ static void on_end(uv_idle_t *end)
     uv_close((uv_handle_t *)end, NULL);
 }
 
-static void on_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
+static void on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
 {
     struct scene *scene = haplo_queue_data(queue);
     scene->delivered_count = haplo_batch_message_count(batch);

@@ -11,7 +11,7 @@
 
 /* What the application does with a batch: compares, stores, answers. */
 static enum haplo_compare store(struct stored *stored,
-                                const struct haplo_batch *batch)
+                                const struct batch *batch)
 {
     enum haplo_compare found =
         haplo_state_compare(state_of(batch), stored_slice(stored));
@@ -23,7 +23,7 @@ static enum haplo_compare store(struct stored *stored,
 
 /* The batch is stored and accepted. */
 static void accept_batch(struct delivery_state *state, struct stored *stored,
-                         struct haplo_batch *batch)
+                         struct batch *batch)
 {
     assert_int_equal(store(stored, batch), HAPLO_COMPARE_CURRENT);
     delivery_state_accept(state, batch);
@@ -41,7 +41,7 @@ static void store_confirmed(struct stored *stored, struct haplo_slice state)
 /* Its mark is confirmed; the confirmed state is stored where stored is not
  * NULL. Ends the batch. */
 static void confirm(struct delivery_state *state, struct stored *stored,
-                    struct haplo_batch *batch, bool is_drained)
+                    struct batch *batch, bool is_drained)
 {
     uint8_t bytes[STATE_HEAD_SIZE];
     store_confirmed(stored, delivery_state_confirm(state, batch, is_drained,
@@ -50,7 +50,7 @@ static void confirm(struct delivery_state *state, struct stored *stored,
 }
 
 /* Its token is given up, or the batch is dropped. Ends the batch. */
-static void drop(struct delivery_state *state, struct haplo_batch *batch)
+static void drop(struct delivery_state *state, struct batch *batch)
 {
     if (batch->is_accepted) {
         delivery_state_keep(state, batch);
@@ -74,7 +74,7 @@ static void all_messages_of_a_first_batch_are_new(void **unused)
 {
     (void)unused;
     struct delivery_state state = {0};
-    struct haplo_batch *batch = fetched(&state, "ABC");
+    struct batch *batch = fetched(&state, "ABC");
     assert_string_equal(repeats_of(batch), "ABC");
     assert_int_equal(batch->new_count, 3);
     assert_string_equal(keys_text(state_of(batch)), "ABC");
@@ -91,7 +91,7 @@ static void a_batch_is_split_into_new_repeats_and_leftovers(void **unused)
     (void)unused;
     struct delivery_state state = {0};
     struct stored stored = {0};
-    struct haplo_batch *batch = fetched(&state, "ABC");
+    struct batch *batch = fetched(&state, "ABC");
     accept_batch(&state, &stored, batch);
     drop(&state, batch);
     assert_int_equal(delivery_state_count(&state, NULL), 3);
@@ -116,7 +116,7 @@ static void a_drained_queue_has_no_leftovers(void **unused)
     (void)unused;
     struct delivery_state state = {0};
     struct stored stored = {0};
-    struct haplo_batch *batch = fetched(&state, "AB");
+    struct batch *batch = fetched(&state, "AB");
     accept_batch(&state, &stored, batch);
     drop(&state, batch);
     batch = fetched(&state, "B");
@@ -137,7 +137,7 @@ static void equal_messages_are_counted(void **unused)
     (void)unused;
     struct delivery_state state = {0};
     struct stored stored = {0};
-    struct haplo_batch *batch = fetched(&state, "AA");
+    struct batch *batch = fetched(&state, "AA");
     accept_batch(&state, &stored, batch);
     drop(&state, batch);
     batch = fetched(&state, "A");
@@ -161,11 +161,11 @@ static void leftovers_are_kept_from_the_newest_to_the_oldest(void **unused)
     struct stored stored = {0};
     static const char *const batches[] = {"AB", "CD", "EF"};
     for (size_t i = 0; i < 3; i++) {
-        struct haplo_batch *batch = fetched(&state, batches[i]);
+        struct batch *batch = fetched(&state, batches[i]);
         accept_batch(&state, &stored, batch);
         drop(&state, batch);
     }
-    struct haplo_batch *batch = fetched(&state, "D");
+    struct batch *batch = fetched(&state, "D");
     assert_string_equal(keys_text(state_of(batch)), "D|EFCAB");
     drop(&state, batch);
     delivery_state_free(&state);
@@ -174,11 +174,11 @@ static void leftovers_are_kept_from_the_newest_to_the_oldest(void **unused)
 
 /* Bounds */
 
-static struct haplo_batch *numbered(const struct delivery_state *state,
-                                    uint32_t first, uint32_t count,
-                                    size_t *dropped_count)
+static struct batch *numbered(const struct delivery_state *state,
+                              uint32_t first, uint32_t count,
+                              size_t *dropped_count)
 {
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(batch);
     for (uint32_t i = 0; i < count; i++) {
         struct haplo_message *message = batch_add_message(batch);
@@ -201,7 +201,7 @@ static void the_oldest_leftovers_are_dropped_at_the_bound(void **unused)
     struct delivery_state state = {0};
     struct stored stored = {0};
     size_t dropped;
-    struct haplo_batch *batch = numbered(&state, 0, LARGE, &dropped);
+    struct batch *batch = numbered(&state, 0, LARGE, &dropped);
     assert_int_equal(dropped, 0);
     assert_true(batch->state_size <= HAPLO_STATE_SIZE_MAX(LARGE));
     accept_batch(&state, &stored, batch);
@@ -232,7 +232,7 @@ static void a_large_batch_of_equal_messages_takes_no_quadratic_time(
     struct stored stored = {0};
     for (size_t round = 0; round < 2; round++) {
         size_t dropped;
-        struct haplo_batch *batch = batch_new();
+        struct batch *batch = batch_new();
         assert_non_null(batch);
         for (size_t i = 0; i < COUNT; i++) {
             struct haplo_message *message = batch_add_message(batch);
@@ -257,7 +257,7 @@ static void an_unknown_commit_is_recognised(void **unused)
     (void)unused;
     struct delivery_state state = {0};
     struct stored stored = {0};
-    struct haplo_batch *batch = fetched(&state, "A");
+    struct batch *batch = fetched(&state, "A");
     assert_int_equal(store(&stored, batch), HAPLO_COMPARE_CURRENT);
     assert_int_equal(store(&stored, batch), HAPLO_COMPARE_STORED);
     drop(&state, batch);
@@ -274,7 +274,7 @@ static void confirmed_states_may_be_stored_late_or_never(void **unused)
         bool empty_is_stored = (which & 2) != 0;
         struct delivery_state state = {0};
         struct stored stored = {0};
-        struct haplo_batch *batch = fetched(&state, "AB");
+        struct batch *batch = fetched(&state, "AB");
         accept_batch(&state, &stored, batch);
         drop(&state, batch);
         batch = fetched(&state, "B");
@@ -298,7 +298,7 @@ static void a_confirmed_state_that_comes_too_late_is_stale(void **unused)
     struct delivery_state state = {0};
     struct stored stored = {0};
     struct stored late = {0};
-    struct haplo_batch *batch = fetched(&state, "A");
+    struct batch *batch = fetched(&state, "A");
     accept_batch(&state, &stored, batch);
     uint8_t bytes[STATE_HEAD_SIZE];
     stored_set(&late, delivery_state_confirm(&state, batch, true, scene_salt++,
@@ -324,7 +324,7 @@ static void a_dropped_batch_that_was_stored_is_noticed(void **unused)
     for (unsigned is_empty = 0; is_empty < 2; is_empty++) {
         struct delivery_state state = {0};
         struct stored stored = {0};
-        struct haplo_batch *batch = fetched(&state, "A");
+        struct batch *batch = fetched(&state, "A");
         accept_batch(&state, &stored, batch);
         drop(&state, batch);
         batch = fetched(&state, "B");
@@ -356,8 +356,8 @@ static void of_two_writers_the_second_is_stale(void **unused)
     struct delivery_state one = {0};
     struct delivery_state two = {0};
     struct stored stored = {0};
-    struct haplo_batch *first = fetched(&one, "A");
-    struct haplo_batch *second = fetched(&two, "A");
+    struct batch *first = fetched(&one, "A");
+    struct batch *second = fetched(&two, "A");
     accept_batch(&one, &stored, first);
     assert_int_equal(store(&stored, second), HAPLO_COMPARE_STALE);
     drop(&two, second);
@@ -379,7 +379,7 @@ static void a_restart_goes_on_from_the_stored_state(void **unused)
     struct delivery_state state = {0};
     struct delivery_state again = {0};
     struct stored stored = {0};
-    struct haplo_batch *batch = fetched(&state, "AB");
+    struct batch *batch = fetched(&state, "AB");
     accept_batch(&state, &stored, batch);
     drop(&state, batch);
     assert_int_equal(delivery_state_adopt(&again, stored_slice(&stored)), 0);
@@ -409,7 +409,7 @@ static void an_older_state_that_was_restored_is_noticed(void **unused)
     struct delivery_state other = {0};
     struct stored stored = {0};
     struct stored backup = {0};
-    struct haplo_batch *batch = fetched(&state, "A");
+    struct batch *batch = fetched(&state, "A");
     accept_batch(&state, &stored, batch);
     confirm(&state, &stored, batch, true);
     stored_set(&backup, stored_slice(&stored));
@@ -420,7 +420,7 @@ static void an_older_state_that_was_restored_is_noticed(void **unused)
     stored_set(&stored, stored_slice(&backup));
     batch = fetched(&state, "C");
     assert_int_equal(store(&stored, batch), HAPLO_COMPARE_STALE);
-    struct haplo_batch *same = fetched(&other, "B");
+    struct batch *same = fetched(&other, "B");
     accept_batch(&other, &stored, same);
     assert_int_equal(store(&stored, batch), HAPLO_COMPARE_STALE);
     drop(&other, same);
@@ -439,7 +439,7 @@ static void damaged_bytes_are_no_state(void **unused)
     (void)unused;
     struct delivery_state state = {0};
     struct stored stored = {0};
-    struct haplo_batch *batch = fetched(&state, "AB");
+    struct batch *batch = fetched(&state, "AB");
     accept_batch(&state, &stored, batch);
     drop(&state, batch);
     batch = fetched(&state, "C");
@@ -473,7 +473,7 @@ static void the_layout_is_what_the_header_says(void **unused)
         'h', 'a', 'p', 'l', 'o', 0, 1, '\n', 1,  0, 0, 0, 0, 0, 0, 0,
         1,   0,   0,   0,   0,   0, 0, 0,    42, 0, 0, 0, 0, 0, 0, 0};
     struct delivery_state state = {0};
-    struct haplo_batch *batch = batch_of("A");
+    struct batch *batch = batch_of("A");
     size_t dropped;
     assert_int_equal(delivery_state_evaluate(&state, batch, 42, &dropped), 0);
     assert_int_equal(batch->state_size, STATE_HEAD_SIZE + 16);
@@ -491,7 +491,7 @@ static void without_memory_nothing_changes(void **unused)
     struct delivery_state state = {0};
     struct stored stored = {0};
     size_t dropped;
-    struct haplo_batch *batch = fetched(&state, "AB");
+    struct batch *batch = fetched(&state, "AB");
     accept_batch(&state, &stored, batch);
     allocator_reset(1); /* making K's block smaller is a wish */
     drop(&state, batch);

@@ -42,7 +42,7 @@ static void each_error_has_a_name_and_a_text(void **state)
 /* Callers print without asking whether it is one. */
 static void what_is_no_error_has_a_text_too(void **state)
 {
-    static const int others[] = {1, 42, -7, -44, INT32_MAX, INT32_MIN};
+    static const int others[] = {1, 42, -8, -44, INT32_MAX, INT32_MIN};
     (void)state;
     assert_string_equal(haplo_error_name(0), "HAPLO_OK");
     assert_string_equal(haplo_error_text(0), "no error");

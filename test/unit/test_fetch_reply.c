@@ -13,7 +13,7 @@
 static void assert_capture_batch(const char *name, size_t count,
                                  const char *form)
 {
-    struct haplo_batch *batch = read_capture(name, &own_shape, 0);
+    struct batch *batch = read_capture(name, &own_shape, 0);
     assert_int_equal(batch->message_count, count);
     assert_form(batch, form);
     for (size_t i = 0; i < count; i++) {
@@ -27,7 +27,7 @@ static void assert_capture_batch(const char *name, size_t count,
 
 static void assert_capture_error(const char *name, int error, const char *word)
 {
-    struct haplo_batch *batch = read_capture(name, &own_shape, error);
+    struct batch *batch = read_capture(name, &own_shape, error);
     assert_says(word);
     batch_free(batch);
 }
@@ -59,7 +59,7 @@ static void captured_batches_are_read(void **state)
 static void slices_are_the_exact_bytes(void **state)
 {
     (void)state;
-    struct haplo_batch *batch = read_capture("fetch-edge-data", &own_shape, 0);
+    struct batch *batch = read_capture("fetch-edge-data", &own_shape, 0);
     assert_message(batch, 0,
                    "{\n      \"id\": \"mine\",\n      \"datetime\": "
                    "\"yesterday\",\n      \"type\": \"overrides\"\n    }",
@@ -132,7 +132,7 @@ static void every_beginning_of_a_batch_is_refused(void **state)
     struct capture capture = capture_load("fetch-1-message");
     capture.head.content_size = -1;
     for (size_t size = 0; size < capture.body_size; size++) {
-        struct haplo_batch *batch;
+        struct batch *batch;
         assert_int_equal(
             read_answer(&batch, &own_shape, &capture.head, capture.body, size),
             HAPLO_EDOCUMENT);
@@ -152,7 +152,7 @@ static void the_content_type_decides(void **state)
     static const char *const others[] = {"text/html", "text/json",
                                          "application/json-seq",
                                          "application/problem+json", ""};
-    struct haplo_batch *batch;
+    struct batch *batch;
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         struct http_head head = {200, expected[i], NULL, -1};
         assert_int_equal(
@@ -195,7 +195,7 @@ static void only_status_200_is_success(void **state)
     static const char body[] = "{\"version\":0,\"token\":\"\",\"messages\":[]}";
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct http_head head = {cases[i].status, "application/json", NULL, -1};
-        struct haplo_batch *batch;
+        struct batch *batch;
         assert_int_equal(
             read_answer(&batch, &own_shape, &head, body, sizeof body - 1),
             cases[i].error);
@@ -222,7 +222,7 @@ static void a_redirect_names_the_url_to_configure(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct http_head head = {302, "text/html", cases[i].location, 0};
-        struct haplo_batch *batch;
+        struct batch *batch;
         assert_int_equal(read_answer(&batch, &own_shape, &head, "", 0),
                          HAPLO_EREDIRECT);
         assert_non_null(strstr(why.text, cases[i].expected));
@@ -237,7 +237,7 @@ static void a_body_above_its_cap_is_given_up(void **state)
     (void)state;
     struct capture capture = capture_load("fetch-1-message");
     struct fetch_format format;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(batch);
     assert_int_equal(fetch_format_init(&format, &own_shape, NULL), 0);
     for (int64_t announced = -1; announced < 205; announced += 205) {
@@ -267,7 +267,7 @@ static void an_announced_size_reserves_little(void **state)
     (void)state;
     struct http_head head = {200, "application/json", NULL, CAP};
     struct fetch_format format;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(batch);
     assert_int_equal(fetch_format_init(&format, &own_shape, NULL), 0);
     fetch_reply_begin(&reply, &format, batch, CAP, &why);
@@ -287,7 +287,7 @@ static void only_the_beginning_of_a_page_is_kept(void **state)
     (void)state;
     static char page[100000];
     struct http_head head = {500, "text/html", NULL, sizeof page};
-    struct haplo_batch *batch;
+    struct batch *batch;
     memset(page, 'x', sizeof page);
     assert_int_equal(read_answer(&batch, &own_shape, &head, page, sizeof page),
                      HAPLO_ESERVER);
@@ -303,7 +303,7 @@ static void an_endless_page_is_given_up(void **state)
     const size_t size = 2 * REPLY_PAGE_SIZE_MAX;
     char *page = malloc(size);
     struct fetch_format format;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(page);
     assert_non_null(batch);
     assert_int_equal(fetch_format_init(&format, &own_shape, NULL), 0);
@@ -345,7 +345,7 @@ static void the_second_batch_needs_no_allocation(void **state)
     (void)state;
     struct capture capture = capture_load("fetch-16-of-20-messages");
     struct fetch_format format;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(batch);
     assert_int_equal(fetch_format_init(&format, &own_shape, NULL), 0);
     for (int i = 0; i < 3; i++) {
@@ -373,7 +373,7 @@ static void fail_each_allocation(const struct haplo_queue_options *options,
     assert_int_equal(fetch_format_init(&format, options, NULL), 0);
     do {
         allocator_reset(0);
-        struct haplo_batch *batch = batch_new();
+        struct batch *batch = batch_new();
         assert_non_null(batch);
         allocator_reset(++fails);
         error = read_in_steps(batch, &format, head, body, size, 1000, CAP);
@@ -423,7 +423,7 @@ static void a_reading_can_be_abandoned_anywhere(void **state)
     (void)state;
     struct capture capture = capture_load("fetch-1-message");
     struct fetch_format format;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(batch);
     assert_int_equal(fetch_format_init(&format, &own_shape, NULL), 0);
     fetch_reply_begin(&reply, &format, batch, CAP, &why);

@@ -12,7 +12,7 @@
 
 static void assert_form(const char *token, size_t size, const char *expected)
 {
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(batch);
     assert_int_equal(form_set(batch, token, size), 0);
     assert_int_equal(batch->form_size, strlen(expected));
@@ -44,7 +44,7 @@ static void any_byte_may_be_in_a_token(void **state)
 static void an_empty_token_leaves_no_form(void **state)
 {
     (void)state;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(batch);
     assert_int_equal(form_set(batch, "x", 1), 0);
     assert_int_equal(form_set(batch, "", 0), 0);
@@ -56,7 +56,7 @@ static void an_empty_token_leaves_no_form(void **state)
 static void the_longest_token_fits_in_what_the_server_takes(void **state)
 {
     (void)state;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     char *token = malloc(HAPLO_TOKEN_SIZE_MAX + 1);
     assert_non_null(batch);
     assert_non_null(token);
@@ -74,7 +74,7 @@ static void the_longest_token_fits_in_what_the_server_takes(void **state)
 static void a_failing_allocator_leaves_no_form(void **state)
 {
     (void)state;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(batch);
     allocator_reset(1);
     assert_int_equal(form_set(batch, "x", 1), HAPLO_ENOMEM);

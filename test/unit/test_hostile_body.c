@@ -53,7 +53,7 @@ static int read_endless(const struct haplo_queue_options *options,
     static char piece[PIECE_SIZE];
     const struct http_head http_head = {200, "application/json", NULL, -1};
     struct fetch_format format;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     int error = 0;
     size_t part_size = strlen(part);
     assert_non_null(batch);

@@ -15,7 +15,7 @@ static const struct haplo_queue_options other_shape = {
 static void assert_json_refused(const struct haplo_queue_options *options,
                                 const char *body, const char *word)
 {
-    struct haplo_batch *batch;
+    struct batch *batch;
     assert_int_equal(read_json(&batch, options, body), HAPLO_EDOCUMENT);
     assert_says(word);
     batch_free(batch);
@@ -26,7 +26,7 @@ static void assert_json_refused(const struct haplo_queue_options *options,
 static void id_and_datetime_may_be_anything(void **state)
 {
     (void)state;
-    struct haplo_batch *batch;
+    struct batch *batch;
     assert_int_equal(
         read_json(&batch, &own_shape,
                   "{\"messages\":[{\"x\":{\"id\":1,\"datetime\":2}},"
@@ -54,7 +54,7 @@ static void slices_are_exact_in_a_body_that_moves(void **state)
     const size_t count = 2000;
     char *body = malloc(count * 64 + 100);
     struct http_head head = {200, "application/json", NULL, -1};
-    struct haplo_batch *batch;
+    struct batch *batch;
     assert_non_null(body);
     size_t used = (size_t)sprintf(body, "{\"messages\":[");
     for (size_t i = 0; i < count; i++) {
@@ -83,7 +83,7 @@ static void slices_are_exact_in_a_body_that_moves(void **state)
 static void the_tokens_escapes_are_decoded(void **state)
 {
     (void)state;
-    struct haplo_batch *batch;
+    struct batch *batch;
     assert_int_equal(
         read_json(&batch, &own_shape,
                   "{\"version\":0,\"\\u0074oken\":\"a\\u002bb\\/\\n\\u0000"
@@ -150,7 +150,7 @@ static void what_is_not_a_batch_is_refused(void **state)
 static void another_shape_is_found_by_its_pointers(void **state)
 {
     (void)state;
-    struct haplo_batch *batch =
+    struct batch *batch =
         read_capture("formatter-json-other-shape", &other_shape, 0);
     assert_int_equal(batch->message_count, 1);
     assert_message(batch, 0, "{\"ref\":33,\"payload\":{\"type\":\"x\"}}", "",
@@ -195,7 +195,7 @@ static void pointers_may_name_the_root_and_elements(void **state)
     (void)state;
     struct haplo_queue_options options = {.messages_pointer = "",
                                           .token_pointer = "/1/ack"};
-    struct haplo_batch *batch;
+    struct batch *batch;
     assert_int_equal(
         read_json(&batch, &options, "[{\"ack\":\"no\"},{\"ack\":\"yes\"}]"), 0);
     assert_int_equal(batch->message_count, 2);
@@ -213,7 +213,7 @@ static void a_token_above_its_limit_is_refused(void **state)
     size_t size = HAPLO_TOKEN_SIZE_MAX + 100;
     char *body = malloc(size);
     struct fetch_format format;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(body);
     assert_non_null(batch);
     assert_int_equal(fetch_format_init(&format, &own_shape, NULL), 0);
@@ -242,7 +242,7 @@ static void the_number_of_messages_has_a_limit(void **state)
     size_t size = (size_t)3 * (BATCH_MESSAGE_COUNT_MAX + 1);
     char *body = malloc(size + 100);
     struct fetch_format format;
-    struct haplo_batch *batch = batch_new();
+    struct batch *batch = batch_new();
     assert_non_null(body);
     assert_non_null(batch);
     assert_int_equal(fetch_format_init(&format, &own_shape, NULL), 0);

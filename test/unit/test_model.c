@@ -148,7 +148,7 @@ static void queue_set(struct queue *queue, const struct queue_line *line)
     queue->first_mark_ms = NOW_MS;
     queue->deliver_attempts = 1;
     if (line->is_unconfirmed) {
-        struct haplo_batch *batch = fetched(&queue->delivery, "A");
+        struct batch *batch = fetched(&queue->delivery, "A");
         assert_int_equal(
             delivery_state_adopt(&queue->delivery, state_of(batch)), 0);
         batch_free(batch);
@@ -334,7 +334,7 @@ static const char *letters(unsigned set)
 static void store_all(struct delivery_state *state, unsigned set)
 {
     if (set != 0) {
-        struct haplo_batch *batch = fetched(state, letters(set));
+        struct batch *batch = fetched(state, letters(set));
         delivery_state_accept(state, batch);
         delivery_state_keep(state, batch);
         batch_free(batch);
@@ -352,7 +352,7 @@ static unsigned leftovers_of(struct haplo_slice state)
     return set;
 }
 
-static unsigned new_of(const struct haplo_batch *batch)
+static unsigned new_of(const struct batch *batch)
 {
     unsigned set = 0;
     for (size_t i = 0; i < batch->message_count; i++) {
@@ -379,7 +379,7 @@ static void batches_are_evaluated_as_in_the_model(void **unused)
         const struct batch_line *line = &batch_lines[i];
         struct delivery_state state = {0};
         store_all(&state, line->known);
-        struct haplo_batch *batch = fetched(&state, letters(line->batch));
+        struct batch *batch = fetched(&state, letters(line->batch));
         assert_int_equal(new_of(batch), line->fresh);
         assert_int_equal(leftovers_of(state_of(batch)), line->leftovers);
         batch_free(batch);
@@ -405,7 +405,7 @@ static void confirmed_states_are_those_of_the_model(void **unused)
     for (size_t i = 0; i < COUNT(confirm_lines); i++) {
         const struct confirm_line *line = &confirm_lines[i];
         struct delivery_state state = {0};
-        struct haplo_batch *batch = NULL;
+        struct batch *batch = NULL;
         uint8_t bytes[STATE_HEAD_SIZE];
         store_all(&state, line->known & ~line->batch);
         if (line->batch != 0) {
@@ -455,7 +455,7 @@ static void states_make(struct stored states[STORED_STATES], unsigned confirms)
     struct delivery_state state = {0};
     uint8_t bytes[STATE_HEAD_SIZE];
     store_all(&state, 3);
-    struct haplo_batch *batch = fetched(&state, "A");
+    struct batch *batch = fetched(&state, "A");
     stored_set(&states[KNOWN_STATE], state_of(batch));
     delivery_state_accept(&state, batch);
     for (unsigned i = 1; i <= confirms; i++) {
@@ -467,7 +467,7 @@ static void states_make(struct stored states[STORED_STATES], unsigned confirms)
         delivery_state_keep(&state, batch);
     }
     for (unsigned i = 0; i < 2; i++) {
-        struct haplo_batch *next = fetched(&state, "C");
+        struct batch *next = fetched(&state, "C");
         stored_set(&states[i == 0 ? OTHER_STATE : BATCH_STATE], state_of(next));
         batch_free(next);
     }

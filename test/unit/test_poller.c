@@ -36,7 +36,7 @@ static void pause_during_delivery_finishes_the_batch_first(void **state)
     struct scene *scene = scene_open();
     struct watch *q1 = scene_add(scene, "q1", 20);
     q1->answer = HOLD;
-    RUN_UNTIL(scene, q1->batch != NULL);
+    RUN_UNTIL(scene, q1->has_batch);
     haplo_queue_pause(q1->queue);
     haplo_queue_pause(q1->queue);
     assert_int_equal(state_of(q1), HAPLO_QUEUE_LAST_DELIVERING);
@@ -81,7 +81,7 @@ static void resume_before_the_pause_is_reached_goes_on(void **state)
     struct scene *scene = scene_open();
     struct watch *q1 = scene_add(scene, "q1", 40);
     q1->answer = HOLD;
-    RUN_UNTIL(scene, q1->batch != NULL);
+    RUN_UNTIL(scene, q1->has_batch);
     haplo_queue_pause(q1->queue);
     haplo_queue_resume(q1->queue);
     assert_int_equal(state_of(q1), HAPLO_QUEUE_DELIVERING);
@@ -125,7 +125,7 @@ static void poll_now_does_nothing_to_a_paused_or_busy_queue(void **state)
     struct scene *scene = scene_open();
     struct watch *q1 = scene_add(scene, "q1", 3);
     q1->answer = HOLD;
-    RUN_UNTIL(scene, q1->batch != NULL);
+    RUN_UNTIL(scene, q1->has_batch);
     haplo_queue_poll_now(q1->queue);
     scene_linger(scene);
     assert_int_equal(q1->fake->fetch_count, 1);
@@ -220,7 +220,7 @@ static void remove_while_delivering(void **state)
     struct scene *scene = scene_open();
     struct watch *q1 = scene_add(scene, "q1", 3);
     q1->answer = HOLD;
-    RUN_UNTIL(scene, q1->batch != NULL);
+    RUN_UNTIL(scene, q1->has_batch);
     assert_int_equal(haplo_queue_remove(q1->queue, scene_on_removed), 0);
     scene_linger(scene);
     assert_int_equal(q1->removed_count, 0);
@@ -327,7 +327,7 @@ static void a_second_removal_is_refused(void **state)
     struct watch *q1 = scene_add(scene, "q1", 3);
     struct watch *q2 = scene_add(scene, "q2", 3);
     q2->answer = HOLD;
-    RUN_UNTIL(scene, q1->marked_count == 1 && q2->batch != NULL);
+    RUN_UNTIL(scene, q1->marked_count == 1 && q2->has_batch);
     assert_int_equal(haplo_queue_remove(q1->queue, scene_on_removed), 0);
     assert_int_equal(state_of(q1), HAPLO_QUEUE_PAUSED);
     assert_int_equal(haplo_queue_remove(q1->queue, scene_on_removed),

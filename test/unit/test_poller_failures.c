@@ -207,11 +207,11 @@ static unsigned monkey_seed;
 static void monkey_call_back(struct watch *watch);
 
 /* What is on the stack must not be called back into. */
-static void monkey_deliver(struct haplo_queue *queue, struct haplo_batch *batch)
+static void monkey_deliver(struct haplo_queue *queue, struct haplo_batch batch)
 {
     struct watch *watch = haplo_queue_data(queue);
     assert_int_equal(monkey_calls, 0);
-    assert_null(watch->batch); /* one token outstanding, never two */
+    assert_false(watch->has_batch); /* one token outstanding, never two */
     assert_ptr_equal(watch->queue, queue);
     assert_int_equal(state_of(watch), HAPLO_QUEUE_DELIVERING);
     watch->answer = (enum answer)dice(4);
@@ -228,7 +228,7 @@ static void monkey_marked(struct haplo_queue *queue,
     if (mark->unread_count == 0) {
         assert_int_equal(stats_of(watch).unconfirmed_count, 0);
     }
-    assert_null(watch->batch);
+    assert_false(watch->has_batch);
     scene_on_marked(queue, mark);
 }
 
@@ -237,7 +237,7 @@ static void monkey_removed(struct haplo_queue *queue)
     struct watch *watch = haplo_queue_data(queue);
     assert_int_equal(monkey_calls, 0);
     assert_int_equal(state_of(watch), HAPLO_QUEUE_PAUSED);
-    assert_null(watch->batch);
+    assert_false(watch->has_batch);
     scene_on_removed(queue);
     assert_int_equal(watch->removed_count, 1);
 }
@@ -287,32 +287,40 @@ static void monkey_server(struct scene *scene, unsigned index)
     }
 }
 
+/* Somebody who answers a second time, however late. */
+static void monkey_answer_again(const struct watch *watch)
+{
+    struct haplo_batch batch = watch->batch;
+    int error = dice(2) == 0 ? haplo_batch_accept(batch)
+                             : haplo_batch_retry(batch, dice(50), "again");
+    assert_int_equal(error, HAPLO_EANSWERED);
+    assert_int_equal(haplo_batch_message_count(batch), 0);
+}
+
 static void monkey_answer(struct watch *watch)
 {
-    struct haplo_batch *batch = watch->batch;
-    if (batch == NULL) {
+    if (!watch->has_batch) {
+        if (watch->scene->poller != NULL) {
+            monkey_answer_again(watch);
+        }
         return;
     }
     switch (dice(8)) {
     case 0:
-        watch->batch = NULL;
-        haplo_batch_retry(batch, dice(50), "monkey");
+        haplo_batch_retry(watch_take(watch), dice(50), "monkey");
         break;
     case 2:
-        watch->batch = NULL;
-        (void)haplo_batch_stale(batch, (struct haplo_slice){0});
+        (void)haplo_batch_stale(watch_take(watch), (struct haplo_slice){0});
         break;
     case 3:
-        watch->batch = NULL;
-        (void)haplo_batch_stale(batch, (struct haplo_slice){"damaged", 7});
+        (void)haplo_batch_stale(watch_take(watch),
+                                (struct haplo_slice){"damaged", 7});
         break;
     case 4:
-        watch->batch = NULL;
-        haplo_batch_drop(batch, "monkey");
+        haplo_batch_drop(watch_take(watch), "monkey");
         break;
     case 1:
-        watch->batch = NULL;
-        haplo_batch_reject(batch, NULL);
+        haplo_batch_reject(watch_take(watch), NULL);
         break;
     default:
         watch_accept(watch);

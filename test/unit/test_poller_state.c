@@ -25,13 +25,13 @@ static struct database db;
 /* What the header of the library asks of an application, and no more. */
 static void store(struct watch *watch)
 {
-    struct haplo_batch *batch = watch->batch;
+    struct haplo_batch batch = watch->batch;
     const struct haplo_message *messages = haplo_batch_messages(batch);
     db.found =
         haplo_state_compare(haplo_batch_state(batch), stored_slice(&db.state));
     if (db.found == HAPLO_COMPARE_STALE) {
         db.stale_count++;
-        watch->batch = NULL;
+        watch->has_batch = false;
         db.stale_error = haplo_batch_stale(batch, stored_slice(&db.state));
         return;
     }
@@ -44,7 +44,7 @@ static void store(struct watch *watch)
     }
     if (db.unknown_count > 0) {
         db.unknown_count--;
-        watch->batch = NULL;
+        watch->has_batch = false;
         haplo_batch_retry(batch, 1, "nobody knows");
         return;
     }
@@ -388,7 +388,7 @@ static void a_stale_batch_while_pausing_pauses(void **state)
     q1->fake->unread = 5;
     q1->in_deliver = NULL;
     q1->answer = HOLD;
-    RUN_UNTIL(scene, q1->batch != NULL);
+    RUN_UNTIL(scene, q1->has_batch);
     haplo_queue_pause(q1->queue);
     restore_the_backup(q1);
     store(q1);

@@ -132,7 +132,7 @@ static void counters_tell_what_has_happened(void **state)
     struct scene *scene = scene_open();
     struct watch *q1 = scene_add(scene, "q1", 20);
     q1->answer = HOLD;
-    RUN_UNTIL(scene, q1->batch != NULL);
+    RUN_UNTIL(scene, q1->has_batch);
     struct haplo_poller_stats poller = {.struct_size = sizeof poller};
     haplo_poller_stats(scene->poller, &poller);
     assert_int_equal(poller.in_flight, 0);
@@ -251,7 +251,7 @@ static void a_foreign_mark_is_counted(void **state)
     struct scene *scene = scene_open();
     struct watch *q1 = scene_add(scene, "q1", 3);
     q1->answer = HOLD;
-    RUN_UNTIL(scene, q1->batch != NULL);
+    RUN_UNTIL(scene, q1->has_batch);
     q1->fake->marked += 2;
     q1->fake->unread -= 2;
     watch_accept(q1);

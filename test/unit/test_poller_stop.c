@@ -14,7 +14,7 @@ static void stop_finishes_batches_and_drops_fetches(void **state)
     struct watch *q1 = scene_add(scene, "q1", 20);
     struct watch *q2 = scene_add(scene, "q2", 3);
     q1->answer = HOLD;
-    RUN_UNTIL(scene, q1->batch != NULL);
+    RUN_UNTIL(scene, q1->has_batch);
     q2->fake->is_held = true;
     RUN_UNTIL(scene, q2->fake->fetch_count == 1);
     assert_int_equal(haplo_poller_stop(scene->poller, 60000, scene_on_stopped),
@@ -56,7 +56,7 @@ static void stop_ends_at_its_deadline(void **state)
     struct watch *q1 = scene_add(scene, "q1", 3);
     struct watch *q2 = scene_add(scene, "q2", 3);
     q1->answer = HOLD;
-    RUN_UNTIL(scene, q1->batch != NULL && q2->marked_count == 1);
+    RUN_UNTIL(scene, q1->has_batch && q2->marked_count == 1);
     uint64_t begin_ms = clock_skipped_ms;
     assert_int_equal(haplo_poller_stop(scene->poller, 9000, scene_on_stopped),
                      0);
@@ -73,7 +73,7 @@ static void stop_may_have_no_end(void **state)
     struct scene *scene = scene_open();
     struct watch *q1 = scene_add(scene, "q1", 3);
     q1->answer = HOLD;
-    RUN_UNTIL(scene, q1->batch != NULL);
+    RUN_UNTIL(scene, q1->has_batch);
     assert_int_equal(
         haplo_poller_stop(scene->poller, UINT64_MAX, scene_on_stopped), 0);
     scene_linger(scene);
@@ -93,13 +93,13 @@ static void a_batch_given_up_in_the_drain_counts_as_left(void **state)
         struct scene *scene = scene_open();
         struct watch *q1 = scene_add(scene, "q1", 3);
         q1->answer = HOLD;
-        RUN_UNTIL(scene, q1->batch != NULL);
+        RUN_UNTIL(scene, q1->has_batch);
         assert_int_equal(
             haplo_poller_stop(scene->poller, 60000, scene_on_stopped), 0);
         if (answer == RETRY) {
-            haplo_batch_retry(q1->batch, 0, NULL);
+            haplo_batch_retry(watch_take(q1), 0, NULL);
         } else {
-            haplo_batch_reject(q1->batch, NULL);
+            haplo_batch_reject(watch_take(q1), NULL);
         }
         RUN_UNTIL(scene, scene->stopped_count == 1);
         assert_int_equal(scene->batches_left, 1);
@@ -115,7 +115,7 @@ static void a_mark_that_fails_in_the_drain_counts_as_left(void **state)
     struct watch *q1 = scene_add(scene, "q1", 3);
     q1->fake->mark_answer = ANSWER("404 Not Found", "text/html", "Gone");
     q1->answer = HOLD;
-    RUN_UNTIL(scene, q1->batch != NULL);
+    RUN_UNTIL(scene, q1->has_batch);
     assert_int_equal(haplo_poller_stop(scene->poller, 60000, scene_on_stopped),
                      0);
     watch_accept(q1);
@@ -134,7 +134,7 @@ static void a_mark_is_repeated_in_the_drain(void **state)
     q1->fake->mark_answer =
         ANSWER("500 Internal Server Error", "text/html", "Oops");
     q1->answer = HOLD;
-    RUN_UNTIL(scene, q1->batch != NULL);
+    RUN_UNTIL(scene, q1->has_batch);
     assert_int_equal(haplo_poller_stop(scene->poller, 60000, scene_on_stopped),
                      0);
     watch_accept(q1);
@@ -162,7 +162,7 @@ static void a_stopping_poller_takes_nothing_new(void **state)
                                                       .name = "s",
                                                       .url = "https://s.test"};
     q1->answer = HOLD;
-    RUN_UNTIL(scene, q1->batch != NULL);
+    RUN_UNTIL(scene, q1->has_batch);
     assert_int_equal(haplo_poller_stop(scene->poller, 60000, scene_on_stopped),
                      0);
     for (unsigned i = 0; i < 2; i++) {
@@ -199,7 +199,7 @@ static void a_removal_ends_in_the_drain(void **state)
     struct watch *q1 = scene_add(scene, "q1", 3);
     struct watch *q2 = scene_add(scene, "q2", 3);
     q1->answer = HOLD;
-    RUN_UNTIL(scene, q1->batch != NULL && q2->marked_count == 1);
+    RUN_UNTIL(scene, q1->has_batch && q2->marked_count == 1);
     assert_int_equal(haplo_queue_remove(q1->queue, scene_on_removed), 0);
     assert_int_equal(haplo_poller_stop(scene->poller, 60000, scene_on_stopped),
                      0);

@@ -23,7 +23,7 @@ static void a_raw_body_is_one_message(void **state)
     struct haplo_queue_options string = {.format = HAPLO_FORMAT_RAW,
                                          .token_pattern = "token=([^ ]*)",
                                          .content_type = "text/html"};
-    struct haplo_batch *batch = read_capture("formatter-xml", &raw_xml, 0);
+    struct batch *batch = read_capture("formatter-xml", &raw_xml, 0);
     assert_int_equal(batch->message_count, 1);
     assert_int_equal(batch->messages[0].body.size, 192);
     assert_int_equal(batch->messages[0].id.size, 0);
@@ -46,7 +46,7 @@ static void a_raw_body_without_a_token_is_refused(void **state)
     (void)state;
     struct haplo_queue_options html = raw_xml;
     html.content_type = "text/html";
-    struct haplo_batch *batch =
+    struct batch *batch =
         read_capture("formatter-xml-without-token", &raw_xml, HAPLO_EDOCUMENT);
     assert_string_equal(why.text, "token_pattern found no token");
     batch_free(batch);
@@ -58,8 +58,8 @@ static void a_raw_body_without_a_token_is_refused(void **state)
     batch_free(batch);
 }
 
-static int read_raw(struct haplo_batch **batch, const char *pattern,
-                    const char *body, size_t size)
+static int read_raw(struct batch **batch, const char *pattern, const char *body,
+                    size_t size)
 {
     struct haplo_queue_options options = {.format = HAPLO_FORMAT_RAW,
                                           .token_pattern = pattern};
@@ -71,7 +71,7 @@ static int read_raw(struct haplo_batch **batch, const char *pattern,
 static void an_empty_raw_token_is_an_empty_batch(void **state)
 {
     (void)state;
-    struct haplo_batch *batch;
+    struct batch *batch;
     assert_int_equal(read_raw(&batch, "token=([a-z]*)", "token=", 6), 0);
     assert_int_equal(batch->message_count, 0);
     assert_int_equal(batch->form_size, 0);
@@ -82,7 +82,7 @@ static void an_empty_raw_token_is_an_empty_batch(void **state)
 static void nul_bytes_do_not_end_a_raw_body(void **state)
 {
     (void)state;
-    struct haplo_batch *batch;
+    struct batch *batch;
     assert_int_equal(read_raw(&batch, "t=([^;]*);", "\0\0t=a\0b;\xff", 9), 0);
     assert_int_equal(batch->messages[0].body.size, 9);
     assert_form(batch, "token=a%00b");
@@ -103,7 +103,7 @@ static void a_raw_token_has_a_largest_size(void **state)
     (void)state;
     size_t size = HAPLO_TOKEN_SIZE_MAX + 3;
     char *body = malloc(size);
-    struct haplo_batch *batch;
+    struct batch *batch;
     assert_non_null(body);
     memset(body, 'x', size);
     memcpy(body, "t=", 2);
