@@ -102,6 +102,30 @@ static void a_fetch_asks_caches_to_let_it_pass(void **state)
     scene_close(scene);
 }
 
+/* What a cache has kept of the first fetch, and sends for the second one. Its
+ * messages are marked by then, so to the library they would be new. */
+static void a_replay_is_not_delivered(void **state)
+{
+    (void)state;
+    static const char head[] = OK "Age: 7\r\nContent-Length: 75\r\n\r\n";
+    char replay[sizeof head + sizeof ONE_MESSAGE];
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 2);
+    q1->fake->batch_max = 1;
+    sprintf(replay, "%s%s", head, ONE_MESSAGE);
+    RUN_UNTIL(scene, q1->deliver_count == 1);
+    q1->fake->fetch_raw = replay;
+    RUN_UNTIL(scene, stats_of(q1).failure_count == 3);
+    assert_int_equal(q1->marked_count, 1);
+    assert_int_equal(q1->deliver_count, 1);
+    assert_int_equal(stats_of(q1).error, HAPLO_ECACHED);
+    q1->fake->fetch_raw = NULL; /* the cache has expired */
+    RUN_UNTIL(scene, q1->marked_count == 2);
+    assert_int_equal(q1->deliver_count, 2);
+    assert_int_equal(q1->newest_id, 2);
+    scene_close(scene);
+}
+
 /* The server's own words about a key, however they are framed. */
 static void a_refusal_is_read_from_any_response(void **state)
 {
@@ -123,6 +147,7 @@ int main(void)
         cmocka_unit_test(no_batch_is_taken_from_a_doubtful_response),
         cmocka_unit_test(no_mark_is_confirmed_by_a_doubtful_response),
         cmocka_unit_test(a_fetch_asks_caches_to_let_it_pass),
+        cmocka_unit_test(a_replay_is_not_delivered),
         cmocka_unit_test(a_refusal_is_read_from_any_response),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "http_scene.h"
 
@@ -160,6 +161,47 @@ static void a_request_shows_nothing_of_the_one_before(void **state)
     }
 }
 
+/* A TLS session that was verified with one CA file and is resumed for another
+ * would not be verified at all. With and without an https proxy. */
+static void a_certificate_is_verified_for_each_endpoint(void **state)
+{
+    (void)state;
+    char right[64] = "/tmp/haplo-right-XXXXXX";
+    char wrong[64] = "/tmp/haplo-wrong-XXXXXX";
+    char url[64];
+    char far_url[] = "http://far.example";
+    struct endpoint_options options =
+        options_make(url, "127.0.0.1", server.port);
+    close(mkstemp(right));
+    close(mkstemp(wrong));
+    SSL_CTX_free(http_tls_context(wrong));
+    server.tls = http_tls_context(right);
+    sprintf(url, "https://127.0.0.1:%d", server.port);
+    SCRIPT({.bytes = OK_ANSWER});
+    for (unsigned is_proxied = 0; is_proxied < 2; is_proxied++) {
+        options.proxy = is_proxied ? url : NULL;
+        options.url = is_proxied ? far_url : url;
+        options.allow_http = true;
+        options.tls_ca_file = right;
+        struct endpoint *good = endpoint_make(&options);
+        options.tls_ca_file = wrong;
+        struct endpoint *bad = endpoint_make(&options);
+        for (unsigned i = 0; i < 3; i++) {
+            struct call *call = call_run(call_make(0, good));
+            assert_string_equal(call->text, "");
+            http_server_drop_peers(&server); /* so that it reconnects */
+            run_for(5);
+            call = call_run(call_make(0, bad));
+            assert_int_equal(call->error, HAPLO_ETLS);
+        }
+        endpoint_free(good);
+        endpoint_free(bad);
+    }
+    SSL_CTX_free(server.tls);
+    unlink(right);
+    unlink(wrong);
+}
+
 /* A pool of one handle. */
 static int set_up_one(void **state)
 {
@@ -177,6 +219,7 @@ int main(void)
         TEST_OF_ONE(memory_stays_the_same_over_all_changes),
         TEST(an_idle_plain_endpoint_has_no_share_of_its_own),
         TEST_OF_ONE(a_request_shows_nothing_of_the_one_before),
+        TEST_OF_ONE(a_certificate_is_verified_for_each_endpoint),
     };
     allocator_install();
     if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, measured_malloc,
