@@ -73,6 +73,11 @@ static int end_check(struct easy *easy, long status)
     if (!is_success(status) || status == 204) {
         return 0;
     }
+    if (easy->is_uncompressed && easy->lines.is_compressed) {
+        return reason_set(&easy->why, HAPLO_EPROTOCOL,
+                          "the response is compressed, although the request "
+                          "did not offer to accept that");
+    }
     int error = framing_check(framing, &easy->why);
     if (error == 0 &&
         (curl_easy_getinfo(easy->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,

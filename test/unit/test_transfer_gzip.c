@@ -70,10 +70,31 @@ static void a_second_member_is_named(void **state)
     endpoint_free(endpoint);
 }
 
+/* Nobody would decompress it, and a truncated one would not be noticed. The
+ * status of an error counts all the same. */
+static void only_what_was_offered_is_accepted(void **state)
+{
+    (void)state;
+    struct endpoint *endpoint = endpoint_plain();
+    SCRIPT({.bytes = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+                     "Content-Length: 3\r\n\r\nabc"},
+           {.bytes = "HTTP/1.1 403 No\r\nContent-Encoding: gzip\r\n"
+                     "Content-Length: 3\r\n\r\nabc"});
+    for (unsigned i = 0; i < 2; i++) {
+        struct call *call = call_make(i, endpoint);
+        call->transfer.is_uncompressed = true;
+        call_run(call);
+        assert_int_equal(call->error, i == 0 ? HAPLO_EPROTOCOL : 0);
+        assert_int_equal(call->head_count, i);
+    }
+    endpoint_free(endpoint);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_second_member_is_named),
+        TEST(only_what_was_offered_is_accepted),
     };
     allocator_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
