@@ -591,8 +591,8 @@ HAPLO_EXTERN int haplo_api_key_check(const char *api_key, char *why,
                                      size_t why_size);
 
 /* A server's URL: https://HOST or https://HOST:PORT, and http:// if HOST is
- * localhost, 127.0.0.0/8 or [::1], or with allow_http. A name with characters
- * outside ASCII is written as xn--... */
+ * localhost, *.localhost, 127.0.0.0/8 or [::1], or with allow_http. A name with
+ * characters outside ASCII is written as xn--... */
 HAPLO_EXTERN int haplo_url_check(const char *url, bool allow_http, char *why,
                                  size_t why_size);
 

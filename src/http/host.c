@@ -2,10 +2,21 @@
 
 #include <arpa/inet.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/alloc.h"
 #include "haplopoll.h"
+
+/* localhost, and any name that ends in .localhost. */
+static bool is_localhost(const char *name)
+{
+    static const char suffix[] = ".localhost";
+    size_t size = strlen(name);
+    return strcasecmp(name, suffix + 1) == 0 ||
+           (size >= sizeof suffix &&
+            strcasecmp(name + size - (sizeof suffix - 1), suffix) == 0);
+}
 
 /* localhost is never looked up, as RFC 6761 recommends and libcurl does: some
  * machines have no entry for it. */
@@ -13,7 +24,7 @@ static bool is_known(const char *name)
 {
     struct in_addr address;
     return name[0] == '[' || inet_pton(AF_INET, name, &address) == 1 ||
-           strcasecmp(name, "localhost") == 0;
+           is_localhost(name);
 }
 
 int host_read(struct host *host, CURLU *url, unsigned port_default)
@@ -48,8 +59,7 @@ void host_clear(struct host *host)
 bool host_is_loopback(const struct host *host)
 {
     struct in_addr address;
-    if (strcasecmp(host->name, "localhost") == 0 ||
-        strcasecmp(host->name, "[::1]") == 0) {
+    if (is_localhost(host->name) || strcasecmp(host->name, "[::1]") == 0) {
         return true;
     }
     return inet_pton(AF_INET, host->name, &address) == 1 &&

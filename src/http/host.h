@@ -19,7 +19,7 @@ int host_read(struct host *host, CURLU *url, unsigned port_default);
 
 void host_clear(struct host *host);
 
-/* True if it is this machine: localhost, 127.0.0.0/8 or [::1]. */
+/* True if it is this machine: localhost, *.localhost, 127.0.0.0/8 or [::1]. */
 bool host_is_loopback(const struct host *host);
 
 #endif

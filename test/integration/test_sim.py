@@ -12,6 +12,7 @@ import time
 import pytest
 
 from sim import PROGRAM, ROOT, Sim, SimError, wait_for
+from poll import run_program
 from sim_client import (
     FORM, POLL, connect, exchange, fetch, ids, mark, receive_all, request_bytes,
 )
@@ -262,6 +263,17 @@ def test_one_port():
             assert exchange(sim.url("app1"), data, sim.ca).status == 200
         data = request_bytes("GET", f"{POLL}q1/fetch", "none.localhost", sim.key())
         assert exchange(sim.url("app1"), data, sim.ca).status == 404
+
+
+# Whoever tries it so gets a configuration that works as it is written.
+@pytest.mark.parametrize("tls", [[], ["--tls"]], ids=["http", "https"])
+def test_one_port_with_its_configuration(tls):
+    with Sim("--apps=3", "--queues=2", "--one-port", "--messages=20", *tls) as sim:
+        done = run_program("-c", sim.config, "check")
+        assert done.code == 0, done.err
+        assert f"{'https' if tls else 'http'}://app3.localhost:" in done.out
+        assert run_program("-c", sim.config, "-q", "once") == (0, "", "")
+        assert sim.unread() == 0
 
 
 # Control
