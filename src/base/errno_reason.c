@@ -38,6 +38,24 @@ static const char *errno_advice(int number)
     }
 }
 
+bool errno_is_outage(int number)
+{
+    switch (number) {
+    case EAGAIN:
+    case EDQUOT:
+    case EIO:
+    case EMFILE:
+    case ENFILE:
+    case ENOLCK:
+    case ENOMEM:
+    case ENOSPC:
+    case EROFS:
+        return true;
+    default:
+        return false;
+    }
+}
+
 int errno_reason_set(struct reason *why, int error, const char *path,
                      const char *what, int number)
 {

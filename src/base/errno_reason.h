@@ -5,11 +5,17 @@
 #ifndef BASE_ERRNO_REASON_H
 #define BASE_ERRNO_REASON_H
 
+#include <stdbool.h>
+
 #include "base/reason.h"
 
 /* Sets why to a line such as "PATH: cannot be opened: permission denied: let
  * this user write there". number is an errno. Returns error. */
 int errno_reason_set(struct reason *why, int error, const char *path,
                      const char *what, int number);
+
+/* True if the system failed, and not who chose the path: the disk is full,
+ * read-only or damaged, or a limit of the process is reached. */
+bool errno_is_outage(int number);
 
 #endif

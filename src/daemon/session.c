@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "base/container_of.h"
+#include "base/errno_reason.h"
 #include "base/reason.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
@@ -129,10 +130,11 @@ static enum exit_code lock_state_dir(struct session *session)
     if (session->lock >= 0) {
         return EXIT_CODE_FINE;
     }
-    enum exit_code code =
-        errno == EWOULDBLOCK ? EXIT_CODE_IN_USE : EXIT_CODE_USAGE;
+    int error = errno;
     log_line(LOG_LEVEL_ERROR, "%s", why);
-    return code;
+    return error == EWOULDBLOCK     ? EXIT_CODE_IN_USE
+           : errno_is_outage(error) ? EXIT_CODE_FAILED
+                                    : EXIT_CODE_USAGE;
 }
 
 enum exit_code session_open(struct session *session, struct config *config)

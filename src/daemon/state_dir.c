@@ -73,8 +73,11 @@ int state_dir_lock(const char *path, char *why, size_t why_size)
     }
     int lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock < 0) {
-        return reason_write(why, why_size, -1, "%s can't be opened: %s",
-                            lock_path, strerror(errno));
+        int error = errno;
+        (void)reason_write(why, why_size, 0, "%s can't be opened: %s",
+                           lock_path, strerror(error));
+        errno = error;
+        return -1;
     }
     if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
         int error = errno;

@@ -64,14 +64,14 @@ def test_state_dir_is_something_else(poll_of, spoil, words):
         poll.config["state_dir"] = str(state)
         mend = spoil(state)
         done = poll.once()
-        check_refused(sim, poll, done, state, words)
+        check_refused(sim, poll, done, 2, state, words)
         mend()
         assert poll.once() == (0, "", "")
         poll.check_all_stored()
 
 
-def check_refused(sim, poll, done, state, words):
-    assert done.code == 2
+def check_refused(sim, poll, done, code, state, words):
+    assert done.code == code
     done = done._replace(err=done.err.lower())
     check_one_line_each(done, ["haplo-poll"], [str(state), *words])
     assert sim.app_stats()["requests"] == 0
@@ -91,7 +91,7 @@ def test_state_dir_of_another_user(poll_of, mode):
         os.chown(state, 0, 0)
         state.chmod(mode)
         done = poll.once(write=False, preexec_fn=become_a_stranger)
-        check_refused(sim, poll, done, state, ["permission denied"])
+        check_refused(sim, poll, done, 2, state, ["permission denied"])
         give_to_stranger(state)
         state.chmod(0o700)
         done = poll.once(write=False, preexec_fn=become_a_stranger)
@@ -112,7 +112,7 @@ def test_state_dir_on_a_disk_without_room(poll_of, disk_of, options, words):
         state = disk.folder / "state"
         poll.config["state_dir"] = str(state)
         done = poll.once()
-        check_refused(sim, poll, done, state, words)
+        check_refused(sim, poll, done, 1, state, words)
         disk.change("rw,nr_inodes=100")
         assert poll.once() == (0, "", "")
         poll.check_all_stored()

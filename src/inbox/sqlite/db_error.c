@@ -1,6 +1,11 @@
 #include "inbox/sqlite/db_error.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #include <uv.h>
+
+#include "base/errno_reason.h"
 
 enum inbox_fault db_fault(int code)
 {
@@ -63,7 +68,8 @@ static const char *code_advice(int code)
     }
 }
 
-static int code_error(int code)
+/* number: the errno behind it, or 0. */
+static int code_error(const char *path, int code, int number)
 {
     switch (code & 0xff) {
     case SQLITE_BUSY:
@@ -72,26 +78,41 @@ static int code_error(int code)
         return HAPLO_EBUSY;
     case SQLITE_NOMEM:
         return HAPLO_ENOMEM;
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+        return HAPLO_EDELIVERY;
+    case SQLITE_CANTOPEN:
+        /* The file is there: db_file.c has seen to that. If another cannot be
+         * created beside it, SQLite tries to read that, so the number may be
+         * ENOENT although there was no room. */
+        number = number == ENOENT ? ENOSPC : number;
+        break;
+    case SQLITE_READONLY:
+        /* It does not say whether the file or its file system is. */
+        number = access(path, W_OK) != 0 ? errno : 0;
+        break;
     default:
-        return HAPLO_EINVAL;
+        break;
     }
+    return errno_is_outage(number) ? HAPLO_EDELIVERY : HAPLO_EINVAL;
 }
 
 int db_explain(sqlite3 *db, const char *path, int code, struct reason *why)
 {
     const char *advice = code_advice(code);
     int primary = code & 0xff;
-    int error = code_error(code);
     int number = 0;
     char system[128];
+
+    if (db != NULL && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN)) {
+        number = sqlite3_system_errno(db);
+    }
+    int error = code_error(path, code, number);
 
     if (advice == NULL) {
         return reason_set(why, error, "%s: %s", path,
                           db != NULL ? sqlite3_errmsg(db)
                                      : sqlite3_errstr(code));
-    }
-    if (db != NULL && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN)) {
-        number = sqlite3_system_errno(db);
     }
     if (number == 0) {
         return reason_set(why, error, "%s: %s", path, advice);

@@ -28,8 +28,9 @@
 static int file_error(const char *what, const char *path, int number,
                       struct reason *why)
 {
-    return errno_reason_set(why, HAPLO_EINVAL, path, what, number);
-    return HAPLO_EINVAL;
+    return errno_reason_set(
+        why, errno_is_outage(number) ? HAPLO_EDELIVERY : HAPLO_EINVAL, path,
+        what, number);
 }
 
 /* A WAL next to a missing or empty file belongs to another database. It may
@@ -69,12 +70,14 @@ int db_file_prepare(const char *path, struct reason *why)
 {
     struct stat status;
     int descriptor;
+    int error;
 
     if (strlen(path) >= PATH_MAX - sizeof("./-wal")) {
         return file_error("open", path, ENAMETOOLONG, why);
     }
-    if (refuse_lost_wal(path, why) != 0) {
-        return HAPLO_EINVAL;
+    error = refuse_lost_wal(path, why);
+    if (error != 0) {
+        return error;
     }
     descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY,
                       DB_FILE_MODE);

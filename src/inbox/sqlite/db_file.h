@@ -26,14 +26,15 @@ struct db_file_watch {
 };
 
 /* Creates an empty file if there is none, without following a symbolic link.
- * Returns 0, or HAPLO_EINVAL with why set. */
+ * Returns 0; or with why set HAPLO_EINVAL, or HAPLO_EDELIVERY if the disk
+ * failed, is full or read-only. */
 int db_file_prepare(const char *path, struct reason *why);
 
-/* Makes the names in the folder of path durable. 0 or HAPLO_EINVAL. */
+/* Makes the names in the folder of path durable. Returns the same. */
 int db_file_sync_folder(const char *path, struct reason *why);
 
 /* Remembers the files of a database in WAL mode, which must have been read
- * once. Returns 0 or HAPLO_EINVAL. */
+ * once. Returns the same. */
 int db_file_watch(sqlite3 *db, struct db_file_watch *watch, struct reason *why);
 
 /* True if the database and the files next to it are still the ones that are
