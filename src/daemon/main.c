@@ -9,7 +9,7 @@
 #include "config/option_print.h"
 #include "daemon/command.h"
 #include "daemon/limits.h"
-#include "daemon/log.h"
+#include "daemon/output.h"
 #include "haplopoll.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/haplo-poll/haplo-poll.yaml"
@@ -40,9 +40,10 @@ static const char help_text[] =
     "  -h, --help          the same as the command help\n"
     "  -V, --version       the same as the command version\n"
     "\n"
-    "Exit codes: 0 success; 1 a queue or an outlet failed; 2 the command "
-    "line\n"
-    "or the configuration is invalid; 3 the state directory is in use.\n"
+    "Exit codes: 0 success; 1 a queue, an outlet or the system failed; 2 the\n"
+    "command line or the configuration is invalid; 3 the state directory is "
+    "in\n"
+    "use.\n"
     "\n"
     "See haplo-poll(1), haplo-poll.yaml(5), haplo-inbox(5), haplo-files(5).\n";
 
@@ -138,7 +139,8 @@ static enum exit_code dispatch(const struct command_options *options, int argc,
     return usage_error("unknown command ", name);
 }
 
-int haplo_poll_main(int argc, char **argv)
+/* Does what the command line asks for. */
+static enum exit_code run_command_line(int argc, char **argv)
 {
     static const struct option long_options[] = {
         {"config", required_argument, NULL, 'c'},
@@ -175,4 +177,13 @@ int haplo_poll_main(int argc, char **argv)
     }
     limits_prepare();
     return dispatch(&options, argc - optind, argv + optind);
+}
+
+int haplo_poll_main(int argc, char **argv)
+{
+    enum exit_code code = run_command_line(argc, argv);
+    if (output_flush() != 0 && code == EXIT_CODE_FINE) {
+        code = EXIT_CODE_FAILED;
+    }
+    return (int)code;
 }

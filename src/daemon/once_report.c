@@ -5,6 +5,7 @@
 
 #include "daemon/log.h"
 #include "daemon/once.h"
+#include "daemon/output.h"
 
 #define TERMINAL_INTERVAL_MS 200
 #define LINE_INTERVAL_MS 1000
@@ -26,6 +27,9 @@ static struct row server_row(const struct once_report *report,
     for (size_t i = 0; i < server->queue_count; i++) {
         const struct gather_queue *queue = server->queues[i].queue;
         struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+        if (queue->queue == NULL) {
+            continue; /* held */
+        }
         haplo_queue_stats(queue->queue, &stats);
         row.batches += stats.marked_batch_count;
         row.messages += queue->stored_count;
@@ -71,7 +75,7 @@ static void print_table(const struct once_report *report)
         row_print(server->server->config->options.name, &row);
     }
     row_print("all", &sum);
-    fflush(stdout);
+    (void)output_flush(); /* the exit code tells */
 }
 
 static void on_timer(uv_timer_t *timer)

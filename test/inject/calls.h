@@ -211,6 +211,7 @@
     X(void *, calloc, (size_t a, size_t b), (a, b), FAIL(NULL, ENOMEM),        \
       BEFORE)                                                                  \
     X(int, close, (int a), (a), FAIL(-1, EIO), AFTER)                          \
+    X(int, dup, (int a), (a), FAIL(-1, EMFILE), BEFORE)                        \
     X(int, fclose, (FILE * a), (a), FAIL(EOF, EIO), AFTER)                     \
     X(int, ferror, (FILE * a), (a), FAIL(1, EIO), BEFORE)                      \
     X(int, faccessat, (int a, const char *b, int c, int d), (a, b, c, d),      \
