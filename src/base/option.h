@@ -5,7 +5,7 @@
  * driven by these rows. To add an option, add a row.
  *
  *     static const struct option_row options[] = {
- *         {.name = "path", .value = OPTION_PATH,
+ *         {.name = "path", .value = OPTION_FOLDER,
  *          .offset = offsetof(struct files_options, path),
  *          .help = "The folder that the files are written to."},
  *         {.name = "fsync", .value = OPTION_BOOL, .fallback = "true",
@@ -29,8 +29,10 @@ enum option_value {
     OPTION_CHOICE,       /* int: index of the word in choices */
     OPTION_TEXT,         /* const char *; "none" is NULL, here and below */
     OPTION_SECRET,       /* the same, but never shown: may be a password */
-    OPTION_PATH,         /* the same, relative to the folder of the file */
-    OPTION_FILE,         /* the same; must be readable */
+    OPTION_PATH,         /* the same, relative to the folder of the file: a
+                            file that is written */
+    OPTION_FOLDER,       /* the same; a folder, created if it does not exist */
+    OPTION_FILE,         /* the same; a file that is read */
     OPTION_PRIVATE_FILE, /* the same; must not be readable by others */
     OPTION_TEXT_LIST,    /* const char *const *, ends in NULL; NULL: none */
     /* Only for src/config, which reads these itself; their fallback is shown

@@ -5,6 +5,9 @@
  *     them once and creates drafts of the sections.
  *   - config_resolve.c turns the drafts into the configuration.
  *
+ *   - config_hold.c takes out the queues and servers that have problems, if
+ *     everything else may run without them.
+ *
  * If the file cannot be read, or is not YAML, only that is reported. All other
  * errors are reported together.
  */
@@ -17,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/errno_reason.h"
 #include "config/config_loading.h"
 #include "config/config_mapping.h"
 
@@ -35,10 +39,13 @@ static const char *key_name(const void *draft)
     return ((const struct key_draft *)draft)->key->name;
 }
 
-static void loading_init(struct config_loading *loading, struct config *config)
+static void loading_init(struct config_loading *loading, struct config *config,
+                         enum config_mode mode)
 {
     *loading = (struct config_loading){
         .config = config,
+        .errors.keeps_confined = mode == CONFIG_RUN,
+        .errors.confined.item_size = sizeof(struct config_confined),
         .pairs.item_size = sizeof(struct config_pair),
         .inboxes.item_size = sizeof(struct config_inbox),
         .outlets.item_size = sizeof(struct outlet_draft),
@@ -90,18 +97,28 @@ static void file_load(struct config_loading *loading, int fd)
     if (!loading->has_no_memory && config_events_failed(loading->events)) {
         config_errors_clear(errors);
         config_events_tell(loading->events, errors);
+        loading->is_outage = config_events_is_outage(loading->events);
     } else if (!loading->has_no_memory) {
         config_resolve(loading);
     }
 }
 
-/* Returns a descriptor or -1. */
-static int file_open(const char *path, struct config_errors *errors)
+/* True if the errors leave something to run. */
+static bool may_hold(const struct config_errors *errors)
 {
+    return errors->keeps_confined && errors->count > 0 &&
+           errors->file_count == 0;
+}
+
+/* Returns a descriptor or -1. */
+static int file_open(struct config_loading *loading, const char *path)
+{
+    struct config_errors *errors = &loading->errors;
     const struct config_place whole_file = {0, 0};
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
+        loading->is_outage = errno_is_outage(errno);
         const char *advice = errno == ENOENT ? "create it, or give its path"
                              : errno == EACCES
                                  ? "give this user permission to read it"
@@ -123,36 +140,51 @@ static int file_open(const char *path, struct config_errors *errors)
  * that the file does not have. */
 static bool has_no_memory(const struct config_loading *loading)
 {
-    return loading->has_no_memory || loading->arena.has_failed ||
+    return loading->has_no_memory || loading->errors.has_no_memory ||
+           loading->arena.has_failed ||
            (loading->config != NULL && loading->config->arena.has_failed);
 }
 
-int config_load(const char *path, FILE *errors, struct config **out)
+/* That is the only error, whatever else was found before. */
+static void no_memory_tell(struct config_loading *loading)
+{
+    config_errors_clear(&loading->errors);
+    config_errors_add(&loading->errors, (struct config_place){0, 0},
+                      "out of memory");
+    loading->is_outage = true;
+}
+
+int config_load(const char *path, enum config_mode mode, FILE *errors,
+                struct config **out)
 {
     struct config_loading loading;
     struct config *config = calloc(1, sizeof *config);
     int fd = -1;
-    loading_init(&loading, config);
+    loading_init(&loading, config, mode);
     *out = NULL;
     if (config == NULL) {
         config_loading_no_memory(&loading);
     } else {
         config->path = path;
-        fd = file_open(path, &loading.errors);
+        config->checks_files = mode == CONFIG_CHECK;
+        fd = file_open(&loading, path);
     }
     if (fd >= 0) {
         file_load(&loading, fd);
         close(fd);
     }
-    if (has_no_memory(&loading)) {
+    if (!has_no_memory(&loading) && may_hold(&loading.errors)) {
+        config_hold(&loading);
         config_errors_clear(&loading.errors);
-        config_errors_add(&loading.errors, (struct config_place){0, 0},
-                          "out of memory");
+    }
+    if (has_no_memory(&loading)) {
+        no_memory_tell(&loading);
     }
     loading_clear(&loading);
     if (loading.errors.count > 0) {
+        int count = config_errors_end(&loading.errors, path, errors);
         config_free(config);
-        return config_errors_end(&loading.errors, path, errors);
+        return loading.is_outage ? CONFIG_FAILED : count;
     }
     *out = config;
     return 0;
@@ -167,6 +199,8 @@ void config_free(struct config *config)
     free(config->outlets);
     free(config->servers);
     free(config->queues);
+    free(config->held);
+    free(config->problems);
     arena_free(&config->arena);
     free(config);
 }

@@ -3,6 +3,9 @@
  * is in the struct where it is used, defaults are filled in, and paths are
  * relative to the folder of the file.
  *
+ * Problems that concern a single queue or server need not concern the others:
+ * in the mode CONFIG_RUN, such queues are listed separately, as held.
+ *
  * There may be a million queues, so a queue is small: queues with equal
  * options share them, and queues with the same key share its location. API
  * keys are not part of the configuration, which only says where they are;
@@ -11,6 +14,7 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -74,31 +78,61 @@ struct config_server {
     struct config_place place;   /* of its definition */
 };
 
-struct config {
-    const char *path;              /* path of the file, as given */
-    const char *state_dir;         /* resolved */
-    unsigned in_flight_max;        /* concurrent requests, all servers */
-    size_t undelivered_bytes_max;  /* bodies held by the poller, and by each
-                                      inbox */
-    struct config_inbox *inboxes;  /* at least one */
-    size_t inbox_count;            /* length of inboxes */
-    struct config_outlet *outlets; /* maybe none */
-    size_t outlet_count;           /* length of outlets */
-    struct config_server *servers; /* at least one */
-    size_t server_count;           /* length of servers */
-    struct config_queue *queues;   /* of all servers; each has a part */
-    size_t queue_count;            /* length of queues */
-    struct arena arena;            /* owns strings and shared structs */
+/* What is wrong with a queue or a server. */
+struct config_problem {
+    struct config_place place; /* where it is */
+    const char *text;          /* "queue example/student: interval: ..." */
 };
 
+/* A queue that cannot run, because of its own problem or its server's. */
+struct config_held {
+    const char *server; /* its name, or its number in the file */
+    const char *queue;  /* likewise */
+    const struct config_problem *problem; /* the first one */
+};
+
+struct config {
+    const char *path;                /* path of the file, as given */
+    bool checks_files;               /* while loading: looks at files */
+    const char *state_dir;           /* resolved */
+    unsigned in_flight_max;          /* concurrent requests, all servers */
+    size_t undelivered_bytes_max;    /* bodies held by the poller, and by each
+                                        inbox */
+    struct config_inbox *inboxes;    /* at least one */
+    size_t inbox_count;              /* length of inboxes */
+    struct config_outlet *outlets;   /* maybe none */
+    size_t outlet_count;             /* length of outlets */
+    struct config_server *servers;   /* without problems; maybe none */
+    size_t server_count;             /* length of servers */
+    struct config_queue *queues;     /* of all servers; each has a part */
+    size_t queue_count;              /* length of queues */
+    struct config_held *held;        /* the other queues of the file */
+    size_t held_count;               /* length of held */
+    struct config_problem *problems; /* of these, in the order of the file */
+    size_t problem_count;            /* length of problems */
+    struct arena arena;              /* owns strings and shared structs */
+};
+
+enum config_mode {
+    /* Everything must be right. Reads each API key once to check it, opens all
+     * files, and looks at folders. */
+    CONFIG_CHECK,
+    /* Queues and servers with problems are held; everything else runs. Looks
+     * at no other file. */
+    CONFIG_RUN
+};
+
+#define CONFIG_FAILED (-1) /* memory or the disk failed, not the file */
+
 /*
- * Loads and checks the file. Returns 0 and sets *out, which config_free()
- * frees; or returns the number of errors, sets *out to NULL, and writes a line
- * for each error to `errors`: "FILE:LINE:COLUMN: what is wrong: what to do".
- * After the first 20 they are only counted. Borrows path for the lifetime of
- * the configuration. Reads each API key once to check it, and keeps none.
+ * Loads the file. Returns 0 and sets *out, which config_free() frees; or
+ * returns the number of errors, or CONFIG_FAILED, sets *out to NULL, and
+ * writes a line for each error to `errors`: "FILE:LINE:COLUMN: what is wrong:
+ * what to do". After the first 20 they are only counted. Borrows path for the
+ * lifetime of the configuration. Keeps no API key.
  */
-int config_load(const char *path, FILE *errors, struct config **out);
+int config_load(const char *path, enum config_mode mode, FILE *errors,
+                struct config **out);
 
 /* config may be NULL. */
 void config_free(struct config *config);
@@ -112,6 +146,12 @@ void config_server_options(const struct config_server *server,
                            struct haplo_server_options *options);
 void config_queue_options(const struct config_queue *queue,
                           struct haplo_queue_options *options);
+
+/* Opens the CA file, the client's certificate and its key. Returns 0, or
+ * HAPLO_EINVAL with one line in why: "tls_ca_file PATH: cannot be read: ...".
+ */
+int config_server_files(const struct config_server *server, char *why,
+                        size_t why_size);
 
 /* The inbox with this name, or NULL. */
 const struct config_inbox *config_inbox_find(const struct config *config,

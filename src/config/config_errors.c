@@ -17,29 +17,80 @@ static bool is_before(struct config_place a, struct config_place b)
     return a.line != b.line ? a.line < b.line : a.column < b.column;
 }
 
-int config_errors_add(struct config_errors *errors, struct config_place place,
-                      const char *format, ...)
+__attribute__((format(printf, 1, 0))) static char *text_make(const char *format,
+                                                             va_list arguments)
 {
     char *text;
-    va_list arguments;
-    if (errors->count++ >= CONFIG_ERRORS_MAX) {
-        return -1;
-    }
-    va_start(arguments, format);
     if (vasprintf(&text, format, arguments) < 0) {
-        text = NULL;
+        return NULL;
     }
-    va_end(arguments);
-    for (char *c = text; c != NULL && *c != '\0'; c++) {
+    for (char *c = text; *c != '\0'; c++) {
         *c = shown(*c);
     }
-    /* Inserts it after earlier ones at the same position. */
+    return text;
+}
+
+/* Inserts it after earlier ones at the same position. Takes text. */
+static void list_insert(struct config_errors *errors, struct config_place place,
+                        char *text)
+{
     int i = errors->count - 1;
     for (; i > 0 && is_before(place, errors->list[i - 1].place); i--) {
         errors->list[i] = errors->list[i - 1];
     }
     errors->list[i] = (struct config_error){place, text};
+}
+
+static void confine(struct config_errors *errors, struct config_place place,
+                    const char *text)
+{
+    struct config_confined *confined = NULL;
+    char *copy = text != NULL ? strdup(text) : NULL;
+    if (copy != NULL) {
+        confined = list_add(&errors->confined);
+    }
+    if (confined == NULL) {
+        free(copy);
+        errors->has_no_memory = true;
+        return;
+    }
+    confined->scope = errors->scope;
+    confined->error = (struct config_error){place, copy};
+}
+
+int config_errors_add(struct config_errors *errors, struct config_place place,
+                      const char *format, ...)
+{
+    bool is_listed = errors->count++ < CONFIG_ERRORS_MAX;
+    bool is_confined = errors->scope.kind != CONFIG_SCOPE_FILE;
+    bool is_kept = is_confined && errors->keeps_confined;
+    va_list arguments;
+    errors->file_count += !is_confined;
+    if (!is_listed && !is_kept) {
+        return -1;
+    }
+    va_start(arguments, format);
+    char *text = text_make(format, arguments);
+    va_end(arguments);
+    if (is_kept) {
+        confine(errors, place, text);
+    }
+    if (is_listed) {
+        list_insert(errors, place, text);
+    } else {
+        free(text);
+    }
     return -1;
+}
+
+void config_errors_share(struct config_errors *errors,
+                         struct config_scope scope)
+{
+    if (errors->confined.count > 0) {
+        struct config_confined *newest =
+            list_at(&errors->confined, errors->confined.count - 1);
+        newest->other = scope;
+    }
 }
 
 void config_errors_clear(struct config_errors *errors)
@@ -47,7 +98,13 @@ void config_errors_clear(struct config_errors *errors)
     for (int i = 0; i < errors->count && i < CONFIG_ERRORS_MAX; i++) {
         free(errors->list[i].text);
     }
+    for (size_t i = 0; i < errors->confined.count; i++) {
+        const struct config_confined *confined = list_at(&errors->confined, i);
+        free(confined->error.text);
+    }
+    list_free(&errors->confined);
     errors->count = 0;
+    errors->file_count = 0;
 }
 
 int config_errors_end(struct config_errors *errors, const char *path,

@@ -23,6 +23,7 @@
 #include <unistd.h>
 #include <yaml.h>
 
+#include "base/errno_reason.h"
 #include "base/name_table.h"
 
 #define RECORDED_MAX 262144  /* events */
@@ -443,6 +444,11 @@ void config_events_tell(const struct config_events *events,
 {
     config_errors_add(errors, events->place, "%s",
                       events->error != NULL ? events->error : "out of memory");
+}
+
+bool config_events_is_outage(const struct config_events *events)
+{
+    return errno_is_outage(events->read_error);
 }
 
 struct config_events *config_events_new(int fd)

@@ -52,4 +52,7 @@ bool config_events_failed(const struct config_events *events);
 void config_events_tell(const struct config_events *events,
                         struct config_errors *errors);
 
+/* True if that error is not one of the file: the disk failed. */
+bool config_events_is_outage(const struct config_events *events);
+
 #endif

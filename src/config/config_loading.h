@@ -46,7 +46,7 @@ struct own_options {
 /* The location of an API key, and what is wrong with it. */
 struct key_draft {
     const struct config_key *key; /* in the configuration */
-    char *why;                    /* NULL: it was read and is valid */
+    char *why;                    /* NULL: nothing, or not read yet */
 };
 
 /* The position of an own option of a queue. */
@@ -86,6 +86,7 @@ struct config_loading {
     struct config_events *events; /* the file */
     struct config_errors errors;  /* found so far */
     bool has_no_memory;           /* memory ran out: the only error */
+    bool is_outage;               /* the error is not one of the file */
     struct arena arena;           /* memory for drafts */
 
     struct list pairs;   /* struct config_pair, of all open mappings */
@@ -134,5 +135,8 @@ void config_read(struct config_loading *loading);
 
 /* Creates the configuration from the drafts (config_resolve.c). */
 void config_resolve(struct config_loading *loading);
+
+/* Takes out what has problems (config_hold.c). */
+void config_hold(struct config_loading *loading);
 
 #endif

@@ -56,7 +56,7 @@ static void paths_check(struct config_loading *loading,
 {
     for (size_t i = 0; options != NULL && i < table->count; i++) {
         const struct option_row *row = &table->rows[i];
-        if (row->value != OPTION_PATH) {
+        if (row->value != OPTION_PATH && row->value != OPTION_FOLDER) {
             continue;
         }
         const void *stored = (const char *)options + row->offset;

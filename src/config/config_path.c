@@ -2,12 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/errno_reason.h"
 #include "base/reason.h"
+#include "config/api_key.h"
+#include "config/config_errors.h"
 
 const char *config_path_join(struct config *config, const char *folder,
                              size_t folder_size, const char *name,
@@ -66,4 +71,73 @@ int config_path_open(const char *path, bool is_secret, int *fd, char *why,
     }
     close(*fd);
     return HAPLO_EINVAL;
+}
+
+/* 0 if files can be created in the folder, otherwise errno. */
+static int folder_look(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return errno;
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        return ENOTDIR;
+    }
+    return faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0 ? 0 : errno;
+}
+
+/* The same for the folder that the path is in. */
+static int parent_look(const char *path)
+{
+    char copy[PATH_MAX];
+    if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy) {
+        return ENAMETOOLONG;
+    }
+    return folder_look(dirname(copy));
+}
+
+/* The same for an existing file. */
+static int file_look(const char *path, const struct stat *status)
+{
+    if (!S_ISREG(status->st_mode)) {
+        return S_ISDIR(status->st_mode) ? EISDIR : EINVAL;
+    }
+    return faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == 0 ? 0 : errno;
+}
+
+/* Somebody may have pasted a key in place of the path. */
+static int look_fail(const char *path, const char *what, int number, char *why,
+                     size_t why_size)
+{
+    struct reason reason;
+    const char *slash = strrchr(path, '/');
+    bool is_hidden = api_key_is_like(slash != NULL ? slash + 1 : path);
+    if (number == 0) {
+        return 0;
+    }
+    errno_reason_set(&reason, HAPLO_EINVAL, is_hidden ? CONFIG_HIDDEN : path,
+                     what, number);
+    return reason_write(why, why_size, HAPLO_EINVAL, "%s", reason.text);
+}
+
+int config_path_may_write(const char *path, char *why, size_t why_size)
+{
+    struct stat status;
+    bool exists = stat(path, &status) == 0;
+    int number = exists ? file_look(path, &status) : errno;
+    if (number == 0 || number == ENOENT) {
+        number = parent_look(path);
+    }
+    return look_fail(path, exists ? "cannot be written" : "cannot be created",
+                     number, why, why_size);
+}
+
+int config_path_may_fill(const char *path, char *why, size_t why_size)
+{
+    int number = folder_look(path);
+    if (number != ENOENT) {
+        return look_fail(path, "cannot be written", number, why, why_size);
+    }
+    return look_fail(path, "cannot be created", parent_look(path), why,
+                     why_size);
 }

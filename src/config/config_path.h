@@ -27,4 +27,10 @@ const char *config_path_join(struct config *config, const char *folder,
 int config_path_open(const char *path, bool is_secret, int *fd, char *why,
                      size_t why_size);
 
+/* Look whether a file can be written, which may not exist yet; or files in a
+ * folder, which may not exist yet. Change nothing. Return 0, or HAPLO_EINVAL
+ * with why set. */
+int config_path_may_write(const char *path, char *why, size_t why_size);
+int config_path_may_fill(const char *path, char *why, size_t why_size);
+
 #endif

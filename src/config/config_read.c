@@ -70,6 +70,20 @@ static void section_take(const struct config_mapping *mapping)
     }
 }
 
+/* What the errors in a mapping concern. */
+static struct config_scope scope_of(const struct config_mapping *mapping)
+{
+    switch (mapping->level) {
+    case LEVEL_SERVER:
+        return (struct config_scope){CONFIG_SCOPE_SERVER, mapping->draft};
+    case LEVEL_QUEUE: /* whose draft is made at its end */
+        return (struct config_scope){CONFIG_SCOPE_QUEUE,
+                                     mapping->loading->queues.count};
+    default:
+        return (struct config_scope){CONFIG_SCOPE_FILE, 0};
+    }
+}
+
 /* Reads a mapping that has just started. */
 static void section_read(const struct config_mapping *outer,
                          enum config_level level, size_t index,
@@ -82,12 +96,16 @@ static void section_read(const struct config_mapping *outer,
         .index = index,
         .place = place,
     };
+    struct config_errors *errors = &mapping.loading->errors;
+    const struct config_scope outer_scope = errors->scope;
     section_begin(&mapping);
+    errors->scope = scope_of(&mapping);
     mapping_read(&mapping);
     if (!mapping.loading->has_no_memory) {
         section_take(&mapping);
     }
     config_mapping_end(&mapping);
+    errors->scope = outer_scope;
 }
 
 static const char *shape_text(const struct config_event *event)
@@ -101,6 +119,25 @@ static const char *shape_text(const struct config_event *event)
         return event->text != NULL && event->text[0] == '\0' ? "empty"
                                                              : "a single value";
     }
+}
+
+/* An entry that should be a mapping. It is only skipped if it is a server or a
+ * queue. */
+static void entry_fail(const struct config_mapping *mapping,
+                       const struct group *group, struct config_pair at,
+                       size_t number, const struct config_event *event)
+{
+    struct config_errors *errors = &mapping->loading->errors;
+    const struct config_scope outer_scope = errors->scope;
+    if (group->level == LEVEL_SERVER || group->level == LEVEL_QUEUE) {
+        errors->scope = (struct config_scope){CONFIG_SCOPE_ENTRY, 0};
+    }
+    at.place = event->place;
+    config_mapping_fail(mapping, &at,
+                        "%s: entry %zu is %s: write \"- name: NAME\" and its "
+                        "other keys below",
+                        group->name, number, shape_text(event));
+    errors->scope = outer_scope;
 }
 
 /* Reads the entries of a list that has just started; returns their number. */
@@ -119,11 +156,7 @@ static size_t entries_read(const struct config_mapping *mapping,
             section_read(mapping, group->level, count, event.place);
             continue;
         }
-        at.place = event.place;
-        config_mapping_fail(mapping, &at,
-                            "%s: entry %zu is %s: write \"- name: NAME\" and "
-                            "its other keys below",
-                            group->name, count + 1, shape_text(&event));
+        entry_fail(mapping, group, at, count + 1, &event);
         config_events_skip(events, &event);
     }
 }

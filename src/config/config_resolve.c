@@ -10,7 +10,8 @@
  *   - Outlets find their inbox and their queues (config_modules.c).
  *
  * It also checks what only the whole file shows: names and paths that are used
- * twice, unknown names of inboxes, and contradictory values.
+ * twice, queues that are polled twice (config_twins.c), unknown names of
+ * inboxes, and contradictory values.
  */
 #include "config/config_resolve.h"
 
@@ -39,6 +40,18 @@ void config_twice_fail(struct config_loading *loading,
                       "%s: its %s is already used in line %" PRIu32
                       ": choose another",
                       where, what, first.line);
+}
+
+/* The same for the name of a queue or a server. Which of the two is meant
+ * cannot be known, so neither may run. */
+static void name_twice_fail(struct config_loading *loading,
+                            struct config_place place, const char *where,
+                            struct config_place first, size_t first_index)
+{
+    struct config_errors *errors = &loading->errors;
+    const struct config_scope scope = {errors->scope.kind, first_index};
+    config_twice_fail(loading, place, where, "name", first);
+    config_errors_share(errors, scope);
 }
 
 const void *config_name_add(struct config_loading *loading,
@@ -122,7 +135,8 @@ static void queue_resolve(struct config_loading *loading,
     snprintf(where, sizeof where, "queue %s/%s", server_where,
              config_entry_name(queue->name, index, name));
     if (first != NULL) {
-        config_twice_fail(loading, queue->place, where, "name", first->place);
+        name_twice_fail(loading, queue->place, where, first->place,
+                        (size_t)(first - config->queues));
     }
     if (queue->key == NULL) {
         config_errors_add(&loading->errors, queue->place,
@@ -137,6 +151,8 @@ static void queues_resolve(struct config_loading *loading,
                            const struct server_draft *draft,
                            struct config_server *server, const char *where)
 {
+    struct config_scope *scope = &loading->errors.scope;
+    const struct config_scope outer_scope = *scope;
     server->queues = loading->config->queues + draft->first_queue;
     for (size_t i = 0; i < server->queue_count && !loading->has_no_memory;
          i++) {
@@ -144,8 +160,11 @@ static void queues_resolve(struct config_loading *loading,
             list_at(&loading->queues, draft->first_queue + i);
         server->queues[i] = queue->queue;
         server->queues[i].server = server;
+        *scope =
+            (struct config_scope){CONFIG_SCOPE_QUEUE, draft->first_queue + i};
         queue_resolve(loading, draft, &server->queues[i], i, where);
     }
+    *scope = outer_scope;
 }
 
 static void server_inherit(const struct config_loading *loading,
@@ -175,7 +194,8 @@ static void server_resolve(struct config_loading *loading, size_t index)
                                 options->name);
     }
     if (first != NULL) {
-        config_twice_fail(loading, server->place, where, "name", first->place);
+        name_twice_fail(loading, server->place, where, first->place,
+                        (size_t)(first - loading->config->servers));
     }
     if (draft->is_sound && !loading->has_bad_defaults &&
         options->tls_key_file != NULL &&
@@ -200,8 +220,13 @@ void config_resolve(struct config_loading *loading)
     }
     for (size_t i = 0; i < loading->servers.count && !loading->has_no_memory;
          i++) {
+        loading->errors.scope = (struct config_scope){CONFIG_SCOPE_SERVER, i};
         server_resolve(loading, i);
     }
+    if (!loading->has_no_memory) {
+        config_twins_find(loading);
+    }
+    loading->errors.scope = (struct config_scope){CONFIG_SCOPE_FILE, 0};
     if (!loading->has_no_memory) {
         config_outlets_resolve(loading);
     }

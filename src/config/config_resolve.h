@@ -17,6 +17,9 @@ void config_twice_fail(struct config_loading *loading,
                        struct config_place place, const char *where,
                        const char *what, struct config_place first);
 
+/* Finds queues that are the same one on the server (config_twins.c). */
+void config_twins_find(struct config_loading *loading);
+
 /* Moves inboxes to their final location, and later outlets, once servers and
  * queues have theirs (config_modules.c). */
 void config_inboxes_resolve(struct config_loading *loading);

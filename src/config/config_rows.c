@@ -86,7 +86,7 @@ static int url_check(const char *value, char *why, size_t why_size)
 static const struct option_row top_rows[] = {
     {
         .name = "state_dir",
-        .value = OPTION_PATH,
+        .value = OPTION_FOLDER,
         IN_CONFIG(state_dir),
         .help = "The folder for what must survive a restart, apart from the "
                 "inboxes. It is created if it does not exist. Only one process "

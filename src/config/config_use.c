@@ -3,8 +3,10 @@
  */
 #include <string.h>
 
+#include "base/reason.h"
 #include "config/config.h"
 #include "config/config_options.h"
+#include "config/config_value.h"
 
 void config_poller_options(const struct config *config,
                            struct haplo_poller_options *options)
@@ -20,6 +22,31 @@ void config_server_options(const struct config_server *server,
                            struct haplo_server_options *options)
 {
     *options = server->options;
+}
+
+int config_server_files(const struct config_server *server, char *why,
+                        size_t why_size)
+{
+    const struct haplo_server_options *options = &server->options;
+    const struct {
+        const char *option;
+        const char *path; /* or NULL */
+        bool is_private;
+    } files[] = {
+        {"tls_ca_file", options->tls_ca_file, false},
+        {"tls_certificate_file", options->tls_certificate_file, false},
+        {"tls_key_file", options->tls_key_file, true},
+    };
+    char reason[HAPLO_TEXT_SIZE_MAX];
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (files[i].path != NULL &&
+            config_file_check(files[i].path, files[i].is_private, reason,
+                              sizeof reason) != 0) {
+            return reason_write(why, why_size, HAPLO_EINVAL, "%s: %s",
+                                files[i].option, reason);
+        }
+    }
+    return 0;
 }
 
 /* Without a pointer, the library checks responses more strictly. */

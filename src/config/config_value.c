@@ -80,7 +80,7 @@ static int text_parse(const struct parsing *parsing)
                                                   parsing->text));
 }
 
-static int path_parse(const struct parsing *parsing)
+static int path_store(const struct parsing *parsing)
 {
     int error = check(parsing);
     return error != 0 ? error
@@ -88,26 +88,39 @@ static int path_parse(const struct parsing *parsing)
                                                         parsing->text, NULL));
 }
 
+static const char *path_of(const struct parsing *parsing)
+{
+    return *(const char **)parsing->target;
+}
+
+/* Looks at the path, if the configuration is being checked. */
+static int path_look(const struct parsing *parsing,
+                     int (*look)(const char *path, char *why, size_t why_size))
+{
+    int error = path_store(parsing);
+    return error != 0 || !parsing->config->checks_files
+               ? error
+               : look(path_of(parsing), parsing->why, parsing->why_size);
+}
+
+static int path_parse(const struct parsing *parsing)
+{
+    return path_look(parsing, config_path_may_write);
+}
+
+static int folder_parse(const struct parsing *parsing)
+{
+    return path_look(parsing, config_path_may_fill);
+}
+
 static int file_parse(const struct parsing *parsing)
 {
-    int fd;
-    char quoted[CONFIG_SHOW_SIZE];
-    char why[HAPLO_TEXT_SIZE_MAX];
-    int error = path_parse(parsing);
-    if (error != 0) {
-        return error;
-    }
-    const char *path = *(const char **)parsing->target;
-    if (config_path_open(path, parsing->row->value == OPTION_PRIVATE_FILE, &fd,
-                         why, sizeof why) != 0) {
-        return api_key_is_like(parsing->text)
-                   ? refuse(parsing,
-                            CONFIG_HIDDEN " cannot be opened: give the "
-                                          "path of a file")
-                   : refuse(parsing, "%s: %s", config_quote(path, quoted), why);
-    }
-    close(fd);
-    return 0;
+    int error = path_store(parsing);
+    return error != 0 || !parsing->config->checks_files
+               ? error
+               : config_file_check(path_of(parsing),
+                                   parsing->row->value == OPTION_PRIVATE_FILE,
+                                   parsing->why, parsing->why_size);
 }
 
 static int bool_parse(const struct parsing *parsing)
@@ -215,12 +228,32 @@ static const struct {
     [OPTION_TEXT] = {sizeof(char *), text_parse},
     [OPTION_SECRET] = {sizeof(char *), text_parse},
     [OPTION_PATH] = {sizeof(char *), path_parse},
+    [OPTION_FOLDER] = {sizeof(char *), folder_parse},
     [OPTION_FILE] = {sizeof(char *), file_parse},
     [OPTION_PRIVATE_FILE] = {sizeof(char *), file_parse},
     [OPTION_TEXT_LIST] = {sizeof(char **), NULL},
     [OPTION_REFERENCE] = {sizeof(char *), text_parse},
     [OPTION_GROUP] = {0, NULL},
 };
+
+int config_file_check(const char *path, bool is_private, char *why,
+                      size_t why_size)
+{
+    int fd;
+    char quoted[CONFIG_SHOW_SIZE];
+    char reason[HAPLO_TEXT_SIZE_MAX];
+    const char *slash = strrchr(path, '/');
+    if (config_path_open(path, is_private, &fd, reason, sizeof reason) == 0) {
+        close(fd);
+        return 0;
+    }
+    return api_key_is_like(slash != NULL ? slash + 1 : path)
+               ? reason_write(why, why_size, HAPLO_EINVAL,
+                              CONFIG_HIDDEN " cannot be opened: give the path "
+                                            "of a file")
+               : reason_write(why, why_size, HAPLO_EINVAL, "%s: %s",
+                              config_quote(path, quoted), reason);
+}
 
 int config_value_parse(struct config *config, const struct option_row *row,
                        const char *text, void *values, char *why,

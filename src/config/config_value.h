@@ -5,6 +5,7 @@
 #ifndef CONFIG_CONFIG_VALUE_H
 #define CONFIG_CONFIG_VALUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,10 @@ int config_value_parse(struct config *config, const struct option_row *row,
 /* The same for OPTION_TEXT_LIST. */
 int config_list_parse(struct config *config, const struct option_row *row,
                       char *const *texts, size_t count, void *values, char *why,
+                      size_t why_size);
+
+/* Opens a file that will be read. Returns 0, or HAPLO_EINVAL with why set. */
+int config_file_check(const char *path, bool is_private, char *why,
                       size_t why_size);
 
 /* Stores the defaults of all rows of a table. -1 if memory runs out. */

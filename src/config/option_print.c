@@ -26,9 +26,10 @@ static const char *value_word(const struct option_row *row)
         [OPTION_BOOL] = "true or false", [OPTION_COUNT_32] = "count",
         [OPTION_DURATION] = "duration",  [OPTION_SIZE] = "size",
         [OPTION_TEXT] = "text",          [OPTION_SECRET] = "text",
-        [OPTION_PATH] = "path",          [OPTION_FILE] = "path",
-        [OPTION_PRIVATE_FILE] = "path",  [OPTION_TEXT_LIST] = "list",
-        [OPTION_REFERENCE] = "name",     [OPTION_GROUP] = "list",
+        [OPTION_PATH] = "path",          [OPTION_FOLDER] = "path",
+        [OPTION_FILE] = "path",          [OPTION_PRIVATE_FILE] = "path",
+        [OPTION_TEXT_LIST] = "list",     [OPTION_REFERENCE] = "name",
+        [OPTION_GROUP] = "list",
     };
     return row->word != NULL ? row->word : words[row->value];
 }

@@ -2,22 +2,24 @@
 
 #include "daemon/command.h"
 
-struct config *command_load_config(const struct command_options *options)
+enum exit_code command_load_config(const struct command_options *options,
+                                   enum config_mode mode,
+                                   struct config **config)
 {
-    struct config *config;
-    if (config_load(options->config_path, stderr, &config) != 0) {
-        return NULL;
+    int result = config_load(options->config_path, mode, stderr, config);
+    if (result == 0) {
+        return EXIT_CODE_FINE;
     }
-    return config;
+    return result == CONFIG_FAILED ? EXIT_CODE_FAILED : EXIT_CODE_USAGE;
 }
 
 enum exit_code command_check(const struct command_options *options)
 {
-    struct config *config = command_load_config(options);
-    if (config == NULL) {
-        return EXIT_CODE_USAGE;
+    struct config *config;
+    enum exit_code code = command_load_config(options, CONFIG_CHECK, &config);
+    if (code == EXIT_CODE_FINE) {
+        config_print(config, stdout);
+        config_free(config);
     }
-    config_print(config, stdout);
-    config_free(config);
-    return EXIT_CODE_FINE;
+    return code;
 }

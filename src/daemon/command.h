@@ -11,7 +11,7 @@
 /* Documented in haplo-poll(1): scripts rely on them. */
 enum exit_code {
     EXIT_CODE_FINE = 0,   /* success */
-    EXIT_CODE_FAILED = 1, /* a queue or an outlet failed */
+    EXIT_CODE_FAILED = 1, /* a queue, an outlet or the system failed */
     EXIT_CODE_USAGE = 2,  /* command line or configuration */
     EXIT_CODE_IN_USE = 3  /* another process uses state_dir */
 };
@@ -38,7 +38,9 @@ enum exit_code command_inbox_backup(const struct command_options *options,
  * inbox and outlet types first. Returns an exit code. */
 int haplo_poll_main(int argc, char **argv);
 
-/* Loads the configuration, or prints its errors and returns NULL. */
-struct config *command_load_config(const struct command_options *options);
+/* Loads the configuration; or prints its errors, and returns the exit code. */
+enum exit_code command_load_config(const struct command_options *options,
+                                   enum config_mode mode,
+                                   struct config **config);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include <uv.h>
 
@@ -24,6 +25,7 @@
 
 struct gather;
 struct gather_delivery; /* a batch being stored in an inbox */
+struct gather_hold;     /* a queue that cannot be polled: gather_holds.h */
 
 struct gather_inbox {
     struct gather *gather;             /* its owner */
@@ -44,7 +46,8 @@ struct gather_outlet {
 struct gather_server {
     struct gather *gather;              /* its owner */
     const struct config_server *config; /* borrowed */
-    struct haplo_server *server;        /* NULL: not added */
+    struct haplo_server *server;        /* NULL: held */
+    char *why;                          /* owned; why it is held, or NULL */
     struct name_table queues;           /* struct gather_queue; owned */
     struct failed_logins_count logins;  /* failed ones */
     void *command;                      /* the command's own, or NULL */
@@ -54,7 +57,7 @@ struct gather_server {
 struct gather_queue {
     const struct config_queue *config; /* borrowed */
     struct gather_server *server;      /* the server it belongs to */
-    struct haplo_queue *queue;         /* NULL: not added */
+    struct haplo_queue *queue;         /* NULL: held */
     struct inbox_queue *stored;        /* its queue in the inbox */
     void *command;                     /* the command's own, or NULL */
     uint64_t stored_count;             /* messages stored by this run */
@@ -94,19 +97,21 @@ enum gather_phase {
 };
 
 struct gather {
-    const struct config *config;        /* borrowed */
-    uv_loop_t *loop;                    /* borrowed */
-    struct gather_options options;      /* of the owner; copied */
-    enum gather_phase phase;            /* where it is between open and close */
-    int error;                          /* first one while opening */
-    size_t pending_count;               /* completions the phase waits for */
-    struct haplo_poller *poller;        /* NULL: nothing is polled */
-    struct name_table inboxes;          /* struct gather_inbox; owned */
-    struct name_table outlets;          /* struct gather_outlet; owned */
-    struct name_table servers;          /* struct gather_server; owned */
-    size_t queue_count;                 /* queues of all servers */
-    struct failed_logins failed_logins; /* counted over all runs */
-    struct gather_delivery *free_deliveries; /* pool */
+    const struct config *config;   /* borrowed */
+    uv_loop_t *loop;               /* borrowed */
+    struct gather_options options; /* of the owner; copied */
+    enum gather_phase phase;       /* where it is between open and close */
+    int error;                     /* first one while opening */
+    size_t pending_count;          /* completions the phase waits for */
+    struct haplo_poller *poller;   /* NULL: nothing is polled */
+    struct name_table inboxes;     /* struct gather_inbox; owned */
+    struct name_table outlets;     /* struct gather_outlet; owned */
+    struct name_table servers;     /* struct gather_server; owned */
+    size_t queue_count;            /* queues of all servers */
+    TAILQ_HEAD(gather_hold_list, gather_hold) holds; /* owned */
+    size_t hold_count;                               /* length of holds */
+    struct failed_logins failed_logins;              /* counted over all runs */
+    struct gather_delivery *free_deliveries;         /* pool */
     size_t batches_left;  /* unconfirmed when the poller stopped */
     uint64_t deadline_ms; /* for closing, in loop time */
     gather_cb closed_cb;  /* of gather_close() */

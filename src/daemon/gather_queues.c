@@ -7,8 +7,13 @@
  *   - Each server is added to the poller, and each of its queues with its API
  *     key and the state that its inbox has stored.
  *
- * The first failure is logged, and the rest is skipped, since nothing will
- * run.
+ * Failures:
+ *
+ *   - A key or a TLS file cannot be read, or the library refuses a queue (its
+ *     stored state is damaged): the queue, or all queues of the server, are
+ *     held (gather_holds.c); the others are added.
+ *   - Memory runs out: this is logged, and the rest is skipped, since nothing
+ *     will run.
  */
 #include "daemon/gather_queues.h"
 
@@ -18,6 +23,7 @@
 
 #include "config/api_key.h"
 #include "daemon/gather_batch.h"
+#include "daemon/gather_holds.h"
 #include "daemon/gather_key.h"
 #include "daemon/log.h"
 
@@ -34,6 +40,7 @@ static const char *queue_name_of(const void *queue)
 void gather_queues_init(struct gather *gather)
 {
     gather->servers.name_of = server_name_of;
+    gather_holds_init(gather);
     failed_logins_init(&gather->failed_logins, gather);
 }
 
@@ -132,14 +139,9 @@ struct adding {
     char why[HAPLO_TEXT_SIZE_MAX]; /* one line */
 };
 
-static int add_queue(struct gather_queue *queue, struct adding *adding)
+static int add_to_poller(struct gather_queue *queue, struct adding *adding)
 {
     struct haplo_queue_options options = {.struct_size = sizeof options};
-    int error =
-        gather_key_read(&adding->keys, queue, adding->why, sizeof adding->why);
-    if (error != 0) {
-        return error;
-    }
     config_queue_options(queue->config, &options);
     options.state = queue->stored->state;
     options.key_proven =
@@ -152,39 +154,64 @@ static int add_queue(struct gather_queue *queue, struct adding *adding)
                            adding->why, sizeof adding->why);
 }
 
+/* Adds or holds it. 0 or HAPLO_ENOMEM. */
+static int add_queue(struct gather_queue *queue, struct adding *adding)
+{
+    if (gather_key_read(&adding->keys, queue, adding->why,
+                        sizeof adding->why) != 0) {
+        return gather_hold_queue(queue, HAPLO_QUEUE_REFUSED, adding->why);
+    }
+    int error = add_to_poller(queue, adding);
+    return error == 0 || error == HAPLO_ENOMEM
+               ? error
+               : gather_hold_queue(queue, HAPLO_QUEUE_BLOCKED, adding->why);
+}
+
+int gather_queues_add_queue(struct gather_queue *queue)
+{
+    struct haplo_server_stats stats = {.struct_size = sizeof stats};
+    haplo_server_stats(queue->server->server, &stats);
+    struct adding adding = {.is_held = stats.logins_held};
+    int error = add_queue(queue, &adding);
+    gather_key_reader_wipe(&adding.keys);
+    return error;
+}
+
 /* In the order of the configuration, where equal keys are often adjacent. */
 static int add_queues(struct gather_server *server, struct adding *adding)
 {
     const struct config_server *config = server->config;
-    for (size_t i = 0; i < config->queue_count; i++) {
-        struct gather_queue *queue =
-            name_table_find(&server->queues, config->queues[i].name);
-        int error = add_queue(queue, adding);
-        if (error != 0) {
-            log_line(LOG_LEVEL_ERROR, "%s:%u:%u: queue %s/%s: %s",
-                     server->gather->config->path, queue->config->place.line,
-                     queue->config->place.column, config->options.name,
-                     queue->config->name, adding->why);
-            return error;
-        }
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < config->queue_count; i++) {
+        error = add_queue(
+            name_table_find(&server->queues, config->queues[i].name), adding);
     }
-    return 0;
+    return error;
 }
 
-static int add_server(struct gather_server *server, struct adding *adding)
+int gather_queues_add_server(struct gather_server *server, char *why,
+                             size_t why_size)
 {
     struct haplo_server_options options = {.struct_size = sizeof options};
+    int error = config_server_files(server->config, why, why_size);
+    if (error != 0) {
+        return error;
+    }
     config_server_options(server->config, &options);
     failed_logins_server_options(server, &options);
     options.data = server;
+    return haplo_server_add(server->gather->poller, &options, &server->server,
+                            why, why_size);
+}
+
+/* Adds or holds it. 0 or HAPLO_ENOMEM. */
+static int add_server(struct gather_server *server, struct adding *adding)
+{
     int error =
-        haplo_server_add(server->gather->poller, &options, &server->server,
-                         adding->why, sizeof adding->why);
+        gather_queues_add_server(server, adding->why, sizeof adding->why);
     if (error != 0) {
-        log_line(LOG_LEVEL_ERROR, "%s:%u:%u: server %s: %s",
-                 server->gather->config->path, server->config->place.line,
-                 server->config->place.column, options.name, adding->why);
-        return error;
+        return error == HAPLO_ENOMEM ? error
+                                     : gather_hold_server(server, adding->why);
     }
     adding->is_held = failed_logins_added(server);
     return add_queues(server, adding);
@@ -196,9 +223,9 @@ static int add_servers(struct gather *gather)
     struct adding adding = {.why = ""};
     int error = 0;
     for (size_t i = 0; error == 0 && i < config->server_count; i++) {
-        struct gather_server *server =
-            name_table_find(&gather->servers, config->servers[i].options.name);
-        error = add_server(server, &adding);
+        error = add_server(
+            name_table_find(&gather->servers, config->servers[i].options.name),
+            &adding);
     }
     gather_key_reader_wipe(&adding.keys);
     return error;
@@ -207,12 +234,17 @@ static int add_servers(struct gather *gather)
 int gather_queues_add(struct gather *gather)
 {
     int error = make_poller(gather);
+    if (error == 0) {
+        failed_logins_load(&gather->failed_logins);
+        error = gather_holds_take(gather);
+    }
+    if (error == 0) {
+        error = add_servers(gather);
+    }
     if (error != 0) {
         log_line(LOG_LEVEL_ERROR, "%s", haplo_error_text(error));
-        return error;
     }
-    failed_logins_load(&gather->failed_logins);
-    return add_servers(gather);
+    return error;
 }
 
 /* The end */
@@ -221,7 +253,7 @@ static bool has_batch(const struct gather_queue *queue)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
     if (queue->queue == NULL) {
-        return false; /* adding it failed */
+        return false; /* held */
     }
     haplo_queue_stats(queue->queue, &stats);
     return stats.state == HAPLO_QUEUE_LAST_DELIVERING ||
@@ -259,8 +291,10 @@ void gather_queues_free(struct gather *gather)
 {
     struct gather_server *server;
     size_t cursor = 0;
+    gather_holds_free(gather);
     while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
         free_queues(server);
+        free(server->why);
         free(server);
     }
     name_table_free(&gather->servers);

@@ -52,11 +52,11 @@ enum exit_code command_inbox_backup(const struct command_options *options,
                                     const char *inbox, const char *path)
 {
     log_open(options->is_verbose, false);
-    struct config *config = command_load_config(options);
-    if (config == NULL) {
-        return EXIT_CODE_USAGE;
+    struct config *config;
+    enum exit_code code = command_load_config(options, CONFIG_RUN, &config);
+    if (code == EXIT_CODE_FINE) {
+        code = backup(config, inbox, path);
+        config_free(config);
     }
-    enum exit_code code = backup(config, inbox, path);
-    config_free(config);
     return code;
 }

@@ -11,7 +11,7 @@
  * Failures:
  *
  *   - A queue fails: it is settled as well, once once_give_up.c decides so,
- *     and reported.
+ *     and reported. So is a queue that is held, immediately.
  *   - An outlet is blocked, broken, or waits for its next attempt: it is
  *     reported, and continues in the next run.
  *   - A signal ends it: it has failed.
@@ -25,6 +25,7 @@
 #include <stdlib.h>
 
 #include "base/container_of.h"
+#include "daemon/gather_holds.h"
 #include "daemon/log.h"
 #include "daemon/trace.h"
 
@@ -55,8 +56,8 @@ static void attach_server(struct once *once, const struct config_server *config)
 static int attach(struct once *once)
 {
     const struct config *config = once->session.config;
-    once->servers = calloc(config->server_count, sizeof *once->servers);
-    once->queues = calloc(config->queue_count, sizeof *once->queues);
+    once->servers = calloc(config->server_count + 1, sizeof *once->servers);
+    once->queues = calloc(config->queue_count + 1, sizeof *once->queues);
     if (once->servers == NULL || once->queues == NULL) {
         return HAPLO_ENOMEM;
     }
@@ -73,7 +74,9 @@ static void pause_settled(struct once *once)
     struct once_queue *queue;
     while ((queue = once->newly_settled) != NULL) {
         once->newly_settled = queue->next_settled;
-        haplo_queue_pause(queue->queue->queue);
+        if (queue->queue->queue != NULL) {
+            haplo_queue_pause(queue->queue->queue);
+        }
     }
 }
 
@@ -177,6 +180,27 @@ static void on_outlet_event(struct gather_outlet *outlet,
 
 /* The command */
 
+/* Held queues have failed: none of their files is read again. */
+static void give_up_held(struct once *once)
+{
+    const struct gather *gather = &once->session.gather;
+    const struct gather_hold *hold;
+    gather_holds_tell(gather);
+    once->failed_count += gather->config->problem_count;
+    TAILQ_FOREACH (hold, &gather->holds, link) {
+        char text[HAPLO_TEXT_SIZE_MAX];
+        snprintf(text, sizeof text,
+                 "%s/%s: not drained: it is held because of %s:%u:%u",
+                 hold->server, hold->name, gather->config->path,
+                 hold->place.line, hold->place.column);
+        if (hold->queue != NULL) {
+            once_give_up(once, hold->queue->command, text);
+        } else {
+            once_report_line(&once->report, text);
+        }
+    }
+}
+
 static bool has_worked_before(const struct gather_queue *queue)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
@@ -192,6 +216,9 @@ static void poll_all_now(struct once *once)
     for (int is_new = 0; is_new <= 1; is_new++) {
         for (size_t i = 0; i < once->queue_count; i++) {
             struct gather_queue *queue = once->queues[i].queue;
+            if (queue->queue == NULL) {
+                continue;
+            }
             if (has_worked_before(queue) != (is_new != 0)) {
                 haplo_queue_poll_now(queue->queue);
             }
@@ -211,6 +238,7 @@ static void on_opened(struct session *session)
         session_end(session);
         return;
     }
+    give_up_held(once);
     poll_all_now(once);
     once_wake(once); /* all of them may have to wait already */
 }
@@ -232,11 +260,11 @@ enum exit_code command_once(const struct command_options *options)
     };
     struct once once = {.report.is_quiet = options->is_quiet};
     log_open(options->is_verbose, false);
-    struct config *config = command_load_config(options);
-    if (config == NULL) {
-        return EXIT_CODE_USAGE;
+    struct config *config;
+    enum exit_code code = command_load_config(options, CONFIG_RUN, &config);
+    if (code == EXIT_CODE_FINE) {
+        code = session_open(&once.session, config);
     }
-    enum exit_code code = session_open(&once.session, config);
     if (code == EXIT_CODE_FINE) {
         code = session_run(&once.session, &callbacks, NULL);
         if (code == EXIT_CODE_FINE &&

@@ -111,6 +111,9 @@ void once_note_failure(struct once *once, const struct haplo_event *event)
 static bool is_held_back(const struct once_server *server, uint64_t *until_ms)
 {
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
+    if (server->server->server == NULL) {
+        return false; /* all its queues are held, and settled */
+    }
     haplo_server_stats(server->server->server, &stats);
     if (!stats.logins_held || stats.in_flight > 0) {
         return false;

@@ -134,9 +134,10 @@ enum exit_code command_outlet(const struct command_options *options,
         log_line(LOG_LEVEL_ERROR, "%s", text);
         return EXIT_CODE_USAGE;
     }
-    struct config *config = command_load_config(options);
-    if (config == NULL) {
-        return EXIT_CODE_USAGE;
+    struct config *config;
+    code = command_load_config(options, CONFIG_RUN, &config);
+    if (code != EXIT_CODE_FINE) {
+        return code;
     }
     if (find_outlet(config, release.outlet) == NULL) {
         log_line(LOG_LEVEL_ERROR, "%s has no outlet named %s",

@@ -7,8 +7,10 @@
 
 #include "config/api_key.h"
 #include "daemon/command.h"
+#include "daemon/gather.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
+#include "daemon/output.h"
 #include "daemon/trace.h"
 
 struct peek {
@@ -67,13 +69,17 @@ static void on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
         fwrite(messages[i].body.data, 1, messages[i].body.size, stdout);
         putchar('\n');
     }
-    fflush(stdout);
-    log_line(LOG_LEVEL_INFO,
-             count == 1
-                 ? "%zu message, as it is on the server; it was not marked"
-                 : "%zu messages, as they are on the server; none was marked",
-             count);
-    finish(peek, ferror(stdout) ? EXIT_CODE_FAILED : EXIT_CODE_FINE);
+    if (output_flush() == 0) {
+        log_line(
+            LOG_LEVEL_INFO,
+            count == 1
+                ? "%zu message, as it is on the server; it was not marked"
+                : "%zu messages, as they are on the server; none was marked",
+            count);
+        finish(peek, EXIT_CODE_FINE);
+    } else {
+        finish(peek, EXIT_CODE_FAILED);
+    }
     (void)haplo_batch_drop(batch, NULL); /* so it is never marked */
 }
 
@@ -103,7 +109,11 @@ static int add_queue(struct peek *peek, char *why, size_t why_size)
     struct haplo_server *server;
     char key[API_KEY_SIZE];
     config_server_options(peek->config->server, &server_options);
-    int error =
+    int error = config_server_files(peek->config->server, why, why_size);
+    if (error != 0) {
+        return error;
+    }
+    error =
         haplo_server_add(peek->poller, &server_options, &server, why, why_size);
     if (error != 0) {
         return error;
@@ -149,23 +159,41 @@ static enum exit_code peek_run(struct peek *peek)
     return peek->code;
 }
 
+/* The queue is held, or not in the configuration. */
+static void tell_missing(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->held_count; i++) {
+        const struct config_held *held = &config->held[i];
+        const struct config_problem *problem = held->problem;
+        char text[GATHER_NAME_SIZE];
+        snprintf(text, sizeof text, "%s/%s", held->server, held->queue);
+        if (strcmp(text, name) == 0) {
+            log_line(LOG_LEVEL_ERROR, "%s:%u:%u: %s", config->path,
+                     problem->place.line, problem->place.column, problem->text);
+            return;
+        }
+    }
+    log_line(LOG_LEVEL_ERROR,
+             "%s has no queue %s: give SERVER/QUEUE, as `haplo-poll check` "
+             "lists them",
+             config->path, name);
+}
+
 enum exit_code command_peek(const struct command_options *options,
                             const char *name)
 {
+    struct config *config;
     log_open(options->is_verbose, false);
-    struct config *config = command_load_config(options);
-    if (config == NULL) {
-        return EXIT_CODE_USAGE;
+    enum exit_code code = command_load_config(options, CONFIG_RUN, &config);
+    if (code != EXIT_CODE_FINE) {
+        return code;
     }
     struct peek peek = {.config = find_queue(config, name)};
-    enum exit_code code = EXIT_CODE_USAGE;
     if (peek.config != NULL) {
         code = peek_run(&peek);
     } else {
-        log_line(LOG_LEVEL_ERROR,
-                 "%s has no queue %s: give SERVER/QUEUE, as `haplo-poll "
-                 "check` lists them",
-                 options->config_path, name);
+        tell_missing(config, name);
+        code = EXIT_CODE_USAGE;
     }
     config_free(config);
     return code;

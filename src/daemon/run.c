@@ -2,14 +2,16 @@
  * run.c - polls and forwards until stopped, and logs what operators need to
  * know: what fails and why, once and not at each attempt; what works again;
  * what has to wait for the breaker, silence or failed logins of a server;
- * which outlet, or which queue of it, waits or is blocked.
+ * which outlet, or which queue of it, waits or is blocked; which queues are
+ * held because of the configuration or its files.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/container_of.h"
 #include "daemon/command.h"
-#include "daemon/key_watch.h"
+#include "daemon/file_watch.h"
+#include "daemon/gather_holds.h"
 #include "daemon/log.h"
 #include "daemon/outlet_log.h"
 #include "daemon/session.h"
@@ -17,7 +19,7 @@
 
 struct run {
     struct session session;       /* see run_of() */
-    struct key_watch key_watch;   /* watches refused keys */
+    struct file_watch file_watch; /* what queues wait for */
     struct outlet_log outlet_log; /* what is logged of outlets */
 };
 
@@ -122,7 +124,7 @@ static void on_queue_event(struct run *run, const struct haplo_event *event)
         tell_success(queue);
     }
     if (event->to == HAPLO_QUEUE_REFUSED) {
-        key_watch_start(&run->key_watch);
+        file_watch_start(&run->file_watch);
     }
 }
 
@@ -142,6 +144,9 @@ static void tell_held_by_earlier_runs(const struct gather *gather)
     size_t cursor = 0;
     while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
         struct haplo_server_stats stats = {.struct_size = sizeof stats};
+        if (server->server == NULL) {
+            continue;
+        }
         haplo_server_stats(server->server, &stats);
         if (stats.logins_held) {
             tell_held(haplo_server_name(server->server), " before this run",
@@ -180,6 +185,31 @@ static void on_server_event(const struct haplo_event *event)
     }
 }
 
+/* Held queues */
+
+static void tell_holds(const struct gather *gather)
+{
+    const struct gather_hold *hold;
+    size_t watched_count = 0;
+    size_t polled_count = gather->queue_count;
+    gather_holds_tell(gather);
+    TAILQ_FOREACH (hold, &gather->holds, link) {
+        watched_count += hold->is_watched;
+        polled_count -= hold->queue != NULL;
+    }
+    log_line(LOG_LEVEL_INFO, "polling; queues: %zu, servers: %zu, outlets: %zu",
+             polled_count, gather->config->server_count,
+             gather->config->outlet_count);
+    if (gather->hold_count > 0) {
+        log_line(LOG_LEVEL_WARNING,
+                 "%s; held until their files are corrected: %zu; until "
+                 "haplo-poll is restarted with a corrected configuration: %zu",
+                 polled_count == 0 ? "no queue can be polled"
+                                   : "some queues cannot be polled",
+                 watched_count, gather->hold_count - watched_count);
+    }
+}
+
 /* The command */
 
 static void on_event(struct haplo_poller *poller,
@@ -204,11 +234,12 @@ static void on_outlet_event(struct gather_outlet *outlet,
 static void on_opened(struct session *session)
 {
     struct run *run = container_of(session, struct run, session);
-    key_watch_init(&run->key_watch, &session->loop, &session->gather);
-    log_line(LOG_LEVEL_INFO, "polling; queues: %zu, servers: %zu, outlets: %zu",
-             session->config->queue_count, session->config->server_count,
-             session->config->outlet_count);
+    file_watch_init(&run->file_watch, &session->loop, &session->gather);
+    tell_holds(&session->gather);
     tell_held_by_earlier_runs(&session->gather);
+    if (session->gather.hold_count > 0) {
+        file_watch_start(&run->file_watch);
+    }
 }
 
 static void free_queues(const struct gather_server *server)
@@ -225,7 +256,7 @@ static void on_drained(struct gather *gather)
     struct run *run = run_of(gather);
     const struct gather_server *server;
     size_t cursor = 0;
-    key_watch_close(&run->key_watch);
+    file_watch_close(&run->file_watch);
     while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
         free_queues(server);
     }
@@ -242,11 +273,11 @@ enum exit_code command_run(const struct command_options *options)
     struct run run;
     outlet_log_init(&run.outlet_log);
     log_open(options->is_verbose, true);
-    struct config *config = command_load_config(options);
-    if (config == NULL) {
-        return EXIT_CODE_USAGE;
+    struct config *config;
+    enum exit_code code = command_load_config(options, CONFIG_RUN, &config);
+    if (code == EXIT_CODE_FINE) {
+        code = session_open(&run.session, config);
     }
-    enum exit_code code = session_open(&run.session, config);
     if (code == EXIT_CODE_FINE) {
         code = session_run(&run.session, &callbacks, NULL);
     }

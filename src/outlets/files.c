@@ -243,7 +243,7 @@ static int files_start(const struct outlet_setting *setting,
 static const struct option_row options[] = {
     {
         .name = "path",
-        .value = OPTION_PATH,
+        .value = OPTION_FOLDER,
         .offset = offsetof(struct files_options, path),
         .help = "The folder for the files, see haplo-files(5). It is made if "
                 "its parent folder is there. One outlet at a time may use it.",

@@ -62,13 +62,42 @@ static void check_outlets(const struct config *config)
     }
 }
 
+/* Each held queue names a problem. */
+static void check_held(const struct config *config)
+{
+    for (size_t i = 0; i < config->held_count; i++) {
+        const struct config_held *held = &config->held[i];
+        FUZZ_CHECK(held->server != NULL && held->queue != NULL);
+        FUZZ_CHECK(held->problem >= config->problems &&
+                   held->problem < config->problems + config->problem_count);
+    }
+    for (size_t i = 0; i < config->problem_count; i++) {
+        FUZZ_CHECK(config->problems[i].place.line > 0);
+        FUZZ_CHECK(config->problems[i].text[0] != '\0');
+    }
+}
+
+static void check_mode(const char *path, enum config_mode mode, FILE *file)
+{
+    struct config *config;
+    int count = config_load(path, mode, file, &config);
+    FUZZ_CHECK((count == 0) == (config != NULL));
+    if (config != NULL) {
+        FUZZ_CHECK(mode == CONFIG_RUN || config->problem_count == 0);
+        config_print(config, file);
+        check_held(config);
+        check_taken(config);
+        check_outlets(config);
+        config_free(config);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[64];
     char *text = NULL;
     size_t text_size;
     FILE *file;
-    struct config *config;
     static bool is_set_up;
     if (!is_set_up) {
         file_write("key", FILE_KEY "\n", sizeof FILE_KEY);
@@ -79,14 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)snprintf(path, sizeof path, "%s/c.yaml", folder_path());
     file = open_memstream(&text, &text_size);
     FUZZ_CHECK(file != NULL);
-    int count = config_load(path, file, &config);
-    FUZZ_CHECK((count == 0) == (config != NULL));
-    if (config != NULL) {
-        config_print(config, file);
-        check_taken(config);
-        check_outlets(config);
-        config_free(config);
-    }
+    check_mode(path, CONFIG_CHECK, file);
+    check_mode(path, CONFIG_RUN, file);
     FUZZ_CHECK(fclose(file) == 0);
     FUZZ_CHECK(text_size > 0);
     check_lines(text);

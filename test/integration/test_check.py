@@ -96,6 +96,31 @@ def test_keys_from_elsewhere(poll):
     assert key not in done.out
 
 
+# The first start would fail; nothing is created to find that out.
+def test_folders(poll):
+    poll.config |= {"state_dir": "none/state", "inbox": "none/inbox.db",
+                    "outlets": [{"name": "out", "type": "files",
+                                 "path": "none/files"}]}
+    done = poll.run("check")
+    assert done.code == 2 and done.out == ""
+    lines = done.err.splitlines()
+    assert len(lines) == 3
+    for line, name in zip(lines, ("state", "inbox.db", "files")):
+        assert "poll.yaml:" in line and "parent folder" in line
+        assert f"none/{name}: cannot be created" in line
+    (poll.folder / "none").mkdir()
+    assert poll.run("check").code == 0
+    assert list((poll.folder / "none").iterdir()) == []
+
+
+@pytest.mark.needs("mount")
+def test_folders_on_a_read_only_file_system(poll, disk_of):
+    disk = disk_of(size="1m")
+    disk.change("ro")
+    poll.config["state_dir"] = str(disk.folder / "state")
+    check_refused(poll.run("check"), "state_dir", "read-only", "mount it")
+
+
 def change_top(**options):
     return lambda poll: poll.config.update(options)
 

@@ -142,6 +142,16 @@ void config_server_options(const struct config_server *server,
     *options = server->options;
 }
 
+/* The operator has none. */
+int config_server_files(const struct config_server *server, char *why,
+                        size_t why_size)
+{
+    (void)server;
+    (void)why;
+    (void)why_size;
+    return 0;
+}
+
 void config_queue_options(const struct config_queue *queue,
                           struct haplo_queue_options *options)
 {

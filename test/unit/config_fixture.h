@@ -154,15 +154,33 @@ static inline int folder_remove(void **state)
 }
 
 /* Loads the file; what it printed is in *errors, to be freed. */
-static inline struct config *load(const char *path, int *count, char **errors)
+static inline struct config *load_for(enum config_mode mode, const char *path,
+                                      int *count, char **errors)
 {
     size_t size;
     struct config *config;
     FILE *file = open_memstream(errors, &size);
     assert_non_null(file);
-    *count = config_load(path, file, &config);
+    *count = config_load(path, mode, file, &config);
     fclose(file);
     assert_true((*count == 0) == (config != NULL));
+    return config;
+}
+
+static inline struct config *load(const char *path, int *count, char **errors)
+{
+    return load_for(CONFIG_CHECK, path, count, errors);
+}
+
+/* Loads a text as `run` does. */
+static inline struct config *assert_runs(const char *text)
+{
+    int count;
+    char *errors;
+    text_write(FILE_NAME, text, 0600);
+    struct config *config = load_for(CONFIG_RUN, FILE_NAME, &count, &errors);
+    assert_string_equal(errors, "");
+    free(errors);
     return config;
 }
 

@@ -342,8 +342,8 @@ static void a_hundred_thousand_queues_load(void **state)
                 "  - name: s%d\n"
                 "    url: https://h\n"
                 "    interval: %dms\n"
-                "    queues: [{name: a, api_key_file: key}]\n",
-                i, 1000 + i);
+                "    queues: [{name: a%d, api_key_file: key}]\n",
+                i, 1000 + i, i);
     }
     fprintf(file, "outlets: [{name: a, type: post, url: u, queues: "
                   "[example/q99999, 's9999/*']}]\n");

@@ -1,10 +1,14 @@
-#include "daemon/key_watch.h"
+#include "daemon/file_watch.h"
 
+#include "daemon/gather_holds.h"
 #include "daemon/gather_key.h"
 
 static bool is_refused(const struct gather_queue *queue)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+    if (queue->queue == NULL) {
+        return false; /* held */
+    }
     haplo_queue_stats(queue->queue, &stats);
     return stats.state == HAPLO_QUEUE_REFUSED;
 }
@@ -28,10 +32,10 @@ static size_t look_at(const struct gather_server *server)
 
 static void on_timer(uv_timer_t *timer)
 {
-    const struct key_watch *watch = timer->data;
+    const struct file_watch *watch = timer->data;
     const struct gather_server *server;
     size_t cursor = 0;
-    size_t count = 0;
+    size_t count = gather_holds_retry(watch->gather);
     while ((server = name_table_next(&watch->gather->servers, &cursor))) {
         count += look_at(server);
     }
@@ -40,8 +44,8 @@ static void on_timer(uv_timer_t *timer)
     }
 }
 
-void key_watch_init(struct key_watch *watch, uv_loop_t *loop,
-                    const struct gather *gather)
+void file_watch_init(struct file_watch *watch, uv_loop_t *loop,
+                     struct gather *gather)
 {
     watch->gather = gather;
     uv_timer_init(loop, &watch->timer); /* cannot fail */
@@ -49,15 +53,15 @@ void key_watch_init(struct key_watch *watch, uv_loop_t *loop,
     watch->timer.data = watch;
 }
 
-void key_watch_start(struct key_watch *watch)
+void file_watch_start(struct file_watch *watch)
 {
     if (!uv_is_active((uv_handle_t *)&watch->timer)) {
-        uv_timer_start(&watch->timer, on_timer, KEY_WATCH_INTERVAL_MS,
-                       KEY_WATCH_INTERVAL_MS);
+        uv_timer_start(&watch->timer, on_timer, FILE_WATCH_INTERVAL_MS,
+                       FILE_WATCH_INTERVAL_MS);
     }
 }
 
-void key_watch_close(struct key_watch *watch)
+void file_watch_close(struct file_watch *watch)
 {
     uv_close((uv_handle_t *)&watch->timer, NULL);
 }

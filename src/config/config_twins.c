@@ -1,0 +1,157 @@
+/*
+ * config_twins.c - finds queues that are the same one on the server, under two
+ * names: each would mark messages before the other has seen them.
+ *
+ *   - The URL of each server is reduced to its origin, which has one spelling:
+ *     "https://server.example.ac.uk:443".
+ *   - Where several servers have the same origin, the queues of a later one
+ *     are looked up among those of the earlier ones.
+ *
+ * Usually all origins differ, and no queue is looked at. An alias of the host
+ * or another address cannot be recognised here.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/config_mapping.h"
+#include "config/config_resolve.h"
+
+#define PORT_SIZE 8 /* ":65535" and a NUL */
+
+/* Servers with the same origin. */
+struct twins {
+    const char *origin;                /* owned by the loading's arena */
+    const struct config_server *first; /* the first one */
+    struct name_table queues; /* struct config_queue of all of them, if there
+                                 are several; owned */
+};
+
+static const char *origin_of(const void *twins)
+{
+    return ((const struct twins *)twins)->origin;
+}
+
+static const char *queue_name_of(const void *queue)
+{
+    return ((const struct config_queue *)queue)->name;
+}
+
+/* The size of the host in front of a port, a slash or the end. */
+static size_t host_size(const char *host)
+{
+    const char *end = host[0] == '[' ? strchr(host, ']') : NULL;
+    return end != NULL ? (size_t)(end + 1 - host) : strcspn(host, ":/");
+}
+
+/* The origin of a valid URL; NULL if memory runs out. */
+static char *origin_make(struct arena *arena, const char *url)
+{
+    bool is_http = strncasecmp(url, "http:", 5) == 0;
+    const char *host = strstr(url, "://") + 3;
+    size_t scheme_size = (size_t)(host - url);
+    size_t size = host_size(host);
+    unsigned long port = host[size] == ':' ? strtoul(host + size + 1, NULL, 10)
+                         : is_http         ? 80
+                                           : 443;
+    size -= size > 0 && host[size - 1] == '.'; /* the root of all names */
+    char *origin = arena_room(arena, scheme_size + size + PORT_SIZE);
+    if (origin == NULL) {
+        return NULL;
+    }
+    memcpy(origin, url, scheme_size + size);
+    snprintf(origin + scheme_size + size, PORT_SIZE, ":%lu", port);
+    for (char *c = origin; *c != '\0'; c++) {
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + ('a' - 'A') : *c);
+    }
+    return origin;
+}
+
+static void twin_fail(struct config_loading *loading,
+                      const struct config_queue *queue,
+                      const struct config_queue *first)
+{
+    const struct config *config = loading->config;
+    struct config_errors *errors = &loading->errors;
+    errors->scope = (struct config_scope){CONFIG_SCOPE_QUEUE,
+                                          (size_t)(queue - config->queues)};
+    config_errors_add(errors, queue->place,
+                      "queue %s/%s: it is the queue %s/%s of line %" PRIu32
+                      ": both have the same URL and name: remove one of them",
+                      queue->server->options.name, queue->name,
+                      first->server->options.name, first->name,
+                      first->place.line);
+    config_errors_share(
+        errors, (struct config_scope){CONFIG_SCOPE_QUEUE,
+                                      (size_t)(first - config->queues)});
+}
+
+/* Adds the queues of a server, or reports those that are there. */
+static int queues_add(struct config_loading *loading, struct twins *twins,
+                      const struct config_server *server)
+{
+    for (size_t i = 0; i < server->queue_count; i++) {
+        struct config_queue *queue = &server->queues[i];
+        const struct config_queue *first =
+            queue->name != NULL ? name_table_find(&twins->queues, queue->name)
+                                : queue;
+        if (first == NULL && name_table_add(&twins->queues, queue) != 0) {
+            return -1;
+        }
+        /* Within one server, or one name, that has been reported. */
+        if (first != NULL &&
+            strcmp(first->server->options.name, server->options.name) != 0) {
+            twin_fail(loading, queue, first);
+        }
+    }
+    return 0;
+}
+
+static int server_add(struct config_loading *loading, struct name_table *table,
+                      const struct config_server *server)
+{
+    const char *origin = origin_make(&loading->arena, server->options.url);
+    struct twins *twins =
+        origin != NULL ? name_table_find(table, origin) : NULL;
+    if (twins != NULL) {
+        if (twins->queues.count == 0 &&
+            queues_add(loading, twins, twins->first) != 0) {
+            return -1;
+        }
+        return queues_add(loading, twins, server);
+    }
+    twins = arena_bytes(&loading->arena, sizeof *twins);
+    if (origin == NULL || twins == NULL) {
+        return -1;
+    }
+    twins->origin = origin;
+    twins->first = server;
+    twins->queues.name_of = queue_name_of;
+    return name_table_add(table, twins);
+}
+
+static void twins_free(struct name_table *table)
+{
+    struct twins *twins;
+    size_t cursor = 0;
+    while ((twins = name_table_next(table, &cursor)) != NULL) {
+        name_table_free(&twins->queues);
+    }
+    name_table_free(table);
+}
+
+void config_twins_find(struct config_loading *loading)
+{
+    const struct config *config = loading->config;
+    struct name_table table = {.name_of = origin_of};
+    for (size_t i = 0; i < config->server_count; i++) {
+        const struct config_server *server = &config->servers[i];
+        if (server->options.url != NULL && server->options.name != NULL &&
+            server_add(loading, &table, server) != 0) {
+            config_loading_no_memory(loading);
+            break;
+        }
+    }
+    twins_free(&table);
+}

@@ -1,0 +1,264 @@
+/*
+ * gather_holds.c - holds queues, and lets them go.
+ *
+ *   - A queue that cannot be added to the poller is held, with the reason.
+ *   - From time to time (file_watch.c) those whose files may have been
+ *     corrected are tried again (gather_holds_retry): first the server, if it
+ *     was not added either, then the queue.
+ *   - A queue that has been added is polled immediately.
+ *
+ * If memory runs out while a queue is tried again, it remains held and is
+ * tried later.
+ */
+#include "daemon/gather_holds.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/gather_key.h"
+#include "daemon/gather_queues.h"
+#include "daemon/log.h"
+
+#define TOLD_MAX 20 /* lines; as many as `check` prints */
+
+void gather_holds_init(struct gather *gather)
+{
+    TAILQ_INIT(&gather->holds);
+}
+
+/* Adds a copy of the hold; takes own_why. */
+static int add(struct gather *gather, const struct gather_hold *from)
+{
+    struct gather_hold *hold = malloc(sizeof *hold);
+    if (hold == NULL) {
+        free(from->own_why);
+        return HAPLO_ENOMEM;
+    }
+    *hold = *from;
+    TAILQ_INSERT_TAIL(&gather->holds, hold, link);
+    gather->hold_count++;
+    return 0;
+}
+
+static void end(struct gather *gather, struct gather_hold *hold)
+{
+    TAILQ_REMOVE(&gather->holds, hold, link);
+    gather->hold_count--;
+    free(hold->own_why);
+    free(hold);
+}
+
+int gather_holds_take(struct gather *gather)
+{
+    const struct config *config = gather->config;
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < config->held_count; i++) {
+        const struct config_held *held = &config->held[i];
+        error = add(gather, &(struct gather_hold){
+                                .server = held->server,
+                                .name = held->queue,
+                                .state = HAPLO_QUEUE_BLOCKED,
+                                .place = held->problem->place,
+                                .why = held->problem->text,
+                            });
+    }
+    return error;
+}
+
+/* "queue example/student: WHY" */
+static char *text_make(const char *kind, const char *name, const char *why)
+{
+    size_t size = strlen(kind) + strlen(name) + strlen(why) + sizeof " : ";
+    char *text = malloc(size);
+    if (text != NULL) {
+        snprintf(text, size, "%s %s: %s", kind, name, why);
+    }
+    return text;
+}
+
+int gather_hold_queue(struct gather_queue *queue, enum haplo_queue_state state,
+                      const char *why)
+{
+    char name[GATHER_NAME_SIZE];
+    char *text = text_make("queue", gather_queue_name(queue, name), why);
+    if (text == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    return add(queue->server->gather,
+               &(struct gather_hold){
+                   .server = queue->server->config->options.name,
+                   .name = queue->config->name,
+                   .queue = queue,
+                   .state = state,
+                   .is_watched = state == HAPLO_QUEUE_REFUSED &&
+                                 queue->config->key->path != NULL,
+                   .place = queue->config->place,
+                   .why = text,
+                   .own_why = text,
+               });
+}
+
+int gather_hold_server(struct gather_server *server, const char *why)
+{
+    const struct config_server *config = server->config;
+    int error = 0;
+    free(server->why);
+    server->why = text_make("server", config->options.name, why);
+    if (server->why == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    for (size_t i = 0; error == 0 && i < config->queue_count; i++) {
+        const char *name = config->queues[i].name;
+        error = add(server->gather,
+                    &(struct gather_hold){
+                        .server = config->options.name,
+                        .name = name,
+                        .queue = name_table_find(&server->queues, name),
+                        .state = HAPLO_QUEUE_BLOCKED,
+                        .is_watched = true,
+                        .place = config->place,
+                        .why = server->why,
+                    });
+    }
+    return error;
+}
+
+/* Trying again */
+
+/* Remembers why a server is still held, and tells if that is another reason
+ * than before. */
+static void server_explain(struct gather_server *server, const char *why)
+{
+    struct gather *gather = server->gather;
+    struct gather_hold *hold;
+    char *text = text_make("server", server->config->options.name, why);
+    if (text == NULL || strcmp(text, server->why) == 0) {
+        free(text);
+        return;
+    }
+    log_line(LOG_LEVEL_WARNING, "%s", text);
+    TAILQ_FOREACH (hold, &gather->holds, link) {
+        if (hold->why == server->why) {
+            hold->why = text;
+        }
+    }
+    free(server->why);
+    server->why = text;
+}
+
+/* Adds the server of a hold, unless that has just failed for another of its
+ * queues. */
+static bool server_is_added(struct gather_server *server,
+                            const struct gather_server **failed)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+    if (server->server != NULL) {
+        return true;
+    }
+    if (server == *failed) {
+        return false;
+    }
+    if (gather_queues_add_server(server, why, sizeof why) != 0) {
+        server_explain(server, why);
+        *failed = server;
+        return false;
+    }
+    log_line(LOG_LEVEL_INFO,
+             "%s: its TLS files can be read now: polling its queues",
+             server->config->options.name);
+    return true;
+}
+
+/* The queue is in the poller now, or held by another hold, the newest. */
+static void retried(struct gather *gather, const struct gather_hold *hold)
+{
+    char name[GATHER_NAME_SIZE];
+    if (hold->queue->queue == NULL) {
+        log_line(LOG_LEVEL_WARNING, "%s",
+                 TAILQ_LAST(&gather->holds, gather_hold_list)->why);
+        return;
+    }
+    if (hold->state == HAPLO_QUEUE_REFUSED) {
+        log_line(LOG_LEVEL_INFO, "%s: its API key can be read now: trying it",
+                 gather_queue_name(hold->queue, name));
+    }
+    haplo_queue_poll_now(hold->queue->queue);
+}
+
+static void retry(struct gather *gather, struct gather_hold *hold,
+                  const struct gather_server **failed)
+{
+    bool is_by_key = hold->state == HAPLO_QUEUE_REFUSED;
+    if (server_is_added(hold->queue->server, failed) &&
+        (!is_by_key || gather_key_has_changed(hold->queue)) &&
+        gather_queues_add_queue(hold->queue) == 0) {
+        retried(gather, hold);
+        end(gather, hold);
+    }
+}
+
+size_t gather_holds_retry(struct gather *gather)
+{
+    const struct gather_server *failed = NULL;
+    struct gather_hold *hold;
+    struct gather_hold *next;
+    size_t count = 0;
+    if (gather->phase != GATHER_OPEN) {
+        return 0;
+    }
+    for (hold = TAILQ_FIRST(&gather->holds); hold != NULL; hold = next) {
+        next = TAILQ_NEXT(hold, link);
+        if (hold->is_watched) {
+            retry(gather, hold, &failed);
+        }
+    }
+    TAILQ_FOREACH (hold, &gather->holds, link) {
+        count += hold->is_watched;
+    }
+    return count;
+}
+
+/* Telling */
+
+/* Counts the lines, and logs the first ones. */
+static void tell(const struct gather *gather, size_t *count,
+                 struct config_place place, const char *why)
+{
+    if (++*count <= TOLD_MAX) {
+        log_line(LOG_LEVEL_ERROR, "%s:%u:%u: %s", gather->config->path,
+                 place.line, place.column, why);
+    }
+}
+
+/* First the problems of the configuration, some of which hold no queue. */
+void gather_holds_tell(const struct gather *gather)
+{
+    const struct config *config = gather->config;
+    const struct gather_hold *hold;
+    const char *told = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < config->problem_count; i++) {
+        tell(gather, &count, config->problems[i].place,
+             config->problems[i].text);
+    }
+    TAILQ_FOREACH (hold, &gather->holds, link) {
+        if (hold->queue != NULL && hold->why != told) {
+            tell(gather, &count, hold->place, hold->why);
+            told = hold->why;
+        }
+    }
+    if (count > TOLD_MAX) {
+        log_line(LOG_LEVEL_ERROR,
+                 "%s: and %zu more problems: correct these "
+                 "first, then run `haplo-poll check`",
+                 config->path, count - TOLD_MAX);
+    }
+}
+
+void gather_holds_free(struct gather *gather)
+{
+    while (!TAILQ_EMPTY(&gather->holds)) {
+        end(gather, TAILQ_FIRST(&gather->holds));
+    }
+}
