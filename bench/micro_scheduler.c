@@ -2,6 +2,7 @@
  * micro_scheduler.c - the cost of a queue's transitions and of the scheduler,
  * in virtual time.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/scheduler.h"
@@ -80,6 +81,8 @@ static void scene_make(struct scene *scene, size_t queue_count)
 {
     size_t server_count = (queue_count + QUEUES_A_SERVER - 1) / QUEUES_A_SERVER;
     struct random places = {.state = 7};
+    char site[32];
+    const char *sites = site;
     scene->servers = calloc(server_count, sizeof *scene->servers);
     scene->queues = calloc(queue_count, sizeof *scene->queues);
     if (scene->servers == NULL || scene->queues == NULL) {
@@ -90,7 +93,9 @@ static void scene_make(struct scene *scene, size_t queue_count)
     scene->scheduler.server_trace_cb = on_server_trace;
     for (size_t i = 0; i < server_count; i++) {
         server_init(&scene->servers[i], &server_policy);
-        if (scheduler_add_server(&scene->scheduler, &scene->servers[i]) != 0) {
+        (void)snprintf(site, sizeof site, "192.0.2.%zu:443", i);
+        if (scheduler_add_server(&scene->scheduler, &scene->servers[i],
+                                 LOCATION_KNOWN, &sites, 1, 0) != 0) {
             micro_fail("out of memory");
         }
     }

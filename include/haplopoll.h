@@ -378,27 +378,27 @@ struct haplo_server_options {
     uint64_t stall_timeout_ms;      /* between two bytes of that: 30 s */
     uint64_t total_timeout_ms;      /* the whole request: 120 s */
     unsigned failed_logins_max;     /* consecutive, with unproven keys: 5 */
-    unsigned breaker_failures;      /* consecutive, open the breaker: 5 */
-    void *data;                     /* the application's own */
-    unsigned failed_logins;         /* consecutive, before this start: 0 */
-    uint64_t failed_login_age_ms;   /* age of the newest of these */
+    const char *login_group;   /* see below; by host name, address and port */
+    unsigned breaker_failures; /* consecutive, open the breaker: 5 */
+    void *data;                /* the application's own */
 };
 
 /*
  * Adds a server. Copies options. On error, why (may be NULL), a buffer of
  * why_size bytes, receives one line.
  *
- * A server counts the failed logins of all processes at our address. So an
- * application that is restarted frequently should pass on the count of earlier
- * runs, so that failed_logins_max applies to all of them together. To do so,
- * it stores failed_logins of haplo_server_stats(), with the time, whenever it
- * changes. An event reports each change: a queue event with HAPLO_EREFUSED
- * increments it, others may clear it. A count older than 310 s is ignored. Add
- * queues whose keys worked in the last run with key_proven, so that they need
- * not wait because of the failed logins of others.
+ * A Haplo server counts the failed logins of our address, over all of its
+ * applications and users, and locks the address out at 50. So all servers of a
+ * poller that are the same actual server share one budget of failed logins, of
+ * which the smallest failed_logins_max counts, and are SILENT together. They
+ * are the same if they have the same host name or a common address, and the
+ * same port; nothing is sent before the name has been looked up. Through a
+ * proxy only the name is known. Where that is wrong, set login_group: servers
+ * are the same if they have the same login_group, whatever their addresses.
+ * It is named like a server.
  *
- * HAPLO_EINVAL (name, URL, http without allow_http), HAPLO_EEXIST,
- * HAPLO_ENOMEM, HAPLO_ESTOPPED; on error *server is NULL.
+ * HAPLO_EINVAL (name, URL, login_group, http without allow_http),
+ * HAPLO_EEXIST, HAPLO_ENOMEM, HAPLO_ESTOPPED; on error *server is NULL.
  */
 HAPLO_EXTERN int haplo_server_add(struct haplo_poller *poller,
                                   const struct haplo_server_options *options,
@@ -417,7 +417,7 @@ struct haplo_server_stats {
     enum haplo_server_state state;
     unsigned in_flight;     /* current requests */
     unsigned failures;      /* consecutive failures to connect or respond */
-    unsigned failed_logins; /* consecutive; see failed_logins_max */
+    unsigned failed_logins; /* consecutive, of all that share the budget */
     bool logins_held;       /* exhausted: unproven keys wait */
     uint64_t wait_ms;       /* until the state, or logins_held, ends; or 0 */
     int error;              /* the newest failure, or 0 */
@@ -432,6 +432,54 @@ struct haplo_server_stats {
  * something: one that takes a batch, or a pointer that is not to const. */
 HAPLO_EXTERN void haplo_server_stats(const struct haplo_server *server,
                                      struct haplo_server_stats *stats);
+
+/* -- Failed logins of earlier runs ---------------------------------------- */
+
+/*
+ * The server's count continues when an application is restarted. One that is
+ * restarted frequently should store what its poller has counted, and recall it
+ * in the next run:
+ *
+ *   - When haplo_server_stats() reports other failed_logins than before, it
+ *     stores what haplo_poller_failed_logins() lists, with the time. Events
+ *     say when to look: one of a queue with HAPLO_EREFUSED increments the
+ *     count, others may clear it.
+ *   - At the next start, it calls haplo_poller_recall_logins() for each of
+ *     these, in the same order, before it adds servers. Servers find their
+ * counts by address, so they may have been renamed in the meantime.
+ *   - It adds queues whose keys worked in the last run with key_proven, so that
+ *     they need not wait because of the failed logins of others.
+ *
+ * Two processes that run at the same time know nothing of each other's failed
+ * logins.
+ */
+
+#define HAPLO_SITE_SIZE_MAX (HAPLO_URL_SIZE_MAX + 8) /* a site; see below */
+
+/* Failed logins at a site. The site is a host name or an address with the port,
+ * "192.0.2.1:443", or "=" and a login_group: printable, without spaces. */
+struct haplo_failed_logins {
+    const char *site;    /* borrowed */
+    const char *same_as; /* a site listed before that leads to the same server,
+                            so this is the same count; or NULL */
+    unsigned count;      /* consecutive */
+    uint64_t age_ms;     /* of the newest one */
+};
+
+typedef void (*haplo_failed_logins_cb)(
+    void *data, const struct haplo_failed_logins *logins);
+
+/* Calls logins_cb for each site at which logins have failed. Reports recalled
+ * counts as well, until they expire. */
+HAPLO_EXTERN void haplo_poller_failed_logins(const struct haplo_poller *poller,
+                                             haplo_failed_logins_cb logins_cb,
+                                             void *data);
+
+/* Continues a count of an earlier run. Copies it. Returns 0, also if it is
+ * older than 310 s and ignored; HAPLO_EINVAL if haplo_poller_failed_logins()
+ * cannot have reported it; HAPLO_ENOMEM. */
+HAPLO_EXTERN int haplo_poller_recall_logins(
+    struct haplo_poller *poller, const struct haplo_failed_logins *logins);
 
 /* -- Queue ---------------------------------------------------------------- */
 

@@ -239,6 +239,20 @@ static const struct option_row server_own_rows[] = {
                 "then cross the network unencrypted.",
     },
     {
+        .name = "login_group",
+        .value = OPTION_TEXT,
+        .fallback = "none",
+        .word = "name",
+        .check = haplo_name_check,
+        IN_SERVER(login_group),
+        .help = "Servers share a budget of failed logins, and their silence "
+                "after a throttle, if they are one actual server: if they "
+                "have the same host name or a common address, and the same "
+                "port. Where that is wrong, name the group here: servers with "
+                "the same login_group share, whatever their addresses. Needed "
+                "for several host names of one server behind a proxy.",
+    },
+    {
         .name = "queues",
         .value = OPTION_GROUP,
         .word = "list",
@@ -289,7 +303,9 @@ static const struct option_row server_rows[] = {
         .fallback = "1",
         IN_SERVER(in_flight_max),
         .help = "The maximum number of concurrent requests to the server. A "
-                "server runs 8 at a time, and serves people as well.",
+                "server runs 8 at a time, and serves people as well. At most "
+                "40 over all servers of a login_group: see "
+                "failed_logins_max.",
     },
     {
         .name = "connect_timeout",
@@ -337,8 +353,10 @@ static const struct option_row server_rows[] = {
         .fallback = "5",
         IN_SERVER(failed_logins_max),
         .help = "After this many refused API keys in a row, keys that never "
-                "worked have to wait. After 50 the server locks out this "
-                "address, people included.",
+                "worked have to wait; after twice as many, all keys. After 50 "
+                "the server locks out this address, people included; so at "
+                "most 40 requests are in flight or refused in a row, over all "
+                "servers of a login_group.",
     },
     {
         .name = "breaker_failures",

@@ -4,7 +4,7 @@
 
 #include "base/container_of.h"
 
-enum wait_kind { WAIT_QUEUE, WAIT_SERVER, WAIT_LOGIN };
+enum wait_kind { WAIT_QUEUE, WAIT_SERVER };
 
 static struct step_context context_at(struct scheduler *scheduler,
                                       uint64_t now_ms)
@@ -101,8 +101,43 @@ static void wait_set(struct scheduler *scheduler, struct heap_entry *entry,
 static void server_settle(struct scheduler *scheduler, struct server *server)
 {
     wait_set(scheduler, &server->wait, server->due_ms);
-    wait_set(scheduler, &server->login_wait, server->login_due_ms);
     server_refresh(scheduler, server);
+}
+
+/* Login groups */
+
+static void group_settle(struct scheduler *scheduler, struct login_group *group)
+{
+    struct server *server;
+    (void)login_group_update(group);
+    TAILQ_FOREACH (server, &group->servers, group_link) {
+        server_settle(scheduler, server);
+    }
+}
+
+/* A request of the server has begun or ended. Usually, this does not matter to
+ * other servers of the group. */
+static void group_note_request(struct scheduler *scheduler,
+                               struct login_group *group)
+{
+    if (login_group_update(group)) {
+        group_settle(scheduler, group);
+    }
+}
+
+/* Servers have got into other groups. */
+static void groups_settle(struct scheduler *scheduler, uint64_t now_ms)
+{
+    struct step_context context = context_at(scheduler, now_ms);
+    struct login_group *group;
+    struct server *server;
+    while ((group = login_sites_next_changed(&scheduler->sites)) != NULL) {
+        TAILQ_FOREACH (server, &group->servers, group_link) {
+            server_join_silence(server, &context, scheduler->server_trace_cb);
+        }
+        server_tell_logins(group, &context, scheduler->server_trace_cb);
+        group_settle(scheduler, group);
+    }
 }
 
 /* Queues in the lists */
@@ -192,59 +227,103 @@ struct queue *scheduler_next(struct scheduler *scheduler, uint64_t now_ms)
     if (queue == NULL) {
         return NULL;
     }
+    struct server *server = queue->server;
     scheduler->in_flight++;
-    queue->server->in_flight++;
+    server->in_flight++;
+    server->group->in_flight++;
     if (!queue->key_proven) {
-        assert(queue->server->prover == NULL);
-        queue->server->prover = queue;
+        assert(server->group->prover_count == 0);
+        server->prover = queue;
+        server->group->prover_count++;
     }
     const struct queue_event started = {.kind = QUEUE_EVENT_STARTED};
     scheduler_step(scheduler, queue, &started, now_ms);
+    group_note_request(scheduler, server->group);
     return queue;
+}
+
+bool scheduler_may_go_on(const struct queue *queue)
+{
+    const struct server *server = queue->server;
+    return server->state != HAPLO_SERVER_SILENT &&
+           login_group_may_go_on(server->group, server->prover != queue);
+}
+
+/* The server has responded: the count of its group may have changed, and the
+ * state of every server in it. */
+static void group_note_answer(struct scheduler *scheduler,
+                              struct server *server, int error, uint64_t now_ms)
+{
+    struct step_context context = context_at(scheduler, now_ms);
+    struct login_group *group = server->group;
+    unsigned failed = group->failed;
+    server_answered(server, error, &context, scheduler->server_trace_cb);
+    if (group->failed != failed) {
+        login_sites_note_count(&scheduler->sites, group);
+    }
+    if (error == HAPLO_ETHROTTLED) {
+        group_settle(scheduler, group);
+    }
 }
 
 void scheduler_request_ended(struct scheduler *scheduler, struct queue *queue,
                              int error, uint64_t now_ms)
 {
     struct server *server = queue->server;
-    struct step_context context = context_at(scheduler, now_ms);
     assert(server->in_flight > 0);
     assert(scheduler->in_flight > 0);
     scheduler->in_flight--;
     server->in_flight--;
+    server->group->in_flight--;
     if (server->prover == queue) {
         server->prover = NULL;
+        server->group->prover_count--;
     }
     if (error != HAPLO_ECANCELED) {
-        server_answered(server, error, &context, scheduler->server_trace_cb);
+        group_note_answer(scheduler, server, error, now_ms);
     }
     if (server_error_proves_key(error)) {
         queue->key_proven = true;
     } else if (error == HAPLO_EREFUSED) {
         queue->key_proven = false;
     }
+    group_note_request(scheduler, server->group);
     server_settle(scheduler, server);
 }
 
 /* Waits */
 
+/* The server has forgotten the failed logins of the group, and so do we. */
+static void group_expire(struct scheduler *scheduler, struct login_group *group,
+                         const struct step_context *context)
+{
+    login_group_cleared(group);
+    server_tell_logins(group, context, scheduler->server_trace_cb);
+    group_settle(scheduler, group);
+    login_sites_note_count(&scheduler->sites, group);
+}
+
+static void groups_expire(struct scheduler *scheduler,
+                          const struct step_context *context)
+{
+    struct login_group *group;
+    while ((group = login_sites_take_due(&scheduler->sites, context->now_ms)) !=
+           NULL) {
+        group_expire(scheduler, group, context);
+    }
+}
+
 struct queue *scheduler_take_due(struct scheduler *scheduler, uint64_t now_ms)
 {
     struct step_context context = context_at(scheduler, now_ms);
     struct heap_entry *entry;
+    groups_expire(scheduler, &context);
     while ((entry = heap_take_due(&scheduler->waits, now_ms)) != NULL) {
         if (entry->kind == WAIT_QUEUE) {
             return container_of(entry, struct queue, wait);
         }
-        struct server *server;
-        if (entry->kind == WAIT_SERVER) {
-            server = container_of(entry, struct server, wait);
-            server_wait_over(server, &context, scheduler->server_trace_cb);
-        } else {
-            server = container_of(entry, struct server, login_wait);
-            server_login_wait_over(server, &context,
-                                   scheduler->server_trace_cb);
-        }
+        struct server *server = container_of(entry, struct server, wait);
+        server_wait_over(server, &context, scheduler->server_trace_cb);
         server_settle(scheduler, server);
     }
     return NULL;
@@ -252,7 +331,9 @@ struct queue *scheduler_take_due(struct scheduler *scheduler, uint64_t now_ms)
 
 uint64_t scheduler_due_ms(const struct scheduler *scheduler)
 {
-    return heap_first_ms(&scheduler->waits);
+    uint64_t due_ms = heap_first_ms(&scheduler->waits);
+    uint64_t logins_due_ms = login_sites_due_ms(&scheduler->sites);
+    return due_ms < logins_due_ms ? due_ms : logins_due_ms;
 }
 
 /* Adding and removing */
@@ -265,12 +346,14 @@ void scheduler_init(struct scheduler *scheduler, unsigned in_flight_max,
         .in_flight_max = in_flight_max,
         .held_bytes_max = held_bytes_max,
     };
+    login_sites_init(&scheduler->sites);
     TAILQ_INIT(&scheduler->mark_ring);
     TAILQ_INIT(&scheduler->fetch_ring);
 }
 
 void scheduler_free(struct scheduler *scheduler)
 {
+    login_sites_free(&scheduler->sites);
     heap_free(&scheduler->waits);
 }
 
@@ -283,14 +366,56 @@ static int reserve_entries(struct scheduler *scheduler, uint32_t count)
     return error;
 }
 
-int scheduler_add_server(struct scheduler *scheduler, struct server *server)
+int scheduler_add_server(struct scheduler *scheduler, struct server *server,
+                         enum server_location location,
+                         const char *const *sites, unsigned site_count,
+                         uint64_t now_ms)
 {
-    server->wait.kind = WAIT_SERVER;
-    server->login_wait.kind = WAIT_LOGIN;
-    int error = reserve_entries(scheduler, 2);
-    if (error == 0) {
-        wait_set(scheduler, &server->login_wait, server->login_due_ms);
+    const struct step_context context = context_at(scheduler, now_ms);
+    int error = reserve_entries(scheduler, 1);
+    if (error != 0) {
+        return error;
     }
+    server->wait.kind = WAIT_SERVER;
+    server->location = location;
+    error = login_sites_place(&scheduler->sites, server, sites, site_count);
+    if (error != 0) {
+        scheduler->entry_count--;
+        return error;
+    }
+    /* What it joins is no news of this server. */
+    server->logins_held = login_group_is_held(server->group);
+    server_join_silence(server, &context, NULL);
+    groups_settle(scheduler, now_ms);
+    return 0;
+}
+
+int scheduler_locate_server(struct scheduler *scheduler, struct server *server,
+                            const char *const *sites, unsigned site_count,
+                            uint64_t now_ms)
+{
+    int error = login_sites_place(&scheduler->sites, server, sites, site_count);
+    if (error != 0) {
+        return error;
+    }
+    server->location = LOCATION_KNOWN;
+    groups_settle(scheduler, now_ms);
+    server_refresh(scheduler, server);
+    return 0;
+}
+
+void scheduler_lose_server(struct scheduler *scheduler, struct server *server)
+{
+    server->location = LOCATION_UNKNOWN;
+    server_refresh(scheduler, server);
+}
+
+int scheduler_recall_logins(struct scheduler *scheduler,
+                            const struct haplo_failed_logins *logins,
+                            uint64_t now_ms)
+{
+    int error = login_sites_recall(&scheduler->sites, logins, now_ms);
+    groups_settle(scheduler, now_ms);
     return error;
 }
 
@@ -304,14 +429,16 @@ int scheduler_add_queue(struct scheduler *scheduler, struct queue *queue)
     return error;
 }
 
-void scheduler_remove_server(struct scheduler *scheduler, struct server *server)
+void scheduler_remove_server(struct scheduler *scheduler, struct server *server,
+                             uint64_t now_ms)
 {
     assert(server->in_flight == 0);
     assert(!server->in_mark_ring);
     assert(!server->in_fetch_ring);
     heap_remove(&scheduler->waits, &server->wait);
-    heap_remove(&scheduler->waits, &server->login_wait);
-    scheduler->entry_count -= 2;
+    scheduler->entry_count--;
+    login_sites_leave(&scheduler->sites, server);
+    groups_settle(scheduler, now_ms);
 }
 
 void scheduler_remove_queue(struct scheduler *scheduler, struct queue *queue)

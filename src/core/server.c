@@ -75,18 +75,45 @@ static enum verdict error_verdict(int error)
     }
 }
 
-static void server_fell_silent(struct server *server,
+/* Until a time in the future, or a little later: servers of a group do not all
+ * probe at the same moment. */
+static void server_fall_silent(struct server *server, uint64_t until_ms,
                                const struct step_context *context,
                                server_trace_cb trace_cb)
 {
-    uint64_t due_ms = context->now_ms + SERVER_SILENCE_MS +
-                      random_below(context->random, SERVER_SILENCE_JITTER_MS);
+    uint64_t due_ms =
+        until_ms + random_below(context->random, SERVER_SILENCE_JITTER_MS);
+    server->error = HAPLO_ETHROTTLED;
     if (server->state == HAPLO_SERVER_SILENT) {
-        server->due_ms = due_ms; /* of a request that was still in flight */
+        server->due_ms = due_ms;
         return;
     }
     server_enter(server, HAPLO_SERVER_SILENT, due_ms, HAPLO_ETHROTTLED, context,
                  trace_cb);
+}
+
+static void server_throttled(struct server *server,
+                             const struct step_context *context,
+                             server_trace_cb trace_cb)
+{
+    struct login_group *group = server->group;
+    struct server *other;
+    group->silent_until_ms = context->now_ms + SERVER_SILENCE_MS;
+    TAILQ_FOREACH (other, &group->servers, group_link) {
+        server_fall_silent(other, group->silent_until_ms, context, trace_cb);
+    }
+}
+
+void server_join_silence(struct server *server,
+                         const struct step_context *context,
+                         server_trace_cb trace_cb)
+{
+    uint64_t until_ms = server->group->silent_until_ms;
+    bool is_silent =
+        server->state == HAPLO_SERVER_SILENT && server->due_ms >= until_ms;
+    if (until_ms > context->now_ms && !is_silent) {
+        server_fall_silent(server, until_ms, context, trace_cb);
+    }
 }
 
 static void server_failed(struct server *server,
@@ -122,28 +149,40 @@ static void server_lives(struct server *server,
     }
 }
 
-static void server_refused_key(struct server *server,
-                               const struct step_context *context,
-                               server_trace_cb trace_cb)
+void server_tell_logins(const struct login_group *group,
+                        const struct step_context *context,
+                        server_trace_cb trace_cb)
 {
-    server->failed_logins++;
-    if (server->failed_logins < server->policy.failed_logins_max) {
-        return;
-    }
-    server->login_due_ms = context->now_ms + SERVER_SILENCE_MS;
-    if (!server->logins_held) {
-        server->logins_held = true;
+    bool is_held = login_group_is_held(group);
+    struct server *server;
+    TAILQ_FOREACH (server, &group->servers, group_link) {
+        if (server->logins_held == is_held) {
+            continue;
+        }
+        server->logins_held = is_held;
         if (trace_cb != NULL) {
-            trace_cb(context->data, server, server->state, HAPLO_EREFUSED);
+            trace_cb(context->data, server, server->state,
+                     is_held ? HAPLO_EREFUSED : 0);
         }
     }
 }
 
-static void server_clear_logins(struct server *server)
+static void server_refused_key(const struct server *server,
+                               const struct step_context *context,
+                               server_trace_cb trace_cb)
 {
-    server->failed_logins = 0;
-    server->logins_held = false;
-    server->login_due_ms = HEAP_NEVER;
+    login_group_failed(server->group, context->now_ms);
+    server_tell_logins(server->group, context, trace_cb);
+}
+
+static void server_logged_in(const struct server *server,
+                             const struct step_context *context,
+                             server_trace_cb trace_cb)
+{
+    if (server->group->failed > 0) {
+        login_group_cleared(server->group);
+        server_tell_logins(server->group, context, trace_cb);
+    }
 }
 
 void server_init(struct server *server, const struct server_policy *policy)
@@ -152,28 +191,11 @@ void server_init(struct server *server, const struct server_policy *policy)
         .policy = *policy,
         .state = HAPLO_SERVER_UP,
         .due_ms = HEAP_NEVER,
-        .login_due_ms = HEAP_NEVER,
     };
     TAILQ_INIT(&server->marks);
     TAILQ_INIT(&server->unproven_marks);
     TAILQ_INIT(&server->fetches);
     TAILQ_INIT(&server->unproven_fetches);
-}
-
-void server_recall_logins(struct server *server, unsigned failed_logins,
-                          uint64_t age_ms, uint64_t now_ms)
-{
-    unsigned most =
-        2 * server->policy
-                .failed_logins_max; /* at this count proven keys wait too */
-    if (age_ms >= SERVER_SILENCE_MS) {
-        return;
-    }
-    server->failed_logins = failed_logins < most ? failed_logins : most;
-    if (server->failed_logins >= server->policy.failed_logins_max) {
-        server->logins_held = true;
-        server->login_due_ms = now_ms + SERVER_SILENCE_MS - age_ms;
-    }
 }
 
 void server_answered(struct server *server, int error,
@@ -190,13 +212,13 @@ void server_answered(struct server *server, int error,
         server_failed(server, context, trace_cb);
         return;
     case VERDICT_THROTTLED:
-        server_fell_silent(server, context, trace_cb);
+        server_throttled(server, context, trace_cb);
         return;
     case VERDICT_REFUSED:
         server_refused_key(server, context, trace_cb);
         break;
     case VERDICT_LOGGED_IN:
-        server_clear_logins(server);
+        server_logged_in(server, context, trace_cb);
         break;
     case VERDICT_ALIVE:
     case VERDICT_NONE:
@@ -214,35 +236,22 @@ void server_wait_over(struct server *server, const struct step_context *context,
                  trace_cb);
 }
 
-void server_login_wait_over(struct server *server,
-                            const struct step_context *context,
-                            server_trace_cb trace_cb)
-{
-    server_clear_logins(server);
-    if (trace_cb != NULL) {
-        trace_cb(context->data, server, server->state, 0);
-    }
-}
-
 bool server_has_slot(const struct server *server)
 {
+    bool is_alone = server->in_flight == 0;
+    if (server->location == LOCATION_SOUGHT) {
+        return false;
+    }
     switch (server->state) {
     case HAPLO_SERVER_UP:
-        return server->in_flight < server->policy.in_flight_max;
+        return server->location == LOCATION_KNOWN
+                   ? server->in_flight < server->policy.in_flight_max
+                   : is_alone;
     case HAPLO_SERVER_PROBING:
-        return server->in_flight == 0;
+        return is_alone;
     default:
         return false;
     }
-}
-
-bool server_may_log_in(const struct server *server, bool key_proven)
-{
-    if (!key_proven) {
-        return server->prover == NULL && !server->logins_held;
-    }
-    return !server->logins_held ||
-           server->failed_logins < 2 * server->policy.failed_logins_max;
 }
 
 bool server_error_proves_key(int error)

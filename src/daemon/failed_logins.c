@@ -2,18 +2,21 @@
  * failed_logins.c - reads and writes the file, which looks like this after its
  * first line:
  *
- *     server example 5 1764362646000
+ *     logins haplo.example.org:443 - 5 1764362646000
+ *     logins 192.0.2.1:443 haplo.example.org:443 5 1764362646000
  *     refused example student
  *
- * That is, five consecutive failed logins on the server "example", the last
- * one at this time in milliseconds since 1970; and a queue whose key was
- * refused when it was last tried.
+ * That is, five consecutive failed logins on the server that has this name and
+ * this address, the last one at this time in milliseconds since 1970; and a
+ * queue whose key was refused when it was last tried. There are two lines for
+ * the same five, one for each site that leads to the server; the second one
+ * refers to the first.
  *
  *   - When the process starts, the file is read (failed_logins_load), and the
  *     library continues the count.
  *   - A key is refused: the new count, the time and the queue are written.
  *   - A key works, or the server's own count has expired: the library clears
- *     its count, and the line of the server is removed.
+ *     its count, and the lines of the server are removed.
  *   - The key of the queue works: its line is removed.
  *
  * Failures:
@@ -39,11 +42,13 @@
 #include "daemon/gather.h"
 #include "daemon/log.h"
 
-#define FIRST_LINE "haplo-poll failed logins 1\n"
-#define LINE_SIZE_MAX 512   /* two names and two numbers */
-#define PATH_SIZE_MAX 4200  /* a longer path is refused, not truncated */
-#define NAME_FORMAT "%128s" /* HAPLO_NAME_SIZE_MAX */
+#define FIRST_LINE "haplo-poll failed logins 2\n"
+#define LINE_SIZE_MAX (2 * HAPLO_SITE_SIZE_MAX + 64)
+#define PATH_SIZE_MAX 4200   /* a longer path is refused, not truncated */
+#define NAME_FORMAT "%128s"  /* HAPLO_NAME_SIZE_MAX */
+#define SITE_FORMAT "%1031s" /* HAPLO_SITE_SIZE_MAX, with its NUL */
 static_assert(HAPLO_NAME_SIZE_MAX == 128, "NAME_FORMAT");
+static_assert(HAPLO_SITE_SIZE_MAX == 1032, "SITE_FORMAT");
 
 static const char *name_of(const struct gather_server *server)
 {
@@ -59,44 +64,69 @@ static void path_of(const struct failed_logins *failed, const char *ending,
 
 /* Reading */
 
+/* Ignores a time in the future. */
+static void recall(struct failed_logins *failed,
+                   struct haplo_failed_logins *logins, uint64_t newest_ms)
+{
+    uint64_t now_ms = wall_clock_ms();
+    if (newest_ms > now_ms) {
+        return;
+    }
+    logins->age_ms = now_ms - newest_ms;
+    if (haplo_poller_recall_logins(failed->gather->poller, logins) ==
+        HAPLO_ENOMEM) {
+        log_line(LOG_LEVEL_WARNING, "failed logins at %s are not counted: %s",
+                 logins->site, haplo_error_text(HAPLO_ENOMEM));
+    }
+}
+
+static bool take_logins(struct failed_logins *failed, const char *line)
+{
+    char site[HAPLO_SITE_SIZE_MAX];
+    char same_as[HAPLO_SITE_SIZE_MAX];
+    struct haplo_failed_logins logins = {.site = site, .same_as = same_as};
+    uint64_t newest_ms;
+    int size = 0;
+    if (sscanf(line, "logins " SITE_FORMAT " " SITE_FORMAT " %u %" SCNu64 "%n",
+               site, same_as, &logins.count, &newest_ms, &size) != 4 ||
+        strcmp(line + size, "\n") != 0) {
+        return false;
+    }
+    if (strcmp(same_as, "-") == 0) {
+        logins.same_as = NULL;
+    }
+    recall(failed, &logins, newest_ms);
+    return true;
+}
+
 /* True if the line has one of the forms above. The server or queue need not be
  * in the configuration any more. */
-static bool take_line(const struct gather *gather, const char *line)
+static bool take_line(struct failed_logins *failed, const char *line)
 {
     char name[HAPLO_NAME_SIZE_MAX + 1];
     char queue_name[HAPLO_NAME_SIZE_MAX + 1];
-    struct failed_logins_count logins;
     int size = 0;
-    if (sscanf(line, "server " NAME_FORMAT " %u %" SCNu64 "%n", name,
-               &logins.count, &logins.newest_ms, &size) == 3 &&
-        strcmp(line + size, "\n") == 0) {
-        struct gather_server *server = name_table_find(&gather->servers, name);
-        if (server != NULL) {
-            server->logins = logins;
-        }
-        return true;
-    }
     if (sscanf(line, "refused " NAME_FORMAT " " NAME_FORMAT "%n", name,
                queue_name, &size) == 2 &&
         strcmp(line + size, "\n") == 0) {
         struct gather_queue *queue =
-            gather_find_queue(gather, name, queue_name);
+            gather_find_queue(failed->gather, name, queue_name);
         if (queue != NULL) {
             queue->key_refused = true;
         }
         return true;
     }
-    return false;
+    return take_logins(failed, line);
 }
 
 /* The number of the first line that is malformed, or 0. */
-static unsigned long take_lines(const struct gather *gather, FILE *file)
+static unsigned long take_lines(struct failed_logins *failed, FILE *file)
 {
     char line[LINE_SIZE_MAX];
     unsigned long number = 0;
     while (fgets(line, sizeof line, file) != NULL) {
         bool is_good = ++number == 1 ? strcmp(line, FIRST_LINE) == 0
-                                     : take_line(gather, line);
+                                     : take_line(failed, line);
         if (!is_good) {
             return number;
         }
@@ -106,15 +136,24 @@ static unsigned long take_lines(const struct gather *gather, FILE *file)
 
 /* Writing */
 
-static void print_server(const struct gather_server *server, FILE *file)
+/* Where the lines go, and when. */
+struct printing {
+    FILE *file;
+    uint64_t now_ms; /* wall clock */
+};
+
+static void print_logins(void *data, const struct haplo_failed_logins *logins)
 {
-    const struct failed_logins_count *logins = &server->logins;
+    const struct printing *printing = data;
+    fprintf(printing->file, "logins %s %s %u %" PRIu64 "\n", logins->site,
+            logins->same_as == NULL ? "-" : logins->same_as, logins->count,
+            printing->now_ms - logins->age_ms);
+}
+
+static void print_refused(const struct gather_server *server, FILE *file)
+{
     const struct gather_queue *queue;
     size_t cursor = 0;
-    if (logins->count > 0) {
-        fprintf(file, "server %s %u %" PRIu64 "\n", name_of(server),
-                logins->count, logins->newest_ms);
-    }
     while ((queue = name_table_next(&server->queues, &cursor)) != NULL) {
         if (queue->key_refused) {
             fprintf(file, "refused %s %s\n", name_of(server),
@@ -130,11 +169,13 @@ static int write_file(const struct gather *gather, const char *path)
     if (file == NULL) {
         return errno;
     }
+    struct printing printing = {.file = file, .now_ms = wall_clock_ms()};
     const struct gather_server *server;
     size_t cursor = 0;
     fputs(FIRST_LINE, file);
+    haplo_poller_failed_logins(gather->poller, print_logins, &printing);
     while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
-        print_server(server, file);
+        print_refused(server, file);
     }
     int error = ferror(file) ? EIO : 0;
     if (fclose(file) != 0 && error == 0) {
@@ -164,21 +205,21 @@ static void save(struct failed_logins *failed)
 
 /* Events */
 
-static unsigned count_now(const struct gather_server *server)
+static unsigned count_now(const struct haplo_server *server)
 {
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
-    haplo_server_stats(server->server, &stats);
+    haplo_server_stats(server, &stats);
     return stats.failed_logins;
 }
 
 static void note_refusal(struct failed_logins *failed,
                          struct gather_server *server,
-                         struct gather_queue *queue)
+                         const struct haplo_event *event)
 {
-    unsigned count = count_now(server);
-    if (count != server->logins.count) {
-        server->logins = (struct failed_logins_count){
-            .count = count, .newest_ms = wall_clock_ms()};
+    struct gather_queue *queue = haplo_queue_data(event->queue);
+    unsigned count = count_now(event->server);
+    if (count != server->failed_logins) {
+        server->failed_logins = count;
         queue->key_refused = true;
         save(failed);
     }
@@ -197,8 +238,8 @@ static void note_other(struct failed_logins *failed,
                        const struct haplo_event *event)
 {
     bool has_changed = false;
-    if (server->logins.count > 0 && count_now(server) == 0) {
-        server->logins.count = 0;
+    if (server->failed_logins > 0 && count_now(event->server) == 0) {
+        server->failed_logins = 0;
         has_changed = true;
     }
     if (event->queue != NULL && has_worked(event)) {
@@ -218,16 +259,23 @@ void failed_logins_init(struct failed_logins *failed, struct gather *gather)
     *failed = (struct failed_logins){.gather = gather};
 }
 
-void failed_logins_load(struct failed_logins *failed)
+static void note_count(void *data, const struct haplo_failed_logins *logins)
 {
+    (void)logins;
+    *(bool *)data = true;
+}
+
+bool failed_logins_load(struct failed_logins *failed)
+{
+    bool has_counts = false;
     char path[PATH_SIZE_MAX];
     path_of(failed, "", path);
     errno = 0;
     FILE *file = fopen(path, "re");
     if (file == NULL && errno == ENOENT) {
-        return;
+        return false;
     }
-    unsigned long damaged = file == NULL ? 0 : take_lines(failed->gather, file);
+    unsigned long damaged = file == NULL ? 0 : take_lines(failed, file);
     if (damaged != 0) {
         log_line(LOG_LEVEL_WARNING,
                  "%s is damaged from line %lu on: failed logins of earlier "
@@ -243,24 +291,13 @@ void failed_logins_load(struct failed_logins *failed)
     if (file != NULL) {
         fclose(file);
     }
+    haplo_poller_failed_logins(failed->gather->poller, note_count, &has_counts);
+    return has_counts;
 }
 
-void failed_logins_server_options(const struct gather_server *server,
-                                  struct haplo_server_options *options)
+void failed_logins_added(struct gather_server *server)
 {
-    uint64_t now_ms = wall_clock_ms();
-    if (server->logins.newest_ms <= now_ms) {
-        options->failed_logins = server->logins.count;
-        options->failed_login_age_ms = now_ms - server->logins.newest_ms;
-    }
-}
-
-bool failed_logins_added(struct gather_server *server)
-{
-    struct haplo_server_stats stats = {.struct_size = sizeof stats};
-    haplo_server_stats(server->server, &stats);
-    server->logins.count = stats.failed_logins;
-    return stats.logins_held;
+    server->failed_logins = count_now(server->server);
 }
 
 void failed_logins_note(struct failed_logins *failed,
@@ -268,7 +305,7 @@ void failed_logins_note(struct failed_logins *failed,
 {
     struct gather_server *server = haplo_server_data(event->server);
     if (event->error == HAPLO_EREFUSED && event->queue != NULL) {
-        note_refusal(failed, server, haplo_queue_data(event->queue));
+        note_refusal(failed, server, event);
     } else {
         note_other(failed, server, event);
     }

@@ -49,7 +49,7 @@ struct gather_server {
     struct haplo_server *server;        /* NULL: held */
     char *why;                          /* owned; why it is held, or NULL */
     struct name_table queues;           /* struct gather_queue; owned */
-    struct failed_logins_count logins;  /* failed ones */
+    unsigned failed_logins;             /* consecutive, as in the file */
     void *command;                      /* the command's own, or NULL */
 };
 

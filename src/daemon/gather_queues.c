@@ -135,7 +135,7 @@ static int make_poller(struct gather *gather)
 /* Shared by the steps that add servers and queues. */
 struct adding {
     struct gather_key_reader keys; /* reads shared files only once */
-    bool is_held;                  /* unproven keys of the server wait */
+    bool has_failed_logins;        /* of earlier runs, that still count */
     char why[HAPLO_TEXT_SIZE_MAX]; /* one line */
 };
 
@@ -144,8 +144,8 @@ static int add_to_poller(struct gather_queue *queue, struct adding *adding)
     struct haplo_queue_options options = {.struct_size = sizeof options};
     config_queue_options(queue->config, &options);
     options.state = queue->stored->state;
-    options.key_proven =
-        adding->is_held && options.state.size > 0 && !queue->key_refused;
+    options.key_proven = adding->has_failed_logins && options.state.size > 0 &&
+                         !queue->key_refused;
     options.api_key = adding->keys.key;
     options.deliver_cb = gather_batch_on_deliver;
     options.marked_cb = gather_batch_on_marked;
@@ -171,7 +171,7 @@ int gather_queues_add_queue(struct gather_queue *queue)
 {
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
     haplo_server_stats(queue->server->server, &stats);
-    struct adding adding = {.is_held = stats.logins_held};
+    struct adding adding = {.has_failed_logins = stats.logins_held};
     int error = add_queue(queue, &adding);
     gather_key_reader_wipe(&adding.keys);
     return error;
@@ -198,10 +198,13 @@ int gather_queues_add_server(struct gather_server *server, char *why,
         return error;
     }
     config_server_options(server->config, &options);
-    failed_logins_server_options(server, &options);
     options.data = server;
-    return haplo_server_add(server->gather->poller, &options, &server->server,
-                            why, why_size);
+    error = haplo_server_add(server->gather->poller, &options, &server->server,
+                             why, why_size);
+    if (error == 0) {
+        failed_logins_added(server);
+    }
+    return error;
 }
 
 /* Adds or holds it. 0 or HAPLO_ENOMEM. */
@@ -213,14 +216,13 @@ static int add_server(struct gather_server *server, struct adding *adding)
         return error == HAPLO_ENOMEM ? error
                                      : gather_hold_server(server, adding->why);
     }
-    adding->is_held = failed_logins_added(server);
     return add_queues(server, adding);
 }
 
-static int add_servers(struct gather *gather)
+static int add_servers(struct gather *gather, bool has_failed_logins)
 {
     const struct config *config = gather->config;
-    struct adding adding = {.why = ""};
+    struct adding adding = {.has_failed_logins = has_failed_logins};
     int error = 0;
     for (size_t i = 0; error == 0 && i < config->server_count; i++) {
         error = add_server(
@@ -233,13 +235,14 @@ static int add_servers(struct gather *gather)
 
 int gather_queues_add(struct gather *gather)
 {
+    bool has_failed_logins = false;
     int error = make_poller(gather);
     if (error == 0) {
-        failed_logins_load(&gather->failed_logins);
+        has_failed_logins = failed_logins_load(&gather->failed_logins);
         error = gather_holds_take(gather);
     }
     if (error == 0) {
-        error = add_servers(gather);
+        error = add_servers(gather, has_failed_logins);
     }
     if (error != 0) {
         log_line(LOG_LEVEL_ERROR, "%s", haplo_error_text(error));

@@ -7,7 +7,8 @@
  *   - if its server is throttled, or fails twice without a response in
  *     between, together with all other queues of that server;
  *   - if unproven keys of its server must wait, because of failed logins of
- *     this or earlier runs, and no outstanding request can change this.
+ *     this or earlier runs, and no outstanding request can change this; one to
+ *     another server could, as it may be the same actual server.
  */
 #include <stdio.h>
 #include <string.h>
@@ -111,11 +112,13 @@ void once_note_failure(struct once *once, const struct haplo_event *event)
 static bool is_held_back(const struct once_server *server, uint64_t *until_ms)
 {
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
+    struct haplo_poller_stats poller = {.struct_size = sizeof poller};
     if (server->server->server == NULL) {
         return false; /* all its queues are held, and settled */
     }
     haplo_server_stats(server->server->server, &stats);
-    if (!stats.logins_held || stats.in_flight > 0) {
+    haplo_poller_stats(server->server->gather->poller, &poller);
+    if (!stats.logins_held || poller.in_flight > 0) {
         return false;
     }
     *until_ms = 0;
@@ -136,7 +139,9 @@ static bool is_held_back(const struct once_server *server, uint64_t *until_ms)
 static void give_up_keys(struct once *once, const struct once_server *server,
                          uint64_t until_ms)
 {
+    struct haplo_server_stats stats = {.struct_size = sizeof stats};
     char until[WALL_CLOCK_TEXT_SIZE];
+    haplo_server_stats(server->server->server, &stats);
     wall_clock_text(until_ms, until);
     for (size_t i = 0; i < server->queue_count; i++) {
         struct once_queue *queue = &server->queues[i];
@@ -152,7 +157,7 @@ static void give_up_keys(struct once *once, const struct once_server *server,
                        "those first; it waits until %s after %u failed logins "
                        "in a row",
                  gather_queue_name(queue->queue, name), until,
-                 server->server->logins.count);
+                 stats.failed_logins);
         once_give_up(once, queue, text);
     }
 }

@@ -97,6 +97,8 @@ int endpoint_new(struct http_client *client,
     endpoint->first_byte_timeout_ms = options->first_byte_timeout_ms;
     endpoint->stall_timeout_ms = options->stall_timeout_ms;
     endpoint->total_timeout_ms = options->total_timeout_ms;
+    endpoint->looked_up_cb = options->looked_up_cb;
+    endpoint->data = options->data;
     LIST_INIT(&endpoint->warm);
     error =
         server_url_read(&endpoint->url, options->url, options->allow_http, why);
@@ -140,6 +142,23 @@ void endpoint_free(struct endpoint *endpoint)
     alloc_free(endpoint->tls_key_file);
     alloc_free(endpoint->slots);
     alloc_free(endpoint);
+}
+
+const struct host *endpoint_host(const struct endpoint *endpoint)
+{
+    return &endpoint->url.host;
+}
+
+bool endpoint_has_proxy(const struct endpoint *endpoint)
+{
+    return endpoint->proxy != NULL;
+}
+
+const char *endpoint_addresses(const struct endpoint *endpoint)
+{
+    const struct host *peer = endpoint_peer(endpoint);
+    return peer->is_known ? host_known_addresses(peer)
+                          : resolve_addresses(endpoint);
 }
 
 const struct host *endpoint_peer(const struct endpoint *endpoint)

@@ -16,6 +16,11 @@
 #include "http/client.h"
 
 struct endpoint;
+struct host;
+
+/* A look-up of the name has ended, and endpoint_addresses() may have changed.
+ * May not free endpoints, nor start or cancel transfers. */
+typedef void (*endpoint_looked_up_cb)(void *data);
 
 /* Reasons name these options as they are named here. */
 struct endpoint_options {
@@ -31,6 +36,8 @@ struct endpoint_options {
     uint64_t first_byte_timeout_ms;   /* then, until the response begins */
     uint64_t stall_timeout_ms;        /* then, between any two bytes */
     uint64_t total_timeout_ms;        /* of all that together */
+    endpoint_looked_up_cb looked_up_cb; /* or NULL */
+    void *data;                         /* for it */
 };
 
 /* Copies the options. HAPLO_EINVAL with why set for a URL or a proxy that
@@ -42,5 +49,21 @@ int endpoint_new(struct http_client *client,
 /* No transfer may be in flight on it. Frees what it can now, and the rest when
  * an outstanding name look-up has ended. */
 void endpoint_free(struct endpoint *endpoint);
+
+/* The server, as its URL names it. */
+const struct host *endpoint_host(const struct endpoint *endpoint);
+
+/* True if it is reached through a proxy. */
+bool endpoint_has_proxy(const struct endpoint *endpoint);
+
+/* The addresses to which connections go, of the server or of the proxy:
+ * "192.0.2.1,[2001:db8::1]". NULL if they have not been looked up yet. Borrowed
+ * until the next look-up. */
+const char *endpoint_addresses(const struct endpoint *endpoint);
+
+/* Begins to look up the name, unless a look-up is outstanding; looked_up_cb
+ * follows. Not if it is an address. 0, or HAPLO_ENOMEM and HAPLO_ERESOLVE:
+ * nothing follows. */
+int endpoint_look_up(struct endpoint *endpoint);
 
 #endif

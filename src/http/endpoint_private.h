@@ -38,10 +38,12 @@ struct endpoint {
     uint64_t fresh_until_ms;        /* then refreshed in the background */
     uint64_t usable_until_ms;       /* then transfers wait for a look-up */
     struct lookup *lookup;          /* outstanding, or NULL */
-    struct easy_list warm;          /* free, and set up for this endpoint */
-    unsigned busy_count;            /* transfers in flight */
-    unsigned slot_count;            /* of slots */
-    struct slot *slots;             /* owned */
+    endpoint_looked_up_cb looked_up_cb; /* or NULL */
+    void *data;                         /* for it */
+    struct easy_list warm;              /* free, and set up for this endpoint */
+    unsigned busy_count;                /* transfers in flight */
+    unsigned slot_count;                /* of slots */
+    struct slot *slots;                 /* owned */
 };
 
 /* Where connections go: to the proxy or to the server. */

@@ -18,13 +18,10 @@ static bool is_localhost(const char *name)
             strcasecmp(name + size - (sizeof suffix - 1), suffix) == 0);
 }
 
-/* localhost is never looked up, as RFC 6761 recommends and libcurl does: some
- * machines have no entry for it. */
-static bool is_known(const char *name)
+static bool is_address(const char *name)
 {
     struct in_addr address;
-    return name[0] == '[' || inet_pton(AF_INET, name, &address) == 1 ||
-           is_localhost(name);
+    return name[0] == '[' || inet_pton(AF_INET, name, &address) == 1;
 }
 
 int host_read(struct host *host, CURLU *url, unsigned port_default)
@@ -43,7 +40,9 @@ int host_read(struct host *host, CURLU *url, unsigned port_default)
     }
     host->port =
         port != NULL ? (unsigned)strtoul(port, NULL, 10) : port_default;
-    host->is_known = is_known(name);
+    /* localhost is never looked up, as RFC 6761 recommends and libcurl does:
+     * some machines have no entry for it. */
+    host->is_known = is_address(name) || is_localhost(name);
     host->name = alloc_string(name);
     curl_free(name);
     curl_free(port);
@@ -54,6 +53,13 @@ void host_clear(struct host *host)
 {
     alloc_free(host->name);
     host->name = NULL;
+}
+
+const char *host_known_addresses(const struct host *host)
+{
+    return !host->is_known          ? NULL
+           : is_address(host->name) ? host->name
+                                    : "127.0.0.1,[::1]";
 }
 
 bool host_is_loopback(const struct host *host)

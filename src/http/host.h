@@ -19,6 +19,10 @@ int host_read(struct host *host, CURLU *url, unsigned port_default);
 
 void host_clear(struct host *host);
 
+/* The addresses of a known host: "192.0.2.1", or "127.0.0.1,[::1]". Otherwise
+ * NULL. */
+const char *host_known_addresses(const struct host *host);
+
 /* True if it is this machine: localhost, *.localhost, 127.0.0.0/8 or [::1]. */
 bool host_is_loopback(const struct host *host);
 

@@ -155,6 +155,9 @@ static void on_resolved(uv_getaddrinfo_t *request, int status,
     int uv_error = 0;
     if (lookup->endpoint != NULL) {
         uv_error = lookup_settle(lookup->endpoint, status, info);
+        if (lookup->endpoint->looked_up_cb != NULL) {
+            lookup->endpoint->looked_up_cb(lookup->endpoint->data);
+        }
     }
     uv_freeaddrinfo(info);
     while ((easy = TAILQ_FIRST(&lookup->waiting)) != NULL) {
@@ -224,6 +227,23 @@ void resolve_leave(struct easy *easy)
 {
     TAILQ_REMOVE(&easy->lookup->waiting, easy, queue_link);
     easy->lookup = NULL;
+}
+
+const char *resolve_addresses(const struct endpoint *endpoint)
+{
+    if (endpoint->addresses == NULL) {
+        return NULL;
+    }
+    const char *list = strchr(endpoint->addresses->pin->data, ':');
+    return strchr(list + 1, ':') + 1;
+}
+
+int endpoint_look_up(struct endpoint *endpoint)
+{
+    int uv_error = endpoint->lookup == NULL ? lookup_start(endpoint) : 0;
+    return uv_error == 0           ? 0
+           : uv_error == UV_ENOMEM ? HAPLO_ENOMEM
+                                   : HAPLO_ERESOLVE;
 }
 
 void resolve_doubt(struct endpoint *endpoint)

@@ -36,6 +36,9 @@ int resolve_wait(struct easy *easy);
 /* Stops waiting. */
 void resolve_leave(struct easy *easy);
 
+/* The addresses as "192.0.2.1,[2001:db8::1]"; NULL: none yet. */
+const char *resolve_addresses(const struct endpoint *endpoint);
+
 /* To be called when connecting failed: the addresses may be stale. */
 void resolve_doubt(struct endpoint *endpoint);
 

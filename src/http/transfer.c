@@ -66,17 +66,31 @@ void transfer_finished(struct easy *easy, CURLcode code)
     transfer_end(easy);
 }
 
+static int begin_resolved(struct easy *easy)
+{
+    const struct transfer *transfer = easy->transfer;
+    int error = 0;
+    if (transfer->resolved_cb != NULL) {
+        error = transfer->resolved_cb(transfer, &easy->why);
+    }
+    if (error == 0) {
+        error = easy_begin(easy);
+        if (error != 0) {
+            (void)reason_set(&easy->why, error, "no memory to begin");
+        }
+    }
+    return error;
+}
+
 void transfer_resolved(struct easy *easy, int error)
 {
     if (error == 0) {
-        error = easy_begin(easy);
-        if (error == 0) {
-            return;
-        }
-        (void)reason_set(&easy->why, error, "no memory to begin");
+        error = begin_resolved(easy);
     }
-    easy->error = error;
-    transfer_end(easy);
+    if (error != 0) {
+        easy->error = error;
+        transfer_end(easy);
+    }
 }
 
 void transfer_expired(struct easy *easy, bool is_total)

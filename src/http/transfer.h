@@ -43,6 +43,12 @@ struct transfer_result {
                                 reused connection before any response */
 };
 
+/* The transfer had to wait for a look-up of the name, and is about to begin. 0,
+ * or an error with why set, which ends it. May not start or cancel
+ * transfers. */
+typedef int (*transfer_resolved_cb)(const struct transfer *transfer,
+                                    struct reason *why);
+
 /* May not start or cancel transfers. head is borrowed. */
 typedef void (*transfer_head_cb)(struct transfer *transfer,
                                  const struct http_head *head);
@@ -68,9 +74,10 @@ struct transfer {
     bool is_uncompressed;       /* does not offer to accept gzip: libcurl does
                                    not notice a truncated stream, so what is
                                    accepted must show its own end */
-    transfer_head_cb head_cb;   /* required, like the next two */
-    transfer_data_cb data_cb;   /* for each piece of the body */
-    transfer_done_cb done_cb;   /* once, at the end */
+    transfer_resolved_cb resolved_cb; /* or NULL */
+    transfer_head_cb head_cb;         /* required, like the next two */
+    transfer_data_cb data_cb;         /* for each piece of the body */
+    transfer_done_cb done_cb;         /* once, at the end */
     /* private */
     struct easy *easy; /* while in flight */
 };

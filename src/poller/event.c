@@ -43,24 +43,46 @@ static void on_queue_state(void *data, const struct queue *core,
                                            : queue->error_text);
 }
 
+/* A failure of one server may change others that are the same actual server:
+ * then its text is theirs. */
+static const char *failure_text(const struct haplo_poller *poller,
+                                struct haplo_server *server, int error)
+{
+    const struct haplo_server *failing = poller->failing;
+    if (error == 0) {
+        return "";
+    }
+    if (failing == server) {
+        return server->error_text.text;
+    }
+    const char *text =
+        failing != NULL ? failing->error_text.text : haplo_error_text(error);
+    if (server->core.error == error) {
+        reason_set(&server->error_text, error, "%s", text);
+    }
+    return text;
+}
+
 static void on_server_state(void *data, const struct server *core,
                             enum haplo_server_state from, int error)
 {
     struct haplo_poller *poller = data;
     struct haplo_server *server = container_of(core, struct haplo_server, core);
+    const char *text = failure_text(poller, server, error);
     if (poller->event_cb == NULL) {
         return;
     }
-    uint64_t due_ms = core->logins_held && from == core->state
-                          ? core->login_due_ms
-                          : core->due_ms;
+    uint64_t due_ms = core->due_ms;
+    if (from == core->state) {
+        due_ms = core->logins_held ? core->group->expires_ms : HEAP_NEVER;
+    }
     const struct haplo_event event = {
         .now_ms = uv_now(poller->loop),
         .server = server,
         .from = (int)from,
         .to = (int)core->state,
         .error = error,
-        .text = error == 0 ? "" : server->error_text.text,
+        .text = text,
         .delay_ms = event_ms_until(due_ms, uv_now(poller->loop)),
     };
     poller->event_cb(poller, &event);

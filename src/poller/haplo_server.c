@@ -2,6 +2,7 @@
  * haplo_server.c - adds and removes servers.
  */
 #include "base/alloc.h"
+#include "poller/location.h"
 #include "poller/options.h"
 #include "poller/poller.h"
 
@@ -50,6 +51,10 @@ static int server_check(const struct haplo_poller *poller,
     if (error == 0) {
         error = options_check_urls(options, why);
     }
+    if (error == 0 && options->login_group != NULL &&
+        options->login_group[0] != '\0') {
+        error = options_check_name("login group", options->login_group, why);
+    }
     if (error != 0) {
         return error;
     }
@@ -77,6 +82,8 @@ static int server_make_endpoint(struct haplo_server *server,
         .first_byte_timeout_ms = options->first_byte_timeout_ms,
         .stall_timeout_ms = options->stall_timeout_ms,
         .total_timeout_ms = options->total_timeout_ms,
+        .looked_up_cb = location_on_looked_up,
+        .data = server,
     };
     return endpoint_new(server->poller->http, &of_endpoint, &server->endpoint,
                         why);
@@ -99,8 +106,6 @@ static int server_make(struct haplo_poller *poller,
     server->data = options->data;
     server->queues.name_of = object_queue_name;
     server_init(&server->core, &policy);
-    server_recall_logins(&server->core, options->failed_logins,
-                         options->failed_login_age_ms, uv_now(poller->loop));
     int error = HAPLO_ENOMEM;
     server->name = alloc_string(options->name);
     if (server->name == NULL) {
@@ -110,7 +115,7 @@ static int server_make(struct haplo_poller *poller,
     if (error != 0) {
         goto fail_server;
     }
-    error = scheduler_add_server(&poller->scheduler, &server->core);
+    error = location_begin(server, options->login_group);
     if (error != 0) {
         goto fail_endpoint;
     }
@@ -122,7 +127,8 @@ static int server_make(struct haplo_poller *poller,
     return 0;
 
 fail_scheduler:
-    scheduler_remove_server(&poller->scheduler, &server->core);
+    scheduler_remove_server(&poller->scheduler, &server->core,
+                            uv_now(poller->loop));
 fail_endpoint:
     endpoint_free(server->endpoint);
 fail_server:
@@ -164,7 +170,8 @@ int haplo_server_remove(struct haplo_server *server)
     if (server->queues.count > 0 || poller->phase == POLLER_CLOSING) {
         return HAPLO_EBUSY;
     }
-    scheduler_remove_server(&poller->scheduler, &server->core);
+    scheduler_remove_server(&poller->scheduler, &server->core,
+                            uv_now(poller->loop));
     endpoint_free(server->endpoint);
     TAILQ_REMOVE(&poller->servers, server, link);
     name_table_remove(&poller->server_names, server);

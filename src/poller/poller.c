@@ -42,6 +42,7 @@
 
 #include "base/alloc.h"
 #include "poller/event.h"
+#include "poller/location.h"
 
 static struct haplo_queue *queue_of(const struct queue *core)
 {
@@ -173,10 +174,12 @@ static void request_failed(struct haplo_queue *queue, const char *verb,
     }
     server_of(queue)->stats.failed_login_count += error == HAPLO_EREFUSED;
     server_of(queue)->stats.throttle_count += error == HAPLO_ETHROTTLED;
+    server_of(queue)->poller->failing = server_of(queue);
     request_ended(queue, error,
                   &(struct queue_event){.kind = QUEUE_EVENT_FAILED,
                                         .error = error,
                                         .delay_ms = delay_ms});
+    server_of(queue)->poller->failing = NULL;
 }
 
 static void on_fetch_head(struct transfer *transfer,
@@ -379,6 +382,14 @@ static void on_mark_done(struct transfer *transfer,
     poller_pump(poller);
 }
 
+/* The request has waited for a look-up: the server may be another one. */
+static int on_resolved(const struct transfer *transfer, struct reason *why)
+{
+    const struct request *request =
+        container_of(transfer, struct request, transfer);
+    return location_check_request(request->queue, why);
+}
+
 static int start_fetch(struct haplo_queue *queue, struct request *request)
 {
     queue->counters.fetch_count++;
@@ -386,6 +397,7 @@ static int start_fetch(struct haplo_queue *queue, struct request *request)
     request->transfer.headers = &request->credentials.fetch;
     request->transfer.body = NULL;
     request->transfer.body_size = 0;
+    request->transfer.resolved_cb = on_resolved;
     request->transfer.head_cb = on_fetch_head;
     request->transfer.data_cb = on_fetch_data;
     request->transfer.done_cb = on_fetch_done;
@@ -400,6 +412,7 @@ static int start_mark(struct haplo_queue *queue, struct request *request)
     request->transfer.headers = &request->credentials.form;
     request->transfer.body = queue->batch->form;
     request->transfer.body_size = queue->batch->form_size;
+    request->transfer.resolved_cb = on_resolved;
     request->transfer.head_cb = on_mark_head;
     request->transfer.data_cb = on_mark_data;
     request->transfer.done_cb = on_mark_done;
@@ -413,7 +426,7 @@ static void queue_start_request(struct haplo_queue *queue)
     struct request *request = request_take(queue);
     int error = HAPLO_ENOMEM;
     server_of(queue)->stats.request_count++;
-    if (request != NULL) {
+    if (request != NULL && location_check(server_of(queue)) == 0) {
         error =
             is_fetch ? start_fetch(queue, request) : start_mark(queue, request);
     }
@@ -576,6 +589,14 @@ static void poller_arm(struct haplo_poller *poller)
     } else {
         uv_timer_start(&poller->timer, on_timer,
                        event_ms_until(due_ms, uv_now(poller->loop)), 0);
+    }
+}
+
+void poller_wake(struct haplo_poller *poller)
+{
+    if (poller->phase != POLLER_CLOSING) {
+        poller->armed_ms = 0;
+        uv_timer_start(&poller->timer, on_timer, 0, 0);
     }
 }
 

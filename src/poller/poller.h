@@ -63,6 +63,7 @@ struct haplo_server {
     char *name;                      /* owned */
     void *data;                      /* the application's */
     struct endpoint *endpoint;       /* owned */
+    bool has_fixed_sites;            /* whatever its addresses: location.h */
     struct name_table queues;        /* the owned queues */
     struct reason error_text;        /* the newest failure */
     struct haplo_server_stats stats; /* only its counters are used */
@@ -93,13 +94,14 @@ struct haplo_poller {
     struct batch *free_tokens;       /* pool of batches without a body */
     struct queue_settings *settings; /* borrowed; those of the newest queue */
     haplo_event_cb event_cb;         /* or NULL */
-    haplo_stopped_cb stopped_cb;     /* or NULL */
-    uint64_t stop_due_ms;            /* deadline of the drain */
-    size_t batches_left;             /* open batches when it was stopped */
-    uint64_t next_salt;              /* for states; starts at random */
-    uint64_t connection_count;       /* opened, once http is closed */
-    haplo_close_cb close_cb;         /* or NULL */
-    void *data;                      /* the application's */
+    const struct haplo_server *failing; /* the one whose request has failed */
+    haplo_stopped_cb stopped_cb;        /* or NULL */
+    uint64_t stop_due_ms;               /* deadline of the drain */
+    size_t batches_left;                /* open batches when it was stopped */
+    uint64_t next_salt;                 /* for states; starts at random */
+    uint64_t connection_count;          /* opened, once http is closed */
+    haplo_close_cb close_cb;            /* or NULL */
+    void *data;                         /* the application's */
 };
 
 static inline struct haplo_server *server_of(const struct haplo_queue *queue)
@@ -120,6 +122,9 @@ void poller_step(struct haplo_queue *queue, const struct queue_event *event);
 /* Starts all requests that may start now, and sets the timer. The only
  * callback it calls is event_cb; everything that is due waits for the timer. */
 void poller_pump(struct haplo_poller *poller);
+
+/* Does the same from the loop, where it is not allowed now. */
+void poller_wake(struct haplo_poller *poller);
 
 /* Takes a batch back that the application answers. Returns 0, or HAPLO_ESTOPPED
  * if the poller is closing: then the answer has no other effect, and it may

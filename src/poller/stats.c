@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "poller/event.h"
 #include "poller/poller.h"
 
 /* Fills as much as fits into the application's struct, which may be older. */
@@ -21,6 +22,13 @@ static uint64_t wait_ms(const struct haplo_poller *poller,
     uint64_t due_ms = heap_due_ms(&poller->scheduler.waits, entry);
     uint64_t now_ms = uv_now(poller->loop);
     return due_ms == HEAP_NEVER || due_ms < now_ms ? 0 : due_ms - now_ms;
+}
+
+/* Until the count of failed logins expires. */
+static uint64_t logins_wait_ms(const struct haplo_server *server)
+{
+    return event_ms_until(server->core.group->expires_ms,
+                          uv_now(server->poller->loop));
 }
 
 void haplo_poller_stats(const struct haplo_poller *poller,
@@ -45,11 +53,11 @@ void haplo_server_stats(const struct haplo_server *server,
     now.state = server->core.state;
     now.in_flight = server->core.in_flight;
     now.failures = server->core.failures;
-    now.failed_logins = server->core.failed_logins;
-    now.logins_held = server->core.logins_held;
+    now.failed_logins = server->core.group->failed;
+    now.logins_held = login_group_is_held(server->core.group);
     now.wait_ms = wait_ms(server->poller, &server->core.wait);
-    if (now.wait_ms == 0) {
-        now.wait_ms = wait_ms(server->poller, &server->core.login_wait);
+    if (now.wait_ms == 0 && now.logins_held) {
+        now.wait_ms = logins_wait_ms(server);
     }
     now.error = server->core.error;
     now.error_text = server->core.error == 0 ? "" : server->error_text.text;
@@ -57,10 +65,11 @@ void haplo_server_stats(const struct haplo_server *server,
     STATS_COPY(stats, &now);
 }
 
+/* True if its key has to wait for the end of the count of failed logins. */
 static bool is_login_held(const struct haplo_queue *queue)
 {
     const struct server *server = &server_of(queue)->core;
-    return server->logins_held &&
+    return login_group_is_held(server->group) &&
            !server_may_log_in(server, queue->core.key_proven);
 }
 
@@ -86,8 +95,7 @@ void haplo_queue_stats(const struct haplo_queue *queue,
     now.unread_count = queue->core.unread_count;
     now.wait_ms = wait_ms(server_of(queue)->poller, &queue->core.wait);
     if (now.state == HAPLO_QUEUE_READY && is_login_held(queue)) {
-        now.wait_ms = wait_ms(server_of(queue)->poller,
-                              &server_of(queue)->core.login_wait);
+        now.wait_ms = logins_wait_ms(server_of(queue));
     }
     now.failures = queue->core.failures;
     now.error = queue->core.error;

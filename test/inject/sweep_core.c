@@ -336,11 +336,13 @@ static void scheduler_run(void)
     static struct server servers[40];
     static struct queue queue;
     static const struct server_policy policy = {1, 5, 5};
+    static const char *const sites[] = {"a", "b", "c", "d"};
     struct scheduler scheduler;
     scheduler_init(&scheduler, 4, 1000, 1);
     for (size_t i = 0; i < 40; i++) {
         server_init(&servers[i], &policy);
-        int error = scheduler_add_server(&scheduler, &servers[i]);
+        int error = scheduler_add_server(&scheduler, &servers[i],
+                                         LOCATION_KNOWN, &sites[i % 4], 1, 0);
         assert_true(error == 0 || error == HAPLO_ENOMEM);
         if (error == 0) {
             queue_add(&scheduler, &servers[i], &queue);

@@ -39,7 +39,7 @@ static void once_run(void)
     fault_resume();
 }
 
-#define LOGINS_NONE "haplo-poll failed logins 1\n"
+#define LOGINS_NONE "haplo-poll failed logins 2\n"
 #define LOGINS_REFUSED "refused app1 q1\n"
 
 /* What is kept of failed logins is the old or the new, never half of it. */
@@ -66,8 +66,8 @@ static void logins_run(void)
     (void)mkdir(path, 0700);
     daemon_path(path, sizeof path, "state/failed_logins");
     snprintf(before, sizeof before,
-             LOGINS_NONE "server app1 2 %lld000\n" LOGINS_REFUSED,
-             (long long)time(NULL));
+             LOGINS_NONE "logins %s - 2 %lld000\n" LOGINS_REFUSED,
+             sim_start()->url + strlen("https://"), (long long)time(NULL));
     daemon_write(path, before);
     daemon_call(&outcome, WORDS("once"), false);
     logins_check(path, before);

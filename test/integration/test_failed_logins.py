@@ -3,13 +3,14 @@ all of them, and locks the whole address out at 50."""
 import json
 import re
 import time
+import urllib.parse
 
 import pytest
 
 from sim import Sim, wait_for
 
 HOLD_MS = 310_000
-HEADER = "haplo-poll failed logins 1\n"
+HEADER = "haplo-poll failed logins 2\n"
 
 
 def kept_path(poll):
@@ -17,19 +18,24 @@ def kept_path(poll):
 
 
 def kept(poll):
-    """What is kept: {server: (count, time)}, and the queues refused."""
+    """What is kept: {site: (count, time)}, and the queues refused."""
     lines = [line.split() for line in kept_path(poll).read_text().splitlines()]
     assert " ".join(lines[0]) == HEADER.strip()
-    servers = {line[1]: (int(line[2]), int(line[3]))
-               for line in lines[1:] if line[0] == "server"}
-    return servers, [f"{line[1]}/{line[2]}"
-                     for line in lines[1:] if line[0] == "refused"]
+    sites = {line[1]: (int(line[3]), int(line[4]))
+             for line in lines[1:] if line[0] == "logins"}
+    return sites, [f"{line[1]}/{line[2]}"
+                   for line in lines[1:] if line[0] == "refused"]
+
+
+def site_of(sim, app="app1"):
+    """Where it is, as it is written in the file."""
+    return f"127.0.0.1:{urllib.parse.urlsplit(sim.url(app)).port}"
 
 
 def shift_time(poll, by_ms):
     """As if that much time had gone by (or, below 0, the clock been set
     back)."""
-    text = re.sub(r"(server \S+ \d+) (\d+)",
+    text = re.sub(r"(logins \S+ \S+ \d+) (\d+)",
                   lambda match: f"{match[1]} {int(match[2]) - by_ms}",
                   kept_path(poll).read_text())
     kept_path(poll).write_text(text)
@@ -61,7 +67,7 @@ def test_runs_from_cron_do_not_lock_the_address_out(poll_of):
             done = poll.once()
             assert done.code == 1
             assert failures(sim) == min(run, 5)
-        assert kept(poll)[0]["app1"][0] == 5
+        assert kept(poll)[0][site_of(sim)][0] == 5
         assert kept(poll)[1] == ["app1/q1"]
 
 
@@ -73,7 +79,7 @@ def test_once_tells_which_keys_wait_and_until_when(poll_of):
         poll = poll_of(sim)
         poll.server()["failed_logins_max"] = 1
         assert poll.once().code == 1
-        failed_at_s = kept(poll)[0]["app1"][1] / 1000
+        failed_at_s = kept(poll)[0][site_of(sim)][1] / 1000
         done = poll.once()
         assert done.code == 1
         until = time.strftime("%Y-%m-%dT%H:%M:",
@@ -102,7 +108,7 @@ def test_keys_are_tried_again_after_the_hold(poll_of):
         shift_time(poll, 30_000)
         assert poll.once().code == 1
         assert sim.app_stats()["failed_logins"] == 6
-        assert kept(poll)[0]["app1"][0] == 1
+        assert kept(poll)[0][site_of(sim)][0] == 1
 
 
 # A new key waits as it would in one process, and then clears it all.
@@ -123,7 +129,7 @@ def test_a_good_key_clears_the_count(poll_of):
         assert kept(poll) == ({}, [])
         path.write_text(old)
         assert poll.once().code == 1
-        assert kept(poll)[0]["app1"][0] == 1
+        assert kept(poll)[0][site_of(sim)][0] == 1
         path.write_text(new)
         assert poll.once() == (0, "", "")
         assert kept(poll) == ({}, [])
@@ -195,40 +201,60 @@ def test_a_clock_that_was_set_holds_no_server(poll_of, by_ms):
         done = poll.once()
         assert "INVALID-API-KEY" in done.err
         assert len(done.err.splitlines()) == 1
-        servers, _ = kept(poll)
-        assert servers["app1"][0] == 1
-        assert abs(servers["app1"][1] / 1000 - time.time()) < 60
+        count, newest_ms = kept(poll)[0][site_of(sim)]
+        assert count == 1
+        assert abs(newest_ms / 1000 - time.time()) < 60
 
 
-# The names of queues and servers come and go.
-def test_what_has_left_the_configuration_is_ignored(poll_of):
+# Servers and queues come and go. What failed at an address that is not polled
+# now is kept, until it has expired: it may be polled again.
+def test_what_has_left_the_configuration_is_kept(poll_of):
     with Sim("--apps=1", "--queues=2", "--messages=3") as sim:
         poll = poll_of(sim)
         now = int(time.time() * 1000)
         assert poll.once().code == 0
         kept_path(poll).write_text(
-            f"{HEADER}server gone 9 {now}\nrefused gone q1\n"
-            f"server app1 4 {now}\nrefused app1 q9\n")
+            f"{HEADER}logins gone:443 - 9 {now}\nrefused gone q1\n"
+            f"logins old:443 - 9 {now - HOLD_MS}\n"
+            f"logins {site_of(sim)} - 4 {now}\nrefused app1 q9\n")
         revoke(sim, "q1", "q2")
         done = poll.once()
         assert len(done.err.splitlines()) == 2
-        assert failures(sim) == 1
-        assert kept(poll)[0].keys() == {"app1"}
-        assert kept(poll)[0]["app1"][0] == 5
+        assert failures(sim) == 2  # these keys had worked
+        assert {"gone:443", site_of(sim)} <= kept(poll)[0].keys()
+        assert "old:443" not in kept(poll)[0]
+        assert kept(poll)[0]["gone:443"][0] == 9
+        assert kept(poll)[0][site_of(sim)][0] == 6
+        assert sorted(kept(poll)[1]) == ["app1/q1", "app1/q2"]
+
+
+# What the server is called in the configuration is nothing to the server.
+def test_a_renamed_server_keeps_its_count(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=3") as sim:
+        revoke(sim, "q1")
+        poll = poll_of(sim)
+        server = poll.server()
+        port = urllib.parse.urlsplit(sim.url()).port
+        for run in range(12):
+            server["name"] = f"name{run}"
+            host = ["localhost", "127.0.0.1", "LocalHost"][run % 3]
+            server["url"] = f"http://{host}:{port}"
+            assert poll.once().code == 1
+            assert failures(sim) == min(run + 1, 5)
 
 
 NOW = "9" * 12  # some time
 DAMAGES = {
     "empty": b"",
-    "no header": f"server app1 5 {NOW}\n".encode(),
+    "no header": f"logins a:443 - 5 {NOW}\n".encode(),
     "another file": b"SQLite format 3\0" + bytes(4000),
-    "cut": f"{HEADER}server app1 5".encode(),
-    "cut in the number": f"{HEADER}server app1 5 {NOW}".encode(),
-    "no name": f"{HEADER}server 5 {NOW}\n".encode(),
-    "no number": f"{HEADER}server app1 many {NOW}\n".encode(),
+    "cut": f"{HEADER}logins a:443 - 5".encode(),
+    "cut in the number": f"{HEADER}logins a:443 - 5 {NOW}".encode(),
+    "no name": f"{HEADER}logins a:443 5 {NOW}\n".encode(),
+    "no number": f"{HEADER}logins a:443 - many {NOW}\n".encode(),
     "name too long": f"{HEADER}refused {'a' * 200} q1\n".encode(),
     "line too long": HEADER.encode() + b"refused " + b"a" * 4000 + b"\n",
-    "newer": b"haplo-poll failed logins 2\n",
+    "newer": b"haplo-poll failed logins 3\n",
 }
 
 

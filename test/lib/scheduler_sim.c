@@ -61,22 +61,48 @@ void sim_free(struct sim *sim)
     free(sim);
 }
 
-/* Servers are named a, b, c ... failed_logins: of an earlier process, just
- * now. */
-struct sim_server *sim_add_server_after(struct sim *sim, unsigned in_flight_max,
-                                        unsigned failed_logins)
+static struct sim_server *server_new(struct sim *sim, unsigned in_flight_max)
 {
+    assert_true(sim->server_count < SIM_SERVERS);
+    struct sim_server *server = &sim->servers[sim->server_count];
     const struct server_policy policy = {.in_flight_max = in_flight_max,
                                          .failed_logins_max = 5,
                                          .breaker_failures = 5};
-    assert_true(sim->server_count < SIM_SERVERS);
-    struct sim_server *server = &sim->servers[sim->server_count];
     snprintf(server->name, sizeof server->name, "%c",
              'a' + (int)sim->server_count);
     sim->server_count++;
+    server->actual = server;
     server_init(&server->core, &policy);
-    server_recall_logins(&server->core, failed_logins, 0, sim->now_ms);
-    assert_int_equal(scheduler_add_server(&sim->scheduler, &server->core), 0);
+    return server;
+}
+
+static void server_add(struct sim *sim, struct sim_server *server)
+{
+    const char *site = server->actual->name;
+    assert_int_equal(scheduler_add_server(&sim->scheduler, &server->core,
+                                          LOCATION_KNOWN, &site, 1,
+                                          sim->now_ms),
+                     0);
+}
+
+struct sim_server *sim_add_server_after(struct sim *sim, unsigned in_flight_max,
+                                        unsigned failed_logins)
+{
+    struct sim_server *server = server_new(sim, in_flight_max);
+    const struct haplo_failed_logins logins = {.site = server->name,
+                                               .count = failed_logins};
+    assert_int_equal(
+        scheduler_recall_logins(&sim->scheduler, &logins, sim->now_ms), 0);
+    server_add(sim, server);
+    return server;
+}
+
+struct sim_server *sim_add_alias(struct sim *sim, struct sim_server *other,
+                                 unsigned in_flight_max)
+{
+    struct sim_server *server = server_new(sim, in_flight_max);
+    server->actual = other->actual;
+    server_add(sim, server);
     return server;
 }
 
@@ -161,7 +187,7 @@ static void deliver(struct sim *sim, struct sim_queue *queue)
 void forget_request(struct sim *sim, struct sim_queue *queue, int error)
 {
     if (!queue->was_proven) {
-        queue->server->unproven_in_flight--;
+        queue->server->actual->unproven_in_flight--;
     }
     scheduler_request_ended(&sim->scheduler, &queue->core, error, sim->now_ms);
 }
@@ -207,10 +233,12 @@ static void check_start(const struct sim *sim, const struct sim_queue *queue)
     CHECK(server->core.state == HAPLO_SERVER_UP ||
           server->core.state == HAPLO_SERVER_PROBING);
     CHECK(server->core.state == HAPLO_SERVER_UP || server->core.in_flight == 1);
-    CHECK(!server->was_throttled ||
-          sim->now_ms >= server->throttled_ms + SERVER_SILENCE_MS);
-    CHECK(queue->was_proven || server->unproven_in_flight == 0);
+    CHECK(!server->actual->was_throttled ||
+          sim->now_ms >= server->actual->throttled_ms + SERVER_SILENCE_MS);
+    CHECK(queue->was_proven || server->actual->unproven_in_flight == 0);
     CHECK(queue->was_proven || !server->core.logins_held);
+    CHECK(server->core.group->failed + server->core.group->in_flight <=
+          LOGINS_AT_RISK_MAX);
     if (queue->core.state == HAPLO_QUEUE_FETCHING) {
         CHECK(queue->token == TOKEN_NONE);
         CHECK(sim->scheduler.held_bytes < sim->scheduler.held_bytes_max);
@@ -229,7 +257,7 @@ static void sim_start(struct sim *sim, struct sim_queue *queue)
     struct sim_server *server = queue->server;
     queue->was_proven = queue->core.key_proven;
     check_start(sim, queue);
-    server->unproven_in_flight += !queue->was_proven;
+    server->actual->unproven_in_flight += !queue->was_proven;
     server->requests++;
     if (queue->core.state == HAPLO_QUEUE_FETCHING) {
         queue->fetches++;
@@ -274,7 +302,7 @@ void sim_answer(struct sim *sim, struct sim_queue *queue, int error)
 {
     bool is_fetch = queue->core.state == HAPLO_QUEUE_FETCHING;
     struct queue_event event = {.kind = QUEUE_EVENT_FAILED, .error = error};
-    server_counts_login(sim, queue->server, error);
+    server_counts_login(sim, queue->server->actual, error);
     forget_request(sim, queue, error);
     if (error == 0) {
         unsigned count = queue->unread < BATCH ? queue->unread : BATCH;

@@ -17,7 +17,7 @@
 #include "core/scheduler.h"
 #include "trace.h"
 
-#define SIM_SERVERS 4
+#define SIM_SERVERS 12
 #define SIM_QUEUES 128 /* of all servers */
 #define SIM_SCRIPT 32
 #define SIM_LATENCY_MS 100
@@ -29,6 +29,7 @@ enum sim_token { TOKEN_NONE, TOKEN_DELIVERED, TOKEN_ACCEPTED };
 struct sim_server {
     struct server core;
     char name[16];
+    struct sim_server *actual;   /* the first one at its site: it counts */
     unsigned in_flight_most;     /* that were ever seen at once */
     unsigned unproven_in_flight; /* begun with a key that was not proven */
     unsigned requests;           /* begun */
@@ -98,10 +99,14 @@ struct sim *sim_new_plain(void);
 
 void sim_free(struct sim *sim);
 
-/* Servers are named a, b, c ... failed_logins: of an earlier process, just
- * now. */
+/* Servers are named a, b, c ..., and are all different. failed_logins: of an
+ * earlier process, just now. */
 struct sim_server *sim_add_server_after(struct sim *sim, unsigned in_flight_max,
                                         unsigned failed_logins);
+
+/* The same actual server as that other one. */
+struct sim_server *sim_add_alias(struct sim *sim, struct sim_server *other,
+                                 unsigned in_flight_max);
 
 struct sim_server *sim_add_server(struct sim *sim, unsigned in_flight_max);
 

@@ -63,9 +63,7 @@ static void check_server(const struct seen_queue *queue)
 unsigned guard_refused(const struct seen_server *server, uint64_t now_ms)
 {
     const struct guard_server *guard = &server->guard;
-    bool is_spent = guard->refused >= server->remote->failed_logins_max;
-    bool is_over = now_ms >= guard->refused_ms + SERVER_SILENCE_MS;
-    return is_spent && is_over ? 0 : guard->refused;
+    return now_ms < guard->refused_ms + SERVER_SILENCE_MS ? guard->refused : 0;
 }
 
 static void check_login(const struct seen_queue *queue)

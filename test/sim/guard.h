@@ -107,8 +107,7 @@ void guard_event(struct process *process, const struct haplo_event *event);
 void guard_commanded(struct seen_queue *queue, enum guard_command command);
 void guard_obeyed(const struct seen_queue *queue, enum guard_command command);
 
-/* Failed logins in a row. Those that used up the budget count for as long as
- * the server counts them. */
+/* Failed logins in a row. They count for as long as the server counts them. */
 unsigned guard_refused(const struct seen_server *server, uint64_t now_ms);
 
 /* True while the queue has a batch in that state. */

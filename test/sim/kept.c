@@ -44,9 +44,20 @@ void kept_recall(struct seen_server *server)
     }
 }
 
+/* On any server. */
+static bool has_failed_logins(const struct process *process)
+{
+    for (unsigned i = 0; i < process->world->server_count; i++) {
+        if (process->servers[i].guard.refused > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool kept_is_proven(const struct seen_queue *queue, bool has_worked)
 {
-    bool is_proven = queue->server->guard.logins_held && has_worked &&
+    bool is_proven = has_failed_logins(queue->process) && has_worked &&
                      !queue->remote->is_key_refused[queue->process->host];
     if (is_proven) {
         world_count(queue->process->world, SITUATION_PROOF_RECALLED);

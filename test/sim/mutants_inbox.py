@@ -302,6 +302,7 @@ MUTANTS = [
     ("failed-logins-not-loaded",
      "the next process does not read the record",
      "src/daemon/gather_queues.c",
-     "    failed_logins_load(&gather->failed_logins);\n",
+     "        has_failed_logins = "
+     "failed_logins_load(&gather->failed_logins);\n",
      ""),
 ]

@@ -4,6 +4,7 @@ POLLER = "src/poller/poller.c"
 QUEUE = "src/core/queue.c"
 SCHEDULER = "src/core/scheduler.c"
 SERVER = "src/core/server.c"
+GROUP = "src/core/login_group.c"
 
 MUTANTS = [
     ("retry-as-accept",
@@ -185,11 +186,9 @@ MUTANTS = [
     ("list-not-left",
      "a server with a free slot again is not put into the ring",
      SCHEDULER,
-     "        queue->key_proven = false;\n"
-     "    }\n"
+     "    group_note_request(scheduler, server->group);\n"
      "    server_settle(scheduler, server);\n",
-     "        queue->key_proven = false;\n"
-     "    }\n"),
+     "    group_note_request(scheduler, server->group);\n"),
     ("heap-sifts-wrongly",
      "the last of four children is ignored, so waits end late",
      "src/core/heap.c",
@@ -198,48 +197,75 @@ MUTANTS = [
      "         child++) {\n"),
     ("unproven-keys-at-once",
      "keys that are not proven are tried in parallel",
-     SCHEDULER,
-     "        queue->server->prover = queue;\n",
-     "        queue->server->prover = NULL;\n"),
+     GROUP,
+     "    bool may_prove = may_use_proven && group->prover_count == 0 &&\n",
+     "    bool may_prove = may_use_proven &&\n"),
     ("budget-of-logins-ignored",
      "keys that are not proven are tried, however many have failed",
+     GROUP,
+     "    bool may_prove = may_use_proven && group->prover_count == 0 &&\n"
+     "                     !login_group_is_held(group);\n",
+     "    bool may_prove = may_use_proven && group->prover_count == 0;\n"),
+    ("budget-per-entry",
+     "servers that are the same one have separate budgets",
+     "src/core/login_sites.c",
+     "        groups_join(sites, server->sites[i]->group, server->group);\n",
+     "        (void)groups_join;\n"),
+    ("budget-split-without-its-count",
+     "a server that moves leaves its failed logins behind",
+     "src/core/login_sites.c",
+     "    login_group_merge(rest, group);\n",
+     ""),
+    ("budget-left-behind-forgotten",
+     "what failed at an address is forgotten when the server moves",
+     "src/core/login_sites.c",
+     "        if (site->server_count == 0 && group->failed == 0) {\n",
+     "        if (site->server_count == 0) {\n"),
+    ("look-up-not-awaited",
+     "requests are sent before their server's address is known",
      SERVER,
-     "        return server->prover == NULL && !server->logins_held;\n",
-     "        return server->prover == NULL;\n"),
+     "    if (server->location == LOCATION_SOUGHT) {\n"
+     "        return false;\n"
+     "    }\n",
+     ""),
+    ("moved-server-keeps-its-group",
+     "a server that has moved still uses the budget of the old address",
+     "src/poller/location.c",
+     "    int error =\n"
+     "        scheduler_locate_server(&poller->scheduler, &server->core, "
+     "names.list,\n",
+     "    int error = server->core.location == LOCATION_KNOWN ? 0 :\n"
+     "        scheduler_locate_server(&poller->scheduler, &server->core, "
+     "names.list,\n"),
     ("proven-keys-not-held",
      "keys that were proven are tried, however many have failed",
-     SERVER,
-     "           server->failed_logins < 2 * "
-     "server->policy.failed_logins_max;\n",
-     "           server->failed_logins < 1000;\n"),
+     GROUP,
+     "    return group->failed / 2 < group->failed_max &&\n",
+     "    return group->failed < 1000 &&\n"),
     ("failed-logins-forgotten",
      "each process has a separate budget of failed logins",
-     SERVER,
-     "    server->failed_logins = failed_logins < most ? failed_logins : "
-     "most;\n",
-     "    server->failed_logins = failed_logins < most ? 0 : most;\n"),
+     GROUP,
+     "    if (failed == 0 || age_ms >= LOGINS_EXPIRY_MS) {\n",
+     "    if (failed != 0 || age_ms >= LOGINS_EXPIRY_MS) {\n"),
     ("failed-logins-never-forgotten",
      "failed logins of an earlier process count however old they are",
-     SERVER,
-     "    if (age_ms >= SERVER_SILENCE_MS) {\n"
+     GROUP,
+     "    if (failed == 0 || age_ms >= LOGINS_EXPIRY_MS) {\n"
      "        return;\n"
      "    }\n",
-     "    if (age_ms >= SERVER_SILENCE_MS) {\n"
+     "    if (age_ms >= LOGINS_EXPIRY_MS) {\n"
      "        age_ms = 0;\n"
      "    }\n"),
     ("recalled-hold-starts-over",
      "what is left of an earlier process's hold lasts as long as a new one",
-     SERVER,
-     "        server->login_due_ms = now_ms + SERVER_SILENCE_MS - age_ms;\n",
-     "        server->login_due_ms = now_ms + SERVER_SILENCE_MS;\n"),
-    ("recalled-hold-without-an-end",
-     "no timer ends an earlier process's hold",
-     SCHEDULER,
-     "    if (error == 0) {\n"
-     "        wait_set(scheduler, &server->login_wait, "
-     "server->login_due_ms);\n"
-     "    }\n",
-     ""),
+     GROUP,
+     "    group->expires_ms = now_ms + LOGINS_EXPIRY_MS - age_ms;\n",
+     "    group->expires_ms = now_ms + LOGINS_EXPIRY_MS;\n"),
+    ("hold-without-an-end",
+     "no timer ends a hold",
+     "src/core/login_sites.c",
+     "        heap_set(&sites->waits, &group->wait, group->expires_ms);\n",
+     "        group->expires_ms += 0;\n"),
     ("key-stays-proven",
      "a refused key still counts as proven",
      SCHEDULER,
@@ -269,12 +295,28 @@ MUTANTS = [
     ("silence-too-short",
      "a throttled server is asked again after a minute",
      SERVER,
-     "    uint64_t due_ms = context->now_ms + SERVER_SILENCE_MS +\n",
-     "    uint64_t due_ms = context->now_ms + 60000 +\n"),
+     "    group->silent_until_ms = context->now_ms + SERVER_SILENCE_MS;\n",
+     "    group->silent_until_ms = context->now_ms + 60000;\n"),
+    ("silence-of-one-entry",
+     "only the entry that was throttled stays silent, not the actual server",
+     SERVER,
+     "    TAILQ_FOREACH (other, &group->servers, group_link) {\n"
+     "        server_fall_silent(other, group->silent_until_ms, context, "
+     "trace_cb);\n"
+     "    }\n",
+     "    other = server;\n"
+     "    server_fall_silent(other, group->silent_until_ms, context, "
+     "trace_cb);\n"),
+    ("silence-not-joined",
+     "a server that moves to a silent address goes on",
+     SCHEDULER,
+     "            server_join_silence(server, &context, "
+     "scheduler->server_trace_cb);\n",
+     ""),
     ("silence-of-one-queue",
      "only the queue that was throttled stays silent",
      SERVER,
-     "        server_fell_silent(server, context, trace_cb);\n"
+     "        server_throttled(server, context, trace_cb);\n"
      "        return;\n",
      "        return;\n"),
     ("refused-hammers",
@@ -313,7 +355,9 @@ MUTANTS = [
     ("probing-lets-all-through",
      "a failing server gets all waiting requests instead of one probe",
      SERVER,
-     "        return server->in_flight == 0;\n",
+     "    case HAPLO_SERVER_PROBING:\n"
+     "        return is_alone;\n",
+     "    case HAPLO_SERVER_PROBING:\n"
      "        return server->in_flight < server->policy.in_flight_max;\n"),
     ("breaker-never-opens",
      "a server that keeps failing gets requests without end",
@@ -337,9 +381,8 @@ MUTANTS = [
     ("hold-outlives-a-success",
      "a good login does not clear the count of failed ones",
      SERVER,
-     "        server_clear_logins(server);\n"
-     "        break;\n",
-     "        break;\n"),
+     "    if (server->group->failed > 0) {\n",
+     "    if (server->group->failed > 1000) {\n"),
     ("failures-not-in-a-row",
      "the breaker opens after failures with successes in between",
      SERVER,

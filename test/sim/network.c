@@ -28,6 +28,9 @@ struct http_client {
 
 struct endpoint {
     struct seen_server *server;
+    struct host host;   /* of its URL */
+    char name[16];      /* the name of that */
+    char addresses[32]; /* as its name server says */
 };
 
 const char *network_key_text(int key, char text[NETWORK_KEY_SIZE])
@@ -80,7 +83,33 @@ int endpoint_new(struct http_client *client,
     (void)sscanf(options->url, NETWORK_URL_FORMAT, name);
     endpoint->server = process_find_server(client->process, name);
     assert(endpoint->server != NULL);
+    snprintf(endpoint->name, sizeof endpoint->name, "%s.example", name);
+    snprintf(endpoint->addresses, sizeof endpoint->addresses, "192.0.2.%u",
+             endpoint->server->remote->index);
+    endpoint->host = (struct host){.name = endpoint->name, .port = 443};
     *result = endpoint;
+    return 0;
+}
+
+const struct host *endpoint_host(const struct endpoint *endpoint)
+{
+    return &endpoint->host;
+}
+
+bool endpoint_has_proxy(const struct endpoint *endpoint)
+{
+    (void)endpoint;
+    return false;
+}
+
+const char *endpoint_addresses(const struct endpoint *endpoint)
+{
+    return endpoint->addresses;
+}
+
+int endpoint_look_up(struct endpoint *endpoint)
+{
+    (void)endpoint;
     return 0;
 }
 

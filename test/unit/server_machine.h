@@ -17,9 +17,10 @@
 
 #define STATES (HAPLO_SERVER_SILENT + 1)
 
-/* One server, its clock and what it did. */
+/* One server, its login group, its clock and what it did. */
 struct machine {
     struct server server;
+    struct login_group group;
     struct random random;
     uint64_t now_ms;
     struct trace trace;
@@ -36,6 +37,15 @@ static inline void on_change(void *data, const struct server *server,
     trace_server(&m->trace, m->now_ms, "a", server, from, error);
 }
 
+/* One more server that is the same actual one. */
+static inline void machine_join(struct machine *m, struct server *server)
+{
+    server->group = &m->group;
+    TAILQ_INSERT_TAIL(&m->group.servers, server, group_link);
+    login_group_recount(&m->group);
+    (void)login_group_update(&m->group);
+}
+
 static inline void start(struct machine *m)
 {
     static const struct server_policy policy = {
@@ -43,12 +53,16 @@ static inline void start(struct machine *m)
     memset(m, 0, sizeof *m);
     m->random.state = 1;
     server_init(&m->server, &policy);
+    m->server.location = LOCATION_KNOWN;
+    login_group_init(&m->group);
+    machine_join(m, &m->server);
 }
 
 static inline void answer(struct machine *m, int error)
 {
     const struct step_context context = {m->now_ms, &m->random, NULL, m};
     server_answered(&m->server, error, &context, on_change);
+    (void)login_group_update(&m->group);
 }
 
 static inline void answer_times(struct machine *m, int error, unsigned times)
@@ -74,12 +88,15 @@ static inline void wait_over(struct machine *m)
     server_wait_over(&m->server, &context, on_change);
 }
 
-static inline void login_wait_over(struct machine *m)
+/* Lets the count of failed logins expire. */
+static inline void logins_expire(struct machine *m)
 {
-    assert_true(m->server.login_due_ms != HEAP_NEVER);
-    m->now_ms = m->server.login_due_ms;
+    assert_true(m->group.expires_ms != HEAP_NEVER);
+    m->now_ms = m->group.expires_ms;
     const struct step_context context = {m->now_ms, &m->random, NULL, m};
-    server_login_wait_over(&m->server, &context, on_change);
+    login_group_cleared(&m->group);
+    server_tell_logins(&m->group, &context, on_change);
+    (void)login_group_update(&m->group);
 }
 
 static inline void assert_state(const struct machine *m,

@@ -13,10 +13,12 @@
 #include "daemon/gather.h"
 
 #define PATH "state/" FAILED_LOGINS_FILE
-#define FIRST "haplo-poll failed logins 1\n"
+#define FIRST "haplo-poll failed logins 2\n"
 
-/* Two servers, "a" with queues "x" and "y", "b" with "x"; nothing is open. */
+/* Two servers, "a" with queues "x" and "y", "b" with "x"; only the poller is
+ * open, and it has none of them. */
 struct place {
+    uv_loop_t loop;
     struct config config;
     struct config_server config_servers[2];
     struct config_queue config_queues[3];
@@ -58,6 +60,9 @@ static void place_init(struct place *place)
     *place = (struct place){.gather.servers.name_of = server_name_of,
                             .config.state_dir = "state"};
     place->gather.config = &place->config;
+    assert_int_equal(uv_loop_init(&place->loop), 0);
+    assert_int_equal(
+        haplo_poller_new(&place->loop, NULL, &place->gather.poller), 0);
     server_add(place, 0, "a");
     server_add(place, 1, "b");
     queue_add(place, 0, "x", &place->servers[0]);
@@ -71,44 +76,78 @@ static void place_free(struct place *place)
     name_table_free(&place->servers[0].queues);
     name_table_free(&place->servers[1].queues);
     name_table_free(&place->gather.servers);
+    haplo_poller_close(place->gather.poller, NULL);
+    assert_int_equal(uv_run(&place->loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&place->loop), 0);
 }
 
-/* Reads a file of that text. */
-static void load_text(struct place *place, const char *text, size_t size)
+/* Reads a file of that text. True if it has counts. */
+static bool load_text(struct place *place, const char *text, size_t size)
 {
     FILE *file = fopen(PATH, "w");
     assert_non_null(file);
     assert_int_equal(fwrite(text, 1, size, file), size);
     assert_int_equal(fclose(file), 0);
     place_init(place);
-    failed_logins_load(&place->gather.failed_logins);
+    return failed_logins_load(&place->gather.failed_logins);
+}
+
+/* What the poller has for a site. */
+struct logins {
+    const char *site;
+    unsigned count;
+    uint64_t age_ms;
+};
+
+static void on_logins(void *data, const struct haplo_failed_logins *found)
+{
+    struct logins *logins = data;
+    if (logins->site == NULL || strcmp(found->site, logins->site) == 0) {
+        logins->count = found->count;
+        logins->age_ms = found->age_ms;
+    }
+}
+
+/* site NULL: any. */
+static struct logins logins_at(const struct place *place, const char *site)
+{
+    struct logins logins = {.site = site};
+    haplo_poller_failed_logins(place->gather.poller, on_logins, &logins);
+    return logins;
 }
 
 static void assert_nothing(const struct place *place)
 {
-    for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(place->servers[i].logins.count, 0);
-    }
+    assert_int_equal(logins_at(place, NULL).count, 0);
     for (size_t i = 0; i < 3; i++) {
         assert_false(place->queues[i].key_refused);
     }
 }
 
-/* Each server has a separate count, found by its name. */
-static void each_server_has_its_own_count(void **state)
+/* Each site has a separate count, whatever the servers are called now; the
+ * queues are found by their names. */
+static void each_site_has_its_own_count(void **state)
 {
     (void)state;
-    static const char text[] = FIRST "server b 7 1764362646000\n"
-                                     "refused b x\n"
-                                     "server gone 9 1764362646000\n"
-                                     "refused gone x\n"
-                                     "refused a gone\n"
-                                     "refused a y\n";
+    char text[512];
     struct place place;
-    load_text(&place, text, strlen(text));
-    assert_int_equal(place.servers[0].logins.count, 0);
-    assert_int_equal(place.servers[1].logins.count, 7);
-    assert_int_equal(place.servers[1].logins.newest_ms, 1764362646000);
+    uint64_t now_ms = wall_clock_ms();
+    int size =
+        snprintf(text, sizeof text,
+                 FIRST "logins 192.0.2.1:443 - 7 %" PRIu64 "\n"
+                       "logins [2001:db8::1]:443 192.0.2.1:443 7 %" PRIu64 "\n"
+                       "logins =central - 2 %" PRIu64 "\n"
+                       "refused b x\n"
+                       "refused gone x\n"
+                       "refused a gone\n"
+                       "refused a y\n",
+                 now_ms, now_ms, now_ms - 100000);
+    assert_true(load_text(&place, text, (size_t)size));
+    assert_int_equal(logins_at(&place, "192.0.2.1:443").count, 7);
+    assert_int_equal(logins_at(&place, "[2001:db8::1]:443").count, 7);
+    assert_int_equal(logins_at(&place, "=central").count, 2);
+    assert_in_range(logins_at(&place, "=central").age_ms, 100000, 105000);
+    assert_int_equal(logins_at(&place, "a").count, 0);
     assert_false(place.queues[0].key_refused);
     assert_true(place.queues[1].key_refused);
     assert_true(place.queues[2].key_refused);
@@ -131,18 +170,25 @@ static void no_file_is_nothing_to_tell(void **state)
     place_free(&place);
 }
 
+static int print_good(char text[128])
+{
+    return snprintf(
+        text, 128, FIRST "logins a.example:443 - 15 %" PRIu64 "\nrefused a x\n",
+        wall_clock_ms());
+}
+
 /* Half a line must not pass for another one: "15" cut to "1" would. */
 static void a_file_cut_anywhere_is_read_to_its_last_whole_line(void **state)
 {
     (void)state;
-    static const char text[] = FIRST "server a 15 1764362646000\n"
-                                     "refused a x\n";
-    const size_t second_end = strlen(text) - strlen("refused a x\n");
+    char text[128];
+    const size_t whole = (size_t)print_good(text);
+    const size_t second_end = whole - strlen("refused a x\n");
     struct place place;
-    for (size_t size = 0; size < strlen(text); size++) {
-        load_text(&place, text, size);
+    for (size_t size = 0; size < whole; size++) {
         bool has_count = size >= second_end;
-        assert_int_equal(place.servers[0].logins.count, has_count ? 15 : 0);
+        assert_int_equal(load_text(&place, text, size), has_count);
+        assert_int_equal(logins_at(&place, NULL).count, has_count ? 15 : 0);
         assert_false(place.queues[0].key_refused);
         place_free(&place);
     }
@@ -152,31 +198,37 @@ static void a_file_cut_anywhere_is_read_to_its_last_whole_line(void **state)
 static void a_file_with_any_byte_changed_is_read_somehow(void **state)
 {
     (void)state;
-    static const char good[] = FIRST "server a 5 1764362646000\n"
-                                     "refused a x\n";
-    char text[sizeof good];
+    char good[128];
+    char text[128];
+    const size_t size = (size_t)print_good(good);
     struct place place;
-    for (size_t i = 0; i < strlen(good); i++) {
-        for (int byte = 0; byte < 256; byte++) {
+    for (size_t i = 0; i < size; i++) {
+        for (int byte = 0; byte < 256; byte += i < strlen(FIRST) ? 37 : 5) {
             memcpy(text, good, sizeof good);
             text[i] = (char)byte;
-            load_text(&place, text, strlen(good));
+            load_text(&place, text, size);
             assert_true(i >= strlen(FIRST) || text[i] == good[i] ||
-                        place.servers[0].logins.count == 0);
+                        logins_at(&place, NULL).count == 0);
             place_free(&place);
         }
     }
 }
 
-static void assert_age(uint64_t now_ms, int64_t failed_ago_ms, unsigned count,
-                       uint64_t least_ms)
+static void assert_age(int64_t failed_ago_ms, unsigned count)
 {
-    struct gather_server server = {
-        .logins = {.count = 5, .newest_ms = now_ms - (uint64_t)failed_ago_ms}};
-    struct haplo_server_options options = {0};
-    failed_logins_server_options(&server, &options);
-    assert_int_equal(options.failed_logins, count);
-    assert_in_range(options.failed_login_age_ms, least_ms, least_ms + 5000);
+    char text[128];
+    struct place place;
+    int size =
+        snprintf(text, sizeof text, FIRST "logins a:443 - 5 %" PRIu64 "\n",
+                 wall_clock_ms() - (uint64_t)failed_ago_ms);
+    assert_int_equal(load_text(&place, text, (size_t)size), count > 0);
+    struct logins logins = logins_at(&place, "a:443");
+    assert_int_equal(logins.count, count);
+    if (count > 0) {
+        assert_in_range(logins.age_ms, (uint64_t)failed_ago_ms,
+                        (uint64_t)failed_ago_ms + 5000);
+    }
+    place_free(&place);
 }
 
 /* A clock that was set back or ran ahead must hold no server for longer than
@@ -184,12 +236,12 @@ static void assert_age(uint64_t now_ms, int64_t failed_ago_ms, unsigned count,
 static void a_time_in_the_future_is_forgotten(void **state)
 {
     (void)state;
-    uint64_t now_ms = wall_clock_ms();
-    assert_age(now_ms, 0, 5, 0);
-    assert_age(now_ms, 200000, 5, 200000);
-    assert_age(now_ms, -60000, 0, 0);
-    assert_age(now_ms, -INT64_C(1000000000000000), 0, 0);
-    assert_age(now_ms, (int64_t)now_ms, 5, now_ms);
+    assert_age(0, 5);
+    assert_age(200000, 5);
+    assert_age(310000, 0);
+    assert_age(-60000, 0);
+    assert_age(-INT64_C(1000000000000000), 0);
+    assert_age((int64_t)wall_clock_ms(), 0);
 }
 
 static int state_dir_make(void **state)
@@ -206,7 +258,7 @@ static int state_dir_remove(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_server_has_its_own_count),
+        cmocka_unit_test(each_site_has_its_own_count),
         cmocka_unit_test(no_file_is_nothing_to_tell),
         cmocka_unit_test(a_file_cut_anywhere_is_read_to_its_last_whole_line),
         cmocka_unit_test(a_file_with_any_byte_changed_is_read_somehow),

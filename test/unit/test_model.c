@@ -239,26 +239,38 @@ static const struct server_line server_lines[] = {
 static const struct server_policy server_policy = {
     .in_flight_max = 2, .failed_logins_max = 2, .breaker_failures = 2};
 
+/* The only one of its group. */
+static void server_make(struct server *server, struct login_group *group)
+{
+    server_init(server, &server_policy);
+    server->location = LOCATION_KNOWN;
+    server->group = group;
+    login_group_init(group);
+    TAILQ_INSERT_TAIL(&group->servers, server, group_link);
+    login_group_recount(group);
+}
+
 static void take_server_line(const struct server_line *line)
 {
     struct server server;
+    struct login_group group;
     struct random random = {1};
     const struct step_context context = {NOW_MS, &random, NULL, NULL};
-    server_init(&server, &server_policy);
+    server_make(&server, &group);
     server.state = line->before;
     server.failures = line->failures;
-    server.failed_logins = line->failed_logins;
+    group.failed = line->failed_logins;
     server.logins_held = line->logins_held;
     server_answered(&server, line->error, &context, NULL);
     unsigned failures = server.failures < server_policy.breaker_failures
                             ? server.failures
                             : server_policy.breaker_failures;
     if (server.state != line->after || failures != line->next_failures ||
-        server.failed_logins != line->next_failed_logins ||
+        group.failed != line->next_failed_logins ||
         server.logins_held != line->next_logins_held) {
         fail_msg("%s: the code goes to %s, %u failures, %u failed logins",
                  line->text, haplo_server_state_name(server.state), failures,
-                 server.failed_logins);
+                 group.failed);
     }
 }
 
@@ -294,16 +306,18 @@ static void server_allows_what_the_model_allows(void **state)
 {
     (void)state;
     struct server server;
+    struct login_group group;
     struct queue prover;
     assert_true(COUNT(ask_lines) > 20);
     for (size_t i = 0; i < COUNT(ask_lines); i++) {
         const struct ask_line *line = &ask_lines[i];
-        server_init(&server, &server_policy);
+        server_make(&server, &group);
         server.state = line->state;
         server.in_flight = line->in_flight;
         server.prover = line->has_prover ? &prover : NULL;
-        server.logins_held = line->logins_held;
-        server.failed_logins = line->failed_logins;
+        group.failed = line->failed_logins;
+        login_group_recount(&group);
+        (void)login_group_update(&group);
         if (server_has_slot(&server) != line->has_slot ||
             server_may_log_in(&server, true) != line->may_use_proven ||
             server_may_log_in(&server, false) != line->may_prove) {

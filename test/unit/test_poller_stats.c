@@ -215,14 +215,21 @@ static void failed_logins_of_earlier_pollers_count(void **state)
 {
     struct haplo_server_stats server = {.struct_size = sizeof server};
     struct haplo_queue_options options = queue_options("q2");
+    struct haplo_failed_logins logins;
+    char site[64];
     (void)state;
     struct scene *scene = scene_new();
     struct haplo_poller_options poller = poller_options(scene);
     scene_start(scene, &poller);
-    scene_add_server(
-        scene, (struct haplo_server_options){.failed_logins_max = 3,
-                                             .failed_logins = 3,
-                                             .failed_login_age_ms = 10000});
+    logins = (struct haplo_failed_logins){.site = "", .count = 1};
+    assert_int_equal(haplo_poller_recall_logins(scene->poller, &logins),
+                     HAPLO_EINVAL);
+    scene_add_server(scene,
+                     (struct haplo_server_options){.failed_logins_max = 3});
+    snprintf(site, sizeof site, "127.0.0.1:%d", fake_port(&scene->fakes[0]));
+    logins =
+        (struct haplo_failed_logins){.site = site, .count = 3, .age_ms = 10000};
+    assert_int_equal(haplo_poller_recall_logins(scene->poller, &logins), 0);
     struct watch *q1 = scene_add(scene, "q1", 3);
     haplo_server_stats(scene->servers[0], &server);
     assert_true(server.logins_held);

@@ -286,7 +286,7 @@ static void removed_queue_leaves_lists_rings_and_heap(void **state)
     assert_false(b->core.in_fetch_ring);
     assert_true(TAILQ_EMPTY(&sim->scheduler.fetch_ring));
     sim_remove_queue(sim, idle);
-    scheduler_remove_server(&sim->scheduler, &b->core);
+    scheduler_remove_server(&sim->scheduler, &b->core, sim->now_ms);
     sim->server_count--;
     memset(b, 0xff, sizeof *b);
     memset(ready, 0xff, sizeof *ready);
@@ -296,15 +296,15 @@ static void removed_queue_leaves_lists_rings_and_heap(void **state)
     sim_run(sim, 5 * MINUTE_MS);
     assert_true(busy->fetches >= 4);
     sim_remove_queue(sim, busy);
-    scheduler_remove_server(&sim->scheduler, &a->core);
+    scheduler_remove_server(&sim->scheduler, &a->core, sim->now_ms);
     assert_int_equal(sim->scheduler.entry_count, 0);
     assert_true(scheduler_due_ms(&sim->scheduler) == HEAP_NEVER);
     assert_null(scheduler_next(&sim->scheduler, sim->now_ms));
     sim_free(sim);
 }
 
-/* A server may be removed while it is silent and logins are held: both waits
- * go with it. */
+/* A server may be removed while it is silent and logins are held. Its wait goes
+ * with it; its failed logins are remembered, and expire. */
 static void removed_server_leaves_no_wait_behind(void **state)
 {
     (void)state;
@@ -324,9 +324,11 @@ static void removed_server_leaves_no_wait_behind(void **state)
     for (size_t i = 0; i < 6; i++) {
         sim_remove_queue(sim, &sim->queues[i]);
     }
-    scheduler_remove_server(&sim->scheduler, &a->core);
-    assert_true(scheduler_due_ms(&sim->scheduler) == HEAP_NEVER);
+    scheduler_remove_server(&sim->scheduler, &a->core, sim->now_ms);
     assert_int_equal(sim->scheduler.waits.count, 0);
+    assert_int_equal(scheduler_due_ms(&sim->scheduler), 500 + LOGINS_EXPIRY_MS);
+    sim_run(sim, 500 + LOGINS_EXPIRY_MS);
+    assert_true(scheduler_due_ms(&sim->scheduler) == HEAP_NEVER);
     sim_free(sim);
 }
 
@@ -352,10 +354,12 @@ static void queue_without_memory_is_not_added(void **state)
     struct sim_server server = {0};
     struct sim_queue queue = {0};
     const struct server_policy policy = {1, 5, 5};
+    const char *site = "a";
     server_init(&server.core, &policy);
     queue_init(&queue.core, &plain_policy, &server.core, 0);
     haplo_replace_allocator(no_malloc, no_realloc, free);
-    assert_int_equal(scheduler_add_server(&sim->scheduler, &server.core),
+    assert_int_equal(scheduler_add_server(&sim->scheduler, &server.core,
+                                          LOCATION_KNOWN, &site, 1, 0),
                      HAPLO_ENOMEM);
     assert_int_equal(scheduler_add_queue(&sim->scheduler, &queue.core),
                      HAPLO_ENOMEM);

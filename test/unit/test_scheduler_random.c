@@ -77,8 +77,8 @@ static void check_server(const struct sim *sim, const struct sim_server *server)
     CHECK(listed == waiting);
     CHECK(core->in_flight == in_flight);
     CHECK(in_flight <= core->policy.in_flight_max);
-    CHECK(server->unproven_in_flight <= 1);
-    CHECK((core->prover != NULL) == (server->unproven_in_flight == 1));
+    CHECK(server->actual->unproven_in_flight <= 1);
+    CHECK(core->group->prover_count == server->actual->unproven_in_flight);
     bool can_mark = may_go(core, &core->marks, &core->unproven_marks);
     bool can_fetch = may_go(core, &core->fetches, &core->unproven_fetches);
     CHECK(core->in_mark_ring == can_mark);
@@ -86,13 +86,14 @@ static void check_server(const struct sim *sim, const struct sim_server *server)
     CHECK(ring_has(&scheduler->mark_ring, core, true) == can_mark);
     CHECK(ring_has(&scheduler->fetch_ring, core, false) == can_fetch);
     CHECK(heap_due_ms(&scheduler->waits, &core->wait) == core->due_ms);
-    CHECK(heap_due_ms(&scheduler->waits, &core->login_wait) ==
-          core->login_due_ms);
-    CHECK(core->logins_held == (core->login_due_ms != HEAP_NEVER));
+    CHECK(heap_due_ms(&scheduler->sites.waits, &core->group->wait) ==
+          core->group->expires_ms);
+    CHECK(core->logins_held == login_group_is_held(core->group));
+    CHECK((core->group->failed > 0) == (core->group->expires_ms != HEAP_NEVER));
     CHECK((core->state == HAPLO_SERVER_DOWN ||
            core->state == HAPLO_SERVER_SILENT) == (core->due_ms != HEAP_NEVER));
     /* Twice the budget, and what was under way. */
-    CHECK(server->failed_logins <= 10 + core->policy.in_flight_max - 1);
+    CHECK(server->failed_logins <= 10 + 12 - 1);
 }
 
 static bool state_waits(enum haplo_queue_state state)
@@ -147,8 +148,7 @@ static void check_all(const struct sim *sim)
         check_server(sim, &sim->servers[i]);
         in_flight += sim->servers[i].core.in_flight;
         waits += sim->servers[i].core.due_ms != HEAP_NEVER;
-        waits += sim->servers[i].core.login_due_ms != HEAP_NEVER;
-        entries += 2;
+        entries++;
     }
     for (size_t i = 0; i < sim->queue_count; i++) {
         if (sim->queues[i].is_added) {
@@ -208,7 +208,7 @@ static void answer_somehow(struct sim *sim, struct sim_queue *queue,
         event.count = draw(sim, 4) == 0 ? 0 : queue->core.batch_count;
         event.unread_count = (int64_t)draw(sim, 4) - 1;
     }
-    server_counts_login(sim, queue->server, error);
+    server_counts_login(sim, queue->server->actual, error);
     forget_request(sim, queue, error);
     sim_step(sim, queue, event);
 }
@@ -307,8 +307,11 @@ static struct sim *random_sim(uint64_t seed)
     sim->is_tracing = false;
     uint64_t servers = 1 + draw(sim, 3);
     for (uint64_t s = 0; s < servers; s++) {
+        unsigned in_flight_max_of_it = 1 + (unsigned)draw(sim, 4);
         struct sim_server *server =
-            sim_add_server(sim, 1 + (unsigned)draw(sim, 4));
+            s > 0 && draw(sim, 3) == 0
+                ? sim_add_alias(sim, &sim->servers[0], in_flight_max_of_it)
+                : sim_add_server(sim, in_flight_max_of_it);
         uint64_t queues = 1 + draw(sim, 7);
         for (uint64_t q = 0; q < queues; q++) {
             struct sim_queue *queue =

@@ -310,6 +310,7 @@ static void success_of_a_proven_queue_clears_the_hold(void **state)
     sim_run(sim, 10100);
     assert_trace(sim, "[10000] a/good: IDLE -> READY\n"
                       "[10000] a/good: READY -> FETCHING\n"
+                      "[10100] a: logins free\n"
                       "[10100] a/good: FETCHING -> IDLE\n"
                       "[10100] a/q: READY -> FETCHING\n");
     assert_false(a->core.logins_held);
@@ -339,6 +340,7 @@ static void hold_of_an_earlier_process_ends_in_time(void **state)
     assert_trace(sim, "[320000] b/y: IDLE -> READY\n"
                       "[330000] b/z: IDLE -> READY\n"
                       "[330000] b/z: READY -> FETCHING\n"
+                      "[330100] b: logins free\n"
                       "[330100] b/z: FETCHING -> IDLE\n"
                       "[330100] b/y: READY -> FETCHING\n"
                       "[330200] b/y: FETCHING -> IDLE\n");
