@@ -10,7 +10,9 @@
 #include "http_server.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "must.h"
 
@@ -90,12 +92,17 @@ static void send_later(struct http_peer *peer, const char *bytes, size_t size)
     peer->write_count++;
 }
 
-/* That the client is gone is no failure: on_read will notice. */
+/* That the client is gone is no failure: on_read will notice. Nor may it be a
+ * signal, which the product would have to answer for. */
 static void send_now(struct http_peer *peer, const char *bytes, size_t size)
 {
-    uv_buf_t buffer = uv_buf_init((char *)bytes, (unsigned)size);
-    int sent = uv_try_write((uv_stream_t *)&peer->tcp, &buffer, 1);
-    if (sent < 0 && sent != UV_EAGAIN) {
+    uv_os_fd_t fd;
+    MUST(uv_fileno((uv_handle_t *)&peer->tcp, &fd) == 0);
+    ssize_t sent = 0;
+    if (peer->write_count == 0) {
+        sent = send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    if (sent < 0 && errno != EAGAIN) {
         return;
     }
     size_t done = sent > 0 ? (size_t)sent : 0;

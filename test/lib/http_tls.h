@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A new key, and a certificate for localhost, 127.0.0.1 and *.test that it has
- * signed, which is written to ca_file as PEM. SSL_CTX_free() it. */
+/* A new key, and a certificate for localhost, 127.0.0.1 and server.test that it
+ * has signed, which is written to ca_file as PEM. SSL_CTX_free() it. */
 SSL_CTX *http_tls_context(const char *ca_file);
 
 /* Of a new connection; SSL_free() it. */
