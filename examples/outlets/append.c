@@ -27,13 +27,14 @@ struct append {
     int file;                             /* descriptor */
 };
 
-static int append_open(const struct outlet_setting *setting, bool is_again,
-                       void **state, struct reason *why)
+static int append_open(const struct outlet_setting *setting,
+                       struct blocking_memory *memory, void **state,
+                       struct reason *why)
 {
     const struct append_options *options = setting->options;
     struct append *append = calloc(1, sizeof(*append));
 
-    (void)is_again;
+    (void)memory; /* a new file is as good as the first one */
     if (append == NULL) {
         return reason_set(why, HAPLO_ENOMEM, "out of memory");
     }

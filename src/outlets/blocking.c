@@ -25,8 +25,8 @@ struct blocking {
     outlet_closed_cb closed_cb;     /* of blocking_close() */
     void *closed_data;              /* for closed_cb */
     /* Used on the thread: */
-    void *state;     /* from ops->open(); NULL: not open */
-    bool was_opened; /* at least once */
+    void *state;                   /* from ops->open(); NULL: not open */
+    struct blocking_memory memory; /* kept when it is closed */
 };
 
 /* On the thread */
@@ -42,12 +42,12 @@ static void destination_close(struct blocking *blocking)
 static bool destination_open(struct blocking *blocking, struct reason *why)
 {
     if (blocking->state == NULL) {
-        if (blocking->ops->open(&blocking->setting, blocking->was_opened,
+        if (blocking->ops->open(&blocking->setting, &blocking->memory,
                                 &blocking->state, why) != 0) {
             blocking->state = NULL;
             return false;
         }
-        blocking->was_opened = true;
+        blocking->memory.was_open = true;
     }
     return true;
 }

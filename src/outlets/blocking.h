@@ -9,17 +9,26 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "outlets/outlet.h"
+
+/* What is known about the destination while it is closed, until the outlet
+ * ends. */
+struct blocking_memory {
+    bool was_open; /* it has been open before */
+    dev_t device;  /* these are the outlet's own, to recognise a folder by */
+    ino_t inode;   /* within that */
+};
 
 /* Operations that run on the thread. */
 struct blocking_ops {
     /* Opens the destination, with the first parcel and again after
      * OUTLET_BROKEN. Returns 0 and sets *state; or HAPLO_E* with why set,
-     * which means that the destination is broken. is_again: it has been open
-     * before. */
-    int (*open)(const struct outlet_setting *setting, bool is_again,
-                void **state, struct reason *why);
+     * which means that the destination is broken. */
+    int (*open)(const struct outlet_setting *setting,
+                struct blocking_memory *memory, void **state,
+                struct reason *why);
     /* Delivers a parcel, and sets everything that an outlet sets in it. If it
      * waits for another party, it must check is_ending regularly, and return
      * RETRY if that is set. */

@@ -15,8 +15,9 @@
  *
  * Failures:
  *
- *   - PATH itself is missing: broken. It is not created again, because its
- *     disk may be unmounted.
+ *   - PATH itself is missing, or is another folder than the one that was
+ *     opened first: broken. It is not created again, because its disk may be
+ *     unmounted; then what was written would be below its mount point.
  *   - The disk is full, damaged or read-only: broken.
  *   - The file system does not accept a name: refused.
  *   - Anything else, such as a lack of permission for the folder of one queue:
@@ -45,19 +46,35 @@
 struct files {
     struct files_root root; /* shared by all jobs */
     int folder;             /* locked descriptor of PATH, or -1 */
+    dev_t device;           /* of PATH */
+    ino_t inode;            /* the same */
     struct id_set prepared; /* queues whose folders are durable */
 };
 
 /* Files */
 
-static bool root_is_in_place(const struct files *files)
+static int tell_replaced(const char *path, struct reason *why)
 {
-    struct stat locked;
+    return reason_set(
+        why, HAPLO_EINVAL,
+        "%s: is another folder than the one that was used so far: "
+        "put that one back (is its disk mounted?), or restart "
+        "haplo-poll to use this one",
+        path);
+}
+
+/* Before a parcel, and after it has been written. */
+static int root_check(const struct files *files, struct reason *why)
+{
     struct stat named;
 
-    return fstat(files->folder, &locked) == 0 &&
-           stat(files->root.path, &named) == 0 &&
-           locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
+    if (stat(files->root.path, &named) != 0) {
+        return errno_reason_set(why, HAPLO_EINVAL, files->root.path,
+                                "cannot be opened", errno);
+    }
+    return named.st_dev == files->device && named.st_ino == files->inode
+               ? 0
+               : tell_replaced(files->root.path, why);
 }
 
 static bool is_of_the_disk(int error)
@@ -75,13 +92,14 @@ static enum outlet_verdict verdict_of(const struct files *files,
     if (job->is_name_bad) {
         return OUTLET_REFUSED;
     }
-    return is_of_the_disk(job->error) || !root_is_in_place(files)
+    return is_of_the_disk(job->error) || root_check(files, NULL) != 0
                ? OUTLET_BROKEN
                : OUTLET_RETRY;
 }
 
-/* One file at a time. Writing several concurrently, so that the disk could
- * sync them together, was not faster. */
+/* One file at a time. The folder of the queue is opened by its path, and PATH
+ * must be in place before and after. Writing several concurrently, so that the
+ * disk could sync them together, was not faster. */
 static enum outlet_verdict file_deliver(struct files *files,
                                         const struct inbox_message *messages,
                                         size_t count, struct reason *why)
@@ -100,6 +118,9 @@ static enum outlet_verdict file_deliver(struct files *files,
     };
     enum outlet_verdict verdict;
 
+    if (root_check(files, why) != 0) {
+        return OUTLET_BROKEN;
+    }
     files_job_init(&job);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         if (job.error == 0) {
@@ -109,7 +130,9 @@ static enum outlet_verdict file_deliver(struct files *files,
     id_set_put(&files->prepared, queue_id, job.is_prepared);
     verdict = verdict_of(files, &job);
     files_job_end(&job);
-    return verdict;
+    return verdict == OUTLET_DELIVERED && root_check(files, why) != 0
+               ? OUTLET_BROKEN
+               : verdict;
 }
 
 /* Format raw has no lines: each message becomes a file. */
@@ -148,19 +171,33 @@ static void files_close(void *state)
 
 /* If the group may write to the folder (never the default), it is meant to
  * take files, so it may read them as well. */
-static int modes_read(struct files *files)
+static void modes_set(struct files *files, mode_t mode)
+{
+    files->root.folder_mode = FILES_FOLDER_MODE;
+    files->root.file_mode = FILES_FILE_MODE;
+    if ((mode & S_IWGRP) != 0) {
+        files->root.folder_mode |= mode & S_IRWXG;
+        files->root.file_mode |= mode & S_IRGRP;
+    }
+}
+
+/* The folder must be the one that was open before, if any was. */
+static int folder_identify(struct files *files, struct blocking_memory *memory,
+                           struct reason *why)
 {
     struct stat status;
 
     if (fstat(files->folder, &status) != 0) {
-        return errno;
+        return errno_reason_set(why, HAPLO_EINVAL, files->root.path,
+                                "cannot be read", errno);
     }
-    files->root.folder_mode = FILES_FOLDER_MODE;
-    files->root.file_mode = FILES_FILE_MODE;
-    if ((status.st_mode & S_IWGRP) != 0) {
-        files->root.folder_mode |= status.st_mode & S_IRWXG;
-        files->root.file_mode |= status.st_mode & S_IRGRP;
+    if (memory->was_open &&
+        (memory->device != status.st_dev || memory->inode != status.st_ino)) {
+        return tell_replaced(files->root.path, why);
     }
+    files->device = memory->device = status.st_dev;
+    files->inode = memory->inode = status.st_ino;
+    modes_set(files, status.st_mode);
     return 0;
 }
 
@@ -176,12 +213,14 @@ static int folder_lock(const struct files *files, struct reason *why)
     return 0;
 }
 
-static int files_setup(struct files *files, bool may_make, struct reason *why)
+static int files_setup(struct files *files, struct blocking_memory *memory,
+                       struct reason *why)
 {
     const char *path = files->root.path;
     const char *what = "";
-    int error =
-        may_make ? durable_make_folder(path, FILES_FOLDER_MODE, &what) : 0;
+    int error = memory->was_open
+                    ? 0
+                    : durable_make_folder(path, FILES_FOLDER_MODE, &what);
 
     if (error != 0) {
         return errno_reason_set(why, HAPLO_EINVAL, path, what, error);
@@ -191,10 +230,8 @@ static int files_setup(struct files *files, bool may_make, struct reason *why)
         return errno_reason_set(why, HAPLO_EINVAL, path, "cannot be opened",
                                 errno);
     }
-    error = modes_read(files);
-    if (error != 0) {
-        return errno_reason_set(why, HAPLO_EINVAL, path, "cannot be read",
-                                error);
+    if (folder_identify(files, memory, why) != 0) {
+        return HAPLO_EINVAL;
     }
     if (faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) != 0) {
         return errno_reason_set(why, HAPLO_EINVAL, path, "cannot be written",
@@ -203,8 +240,9 @@ static int files_setup(struct files *files, bool may_make, struct reason *why)
     return folder_lock(files, why);
 }
 
-static int files_open(const struct outlet_setting *setting, bool is_again,
-                      void **state, struct reason *why)
+static int files_open(const struct outlet_setting *setting,
+                      struct blocking_memory *memory, void **state,
+                      struct reason *why)
 {
     const struct files_options *options = setting->options;
     struct files *files = calloc(1, sizeof(*files));
@@ -217,7 +255,7 @@ static int files_open(const struct outlet_setting *setting, bool is_again,
     files->folder = -1;
     files->root.path = options->path;
     files->root.inbox_uuid = setting->inbox_uuid;
-    result = files_setup(files, !is_again, why);
+    result = files_setup(files, memory, why);
     if (result != 0) {
         files_close(files);
         return result;

@@ -253,8 +253,9 @@ static void stdout_close(void *data)
     free(state);
 }
 
-static int stdout_open(const struct outlet_setting *setting, bool is_again,
-                       void **out, struct reason *why)
+static int stdout_open(const struct outlet_setting *setting,
+                       struct blocking_memory *memory, void **out,
+                       struct reason *why)
 {
     int result;
 
@@ -269,7 +270,7 @@ static int stdout_open(const struct outlet_setting *setting, bool is_again,
         atomic_flag_clear(&is_in_use);
     } else {
         /* Possibly: an empty line does no harm. */
-        ((struct stdout_state *)*out)->is_cut = is_again;
+        ((struct stdout_state *)*out)->is_cut = memory->was_open;
     }
     return result;
 }

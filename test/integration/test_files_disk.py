@@ -1,6 +1,7 @@
 """Disks of a files outlet that are full, read-only or gone: the outlet waits,
 and says so; queues go on all the time; with the disk back it catches up."""
 import shutil
+import subprocess
 
 import pytest
 
@@ -116,8 +117,49 @@ def replace_queue(folder, away):
     return undo
 
 
+def replace_files(folder, away):
+    put_back = move_files(folder, away)
+    folder.mkdir()
+
+    def undo():
+        folder.rmdir()  # it is empty
+        put_back()
+
+    return undo
+
+
+def mount(real, point):
+    subprocess.run(["mount", "--bind", real, point], check=True)
+
+
+def unmount(point):
+    subprocess.run(["umount", "-l", point], check=True)
+
+
+# "umount -l" while it is in use. Below the mount point there is a folder of the
+# same name, as an earlier start without the disk has left it.
+@pytest.mark.needs("mount")
+def test_a_disk_that_is_unmounted_lazily(scene_of, tmp_path):
+    with small_sim() as sim:
+        real, point = tmp_path / "real", tmp_path / "point"
+        (real / "files").mkdir(parents=True)
+        (point / "files").mkdir(parents=True)
+        mount(real, point)
+        try:
+            scene = scene_of(sim, point)
+            scene.start()
+            unmount(point)
+            scene.check_held("is another folder", str(scene.folder))
+            assert not any(scene.folder.iterdir())
+            mount(real, point)
+            scene.check_recovers()
+        finally:
+            unmount(point)
+
+
 # A disk that is not mounted: what is written into its place cannot be seen.
-@pytest.mark.parametrize("take_away", [move_files, replace_queue])
+@pytest.mark.parametrize("take_away", [move_files, replace_files,
+                                       replace_queue])
 def test_a_folder_that_is_taken_away(scene_of, tmp_path, take_away):
     with small_sim() as sim:
         away = tmp_path / "away"

@@ -194,11 +194,12 @@ HOOK int close(int descriptor)
 #define UUID "550e8400-e29b-41d4-a716-446655440000"
 
 struct scene {
-    char above[64];               /* a folder */
-    char path[80];                /* the outlet's in it */
-    struct files_options options; /* with that path */
-    void *files;                  /* the outlet's; NULL: closed */
-    struct reason why;            /* of opening */
+    char above[64];                /* a folder */
+    char path[80];                 /* the outlet's in it */
+    struct files_options options;  /* with that path */
+    struct blocking_memory memory; /* the same */
+    void *files;                   /* the outlet's; NULL: closed */
+    struct reason why;             /* of opening */
 };
 
 static inline int scene_try_open(struct scene *scene, bool is_again)
@@ -211,7 +212,8 @@ static inline int scene_try_open(struct scene *scene, bool is_again)
     };
 
     scene->options.path = scene->path;
-    return files_ops.open(&setting, is_again, &scene->files, &scene->why);
+    scene->memory.was_open = is_again;
+    return files_ops.open(&setting, &scene->memory, &scene->files, &scene->why);
 }
 
 static inline void scene_open(struct scene *scene)

@@ -108,6 +108,41 @@ static void test_a_missing_path_is_broken_and_not_made_again(void **state)
     deliver_well(scene, &bundle);
 }
 
+/* Another folder is in its place, as below a mount point: nobody would look
+ * there. It is not accepted when the outlet is opened again, either. */
+static void test_a_replaced_path_is_broken(void **state)
+{
+    struct scene *scene = *state;
+    struct bundle bundle;
+
+    bundle_make(&bundle, "q1", 1, "x");
+    deliver_well(scene, &bundle);
+    run("cd '%s' && mv out away && mkdir out", scene->above);
+    deliver_badly(scene, &bundle, OUTLET_BROKEN, "is another folder");
+    scene_close(scene);
+    assert_int_equal(scene_try_open(scene, true), HAPLO_EINVAL);
+    expect_text(scene->why.text, "is another folder");
+    expect_names(scene, "", "");
+    run("cd '%s' && rmdir out && mv away out", scene->above);
+    assert_int_equal(scene_try_open(scene, true), 0);
+    deliver_well(scene, &bundle);
+}
+
+/* The same in the middle of a file, of which both its place and its content
+ * are right: it is delivered again. */
+static void test_a_path_that_is_moved_meanwhile(void **state)
+{
+    struct scene *scene = *state;
+    struct bundle bundle;
+
+    bundle_make(&bundle, "q1", 1, "x");
+    deliver_well(scene, &bundle);
+    calls.is_on = true;
+    calls.moved_away = scene->path;
+    deliver_badly(scene, &bundle, OUTLET_BROKEN, "was moved or removed");
+    calls.is_on = false;
+}
+
 /* What is written into a folder that has just gone would be found by nobody. */
 static void test_a_folder_that_is_moved_meanwhile(void **state)
 {
@@ -350,6 +385,8 @@ int main(void)
         OPENED(test_files_and_folders_in_the_way),
         OPENED(test_a_removed_folder_is_made_again),
         OPENED(test_a_missing_path_is_broken_and_not_made_again),
+        OPENED(test_a_replaced_path_is_broken),
+        OPENED(test_a_path_that_is_moved_meanwhile),
         OPENED(test_a_folder_that_is_moved_meanwhile),
         OPENED(test_every_call_may_fail),
         OPENED(test_folders_without_permission),

@@ -154,8 +154,8 @@ static void test_what_is_no_repeat_has_another_name(void **state)
     bundle.messages[0].hash++;
     deliver_well(scene, &bundle);
     scene_close(scene);
-    assert_int_equal(files_ops.open(&other, true, &scene->files, &scene->why),
-                     0);
+    assert_int_equal(
+        files_ops.open(&other, &scene->memory, &scene->files, &scene->why), 0);
     deliver_well(scene, &bundle);
     expect_name_count(scene, "a/q1", 4);
 }
