@@ -101,7 +101,7 @@ static struct null_store *store_of(struct inbox_store *base)
 }
 
 static struct inbox_store *null_open(uv_loop_t *loop, struct inbox *inbox,
-                                     const void *options)
+                                     const struct inbox_options *options)
 {
     struct null_store *store = calloc(1, sizeof *store);
     (void)options;

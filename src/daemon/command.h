@@ -13,7 +13,7 @@ enum exit_code {
     EXIT_CODE_FINE = 0,   /* success */
     EXIT_CODE_FAILED = 1, /* a queue, an outlet or the system failed */
     EXIT_CODE_USAGE = 2,  /* command line or configuration */
-    EXIT_CODE_IN_USE = 3  /* another process uses state_dir */
+    EXIT_CODE_IN_USE = 3  /* another process uses state_dir or an inbox */
 };
 
 struct command_options {

@@ -35,6 +35,9 @@
 #include "daemon/gather_queues.h"
 #include "daemon/log.h"
 
+#define PATH_SIZE_MAX 4300        /* a longer one cannot be opened */
+#define ARRIVALS_FILE "arrivals." /* in state_dir; one for each inbox */
+
 static const char *inbox_name_of(const void *inbox)
 {
     return ((const struct gather_inbox *)inbox)->config->name;
@@ -106,13 +109,22 @@ static size_t share_of_bytes(const struct config *config)
 
 static int open_inbox(struct gather *gather, const struct config_inbox *config)
 {
+    char used_by[PATH_SIZE_MAX];
+    char arrivals_path[PATH_SIZE_MAX];
+    const char *state_dir = gather->config->state_dir;
     const struct inbox_options options = {
         .name = config->name,
         .type = config->type,
         .type_options = config->options,
+        .used_by = used_by,
+        .arrivals_path = arrivals_path,
         .undelivered_bytes_max = share_of_bytes(gather->config),
         .warning_cb = on_inbox_warning,
     };
+    snprintf(used_by, sizeof used_by, "haplo-poll with state_dir %s",
+             state_dir);
+    snprintf(arrivals_path, sizeof arrivals_path, "%s/" ARRIVALS_FILE "%s",
+             state_dir, config->name);
     struct gather_inbox *inbox = calloc(1, sizeof *inbox);
     if (inbox == NULL) {
         return HAPLO_ENOMEM;

@@ -161,7 +161,9 @@ static void on_opened(struct gather *gather, int error)
         session->opened_cb(session);
         return;
     }
-    session->code = error == HAPLO_EINVAL ? EXIT_CODE_USAGE : EXIT_CODE_FAILED;
+    session->code = error == HAPLO_EINVAL   ? EXIT_CODE_USAGE
+                    : error == HAPLO_EEXIST ? EXIT_CODE_IN_USE
+                                            : EXIT_CODE_FAILED;
     session_end(session);
 }
 

@@ -425,7 +425,7 @@ struct inbox *inbox_open(uv_loop_t *loop, const struct inbox_options *options,
     }
     inbox->opened_cb = opened_cb;
     inbox->opened_data = data;
-    inbox->store = inbox->type->ops->open(loop, inbox, options->type_options);
+    inbox->store = inbox->type->ops->open(loop, inbox, options);
     if (inbox->store == NULL) {
         inbox_free(inbox);
         return NULL;

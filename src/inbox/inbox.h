@@ -80,13 +80,19 @@ struct inbox_options {
     const struct inbox_type *type; /* its kind of database; borrowed */
     const void *type_options;      /* filled by its options; borrowed until
                                       opened_cb */
+    const char *used_by;           /* this process, for another one that wants
+                                      to store into the same database: "X with
+                                      state_dir Y"; copied, or NULL */
+    const char *arrivals_path;     /* file that remembers how far arrivals have
+                                      got, should the database be replaced by
+                                      an older copy; copied. NULL: none */
     size_t undelivered_bytes_max;  /* see above; 0: no limit */
     inbox_warning_cb warning_cb;   /* or NULL */
     void *warning_data;            /* for warning_cb */
 };
 
 /* error is 0; or HAPLO_E* with one line in why, inbox is NULL, and everything
- * has been freed. */
+ * has been freed. HAPLO_EEXIST: another process stores into the database. */
 typedef void (*inbox_opened_cb)(struct inbox *inbox, int error, const char *why,
                                 void *data);
 

@@ -91,7 +91,7 @@ struct inbox_store_ops {
      * out. Otherwise passes all stored queues to inbox_store_queue(), and then
      * calls inbox_store_opened(). */
     struct inbox_store *(*open)(uv_loop_t *loop, struct inbox *inbox,
-                                const void *options);
+                                const struct inbox_options *options);
     /* Then calls inbox_group_written(). */
     void (*write)(struct inbox_store *store, struct inbox_group *group);
     /* Then calls read->read_cb(). */

@@ -223,6 +223,8 @@
     X(int, fstat, (int a, struct stat *b), (a, b), FAIL(-1, EIO), BEFORE)      \
     X(int, fsync, (int a), (a), WAYS(FAIL(-1, EIO), FAIL(-1, ENOSPC)), BEFORE) \
     X(int, ftruncate, (int a, off_t b), (a, b), FAIL(-1, ENOSPC), BEFORE)      \
+    X(int, gethostname, (char *a, size_t b), (a, b), FAIL(-1, ENAMETOOLONG),   \
+      BEFORE)                                                                  \
     X(int, getrlimit, (__rlimit_resource_t a, struct rlimit * b), (a, b),      \
       FAIL(-1, EPERM), BEFORE)                                                 \
     X(struct tm *, gmtime_r, (const time_t *a, struct tm *b), (a, b),          \

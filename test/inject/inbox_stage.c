@@ -83,8 +83,15 @@ static void on_opened(struct inbox *inbox, int error, const char *why,
 static bool stage_try_open(struct stage *stage)
 {
     const struct sqlite_inbox_options options = {.path = stage->path};
+    char arrivals_path[96];
     const struct inbox_options inbox_options = {
-        .name = "inbox", .type = &inbox_sqlite_type, .type_options = &options};
+        .name = "inbox",
+        .type = &inbox_sqlite_type,
+        .type_options = &options,
+        .used_by = "a test",
+        .arrivals_path = arrivals_path,
+    };
+    snprintf(arrivals_path, sizeof arrivals_path, "%s/arrivals", stage->folder);
     stage->is_answered = false;
     if (inbox_open(&stage->loop, &inbox_options, on_opened, stage) == NULL) {
         return false;

@@ -261,6 +261,7 @@ def test_tells_of_another_consumer(poll_of):
         run = start(poll)
         wait_for(lambda: sim.queue_stats()["requests"] >= 2)
         poll.config["state_dir"] = "state2"
+        poll.config["inbox"] = "inbox2.db"
         other = poll.once()
         assert other.code == 0
         run.wait_for_line("10 of 10 messages", "another program read this")

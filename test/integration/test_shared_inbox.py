@@ -1,7 +1,9 @@
 """Two processes that store the same queues in one inbox, each with a state_dir
-of its own: no lock keeps them apart, and still nothing is lost or stored
-twice. Storing is a compare-and-set."""
+of its own. A lock keeps them apart; where that is removed, still nothing is
+lost or stored twice, because storing is a compare-and-set."""
+import contextlib
 import signal
+import threading
 
 from poll import two_inboxes
 from sim import Sim, wait_for
@@ -16,6 +18,101 @@ def second_process(poll_of, sim, poll):
     return other
 
 
+def remove_lock(poll):
+    with contextlib.suppress(FileNotFoundError):
+        poll.inbox_path.with_name("inbox.db.lock").unlink()
+
+
+def start_in_spite_of_the_lock(poll, other):
+    """The first process may take the lock again before the other one does."""
+    while True:
+        remove_lock(poll)
+        run = other.start()
+        wait_for(lambda: run.lines("polling") or run.process.poll() is not None)
+        if run.process.poll() is None:
+            return run
+        assert run.wait() == 3
+
+
+@contextlib.contextmanager
+def no_lock(poll):
+    """Removes the lock again and again, so that both processes store."""
+    is_over = threading.Event()
+
+    def remove():
+        while not is_over.wait(0.005):
+            remove_lock(poll)
+
+    thread = threading.Thread(target=remove)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+# Both would fetch the same messages.
+def test_a_second_process_is_told_who_is_in(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
+        poll = poll_of(sim)
+        poll.config["defaults"]["interval"] = "20ms"
+        run = poll.start()
+        run.wait_for_line("polling")
+        other = second_process(poll_of, sim, poll)
+        for _ in range(2):
+            done = other.once()
+            assert done.code == 3
+            line, = done.err.splitlines()
+            assert f"is in use by process {run.process.pid} on " in line
+            assert str(sim.dir / "state") in line
+            (sim.dir / "state" / "lock").unlink()  # the other lock remains
+            other.config["state_dir"] = "state"
+        sim.wait_until_read()
+        assert run.stop() == 0
+        assert other.once() == (0, "", "")
+        check_each_once(sim, poll)
+
+
+# Commands that only look, or ask the process that runs, need no lock.
+def test_other_commands_work_beside_a_running_process(poll_of, tmp_path):
+    with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
+        poll = poll_of(sim)
+        poll.config["defaults"]["interval"] = "20ms"
+        run = poll.start()
+        sim.wait_until_read()
+        assert poll.run("check").code == 0
+        assert poll.run("peek", "app1/q1").code == 0
+        assert poll.run("inbox", "backup", tmp_path / "copy.db").code == 0
+        assert len(poll.rows("SELECT 1 FROM messages",
+                             tmp_path / "copy.db")) == 20
+        assert run.stop() == 0
+
+
+# As by a unit that is enabled twice: SQLite alone would report a lock, or a
+# -wal without its inbox.
+def test_of_two_that_start_at_once_one_wins(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
+        poll = poll_of(sim)
+        poll.config["defaults"]["interval"] = "20ms"
+        other = second_process(poll_of, sim, poll)
+        for _ in range(10):
+            runs = [poll.start(), other.start()]
+            wait_for(lambda: any(run.process.poll() is not None
+                                 for run in runs))
+            loser, winner = sorted(
+                runs, key=lambda run: run.process.poll() is None)
+            assert loser.wait() == 3
+            line, = loser.lines("is in use by process")
+            assert f"process {winner.process.pid} on " in line
+            winner.wait_for_line("polling")
+            assert winner.stop() == 0
+            for path in sim.dir.glob("inbox.db*"):
+                path.unlink()
+            for path in sim.dir.glob("*state/arrivals.*"):
+                path.unlink()
+
+
 # A takeover between hosts that does not wait for the first one to be dead.
 def test_two_processes_on_one_inbox_lose_and_repeat_nothing(poll_of):
     with Sim("--apps=2", "--queues=3", "--messages=100", "--ties=30",
@@ -26,13 +123,40 @@ def test_two_processes_on_one_inbox_lose_and_repeat_nothing(poll_of):
         other = second_process(poll_of, sim, poll)
         running = [poll.start()]
         running[0].wait_for_line("polling")  # it has created the inbox
-        running.append(other.start())
-        sim.wait_until_read()
-        for _ in range(5):
-            sim.script("message app1 q* count=20", "message app2 q* count=20")
+        running.append(start_in_spite_of_the_lock(poll, other))
+        with no_lock(poll):
             sim.wait_until_read()
+            for _ in range(5):
+                sim.script("message app1 q* count=20",
+                           "message app2 q* count=20")
+                sim.wait_until_read()
         assert [one.stop() for one in running] == [0, 0]
         check_each_once(sim, poll)
+
+
+# One has a state in memory that the other has passed: an administrator's resend
+# is no repeat to it.
+def test_a_resend_between_two_processes_is_stored(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=4") as sim:
+        poll = poll_of(sim)
+        poll.config["defaults"]["interval"] = "20ms"
+        run = poll.start()
+        sim.wait_until_read()
+        other = second_process(poll_of, sim, poll)
+        count = 4
+        for _ in range(4):
+            remove_lock(poll)
+            sim.script("unsend app1 q1 1 2")
+            while other.once().code == 3:  # the first one was faster
+                remove_lock(poll)
+            sim.wait_until_read()
+            count += 2
+            wait_for(lambda: poll.inbox_count() == count, 10, f"{count} rows")
+            sim.script("message app1 q1 count=1")
+            sim.wait_until_read()
+            count += 1
+            wait_for(lambda: poll.inbox_count() == count, 10, f"{count} rows")
+        assert run.stop() == 0
 
 
 # A process that was stopped for so long that another one took over goes on
@@ -46,6 +170,7 @@ def test_a_process_that_was_suspended_stores_nothing_again(poll_of):
         run = poll.start()
         wait_for(lambda: sim.app_stats()["running_peak"] > 0)
         run.signal(signal.SIGSTOP)
+        remove_lock(poll)
         assert other.once() == (0, "", "")
         run.signal(signal.SIGCONT)
         run.wait_for_line("deliver app1/q1", "a different state is stored")
@@ -111,6 +236,8 @@ def test_who_still_stores_a_queue_that_has_moved_stops(poll_of):
         sim.wait_until_read()
         other = second_process(poll_of, sim, poll)
         move_queue(other, "other")
+        for path in files:
+            path.with_name(path.name + ".lock").unlink()
         assert other.once().code == 0
         sim.script("message app1 q1 count=5", "message app1 q2 count=5")
         run.wait_for_line("app1/q1", "the queue is blocked")

@@ -53,6 +53,8 @@ int scene_try_open(struct scene *scene)
         .name = "inbox",
         .type = inbox_type_find("sqlite"),
         .type_options = &options,
+        .used_by = "a test",
+        .arrivals_path = scene->arrivals_path,
         .undelivered_bytes_max = scene->bytes_max,
         .warning_cb = on_warning,
         .warning_data = scene,

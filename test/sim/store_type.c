@@ -49,12 +49,12 @@ static void on_opened(struct world *world, void *subject, uint64_t stamp)
 }
 
 static struct inbox_store *open_store(uv_loop_t *loop, struct inbox *inbox,
-                                      const void *options)
+                                      const struct inbox_options *options)
 {
     struct connection *connection = simulated_calloc(1, sizeof *connection);
     connection->base.inbox = inbox;
     connection->process = loop->data;
-    connection->store = *(struct store *const *)options;
+    connection->store = *(struct store *const *)options->type_options;
     connection->process->connections[connection->store->index] = connection;
     process_at(connection->process,
                dice_below(&connection->process->world->dice, 5), on_opened,

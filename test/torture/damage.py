@@ -120,7 +120,10 @@ class Bench:
                 for message, _ in self.messages(is_sent)}
 
     def reset(self):
-        """Restores the files and the unread messages."""
+        """Restores the files and the unread messages. The inbox is then as old
+        as it looks: what was remembered of its arrivals is forgotten."""
+        for path in (self.folder / "state").glob("arrivals.*"):
+            path.unlink()
         for path, content in self.good.items():
             if path.is_dir():
                 path.rmdir()

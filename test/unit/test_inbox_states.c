@@ -141,7 +141,8 @@ static void test_a_huge_batch_is_one_batch(void **state)
 
 /* Compare and set */
 
-/* Another process stores the same queue in the same file. */
+/* Another process has stored the same queue in the same file: the lock was
+ * removed. */
 static void test_a_stale_batch_writes_nothing(void **state)
 {
     struct scene *scene = *state;
@@ -150,12 +151,16 @@ static void test_a_stale_batch_writes_nothing(void **state)
     struct feed *theirs;
     struct parcel *parcel = parcel_new(feed, "one", NULL);
     struct parcel *again;
+    char lock[128];
 
+    (void)snprintf(lock, sizeof(lock), "%s.lock", scene->path);
+    assert_int_equal(unlink(lock), 0);
     memcpy(other.path, scene->path, sizeof(other.path));
     assert_int_equal(uv_loop_init(&other.loop), 0);
     inbox_scene_open(&other);
     theirs = feed_open(&other, "live", "student");
     feed_store(theirs, "one");
+    inbox_scene_close(&other);
     parcel_send(parcel);
     parcel_wait(parcel);
     assert_int_equal(parcel->verdict, INBOX_STALE);
@@ -166,7 +171,6 @@ static void test_a_stale_batch_writes_nothing(void **state)
     parcel_store(again, 2, 0); /* theirs was confirmed: "one" is a resend */
     parcel_free(parcel);
     parcel_confirm(again, true);
-    inbox_scene_close(&other);
     assert_int_equal(uv_loop_close(&other.loop), 0);
     delivery_state_free(&theirs->known);
     free(theirs);

@@ -146,6 +146,28 @@ static enum inbox_fault need_row(struct writer *writer,
                                           (struct haplo_slice){NULL, 0});
 }
 
+/* Another program has put an older copy in place through SQLite, or has
+ * tampered with the table of sequences. Numbers must not be used again; the
+ * next transaction begins by raising them. */
+static enum inbox_fault check_arrivals(struct writer *writer,
+                                       const struct adding *adding)
+{
+    if (adding->count == 0) {
+        return INBOX_FINE;
+    }
+    if ((uint64_t)adding->first_arrival > writer->newest_arrival) {
+        writer->added_to = (uint64_t)adding->first_arrival + adding->count - 1;
+        writer->tried_arrival = writer->added_to;
+        return INBOX_FINE;
+    }
+    writer->is_sequence_behind = true;
+    (void)reason_set(&writer->why, 0,
+                     "%s: was replaced by an older copy while in use: arrivals "
+                     "will continue after %llu",
+                     writer->path, (unsigned long long)writer->newest_arrival);
+    return INBOX_OUTAGE;
+}
+
 /* Rows of messages that were unconfirmed before are older. Mended messages
  * were counted when they were first stored. */
 static void row_count_batch(struct queue_row *row, const struct adding *adding,
@@ -173,6 +195,9 @@ static enum inbox_fault store_new(struct writer *writer,
     adding.queue = row->id;
     if (fault == INBOX_FINE) {
         fault = add_messages(&adding, delivery, is_missing);
+    }
+    if (fault == INBOX_FINE) {
+        fault = check_arrivals(writer, &adding);
     }
     if (fault == INBOX_FINE && adding.count > 0) {
         fault =

@@ -49,6 +49,11 @@ int connection_open(const char *path, const char *vfs, sqlite3 **db,
     if (code == SQLITE_OK) {
         code = sqlite3_busy_timeout(*db, CONNECTION_BUSY_MS);
     }
+    if (code == SQLITE_OK) {
+        /* Large transactions and sorts would otherwise need a folder for
+         * temporary files, which a container may not have. */
+        code = connection_run(*db, "PRAGMA temp_store = MEMORY");
+    }
     if (code == SQLITE_OK && sqlite3_db_readonly(*db, "main") != 0) {
         /* Without write permission, SQLite silently opens it for reading. */
         code = SQLITE_READONLY;
@@ -60,6 +65,12 @@ int connection_open(const char *path, const char *vfs, sqlite3 **db,
     connection_close(*db);
     *db = NULL;
     return error;
+}
+
+int connection_keep_wal(sqlite3 *db, bool is_kept)
+{
+    return sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)is_kept,
+                             NULL);
 }
 
 void connection_close(sqlite3 *db)

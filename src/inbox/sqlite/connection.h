@@ -4,6 +4,8 @@
 #ifndef INBOX_SQLITE_CONNECTION_H
 #define INBOX_SQLITE_CONNECTION_H
 
+#include <stdbool.h>
+
 #include <sqlite3.h>
 
 #include "base/reason.h"
@@ -19,6 +21,11 @@ char *connection_path(const char *path);
  * Returns 0, or HAPLO_E* with why set and *db NULL. */
 int connection_open(const char *path, const char *vfs, sqlite3 **db,
                     struct reason *why);
+
+/* Sets whether closing leaves the WAL as it is. Otherwise the connection that
+ * is closed last copies it to the file and removes it. Returns SQLite's code.
+ */
+int connection_keep_wal(sqlite3 *db, bool is_kept);
 
 /* All its statements must be finalized. db may be NULL. */
 void connection_close(sqlite3 *db);

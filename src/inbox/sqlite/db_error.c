@@ -34,6 +34,11 @@ enum inbox_fault db_fault(int code)
     }
 }
 
+bool db_is_damage(int code)
+{
+    return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
+}
+
 /* What to do about it; NULL: only SQLite's own text is available. */
 static const char *code_advice(int code)
 {
@@ -47,8 +52,9 @@ static const char *code_advice(int code)
         return "it, or a file beside it, cannot be opened: check the "
                "permissions of the file and its folder";
     case SQLITE_CORRUPT:
-        return "the file is damaged: stop haplo-poll, copy the file and its "
-               "-wal, then try \"sqlite3 FILE .recover\"";
+        return "the file is damaged: stop haplo-poll, and do as \"DAMAGED "
+               "INBOXES\" in haplo-inbox(5) says before another program opens "
+               "it";
     case SQLITE_FULL:
         return "the disk is full, or the file has reached its limit";
     case SQLITE_IOERR:
@@ -56,7 +62,9 @@ static const char *code_advice(int code)
     case SQLITE_NOMEM:
         return "out of memory";
     case SQLITE_NOTADB:
-        return "not an SQLite database: another file is in its place";
+        return "not an SQLite database: another file is in its place, or its "
+               "beginning was overwritten: see \"DAMAGED INBOXES\" in "
+               "haplo-inbox(5)";
     case SQLITE_READONLY:
         return "it cannot be written: check the permissions of the file and "
                "its folder, and whether the file system is read-only";

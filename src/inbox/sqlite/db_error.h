@@ -5,6 +5,8 @@
 #ifndef INBOX_SQLITE_DB_ERROR_H
 #define INBOX_SQLITE_DB_ERROR_H
 
+#include <stdbool.h>
+
 #include <sqlite3.h>
 
 #include "base/reason.h"
@@ -12,6 +14,9 @@
 
 /* For a result code (extended or not) of any statement except COMMIT. */
 enum inbox_fault db_fault(int code);
+
+/* True if SQLite has found that the file is damaged, or another file. */
+bool db_is_damage(int code);
 
 /* Describes a failure on path in one line, and returns HAPLO_EBUSY,
  * HAPLO_ENOMEM, HAPLO_EDELIVERY (the disk failed, is full or read-only) or

@@ -1,5 +1,5 @@
 /*
- * db_file.c - creates and checks the file of an inbox.
+ * db_file.c - creates the file of an inbox, or checks the one that is there.
  *
  * The program must not open and close this file itself: closing any descriptor
  * drops the POSIX locks that SQLite holds on it in this process. So this file
@@ -61,9 +61,29 @@ static int refuse_lost_wal(const char *path, struct reason *why)
     return reason_set(
         why, HAPLO_EINVAL,
         "%s: is missing or empty, but its -wal exists and may contain "
-        "messages that are nowhere else: restore the file, or move the "
-        "-wal away",
+        "messages that are nowhere else: put back the file that belongs to it, "
+        "or move the -wal to another folder",
         path);
+}
+
+int db_file_check(const char *path, struct reason *why)
+{
+    struct stat status;
+
+    if (strlen(path) >= PATH_MAX - sizeof("./-wal")) {
+        return file_error("open", path, ENAMETOOLONG, why);
+    }
+    if (stat(path, &status) != 0) {
+        return errno == ENOENT
+                   ? 0
+                   : file_error("cannot be opened", path, errno, why);
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return reason_set(why, HAPLO_EINVAL, "%s: is %s, not a file", path,
+                          S_ISDIR(status.st_mode) ? "a folder"
+                                                  : "something else");
+    }
+    return 0;
 }
 
 int db_file_prepare(const char *path, struct reason *why)
@@ -72,9 +92,6 @@ int db_file_prepare(const char *path, struct reason *why)
     int descriptor;
     int error;
 
-    if (strlen(path) >= PATH_MAX - sizeof("./-wal")) {
-        return file_error("open", path, ENAMETOOLONG, why);
-    }
     error = refuse_lost_wal(path, why);
     if (error != 0) {
         return error;
@@ -82,23 +99,16 @@ int db_file_prepare(const char *path, struct reason *why)
     descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY,
                       DB_FILE_MODE);
     if (descriptor >= 0) {
-        if (close(descriptor) != 0) {
-            return file_error("close", path, errno, why);
-        }
-        return 0;
+        return close(descriptor) == 0 ? 0
+                                      : file_error("close", path, errno, why);
     }
     if (errno != EEXIST) {
         return file_error("cannot be created", path, errno, why);
     }
-    if (stat(path, &status) != 0) {
-        return file_error("cannot be opened", path, errno, why);
-    }
-    if (!S_ISREG(status.st_mode)) {
-        return reason_set(why, HAPLO_EINVAL, "%s: is %s, not a file", path,
-                          S_ISDIR(status.st_mode) ? "a folder"
-                                                  : "something else");
-    }
-    return 0;
+    /* A symbolic link may point nowhere. */
+    return stat(path, &status) == 0
+               ? 0
+               : file_error("cannot be opened", path, errno, why);
 }
 
 int db_file_sync_folder(const char *path, struct reason *why)
@@ -115,74 +125,4 @@ int db_file_sync_folder(const char *path, struct reason *why)
                           why);
     }
     return 0;
-}
-
-static bool file_id(const char *path, struct db_file_id *id)
-{
-    struct stat status;
-
-    if (stat(path, &status) != 0) {
-        return false;
-    }
-    id->device = status.st_dev;
-    id->inode = status.st_ino;
-    return true;
-}
-
-static void shm_path(sqlite3 *db, char *path, size_t path_size)
-{
-    (void)snprintf(path, path_size, "%s-shm", sqlite3_db_filename(db, "main"));
-}
-
-int db_file_watch(sqlite3 *db, struct db_file_watch *watch, struct reason *why)
-{
-    const char *wal = sqlite3_filename_wal(sqlite3_db_filename(db, "main"));
-    char shm[PATH_MAX];
-
-    shm_path(db, shm, sizeof(shm));
-    if (!file_id(wal, &watch->wal)) {
-        return file_error("stat", wal, errno, why);
-    }
-    if (!file_id(shm, &watch->shm)) {
-        return file_error("stat", shm, errno, why);
-    }
-    return 0;
-}
-
-static bool file_is(const char *path, const struct db_file_id *id)
-{
-    struct db_file_id now;
-
-    return file_id(path, &now) && now.device == id->device &&
-           now.inode == id->inode;
-}
-
-bool db_file_in_place(sqlite3 *db, const struct db_file_watch *watch,
-                      struct reason *why)
-{
-    const char *path = sqlite3_db_filename(db, "main");
-    const char *wal = sqlite3_filename_wal(path);
-    const char *gone = NULL;
-    char shm[PATH_MAX];
-    int moved = 0;
-
-    shm_path(db, shm, sizeof(shm));
-    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) !=
-            SQLITE_OK ||
-        moved != 0) {
-        gone = path;
-    } else if (!file_is(wal, &watch->wal)) {
-        gone = wal;
-    } else if (!file_is(shm, &watch->shm)) {
-        gone = shm;
-    }
-    if (gone == NULL) {
-        return true;
-    }
-    (void)reason_set(
-        why, 0,
-        "%s: was removed or replaced while in use: put it back, or "
-        "restart haplo-poll to use what is there now",
-        gone);
-    return false;
 }

@@ -8,6 +8,9 @@
  * every PACED_BYTES written to it, so that a commit waits for no more than
  * that.
  *
+ * It also refuses to write the first page of a file that has none: see
+ * has_beginning().
+ *
  * SQLite's own VFS does all the work. For the database file, its methods are
  * replaced by a copy in which xWrite and xSync are ours. The copy is placed
  * after SQLite's part of the file object.
@@ -15,7 +18,9 @@
 #include "inbox/sqlite/paced_vfs.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <sqlite3.h>
 
@@ -54,11 +59,24 @@ static int paced_sync(sqlite3_file *file, int flags)
     return paced->real->xSync(file, flags);
 }
 
+/* A checkpoint begins with the first page, if that was changed. Where the file
+ * was truncated, the page would make its beginning look sound again. */
+static bool has_beginning(sqlite3_file *file, const struct paced *paced)
+{
+    static const char magic[] = "SQLite format 3";
+    char found[sizeof(magic)];
+    int code = paced->real->xRead(file, found, sizeof(found), 0);
+
+    return code == SQLITE_OK && memcmp(found, magic, sizeof(magic)) == 0;
+}
+
 static int paced_write(sqlite3_file *file, const void *data, int size,
                        sqlite3_int64 offset)
 {
     struct paced *paced = paced_of(file);
-    int code = paced->real->xWrite(file, data, size, offset);
+    int code = offset > 0 || has_beginning(file, paced)
+                   ? paced->real->xWrite(file, data, size, offset)
+                   : SQLITE_CORRUPT;
 
     paced->written_bytes += size;
     if (code == SQLITE_OK && paced->written_bytes >= PACED_BYTES) {

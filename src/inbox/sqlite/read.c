@@ -259,6 +259,7 @@ int reader_read(struct reader *reader, struct inbox_read *read,
         code = block_fill(&block, select);
     }
     if (code != SQLITE_DONE) {
+        reader->is_suspect |= db_is_damage(code);
         error = db_explain(reader->db, reader->path, code, why);
     }
     (void)sqlite3_reset(select); /* repeats the error above */

@@ -45,8 +45,10 @@ int reader_open(struct reader *reader, struct reason *why)
                                   SQLITE_PREPARE_PERSISTENT,
                                   &reader->statements[i], NULL);
     }
-    return code != SQLITE_OK ? db_explain(reader->db, reader->path, code, why)
-                             : 0;
+    if (code != SQLITE_OK) {
+        return db_explain(reader->db, reader->path, code, why);
+    }
+    return db_watch_start(reader->db, &reader->watch, why);
 }
 
 void reader_close(struct reader *reader)
@@ -61,6 +63,7 @@ void reader_close(struct reader *reader)
 
 static int reader_error(struct reader *reader, int code, struct reason *why)
 {
+    reader->is_suspect |= db_is_damage(code);
     return db_explain(reader->db, reader->path, code, why);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/reason.h"
 #include "inbox/inbox_store.h"
+#include "inbox/sqlite/db_watch.h"
 
 enum reader_statement {
     READER_AFTER,
@@ -26,6 +27,8 @@ struct reader {
     const char *path; /* borrowed; for messages */
     sqlite3 *db;      /* NULL: not open */
     sqlite3_stmt *statements[READER_STATEMENT_COUNT]; /* prepared once */
+    struct db_watch watch;                            /* for its checkpoints */
+    bool is_suspect; /* SQLite has found the inbox damaged */
 };
 
 /* Opens an inbox. The reader must be zeroed except for path. Returns 0, or

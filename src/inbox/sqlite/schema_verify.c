@@ -98,7 +98,8 @@ int schema_verify(sqlite3 *db, const char *path, struct reason *why)
         error =
             reason_set(why, HAPLO_EINVAL,
                        "%s: the definition of %s is damaged, or was "
-                       "changed: restore a backup, or move the file away",
+                       "changed: restore a backup, or see \"DAMAGED INBOXES\" "
+                       "in haplo-inbox(5)",
                        path, (const char *)sqlite3_column_text(expected, 0));
     }
     /* They repeat the error of the last step, which is known. */

@@ -16,6 +16,7 @@
 
 #include "base/container_of.h"
 #include "inbox/inbox_store.h"
+#include "inbox/sqlite/arrival_mark.h"
 #include "inbox/sqlite/checkpoint.h"
 #include "inbox/sqlite/connection.h"
 #include "inbox/sqlite/group_write.h"
@@ -26,11 +27,13 @@
 struct sqlite_store {
     struct inbox_store base;      /* must be first */
     char *path;                   /* owned */
+    char *used_by;                /* owned; see db_lock.h */
     struct worker writer_thread;  /* runs the writer */
     struct worker helper_thread;  /* runs the reader */
     struct writer writer;         /* commits */
     struct reader reader;         /* reads and checkpoints */
     struct checkpoint checkpoint; /* decides when to checkpoint */
+    struct arrival_mark mark;     /* how far arrivals have got */
     struct worker_job job;        /* for the writer: open, write, close */
     struct inbox_group *group;    /* being written */
     bool is_finish_due;           /* checkpoint the rest of the WAL first */
@@ -63,6 +66,8 @@ static struct sqlite_store *store_of_job(struct worker_job *job)
 static void store_free(struct sqlite_store *store)
 {
     free(store->path);
+    free(store->used_by);
+    free(store->mark.path);
     free(store);
 }
 
@@ -97,7 +102,16 @@ static void threads_close(struct worker_job *job)
 
 static void writer_close_work(struct worker_job *job)
 {
-    writer_close(&store_of_job(job)->writer);
+    struct sqlite_store *store = store_of_job(job);
+    struct writer *writer = &store->writer;
+
+    writer->is_suspect |= store->reader.is_suspect;
+    /* What was added to a damaged inbox is not known exactly. */
+    arrival_mark_close(&store->mark, writer->newest_arrival,
+                       writer->is_suspect || writer->watch.is_damaged
+                           ? store->mark.record.reserved
+                           : writer->tried_arrival);
+    writer_close(writer);
 }
 
 static void reader_close_work(struct worker_job *job)
@@ -137,7 +151,13 @@ static void open_work(struct worker_job *job)
         store->error = queue_load(store->writer.db, store->path,
                                   store->base.inbox, store->uuid, &store->why);
     }
+    if (store->error == 0) {
+        store->error = arrival_mark_open(
+            &store->mark, store->writer.db, store->path, store->uuid,
+            &store->writer.newest_arrival, &store->why);
+    }
     if (store->error != 0) {
+        store->writer.is_suspect = true; /* leave everything as it is */
         reader_close(&store->reader);
         writer_close(&store->writer);
     }
@@ -151,40 +171,62 @@ static void open_done(struct worker_job *job)
         threads_close(job);
         return;
     }
+    arrival_mark_tell(&store->mark);
     inbox_store_opened(store->base.inbox, store->uuid, 0, "");
 }
 
-static struct sqlite_store *store_new(struct inbox *inbox, const char *path)
+/* Sets *copy to NULL for NULL; false if memory runs out. */
+static bool text_copy(const char *text, char **copy)
+{
+    *copy = text != NULL ? strdup(text) : NULL;
+    return text == NULL || *copy != NULL;
+}
+
+static bool store_copy(struct sqlite_store *store,
+                       const struct inbox_options *options)
+{
+    const struct sqlite_inbox_options *own = options->type_options;
+    const char *used_by =
+        options->used_by != NULL ? options->used_by : "a program";
+
+    store->path = connection_path(own->path);
+    return store->path != NULL && text_copy(used_by, &store->used_by) &&
+           text_copy(options->arrivals_path, &store->mark.path);
+}
+
+static struct sqlite_store *store_new(uv_loop_t *loop, struct inbox *inbox,
+                                      const struct inbox_options *options)
 {
     struct sqlite_store *store = calloc(1, sizeof(*store));
 
     if (store == NULL) {
         return NULL;
     }
-    store->path = connection_path(path);
-    if (store->path == NULL) {
-        free(store);
+    if (!store_copy(store, options)) {
+        store_free(store);
         return NULL;
     }
     store->base.inbox = inbox;
     store->writer.path = store->path;
+    store->writer.used_by = store->used_by;
     store->reader.path = store->path;
-    return store;
-}
-
-static struct inbox_store *sqlite_open(uv_loop_t *loop, struct inbox *inbox,
-                                       const void *type_options)
-{
-    const struct sqlite_inbox_options *options = type_options;
-    struct sqlite_store *store = store_new(inbox, options->path);
-
-    if (store == NULL) {
-        return NULL;
-    }
     store->checkpoint.inbox = inbox;
     store->checkpoint.loop = loop;
     store->checkpoint.helper = &store->helper_thread;
     store->checkpoint.reader = &store->reader;
+    store->mark.inbox = inbox;
+    store->mark.helper = &store->helper_thread;
+    return store;
+}
+
+static struct inbox_store *sqlite_open(uv_loop_t *loop, struct inbox *inbox,
+                                       const struct inbox_options *options)
+{
+    struct sqlite_store *store = store_new(loop, inbox, options);
+
+    if (store == NULL) {
+        return NULL;
+    }
     if (worker_open(&store->writer_thread, loop) != 0) {
         store_free(store);
         return NULL;
@@ -217,6 +259,8 @@ static void write_done(struct worker_job *job)
 
     if (store->group->fault == INBOX_FINE) {
         checkpoint_consider(&store->checkpoint, store->writer.wal_frames);
+        arrival_mark_consider(&store->mark, store->writer.newest_arrival,
+                              uv_now(store->checkpoint.loop));
     }
     inbox_group_written(store->base.inbox);
 }

@@ -12,7 +12,8 @@
 #include <sqlite3.h>
 
 #include "inbox/inbox_store.h"
-#include "inbox/sqlite/db_file.h"
+#include "inbox/sqlite/db_lock.h"
+#include "inbox/sqlite/db_watch.h"
 
 #define WRITER_ROWS_MAX 16 /* messages per INSERT */
 
@@ -38,22 +39,31 @@ enum writer_statement {
 };
 
 struct writer {
-    const char *path; /* borrowed; for messages */
-    sqlite3 *db;      /* NULL: not open */
+    const char *path;    /* borrowed; for messages */
+    const char *used_by; /* borrowed; see db_lock.h */
+    sqlite3 *db;         /* NULL: not open */
     sqlite3_stmt *statements[WRITER_STATEMENT_COUNT]; /* prepared once */
     sqlite3_stmt *adds[WRITER_ROWS_MAX]; /* for 1 ... that many messages; NULL:
                                             not used yet */
-    struct db_file_watch watch;          /* watches the files next to it */
+    struct db_lock lock;                 /* keeps out other processes */
+    struct db_watch watch;               /* are the files sound? */
     long long wal_limit;                 /* the WAL is cut to it; 0: not yet */
     size_t wal_frames;                   /* after the newest commit */
+    bool is_suspect;                     /* SQLite has found it damaged */
+    uint64_t added_to;                   /* last arrival of the transaction */
+    uint64_t tried_arrival;              /* last one that may have been used */
+    uint64_t newest_arrival;             /* last one that was committed */
+    bool is_sequence_behind;             /* arrivals would be used again */
     struct reason why;                   /* text of the newest fault */
 };
 
-/* Opens, creates or upgrades the inbox. The writer must be zeroed except for
- * path. Returns 0, or HAPLO_E* with why set; must be closed in either case. */
+/* Locks, and opens, creates or upgrades the inbox (writer_open.c). The writer
+ * must be zeroed except for path and used_by. Returns 0, or HAPLO_E* with why
+ * set: HAPLO_EEXIST if another process uses it. Must be closed in either
+ * case. */
 int writer_open(struct writer *writer);
 
-/* Checkpoints, unless another connection has it open. */
+/* Checkpoints, unless another connection has it open, or it is damaged. */
 void writer_close(struct writer *writer);
 
 /* A transaction. It is durable if writer_commit() returns INBOX_FINE. After
