@@ -46,7 +46,7 @@ sources := $(lib_src) $(daemon_src) $(sim_src) $(unit_src) \
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
 daemon_obj := $(call obj,$(daemon_src))
-sim_obj := $(call obj,$(sim_src))
+sim_obj := $(call obj,$(sim_src) src/base/standard_streams.c)
 unit_bin := $(patsubst test/unit/%.c,$(BUILD)/test/%,$(unit_src))
 example_bin := $(patsubst %.c,$(BUILD)/%,$(example_src))
 shims := $(patsubst test/integration/%.c,$(BUILD)/%.so,$(shim_src))
@@ -134,7 +134,8 @@ $(BUILD)/test/haplo-poll-picky: $(BUILD)/test/outlet/picky.o \
 # The simulation links the product's objects; what they call of libuv, of
 # src/http and of the C library's memory is test/sim's. Renamed in them and not
 # wrapped by the linker, so that the simulation's own calls stay what they are.
-simulated_src := $(filter-out %/durable.c %/errno_reason.c, \
+simulated_src := $(filter-out %/durable.c %/errno_reason.c %/file_mode.c \
+	%/standard_streams.c, \
 	$(wildcard src/base/*.c src/core/*.c src/poller/*.c)) \
 	src/inbox/inbox.c $(wildcard src/inbox/group_*.c) \
 	$(wildcard src/daemon/gather*.c) src/daemon/failed_logins.c \

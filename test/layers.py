@@ -17,7 +17,7 @@ PROJECT = {
                     "core/progress.h", *DAEMON],
     "src/config": ["config/", "outlets/", "inbox/", *DAEMON],
     "src/daemon": ["daemon/", "config/", "outlets/", "inbox/", *DAEMON],
-    "src/sim": ["sim/"],
+    "src/sim": ["sim/", "base/standard_streams.h"],
     "include": [],
     "examples": ["haplopoll.h"],
     "examples/outlets": ["outlets/", "inbox/", "base/", "haplopoll.h"],

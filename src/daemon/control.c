@@ -272,7 +272,10 @@ static int connect_to(const char *path)
     if (descriptor < 0) {
         return -1;
     }
+    /* Without the second, connect() waits for a process that is stopped. */
     if (setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout,
+                   sizeof timeout) != 0 ||
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout,
                    sizeof timeout) != 0 ||
         connect(descriptor, (struct sockaddr *)&address, sizeof address) != 0) {
         close(descriptor);

@@ -127,18 +127,39 @@ static void work_nothing_done(uv_work_t *work, int status)
     free(work);
 }
 
+static const int ending_signals[] = {SIGINT, SIGTERM};
+
+static void fill_ending_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    for (size_t i = 0; i < 2; i++) {
+        sigaddset(signals, ending_signals[i]);
+    }
+}
+
 static void hold_signals(sigset_t *before)
 {
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
+    fill_ending_signals(&signals);
     pthread_sigmask(SIG_BLOCK, &signals, before);
 }
 
 void limits_hold_signals(void)
 {
     hold_signals(NULL);
+}
+
+void limits_release_signals(void)
+{
+    sigset_t signals;
+    fill_ending_signals(&signals);
+    for (size_t i = 0; i < 2; i++) {
+        signal(ending_signals[i], SIG_IGN); /* discards what is pending */
+    }
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        signal(ending_signals[i], SIG_DFL);
+    }
 }
 
 /* Makes the pool start its threads, with signals blocked, so that the main

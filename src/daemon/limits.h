@@ -23,4 +23,8 @@ int limits_loop_init(uv_loop_t *loop, char *why, size_t why_size);
 /* Ignores SIGINT and SIGTERM from now on: the process is exiting. */
 void limits_hold_signals(void);
 
+/* From now on SIGINT and SIGTERM end the process. Those that have been held
+ * are forgotten. */
+void limits_release_signals(void);
+
 #endif

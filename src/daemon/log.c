@@ -1,48 +1,111 @@
 #include "daemon/log.h"
 
+#include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/reason.h"
 #include "base/wall_clock.h"
+#include "daemon/log_queue.h"
+#include "daemon/log_writer.h"
 
-#define LINE_SIZE_MAX 1024
+#define TEXT_SIZE_MAX 1024
+#define PREFIX_SIZE_MAX 64
+static_assert(PREFIX_SIZE_MAX + TEXT_SIZE_MAX + 1 <= LOG_LINE_SIZE_MAX,
+              "a line with its prefix and newline");
 
 static bool is_verbose_now;
 static bool is_timed_now;
 static bool is_journal_now;
 
+/* Lines */
+
+static int format_prefix(enum log_level level, char *prefix)
+{
+    /* syslog(3) levels, which systemd reads: err, warning, info, debug */
+    static const int journal_levels[] = {3, 4, 6, 7};
+    char time[WALL_CLOCK_TEXT_SIZE];
+    if (is_journal_now) {
+        return snprintf(prefix, PREFIX_SIZE_MAX, "<%d>", journal_levels[level]);
+    }
+    return snprintf(prefix, PREFIX_SIZE_MAX, "%s%shaplo-poll: ",
+                    is_timed_now ? wall_clock_text_ms(wall_clock_ms(), time)
+                                 : "",
+                    is_timed_now ? " " : "");
+}
+
+/* Returns the size of the line. */
+static size_t format_line(char line[LOG_LINE_SIZE_MAX], enum log_level level,
+                          const char *text)
+{
+    int size = format_prefix(level, line);
+    assert(size > 0 && size < PREFIX_SIZE_MAX);
+    size +=
+        snprintf(line + size, LOG_LINE_SIZE_MAX - (size_t)size, "%s\n", text);
+    return (size_t)size;
+}
+
+static size_t format_notice(char *line, uint64_t missing_count)
+{
+    char text[TEXT_SIZE_MAX];
+    snprintf(text, sizeof text,
+             "%" PRIu64 " log line%s missing here: stderr was not read, or "
+             "could not be written",
+             missing_count, missing_count == 1 ? " is" : "s are");
+    return format_line(line, LOG_LEVEL_WARNING, text);
+}
+
+/* Settings */
+
+/* A service may start us with stderr redirected to a file: then the variable
+ * is inherited, but names another stream. See systemd.exec(5). */
+static bool stderr_is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    uintmax_t device;
+    uintmax_t inode;
+    struct stat status;
+    int size = 0;
+    return stream != NULL &&
+           sscanf(stream, "%ju:%ju%n", &device, &inode, &size) == 2 &&
+           stream[size] == '\0' && fstat(STDERR_FILENO, &status) == 0 &&
+           status.st_dev == device && status.st_ino == inode;
+}
+
 void log_open(bool is_verbose, bool is_timed)
 {
     is_verbose_now = is_verbose;
-    is_journal_now = is_timed && getenv("JOURNAL_STREAM") != NULL;
+    is_journal_now = is_timed && stderr_is_journal();
     is_timed_now = is_timed && !is_journal_now;
+    log_writer_open(format_notice);
 }
+
+int log_start(void)
+{
+    return log_writer_start();
+}
+
+void log_close(void)
+{
+    log_writer_close();
+}
+
+/* Printing */
 
 bool log_takes(enum log_level level)
 {
     return level != LOG_LEVEL_TRACE || is_verbose_now;
 }
 
-static void print_prefix(enum log_level level)
-{
-    /* syslog(3) levels, which systemd reads: err, warning, info, debug */
-    static const int journal_levels[] = {3, 4, 6, 7};
-    if (is_journal_now) {
-        fprintf(stderr, "<%d>", journal_levels[level]);
-        return;
-    }
-    if (is_timed_now) {
-        char text[WALL_CLOCK_TEXT_SIZE];
-        fprintf(stderr, "%s ", wall_clock_text_ms(wall_clock_ms(), text));
-    }
-    fputs("haplo-poll: ", stderr);
-}
-
 void log_line(enum log_level level, const char *format, ...)
 {
-    char text[LINE_SIZE_MAX];
+    char text[TEXT_SIZE_MAX];
+    char line[LOG_LINE_SIZE_MAX];
     va_list arguments;
     if (!log_takes(level)) {
         return;
@@ -51,6 +114,10 @@ void log_line(enum log_level level, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     reason_clean(text);
-    print_prefix(level);
-    fprintf(stderr, "%s\n", text);
+    log_writer_put(line, format_line(line, level, text));
+}
+
+void log_text(const char *text)
+{
+    log_writer_put(text, strlen(text));
 }

@@ -18,11 +18,22 @@ enum log_level {
 /* To be called once, before the first line. is_timed: lines have a time. */
 void log_open(bool is_verbose, bool is_timed);
 
+/* From now on nothing below blocks, whatever stderr is. If nobody reads it,
+ * lines are dropped, and a line says how many. Returns 0, or a negative error
+ * of libuv: no thread can be started. */
+int log_start(void);
+
 /* True if lines of this level are printed. */
 bool log_takes(enum log_level level);
 
 /* Prints one line. Adds a newline; replaces control characters by '?'. */
 void log_line(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Prints exactly this text, for the progress on a terminal. */
+void log_text(const char *text);
+
+/* Prints what is left, within a second. Lines after that may be lost. */
+void log_close(void);
 
 #endif

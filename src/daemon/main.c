@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/standard_streams.h"
 #include "config/option_print.h"
 #include "daemon/command.h"
 #include "daemon/limits.h"
@@ -181,9 +182,13 @@ static enum exit_code run_command_line(int argc, char **argv)
 
 int haplo_poll_main(int argc, char **argv)
 {
+    if (standard_streams_open() != 0) {
+        return EXIT_CODE_FAILED; /* there is nowhere to say why */
+    }
     enum exit_code code = run_command_line(argc, argv);
     if (output_flush() != 0 && code == EXIT_CODE_FINE) {
         code = EXIT_CODE_FAILED;
     }
+    log_close();
     return (int)code;
 }

@@ -7,6 +7,7 @@
  *   - A settled queue is paused.
  *   - When all queues are settled, and no outlet can do anything more now, the
  *     session ends.
+ *   - When everything is closed, the table is printed.
  *
  * Failures:
  *
@@ -26,6 +27,7 @@
 
 #include "base/container_of.h"
 #include "daemon/gather_holds.h"
+#include "daemon/limits.h"
 #include "daemon/log.h"
 #include "daemon/trace.h"
 
@@ -259,7 +261,7 @@ enum exit_code command_once(const struct command_options *options)
         .drained_cb = on_drained,
     };
     struct once once = {.report.is_quiet = options->is_quiet};
-    log_open(options->is_verbose, false);
+    log_open(options->is_verbose, true);
     struct config *config;
     enum exit_code code = command_load_config(options, CONFIG_RUN, &config);
     if (code == EXIT_CODE_FINE) {
@@ -267,8 +269,10 @@ enum exit_code command_once(const struct command_options *options)
     }
     if (code == EXIT_CODE_FINE) {
         code = session_run(&once.session, &callbacks, NULL);
+        limits_release_signals(); /* nobody may read stdout */
+        bool is_printed = once_report_print(&once.report);
         if (code == EXIT_CODE_FINE &&
-            (!once.is_done || once.failed_count > 0)) {
+            (!once.is_done || once.failed_count > 0 || !is_printed)) {
             code = EXIT_CODE_FAILED;
         }
     }

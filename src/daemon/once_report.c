@@ -1,6 +1,7 @@
 #include "daemon/once_report.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
@@ -9,6 +10,7 @@
 
 #define TERMINAL_INTERVAL_MS 200
 #define LINE_INTERVAL_MS 1000
+#define PROGRESS_SIZE_MAX 128
 
 /* A row of the table: one server, or the total. */
 struct row {
@@ -54,50 +56,70 @@ static void row_add(struct row *sum, const struct row *row)
     }
 }
 
-static void row_print(const char *name, const struct row *row)
+static void row_print(FILE *out, const char *name, const struct row *row)
 {
-    printf("%-24s %7llu %8llu %9llu %8llu %7llu %7.2f s\n", name,
-           (unsigned long long)row->queues, (unsigned long long)row->batches,
-           (unsigned long long)row->messages, (unsigned long long)row->repeats,
-           (unsigned long long)row->errors, (double)row->time_ms / 1000);
+    fprintf(out, "%-24s %7llu %8llu %9llu %8llu %7llu %7.2f s\n", name,
+            (unsigned long long)row->queues, (unsigned long long)row->batches,
+            (unsigned long long)row->messages, (unsigned long long)row->repeats,
+            (unsigned long long)row->errors, (double)row->time_ms / 1000);
 }
 
-static void print_table(const struct once_report *report)
+static void print_table(const struct once_report *report, FILE *out)
 {
     const struct once *once = report->once;
     struct row sum = {0};
-    printf("%-24s %7s %8s %9s %8s %7s %9s\n", "server", "queues", "batches",
-           "messages", "repeats", "errors", "time");
+    fprintf(out, "%-24s %7s %8s %9s %8s %7s %9s\n", "server", "queues",
+            "batches", "messages", "repeats", "errors", "time");
     for (size_t i = 0; i < once->server_count; i++) {
         const struct once_server *server = &once->servers[i];
         struct row row = server_row(report, server);
         row_add(&sum, &row);
-        row_print(server->server->config->options.name, &row);
+        row_print(out, server->server->config->options.name, &row);
     }
-    row_print("all", &sum);
-    (void)output_flush(); /* the exit code tells */
+    row_print(out, "all", &sum);
+}
+
+/* NULL if memory runs out. */
+static char *format_table(const struct once_report *report)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) {
+        return NULL;
+    }
+    print_table(report, out);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
 }
 
 static void on_timer(uv_timer_t *timer)
 {
     struct once_report *report = timer->data;
     const struct once *once = report->once;
+    char text[PROGRESS_SIZE_MAX];
     uint64_t messages = 0;
     for (size_t i = 0; i < once->queue_count; i++) {
         messages += once->queues[i].queue->stored_count;
     }
-    fprintf(stderr, "%shaplo-poll: %zu of %zu queues done, %llu messages%s",
-            report->is_terminal ? "\r" : "", once->settled_count,
-            once->queue_count, (unsigned long long)messages,
-            report->is_terminal ? "" : "\n");
-    fflush(stderr);
-    report->has_progress = report->is_terminal;
+    snprintf(text, sizeof text, "%s%zu of %zu queues done, %llu messages",
+             report->is_terminal ? "\rhaplo-poll: " : "", once->settled_count,
+             once->queue_count, (unsigned long long)messages);
+    if (report->is_terminal) {
+        log_text(text);
+        report->has_progress = true;
+    } else {
+        log_line(LOG_LEVEL_INFO, "%s", text);
+    }
 }
 
 static void leave_progress(struct once_report *report)
 {
     if (report->has_progress) {
-        fputc('\n', stderr);
+        log_text("\n");
         report->has_progress = false;
     }
 }
@@ -129,6 +151,21 @@ void once_report_end(struct once_report *report)
     leave_progress(report);
     uv_close((uv_handle_t *)&report->timer, NULL);
     if (!report->is_quiet) {
-        print_table(report);
+        report->table = format_table(report);
+        report->has_failed = report->table == NULL;
     }
+}
+
+bool once_report_print(struct once_report *report)
+{
+    if (report->has_failed) {
+        log_line(LOG_LEVEL_ERROR, "the table: %s",
+                 haplo_error_text(HAPLO_ENOMEM));
+    }
+    if (report->table != NULL) {
+        fputs(report->table, stdout);
+        (void)output_flush(); /* the exit code tells */
+        free(report->table);
+    }
+    return !report->has_failed;
 }

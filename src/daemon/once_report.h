@@ -18,6 +18,8 @@ struct once_report {
     bool is_quiet;           /* no progress, no table */
     bool is_terminal;        /* stderr is one: progress is overwritten */
     bool has_progress;       /* a line of progress is on the terminal */
+    char *table;             /* owned: what is to be printed, or NULL */
+    bool has_failed;         /* no memory for the table */
 };
 
 /* is_quiet must be set. */
@@ -26,7 +28,11 @@ void once_report_start(struct once_report *report, const struct once *once);
 /* Prints a line about a failure, after clearing the progress. */
 void once_report_line(struct once_report *report, const char *text);
 
-/* Prints the table to stdout, and closes the timer. */
+/* Formats the table while the statistics exist, and closes the timer. */
 void once_report_end(struct once_report *report);
+
+/* Prints the table to stdout, which may block: nothing else may be left to do.
+ * Returns false if it could not be formatted. */
+bool once_report_print(struct once_report *report);
 
 #endif

@@ -102,11 +102,8 @@ static int start_signal(struct session *session, uv_signal_t *handle,
     return error;
 }
 
-static int open_loop(struct session *session, char *why, size_t why_size)
+static int start_signals(struct session *session)
 {
-    if (limits_loop_init(&session->loop, why, why_size) != 0) {
-        return -1;
-    }
     int error = start_signal(session, &session->sigint, SIGINT);
     if (error == 0) {
         error = start_signal(session, &session->sigterm, SIGTERM);
@@ -114,8 +111,23 @@ static int open_loop(struct session *session, char *why, size_t why_size)
             uv_close((uv_handle_t *)&session->sigint, NULL);
         }
     }
+    return error;
+}
+
+/* From here on, nothing that is logged may block. */
+static int open_loop(struct session *session, char *why, size_t why_size)
+{
+    const char *what = "start the thread that writes log lines";
+    if (limits_loop_init(&session->loop, why, why_size) != 0) {
+        return -1;
+    }
+    int error = log_start();
+    if (error == 0) {
+        what = "create an event loop";
+        error = start_signals(session);
+    }
     if (error != 0) {
-        (void)reason_write(why, why_size, 0, "cannot create an event loop: %s",
+        (void)reason_write(why, why_size, 0, "cannot %s: %s", what,
                            uv_strerror(error));
         uv_run(&session->loop, UV_RUN_DEFAULT);
         close_loop(session);

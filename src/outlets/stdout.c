@@ -6,11 +6,8 @@
  *   - What has been written to the pipe counts as delivered. This is not
  *     durable.
  *
- * A slow reader blocks the thread, and so the outlet, but nothing else. Before
- * each write the thread waits with poll(2), and writes at most PIPE_BUF bytes
- * to a pipe, which then does not block. So the outlet can be closed while the
- * reader sleeps. The descriptor is not made non-blocking, because other
- * processes may share it.
+ * A slow reader blocks the thread, and so the outlet, but nothing else. The
+ * outlet can be closed while the reader sleeps (shared_stream.c).
  *
  * Failures:
  *
@@ -22,86 +19,31 @@
 #include "outlets/stdout.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/errno_reason.h"
 #include "outlets/envelope.h"
+#include "outlets/shared_stream.h"
 
 #define BUFFER_SIZE_MIN 65536
 #define BUFFER_KEEP_MAX 1048576 /* a larger one is freed after use */
-#define POLL_MS 100             /* how often is_ending is checked */
 
 struct stdout_state {
-    int descriptor;         /* not owned */
-    bool is_file;           /* a regular file, which never blocks */
-    bool is_cut;            /* the last line is incomplete */
-    const char *inbox_uuid; /* borrowed */
-    char *buffer;           /* owned: lines to be written */
-    size_t size;            /* bytes in buffer */
-    size_t capacity;        /* allocated */
+    struct shared_stream stream; /* where lines go */
+    bool is_standard;            /* it is standard output */
+    bool is_cut;                 /* the last line is incomplete */
+    const char *inbox_uuid;      /* borrowed */
+    char *buffer;                /* owned: lines to be written */
+    size_t size;                 /* bytes in buffer */
+    size_t capacity;             /* allocated */
 };
 
 /* All outlets of the process share one standard output. */
 static atomic_flag is_in_use = ATOMIC_FLAG_INIT;
 
 /* Writing */
-
-/* Why a write is incomplete. */
-enum ending { ENDING_NONE, ENDING_CLOSED, ENDING_FAILED };
-
-/* Waits until something can be written. */
-static enum ending wait_for_room(const struct stdout_state *state,
-                                 const atomic_bool *is_ending)
-{
-    struct pollfd poller = {.fd = state->descriptor, .events = POLLOUT};
-
-    while (!state->is_file) {
-        int count = poll(&poller, 1, POLL_MS);
-
-        if (count > 0) {
-            break; /* write() will report an error */
-        }
-        if (count < 0 && errno != EINTR) {
-            return ENDING_FAILED;
-        }
-        if (atomic_load(is_ending)) {
-            return ENDING_CLOSED;
-        }
-    }
-    return ENDING_NONE;
-}
-
-static size_t chunk_of(const struct stdout_state *state, size_t left)
-{
-    return state->is_file || left < PIPE_BUF ? left : PIPE_BUF;
-}
-
-/* Sets *written to the bytes written, and errno on failure. */
-static enum ending bytes_write(const struct stdout_state *state,
-                               const atomic_bool *is_ending, size_t *written)
-{
-    *written = 0;
-    while (*written < state->size) {
-        enum ending ending = wait_for_room(state, is_ending);
-        ssize_t size;
-
-        if (ending != ENDING_NONE) {
-            return ending;
-        }
-        size = write(state->descriptor, state->buffer + *written,
-                     chunk_of(state, state->size - *written));
-        if (size < 0 && errno != EINTR && errno != EAGAIN) {
-            return ENDING_FAILED;
-        }
-        *written += size > 0 ? (size_t)size : 0;
-    }
-    return ENDING_NONE;
-}
 
 static size_t count_lines(const char *bytes, size_t size)
 {
@@ -116,13 +58,14 @@ static size_t count_lines(const char *bytes, size_t size)
 }
 
 /* Writes the lines in the buffer, and counts the complete ones. */
-static enum ending buffer_flush(struct stdout_state *state,
-                                const atomic_bool *is_ending,
-                                struct outlet_parcel *parcel)
+static enum shared_stream_end buffer_flush(struct stdout_state *state,
+                                           const atomic_bool *is_ending,
+                                           struct outlet_parcel *parcel)
 {
     size_t written;
     bool was_cut = state->is_cut && state->size > 0;
-    enum ending ending = bytes_write(state, is_ending, &written);
+    enum shared_stream_end end = shared_stream_write(
+        &state->stream, state->buffer, state->size, is_ending, &written);
     int number = errno;
 
     parcel->delivered_count += count_lines(state->buffer, written);
@@ -133,7 +76,7 @@ static enum ending buffer_flush(struct stdout_state *state,
     }
     state->size = 0;
     errno = number;
-    return ending;
+    return end;
 }
 
 /* Lines */
@@ -166,24 +109,24 @@ static void line_add(struct stdout_state *state,
         envelope_write(message, state->inbox_uuid, state->buffer + state->size);
 }
 
-static enum ending parcel_write(struct stdout_state *state,
-                                struct outlet_parcel *parcel,
-                                const atomic_bool *is_ending)
+static enum shared_stream_end parcel_write(struct stdout_state *state,
+                                           struct outlet_parcel *parcel,
+                                           const atomic_bool *is_ending)
 {
     for (size_t i = 0; i < parcel->count; i++) {
         const struct inbox_message *message = &parcel->messages[i];
         size_t size = envelope_size_max(message, state->inbox_uuid) + 1;
 
         if (state->size + size > state->capacity && state->size > 0) {
-            enum ending ending = buffer_flush(state, is_ending, parcel);
+            enum shared_stream_end end = buffer_flush(state, is_ending, parcel);
 
-            if (ending != ENDING_NONE) {
-                return ending;
+            if (end != SHARED_STREAM_DONE) {
+                return end;
             }
         }
         if (!buffer_reserve(state, size)) {
             errno = ENOMEM;
-            return ENDING_FAILED;
+            return SHARED_STREAM_FAILED;
         }
         line_add(state, message);
     }
@@ -198,14 +141,14 @@ static void stdout_deliver(void *data, struct outlet_parcel *parcel,
     struct stdout_state *state = data;
 
     switch (parcel_write(state, parcel, is_ending)) {
-    case ENDING_NONE:
+    case SHARED_STREAM_DONE:
         parcel->verdict = OUTLET_DELIVERED;
         break;
-    case ENDING_CLOSED:
+    case SHARED_STREAM_CLOSED:
         parcel->verdict = OUTLET_RETRY;
         (void)reason_set(&parcel->why, 0, "closing");
         break;
-    case ENDING_FAILED:
+    case SHARED_STREAM_FAILED:
         parcel->verdict = errno == ENOMEM ? OUTLET_RETRY : OUTLET_BROKEN;
         (void)errno_reason_set(&parcel->why, 0, "standard output",
                                "cannot be written", errno);
@@ -223,21 +166,19 @@ int stdout_open_descriptor(int descriptor, const char *inbox_uuid, void **out,
                            struct reason *why)
 {
     struct stdout_state *state = calloc(1, sizeof(*state));
-    struct stat status;
+    int error;
 
     if (state == NULL) {
         return reason_set(why, HAPLO_ENOMEM, "standard output: out of memory");
     }
-    if (fstat(descriptor, &status) != 0) {
-        int number = errno;
-
+    error = shared_stream_open(&state->stream, descriptor);
+    if (error != 0) {
         free(state);
         return errno_reason_set(why, HAPLO_EINVAL, "standard output",
-                                "cannot be used", number);
+                                "cannot be used", error);
     }
-    state->descriptor = descriptor;
+    state->is_standard = descriptor == STDOUT_FILENO;
     state->inbox_uuid = inbox_uuid;
-    state->is_file = S_ISREG(status.st_mode);
     *out = state;
     return 0;
 }
@@ -246,7 +187,8 @@ static void stdout_close(void *data)
 {
     struct stdout_state *state = data;
 
-    if (state->descriptor == STDOUT_FILENO) {
+    shared_stream_close(&state->stream);
+    if (state->is_standard) {
         atomic_flag_clear(&is_in_use);
     }
     free(state->buffer);

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/standard_streams.h"
 #include "sim/files.h"
 #include "sim/memory.h"
 #include "sim/options.h"
@@ -282,7 +283,7 @@ int main(int argc, char **argv)
     static struct sim_server server;
     static uv_loop_t loop;
     char error[ERROR_SIZE];
-    if (uv_loop_init(&loop) != 0) {
+    if (standard_streams_open() != 0 || uv_loop_init(&loop) != 0) {
         stop_with(EXIT_CANNOT, "cannot create an event loop");
     }
     descriptors_raise();

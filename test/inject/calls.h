@@ -232,6 +232,8 @@
     X(void *, malloc, (size_t a), (a), FAIL(NULL, ENOMEM), BEFORE)             \
     X(int, mkdir, (const char *a, mode_t b), (a, b),                           \
       WAYS(FAIL(-1, EACCES), FAIL(-1, ENOSPC)), BEFORE)                        \
+    X(FILE *, open_memstream, (char **a, size_t *b), (a, b),                   \
+      FAIL(NULL, ENOMEM), BEFORE)                                              \
     X(ssize_t, pread, (int a, void *b, size_t c, off_t d), (a, b, c, d),       \
       FAIL(-1, EIO), BEFORE)                                                   \
     X(locale_t, newlocale, (int a, const char *b, locale_t c), (a, b, c),      \

@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "integration"))
 
 from files_outlet import Receiver  # noqa: E402
-from poll import BUILD, Poll, run_program  # noqa: E402
+from poll import BUILD, Poll, run_program, untimed  # noqa: E402
 from sim import Sim  # noqa: E402
 
 PROGRAM = str(BUILD.resolve() / "inject" / "haplo-poll")
@@ -86,7 +86,7 @@ class ProcessSweep:
             return "ended by libraries"
         if done.code not in EXIT_CODES:
             raise Failure(f"point {point}: {what}: {done}")
-        if done.code != 0 and not done.err.startswith(
+        if done.code != 0 and not untimed(done.err).startswith(
                 ("haplo-poll: ", self.poll.path)):
             raise Failure(f"point {point}: {what}: {done}")
         return f"exit code {done.code}"

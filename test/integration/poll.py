@@ -17,6 +17,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import sqlite3
 import subprocess
@@ -30,6 +31,11 @@ PROGRAM = str(BUILD.resolve() / "haplo-poll")
 RUN_S_MAX = 60
 
 Done = collections.namedtuple("Done", "code out err")
+
+
+def untimed(text):
+    """Log lines without their times."""
+    return re.sub(r"(?m)^\d{4}-\d\d-\d\dT[\d:.]+Z (?=haplo-poll: )", "", text)
 
 
 def run_program(*arguments, program=PROGRAM, **options):
@@ -215,7 +221,9 @@ class Poll:
         return done
 
     def once(self, *arguments, **options):
-        return self.run("-q", *arguments, "once", **options)
+        """Done(code, out, err); without the times of the log lines."""
+        done = self.run("-q", *arguments, "once", **options)
+        return done._replace(err=untimed(done.err))
 
     def start(self, *arguments):
         """Starts `haplo-poll ARGUMENTS`, or `run`, in the background."""

@@ -109,6 +109,22 @@ def test_too_few_threads_to_start(poll_of, count):
         check_starts(sim, poll)
 
 
+# The log has a thread as well, so that nobody who does not read it is waited
+# for.
+@pytest.mark.needs("stranger", "plain_memory")
+def test_too_few_threads_for_the_log(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
+        poll = poll_of(sim)
+        poll.write()
+        give_to_stranger(sim.dir)
+        done = poll.once(write=False, preexec_fn=lambda: become_a_stranger(
+            limited(resource.RLIMIT_NPROC, 5)))
+        assert done.code == 1
+        check_one_line_each(done, ["haplo-poll"], ["thread", "log lines"])
+        assert request_count(sim) == 0
+        check_starts(sim, poll)
+
+
 # Memory
 
 

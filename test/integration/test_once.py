@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from poll import PROGRAM, check_one_line_each, set_queue, set_server
+from poll import (PROGRAM, check_one_line_each, set_queue, set_server,
+                  untimed)
 from sim import Sim, wait_for
 
 # The good case
@@ -66,7 +67,8 @@ def test_progress_on_a_terminal(poll_of):
         poll.printed += [table, printed]
         assert re.search(r"\rhaplo-poll: \d of 2 queues done, \d messages",
                          printed)
-        lines = [line.split("\r")[-1] for line in printed.split("\r\n")]
+        lines = [untimed(line.split("\r")[-1])
+                 for line in printed.split("\r\n")]
         assert any(line.startswith("haplo-poll: fetch app1/q2: 403")
                    for line in lines)
         assert re.search(r"^all .* 3 ", table, re.M)

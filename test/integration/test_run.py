@@ -62,7 +62,7 @@ def test_keeps_its_interval(poll_of):
         assert 2 <= sim.queue_stats("app2")["fetches"] <= 9
 
 
-# Lines of a daemon need a time, or the journal's level.
+# Lines of a daemon need a time.
 def test_log_lines(poll_of):
     with Sim("--apps=1", "--queues=1") as sim:
         poll = poll_of(sim)
@@ -73,15 +73,6 @@ def test_log_lines(poll_of):
         assert all(re.match(stamp, line) for line in lines)
         assert lines[0].endswith("polling; queues: 1, servers: 1, outlets: 0")
         assert lines[-1].endswith("stopped; batches left unmarked: 0")
-
-        poll.environment["JOURNAL_STREAM"] = "8:1"
-        sim.script("key app1 q1 status=revoked")
-        run = start(poll)
-        run.wait_for_line("INVALID-API-KEY")
-        assert run.stop() == 0
-        lines = run.err.splitlines()
-        assert lines[0] == "<6>polling; queues: 1, servers: 1, outlets: 0"
-        assert lines[1].startswith("<4>fetch app1/q1: 403 INVALID-API-KEY")
 
 
 # Two daemons on one state directory would mark for each other; a dead one

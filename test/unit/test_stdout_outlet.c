@@ -262,6 +262,31 @@ static void test_a_sleeping_reader_does_not_keep_it_open(void **state)
     free(text);
 }
 
+/* Nobody reads the other end: after poll(2) a terminal may take less than a
+ * write asks for, and would block for the rest. */
+static void test_a_stopped_terminal_does_not_keep_it_open(void **state)
+{
+    struct scene *scene = *state;
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    int terminal;
+
+    assert_true(master >= 0);
+    assert_int_equal(grantpt(master), 0);
+    assert_int_equal(unlockpt(master), 0);
+    terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(terminal >= 0);
+    stdout_ops.close(scene->state);
+    (void)close(scene->writer);
+    scene_use(scene, terminal);
+    fill(scene, MESSAGE_COUNT_MAX, "{\"some\":\"text\"}");
+    atomic_store(&scene->is_ending, true);
+    assert_int_equal(deliver(scene), OUTLET_RETRY);
+    assert_string_equal(scene->parcel.why.text, "closing");
+    /* It is shared with other processes, which must not notice. */
+    assert_int_equal(fcntl(terminal, F_GETFL) & O_NONBLOCK, 0);
+    (void)close(master);
+}
+
 /* Not the process dies, but the destination is broken. */
 static void test_a_reader_that_has_gone_is_a_broken_destination(void **state)
 {
@@ -351,6 +376,7 @@ int main(void)
         T(test_a_parcel_is_written_in_order),
         T(test_a_slow_reader_is_waited_for),
         T(test_a_sleeping_reader_does_not_keep_it_open),
+        T(test_a_stopped_terminal_does_not_keep_it_open),
         T(test_a_reader_that_has_gone_is_a_broken_destination),
         T(test_a_line_that_was_cut_damages_no_other),
         T(test_a_file_is_written_at_once),
