@@ -38,10 +38,10 @@ void daemon_path(char *path, size_t size, const char *name)
     assert_true(length > 0 && (size_t)length < size);
 }
 
-void daemon_set_up(void)
+void daemon_configure(const char *more)
 {
     char path[128];
-    char text[1024];
+    char text[2048];
     snprintf(text, sizeof text,
              "state_dir: state\n"
              "inbox: inbox.db\n"
@@ -60,10 +60,15 @@ void daemon_set_up(void)
              "    stall_timeout: 300ms\n"
              "    total_timeout: 1s\n"
              "    queues:\n"
-             "      - {name: q1, api_key_file: keys/app1-q1}\n",
-             sim_start()->url);
+             "      - {name: q1, api_key_file: keys/app1-q1}\n%s",
+             sim_start()->url, more);
     daemon_path(path, sizeof path, "daemon.yaml");
     daemon_write(path, text);
+}
+
+void daemon_set_up(void)
+{
+    daemon_configure("");
 }
 
 void daemon_remove(const char *path)

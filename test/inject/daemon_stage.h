@@ -19,6 +19,9 @@ struct outcome {
 /* Writes the configuration: queue app1/q1, outlet out, a folder "files". */
 void daemon_set_up(void);
 
+/* The same, with more lines: queues of app1, or servers. */
+void daemon_configure(const char *more);
+
 /* "NAME" in the folder of the configuration. */
 void daemon_path(char *path, size_t size, const char *name);
 

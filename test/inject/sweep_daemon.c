@@ -39,6 +39,26 @@ static void once_run(void)
     fault_resume();
 }
 
+/* Queues with a bad option, without a key, and of a server without its CA file.
+ * Whatever fails, they are held, or nothing starts. */
+static void holds_run(void)
+{
+    static struct outcome outcome;
+    fault_pause();
+    unsigned total = daemon_add_messages();
+    daemon_configure("      - {name: q2, interval: never}\n"
+                     "      - {name: q3, api_key_file: keys/none}\n"
+                     "  - name: app2\n"
+                     "    url: https://app2.localhost\n"
+                     "    tls_ca_file: none.pem\n"
+                     "    queues: [{name: q4, api_key_file: keys/none}]\n");
+    daemon_call(&outcome, WORDS("once"), false);
+    assert_int_not_equal(outcome.code, EXIT_CODE_FINE);
+    daemon_set_up();
+    daemon_check_messages(total);
+    fault_resume();
+}
+
 #define LOGINS_NONE "haplo-poll failed logins 2\n"
 #define LOGINS_REFUSED "refused app1 q1\n"
 
@@ -209,6 +229,7 @@ static void run_run(void)
 
 const struct sweep_unit sweep_daemon_units[] = {
     {"daemon/once", once_run, daemon_set_up, true, 4},
+    {"daemon/holds", holds_run, daemon_set_up, true, 4},
     {"daemon/logins", logins_run, daemon_set_up, true, 4},
     {"daemon/run", run_run, daemon_set_up, true, 4},
     {"daemon/peek", peek_run, daemon_set_up, true, 4},
