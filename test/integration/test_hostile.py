@@ -210,7 +210,31 @@ CASES = {
     ),
     "two lengths": (
         raw(answer(GOOD, extra="Content-Length: 20\r\n")),
-        "the response has two lengths, 50 and 20",
+        'a second Content-Length, "20", so that a truncated one',
+    ),
+    "a length with more than digits": (
+        raw(answer(GOOD).replace(b"Length: 50", b"Length: 50, 90")),
+        'a second Content-Length, "50, 90", so that a truncated one',
+    ),
+    "no end but that of the connection": (
+        raw(answer(GOOD, extra="Transfer-Encoding: identity\r\n")),
+        'the Transfer-Encoding "identity", so that a truncated one',
+    ),
+    "a length in an interim response": (
+        raw(b"HTTP/1.1 103 Early Hints\r\nContent-Length: 50\r\n\r\n"
+            + answer(GOOD)),
+        "an interim response (1xx) has Content-Length",
+    ),
+    "a response of a cache": (
+        raw(answer(GOOD, extra="Age: 100\r\n")),
+        "the response is 100 s old (Age), older than the request",
+    ),
+    "a gzip stream of two members": (
+        packed(gzip.compress(GOOD) + gzip.compress(b"\n")),
+        "continues after the end of its gzip stream",
+    ),
+    "a byte order mark": (
+        fetch_of(b"\xef\xbb\xbf" + GOOD), "begins with a byte order mark",
     ),
     "a head that begins with a space": (
         raw(answer(GOOD).replace(b"\r\n", b"\r\n ", 1)),
