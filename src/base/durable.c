@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_mode.h"
+
 int durable_file(int descriptor)
 {
     int result;
@@ -42,6 +44,20 @@ int durable_folder_path(const char *path)
     return error;
 }
 
+static int folder_mode_set(const char *path, mode_t mode)
+{
+    int descriptor =
+        open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int error;
+
+    if (descriptor < 0) {
+        return errno;
+    }
+    error = file_mode_set(descriptor, mode);
+    (void)close(descriptor); /* read-only, so errors do not matter */
+    return error;
+}
+
 int durable_make_folder(const char *path, mode_t mode, const char **what)
 {
     char copy[PATH_MAX];
@@ -51,6 +67,11 @@ int durable_make_folder(const char *path, mode_t mode, const char **what)
     *what = "cannot be made";
     if (!is_made && errno != EEXIST) {
         return errno;
+    }
+    *what = "its mode cannot be set";
+    error = is_made ? folder_mode_set(path, mode) : 0;
+    if (error != 0) {
+        return error;
     }
     if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy)) {
         return ENAMETOOLONG;

@@ -38,11 +38,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file_mode.h"
 #include "base/wall_clock.h"
 #include "daemon/gather.h"
 #include "daemon/log.h"
 
 #define FIRST_LINE "haplo-poll failed logins 2\n"
+#define FILE_MODE 0600
 #define LINE_SIZE_MAX (2 * HAPLO_SITE_SIZE_MAX + 64)
 #define PATH_SIZE_MAX 4200   /* a longer path is refused, not truncated */
 #define NAME_FORMAT "%128s"  /* HAPLO_NAME_SIZE_MAX */
@@ -172,12 +174,15 @@ static int write_file(const struct gather *gather, const char *path)
     struct printing printing = {.file = file, .now_ms = wall_clock_ms()};
     const struct gather_server *server;
     size_t cursor = 0;
+    int error = file_mode_set(fileno(file), FILE_MODE);
     fputs(FIRST_LINE, file);
     haplo_poller_failed_logins(gather->poller, print_logins, &printing);
     while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
         print_refused(server, file);
     }
-    int error = ferror(file) ? EIO : 0;
+    if (ferror(file) && error == 0) {
+        error = EIO;
+    }
     if (fclose(file) != 0 && error == 0) {
         error = errno;
     }

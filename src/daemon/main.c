@@ -10,6 +10,7 @@
 #include "config/option_print.h"
 #include "daemon/command.h"
 #include "daemon/limits.h"
+#include "daemon/log.h"
 #include "daemon/output.h"
 #include "haplopoll.h"
 

@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "base/durable.h"
+#include "base/file_mode.h"
 #include "base/reason.h"
 
 #define PATH_SIZE_MAX 4096
+#define LOCK_MODE 0600
 
 /* The process that holds the lock, as written by itself. */
 static long read_owner(int lock)
@@ -30,7 +32,8 @@ static void write_owner(int lock)
     char text[32];
     int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     /* Only information for operators; the kernel enforces the lock. */
-    if (ftruncate(lock, 0) != 0 || pwrite(lock, text, (size_t)size, 0) < 0) {
+    if (file_mode_set(lock, LOCK_MODE) != 0 || ftruncate(lock, 0) != 0 ||
+        pwrite(lock, text, (size_t)size, 0) < 0) {
         return;
     }
 }
@@ -71,7 +74,8 @@ int state_dir_lock(const char *path, char *why, size_t why_size)
         errno = ENAMETOOLONG;
         return -1;
     }
-    int lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int lock =
+        open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LOCK_MODE);
     if (lock < 0) {
         int error = errno;
         (void)reason_write(why, why_size, 0, "%s can't be opened: %s",

@@ -11,6 +11,7 @@
 
 #include "base/durable.h"
 #include "base/errno_reason.h"
+#include "base/file_mode.h"
 #include "outlets/ndjson.h"
 
 /* The name of a file while it is being written. Not *.ndjson, since some
@@ -168,7 +169,7 @@ static int hidden_open(struct files_job *job)
         }
         job->file = openat(job->folder, HIDDEN_NAME, flags, mode);
     }
-    return job->file >= 0 ? 0 : errno;
+    return job->file >= 0 ? file_mode_set(job->file, mode) : errno;
 }
 
 static int buffer_flush(struct files_job *job)
@@ -247,8 +248,8 @@ void files_job_write(struct files_job *job)
 {
     int error = hidden_open(job);
 
+    job->is_hidden = job->file >= 0;
     if (error == 0) {
-        job->is_hidden = true;
         job->root->buffered = 0;
         error = messages_write(job);
     }

@@ -18,6 +18,7 @@
 
 #include "base/durable.h"
 #include "base/errno_reason.h"
+#include "base/file_mode.h"
 #include "inbox/sqlite/db_file.h"
 
 #define FIRST_LINE "haplo-poll arrivals 1\n"
@@ -95,9 +96,12 @@ static int text_write(const char *path, const char *text, size_t size)
     do {
         count = write(descriptor, text, size);
     } while (count < 0 && errno == EINTR);
-    error = count == (ssize_t)size ? durable_file(descriptor)
+    error = count == (ssize_t)size ? file_mode_set(descriptor, FILE_MODE)
             : count < 0            ? errno
                                    : ENOSPC;
+    if (error == 0) {
+        error = durable_file(descriptor);
+    }
     if (close(descriptor) != 0 && error == 0) {
         error = errno;
     }

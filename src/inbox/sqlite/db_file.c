@@ -19,6 +19,7 @@
 
 #include "base/durable.h"
 #include "base/errno_reason.h"
+#include "base/file_mode.h"
 #include "haplopoll.h"
 
 /* Messages are private; sharing them is up to the operator. SQLite uses the
@@ -86,6 +87,17 @@ int db_file_check(const char *path, struct reason *why)
     return 0;
 }
 
+static int created_file_close(int descriptor, const char *path,
+                              struct reason *why)
+{
+    int error = file_mode_set(descriptor, DB_FILE_MODE);
+
+    if (close(descriptor) != 0 && error == 0) {
+        error = errno;
+    }
+    return error == 0 ? 0 : file_error("cannot be created", path, error, why);
+}
+
 int db_file_prepare(const char *path, struct reason *why)
 {
     struct stat status;
@@ -99,8 +111,7 @@ int db_file_prepare(const char *path, struct reason *why)
     descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY,
                       DB_FILE_MODE);
     if (descriptor >= 0) {
-        return close(descriptor) == 0 ? 0
-                                      : file_error("close", path, errno, why);
+        return created_file_close(descriptor, path, why);
     }
     if (errno != EEXIST) {
         return file_error("cannot be created", path, errno, why);

@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "base/errno_reason.h"
+#include "base/file_mode.h"
 #include "base/wall_clock.h"
 #include "haplopoll.h"
 
@@ -167,6 +168,7 @@ static int lock_once(struct db_lock *lock, struct reason *why)
     if (descriptor < 0) {
         return lock_error(why, lock->path, "cannot be opened", errno);
     }
+    (void)file_mode_set(descriptor, LOCK_MODE); /* only for whoever reads it */
     if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
         error = errno == EWOULDBLOCK
                     ? tell_in_use(lock->path, descriptor, why)
