@@ -247,11 +247,13 @@ void gather_holds_tell(const struct gather *gather)
             tell(gather, &count, hold->place, hold->why);
             told = hold->why;
         }
+        log_line(LOG_LEVEL_TRACE, "%s/%s: held: %s", hold->server, hold->name,
+                 haplo_queue_state_name(hold->state));
     }
     if (count > TOLD_MAX) {
         log_line(LOG_LEVEL_ERROR,
-                 "%s: and %zu more problems: correct these "
-                 "first, then run `haplo-poll check`",
+                 "%s: and %zu more problems: correct these first, then run "
+                 "`haplo-poll check`",
                  config->path, count - TOLD_MAX);
     }
 }

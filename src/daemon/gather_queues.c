@@ -167,11 +167,10 @@ static int add_queue(struct gather_queue *queue, struct adding *adding)
                : gather_hold_queue(queue, HAPLO_QUEUE_BLOCKED, adding->why);
 }
 
+/* Its key may be a new one, so it is not taken to be proven. */
 int gather_queues_add_queue(struct gather_queue *queue)
 {
-    struct haplo_server_stats stats = {.struct_size = sizeof stats};
-    haplo_server_stats(queue->server->server, &stats);
-    struct adding adding = {.has_failed_logins = stats.logins_held};
+    struct adding adding = {.has_failed_logins = false};
     int error = add_queue(queue, &adding);
     gather_key_reader_wipe(&adding.keys);
     return error;

@@ -192,9 +192,9 @@ static void give_up_held(struct once *once)
     TAILQ_FOREACH (hold, &gather->holds, link) {
         char text[HAPLO_TEXT_SIZE_MAX];
         snprintf(text, sizeof text,
-                 "%s/%s: not drained: it is held because of %s:%u:%u",
-                 hold->server, hold->name, gather->config->path,
-                 hold->place.line, hold->place.column);
+                 "%s/%s: not drained: %s because of %s:%u:%u", hold->server,
+                 hold->name, haplo_queue_state_name(hold->state),
+                 gather->config->path, hold->place.line, hold->place.column);
         if (hold->queue != NULL) {
             once_give_up(once, hold->queue->command, text);
         } else {

@@ -58,6 +58,10 @@ def no_name(poll):
     return ["name is missing"]
 
 
+def is_about_key(spoil):
+    return spoil in (missing_key, malformed_key, open_key, missing_variable)
+
+
 # Each is told with its place, and the other queue of the server is drained, as
 # is the other server.
 @pytest.mark.parametrize("spoil", [
@@ -85,8 +89,9 @@ def test_a_bad_queue_is_held_alone(poll_of, spoil):
         assert "poll.yaml:" in lines[0] and "queue app1/" in lines[0]
         for word in words:
             assert word in lines[0], (word, lines[0])
-        assert "app1/" in lines[1] and ": not drained: " in lines[1]
-        assert "poll.yaml:" in lines[1]
+        state = "REFUSED" if is_about_key(spoil) else "BLOCKED"
+        assert f": not drained: {state} because of " in lines[1]
+        assert "app1/" in lines[1] and "poll.yaml:" in lines[1]
         assert sim.queue_stats("app1", "q1")["requests"] == 0
         assert sim.app_stats()["failed_logins"] == 0
         poll.check_nothing_lost(
@@ -155,8 +160,9 @@ def test_a_missing_key_is_used_when_it_is_there(poll_of):
     with Sim("--apps=2", "--queues=2", "--messages=20", "--tls") as sim:
         poll = poll_of(sim)
         path, good = break_key(poll)
-        run = poll.start()
+        run = poll.start("-v", "run")
         run.wait_for_line("queue app1/q1: api_key_file", "No such file")
+        run.wait_for_line("app1/q1: held: REFUSED")
         run.wait_for_line("polling; queues: 3, servers: 2")
         run.wait_for_line("some queues cannot be polled; held until their "
                           "files are corrected: 1; until haplo-poll is "
