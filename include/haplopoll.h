@@ -60,7 +60,7 @@ extern "C" {
 #define HAPLO_URL_SIZE_MAX 1024       /* a server's URL */
 #define HAPLO_KEY_SIZE_MIN 16         /* an API key; the minimum of servers */
 #define HAPLO_KEY_SIZE_MAX 256        /* an API key; Haplo generates 44 */
-#define HAPLO_TOKEN_SIZE_MAX 262144   /* decoded; see HAPLO_ETOOBIG */
+#define HAPLO_TOKEN_SIZE_MAX 1048569  /* percent-encoded, as it is posted */
 #define HAPLO_TEXT_SIZE_MAX 512       /* one line of explanation */
 #define HAPLO_WAIT_MS_MAX 2678400000  /* 31 days; for any wait or time limit */
 #define HAPLO_POINTER_DEPTH_MAX 16    /* segments of a JSON pointer */

@@ -11,8 +11,7 @@
 #define FORM_SIZE_MIN 256       /* enough for the tokens of most batches */
 #define SERVER_FORM_MAX 1048576 /* the server rejects this size with 500 */
 
-static_assert(FORM_FIELD_SIZE + (size_t)3 * HAPLO_TOKEN_SIZE_MAX <
-                  SERVER_FORM_MAX,
+static_assert(FORM_FIELD_SIZE + HAPLO_TOKEN_SIZE_MAX < SERVER_FORM_MAX,
               "the longest token must fit in a form that the server accepts");
 
 /* RFC 3986, 2.3. Not isalnum(), which depends on the locale. */
@@ -40,20 +39,20 @@ static int form_reserve(struct batch *batch, size_t size)
     return 0;
 }
 
-int form_set(struct batch *batch, const char *token, size_t size)
+/* The size of the token percent-encoded. It is hardly larger than the token,
+ * as long as that is base64. */
+static size_t encoded_size(const char *token, size_t size)
+{
+    size_t encoded = size;
+    for (size_t i = 0; i < size; i++) {
+        encoded += byte_is_unreserved((unsigned char)token[i]) ? 0 : 2;
+    }
+    return encoded;
+}
+
+static void form_write(struct batch *batch, const char *token, size_t size)
 {
     static const char digits[] = "0123456789ABCDEF";
-
-    batch->form_size = 0;
-    if (size == 0) {
-        return 0;
-    }
-    if (size > HAPLO_TOKEN_SIZE_MAX) {
-        return HAPLO_ETOOBIG;
-    }
-    if (form_reserve(batch, FORM_FIELD_SIZE + 3 * size) != 0) {
-        return HAPLO_ENOMEM;
-    }
     memcpy(batch->form, FORM_FIELD, FORM_FIELD_SIZE);
     char *next = batch->form + FORM_FIELD_SIZE;
     for (size_t i = 0; i < size; i++) {
@@ -67,5 +66,29 @@ int form_set(struct batch *batch, const char *token, size_t size)
         }
     }
     batch->form_size = (size_t)(next - batch->form);
+}
+
+int form_set(struct batch *batch, const char *token, size_t size,
+             struct reason *why)
+{
+    batch->form_size = 0;
+    if (size == 0) {
+        return 0;
+    }
+    size_t encoded = encoded_size(token, size);
+    if (encoded > HAPLO_TOKEN_SIZE_MAX) {
+        return reason_set(why, HAPLO_ETOOBIG,
+                          "the token has %zu bytes when it is posted, and "
+                          "servers accept %d: too many messages are unread; "
+                          "update the plugin of the server (since 2020 it "
+                          "sends 16 messages at a time), or mark old messages "
+                          "there",
+                          encoded, HAPLO_TOKEN_SIZE_MAX);
+    }
+    if (form_reserve(batch, FORM_FIELD_SIZE + encoded) != 0) {
+        return reason_set(why, HAPLO_ENOMEM, "out of memory");
+    }
+    form_write(batch, token, size);
+    assert(batch->form_size == FORM_FIELD_SIZE + encoded);
     return 0;
 }

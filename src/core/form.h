@@ -8,11 +8,13 @@
 
 #include <stddef.h>
 
+#include "base/reason.h"
 #include "core/batch.h"
 
 /* Writes the form for a token, which may contain any byte, to the batch. An
- * empty token must never be posted and yields no form. Returns 0,
- * HAPLO_ETOOBIG above HAPLO_TOKEN_SIZE_MAX, or HAPLO_ENOMEM. */
-int form_set(struct batch *batch, const char *token, size_t size);
+ * empty token must never be posted and yields no form. Returns 0; or
+ * HAPLO_ETOOBIG above HAPLO_TOKEN_SIZE_MAX, or HAPLO_ENOMEM, with why set. */
+int form_set(struct batch *batch, const char *token, size_t size,
+             struct reason *why);
 
 #endif

@@ -67,15 +67,7 @@ static bool token_value(struct json_batch *json, enum json_kind kind,
                                      "surrogate pair",
                                      name));
     }
-    int error = form_set(json->batch, text, size);
-    if (error == HAPLO_ETOOBIG) {
-        reason_set(json->why, error,
-                   "the token has more than %d bytes; the server would not "
-                   "accept it",
-                   HAPLO_TOKEN_SIZE_MAX);
-    } else if (error != 0) {
-        return fail_memory(json);
-    }
+    int error = form_set(json->batch, text, size, json->why);
     return error == 0 || fail(json, error);
 }
 

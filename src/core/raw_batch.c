@@ -39,15 +39,11 @@ static int token_find(const struct batch *batch,
 static int message_make(struct batch *batch, const char *token, size_t size,
                         struct reason *why)
 {
-    int error = form_set(batch, token, size);
-    if (error == HAPLO_ETOOBIG) {
-        return reason_set(why, error,
-                          "the token found by token_pattern has more than "
-                          "%d bytes",
-                          HAPLO_TOKEN_SIZE_MAX);
+    int error = form_set(batch, token, size, why);
+    if (error != 0) {
+        return error;
     }
-    struct haplo_message *message =
-        error == 0 ? batch_add_message(batch) : NULL;
+    struct haplo_message *message = batch_add_message(batch);
     if (message == NULL) {
         return reason_set(why, HAPLO_ENOMEM, "out of memory");
     }

@@ -257,7 +257,8 @@ static void form_run(void)
     if (batch == NULL) {
         return;
     }
-    int error = form_set(batch, token, sizeof token);
+    struct reason why;
+    int error = form_set(batch, token, sizeof token, &why);
     assert_true(error == 0 || error == HAPLO_ENOMEM);
     assert_int_equal(batch->form_size,
                      error == 0 ? strlen("token=") + 3 * sizeof token : 0);

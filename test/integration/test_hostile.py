@@ -136,8 +136,8 @@ CASES = {
     ),
     "a huge token": (
         fetch_of(b'{"version":0,"messages":[{}],"token":"%s"}'
-                 % (b"x" * 300000)),
-        "the token has more than 262144 bytes",
+                 % (b"+" * 400000)),
+        "the token has 1200000 bytes when it is posted",
     ),
     "two tokens": (
         fetch_of(GOOD[:-1] + b',"token":"Mg=="}'), "two tokens",

@@ -106,6 +106,18 @@ def test_revisions(poll_of, revision):
         poll.check_all_stored()
 
 
+# A consumer was away for a year, and the server sends all of it at once. The
+# token has more than 256 KiB, and the state of the queue 640 KB.
+def test_a_backlog_of_forty_thousand_messages(poll_of):
+    with Sim(
+        "--apps=1", "--queues=1", "--messages=40000", "--revision=2019"
+    ) as sim:
+        poll = poll_of(sim)
+        assert poll.once() == (0, "", "")
+        assert sim.unread() == 0
+        poll.check_all_stored()
+
+
 # -v is for finding out what happens: a line for each change of state.
 def test_verbose_tells_each_change_of_state(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=20") as sim:

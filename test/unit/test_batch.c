@@ -116,10 +116,11 @@ static void a_token_outlives_its_batch(void **state)
     (void)state;
     struct batch *batch = batch_new();
     struct batch *token = batch_new();
+    struct reason why;
     assert_non_null(batch);
     assert_non_null(token);
     assert_int_equal(batch_append(batch, "abc", 3), 0);
-    assert_int_equal(form_set(batch, "a+", 2), 0);
+    assert_int_equal(form_set(batch, "a+", 2, &why), 0);
     assert_int_equal(batch_reserve_state(batch, 64), 0);
     memset(batch->state, 7, 64);
     batch->state_size = 64;
@@ -129,7 +130,7 @@ static void a_token_outlives_its_batch(void **state)
     assert_int_equal(batch->state_size, 0);
     assert_false(batch->is_accepted);
     batch_reset(batch);
-    assert_int_equal(form_set(batch, "later", 5), 0);
+    assert_int_equal(form_set(batch, "later", 5, &why), 0);
     batch_free(batch);
     assert_int_equal(token->state_size, 64);
     assert_int_equal(token->state[63], 7);
