@@ -187,6 +187,7 @@ void batch_move_token(struct batch *to, struct batch *from)
     to->state_size = from->state_size;
     to->state_capacity = from->state_capacity;
     to->is_accepted = from->is_accepted;
+    to->new_count = from->new_count;
     from->form = form;
     from->form_size = 0;
     from->form_capacity = form_capacity;

@@ -35,7 +35,8 @@ struct batch {
     size_t body_capacity;           /* bytes allocated */
     struct haplo_message *messages; /* owned; point into body */
     size_t message_count;           /* entries in use */
-    size_t new_count;               /* messages that are not repeats */
+    size_t new_count;               /* messages that are not repeats; also of
+                                       a token */
     size_t message_capacity;        /* entries allocated */
     char *form;                     /* owned; "token=" and the encoded token */
     size_t form_size;               /* 0: no token, nothing to mark */
@@ -67,8 +68,8 @@ void batch_reset(struct batch *batch);
 void batch_hide(const struct batch *batch);
 void batch_show(const struct batch *batch);
 
-/* Moves form, state and owner of a batch into an empty one. This is all that
- * is needed once it is accepted. */
+/* Moves form, state and owner of a batch into an empty one, and new_count.
+ * This is all that is needed once it is accepted. */
 void batch_move_token(struct batch *to, struct batch *from);
 
 /* Frees it and everything it owns; batch may be NULL. */

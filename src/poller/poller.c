@@ -24,6 +24,8 @@
  *   - A request fails, or its response is not as expected: queue and server
  *     are informed (request_failed); the batch is dropped, or kept for another
  *     mark, as src/core/queue.h shows.
+ *   - The batch of the last mark arrives again, although its messages had been
+ *     marked before that mark: a failed fetch, for a while (replay.h).
  *   - No memory to start a request: treated as a failed request.
  *   - The application asks for a retry: the batch is kept, and delivered again
  *     after the wait.
@@ -266,6 +268,34 @@ static void fetch_abandon(struct request *request)
     }
 }
 
+/* True if a cache seems to answer instead of the server: the batch must not be
+ * delivered now. */
+static bool fetch_is_held_back(struct haplo_queue *queue)
+{
+    uint64_t now_ms = uv_now(server_of(queue)->poller->loop);
+    return replay_is_held_back(&queue->replay, queue->batch,
+                               now_ms - queue->core.first_mark_ms,
+                               settings_of(queue)->policy.backoff_max_ms);
+}
+
+/* A failure of the queue, though not of its server. */
+static void fetch_hold_back(struct haplo_queue *queue)
+{
+    struct reason text;
+    uint64_t hold_ms = settings_of(queue)->policy.backoff_max_ms;
+    queue->mishaps.failure_count++;
+    reason_set(&text, HAPLO_ENOPROGRESS,
+               "the server sent the same batch again, although all of it is "
+               "marked: does a cache answer instead of the server, or does "
+               "another program read this queue? It is stored again at most "
+               "once in %llu s",
+               (unsigned long long)(hold_ms + 999) / 1000);
+    event_explain(queue, "fetch", HAPLO_ENOPROGRESS, text.text);
+    request_ended(queue, 0,
+                  &(struct queue_event){.kind = QUEUE_EVENT_FAILED,
+                                        .error = HAPLO_ENOPROGRESS});
+}
+
 static void on_fetch_done(struct transfer *transfer,
                           const struct transfer_result *result)
 {
@@ -283,10 +313,13 @@ static void on_fetch_done(struct transfer *transfer,
     } else {
         error = fetch_reply_end(&request->reading->reply.fetch);
     }
-    if (error == 0) {
+    bool is_held_back = error == 0 && fetch_is_held_back(queue);
+    if (error == 0 && !is_held_back) {
         error = batch_evaluate(queue);
     }
-    if (error == 0) {
+    if (is_held_back) {
+        fetch_hold_back(queue);
+    } else if (error == 0) {
         fetch_succeeded(queue);
     } else {
         request_failed(queue, "fetch", error, request->why.text,
@@ -338,8 +371,11 @@ static void mark_succeeded(struct haplo_queue *queue,
 {
     uint64_t marked_count = reply->marked_count;
     int64_t unread_count = reply->unread_count;
-    if (queue->core.mark_attempts == 1 && !is_repeated &&
-        marked_count < queue->core.batch_count) {
+    bool is_first = queue->core.mark_attempts == 1 && !is_repeated;
+    replay_note(&queue->replay, queue->batch,
+                is_first && marked_count == 0 && unread_count == 0 &&
+                    queue->batch->new_count > 0);
+    if (is_first && marked_count < queue->core.batch_count) {
         if (marked_count > 0 || unread_count == 0) {
             note_foreign_mark(queue, marked_count);
         } else {

@@ -14,6 +14,7 @@
 #include "base/name_table.h"
 #include "base/reason.h"
 #include "core/batch.h"
+#include "core/replay.h"
 #include "core/scheduler.h"
 #include "haplopoll.h"
 #include "http/client.h"
@@ -47,6 +48,7 @@ struct haplo_queue {
     char *api_key;                  /* in the same block after name, or owned */
     struct batch *batch;            /* being read, or outstanding; or NULL */
     char *error_text;               /* owned; the newest failure, or NULL */
+    struct replay replay;           /* a batch that is held back, if any */
     haplo_removed_cb removed_cb;    /* or NULL */
     struct request *request;        /* in flight, or NULL */
     struct queue_counters counters; /* since the queue was added */

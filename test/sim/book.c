@@ -82,6 +82,12 @@ void book_unsent(struct world *world, const struct remote_queue *queue,
     }
 }
 
+void book_replayed(struct message *message)
+{
+    message->content->demand_count++;
+    message->generation++;
+}
+
 void book_marked(struct world *world, const struct remote_queue *queue,
                  struct message *message, enum marker marker)
 {

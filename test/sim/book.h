@@ -59,6 +59,9 @@ void book_unsent(struct world *world, const struct remote_queue *queue,
 void book_marked(struct world *world, const struct remote_queue *queue,
                  struct message *message, enum marker marker);
 
+/* A cache sends it again. It may be stored once more, but need not be. */
+void book_replayed(struct message *message);
+
 /* At the client */
 
 /* A complete response has arrived. token: of a mark, else NULL. */

@@ -136,12 +136,13 @@ static void server_fails(struct guard_server *guard, struct seen_queue *queue)
 
 static void server_lives(struct guard_server *guard, struct seen_queue *queue)
 {
+    bool is_silent = world_of(queue)->now_ms < guard->silent_until_ms;
     guard->times_down = 0;
-    if (guard->must_probe) {
+    if (guard->must_probe && !is_silent) {
         world_count(world_of(queue), SITUATION_SERVER_CAME_BACK);
+        guard->must_probe = false;
     }
     guard->failing = 0;
-    guard->must_probe = false;
     guard->closed_until_ms = 0;
 }
 
@@ -250,12 +251,17 @@ static uint64_t wait_after(struct seen_queue *queue,
 void guard_ended(struct seen_queue *queue, const struct meaning *meaning)
 {
     struct guard_queue *guard = &queue->guard;
+    struct meaning held_back = meaning_of_failure(HAPLO_ENOPROGRESS);
     release(queue);
+    note_server(queue, meaning->error);
+    if (guard_holds_back(queue, meaning)) {
+        world_count(world_of(queue), SITUATION_HELD_BACK);
+        meaning = &held_back;
+    }
     guard->has_new_key = false;
     guard->has_meaning = true;
     guard->meaning = *meaning;
     guard->error = meaning->error;
-    note_server(queue, meaning->error);
     guard->not_before_ms = world_of(queue)->now_ms + wait_after(queue, meaning);
     guard->delay_ms = meaning->delay_ms;
     guard->has_drained = meaning->kind == MEANING_EMPTY;

@@ -10,6 +10,8 @@
  *   - A batch that is not stored is dropped only if it never can be stored, if
  *     another state was stored meanwhile, or if its queue is paused while it
  *     waits to be delivered again.
+ *   - If a batch of new messages was marked already, and arrives again, it is
+ *     delivered only backoff_max_ms after it was posted.
  *   - The limits of requests hold for each server and in total. A server that
  *     is DOWN or SILENT gets no request, and one that must prove itself gets
  *     one at a time.
@@ -74,6 +76,9 @@ struct guard_queue {
     bool was_probe;               /* in flight: the same */
     bool has_asked;               /* by a fetch, why a mark was refused */
     bool is_outstanding;          /* a token */
+    uint32_t replayed;            /* token that was new and marked nothing, the
+                                     newest; 0: none */
+    uint64_t replayed_ms;         /* when it was first posted */
     bool is_paused;               /* commanded */
     bool seen_proven;             /* is_proven, when passed_by was begun */
     int error;                    /* of the newest request; 0: none */
@@ -129,6 +134,10 @@ void guard_leaves(struct seen_queue *queue, enum haplo_queue_state from,
                   const struct haplo_event *event);
 bool guard_is_progress(const struct seen_queue *queue,
                        const struct meaning *meaning);
+
+/* guard_token.c: notes what that says about caches. Returns true if it is a
+ * batch that must be held back. */
+bool guard_holds_back(struct seen_queue *queue, const struct meaning *meaning);
 
 /* guard_turns.c: a queue's turn. */
 void guard_takes_turn(struct seen_queue *queue, bool is_mark);

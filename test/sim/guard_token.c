@@ -58,6 +58,36 @@ bool guard_is_progress(const struct seen_queue *queue,
             meaning->marked_count > 0 || meaning->unread_count == 0);
 }
 
+static bool marked_nothing_new(const struct seen_queue *queue,
+                               const struct meaning *meaning)
+{
+    const struct token *token = queue->token;
+    return token->was_new && token->posts == 1 && !meaning->is_repeated &&
+           meaning->marked_count == 0 && meaning->unread_count == 0;
+}
+
+bool guard_holds_back(struct seen_queue *queue, const struct meaning *meaning)
+{
+    struct guard_queue *guard = &queue->guard;
+    uint64_t hold_ms = queue->remote->policy.backoff_max_ms;
+    if (meaning->kind == MEANING_MARKED) {
+        guard->replayed =
+            marked_nothing_new(queue, meaning) ? queue->token->number : 0;
+        guard->replayed_ms = queue->token->first_post_ms;
+        return false;
+    }
+    if (meaning->kind == MEANING_FAILURE) {
+        return false;
+    }
+    if (meaning->kind == MEANING_BATCH && guard->replayed != 0 &&
+        queue->token->number == guard->replayed &&
+        world_of(queue)->now_ms < guard->replayed_ms + hold_ms) {
+        return true;
+    }
+    guard->replayed = 0;
+    return false;
+}
+
 /* True if that error justifies giving up a token after a failed mark. */
 static bool may_give_up(const struct seen_queue *queue)
 {

@@ -76,6 +76,7 @@ struct token {
     uint32_t number; /* in the world, from 1 */
     struct remote_queue *queue;
     bool is_stored;          /* all of its messages are durable */
+    bool was_new;            /* when it was delivered, some of them were */
     bool is_poison;          /* they never can be */
     enum outcome outcome;    /* of the newest try */
     uint64_t confirm_number; /* the newest of its queue, as it came */

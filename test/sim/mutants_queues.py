@@ -2,6 +2,7 @@
 
 POLLER = "src/poller/poller.c"
 QUEUE = "src/core/queue.c"
+REPLAY = "src/core/replay.c"
 SCHEDULER = "src/core/scheduler.c"
 SERVER = "src/core/server.c"
 GROUP = "src/core/login_group.c"
@@ -56,6 +57,16 @@ MUTANTS = [
      QUEUE,
      "           event->count == 0 && event->unread_count != 0;\n",
      "           event->count == 0 && event->unread_count < -1;\n"),
+    ("replay-delivered",
+     "a batch that a cache repeats is stored each time",
+     REPLAY,
+     "since_ms < hold_ms",
+     "since_ms < hold_ms && hold_ms == 0"),
+    ("replay-held-for-ever",
+     "a batch that arrives again may be a resend, and is never delivered",
+     REPLAY,
+     "since_ms < hold_ms",
+     "hold_ms > 0"),
     ("fewer-marked-as-failure",
      "a mark that counts less, after another consumer's, is taken for a "
      "failure",

@@ -231,6 +231,41 @@ struct token *remote_fetch(struct world *world, struct remote_queue *queue)
         };
         token->count++;
     }
+    queue->cached = token;
+    return token;
+}
+
+static bool is_marked(const struct token *token)
+{
+    for (unsigned i = 0; i < token->count; i++) {
+        if (token->parts[i].message->is_unread) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* For a client, a batch from a cache is a resend: it cannot know better. */
+struct token *remote_replay(struct world *world, struct remote_queue *queue)
+{
+    const struct token *cached = queue->cached;
+    if (cached == NULL || cached->is_poison || queue->ignores_tokens ||
+        !is_marked(cached)) {
+        return NULL;
+    }
+    size_t size = sizeof *cached + cached->count * sizeof cached->parts[0];
+    struct token *token = pool_take(&world->pool, size);
+    memcpy(token, cached, size);
+    token->is_stored = false;
+    token->was_new = false;
+    token->outcome = OUTCOME_NONE;
+    token->posts = 0;
+    for (unsigned i = 0; i < token->count; i++) {
+        struct message *message = token->parts[i].message;
+        book_replayed(message);
+        token->parts[i].generation = message->generation;
+    }
+    world_count(world, SITUATION_REPLAYED);
     return token;
 }
 

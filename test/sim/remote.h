@@ -84,6 +84,8 @@ struct remote_queue {
     struct message *last;
     uint32_t message_count;
     unsigned unread_count;
+    struct token *cached;        /* the newest batch that was sent, or NULL */
+    uint64_t cache_until_ms;     /* a cache sends it again and again */
     unsigned store;              /* index of its inbox's */
     struct remote_policy policy; /* the client's */
     uint64_t confirm_number;     /* the book's: newest confirmation */
@@ -117,6 +119,10 @@ void remote_fail_logins(struct world *world, struct remote_server *server,
 
 /* A batch, or NULL if nothing is unread. */
 struct token *remote_fetch(struct world *world, struct remote_queue *queue);
+
+/* The newest batch once more, from a cache, which the server knows nothing
+ * about; NULL if not all of it is marked. */
+struct token *remote_replay(struct world *world, struct remote_queue *queue);
 
 /* Marks what is unread of the first part_count parts; returns how many were.
  */

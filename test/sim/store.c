@@ -223,6 +223,7 @@ static void note_book(struct store *store, struct seen_queue *queue,
     if (delivery->stored_count == 0) {
         world_count(store->world, SITUATION_REPEATS_ALONE);
     }
+    token->was_new |= delivery->new_count > 0;
     book_stored(store->world, queue, is_new);
     for (unsigned i = 0; i < token->count; i++) {
         struct content *content = token->parts[i].message->content;

@@ -22,6 +22,8 @@
     X(MARK_HALF_DONE, 2000, "a mark half done, then 500")                     \
     X(MARKED_LATE, 2000, "a mark carried out after it was given up")          \
     X(NO_PROGRESS, 6000, "a first mark that marked nothing")                  \
+    X(REPLAYED, 40000, "an old batch from a cache")                           \
+    X(HELD_BACK, 4000, "and again, held back")                                \
     X(CONFIRMED_BY_EMPTY_FETCH, 2000, "confirmed by nothing being unread")    \
     X(TOKEN_GIVEN_UP, 10000, "a token given up after its attempts")           \
     X(TOKEN_TOO_OLD, 200, "a token given up for its age")                     \

@@ -6,7 +6,8 @@
  *
  * Depending on its fate, or during an outage of the server:
  *
- *   - A proxy or a fault of the application responds instead of the server.
+ *   - A proxy or a fault of the application responds instead of the server; or
+ *     a cache does, with an old batch.
  *   - The request or its response is lost; the connection is reset or times
  *     out.
  *   - The client gives up (wire_abandon). The request may still be carried
@@ -68,6 +69,21 @@ static struct answer carry_out_mark(struct world *world,
     return answer;
 }
 
+/* What a cache answers to a fetch, which asks the server about the key alone;
+ * NULL: nothing. */
+static struct token *replay(struct world *world,
+                            const struct exchange *exchange)
+{
+    struct remote_queue *queue = exchange->queue;
+    if (exchange->fate == FATE_REPLAYED) {
+        queue->cache_until_ms =
+            world->now_ms + dice_between(&world->dice, 1, WIRE_CACHE_MS_MAX);
+    }
+    return world->is_quiet || world->now_ms >= queue->cache_until_ms
+               ? NULL
+               : remote_replay(world, queue);
+}
+
 static struct answer carry_out(struct world *world,
                                const struct exchange *exchange)
 {
@@ -89,7 +105,10 @@ static struct answer carry_out(struct world *world,
     if (exchange->is_mark) {
         return carry_out_mark(world, exchange);
     }
-    answer.token = remote_fetch(world, exchange->queue);
+    answer.token = replay(world, exchange);
+    if (answer.token == NULL) {
+        answer.token = remote_fetch(world, exchange->queue);
+    }
     return answer;
 }
 

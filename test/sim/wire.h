@@ -13,7 +13,8 @@
 #include "remote.h"
 
 #define WIRE_FORM_SIZE_MAX 64
-#define WIRE_LATE_MS_MAX 90000 /* a request is carried out so much later */
+#define WIRE_LATE_MS_MAX 90000    /* a request is carried out so much later */
+#define WIRE_CACHE_MS_MAX 1200000 /* a cache answers for so long */
 
 struct world;
 
@@ -37,6 +38,7 @@ enum fate {
     FATE_GARBLED,        /* done, but the answer cannot be used */
     FATE_ODD,            /* 400 */
     FATE_REFUSED,        /* 403 with HTML, nothing done, no login counted */
+    FATE_REPLAYED,       /* from now on, a cache answers fetches */
     FATE_NO_MEMORY,      /* the client cannot even begin */
     FATE_COUNT
 };
