@@ -130,20 +130,67 @@ static bool prefix_find(const struct sim_command *command, char *prefix,
     return true;
 }
 
+/* Writes "KEY: PREFIX+TEXT" and ends the line. What might mean something else
+ * in YAML is written as a JSON string, which YAML understands as well. */
+static void pair_write(struct sim_buffer *to, const char *key,
+                       const char *prefix, const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
+    struct sim_buffer value = {0};
+    sim_buffer_format(&value, "%s%s", prefix, text);
+    sim_buffer_add(&value, "", 1);
+    sim_buffer_format(to, "%s: ", key);
+    if (value.bytes[0] != '-' &&
+        strspn(value.bytes, plain) == strlen(value.bytes)) {
+        sim_buffer_text(to, value.bytes);
+    } else {
+        sim_buffer_json(to, value.bytes, strlen(value.bytes));
+    }
+    sim_buffer_text(to, "\n");
+    sim_buffer_free(&value);
+}
+
+/* haplo-poll sends keys unencrypted only if that is allowed, or to itself. */
+static bool needs_allowance(const struct sim_app *app)
+{
+    static const char local[] = "localhost";
+    const char *host = app->settings.host;
+    size_t size = strlen(host);
+    return app->listener->tls == NULL &&
+           (size < sizeof local - 1 ||
+            strcmp(host + size - (sizeof local - 1), local) != 0);
+}
+
+static bool has_polled_queue(const struct sim_app *app)
+{
+    for (size_t i = 0; i < app->queue_count; i++) {
+        if (app->queues[i]->settings.method == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void config_app(const struct sim_app *app, const char *prefix,
                        struct sim_buffer *to)
 {
-    sim_buffer_format(to, "  - name: %s\n    url: %s\n", app->name, app->url);
+    pair_write(to, "  - name", "", app->name);
+    sim_buffer_format(to, "    url: %s\n", app->url);
     if (app->listener->tls != NULL) {
-        sim_buffer_format(to, "    tls_ca_file: %sca.pem\n", prefix);
+        pair_write(to, "    tls_ca_file", prefix, "ca.pem");
+    }
+    if (needs_allowance(app)) {
+        sim_buffer_text(to, "    allow_http: true\n");
     }
     sim_buffer_text(to, "    queues:\n");
     for (size_t i = 0; i < app->queue_count; i++) {
         const struct sim_queue *queue = app->queues[i];
+        char key[2 * SIM_NAME_SIZE + 16];
         if (queue->settings.method == 0) {
-            sim_buffer_format(
-                to, "      - name: %s\n        api_key_file: %skeys/%s-%s\n",
-                queue->name, prefix, app->name, queue->name);
+            snprintf(key, sizeof key, "keys/%s-%s", app->name, queue->name);
+            pair_write(to, "      - name", "", queue->name);
+            pair_write(to, "        api_key_file", prefix, key);
         }
     }
 }
@@ -157,12 +204,12 @@ static bool config_write(const struct sim_server *server, char *error,
     if (!prefix_find(command, prefix, sizeof prefix, error, error_size)) {
         return false;
     }
-    sim_buffer_format(&text,
-                      "# Polls what haplo-sim simulates.\n"
-                      "state_dir: %sstate\ninbox: %sinbox.db\nservers:\n",
-                      prefix, prefix);
+    sim_buffer_text(&text, "# Polls what haplo-sim simulates.\n");
+    pair_write(&text, "state_dir", prefix, "state");
+    pair_write(&text, "inbox", prefix, "inbox.db");
+    sim_buffer_text(&text, "servers:\n");
     for (size_t i = 0; i < server->world.app_count; i++) {
-        if (server->world.apps[i]->queue_count > 0) {
+        if (has_polled_queue(server->world.apps[i])) {
             config_app(server->world.apps[i], prefix, &text);
         }
     }

@@ -276,6 +276,24 @@ def test_one_port_with_its_configuration(tls):
         assert sim.unread() == 0
 
 
+# Names and folders that mean something else in YAML, another host, and an
+# application that has nothing to poll.
+def test_a_configuration_of_unusual_names(tmp_path):
+    folder = tmp_path / "a: b # c"
+    folder.mkdir()
+    config = tmp_path / "out" / "poll.yaml"
+    config.parent.mkdir()
+    with Sim(f"--write-config={config}", dir=folder, scenario="""
+        app a: queues=1
+        app ~ host=sim.example queues=1
+        app send
+        queue send s method=send
+        """):
+        done = run_program("-c", config, "check")
+        assert done.code == 0, done.err
+        assert "http://sim.example:" in done.out and "send" not in done.out
+
+
 # Control
 
 
