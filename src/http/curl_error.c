@@ -203,6 +203,13 @@ static int explain_write(struct easy *easy, CURLcode code)
                       "stream; it must have one member");
 }
 
+/* This is what libcurl calls a line of a trailer without a colon. */
+static int explain_trailer(struct easy *easy, CURLcode code)
+{
+    return easy->lines.part == RESPONSE_BODY ? response_line_fail_trailer(easy)
+                                             : explain_other(easy, code);
+}
+
 int curl_error_explain(struct easy *easy, CURLcode code)
 {
     switch (code) {
@@ -245,6 +252,8 @@ int curl_error_explain(struct easy *easy, CURLcode code)
         return explain_memory(easy);
     case CURLE_WRITE_ERROR:
         return explain_write(easy, code);
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+        return explain_trailer(easy, code);
     default:
         return explain_other(easy, code);
     }

@@ -110,13 +110,6 @@ void framing_add(struct framing *framing, const struct header_line *header)
     }
 }
 
-int64_t framing_length(const struct framing *framing)
-{
-    return framing->length[0] == '\0' || framing->is_chunked
-               ? -1
-               : strtoll(framing->length, NULL, 10);
-}
-
 static const char *fault_of(const struct framing *framing)
 {
     bool has_length = framing->length[0] != '\0';
@@ -132,6 +125,13 @@ static const char *fault_of(const struct framing *framing)
     return framing->is_chunked || has_length
                ? NULL
                : "neither Content-Length nor chunks";
+}
+
+int64_t framing_length(const struct framing *framing)
+{
+    return fault_of(framing) != NULL || framing->is_chunked
+               ? -1
+               : strtoll(framing->length, NULL, 10);
 }
 
 int framing_check(const struct framing *framing, struct reason *why)

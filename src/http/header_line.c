@@ -21,7 +21,10 @@ static const char *fault_find(const char *line, const char *colon)
     if (is_blank(line[0])) {
         return "a header that is folded over several lines";
     }
-    if (colon == NULL || colon == line) {
+    if (colon == NULL) {
+        return "a header without a colon";
+    }
+    if (colon == line) {
         return "a header without a name";
     }
     return is_blank(colon[-1]) ? "a header whose name ends with a space" : NULL;

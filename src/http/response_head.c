@@ -10,15 +10,17 @@
 
 #define AGE_SLACK_MS 1000
 
-/* The value of a header line of the newest response, or NULL. */
-static const char *header_find(CURL *curl, const char *name)
+/* Sets *value to that of a header of the final response, or NULL. 0 or
+ * HAPLO_ENOMEM. */
+static int header_find(struct easy *easy, const char *name, const char **value)
 {
     struct curl_header *header = NULL;
-    if (curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &header) !=
-        CURLHE_OK) {
-        return NULL;
-    }
-    return header->value;
+    CURLHcode code =
+        curl_easy_header(easy->curl, name, 0, CURLH_HEADER, -1, &header);
+    *value = code == CURLHE_OK ? header->value : NULL;
+    return code == CURLHE_OUT_OF_MEMORY
+               ? reason_set(&easy->why, HAPLO_ENOMEM, "out of memory")
+               : 0;
 }
 
 /* The Location as an absolute URL. CURLINFO_REDIRECT_URL is the same, but not
@@ -39,23 +41,25 @@ static char *location_resolve(const struct easy *easy, const char *location)
     return absolute;
 }
 
-static void location_read(struct response_head *head, const struct easy *easy)
+static int location_read(struct response_head *head, struct easy *easy)
 {
-    const char *location = header_find(easy->curl, "Location");
-    if (location == NULL) {
-        return;
+    const char *location = NULL;
+    int error = header_find(easy, "Location", &location);
+    if (location != NULL) {
+        head->location = location_resolve(easy, location);
+        head->http.location =
+            head->location != NULL ? head->location : location;
     }
-    head->location = location_resolve(easy, location);
-    head->http.location = head->location != NULL ? head->location : location;
+    return error;
 }
 
 /* libcurl's own field may come from an interim response. */
-static void content_read(struct response_head *head, const struct easy *easy)
+static int content_read(struct response_head *head, struct easy *easy)
 {
     const struct response_lines *lines = &easy->lines;
-    head->http.content_type = header_find(easy->curl, "Content-Type");
     head->http.content_size =
         lines->is_compressed ? -1 : framing_length(&lines->framing);
+    return header_find(easy, "Content-Type", &head->http.content_type);
 }
 
 static bool is_success(long status)
@@ -125,14 +129,13 @@ int response_head_read(struct response_head *head, struct easy *easy)
     if (error == 0) {
         error = age_check(easy, head->http.status);
     }
-    if (error != 0) {
-        return error;
+    if (error == 0) {
+        error = content_read(head, easy);
     }
-    content_read(head, easy);
-    if (head->http.status >= 300 && head->http.status <= 399) {
-        location_read(head, easy);
+    if (error == 0 && head->http.status >= 300 && head->http.status <= 399) {
+        error = location_read(head, easy);
     }
-    return 0;
+    return error;
 }
 
 void response_head_clear(struct response_head *head)

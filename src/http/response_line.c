@@ -195,6 +195,14 @@ static int head_line_check(struct easy *easy, const char *line, size_t size)
                              : header_check(easy, &header);
 }
 
+int response_line_fail_trailer(struct easy *easy)
+{
+    return easy_fail(easy, HAPLO_EPROTOCOL,
+                     "the response continues after its last chunk, so that it "
+                     "may be truncated; correct the server, or the proxy in "
+                     "between");
+}
+
 /* What a trailer says comes too late. But to libcurl, a chunk of size "0x20"
  * is the last one, and the rest of the body a trailer. */
 static int trailer_check(struct easy *easy, const char *line, size_t size)
@@ -204,10 +212,7 @@ static int trailer_check(struct easy *easy, const char *line, size_t size)
         (header.fault == NULL && header_line_has_valid_name(&header))) {
         return 0;
     }
-    return easy_fail(easy, HAPLO_EPROTOCOL,
-                     "the response continues after its last chunk, so that it "
-                     "may be truncated; correct the server, or the proxy in "
-                     "between");
+    return response_line_fail_trailer(easy);
 }
 
 int response_line_check(struct easy *easy, const char *line, size_t size)

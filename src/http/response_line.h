@@ -48,4 +48,7 @@ void response_line_begin(struct easy *easy);
  * must end, and the handle knows it. */
 int response_line_check(struct easy *easy, const char *line, size_t size);
 
+/* Rejects the response because of what follows its last chunk. */
+int response_line_fail_trailer(struct easy *easy);
+
 #endif

@@ -154,7 +154,7 @@ static void every_line_is_a_header(void **state)
                          "Transfer-Encoding\t: chunked\r\n"},
                .says = "whose name ends with a space"},
               {.lines = {"Content-Length: 20\r\n", "chunked\r\n"},
-               .says = "a header without a name"},
+               .says = "a header without a colon"},
               {.lines = {"Content-Length: 20\r\n", ": x\r\n"},
                .says = "a header without a name"});
 }
