@@ -13,6 +13,7 @@
 
 #include "inbox/sqlite/schema.h"
 #include "inbox_scene.h"
+#include "sqlite_faults.h"
 
 extern char **environ;
 
@@ -168,6 +169,20 @@ static void test_a_locked_file_is_told_at_opening(void **state)
     scene_expect_refused(scene, HAPLO_EBUSY, "another program holds a lock");
     reader_run(other, "COMMIT");
     assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    inbox_scene_open(scene);
+}
+
+/* The configuration is right, so that nobody should be told to correct it. */
+static void test_a_disk_that_fails_is_not_a_wrong_path(void **state)
+{
+    struct scene *scene = *state;
+
+    atomic_store(&fault_disk_is_full, true);
+    scene_expect_refused(scene, HAPLO_EDELIVERY, "the disk is full");
+    atomic_store(&fault_disk_is_full, false);
+    atomic_store(&fault_sync_fails, true);
+    scene_expect_refused(scene, HAPLO_EDELIVERY, "reports an error");
+    atomic_store(&fault_sync_fails, false);
     inbox_scene_open(scene);
 }
 
@@ -386,6 +401,7 @@ int main(int argc, char **argv)
         CLOSED(test_a_wal_without_its_file_is_kept),
         CLOSED(test_a_newer_inbox_is_refused),
         CLOSED(test_a_locked_file_is_told_at_opening),
+        CLOSED(test_a_disk_that_fails_is_not_a_wrong_path),
         CLOSED(test_files_without_permission),
         CLOSED(test_upgrades_run_once_and_whole),
         CLOSED(test_damaged_definitions_are_refused),
