@@ -5,6 +5,7 @@
 #define DAEMON_COMMAND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "config/config.h"
 
@@ -20,6 +21,7 @@ struct command_options {
     const char *config_path; /* -c */
     bool is_verbose;         /* -v: every change of state */
     bool is_quiet;           /* -q: no progress, no table */
+    uint64_t max_time_ms;    /* --max-time; 0: no limit */
 };
 
 /* Each returns an exit code. Results go to stdout, everything else to

@@ -71,6 +71,10 @@ typedef void (*gather_cb)(struct gather *gather);
 /* error: 0, or HAPLO_E* after the causes have been logged. */
 typedef void (*gather_opened_cb)(struct gather *gather, int error);
 
+/* The mark of a batch is confirmed. May call functions of the library. */
+typedef void (*gather_marked_cb)(struct gather_queue *queue,
+                                 const struct haplo_mark *mark);
+
 typedef void (*gather_outlet_event_cb)(struct gather_outlet *outlet,
                                        const struct forwarder_event *event);
 
@@ -81,6 +85,7 @@ struct gather_options {
                                                poll nothing; NULL: everything */
     gather_opened_cb opened_cb;             /* see gather_open() */
     haplo_event_cb event_cb;                /* events of servers and queues */
+    gather_marked_cb marked_cb;             /* confirmed marks; or NULL */
     gather_outlet_event_cb outlet_event_cb; /* events of outlets */
     gather_cb drained_cb;                   /* see gather_close() */
     void *data;                             /* for the owner */

@@ -152,8 +152,12 @@ void gather_batch_on_marked(struct haplo_queue *haplo_queue,
                             const struct haplo_mark *mark)
 {
     struct gather_queue *queue = haplo_queue_data(haplo_queue);
-    if (!is_closing(queue->server->gather)) {
+    const struct gather *gather = queue->server->gather;
+    if (!is_closing(gather)) {
         inbox_confirmed(queue->stored, mark);
+        if (gather->options.marked_cb != NULL) {
+            gather->options.marked_cb(queue, mark);
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/standard_streams.h"
 #include "config/option_print.h"
+#include "config/units.h"
 #include "daemon/command.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
@@ -23,7 +24,7 @@ static const char help_text[] =
     "\n"
     "Commands:\n"
     "  run                 poll until SIGTERM or SIGINT\n"
-    "  once                drain all queues, forward their messages, then\n"
+    "  once                store and forward what is in all queues now, then\n"
     "                      exit\n"
     "  check               check the configuration, print what would run\n"
     "  peek SERVER/QUEUE   fetch one batch and show it; never marks it\n"
@@ -39,6 +40,8 @@ static const char help_text[] =
     "                      " CONFIG_PATH_DEFAULT ")\n"
     "  -v, --verbose       log every change of state\n"
     "  -q, --quiet         once: no progress and no table\n"
+    "      --max-time DURATION\n"
+    "                      once: give up what is not done after this time\n"
     "  -h, --help          the same as the command help\n"
     "  -V, --version       the same as the command version\n"
     "\n"
@@ -126,6 +129,9 @@ static enum exit_code dispatch(const struct command_options *options, int argc,
     if (argc > 1) {
         return usage_error("unexpected argument: ", argv[1]);
     }
+    if (options->max_time_ms != 0 && strcmp(name, "once") != 0) {
+        return usage_error("--max-time is an option of once, not of ", name);
+    }
     if (strcmp(name, "run") == 0) {
         return command_run(options);
     }
@@ -141,11 +147,25 @@ static enum exit_code dispatch(const struct command_options *options, int argc,
     return usage_error("unknown command ", name);
 }
 
+/* Options without a letter. */
+enum { OPTION_MAX_TIME = 256 };
+
+static enum exit_code read_max_time(const char *text, uint64_t *ms)
+{
+    if (duration_parse(text, ms) != 0 || *ms == 0 || *ms > HAPLO_WAIT_MS_MAX) {
+        return usage_error("--max-time takes a duration, such as "
+                           "" UNITS_DURATION_EXAMPLES ", not ",
+                           text);
+    }
+    return EXIT_CODE_FINE;
+}
+
 /* Does what the command line asks for. */
 static enum exit_code run_command_line(int argc, char **argv)
 {
     static const struct option long_options[] = {
         {"config", required_argument, NULL, 'c'},
+        {"max-time", required_argument, NULL, OPTION_MAX_TIME},
         {"verbose", no_argument, NULL, 'v'},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
@@ -165,6 +185,11 @@ static enum exit_code run_command_line(int argc, char **argv)
             break;
         case 'q':
             options.is_quiet = true;
+            break;
+        case OPTION_MAX_TIME:
+            if (read_max_time(optarg, &options.max_time_ms) != EXIT_CODE_FINE) {
+                return EXIT_CODE_USAGE;
+            }
             break;
         case 'h':
             return command_help(0, NULL);

@@ -1,9 +1,10 @@
 /*
- * once.c - polls each queue until it is empty, waits for the outlets to catch
- * up, and ends.
+ * once.c - polls each queue until it has stored what was there at the start,
+ * waits for the outlets to forward it, and ends.
  *
  *   - Every queue is due immediately; the poller does the rest.
- *   - A queue that reaches IDLE is drained: it is settled.
+ *   - A queue that reaches IDLE is drained: it is settled. So is one that has
+ *     stored what was there when it began (once_limit.c).
  *   - A settled queue is paused.
  *   - When all queues are settled, and no outlet can do anything more now, the
  *     session ends.
@@ -15,6 +16,7 @@
  *     and reported. So is a queue that is held, immediately.
  *   - An outlet is blocked, broken, or waits for its next attempt: it is
  *     reported, and continues in the next run.
+ *   - The time of --max-time is over: what is not settled has failed.
  *   - A signal ends it: it has failed.
  *
  * Event callbacks may only read, so a timer that is due immediately does the
@@ -170,6 +172,14 @@ static void on_event(struct haplo_poller *poller,
     }
 }
 
+static void on_marked(struct gather_queue *queue, const struct haplo_mark *mark)
+{
+    struct once *once = once_of(queue->server->gather);
+    if (queue->command != NULL && !once->session.is_ending) {
+        once_note_mark(once, queue->command, mark);
+    }
+}
+
 static void on_outlet_event(struct gather_outlet *outlet,
                             const struct forwarder_event *event)
 {
@@ -231,8 +241,10 @@ static void poll_all_now(struct once *once)
 static void on_opened(struct session *session)
 {
     struct once *once = container_of(session, struct once, session);
-    uv_timer_init(&session->loop, &once->wake); /* cannot fail */
+    uv_timer_init(&session->loop, &once->wake);  /* cannot fail */
+    uv_timer_init(&session->loop, &once->limit); /* cannot fail */
     once->wake.data = once;
+    once->limit.data = once;
     int error = attach(once);
     once_report_start(&once->report, once);
     if (error != 0) {
@@ -240,6 +252,7 @@ static void on_opened(struct session *session)
         session_end(session);
         return;
     }
+    once_limit_start(once);
     give_up_held(once);
     poll_all_now(once);
     once_wake(once); /* all of them may have to wait already */
@@ -250,6 +263,7 @@ static void on_drained(struct gather *gather)
     struct once *once = once_of(gather);
     once_report_end(&once->report);
     uv_close((uv_handle_t *)&once->wake, NULL);
+    uv_close((uv_handle_t *)&once->limit, NULL);
 }
 
 enum exit_code command_once(const struct command_options *options)
@@ -257,10 +271,15 @@ enum exit_code command_once(const struct command_options *options)
     static const struct session_options callbacks = {
         .opened_cb = on_opened,
         .event_cb = on_event,
+        .marked_cb = on_marked,
         .outlet_event_cb = on_outlet_event,
         .drained_cb = on_drained,
     };
-    struct once once = {.report.is_quiet = options->is_quiet};
+    struct once once = {
+        .report.is_quiet = options->is_quiet,
+        .max_time_ms = options->max_time_ms,
+        .started_ms = uv_hrtime() / 1000000,
+    };
     log_open(options->is_verbose, true);
     struct config *config;
     enum exit_code code = command_load_config(options, CONFIG_RUN, &config);

@@ -2,8 +2,9 @@
  * once.h - the data that `once` keeps for each server and queue.
  *
  * once.c drains the queues and ends; once_give_up.c decides when a queue has
- * failed permanently; once_outlets.c waits for the outlets; once_report.c
- * shows the progress.
+ * failed permanently; once_limit.c when it has done what there was, or the time
+ * is up; once_outlets.c waits for the outlets; once_report.c shows the
+ * progress.
  */
 #ifndef DAEMON_ONCE_H
 #define DAEMON_ONCE_H
@@ -23,8 +24,11 @@
 /* Attached to a gather_queue. */
 struct once_queue {
     struct gather_queue *queue;      /* its queue */
-    bool is_settled;                 /* drained or given up */
     struct once_queue *next_settled; /* to be paused */
+    uint64_t left_count; /* messages that were unread after the first batch,
+                            and still are */
+    bool has_begun;      /* the first batch is marked: left_count is known */
+    bool is_settled;     /* drained, done or given up */
 };
 
 /* Attached to a gather_server. */
@@ -47,6 +51,9 @@ struct once {
     struct once_queue *newly_settled; /* list of those to be paused */
     size_t settled_count;             /* queues */
     size_t failed_count;              /* failed queues and outlets */
+    uint64_t max_time_ms;             /* --max-time; 0: no limit */
+    uint64_t started_ms;              /* uv_hrtime() at the start */
+    uv_timer_t limit;                 /* ends it after max_time_ms */
     bool is_done;                     /* it ended without a signal */
 };
 
@@ -56,12 +63,22 @@ struct once *once_of(struct gather *gather);
 /* Schedules the work that follows from an event. */
 void once_wake(struct once *once);
 
-/* To be called when the queue is drained. Does nothing if it is settled. */
+/* To be called when the queue is done. Does nothing if it is settled. */
 void once_settle(struct once *once, struct once_queue *queue);
 
 /* Gives up on the queue, for this reason. */
 void once_give_up(struct once *once, struct once_queue *queue,
                   const char *text);
+
+/* once_limit.c */
+
+/* To be called for each confirmed mark: settles a queue that has stored all
+ * that was there when it began. */
+void once_note_mark(struct once *once, struct once_queue *queue,
+                    const struct haplo_mark *mark);
+
+/* Starts the timer for --max-time. */
+void once_limit_start(struct once *once);
 
 /* once_give_up.c */
 

@@ -1,11 +1,12 @@
 /*
  * once_outlets.c - waits for the outlets, once `once` has stored all messages.
  *
- *   - Each outlet forwards until it has caught up.
+ *   - Each outlet forwards until it has caught up. No more messages are stored
+ *     by then.
  *   - An outlet that cannot continue now, because a message was refused, its
- *     destination is broken, or its next attempt is later, is reported with
- *     the reason and has failed. What it has not delivered stays for the next
- *     run.
+ *     destination is broken, its inbox cannot be read, or its next attempt is
+ *     later, is reported with the reason and has failed. What it has not
+ *     delivered stays for the next run.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,7 @@ bool once_outlets_are_at_rest(const struct once *once)
     while ((outlet = name_table_next(&once->session.gather.outlets, &cursor))) {
         struct forwarder_stats stats;
         forwarder_stats(outlet->forwarder, &stats);
-        if (!stats.is_at_rest) {
+        if (!stats.is_at_rest && !stats.is_inbox_down) {
             return false;
         }
     }
@@ -31,7 +32,9 @@ static void report(struct once *once, const struct forwarder_stats *stats)
 {
     char text[2 * HAPLO_TEXT_SIZE_MAX];
     char lanes[128] = "not caught up";
-    if (stats->is_broken) {
+    if (stats->is_inbox_down) {
+        snprintf(lanes, sizeof lanes, "its inbox fails");
+    } else if (stats->is_broken) {
         snprintf(lanes, sizeof lanes, "its destination is broken");
     } else if (stats->blocked_lane_count > 0) {
         snprintf(lanes, sizeof lanes,

@@ -8,7 +8,8 @@
  *     that, its progress has been saved, and the command ends.
  *
  * If the outlet comes to rest and the lane is neither blocked nor waiting,
- * there is nothing to release, and the command fails.
+ * there is nothing to release, and the command fails; also if the inbox cannot
+ * be read.
  */
 #include <stdio.h>
 #include <string.h>
@@ -48,20 +49,36 @@ static const struct config_outlet *find_outlet(const struct config *config,
 
 /* Without a running process */
 
-static bool is_at_rest(const struct outlet_command *command)
+static struct forwarder_stats stats_of(const struct outlet_command *command)
 {
     const struct gather_outlet *outlet =
         gather_find_outlet(&command->session.gather, command->release->outlet);
     struct forwarder_stats stats;
     forwarder_stats(outlet->forwarder, &stats);
-    return stats.is_at_rest;
+    return stats;
+}
+
+static void give_up(struct outlet_command *command, const char *why)
+{
+    log_line(LOG_LEVEL_ERROR, "outlet %s: its inbox fails: %s",
+             command->release->outlet, why);
+    command->code = EXIT_CODE_FAILED;
+    session_end(&command->session);
 }
 
 static void on_wake(uv_timer_t *timer)
 {
     struct outlet_command *command = timer->data;
     char text[HAPLO_TEXT_SIZE_MAX];
-    if (command->session.is_ending || !is_at_rest(command)) {
+    if (command->session.is_ending) {
+        return;
+    }
+    struct forwarder_stats stats = stats_of(command);
+    if (stats.is_inbox_down) {
+        give_up(command, stats.why);
+        return;
+    }
+    if (!stats.is_at_rest) {
         return;
     }
     if (!command->is_released) {
@@ -70,7 +87,7 @@ static void on_wake(uv_timer_t *timer)
                                    text, sizeof text);
         log_line(LOG_LEVEL_INFO, "%s", text);
     }
-    if (command->code != EXIT_CODE_FINE || is_at_rest(command)) {
+    if (command->code != EXIT_CODE_FINE || stats_of(command).is_at_rest) {
         session_end(&command->session);
     }
 }

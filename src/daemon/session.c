@@ -48,16 +48,22 @@ static void on_gather_closed(struct gather *gather)
     uv_close((uv_handle_t *)&session->sigterm, NULL);
 }
 
+void session_end_within(struct session *session, uint64_t deadline_ms)
+{
+    if (!session->is_ending) {
+        session->is_ending = true;
+        control_close(&session->control);
+        gather_close(&session->gather, deadline_ms, on_gather_closed);
+    }
+}
+
 void session_end(struct session *session)
 {
-    uint64_t deadline_ms = SESSION_STOP_DEADLINE_MS;
     if (session->is_ending) {
-        deadline_ms = 0;
+        gather_close(&session->gather, 0, on_gather_closed);
     } else {
-        control_close(&session->control);
+        session_end_within(session, SESSION_STOP_DEADLINE_MS);
     }
-    session->is_ending = true;
-    gather_close(&session->gather, deadline_ms, on_gather_closed);
 }
 
 static void on_signal(uv_signal_t *handle, int signal_number)
@@ -205,6 +211,7 @@ enum exit_code session_run(struct session *session,
         .only_outlet = only_outlet,
         .opened_cb = on_opened,
         .event_cb = options->event_cb,
+        .marked_cb = options->marked_cb,
         .outlet_event_cb = options->outlet_event_cb,
         .drained_cb = options->drained_cb,
     };

@@ -7,6 +7,7 @@
 #define DAEMON_SESSION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <uv.h>
 
@@ -26,6 +27,7 @@ typedef void (*session_opened_cb)(struct session *session);
 struct session_options {
     session_opened_cb opened_cb;            /* required */
     haplo_event_cb event_cb;                /* or NULL */
+    gather_marked_cb marked_cb;             /* or NULL */
     gather_outlet_event_cb outlet_event_cb; /* or NULL */
     gather_cb drained_cb;                   /* or NULL */
 };
@@ -56,9 +58,12 @@ enum exit_code session_run(struct session *session,
                            const struct session_options *options,
                            const struct config_outlet *only_outlet);
 
-/* Drains and ends, so that session_run() returns. A second call ends the
- * waiting. */
+/* Drains for at most SESSION_STOP_DEADLINE_MS and ends, so that session_run()
+ * returns. A second call ends the waiting. */
 void session_end(struct session *session);
+
+/* The same, with another deadline. Does nothing if it is ending already. */
+void session_end_within(struct session *session, uint64_t deadline_ms);
 
 /* The session that contains this gather. */
 struct session *session_of(struct gather *gather);

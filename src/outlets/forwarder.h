@@ -58,6 +58,8 @@ struct forwarder_stats {
     bool is_at_rest;            /* caught up, or everything left waits for an
                                    operator or its next try; nothing in flight,
                                    unsaved or unread */
+    bool is_inbox_down;         /* it could not be read or written several
+                                   times in a row */
     size_t blocked_lane_count;  /* held up by a refused message */
     size_t waiting_lane_count;  /* backing off */
     uint64_t wait_ms;           /* until its next try, or 0 */
@@ -74,7 +76,8 @@ struct forwarder_stats {
  * A lane or the outlet has changed its state. The states are
  *
  *   lane     "waiting", "blocked", "working" (again), "dead letter"
- *   outlet   "broken", "waiting" (for the inbox), "working" (again), "at rest"
+ *   outlet   "broken", "waiting" (for the inbox; again once is_inbox_down),
+ *            "working" (again), "at rest"
  *
  * For "at rest", see struct forwarder_stats. Fires from the loop, never inside
  * a call of this header.

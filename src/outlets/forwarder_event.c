@@ -28,12 +28,14 @@ void forwarder_inbox_failed(struct forwarder *forwarder, const char *why)
     uint64_t last_ms = forwarder->inbox_wait_ms;
     uint64_t wait_ms =
         last_ms == 0 ? forwarder->policy.breaker.backoff_ms : 2 * last_ms;
+    bool is_news = last_ms == 0 || (last_ms < FORWARDER_RETRY_MS_MAX &&
+                                    wait_ms >= FORWARDER_RETRY_MS_MAX);
 
     forwarder->inbox_wait_ms =
         wait_ms < FORWARDER_RETRY_MS_MAX ? wait_ms : FORWARDER_RETRY_MS_MAX;
     forwarder->retry_at_ms = uv_now(forwarder->loop) + forwarder->inbox_wait_ms;
     (void)reason_set(&forwarder->why, 0, "%s", why);
-    if (last_ms == 0) {
+    if (is_news) {
         forwarder_tell(forwarder, NULL, "waiting", forwarder->why.text, 0,
                        forwarder->retry_at_ms);
     }

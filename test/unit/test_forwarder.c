@@ -291,6 +291,26 @@ static void test_an_inbox_that_does_not_answer_is_asked_again(void **state)
     expect_all();
 }
 
+/* Who waits for an outlet must learn that this may take for ever. */
+static void test_an_inbox_that_stays_down_is_told_once_more(void **state)
+{
+    (void)state;
+    scene.inbox.read_fails = "damaged";
+    store_each("a");
+    start();
+    run(6000);
+    assert_false(stats().is_inbox_down);
+    run(60000);
+    assert_true(stats().is_inbox_down);
+    assert_false(stats().is_at_rest);
+    expect("[   3] out: waiting: damaged\n"
+           "[7006] out: waiting: damaged\n");
+    scene.inbox.read_fails = NULL;
+    run(6000);
+    assert_false(stats().is_inbox_down);
+    expect_all();
+}
+
 /* The end */
 
 /* What is in flight ends, and is stored: so nothing is repeated. */
@@ -391,6 +411,7 @@ int main(void)
         T(test_deferred_messages_are_taken_up_by_the_next_run),
         T(test_an_outlet_that_cannot_be_opened_is_tried_again),
         T(test_an_inbox_that_does_not_answer_is_asked_again),
+        T(test_an_inbox_that_stays_down_is_told_once_more),
         T(test_closing_waits_for_what_is_in_flight),
         T(test_closing_stores_what_is_done_out_of_order),
         T(test_closing_does_not_wait_longer_than_it_may),
