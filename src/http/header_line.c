@@ -1,7 +1,6 @@
 #include "http/header_line.h"
 
 #include <string.h>
-#include <strings.h>
 
 static bool is_blank(char c)
 {
@@ -65,16 +64,4 @@ bool header_line_has_valid_name(const struct header_line *header)
         }
     }
     return header->name_size > 0;
-}
-
-bool header_line_is(const struct header_line *header, const char *name)
-{
-    return header->name_size == strlen(name) &&
-           strncasecmp(header->name, name, header->name_size) == 0;
-}
-
-bool header_line_has(const struct header_line *header, const char *value)
-{
-    return header->value_size == strlen(value) &&
-           strncasecmp(header->value, value, header->value_size) == 0;
 }

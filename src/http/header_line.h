@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+#include <strings.h>
 
 /* Borrows from the line. */
 struct header_line {
@@ -24,11 +26,22 @@ struct header_line header_line_read(const char *line, size_t size);
 /* True if the name consists of the characters that a name may have. */
 bool header_line_has_valid_name(const struct header_line *header);
 
-/* Is this its name? Ignores case. */
-bool header_line_is(const struct header_line *header, const char *name);
+/* Is this its name? Ignores case. Inline, as nearly all answers are no, because
+ * of the length of a literal. */
+static inline bool header_line_is(const struct header_line *header,
+                                  const char *name)
+{
+    return header->name_size == strlen(name) &&
+           strncasecmp(header->name, name, header->name_size) == 0;
+}
 
 /* Is this its value? Ignores case. */
-bool header_line_has(const struct header_line *header, const char *value);
+static inline bool header_line_has(const struct header_line *header,
+                                   const char *value)
+{
+    return header->value_size == strlen(value) &&
+           strncasecmp(header->value, value, header->value_size) == 0;
+}
 
 /* The value as the precision and argument of "%.*s", so that a reason does not
  * get too long. */

@@ -1,5 +1,6 @@
 /* An easy handle serves endpoints of all kinds in turn: nothing of one may be
  * left for the next, neither settings nor memory. */
+#include <dlfcn.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,6 +203,30 @@ static void a_certificate_is_verified_for_each_endpoint(void **state)
     unlink(wrong);
 }
 
+static unsigned asked_count; /* calls of curl_version_info() */
+
+/* Found before libcurl's. */
+__attribute__((visibility("default"))) curl_version_info_data *
+curl_version_info(CURLversion age)
+{
+    curl_version_info_data *(*real)(CURLversion);
+    *(void **)&real = dlsym(RTLD_NEXT, "curl_version_info");
+    asked_count++;
+    return real(age);
+}
+
+/* It writes to memory that all threads share, and each may have a poller. By
+ * now there were several clients with many endpoints. */
+static void libcurl_is_asked_once_what_it_is(void **state)
+{
+    (void)state;
+    struct endpoint *endpoint = endpoint_plain();
+    SCRIPT({.bytes = OK_ANSWER});
+    call_run(call_make(0, endpoint));
+    assert_int_equal(asked_count, 1);
+    endpoint_free(endpoint);
+}
+
 /* A pool of one handle. */
 static int set_up_one(void **state)
 {
@@ -220,6 +245,7 @@ int main(void)
         TEST(an_idle_plain_endpoint_has_no_share_of_its_own),
         TEST_OF_ONE(a_request_shows_nothing_of_the_one_before),
         TEST_OF_ONE(a_certificate_is_verified_for_each_endpoint),
+        TEST(libcurl_is_asked_once_what_it_is),
     };
     allocator_install();
     if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, measured_malloc,
