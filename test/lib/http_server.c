@@ -318,6 +318,12 @@ static void on_connection(uv_stream_t *stream, int status)
 
 void http_server_open(struct http_server *server, uv_loop_t *loop)
 {
+    http_server_open_at(server, loop, "127.0.0.1", 0);
+}
+
+void http_server_open_at(struct http_server *server, uv_loop_t *loop,
+                         const char *ip, int port)
+{
     struct sockaddr_in address;
     struct sockaddr_storage bound;
     int size = sizeof bound;
@@ -326,7 +332,7 @@ void http_server_open(struct http_server *server, uv_loop_t *loop)
     server->request = calloc(1, 1);
     MUST(server->request != NULL);
     LIST_INIT(&server->peers);
-    MUST(uv_ip4_addr("127.0.0.1", 0, &address) == 0);
+    MUST(uv_ip4_addr(ip, port, &address) == 0);
     MUST(uv_tcp_init(loop, &server->tcp) == 0);
     server->tcp.data = server;
     MUST(uv_tcp_bind(&server->tcp, (const struct sockaddr *)&address, 0) == 0);

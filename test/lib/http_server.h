@@ -73,6 +73,10 @@ struct http_server {
 /* Listens on a free port of 127.0.0.1. */
 void http_server_open(struct http_server *server, uv_loop_t *loop);
 
+/* The same there; port 0: a free one. */
+void http_server_open_at(struct http_server *server, uv_loop_t *loop,
+                         const char *ip, int port);
+
 /* From here on. Also resets request_count. */
 void http_server_script(struct http_server *server,
                         const struct script_line *lines, unsigned count);
