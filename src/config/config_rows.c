@@ -268,14 +268,18 @@ static const struct option_row server_rows[] = {
         .fallback = "none",
         IN_SERVER(tls_ca_file),
         .help = "PEM file of the CA certificates to trust. With none, the "
-                "system's.",
+                "system's. A replaced file takes effect with the next "
+                "connection. A file with a malformed block is not trusted at "
+                "all; what was read before then stays in use.",
     },
     {
         .name = "tls_certificate_file",
         .value = OPTION_FILE,
         .fallback = "none",
         IN_SERVER(tls_certificate_file),
-        .help = "PEM file of a client certificate to present to the server.",
+        .help = "PEM file of a client certificate to present to the server. "
+                "When it is replaced together with its key, connections made "
+                "with the old one are no longer used.",
     },
     {
         .name = "tls_key_file",
@@ -283,7 +287,8 @@ static const struct option_row server_rows[] = {
         .fallback = "none",
         IN_SERVER(tls_key_file),
         .help = "PEM file of the client certificate's private key. Others must "
-                "not be able to read it.",
+                "not be able to read it. It must not be encrypted: nobody is "
+                "asked for a passphrase.",
     },
     {
         .name = "proxy",

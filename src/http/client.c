@@ -4,9 +4,11 @@
 
 #include "base/alloc.h"
 #include "haplopoll.h"
+#include "http/client_certificate.h"
 #include "http/easy.h"
 #include "http/libcurl_info.h"
 #include "http/multi.h"
+#include "http/resolver.h"
 #include "http/socket_watch.h"
 #include "http/trust.h"
 #include "http/watchdog.h"
@@ -57,11 +59,13 @@ int http_client_new(uv_loop_t *loop, unsigned transfers_max,
     }
     client->loop = loop;
     client->transfers_max = transfers_max;
+    client->resolvers.name_of = resolver_name_of;
     TAILQ_INIT(&client->free);
     LIST_INIT(&client->busy);
     LIST_INIT(&client->expired);
     TAILQ_INIT(&client->multis);
     LIST_INIT(&client->trusts);
+    LIST_INIT(&client->certificates);
     watchdog_init(client);
     http_client_hold(client);
     *result = client;
@@ -83,6 +87,8 @@ void http_client_release(struct http_client *client)
     http_client_close_cb close_cb = client->close_cb;
     void *data = client->close_data;
     curl_global_cleanup();
+    assert(client->resolvers.count == 0);
+    name_table_free(&client->resolvers);
     alloc_free(client->watches);
     if (close_cb != NULL) {
         close_cb(client, data);
@@ -120,6 +126,7 @@ void http_client_close(struct http_client *client,
         multi_close(TAILQ_FIRST(&client->multis));
     }
     trust_free_all(client);
+    client_certificate_free_all(client);
     socket_watch_close_all(client);
     uv_close((uv_handle_t *)&client->watchdog, on_watchdog_closed);
 }

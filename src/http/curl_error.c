@@ -8,7 +8,7 @@
 
 #include "http/easy.h"
 #include "http/endpoint_private.h"
-#include "http/resolve.h"
+#include "http/resolver.h"
 
 /* "60 s" or "1500 ms". */
 struct duration {
@@ -34,6 +34,14 @@ static const char *proxy_word(const struct easy *easy)
     return easy->endpoint->proxy != NULL ? "proxy " : "";
 }
 
+/* They may be stale. */
+static void doubt_addresses(const struct easy *easy)
+{
+    if (easy->endpoint->resolver != NULL) {
+        resolver_doubt(easy->endpoint->resolver);
+    }
+}
+
 static int explain_connect(struct easy *easy)
 {
     const struct host *peer = endpoint_peer(easy->endpoint);
@@ -42,7 +50,7 @@ static int explain_connect(struct easy *easy)
         curl_easy_getinfo(easy->curl, CURLINFO_OS_ERRNO, &number) != CURLE_OK) {
         number = 0;
     }
-    resolve_doubt(easy->endpoint);
+    doubt_addresses(easy);
     return reason_set(
         &easy->why, number == ENOMEM ? HAPLO_ENOMEM : HAPLO_ECONNECT,
         "connect to %s%s port %u: %s", proxy_word(easy), peer->name, peer->port,
@@ -269,7 +277,7 @@ static int explain_connect_limit(struct easy *easy)
                           "(connect_timeout)",
                           peer->name, limit.text);
     }
-    resolve_doubt(easy->endpoint);
+    doubt_addresses(easy);
     return reason_set(&easy->why, HAPLO_ETIMEDOUT,
                       "connect to %s%s port %u: no connection within %s "
                       "(connect_timeout)",

@@ -4,7 +4,8 @@
  *   - acquired: a warm one, or else one that is set up for the endpoint;
  *   - aimed: path, headers and body of this transfer are set;
  *   - begun: the pin is set if it changed, and libcurl's multi gets it;
- *   - on_connected: the connection is established, the request is sent;
+ *   - on_connected: the connection is established, and leads to where the
+ *     name points now: the request is sent;
  *   - on_header, for each line: the response has begun, if the line is
  *     acceptable;
  *   - on_body, for each piece: head_cb the first time, data_cb;
@@ -13,6 +14,8 @@
  * The failures:
  *
  *   - no memory to set it up: acquire returns NULL, and it stays FREE;
+ *   - the connection leads to an address that the name no longer has: it is
+ *     closed, and the transfer begins again (transfer_finished());
  *   - a line of the head, or data_cb, rejects the response: on_header or
  *     on_body returns too little, libcurl ends the transfer, error says why;
  *   - all others are libcurl's, see curl_error.h, or watchdog.h's.
@@ -25,11 +28,12 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "http/client_certificate.h"
 #include "http/client_private.h"
 #include "http/easy_setup.h"
 #include "http/endpoint_private.h"
 #include "http/multi.h"
-#include "http/resolve.h"
+#include "http/resolver.h"
 #include "http/response_head.h"
 #include "http/watchdog.h"
 
@@ -40,16 +44,36 @@ static void easy_enter(struct easy *easy, enum easy_phase phase)
     watchdog_note(easy);
 }
 
-/* For CURLOPT_PREREQFUNCTION. */
+/* False if the connection leads to an address that the name no longer has. A
+ * new connection to the pinned addresses is never asked twice, however libcurl
+ * writes an address. */
+static bool easy_is_at_peer(const struct easy *easy, const char *peer)
+{
+    const struct resolver *resolver = easy->endpoint->resolver;
+    long new_count = 0;
+    if (resolver == NULL || resolver_has(resolver, peer)) {
+        return true;
+    }
+    return easy->addresses == resolver->addresses &&
+           curl_easy_getinfo(easy->curl, CURLINFO_NUM_CONNECTS, &new_count) ==
+               CURLE_OK &&
+           new_count > 0;
+}
+
+/* For CURLOPT_PREREQFUNCTION. Nothing has been sent on this connection yet, so
+ * if it is the wrong one, libcurl closes it, and the transfer begins again. */
 static int on_connected(void *data, char *peer, char *local, int peer_port,
                         int local_port)
 {
-    (void)peer;
     (void)local;
     (void)peer_port;
     (void)local_port;
     struct easy *easy = data;
-    easy->is_repeated = easy->phase == EASY_WAITING;
+    easy->is_repeated |= easy->phase == EASY_WAITING;
+    easy->is_misled = !easy_is_at_peer(easy, peer);
+    if (easy->is_misled) {
+        return CURL_PREREQFUNC_ABORT;
+    }
     response_line_begin(easy);
     easy_enter(easy, EASY_WAITING);
     easy->sent_ms = easy->progress_ms;
@@ -160,6 +184,7 @@ static int easy_set_up(struct easy *easy, struct endpoint *endpoint)
     easy->has_body = false;
     easy->has_method = false;
     easy->is_uncompressed = false;
+    easy->certificate_version = 0;
     LIST_INSERT_HEAD(&endpoint->warm, easy, warm_link);
     if (!easy_set_options(easy, &callbacks)) {
         easy_reset(easy);
@@ -306,10 +331,13 @@ struct easy *easy_acquire(struct transfer *transfer)
     response_line_begin(easy);
     easy->is_head_told = false;
     easy->is_repeated = false;
+    easy->is_misled = false;
     easy->error = 0;
     easy->open_errno = 0;
+    easy->verify_error = 0;
     easy->progress_bytes = 0;
     easy->why.text[0] = '\0';
+    easy->warning.text[0] = '\0';
     easy->detail[0] = '\0';
     easy->started_ms = uv_now(client->loop);
     easy_enter(easy, EASY_RESOLVING);
@@ -320,7 +348,8 @@ struct easy *easy_acquire(struct transfer *transfer)
  * so it is set again only when the addresses or the multi handle changed. */
 static bool easy_pin(struct easy *easy)
 {
-    struct addresses *addresses = easy->endpoint->addresses;
+    const struct resolver *resolver = easy->endpoint->resolver;
+    struct addresses *addresses = resolver != NULL ? resolver->addresses : NULL;
     unsigned generation = easy->slot->multi->generation;
     if (addresses == NULL ||
         (addresses == easy->addresses && generation == easy->pin_generation)) {
@@ -340,12 +369,34 @@ static bool easy_pin(struct easy *easy)
 
 int easy_begin(struct easy *easy)
 {
+    struct client_certificate *certificate = easy->endpoint->certificate;
+    int error = 0;
     easy->phase = EASY_CONNECTING;
+    if (certificate != NULL) {
+        error = client_certificate_set(certificate, easy);
+        if (error != 0) {
+            return error;
+        }
+    }
     if (!easy_pin(easy) || multi_add(easy->slot->multi, easy->curl) != 0) {
-        return HAPLO_ENOMEM;
+        return reason_set(&easy->why, HAPLO_ENOMEM, "no memory to begin");
     }
     easy->is_added = true;
     return 0;
+}
+
+static void easy_remove(struct easy *easy)
+{
+    if (easy->is_added) {
+        multi_remove(easy->slot->multi, easy->curl);
+        easy->is_added = false;
+    }
+}
+
+void easy_take_back(struct easy *easy)
+{
+    easy_remove(easy);
+    easy->is_misled = false;
 }
 
 void easy_release(struct easy *easy)
@@ -353,12 +404,9 @@ void easy_release(struct easy *easy)
     struct http_client *client = easy->client;
     struct endpoint *endpoint = easy->endpoint;
     if (easy->lookup != NULL) {
-        resolve_leave(easy);
+        resolver_leave(easy);
     }
-    if (easy->is_added) {
-        multi_remove(easy->slot->multi, easy->curl);
-        easy->is_added = false;
-    }
+    easy_remove(easy);
     easy->transfer->easy = NULL;
     easy->transfer = NULL;
     easy->phase = EASY_FREE;

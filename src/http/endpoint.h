@@ -18,8 +18,9 @@
 struct endpoint;
 struct host;
 
-/* A look-up of the name has ended, and endpoint_addresses() may have changed.
- * May not free endpoints, nor start or cancel transfers. */
+/* A look-up of the name has ended, and endpoint_addresses() may have changed;
+ * or it takes longer than connect_timeout_ms. May not free endpoints, nor start
+ * or cancel transfers. */
 typedef void (*endpoint_looked_up_cb)(void *data);
 
 /* Reasons name these options as they are named here. */

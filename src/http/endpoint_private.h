@@ -11,8 +11,8 @@
 #include "http/endpoint.h"
 #include "http/url.h"
 
-struct addresses;
-struct lookup;
+struct client_certificate;
+struct resolver;
 
 /* An endpoint's part of one multi handle. */
 struct slot {
@@ -22,22 +22,20 @@ struct slot {
 };
 
 struct endpoint {
-    struct http_client *client;     /* borrowed */
-    struct server_url url;          /* of the server */
-    char *proxy;                    /* owned, or NULL; may hold a password */
-    struct host proxy_host;         /* where it is, if there is one */
-    char *tls_ca_file;              /* owned; never NULL */
-    char *tls_certificate_file;     /* owned, or NULL */
-    char *tls_key_file;             /* owned, or NULL */
-    CURLSH *share;                  /* owned; TLS sessions; NULL: no TLS */
-    uint64_t connect_timeout_ms;    /* as in the options */
-    uint64_t first_byte_timeout_ms; /* the same */
-    uint64_t stall_timeout_ms;      /* the same */
-    uint64_t total_timeout_ms;      /* the same */
-    struct addresses *addresses;    /* of the peer's name; NULL: none yet */
-    uint64_t fresh_until_ms;        /* then refreshed in the background */
-    uint64_t usable_until_ms;       /* then transfers wait for a look-up */
-    struct lookup *lookup;          /* outstanding, or NULL */
+    struct http_client *client; /* borrowed */
+    struct server_url url;      /* of the server */
+    char *proxy;                /* owned, or NULL; may hold a password */
+    struct host proxy_host;     /* where it is, if there is one */
+    char *tls_ca_file;          /* owned; never NULL */
+    struct client_certificate *certificate; /* to present; NULL: none */
+    CURLSH *share;                      /* owned; TLS sessions; NULL: no TLS */
+    uint64_t connect_timeout_ms;        /* as in the options */
+    uint64_t first_byte_timeout_ms;     /* the same */
+    uint64_t stall_timeout_ms;          /* the same */
+    uint64_t total_timeout_ms;          /* the same */
+    struct resolver *resolver;          /* of the peer's name; NULL: an address,
+                                           or localhost */
+    LIST_ENTRY(endpoint) resolver_link; /* among those of its resolver */
     endpoint_looked_up_cb looked_up_cb; /* or NULL */
     void *data;                         /* for it */
     struct easy_list warm;              /* free, and set up for this endpoint */

@@ -3,6 +3,8 @@
  *
  *   - no memory before anything has begun: transfer_start() returns it;
  *   - the name cannot be resolved: all that wait for it end, HAPLO_ERESOLVE;
+ *   - a connection leads to an address that the name no longer has: nothing
+ *     was sent on it, and the transfer begins again;
  *   - libcurl reports an error: curl_error.h makes it one of ours;
  *   - a time limit expires (name, connection, first byte, next byte, all
  *     together): the watchdog ends the transfer, HAPLO_ETIMEDOUT;
@@ -19,7 +21,7 @@
 #include "http/curl_error.h"
 #include "http/easy.h"
 #include "http/endpoint_private.h"
-#include "http/resolve.h"
+#include "http/resolver.h"
 #include "http/transfer_private.h"
 #include "http/watchdog.h"
 
@@ -36,15 +38,17 @@ static uint64_t retry_after(const struct easy *easy)
                                : (uint64_t)seconds * 1000;
 }
 
-/* The handle's error and reason become the result. Both are copied first, as
+/* The handle's error and reason become the result. Texts are copied first, as
  * done_cb may start a transfer that gets the same handle. */
 static void transfer_end(struct easy *easy)
 {
     struct transfer *transfer = easy->transfer;
     struct reason why;
+    struct reason warning;
     struct transfer_result result = {
         .error = easy->error,
         .text = "",
+        .warning = "",
         .retry_after_ms = retry_after(easy),
         .is_repeated = easy->is_repeated,
     };
@@ -52,18 +56,12 @@ static void transfer_end(struct easy *easy)
         why = easy->why;
         result.text = why.text;
     }
+    if (easy->warning.text[0] != '\0') {
+        warning = easy->warning;
+        result.warning = warning.text;
+    }
     easy_release(easy);
     transfer->done_cb(transfer, &result);
-}
-
-void transfer_finished(struct easy *easy, CURLcode code)
-{
-    if (easy->error == 0 && code == CURLE_OK) {
-        (void)easy_tell_head(easy);
-    } else if (easy->error == 0) {
-        easy->error = curl_error_explain(easy, code);
-    }
-    transfer_end(easy);
 }
 
 static int begin_resolved(struct easy *easy)
@@ -73,13 +71,7 @@ static int begin_resolved(struct easy *easy)
     if (transfer->resolved_cb != NULL) {
         error = transfer->resolved_cb(transfer, &easy->why);
     }
-    if (error == 0) {
-        error = easy_begin(easy);
-        if (error != 0) {
-            (void)reason_set(&easy->why, error, "no memory to begin");
-        }
-    }
-    return error;
+    return error != 0 ? error : easy_begin(easy);
 }
 
 void transfer_resolved(struct easy *easy, int error)
@@ -91,6 +83,22 @@ void transfer_resolved(struct easy *easy, int error)
         easy->error = error;
         transfer_end(easy);
     }
+}
+
+void transfer_finished(struct easy *easy, CURLcode code)
+{
+    if (easy->error == 0 && easy->is_misled) {
+        /* The time limits go on: none starts again. */
+        easy_take_back(easy);
+        transfer_resolved(easy, 0);
+        return;
+    }
+    if (easy->error == 0 && code == CURLE_OK) {
+        (void)easy_tell_head(easy);
+    } else if (easy->error == 0) {
+        easy->error = curl_error_explain(easy, code);
+    }
+    transfer_end(easy);
 }
 
 void transfer_expired(struct easy *easy, bool is_total)
@@ -112,10 +120,11 @@ int transfer_start(struct transfer *transfer)
         return HAPLO_ENOMEM;
     }
     transfer->easy = easy;
-    if (resolve_is_ready(transfer->endpoint)) {
+    struct resolver *resolver = transfer->endpoint->resolver;
+    if (resolver == NULL || resolver_is_ready(resolver)) {
         error = easy_begin(easy);
     } else {
-        error = resolve_wait(easy);
+        error = resolver_wait(resolver, easy);
     }
     if (error == HAPLO_ENOMEM) {
         easy_release(easy);

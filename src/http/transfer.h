@@ -38,14 +38,16 @@ struct transfer_result {
                                 ETIMEDOUT, ERESET, EPROTOCOL, ECACHED, ENOMEM,
                                 or what data_cb returned */
     const char *text;        /* one line, "" if error is 0; borrowed */
+    const char *warning;     /* one line for operators: a file cannot be used
+                                as it is now; "": none; borrowed */
     uint64_t retry_after_ms; /* of the Retry-After header; 0: none */
     bool is_repeated;        /* libcurl has sent the request twice: it lost a
                                 reused connection before any response */
 };
 
-/* The transfer had to wait for a look-up of the name, and is about to begin. 0,
- * or an error with why set, which ends it. May not start or cancel
- * transfers. */
+/* The transfer had to wait for a look-up of the name, or found that the name
+ * has moved, and is about to begin. 0, or an error with why set, which ends it.
+ * May not start or cancel transfers. */
 typedef int (*transfer_resolved_cb)(const struct transfer *transfer,
                                     struct reason *why);
 

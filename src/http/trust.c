@@ -1,31 +1,37 @@
 #include "http/trust.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "http/client_private.h"
+#include "http/easy.h"
 #include "http/libcurl_info.h"
+#include "http/pem_file.h"
 
-#define KEPT_S_MAX 600L /* then a CA file is read again, as it may change */
+#define LIBCURL_KEPT_S 60L /* libcurl's own cache of a CA file */
+#define RETRY_MS 1000      /* an unchanged file is not read more often */
 #define VERSION_SIZE_MAX 64
 
 #define SET(curl, option, value) \
     (curl_easy_setopt((curl), (option), (value)) == CURLE_OK)
 
 struct trust {
-    struct http_client *client; /* whose */
+    struct http_client *client; /* borrowed */
     char *ca_file;              /* owned */
     bool is_lent;               /* otherwise libcurl reads the file itself */
-    X509_STORE *store;          /* owned; NULL: not read yet */
-    uint64_t fresh_until_ms;    /* then the file is read again */
-    LIST_ENTRY(trust) link;     /* among client's */
+    X509_STORE *store;          /* owned; NULL: none could be read yet */
+    struct pem_stamp stamp;     /* of the file as last read */
+    struct reason why;          /* the failure of that; "": none */
+    bool is_doubted;            /* trust_doubt() was called since then */
+    uint64_t retry_ms;          /* not read again before, if unchanged */
+    LIST_ENTRY(trust) link;     /* among the client's */
 };
 
-/* Only then is an SSL_CTX the same thing to both. */
-static bool has_same_openssl(void)
+bool trust_has_same_openssl(void)
 {
     char version[VERSION_SIZE_MAX];
     const char *used = libcurl_info()->ssl_version;
@@ -34,46 +40,203 @@ static bool has_same_openssl(void)
     return used != NULL && strcmp(used, version) == 0;
 }
 
-/* As libcurl's default: a certificate in the file is trusted even if it is not
- * a root. */
-static X509_STORE *store_read(const char *ca_file)
+/* Reading */
+
+static bool is_certificate(const struct pem_block *block)
 {
-    X509_STORE *store = X509_STORE_new();
-    if (store != NULL &&
-        X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1 &&
-        X509_STORE_load_file(store, ca_file) == 1) {
-        return store;
-    }
-    ERR_clear_error();
-    X509_STORE_free(store);
-    return NULL;
+    return strcmp(block->label, PEM_STRING_X509) == 0 ||
+           strcmp(block->label, PEM_STRING_X509_OLD) == 0 ||
+           strcmp(block->label, PEM_STRING_X509_TRUSTED) == 0;
 }
 
+static bool add_certificate(X509_STORE *store, BIO *text)
+{
+    X509 *certificate =
+        PEM_read_bio_X509_AUX(text, NULL, pem_no_passphrase, NULL);
+    bool is_added =
+        certificate != NULL && X509_STORE_add_cert(store, certificate) == 1;
+    X509_free(certificate);
+    return is_added;
+}
+
+static bool add_revocations(X509_STORE *store, BIO *text)
+{
+    X509_CRL *list = PEM_read_bio_X509_CRL(text, NULL, pem_no_passphrase, NULL);
+    bool is_added = list != NULL && X509_STORE_add_crl(store, list) == 1;
+    X509_CRL_free(list);
+    return is_added;
+}
+
+/* Blocks of other kinds, such as a private key, are skipped. */
+static bool block_add(X509_STORE *store, const struct pem_block *block)
+{
+    BIO *text = BIO_new_mem_buf(block->text, (int)block->size);
+    bool is_fine = text != NULL;
+    if (is_fine && is_certificate(block)) {
+        is_fine = add_certificate(store, text);
+    } else if (is_fine && strcmp(block->label, PEM_STRING_X509_CRL) == 0) {
+        is_fine = add_revocations(store, text);
+    }
+    BIO_free(text);
+    return is_fine;
+}
+
+static int store_fill(X509_STORE *store, struct pem_file *file,
+                      struct reason *why)
+{
+    struct pem_block block;
+    unsigned count = 0;
+    for (;;) {
+        int error = pem_file_next(file, &block, why);
+        if (error != 0) {
+            return error;
+        }
+        if (block.label[0] == '\0') {
+            break;
+        }
+        if (!block_add(store, &block)) {
+            return pem_block_error(file, &block, why);
+        }
+        count += is_certificate(&block);
+    }
+    return count > 0
+               ? 0
+               : reason_set(why, HAPLO_ETLS,
+                            "%s has no certificates in PEM format", file->path);
+}
+
+/* As libcurl's default: a certificate in the file is trusted even if it is not
+ * a root. The errors that OpenSSL keeps would be taken for those of another
+ * connection. */
+static int store_read(X509_STORE **result, struct pem_file *file,
+                      const char *ca_file, struct reason *why)
+{
+    int error = pem_file_read(file, ca_file, why);
+    if (error != 0) {
+        return error;
+    }
+    X509_STORE *store = X509_STORE_new();
+    ERR_clear_error();
+    if (store == NULL ||
+        X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) != 1) {
+        error = reason_set(why, HAPLO_ENOMEM, "out of memory");
+    } else {
+        error = store_fill(store, file, why);
+    }
+    ERR_clear_error();
+    if (error != 0) {
+        X509_STORE_free(store);
+        return error;
+    }
+    *result = store;
+    return 0;
+}
+
+int trust_check(const char *ca_file, struct reason *why)
+{
+    struct pem_file file;
+    X509_STORE *store = NULL;
+    int error = store_read(&store, &file, ca_file, why);
+    pem_file_clear(&file);
+    X509_STORE_free(store);
+    return error;
+}
+
+/* Lending */
+
+/* A file that is doubted, or could not be used, is read again even if it seems
+ * unchanged: with too little memory, OpenSSL may take a fine file for a damaged
+ * one, or lose a part of it without a word. */
+static bool trust_is_current(const struct trust *trust)
+{
+    bool is_fine = trust->why.text[0] == '\0' && !trust->is_doubted;
+    return pem_stamp_is_current(&trust->stamp, trust->ca_file) &&
+           (is_fine || uv_now(trust->client->loop) < trust->retry_ms);
+}
+
+/* Reads the file if it has changed. True if that has failed, in another way
+ * than before. */
 static bool trust_refresh(struct trust *trust)
 {
-    uint64_t now_ms = uv_now(trust->client->loop);
-    if (trust->store != NULL && now_ms < trust->fresh_until_ms) {
-        return true;
-    }
-    X509_STORE *store = store_read(trust->ca_file);
-    if (store == NULL) {
+    struct pem_file file;
+    struct reason why = {""};
+    X509_STORE *store = NULL;
+    if (trust_is_current(trust)) {
         return false;
     }
-    X509_STORE_free(trust->store);
-    trust->store = store;
-    trust->fresh_until_ms = now_ms + 1000 * KEPT_S_MAX;
-    return true;
+    int error = store_read(&store, &file, trust->ca_file, &why);
+    pem_file_clear(&file);
+    if (error == 0) {
+        X509_STORE_free(trust->store);
+        trust->store = store;
+    }
+    trust->stamp = file.stamp;
+    trust->is_doubted = false;
+    trust->retry_ms = uv_now(trust->client->loop) + RETRY_MS;
+    if (error == HAPLO_ENOMEM) {
+        trust->retry_ms = 0;
+    }
+    bool is_news = strcmp(trust->why.text, why.text) != 0;
+    trust->why = why;
+    return error != 0 && is_news;
+}
+
+/* What a connection that is not refused has to report. */
+static void warn(struct easy *easy, const struct trust *trust)
+{
+    (void)reason_set(&easy->warning, 0,
+                     "tls_ca_file: %s; the certificates that were read from it "
+                     "before stay in use",
+                     trust->why.text);
+}
+
+/* For SSL_CTX_set_verify(): changes nothing, and remembers why. libcurl 7.88
+ * does not know why if a server behind an https proxy is not trusted: sending
+ * the alert through the proxy's TLS clears OpenSSL's errors. */
+static int on_verified(int is_fine, X509_STORE_CTX *context)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(context,
+                                          SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct easy *easy = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    if (!is_fine) {
+        easy->verify_error = X509_STORE_CTX_get_error(context);
+    }
+    return is_fine;
 }
 
 CURLcode trust_lend(CURL *curl, void *context, void *data)
 {
     struct trust *trust = data;
-    (void)curl;
-    if (!trust_refresh(trust)) {
+    struct easy *easy = NULL;
+    bool has_failed = trust_refresh(trust);
+    if (trust->store == NULL) {
         return CURLE_SSL_CACERT_BADFILE;
     }
+    if (curl_easy_getinfo(curl, CURLINFO_PRIVATE, (char **)&easy) != CURLE_OK ||
+        SSL_CTX_set_app_data(context, easy) != 1) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+    if (has_failed) {
+        warn(easy, trust);
+    }
     SSL_CTX_set1_cert_store(context, trust->store);
+    SSL_CTX_set_verify(context, SSL_CTX_get_verify_mode(context), on_verified);
     return CURLE_OK;
+}
+
+const char *trust_verify_text(int verify_error)
+{
+    return X509_verify_cert_error_string(verify_error);
+}
+
+void trust_doubt(struct trust *trust)
+{
+    trust->is_doubted = true;
+}
+
+const char *trust_why(const struct trust *trust)
+{
+    return trust->why.text;
 }
 
 /* With CAPATH, libcurl would not cache the certificates at all, and each new
@@ -94,12 +257,14 @@ static bool set_file(CURL *curl, const char *ca_file, long kept_s)
 bool trust_set_options(struct trust *trust, CURL *curl, const char *ca_file)
 {
     if (!trust->is_lent || !trust_is_of(trust, ca_file)) {
-        return set_file(curl, ca_file, KEPT_S_MAX);
+        return set_file(curl, ca_file, LIBCURL_KEPT_S);
     }
     return set_file(curl, NULL, 0) &&
            SET(curl, CURLOPT_SSL_CTX_FUNCTION, trust_lend) &&
            SET(curl, CURLOPT_SSL_CTX_DATA, trust);
 }
+
+/* The list */
 
 bool trust_is_of(const struct trust *trust, const char *ca_file)
 {
@@ -113,7 +278,7 @@ static struct trust *trust_new(struct http_client *client, const char *ca_file)
         return NULL;
     }
     trust->client = client;
-    trust->is_lent = has_same_openssl();
+    trust->is_lent = trust_has_same_openssl();
     trust->ca_file = alloc_string(ca_file);
     if (trust->ca_file == NULL) {
         alloc_free(trust);
@@ -126,8 +291,7 @@ static struct trust *trust_new(struct http_client *client, const char *ca_file)
 struct trust *trust_find(struct http_client *client, const char *ca_file)
 {
     struct trust *trust = NULL;
-    LIST_FOREACH(trust, &client->trusts, link)
-    {
+    LIST_FOREACH (trust, &client->trusts, link) {
         if (trust_is_of(trust, ca_file)) {
             return trust;
         }

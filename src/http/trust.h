@@ -6,6 +6,13 @@
  * libcurl uses the same OpenSSL that is linked here, each new connection is
  * lent the shared certificates. Verification is OpenSSL's and libcurl's in any
  * case. With another TLS library, libcurl reads the file itself.
+ *
+ * Before they are lent, the file is looked at, so that a file that was replaced
+ * takes effect with the next connection, also through symbolic links. A file is
+ * trusted as a whole or not at all: with one malformed block, nothing in it is
+ * used, because nobody would notice what is missing. If it was fine before,
+ * what was read then stays in use until it is repaired, with a warning: the
+ * file may just be half-written.
  */
 #ifndef HTTP_TRUST_H
 #define HTTP_TRUST_H
@@ -14,6 +21,7 @@
 #include <stdbool.h>
 
 struct http_client;
+struct reason;
 struct trust;
 
 /* That of a CA file, created if there is none yet; it lives until
@@ -23,15 +31,34 @@ struct trust *trust_find(struct http_client *client, const char *ca_file);
 
 bool trust_is_of(const struct trust *trust, const char *ca_file);
 
+/* True if libcurl uses the OpenSSL that is linked here: only then do its
+ * objects mean the same to both. */
+bool trust_has_same_openssl(void);
+
 /* Has the easy handle verify servers and proxies with ca_file, in a multi
  * handle with this trust. False: no memory. Borrows trust. */
 bool trust_set_options(struct trust *trust, CURL *curl, const char *ca_file);
 
 /* For CURLOPT_SSL_CTX_FUNCTION: has the connection that is about to be made
  * (context: its SSL_CTX) verify with the certificates of data, a trust. The
- * file is read if that was never done, or not for ten minutes.
- * CURLE_SSL_CACERT_BADFILE: it cannot be read. */
+ * file is read if it has changed. If the peer is not trusted,
+ * easy->verify_error will say why. CURLE_SSL_CACERT_BADFILE: nothing in it can
+ * be trusted; CURLE_OUT_OF_MEMORY. */
 CURLcode trust_lend(CURL *curl, void *context, void *data);
+
+/* To be called when a peer was not trusted: the file is read again, even if it
+ * seems unchanged. */
+void trust_doubt(struct trust *trust);
+
+/* What is wrong with a certificate, in words: easy->verify_error. */
+const char *trust_verify_text(int verify_error);
+
+/* Why the file as it is now cannot be used; "" if it can, or is not read. */
+const char *trust_why(const struct trust *trust);
+
+/* Whether the certificates of a file can be used: 0; HAPLO_ETLS with why set;
+ * HAPLO_ENOMEM. */
+int trust_check(const char *ca_file, struct reason *why);
 
 /* No easy handle may still use one. */
 void trust_free_all(struct http_client *client);

@@ -215,6 +215,18 @@ static int on_fetch_data(struct transfer *transfer, const char *data,
     return error;
 }
 
+/* Reports what a request came across, whether it succeeded or not. */
+static void note_warning(struct haplo_queue *queue, const char *verb,
+                         const struct transfer_result *result)
+{
+    struct reason text;
+    if (result->warning[0] != '\0') {
+        reason_set(&text, 0, "%s %s/%s: %s", verb, server_of(queue)->name,
+                   queue->name, result->warning);
+        event_emit(queue, queue->core.state, 0, text.text);
+    }
+}
+
 /* Reports stored, unconfirmed messages that do not fit into a state. */
 static void note_dropped_leftovers(struct haplo_queue *queue, size_t count)
 {
@@ -303,6 +315,7 @@ static void on_fetch_done(struct transfer *transfer,
     struct haplo_queue *queue = request->queue;
     struct haplo_poller *poller = server_of(queue)->poller;
     int error = result->error;
+    note_warning(queue, "fetch", result);
     if (error != 0) {
         fetch_abandon(request);
         if (result->text[0] != '\0') {
@@ -399,6 +412,7 @@ static void on_mark_done(struct transfer *transfer,
     struct haplo_queue *queue = request->queue;
     struct haplo_poller *poller = server_of(queue)->poller;
     int error = result->error;
+    note_warning(queue, "mark", result);
     if (error != 0) {
         if (result->text[0] != '\0') {
             reason_set(&request->why, error, "%s", result->text);

@@ -9,7 +9,8 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <netdb.h>
-#include <openssl/x509_vfy.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sqlite3.h>
 #include <stdarg.h>

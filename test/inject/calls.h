@@ -97,8 +97,23 @@
     X(CURLSHcode, curl_share_setopt, CURLSHE_NOMEM)
 
 #define CALLS_OF_OPENSSL(X)                                                    \
-    X(int, X509_STORE_load_file, (X509_STORE * a, const char *b), (a, b), 0,   \
-      EITHER)                                                                  \
+    X(BIO *, BIO_new_mem_buf, (const void *a, int b), (a, b), NULL, BEFORE)    \
+    X(EVP_PKEY *, PEM_read_bio_PrivateKey,                                     \
+      (BIO * a, EVP_PKEY * *b, pem_password_cb * c, void *d), (a, b, c, d),    \
+      NULL, BEFORE)                                                            \
+    X(X509 *, PEM_read_bio_X509_AUX,                                           \
+      (BIO * a, X509 * *b, pem_password_cb * c, void *d), (a, b, c, d), NULL,  \
+      BEFORE)                                                                  \
+    X(X509_CRL *, PEM_read_bio_X509_CRL,                                       \
+      (BIO * a, X509_CRL * *b, pem_password_cb * c, void *d), (a, b, c, d),    \
+      NULL, BEFORE)                                                            \
+    X(int, SSL_CTX_set_ex_data, (SSL_CTX * a, int b, void *c), (a, b, c), 0,   \
+      BEFORE)                                                                  \
+    X(int, X509_STORE_add_cert, (X509_STORE * a, X509 * b), (a, b), 0, BEFORE) \
+    X(int, X509_STORE_add_crl, (X509_STORE * a, X509_CRL * b), (a, b), 0,      \
+      BEFORE)                                                                  \
+    X(int, X509_check_private_key, (const X509 *a, const EVP_PKEY *b), (a, b), \
+      0, BEFORE)                                                               \
     X(X509_STORE *, X509_STORE_new, (void), (), NULL, BEFORE)                  \
     X(int, X509_STORE_set_flags, (X509_STORE * a, unsigned long b), (a, b), 0, \
       BEFORE)

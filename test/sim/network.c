@@ -251,6 +251,7 @@ static void end(struct exchange *exchange, const struct meaning *meaning,
     struct seen_queue *queue = exchange->asker;
     struct transfer *transfer = exchange->transfer;
     const struct transfer_result result = {
+        .warning = "",
         .error = error,
         .text = error != 0 ? "as the simulation has it" : "",
         .retry_after_ms = meaning->delay_ms,
