@@ -84,6 +84,7 @@ extern "C" {
     X(ERESET, 14, "the connection was lost before the response was complete") \
     X(ESERVER, 15, "the server reported an internal error")                   \
     X(EPROTOCOL, 16, "the response violates HTTP or may be truncated")        \
+    X(EPROXY, 17, "the proxy refuses to connect to the server")               \
     X(EREDIRECT, 20, "the server redirected the request")                     \
     X(ENOTFOUND, 21, "the server does not know this host name or path")       \
     X(ESTATUS, 22, "the server responded with an unexpected status")          \
@@ -335,10 +336,16 @@ typedef void (*haplo_close_cb)(void *data);
 /*
  * Cancels everything and frees the poller, its servers and its queues. No
  * callback fires from now on except close_cb (may be NULL), which fires once,
- * from the loop, with the data of the poller, when all its handles are closed
- * and every delivered batch has been answered. Until then, the application,
- * and any thread of it, can read these batches, and the loop stays alive. Any
- * answer releases a batch now, and returns HAPLO_ESTOPPED: nothing is marked.
+ * from the loop, with the data of the poller, when all its handles are closed,
+ * every delivered batch has been answered, and the name look-ups have
+ * ended. Until then, the application, and any thread of it, can read these
+ * batches, and the loop stays alive. Any answer releases a batch now, and
+ * returns HAPLO_ESTOPPED: nothing is marked.
+ *
+ * Look-ups cannot be cancelled: with an unresponsive name server they take as
+ * long as the resolver of the system allows, often a minute. So does the end of
+ * the process, because libuv waits for its threads in exit(); a process that
+ * must not wait uses _exit().
  *
  * Pointers to the poller, its servers and its queues are invalid after
  * close_cb. A second call does nothing.

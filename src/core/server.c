@@ -61,6 +61,7 @@ static enum verdict error_verdict(int error)
     case HAPLO_ERESET:
     case HAPLO_ESERVER:
     case HAPLO_EPROTOCOL:
+    case HAPLO_EPROXY:
         return VERDICT_FAILING;
     /* The next three are not proof that the server accepted the key: they may
      * come from a proxy, while the server's own count goes on. */

@@ -8,7 +8,9 @@
 
 #include "http/easy.h"
 #include "http/endpoint_private.h"
+#include "http/proxy_reply.h"
 #include "http/resolver.h"
+#include "http/tls_error.h"
 
 /* "60 s" or "1500 ms". */
 struct duration {
@@ -22,11 +24,6 @@ static struct duration duration_print(uint64_t ms)
     (void)snprintf(duration.text, sizeof duration.text, "%" PRIu64 " %s",
                    is_whole ? ms / 1000 : ms, is_whole ? "s" : "ms");
     return duration;
-}
-
-static bool is_connected(const struct easy *easy)
-{
-    return easy->phase == EASY_WAITING || easy->phase == EASY_RECEIVING;
 }
 
 static const char *proxy_word(const struct easy *easy)
@@ -58,95 +55,18 @@ static int explain_connect(struct easy *easy)
                    : easy->detail);
 }
 
-/* OpenSSL's numbers (X509_V_ERR_*), which never change, for certificates
- * whose issuer is not known. */
-static bool is_unknown_issuer(long verify_result)
+static bool expects_https(const struct easy *easy)
 {
-    switch (verify_result) {
-    case 2:  /* the issuer's certificate is missing */
-    case 18: /* self-signed */
-    case 19: /* a chain that ends in a self-signed one */
-    case 20: /* the issuer's certificate is not in the CA file */
-    case 21: /* the first certificate's issuer is missing */
-    case 27: /* not trusted */
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* The server wants a certificate, or a different one. With TLS 1.3 it says so
- * when the client believes that the connection is already established. */
-static bool is_alert(const struct easy *easy)
-{
-    return strstr(easy->detail, "alert certificate") != NULL ||
-           strstr(easy->detail, "alert bad certificate") != NULL ||
-           strstr(easy->detail, "alert unknown ca") != NULL;
-}
-
-static const char *tls_hint(const struct easy *easy, CURLcode code)
-{
-    long result = 0;
-    if (code == CURLE_SSL_CERTPROBLEM || is_alert(easy)) {
-        return "; see tls_certificate_file and tls_key_file";
-    }
-    if (code == CURLE_PEER_FAILED_VERIFICATION &&
-        curl_easy_getinfo(easy->curl, CURLINFO_SSL_VERIFYRESULT, &result) ==
-            CURLE_OK &&
-        is_unknown_issuer(result)) {
-        return "; if its issuer is to be trusted, see tls_ca_file";
-    }
-    return "";
-}
-
-/* A connection lost during the handshake is worth a retry, a wrong certificate
- * is not; libcurl has one code for both. */
-static bool is_broken_handshake(const struct easy *easy, CURLcode code)
-{
-    return code == CURLE_SSL_CONNECT_ERROR &&
-           (strstr(easy->detail, "SSL_ERROR_SYSCALL") != NULL ||
-            strstr(easy->detail, "Connection reset") != NULL ||
-            strstr(easy->detail, "unexpected eof") != NULL);
-}
-
-/* libcurl names the file only if it has read it itself; see trust.h. */
-static int explain_ca_file(struct easy *easy)
-{
-    const struct host *target = &easy->endpoint->url.host;
-    return reason_set(&easy->why, HAPLO_ETLS,
-                      "TLS with %s port %u: no certificates could be read from "
-                      "%s; see tls_ca_file",
-                      target->name, target->port, easy->endpoint->tls_ca_file);
-}
-
-static int explain_tls(struct easy *easy, CURLcode code)
-{
-    const struct host *target = &easy->endpoint->url.host;
-    const char *detail =
-        easy->detail[0] != '\0' ? easy->detail : curl_easy_strerror(code);
-    if (is_broken_handshake(easy, code)) {
-        return reason_set(&easy->why, HAPLO_ERESET,
-                          "TLS with %s port %u: the connection was lost during "
-                          "the handshake",
-                          target->name, target->port);
-    }
-    return reason_set(&easy->why, HAPLO_ETLS, "TLS with %s port %u: %s%s",
-                      target->name, target->port, detail, tls_hint(easy, code));
-}
-
-static int explain_proxy(struct easy *easy)
-{
-    const struct host *peer = endpoint_peer(easy->endpoint);
-    return reason_set(&easy->why, HAPLO_ECONNECT,
-                      "connect through proxy %s port %u: %s", peer->name,
-                      peer->port, easy->detail);
+    return !easy->endpoint->url.is_tls &&
+           strstr(easy->detail, "HTTP/0.9") != NULL;
 }
 
 static int explain_protocol(struct easy *easy, CURLcode code)
 {
     return reason_set(
-        &easy->why, HAPLO_EPROTOCOL, "the response is not valid HTTP/1.1: %s",
-        easy->detail[0] != '\0' ? easy->detail : curl_easy_strerror(code));
+        &easy->why, HAPLO_EPROTOCOL, "the response is not valid HTTP/1.1: %s%s",
+        easy->detail[0] != '\0' ? easy->detail : curl_easy_strerror(code),
+        expects_https(easy) ? "; does the server expect https?" : "");
 }
 
 /* libcurl has one code for a connection that fails and for malformed bytes on
@@ -163,27 +83,28 @@ static int explain_reset(struct easy *easy, CURLcode code)
     const char *when = easy->phase == EASY_RECEIVING
                            ? "before the response was complete"
                            : "before any response";
-    if (!is_connected(easy) && easy->endpoint->proxy != NULL) {
-        return explain_proxy(easy);
+    if (!easy_is_connected(easy) && easy->endpoint->proxy != NULL) {
+        return proxy_explain(easy);
     }
     if (code == CURLE_RECV_ERROR && is_malformed(easy)) {
         return explain_protocol(easy, code);
     }
-    if (is_alert(easy)) {
-        return explain_tls(easy, code);
+    if (tls_error_is_alert(easy)) {
+        return tls_error_explain(easy, code);
     }
     /* What libcurl makes of CURL_CSELECT_ERR. */
     if (strstr(detail, "select/poll") != NULL) {
         detail = "connection reset by peer";
     }
     return reason_set(&easy->why, HAPLO_ERESET,
-                      "the connection was lost %s: %s", when, detail);
+                      "the connection was lost %s: %s%s", when, detail,
+                      tls_error_hint_lost(easy));
 }
 
 /* libcurl has no code of its own for a head that is larger than it accepts. */
 static int explain_memory(struct easy *easy)
 {
-    if (is_connected(easy) && !easy->is_head_told) {
+    if (easy_is_connected(easy) && !easy->is_head_told) {
         return reason_set(
             &easy->why, HAPLO_EPROTOCOL,
             "the response's head is too large, or memory ran out");
@@ -194,7 +115,7 @@ static int explain_memory(struct easy *easy)
 static int explain_other(struct easy *easy, CURLcode code)
 {
     return reason_set(
-        &easy->why, is_connected(easy) ? HAPLO_EPROTOCOL : HAPLO_ECONNECT,
+        &easy->why, easy_is_connected(easy) ? HAPLO_EPROTOCOL : HAPLO_ECONNECT,
         "libcurl error %d: %s", (int)code,
         easy->detail[0] != '\0' ? easy->detail : curl_easy_strerror(code));
 }
@@ -229,11 +150,10 @@ int curl_error_explain(struct easy *easy, CURLcode code)
     case CURLE_INTERFACE_FAILED:
         return explain_connect(easy);
     case CURLE_PROXY:
-        return explain_proxy(easy);
+        return proxy_explain(easy);
     case CURLE_OPERATION_TIMEDOUT:
         return curl_error_explain_limit(easy, false);
     case CURLE_SSL_CACERT_BADFILE:
-        return explain_ca_file(easy);
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
@@ -244,7 +164,7 @@ int curl_error_explain(struct easy *easy, CURLcode code)
     case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_SSL_ENGINE_INITFAILED:
     case CURLE_USE_SSL_FAILED:
-        return explain_tls(easy, code);
+        return tls_error_explain(easy, code);
     case CURLE_PARTIAL_FILE:
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:

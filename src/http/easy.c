@@ -33,6 +33,7 @@
 #include "http/easy_setup.h"
 #include "http/endpoint_private.h"
 #include "http/multi.h"
+#include "http/proxy_reply.h"
 #include "http/resolver.h"
 #include "http/response_head.h"
 #include "http/watchdog.h"
@@ -118,6 +119,9 @@ int easy_tell_head(struct easy *easy)
     }
     easy->is_head_told = true;
     easy->error = response_head_read(&head, easy);
+    if (easy->error == 0) {
+        easy->error = proxy_reply_check(easy, head.http.status);
+    }
     if (easy->error == 0) {
         easy->transfer->head_cb(easy->transfer, &head.http);
     }

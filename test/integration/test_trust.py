@@ -1,11 +1,14 @@
 """Whom haplo-poll trusts: tls_ca_file, of each server."""
+import os
+import pathlib
 import shutil
 import subprocess
 
 import pytest
 
 from poll import BUILD, preloaded
-from sim import Sim
+from sim import Sim, wait_for
+from tls_peers import Authority, TlsServer, drained_and_closed
 
 OTHER_TLS = BUILD.resolve() / "other_tls.so"
 MULTI_COUNT_MAX = 512  # of src/http/multi.h
@@ -56,8 +59,8 @@ def test_a_file_without_certificates_is_named(poll_either_way):
         poll.server("app1")["tls_ca_file"] = "empty.pem"
         done = poll.once()
         assert done.code == 1
-        assert "no certificates could be read from " in done.err
-        assert "/empty.pem; see tls_ca_file" in done.err
+        assert ("/empty.pem; see tls_ca_file" in done.err or
+                "/empty.pem has no certificates in PEM format" in done.err)
         poll.check_nothing_lost(stored={("app2", "q1")})
 
 
@@ -83,3 +86,77 @@ def test_more_files_than_multi_handles(poll_of):
         assert len(lines) == 20
         assert all("issuer certificate" in line for line in lines)
         assert sim.unread() == 20
+
+
+def swap_link(path, target):
+    """As Kubernetes does it, with a link to the folder."""
+    other = path.with_suffix(".new")
+    other.symlink_to(target)
+    os.rename(other, path)
+
+
+def overwrite(path, source):
+    path.write_bytes(source.read_bytes())
+
+
+# An operator repairs the file and expects it to be used.
+@pytest.mark.parametrize("through_link", [False, True])
+def test_a_repaired_file_is_used_at_once(poll_of, through_link):
+    with Sim("--apps=1", "--queues=1", "--messages=3", "--tls") as sim:
+        poll = poll_of(sim)
+        wrong = pathlib.Path(other_authority(sim.dir))
+        used = sim.dir / "used.pem"
+        if through_link:
+            used.symlink_to(wrong)
+        else:
+            overwrite(used, wrong)
+        poll.server()["tls_ca_file"] = str(used)
+        poll.server()["interval"] = "20ms"
+        running = poll.start()
+        running.wait_for_line("issuer certificate", "see tls_ca_file")
+        if through_link:
+            swap_link(used, sim.ca)
+        else:
+            overwrite(used, pathlib.Path(sim.ca))
+        wait_for(lambda: sim.unread() == 0, 60)
+        assert running.stop() == 0
+        poll.check_all_stored()
+
+
+# What is missing would not be noticed until a server needs it.
+def test_a_malformed_block_is_named_and_nothing_is_trusted(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=3", "--tls") as sim:
+        poll = poll_of(sim)
+        good = pathlib.Path(sim.ca).read_text()
+        spoiled = sim.dir / "spoiled.pem"
+        spoiled.write_text(good + "# cut short\n" + good[:200] + "\n")
+        poll.server()["tls_ca_file"] = str(spoiled)
+        done = poll.once()
+        assert done.code == 1
+        line = good.count("\n") + 2
+        assert (f"spoiled.pem, line {line}: the block has no line \"-----END "
+                "CERTIFICATE-----\"; see tls_ca_file") in done.err
+        assert sim.unread() == 3
+
+
+# It may be half-written, and a working service must not end for that.
+def test_a_file_that_is_damaged_later_leaves_the_old_trust(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=1") as sim:
+        ca = Authority(sim.dir, "test-ca")
+        used = sim.dir / "used.pem"
+        overwrite(used, ca.path)
+        with TlsServer(drained_and_closed, ca.issue("server")) as server:
+            poll = poll_of(sim)
+            config = server.config("closing", "keys/app1-q1")
+            config["tls_ca_file"] = str(used)
+            config["interval"] = "20ms"
+            poll.config["servers"].append(config)
+            running = poll.start()
+            wait_for(lambda: server.fetches >= 2)
+            used.write_text("half")
+            running.wait_for_line("closing/q: tls_ca_file: ",
+                                  "stay in use")
+            count = server.fetches
+            wait_for(lambda: server.fetches >= count + 3)
+            assert len(running.lines("stay in use")) == 1
+            assert running.stop() == 0

@@ -23,6 +23,7 @@ static char target_host[] = "haplo.test";
 static char proxy_host[] = "proxy.test";
 static char ca_file[] = "/ca.pem";
 static char proxy_url[] = "http://proxy.test:8080";
+static char tls_proxy_url[] = "https://proxy.test:8080";
 
 static int set_up(void **state)
 {
@@ -100,10 +101,61 @@ static void a_proxy_that_refuses_is_named(void **state)
                      HAPLO_ECONNECT,
                      "connect through proxy proxy.test port 8080: SOCKS: not "
                      "allowed");
-    assert_explained(EASY_CONNECTING, CURLE_RECV_ERROR,
-                     "CONNECT tunnel failed, response 407", HAPLO_ECONNECT,
-                     "connect through proxy proxy.test port 8080: CONNECT "
-                     "tunnel failed, response 407");
+    assert_explained(
+        EASY_CONNECTING, CURLE_RECV_ERROR, "Proxy CONNECT aborted",
+        HAPLO_ECONNECT,
+        "connect through proxy proxy.test port 8080: Proxy CONNECT "
+        "aborted");
+}
+
+/* Two peers of TLS, and the text must not accuse the wrong one. */
+static void the_peer_of_tls_is_named(void **state)
+{
+    (void)state;
+    endpoint.proxy = tls_proxy_url;
+    endpoint.url.is_tls = true;
+    assert_explained(EASY_CONNECTING, CURLE_PEER_FAILED_VERIFICATION, "wrong",
+                     HAPLO_ETLS, "TLS with proxy proxy.test port 8080: wrong");
+    assert_explained(EASY_CONNECTING, CURLE_SSL_CONNECT_ERROR,
+                     "sslv3 alert bad certificate", HAPLO_ETLS,
+                     "TLS with proxy proxy.test port 8080: sslv3 alert bad "
+                     "certificate; does it want a client certificate? Proxies "
+                     "are not shown one");
+    assert_explained(EASY_WAITING, CURLE_RECV_ERROR,
+                     "tlsv13 alert certificate required", HAPLO_ETLS,
+                     "TLS with haplo.test port 443: tlsv13 alert certificate "
+                     "required; does it want a client certificate? See "
+                     "tls_certificate_file");
+    endpoint.url.is_tls = false;
+    assert_explained(EASY_WAITING, CURLE_RECV_ERROR,
+                     "tlsv13 alert certificate required", HAPLO_ETLS,
+                     "TLS with proxy proxy.test port 8080: tlsv13 alert "
+                     "certificate required; does it want a client certificate? "
+                     "Proxies are not shown one");
+}
+
+/* A wrong port or scheme is a frequent mistake, and OpenSSL's words for it say
+ * nothing to most people. */
+static void https_and_http_mixed_up_are_recognised(void **state)
+{
+    (void)state;
+    endpoint.url.is_tls = true;
+    assert_explained(EASY_CONNECTING, CURLE_SSL_CONNECT_ERROR,
+                     "wrong version number", HAPLO_ETLS,
+                     "TLS with haplo.test port 443: wrong version number; does "
+                     "the server speak plain HTTP? Check the port in `url`");
+    endpoint.proxy = tls_proxy_url;
+    assert_explained(EASY_CONNECTING, CURLE_SSL_CONNECT_ERROR,
+                     "wrong version number", HAPLO_ETLS,
+                     "TLS with proxy proxy.test port 8080: wrong version "
+                     "number; does the proxy speak plain HTTP? Then `proxy` "
+                     "begins with http://");
+    endpoint.proxy = NULL;
+    endpoint.url.is_tls = false;
+    assert_explained(EASY_RECEIVING, CURLE_UNSUPPORTED_PROTOCOL,
+                     "Received HTTP/0.9 when not allowed", HAPLO_EPROTOCOL,
+                     "the response is not valid HTTP/1.1: Received HTTP/0.9 "
+                     "when not allowed; does the server expect https?");
 }
 
 /* Somebody has to change something, and the text says where. */
@@ -111,8 +163,8 @@ static void certificates_name_their_option(void **state)
 {
     static const char wrong[] = "TLS with haplo.test port 443: wrong";
     static const char alert[] =
-        "TLS with haplo.test port 443: sslv3 alert bad certificate; see "
-        "tls_certificate_file and tls_key_file";
+        "TLS with haplo.test port 443: sslv3 alert bad certificate; does it "
+        "want a client certificate? See tls_certificate_file";
     (void)state;
     assert_explained(EASY_CONNECTING, CURLE_PEER_FAILED_VERIFICATION, "wrong",
                      HAPLO_ETLS, wrong);
@@ -129,6 +181,24 @@ static void certificates_name_their_option(void **state)
     /* TLS 1.3: the server says so when the connection seems to stand. */
     assert_explained(EASY_WAITING, CURLE_RECV_ERROR,
                      "sslv3 alert bad certificate", HAPLO_ETLS, alert);
+    /* TLS 1.2 says no more than this. */
+    assert_explained(EASY_CONNECTING, CURLE_SSL_CONNECT_ERROR,
+                     "sslv3 alert handshake failure", HAPLO_ETLS,
+                     "TLS with haplo.test port 443: sslv3 alert handshake "
+                     "failure; does it want a client certificate? See "
+                     "tls_certificate_file");
+    /* libcurl 7.88 calls the alert that ours has expired the same as an
+     * expired one of the server. */
+    endpoint.certificate = (void *)&endpoint;
+    assert_explained(EASY_CONNECTING, CURLE_PEER_FAILED_VERIFICATION,
+                     "SSL certificate verification failed", HAPLO_ETLS,
+                     "TLS with haplo.test port 443: SSL certificate "
+                     "verification failed; it says that the client certificate "
+                     "has expired: see tls_certificate_file");
+    assert_explained(EASY_CONNECTING, CURLE_SSL_CLIENTCERT, "required",
+                     HAPLO_ETLS,
+                     "TLS with haplo.test port 443: required; does it accept "
+                     "the client certificate? See tls_certificate_file");
     assert_named(EASY_CONNECTING, CURLE_SSL_CIPHER, HAPLO_ETLS,
                  "TLS with haplo.test port 443");
 }
@@ -227,6 +297,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(connections_that_fail_say_where_to),
         TEST(a_proxy_that_refuses_is_named),
+        TEST(the_peer_of_tls_is_named),
+        TEST(https_and_http_mixed_up_are_recognised),
         TEST(certificates_name_their_option),
         TEST(a_broken_handshake_is_no_wrong_certificate),
         TEST(lost_connections_say_when),

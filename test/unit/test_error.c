@@ -55,9 +55,9 @@ static void what_is_no_error_has_a_text_too(void **state)
 /* It decides whether `once` waits or asks for a change. */
 static void what_mends_itself_is_transient(void **state)
 {
-    static const int lasting[] = {HAPLO_EINVAL,   HAPLO_ETLS,
-                                  HAPLO_EREFUSED, HAPLO_EREDIRECT,
-                                  HAPLO_ECONTENT, HAPLO_EREJECTED};
+    static const int lasting[] = {HAPLO_EINVAL,    HAPLO_ETLS,   HAPLO_EREFUSED,
+                                  HAPLO_EREDIRECT, HAPLO_EPROXY, HAPLO_ECONTENT,
+                                  HAPLO_EREJECTED};
     static const int passing[] = {
         HAPLO_ENOMEM,    HAPLO_ERESOLVE, HAPLO_ECONNECT,
         HAPLO_ETIMEDOUT, HAPLO_ERESET,   HAPLO_ESERVER,

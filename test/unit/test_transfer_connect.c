@@ -313,6 +313,43 @@ static void a_look_up_that_hangs_times_out(void **state)
     uv_sem_destroy(&gate);
 }
 
+static void count_answer(void *data)
+{
+    (*(unsigned *)data)++;
+}
+
+/* Whoever must know the addresses first would wait for a minute, or for ever.
+ */
+static void a_look_up_that_hangs_is_told_without_addresses(void **state)
+{
+    (void)state;
+    char url[128];
+    uv_sem_t gate;
+    unsigned answer_count = 0;
+    struct endpoint_options options =
+        options_make(url, "haplo.test", server.port);
+    options.allow_http = true;
+    options.connect_timeout_ms = 20;
+    options.looked_up_cb = count_answer;
+    options.data = &answer_count;
+    uv_sem_init(&gate, 0);
+    atomic_store(&names_gate, &gate);
+    struct endpoint *endpoint = endpoint_make(&options);
+    assert_int_equal(endpoint_look_up(endpoint), 0);
+    assert_int_equal(endpoint_look_up(endpoint), 0);
+    run_until(&answer_count, 1);
+    assert_null(endpoint_addresses(endpoint));
+    uv_sem_post(&gate);
+    run_until(&answer_count, 2);
+    assert_string_equal(endpoint_addresses(endpoint), "127.0.0.1");
+    assert_int_equal(atomic_load(&names_asked), 1);
+    endpoint_free(endpoint);
+    while (uv_loop_alive(&loop)) {
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    uv_sem_destroy(&gate);
+}
+
 /* All that wait for the name end, also those started from their done_cb. */
 static void a_name_that_does_not_exist_fails_all_that_wait(void **state)
 {
@@ -357,41 +394,6 @@ static void an_endpoint_is_freed_while_its_name_is_looked_up(void **state)
     }
 }
 
-/* With a proxy, plain http tells it the whole URL, and the refusal of a
- * tunnel is an error of the connection. */
-static void a_proxy_is_asked_as_it_expects(void **state)
-{
-    (void)state;
-    char url[128] = "http://haplo.example:8080";
-    char proxy[128];
-    struct endpoint_options options =
-        options_make(proxy, "user:secret@127.0.0.1", server.port);
-    static const struct script_line ok[] = {{.bytes = OK_ANSWER}};
-    static const struct script_line refused[] = {
-        {.bytes = "HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n"}};
-    options.url = url;
-    options.proxy = proxy;
-    options.allow_http = true;
-    http_server_script(&server, ok, 1);
-    struct endpoint *endpoint = endpoint_make(&options);
-    struct call *call = call_run(call_make(0, endpoint));
-    assert_int_equal(call->error, 0);
-    assert_memory_equal(server.request,
-                        "GET http://haplo.example:8080/api/haplo-", 40);
-    endpoint_free(endpoint);
-    strcpy(url, "https://haplo.example");
-    http_server_script(&server, refused, 1);
-    endpoint = endpoint_make(&options);
-    call = call_run(call_make(1, endpoint));
-    assert_int_equal(call->error, HAPLO_ECONNECT);
-    assert_memory_equal(call->text, "connect through proxy 127.0.0.1 port ",
-                        37);
-    assert_null(strstr(call->text, "secret"));
-    assert_memory_equal(server.request, "CONNECT haplo.example:443", 25);
-    assert_null(strstr(server.request, LOGIN));
-    endpoint_free(endpoint);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,9 +407,9 @@ int main(void)
         TEST(a_name_is_looked_up_again_when_a_connection_failed),
         TEST(old_addresses_are_used_when_a_look_up_fails),
         TEST(a_look_up_that_hangs_times_out),
+        TEST(a_look_up_that_hangs_is_told_without_addresses),
         TEST(a_name_that_does_not_exist_fails_all_that_wait),
         TEST(an_endpoint_is_freed_while_its_name_is_looked_up),
-        TEST(a_proxy_is_asked_as_it_expects),
     };
     allocator_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
