@@ -183,6 +183,9 @@ static void on_poller_closed(void *data)
 static void close_poller(struct gather *gather)
 {
     next_phase(gather, GATHER_CLOSING_POLLER);
+    if (gather->options.inboxes_closed_cb != NULL) {
+        gather->options.inboxes_closed_cb(gather);
+    }
     if (gather->poller != NULL) {
         haplo_poller_close(gather->poller, on_poller_closed);
     } else {

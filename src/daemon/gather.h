@@ -88,6 +88,7 @@ struct gather_options {
     gather_marked_cb marked_cb;             /* confirmed marks; or NULL */
     gather_outlet_event_cb outlet_event_cb; /* events of outlets */
     gather_cb drained_cb;                   /* see gather_close() */
+    gather_cb inboxes_closed_cb;            /* see gather_close() */
     void *data;                             /* for the owner */
 };
 
@@ -132,8 +133,10 @@ void gather_open(struct gather *gather, uv_loop_t *loop,
 
 /* Drains for at most deadline_ms. Then drained_cb fires (if it was opened),
  * while everything is still readable. Then the outlets finish what is in
- * flight, within the same deadline. Then everything is closed, and closed_cb
- * fires last, from the loop. A second call ends the waiting. */
+ * flight, within the same deadline. Then the inboxes are closed and
+ * inboxes_closed_cb fires: everything is stored. Then the poller is closed,
+ * which waits for name look-ups, and closed_cb fires last, from the loop. A
+ * second call ends the waiting. */
 void gather_close(struct gather *gather, uint64_t deadline_ms,
                   gather_cb closed_cb);
 

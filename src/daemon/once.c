@@ -297,5 +297,5 @@ enum exit_code command_once(const struct command_options *options)
     }
     free(once.servers);
     free(once.queues);
-    return code;
+    return session_exit(&once.session, code);
 }

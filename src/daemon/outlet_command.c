@@ -133,7 +133,8 @@ static enum exit_code release_here(struct config *config,
         code = session_run(&command.session, &callbacks, outlet);
     }
     outlet_log_free(&command.log);
-    return code == EXIT_CODE_FINE ? command.code : code;
+    return session_exit(&command.session,
+                        code == EXIT_CODE_FINE ? command.code : code);
 }
 
 /* The command */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/api_key.h"
+#include "daemon/abandon.h"
 #include "daemon/command.h"
 #include "daemon/gather.h"
 #include "daemon/limits.h"
@@ -19,6 +20,7 @@ struct peek {
     struct haplo_queue *queue;         /* its queue */
     uv_loop_t loop;                    /* owned */
     uv_timer_t end;                    /* ends it outside of callbacks */
+    struct abandon abandon;            /* ends it despite a name look-up */
     enum exit_code code;               /* to exit with */
     bool is_done;                      /* batch shown, or failure logged */
 };
@@ -42,13 +44,22 @@ static const struct config_queue *find_queue(const struct config *config,
     return NULL;
 }
 
+static void on_closed(void *data)
+{
+    struct peek *peek = data;
+    abandon_cancel(&peek->abandon);
+}
+
 static void on_end(uv_timer_t *timer)
 {
     struct peek *peek = timer->data;
-    if (peek->poller != NULL) {
-        haplo_poller_close(peek->poller, NULL);
-    }
     uv_close((uv_handle_t *)timer, NULL);
+    if (peek->poller == NULL) {
+        on_closed(peek);
+        return;
+    }
+    abandon_soon(&peek->abandon);
+    haplo_poller_close(peek->poller, on_closed);
 }
 
 static void finish(struct peek *peek, enum exit_code code)
@@ -141,6 +152,7 @@ static enum exit_code peek_run(struct peek *peek)
     }
     uv_timer_init(&peek->loop, &peek->end); /* cannot fail */
     peek->end.data = peek;
+    abandon_init(&peek->abandon, &peek->loop);
     int error = haplo_poller_new(&peek->loop, &options, &peek->poller);
     if (error != 0) {
         snprintf(why, sizeof why, "%s", haplo_error_text(error));
@@ -155,7 +167,9 @@ static enum exit_code peek_run(struct peek *peek)
                error == HAPLO_EINVAL ? EXIT_CODE_USAGE : EXIT_CODE_FAILED);
     }
     uv_run(&peek->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&peek->loop);
+    if (!peek->abandon.is_done) {
+        uv_loop_close(&peek->loop);
+    }
     return peek->code;
 }
 
@@ -196,5 +210,5 @@ enum exit_code command_peek(const struct command_options *options,
         code = EXIT_CODE_USAGE;
     }
     config_free(config);
-    return code;
+    return abandon_exit(&peek.abandon, code);
 }

@@ -286,5 +286,5 @@ enum exit_code command_run(const struct command_options *options)
         log_line(LOG_LEVEL_INFO, "stopped; batches left unmarked: %zu",
                  run.session.gather.batches_left);
     }
-    return code;
+    return session_exit(&run.session, code);
 }

@@ -8,7 +8,8 @@
  *   - The loop runs until SIGINT, SIGTERM or the command ends it. Then nothing
  *     more is fetched; batches, and what outlets have in flight, are finished
  *     within SESSION_STOP_DEADLINE_MS. A second signal ends this immediately.
- *   - Everything is closed, and the loop ends.
+ *   - Everything is closed, and the loop ends; it does not wait for names that
+ *     are being looked up (abandon.h).
  *
  * Failures:
  *
@@ -39,9 +40,15 @@ struct session *session_of(struct gather *gather)
 
 /* The end */
 
+static void on_inboxes_closed(struct gather *gather)
+{
+    abandon_soon(&session_of(gather)->abandon);
+}
+
 static void on_gather_closed(struct gather *gather)
 {
     struct session *session = session_of(gather);
+    abandon_cancel(&session->abandon);
     /* Otherwise another signal would kill the process at the very end. */
     limits_hold_signals();
     uv_close((uv_handle_t *)&session->sigint, NULL);
@@ -214,14 +221,22 @@ enum exit_code session_run(struct session *session,
         .marked_cb = options->marked_cb,
         .outlet_event_cb = options->outlet_event_cb,
         .drained_cb = options->drained_cb,
+        .inboxes_closed_cb = on_inboxes_closed,
     };
     session->opened_cb = options->opened_cb;
+    abandon_init(&session->abandon, &session->loop);
     open_control(session);
     gather_open(&session->gather, &session->loop, session->config,
                 &gather_options);
     uv_run(&session->loop, UV_RUN_DEFAULT);
-    close_loop(session);
-    enum exit_code code = session->code;
-    free_session(session);
-    return code;
+    if (!session->abandon.is_done) {
+        close_loop(session);
+        free_session(session);
+    }
+    return session->code;
+}
+
+enum exit_code session_exit(const struct session *session, enum exit_code code)
+{
+    return abandon_exit(&session->abandon, code);
 }

@@ -11,6 +11,7 @@
 
 #include <uv.h>
 
+#include "daemon/abandon.h"
 #include "daemon/command.h"
 #include "daemon/control.h"
 #include "daemon/gather.h"
@@ -39,6 +40,7 @@ struct session {
     uv_loop_t loop;              /* owned */
     uv_signal_t sigint;          /* ends the session */
     uv_signal_t sigterm;         /* ends the session */
+    struct abandon abandon;      /* ends it despite a name look-up */
     struct control control;      /* requests of other processes */
     struct gather gather;        /* the configuration at work */
     session_opened_cb opened_cb; /* callback of the command */
@@ -53,10 +55,14 @@ enum exit_code session_open(struct session *session, struct config *config);
 
 /* Runs the configuration until the end, and frees everything except the
  * session itself. Returns EXIT_CODE_FINE, or why it failed to start.
- * only_outlet: see struct gather_options. */
+ * only_outlet: see struct gather_options. session_exit() must follow. */
 enum exit_code session_run(struct session *session,
                            const struct session_options *options,
                            const struct config_outlet *only_outlet);
+
+/* To be called last by the command, which returns what this returns, if it
+ * returns: see abandon_exit(). */
+enum exit_code session_exit(const struct session *session, enum exit_code code);
 
 /* Drains for at most SESSION_STOP_DEADLINE_MS and ends, so that session_run()
  * returns. A second call ends the waiting. */

@@ -1,0 +1,49 @@
+#include "daemon/abandon.h"
+
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/output.h"
+
+#define MOMENT_MS 300
+
+void abandon_init(struct abandon *abandon, uv_loop_t *loop)
+{
+    abandon->is_done = false;
+    abandon->timer.data = abandon;
+    uv_timer_init(loop, &abandon->timer); /* cannot fail */
+}
+
+/* Look-ups are the only requests that are left then. */
+static void on_moment_over(uv_timer_t *timer)
+{
+    struct abandon *abandon = timer->data;
+    if (timer->loop->active_reqs.count > 0) {
+        abandon->is_done = true;
+        uv_stop(timer->loop);
+    }
+}
+
+void abandon_soon(struct abandon *abandon)
+{
+    uv_timer_start(&abandon->timer, on_moment_over, MOMENT_MS, MOMENT_MS);
+}
+
+void abandon_cancel(struct abandon *abandon)
+{
+    uv_close((uv_handle_t *)&abandon->timer, NULL);
+}
+
+enum exit_code abandon_exit(const struct abandon *abandon, enum exit_code code)
+{
+    if (!abandon->is_done) {
+        return code;
+    }
+    log_line(LOG_LEVEL_INFO, "a name is still being looked up: not waiting for "
+                             "the name server");
+    if (output_flush() != 0 && code == EXIT_CODE_FINE) {
+        code = EXIT_CODE_FAILED;
+    }
+    log_close();
+    _exit((int)code);
+}

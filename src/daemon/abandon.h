@@ -1,0 +1,37 @@
+/*
+ * abandon.h - ends the process while a name is still being looked up.
+ *
+ * getaddrinfo() cannot be cancelled, and with an unresponsive name server it
+ * may take a minute. The loop waits for it, and so does exit(), because libuv
+ * joins its threads there. So once everything is stored and closed, the loop is
+ * given a moment to end by itself, and is then abandoned.
+ */
+#ifndef DAEMON_ABANDON_H
+#define DAEMON_ABANDON_H
+
+#include <stdbool.h>
+
+#include <uv.h>
+
+#include "daemon/command.h"
+
+struct abandon {
+    uv_timer_t timer; /* runs while the loop is given its moment */
+    bool is_done;     /* the loop was stopped, with handles left in it */
+};
+
+void abandon_init(struct abandon *abandon, uv_loop_t *loop);
+
+/* Nothing is left but to close handles and to wait for look-ups: stops the
+ * loop if these take more than a moment. */
+void abandon_soon(struct abandon *abandon);
+
+/* That was done in time: closes the timer. */
+void abandon_cancel(struct abandon *abandon);
+
+/* To be called last, while the loop is still in memory, because a look-up may
+ * end and report to it. Returns the code, or exits with it if the loop was
+ * abandoned. */
+enum exit_code abandon_exit(const struct abandon *abandon, enum exit_code code);
+
+#endif
