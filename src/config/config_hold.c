@@ -152,10 +152,10 @@ static void servers_divide(struct config *config, const struct firsts *firsts)
 void config_hold(struct config_loading *loading)
 {
     struct config *config = loading->config;
+    const size_t size = sizeof(const struct config_problem *);
     struct firsts firsts = {
-        .of_servers =
-            calloc(config->server_count + 1, sizeof *firsts.of_servers),
-        .of_queues = calloc(config->queue_count + 1, sizeof *firsts.of_queues),
+        .of_servers = calloc(config->server_count + 1, size),
+        .of_queues = calloc(config->queue_count + 1, size),
     };
     config->held = calloc(config->queue_count + 1, sizeof *config->held);
     if (firsts.of_servers == NULL || firsts.of_queues == NULL ||

@@ -35,11 +35,12 @@ static void on_timer(uv_timer_t *timer)
     const struct file_watch *watch = timer->data;
     const struct gather_server *server;
     size_t cursor = 0;
-    size_t count = gather_holds_retry(watch->gather);
+    size_t count = 0;
+    bool is_any_held = gather_holds_retry(watch->gather);
     while ((server = name_table_next(&watch->gather->servers, &cursor))) {
         count += look_at(server);
     }
-    if (count == 0) {
+    if (!is_any_held && count == 0) {
         uv_timer_stop(timer);
     }
 }

@@ -25,6 +25,7 @@
 void gather_holds_init(struct gather *gather)
 {
     TAILQ_INIT(&gather->holds);
+    gather->hold_count = 0;
 }
 
 /* Adds a copy of the hold; takes own_why. */
@@ -171,52 +172,54 @@ static bool server_is_added(struct gather_server *server,
 }
 
 /* The queue is in the poller now, or held by another hold, the newest. */
-static void retried(struct gather *gather, const struct gather_hold *hold)
+static bool retried(struct gather *gather, const struct gather_hold *hold)
 {
     char name[GATHER_NAME_SIZE];
     if (hold->queue->queue == NULL) {
-        log_line(LOG_LEVEL_WARNING, "%s",
-                 TAILQ_LAST(&gather->holds, gather_hold_list)->why);
-        return;
+        const struct gather_hold *newest =
+            TAILQ_LAST(&gather->holds, gather_hold_list);
+        log_line(LOG_LEVEL_WARNING, "%s", newest->why);
+        return newest->is_watched;
     }
     if (hold->state == HAPLO_QUEUE_REFUSED) {
         log_line(LOG_LEVEL_INFO, "%s: its API key can be read now: trying it",
                  gather_queue_name(hold->queue, name));
     }
     haplo_queue_poll_now(hold->queue->queue);
+    return false;
 }
 
-static void retry(struct gather *gather, struct gather_hold *hold,
+/* True if the queue is still held, and may be corrected later. */
+static bool retry(struct gather *gather, struct gather_hold *hold,
                   const struct gather_server **failed)
 {
     bool is_by_key = hold->state == HAPLO_QUEUE_REFUSED;
-    if (server_is_added(hold->queue->server, failed) &&
-        (!is_by_key || gather_key_has_changed(hold->queue)) &&
-        gather_queues_add_queue(hold->queue) == 0) {
-        retried(gather, hold);
-        end(gather, hold);
+    if (!server_is_added(hold->queue->server, failed) ||
+        (is_by_key && !gather_key_has_changed(hold->queue)) ||
+        gather_queues_add_queue(hold->queue) != 0) {
+        return true;
     }
+    bool is_held = retried(gather, hold);
+    end(gather, hold);
+    return is_held;
 }
 
-size_t gather_holds_retry(struct gather *gather)
+bool gather_holds_retry(struct gather *gather)
 {
     const struct gather_server *failed = NULL;
     struct gather_hold *hold;
     struct gather_hold *next;
-    size_t count = 0;
+    bool is_any_left = false;
     if (gather->phase != GATHER_OPEN) {
-        return 0;
+        return false;
     }
     for (hold = TAILQ_FIRST(&gather->holds); hold != NULL; hold = next) {
         next = TAILQ_NEXT(hold, link);
-        if (hold->is_watched) {
-            retry(gather, hold, &failed);
+        if (hold->is_watched && retry(gather, hold, &failed)) {
+            is_any_left = true;
         }
     }
-    TAILQ_FOREACH (hold, &gather->holds, link) {
-        count += hold->is_watched;
-    }
-    return count;
+    return is_any_left;
 }
 
 /* Telling */
@@ -260,7 +263,12 @@ void gather_holds_tell(const struct gather *gather)
 
 void gather_holds_free(struct gather *gather)
 {
-    while (!TAILQ_EMPTY(&gather->holds)) {
-        end(gather, TAILQ_FIRST(&gather->holds));
+    struct gather_hold *next;
+    for (struct gather_hold *hold = TAILQ_FIRST(&gather->holds); hold != NULL;
+         hold = next) {
+        next = TAILQ_NEXT(hold, link);
+        free(hold->own_why);
+        free(hold);
     }
+    gather_holds_init(gather);
 }

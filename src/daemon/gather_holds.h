@@ -39,9 +39,9 @@ int gather_hold_queue(struct gather_queue *queue, enum haplo_queue_state state,
  * HAPLO_ENOMEM. */
 int gather_hold_server(struct gather_server *server, const char *why);
 
-/* Adds those to the poller whose files have been corrected, and logs it.
- * Returns the number of those that remain and may be corrected later. */
-size_t gather_holds_retry(struct gather *gather);
+/* Adds those to the poller whose files have been corrected, and logs it. True
+ * if others remain that may be corrected later. */
+bool gather_holds_retry(struct gather *gather);
 
 /* Logs what is wrong: one line for each cause, and after some of them only
  * their number. */
