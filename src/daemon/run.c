@@ -187,6 +187,13 @@ static void on_server_event(const struct haplo_event *event)
 
 /* Held queues */
 
+static void tell_count(const char *what, size_t count)
+{
+    if (count > 0) {
+        log_line(LOG_LEVEL_WARNING, "%s: %zu", what, count);
+    }
+}
+
 static void tell_holds(const struct gather *gather)
 {
     const struct gather_hold *hold;
@@ -200,13 +207,12 @@ static void tell_holds(const struct gather *gather)
     log_line(LOG_LEVEL_INFO, "polling; queues: %zu, servers: %zu, outlets: %zu",
              polled_count, gather->config->server_count,
              gather->config->outlet_count);
-    if (gather->hold_count > 0) {
-        log_line(LOG_LEVEL_WARNING,
-                 "%s; held until their files are corrected: %zu; until "
-                 "haplo-poll is restarted with a corrected configuration: %zu",
-                 polled_count == 0 ? "no queue can be polled"
-                                   : "some queues cannot be polled",
-                 watched_count, gather->hold_count - watched_count);
+    tell_count("queues held until their files are corrected", watched_count);
+    tell_count("queues held until haplo-poll is restarted with a corrected "
+               "configuration",
+               gather->hold_count - watched_count);
+    if (polled_count == 0) {
+        log_line(LOG_LEVEL_WARNING, "no queue can be polled: see above");
     }
 }
 
