@@ -282,7 +282,7 @@ unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation $(replay_bin) \
 BUILD_PACKAGES := gcc libc6-dev make libuv1-dev libcurl4-openssl-dev \
 	libyajl-dev libxxhash-dev libtre-dev libsqlite3-dev libyaml-dev \
 	libhttp-parser-dev libssl-dev zlib1g-dev ca-certificates python3
-TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin
+TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3
 CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 # Peers that cannot be had are named as missing by `make bench`.
