@@ -14,7 +14,8 @@ struct response_head {
 };
 
 /* Reads the head of the response. 0, or HAPLO_ERESET, HAPLO_EPROTOCOL,
- * HAPLO_ECACHED or HAPLO_ENOMEM with the handle's reason set. Clear it in any case. */
+ * HAPLO_ECACHED or HAPLO_ENOMEM with the handle's reason set. Clear it in any
+ * case. */
 int response_head_read(struct response_head *head, struct easy *easy);
 
 void response_head_clear(struct response_head *head);

@@ -183,6 +183,16 @@ static int explain_ca_file(struct easy *easy)
     return explain_as(easy, HAPLO_ETLS, detail, "; see tls_ca_file");
 }
 
+/* In the words of libcurl, which does not know; see trust.c. */
+static int explain_unverified(struct easy *easy)
+{
+    char detail[HAPLO_TEXT_SIZE_MAX];
+    (void)snprintf(detail, sizeof detail, "SSL certificate problem: %s",
+                   trust_verify_text(easy->verify_error));
+    return explain_as(easy, HAPLO_ETLS, detail,
+                      tls_hint(easy, CURLE_PEER_FAILED_VERIFICATION, false));
+}
+
 int tls_error_explain(struct easy *easy, CURLcode code)
 {
     bool is_broken = is_broken_handshake(easy, code);
@@ -193,9 +203,7 @@ int tls_error_explain(struct easy *easy, CURLcode code)
         return explain_ca_file(easy);
     }
     if (is_broken && easy->verify_error != 0) {
-        return explain_as(
-            easy, HAPLO_ETLS, trust_verify_text(easy->verify_error),
-            tls_hint(easy, CURLE_PEER_FAILED_VERIFICATION, false));
+        return explain_unverified(easy);
     }
     if (is_broken) {
         return explain_as(easy, HAPLO_ERESET,

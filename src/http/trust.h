@@ -13,6 +13,9 @@
  * used, because nobody would notice what is missing. If it was fine before,
  * what was read then stays in use until it is repaired, with a warning: the
  * file may just be half-written.
+ *
+ * A connection that was verified stays trusted while it is in use, and so does
+ * one that resumes its TLS session.
  */
 #ifndef HTTP_TRUST_H
 #define HTTP_TRUST_H

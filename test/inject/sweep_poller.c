@@ -215,22 +215,37 @@ static void tls_on_closed(void *data)
     *(bool *)data = true;
 }
 
+/* The simulator does not ask for the client's certificate, but it is read. */
 static void tls_set_up(void)
 {
-    (void)sim_start();
+    const struct sim_process *sim = sim_start();
+    char command[512];
+    snprintf(command, sizeof command,
+             "cd '%s' && { test -e client.key || openssl req -x509 -newkey ec "
+             "-pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=client "
+             "-keyout client.key -out client.pem 2>/dev/null; }",
+             sim->dir);
+    assert_int_equal(system(command), 0);
 }
 
 static void tls_queue_add(struct haplo_poller *poller, struct harvest *harvest)
 {
     const struct sim_process *sim = sim_start();
-    char ca_file[80];
+    char ca_file[96];
+    char certificate_file[96];
+    char key_file[96];
     char why[HAPLO_TEXT_SIZE_MAX] = "";
     snprintf(ca_file, sizeof ca_file, "%s/ca.pem", sim->dir);
+    snprintf(certificate_file, sizeof certificate_file, "%s/client.pem",
+             sim->dir);
+    snprintf(key_file, sizeof key_file, "%s/client.key", sim->dir);
     const struct haplo_server_options server_options = {
         .struct_size = sizeof server_options,
         .name = "app1",
         .url = sim->url,
-        .tls_ca_file = ca_file};
+        .tls_ca_file = ca_file,
+        .tls_certificate_file = certificate_file,
+        .tls_key_file = key_file};
     const struct haplo_queue_options options = {.struct_size = sizeof options,
                                                 .name = "q1",
                                                 .api_key = sim->key,
