@@ -305,8 +305,7 @@ static bool is_in_handshake(const struct easy *easy)
     if (!easy->endpoint->url.is_tls) {
         return false;
     }
-    LIST_FOREACH(peer, &fakes[1].http.peers, link)
-    {
+    LIST_FOREACH (peer, &fakes[1].http.peers, link) {
         if (!SSL_is_init_finished(peer->ssl)) {
             return true;
         }
@@ -317,8 +316,6 @@ static bool is_in_handshake(const struct easy *easy)
 static bool request_shows(const struct easy *easy, enum moment moment)
 {
     switch (moment) {
-    case IN_LOOKUP:
-        return easy->phase == EASY_RESOLVING;
     case IN_CONNECT:
         return easy->phase == EASY_CONNECTING;
     case IN_HANDSHAKE:
@@ -334,12 +331,25 @@ static bool request_shows(const struct easy *easy, enum moment moment)
     }
 }
 
+static bool name_is_looked_up(const struct life *life)
+{
+    const struct haplo_server *server;
+    TAILQ_FOREACH (server, &life->poller->servers, link) {
+        if (server->endpoint->lookup != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool moment_has_come(const struct life *life)
 {
     const struct easy *easy;
     switch (life->moment) {
     case AT_ONCE_AFTER_START:
         return true;
+    case IN_LOOKUP:
+        return name_is_looked_up(life);
     case WITH_BATCH:
         return life->batch_count > 0;
     case AFTER_MARK:
@@ -349,8 +359,7 @@ static bool moment_has_come(const struct life *life)
     default:
         break;
     }
-    LIST_FOREACH(easy, &life->poller->http->busy, busy_link)
-    {
+    LIST_FOREACH (easy, &life->poller->http->busy, busy_link) {
         if (request_shows(easy, life->moment)) {
             return true;
         }
