@@ -273,3 +273,17 @@ def test_bad_command_line(arguments):
     assert done.code == 2 and done.out == ""
     assert len(done.err.splitlines()) == 1
     assert "haplo-poll" in done.err
+
+
+# Otherwise the first connection shows it, at night.
+@pytest.mark.parametrize("option, text, words", [
+    ("tls_ca_file", "nothing", "has no certificates in PEM format"),
+    ("tls_ca_file", "-----BEGIN CERTIFICATE-----\nQUFB\n",
+     'line 1: the block has no line "-----END CERTIFICATE-----"'),
+    ("tls_certificate_file", "nothing", "has no certificate in PEM format"),
+])
+def test_the_content_of_tls_files_is_checked(poll, option, text, words):
+    (poll.folder / "file.pem").write_text(text)
+    for server in ("app1", "app2"):
+        poll.server(server)[option] = "file.pem"
+    check_refused(poll.run("check"), "server app1", option, "file.pem", words)
