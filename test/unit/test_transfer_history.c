@@ -100,7 +100,9 @@ static void memory_stays_the_same_over_all_changes(void **state)
         unsigned kind = i % 2 == 0 ? i / 2 % KINDS : i / 2 / KINDS % KINDS;
         struct call *call = call_make(0, endpoints[kind]);
         call_run(call);
-        assert_int_equal(call->error, kind < 2 ? 0 : kind < 5 ? HAPLO_ECONNECT : HAPLO_ETLS);
+        assert_int_equal(call->error, kind < 2   ? 0
+                                      : kind < 5 ? HAPLO_ECONNECT
+                                                 : HAPLO_ETLS);
         if (i == WARM_UP) {
             warm_bytes = curl_bytes;
         }
@@ -203,6 +205,46 @@ static void a_certificate_is_verified_for_each_endpoint(void **state)
     unlink(wrong);
 }
 
+/* The same with real handshakes, whose memory is OpenSSL's, and sessions that
+ * are resumed: all that is allocated in this process. */
+static void memory_stays_the_same_over_handshakes(void **state)
+{
+    (void)state;
+    char file[] = "/tmp/haplo-history-XXXXXX";
+    char url[64];
+    struct endpoint *plain = endpoint_plain();
+    struct endpoint_options options =
+        options_make(url, "127.0.0.1", server.port);
+    size_t warm_bytes = 0;
+    struct http_server secure;
+    close(mkstemp(file));
+    http_server_open(&secure, &loop);
+    secure.tls = http_tls_context(file);
+    sprintf(url, "https://127.0.0.1:%d", secure.port);
+    options.tls_ca_file = file;
+    struct endpoint *tls = endpoint_make(&options);
+    SCRIPT({.bytes = OK_ANSWER});
+    http_server_script(&secure, lines, 1);
+    for (unsigned i = 0; i < 600; i++) {
+        struct call *call = call_run(call_make(0, i % 2 == 0 ? plain : tls));
+        assert_string_equal(call->text, "");
+        http_server_drop_peers(&server); /* so that it reconnects */
+        http_server_drop_peers(&secure);
+        uv_run(&loop, UV_RUN_NOWAIT);
+        if (i == 200) {
+            warm_bytes = mallinfo2().uordblks;
+        }
+    }
+    /* 200 handshakes with the 920 bytes alone would be three times that. */
+    assert_true(mallinfo2().uordblks < warm_bytes + 60000);
+    endpoint_free(plain);
+    endpoint_free(tls);
+    http_server_close(&secure);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    SSL_CTX_free(secure.tls);
+    unlink(file);
+}
+
 static unsigned asked_count; /* calls of curl_version_info() */
 
 /* Found before libcurl's. */
@@ -245,6 +287,7 @@ int main(void)
         TEST(an_idle_plain_endpoint_has_no_share_of_its_own),
         TEST_OF_ONE(a_request_shows_nothing_of_the_one_before),
         TEST_OF_ONE(a_certificate_is_verified_for_each_endpoint),
+        TEST_OF_ONE(memory_stays_the_same_over_handshakes),
         TEST(libcurl_is_asked_once_what_it_is),
     };
     allocator_install();
