@@ -17,7 +17,7 @@ static const uint32_t edges[] = {
     [HAPLO_QUEUE_MARK_READY] =
         BIT(MARKING) | BIT(BACKOFF) | BIT(LAST_MARK_READY),
     [HAPLO_QUEUE_MARKING] = BIT(IDLE) | BIT(READY) | BIT(MARK_WAIT) |
-                            BIT(BACKOFF) | BIT(LAST_MARKING),
+                            BIT(BACKOFF) | BIT(REFUSED) | BIT(LAST_MARKING),
     [HAPLO_QUEUE_MARK_WAIT] = BIT(MARK_READY) | BIT(LAST_MARK_WAIT),
     [HAPLO_QUEUE_BACKOFF] = BIT(READY) | BIT(PAUSED),
     [HAPLO_QUEUE_REFUSED] = BIT(READY) | BIT(PAUSED),
@@ -93,6 +93,16 @@ static void queue_back_off(struct queue *queue, uint64_t least_ms,
                    queue->policy->backoff_max_ms, queue->failures);
     queue_enter_failed(queue, HAPLO_QUEUE_BACKOFF,
                        after_ms(context, longer_ms(wait_ms, least_ms)),
+                       context);
+}
+
+/* The key does not work. Waits long, because a server locks out an address
+ * after too many failed logins. */
+static void queue_refuse(struct queue *queue,
+                         const struct step_context *context)
+{
+    uint64_t wait_ms = jitter_ms(context->random, queue->policy->refused_ms);
+    queue_enter_failed(queue, HAPLO_QUEUE_REFUSED, after_ms(context, wait_ms),
                        context);
 }
 
@@ -226,11 +236,7 @@ static enum queue_action on_fetch_failed(struct queue *queue,
     count_up(&queue->failures);
     queue->error = event->error;
     if (event->error == HAPLO_EREFUSED) {
-        queue_enter_failed(
-            queue, HAPLO_QUEUE_REFUSED,
-            after_ms(context,
-                     jitter_ms(context->random, queue->policy->refused_ms)),
-            context);
+        queue_refuse(queue, context);
     } else {
         queue_back_off(queue, least_wait_ms(event), context);
     }
@@ -272,6 +278,9 @@ static enum queue_action on_mark_failed(struct queue *queue,
         /* A refused POST does not give the reason, so fetch once to learn it.
          */
         queue_enter_failed(queue, HAPLO_QUEUE_READY, HEAP_NEVER, context);
+    } else if (event->error == HAPLO_EREFUSED) {
+        /* That fetch gave no reason, perhaps because a cache answered it. */
+        queue_refuse(queue, context);
     } else {
         queue_back_off(queue, least_wait_ms(event), context);
     }

@@ -29,6 +29,10 @@
  * message that an administrator has unsent in between. It does not age before
  * it is first posted, because a message that is not marked cannot be unsent.
  *
+ * A refused mark gives no reason, so a fetch follows at once, which does. If
+ * that fetch succeeds and the next mark is refused as well, the queue is
+ * REFUSED all the same.
+ *
  * delivery_state.h keeps what is stored and not known to be confirmed. An
  * empty fetch confirms it as well: what is stored and no longer unread has
  * been marked.

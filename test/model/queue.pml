@@ -165,6 +165,8 @@ inline on_mark_failed() {
         :: Q.state == LAST_MARKING -> enter(PAUSED)
         :: Q.state == MARKING && event.error == REFUSED_KEY && !Q.has_failed ->
             enter(READY)
+        :: Q.state == MARKING && event.error == REFUSED_KEY && Q.has_failed ->
+            enter(REFUSED)
         :: else -> enter(BACKOFF)
         fi;
         Q.has_failed = true;

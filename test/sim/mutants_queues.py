@@ -333,9 +333,9 @@ MUTANTS = [
     ("refused-hammers",
      "a refused queue tries again every second",
      QUEUE,
-     "                     jitter_ms(context->random, "
-     "queue->policy->refused_ms)),\n",
-     "                     jitter_ms(context->random, 1000)),\n"),
+     "    uint64_t wait_ms = jitter_ms(context->random, "
+     "queue->policy->refused_ms);\n",
+     "    uint64_t wait_ms = jitter_ms(context->random, 1000);\n"),
     ("failed-hammers",
      "a queue that failed tries again at once",
      QUEUE,

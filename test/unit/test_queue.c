@@ -318,6 +318,7 @@ static const enum haplo_queue_state diagram[][2] = {
     EDGE(MARKING, READY),
     EDGE(MARKING, MARK_WAIT),
     EDGE(MARKING, BACKOFF),
+    EDGE(MARKING, REFUSED),
     EDGE(MARKING, LAST_MARKING),
     EDGE(MARK_WAIT, MARK_READY),
     EDGE(MARK_WAIT, LAST_MARK_WAIT),
