@@ -274,6 +274,8 @@
       BEFORE)                                                                  \
     X(int, stat, (const char *a, struct stat *b), (a, b),                      \
       WAYS(FAIL(-1, EIO), FAIL(-1, EACCES)), BEFORE)                           \
+    X(int, statvfs, (const char *a, struct statvfs *b), (a, b),                \
+      FAIL(-1, EIO), BEFORE)                                                   \
     X(char *, strdup, (const char *a), (a), FAIL(NULL, ENOMEM), BEFORE)        \
     X(int, unlinkat, (int a, const char *b, int c), (a, b, c), FAIL(-1, EIO),  \
       BEFORE)                                                                  \

@@ -48,7 +48,10 @@ static void on_stored(struct inbox *inbox, uint64_t last_arrival, void *data)
 
 int scene_try_open(struct scene *scene)
 {
-    const struct sqlite_inbox_options options = {.path = scene->path};
+    const struct sqlite_inbox_options options = {
+        .path = scene->path,
+        .wal_bytes_max = scene->wal_bytes_max,
+    };
     const struct inbox_options inbox_options = {
         .name = "inbox",
         .type = inbox_type_find("sqlite"),

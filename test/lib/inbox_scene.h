@@ -35,6 +35,7 @@ struct scene {
     char path[96];                     /* of the inbox */
     struct inbox *inbox;               /* NULL: closed */
     size_t bytes_max;                  /* its limit, for the next opening */
+    size_t wal_bytes_max;              /* the same */
     const char *arrivals_path;         /* the same; NULL: none */
     bool is_opened;                    /* opened_cb has fired */
     bool is_closed;                    /* closed_cb has fired */

@@ -2,13 +2,22 @@
  * What becomes of the files of an inbox in use: a WAL that a long reader makes
  * grow, copies, and random outages at any moment.
  */
+#include <spawn.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "inbox_scene.h"
 #include "must.h"
 #include "skipped_clock.h"
 #include "sqlite_faults.h"
+
+#define MEGABYTE ((size_t)1024 * 1024)
+
+extern char **environ;
+
+static const char *program; /* argv[0], to run itself as a child */
 
 /* The WAL */
 
@@ -24,13 +33,12 @@ static long long wal_size(struct scene *scene)
 /* About a megabyte, as a batch of its own. */
 static void store_megabyte(struct feed *feed, uint64_t number)
 {
-    enum { SIZE = 1024 * 1024 };
-    char *bytes = malloc(SIZE);
-    const struct haplo_slice body = {bytes, SIZE};
+    char *bytes = malloc(MEGABYTE);
+    const struct haplo_slice body = {bytes, MEGABYTE};
     struct parcel *parcel;
 
     MUST(bytes != NULL);
-    memset(bytes, 'x', SIZE);
+    memset(bytes, 'x', MEGABYTE);
     memcpy(bytes, &number, sizeof(number));
     parcel = parcel_of(feed, &body, 1);
     parcel_store(parcel, 1, 0);
@@ -121,6 +129,140 @@ static void test_a_reader_that_stays_is_told(void **state)
     reader_run(reader, "COMMIT");
     assert_int_equal(sqlite3_close(reader), SQLITE_OK);
     store_until_warned(feed, "being copied to the inbox again");
+}
+
+/* Another program that reads, until its stdin is closed. */
+static int child_main(const char *path)
+{
+    sqlite3 *db = reader_open_db(path);
+    char byte;
+
+    reader_run(db, "BEGIN; SELECT count(*) FROM stored");
+    MUST(write(STDOUT_FILENO, "!", 1) == 1);
+    MUST(read(STDIN_FILENO, &byte, 1) == 0);
+    MUST(sqlite3_close(db) == SQLITE_OK);
+    return 0;
+}
+
+struct child {
+    pid_t pid;  /* of the process */
+    int stream; /* its stdin and stdout */
+};
+
+static void child_start(struct child *child, const char *path)
+{
+    posix_spawn_file_actions_t actions;
+    char *arguments[] = {(char *)program, (char *)"--child", (char *)path,
+                         NULL};
+    int ends[2];
+    char byte;
+
+    MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    MUST(posix_spawn_file_actions_init(&actions) == 0);
+    MUST(posix_spawn_file_actions_adddup2(&actions, ends[1], 0) == 0);
+    MUST(posix_spawn_file_actions_adddup2(&actions, ends[1], 1) == 0);
+    MUST(posix_spawn(&child->pid, program, &actions, NULL, arguments,
+                     environ) == 0);
+    MUST(posix_spawn_file_actions_destroy(&actions) == 0);
+    MUST(close(ends[1]) == 0);
+    child->stream = ends[0];
+    MUST(read(child->stream, &byte, 1) == 1);
+}
+
+static void child_end(struct child *child)
+{
+    int status;
+
+    MUST(close(child->stream) == 0);
+    MUST(waitpid(child->pid, &status, 0) == child->pid);
+    assert_int_equal(status, 0);
+}
+
+/* Nobody knows which of many programs it is. */
+static void test_the_program_of_a_reader_is_named(void **state)
+{
+    struct scene *scene = *state;
+    struct feed *feed = feed_open(scene, "live", "a");
+    struct child child;
+    char expected[96];
+
+    child_start(&child, scene->path);
+    let_the_wal_grow(feed, 0);
+    (void)snprintf(expected, sizeof(expected),
+                   "MB because test_inbox_file (process %ld) has kept a read "
+                   "transaction open for 1",
+                   (long)child.pid); /* a name has 15 bytes there */
+    assert_int_equal(scene->warning_count, 1);
+    if (strstr(scene->warning, expected) == NULL) {
+        fail_msg("%s", scene->warning);
+    }
+    child_end(&child);
+    store_until_warned(feed, "being copied to the inbox again");
+}
+
+/* Stores megabytes until the inbox refuses one; returns how many it has. */
+static int64_t store_until_held(struct feed *feed, char *bytes)
+{
+    const struct haplo_slice body = {bytes, MEGABYTE};
+
+    for (int64_t i = 0; i < 100; i++) {
+        struct parcel *parcel;
+        enum inbox_verdict verdict;
+
+        memcpy(bytes, &i, sizeof(i));
+        parcel = parcel_of(feed, &body, 1);
+        parcel_send(parcel);
+        parcel_wait(parcel);
+        verdict = parcel->verdict;
+        if (verdict != INBOX_STORED) {
+            parcel_free(parcel);
+            return i;
+        }
+        parcel_expect_stored(parcel, 1, 0);
+        parcel_lose(parcel);
+        scene_settle(feed->scene); /* the helper tries to copy */
+    }
+    fail_msg("it stores everything");
+    return 0;
+}
+
+/* It would fill the disk, and harm all that is on it. Nothing is lost: what is
+ * not stored stays unread on its server. */
+static void test_a_wal_that_has_reached_its_limit_holds_up_storing(void **state)
+{
+    struct scene *scene = *state;
+    struct feed *feed;
+    struct parcel *parcel;
+    struct child child;
+    char *bytes = calloc(1, MEGABYTE);
+    int64_t count;
+
+    MUST(bytes != NULL);
+    scene->wal_bytes_max = 30 * 1024 * 1024;
+    scene_reopen(scene);
+    feed = feed_open(scene, "live", "a");
+    child_start(&child, scene->path);
+    count = store_until_held(feed, bytes);
+    assert_in_range(count, 29, 60);
+    assert_in_range(wal_size(scene), 30 << 20, 64 << 20);
+    parcel = parcel_new(feed, "x", NULL);
+    for (int i = 0; i < 3; i++) {
+        clock_skipped_ms += 2000;
+        parcel_expect_retry(parcel, "storing waits until test_inbox_file (");
+    }
+    child_end(&child);
+    for (int i = 0; i < 10 && parcel->verdict != INBOX_STORED; i++) {
+        clock_skipped_ms += 2000;
+        parcel_send(parcel);
+        parcel_wait(parcel);
+        scene_settle(scene); /* the helper copies */
+    }
+    parcel_expect_stored(parcel, 1, 0);
+    parcel_confirm(parcel, true);
+    scene_settle(scene);
+    assert_int_equal(query_int64(scene, "SELECT count(*) FROM stored"),
+                     count + 1);
+    free(bytes);
 }
 
 /* No reader is blamed for a disk that has no room for the inbox itself. */
@@ -379,7 +521,7 @@ static void test_random_runs_store_each_message_once(void **state)
     assert_int_equal(scene->warning_count, 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
 #define OPENED(test) \
@@ -387,6 +529,8 @@ int main(void)
         OPENED(test_the_wal_stays_small),
         OPENED(test_a_long_reader_is_survived),
         OPENED(test_a_reader_that_stays_is_told),
+        OPENED(test_the_program_of_a_reader_is_named),
+        OPENED(test_a_wal_that_has_reached_its_limit_holds_up_storing),
         OPENED(test_a_wal_that_cannot_be_copied_is_told),
         OPENED(test_a_backup_is_an_inbox),
         OPENED(test_a_backup_while_messages_arrive),
@@ -395,6 +539,10 @@ int main(void)
 #undef OPENED
     };
 
+    if (argc == 3 && strcmp(argv[1], "--child") == 0) {
+        return child_main(argv[2]);
+    }
+    program = argv[0];
     faults_install();
     return cmocka_run_group_tests_name("inbox_files", tests, NULL, NULL);
 }

@@ -37,6 +37,7 @@ struct sqlite_store {
     struct worker_job job;        /* for the writer: open, write, close */
     struct inbox_group *group;    /* being written */
     bool is_finish_due;           /* checkpoint the rest of the WAL first */
+    bool is_held;                 /* the group: the WAL is too large */
     char uuid[INBOX_UUID_SIZE];   /* of the file */
     int error;                    /* opening: HAPLO_E* or 0 */
     struct reason why;            /* text of error */
@@ -197,6 +198,7 @@ static bool store_copy(struct sqlite_store *store,
 static struct sqlite_store *store_new(uv_loop_t *loop, struct inbox *inbox,
                                       const struct inbox_options *options)
 {
+    const struct sqlite_inbox_options *own = options->type_options;
     struct sqlite_store *store = calloc(1, sizeof(*store));
 
     if (store == NULL) {
@@ -214,6 +216,7 @@ static struct sqlite_store *store_new(uv_loop_t *loop, struct inbox *inbox,
     store->checkpoint.loop = loop;
     store->checkpoint.helper = &store->helper_thread;
     store->checkpoint.reader = &store->reader;
+    store->checkpoint.wal_bytes_max = own->wal_bytes_max;
     store->mark.inbox = inbox;
     store->mark.helper = &store->helper_thread;
     return store;
@@ -247,6 +250,9 @@ static void write_work(struct worker_job *job)
 {
     struct sqlite_store *store = store_of_job(job);
 
+    if (store->is_held) {
+        return;
+    }
     if (store->is_finish_due) {
         writer_checkpoint(&store->writer);
     }
@@ -257,7 +263,7 @@ static void write_done(struct worker_job *job)
 {
     struct sqlite_store *store = store_of_job(job);
 
-    if (store->group->fault == INBOX_FINE) {
+    if (store->group->fault == INBOX_FINE || store->is_held) {
         checkpoint_consider(&store->checkpoint, store->writer.wal_frames);
         arrival_mark_consider(&store->mark, store->writer.newest_arrival,
                               uv_now(store->checkpoint.loop));
@@ -272,6 +278,11 @@ static void sqlite_write(struct inbox_store *base, struct inbox_group *group)
     store->group = group;
     store->is_finish_due =
         checkpoint_is_finish_due(&store->checkpoint, store->writer.wal_frames);
+    store->is_held = checkpoint_must_hold(
+        &store->checkpoint, store->writer.wal_frames, &group->why);
+    if (store->is_held) {
+        group->fault = INBOX_OUTAGE;
+    }
     submit(store, write_work, write_done);
 }
 
@@ -381,6 +392,15 @@ static const struct option_row options[] = {
      .offset = offsetof(struct sqlite_inbox_options, path),
      .help = "The file. It is created when it is first used, and must be on a "
              "local disk."},
+    {.name = "wal_max",
+     .value = OPTION_SIZE,
+     .min = (uint64_t)64 << 20,
+     .max = (uint64_t)1 << 44,
+     .fallback = "10G",
+     .offset = offsetof(struct sqlite_inbox_options, wal_bytes_max),
+     .help = "The size of the -wal file beyond which nothing is stored, while "
+             "another program keeps a read transaction open. It is lower on a "
+             "disk that has not twice as much space."},
 };
 
 const struct inbox_type inbox_sqlite_type = {

@@ -7,7 +7,8 @@
 #include "inbox/inbox.h"
 
 struct sqlite_inbox_options {
-    const char *path; /* path of the file */
+    const char *path;     /* path of the file */
+    size_t wal_bytes_max; /* of its WAL, beyond which storing waits; 0: none */
 };
 
 extern const struct inbox_type inbox_sqlite_type;
