@@ -23,6 +23,7 @@
 #include "http/client_private.h"
 #include "http/easy.h"
 #include "http/endpoint_private.h"
+#include "http/resolver.h"
 #include "poller/poller.h"
 
 #define KEY "eB_RKYvYlpDbMLrJc7BBBgnd-SsyXh8qPEjXm2ZeRML0"
@@ -335,7 +336,8 @@ static bool name_is_looked_up(const struct life *life)
 {
     const struct haplo_server *server;
     TAILQ_FOREACH (server, &life->poller->servers, link) {
-        if (server->endpoint->lookup != NULL) {
+        const struct resolver *resolver = server->endpoint->resolver;
+        if (resolver != NULL && resolver->lookup != NULL) {
             return true;
         }
     }
