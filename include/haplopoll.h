@@ -304,8 +304,9 @@ struct haplo_poller_options {
 /*
  * Creates a poller on a loop. Borrows the loop until close_cb; copies options
  * (NULL: all defaults). The poller starts immediately: a queue is polled as
- * soon as it has been added and is due. A poller with queues keeps the loop
- * alive, even if it is idle.
+ * soon as it has been added and is due. It keeps the loop alive while a queue
+ * waits for a time or for its server; not while all of them are PAUSED or
+ * BLOCKED, or wait for the application to answer.
  *
  * HAPLO_EINVAL, HAPLO_ENOMEM; on error *poller is NULL.
  */

@@ -113,7 +113,10 @@ def test_a_backlog_of_forty_thousand_messages(poll_of):
         "--apps=1", "--queues=1", "--messages=40000", "--revision=2019"
     ) as sim:
         poll = poll_of(sim)
+        # The token is given up; the messages are repeats in the next batch.
+        sim.script("fault app=app1 on=mark do=status code=500 times=4")
         assert poll.once() == (0, "", "")
+        assert sim.queue_stats()["fetches_with_messages"] == 2
         assert sim.unread() == 0
         poll.check_all_stored()
 
