@@ -228,7 +228,9 @@ static const struct option_row server_own_rows[] = {
         .check = url_check,
         IN_SERVER(url),
         .help = "The server's URL, https://HOST or https://HOST:PORT. A host "
-                "name outside ASCII is written as xn--..., which idn2 prints.",
+                "name outside ASCII is written as xn--..., which idn2 prints. "
+                "Names in use are looked up every minute, and connections to "
+                "addresses that a name no longer has are not used again.",
     },
     {
         .name = "allow_http",

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from poll import PROGRAM, Done, check_one_line_each
+from poll import PROGRAM, Done, check_one_line_each, untimed
 from sim import Sim
 
 
@@ -16,7 +16,7 @@ def once_in(poll, *namespace, before="true"):
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
         check=False)
     poll.printed.append(done.stdout + done.stderr)
-    return Done(done.returncode, done.stdout, done.stderr)
+    return Done(done.returncode, done.stdout, untimed(done.stderr))
 
 
 # As in a container or a jail that was not given one.
