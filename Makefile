@@ -349,8 +349,8 @@ sim-mutants: $(BUILD)/simulation
 		--objects "$(BUILD)/test/sim/sim_main.o $(simulation_obj)" \
 		$(MUTANTS)
 
-# Minutes of crashes, damage, and an outlet that is down; SEED=n makes the same
-# plan again.
+# Minutes of crashes, damage, mishaps, and an outlet that is down; SEED=n makes
+# the same plan again.
 .PHONY: torture
 torture: all
 	$(PYTHON) test/torture/run.py --build $(BUILD) \

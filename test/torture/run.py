@@ -1,10 +1,11 @@
 """Kills haplo-poll repeatedly while everything around it fails, and compares
 what is stored and forwarded with what the servers had. Then damages the inbox
-in many ways and checks how it copes. Last, takes an outlet's destination away
-for a minute.
+in many ways and checks how it copes. Then lets a second process use the inbox,
+truncates it, and restores older copies, while other programs read it. Last,
+takes an outlet's destination away for a minute.
 
-    run.py [--part=torture|damage|outage] [--seed=N]
-           [--kills=N] [--messages=N]
+    run.py [--part=torture|damage|mishaps|outage] [--seed=N]
+           [--kills=N] [--messages=N] [--rounds=N]
 
 Prints the figures of all parts; exits with 1 if a check fails. The same seed
 gives the same plan: servers, faults, arrivals, and how each round fails and
@@ -27,7 +28,9 @@ def parse():
     parser.add_argument("--kills", type=int, default=350)
     parser.add_argument("--messages", type=int, default=20000)
     parser.add_argument("--queues", type=int, default=8)
-    parser.add_argument("--part", choices=["torture", "damage", "outage"])
+    parser.add_argument("--rounds", type=int, default=24)
+    parser.add_argument("--part",
+                        choices=["torture", "damage", "mishaps", "outage"])
     return parser.parse_args()
 
 
@@ -68,6 +71,18 @@ def run_damage(seed):
     return not faults and sum(codes.values()) > 0
 
 
+def run_mishaps(seed, rounds):
+    """Returns true if all checks passed."""
+    import mishaps
+
+    try:
+        mishaps.run(seed, rounds, say)
+    except AssertionError as error:
+        say(f"mishaps, seed {seed}: {error}")
+        return False
+    return True
+
+
 def run_outage():
     """Returns true if all checks passed."""
     import outage
@@ -91,6 +106,8 @@ def main():
         is_good &= run_torture(args, seed)
     if args.part in (None, "damage"):
         is_good &= run_damage(seed)
+    if args.part in (None, "mishaps"):
+        is_good &= run_mishaps(seed, args.rounds)
     if args.part in (None, "outage"):
         is_good &= run_outage()
     return 0 if is_good else 1
