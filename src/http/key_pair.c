@@ -77,10 +77,10 @@ static int key_check_block(const struct pem_file *file,
     }
     if (is_encrypted(block)) {
         return reason_set(why, HAPLO_ETLS,
-                          "tls_key_file: %.200s is encrypted, and nobody is "
-                          "asked for its passphrase: remove it with `openssl "
-                          "pkey -in FILE -out NEW_FILE`",
-                          file->path);
+                          "tls_key_file: %.120s is encrypted, and nobody is "
+                          "asked for its passphrase: remove that with `openssl "
+                          "pkey -in %.120s -out NEW_FILE`",
+                          file->path, file->path);
     }
     return 0;
 }

@@ -1,6 +1,7 @@
 """tls_certificate_file and tls_key_file: what is presented to servers."""
 import os
 import pty
+import re
 import select
 import shutil
 import ssl
@@ -8,10 +9,11 @@ import time
 
 import pytest
 
-from poll import PROGRAM
+from poll import BUILD, PROGRAM, preloaded
 from sim import Sim, wait_for
 from tls_peers import Authority, TlsServer, drained, openssl
 
+OTHER_TLS = BUILD.resolve() / "other_tls.so"
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
@@ -149,8 +151,29 @@ def test_nobody_is_asked_for_a_passphrase(sim, present, ca, old_form):
         assert code == 1
         assert "pass phrase" not in printed
         assert "client.key is encrypted" in printed
-        assert "openssl pkey -in FILE -out NEW_FILE" in printed
         assert sim.unread("app1", "q1") == 0
+        advice = re.search(r"`openssl (pkey -in \S+ -out) NEW_FILE`", printed)
+        openssl(*advice.group(1).split(), f"{pair.key}.new", "-passin",
+                "pass:secret")
+        os.rename(f"{pair.key}.new", pair.key)
+        assert poll.once().code == 0
+        assert server.subjects == ["client"]
+
+
+# Without the OpenSSL that is linked here, libcurl reads the files.
+def test_libcurl_asks_nobody_either(sim, present, ca):
+    pair = ca.issue("client")
+    with TlsServer(drained, ca.issue("server"), ca) as server:
+        poll = present(server, ca, pair)
+        poll.environment = preloaded(poll.environment, OTHER_TLS)
+        assert poll.once().code == 0
+        assert server.subjects == ["client"]
+        encrypt(pair, False)
+        code, printed = run_on_terminal(poll, "-q", "once")
+        printed = " ".join(printed.split())
+        assert code == 1
+        assert "pass phrase" not in printed
+        assert "see tls_certificate_file and tls_key_file" in printed
 
 
 # An error that OpenSSL calls "no start line".
