@@ -21,6 +21,14 @@ void login_group_failed(struct login_group *group, uint64_t now_ms)
     group->expires_ms = now_ms + LOGINS_EXPIRY_MS;
 }
 
+void login_group_throttled(struct login_group *group, uint64_t now_ms)
+{
+    if (group->failed < LOGINS_AT_RISK_MAX) {
+        group->failed = LOGINS_AT_RISK_MAX;
+    }
+    group->expires_ms = now_ms + LOGINS_EXPIRY_MS;
+}
+
 void login_group_cleared(struct login_group *group)
 {
     group->failed = 0;
@@ -96,14 +104,10 @@ void login_group_merge(struct login_group *group,
     bool is_same = group->failed == other->failed &&
                    group->expires_ms == other->expires_ms;
     if (!is_same && other->failed > 0) {
+        bool is_later =
+            group->failed == 0 || group->expires_ms < other->expires_ms;
         group->failed = capped(group->failed + other->failed);
-        group->expires_ms = group->expires_ms != HEAP_NEVER &&
-                                    group->expires_ms > other->expires_ms
-                                ? group->expires_ms
-                                : other->expires_ms;
-    }
-    if (group->silent_until_ms < other->silent_until_ms) {
-        group->silent_until_ms = other->silent_until_ms;
+        group->expires_ms = is_later ? other->expires_ms : group->expires_ms;
     }
 }
 

@@ -15,7 +15,8 @@
  *     in flight together never exceed LOGINS_AT_RISK_MAX.
  *   - A success clears the count, here and on the server. So does the time:
  *     LOGINS_EXPIRY_MS after the last failure.
- *   - A throttle silences all servers of the group.
+ *   - A throttle says that the server has counted 50, whatever we have counted:
+ *     the budget of the group is exhausted, for all keys.
  */
 #ifndef CORE_LOGIN_GROUP_H
 #define CORE_LOGIN_GROUP_H
@@ -40,7 +41,6 @@ struct login_group {
     LIST_ENTRY(login_group) change; /* in the list of changed ones */
     struct heap_entry wait;         /* end of the count */
     uint64_t expires_ms;            /* of the count; HEAP_NEVER: it is 0 */
-    uint64_t silent_until_ms;       /* after a throttle; 0: never */
     unsigned failed;                /* consecutive failed logins */
     unsigned failed_max;   /* the smallest of its servers; none: UINT_MAX */
     unsigned in_flight;    /* requests of its servers */
@@ -53,8 +53,10 @@ struct login_group {
 /* A group without servers and without failed logins. */
 void login_group_init(struct login_group *group);
 
-/* A login has failed, or succeeded. */
+/* A login has failed; was refused because too many had failed; or it has
+ * succeeded, or the count has expired. */
 void login_group_failed(struct login_group *group, uint64_t now_ms);
+void login_group_throttled(struct login_group *group, uint64_t now_ms);
 void login_group_cleared(struct login_group *group);
 
 /* Continues the count of an earlier process, whose newest failure was age_ms

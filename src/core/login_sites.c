@@ -160,11 +160,24 @@ static struct login_group *group_split_once(struct login_sites *sites,
     return rest;
 }
 
+/* A server that has not been located yet is where it was in an earlier process,
+ * as far as is known: its group stays together for now. */
+static bool has_unlocated(const struct login_group *group)
+{
+    const struct server *server;
+    TAILQ_FOREACH (server, &group->servers, group_link) {
+        if (server->location != LOCATION_KNOWN) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Divides the group into the parts that hang together. Sites that no server
  * uses become parts of their own. */
 static void group_split(struct login_sites *sites, struct login_group *group)
 {
-    if (!group_tidy(sites, group)) {
+    if (!group_tidy(sites, group) || has_unlocated(group)) {
         return;
     }
     while (group != NULL) {

@@ -130,11 +130,7 @@ static void groups_settle(struct scheduler *scheduler, uint64_t now_ms)
 {
     struct step_context context = context_at(scheduler, now_ms);
     struct login_group *group;
-    struct server *server;
     while ((group = login_sites_next_changed(&scheduler->sites)) != NULL) {
-        TAILQ_FOREACH (server, &group->servers, group_link) {
-            server_join_silence(server, &context, scheduler->server_trace_cb);
-        }
         server_tell_logins(group, &context, scheduler->server_trace_cb);
         group_settle(scheduler, group);
     }
@@ -258,7 +254,7 @@ static void group_note_answer(struct scheduler *scheduler,
     struct login_group *group = server->group;
     unsigned failed = group->failed;
     server_answered(server, error, &context, scheduler->server_trace_cb);
-    if (group->failed != failed) {
+    if (group->failed != failed || error == HAPLO_ETHROTTLED) {
         login_sites_note_count(&scheduler->sites, group);
     }
     if (error == HAPLO_ETHROTTLED) {
@@ -371,7 +367,6 @@ int scheduler_add_server(struct scheduler *scheduler, struct server *server,
                          const char *const *sites, unsigned site_count,
                          uint64_t now_ms)
 {
-    const struct step_context context = context_at(scheduler, now_ms);
     int error = reserve_entries(scheduler, 1);
     if (error != 0) {
         return error;
@@ -385,7 +380,6 @@ int scheduler_add_server(struct scheduler *scheduler, struct server *server,
     }
     /* What it joins is no news of this server. */
     server->logins_held = login_group_is_held(server->group);
-    server_join_silence(server, &context, NULL);
     groups_settle(scheduler, now_ms);
     return 0;
 }
@@ -394,11 +388,13 @@ int scheduler_locate_server(struct scheduler *scheduler, struct server *server,
                             const char *const *sites, unsigned site_count,
                             uint64_t now_ms)
 {
+    enum server_location before = server->location;
+    server->location = LOCATION_KNOWN;
     int error = login_sites_place(&scheduler->sites, server, sites, site_count);
     if (error != 0) {
+        server->location = before;
         return error;
     }
-    server->location = LOCATION_KNOWN;
     groups_settle(scheduler, now_ms);
     server_refresh(scheduler, server);
     return 0;

@@ -76,14 +76,33 @@ static enum verdict error_verdict(int error)
     }
 }
 
-/* Until a time in the future, or a little later: servers of a group do not all
- * probe at the same moment. */
-static void server_fall_silent(struct server *server, uint64_t until_ms,
+void server_tell_logins(const struct login_group *group,
+                        const struct step_context *context,
+                        server_trace_cb trace_cb)
+{
+    bool is_held = login_group_is_held(group);
+    struct server *server;
+    TAILQ_FOREACH (server, &group->servers, group_link) {
+        if (server->logins_held == is_held) {
+            continue;
+        }
+        server->logins_held = is_held;
+        /* A server that is SILENT is known to be left alone. */
+        if (trace_cb != NULL && server->state != HAPLO_SERVER_SILENT) {
+            trace_cb(context->data, server, server->state,
+                     is_held ? HAPLO_EREFUSED : 0);
+        }
+    }
+}
+
+/* Not all servers of a group probe at the same moment: the first one may find
+ * out that all of them have to be silent again. */
+static void server_fall_silent(struct server *server,
                                const struct step_context *context,
                                server_trace_cb trace_cb)
 {
-    uint64_t due_ms =
-        until_ms + random_below(context->random, SERVER_SILENCE_JITTER_MS);
+    uint64_t due_ms = context->now_ms + SERVER_SILENCE_MS +
+                      random_below(context->random, SERVER_SILENCE_JITTER_MS);
     server->error = HAPLO_ETHROTTLED;
     if (server->state == HAPLO_SERVER_SILENT) {
         server->due_ms = due_ms;
@@ -93,28 +112,17 @@ static void server_fall_silent(struct server *server, uint64_t until_ms,
                  trace_cb);
 }
 
-static void server_throttled(struct server *server,
+static void server_throttled(const struct server *server,
                              const struct step_context *context,
                              server_trace_cb trace_cb)
 {
     struct login_group *group = server->group;
     struct server *other;
-    group->silent_until_ms = context->now_ms + SERVER_SILENCE_MS;
+    login_group_throttled(group, context->now_ms);
     TAILQ_FOREACH (other, &group->servers, group_link) {
-        server_fall_silent(other, group->silent_until_ms, context, trace_cb);
+        server_fall_silent(other, context, trace_cb);
     }
-}
-
-void server_join_silence(struct server *server,
-                         const struct step_context *context,
-                         server_trace_cb trace_cb)
-{
-    uint64_t until_ms = server->group->silent_until_ms;
-    bool is_silent =
-        server->state == HAPLO_SERVER_SILENT && server->due_ms >= until_ms;
-    if (until_ms > context->now_ms && !is_silent) {
-        server_fall_silent(server, until_ms, context, trace_cb);
-    }
+    server_tell_logins(group, context, trace_cb);
 }
 
 static void server_failed(struct server *server,
@@ -150,24 +158,6 @@ static void server_lives(struct server *server,
     }
 }
 
-void server_tell_logins(const struct login_group *group,
-                        const struct step_context *context,
-                        server_trace_cb trace_cb)
-{
-    bool is_held = login_group_is_held(group);
-    struct server *server;
-    TAILQ_FOREACH (server, &group->servers, group_link) {
-        if (server->logins_held == is_held) {
-            continue;
-        }
-        server->logins_held = is_held;
-        if (trace_cb != NULL) {
-            trace_cb(context->data, server, server->state,
-                     is_held ? HAPLO_EREFUSED : 0);
-        }
-    }
-}
-
 static void server_refused_key(const struct server *server,
                                const struct step_context *context,
                                server_trace_cb trace_cb)
@@ -180,7 +170,8 @@ static void server_logged_in(const struct server *server,
                              const struct step_context *context,
                              server_trace_cb trace_cb)
 {
-    if (server->group->failed > 0) {
+    /* One that is SILENT has answered a request from before the throttle. */
+    if (server->group->failed > 0 && server->state != HAPLO_SERVER_SILENT) {
         login_group_cleared(server->group);
         server_tell_logins(server->group, context, trace_cb);
     }

@@ -16,8 +16,8 @@
  * DOWN -> SILENT.
  *
  * DOWN is about this server, as the configuration has it. SILENT is about the
- * actual server: all servers of its login group are SILENT together, and share
- * one budget of failed logins. See login_group.h.
+ * actual server: all servers of its login group become SILENT together, and
+ * they share one budget of failed logins. See login_group.h.
  *
  * No request is sent before it is known which group a server belongs to, that
  * is, before its host name has been looked up. If that fails, requests go one
@@ -99,14 +99,9 @@ void server_answered(struct server *server, int error,
 void server_wait_over(struct server *server, const struct step_context *context,
                       server_trace_cb trace_cb);
 
-/* To be called when the server has joined a group: SILENT, if that is. */
-void server_join_silence(struct server *server,
-                         const struct step_context *context,
-                         server_trace_cb trace_cb);
-
 /* To be called when the count of the group has changed: reports for its servers
- * that their logins are held (HAPLO_EREFUSED) or free again (0), if that is
- * new. */
+ * that their logins are held (HAPLO_EREFUSED) or free again (0), if that is new
+ * and they are not SILENT anyway. */
 void server_tell_logins(const struct login_group *group,
                         const struct step_context *context,
                         server_trace_cb trace_cb);

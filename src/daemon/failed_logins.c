@@ -15,6 +15,8 @@
  *   - When the process starts, the file is read (failed_logins_load), and the
  *     library continues the count.
  *   - A key is refused: the new count, the time and the queue are written.
+ *   - All keys are refused, because too many have been: the count that stands
+ *     for this is written.
  *   - A key works, or the server's own count has expired: the library clears
  *     its count, and the lines of the server are removed.
  *   - The key of the queue works: its line is removed.
@@ -189,6 +191,29 @@ static int write_file(const struct gather *gather, const char *path)
     return error;
 }
 
+static unsigned count_now(const struct haplo_server *server)
+{
+    struct haplo_server_stats stats = {.struct_size = sizeof stats};
+    haplo_server_stats(server, &stats);
+    return stats.failed_logins;
+}
+
+/* Several servers may have the same count, so whichever has the next event must
+ * notice that it has changed. */
+static void note_all(struct failed_logins *failed)
+{
+    struct gather_server *server;
+    size_t cursor = 0;
+    failed->has_counts = false;
+    while ((server = name_table_next(&failed->gather->servers, &cursor)) !=
+           NULL) {
+        if (server->server != NULL) {
+            server->failed_logins = count_now(server->server);
+            failed->has_counts |= server->failed_logins > 0;
+        }
+    }
+}
+
 static void save(struct failed_logins *failed)
 {
     char path[PATH_SIZE_MAX];
@@ -206,25 +231,18 @@ static void save(struct failed_logins *failed)
                  path, strerror(error));
     }
     failed->is_unwritable = error != 0;
+    note_all(failed);
 }
 
 /* Events */
-
-static unsigned count_now(const struct haplo_server *server)
-{
-    struct haplo_server_stats stats = {.struct_size = sizeof stats};
-    haplo_server_stats(server, &stats);
-    return stats.failed_logins;
-}
 
 static void note_refusal(struct failed_logins *failed,
                          struct gather_server *server,
                          const struct haplo_event *event)
 {
     struct gather_queue *queue = haplo_queue_data(event->queue);
-    unsigned count = count_now(event->server);
-    if (count != server->failed_logins) {
-        server->failed_logins = count;
+    if (!queue->key_refused ||
+        count_now(event->server) != server->failed_logins) {
         queue->key_refused = true;
         save(failed);
     }
@@ -242,11 +260,11 @@ static void note_other(struct failed_logins *failed,
                        struct gather_server *server,
                        const struct haplo_event *event)
 {
-    bool has_changed = false;
-    if (server->failed_logins > 0 && count_now(event->server) == 0) {
-        server->failed_logins = 0;
-        has_changed = true;
-    }
+    bool is_throttled =
+        event->error == HAPLO_ETHROTTLED && event->queue != NULL;
+    bool has_changed =
+        is_throttled || (failed->has_counts &&
+                         count_now(event->server) != server->failed_logins);
     if (event->queue != NULL && has_worked(event)) {
         struct gather_queue *queue = haplo_queue_data(event->queue);
         has_changed |= queue->key_refused;
@@ -272,7 +290,6 @@ static void note_count(void *data, const struct haplo_failed_logins *logins)
 
 bool failed_logins_load(struct failed_logins *failed)
 {
-    bool has_counts = false;
     char path[PATH_SIZE_MAX];
     path_of(failed, "", path);
     errno = 0;
@@ -296,8 +313,9 @@ bool failed_logins_load(struct failed_logins *failed)
     if (file != NULL) {
         fclose(file);
     }
-    haplo_poller_failed_logins(failed->gather->poller, note_count, &has_counts);
-    return has_counts;
+    haplo_poller_failed_logins(failed->gather->poller, note_count,
+                               &failed->has_counts);
+    return failed->has_counts;
 }
 
 void failed_logins_added(struct gather_server *server)

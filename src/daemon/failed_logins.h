@@ -30,6 +30,7 @@ struct gather_server;
 struct failed_logins {
     struct gather *gather; /* its servers and queues are counted */
     bool is_unwritable;    /* writing failed, and this was logged */
+    bool has_counts;       /* there are failed logins, as far as is known */
 };
 
 void failed_logins_init(struct failed_logins *failed, struct gather *gather);

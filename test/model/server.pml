@@ -37,6 +37,9 @@ mtype:part = { KEY_BEFORE, ANSWER_TO_OLD_KEY, ANSWER, KEY_AFTER, WAIT_IS_OVER,
 
 #define NOBODY 255
 
+/* As in src/core/login_group.h. Failed logins beyond that make no difference. */
+#define LOGINS_AT_RISK_MAX 40
+
 /* Logins with proven keys go on until so many have failed, and those that are
  * in flight then may fail, too. */
 #define FAILED_LOGINS_END (2 * FAILED_LOGINS_MAX - 1 + IN_FLIGHT_MAX)
@@ -86,7 +89,11 @@ inline server_failed() {
     fi
 }
 
-inline server_fell_silent() {
+/* The server has counted more than we have. */
+inline server_throttled() {
+    failed_logins = (failed_logins < LOGINS_AT_RISK_MAX ->
+        LOGINS_AT_RISK_MAX : failed_logins);
+    logins_held = true;
     if
     :: s_state == SILENT
     :: else -> server_enter(SILENT)
@@ -102,7 +109,8 @@ inline server_lives() {
 }
 
 inline server_refused_key() {
-    failed_logins++;
+    failed_logins = (failed_logins < LOGINS_AT_RISK_MAX + 1 ->
+        failed_logins + 1 : failed_logins);
     if
     :: failed_logins >= FAILED_LOGINS_MAX -> logins_held = true
     :: else
@@ -114,17 +122,25 @@ inline server_clear_logins() {
     logins_held = false
 }
 
+/* If it is SILENT, this is the answer to a request from before the throttle. */
+inline server_logged_in() {
+    if
+    :: s_state == SILENT
+    :: else -> server_clear_logins()
+    fi
+}
+
 inline server_answered() {
     UNBROKEN {
         c_code { record_server_begin(SEEN_SERVER); };
         if
         :: verdict == FAILING -> server_failed()
-        :: verdict == THROTTLED -> server_fell_silent()
+        :: verdict == THROTTLED -> server_throttled()
         :: verdict == REFUSED_LOGIN || verdict == LOGGED_IN ||
            verdict == ALIVE ->
             if
             :: verdict == REFUSED_LOGIN -> server_refused_key()
-            :: verdict == LOGGED_IN -> server_clear_logins()
+            :: verdict == LOGGED_IN -> server_logged_in()
             :: else
             fi;
             server_lives()

@@ -60,23 +60,68 @@ static void check_server(const struct seen_queue *queue)
           "more than one probe");
 }
 
+struct guard_site *guard_site_of(const struct seen_server *server)
+{
+    return &server->process->sites[server->remote->address];
+}
+
 unsigned guard_refused(const struct seen_server *server, uint64_t now_ms)
 {
-    const struct guard_server *guard = &server->guard;
-    return now_ms < guard->refused_ms + SERVER_SILENCE_MS ? guard->refused : 0;
+    const struct guard_site *site = guard_site_of(server);
+    return now_ms < site->refused_ms + SERVER_SILENCE_MS ? site->refused : 0;
+}
+
+/* Calls it for each server that is known to be at the address of this one. */
+static void for_each_alias(const struct seen_server *server,
+                           void (*alias_cb)(struct seen_server *alias,
+                                            void *data),
+                           void *data)
+{
+    struct process *process = server->process;
+    for (unsigned i = 0; i < process->world->server_count; i++) {
+        struct seen_server *alias = &process->servers[i];
+        if (alias->is_located &&
+            alias->remote->address == server->remote->address) {
+            alias_cb(alias, data);
+        }
+    }
+}
+
+static void add_provers(struct seen_server *alias, void *data)
+{
+    *(unsigned *)data += alias->guard.unproven_in_flight;
+}
+
+unsigned guard_provers(const struct seen_server *server)
+{
+    unsigned count = 0;
+    for_each_alias(server, add_provers, &count);
+    return count;
+}
+
+static void fall_silent(struct seen_server *alias, void *data)
+{
+    alias->guard.must_probe = true;
+    alias->guard.silent_until_ms = *(const uint64_t *)data + SERVER_SILENCE_MS;
 }
 
 static void check_login(const struct seen_queue *queue)
 {
-    const struct guard_server *guard = &queue->server->guard;
     unsigned budget = queue->server->remote->failed_logins_max;
     unsigned refused = guard_refused(queue->server, world_of(queue)->now_ms);
+    check(queue, !queue->server->is_sought,
+          "a request before its server's address is known");
+    if (!queue->server->is_located) {
+        check(queue, queue->server->guard.in_flight == 1,
+              "two requests to a server without an address");
+        return;
+    }
     if (queue->guard.was_proven) {
         check(queue, refused < 2 * budget,
               "a proven key is tried though the budget is spent");
         return;
     }
-    check(queue, guard->unproven_in_flight == 1,
+    check(queue, guard_provers(queue->server) == 1,
           "two unproven keys are tried at once");
     check(queue, refused < budget,
           "an unproven key is tried though the budget is spent");
@@ -149,14 +194,16 @@ static void server_lives(struct guard_server *guard, struct seen_queue *queue)
 static void note_server(struct seen_queue *queue, int error)
 {
     struct guard_server *guard = &queue->server->guard;
+    struct guard_site *site = guard_site_of(queue->server);
     uint64_t now_ms = world_of(queue)->now_ms;
     switch (error) {
     case HAPLO_ENOMEM:
     case HAPLO_ECANCELED:
         return;
     case HAPLO_ETHROTTLED:
-        guard->must_probe = true;
-        guard->silent_until_ms = now_ms + SERVER_SILENCE_MS;
+        site->refused = LOGINS_AT_RISK_MAX;
+        site->refused_ms = now_ms;
+        for_each_alias(queue->server, fall_silent, &now_ms);
         return;
     case HAPLO_ERESOLVE:
     case HAPLO_ECONNECT:
@@ -169,9 +216,9 @@ static void note_server(struct seen_queue *queue, int error)
         return;
     case HAPLO_EREFUSED:
         queue->guard.is_proven = false;
-        guard->refused = guard_refused(queue->server, now_ms) + 1;
-        guard->refused_ms = now_ms;
-        if (guard->refused == queue->server->remote->failed_logins_max) {
+        site->refused = guard_refused(queue->server, now_ms) + 1;
+        site->refused_ms = now_ms;
+        if (site->refused == queue->server->remote->failed_logins_max) {
             world_count(world_of(queue), SITUATION_LOGINS_HELD);
         }
         break;
@@ -183,7 +230,9 @@ static void note_server(struct seen_queue *queue, int error)
         break;
     default:
         queue->guard.is_proven = true;
-        guard->refused = 0;
+        if (now_ms >= guard->silent_until_ms) {
+            site->refused = 0; /* no response from before the throttle */
+        }
         break;
     }
     server_lives(guard, queue);

@@ -17,7 +17,8 @@
  *     one at a time.
  *   - Logins: one unproven key at a time, at most failed_logins_max failures
  *     in a row for unproven keys and twice that for proven ones, and no login
- *     for 310 s after a throttle.
+ *     for 310 s after a throttle; all that for each address, of which several
+ *     servers may be aliases. No request before the address is known.
  *   - Waits are neither too short nor too long: those after failures,
  *     Retry-After, the growing interval of an empty queue, and the breaker's.
  *     A paused queue sends nothing but the mark of its batch.
@@ -47,6 +48,12 @@ struct process;
 struct seen_queue;
 struct seen_server;
 
+/* What servers at one address have in common. */
+struct guard_site {
+    unsigned refused;    /* in a row; many, when it was throttled */
+    uint64_t refused_ms; /* the newest */
+};
+
 struct guard_server {
     enum haplo_server_state state;          /* as its events tell */
     uint64_t due_ms;                        /* end of that; GUARD_NEVER */
@@ -58,8 +65,6 @@ struct guard_server {
     unsigned times_down;                    /* in a row */
     uint64_t closed_until_ms;               /* the breaker's */
     uint64_t silent_until_ms;               /* a throttle's */
-    unsigned refused;                       /* in a row */
-    uint64_t refused_ms;                    /* the newest */
     unsigned fetches_of[GUARD_SERVERS_MAX]; /* while this one waited */
     unsigned marks_of[GUARD_SERVERS_MAX];   /* the same */
 };
@@ -112,8 +117,15 @@ void guard_event(struct process *process, const struct haplo_event *event);
 void guard_commanded(struct seen_queue *queue, enum guard_command command);
 void guard_obeyed(const struct seen_queue *queue, enum guard_command command);
 
-/* Failed logins in a row. They count for as long as the server counts them. */
+/* What the server has in common with others. */
+struct guard_site *guard_site_of(const struct seen_server *server);
+
+/* Failed logins in a row at its address. They count for as long as the server
+ * counts them. */
 unsigned guard_refused(const struct seen_server *server, uint64_t now_ms);
+
+/* Requests in flight at its address, with keys that are not proven. */
+unsigned guard_provers(const struct seen_server *server);
 
 /* True while the queue has a batch in that state. */
 bool guard_has_batch(enum haplo_queue_state state);

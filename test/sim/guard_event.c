@@ -149,6 +149,7 @@ static void server_event(struct seen_server *server,
             : GUARD_NEVER;
     guard_server_waits(server);
     if (event->to == HAPLO_SERVER_SILENT) {
+        server->guard.must_probe = true; /* also if not located yet */
         world_count(world, SITUATION_SILENCE_KEPT);
     }
 }

@@ -30,9 +30,27 @@ static bool may_log_in(const struct seen_queue *queue, bool has_prover)
                                   : !has_prover && refused < budget;
 }
 
+/* Of a server without an address nobody knows whose budget it uses: it may have
+ * been recalled by its name, and be in the way of others. */
+static bool is_settled(const struct seen_server *server)
+{
+    const struct process *process = server->process;
+    for (unsigned i = 0; i < process->world->server_count; i++) {
+        const struct seen_server *alias = &process->servers[i];
+        if (alias->remote->address == server->remote->address &&
+            (!alias->is_located || alias->is_settling)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool has_slot(const struct seen_server *server)
 {
     const struct guard_server *guard = &server->guard;
+    if (!is_settled(server)) {
+        return false;
+    }
     return (guard->state == HAPLO_SERVER_UP &&
             guard->in_flight < server->remote->in_flight_max) ||
            (guard->state == HAPLO_SERVER_PROBING && guard->in_flight == 0);
@@ -49,7 +67,7 @@ static bool is_able(const struct process *process,
         const struct seen_queue *queue = &process->queues[i];
         if (queue->queue != NULL && queue->server == server &&
             (is_mark ? waits_to_mark(queue) : waits_to_fetch(queue)) &&
-            may_log_in(queue, server->guard.unproven_in_flight > 0)) {
+            may_log_in(queue, guard_provers(server) > 0)) {
             return true;
         }
     }
@@ -74,8 +92,8 @@ static void pass(struct seen_queue *queue, const struct seen_queue *other)
 static void pass_queues(struct seen_queue *starting, bool is_mark)
 {
     struct process *process = starting->process;
-    bool had_prover = starting->guard.was_proven &&
-                      starting->server->guard.unproven_in_flight > 0;
+    bool had_prover =
+        starting->guard.was_proven && guard_provers(starting->server) > 0;
     for (unsigned i = 0; i < process->world->queue_count; i++) {
         struct seen_queue *queue = &process->queues[i];
         if (queue->queue == NULL || queue->server != starting->server ||
@@ -177,6 +195,9 @@ static void check_server(struct world *world, struct seen_server *server)
         (guard->state == HAPLO_SERVER_UP && guard->must_probe)) {
         world_violation(world, "%s: %s without a reason", server->remote->name,
                         haplo_server_state_name(guard->state));
+    }
+    if (!server->is_located) {
+        return; /* see is_settled() */
     }
     if ((stats.logins_held && guard_refused(server, now_ms - 1) < budget) ||
         (!stats.logins_held && guard_refused(server, now_ms) >= budget)) {

@@ -16,7 +16,7 @@ void kept_begin(struct world *world)
     state_file_lose(world);
     for (unsigned i = 0; i < world->server_count; i++) {
         world->kept[0][i] = (struct kept){0};
-        world->servers[i].failed_by_runs = 0;
+        world->logins[i].by_runs = 0;
     }
     for (unsigned i = 0; i < world->queue_count; i++) {
         world->queues[i].is_key_refused[0] = false;
@@ -26,7 +26,7 @@ void kept_begin(struct world *world)
 static struct kept *kept_of(const struct seen_server *server)
 {
     return &server->process->world
-                ->kept[server->process->host][server->remote->index];
+                ->kept[server->process->host][server->remote->address];
 }
 
 void kept_recall(struct seen_server *server)
@@ -35,8 +35,8 @@ void kept_recall(struct seen_server *server)
     const struct kept *kept = kept_of(server);
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
     if (world->now_ms < kept->refused_ms + SERVER_SILENCE_MS) {
-        server->guard.refused = kept->refused;
-        server->guard.refused_ms = kept->refused_ms;
+        guard_site_of(server)->refused = kept->refused;
+        guard_site_of(server)->refused_ms = kept->refused_ms;
     }
     haplo_server_stats(server->server, &stats);
     if (stats.logins_held) {
@@ -48,7 +48,7 @@ void kept_recall(struct seen_server *server)
 static bool has_failed_logins(const struct process *process)
 {
     for (unsigned i = 0; i < process->world->server_count; i++) {
-        if (process->servers[i].guard.refused > 0) {
+        if (process->sites[i].refused > 0) {
             return true;
         }
     }
@@ -83,8 +83,8 @@ void kept_end(struct process *process)
     for (unsigned i = 0; i < process->world->server_count; i++) {
         const struct seen_server *server = &process->servers[i];
         if (server->server != NULL) {
-            kept_of(server)->refused = server->guard.refused;
-            kept_of(server)->refused_ms = server->guard.refused_ms;
+            kept_of(server)->refused = guard_site_of(server)->refused;
+            kept_of(server)->refused_ms = guard_site_of(server)->refused_ms;
         }
     }
     for (unsigned i = 0; i < process->world->queue_count; i++) {
@@ -101,8 +101,8 @@ void kept_note(struct process *process, const struct haplo_event *event)
     const struct seen_server *server =
         process_find_server(process, haplo_server_name(event->server));
     struct kept *kept = kept_of(server);
-    kept->refused = server->guard.refused;
-    kept->refused_ms = server->guard.refused_ms;
+    kept->refused = guard_site_of(server)->refused;
+    kept->refused_ms = guard_site_of(server)->refused_ms;
     if (event->queue != NULL) {
         note_key(process_find_queue(process, event->queue), event);
     }

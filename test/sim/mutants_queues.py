@@ -222,16 +222,6 @@ MUTANTS = [
      "src/core/login_sites.c",
      "        groups_join(sites, server->sites[i]->group, server->group);\n",
      "        (void)groups_join;\n"),
-    ("budget-split-without-its-count",
-     "a server that moves leaves its failed logins behind",
-     "src/core/login_sites.c",
-     "    login_group_merge(rest, group);\n",
-     ""),
-    ("budget-left-behind-forgotten",
-     "what failed at an address is forgotten when the server moves",
-     "src/core/login_sites.c",
-     "        if (site->server_count == 0 && group->failed == 0) {\n",
-     "        if (site->server_count == 0) {\n"),
     ("look-up-not-awaited",
      "requests are sent before their server's address is known",
      SERVER,
@@ -239,15 +229,6 @@ MUTANTS = [
      "        return false;\n"
      "    }\n",
      ""),
-    ("moved-server-keeps-its-group",
-     "a server that has moved still uses the budget of the old address",
-     "src/poller/location.c",
-     "    int error =\n"
-     "        scheduler_locate_server(&poller->scheduler, &server->core, "
-     "names.list,\n",
-     "    int error = server->core.location == LOCATION_KNOWN ? 0 :\n"
-     "        scheduler_locate_server(&poller->scheduler, &server->core, "
-     "names.list,\n"),
     ("proven-keys-not-held",
      "keys that were proven are tried, however many have failed",
      GROUP,
@@ -303,27 +284,19 @@ MUTANTS = [
      "        poller_step(queue, &new_key);\n"
      "    }\n",
      ""),
-    ("silence-too-short",
-     "a throttled server is asked again after a minute",
-     SERVER,
-     "    group->silent_until_ms = context->now_ms + SERVER_SILENCE_MS;\n",
-     "    group->silent_until_ms = context->now_ms + 60000;\n"),
     ("silence-of-one-entry",
      "only the entry that was throttled stays silent, not the actual server",
      SERVER,
      "    TAILQ_FOREACH (other, &group->servers, group_link) {\n"
-     "        server_fall_silent(other, group->silent_until_ms, context, "
-     "trace_cb);\n"
+     "        server_fall_silent(other, context, trace_cb);\n"
      "    }\n",
-     "    other = server;\n"
-     "    server_fall_silent(other, group->silent_until_ms, context, "
-     "trace_cb);\n"),
-    ("silence-not-joined",
-     "a server that moves to a silent address goes on",
-     SCHEDULER,
-     "            server_join_silence(server, &context, "
-     "scheduler->server_trace_cb);\n",
-     ""),
+     "    other = TAILQ_FIRST(&group->servers);\n"
+     "    server_fall_silent(other, context, trace_cb);\n"),
+    ("throttle-not-counted",
+     "a throttle counts for nothing after a restart",
+     GROUP,
+     "        group->failed = LOGINS_AT_RISK_MAX;\n",
+     "        group->failed += 0;\n"),
     ("silence-of-one-queue",
      "only the queue that was throttled stays silent",
      SERVER,
@@ -392,8 +365,8 @@ MUTANTS = [
     ("hold-outlives-a-success",
      "a good login does not clear the count of failed ones",
      SERVER,
-     "    if (server->group->failed > 0) {\n",
-     "    if (server->group->failed > 1000) {\n"),
+     "        login_group_cleared(server->group);\n",
+     "        server->group->failed += 0;\n"),
     ("failures-not-in-a-row",
      "the breaker opens after failures with successes in between",
      SERVER,

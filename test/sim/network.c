@@ -30,7 +30,9 @@ struct endpoint {
     struct seen_server *server;
     struct host host;   /* of its URL */
     char name[16];      /* the name of that */
-    char addresses[32]; /* as its name server says */
+    char addresses[32]; /* as its name server says; "" until then */
+    endpoint_looked_up_cb looked_up_cb; /* of the owner */
+    void *data;                         /* for that */
 };
 
 const char *network_key_text(int key, char text[NETWORK_KEY_SIZE])
@@ -84,9 +86,10 @@ int endpoint_new(struct http_client *client,
     endpoint->server = process_find_server(client->process, name);
     assert(endpoint->server != NULL);
     snprintf(endpoint->name, sizeof endpoint->name, "%s.example", name);
-    snprintf(endpoint->addresses, sizeof endpoint->addresses, "192.0.2.%u",
-             endpoint->server->remote->index);
     endpoint->host = (struct host){.name = endpoint->name, .port = 443};
+    endpoint->looked_up_cb = options->looked_up_cb;
+    endpoint->data = options->data;
+    endpoint->server->endpoint = endpoint;
     *result = endpoint;
     return 0;
 }
@@ -104,12 +107,64 @@ bool endpoint_has_proxy(const struct endpoint *endpoint)
 
 const char *endpoint_addresses(const struct endpoint *endpoint)
 {
-    return endpoint->addresses;
+    return endpoint->addresses[0] == '\0' ? NULL : endpoint->addresses;
+}
+
+static void locate(struct endpoint *endpoint)
+{
+    struct seen_server *server = endpoint->server;
+    snprintf(endpoint->addresses, sizeof endpoint->addresses, "192.0.2.%u",
+             server->remote->address);
+    server->is_located = true;
+    TRACE(server->process->world, "%s: is at %s", server->remote->name,
+          endpoint->addresses);
+}
+
+/* The poller goes on from its timer. */
+static void on_settled(struct world *world, void *subject, uint64_t index)
+{
+    struct process *process = subject;
+    (void)world;
+    process->servers[index].is_settling = false;
+}
+
+static void settle(const struct endpoint *endpoint)
+{
+    struct seen_server *server = endpoint->server;
+    server->is_settling = true;
+    process_at(server->process, 1, on_settled, server->process,
+               server->remote->index);
+    endpoint->looked_up_cb(endpoint->data);
+}
+
+static void on_looked_up(struct world *world, void *subject, uint64_t index)
+{
+    struct process *process = subject;
+    struct seen_server *server = &process->servers[index];
+    struct endpoint *endpoint = server->endpoint;
+    if (endpoint == NULL) {
+        return; /* it was freed */
+    }
+    process_enter(process);
+    server->is_sought = false;
+    if (!world->is_quiet &&
+        dice_hit(&world->dice, world->plan.look_up_fails_permille)) {
+        world_count(world, SITUATION_LOOK_UP_FAILED);
+        TRACE(world, "%s: not found", server->remote->name);
+    } else {
+        locate(endpoint);
+    }
+    settle(endpoint);
 }
 
 int endpoint_look_up(struct endpoint *endpoint)
 {
-    (void)endpoint;
+    struct seen_server *server = endpoint->server;
+    struct world *world = server->process->world;
+    server->is_sought = true;
+    process_at(server->process,
+               dice_between(&world->dice, 1, world->plan.latency_ms_max),
+               on_looked_up, server->process, server->remote->index);
     return 0;
 }
 
@@ -121,6 +176,7 @@ bool host_is_loopback(const struct host *host)
 
 void endpoint_free(struct endpoint *endpoint)
 {
+    endpoint->server->endpoint = NULL;
     simulated_free(endpoint);
 }
 
@@ -189,6 +245,7 @@ static struct exchange draft_of(struct seen_queue *queue,
         .transfer = transfer,
         .is_mark = transfer->body != NULL,
         .key = key_of(transfer),
+        .address = queue->server->remote->address,
         .token = queue->token,
     };
     if (draft.is_mark) {
@@ -213,6 +270,9 @@ int transfer_start(struct transfer *transfer)
     guard_starts(queue, draft.is_mark);
     draft.fate =
         wire_draw_fate(world, queue->remote, draft.is_mark, queue->token);
+    if (!queue->server->is_located && draft.fate != FATE_NO_MEMORY) {
+        draft.fate = FATE_UNRESOLVED;
+    }
     if (draft.fate == FATE_NO_MEMORY) {
         struct meaning meaning = meaning_of_failure(HAPLO_ENOMEM);
         world_count(world, SITUATION_NO_MEMORY);
@@ -355,8 +415,20 @@ void network_answered(struct world *world, struct exchange *exchange)
     }
 }
 
+/* The next look-up may succeed. */
+static void maybe_locate(struct world *world, const struct seen_server *server)
+{
+    struct endpoint *endpoint = server->endpoint;
+    if (!server->is_located &&
+        (world->is_quiet ||
+         !dice_hit(&world->dice, world->plan.look_up_fails_permille))) {
+        locate(endpoint);
+        settle(endpoint);
+    }
+}
+
 void network_failed(struct world *world, struct exchange *exchange)
 {
-    (void)world;
+    maybe_locate(world, exchange->asker->server);
     end_failed(exchange, exchange->error);
 }

@@ -83,7 +83,14 @@ static void draw_server(struct world *world, unsigned index)
     if (server->in_flight_max > world->plan.in_flight_max) {
         server->in_flight_max = world->plan.in_flight_max;
     }
-    server->failed_logins_max = hit(world, 600) ? 5 : between(world, 1, 5);
+    server->failed_logins_max = world->plan.failed_logins_max;
+    server->address = index;
+    if (index > 0 && hit(world, 300)) {
+        const struct remote_server *other =
+            &world->servers[below(world, index)];
+        server->address = other->address;
+        world_count(world, SITUATION_ALIAS);
+    }
     server->breaker_failures = hit(world, 600) ? 5 : between(world, 1, 5);
 }
 
@@ -173,6 +180,8 @@ void plan_draw(struct world *world)
     plan->held_bytes_max =
         hit(world, 700) ? PLAN_HELD_BYTES_ALL : PICK(world, held_bytes_max);
     plan->has_helper = hit(world, 700);
+    plan->failed_logins_max = hit(world, 600) ? 5 : between(world, 1, 5);
+    plan->look_up_fails_permille = hit(world, 300) ? between(world, 1, 900) : 0;
     world->server_count = between(world, 1, WORLD_SERVERS_MAX - 1);
     draw_fates(world);
     if (hit(world, 3)) {

@@ -61,8 +61,10 @@ struct plan {
     unsigned post_count_max;        /* messages at once */
     unsigned in_flight_max;         /* of all servers */
     size_t held_bytes_max;
-    bool has_crowd;  /* more than a state can hold */
-    bool has_helper; /* an operator, in the ending */
+    bool has_crowd;                  /* more than a state can hold */
+    bool has_helper;                 /* an operator, in the ending */
+    unsigned failed_logins_max;      /* of each server */
+    unsigned look_up_fails_permille; /* of the first one of a server */
 };
 
 /* Draws the plan and makes servers, queues and stores from it. */

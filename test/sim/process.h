@@ -24,6 +24,7 @@
 #define SEEN_TOLD_MAX 8
 
 struct connection;
+struct endpoint;
 struct sim_outlet;
 
 /* A confirmation that the inbox was asked to store. */
@@ -36,6 +37,10 @@ struct seen_server {
     struct process *process;
     struct remote_server *remote;
     struct haplo_server *server;
+    struct endpoint *endpoint; /* or NULL */
+    bool is_sought;            /* its first look-up is outstanding */
+    bool is_located;           /* one has succeeded */
+    bool is_settling;          /* it has just ended */
     struct guard_server guard;
 };
 
@@ -71,6 +76,7 @@ struct process {
     struct connection *connections[PROCESS_STORES_MAX]; /* open ones, or NULL */
     struct sim_outlet *outlets[DESTINATIONS_MAX];       /* the same */
     struct app app;
+    struct guard_site sites[PROCESS_SERVERS_MAX]; /* by address */
     struct seen_server servers[PROCESS_SERVERS_MAX];
     struct seen_queue queues[REMOTE_QUEUES_MAX];
 };

@@ -116,43 +116,35 @@ void remote_unsend(struct world *world, struct remote_queue *queue,
           message->is_owed ? "owed" : "not owed");
 }
 
-static void clear_logins(struct remote_server *server)
+static void expire_logins(const struct world *world,
+                          struct remote_logins *logins)
 {
-    server->failed_logins = 0;
-    server->failed_by_us = 0;
-    server->failed_by_runs = 0;
-}
-
-static void expire_logins(struct world *world, struct remote_server *server)
-{
-    if (world->now_ms >= server->failed_ms + REMOTE_THROTTLE_MS) {
-        clear_logins(server);
+    if (world->now_ms >= logins->newest_ms + REMOTE_THROTTLE_MS) {
+        *logins = (struct remote_logins){0};
     }
 }
 
 enum remote_login remote_log_in(struct world *world, struct remote_queue *queue,
-                                int key, bool is_kept)
+                                unsigned address, int key, bool is_kept)
 {
-    struct remote_server *server = queue->server;
-    expire_logins(world, server);
-    if (server->failed_logins >= REMOTE_FAILED_LOGINS_MAX) {
+    struct remote_logins *logins = &world->logins[address];
+    expire_logins(world, logins);
+    if (logins->failed >= REMOTE_FAILED_LOGINS_MAX) {
         return LOGIN_THROTTLED;
     }
     if (key == queue->key) {
-        clear_logins(server);
+        *logins = (struct remote_logins){0};
         return LOGIN_GOOD;
     }
-    server->failed_logins++;
-    server->failed_by_runs += is_kept;
-    server->failed_by_us++;
-    server->failed_ms = world->now_ms;
-    TRACE(world, "%s: login failed, %u counted", queue->name,
-          server->failed_logins);
-    totals_note_logins(world->totals, server->failed_by_runs,
-                       server->failed_by_us);
-    if (server->failed_by_runs >= REMOTE_FAILED_LOGINS_MAX) {
+    logins->failed++;
+    logins->by_runs += is_kept;
+    logins->by_us++;
+    logins->newest_ms = world->now_ms;
+    TRACE(world, "%s: login failed, %u counted", queue->name, logins->failed);
+    totals_note_logins(world->totals, logins->by_runs, logins->by_us);
+    if (logins->by_runs >= REMOTE_FAILED_LOGINS_MAX) {
         world_violation(world, "%s: throttled by our failed logins alone",
-                        server->name);
+                        queue->server->name);
     }
     return LOGIN_REFUSED;
 }
@@ -160,11 +152,12 @@ enum remote_login remote_log_in(struct world *world, struct remote_queue *queue,
 void remote_fail_logins(struct world *world, struct remote_server *server,
                         unsigned count)
 {
-    expire_logins(world, server);
-    server->failed_logins += count;
-    server->failed_ms = world->now_ms;
+    struct remote_logins *logins = &world->logins[server->address];
+    expire_logins(world, logins);
+    logins->failed += count;
+    logins->newest_ms = world->now_ms;
     TRACE(world, "%s: %u logins of others failed, %u counted", server->name,
-          count, server->failed_logins);
+          count, logins->failed);
 }
 
 /* Collects the unread messages in the order of posting, which is by id and,

@@ -38,17 +38,23 @@ enum outage {
     OUTAGE_COUNT
 };
 
+/* Failed logins, as they are counted at one address. */
+struct remote_logins {
+    unsigned failed;  /* of everybody */
+    unsigned by_us;   /* of these, ours */
+    unsigned by_runs; /* of these, those that it hears of, since what is kept
+                         of them was lost last */
+    uint64_t newest_ms;
+};
+
+/* One of the applications at its address. */
 struct remote_server {
     unsigned index; /* in the world */
     char name[4];   /* "a" */
     enum remote_revision revision;
-    bool is_by_id;           /* else by date, ties in any order */
-    unsigned batch_max;      /* messages in a batch; 0: no limit */
-    unsigned failed_logins;  /* counted, of everybody */
-    unsigned failed_by_us;   /* of these, ours */
-    unsigned failed_by_runs; /* of these, those that it hears of, since
-                                what is kept of them was lost last */
-    uint64_t failed_ms;      /* the newest */
+    bool is_by_id;      /* else by date, ties in any order */
+    unsigned batch_max; /* messages in a batch; 0: no limit */
+    unsigned address;   /* where it is; several may be at one */
     enum outage outage;
     unsigned queue_count;
     unsigned timeout_ms;        /* the client's, for an answer */
@@ -108,10 +114,10 @@ void remote_post(struct world *world, struct remote_queue *queue,
 void remote_unsend(struct world *world, struct remote_queue *queue,
                    struct message *message);
 
-/* Counts a login with that key. is_kept: the first process hears of it, and
- * keeps the count. */
+/* Counts a login with that key, sent to that address. is_kept: the first
+ * process hears of it, and keeps the count. */
 enum remote_login remote_log_in(struct world *world, struct remote_queue *queue,
-                                int key, bool is_kept);
+                                unsigned address, int key, bool is_kept);
 
 /* Somebody else fails to log in from the client's address. */
 void remote_fail_logins(struct world *world, struct remote_server *server,

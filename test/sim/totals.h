@@ -15,6 +15,8 @@
 
 /* X(name, least, text): least is how often it must occur in 10,000 seeds. */
 #define SITUATION_MAP(X)                                                      \
+    X(ALIAS, 2000, "a server at the address of another one")                  \
+    X(LOOK_UP_FAILED, 2000, "a first look-up that failed")                    \
     X(ANSWER_LOST, 9000, "carried out, and the answer lost")                  \
     X(ANSWER_CUT, 7000, "an answer cut in the middle")                        \
     X(ANSWER_GARBLED, 6000, "an answer that cannot be used")                  \
@@ -37,7 +39,7 @@
     X(CONFIRMATION_FORGOTTEN, 3000, "a confirmation forgotten")               \
     X(PROMISE_REVOKED, 7, "and with it an unsend")                            \
     X(TAKEN_FOREIGN, 30000, "marked by others before it was stored")          \
-    X(TAKEN_LATE, 600, "an unsent message marked by a late request")          \
+    X(TAKEN_LATE, 400, "an unsent message marked by a late request")          \
     X(EQUAL_MESSAGES, 20000, "a message equal to another")                    \
     X(AMBIGUOUS_TWINS, 1000, "equal ones with a mark lost in between")        \
     X(FOREIGN_MARK, 3000, "a mark by another consumer")                       \

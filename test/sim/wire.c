@@ -90,7 +90,8 @@ static struct answer carry_out(struct world *world,
     struct answer answer = answer_of(ANSWER_BATCH);
     bool is_kept =
         !exchange->is_abandoned && exchange->asker->process->host == 0;
-    switch (remote_log_in(world, exchange->queue, exchange->key, is_kept)) {
+    switch (remote_log_in(world, exchange->queue, exchange->address,
+                          exchange->key, is_kept)) {
     case LOGIN_REFUSED:
         return answer_of(ANSWER_REFUSED);
     case LOGIN_THROTTLED:
@@ -306,8 +307,10 @@ static int connection_error(struct world *world)
 static void set_out(struct world *world, struct exchange *exchange)
 {
     const struct remote_server *server = exchange->queue->server;
-    if (server->outage == OUTAGE_UNREACHABLE ||
-        exchange->fate == FATE_NO_CONNECTION) {
+    if (exchange->fate == FATE_UNRESOLVED) {
+        fail_in(world, exchange, latency_ms(world), HAPLO_ERESOLVE);
+    } else if (server->outage == OUTAGE_UNREACHABLE ||
+               exchange->fate == FATE_NO_CONNECTION) {
         fail_in(world, exchange, latency_ms(world), connection_error(world));
     } else if (exchange->fate == FATE_REQUEST_LOST) {
         fail_in(world, exchange, latency_ms(world), HAPLO_ERESET);

@@ -21,6 +21,7 @@ struct world;
 /* What happens to a request. */
 enum fate {
     FATE_FINE,
+    FATE_UNRESOLVED, /* the look-up of the name failed */
     FATE_NO_CONNECTION,
     FATE_REQUEST_LOST,   /* reset before it was carried out */
     FATE_REQUEST_STALLS, /* timed out, and never carried out */
@@ -49,6 +50,7 @@ struct exchange {
     struct transfer *transfer; /* the same */
     bool is_mark;
     int key;
+    unsigned address;              /* that it is sent to */
     struct token *token;           /* of a mark */
     char form[WIRE_FORM_SIZE_MAX]; /* of a mark */
     size_t form_size;

@@ -63,6 +63,7 @@ struct world {
     struct plan plan;
     struct remote_server servers[WORLD_SERVERS_MAX];
     unsigned server_count;
+    struct remote_logins logins[WORLD_SERVERS_MAX]; /* by address */
     struct remote_queue queues[REMOTE_QUEUES_MAX];
     unsigned queue_count;
     struct store stores[WORLD_STORES_MAX];

@@ -33,6 +33,7 @@ static void place_init(struct place *place)
     login_sites_init(&place->sites);
     for (size_t i = 0; i < SERVERS; i++) {
         server_init(&place->servers[i], &policy);
+        place->servers[i].location = LOCATION_KNOWN;
     }
 }
 

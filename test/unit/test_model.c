@@ -211,7 +211,7 @@ struct server_line {
     int error;                      /* */
     enum haplo_server_state before; /* */
     unsigned failures;              /* up to what opens the breaker */
-    unsigned failed_logins;         /* */
+    unsigned failed_logins;         /* up to one more than LOGINS_AT_RISK_MAX */
     bool logins_held;               /* */
     enum haplo_server_state after;  /* */
     unsigned next_failures;         /* */
@@ -265,8 +265,11 @@ static void take_server_line(const struct server_line *line)
     unsigned failures = server.failures < server_policy.breaker_failures
                             ? server.failures
                             : server_policy.breaker_failures;
+    unsigned failed = group.failed <= LOGINS_AT_RISK_MAX
+                          ? group.failed
+                          : LOGINS_AT_RISK_MAX + 1;
     if (server.state != line->after || failures != line->next_failures ||
-        group.failed != line->next_failed_logins ||
+        failed != line->next_failed_logins ||
         server.logins_held != line->next_logins_held) {
         fail_msg("%s: the code goes to %s, %u failures, %u failed logins",
                  line->text, haplo_server_state_name(server.state), failures,

@@ -192,29 +192,27 @@ static void server_sends_nothing_before_it_is_located(void **state)
     sim_free(sim);
 }
 
-/* The address that a look-up finds may be one that has asked for silence, or
- * where too many logins have failed. And it may be the same server that has
- * moved, so it brings its own silence along. */
-static void located_server_joins_silence_and_hold(void **state)
+/* The address that a look-up finds may be one that is throttled, or where too
+ * many logins have failed. And it may be the same server that has moved, so it
+ * brings its own count along. */
+static void located_server_joins_throttle_and_hold(void **state)
 {
     (void)state;
     struct sim *sim = sim_new_plain();
     struct sim_server *a = sim_add_server(sim, 1);
     struct sim_server *b = sim_add_server(sim, 1);
-    struct sim_server *c = sim_add_server_after(sim, 1, 5);
+    struct sim_server *c = sim_add_server(sim, 1);
     script(sim_add_queue(sim, a, "q", 0, 0), HAPLO_ETHROTTLED);
     struct sim_queue *moving = sim_add_queue(sim, b, "q", 0, 150);
     sim_run(sim, 160);
     trace_clear(&sim->trace);
     assert_true(scheduler_may_go_on(&moving->core));
     locate(sim, b, "a");
-    assert_trace(sim, "[ 160] b: UP -> SILENT ETHROTTLED\n");
+    assert_trace(sim, "[ 160] b: logins held EREFUSED\n");
     assert_false(scheduler_may_go_on(&moving->core));
-    assert_in_range(b->core.due_ms, 100 + SERVER_SILENCE_MS,
-                    100 + SERVER_SILENCE_MS + SERVER_SILENCE_JITTER_MS);
+    assert_false(server_may_log_in(&b->core, true));
     locate(sim, b, "c");
-    assert_trace(sim, "[ 160] c: UP -> SILENT ETHROTTLED\n"
-                      "[ 160] b: logins held EREFUSED\n");
+    assert_trace(sim, "[ 160] c: logins held EREFUSED\n");
     assert_false(scheduler_may_go_on(&moving->core));
     assert_ptr_equal(b->core.group, c->core.group);
     assert_int_equal(c->core.group->in_flight, 1);
@@ -232,7 +230,7 @@ int main(void)
         cmocka_unit_test(throttle_silences_all_servers_of_the_group),
         cmocka_unit_test(success_of_one_server_frees_the_others),
         cmocka_unit_test(server_sends_nothing_before_it_is_located),
-        cmocka_unit_test(located_server_joins_silence_and_hold),
+        cmocka_unit_test(located_server_joins_throttle_and_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
