@@ -352,7 +352,7 @@ sim-mutants: $(BUILD)/simulation
 # Minutes of crashes, damage, mishaps, and an outlet that is down; SEED=n makes
 # the same plan again.
 .PHONY: torture
-torture: all
+torture: all $(shims)
 	$(PYTHON) test/torture/run.py --build $(BUILD) \
 		$(if $(SEED),--seed=$(SEED))
 

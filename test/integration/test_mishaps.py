@@ -1,5 +1,6 @@
-"""A second process on the inbox, a truncated file and a restored copy, with
-readers that come and go: each once. `make torture` has many rounds."""
+"""A second process on the inbox, a truncated file, a restored copy and servers
+that move, with readers that come and go: each once. `make torture` has many
+rounds."""
 import test_crash  # noqa: F401  it says where the next one is
 import mishaps
 
@@ -8,4 +9,4 @@ SEED = 1
 
 # Operators make mistakes, and must not pay for them with messages.
 def test_each_mishap_once():
-    mishaps.run(SEED, 3, print)
+    mishaps.run(SEED, 4, print)

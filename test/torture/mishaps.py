@@ -1,7 +1,7 @@
-"""What happens to an inbox in use besides crashes: a second process on the same
-inbox, without the lock that keeps it away; a file that is truncated; an older
-copy that is restored. All the while messages arrive, other programs read the
-inbox, and some of them are killed. Afterwards:
+"""What happens besides crashes: a second process on the same inbox, without the
+lock that keeps it away; a file that is truncated; an older copy that is
+restored; servers that move to another address. All the while messages arrive,
+other programs read the inbox, and some of them are killed. Afterwards:
 
   - Each message that a server counts as read is stored, once. (What a mishap
     has destroyed, an administrator has marked as unsent.)
@@ -18,6 +18,7 @@ import threading
 import time
 
 from files_outlet import Receiver, as_bytes, packed
+from moving_name import NAME, MovingName
 from poll import Poll
 from sim import Sim, wait_for
 
@@ -107,6 +108,7 @@ class Mishaps:
         self.destroyed = collections.Counter()  # messages that came once more
         self.asides = 0
         self.run = None
+        self.name = MovingName(self.poll)
 
     # Common steps
 
@@ -171,6 +173,7 @@ class Mishaps:
         other.path = str(self.poll.folder / "other.yaml")
         other.config = {**self.poll.config, "state_dir": "other-state",
                         "outlets": []}
+        other.environment = self.poll.environment
         is_over = time.monotonic() + 1.5
         runs = []
         try:
@@ -214,9 +217,17 @@ class Mishaps:
         self.stop()
         self.put_back()
 
+    def move(self):
+        """The name of the servers gets another address."""
+        self.name.move()
+        self.feed()
+        self.name.wait_until_moved()
+        self.settle()
+
     def play(self):
-        kinds = [self.second_process, self.truncation, self.restore]
-        with Background(self.dice.random(), self.inbox) as background:
+        kinds = [self.second_process, self.truncation, self.restore, self.move]
+        with self.name, Background(self.dice.random(),
+                                   self.inbox) as background:
             self.start()
             for number in range(self.rounds):
                 self.feed()
@@ -254,7 +265,8 @@ class Mishaps:
 def run(seed, rounds, say):
     """Prints the figures; an AssertionError tells what went wrong."""
     begin = time.monotonic()
-    with Sim("--apps=2", "--queues=2", "--size=300") as sim:
+    with Sim("--apps=2", "--queues=2", "--size=300",
+             f"--host={NAME}") as sim:
         mishaps = Mishaps(sim, seed, rounds)
         try:
             background = mishaps.play()

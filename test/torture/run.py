@@ -1,8 +1,8 @@
 """Kills haplo-poll repeatedly while everything around it fails, and compares
 what is stored and forwarded with what the servers had. Then damages the inbox
 in many ways and checks how it copes. Then lets a second process use the inbox,
-truncates it, and restores older copies, while other programs read it. Last,
-takes an outlet's destination away for a minute.
+truncates it, restores older copies and moves servers, while other programs read
+the inbox. Last, takes an outlet's destination away for a minute.
 
     run.py [--part=torture|damage|mishaps|outage] [--seed=N]
            [--kills=N] [--messages=N] [--rounds=N]
