@@ -310,8 +310,10 @@ static const struct option_row server_rows[] = {
         .fallback = "1",
         IN_SERVER(in_flight_max),
         .help = "The maximum number of concurrent requests to the server. A "
-                "server runs 8 at a time, and serves people as well. At most "
-                "40 over all servers of a login_group: see "
+                "server runs 8 at a time, and serves people as well. All "
+                "servers of a login_group together get as many as the one "
+                "with the most, or 40. With more than 40, keys that are all "
+                "revoked at the same moment may lock out this address: see "
                 "failed_logins_max.",
     },
     {
@@ -363,7 +365,7 @@ static const struct option_row server_rows[] = {
                 "worked have to wait; after twice as many, all keys. After 50 "
                 "the server locks out this address, people included; so at "
                 "most 40 requests are in flight or refused in a row, over all "
-                "servers of a login_group.",
+                "servers of a login_group, unless max_in_flight is larger.",
     },
     {
         .name = "breaker_failures",

@@ -9,6 +9,7 @@ void login_group_init(struct login_group *group)
     *group = (struct login_group){
         .expires_ms = HEAP_NEVER,
         .failed_max = UINT_MAX,
+        .risk_max = LOGINS_AT_RISK_MAX,
     };
     TAILQ_INIT(&group->servers);
     LIST_INIT(&group->sites);
@@ -58,8 +59,10 @@ bool login_group_is_held(const struct login_group *group)
 /* True if a proven key may be used while so many requests are in flight. */
 static bool allows_proven(const struct login_group *group, unsigned in_flight)
 {
+    unsigned risk_max =
+        group->failed == 0 ? group->risk_max : LOGINS_AT_RISK_MAX;
     return group->failed / 2 < group->failed_max &&
-           group->failed + in_flight <= LOGINS_AT_RISK_MAX;
+           group->failed + in_flight <= risk_max;
 }
 
 bool login_group_may_go_on(const struct login_group *group, bool key_proven)
@@ -85,11 +88,15 @@ void login_group_recount(struct login_group *group)
 {
     const struct server *server;
     group->failed_max = UINT_MAX;
+    group->risk_max = LOGINS_AT_RISK_MAX;
     group->in_flight = 0;
     group->prover_count = 0;
     TAILQ_FOREACH (server, &group->servers, group_link) {
         if (server->policy.failed_logins_max < group->failed_max) {
             group->failed_max = server->policy.failed_logins_max;
+        }
+        if (server->policy.in_flight_max > group->risk_max) {
+            group->risk_max = server->policy.in_flight_max;
         }
         group->in_flight += server->in_flight;
         group->prover_count += server->prover != NULL;

@@ -12,7 +12,9 @@
  *   - A proven key may have been revoked, together with others: after twice as
  *     many failures, proven keys wait as well.
  *   - All keys may be revoked at the same moment: failed logins and requests
- *     in flight together never exceed LOGINS_AT_RISK_MAX.
+ *     in flight together do not exceed LOGINS_AT_RISK_MAX. Only while no login
+ *     has failed, one server may have more in flight if its in_flight_max says
+ *     so, and the group as many as that server.
  *   - A success clears the count, here and on the server. So does the time:
  *     LOGINS_EXPIRY_MS after the last failure.
  *   - A throttle says that the server has counted 50, whatever we have counted:
@@ -43,6 +45,8 @@ struct login_group {
     uint64_t expires_ms;            /* of the count; HEAP_NEVER: it is 0 */
     unsigned failed;                /* consecutive failed logins */
     unsigned failed_max;   /* the smallest of its servers; none: UINT_MAX */
+    unsigned risk_max;     /* the largest in_flight_max of its servers, but at
+                              least LOGINS_AT_RISK_MAX */
     unsigned in_flight;    /* requests of its servers */
     unsigned prover_count; /* of these, with unproven keys */
     bool is_changed;       /* in the list of changed ones */

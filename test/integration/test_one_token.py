@@ -229,7 +229,7 @@ def test_every_mark_that_arrives_finds_its_messages_on_disk(poll_of):
              "--latency-jitter=20ms") as sim:
         sim.script("fault on=mark do=stall times=200")
         poll = poll_of(sim)
-        poll.config["defaults"] |= {"interval": "1s", "max_in_flight": 50}
+        poll.config["defaults"] |= {"interval": "1s", "max_in_flight": 200}
         check = DiskCheck(sim, poll)
         running = poll.start()
         wait_for(lambda: check.look() == 200, 30, "200 marks")

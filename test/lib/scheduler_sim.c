@@ -238,7 +238,7 @@ static void check_start(const struct sim *sim, const struct sim_queue *queue)
     CHECK(queue->was_proven || server->actual->unproven_in_flight == 0);
     CHECK(queue->was_proven || !server->core.logins_held);
     CHECK(server->core.group->failed + server->core.group->in_flight <=
-          LOGINS_AT_RISK_MAX);
+          server->core.group->risk_max);
     if (queue->core.state == HAPLO_QUEUE_FETCHING) {
         CHECK(queue->token == TOKEN_NONE);
         CHECK(sim->scheduler.held_bytes < sim->scheduler.held_bytes_max);

@@ -88,6 +88,24 @@ static void revoked_keys_in_flight_never_lock_the_address_out(void **state)
     sim_free(sim);
 }
 
+/* Whoever asks for more than 40 at once gets them, and all servers of the
+ * group share them; after a failed login they do not. */
+static void a_large_in_flight_max_holds_until_a_login_fails(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_of_aliases(2, 60);
+    add_queues(sim, 50, false);
+    sim_run(sim, 10 * MINUTE_MS);
+    for (size_t i = 0; i < sim->queue_count; i++) {
+        sim_say(sim, &sim->queues[i], QUEUE_EVENT_POLL_NOW);
+    }
+    sim_pump(sim);
+    assert_int_equal(sim->scheduler.in_flight, 60);
+    login_group_failed(sim->servers[0].core.group, sim->now_ms);
+    assert_false(login_group_may_go_on(sim->servers[0].core.group, true));
+    sim_free(sim);
+}
+
 /* Every server of the group gets its turn to have a key proven, and none waits
  * for a slot that is free. */
 static void unproven_keys_of_a_group_are_tried_one_at_a_time(void **state)
@@ -226,6 +244,7 @@ int main(void)
         cmocka_unit_test(wrong_keys_of_eleven_servers_cost_five_logins),
         cmocka_unit_test(revoked_keys_of_five_servers_cost_ten_logins),
         cmocka_unit_test(revoked_keys_in_flight_never_lock_the_address_out),
+        cmocka_unit_test(a_large_in_flight_max_holds_until_a_login_fails),
         cmocka_unit_test(unproven_keys_of_a_group_are_tried_one_at_a_time),
         cmocka_unit_test(throttle_silences_all_servers_of_the_group),
         cmocka_unit_test(success_of_one_server_frees_the_others),
