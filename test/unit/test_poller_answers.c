@@ -155,13 +155,13 @@ static void a_batch_can_be_answered_after_the_deadline_of_a_stop(void **state)
     }
 }
 
+#ifdef ASAN_POISON_MEMORY_REGION
 /* What an application keeps of an answered batch is another batch's by then.
  * Nothing else would show this before it does harm. */
 static void the_address_sanitizer_reports_reads_of_an_answered_batch(
     void **state)
 {
     (void)state;
-#ifdef ASAN_POISON_MEMORY_REGION
     struct scene *scene = scene_open();
     struct watch *q1 = hold(scene, "q1", 3);
     const struct haplo_message *messages = haplo_batch_messages(q1->batch);
@@ -172,10 +172,8 @@ static void the_address_sanitizer_reports_reads_of_an_answered_batch(
     assert_true(__asan_address_is_poisoned(messages));
     assert_true(__asan_address_is_poisoned(body));
     scene_close(scene);
-#else
-    skip();
-#endif
 }
+#endif
 
 /* Closing */
 
@@ -310,8 +308,10 @@ int main(void)
             a_stale_handle_may_be_used_after_queue_and_server_are_gone),
         cmocka_unit_test(a_zeroed_handle_is_stale),
         cmocka_unit_test(a_batch_can_be_answered_after_the_deadline_of_a_stop),
+#ifdef ASAN_POISON_MEMORY_REGION
         cmocka_unit_test(
             the_address_sanitizer_reports_reads_of_an_answered_batch),
+#endif
         cmocka_unit_test(
             a_batch_that_is_not_answered_does_not_keep_the_loop_alive),
         cmocka_unit_test(close_waits_until_every_batch_is_answered),
