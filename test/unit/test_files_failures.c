@@ -227,7 +227,7 @@ static void test_every_call_may_fail(void **state)
             }
         }
     }
-    assert_int_equal(failures, (2 + 5 + 1 + 4 + 1) * 9);
+    assert_int_equal(failures, (2 + 7 + 1 + 4 + 1) * 9);
 }
 
 /* Only a folder above that was there before need not be readable. */
