@@ -341,11 +341,6 @@ struct login_group *login_sites_take_due(struct login_sites *sites,
     return entry == NULL ? NULL : container_of(entry, struct login_group, wait);
 }
 
-uint64_t login_sites_due_ms(const struct login_sites *sites)
-{
-    return heap_first_ms(&sites->waits);
-}
-
 struct login_group *login_sites_next_changed(struct login_sites *sites)
 {
     struct login_group *group = LIST_FIRST(&sites->changed);

@@ -87,7 +87,10 @@ struct login_group *login_sites_take_due(struct login_sites *sites,
                                          uint64_t now_ms);
 
 /* When to call login_sites_take_due() next; HEAP_NEVER: never. */
-uint64_t login_sites_due_ms(const struct login_sites *sites);
+static inline uint64_t login_sites_due_ms(const struct login_sites *sites)
+{
+    return sites->waits.count == 0 ? HEAP_NEVER : heap_first_ms(&sites->waits);
+}
 
 /* The next group that has got or lost servers, or a count with them; NULL if
  * there is none. Its counters are correct. */

@@ -115,13 +115,22 @@ static void group_settle(struct scheduler *scheduler, struct login_group *group)
     }
 }
 
-/* A request of the server has begun or ended. Usually, this does not matter to
- * other servers of the group. */
-static void group_note_request(struct scheduler *scheduler,
-                               struct login_group *group)
+static void group_refresh(struct scheduler *scheduler,
+                          struct login_group *group)
 {
     if (login_group_update(group)) {
         group_settle(scheduler, group);
+    }
+}
+
+/* A request has begun or ended. This matters to other servers of the group only
+ * if its key is not proven, or if nearly as many as possible are in flight. */
+static void group_note_request(struct scheduler *scheduler,
+                               struct login_group *group, bool is_unproven)
+{
+    if (is_unproven ||
+        group->failed + group->in_flight + 1 >= LOGINS_AT_RISK_MAX) {
+        group_refresh(scheduler, group);
     }
 }
 
@@ -234,7 +243,7 @@ struct queue *scheduler_next(struct scheduler *scheduler, uint64_t now_ms)
     }
     const struct queue_event started = {.kind = QUEUE_EVENT_STARTED};
     scheduler_step(scheduler, queue, &started, now_ms);
-    group_note_request(scheduler, server->group);
+    group_note_request(scheduler, server->group, server->prover == queue);
     return queue;
 }
 
@@ -256,6 +265,7 @@ static void group_note_answer(struct scheduler *scheduler,
     server_answered(server, error, &context, scheduler->server_trace_cb);
     if (group->failed != failed || error == HAPLO_ETHROTTLED) {
         login_sites_note_count(&scheduler->sites, group);
+        group_refresh(scheduler, group);
     }
     if (error == HAPLO_ETHROTTLED) {
         group_settle(scheduler, group);
@@ -266,12 +276,13 @@ void scheduler_request_ended(struct scheduler *scheduler, struct queue *queue,
                              int error, uint64_t now_ms)
 {
     struct server *server = queue->server;
+    bool was_unproven = server->prover == queue;
     assert(server->in_flight > 0);
     assert(scheduler->in_flight > 0);
     scheduler->in_flight--;
     server->in_flight--;
     server->group->in_flight--;
-    if (server->prover == queue) {
+    if (was_unproven) {
         server->prover = NULL;
         server->group->prover_count--;
     }
@@ -283,7 +294,7 @@ void scheduler_request_ended(struct scheduler *scheduler, struct queue *queue,
     } else if (error == HAPLO_EREFUSED) {
         queue->key_proven = false;
     }
-    group_note_request(scheduler, server->group);
+    group_note_request(scheduler, server->group, was_unproven);
     server_settle(scheduler, server);
 }
 
@@ -313,7 +324,9 @@ struct queue *scheduler_take_due(struct scheduler *scheduler, uint64_t now_ms)
 {
     struct step_context context = context_at(scheduler, now_ms);
     struct heap_entry *entry;
-    groups_expire(scheduler, &context);
+    if (login_sites_due_ms(&scheduler->sites) <= now_ms) {
+        groups_expire(scheduler, &context);
+    }
     while ((entry = heap_take_due(&scheduler->waits, now_ms)) != NULL) {
         if (entry->kind == WAIT_QUEUE) {
             return container_of(entry, struct queue, wait);

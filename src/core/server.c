@@ -230,20 +230,18 @@ void server_wait_over(struct server *server, const struct step_context *context,
 
 bool server_has_slot(const struct server *server)
 {
-    bool is_alone = server->in_flight == 0;
-    if (server->location == LOCATION_SOUGHT) {
-        return false;
-    }
     switch (server->state) {
     case HAPLO_SERVER_UP:
-        return server->location == LOCATION_KNOWN
-                   ? server->in_flight < server->policy.in_flight_max
-                   : is_alone;
+        if (server->location == LOCATION_KNOWN) {
+            return server->in_flight < server->policy.in_flight_max;
+        }
+        break;
     case HAPLO_SERVER_PROBING:
-        return is_alone;
+        break;
     default:
         return false;
     }
+    return server->in_flight == 0 && server->location != LOCATION_SOUGHT;
 }
 
 bool server_error_proves_key(int error)

@@ -197,9 +197,9 @@ MUTANTS = [
     ("list-not-left",
      "a server with a free slot again is not put into the ring",
      SCHEDULER,
-     "    group_note_request(scheduler, server->group);\n"
+     "    group_note_request(scheduler, server->group, was_unproven);\n"
      "    server_settle(scheduler, server);\n",
-     "    group_note_request(scheduler, server->group);\n"),
+     "    group_note_request(scheduler, server->group, was_unproven);\n"),
     ("heap-sifts-wrongly",
      "the last of four children is ignored, so waits end late",
      "src/core/heap.c",
@@ -225,10 +225,9 @@ MUTANTS = [
     ("look-up-not-awaited",
      "requests are sent before their server's address is known",
      SERVER,
-     "    if (server->location == LOCATION_SOUGHT) {\n"
-     "        return false;\n"
-     "    }\n",
-     ""),
+     "    return server->in_flight == 0 && server->location != "
+     "LOCATION_SOUGHT;\n",
+     "    return server->in_flight == 0;\n"),
     ("proven-keys-not-held",
      "keys that were proven are tried, however many have failed",
      GROUP,
@@ -340,7 +339,7 @@ MUTANTS = [
      "a failing server gets all waiting requests instead of one probe",
      SERVER,
      "    case HAPLO_SERVER_PROBING:\n"
-     "        return is_alone;\n",
+     "        break;\n",
      "    case HAPLO_SERVER_PROBING:\n"
      "        return server->in_flight < server->policy.in_flight_max;\n"),
     ("breaker-never-opens",
