@@ -28,6 +28,7 @@ struct once_queue {
     uint64_t left_count; /* messages that were unread after the first batch,
                             and still are */
     bool has_begun;      /* the first batch is marked: left_count is known */
+    bool is_last_fetch;  /* one more, for messages not known to be marked */
     bool is_settled;     /* drained, done or given up */
 };
 

@@ -8,6 +8,9 @@
  *     in the meantime. The next run will find it.
  *   - A server of 2019 sends all of its messages in one batch, and does not
  *     say how many are unread: one batch is all.
+ *   - If marks were lost, some stored messages are still not known to be
+ * marked. Until they are, a resend of them would be taken for a repeat, so
+ * there is one more fetch: an empty one settles it.
  *
  * With --max-time, everything ends after that time: queues that are not settled
  * have failed, and what is in flight may finish for ONCE_GRACE_MS.
@@ -35,6 +38,13 @@ static void count_down(struct once_queue *queue, const struct haplo_mark *mark)
     }
 }
 
+static bool has_unconfirmed(const struct once_queue *queue)
+{
+    struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+    haplo_queue_stats(queue->queue->queue, &stats);
+    return stats.unconfirmed_count > 0;
+}
+
 void once_note_mark(struct once *once, struct once_queue *queue,
                     const struct haplo_mark *mark)
 {
@@ -42,7 +52,12 @@ void once_note_mark(struct once *once, struct once_queue *queue,
         return;
     }
     count_down(queue, mark);
-    if (queue->left_count == 0) {
+    if (queue->left_count > 0) {
+        return;
+    }
+    if (!queue->is_last_fetch && has_unconfirmed(queue)) {
+        queue->is_last_fetch = true;
+    } else {
         haplo_queue_pause(queue->queue->queue); /* before the next fetch */
         once_settle(once, queue);
     }
