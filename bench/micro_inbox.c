@@ -72,6 +72,7 @@ static void scene_make(struct scene *scene, uint64_t count)
     memset(scene, 0, sizeof *scene);
     (void)snprintf(path, sizeof path, "%s/inbox.db", micro_folder);
     scene->writer.path = path;
+    scene->writer.used_by = "a benchmark";
     if (writer_open(&scene->writer) != 0) {
         micro_fail(scene->writer.why.text);
     }

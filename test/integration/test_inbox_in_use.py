@@ -118,6 +118,46 @@ def test_an_inbox_in_which_sqlite_finds_errors(poll_of):
         follow(sim.dir, read)
 
 
+# A view whose text is damaged may hide what is stored.
+def test_an_inbox_whose_definitions_are_damaged(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
+        poll = poll_of(sim)
+        assert poll.once() == (0, "", "")
+        with contextlib.closing(sqlite3.connect(poll.inbox_path)) as inbox:
+            inbox.executescript(
+                "PRAGMA writable_schema = ON; UPDATE sqlite_master"
+                " SET sql = replace(sql, 'stored', 'stared')"
+                " WHERE name = 'messages'")
+        done = poll.once()
+        assert done.code == 2 and "DAMAGED INBOXES" in done.err
+        away, _, read, count = advice()
+        follow(sim.dir, away)
+        follow(sim.dir, read)
+        assert follow(sim.dir, count) == "20|20\n"
+        assert poll.once().code == 0
+
+
+# "put back the file that belongs to it, or move the -wal to another folder"
+@pytest.mark.parametrize("command", [
+    "mv aside.db inbox.db", "mkdir aside && mv inbox.db-wal aside/"])
+def test_a_wal_whose_inbox_is_missing(poll_of, command):
+    with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
+        poll = poll_of(sim)
+        poll.config["defaults"]["interval"] = "20ms"
+        run = poll.start()
+        sim.wait_until_read()
+        run.kill()
+        poll.inbox_path.rename(sim.dir / "aside.db")
+        done = poll.once()
+        assert done.code == 2
+        assert "put back the file that belongs to it, or move the -wal to " \
+            "another folder" in done.err
+        follow(sim.dir, [command])
+        sim.script("message app1 q1 count=3")
+        assert poll.once().code == 0
+        assert sim.unread() == 0
+
+
 # Restored copies
 
 
