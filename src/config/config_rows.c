@@ -270,9 +270,10 @@ static const struct option_row server_rows[] = {
         .fallback = "none",
         IN_SERVER(tls_ca_file),
         .help = "PEM file of the CA certificates to trust. With none, the "
-                "system's. A replaced file takes effect with the next "
-                "connection. A file with a malformed block is not trusted at "
-                "all; what was read before then stays in use.",
+                "system's. A replaced file takes effect within a second, and "
+                "connections made with the old one are no longer used. A file "
+                "with a malformed block is not trusted at all; what was read "
+                "before then stays in use.",
     },
     {
         .name = "tls_certificate_file",

@@ -36,6 +36,7 @@
 #include "http/proxy_reply.h"
 #include "http/resolver.h"
 #include "http/response_head.h"
+#include "http/trust.h"
 #include "http/watchdog.h"
 
 static void easy_enter(struct easy *easy, enum easy_phase phase)
@@ -188,6 +189,8 @@ static int easy_set_up(struct easy *easy, struct endpoint *endpoint)
     easy->has_body = false;
     easy->has_method = false;
     easy->is_uncompressed = false;
+    easy->trust = NULL;
+    easy->trust_version = 0;
     easy->certificate_version = 0;
     LIST_INSERT_HEAD(&endpoint->warm, easy, warm_link);
     if (!easy_set_options(easy, &callbacks)) {
@@ -376,11 +379,14 @@ int easy_begin(struct easy *easy)
     struct client_certificate *certificate = easy->endpoint->certificate;
     int error = 0;
     easy->phase = EASY_CONNECTING;
-    if (certificate != NULL) {
+    if (easy->trust != NULL) {
+        error = trust_set(easy->trust, easy);
+    }
+    if (error == 0 && certificate != NULL) {
         error = client_certificate_set(certificate, easy);
-        if (error != 0) {
-            return error;
-        }
+    }
+    if (error != 0) {
+        return error;
     }
     if (!easy_pin(easy) || multi_add(easy->slot->multi, easy->curl) != 0) {
         return reason_set(&easy->why, HAPLO_ENOMEM, "no memory to begin");

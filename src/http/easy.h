@@ -31,6 +31,7 @@ struct addresses;
 struct http_client;
 struct lookup;
 struct slot;
+struct trust;
 
 enum easy_phase {
     EASY_FREE,       /* in the pool */
@@ -54,6 +55,8 @@ struct easy {
     bool has_body;                /* these three: how curl is set */
     bool has_method;              /* other than the usual one */
     bool is_uncompressed;         /* see struct transfer */
+    struct trust *trust;          /* to be set before each transfer; or NULL */
+    unsigned trust_version;       /* of that; 0: not set */
     unsigned certificate_version; /* of the endpoint's; 0: not set */
     bool sees_lines;              /* before libcurl acts on them */
     struct response_lines lines;  /* of the response's head */

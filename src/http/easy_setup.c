@@ -91,12 +91,17 @@ static bool set_tls(CURL *curl, const struct endpoint *endpoint)
 }
 
 /* Verifies servers, and proxies that are reached over TLS. */
-static bool set_trust(CURL *curl, const struct easy *easy)
+static bool set_trust(CURL *curl, struct easy *easy)
 {
     const struct endpoint *endpoint = easy->endpoint;
-    return (!endpoint->url.is_tls && endpoint->proxy == NULL) ||
-           trust_set_options(easy->slot->multi->trust, curl,
-                             endpoint->tls_ca_file);
+    struct trust *trust = easy->slot->multi->trust;
+    if (!endpoint->url.is_tls && !endpoint_has_tls_proxy(endpoint)) {
+        return true;
+    }
+    if (trust_is_lent(trust, endpoint->tls_ca_file)) {
+        easy->trust = trust;
+    }
+    return trust_set_options(trust, curl, endpoint->tls_ca_file);
 }
 
 bool easy_set_options(struct easy *easy, const struct easy_callbacks *callbacks)

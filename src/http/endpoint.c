@@ -182,6 +182,12 @@ const struct host *endpoint_peer(const struct endpoint *endpoint)
                                    : &endpoint->url.host;
 }
 
+bool endpoint_has_tls_proxy(const struct endpoint *endpoint)
+{
+    return endpoint->proxy != NULL &&
+           strncasecmp(endpoint->proxy, "https:", 6) == 0;
+}
+
 bool endpoint_needs_whole_url(const struct endpoint *endpoint)
 {
     return endpoint->proxy != NULL && !endpoint->url.is_tls &&

@@ -47,6 +47,9 @@ struct endpoint {
 /* Where connections go: to the proxy or to the server. */
 const struct host *endpoint_peer(const struct endpoint *endpoint);
 
+/* True if there is a proxy that is reached over TLS. */
+bool endpoint_has_tls_proxy(const struct endpoint *endpoint);
+
 /* True if plain http goes through a proxy, which must be sent the whole
  * URL. */
 bool endpoint_needs_whole_url(const struct endpoint *endpoint);

@@ -38,6 +38,13 @@ static bool is_same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+bool pem_stamp_is_same(const struct pem_stamp *a, const struct pem_stamp *b)
+{
+    return a->device == b->device && a->inode == b->inode &&
+           a->size == b->size && is_same_time(a->modified, b->modified) &&
+           is_same_time(a->changed, b->changed);
+}
+
 bool pem_stamp_is_current(const struct pem_stamp *stamp, const char *path)
 {
     struct stat status;
@@ -45,10 +52,7 @@ bool pem_stamp_is_current(const struct pem_stamp *stamp, const char *path)
         return false;
     }
     struct pem_stamp now = stamp_of(&status);
-    return now.device == stamp->device && now.inode == stamp->inode &&
-           now.size == stamp->size &&
-           is_same_time(now.modified, stamp->modified) &&
-           is_same_time(now.changed, stamp->changed);
+    return pem_stamp_is_same(stamp, &now);
 }
 
 static int system_error(struct reason *why, const char *path, int number)

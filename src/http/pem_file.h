@@ -29,6 +29,8 @@ struct pem_stamp {
     struct timespec changed;  /* that, its owner or its mode */
 };
 
+bool pem_stamp_is_same(const struct pem_stamp *a, const struct pem_stamp *b);
+
 /* False also if the file cannot be found. */
 bool pem_stamp_is_current(const struct pem_stamp *stamp, const char *path);
 

@@ -3,7 +3,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "http/easy.h"
 #include "http/endpoint_private.h"
@@ -20,7 +19,7 @@
 static bool is_tls_with_proxy(const struct easy *easy)
 {
     const struct endpoint *endpoint = easy->endpoint;
-    if (endpoint->proxy == NULL || strncasecmp(endpoint->proxy, "https", 5)) {
+    if (!endpoint_has_tls_proxy(endpoint)) {
         return false;
     }
     return !endpoint->url.is_tls ||

@@ -13,21 +13,31 @@
 #include "http/pem_file.h"
 
 #define LIBCURL_KEPT_S 60L /* libcurl's own cache of a CA file */
-#define RETRY_MS 1000      /* an unchanged file is not read more often */
+#define LOOK_MS 1000       /* the file is not looked at more often */
 #define VERSION_SIZE_MAX 64
 
 #define SET(curl, option, value) \
     (curl_easy_setopt((curl), (option), (value)) == CURLE_OK)
+
+/* What a file is read into. */
+struct reading {
+    struct pem_file file;   /* its text */
+    struct pem_block first; /* its first certificate, in that text */
+    X509_STORE *store;      /* all of them; owned */
+};
 
 struct trust {
     struct http_client *client; /* borrowed */
     char *ca_file;              /* owned */
     bool is_lent;               /* otherwise libcurl reads the file itself */
     X509_STORE *store;          /* owned; NULL: none could be read yet */
+    char *mark;                 /* owned; see trust_set() */
+    unsigned version;           /* of these two; 0: none */
+    struct pem_stamp used;      /* of the file that they are from */
     struct pem_stamp stamp;     /* of the file as last read */
     struct reason why;          /* the failure of that; "": none */
     bool is_doubted;            /* trust_doubt() was called since then */
-    uint64_t retry_ms;          /* not read again before, if unchanged */
+    uint64_t look_ms;           /* not looked at before */
     LIST_ENTRY(trust) link;     /* among the client's */
 };
 
@@ -81,103 +91,141 @@ static bool block_add(X509_STORE *store, const struct pem_block *block)
     return is_fine;
 }
 
-static int store_fill(X509_STORE *store, struct pem_file *file,
-                      struct reason *why)
+static int blocks_read(struct reading *reading, struct reason *why)
 {
     struct pem_block block;
-    unsigned count = 0;
     for (;;) {
-        int error = pem_file_next(file, &block, why);
+        int error = pem_file_next(&reading->file, &block, why);
         if (error != 0) {
             return error;
         }
         if (block.label[0] == '\0') {
             break;
         }
-        if (!block_add(store, &block)) {
-            return pem_block_error(file, &block, why);
+        if (!block_add(reading->store, &block)) {
+            return pem_block_error(&reading->file, &block, why);
         }
-        count += is_certificate(&block);
+        if (reading->first.text == NULL && is_certificate(&block)) {
+            reading->first = block;
+        }
     }
-    return count > 0
+    return reading->first.text != NULL
                ? 0
                : reason_set(why, HAPLO_ETLS,
-                            "%s has no certificates in PEM format", file->path);
+                            "%s has no certificates in PEM format",
+                            reading->file.path);
 }
 
 /* As libcurl's default: a certificate in the file is trusted even if it is not
  * a root. The errors that OpenSSL keeps would be taken for those of another
- * connection. */
-static int store_read(X509_STORE **result, struct pem_file *file,
-                      const char *ca_file, struct reason *why)
+ * connection. Clear the reading in any case. */
+static int trust_read(struct reading *reading, const char *ca_file,
+                      struct reason *why)
 {
-    int error = pem_file_read(file, ca_file, why);
+    *reading = (struct reading){.store = NULL};
+    int error = pem_file_read(&reading->file, ca_file, why);
     if (error != 0) {
         return error;
     }
-    X509_STORE *store = X509_STORE_new();
     ERR_clear_error();
-    if (store == NULL ||
-        X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) != 1) {
+    reading->store = X509_STORE_new();
+    if (reading->store == NULL ||
+        X509_STORE_set_flags(reading->store, X509_V_FLAG_PARTIAL_CHAIN) != 1) {
         error = reason_set(why, HAPLO_ENOMEM, "out of memory");
     } else {
-        error = store_fill(store, file, why);
+        error = blocks_read(reading, why);
     }
     ERR_clear_error();
-    if (error != 0) {
-        X509_STORE_free(store);
-        return error;
-    }
-    *result = store;
-    return 0;
+    return error;
+}
+
+static void reading_clear(struct reading *reading)
+{
+    pem_file_clear(&reading->file);
+    X509_STORE_free(reading->store);
 }
 
 int trust_check(const char *ca_file, struct reason *why)
 {
-    struct pem_file file;
-    X509_STORE *store = NULL;
-    int error = store_read(&store, &file, ca_file, why);
-    pem_file_clear(&file);
-    X509_STORE_free(store);
+    struct reading reading;
+    int error = trust_read(&reading, ca_file, why);
+    reading_clear(&reading);
     return error;
 }
 
-/* Lending */
+/* Following the file */
+
+/* The first certificate, and a number that tells it from that of other files.
+ * NULL: no memory. */
+static char *mark_make(const struct pem_block *first, unsigned version)
+{
+    size_t size = first->size + 32;
+    char *mark = alloc_bytes(size);
+    if (mark != NULL) {
+        (void)snprintf(mark, size, "%.*s\n# %u\n", (int)first->size,
+                       first->text, version);
+    }
+    return mark;
+}
+
+/* Takes the store. 0 or HAPLO_ENOMEM. The same file again does not make
+ * connections useless. */
+static int trust_take(struct trust *trust, struct reading *reading)
+{
+    unsigned version = trust->version;
+    if (version == 0 ||
+        !pem_stamp_is_same(&trust->used, &reading->file.stamp)) {
+        version++;
+    }
+    char *mark = mark_make(&reading->first, version);
+    if (mark == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    X509_STORE_free(trust->store);
+    alloc_free(trust->mark);
+    trust->store = reading->store;
+    trust->mark = mark;
+    trust->version = version;
+    trust->used = reading->file.stamp;
+    reading->store = NULL;
+    return 0;
+}
 
 /* A file that is doubted, or could not be used, is read again even if it seems
  * unchanged: with too little memory, OpenSSL may take a fine file for a damaged
  * one, or lose a part of it without a word. */
 static bool trust_is_current(const struct trust *trust)
 {
-    bool is_fine = trust->why.text[0] == '\0' && !trust->is_doubted;
-    return pem_stamp_is_current(&trust->stamp, trust->ca_file) &&
-           (is_fine || uv_now(trust->client->loop) < trust->retry_ms);
+    return trust->why.text[0] == '\0' && !trust->is_doubted &&
+           pem_stamp_is_current(&trust->stamp, trust->ca_file);
 }
 
 /* Reads the file if it has changed. True if that has failed, in another way
  * than before. */
 static bool trust_refresh(struct trust *trust)
 {
-    struct pem_file file;
+    struct reading reading;
     struct reason why = {""};
-    X509_STORE *store = NULL;
+    uint64_t now_ms = uv_now(trust->client->loop);
+    if (now_ms < trust->look_ms) {
+        return false;
+    }
+    trust->look_ms = now_ms + LOOK_MS;
     if (trust_is_current(trust)) {
         return false;
     }
-    int error = store_read(&store, &file, trust->ca_file, &why);
-    pem_file_clear(&file);
-    if (error == 0) {
-        X509_STORE_free(trust->store);
-        trust->store = store;
+    int error = trust_read(&reading, trust->ca_file, &why);
+    if (error == 0 && trust_take(trust, &reading) != 0) {
+        error = reason_set(&why, HAPLO_ENOMEM, "out of memory");
     }
-    trust->stamp = file.stamp;
+    trust->stamp = reading.file.stamp;
     trust->is_doubted = false;
-    trust->retry_ms = uv_now(trust->client->loop) + RETRY_MS;
     if (error == HAPLO_ENOMEM) {
-        trust->retry_ms = 0;
+        trust->look_ms = 0;
     }
     bool is_news = strcmp(trust->why.text, why.text) != 0;
     trust->why = why;
+    reading_clear(&reading);
     return error != 0 && is_news;
 }
 
@@ -204,20 +252,40 @@ static int on_verified(int is_fine, X509_STORE_CTX *context)
     return is_fine;
 }
 
+/* libcurl copies it. */
+static bool set_mark(CURL *curl, const char *mark)
+{
+    struct curl_blob blob = {
+        .data = (void *)mark, .len = strlen(mark), .flags = CURL_BLOB_COPY};
+    return SET(curl, CURLOPT_CAINFO_BLOB, &blob) &&
+           SET(curl, CURLOPT_PROXY_CAINFO_BLOB, &blob);
+}
+
+int trust_set(struct trust *trust, struct easy *easy)
+{
+    if (trust_refresh(trust) && trust->store != NULL) {
+        warn(easy, trust);
+    }
+    if (easy->trust_version == trust->version) {
+        return 0;
+    }
+    if (!set_mark(easy->curl, trust->mark)) {
+        return reason_set(&easy->why, HAPLO_ENOMEM, "out of memory");
+    }
+    easy->trust_version = trust->version;
+    return 0;
+}
+
 CURLcode trust_lend(CURL *curl, void *context, void *data)
 {
     struct trust *trust = data;
     struct easy *easy = NULL;
-    bool has_failed = trust_refresh(trust);
     if (trust->store == NULL) {
         return CURLE_SSL_CACERT_BADFILE;
     }
     if (curl_easy_getinfo(curl, CURLINFO_PRIVATE, (char **)&easy) != CURLE_OK ||
         SSL_CTX_set_app_data(context, easy) != 1) {
         return CURLE_OUT_OF_MEMORY;
-    }
-    if (has_failed) {
-        warn(easy, trust);
     }
     SSL_CTX_set1_cert_store(context, trust->store);
     SSL_CTX_set_verify(context, SSL_CTX_get_verify_mode(context), on_verified);
@@ -254,9 +322,14 @@ static bool set_file(CURL *curl, const char *ca_file, long kept_s)
  * names the same CA file. A transfer that is lent certificates names none, so
  * only those of the multi handle's own trust may be lent. libcurl's own cache
  * would replace them, so it is disabled. */
+bool trust_is_lent(const struct trust *trust, const char *ca_file)
+{
+    return trust->is_lent && trust_is_of(trust, ca_file);
+}
+
 bool trust_set_options(struct trust *trust, CURL *curl, const char *ca_file)
 {
-    if (!trust->is_lent || !trust_is_of(trust, ca_file)) {
+    if (!trust_is_lent(trust, ca_file)) {
         return set_file(curl, ca_file, LIBCURL_KEPT_S);
     }
     return set_file(curl, NULL, 0) &&
@@ -305,6 +378,7 @@ void trust_free_all(struct http_client *client)
         struct trust *trust = LIST_FIRST(&client->trusts);
         LIST_REMOVE(trust, link);
         X509_STORE_free(trust->store);
+        alloc_free(trust->mark);
         alloc_free(trust->ca_file);
         alloc_free(trust);
     }

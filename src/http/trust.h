@@ -7,15 +7,13 @@
  * lent the shared certificates. Verification is OpenSSL's and libcurl's in any
  * case. With another TLS library, libcurl reads the file itself.
  *
- * Before they are lent, the file is looked at, so that a file that was replaced
- * takes effect with the next connection, also through symbolic links. A file is
- * trusted as a whole or not at all: with one malformed block, nothing in it is
- * used, because nobody would notice what is missing. If it was fine before,
- * what was read then stays in use until it is repaired, with a warning: the
- * file may just be half-written.
- *
- * A connection that was verified stays trusted while it is in use, and so does
- * one that resumes its TLS session.
+ * Before a transfer begins, the file is looked at, once a second at most, so
+ * that a file that was replaced takes effect at once, also through symbolic
+ * links: connections and TLS sessions that were verified with the old one are
+ * no longer used. A file is trusted as a whole or not at all: with one
+ * malformed block, nothing in it is used, because nobody would notice what is
+ * missing. If it was fine before, what was read then stays in use until it is
+ * repaired, with a warning: the file may just be half-written.
  */
 #ifndef HTTP_TRUST_H
 #define HTTP_TRUST_H
@@ -23,6 +21,7 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
+struct easy;
 struct http_client;
 struct reason;
 struct trust;
@@ -42,11 +41,22 @@ bool trust_has_same_openssl(void);
  * handle with this trust. False: no memory. Borrows trust. */
 bool trust_set_options(struct trust *trust, CURL *curl, const char *ca_file);
 
+/* True if the certificates of this file are lent; then trust_set() must be
+ * called before each transfer. */
+bool trust_is_lent(const struct trust *trust, const char *ca_file);
+
+/* Reads the file if it has changed. The handle is then marked with the first
+ * certificate and a number, given to libcurl as if it were to be trusted: to
+ * libcurl, transfers with different marks need different connections and TLS
+ * sessions. What a connection really verifies with is lent. 0, or HAPLO_ENOMEM
+ * with the reason of the handle set. */
+int trust_set(struct trust *trust, struct easy *easy);
+
 /* For CURLOPT_SSL_CTX_FUNCTION: has the connection that is about to be made
- * (context: its SSL_CTX) verify with the certificates of data, a trust. The
- * file is read if it has changed. If the peer is not trusted,
- * easy->verify_error will say why. CURLE_SSL_CACERT_BADFILE: nothing in it can
- * be trusted; CURLE_OUT_OF_MEMORY. */
+ * (context: its SSL_CTX) verify with the certificates of data, a trust. If the
+ * peer is not trusted, easy->verify_error will say why.
+ * CURLE_SSL_CACERT_BADFILE: nothing in it can be trusted; CURLE_OUT_OF_MEMORY.
+ */
 CURLcode trust_lend(CURL *curl, void *context, void *data);
 
 /* To be called when a peer was not trusted: the file is read again, even if it

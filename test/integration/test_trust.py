@@ -2,13 +2,14 @@
 import os
 import pathlib
 import shutil
+import ssl
 import subprocess
 
 import pytest
 
 from poll import BUILD, preloaded
 from sim import Sim, wait_for
-from tls_peers import Authority, TlsServer, drained_and_closed
+from tls_peers import Authority, TlsServer, drained, drained_and_closed
 
 OTHER_TLS = BUILD.resolve() / "other_tls.so"
 MULTI_COUNT_MAX = 512  # of src/http/multi.h
@@ -159,4 +160,30 @@ def test_a_file_that_is_damaged_later_leaves_the_old_trust(poll_of):
             count = server.fetches
             wait_for(lambda: server.fetches >= count + 3)
             assert len(running.lines("stay in use")) == 1
+            assert running.stop() == 0
+
+
+# Connections and TLS sessions that were verified with the old file live on, and
+# a resumed session is not verified again.
+@pytest.mark.parametrize("answer", [drained, drained_and_closed])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2,
+                                     ssl.TLSVersion.TLSv1_3])
+def test_what_is_no_longer_trusted_is_left(poll_of, answer, version):
+    with Sim("--apps=1", "--queues=1", "--messages=1") as sim:
+        ca = Authority(sim.dir, "test-ca")
+        used = sim.dir / "used.pem"
+        overwrite(used, ca.path)
+        with TlsServer(answer, ca.issue("server"), version=version) as server:
+            poll = poll_of(sim)
+            config = server.config("old", "keys/app1-q1")
+            config["tls_ca_file"] = str(used)
+            config["interval"] = "20ms"
+            poll.config["servers"].append(config)
+            running = poll.start()
+            wait_for(lambda: server.fetches >= 3)
+            overwrite(used, pathlib.Path(other_authority(sim.dir)))
+            running.wait_for_line("old/q: TLS with", "issuer certificate")
+            count = server.fetches
+            running.wait_for_line("old/q: TLS with", "4 in a row")
+            assert server.fetches == count
             assert running.stop() == 0
