@@ -207,6 +207,20 @@ def test_nobody_reads_the_table_of_once(poll_of, unread_of):
         assert poll.once() == (0, "", "")
 
 
+# Nothing waits for the end of `peek`, which only fetches.
+def test_nobody_reads_what_peek_prints(poll_of, unread_of):
+    with Sim("--apps=1", "--queues=1", "--messages=16", "--size=10k") as sim:
+        poll = poll_of(sim)
+        out, reader = small_pipe()
+        peek = unread_of(poll, small_pipe, "peek", "app1/q1", stdout=out)
+        os.close(out)
+        assert select.select([reader], [], [], 20)[0]
+        peek.process.send_signal(signal.SIGTERM)
+        assert peek.process.wait(20) == -signal.SIGTERM
+        os.close(reader)
+        assert sim.unread() == 16
+
+
 # Whose lines
 
 

@@ -22,21 +22,10 @@ ITEM = re.compile(r"^```(\w+)\n(.*?)^```$|^<!-- test: (\w+) -->$",
 PAGE_BYTES = 8192
 END = "the end of a command:"
 
-CONFIG = """\
-state_dir: state
-inbox: inbox.db
-outlets:
-  - name: files
-    type: files
-    path: files
-defaults: {interval: 20ms, backoff: 10ms, backoff_max: 20ms}
-servers:
-  - name: example
-    url: https://server.example.ac.uk
-    queues:
-      - name: student
-        api_key_file: keys/student
-"""
+# The document's, and short waits.
+CONFIG = (re.search(r"^```yaml\n(.*?)^```$", DOCUMENT.read_text(), re.M | re.S)
+          .group(1)
+          + "defaults: {interval: 20ms, backoff: 10ms, backoff_max: 20ms}\n")
 
 # The server's names: a request by the first is redirected to the second.
 SCENARIO = """\
