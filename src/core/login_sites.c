@@ -161,10 +161,13 @@ static struct login_group *group_split_once(struct login_sites *sites,
 }
 
 /* A server that has not been located yet is where it was in an earlier process,
- * as far as is known: its group stays together for now. */
+ * as far as is known: as long as that matters, its group stays together. */
 static bool has_unlocated(const struct login_group *group)
 {
     const struct server *server;
+    if (group->failed == 0) {
+        return false;
+    }
     TAILQ_FOREACH (server, &group->servers, group_link) {
         if (server->location != LOCATION_KNOWN) {
             return true;
@@ -182,6 +185,14 @@ static void group_split(struct login_sites *sites, struct login_group *group)
     }
     while (group != NULL) {
         group = group_split_once(sites, group);
+    }
+}
+
+void login_sites_divide(struct login_sites *sites, struct login_group *group)
+{
+    const struct server *first = TAILQ_FIRST(&group->servers);
+    if (first != NULL && TAILQ_NEXT(first, group_link) != NULL) {
+        group_split(sites, group);
     }
 }
 

@@ -80,6 +80,10 @@ int login_sites_recall(struct login_sites *sites,
 void login_sites_note_count(struct login_sites *sites,
                             struct login_group *group);
 
+/* To be called when the count of the group is 0 again: divides it, if a count
+ * was all that held it together. */
+void login_sites_divide(struct login_sites *sites, struct login_group *group);
+
 /* The next group whose count expires at now_ms; NULL if there is none. The
  * caller clears it; login_sites_note_count() then frees a group that has no
  * servers. */

@@ -265,6 +265,10 @@ static void group_note_answer(struct scheduler *scheduler,
     server_answered(server, error, &context, scheduler->server_trace_cb);
     if (group->failed != failed || error == HAPLO_ETHROTTLED) {
         login_sites_note_count(&scheduler->sites, group);
+        if (group->failed == 0) {
+            login_sites_divide(&scheduler->sites, group);
+            groups_settle(scheduler, now_ms);
+        }
         group_refresh(scheduler, group);
     }
     if (error == HAPLO_ETHROTTLED) {
@@ -307,7 +311,9 @@ static void group_expire(struct scheduler *scheduler, struct login_group *group,
     login_group_cleared(group);
     server_tell_logins(group, context, scheduler->server_trace_cb);
     group_settle(scheduler, group);
+    login_sites_divide(&scheduler->sites, group);
     login_sites_note_count(&scheduler->sites, group);
+    groups_settle(scheduler, context->now_ms);
 }
 
 static void groups_expire(struct scheduler *scheduler,

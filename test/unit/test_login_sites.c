@@ -237,6 +237,30 @@ static void recalled_sites_of_one_server_have_one_count(void **state)
     login_sites_free(&place.sites);
 }
 
+/* Where a server was in an earlier run says what its failures count for, until
+ * it is located or they are forgotten. Nothing more: it may be elsewhere. */
+static void unlocated_servers_stay_together_while_there_is_a_count(void **state)
+{
+    (void)state;
+    struct place place;
+    place_init(&place);
+    recall(&place, "a:443", NULL, 4, 1000);
+    recall(&place, "b:443", "a:443", 4, 1000);
+    place.servers[0].location = LOCATION_SOUGHT;
+    place.servers[1].location = LOCATION_SOUGHT;
+    PLACE(&place, 0, "a:443");
+    PLACE(&place, 1, "b:443");
+    assert_true(are_same(&place, 0, 1));
+    place.servers[0].location = LOCATION_KNOWN;
+    PLACE(&place, 0, "a:443", "192.0.2.1:443");
+    assert_true(are_same(&place, 0, 1));
+    login_group_cleared(place.servers[0].group);
+    login_sites_note_count(&place.sites, place.servers[0].group);
+    login_sites_divide(&place.sites, place.servers[0].group);
+    assert_false(are_same(&place, 0, 1));
+    login_sites_free(&place.sites);
+}
+
 /* The scheduler looks only at groups that were touched; so all of these must be
  * reported, once, and none that is gone. */
 static void changed_groups_are_reported_once(void **state)
@@ -387,6 +411,8 @@ int main(void)
         cmocka_unit_test(a_site_without_servers_is_remembered_until_it_expires),
         cmocka_unit_test(without_failures_nothing_is_remembered),
         cmocka_unit_test(recalled_sites_of_one_server_have_one_count),
+        cmocka_unit_test(
+            unlocated_servers_stay_together_while_there_is_a_count),
         cmocka_unit_test(changed_groups_are_reported_once),
         cmocka_unit_test(no_move_loses_a_count),
     };
