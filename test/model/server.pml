@@ -1,9 +1,10 @@
 /*
- * server.pml - the queues of one server and its state machine: who may send a
- * request now, and does everybody get a turn?
+ * server.pml - the queues of one actual server, and the state machines of the
+ * entries that lead to it: who may send a request now, and does everybody get a
+ * turn?
  *
- * src/core/server.c and what src/core/scheduler.c does for one server, event
- * by event, with QUEUES queues (queue.pml) of which each does what its state
+ * src/core/server.c and what src/core/scheduler.c does for one server, or for
+ * SERVERS of one login group, event by event, with QUEUES queues (queue.pml) of which each does what its state
  * machine allows. Answers are of any kind, at any time and as often as they
  * like, whatever key was sent: nothing is assumed of a server. Batches are
  * accepted at once. Failures are counted up to where they decide.
@@ -13,6 +14,9 @@
  */
 #ifndef QUEUES
 #define QUEUES 2
+#endif
+#ifndef SERVERS
+#define SERVERS 1
 #endif
 #ifndef IN_FLIGHT_MAX
 #define IN_FLIGHT_MAX 2
@@ -42,13 +46,20 @@ mtype:part = { KEY_BEFORE, ANSWER_TO_OLD_KEY, ANSWER, KEY_AFTER, WAIT_IS_OVER,
 
 /* Logins with proven keys go on until so many have failed, and those that are
  * in flight then may fail, too. */
-#define FAILED_LOGINS_END (2 * FAILED_LOGINS_MAX - 1 + IN_FLIGHT_MAX)
+#define FAILED_LOGINS_END \
+    (2 * FAILED_LOGINS_MAX - 1 + SERVERS * IN_FLIGHT_MAX)
 
-mtype:server_state s_state;
-byte failures;
+/* Of the server of a queue. */
+#define SERVER(i) ((i) % SERVERS)
+#define S SERVER(who)
+
+mtype:server_state s_state[SERVERS];
+byte failures[SERVERS];
+byte in_flight[SERVERS];
+
+/* What the servers share, as they are one actual server. */
 byte failed_logins;
 bool logins_held;
-byte in_flight;
 byte prover = NOBODY;
 
 chan turns = [QUEUES] of { byte }; /* who waits, in their order */
@@ -62,48 +73,61 @@ bool is_calm;                      /* all goes well from now on */
 mtype:verdict verdict = NO_VERDICT;
 mtype:part part = ALL_TOLD;
 byte place;
+byte entering;
 byte seen;
 byte next = NOBODY;
 bool next_marks;
 
-#define SEEN_SERVER                                                      \
-    (struct seen_server) { now.s_state, now.failures, now.failed_logins, \
-    now.logins_held, now.in_flight, now.prover != NOBODY }
+#define NOW_SERVER (now.who % SERVERS)
+#define SEEN_SERVER                                                       \
+    (struct seen_server) { now.s_state[NOW_SERVER],                       \
+    now.failures[NOW_SERVER], now.failed_logins, now.logins_held,         \
+    now.in_flight[NOW_SERVER], now.prover != NOBODY }
 
 /* -- src/core/server.c ---------------------------------------------------- */
 
-inline server_enter(to) {
-    c_code { record_from(now.s_state); };
-    s_state = to;
-    c_code { record_server_to(now.s_state); };
-    assert(c_expr { record_is_edge })
+inline server_enter(n, to) {
+    entering = n;
+    c_code { record_from(now.s_state[now.entering]); };
+    s_state[n] = to;
+    c_code { record_server_to(now.s_state[now.entering]); };
+    assert(c_expr { record_is_edge });
+    entering = 0
 }
 
 inline server_failed() {
-    failures = (failures < BREAKER_FAILURES -> failures + 1 : failures);
+    failures[S] =
+        (failures[S] < BREAKER_FAILURES -> failures[S] + 1 : failures[S]);
     if
-    :: s_state == PROBING ||
-       (s_state == UP && failures >= BREAKER_FAILURES) ->
-        server_enter(DOWN)
+    :: s_state[S] == PROBING ||
+       (s_state[S] == UP && failures[S] >= BREAKER_FAILURES) ->
+        server_enter(S, DOWN)
     :: else
     fi
 }
 
-/* The server has counted more than we have. */
+inline server_fall_silent(n) {
+    if
+    :: s_state[n] == SILENT
+    :: else -> server_enter(n, SILENT)
+    fi
+}
+
+/* The actual server has counted more than we have. */
 inline server_throttled() {
     failed_logins = (failed_logins < LOGINS_AT_RISK_MAX ->
         LOGINS_AT_RISK_MAX : failed_logins);
     logins_held = true;
-    if
-    :: s_state == SILENT
-    :: else -> server_enter(SILENT)
-    fi
+    server_fall_silent(0);
+#if SERVERS > 1
+    server_fall_silent(1)
+#endif
 }
 
 inline server_lives() {
-    failures = 0;
+    failures[S] = 0;
     if
-    :: s_state == PROBING || s_state == DOWN -> server_enter(UP)
+    :: s_state[S] == PROBING || s_state[S] == DOWN -> server_enter(S, UP)
     :: else
     fi
 }
@@ -125,7 +149,7 @@ inline server_clear_logins() {
 /* If it is SILENT, this is the answer to a request from before the throttle. */
 inline server_logged_in() {
     if
-    :: s_state == SILENT
+    :: s_state[S] == SILENT
     :: else -> server_clear_logins()
     fi
 }
@@ -151,12 +175,13 @@ inline server_answered() {
 }
 
 #ifndef MUTANT_PROBES_AT_ONCE
-#define HAS_SLOT                                     \
-    ((s_state == UP && in_flight < IN_FLIGHT_MAX) || \
-     (s_state == PROBING && in_flight == 0))
+#define HAS_SLOT(n)                                        \
+    ((s_state[n] == UP && in_flight[n] < IN_FLIGHT_MAX) || \
+     (s_state[n] == PROBING && in_flight[n] == 0))
 #else
-#define HAS_SLOT \
-    ((s_state == UP || s_state == PROBING) && in_flight < IN_FLIGHT_MAX)
+#define HAS_SLOT(n)                               \
+    ((s_state[n] == UP || s_state[n] == PROBING) && \
+     in_flight[n] < IN_FLIGHT_MAX)
 #endif
 #ifndef MUTANT_UNPROVEN_AT_ONCE
 #define MAY_PROVE (prover == NOBODY && !logins_held)
@@ -178,13 +203,20 @@ inline server_answered() {
      (q[i].state == MARK_READY || q[i].state == LAST_MARK_READY ->     \
       3 + q[i].key_proven : 0))
 #define MAY_LOG_IN(i) (q[i].key_proven -> MAY_USE_PROVEN : MAY_PROVE)
-#ifndef MUTANT_BUDGET_STOPS_MARKS
-#define MAY_MARK(i) (PLACE(i) >= 3 && MAY_LOG_IN(i))
+#ifndef MUTANT_DOWN_SENDS
+#define MAY_SEND(i) HAS_SLOT(SERVER(i))
 #else
-#define MAY_MARK(i) (PLACE(i) >= 3 && held < HELD_MAX && MAY_LOG_IN(i))
+#define MAY_SEND(i) (HAS_SLOT(SERVER(i)) || s_state[SERVER(i)] == DOWN)
 #endif
-#define MAY_FETCH(i) \
-    (q[i].state == READY && held < HELD_MAX && MAY_LOG_IN(i))
+#ifndef MUTANT_BUDGET_STOPS_MARKS
+#define MAY_MARK(i) (PLACE(i) >= 3 && MAY_SEND(i) && MAY_LOG_IN(i))
+#else
+#define MAY_MARK(i) \
+    (PLACE(i) >= 3 && held < HELD_MAX && MAY_SEND(i) && MAY_LOG_IN(i))
+#endif
+#define MAY_FETCH(i)                        \
+    (q[i].state == READY && held < HELD_MAX && \
+     MAY_SEND(i) && MAY_LOG_IN(i))
 #define MAY_GO(i) (MAY_MARK(i) || MAY_FETCH(i))
 
 #if QUEUES == 2
@@ -194,7 +226,7 @@ inline server_answered() {
 #endif
 
 inline give_slot_back() {
-    in_flight--;
+    in_flight[S]--;
 #ifndef MUTANT_PROVER_FOR_EVER
     prover = (prover == who -> NOBODY : prover);
 #endif
@@ -238,7 +270,7 @@ inline step() {
     :: else
     fi;
     place = 0;
-    seen = 1 * HAS_SLOT + 2 * MAY_USE_PROVEN + 4 * MAY_PROVE;
+    seen = 1 * HAS_SLOT(S) + 2 * MAY_USE_PROVEN + 4 * MAY_PROVE;
     c_code { record_server_ask(SEEN_SERVER, now.seen); };
     seen = 0
 }
@@ -272,16 +304,12 @@ proctype turn() {
 end:
     do
     :: atomic {
-#ifndef MUTANT_DOWN_SENDS
-        HAS_SLOT && SOMEBODY_MAY_GO ->
-#else
-        (HAS_SLOT || s_state == DOWN) && SOMEBODY_MAY_GO ->
-#endif
-        assert(s_state == UP || s_state == PROBING);
-        assert(s_state == UP || in_flight == 0);
+        SOMEBODY_MAY_GO ->
         choose_next();
-        in_flight++;
-        assert(in_flight <= IN_FLIGHT_MAX);
+        assert(s_state[S] == UP || s_state[S] == PROBING);
+        assert(s_state[S] == UP || in_flight[S] == 0);
+        in_flight[S]++;
+        assert(in_flight[S] <= IN_FLIGHT_MAX);
         if
         :: !Q.key_proven ->
             assert(counted < FAILED_LOGINS_MAX);
@@ -412,9 +440,15 @@ proctype clock() {
 end:
     do
     :: atomic {
-        s_state == DOWN || s_state == SILENT ->
-        server_enter(PROBING)
+        s_state[0] == DOWN || s_state[0] == SILENT ->
+        server_enter(0, PROBING)
     }
+#if SERVERS > 1
+    :: atomic {
+        s_state[1] == DOWN || s_state[1] == SILENT ->
+        server_enter(1, PROBING)
+    }
+#endif
     :: atomic {
         logins_held ->
         counted = 0; /* 300 s since the last one */
@@ -460,7 +494,8 @@ end:
 
 init {
     atomic {
-        s_state = UP;
+        s_state[0] = UP;
+        s_state[SERVERS - 1] = UP;
         q[0].state = IDLE;
         q[1].state = IDLE;
         q[QUEUES - 1].state = IDLE;
