@@ -201,6 +201,26 @@ static int bind_socket(const char *path, int *out)
     return 0;
 }
 
+static void note_file(struct control *control)
+{
+    struct stat status;
+    if (stat(control->path, &status) == 0) {
+        control->device = status.st_dev;
+        control->inode = status.st_ino;
+    }
+}
+
+/* If the lock was removed, another process may have taken over the state
+ * directory, with a socket of its own. */
+static void remove_file(const struct control *control)
+{
+    struct stat status;
+    if (stat(control->path, &status) == 0 && status.st_dev == control->device &&
+        status.st_ino == control->inode) {
+        unlink(control->path);
+    }
+}
+
 static int listen_to(struct control *control, uv_loop_t *loop)
 {
     int descriptor = -1;
@@ -208,6 +228,7 @@ static int listen_to(struct control *control, uv_loop_t *loop)
     if (error != 0) {
         return uv_translate_sys_error(error);
     }
+    note_file(control);
     uv_pipe_init(loop, &control->listener, 0); /* cannot fail */
     error = uv_pipe_open(&control->listener, descriptor);
     if (error != 0) {
@@ -218,7 +239,7 @@ static int listen_to(struct control *control, uv_loop_t *loop)
     }
     if (error != 0) {
         uv_close((uv_handle_t *)&control->listener, NULL);
-        unlink(control->path);
+        remove_file(control);
     }
     return error;
 }
@@ -253,7 +274,7 @@ void control_close(struct control *control)
         }
     }
     uv_close((uv_handle_t *)&control->listener, NULL);
-    unlink(control->path);
+    remove_file(control);
     free(control->path);
     control->path = NULL;
 }

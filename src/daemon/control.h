@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <uv.h>
 
@@ -36,6 +37,8 @@ struct control {
     bool is_open;         /* it listens */
     bool is_pending;      /* a connection waits for a free client */
     char *path;           /* owned; path of the socket */
+    dev_t device;         /* of the file at this path, when it was bound */
+    ino_t inode;          /* the same; 0: unknown */
     uint64_t next_number; /* of clients */
     struct control_client clients[CONTROL_CLIENT_COUNT_MAX];
     control_request_cb request_cb;

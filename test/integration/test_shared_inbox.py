@@ -74,6 +74,24 @@ def test_a_second_process_is_told_who_is_in(poll_of):
         check_each_once(sim, poll)
 
 
+# Somebody removed the lock of a state directory, and another process uses that:
+# the first one must not remove what belongs to the second.
+def test_a_state_directory_that_was_taken_over(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
+        poll = poll_of(sim)
+        run = poll.start()
+        run.wait_for_line("polling")
+        (sim.dir / "state" / "lock").unlink()
+        poll.config["inbox"] = "inbox2.db"
+        other = poll.start()
+        other.wait_for_line("polling")
+        assert run.stop() == 0
+        assert (sim.dir / "state" / "control").is_socket()
+        assert poll.once().code == 3
+        assert other.stop() == 0
+        assert not (sim.dir / "state" / "control").exists()
+
+
 # Commands that only look, or ask the process that runs, need no lock.
 def test_other_commands_work_beside_a_running_process(poll_of, tmp_path):
     with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
