@@ -220,6 +220,7 @@ static int child_main(const char *path)
     if (scene.inbox != NULL) {
         inbox_scene_close(&scene);
     }
+    second_end(&scene);
     return 0;
 }
 

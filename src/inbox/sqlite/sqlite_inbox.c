@@ -21,7 +21,7 @@
 #include "inbox/sqlite/connection.h"
 #include "inbox/sqlite/group_write.h"
 #include "inbox/sqlite/queue_load.h"
-#include "inbox/sqlite/reader.h"
+#include "inbox/sqlite/read_jobs.h"
 #include "inbox/sqlite/writer.h"
 
 struct sqlite_store {
@@ -32,6 +32,7 @@ struct sqlite_store {
     struct worker helper_thread;  /* runs the reader */
     struct writer writer;         /* commits */
     struct reader reader;         /* reads and checkpoints */
+    struct read_jobs reads;       /* passes reads to it */
     struct checkpoint checkpoint; /* decides when to checkpoint */
     struct arrival_mark mark;     /* how far arrivals have got */
     struct worker_job job;        /* for the writer: open, write, close */
@@ -212,6 +213,9 @@ static struct sqlite_store *store_new(uv_loop_t *loop, struct inbox *inbox,
     store->writer.path = store->path;
     store->writer.used_by = store->used_by;
     store->reader.path = store->path;
+    store->reads.inbox = inbox;
+    store->reads.helper = &store->helper_thread;
+    store->reads.reader = &store->reader;
     store->checkpoint.inbox = inbox;
     store->checkpoint.loop = loop;
     store->checkpoint.helper = &store->helper_thread;
@@ -286,84 +290,23 @@ static void sqlite_write(struct inbox_store *base, struct inbox_group *group)
     submit(store, write_work, write_done);
 }
 
-/* Reads and requests, on the helper */
-
-static void read_work(struct worker_job *job)
-{
-    struct inbox_read *read = container_of(job, struct inbox_read, job);
-    struct sqlite_store *store = job->data;
-
-    read->error = reader_read(&store->reader, read, &read->why);
-}
-
-static void read_done(struct worker_job *job)
-{
-    struct inbox_read *read = container_of(job, struct inbox_read, job);
-    struct sqlite_store *store = job->data;
-
-    if (read->error == 0 && reader_names(store->base.inbox, read) != 0) {
-        reader_free(read);
-        read->error =
-            reason_set(&read->why, HAPLO_ENOMEM, "out of memory for names");
-    }
-    read->read_cb(read, read->error, read->error != 0 ? read->why.text : "");
-}
+/* Reads and requests */
 
 static void sqlite_read(struct inbox_store *base, struct inbox_read *read)
 {
-    struct sqlite_store *store = store_of(base);
-
-    read->job = (struct worker_job){
-        .work_cb = read_work, .done_cb = read_done, .data = store};
-    worker_submit(&store->helper_thread, &read->job);
-}
-
-static void outlet_work(struct worker_job *job)
-{
-    struct sqlite_store *store = job->data;
-
-    reader_outlet(&store->reader,
-                  container_of(job, struct inbox_outlet_request, job));
-}
-
-static void lanes_work(struct worker_job *job)
-{
-    struct sqlite_store *store = job->data;
-
-    reader_lanes(&store->reader,
-                 container_of(job, struct inbox_outlet_request, job));
-}
-
-static void request_done(struct worker_job *job)
-{
-    struct inbox_outlet_request *request =
-        container_of(job, struct inbox_outlet_request, job);
-
-    reader_lane_names(request);
-    request->done_cb(request);
-}
-
-static void request_submit(struct inbox_store *base,
-                           struct inbox_outlet_request *request,
-                           worker_job_cb work_cb)
-{
-    struct sqlite_store *store = store_of(base);
-
-    request->job = (struct worker_job){
-        .work_cb = work_cb, .done_cb = request_done, .data = store};
-    worker_submit(&store->helper_thread, &request->job);
+    read_jobs_read(&store_of(base)->reads, read);
 }
 
 static void sqlite_outlet_open(struct inbox_store *base,
                                struct inbox_outlet_request *request)
 {
-    request_submit(base, request, outlet_work);
+    read_jobs_outlet(&store_of(base)->reads, request);
 }
 
 static void sqlite_lanes(struct inbox_store *base,
                          struct inbox_outlet_request *request)
 {
-    request_submit(base, request, lanes_work);
+    read_jobs_lanes(&store_of(base)->reads, request);
 }
 
 /* The type */
