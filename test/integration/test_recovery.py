@@ -195,6 +195,13 @@ def a_server_that_has_moved(story):
     story.haplo_poll("once", code=1)
 
 
+def a_lost_file(story):
+    """The receiver has taken both, and lost the second."""
+    story.receive(20)
+    for path in (story.folder / "files").glob("*/*/*"):
+        path.unlink()
+
+
 def a_lost_state_directory(story):
     story.receive(20)
     shutil.rmtree(story.folder / "state")
@@ -260,7 +267,8 @@ def unsend_what_is_missing(story):
 SITUATIONS = {
     function.__name__: function for function in (
         some_messages, a_backup_that_is_old, some_unconfirmed_messages,
-        damaged_pages, a_server_that_has_moved, a_lost_state_directory,
+        damaged_pages, a_server_that_has_moved, a_lost_file,
+        a_lost_state_directory,
         one_more_message, another_program, a_second_haplo_poll, a_new_key, unsend_what_is_missing,
     )
 }
