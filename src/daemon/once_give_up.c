@@ -153,9 +153,9 @@ static void give_up_keys(struct once *once, const struct once_server *server,
                        "waits until %s after %u failed logins in a row on "
                        "this server: correct it"
                      : "%s: not drained: its API key was not tried, because "
-                       "too many others of this server were refused: correct "
-                       "those first; it waits until %s after %u failed logins "
-                       "in a row",
+                       "too many logins on this server have failed: correct "
+                       "the keys that were refused; it waits until %s after "
+                       "%u failed logins in a row",
                  gather_queue_name(queue->queue, name), until,
                  stats.failed_logins);
         once_give_up(once, queue, text);

@@ -164,6 +164,29 @@ def test_revoked_keys_that_had_worked_hold_all(poll_of):
         assert failures(sim) == 10
 
 
+# The server refuses all logins from here, and each one would prolong that.
+def test_a_throttle_is_known_to_the_next_run(poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=3",
+             "--throttle-after=1") as sim:
+        poll = poll_of(sim)
+        assert poll.once().code == 0
+        revoke(sim, "q1")
+        sim.script("message app1 q2 count=2")
+        assert poll.once().code == 1
+        requests = sim.app_stats()["requests"]
+        assert sim.app_stats()["throttled"] == 1
+        for _ in range(3):
+            done = poll.once()
+            assert done.code == 1
+            assert "app1/q2: not drained: its API key was not tried" in done.err
+        assert sim.app_stats()["requests"] == requests
+        shift_time(poll, HOLD_MS)
+        sim.script("clear throttle")
+        assert sim.app_stats()["requests"] == requests
+        poll.once()
+        assert sim.app_stats()["requests"] > requests
+
+
 # systemd restarts what fails; `run` knows what was before, too.
 def test_run_goes_on_with_the_count(poll_of):
     with Sim("--apps=1", "--queues=2", "--messages=3") as sim:

@@ -2,6 +2,7 @@
  * Which actual server a server is: what its host name leads to. The name
  * server is the test's, and so is the one Haplo server that all of them are.
  */
+#include "failing_allocator.h"
 #include "fake_names.h"
 #include "poller_scene.h"
 
@@ -185,6 +186,62 @@ static void request_that_turns_out_to_go_there_is_not_sent(void **state)
     assert_int_equal(fake()->fetch_count, 5);
 }
 
+/* A name that is moved leads to another server from then on, with a budget of
+ * its own; what has failed so far counts at both. */
+static void moved_name_leaves_the_group(void **state)
+{
+    (void)state;
+    fake()->fetch_answer = REFUSAL;
+    entry_add("a.test", NULL);
+    entry_add("127.0.0.1", NULL);
+    TURN_UNTIL(queue_stats(0).state == HAPLO_QUEUE_REFUSED &&
+               queue_stats(1).state == HAPLO_QUEUE_REFUSED);
+    assert_int_equal(server_stats(0).failed_logins, 2);
+    names_set("127.0.0.2", NULL, NULL);
+    uv_update_time(&scene->loop);
+    clock_skipped_ms += 61000; /* addresses are fresh for a minute */
+    uv_update_time(&scene->loop);
+    haplo_queue_poll_now(queues[0]);
+    TURN_UNTIL(atomic_load(&names_asked) > 0 &&
+               queue_stats(0).state != HAPLO_QUEUE_FETCHING &&
+               scene->loop.active_reqs.count == 0);
+    unsigned of_moved = server_stats(0).failed_logins;
+    assert_true(of_moved >= 2);
+    haplo_queue_poll_now(queues[1]);
+    TURN_UNTIL(server_stats(1).failed_logins > of_moved);
+    assert_int_equal(server_stats(0).failed_logins, of_moved);
+}
+
+/* If memory runs out while the sites of a server are stored, a later request
+ * tries again: neither the server nor its budget is lost. */
+static void server_is_located_later_if_memory_runs_out(void **state)
+{
+    (void)state;
+    allocator_install();
+    for (size_t fails = 1; fails <= 40; fails++) {
+        uv_sem_t gate;
+        unsigned before = fake()->fetch_count;
+        assert_int_equal(uv_sem_init(&gate, 0), 0);
+        names_set("127.0.0.1", NULL, NULL);
+        atomic_store(&names_gate, &gate);
+        entry_count = 0;
+        char host[32];
+        snprintf(host, sizeof host, "n%zu.test", fails);
+        entry_add(host, NULL);
+        allocator_reset(fails);
+        uv_sem_post(&gate);
+        uv_sem_post(&gate);
+        uv_sem_post(&gate);
+        TURN_UNTIL(queue_stats(0).state == HAPLO_QUEUE_IDLE);
+        assert_true(fake()->fetch_count > before);
+        allocator_reset(0);
+        assert_int_equal(haplo_queue_remove(queues[0], NULL), 0);
+        TURN_UNTIL(server_stats(0).queue_count == 0);
+        assert_int_equal(haplo_server_remove(servers[0]), 0);
+        uv_sem_destroy(&gate);
+    }
+}
+
 /* An operator knows better than the addresses. */
 static void login_group_decides_whatever_the_address(void **state)
 {
@@ -276,6 +333,8 @@ int main(void)
         TEST(names_with_one_address_share_a_budget),
         TEST(nothing_is_sent_before_the_name_is_looked_up),
         TEST(request_that_turns_out_to_go_there_is_not_sent),
+        TEST(moved_name_leaves_the_group),
+        TEST(server_is_located_later_if_memory_runs_out),
         TEST(login_group_decides_whatever_the_address),
         TEST(counts_are_listed_by_site_and_recalled_by_any),
     };
