@@ -207,6 +207,26 @@ static void test_no_checkpoint_writes_the_first_page_anew(void **state)
     assert_int_equal(size_of(scene, ""), 0);
 }
 
+/* Using the memory would end the process by a signal. Nothing is lost, as it is
+ * made of the WAL again. */
+static void test_truncated_shared_memory_is_noticed(void **state)
+{
+    struct scene *scene = *state;
+    struct feed *feed = begin(scene);
+    struct parcel *parcel = parcel_new(feed, "x", NULL);
+    char path[128];
+
+    path_of(scene, "-shm", path);
+    assert_int_equal(truncate(path, 0), 0);
+    parcel_expect_retry(parcel, "-shm: was truncated while in use: restart");
+    scene_reopen(scene);
+    parcel_send(parcel);
+    parcel_wait(parcel);
+    parcel_expect_stored(parcel, 1, 0);
+    parcel_free(parcel);
+    expect(scene, "SELECT count(*) FROM stored", "21");
+}
+
 /* SQLite found it, in a page that was overwritten: both files are evidence. */
 static void test_a_wal_is_kept_when_sqlite_finds_damage(void **state)
 {
@@ -275,6 +295,7 @@ int main(void)
         OPENED(test_a_backup_that_is_put_back_with_cp_is_noticed),
         OPENED(test_a_truncated_wal_is_noticed),
         OPENED(test_no_checkpoint_writes_the_first_page_anew),
+        OPENED(test_truncated_shared_memory_is_noticed),
         OPENED(test_a_wal_is_kept_when_sqlite_finds_damage),
         OPENED(test_what_other_programs_may_do_is_no_damage),
 #undef OPENED

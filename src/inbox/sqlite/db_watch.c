@@ -15,6 +15,9 @@
  *     from the WAL between others that are gone, which would destroy the
  *     evidence, and may make the file look sound.
  *
+ *   - The shared memory was truncated: the same, although it contains nothing
+ *     that is lost. Using it would end the process with SIGBUS.
+ *
  * The program must not open these files itself: closing any descriptor of a
  * file drops all POSIX locks that SQLite holds on it in this process.
  */
@@ -85,6 +88,22 @@ static enum db_watch_state tell_damaged(struct db_watch *watch,
     return DB_WATCH_DAMAGED;
 }
 
+/* The next access would end the process with SIGBUS. The file is made anew of
+ * the WAL when the inbox is opened. */
+static enum db_watch_state tell_short_memory(struct db_watch *watch,
+                                             const char *path,
+                                             struct reason *why)
+{
+    watch->is_damaged = true;
+    (void)reason_set(
+        &watch->damage, 0,
+        "%s: was truncated while in use: restart haplo-poll, which "
+        "creates it again; nothing is lost",
+        path);
+    *why = watch->damage;
+    return DB_WATCH_DAMAGED;
+}
+
 static enum db_watch_state tell_unreadable(sqlite3 *db, const char *path,
                                            struct reason *why)
 {
@@ -144,7 +163,7 @@ static enum db_watch_state check_file(sqlite3 *db, struct db_watch *watch,
                                       off_t size, struct reason *why)
 {
     const char *path = sqlite3_db_filename(db, "main");
-    uint8_t header[DB_HEADER_SIZE];
+    uint8_t header[DB_HEADER_SIZE] = {0};
 
     if (head_read(db, SQLITE_FCNTL_FILE_POINTER, header, sizeof(header)) !=
         SQLITE_OK) {
@@ -185,7 +204,7 @@ static enum db_watch_state check_wal(sqlite3 *db, struct db_watch *watch,
                                      off_t size, struct reason *why)
 {
     const char *path = sqlite3_filename_wal(sqlite3_db_filename(db, "main"));
-    uint8_t header[WAL_HEADER_SIZE];
+    uint8_t header[WAL_HEADER_SIZE] = {0};
     bool is_sound;
 
     if (head_read(db, SQLITE_FCNTL_JOURNAL_POINTER, header, sizeof(header)) !=
@@ -228,6 +247,10 @@ enum db_watch_state db_watch_check(sqlite3 *db, struct db_watch *watch,
     if (!is_in_place(shm, &watch->shm, &shared)) {
         return tell_away(shm, why);
     }
+    if (shared.st_size < watch->shm_size) {
+        return tell_short_memory(watch, shm, why);
+    }
+    watch->shm_size = shared.st_size;
     state = check_file(db, watch, file.st_size, why);
     return state == DB_WATCH_FINE ? check_wal(db, watch, wal.st_size, why)
                                   : state;

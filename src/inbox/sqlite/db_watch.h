@@ -30,6 +30,7 @@ struct db_watch {
     off_t size;                     /* of the database when last checked */
     off_t wal_size;                 /* of the WAL when last checked */
     off_t wal_used;                 /* of it known to contain commits */
+    off_t shm_size;                 /* of the shared memory */
     uint8_t header[DB_HEADER_SIZE]; /* when last checked */
     bool is_damaged;                /* found once, which is final */
     struct reason damage;           /* text of is_damaged */
