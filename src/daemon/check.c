@@ -9,8 +9,8 @@
 
 #include "base/reason.h"
 #include "daemon/command.h"
+#include "http/ca_file.h"
 #include "http/key_pair.h"
-#include "http/trust.h"
 
 enum exit_code command_load_config(const struct command_options *options,
                                    enum config_mode mode,
@@ -39,33 +39,49 @@ static int tls_error(const struct config *config,
     return -1;
 }
 
+static int ca_file_check(const struct config *config,
+                         const struct config_server *server)
+{
+    struct ca_file ca;
+    struct reason why;
+    int error = ca_file_read(&ca, server->options.tls_ca_file, &why);
+    ca_file_clear(&ca);
+    return error == 0 ? 0 : tls_error(config, server, "tls_ca_file: ", &why);
+}
+
+static int key_pair_check(const struct config *config,
+                          const struct config_server *server)
+{
+    const struct haplo_server_options *options = &server->options;
+    struct key_pair pair;
+    struct reason why;
+    int error = key_pair_read(&pair, options->tls_certificate_file,
+                              options->tls_key_file, &why);
+    key_pair_clear(&pair);
+    return error == 0 ? 0 : tls_error(config, server, "", &why);
+}
+
 /* 0, or -1 after the error has been printed. Files are skipped that the server
  * before it has as well: as defaults, they may be those of ten thousand. */
 static int tls_files_check(const struct config *config, size_t index)
 {
+    static const struct haplo_server_options none;
     const struct config_server *server = &config->servers[index];
     const struct haplo_server_options *own = &server->options;
-    const struct haplo_server_options none = {.name = NULL};
     const struct haplo_server_options *before =
         index > 0 ? &config->servers[index - 1].options : &none;
-    struct reason why;
+    bool is_same_pair =
+        is_same_file(own->tls_certificate_file, before->tls_certificate_file) &&
+        is_same_file(own->tls_key_file, before->tls_key_file);
     int result = 0;
-    if (!is_same_file(own->tls_ca_file, before->tls_ca_file) &&
-        own->tls_ca_file != NULL && trust_check(own->tls_ca_file, &why) != 0) {
-        result = tls_error(config, server, "tls_ca_file: ", &why);
+    if (own->tls_ca_file != NULL &&
+        !is_same_file(own->tls_ca_file, before->tls_ca_file)) {
+        result = ca_file_check(config, server);
     }
-    if (own->tls_certificate_file == NULL ||
-        (is_same_file(own->tls_certificate_file,
-                      before->tls_certificate_file) &&
-         is_same_file(own->tls_key_file, before->tls_key_file))) {
-        return result;
+    if (own->tls_certificate_file != NULL && !is_same_pair &&
+        key_pair_check(config, server) != 0) {
+        result = -1;
     }
-    struct key_pair pair;
-    if (key_pair_read(&pair, own->tls_certificate_file, own->tls_key_file,
-                      &why) != 0) {
-        result = tls_error(config, server, "", &why);
-    }
-    key_pair_clear(&pair);
     return result;
 }
 

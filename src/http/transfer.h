@@ -34,12 +34,12 @@ struct transfer;
 struct easy; /* private: the easy handle that carries it */
 
 struct transfer_result {
-    int error;               /* 0: complete; HAPLO_ERESOLVE, ECONNECT, ETLS,
-                                ETIMEDOUT, ERESET, EPROTOCOL, ECACHED, ENOMEM,
-                                or what data_cb returned */
-    const char *text;        /* one line, "" if error is 0; borrowed */
-    const char *warning;     /* one line for operators: a file cannot be used
-                                as it is now; "": none; borrowed */
+    int error;           /* 0: complete; HAPLO_ERESOLVE, ECONNECT, EPROXY, ETLS,
+                            ETIMEDOUT, ERESET, EPROTOCOL, ECACHED, ENOMEM,
+                            or what data_cb returned */
+    const char *text;    /* one line, "" if error is 0; borrowed */
+    const char *warning; /* one line for operators: a file cannot be used
+                            as it is now; "": none; borrowed */
     uint64_t retry_after_ms; /* of the Retry-After header; 0: none */
     bool is_repeated;        /* libcurl has sent the request twice: it lost a
                                 reused connection before any response */

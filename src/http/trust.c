@@ -1,16 +1,14 @@
 #include "http/trust.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "http/ca_file.h"
 #include "http/client_private.h"
 #include "http/easy.h"
 #include "http/libcurl_info.h"
-#include "http/pem_file.h"
 
 #define LIBCURL_KEPT_S 60L /* libcurl's own cache of a CA file */
 #define LOOK_MS 1000       /* the file is not looked at more often */
@@ -18,13 +16,6 @@
 
 #define SET(curl, option, value) \
     (curl_easy_setopt((curl), (option), (value)) == CURLE_OK)
-
-/* What a file is read into. */
-struct reading {
-    struct pem_file file;   /* its text */
-    struct pem_block first; /* its first certificate, in that text */
-    X509_STORE *store;      /* all of them; owned */
-};
 
 struct trust {
     struct http_client *client; /* borrowed */
@@ -50,111 +41,6 @@ bool trust_has_same_openssl(void)
     return used != NULL && strcmp(used, version) == 0;
 }
 
-/* Reading */
-
-static bool is_certificate(const struct pem_block *block)
-{
-    return strcmp(block->label, PEM_STRING_X509) == 0 ||
-           strcmp(block->label, PEM_STRING_X509_OLD) == 0 ||
-           strcmp(block->label, PEM_STRING_X509_TRUSTED) == 0;
-}
-
-static bool add_certificate(X509_STORE *store, BIO *text)
-{
-    X509 *certificate =
-        PEM_read_bio_X509_AUX(text, NULL, pem_no_passphrase, NULL);
-    bool is_added =
-        certificate != NULL && X509_STORE_add_cert(store, certificate) == 1;
-    X509_free(certificate);
-    return is_added;
-}
-
-static bool add_revocations(X509_STORE *store, BIO *text)
-{
-    X509_CRL *list = PEM_read_bio_X509_CRL(text, NULL, pem_no_passphrase, NULL);
-    bool is_added = list != NULL && X509_STORE_add_crl(store, list) == 1;
-    X509_CRL_free(list);
-    return is_added;
-}
-
-/* Blocks of other kinds, such as a private key, are skipped. */
-static bool block_add(X509_STORE *store, const struct pem_block *block)
-{
-    BIO *text = BIO_new_mem_buf(block->text, (int)block->size);
-    bool is_fine = text != NULL;
-    if (is_fine && is_certificate(block)) {
-        is_fine = add_certificate(store, text);
-    } else if (is_fine && strcmp(block->label, PEM_STRING_X509_CRL) == 0) {
-        is_fine = add_revocations(store, text);
-    }
-    BIO_free(text);
-    return is_fine;
-}
-
-static int blocks_read(struct reading *reading, struct reason *why)
-{
-    struct pem_block block;
-    for (;;) {
-        int error = pem_file_next(&reading->file, &block, why);
-        if (error != 0) {
-            return error;
-        }
-        if (block.label[0] == '\0') {
-            break;
-        }
-        if (!block_add(reading->store, &block)) {
-            return pem_block_error(&reading->file, &block, why);
-        }
-        if (reading->first.text == NULL && is_certificate(&block)) {
-            reading->first = block;
-        }
-    }
-    return reading->first.text != NULL
-               ? 0
-               : reason_set(why, HAPLO_ETLS,
-                            "%s has no certificates in PEM format",
-                            reading->file.path);
-}
-
-/* As libcurl's default: a certificate in the file is trusted even if it is not
- * a root. The errors that OpenSSL keeps would be taken for those of another
- * connection. Clear the reading in any case. */
-static int trust_read(struct reading *reading, const char *ca_file,
-                      struct reason *why)
-{
-    *reading = (struct reading){.store = NULL};
-    int error = pem_file_read(&reading->file, ca_file, why);
-    if (error != 0) {
-        return error;
-    }
-    ERR_clear_error();
-    reading->store = X509_STORE_new();
-    if (reading->store == NULL ||
-        X509_STORE_set_flags(reading->store, X509_V_FLAG_PARTIAL_CHAIN) != 1) {
-        error = reason_set(why, HAPLO_ENOMEM, "out of memory");
-    } else {
-        error = blocks_read(reading, why);
-    }
-    ERR_clear_error();
-    return error;
-}
-
-static void reading_clear(struct reading *reading)
-{
-    pem_file_clear(&reading->file);
-    X509_STORE_free(reading->store);
-}
-
-int trust_check(const char *ca_file, struct reason *why)
-{
-    struct reading reading;
-    int error = trust_read(&reading, ca_file, why);
-    reading_clear(&reading);
-    return error;
-}
-
-/* Following the file */
-
 /* The first certificate, and a number that tells it from that of other files.
  * NULL: no memory. */
 static char *mark_make(const struct pem_block *first, unsigned version)
@@ -170,24 +56,23 @@ static char *mark_make(const struct pem_block *first, unsigned version)
 
 /* Takes the store. 0 or HAPLO_ENOMEM. The same file again does not make
  * connections useless. */
-static int trust_take(struct trust *trust, struct reading *reading)
+static int trust_take(struct trust *trust, struct ca_file *ca)
 {
     unsigned version = trust->version;
-    if (version == 0 ||
-        !pem_stamp_is_same(&trust->used, &reading->file.stamp)) {
+    if (version == 0 || !pem_stamp_is_same(&trust->used, &ca->pem.stamp)) {
         version++;
     }
-    char *mark = mark_make(&reading->first, version);
+    char *mark = mark_make(&ca->first, version);
     if (mark == NULL) {
         return HAPLO_ENOMEM;
     }
     X509_STORE_free(trust->store);
     alloc_free(trust->mark);
-    trust->store = reading->store;
+    trust->store = ca->store;
     trust->mark = mark;
     trust->version = version;
-    trust->used = reading->file.stamp;
-    reading->store = NULL;
+    trust->used = ca->pem.stamp;
+    ca->store = NULL;
     return 0;
 }
 
@@ -204,7 +89,7 @@ static bool trust_is_current(const struct trust *trust)
  * than before. */
 static bool trust_refresh(struct trust *trust)
 {
-    struct reading reading;
+    struct ca_file ca;
     struct reason why = {""};
     uint64_t now_ms = uv_now(trust->client->loop);
     if (now_ms < trust->look_ms) {
@@ -214,18 +99,18 @@ static bool trust_refresh(struct trust *trust)
     if (trust_is_current(trust)) {
         return false;
     }
-    int error = trust_read(&reading, trust->ca_file, &why);
-    if (error == 0 && trust_take(trust, &reading) != 0) {
+    int error = ca_file_read(&ca, trust->ca_file, &why);
+    if (error == 0 && trust_take(trust, &ca) != 0) {
         error = reason_set(&why, HAPLO_ENOMEM, "out of memory");
     }
-    trust->stamp = reading.file.stamp;
+    trust->stamp = ca.pem.stamp;
     trust->is_doubted = false;
     if (error == HAPLO_ENOMEM) {
         trust->look_ms = 0;
     }
     bool is_news = strcmp(trust->why.text, why.text) != 0;
     trust->why = why;
-    reading_clear(&reading);
+    ca_file_clear(&ca);
     return error != 0 && is_news;
 }
 

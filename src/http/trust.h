@@ -23,7 +23,6 @@
 
 struct easy;
 struct http_client;
-struct reason;
 struct trust;
 
 /* That of a CA file, created if there is none yet; it lives until
@@ -68,10 +67,6 @@ const char *trust_verify_text(int verify_error);
 
 /* Why the file as it is now cannot be used; "" if it can, or is not read. */
 const char *trust_why(const struct trust *trust);
-
-/* Whether the certificates of a file can be used: 0; HAPLO_ETLS with why set;
- * HAPLO_ENOMEM. */
-int trust_check(const char *ca_file, struct reason *why);
 
 /* No easy handle may still use one. */
 void trust_free_all(struct http_client *client);

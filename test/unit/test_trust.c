@@ -363,18 +363,6 @@ static void other_blocks_are_skipped(void **state)
     assert_lent(trust, "A");
 }
 
-/* For `check`. */
-static void a_file_is_checked_without_a_connection(void **state)
-{
-    (void)state;
-    struct reason why;
-    assert_int_equal(trust_check(file_a, &why), 0);
-    file_replace(file_a, "");
-    assert_int_equal(trust_check(file_a, &why), HAPLO_ETLS);
-    assert_non_null(strstr(why.text, "has no certificates in PEM format"));
-    assert_int_equal(trust_check("/nonexistent", &why), HAPLO_ETLS);
-}
-
 /* What nobody connects to is not read. */
 static void a_file_is_not_read_before_it_is_needed(void **state)
 {
@@ -403,7 +391,6 @@ int main(void)
         TEST(a_file_is_looked_at_once_a_second),
         TEST(another_file_needs_another_mark),
         TEST(other_blocks_are_skipped),
-        TEST(a_file_is_checked_without_a_connection),
         TEST(a_file_is_not_read_before_it_is_needed),
     };
     if (mkdtemp(folder) == NULL || uv_loop_init(&loop) != 0) {
