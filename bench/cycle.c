@@ -20,7 +20,6 @@
 #include "rounds.h"
 
 #define INTERVAL_MS 86400000 /* effectively never: rounds request polls */
-#define AT_ONCE_MAX 40 /* of one login group: the library allows no more */
 
 static struct {
     struct client_options options;
@@ -137,35 +136,26 @@ static void add_queue(struct haplo_server *server, unsigned index)
     }
 }
 
-/* Enough servers for all requests at once; several may have the same URL. */
-static unsigned server_count(void)
-{
-    unsigned needed = (bench.options.at_once + AT_ONCE_MAX - 1) / AT_ONCE_MAX;
-    return needed > bench.options.url_count ? needed
-                                            : (unsigned)bench.options.url_count;
-}
-
-/* Server i polls the queues i, i + server_count() and so on concurrently. */
+/* Server i polls the queues i, i + url_count and so on concurrently. */
 static void add_server(unsigned index)
 {
     char name[32];
     char why[HAPLO_TEXT_SIZE_MAX];
     struct haplo_server *server;
-    unsigned count = server_count();
+    unsigned url_count = (unsigned)bench.options.url_count;
     unsigned at_once = bench.options.at_once;
     (void)snprintf(name, sizeof name, "s%u", index);
     const struct haplo_server_options options = {
         .struct_size = sizeof options,
         .name = name,
-        .url = bench.options.urls[index % bench.options.url_count],
-        .login_group = name,
+        .url = bench.options.urls[index],
         .tls_ca_file = bench.options.ca_file,
-        .in_flight_max = (at_once + count - 1) / count};
+        .in_flight_max = (at_once + url_count - 1) / url_count};
     if (haplo_server_add(bench.poller, &options, &server, why, sizeof why) !=
         0) {
         client_fail("cycle: %s", why);
     }
-    for (unsigned i = index; i < at_once; i += count) {
+    for (unsigned i = index; i < at_once; i += url_count) {
         add_queue(server, i);
     }
 }
@@ -181,7 +171,7 @@ static void make_all(void)
         haplo_poller_new(uv_default_loop(), &options, &bench.poller) != 0) {
         client_fail("out of memory");
     }
-    for (unsigned i = 0; i < server_count(); i++) {
+    for (unsigned i = 0; i < bench.options.url_count; i++) {
         add_server(i);
     }
 }

@@ -398,12 +398,15 @@ struct haplo_server_options {
  * A Haplo server counts the failed logins of our address, over all of its
  * applications and users, and locks the address out at 50. So all servers of a
  * poller that are the same actual server share one budget of failed logins, of
- * which the smallest failed_logins_max counts, and are SILENT together. They
- * are the same if they have the same host name or a common address, and the
- * same port; nothing is sent before the name has been looked up. Through a
+ * which the smallest failed_logins_max counts, and become SILENT together. At
+ * most 40 requests are in flight or refused in a row, unless in_flight_max of
+ * one of them is larger: keys may all be revoked at the same moment.
+ *
+ * Servers are the same if they have the same host name or a common address, and
+ * the same port; nothing is sent before the name has been looked up. Through a
  * proxy only the name is known. Where that is wrong, set login_group: servers
- * are the same if they have the same login_group, whatever their addresses.
- * It is named like a server.
+ * are the same if they have the same login_group, whatever their addresses. It
+ * is named like a server.
  *
  * HAPLO_EINVAL (name, URL, login_group, http without allow_http),
  * HAPLO_EEXIST, HAPLO_ENOMEM, HAPLO_ESTOPPED; on error *server is NULL.
@@ -454,7 +457,7 @@ HAPLO_EXTERN void haplo_server_stats(const struct haplo_server *server,
  *     count, others may clear it.
  *   - At the next start, it calls haplo_poller_recall_logins() for each of
  *     these, in the same order, before it adds servers. Servers find their
- * counts by address, so they may have been renamed in the meantime.
+ *     counts by address, so they may have been renamed in the meantime.
  *   - It adds queues whose keys worked in the last run with key_proven, so that
  *     they need not wait because of the failed logins of others.
  *

@@ -12,21 +12,15 @@ from harness.bench import Failed
 
 KEY = "0123456789012345678901234567890123456789abcd"
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-AT_ONCE_MAX = 40  # requests of one login group: the daemon sends no more
 
 
 def write_config(folder, urls, queue_count, ca_file=None, in_flight_max=None,
                  max_in_flight=None, interval="100ms", inbox="sqlite",
                  has_files=False):
     """Queue i belongs to server i modulo the number of servers. Options that
-    are None keep the daemon's defaults. Where max_in_flight exceeds what the
-    daemon sends to one server, several share a URL. inbox: "sqlite", or "null",
-    which stores nothing. has_files: add an outlet that writes everything into a
+    are None keep the daemon's defaults. inbox: "sqlite", or "null", which
+    stores nothing. has_files: add an outlet that writes everything into a
     folder."""
-    if max_in_flight is not None:
-        servers_a_url = -(-max_in_flight // AT_ONCE_MAX)
-        urls = urls * servers_a_url
-        max_in_flight = -(-max_in_flight // servers_a_url)
     (folder / "key").write_text(KEY)
     (folder / "key").chmod(0o600)
     lines = ["state_dir: state"]
@@ -48,7 +42,7 @@ def write_config(folder, urls, queue_count, ca_file=None, in_flight_max=None,
                          for q in range(i, queue_count, len(urls)))
         if names:
             lines += [f"- name: s{i}", f"  url: {url}",
-                      f"  login_group: s{i}", "  api_key_file: key", f"  queues: [{names}]"]
+                      "  api_key_file: key", f"  queues: [{names}]"]
     path = folder / "haplo-poll.yaml"
     path.write_text("\n".join(lines) + "\n")
     return path

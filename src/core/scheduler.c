@@ -124,7 +124,7 @@ static void group_refresh(struct scheduler *scheduler,
 }
 
 /* A request has begun or ended. This matters to other servers of the group only
- * if its key is not proven, or if nearly as many as possible are in flight. */
+ * if its key is not proven, or if many are in flight or have failed. */
 static void group_note_request(struct scheduler *scheduler,
                                struct login_group *group, bool is_unproven)
 {
