@@ -236,6 +236,18 @@ static void lost_connections_say_when(void **state)
         "connection reset by peer");
 }
 
+/* libcurl's own words for it are those of its source. */
+static void a_connection_lost_at_once_is_told_plainly(void **state)
+{
+    (void)state;
+    assert_explained(EASY_WAITING, CURLE_SEND_ERROR,
+                     "getpeername() failed with errno 107: Transport endpoint "
+                     "is not connected",
+                     HAPLO_ERESET,
+                     "the connection was lost before any response: connection "
+                     "reset by peer");
+}
+
 static void nonsense_is_no_lost_connection(void **state)
 {
     (void)state;
@@ -302,6 +314,7 @@ int main(void)
         TEST(certificates_name_their_option),
         TEST(a_broken_handshake_is_no_wrong_certificate),
         TEST(lost_connections_say_when),
+        TEST(a_connection_lost_at_once_is_told_plainly),
         TEST(nonsense_is_no_lost_connection),
         TEST(no_memory_and_a_head_too_large_look_the_same),
         TEST(time_limits_name_their_option),
