@@ -10,10 +10,10 @@
  * Failures:
  *
  *   - Another process holds it: the line of that process is reported.
- *   - The file is removed while it is held: another process may take a new one.
- *     It is noticed at the next commit, and taken again. If that is too late,
- *     both processes store: the states of queues are compared in each
- *     transaction, so still nothing is stored twice.
+ *   - The file is removed while it is held: it is noticed before the next
+ *     transaction, and taken again. If another process was faster, this one
+ *     stores nothing until that has ended. A transaction that had begun is no
+ *     danger: it compares the states of queues, so nothing is stored twice.
  *
  * The database file itself cannot be locked: closing a descriptor of it would
  * drop the locks of SQLite.
