@@ -53,7 +53,7 @@ static void every_failure_of_the_connection_kind_counts(void **state)
     (void)state;
     static const int errors[] = {HAPLO_ERESOLVE,  HAPLO_ECONNECT, HAPLO_ETLS,
                                  HAPLO_ETIMEDOUT, HAPLO_ERESET,   HAPLO_ESERVER,
-                                 HAPLO_EPROTOCOL};
+                                 HAPLO_EPROTOCOL, HAPLO_EPROXY};
     struct machine m;
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         start(&m);
