@@ -1,7 +1,7 @@
 """What is wrong with one server or queue stays with it."""
 from sim import Sim, wait_for
 
-HELD_BACK = "was not tried, because too many others of this server were refused"
+HELD_BACK = "was not tried, because too many logins on this server have failed"
 
 
 def spoil_keys(sim, app, queues):
