@@ -404,9 +404,10 @@ struct haplo_server_options {
  *
  * Servers are the same if they have the same host name or a common address, and
  * the same port; nothing is sent before the name has been looked up. Through a
- * proxy only the name is known. Where that is wrong, set login_group: servers
- * are the same if they have the same login_group, whatever their addresses. It
- * is named like a server.
+ * proxy only the name is known. Where that is wrong, as with several Haplo
+ * servers behind one address, set login_group: servers are the same if they
+ * have the same login_group, whatever their addresses. It is named like a
+ * server.
  *
  * HAPLO_EINVAL (name, URL, login_group, http without allow_http),
  * HAPLO_EEXIST, HAPLO_ENOMEM, HAPLO_ESTOPPED; on error *server is NULL.

@@ -252,7 +252,9 @@ static const struct option_row server_own_rows[] = {
                 "have the same host name or a common address, and the same "
                 "port. Where that is wrong, name the group here: servers with "
                 "the same login_group share, whatever their addresses. Needed "
-                "for several host names of one server behind a proxy.",
+                "for several host names of one server that are reached "
+                "through a proxy, and, with a group for each, for several "
+                "Haplo servers behind one address.",
     },
     {
         .name = "queues",
