@@ -287,7 +287,9 @@ int login_sites_place(struct login_sites *sites, struct server *server,
         found[i]->server_count++;
     }
     sites_release(server);
-    memcpy(server->sites, found, count * sizeof found[0]);
+    for (unsigned i = 0; i < count; i++) {
+        server->sites[i] = found[i];
+    }
     server->site_count = count;
     server_settle(sites, server);
     return 0;

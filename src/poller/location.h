@@ -36,7 +36,7 @@ int location_check(struct haplo_server *server);
  * error with why set: it must not be sent. */
 int location_check_request(const struct haplo_queue *queue, struct reason *why);
 
-/* For endpoint_options: a look-up has ended. */
-void location_on_looked_up(void *server);
+/* For endpoint_options: a look-up for the server has ended. */
+void location_on_looked_up(void *data);
 
 #endif
