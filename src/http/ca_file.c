@@ -23,23 +23,14 @@ static bool add_certificate(X509_STORE *store, BIO *text)
     return is_added;
 }
 
-static bool add_revocations(X509_STORE *store, BIO *text)
-{
-    X509_CRL *list = PEM_read_bio_X509_CRL(text, NULL, pem_no_passphrase, NULL);
-    bool is_added = list != NULL && X509_STORE_add_crl(store, list) == 1;
-    X509_CRL_free(list);
-    return is_added;
-}
-
-/* Blocks of other kinds, such as a private key, are skipped. */
+/* Blocks of other kinds, such as a private key, are skipped. So are revocation
+ * lists, which OpenSSL would consult only if it was told to. */
 static bool block_add(X509_STORE *store, const struct pem_block *block)
 {
     BIO *text = BIO_new_mem_buf(block->text, (int)block->size);
     bool is_fine = text != NULL;
     if (is_fine && is_certificate(block)) {
         is_fine = add_certificate(store, text);
-    } else if (is_fine && strcmp(block->label, PEM_STRING_X509_CRL) == 0) {
-        is_fine = add_revocations(store, text);
     }
     BIO_free(text);
     return is_fine;

@@ -104,14 +104,9 @@
     X(X509 *, PEM_read_bio_X509_AUX,                                           \
       (BIO * a, X509 * *b, pem_password_cb * c, void *d), (a, b, c, d), NULL,  \
       BEFORE)                                                                  \
-    X(X509_CRL *, PEM_read_bio_X509_CRL,                                       \
-      (BIO * a, X509_CRL * *b, pem_password_cb * c, void *d), (a, b, c, d),    \
-      NULL, BEFORE)                                                            \
     X(int, SSL_CTX_set_ex_data, (SSL_CTX * a, int b, void *c), (a, b, c), 0,   \
       BEFORE)                                                                  \
     X(int, X509_STORE_add_cert, (X509_STORE * a, X509 * b), (a, b), 0, BEFORE) \
-    X(int, X509_STORE_add_crl, (X509_STORE * a, X509_CRL * b), (a, b), 0,      \
-      BEFORE)                                                                  \
     X(int, X509_check_private_key, (const X509 *a, const EVP_PKEY *b), (a, b), \
       0, BEFORE)                                                               \
     X(X509_STORE *, X509_STORE_new, (void), (), NULL, BEFORE)                  \
@@ -274,8 +269,8 @@
       BEFORE)                                                                  \
     X(int, stat, (const char *a, struct stat *b), (a, b),                      \
       WAYS(FAIL(-1, EIO), FAIL(-1, EACCES)), BEFORE)                           \
-    X(int, statvfs, (const char *a, struct statvfs *b), (a, b),                \
-      FAIL(-1, EIO), BEFORE)                                                   \
+    X(int, statvfs, (const char *a, struct statvfs *b), (a, b), FAIL(-1, EIO), \
+      BEFORE)                                                                  \
     X(char *, strdup, (const char *a), (a), FAIL(NULL, ENOMEM), BEFORE)        \
     X(int, unlinkat, (int a, const char *b, int c), (a, b, c), FAIL(-1, EIO),  \
       BEFORE)                                                                  \

@@ -21,7 +21,7 @@
 #include "fault.h"
 #include "sim_process.h"
 
-#define WORDS_MAX 4
+#define WORDS_MAX 5
 
 void daemon_write(const char *path, const char *text)
 {
@@ -115,12 +115,12 @@ void daemon_call(struct outcome *outcome, const char *const *words,
     char path[128];
     int saved[2];
     sigset_t signals;
-    char *arguments[4 + WORDS_MAX + 1] = {(char *)"haplo-poll", (char *)"-q",
-                                          (char *)"-c", path};
-    int count = 4;
+    char *arguments[3 + WORDS_MAX + 1] = {(char *)"haplo-poll", (char *)"-c",
+                                          path};
+    int count = 3;
     daemon_path(path, sizeof path, "daemon.yaml");
     for (; *words != NULL; words++) {
-        assert_true(count < 4 + WORDS_MAX);
+        assert_true(count < 3 + WORDS_MAX);
         arguments[count++] = (char *)(uintptr_t)*words;
     }
     int memory = memfd_create("sweep", MFD_CLOEXEC);
@@ -177,7 +177,7 @@ unsigned daemon_add_messages(void)
 
 void daemon_check_messages(unsigned total)
 {
-    static const char *const once[] = {"once", NULL};
+    static const char *const once[] = {"-q", "once", NULL};
     static struct outcome again;
     assert_true(daemon_stored_count() + sim_unread() >= total);
     daemon_call(&again, once, true);

@@ -52,7 +52,7 @@ static void holds_run(void)
                      "    url: https://app2.localhost\n"
                      "    tls_ca_file: none.pem\n"
                      "    queues: [{name: q4, api_key_file: keys/none}]\n");
-    daemon_call(&outcome, WORDS("once"), false);
+    daemon_call(&outcome, WORDS("-q", "once"), false);
     assert_int_not_equal(outcome.code, EXIT_CODE_FINE);
     daemon_set_up();
     daemon_check_messages(total);
@@ -89,7 +89,7 @@ static void logins_run(void)
              LOGINS_NONE "logins %s - 2 %lld000\n" LOGINS_REFUSED,
              sim_start()->url + strlen("https://"), (long long)time(NULL));
     daemon_write(path, before);
-    daemon_call(&outcome, WORDS("once"), false);
+    daemon_call(&outcome, WORDS("-q", "once"), false);
     logins_check(path, before);
     daemon_check_messages(total);
     fault_resume();
@@ -102,7 +102,7 @@ static void peek_run(void)
     fault_pause();
     unsigned total = daemon_add_messages();
     unsigned unread = sim_unread();
-    daemon_call(&outcome, WORDS("peek", "app1/q1"), false);
+    daemon_call(&outcome, WORDS("-q", "peek", "app1/q1"), false);
     assert_int_equal(sim_unread(), unread);
     daemon_check_messages(total);
     fault_resume();
@@ -120,7 +120,7 @@ static void in_use_run(void)
     int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     assert_true(lock >= 0);
     assert_int_equal(flock(lock, LOCK_EX), 0);
-    daemon_call(&outcome, WORDS("once"), false);
+    daemon_call(&outcome, WORDS("-q", "once"), false);
     assert_true(outcome.code != EXIT_CODE_FINE);
     (void)close(lock);
     fault_resume();
@@ -140,9 +140,10 @@ static void release_run(void)
     daemon_remove(path);
     daemon_write(path, "in the way");
     unsigned total = daemon_add_messages();
-    daemon_call(&outcome, WORDS("once"), true);
+    daemon_call(&outcome, WORDS("-q", "once"), true);
     assert_int_equal(outcome.code, EXIT_CODE_FAILED);
-    daemon_call(&outcome, WORDS("outlet", "skip", "out", "app1/q1"), false);
+    daemon_call(&outcome, WORDS("-q", "outlet", "skip", "out", "app1/q1"),
+                false);
     daemon_remove(path);
     daemon_check_messages(total);
     fault_resume();
@@ -152,7 +153,7 @@ static void check_run(void)
 {
     static struct outcome outcome;
     fault_pause();
-    daemon_call(&outcome, WORDS("check"), false);
+    daemon_call(&outcome, WORDS("-q", "check"), false);
     fault_resume();
 }
 
@@ -220,7 +221,7 @@ static void run_run(void)
     assert_int_equal(signal_mask(SIG_BLOCK), 0);
     assert_int_equal(pthread_create(&thread, NULL, operator, NULL), 0);
     assert_int_equal(signal_mask(SIG_UNBLOCK), 0);
-    daemon_call(&outcome, WORDS("run"), false);
+    daemon_call(&outcome, WORDS("-q", "run"), false);
     atomic_store(&has_returned, true);
     assert_int_equal(pthread_join(thread, NULL), 0);
     daemon_check_messages(total);

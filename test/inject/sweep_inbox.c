@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "fault.h"
 #include "inbox/sqlite/sqlite_inbox.h"
@@ -22,6 +23,7 @@
 #include "sweep.h"
 
 #define COUNT "SELECT count(*) FROM stored"
+#define BODY_SIZE (20u << 20) /* more than a checkpoint waits for */
 
 static const char *const two[] = {"{\"id\":1}", "\xff", NULL};
 static const char *const more[] = {"{\"id\":3}", "{\"id\":1}", NULL};
@@ -124,6 +126,38 @@ static void removed_run(void)
 }
 
 /* An outlet */
+
+/* A program that reads keeps the WAL from being copied, and is looked for. */
+static void reader_run(void)
+{
+    static char large[BODY_SIZE + 1];
+    const char *const texts[] = {large, NULL};
+    struct stage stage;
+    struct feed a = {0};
+    struct parcel parcel;
+    sqlite3 *reader = NULL;
+    memset(large, 'x', BODY_SIZE);
+    stage_begin(&stage);
+    stage_open(&stage);
+    feed_open(&a, &stage, "a");
+    fault_pause();
+    assert_int_equal(sqlite3_open(stage.path, &reader), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(reader, "BEGIN; SELECT * FROM queues", NULL, NULL, NULL),
+        SQLITE_OK);
+    fault_resume();
+    parcel_make(&parcel, &a, texts);
+    parcel_send(&parcel);
+    parcel_settle(&parcel);
+    parcel_confirm(&parcel);
+    stage_close(&stage);
+    fault_pause();
+    assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+    fault_resume();
+    assert_int_equal(stage_query(&stage, COUNT), 1);
+    feed_close(&a);
+    stage_end(&stage);
+}
 
 static struct inbox_outlet *outlet;
 static bool is_answered;
@@ -271,6 +305,7 @@ const struct sweep_unit sweep_inbox_units[] = {
     {"inbox/groups", groups_run, NULL, false, 2},
     {"inbox/reopen", reopen_run, NULL, false, 2},
     {"inbox/removed", removed_run, NULL, false, 2},
+    {"inbox/reader", reader_run, NULL, false, 20},
     {"inbox/outlet", outlet_run, NULL, false, 2},
     {"inbox/backup", backup_run, NULL, false, 2},
     {"inbox/process", process_run, NULL, false, 2},

@@ -179,8 +179,7 @@ void fake_release(struct fake_server *server)
     for (unsigned i = 0; i < server->queue_count; i++) {
         server->queues[i].is_held = false;
     }
-    LIST_FOREACH(peer, &server->http.peers, link)
-    {
+    LIST_FOREACH (peer, &server->http.peers, link) {
         if (peer->data != NULL) {
             answer(peer, peer->data);
         }
