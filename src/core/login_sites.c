@@ -334,14 +334,15 @@ int login_sites_recall(struct login_sites *sites,
     if (site == NULL) {
         return HAPLO_ENOMEM;
     }
+    struct login_site *other =
+        logins->same_as == NULL ? NULL : site_find(sites, logins->same_as);
+    if (other != NULL) { /* which has this count already */
+        groups_join(sites, other->group, site->group);
+        return 0;
+    }
     login_group_merge(site->group, &recalled);
     login_sites_note_count(sites, site->group);
     group_has_changed(sites, site->group);
-    struct login_site *other =
-        logins->same_as == NULL ? NULL : site_find(sites, logins->same_as);
-    if (other != NULL) {
-        groups_join(sites, other->group, site->group);
-    }
     return 0;
 }
 

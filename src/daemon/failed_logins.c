@@ -68,15 +68,15 @@ static void path_of(const struct failed_logins *failed, const char *ending,
 
 /* Reading */
 
-/* Ignores a time in the future. */
+/* Ignores a time in the future. Lines with the same time must get the same
+ * age: they may be one count. */
 static void recall(struct failed_logins *failed,
                    struct haplo_failed_logins *logins, uint64_t newest_ms)
 {
-    uint64_t now_ms = wall_clock_ms();
-    if (newest_ms > now_ms) {
+    if (newest_ms > failed->loaded_ms) {
         return;
     }
-    logins->age_ms = now_ms - newest_ms;
+    logins->age_ms = failed->loaded_ms - newest_ms;
     if (haplo_poller_recall_logins(failed->gather->poller, logins) ==
         HAPLO_ENOMEM) {
         log_line(LOG_LEVEL_WARNING, "failed logins at %s are not counted: %s",
@@ -297,6 +297,7 @@ bool failed_logins_load(struct failed_logins *failed)
     if (file == NULL && errno == ENOENT) {
         return false;
     }
+    failed->loaded_ms = wall_clock_ms();
     unsigned long damaged = file == NULL ? 0 : take_lines(failed, file);
     if (damaged != 0) {
         log_line(LOG_LEVEL_WARNING,

@@ -31,6 +31,7 @@ struct failed_logins {
     struct gather *gather; /* its servers and queues are counted */
     bool is_unwritable;    /* writing failed, and this was logged */
     bool has_counts;       /* there are failed logins, as far as is known */
+    uint64_t loaded_ms;    /* wall clock, when the file was read */
 };
 
 void failed_logins_init(struct failed_logins *failed, struct gather *gather);

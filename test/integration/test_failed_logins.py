@@ -262,8 +262,9 @@ def test_a_renamed_server_keeps_its_count(poll_of):
             server["name"] = f"name{run}"
             host = ["localhost", "127.0.0.1", "LocalHost"][run % 3]
             server["url"] = f"http://{host}:{port}"
-            assert poll.once().code == 1
-            assert failures(sim) == min(run + 1, 5)
+            done = poll.once()
+            assert done.code == 1
+            assert failures(sim) == min(run + 1, 5), done.err
 
 
 NOW = "9" * 12  # some time
