@@ -5,6 +5,8 @@
 
 #include <uv.h>
 
+#include "haplopoll.h"
+
 /* Leaves room for the rest of the line. */
 #define PATH_SHOWN_SIZE_MAX 320
 
@@ -22,6 +24,8 @@ static const char *errno_advice(int number)
         return ": raise the limit of a file's size (ulimit -f)";
     case EIO:
         return ": check the disk";
+    case EISDIR:
+        return ": a folder is in the place of a file";
     case EMFILE:
     case ENFILE:
         return ": raise the limit of open files (ulimit -n)";
@@ -65,4 +69,12 @@ int errno_reason_set(struct reason *why, int error, const char *path,
     return reason_set(why, error, "%.*s%s: %s: %s%s", PATH_SHOWN_SIZE_MAX, path,
                       strlen(path) > PATH_SHOWN_SIZE_MAX ? "..." : "", what,
                       system, errno_advice(number));
+}
+
+int errno_reason_classify(struct reason *why, const char *path,
+                          const char *what, int number)
+{
+    int error = errno_is_outage(number) ? HAPLO_EDELIVERY : HAPLO_EINVAL;
+
+    return errno_reason_set(why, error, path, what, number);
 }

@@ -18,4 +18,9 @@ int errno_reason_set(struct reason *why, int error, const char *path,
  * read-only or damaged, or a limit of the process is reached. */
 bool errno_is_outage(int number);
 
+/* The same as errno_reason_set(), with HAPLO_EDELIVERY for an outage, and
+ * HAPLO_EINVAL for anything else. */
+int errno_reason_classify(struct reason *why, const char *path,
+                          const char *what, int number);
+
 #endif

@@ -9,8 +9,8 @@
  *   - A server of 2019 sends all of its messages in one batch, and does not
  *     say how many are unread: one batch is all.
  *   - If marks were lost, some stored messages are still not known to be
- * marked. Until they are, a resend of them would be taken for a repeat, so
- * there is one more fetch: an empty one settles it.
+ *     marked. Until they are, a resend of them would be taken for a repeat, so
+ *     there is one more fetch: an empty one settles it.
  *
  * With --max-time, everything ends after that time: queues that are not settled
  * have failed, and what is in flight may finish for ONCE_GRACE_MS.

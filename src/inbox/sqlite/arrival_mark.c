@@ -213,7 +213,7 @@ static void reserve_done(struct worker_job *job)
     bool has_failed = mark->why.text[0] != '\0';
 
     mark->is_writing = false;
-    /* If it failed, tried again after as many: the disk may be full for long */
+    /* If it failed, it is tried again after as many: the disk may stay full. */
     mark->record = mark->next;
     if (has_failed && !mark->has_failed) {
         arrival_mark_tell(mark);

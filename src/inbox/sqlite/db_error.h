@@ -20,8 +20,8 @@ bool db_is_damage(int code);
 
 /* Describes a failure on path in one line, and returns HAPLO_EBUSY,
  * HAPLO_ENOMEM, HAPLO_EDELIVERY (the disk failed, is full or read-only) or
- * HAPLO_EINVAL. Gets details from db (may be NULL), so call it
- * before the next call on db. */
+ * HAPLO_EINVAL. Gets details from db (may be NULL), so call it before the next
+ * call on db. */
 int db_explain(sqlite3 *db, const char *path, int code, struct reason *why);
 
 #endif

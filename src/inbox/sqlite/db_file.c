@@ -26,14 +26,6 @@
  * same mode for the -wal and -shm files. */
 #define DB_FILE_MODE 0600
 
-static int file_error(const char *what, const char *path, int number,
-                      struct reason *why)
-{
-    return errno_reason_set(
-        why, errno_is_outage(number) ? HAPLO_EDELIVERY : HAPLO_EINVAL, path,
-        what, number);
-}
-
 /* A WAL next to a missing or empty file belongs to another database. It may
  * contain messages that exist nowhere else, and SQLite would delete it. */
 static int refuse_lost_wal(const char *path, struct reason *why)
@@ -45,7 +37,7 @@ static int refuse_lost_wal(const char *path, struct reason *why)
 
     if ((!is_there && errno != ENOENT) ||
         (is_there && stat(real, &status) != 0)) {
-        return file_error("cannot be opened", path, errno, why);
+        return errno_reason_classify(why, path, "cannot be opened", errno);
     }
     if (is_there && (!S_ISREG(status.st_mode) || status.st_size > 0)) {
         return 0;
@@ -54,7 +46,7 @@ static int refuse_lost_wal(const char *path, struct reason *why)
     if (stat(wal, &status) != 0) {
         return errno == ENOENT
                    ? 0
-                   : file_error("cannot be opened", wal, errno, why);
+                   : errno_reason_classify(why, wal, "cannot be opened", errno);
     }
     if (status.st_size == 0) {
         return 0;
@@ -72,12 +64,13 @@ int db_file_check(const char *path, struct reason *why)
     struct stat status;
 
     if (strlen(path) >= PATH_MAX - sizeof("./-wal")) {
-        return file_error("open", path, ENAMETOOLONG, why);
+        return errno_reason_classify(why, path, "cannot be opened",
+                                     ENAMETOOLONG);
     }
     if (stat(path, &status) != 0) {
-        return errno == ENOENT
-                   ? 0
-                   : file_error("cannot be opened", path, errno, why);
+        return errno == ENOENT ? 0
+                               : errno_reason_classify(
+                                     why, path, "cannot be opened", errno);
     }
     if (!S_ISREG(status.st_mode)) {
         return reason_set(why, HAPLO_EINVAL, "%s: is %s, not a file", path,
@@ -95,7 +88,9 @@ static int created_file_close(int descriptor, const char *path,
     if (close(descriptor) != 0 && error == 0) {
         error = errno;
     }
-    return error == 0 ? 0 : file_error("cannot be created", path, error, why);
+    return error == 0
+               ? 0
+               : errno_reason_classify(why, path, "cannot be created", error);
 }
 
 int db_file_prepare(const char *path, struct reason *why)
@@ -114,12 +109,12 @@ int db_file_prepare(const char *path, struct reason *why)
         return created_file_close(descriptor, path, why);
     }
     if (errno != EEXIST) {
-        return file_error("cannot be created", path, errno, why);
+        return errno_reason_classify(why, path, "cannot be created", errno);
     }
     /* A symbolic link may point nowhere. */
     return stat(path, &status) == 0
                ? 0
-               : file_error("cannot be opened", path, errno, why);
+               : errno_reason_classify(why, path, "cannot be opened", errno);
 }
 
 int db_file_sync_folder(const char *path, struct reason *why)
@@ -132,8 +127,8 @@ int db_file_sync_folder(const char *path, struct reason *why)
     folder = dirname(copy);
     error = durable_folder_path(folder);
     if (error != 0) {
-        return file_error("its names cannot be made durable", folder, error,
-                          why);
+        return errno_reason_classify(why, folder,
+                                     "its names cannot be made durable", error);
     }
     return 0;
 }

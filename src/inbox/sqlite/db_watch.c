@@ -14,7 +14,6 @@
  *     made with cp: nothing is stored any more. A checkpoint would write pages
  *     from the WAL between others that are gone, which would destroy the
  *     evidence, and may make the file look sound.
- *
  *   - The shared memory was truncated: the same, although it contains nothing
  *     that is lost. Using it would end the process with SIGBUS.
  *
@@ -33,11 +32,9 @@
 #include "haplopoll.h"
 
 /* Offsets in the header of a database; numbers are big-endian. */
-#define HEADER_FIXED_SIZE                                                   \
-    24                      /* magic, page size, format: these never change \
-                             */
-#define HEADER_PAGE_SIZE 16 /* two bytes; 1 means 65,536 */
-#define HEADER_CHANGES 24   /* counts transactions, roughly */
+#define HEADER_FIXED_SIZE 24 /* magic, page size, format: these stay */
+#define HEADER_PAGE_SIZE 16  /* two bytes; 1 means 65,536 */
+#define HEADER_CHANGES 24    /* counts transactions, roughly */
 #define HEADER_PAGE_COUNT 28
 #define HEADER_SCHEMA 40 /* counts changes of definitions */
 
@@ -88,8 +85,8 @@ static enum db_watch_state tell_damaged(struct db_watch *watch,
     return DB_WATCH_DAMAGED;
 }
 
-/* The next access would end the process with SIGBUS. The file is made anew of
- * the WAL when the inbox is opened. */
+/* The next access would end the process with SIGBUS. SQLite creates the file
+ * again, from the WAL, when the inbox is opened. */
 static enum db_watch_state tell_short_memory(struct db_watch *watch,
                                              const char *path,
                                              struct reason *why)
@@ -104,12 +101,11 @@ static enum db_watch_state tell_short_memory(struct db_watch *watch,
     return DB_WATCH_DAMAGED;
 }
 
-static enum db_watch_state tell_unreadable(sqlite3 *db, const char *path,
-                                           struct reason *why)
+/* Returns HAPLO_E*. */
+static int tell_unreadable(sqlite3 *db, const char *path, struct reason *why)
 {
-    (void)errno_reason_set(why, 0, path, "cannot be read",
-                           sqlite3_system_errno(db));
-    return DB_WATCH_AWAY;
+    return errno_reason_classify(why, path, "cannot be read",
+                                 sqlite3_system_errno(db));
 }
 
 static uint32_t number_at(const uint8_t *bytes)
@@ -167,7 +163,8 @@ static enum db_watch_state check_file(sqlite3 *db, struct db_watch *watch,
 
     if (head_read(db, SQLITE_FCNTL_FILE_POINTER, header, sizeof(header)) !=
         SQLITE_OK) {
-        return tell_unreadable(db, path, why);
+        (void)tell_unreadable(db, path, why);
+        return DB_WATCH_AWAY;
     }
     if (!file_is_sound(watch, header, size)) {
         return tell_damaged(watch, path, why);
@@ -209,7 +206,8 @@ static enum db_watch_state check_wal(sqlite3 *db, struct db_watch *watch,
 
     if (head_read(db, SQLITE_FCNTL_JOURNAL_POINTER, header, sizeof(header)) !=
         SQLITE_OK) {
-        return tell_unreadable(db, path, why);
+        (void)tell_unreadable(db, path, why);
+        return DB_WATCH_AWAY;
     }
     is_sound = size == 0 || (number_at(header) & ~1u) == WAL_MAGIC;
     if (is_sound && size < watch->wal_used) {
@@ -267,9 +265,7 @@ static int remember(const char *path, struct db_file_id *id, struct stat *now,
                     struct reason *why)
 {
     if (stat(path, now) != 0) {
-        return errno_reason_set(
-            why, errno_is_outage(errno) ? HAPLO_EDELIVERY : HAPLO_EINVAL, path,
-            "stat", errno);
+        return errno_reason_classify(why, path, "cannot be found", errno);
     }
     *id = (struct db_file_id){.device = now->st_dev, .inode = now->st_ino};
     return 0;
@@ -282,18 +278,23 @@ int db_watch_start(sqlite3 *db, struct db_watch *watch, struct reason *why)
     char shm[PATH_MAX];
     struct stat now;
     int moved = 1;
+    int error;
 
     shm_path(db, shm, sizeof(shm));
-    if (remember(wal_path, &watch->wal, &now, why) != 0 ||
-        remember(shm, &watch->shm, &now, why) != 0 ||
-        remember(path, &watch->file, &now, why) != 0) {
-        return HAPLO_EINVAL;
+    error = remember(wal_path, &watch->wal, &now, why);
+    if (error == 0) {
+        error = remember(shm, &watch->shm, &now, why);
+    }
+    if (error == 0) {
+        error = remember(path, &watch->file, &now, why);
+    }
+    if (error != 0) {
+        return error;
     }
     watch->size = now.st_size;
     if (head_read(db, SQLITE_FCNTL_FILE_POINTER, watch->header,
                   sizeof(watch->header)) != SQLITE_OK) {
-        (void)tell_unreadable(db, path, why);
-        return HAPLO_EINVAL;
+        return tell_unreadable(db, path, why);
     }
     /* Otherwise the names were those of other files already. */
     if (sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) !=

@@ -43,7 +43,8 @@ enum db_watch_state {
 };
 
 /* Starts watching a database in WAL mode, which must have been read once.
- * Returns 0, or HAPLO_EINVAL with why set. */
+ * Returns 0; or with why set HAPLO_EDELIVERY if the disk failed, or
+ * HAPLO_EINVAL. */
 int db_watch_start(sqlite3 *db, struct db_watch *watch, struct reason *why);
 
 /* To be called outside of transactions. Sets why unless the result is
