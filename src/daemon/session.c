@@ -21,12 +21,10 @@
 #include "daemon/session.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/container_of.h"
-#include "base/errno_reason.h"
 #include "base/reason.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
@@ -148,18 +146,24 @@ static int open_loop(struct session *session, char *why, size_t why_size)
     return error;
 }
 
+/* What could not be opened is named in the configuration. */
+static enum exit_code exit_code_of(int error)
+{
+    return error == HAPLO_EINVAL   ? EXIT_CODE_USAGE
+           : error == HAPLO_EEXIST ? EXIT_CODE_IN_USE
+                                   : EXIT_CODE_FAILED;
+}
+
 static enum exit_code lock_state_dir(struct session *session)
 {
-    char why[HAPLO_TEXT_SIZE_MAX];
-    session->lock = state_dir_lock(session->config->state_dir, why, sizeof why);
-    if (session->lock >= 0) {
+    struct reason why;
+    int error =
+        state_dir_lock(session->config->state_dir, &session->lock, &why);
+    if (error == 0) {
         return EXIT_CODE_FINE;
     }
-    int error = errno;
-    log_line(LOG_LEVEL_ERROR, "%s", why);
-    return error == EWOULDBLOCK     ? EXIT_CODE_IN_USE
-           : errno_is_outage(error) ? EXIT_CODE_FAILED
-                                    : EXIT_CODE_USAGE;
+    log_line(LOG_LEVEL_ERROR, "%s", why.text);
+    return exit_code_of(error);
 }
 
 enum exit_code session_open(struct session *session, struct config *config)
@@ -186,9 +190,7 @@ static void on_opened(struct gather *gather, int error)
         session->opened_cb(session);
         return;
     }
-    session->code = error == HAPLO_EINVAL   ? EXIT_CODE_USAGE
-                    : error == HAPLO_EEXIST ? EXIT_CODE_IN_USE
-                                            : EXIT_CODE_FAILED;
+    session->code = exit_code_of(error);
     session_end(session);
 }
 

@@ -272,7 +272,7 @@ def test_state_dir_in_use(poll_of):
         done = poll.once()
         assert done.code == 3
         check_one_line_each(done, ["haplo-poll"], ["in use by process"])
-        assert f"process {run.process.pid}:" in done.err
+        assert f"process {run.process.pid} on " in done.err
         second = poll.start()
         assert second.wait() == 3
 

@@ -83,7 +83,7 @@ def test_lock_goes_with_its_process(poll_of):
         first = start(poll)
         second = poll.start()
         assert second.wait() == 3
-        assert f"in use by process {first.process.pid}:" in second.err
+        assert f"in use by process {first.process.pid} on " in second.err
         first.kill()
         third = start(poll)
         sim.wait_until_read()

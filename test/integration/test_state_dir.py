@@ -52,7 +52,7 @@ def dangling_link(state):
 @pytest.mark.parametrize("spoil,words", [
     (file_instead, ["not a directory"]),
     (file_as_parent, ["not a directory"]),
-    (folder_as_lock, ["lock", "is a directory"]),
+    (folder_as_lock, ["lock", "a folder is in the place of a file"]),
     (link_as_lock, ["lock", "symbolic link"]),
     (dangling_link, ["no such file or directory"]),
 ])
@@ -118,7 +118,7 @@ def test_state_dir_on_a_disk_without_room(poll_of, disk_of, options, words):
         poll.check_all_stored()
 
 
-# The number in it helps people; the lock is the kernel's, and needs no room.
+# The line in it helps people; the lock is the kernel's, and needs no room.
 @pytest.mark.needs("mount")
 def test_state_dir_on_a_full_disk_is_good_enough(poll_of, disk_of):
     with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
@@ -131,7 +131,7 @@ def test_state_dir_on_a_full_disk_is_good_enough(poll_of, disk_of):
         first.wait_for_line("polling;")
         second = poll.start()
         assert second.wait() == 3
-        assert "in use by process" in second.err
+        assert "in use by another process" in second.err
         sim.wait_until_read()
         assert first.stop() == 0
         poll.check_all_stored()

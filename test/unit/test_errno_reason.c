@@ -29,12 +29,17 @@ static void an_outage_is_not_the_fault_of_a_path(void **state)
                                   EMFILE, ENFILE, ENOMEM};
     static const int others[] = {0,       EACCES,       EPERM, ENOENT,
                                  ENOTDIR, ENAMETOOLONG, ELOOP, EISDIR};
+    struct reason why;
     (void)state;
     for (size_t i = 0; i < sizeof outages / sizeof outages[0]; i++) {
         assert_true(errno_is_outage(outages[i]));
+        assert_int_equal(errno_reason_classify(&why, "/x", "y", outages[i]),
+                         HAPLO_EDELIVERY);
     }
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         assert_false(errno_is_outage(others[i]));
+        assert_int_equal(errno_reason_classify(&why, "/x", "y", others[i]),
+                         HAPLO_EINVAL);
     }
 }
 
