@@ -504,8 +504,8 @@ enum haplo_format {
  * Delivers a batch. The application must answer it exactly once, inside this
  * callback or later, by calling one of haplo_batch_accept(), _retry(),
  * _stale(), _drop() and _reject(). It borrows messages and state until then.
- * A batch that is never answered holds its queue, haplo_queue_remove() and
- * haplo_poller_close() for ever.
+ * A batch that is never answered holds up its queue, haplo_queue_remove() and
+ * haplo_poller_close() forever.
  */
 typedef void (*haplo_deliver_cb)(struct haplo_queue *queue,
                                  struct haplo_batch batch);

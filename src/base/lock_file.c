@@ -148,7 +148,9 @@ int lock_file_take(const char *path, mode_t mode, const char *used_by,
         *descriptor = -1;
         if (i == REPLACED_COUNT_MAX) {
             return reason_set(why, HAPLO_EINVAL,
-                              "%s: is removed again and again", path);
+                              "%s: is removed again and again: stop what does "
+                              "that",
+                              path);
         }
         error = lock_once(path, mode, descriptor, holder, why);
     }

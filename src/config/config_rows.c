@@ -247,14 +247,14 @@ static const struct option_row server_own_rows[] = {
         .word = "name",
         .check = haplo_name_check,
         IN_SERVER(login_group),
-        .help = "Servers share a budget of failed logins, and their silence "
-                "after a throttle, if they are one actual server: if they "
-                "have the same host name or a common address, and the same "
-                "port. Where that is wrong, name the group here: servers with "
-                "the same login_group share, whatever their addresses. Needed "
-                "for several host names of one server that are reached "
-                "through a proxy, and, with a group for each, for several "
-                "Haplo servers behind one address.",
+        .help = "Entries that are one actual server share a budget of failed "
+                "logins, and are silent together after a throttle: those with "
+                "the same host name or a common address, and the same port. "
+                "Where that is wrong, name the group here: servers with the "
+                "same login_group share, whatever their addresses. Needed for "
+                "several host names of one server that are reached through a "
+                "proxy, and, with a group for each, for several Haplo servers "
+                "behind one address.",
     },
     {
         .name = "queues",

@@ -41,14 +41,14 @@ static const char help_text[] =
     "  -v, --verbose       log every change of state\n"
     "  -q, --quiet         once: no progress and no table\n"
     "      --max-time DURATION\n"
-    "                      once: give up what is not done after this time\n"
+    "                      once: end after this time, done or not\n"
     "  -h, --help          the same as the command help\n"
     "  -V, --version       the same as the command version\n"
     "\n"
     "Exit codes: 0 success; 1 a queue, an outlet or the system failed; 2 the\n"
-    "command line or the configuration is invalid; 3 the state directory is "
-    "in\n"
-    "use.\n"
+    "command line or the configuration is invalid; 3 the state directory or "
+    "an\n"
+    "inbox is in use.\n"
     "\n"
     "See haplo-poll(1), haplo-poll.yaml(5), haplo-inbox(5), haplo-files(5).\n";
 

@@ -4,7 +4,7 @@
  *   - Each outlet forwards until it has caught up. No more messages are stored
  *     by then.
  *   - An outlet that cannot continue now, because a message was refused, its
- *     destination is broken, its inbox cannot be read, or its next attempt is
+ *     destination is broken, its inbox cannot be used, or its next attempt is
  *     later, is reported with the reason and has failed. What it has not
  *     delivered stays for the next run.
  */
@@ -33,7 +33,7 @@ static void report(struct once *once, const struct forwarder_stats *stats)
     char text[2 * HAPLO_TEXT_SIZE_MAX];
     char lanes[128] = "not caught up";
     if (stats->is_inbox_down) {
-        snprintf(lanes, sizeof lanes, "its inbox fails");
+        snprintf(lanes, sizeof lanes, "its inbox cannot be used");
     } else if (stats->is_broken) {
         snprintf(lanes, sizeof lanes, "its destination is broken");
     } else if (stats->blocked_lane_count > 0) {

@@ -159,7 +159,7 @@ void once_report_end(struct once_report *report)
 bool once_report_print(struct once_report *report)
 {
     if (report->has_failed) {
-        log_line(LOG_LEVEL_ERROR, "the table: %s",
+        log_line(LOG_LEVEL_ERROR, "the table cannot be printed: %s",
                  haplo_error_text(HAPLO_ENOMEM));
     }
     if (report->table != NULL) {

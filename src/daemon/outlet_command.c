@@ -60,7 +60,7 @@ static struct forwarder_stats stats_of(const struct outlet_command *command)
 
 static void give_up(struct outlet_command *command, const char *why)
 {
-    log_line(LOG_LEVEL_ERROR, "outlet %s: its inbox fails: %s",
+    log_line(LOG_LEVEL_ERROR, "outlet %s: its inbox cannot be used: %s",
              command->release->outlet, why);
     command->code = EXIT_CODE_FAILED;
     session_end(&command->session);

@@ -306,7 +306,7 @@ int easy_begin(struct easy *easy)
         return error;
     }
     if (!easy_pin(easy) || multi_add(easy->slot->multi, easy->curl) != 0) {
-        return reason_set(&easy->why, HAPLO_ENOMEM, "no memory to begin");
+        return reason_set(&easy->why, HAPLO_ENOMEM, "out of memory");
     }
     easy->is_added = true;
     return 0;

@@ -13,7 +13,7 @@
  * began, and the WAL grows. The helper then tries again every
  * CHECKPOINT_STUCK_MS. After CHECKPOINT_TELL_MS an operator is warned, and told
  * which program it is. When the WAL has reached its limit, or takes half of
- * what was free on its disk, nothing is stored any more: the messages stay
+ * what was free on its disk, nothing more is stored: the messages stay
  * unread on their servers, and the disk does not fill up. When the reader has
  * ended, the helper copies everything while commits continue.
  * The same holds if copying fails, as on a disk that is full; the warning then

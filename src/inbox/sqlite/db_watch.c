@@ -11,7 +11,7 @@
  *
  *   - A file was removed or replaced: nothing is stored until it is back.
  *   - A file was truncated or overwritten, as by ": >inbox.db" or by a copy
- *     made with cp: nothing is stored any more. A checkpoint would write pages
+ *     made with cp: nothing more is stored. A checkpoint would write pages
  *     from the WAL between others that are gone, which would destroy the
  *     evidence, and may make the file look sound.
  *   - The shared memory was truncated: the same, although it contains nothing

@@ -341,9 +341,9 @@ static const struct option_row options[] = {
      .max = (uint64_t)1 << 44,
      .fallback = "10G",
      .offset = offsetof(struct sqlite_inbox_options, wal_bytes_max),
-     .help = "The size of the -wal file beyond which nothing is stored, while "
-             "another program keeps a read transaction open. It is lower on a "
-             "disk that has not twice as much space."},
+     .help = "The size of the -wal file, or half of the free space on its disk "
+             "if that is less, beyond which nothing is stored while another "
+             "program keeps a read transaction open."},
 };
 
 const struct inbox_type inbox_sqlite_type = {

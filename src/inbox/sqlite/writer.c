@@ -8,7 +8,7 @@
  *   - Another thread does the checkpoints (checkpoint.c), so that no commit
  *     waits for one. Closing does the last one.
  *
- * If the inbox is damaged, nothing is copied from the WAL any more, not even
+ * If the inbox is damaged, nothing more is copied from the WAL, not even
  * when closing, so that both files stay as they were found.
  */
 #include "inbox/sqlite/writer.h"
