@@ -9,8 +9,8 @@
  *   - Stops on SIGTERM, SIGINT, POST /shutdown or the end of standard input.
  *
  * Bad arguments or scripts: one line on standard error, exit status 2. A port
- * that cannot be opened or a file that cannot be written: the same with status
- * 1.
+ * that cannot be opened, or a file or standard output that cannot be written:
+ * the same with status 1.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -40,6 +40,19 @@ static void stop_with(enum exit_code code, const char *error)
 {
     fprintf(stderr, "haplo-sim: %s\n", error);
     exit((int)code);
+}
+
+/* Whoever waits for the ready line must not wait for ever. */
+static void output_flush(void)
+{
+    char error[ERROR_SIZE];
+    bool has_failed = ferror(stdout) != 0;
+    if (fflush(stdout) == 0 && !has_failed) {
+        return;
+    }
+    snprintf(error, sizeof error, "standard output cannot be written: %s",
+             has_failed ? "an earlier write failed" : strerror(errno));
+    stop_with(EXIT_CANNOT, error);
 }
 
 /* Options for getopt_long(); (*rows)[i] is the table row of the i-th one. */
@@ -100,10 +113,12 @@ static int options_read(struct sim_server *server, int argc, char **argv)
     for (int c; (c = getopt_long(argc, argv, "hV", list, &at)) != -1;) {
         if (c == 'h') {
             help_print();
+            output_flush();
             exit(0);
         }
         if (c == 'V') {
             puts("haplo-sim " SIM_VERSION);
+            output_flush();
             exit(0);
         }
         if (c == '?') {
@@ -274,7 +289,7 @@ static void server_start(struct sim_server *server)
         stop_with(EXIT_CANNOT, error);
     }
     fwrite(ready.bytes, 1, ready.size, stdout);
-    fflush(stdout);
+    output_flush();
     sim_buffer_free(&ready);
 }
 

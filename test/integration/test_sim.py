@@ -430,6 +430,16 @@ def test_help_lists_everything():
     assert missing == []
 
 
+# Whoever waits for the ready line would wait for ever.
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--apps=1"]])
+def test_standard_output_is_full(arguments):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL,
+                              stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1
+    assert b"haplo-sim: standard output cannot be written: " in done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_end_it(number):
     simulator = Sim("--apps=2", "--tls", "--latency=10s")
