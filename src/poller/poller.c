@@ -394,8 +394,9 @@ static void mark_succeeded(struct haplo_queue *queue,
         } else {
             queue->mishaps.failure_count++;
             event_explain(queue, "mark", HAPLO_ENOPROGRESS,
-                          "the server marked none of the messages; they are "
-                          "still unread");
+                          "the server marked none of the messages: does a "
+                          "cache answer instead of the server, or does another "
+                          "program read this queue?");
         }
     }
     request_ended(queue, 0,

@@ -110,6 +110,22 @@ def test_a_batch_from_a_cache_is_not_stored_again_and_again(poll_through):
         assert run.stop() == 0
 
 
+# With a backlog, the same batch looks as if its mark had had no effect.
+def test_a_batch_from_a_cache_in_front_of_a_backlog(poll_through):
+    with Sim("--apps=1", "--queues=1", "--messages=40") as sim, \
+            Cache(sim.url()) as cache:
+        poll = poll_through(sim, cache)
+        done = poll.once()
+        assert done.code == 1
+        assert "mark app1/q1: the server marked none of the messages: does " \
+            "a cache answer" in done.err
+        assert poll.inbox_count() == 32
+        cache.is_stuck = False
+        assert poll.once() == (0, "", "")
+        assert poll.inbox_count() == 16 + 40
+        assert sim.unread() == 0
+
+
 # An administrator may resend exactly these messages: they arrive, if late.
 def test_it_is_stored_again_after_the_longest_wait(poll_through):
     with Sim("--apps=1", "--queues=1", "--messages=10") as sim, \
