@@ -137,9 +137,11 @@ def test_an_inbox_whose_definitions_are_damaged(poll_of):
         assert poll.once().code == 0
 
 
-# "put back the file that belongs to it, or move the -wal to another folder"
+# "put back the file that belongs to it, or move the -wal to another folder",
+# which "DAMAGED INBOXES" does as well.
 @pytest.mark.parametrize("command", [
-    "mv aside.db inbox.db", "mkdir aside && mv inbox.db-wal aside/"])
+    "mv aside.db inbox.db", "mkdir aside && mv inbox.db-wal aside/",
+    "mkdir damaged && mv inbox.db* damaged/"])
 def test_a_wal_whose_inbox_is_missing(poll_of, command):
     with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
         poll = poll_of(sim)
@@ -151,7 +153,7 @@ def test_a_wal_whose_inbox_is_missing(poll_of, command):
         done = poll.once()
         assert done.code == 2
         assert "put back the file that belongs to it, or move the -wal to " \
-            "another folder" in done.err
+            'another folder: see "DAMAGED INBOXES" in' in done.err
         follow(sim.dir, [command])
         sim.script("message app1 q1 count=3")
         assert poll.once().code == 0

@@ -55,7 +55,8 @@ static int refuse_lost_wal(const char *path, struct reason *why)
         why, HAPLO_EINVAL,
         "%s: is missing or empty, but its -wal exists and may contain "
         "messages that are nowhere else: put back the file that belongs to it, "
-        "or move the -wal to another folder",
+        "or move the -wal to another folder: see \"DAMAGED INBOXES\" in "
+        "haplo-inbox(5)",
         path);
 }
 
