@@ -151,7 +151,8 @@ static void give_up_keys(struct once *once, const struct once_server *server,
                  queue->queue->key_refused
                      ? "%s: not drained: its API key was refused before, and "
                        "waits until %s after %u failed logins in a row on "
-                       "this server: correct it"
+                       "this server: correct it, or if that is done, remove "
+                       "failed_logins in state_dir to try it now"
                      : "%s: not drained: its API key was not tried, because "
                        "too many logins on this server have failed: correct "
                        "the keys that were refused; it waits until %s after "

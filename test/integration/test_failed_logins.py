@@ -96,6 +96,25 @@ def test_once_tells_which_keys_wait_and_until_when(poll_of):
         assert sim.unread("app2") == 0  # counted for each server alone
 
 
+# Whoever has corrected the key need not wait: what is advised works.
+def test_a_corrected_key_is_tried_at_once_if_the_count_is_removed(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=3") as sim:
+        path = sim.dir / "keys" / "app1-q1"
+        old = path.read_text()
+        sim.script("key app1 q1 rotate=yes store=yes")
+        new = path.read_text()
+        path.write_text(old)
+        poll = poll_of(sim)
+        poll.secrets.update((old.strip(), new.strip()))
+        spend_budget(sim, poll)
+        path.write_text(new)
+        assert "if that is done, remove failed_logins in state_dir" in \
+            poll.once().err
+        kept_path(poll).unlink()
+        assert poll.once() == (0, "", "")
+        poll.check_all_stored()
+
+
 # The lock-out ends by itself, and so does ours: somebody may have mended it.
 def test_keys_are_tried_again_after_the_hold(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=3") as sim:
