@@ -135,7 +135,7 @@ $(BUILD)/test/haplo-poll-picky: $(BUILD)/test/outlet/picky.o \
 # src/http and of the C library's memory is test/sim's. Renamed in them and not
 # wrapped by the linker, so that the simulation's own calls stay what they are.
 simulated_src := $(filter-out %/durable.c %/errno_reason.c %/file_mode.c \
-	%/standard_streams.c, \
+	%/lock_file.c %/standard_streams.c, \
 	$(wildcard src/base/*.c src/core/*.c src/poller/*.c)) \
 	src/inbox/inbox.c $(wildcard src/inbox/group_*.c) \
 	$(wildcard src/daemon/gather*.c) src/daemon/failed_logins.c \
