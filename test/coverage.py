@@ -20,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PARTS = {
     "src/core": 95,
     "src/poller/poller.c": 95,
+    "src/poller/queue_batch.c": 95,
     "src/http": 85,
     "src/inbox": 85,
     "src/outlets": 85,

@@ -3,6 +3,7 @@
  */
 #include "poller/event.h"
 #include "poller/poller.h"
+#include "poller/queue_batch.h"
 
 /* Reading */
 
@@ -50,7 +51,7 @@ static int batch_answer(struct haplo_batch handle, struct haplo_queue **queue)
         return HAPLO_EANSWERED;
     }
     *queue = batch->queue;
-    return poller_take_back(batch);
+    return queue_batch_take_back(batch);
 }
 
 static void queue_answered(struct haplo_queue *queue,
@@ -66,7 +67,7 @@ int haplo_batch_accept(struct haplo_batch handle)
     struct haplo_queue *queue;
     int error = batch_answer(handle, &queue);
     if (error == 0) {
-        poller_accept(queue);
+        queue_batch_accept(queue);
         queue_answered(queue,
                        &(struct queue_event){.kind = QUEUE_EVENT_ACCEPTED});
     }

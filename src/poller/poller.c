@@ -45,99 +45,11 @@
 #include "base/alloc.h"
 #include "poller/event.h"
 #include "poller/location.h"
+#include "poller/queue_batch.h"
 
 static struct haplo_queue *queue_of(const struct queue *core)
 {
     return container_of(core, struct haplo_queue, core);
-}
-
-/* Pools of batches */
-
-static struct batch *batch_take(struct batch **free_ones)
-{
-    struct batch *batch = *free_ones;
-    if (batch == NULL) {
-        return batch_new();
-    }
-    *free_ones = batch->next;
-    batch->next = NULL;
-    batch_show(batch);
-    return batch;
-}
-
-static void batch_release(struct batch *batch, struct batch **free_ones)
-{
-    batch_reset(batch);
-    batch_hide(batch);
-    batch->next = *free_ones;
-    *free_ones = batch;
-}
-
-/* Updates the byte budget with the current size of the batch. */
-static void queue_count_bytes(struct haplo_queue *queue)
-{
-    struct scheduler *scheduler = &server_of(queue)->poller->scheduler;
-    size_t bytes = batch_allocated_bytes(queue->batch);
-    scheduler->held_bytes += bytes - queue->batch->counted_bytes;
-    queue->batch->counted_bytes = bytes;
-}
-
-static void queue_drop_batch(struct haplo_queue *queue)
-{
-    struct haplo_poller *poller = server_of(queue)->poller;
-    struct batch *batch = queue->batch;
-    if (batch == NULL) {
-        return;
-    }
-    queue->batch = NULL;
-    if (batch->is_accepted) {
-        delivery_state_keep(&queue->core.delivery, batch);
-    }
-    poller->scheduler.held_bytes -= batch->counted_bytes;
-    batch->counted_bytes = 0;
-    batch_release(batch, batch->body_capacity > 0 ? &poller->free_batches
-                                                  : &poller->free_tokens);
-}
-
-/* Lending batches to the application */
-
-static void queue_deliver(struct haplo_queue *queue)
-{
-    struct haplo_poller *poller = server_of(queue)->poller;
-    poller->lent_count++;
-    settings_of(queue)->deliver_cb(
-        queue, batch_lend(queue->batch, ++poller->newest_serial));
-}
-
-int poller_take_back(struct batch *batch)
-{
-    struct haplo_queue *queue = batch->queue;
-    struct haplo_poller *poller = server_of(queue)->poller;
-    batch_return(batch);
-    poller->lent_count--;
-    if (poller->phase == POLLER_CLOSING) {
-        poller_close_timer(poller);
-        return HAPLO_ESTOPPED;
-    }
-    assert(queue->batch == batch);
-    assert(queue->core.state == HAPLO_QUEUE_DELIVERING ||
-           queue->core.state == HAPLO_QUEUE_LAST_DELIVERING);
-    return 0;
-}
-
-/* If memory for a separate token runs out, the whole batch is kept. */
-void poller_accept(struct haplo_queue *queue)
-{
-    delivery_state_accept(&queue->core.delivery, queue->batch);
-    struct haplo_poller *poller = server_of(queue)->poller;
-    struct batch *token = batch_take(&poller->free_tokens);
-    if (token == NULL) {
-        return;
-    }
-    batch_move_token(token, queue->batch);
-    queue_drop_batch(queue);
-    queue->batch = token;
-    queue_count_bytes(queue);
 }
 
 /* Starting requests */
@@ -189,8 +101,7 @@ static void on_fetch_head(struct transfer *transfer,
 {
     struct request *request = container_of(transfer, struct request, transfer);
     struct haplo_queue *queue = request->queue;
-    queue->batch = batch_take(&server_of(queue)->poller->free_batches);
-    if (queue->batch == NULL) {
+    if (!queue_batch_begin(queue)) {
         return;
     }
     struct reading *reading = request_read(request);
@@ -211,7 +122,7 @@ static int on_fetch_data(struct transfer *transfer, const char *data,
         return HAPLO_ENOMEM;
     }
     int error = fetch_reply_data(&request->reading->reply.fetch, data, size);
-    queue_count_bytes(request->queue);
+    queue_batch_count(request->queue);
     return error;
 }
 
@@ -268,7 +179,7 @@ static void fetch_succeeded(struct haplo_queue *queue)
         event.kind = QUEUE_EVENT_FETCHED;
         event.count = batch->message_count;
     }
-    queue_count_bytes(queue);
+    queue_batch_count(queue);
     request_ended(queue, 0, &event);
 }
 
@@ -525,7 +436,7 @@ static void queue_confirm(struct haplo_queue *queue,
     }
     queue->counters.marked_batch_count += mark.message_count > 0;
     queue->counters.marked_message_count += mark.message_count;
-    queue_drop_batch(queue);
+    queue_batch_drop(queue);
     if (settings_of(queue)->marked_cb != NULL) {
         settings_of(queue)->marked_cb(queue, &mark);
     }
@@ -552,17 +463,17 @@ void poller_step(struct haplo_queue *queue, const struct queue_event *event)
     case QUEUE_ACTION_NONE:
         break;
     case QUEUE_ACTION_DROP:
-        queue_drop_batch(queue);
+        queue_batch_drop(queue);
         break;
     case QUEUE_ACTION_CANCEL:
         poller_cancel_request(queue);
-        queue_drop_batch(queue);
+        queue_batch_drop(queue);
         break;
     case QUEUE_ACTION_CONFIRM:
         queue_confirm(queue, event);
         break;
     case QUEUE_ACTION_DELIVER:
-        queue_deliver(queue);
+        queue_batch_lend(queue);
         break;
     }
 }

@@ -128,16 +128,8 @@ void poller_pump(struct haplo_poller *poller);
 /* Does the same from the loop, where it is not allowed now. */
 void poller_wake(struct haplo_poller *poller);
 
-/* Takes a batch back that the application answers. Returns 0, or HAPLO_ESTOPPED
- * if the poller is closing: then the answer has no other effect, and it may
- * have been the last thing that close() waits for. */
-int poller_take_back(struct batch *batch);
-
 /* Closes the last handle of a closing poller, once it waits for nothing. */
 void poller_close_timer(struct haplo_poller *poller);
-
-/* To be called when the batch was accepted: keeps only token and state. */
-void poller_accept(struct haplo_queue *queue);
 
 /* Cancels the request of the queue, if it has one in flight. */
 void poller_cancel_request(struct haplo_queue *queue);

@@ -1,6 +1,7 @@
 """Faults in what decides of queues, servers and turns; see mutant_table.py."""
 
 POLLER = "src/poller/poller.c"
+BATCH = "src/poller/queue_batch.c"
 QUEUE = "src/core/queue.c"
 REPLAY = "src/core/replay.c"
 SCHEDULER = "src/core/scheduler.c"
@@ -428,7 +429,7 @@ MUTANTS = [
      "    queue_enter_now(queue, HAPLO_QUEUE_DELIVERING"),
     ("given-up-token-forgets",
      "giving up a token forgets unconfirmed messages",
-     POLLER,
+     BATCH,
      "    if (batch->is_accepted) {\n"
      "        delivery_state_keep(",
      "    if (batch->is_accepted && batch->message_count > 100000) {\n"
