@@ -96,6 +96,18 @@ static char *format_table(const struct once_report *report)
     return text;
 }
 
+/* In a log, progress that is none would only fill it. */
+static bool is_worth_a_line(struct once_report *report, uint64_t messages)
+{
+    size_t settled = report->once->settled_count;
+    bool is_news = messages != report->told_messages ||
+                   settled != report->told_settled || !report->has_told;
+    report->told_messages = messages;
+    report->told_settled = settled;
+    report->has_told = true;
+    return report->is_terminal || is_news;
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct once_report *report = timer->data;
@@ -104,6 +116,9 @@ static void on_timer(uv_timer_t *timer)
     uint64_t messages = 0;
     for (size_t i = 0; i < once->queue_count; i++) {
         messages += once->queues[i].queue->stored_count;
+    }
+    if (!is_worth_a_line(report, messages)) {
+        return;
     }
     snprintf(text, sizeof text, "%s%zu of %zu queues done, %llu messages",
              report->is_terminal ? "\rhaplo-poll: " : "", once->settled_count,

@@ -6,6 +6,8 @@
 #define DAEMON_ONCE_REPORT_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include <uv.h>
 
@@ -18,6 +20,9 @@ struct once_report {
     bool is_quiet;           /* no progress, no table */
     bool is_terminal;        /* stderr is one: progress is overwritten */
     bool has_progress;       /* a line of progress is on the terminal */
+    bool has_told;           /* progress was told at least once */
+    size_t told_settled;     /* queues done, as told last */
+    uint64_t told_messages;  /* messages stored, as told last */
     char *table;             /* owned: what is to be printed, or NULL */
     bool has_failed;         /* no memory for the table */
 };

@@ -74,6 +74,16 @@ def test_progress_on_a_terminal(poll_of):
         assert re.search(r"^all .* 3 ", table, re.M)
 
 
+# A server that is slow must not fill the log of whoever runs this from cron.
+def test_progress_that_is_none_is_told_once(poll_of):
+    with Sim("--apps=1", "--queues=1", "--latency=2100ms") as sim:
+        poll = poll_of(sim)
+        done = poll.run("once")
+        assert done.code == 0
+        assert untimed(done.err) == \
+            "haplo-poll: 0 of 1 queues done, 0 messages\n"
+
+
 # A second run on drained queues must neither fail nor store anything again.
 def test_second_run_finds_nothing(poll_of):
     with Sim("--apps=2", "--queues=2", "--messages=20") as sim:
