@@ -46,9 +46,8 @@ static const char help_text[] =
     "  -V, --version       the same as the command version\n"
     "\n"
     "Exit codes: 0 success; 1 a queue, an outlet or the system failed; 2 the\n"
-    "command line or the configuration is invalid; 3 the state directory or "
-    "an\n"
-    "inbox is in use.\n"
+    "command line or the configuration is invalid; 3 the state directory or\n"
+    "an inbox is in use.\n"
     "\n"
     "See haplo-poll(1), haplo-poll.yaml(5), haplo-inbox(5), haplo-files(5).\n";
 

@@ -107,8 +107,9 @@ static void tell_success(struct gather_queue *queue)
     char name[GATHER_NAME_SIZE];
     uint64_t failures = forget_failures(queue);
     if (failures > 0) {
-        log_line(LOG_LEVEL_INFO, "%s: works again after %llu failures",
-                 gather_queue_name(queue, name), (unsigned long long)failures);
+        log_line(LOG_LEVEL_INFO, "%s: works again after %llu failure%s",
+                 gather_queue_name(queue, name), (unsigned long long)failures,
+                 failures == 1 ? "" : "s");
     }
 }
 

@@ -283,8 +283,9 @@ def test_refused_key_is_tried_when_its_file_changes(poll_of):
         run.wait_for_line("app1/q1: its API key has changed", "chmod 600")
         path.chmod(0o600)
         run.wait_for_line("app1/q1: its API key has changed: trying it")
-        run.wait_for_line("app1/q1: works again")
+        run.wait_for_line("app1/q1: works again after 1 failure")
         sim.wait_until_read()
+        assert not run.lines("1 failures")
         assert sim.app_stats()["failed_logins"] == 1
         assert run.stop() == 0
         poll.check_all_stored()
