@@ -14,8 +14,8 @@
 int errno_reason_set(struct reason *why, int error, const char *path,
                      const char *what, int number);
 
-/* True if the system failed, and not who chose the path: the disk is full,
- * read-only or damaged, or a limit of the process is reached. */
+/* True if the system is at fault, and not whoever chose the path: the disk is
+ * full, read-only or damaged, or a limit of the process is reached. */
 bool errno_is_outage(int number);
 
 /* The same as errno_reason_set(), with HAPLO_EDELIVERY for an outage, and

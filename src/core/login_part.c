@@ -36,7 +36,7 @@ static bool has_marked_site(const struct server *server)
     return false;
 }
 
-/* Marks a server and everything that hangs together with it. */
+/* Marks a server and everything that is connected to it. */
 static void mark_connected(const struct login_group *group)
 {
     bool has_grown = true;

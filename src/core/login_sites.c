@@ -176,8 +176,8 @@ static bool has_unlocated(const struct login_group *group)
     return false;
 }
 
-/* Divides the group into the parts that hang together. Sites that no server
- * uses become parts of their own. */
+/* Divides the group into its connected parts. Sites that no server uses become
+ * parts of their own. */
 static void group_split(struct login_sites *sites, struct login_group *group)
 {
     if (!group_tidy(sites, group) || has_unlocated(group)) {

@@ -13,7 +13,7 @@
  *        +--------- app2.example:443 ---+
  *      other ------ other.example:443 ------ another one
  *
- * A group is what hangs together. When a look-up finds other addresses, groups
+ * A group is what is connected. When a look-up finds other addresses, groups
  * may join: their counts add up. Or a group splits: each part keeps the count,
  * since nobody knows where the failures were counted. A site without servers
  * is remembered until the count of its group has expired, for a server that

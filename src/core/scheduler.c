@@ -134,7 +134,7 @@ static void group_note_request(struct scheduler *scheduler,
     }
 }
 
-/* Servers have got into other groups. */
+/* Servers have moved to other groups. */
 static void groups_settle(struct scheduler *scheduler, uint64_t now_ms)
 {
     struct step_context context = context_at(scheduler, now_ms);

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* After a line was dropped, so much must be free before one is added: a few
+/* After a line was dropped, this much must be free before one is added: a few
  * large gaps are easier to understand than many small ones. */
 #define ROOM_AFTER_DROPS (LOG_QUEUE_SIZE / 4)
 

@@ -288,7 +288,7 @@ enum exit_code command_once(const struct command_options *options)
     }
     if (code == EXIT_CODE_FINE) {
         code = session_run(&once.session, &callbacks, NULL);
-        limits_release_signals(); /* nobody may read stdout */
+        limits_release_signals(); /* stdout may have no reader */
         bool is_printed = once_report_print(&once.report);
         if (code == EXIT_CODE_FINE &&
             (!once.is_done || once.failed_count > 0 || !is_printed)) {

@@ -96,7 +96,7 @@ static char *format_table(const struct once_report *report)
     return text;
 }
 
-/* In a log, progress that is none would only fill it. */
+/* A log would only fill up with lines that report no progress. */
 static bool is_worth_a_line(struct once_report *report, uint64_t messages)
 {
     size_t settled = report->once->settled_count;

@@ -1,5 +1,5 @@
 /*
- * libcurl_info.h - what is known about the libcurl at hand. It is asked once
+ * libcurl_info.h - what is known about the libcurl in use. It is asked once
  * per process: the answer stays the same, takes libcurl some time, and is
  * written to memory that all threads share.
  */

@@ -2,7 +2,7 @@
  * pem_file.h - the blocks of a PEM file, and whether the file has changed.
  *
  * OpenSSL skips what does not look like a block to it. A damaged first or last
- * line of a block thus makes a certificate disappear in silence. So the blocks
+ * line of a block thus makes a certificate disappear silently. So the blocks
  * are found here, and anything that seems meant to be one is an error, which
  * names its line.
  */

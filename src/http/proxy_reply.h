@@ -16,7 +16,7 @@ int proxy_explain(struct easy *easy);
 
 /* Whether a response of this status to plain http comes from the proxy itself
  * instead of from the server: 0, or HAPLO_EPROXY or HAPLO_ECONNECT, with the
- * reason of the handle set. It is sure of it for 407. For others it takes
+ * reason of the handle set. 407 proves it. Any other status needs
  * evidence: X-Squid-Error, or an error in Proxy-Status (RFC 9209). Without
  * that, a 403 counts as the server's, as otherwise failed logins could go
  * uncounted. */

@@ -8,8 +8,8 @@
  * fails, the old addresses are used, because they are better than none.
  *
  * libcurl keeps a connection for as long as it is busy, wherever the name has
- * moved to meanwhile, and the old host may go on answering: messages would be
- * fetched from it and marked there. So a connection may be used only while its
+ * moved, and the old host may go on answering: messages would be fetched from
+ * it and marked there. So a connection may be used only while its
  * address is among those that the name has now (resolver_has()). This is exact
  * because all endpoints of a name share its addresses, as they share libcurl's
  * connections.
@@ -46,7 +46,7 @@ struct resolver {
  * yet. 0 or HAPLO_ENOMEM. */
 int resolver_join(struct endpoint *endpoint);
 
-/* Takes it away; if it was the last endpoint, an outstanding look-up is
+/* Takes it away again; if it was the last endpoint, an outstanding look-up is
  * detached. Does nothing if the endpoint has none. */
 void resolver_part(struct endpoint *endpoint);
 

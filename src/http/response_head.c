@@ -68,7 +68,7 @@ static bool is_success(long status)
 }
 
 /* The end of a 2xx response, whose body is acted upon, must be known. For the
- * text of an error, as far as it came is good enough. 204 has no body. libcurl
+ * text of an error, what has arrived is good enough. 204 has no body. libcurl
  * must have come to the same conclusion, or its body is another one. */
 static int end_check(struct easy *easy, long status)
 {
