@@ -9,8 +9,6 @@
 #include "http/key_pair.h"
 #include "http/trust.h"
 
-#define LOOK_MS 1000 /* the files are not looked at more often */
-
 #define SET(curl, option, value) \
     (curl_easy_setopt((curl), (option), (value)) == CURLE_OK)
 
@@ -69,7 +67,7 @@ static bool certificate_refresh(struct client_certificate *certificate)
     if (now_ms < certificate->look_ms && certificate->error != HAPLO_ENOMEM) {
         return false;
     }
-    certificate->look_ms = now_ms + LOOK_MS;
+    certificate->look_ms = now_ms + PEM_LOOK_MS;
     if (certificate->error == 0 && is_current(certificate)) {
         return false;
     }

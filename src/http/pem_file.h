@@ -18,6 +18,7 @@
 
 #define PEM_FILE_SIZE_MAX 16777216 /* the bundles of systems have 200 KB */
 #define PEM_LABEL_SIZE_MAX 64
+#define PEM_LOOK_MS 1000 /* files in use are not looked at more often */
 
 /* What changes when a file is written, replaced, or reached through a symbolic
  * link that is changed. Zeroed: of no file. */

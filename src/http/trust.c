@@ -11,7 +11,6 @@
 #include "http/libcurl_info.h"
 
 #define LIBCURL_KEPT_S 60L /* libcurl's own cache of a CA file */
-#define LOOK_MS 1000       /* the file is not looked at more often */
 #define VERSION_SIZE_MAX 64
 
 #define SET(curl, option, value) \
@@ -95,7 +94,7 @@ static bool trust_refresh(struct trust *trust)
     if (now_ms < trust->look_ms) {
         return false;
     }
-    trust->look_ms = now_ms + LOOK_MS;
+    trust->look_ms = now_ms + PEM_LOOK_MS;
     if (trust_is_current(trust)) {
         return false;
     }
