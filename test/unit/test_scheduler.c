@@ -326,7 +326,8 @@ static void removed_server_leaves_no_wait_behind(void **state)
     }
     scheduler_remove_server(&sim->scheduler, &a->core, sim->now_ms);
     assert_int_equal(sim->scheduler.waits.count, 0);
-    assert_int_equal(scheduler_due_ms(&sim->scheduler), 1100 + LOGINS_EXPIRY_MS);
+    assert_int_equal(scheduler_due_ms(&sim->scheduler),
+                     1100 + LOGINS_EXPIRY_MS);
     sim_run(sim, 1100 + LOGINS_EXPIRY_MS);
     assert_true(scheduler_due_ms(&sim->scheduler) == HEAP_NEVER);
     sim_free(sim);
