@@ -71,7 +71,7 @@ static void something_else_in_its_place_is_told(void **state)
                    ":1:1: state_dir: key: cannot be written: not a directory: "
                    "a file is in the place of a folder\n"
                    ":2:1: inbox: .: cannot be written: illegal operation on a "
-                   "directory\n"
+                   "directory: a folder is in the place of a file\n"
                    ":10:30: outlet out: path: key/files: cannot be written: "
                    "not a directory: a file is in the place of a folder\n");
 }
