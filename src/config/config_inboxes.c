@@ -252,12 +252,17 @@ static void inboxes_take(const struct config_mapping *top)
 void config_top_take(const struct config_mapping *mapping)
 {
     const struct config_pair *servers = config_mapping_find(mapping, "servers");
+    const struct config_pair *state_dir =
+        config_mapping_find(mapping, "state_dir");
     struct config *config = mapping->loading->config;
     if (config_values_default(config, &config_top_rows, config) != 0) {
         config_loading_no_memory(mapping->loading);
         return;
     }
     config_mapping_apply(mapping, &config_top_rows, config, NULL);
+    if (state_dir != NULL) {
+        mapping->loading->state_dir_place = state_dir->place;
+    }
     inboxes_take(mapping);
     if (servers == NULL || (servers->entry_count == 0 && !servers->is_bad)) {
         config_mapping_fail(mapping, servers,

@@ -89,6 +89,8 @@ struct config_loading {
     bool is_outage;               /* the error is not one of the file */
     struct arena arena;           /* memory for drafts */
 
+    struct config_place state_dir_place; /* of its key */
+
     struct list pairs;   /* struct config_pair, of all open mappings */
     struct list inboxes; /* struct config_inbox */
     struct list outlets; /* struct outlet_draft */
@@ -113,7 +115,7 @@ struct config_loading {
     struct queue_values queue_base;          /* what queues inherit */
     struct name_table server_names;          /* struct config_server */
     struct name_table *queue_names; /* struct config_queue, of each server */
-    struct name_table paths;        /* of inboxes and outlets */
+    struct name_table paths;        /* of state_dir, inboxes and outlets */
 };
 
 /* Memory ran out: ends reading. Returns -1. */

@@ -1,19 +1,20 @@
 /*
  * config_modules.c - checks inboxes and outlets once the whole file has been
- * read: names and paths that are used twice, the inbox of each outlet, and the
- * queues that its patterns match.
+ * read: names and paths that are used twice, however they are written, the
+ * inbox of each outlet, and the queues that its patterns match.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config_mapping.h"
+#include "config/config_path.h"
 #include "config/config_resolve.h"
 
-/* A path and the inbox or outlet that uses it. */
+/* A path and what uses it: an inbox, an outlet or the state directory. */
 struct path_owner {
-    const char *path;          /* resolved */
-    struct config_place place; /* of the inbox or outlet */
+    const char *path;          /* without symbolic links */
+    struct config_place place; /* of what uses it */
 };
 
 static const char *inbox_name_of(const void *inbox)
@@ -36,20 +37,21 @@ static void path_check(struct config_loading *loading, const char *path,
                        const char *where)
 {
     struct path_owner *owner = arena_bytes(&loading->arena, sizeof *owner);
-    if (owner == NULL) {
+    const char *real = config_path_real(&loading->arena, path);
+    if (owner == NULL || real == NULL) {
         config_loading_no_memory(loading);
         return;
     }
-    *owner = (struct path_owner){path, place};
+    *owner = (struct path_owner){real, place};
     loading->paths.name_of = path_of;
     const struct path_owner *first =
-        config_name_add(loading, &loading->paths, owner, path);
+        config_name_add(loading, &loading->paths, owner, real);
     if (first != NULL) {
         config_twice_fail(loading, place, where, option, first->place);
     }
 }
 
-/* No two inboxes or outlets may write to the same path. */
+/* No two may write to the same path. */
 static void paths_check(struct config_loading *loading,
                         const struct option_table *table, const void *options,
                         struct config_place place, const char *where)
@@ -100,6 +102,10 @@ void config_inboxes_resolve(struct config_loading *loading)
         return;
     }
     config->inbox_count = loading->inboxes.count;
+    if (config->state_dir != NULL) {
+        path_check(loading, config->state_dir, "path", loading->state_dir_place,
+                   "state_dir");
+    }
     for (size_t i = 0; i < config->inbox_count; i++) {
         config->inboxes[i] =
             *(const struct config_inbox *)list_at(&loading->inboxes, i);

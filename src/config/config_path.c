@@ -5,6 +5,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,6 +45,27 @@ const char *config_path(struct config *config, const char *path,
         *name = copy;
     }
     return copy;
+}
+
+const char *config_path_real(struct arena *arena, const char *path)
+{
+    char real[PATH_MAX];
+    char folder[PATH_MAX];
+    char name[PATH_MAX];
+    char joined[2 * PATH_MAX];
+    if (realpath(path, real) != NULL) {
+        return arena_string(arena, real);
+    }
+    if (strlen(path) >= PATH_MAX) {
+        return path; /* which nobody can use */
+    }
+    strcpy(folder, path);
+    strcpy(name, path);
+    if (realpath(dirname(folder), real) == NULL) {
+        return path;
+    }
+    snprintf(joined, sizeof joined, "%s/%s", real, basename(name));
+    return arena_string(arena, joined);
 }
 
 int config_path_open(const char *path, bool is_secret, int *fd, char *why,

@@ -22,6 +22,10 @@ const char *config_path_join(struct config *config, const char *folder,
                              size_t folder_size, const char *name,
                              const char **end);
 
+/* The path without symbolic links and dots, as far as it exists, to compare it
+ * with others. Owned by the arena; NULL if memory runs out. */
+const char *config_path_real(struct arena *arena, const char *path);
+
 /* Opens a file for reading. One with a secret must not be accessible to
  * others. Returns 0, or HAPLO_EINVAL with why set. */
 int config_path_open(const char *path, bool is_secret, int *fd, char *why,

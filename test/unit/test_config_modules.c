@@ -161,6 +161,27 @@ static void no_two_modules_share_a_name_or_a_path(void **state)
                    "choose another\n");
 }
 
+/* Nor two that are written differently, or that a symbolic link joins. */
+static void a_path_is_the_same_however_it_is_written(void **state)
+{
+    (void)state;
+    assert_int_equal(symlink("b.db", "link.db"), 0);
+    text_write("b.db", "", 0600);
+    assert_refused("state_dir: ./a\n"
+                   "inboxes:\n"
+                   "  - {name: a, type: sqlite, path: a}\n"
+                   "  - {name: b, type: sqlite, path: ./b.db}\n"
+                   "  - {name: c, type: sqlite, path: link.db}\n"
+                   "defaults: {inbox: a}\n"
+                   "servers:\n" SERVER QUEUE,
+                   ":3:5: inbox a: its path is already used in line 1: choose "
+                   "another\n"
+                   ":5:5: inbox c: its path is already used in line 4: choose "
+                   "another\n");
+    assert_int_equal(unlink("link.db"), 0);
+    assert_int_equal(unlink("b.db"), 0);
+}
+
 /* Everything that the forwarder needs, from three tables of rows. */
 static void an_outlet_has_its_own_and_common_options(void **state)
 {
@@ -255,6 +276,7 @@ int main(void)
         cmocka_unit_test(an_inbox_may_be_omitted_only_if_there_is_one),
         cmocka_unit_test(there_is_one_way_to_name_inboxes),
         cmocka_unit_test(no_two_modules_share_a_name_or_a_path),
+        cmocka_unit_test(a_path_is_the_same_however_it_is_written),
         cmocka_unit_test(an_outlet_has_its_own_and_common_options),
         cmocka_unit_test(an_outlet_names_its_queues),
         cmocka_unit_test(an_outlets_options_are_checked),
