@@ -1,6 +1,7 @@
 /*
  * blocking.c - runs an outlet that blocks: parcels are jobs of a worker thread
- * (inbox/worker.h).
+ * (inbox/worker.h). The first job opens the destination: a folder must be known
+ * before its disk can be unmounted, however late the first parcel comes.
  *
  * Closing: the current parcel is finished; those after it get RETRY without
  * being tried. Then the destination is closed, also on the thread, and the
@@ -18,6 +19,7 @@ struct blocking {
     struct outlet_setting setting;  /* a copy, which borrows its pointers */
     const struct blocking_ops *ops; /* borrowed */
     struct worker worker;           /* the thread */
+    struct worker_job opening;      /* opens the destination */
     struct worker_job closing;      /* closes the destination */
     size_t parcel_count;            /* parcels outstanding */
     bool is_closing;                /* between close and closed_cb */
@@ -50,6 +52,14 @@ static bool destination_open(struct blocking *blocking, struct reason *why)
         blocking->memory.was_open = true;
     }
     return true;
+}
+
+/* If it fails, the first parcel tries again, and reports why. */
+static void on_opening(struct worker_job *job)
+{
+    struct reason why;
+
+    (void)destination_open(job->data, &why);
 }
 
 static void on_parcel(struct worker_job *job)
@@ -92,6 +102,11 @@ static void on_destination_closed(struct worker_job *job)
     struct blocking *blocking = job->data;
 
     worker_close(&blocking->worker, on_worker_closed, blocking);
+}
+
+static void on_opened(struct worker_job *job)
+{
+    (void)job;
 }
 
 static void close_if_idle(struct blocking *blocking)
@@ -137,6 +152,12 @@ int blocking_open(const struct outlet_setting *setting,
     blocking->setting = *setting;
     blocking->ops = ops;
     atomic_init(&blocking->is_ending, false);
+    blocking->opening = (struct worker_job){
+        .work_cb = on_opening,
+        .done_cb = on_opened,
+        .data = blocking,
+    };
+    worker_submit(&blocking->worker, &blocking->opening);
     *out = &blocking->base;
     return 0;
 }

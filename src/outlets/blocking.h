@@ -23,9 +23,9 @@ struct blocking_memory {
 
 /* Operations that run on the thread. */
 struct blocking_ops {
-    /* Opens the destination, with the first parcel and again after
-     * OUTLET_BROKEN. Returns 0 and sets *state; or HAPLO_E* with why set,
-     * which means that the destination is broken. */
+    /* Opens the destination, at first, and with the next parcel if that failed
+     * or after OUTLET_BROKEN. Returns 0 and sets *state; or HAPLO_E* with why
+     * set, which means that the destination is broken. */
     int (*open)(const struct outlet_setting *setting,
                 struct blocking_memory *memory, void **state,
                 struct reason *why);

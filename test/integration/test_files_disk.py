@@ -172,6 +172,29 @@ def test_a_folder_that_is_taken_away(scene_of, tmp_path, take_away):
         scene.check_recovers()
 
 
+def is_locked_by(process, folder):
+    """The outlet knows the folder from then on."""
+    inode = folder.exists() and folder.stat().st_ino
+    locks = [line.split() for line in open("/proc/locks", encoding="ascii")]
+    return any(lock[1] == "FLOCK" and int(lock[4]) == process.pid and
+               lock[5].endswith(f":{inode}") for lock in locks)
+
+
+# The first message comes hours after the disk was unmounted.
+def test_a_folder_that_is_replaced_before_the_first_file(scene_of, tmp_path):
+    with Sim("--apps=2", "--queues=2") as sim:
+        away = tmp_path / "away"
+        away.mkdir()
+        scene = scene_of(sim, tmp_path)
+        scene.start()
+        wait_for(lambda: is_locked_by(scene.run.process, scene.folder))
+        put_back = replace_files(scene.folder, away)
+        scene.check_held("is another folder", str(scene.folder))
+        assert not any(scene.folder.iterdir())
+        put_back()
+        scene.check_recovers()
+
+
 # A receiver takes the files, and may take the folders: they are made again.
 def test_folders_that_are_deleted_are_made_again(scene_of, tmp_path):
     with small_sim() as sim:
