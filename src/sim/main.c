@@ -9,8 +9,8 @@
  *   - Stops on SIGTERM, SIGINT, POST /shutdown or the end of standard input.
  *
  * Bad arguments or scripts: one line on standard error, exit status 2. A port
- * that cannot be opened, or a file or standard output that cannot be written:
- * the same with status 1.
+ * that cannot be opened, or a file that cannot be written, or standard output,
+ * unless the ready line is in a file as well: the same with status 1.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -289,7 +289,10 @@ static void server_start(struct sim_server *server)
         stop_with(EXIT_CANNOT, error);
     }
     fwrite(ready.bytes, 1, ready.size, stdout);
-    output_flush();
+    if (server->command.dir[0] == '\0') {
+        output_flush(); /* otherwise the file "ready" has it as well */
+    }
+    fflush(stdout);
     sim_buffer_free(&ready);
 }
 
