@@ -54,7 +54,9 @@ class Cache:
         body = handler.rfile.read(size)
         headers = {name: value for name, value in handler.headers.items()
                    if name.lower() != "host"}
-        client = http.client.HTTPConnection(self.target.netloc, timeout=20)
+        headers["Host"] = self.target.netloc
+        client = http.client.HTTPConnection("127.0.0.1", self.target.port,
+                                            timeout=20)
         client.request(handler.command, handler.path, body, headers)
         response = client.getresponse()
         answer = response.status, response.getheaders(), response.read()

@@ -24,7 +24,7 @@ def answer_size(sim, verb):
         "Content-Length: 0\r\nConnection: close\r\n\r\n"
     )
     size = 0
-    with socket.create_connection((url.hostname, url.port)) as connection:
+    with socket.create_connection(("127.0.0.1", url.port)) as connection:
         connection.sendall(request.encode())
         while piece := connection.recv(65536):
             size += len(piece)
