@@ -63,6 +63,19 @@ def test_a_wal_without_its_file_is_kept(bench, case):
     assert bench.marked() == bench.unread.keys()
 
 
+# Whoever makes a backup first, to be safe, must not lose it by that.
+@pytest.mark.parametrize("case", [
+    damage.removed(""), damage.removed("", "-shm"), damage.truncated("", 0)])
+def test_a_backup_keeps_a_wal_without_its_file(bench, case):
+    assert bench.run(case).code == 2
+    copy = bench.poll.folder / "copy.db"
+    done = bench.poll.run("inbox", "backup", copy)
+    assert done.code == 1 and "its -wal exists" in done.err
+    wal = damage.beside(bench.path, "-wal")
+    assert wal.read_bytes() == bench.good[wal]
+    assert not copy.exists()
+
+
 def wal_of_another(folder):
     """Of a database that has a table, and was not closed in peace."""
     path = folder / "another.db"

@@ -168,6 +168,36 @@ def test_backup_of_an_inbox_in_use(poll_of):
         assert poll.once().code == 0  # and it is an inbox
 
 
+# An empty file would pass for a backup.
+@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.touch()],
+                         ids=["missing", "empty"])
+def test_backup_of_nothing(poll_of, make):
+    with Sim("--apps=1", "--queues=1") as sim:
+        poll = poll_of(sim)
+        make(poll.inbox_path)
+        copy = poll.folder / "copy.db"
+        done = poll.run("inbox", "backup", copy)
+        assert done.code == 1 and "is missing or empty" in done.err
+        assert not copy.exists()
+
+
+# A damaged copy would replace the good one of yesterday.
+def test_backup_of_a_damaged_inbox(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=400", "--size=1k") as sim:
+        poll = poll_of(sim)
+        assert poll.once() == (0, "", "")
+        with open(poll.inbox_path, "r+b") as file:
+            file.seek(8192 * 20)
+            file.write(b"\xff" * 8192 * 5)
+        before = poll.inbox_path.read_bytes()
+        copy = poll.folder / "copy.db"
+        done = poll.run("inbox", "backup", copy)
+        assert done.code == 1 and "DAMAGED INBOXES" in done.err
+        assert "inbox.db: the file is damaged" in done.err
+        assert not list(poll.folder.glob("copy.db*"))
+        assert poll.inbox_path.read_bytes() == before
+
+
 # With several it has to be said which one.
 def test_backup_of_one_of_several_inboxes(poll_of):
     with Sim("--apps=1", "--queues=2", "--messages=20") as sim:

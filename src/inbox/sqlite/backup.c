@@ -5,13 +5,17 @@
  *     ".part". Commits continue in the meantime, but the WAL grows.
  *   - The copy is checked for integrity, synced and renamed.
  *
- * On any failure the partial file is removed.
+ * On any failure the partial file is removed, and a WAL of the inbox is left as
+ * it is: if the inbox is damaged, the WAL may contain messages that are nowhere
+ * else.
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -24,16 +28,34 @@
 #include "inbox/sqlite/schema.h"
 #include "inbox/sqlite/sqlite_inbox.h"
 
+static int keep_wal(sqlite3 *db, bool is_kept, const char *path,
+                    struct reason *why)
+{
+    int code = connection_keep_wal(db, is_kept);
+
+    return code == SQLITE_OK ? 0 : db_explain(db, path, code, why);
+}
+
 /* The source must exist and be an inbox. */
 static int source_open(const char *path, sqlite3 **db, struct reason *why)
 {
-    int error;
+    struct stat status;
+    int error = db_file_check(path, why);
 
-    if (access(path, F_OK) != 0) {
-        return errno_reason_set(why, HAPLO_EINVAL, path, "cannot be opened",
-                                errno);
+    if (error == 0) {
+        error = db_file_refuse_lost_wal(path, why);
     }
-    error = connection_open(path, NULL, db, why);
+    if (error == 0 && (stat(path, &status) != 0 || status.st_size == 0)) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "%s: is missing or empty: is its disk mounted?",
+                          path);
+    }
+    if (error == 0) {
+        error = connection_open(path, NULL, db, why);
+    }
+    if (error == 0) {
+        error = keep_wal(*db, true, path, why);
+    }
     if (error == 0) {
         error = schema_check(*db, path, why);
     }
@@ -59,6 +81,24 @@ static int pages_copy(sqlite3 *from, sqlite3 *to, const char *part,
     return db_explain(to, part, code != SQLITE_OK ? code : step, why);
 }
 
+/* A damaged copy would replace a good one. */
+static int part_check(sqlite3 *part, const char *path, struct reason *why)
+{
+    sqlite3_stmt *statement = NULL;
+    bool is_sound = false;
+    int code =
+        sqlite3_prepare_v2(part, "PRAGMA quick_check(1)", -1, &statement, NULL);
+
+    if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        const char *found = (const char *)sqlite3_column_text(statement, 0);
+
+        is_sound = found != NULL && strcmp(found, "ok") == 0;
+        code = SQLITE_CORRUPT;
+    }
+    (void)sqlite3_finalize(statement);
+    return is_sound ? 0 : db_explain(part, path, code, why);
+}
+
 static int part_write(const char *path, const char *part, struct reason *why)
 {
     sqlite3 *from = NULL;
@@ -76,6 +116,12 @@ static int part_write(const char *path, const char *part, struct reason *why)
     }
     if (error == 0) {
         error = schema_check(to, part, why);
+    }
+    if (error == 0) {
+        error = part_check(to, path, why);
+    }
+    if (error == 0) {
+        error = keep_wal(from, false, path, why);
     }
     /* The copy is in WAL mode; closing it leaves a single file. */
     connection_close(to);

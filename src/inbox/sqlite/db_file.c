@@ -28,7 +28,7 @@
 
 /* A WAL next to a missing or empty file belongs to another database. It may
  * contain messages that exist nowhere else, and SQLite would delete it. */
-static int refuse_lost_wal(const char *path, struct reason *why)
+int db_file_refuse_lost_wal(const char *path, struct reason *why)
 {
     char real[PATH_MAX];
     char wal[PATH_MAX + sizeof("-wal")];
@@ -100,7 +100,7 @@ int db_file_prepare(const char *path, struct reason *why)
     int descriptor;
     int error;
 
-    error = refuse_lost_wal(path, why);
+    error = db_file_refuse_lost_wal(path, why);
     if (error != 0) {
         return error;
     }

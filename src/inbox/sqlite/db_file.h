@@ -12,8 +12,12 @@
  * read-only. */
 int db_file_check(const char *path, struct reason *why);
 
-/* Creates an empty file if there is none, without following a symbolic link.
- * Returns the same. */
+/* Refuses a missing or empty file whose -wal exists: SQLite would delete that,
+ * and the messages in it. Returns the same. */
+int db_file_refuse_lost_wal(const char *path, struct reason *why);
+
+/* Creates an empty file if there is none, after that check, without following a
+ * symbolic link. Returns the same. */
 int db_file_prepare(const char *path, struct reason *why);
 
 /* Makes the names in the folder of path durable. Returns the same. */
