@@ -365,7 +365,7 @@ static void test_backups_that_cannot_be_made(void **state)
     char path[128];
 
     copy_path(scene, to);
-    expect_no_backup("/no/such/file", to, "no such file or directory");
+    expect_no_backup("/no/such/file", to, "is missing or empty");
     expect_no_backup(scene->path, scene->path, "exists already");
     (void)snprintf(path, sizeof(path), "%s/no/copy.db", scene->folder);
     expect_no_backup(scene->path, path, "no such file or directory");
