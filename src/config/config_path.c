@@ -53,14 +53,15 @@ const char *config_path_real(struct arena *arena, const char *path)
     char folder[PATH_MAX];
     char name[PATH_MAX];
     char joined[2 * PATH_MAX];
+    size_t size = strlen(path) + 1;
     if (realpath(path, real) != NULL) {
         return arena_string(arena, real);
     }
-    if (strlen(path) >= PATH_MAX) {
+    if (size > PATH_MAX) {
         return path; /* which nobody can use */
     }
-    strcpy(folder, path);
-    strcpy(name, path);
+    memcpy(folder, path, size);
+    memcpy(name, path, size);
     if (realpath(dirname(folder), real) == NULL) {
         return path;
     }

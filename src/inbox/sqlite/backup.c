@@ -89,7 +89,10 @@ static int part_check(sqlite3 *part, const char *path, struct reason *why)
     int code =
         sqlite3_prepare_v2(part, "PRAGMA quick_check(1)", -1, &statement, NULL);
 
-    if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(statement);
+    }
+    if (code == SQLITE_ROW) {
         const char *found = (const char *)sqlite3_column_text(statement, 0);
 
         is_sound = found != NULL && strcmp(found, "ok") == 0;
