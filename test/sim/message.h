@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MESSAGE_TWINS_MAX 6 /* equal messages in one queue */
-#define MESSAGE_HOSTS_MAX 2 /* processes at a time */
+#define MESSAGE_TWINS_MAX 16 /* stored copies that are not known as marked */
+#define MESSAGE_HOSTS_MAX 2  /* processes at a time */
 
 struct remote_queue;
 
