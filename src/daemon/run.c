@@ -277,7 +277,7 @@ enum exit_code command_run(const struct command_options *options)
         .outlet_event_cb = on_outlet_event,
         .drained_cb = on_drained,
     };
-    struct run run;
+    struct run run = {0};
     outlet_log_init(&run.outlet_log);
     log_open(options->is_verbose, true);
     struct config *config;
