@@ -103,7 +103,7 @@ static bool exists(const struct config_key *key)
                : key->path != NULL && stat(key->path, &status) == 0;
 }
 
-const char *api_key_option(enum config_key_kind kind)
+static const char *api_key_option(enum config_key_kind kind)
 {
     static const char *const names[] = {
         [CONFIG_KEY_FILE] = "api_key_file",

@@ -21,9 +21,6 @@
 int api_key_read(const struct config_key *key, char *text, char *why,
                  size_t why_size);
 
-/* The name of the option for this kind of key: "api_key_file" ... */
-const char *api_key_option(enum config_key_kind kind);
-
 /* True if text looks like an API key that was written in place of its file or
  * variable. No message may show it. */
 bool api_key_is_like(const char *text);

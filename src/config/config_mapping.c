@@ -61,8 +61,8 @@ static const char *mapping_name(const struct config_mapping *mapping,
                              text);
 }
 
-const char *config_mapping_where(const struct config_mapping *mapping,
-                                 char text[CONFIG_WHERE_SIZE])
+static const char *config_mapping_where(const struct config_mapping *mapping,
+                                        char text[CONFIG_WHERE_SIZE])
 {
     static const char *const kinds[LEVEL_COUNT] = {
         [LEVEL_INBOX] = "inbox",

@@ -87,10 +87,6 @@ int config_mapping_fail(const struct config_mapping *mapping,
                         const struct config_pair *pair, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The prefix of errors, such as "queue example/student: ". */
-const char *config_mapping_where(const struct config_mapping *mapping,
-                                 char text[CONFIG_WHERE_SIZE]);
-
 /* The name for error messages; the number of the entry if it has none. */
 const char *config_entry_name(const char *name, size_t index,
                               char text[CONFIG_SHOW_SIZE]);

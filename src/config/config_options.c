@@ -46,7 +46,7 @@ struct option_table config_type_table(enum config_level level, size_t index)
     return table;
 }
 
-const char *config_level_text(enum config_level level)
+static const char *config_level_text(enum config_level level)
 {
     static const char *const texts[LEVEL_COUNT] = {
         [LEVEL_TOP] = "the top level", [LEVEL_DEFAULTS] = "defaults",

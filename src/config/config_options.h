@@ -59,9 +59,6 @@ struct option_table config_level_table(enum config_level level, size_t index);
  * levels have none. */
 struct option_table config_type_table(enum config_level level, size_t index);
 
-/* "a server", "defaults" ... */
-const char *config_level_text(enum config_level level);
-
 /* The row with this name in a table, or NULL. */
 const struct option_row *option_table_find(const struct option_table *table,
                                            const char *name);

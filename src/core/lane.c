@@ -70,7 +70,7 @@ void lane_enter(struct lane *lane, enum lane_state to, lane_trace_cb trace_cb,
     }
 }
 
-bool lane_has_backlog(const struct lane *lane)
+static bool lane_has_backlog(const struct lane *lane)
 {
     return lane->known_to < lane->backlog_last;
 }

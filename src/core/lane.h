@@ -124,8 +124,6 @@ void lane_enter(struct lane *lane, enum lane_state to, lane_trace_cb trace_cb,
 /* The state for a lane that is neither held nor delivering. */
 enum lane_state lane_rest_state(const struct lane *lane);
 
-bool lane_has_backlog(const struct lane *lane);
-
 /* True if a message that arrives now must go to the backlog. */
 bool lane_defers(const struct lane *lane);
 

@@ -84,8 +84,8 @@ void login_sites_note_count(struct login_sites *sites,
  * was all that held it together. */
 void login_sites_divide(struct login_sites *sites, struct login_group *group);
 
-/* The next group whose count expires at now_ms; NULL if there is none. The
- * caller clears it; login_sites_note_count() then frees a group that has no
+/* Takes the next group whose count has expired at now_ms, or NULL. The caller
+ * clears it; login_sites_note_count() then frees a group that has no
  * servers. */
 struct login_group *login_sites_take_due(struct login_sites *sites,
                                          uint64_t now_ms);
@@ -93,11 +93,11 @@ struct login_group *login_sites_take_due(struct login_sites *sites,
 /* When to call login_sites_take_due() next; HEAP_NEVER: never. */
 static inline uint64_t login_sites_due_ms(const struct login_sites *sites)
 {
-    return sites->waits.count == 0 ? HEAP_NEVER : heap_first_ms(&sites->waits);
+    return heap_first_ms(&sites->waits);
 }
 
-/* The next group that has got or lost servers, or a count with them; NULL if
- * there is none. Its counters are correct. */
+/* Takes the next group that has gained or lost servers, and perhaps a count
+ * with them, or NULL. Its counters are correct. */
 struct login_group *login_sites_next_changed(struct login_sites *sites);
 
 #endif

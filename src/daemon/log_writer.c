@@ -107,7 +107,7 @@ static void write_next(const char *line, size_t size)
 
 /* The thread */
 
-/* Waits for a line. Returns false if there is none and the end has come. */
+/* Waits for a line. False: no line is left, and the thread must end. */
 static bool take_line(struct log_queue_line *line)
 {
     uv_mutex_lock(&writer.mutex);

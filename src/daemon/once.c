@@ -33,7 +33,7 @@
 #include "daemon/log.h"
 #include "daemon/trace.h"
 
-struct once *once_of(struct gather *gather)
+static struct once *once_of(struct gather *gather)
 {
     return container_of(session_of(gather), struct once, session);
 }

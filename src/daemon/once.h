@@ -58,9 +58,6 @@ struct once {
     bool is_done;                     /* it ended without a signal */
 };
 
-/* The `once` that contains this gather. */
-struct once *once_of(struct gather *gather);
-
 /* Schedules the work that follows from an event. */
 void once_wake(struct once *once);
 

@@ -24,7 +24,7 @@ struct client_certificate;
 struct easy;
 struct http_client;
 
-/* That of these files, created if there is none yet; it lives until
+/* Finds the certificate of these files, or creates it. It lives until
  * client_certificate_free_all(). key_file NULL: the certificate's file has the
  * key as well. NULL: no memory. Copies the names. The files are read only when
  * a transfer needs them. */

@@ -38,7 +38,7 @@ void framing_begin(struct framing *framing, const char *line, size_t size);
 /* Notes a header; all of them, faulty ones included. */
 void framing_add(struct framing *framing, const struct header_line *header);
 
-/* The Content-Length; -1: there is none, or there is a fault. */
+/* The Content-Length; -1 if it is missing or the framing has a fault. */
 int64_t framing_length(const struct framing *framing);
 
 /* After the last header: 0, or HAPLO_EPROTOCOL with why set. */

@@ -60,8 +60,8 @@ int pem_file_read(struct pem_file *file, const char *path, struct reason *why);
 int pem_file_next(struct pem_file *file, struct pem_block *block,
                   struct reason *why);
 
-/* For OpenSSL's pem_password_cb: there is none. Without it, OpenSSL would ask
- * on the terminal, and everything would wait. */
+/* For OpenSSL's pem_password_cb: supplies no passphrase. Without it, OpenSSL
+ * would prompt on the terminal, and everything would wait. */
 int pem_no_passphrase(char *buffer, int size, int is_writing, void *data);
 
 /* Explains why OpenSSL could not decode a block: HAPLO_ETLS or HAPLO_ENOMEM. */

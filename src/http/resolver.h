@@ -42,8 +42,8 @@ struct resolver {
     struct lookup *lookup;          /* outstanding, or NULL */
 };
 
-/* Gives the endpoint the resolver of its peer's name, created if there is none
- * yet. 0 or HAPLO_ENOMEM. */
+/* Finds or creates the resolver of the name that the endpoint connects to.
+ * 0 or HAPLO_ENOMEM. */
 int resolver_join(struct endpoint *endpoint);
 
 /* Takes it away again; if it was the last endpoint, an outstanding look-up is

@@ -25,7 +25,7 @@ struct easy;
 struct http_client;
 struct trust;
 
-/* That of a CA file, created if there is none yet; it lives until
+/* Finds the trust of a CA file, or creates it. It lives until
  * trust_free_all(). NULL: no memory. Copies ca_file, which is read only when
  * a connection needs it. */
 struct trust *trust_find(struct http_client *client, const char *ca_file);

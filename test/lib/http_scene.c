@@ -109,6 +109,15 @@ struct call *call_run(struct call *call)
     return call;
 }
 
+struct call *call_against(const struct script_line *line)
+{
+    struct endpoint *endpoint = endpoint_plain();
+    http_server_script(&server, line, 1);
+    struct call *call = call_run(call_make(0, endpoint));
+    endpoint_free(endpoint);
+    return call;
+}
+
 /* Waiting */
 
 static void on_cap(uv_timer_t *timer)

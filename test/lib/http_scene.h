@@ -101,6 +101,9 @@ void call_start(struct call *call);
 /* Starts it and waits for its end. */
 struct call *call_run(struct call *call);
 
+/* Runs one call against one response, on an endpoint of its own. */
+struct call *call_against(const struct script_line *line);
+
 void run_until(const unsigned *count, unsigned wanted);
 
 /* From here to the test's end, run_until() skips waits: while nothing is

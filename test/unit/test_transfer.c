@@ -166,16 +166,6 @@ static void fetch_and_mark_alternate_on_one_connection(void **state)
     endpoint_free(endpoint);
 }
 
-/* Runs one call against one response. */
-static struct call *call_against(const struct script_line *line)
-{
-    struct endpoint *endpoint = endpoint_plain();
-    http_server_script(&server, line, 1);
-    struct call *call = call_run(call_make(0, endpoint));
-    endpoint_free(endpoint);
-    return call;
-}
-
 /* A truncated batch must never pass for a complete one. */
 static void a_truncated_response_is_an_error(void **state)
 {

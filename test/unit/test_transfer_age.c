@@ -19,15 +19,6 @@ static const struct script_line *answer_make(const char *status,
     return &line;
 }
 
-static struct call *call_against(const struct script_line *line)
-{
-    struct endpoint *endpoint = endpoint_plain();
-    http_server_script(&server, line, 1);
-    struct call *call = call_run(call_make(0, endpoint));
-    endpoint_free(endpoint);
-    return call;
-}
-
 /* The operator has to find the cache, and to know what to do about it. */
 static void a_response_older_than_its_request_is_rejected(void **state)
 {
