@@ -1,5 +1,6 @@
 /*
- * file_mode.h - the modes of what the program creates, whatever the umask is.
+ * file_mode.h - the modes of what the program creates, whatever the umask
+ * denies to group and others.
  */
 #ifndef BASE_FILE_MODE_H
 #define BASE_FILE_MODE_H
