@@ -9,14 +9,10 @@
 #define CHUNKS "30\r\n" BODY "\r\n0\r\n\r\n"
 
 /* Runs one call against these bytes, after which the connection is closed. */
-static struct call *call_against(const char *bytes)
+static struct call *call_cut_after(const char *bytes)
 {
-    struct endpoint *endpoint = endpoint_plain();
-    const struct script_line line = {.bytes = bytes, .end = SCRIPT_CLOSE};
-    http_server_script(&server, &line, 1);
-    struct call *call = call_run(call_make(0, endpoint));
-    endpoint_free(endpoint);
-    return call;
+    return call_against(
+        &(struct script_line){.bytes = bytes, .end = SCRIPT_CLOSE});
 }
 
 /* Nothing of it was passed on. */
@@ -67,7 +63,8 @@ static void what_does_not_prove_its_end_is_rejected(void **state)
         sprintf(answer, "HTTP/1.1 200 OK\r\n%s\r\n\r\n%s", faulty[i].lines,
                 strstr(faulty[i].lines, "Encoding: chunked") != NULL ? CHUNKS
                                                                      : BODY);
-        assert_rejected(call_against(answer), faulty[i].lines, faulty[i].says);
+        assert_rejected(call_cut_after(answer), faulty[i].lines,
+                        faulty[i].says);
     }
 }
 
@@ -83,7 +80,7 @@ static void an_error_is_read_all_the_same(void **state)
                 faulty[i].lines,
                 strstr(faulty[i].lines, "Encoding: chunked") != NULL ? CHUNKS
                                                                      : BODY);
-        struct call *call = call_against(answer);
+        struct call *call = call_cut_after(answer);
         if (call->error != 0) {
             fail_msg("%s: %s", faulty[i].lines, call->text);
         }
@@ -103,7 +100,7 @@ static void what_is_no_length_at_all_is_rejected(void **state)
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         char answer[500];
         sprintf(answer, "HTTP/1.1 200 OK\r\n%s\r\n\r\n%s", lines[i], BODY);
-        assert_rejected(call_against(answer), lines[i], "Content-Length");
+        assert_rejected(call_cut_after(answer), lines[i], "Content-Length");
     }
 }
 
@@ -130,7 +127,7 @@ static void chunks_stand_alone(void **state)
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
         char answer[500];
         sprintf(answer, "%s\r\n\r\n" CHUNKS, heads[i].lines);
-        assert_rejected(call_against(answer), heads[i].lines, heads[i].says);
+        assert_rejected(call_cut_after(answer), heads[i].lines, heads[i].says);
     }
 }
 
@@ -153,7 +150,7 @@ static void a_trailer_is_read_and_ignored(void **state)
                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                 "Transfer-Encoding: chunked\r\n\r\n30\r\n" BODY "\r\n0\r\n%s",
                 trailers[i]);
-        struct call *call = call_against(answer);
+        struct call *call = call_cut_after(answer);
         if (call->error != 0) {
             fail_msg("%s: %s", trailers[i], call->text);
         }
@@ -163,7 +160,7 @@ static void a_trailer_is_read_and_ignored(void **state)
         answer[strlen(answer) - 1] = '\0';
         for (size_t cut = 2; cut <= strlen(trailers[i]); cut++) {
             answer[strlen(answer) - 1] = '\0';
-            call = call_against(answer);
+            call = call_cut_after(answer);
             assert_int_equal(call->error, HAPLO_ERESET);
         }
     }
@@ -186,7 +183,7 @@ static void a_chunk_that_only_seems_to_be_the_last_is_rejected(void **state)
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
                 "4\r\nhalf\r\n%s",
                 chunks[i]);
-        struct call *call = call_against(answer);
+        struct call *call = call_cut_after(answer);
         if (call->error != HAPLO_EPROTOCOL ||
             strstr(call->text, "continues after its last chunk") == NULL) {
             fail_msg("%s: error %d, \"%s\"", chunks[i], call->error,
@@ -199,9 +196,9 @@ static void a_chunk_that_only_seems_to_be_the_last_is_rejected(void **state)
 static void a_trailer_after_no_body_is_not_a_head(void **state)
 {
     (void)state;
-    struct call *call = call_against("HTTP/1.1 200 OK\r\n"
-                                     "Transfer-Encoding: chunked\r\n\r\n"
-                                     "0\r\nX: y\r\n\r\n");
+    struct call *call = call_cut_after("HTTP/1.1 200 OK\r\n"
+                                       "Transfer-Encoding: chunked\r\n\r\n"
+                                       "0\r\nX: y\r\n\r\n");
     assert_int_equal(call->error, 0);
     assert_int_equal(call->head_count, 1);
     assert_int_equal(call->body_size, 0);
@@ -228,7 +225,7 @@ static void an_interim_response_says_nothing_about_the_body(void **state)
         char answer[500];
         sprintf(answer, "HTTP/1.1 %s\r\n%s\r\n\r\nHTTP/1.1 200 OK\r\n%s",
                 statuses[i % 4], lines[i / 4 % 6], finals[i / 24]);
-        assert_rejected(call_against(answer), answer,
+        assert_rejected(call_cut_after(answer), answer,
                         "an interim response (1xx) has");
     }
 }
@@ -237,7 +234,7 @@ static void an_interim_response_says_nothing_about_the_body(void **state)
 static void an_interim_response_leaves_nothing_behind(void **state)
 {
     (void)state;
-    struct call *call = call_against(
+    struct call *call = call_cut_after(
         "HTTP/1.1 103 Early Hints\r\nContent-Type: application/json\r\n"
         "Location: https://other.example/\r\nRetry-After: 1000\r\n"
         "Age: 1000\r\nX: y\r\n folded\r\n\r\n"
@@ -262,7 +259,7 @@ static void an_interim_response_alone_is_a_reset(void **state)
         "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Le",
     };
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
-        struct call *call = call_against(answers[i]);
+        struct call *call = call_cut_after(answers[i]);
         assert_int_equal(call->error, HAPLO_ERESET);
         assert_int_equal(call->head_count, 0);
     }
@@ -281,7 +278,7 @@ static void a_head_has_one_status_line(void **state)
     for (size_t i = 0; i < 2; i++) {
         char answer[500];
         sprintf(answer, "HTTP/1.1 200 OK\r\n%s\r\n\r\n" BODY, heads[i].lines);
-        assert_rejected(call_against(answer), heads[i].lines, heads[i].says);
+        assert_rejected(call_cut_after(answer), heads[i].lines, heads[i].says);
     }
 }
 
