@@ -7,6 +7,59 @@ DESTDIR ?=
 BUILD ?= build
 PYTHON ?= /usr/bin/python3
 
+# -- What a new machine needs: Debian 12's packages -------------------------
+
+# To build, to run and for the demo; then what each of the others adds.
+BUILD_PACKAGES := gcc libc6-dev make libuv1-dev libcurl4-openssl-dev \
+	libyajl-dev libxxhash-dev libtre-dev libsqlite3-dev libyaml-dev \
+	libhttp-parser-dev libssl-dev zlib1g-dev libpq-dev librdkafka-dev \
+	libnats-dev pkg-config ca-certificates python3
+TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
+	postgresql pgbouncer nats-server kcat nginx
+CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc
+FUZZ_PACKAGES := clang libclang-rt-14-dev
+# Peers that cannot be had are named as missing by `make bench`.
+BENCH_PACKAGES := nginx openssl ca-certificates util-linux valgrind wrk curl \
+	python3 golang-go python3-aiohttp python3-uvloop python3-pycurl
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+# `make deps demo`, `make test-deps test`, `make check-deps check`,
+# `make fuzz-deps fuzz`.
+.PHONY: deps test-deps check-deps fuzz-deps
+deps: PACKAGES := $(BUILD_PACKAGES)
+test-deps: PACKAGES := $(BUILD_PACKAGES) $(TEST_PACKAGES)
+check-deps: PACKAGES := $(BUILD_PACKAGES) $(TEST_PACKAGES) $(CHECK_PACKAGES)
+fuzz-deps: PACKAGES := $(BUILD_PACKAGES) $(TEST_PACKAGES) $(FUZZ_PACKAGES)
+deps test-deps check-deps fuzz-deps:
+	$(SUDO) apt-get update -q
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
+		--no-install-recommends $(PACKAGES)
+
+# One by one, so that one that is missing does not keep the others away. A
+# nodejs that is not Debian's brings its own npm, and cannot have Debian's.
+.PHONY: bench-deps
+bench-deps:
+	$(SUDO) apt-get update -q
+	for package in $(BENCH_PACKAGES) \
+			$$(command -v node >/dev/null || echo nodejs) \
+			$$(command -v npm >/dev/null || echo npm); do \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
+			--no-install-recommends $$package || \
+			echo "bench-deps: not installed: $$package"; \
+	done
+	$(MAKE) bench-peers
+
+# The other goals follow in a make of their own, which finds what was installed.
+deps_goals := $(filter %deps,$(MAKECMDGOALS))
+ifneq ($(deps_goals),)
+goals := $(filter-out %deps,$(MAKECMDGOALS))
+.PHONY: $(goals)
+$(goals): $(deps_goals)
+	$(if $(filter $@,$(firstword $(goals))),+$(MAKE) $(goals),@:)
+else
+
+# -- Compiling ----------------------------------------------------------------
+
 CC ?= cc
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
@@ -15,8 +68,20 @@ WERROR ?= $(if $(CI),-Werror)
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -fPIC \
 	-fvisibility=hidden -Iinclude -Isrc -MMD -MP $(CFLAGS)
 
+# Types of inboxes and outlets are included if pkg-config finds their library.
+# WITHOUT="postgres kafka" leaves these out.
+WITHOUT ?=
+found = $(if $(filter $(1),$(WITHOUT)),,$(shell \
+	pkg-config --exists $(2) 2>/dev/null && echo $(1)))
+TYPES := $(call found,postgres,libpq) $(call found,kafka,rdkafka) \
+	$(call found,nats,libnats)
+TYPE_LIBS := $(if $(filter postgres,$(TYPES)),-lpq) \
+	$(if $(filter kafka,$(TYPES)),-lrdkafka) \
+	$(if $(filter nats,$(TYPES)),-lnats)
+left_out := $(filter-out $(TYPES),postgres kafka nats)
+
 LIB_LIBS := -luv -lcurl -lssl -lcrypto -lyajl -lxxhash -ltre
-DAEMON_LIBS := -lsqlite3 -lyaml
+DAEMON_LIBS := -lsqlite3 -lyaml -lz $(TYPE_LIBS)
 SIM_LIBS := -luv -lhttp_parser -lssl -lcrypto -lz -lyajl -lxxhash
 
 # The folders of src/ that make up the library, and those that make up
@@ -25,9 +90,12 @@ lib_parts := base core http poller
 daemon_parts := inbox outlets config daemon
 src_of = $(foreach part,$(1),$(wildcard src/$(part)/*.c src/$(part)/*/*.c))
 lib_src := $(call src_of,$(lib_parts))
-daemon_src := $(call src_of,$(daemon_parts))
+# The files of a type begin with its name, or are in a folder of that name.
+without = $(filter-out $(foreach type,$(left_out),src/inbox/$(type)/% \
+	src/outlets/$(type)% test/unit/test_$(type)%),$(1))
+daemon_src := $(call without,$(call src_of,$(daemon_parts)))
 sim_src := $(wildcard src/sim/*.c)
-unit_src := $(wildcard test/unit/test_*.c)
+unit_src := $(call without,$(wildcard test/unit/test_*.c))
 test_lib_src := $(wildcard test/lib/*.c)
 inject_src := $(wildcard test/inject/*.c)
 example_src := $(wildcard examples/*.c)
@@ -65,13 +133,20 @@ say = $(if $(V),,@echo "  $(1) $(@:$(BUILD)/%=%)")
 .PHONY: all
 all: $(LIB_A) $(LIB_SO) $(BUILD)/haplo-poll $(BUILD)/haplo-sim
 
-# Where packages are to be installed, nothing is compiled before that, also with
-# MAKEFLAGS=-j2. Nearly everything else needs something compiled.
-deps_goals := $(filter %deps,$(MAKECMDGOALS))
-$(BUILD)/%.o: %.c | $(deps_goals)
+$(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) $(INCLUDES) -c -o $@ $<
+
+# The registries are compiled again when other types are included.
+registries := $(call obj,src/inbox/inbox_types.c src/outlets/outlet_types.c)
+$(registries): ALL_CFLAGS += $(foreach type,$(TYPES),-DHAPLO_TYPE_$(type))
+$(registries): $(BUILD)/types
+$(BUILD)/types: FORCE
+	@mkdir -p $(@D)
+	@echo $(TYPES) | cmp -s - $@ || echo $(TYPES) >$@
+.PHONY: FORCE
+FORCE:
 
 # q, not r: two folders may have files of the same name.
 $(LIB_A): $(lib_obj)
@@ -102,7 +177,7 @@ TEST_PARTS ?= $(lib_parts) $(daemon_parts)
 # All of haplo-poll but its main().
 TEST_A := $(BUILD)/test/libparts.a
 $(TEST_A): $(filter-out %/daemon/program.o,\
-		$(call obj,$(call src_of,$(TEST_PARTS))))
+		$(call obj,$(call without,$(call src_of,$(TEST_PARTS)))))
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(call say,AR)
@@ -239,14 +314,14 @@ $(bench_bin): %: %.o
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 # Reaches what the library hides.
-inbox_obj := $(call obj,$(call src_of,inbox))
+inbox_obj := $(call obj,$(call without,$(call src_of,inbox)))
 $(bench_micro): $(call obj,$(wildcard bench/micro*.c)) $(inbox_obj) $(LIB_A)
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(LIB_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(TYPE_LIBS) $(LIB_LIBS)
 
 $(BUILD)/bench/inbox_cost: $(call obj,bench/inbox_cost.c) $(inbox_obj) $(LIB_A)
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(LIB_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(TYPE_LIBS) $(LIB_LIBS)
 
 # The daemon with one more type of inbox, which drops its messages.
 $(bench_daemon): $(filter-out %/daemon/program.o,$(daemon_obj)) \
@@ -261,7 +336,7 @@ examples: $(example_bin) $(call obj,$(outlet_example_src))
 # a preloaded library comes before a sanitizer.
 preloaded = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -O2 -g -fPIC \
 	-fvisibility=hidden -shared -o $@ $<
-$(BUILD)/%.so: test/integration/%.c | $(deps_goals)
+$(BUILD)/%.so: test/integration/%.c
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(preloaded)
@@ -275,50 +350,6 @@ $(bench_busy_poll): bench/busy_poll.c
 unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation $(replay_bin) \
 	$(BUILD)/test/test_sweep $(BUILD)/inject/haplo-poll \
 	$(BUILD)/test/haplo-poll-picky
-
-# -- What a new machine needs: Debian 12's packages -------------------------
-
-# To build, to run and for the demo; then what each of the others adds.
-BUILD_PACKAGES := gcc libc6-dev make libuv1-dev libcurl4-openssl-dev \
-	libyajl-dev libxxhash-dev libtre-dev libsqlite3-dev libyaml-dev \
-	libhttp-parser-dev libssl-dev zlib1g-dev ca-certificates python3
-TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3
-CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc
-FUZZ_PACKAGES := clang libclang-rt-14-dev
-# Peers that cannot be had are named as missing by `make bench`.
-BENCH_PACKAGES := nginx openssl ca-certificates util-linux valgrind wrk curl \
-	python3 golang-go python3-aiohttp python3-uvloop python3-pycurl
-SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-
-# `make deps demo`, `make test-deps test`, `make check-deps check`,
-# `make fuzz-deps fuzz`.
-.PHONY: deps test-deps check-deps fuzz-deps
-deps: PACKAGES := $(BUILD_PACKAGES)
-test-deps: PACKAGES := $(BUILD_PACKAGES) $(TEST_PACKAGES)
-check-deps: PACKAGES := $(BUILD_PACKAGES) $(TEST_PACKAGES) $(CHECK_PACKAGES)
-fuzz-deps: PACKAGES := $(BUILD_PACKAGES) $(TEST_PACKAGES) $(FUZZ_PACKAGES)
-deps test-deps check-deps fuzz-deps:
-	$(SUDO) apt-get update -q
-	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
-		--no-install-recommends $(PACKAGES)
-
-# What uses them without having anything compiled first.
-check-format check-layers check-tidy check-man check-sanitize check-thread \
-	model fuzz bench-peers: | $(deps_goals)
-
-# One by one, so that one that is missing does not keep the others away. A
-# nodejs that is not Debian's brings its own npm, and cannot have Debian's.
-.PHONY: bench-deps
-bench-deps:
-	$(SUDO) apt-get update -q
-	for package in $(BENCH_PACKAGES) \
-			$$(command -v node >/dev/null || echo nodejs) \
-			$$(command -v npm >/dev/null || echo npm); do \
-		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
-			--no-install-recommends $$package || \
-			echo "bench-deps: not installed: $$package"; \
-	done
-	$(MAKE) bench-peers
 
 # -- Demonstration, tests, checks -------------------------------------------
 
@@ -554,3 +585,5 @@ clean:
 	rm -rf build build-asan build-tsan build-cov build-fuzz
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+endif # deps_goals

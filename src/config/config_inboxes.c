@@ -38,6 +38,16 @@ static void type_fail(const struct config_mapping *mapping)
     if (pair->text == NULL || pair->text[0] == '\0') {
         return; /* reported by config_mapping_text() */
     }
+    const char *needs = mapping->level == LEVEL_INBOX
+                            ? inbox_type_needs(pair->text)
+                            : outlet_type_needs(pair->text);
+    if (needs != NULL) {
+        config_mapping_fail(mapping, pair,
+                            "type: this haplo-poll was built without %s: "
+                            "install %s and build it again",
+                            pair->text, needs);
+        return;
+    }
     types_list(mapping->level, types, sizeof types);
     config_mapping_fail(mapping, pair,
                         "type: no type is named %s: write one of: %s",

@@ -14,6 +14,7 @@
 #include "daemon/log.h"
 #include "daemon/output.h"
 #include "haplopoll.h"
+#include "outlets/outlet.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/haplo-poll/haplo-poll.yaml"
 
@@ -32,7 +33,8 @@ static const char help_text[] =
     "                      release a queue that its first message blocks\n"
     "  inbox backup [INBOX] FILE\n"
     "                      copy an inbox, even while it is in use\n"
-    "  version             print the version\n"
+    "  version             print the version, and the types of inboxes and\n"
+    "                      outlets in this build\n"
     "  help [config]       print this, or all options of the configuration\n"
     "\n"
     "Options:\n"
@@ -72,7 +74,15 @@ static enum exit_code command_help(int argc, char **argv)
 
 static enum exit_code command_version(void)
 {
-    printf("haplo-poll %s\n", haplo_version());
+    printf("haplo-poll %s\ninboxes:", haplo_version());
+    for (size_t i = 0; inbox_type_at(i) != NULL; i++) {
+        printf(" %s", inbox_type_at(i)->name);
+    }
+    printf("\noutlets:");
+    for (size_t i = 0; outlet_type_at(i) != NULL; i++) {
+        printf(" %s", outlet_type_at(i)->name);
+    }
+    printf("\n");
     return EXIT_CODE_FINE;
 }
 

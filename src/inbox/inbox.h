@@ -56,6 +56,10 @@ const struct inbox_type *inbox_type_find(const char *name);
 /* The type at index; NULL past the last. */
 const struct inbox_type *inbox_type_at(size_t index);
 
+/* The library without which the type of this name is left out when haplo-poll
+ * is built; NULL: none, or unknown. */
+const char *inbox_type_needs(const char *name);
+
 /* Adds a type that is not built in, such as that of a benchmark. Borrows it
  * for the lifetime of the process. */
 void inbox_type_register(const struct inbox_type *type);

@@ -1,6 +1,7 @@
 /*
  * inbox_types.c - the registry of inbox types. To add a kind of database, add
- * a folder next to sqlite/ and a row here.
+ * a folder next to sqlite/ and a row here. The Makefile defines HAPLO_TYPE_x
+ * if the library of the optional type x was found.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -40,6 +41,11 @@ const struct inbox_type *inbox_type_find(const char *name)
         }
     }
     return NULL;
+}
+
+const char *inbox_type_needs(const char *name)
+{
+    return strcmp(name, "postgres") == 0 ? "libpq" : NULL;
 }
 
 void inbox_type_register(const struct inbox_type *type)

@@ -102,6 +102,10 @@ const struct outlet_type *outlet_type_find(const char *name);
 /* The type at index; NULL past the last. */
 const struct outlet_type *outlet_type_at(size_t index);
 
+/* The library without which the type of this name is left out when haplo-poll
+ * is built; NULL: none, or unknown. */
+const char *outlet_type_needs(const char *name);
+
 /* Adds a type that is not built in. Borrows it for the lifetime of the
  * process. */
 void outlet_type_register(const struct outlet_type *type);

@@ -1,6 +1,8 @@
 /*
  * outlet_types.c - the registry of outlet types. To add one, add a file in
  * this folder and a row here; examples/outlets/ contains one to start from.
+ * The Makefile defines HAPLO_TYPE_x if the library of the optional type x was
+ * found.
  */
 #include <assert.h>
 #include <string.h>
@@ -40,6 +42,13 @@ const struct outlet_type *outlet_type_find(const char *name)
         }
     }
     return NULL;
+}
+
+const char *outlet_type_needs(const char *name)
+{
+    return strcmp(name, "kafka") == 0  ? "librdkafka"
+           : strcmp(name, "nats") == 0 ? "libnats"
+                                       : NULL;
 }
 
 void outlet_type_register(const struct outlet_type *type)

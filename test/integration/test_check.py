@@ -223,7 +223,10 @@ def test_no_file(command, tmp_path):
 def test_version():
     done = run_program("version")
     assert done.code == 0 and done.err == ""
-    assert done.out.startswith("haplo-poll ")
+    name, inboxes, outlets = done.out.splitlines()
+    assert name.startswith("haplo-poll ")
+    assert inboxes.startswith("inboxes: sqlite")
+    assert outlets.startswith("outlets: files stdout")
     assert run_program("-V") == done == run_program("--version")
 
 

@@ -239,7 +239,7 @@ static void all_errors_are_told_at_once_in_the_order_of_the_file(void **state)
 {
     (void)state;
     assert_refused(
-        "inboxes: [{name: a, type: postgres}]\n"
+        "inboxes: [{name: a, type: mysql}]\n"
         "servers:\n"
         "  - url: server.example\n"
         "    queues:\n"
@@ -251,7 +251,7 @@ static void all_errors_are_told_at_once_in_the_order_of_the_file(void **state)
         "        intervall: 1s\n"
         "  - {name: b, url: 'https://b', queues: []}\n",
         ":1:1: state_dir is missing: add it\n"
-        ":1:21: inbox a: type: no type is named \"postgres\": write one "
+        ":1:21: inbox a: type: no type is named \"mysql\": write one "
         "of: sqlite, memory\n"
         ":3:5: server 1: name is missing: add it\n"
         ":3:5: server 1: url: \"server.example\": no scheme: write "
