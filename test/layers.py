@@ -12,9 +12,10 @@ PROJECT = {
     "src/core": ["core/", "base/", "haplopoll.h"],
     "src/http": ["http/", "base/", "haplopoll.h"],
     "src/poller": ["poller/", "http/", "core/", "base/", "haplopoll.h"],
-    "src/inbox": ["inbox/", *DAEMON],
+    "src/inbox": ["inbox/", "core/json_select.h", *DAEMON],
     "src/outlets": ["outlets/", "inbox/", "core/dispatch.h", "core/lane.h",
-                    "core/progress.h", *DAEMON],
+                    "core/progress.h", "core/route.h", "core/json_select.h",
+                    *DAEMON],
     "src/config": ["config/", "outlets/", "inbox/", *DAEMON],
     "src/daemon": ["daemon/", "config/", "outlets/", "inbox/", *DAEMON],
     "src/sim": ["sim/", "base/standard_streams.h"],
@@ -34,8 +35,10 @@ LIBRARIES = {
     "libpq-fe.h": ["src/inbox/postgres"],
     "yaml.h": ["src/config"],
     "http_parser.h": ["src/sim"],
-    "openssl/": ["src/http", "src/sim"],
-    "zlib.h": ["src/sim"],
+    "librdkafka/": ["src/outlets"],
+    "nats/": ["src/outlets"],
+    "openssl/": ["src/http", "src/outlets", "src/sim"],
+    "zlib.h": ["src/outlets", "src/sim"],
 }
 
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/wall_clock.h"
+#include "outlets/message_id.h"
 #include "outlets/ndjson.h"
 
 #define FIXED_SIZE_MAX 256 /* keys, numbers and dates of a line */
@@ -82,17 +83,16 @@ size_t envelope_write(const struct inbox_message *message,
                       const char *inbox_uuid, char *line)
 {
     char date[WALL_CLOCK_TEXT_SIZE];
+    char id[MESSAGE_ID_SIZE_MAX];
     char *out = text_put(line, "{\"server\":");
 
     out = string_put(out, message->server);
     out = text_put(out, ",\"queue\":");
     out = string_put(out, message->queue);
-    out +=
-        sprintf(out,
-                ",\"arrival\":%" PRIu64 ",\"id\":\"%s-%" PRIu64 "-%016" PRIx64
-                "\",\"received_at\":\"%s\"",
-                message->arrival, inbox_uuid, message->arrival, message->hash,
-                wall_clock_text(message->received_at_ms, date));
+    (void)message_id_write(id, message, inbox_uuid, 0);
+    out += sprintf(
+        out, ",\"arrival\":%" PRIu64 ",\"id\":\"%s\",\"received_at\":\"%s\"",
+        message->arrival, id, wall_clock_text(message->received_at_ms, date));
     out = body_put(out, message);
     out = text_put(out, "}\n");
     return (size_t)(out - line);

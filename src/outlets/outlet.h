@@ -18,6 +18,7 @@
 #ifndef OUTLETS_OUTLET_H
 #define OUTLETS_OUTLET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,7 +46,10 @@ typedef void (*outlet_delivered_cb)(struct outlet_parcel *parcel);
 struct outlet_parcel {
     const struct inbox_message *messages; /* in the order of arrival */
     size_t count;                         /* at least one */
-    outlet_delivered_cb delivered_cb;     /* once, never inside deliver() */
+    uint64_t replay_id;                   /* number of its replay; 0: none */
+    bool has_new_ids; /* of a replay that makes new identities; see
+                         message_id.h */
+    outlet_delivered_cb delivered_cb; /* once, never inside deliver() */
     /* Set by the outlet before delivered_cb: */
     size_t delivered_count;      /* from the first one on; the verdict concerns
                                     the next message */
