@@ -62,8 +62,9 @@ static void append_close(void *state)
 
 /* Writes the first count messages, all or none. Returns 0 or errno. */
 static int lines_write(const struct append *append,
-                       const struct inbox_message *messages, size_t count)
+                       const struct outlet_parcel *parcel, size_t count)
 {
+    const struct inbox_message *messages = parcel->messages;
     off_t end = lseek(append->file, 0, SEEK_END);
     size_t size = 0;
     char *text;
@@ -78,7 +79,9 @@ static int lines_write(const struct append *append,
     }
     size = 0;
     for (size_t i = 0; i < count; i++) {
-        size += envelope_write(&messages[i], append->inbox_uuid, text + size);
+        size +=
+            envelope_write(&messages[i], append->inbox_uuid, parcel->replay_id,
+                           parcel->has_new_ids, text + size);
     }
     errno = ENOSPC; /* if a write is short */
     if (write(append->file, text, size) != (ssize_t)size) {
@@ -100,7 +103,7 @@ static void append_deliver(void *state, struct outlet_parcel *parcel,
                                         append->options->message_bytes_max) {
         count++;
     }
-    int error = lines_write(append, parcel->messages, count);
+    int error = lines_write(append, parcel, count);
     if (error != 0) {
         parcel->verdict = OUTLET_BROKEN; /* no queue could be delivered */
         (void)errno_reason_set(&parcel->why, 0, append->options->path,

@@ -8,7 +8,7 @@
 #include "outlets/message_id.h"
 #include "outlets/ndjson.h"
 
-#define FIXED_SIZE_MAX 256 /* keys, numbers and dates of a line */
+#define FIXED_SIZE_MAX 320 /* keys, numbers and dates of a line */
 
 /* A character of a name takes at most six bytes: \u001f. */
 size_t envelope_size_max(const struct inbox_message *message,
@@ -80,7 +80,8 @@ static char *body_put(char *out, const struct inbox_message *message)
 }
 
 size_t envelope_write(const struct inbox_message *message,
-                      const char *inbox_uuid, char *line)
+                      const char *inbox_uuid, uint64_t replay_id,
+                      bool has_new_ids, char *line)
 {
     char date[WALL_CLOCK_TEXT_SIZE];
     char id[MESSAGE_ID_SIZE_MAX];
@@ -89,10 +90,14 @@ size_t envelope_write(const struct inbox_message *message,
     out = string_put(out, message->server);
     out = text_put(out, ",\"queue\":");
     out = string_put(out, message->queue);
-    (void)message_id_write(id, message, inbox_uuid, 0);
+    (void)message_id_write(id, message, inbox_uuid,
+                           has_new_ids ? replay_id : 0);
     out += sprintf(
         out, ",\"arrival\":%" PRIu64 ",\"id\":\"%s\",\"received_at\":\"%s\"",
         message->arrival, id, wall_clock_text(message->received_at_ms, date));
+    if (replay_id != 0) {
+        out += sprintf(out, ",\"replay\":%" PRIu64, replay_id);
+    }
     out = body_put(out, message);
     out = text_put(out, "}\n");
     return (size_t)(out - line);

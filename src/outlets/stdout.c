@@ -100,13 +100,15 @@ static bool buffer_reserve(struct stdout_state *state, size_t size)
 }
 
 static void line_add(struct stdout_state *state,
+                     const struct outlet_parcel *parcel,
                      const struct inbox_message *message)
 {
     if (state->is_cut && state->size == 0) {
         state->buffer[state->size++] = '\n';
     }
     state->size +=
-        envelope_write(message, state->inbox_uuid, state->buffer + state->size);
+        envelope_write(message, state->inbox_uuid, parcel->replay_id,
+                       parcel->has_new_ids, state->buffer + state->size);
 }
 
 static enum shared_stream_end parcel_write(struct stdout_state *state,
@@ -128,7 +130,7 @@ static enum shared_stream_end parcel_write(struct stdout_state *state,
             errno = ENOMEM;
             return SHARED_STREAM_FAILED;
         }
-        line_add(state, message);
+        line_add(state, parcel, message);
     }
     return buffer_flush(state, is_ending, parcel);
 }

@@ -111,19 +111,26 @@ static size_t drain(int descriptor, char *text, size_t size)
     return total;
 }
 
-static void expect_line(const struct inbox_message *message,
-                        const char *expected)
+static void expect_replayed(const struct inbox_message *message,
+                            uint64_t replay_id, bool has_new_ids,
+                            const char *expected)
 {
     size_t size_max = envelope_size_max(message, UUID);
     char *line = malloc(size_max + 1);
     size_t size;
 
     assert_non_null(line);
-    size = envelope_write(message, UUID, line);
+    size = envelope_write(message, UUID, replay_id, has_new_ids, line);
     assert_true(size <= size_max);
     line[size] = '\0';
     assert_string_equal(line, expected);
     free(line);
+}
+
+static void expect_line(const struct inbox_message *message,
+                        const char *expected)
+{
+    expect_replayed(message, 0, false, expected);
 }
 
 /* Lines */
@@ -140,6 +147,25 @@ static void test_a_message_becomes_a_line(void **state)
                 "\"id\":\"" UUID "-17-93d1a5ee3c52f8b0\","
                 "\"received_at\":\"2026-11-28T20:49:16Z\","
                 "\"message\":{\"id\":1.50,\"t\":\"a  b\\n\"}}\n");
+}
+
+/* A replay says so. Its messages keep their identities, unless they are meant
+ * for a receiver that would drop them as repeats. */
+static void test_a_replay_is_told_in_the_line(void **state)
+{
+    struct inbox_message message = message_of(17, "7");
+
+    (void)state;
+    expect_replayed(&message, 3, false,
+                    "{\"server\":\"example\",\"queue\":\"student\","
+                    "\"arrival\":17,\"id\":\"" UUID "-17-93d1a5ee3c52f8b0\","
+                    "\"received_at\":\"2026-11-28T20:49:16Z\","
+                    "\"replay\":3,\"message\":7}\n");
+    expect_replayed(&message, 3, true,
+                    "{\"server\":\"example\",\"queue\":\"student\","
+                    "\"arrival\":17,\"id\":\"" UUID "-17-93d1a5ee3c52f8b0-r3\","
+                    "\"received_at\":\"2026-11-28T20:49:16Z\","
+                    "\"replay\":3,\"message\":7}\n");
 }
 
 /* What is not JSON keeps its bytes, whatever they are. */
@@ -371,6 +397,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         cmocka_unit_test(test_a_message_becomes_a_line),
+        cmocka_unit_test(test_a_replay_is_told_in_the_line),
         cmocka_unit_test(test_raw_messages_are_base64),
         cmocka_unit_test(test_names_are_json_strings),
         T(test_a_parcel_is_written_in_order),
