@@ -47,6 +47,16 @@ static int segment_parse(struct json_segment *segment, const char **from,
     return 0;
 }
 
+/* Where the first '~' is that neither "~0" nor "~1" explains; from 1. */
+static size_t tilde_place(const char *text)
+{
+    const char *at = strchr(text, '~');
+    while (at != NULL && (at[1] == '0' || at[1] == '1')) {
+        at = strchr(at + 1, '~');
+    }
+    return at != NULL ? (size_t)(at - text) + 1 : 0;
+}
+
 int json_pointer_init(struct json_pointer *pointer, const char *text,
                       struct reason *why)
 {
@@ -81,9 +91,10 @@ int json_pointer_init(struct json_pointer *pointer, const char *text,
         if (segment_parse(&pointer->segments[pointer->count++], &text,
                           &names) != 0) {
             int error = reason_set(why, HAPLO_EINVAL,
-                                   "\"%.200s\" is not a JSON pointer: '~' must "
-                                   "be written \"~0\"",
-                                   pointer->text);
+                                   "\"%.200s\" is not a JSON pointer: the "
+                                   "'~' at character %zu must be written "
+                                   "\"~0\"",
+                                   pointer->text, tilde_place(pointer->text));
             json_pointer_free(pointer);
             return error;
         }

@@ -40,7 +40,8 @@ enum json_kind {
     JSON_NUMBER,
     JSON_STRING,
     JSON_MAP,
-    JSON_ARRAY
+    JSON_ARRAY,
+    JSON_MISSING /* no value; see json_select.h */
 };
 
 /* How far the current position in a document matches a pointer. Depth is the

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
+#include "core/json_text.h"
+
 /* Memory for yajl. Never returns NULL, since yajl would write to it. The
  * longjmp() leaks nothing: yajl owns only blocks of the arena, and is not used
  * again. */
@@ -303,44 +305,11 @@ size_t json_reader_token_start(const struct json_reader *reader, size_t before)
     return (size_t)(at - reader->text);
 }
 
-/* The value of the four hex digits of "\uXXXX", which yajl has validated. */
-static unsigned escape_value(const char *digits)
-{
-    unsigned value = 0;
-    for (size_t i = 0; i < 4; i++) {
-        unsigned digit = (unsigned char)digits[i];
-        value = value << 4 |
-                (digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10);
-    }
-    return value;
-}
-
-/* True if the second half of a surrogate pair begins here. */
-static bool is_low_surrogate(const char *at, const char *end)
-{
-    return end - at >= 6 && at[0] == '\\' && at[1] == 'u' &&
-           (escape_value(at + 2) & 0xFC00) == 0xDC00;
-}
-
 bool json_reader_string_is_sound(const struct json_reader *reader,
                                  size_t before)
 {
-    const char *at = reader->text + before;
-    const char *end = reader->text + json_reader_token_end(reader);
-    while ((at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
-        if (at[1] != 'u') {
-            at += 2;
-            continue;
-        }
-        unsigned value = escape_value(at + 2);
-        at += 6;
-        if ((value & 0xFC00) == 0xD800 && is_low_surrogate(at, end)) {
-            at += 6;
-        } else if ((value & 0xF800) == 0xD800) {
-            return false;
-        }
-    }
-    return true;
+    return json_text_is_sound(reader->text + before,
+                              json_reader_token_end(reader) - before);
 }
 
 /* Not yajl_free(): after a longjmp() the handle may be half constructed. */

@@ -160,6 +160,18 @@ JSON_VALUES = [
     b'"\\u0000"', b'"\\ud800"', b'"\xff"', b'"' + b"\\n" * 600 + b'"',
     b'{"y":[2019,{}]}', b"[]", b'"\xf0\x9f\x98\x80\xc3\xa9"',
 ]
+SELECTED = b"""{"id":1,"datetime":"2026-01-02T03:04:05Z","action":\
+"object:change","operation":"update","object":{"ref":"80q22","type":\
+{"code":"std:type:person"},"title":"caf\\u00e9 \\ud83d\\ude00 \\ud83d",\
+"attributes":{"dc:attribute:title":[{"type":0,"value":"a"},{"type":1}]},\
+"a/b":{"m~n":[[],{},null,true,-1.5e3]},"ref":"again"},"action":"again"}"""
+SELECTIONS = [
+    b"/action\n/object/type/code", b"/object/ref\n/object/title\n/object",
+    b"/object/attributes/dc:attribute:title/0/value\n/action/x\n/none",
+    b"/object/a~1b/m~0n/4\n/object/a~1b\n/object/a~1b/m~0n/4/0\n/id",
+    b"/object/attributes/dc:attribute:title/1\n/object/type\n/object/type",
+    b"", b"/a~", b"/",
+]
 
 
 def http(body, kind=b"application/json", line=b"200 OK", extra=b""):
@@ -257,6 +269,11 @@ def seeds():
             yield "value", bytes([kind]) + value
     for value in JSON_VALUES:
         yield "inbox", value
+    for pointers in SELECTIONS:
+        for whole in b"\0", b"\1":
+            yield "select", whole + pointers + b"\n\n" + SELECTED
+    for body in JSON_VALUES + BATCHES[:8]:
+        yield "select", b"\1/token\n/messages/0/id\n/0\n\n" + body
     for seed in wire_seeds():
         yield "wire", seed
     for seed in state_seeds():
