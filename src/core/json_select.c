@@ -156,6 +156,10 @@ static bool on_key(void *context, const char *name, size_t size)
     if (select->reader.depth == select->open) {
         struct select_level *level = &select->levels[select->open - 1];
         level->next = child_named(level->node, name, size);
+        if (level->next != NULL &&
+            !json_reader_string_is_sound(&select->reader, select->before)) {
+            level->next = NULL; /* yajl has decoded it lossily */
+        }
         select->before = json_reader_token_end(&select->reader);
     }
     return true;

@@ -18,7 +18,8 @@
  * escapes that are longer than a few kilobytes.
  *
  * yajl checks only the shape of UTF-8, so that a string may contain overlong
- * forms and encoded surrogates: who passes it to PostgreSQL must check it.
+ * forms and encoded surrogates: who passes it to PostgreSQL must check it. A
+ * key with half a surrogate pair in it matches no pointer.
  */
 #ifndef CORE_JSON_SELECT_H
 #define CORE_JSON_SELECT_H

@@ -64,7 +64,7 @@ static bool key_is(const char *key, const struct json_segment *segment)
     FUZZ_CHECK(json_select_new(&select, whole, 1, NULL, NULL) == 0);
     FUZZ_CHECK(json_select_run(select, key, (size_t)(end.at - key)) == 0);
     const struct json_value *name = json_select_value(select, 0);
-    bool is = name->kind == JSON_STRING && name->size == segment->size &&
+    bool is = !name->is_replaced && name->size == segment->size &&
               memcmp(name->text, segment->name, name->size) == 0;
     json_select_free(select);
     return is;
@@ -199,7 +199,7 @@ static void check_document(char **pointers, size_t count, const char *text,
     bool has_whole = count > 0 && pointers[0][0] == '\0';
     bool is_json = document_read(
         text, size, has_whole ? json_select_value(select, 0) : &none);
-    FUZZ_CHECK(is_json ? error == 0 : !has_whole || error != 0);
+    FUZZ_CHECK(!is_json || error == 0);
     for (size_t i = 0; is_json && i < count; i++) {
         check_value(json_select_value(select, i), text, pointers[i]);
     }

@@ -113,6 +113,17 @@ static void only_the_whole_path_counts(void **state)
     json_select_free(select);
 }
 
+/* yajl would decode this key to "a?b", which another pointer may select. */
+static void a_key_with_half_a_character_matches_nothing(void **state)
+{
+    (void)state;
+    struct json_select *select = SELECT("/a?b", "/ab");
+    run(select, "{\"a\\ud83dxb\":1,\"a\\u0062\":2}");
+    assert_value(select, 0, JSON_MISSING, "");
+    assert_value(select, 1, JSON_NUMBER, "2");
+    json_select_free(select);
+}
+
 /* As documented, so that the same message always takes the same route. */
 static void the_first_of_duplicate_keys_counts(void **state)
 {
@@ -299,6 +310,7 @@ int main(void)
         cmocka_unit_test(pointers_may_overlap),
         cmocka_unit_test(escapes_and_indexes_follow_the_rfc),
         cmocka_unit_test(only_the_whole_path_counts),
+        cmocka_unit_test(a_key_with_half_a_character_matches_nothing),
         cmocka_unit_test(the_first_of_duplicate_keys_counts),
         cmocka_unit_test(reading_stops_when_nothing_is_left_to_find),
         cmocka_unit_test(strings_are_decoded),
