@@ -67,6 +67,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
 WERROR ?= $(if $(CI),-Werror)
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -fPIC \
 	-fvisibility=hidden -Iinclude -Isrc -MMD -MP $(CFLAGS)
+LIBPQ_CFLAGS := $(shell pkg-config --cflags libpq 2>/dev/null)
 
 # Types of inboxes and outlets are included if pkg-config finds their library.
 # WITHOUT="postgres kafka" leaves these out.
@@ -137,6 +138,8 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) $(INCLUDES) -c -o $@ $<
+
+$(BUILD)/src/inbox/postgres/%.o: INCLUDES := $(LIBPQ_CFLAGS)
 
 # The registries are compiled again when other types are included.
 registries := $(call obj,src/inbox/inbox_types.c src/outlets/outlet_types.c)

@@ -1,0 +1,142 @@
+#include "inbox/postgres/pg_array.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADER_SIZE 20       /* with one dimension */
+#define EMPTY_HEADER_SIZE 12 /* without */
+#define CAPACITY_MIN 256
+#define CAPACITY_KEEP_MAX ((size_t)1 << 20) /* after pg_array_clear() */
+/* PostgreSQL's limit for a value is 1 GiB - 1; a statement has several. */
+#define SIZE_MAX_ALLOWED ((size_t)1000 * 1000 * 1000)
+
+static void put_32(char *to, uint32_t value)
+{
+    for (int i = 0; i < 4; i++) {
+        to[i] = (char)(value >> (24 - 8 * i) & 0xff);
+    }
+}
+
+static void put_64(char *to, uint64_t value)
+{
+    put_32(to, (uint32_t)(value >> 32));
+    put_32(to + 4, (uint32_t)(value & 0xffffffff));
+}
+
+void pg_array_init(struct pg_array *array, enum pg_element element)
+{
+    memset(array, 0, sizeof(*array));
+    array->element = element;
+    array->size = HEADER_SIZE;
+}
+
+void pg_array_free(struct pg_array *array)
+{
+    free(array->bytes);
+    pg_array_init(array, array->element);
+}
+
+void pg_array_clear(struct pg_array *array)
+{
+    if (array->capacity > CAPACITY_KEEP_MAX) {
+        pg_array_free(array);
+    }
+    array->size = HEADER_SIZE;
+    array->count = 0;
+    array->has_null = false;
+    array->is_short = false;
+}
+
+/* Makes room for size more bytes. */
+static bool reserve(struct pg_array *array, size_t size)
+{
+    size_t capacity = array->capacity > 0 ? array->capacity : CAPACITY_MIN;
+    char *bytes;
+
+    if (array->is_short || size > SIZE_MAX_ALLOWED - array->size) {
+        array->is_short = true;
+        return false;
+    }
+    if (array->bytes != NULL && array->size + size <= array->capacity) {
+        return true;
+    }
+    while (capacity < array->size + size) {
+        capacity *= 2;
+    }
+    bytes = realloc(array->bytes, capacity);
+    if (bytes == NULL) {
+        array->is_short = true;
+        return false;
+    }
+    array->bytes = bytes;
+    array->capacity = capacity;
+    return true;
+}
+
+static void append(struct pg_array *array, const char *data, size_t size)
+{
+    if (!reserve(array, size + 4)) {
+        return;
+    }
+    put_32(array->bytes + array->size, (uint32_t)size);
+    if (size > 0) {
+        memcpy(array->bytes + array->size + 4, data, size);
+    }
+    array->size += 4 + size;
+    array->count++;
+}
+
+void pg_array_number(struct pg_array *array, int64_t value)
+{
+    char bytes[8];
+
+    assert(array->element == PG_INT8);
+    put_64(bytes, (uint64_t)value);
+    append(array, bytes, sizeof(bytes));
+}
+
+void pg_array_bool(struct pg_array *array, bool value)
+{
+    assert(array->element == PG_BOOL);
+    append(array, value ? "\1" : "\0", 1);
+}
+
+void pg_array_bytes(struct pg_array *array, struct haplo_slice bytes)
+{
+    assert(array->element == PG_BYTEA);
+    append(array, bytes.data, bytes.size);
+}
+
+void pg_array_text(struct pg_array *array, const char *text)
+{
+    assert(array->element == PG_TEXT);
+    append(array, text, strlen(text));
+}
+
+void pg_array_null(struct pg_array *array)
+{
+    if (reserve(array, 4)) {
+        put_32(array->bytes + array->size, UINT32_MAX); /* a length of -1 */
+        array->size += 4;
+        array->count++;
+        array->has_null = true;
+    }
+}
+
+int pg_array_finish(struct pg_array *array)
+{
+    if (!reserve(array, 0)) {
+        return array->size > SIZE_MAX_ALLOWED / 2 ? HAPLO_ETOOBIG
+                                                  : HAPLO_ENOMEM;
+    }
+    put_32(array->bytes, array->count > 0 ? 1 : 0); /* dimensions */
+    put_32(array->bytes + 4, array->has_null ? 1 : 0);
+    put_32(array->bytes + 8, (uint32_t)array->element);
+    put_32(array->bytes + 12, array->count);
+    put_32(array->bytes + 16, 1); /* the first subscript */
+    if (array->count == 0) {
+        array->size = EMPTY_HEADER_SIZE;
+    }
+    return 0;
+}
