@@ -20,7 +20,8 @@ void dispatch_init(struct dispatch *dispatch,
         .data = data,
         .random.state = seed,
         .saved_cursor = cursor,
-        .has_more = true,
+        .is_by_queue = cursor == DISPATCH_BY_QUEUE,
+        .has_more = cursor != DISPATCH_BY_QUEUE,
     };
     breaker_init(&dispatch->breaker, &policy->breaker);
     window_init(&dispatch->window, cursor);
@@ -29,6 +30,7 @@ void dispatch_init(struct dispatch *dispatch,
     TAILQ_INIT(&dispatch->ready);
     TAILQ_INIT(&dispatch->recalling);
     TAILQ_INIT(&dispatch->run);
+    TAILQ_INIT(&dispatch->moved);
 }
 
 void dispatch_free(struct dispatch *dispatch)
@@ -76,7 +78,7 @@ struct lane *dispatch_lane(struct dispatch *dispatch, uint64_t queue_id,
 void dispatch_lane_drop_idle(struct dispatch *dispatch, struct lane *lane)
 {
     if (lane->state == LANE_IDLE) {
-        lanes_remove(dispatch, lane);
+        lanes_drop(dispatch, lane);
     }
 }
 
@@ -92,7 +94,7 @@ bool dispatch_is_at_rest(const struct dispatch *dispatch)
     bool has_turns =
         !TAILQ_EMPTY(&dispatch->ready) || !TAILQ_EMPTY(&dispatch->recalling);
     return dispatch->in_flight == 0 && !dispatch->is_reading &&
-           !dispatch->is_recalling && dispatch_is_saved(dispatch) &&
+           dispatch->recall_count == 0 && dispatch_is_saved(dispatch) &&
            (is_broken || (!has_turns && !dispatch->has_more));
 }
 
@@ -166,9 +168,10 @@ static void doubts_confirm(struct dispatch *dispatch, struct lane *lane)
     struct doubt *doubt;
     STAILQ_FOREACH (doubt, &lane->doubts, link) {
         lanes_bury(dispatch, lane, doubt->arrival, doubt->why);
-        lanes_settle(dispatch, lane, doubt->arrival);
+        lanes_settle(dispatch, lane, doubt->arrival, 1);
     }
     lane_free_doubts(lane);
+    lanes_moved(dispatch, lane);
 }
 
 /* It has accepted a message of another lane. So this lane tries its first
@@ -327,13 +330,14 @@ static void pass_held(struct dispatch *dispatch, struct lane *lane)
         lanes_done(dispatch, TAILQ_FIRST(&lane->spans), 1);
         return;
     }
-    lanes_settle(dispatch, lane, lane->held_arrival);
+    lanes_settle(dispatch, lane, lane->held_arrival, 1);
     if (doubt != NULL) {
         STAILQ_REMOVE_HEAD(&lane->doubts, link);
         alloc_free(doubt);
     } else {
         lane->known_to = lane->held_arrival;
     }
+    lanes_moved(dispatch, lane);
 }
 
 int dispatch_release(struct dispatch *dispatch, struct lane *lane,

@@ -27,6 +27,13 @@
  *     as well, but stays in memory.
  *   - Memory runs out when something must be recorded: is_lost. Start again
  *     from what is stored.
+ *
+ * If the inbox is in order per queue only (DISPATCH_BY_QUEUE), there is no
+ * cursor to read onward from. The owner tells which lanes have messages
+ * (dispatch_stored()), and all are read as the backlog of their lane. Each
+ * lane has its own position, so none holds back another, and nothing is ever
+ * deferred. A lane exists until its position is saved: if its queue then gets
+ * more messages, they are read after what is stored.
  */
 #ifndef CORE_DISPATCH_H
 #define CORE_DISPATCH_H
@@ -44,6 +51,9 @@
 #define DISPATCH_SAVE_MS 100        /* minimum time between two saves */
 #define DISPATCH_SAVE_RETRY_MS 5000 /* after a failed save */
 #define DISPATCH_HOLD_MS 1000       /* see above */
+/* The cursor of an outlet whose inbox is in order per queue only: after all
+ * arrivals. */
+#define DISPATCH_BY_QUEUE (UINT64_MAX - 1)
 /* With more unsaved deferred messages, nothing is read ahead. */
 #define DISPATCH_UNSAVED_DEFERRED 16384
 
@@ -82,9 +92,10 @@ struct dispatch {
     struct lane_table lanes;              /* owned; lanes that have work */
     struct heap waits;                    /* due times of WAITING lanes */
     struct lane_list ready;               /* READY lanes in order */
-    struct lane_list recalling;           /* RECALLING lanes, except the one
+    struct lane_list recalling;           /* RECALLING lanes, except those
                                              being read */
     struct lane_list run;    /* lanes refused in this run of the breaker */
+    struct lane_list moved;  /* by queue: lanes with a position to be saved */
     struct progress pending; /* to be saved next */
     struct progress saving;  /* being saved, or to be saved again */
     uint64_t saved_cursor;   /* known to be stored */
@@ -92,10 +103,11 @@ struct dispatch {
     unsigned in_flight;      /* spans with the outlet */
     size_t waiting_count;    /* lanes */
     size_t blocked_count;    /* lanes */
+    size_t recall_count;     /* lanes whose backlog is being read */
+    bool is_by_queue;        /* see above */
     bool is_saving;          /* between save_begin and save_end */
     bool is_save_open;       /* outcome of saving is unknown */
     bool is_reading;         /* reading onward */
-    bool is_recalling;       /* reading the backlog of a lane */
     bool was_recall;         /* the last read was a recall: alternate */
     bool has_more;           /* there may be messages after
                                 window.read_to */
@@ -104,7 +116,8 @@ struct dispatch {
     struct dispatch_counts counts; /* for statistics */
 };
 
-/* Starts after a stored cursor. Borrows policy and calls. */
+/* Starts after a stored cursor, or with DISPATCH_BY_QUEUE. Borrows policy and
+ * calls. */
 void dispatch_init(struct dispatch *dispatch,
                    const struct dispatch_policy *policy,
                    const struct dispatch_calls *calls, void *data,
@@ -126,12 +139,22 @@ void dispatch_lane_drop_idle(struct dispatch *dispatch, struct lane *lane);
 void dispatch_backlog(struct dispatch *dispatch, struct lane *lane,
                       uint64_t first, uint64_t last);
 
+/* By queue, at any time: this lane has, or had, messages up to last after its
+ * stored position. */
+void dispatch_stored(struct dispatch *dispatch, struct lane *lane,
+                     uint64_t last);
+
+/* By queue: the outlet wants no messages of this lane. Passes all up to last
+ * without reading them. */
+void dispatch_pass(struct dispatch *dispatch, struct lane *lane, uint64_t last);
+
 /* To be called when messages have been stored. */
 void dispatch_wake(struct dispatch *dispatch);
 
 struct dispatch_read {
     struct lane *lane; /* read its backlog; NULL: read onward */
-    uint64_t after;    /* read arrivals above this */
+    uint64_t after;    /* read arrivals above this; by queue, also above the
+                          stored position */
 };
 
 /* Decides what to read now, given the bytes of bodies in memory and those that
@@ -149,7 +172,7 @@ bool dispatch_onward_add(struct dispatch *dispatch, struct lane *lane,
 bool dispatch_recall_add(struct dispatch *dispatch, struct lane *lane,
                          struct span *span);
 
-/* Passes deferred messages that the outlet no longer wants. */
+/* Passes messages of a backlog that the outlet does not want. */
 void dispatch_recall_pass(struct dispatch *dispatch, struct lane *lane,
                           uint64_t first, uint32_t count);
 
@@ -158,8 +181,15 @@ void dispatch_recall_pass(struct dispatch *dispatch, struct lane *lane,
  * true. */
 void dispatch_onward_done(struct dispatch *dispatch, uint64_t read_to,
                           bool has_more);
+
+enum dispatch_recall {
+    DISPATCH_RECALL_ALL,    /* the backlog has been added */
+    DISPATCH_RECALL_MORE,   /* there may be more; or an error */
+    DISPATCH_RECALL_NOTHING /* nothing was added, because the read was too
+                               small: next time, the lane is the first */
+};
 void dispatch_recall_done(struct dispatch *dispatch, struct lane *lane,
-                          bool has_more, uint64_t now_ms);
+                          enum dispatch_recall outcome, uint64_t now_ms);
 
 /* Delivering */
 

@@ -44,11 +44,24 @@ void lanes_enter(struct dispatch *dispatch, struct lane *lane,
     }
 }
 
-void lanes_remove(struct dispatch *dispatch, struct lane *lane)
+void lanes_moved(struct dispatch *dispatch, struct lane *lane)
+{
+    if (dispatch->is_by_queue && !lane->is_moved &&
+        lane_position(lane) > lane->position_saved) {
+        lane->is_moved = true;
+        TAILQ_INSERT_TAIL(&dispatch->moved, lane, in_moved);
+    }
+}
+
+void lanes_drop(struct dispatch *dispatch, struct lane *lane)
 {
     assert(lane->state == LANE_IDLE);
     assert(TAILQ_EMPTY(&lane->spans));
     lanes_leave_run(dispatch, lane);
+    if (dispatch->is_by_queue && lane_position(lane) > lane->position_saved) {
+        return;
+    }
+    assert(!lane->is_moved);
     lane_table_remove(&dispatch->lanes, lane);
     lane_free_doubts(lane);
     alloc_free(lane);
@@ -80,7 +93,7 @@ void lanes_rest(struct dispatch *dispatch, struct lane *lane, uint64_t now_ms)
     }
     lanes_enter(dispatch, lane, to);
     if (to == LANE_IDLE) {
-        lanes_remove(dispatch, lane);
+        lanes_drop(dispatch, lane);
     }
 }
 
@@ -183,19 +196,21 @@ void lanes_defer_first(struct dispatch *dispatch, struct span *span)
 
 void lanes_done(struct dispatch *dispatch, struct span *span, uint32_t count)
 {
+    struct lane *lane = span->lane;
     if (!span->is_deferred) {
         window_done(&dispatch->window, span->first + count - 1);
-    } else if (!progress_settle(&dispatch->pending, span->lane->queue_id,
-                                span->first, count)) {
-        dispatch->is_lost = true;
+    } else {
+        lanes_settle(dispatch, lane, span->first, count);
     }
     span_advance(dispatch, span, count);
+    lanes_moved(dispatch, lane);
 }
 
 void lanes_settle(struct dispatch *dispatch, const struct lane *lane,
-                  uint64_t arrival)
+                  uint64_t first, uint32_t count)
 {
-    if (!progress_settle(&dispatch->pending, lane->queue_id, arrival, 1)) {
+    if (!dispatch->is_by_queue &&
+        !progress_settle(&dispatch->pending, lane->queue_id, first, count)) {
         dispatch->is_lost = true;
     }
 }

@@ -40,11 +40,14 @@ void lanes_leave_run(struct dispatch *dispatch, struct lane *lane);
 void lanes_bury(struct dispatch *dispatch, const struct lane *lane,
                 uint64_t arrival, const char *why);
 
-/* A message that is not in memory is done. */
+/* Deferred messages are done. By queue, nothing is stored as deferred. */
 void lanes_settle(struct dispatch *dispatch, const struct lane *lane,
-                  uint64_t arrival);
+                  uint64_t first, uint32_t count);
 
-/* Frees a lane that is IDLE. */
-void lanes_remove(struct dispatch *dispatch, struct lane *lane);
+/* By queue, its position may have moved: it must be saved. */
+void lanes_moved(struct dispatch *dispatch, struct lane *lane);
+
+/* Frees a lane that is IDLE, unless its position must be saved. */
+void lanes_drop(struct dispatch *dispatch, struct lane *lane);
 
 #endif

@@ -8,6 +8,7 @@
 
 void dispatch_wake(struct dispatch *dispatch)
 {
+    assert(!dispatch->is_by_queue);
     dispatch->has_more = true;
     dispatch->was_woken = dispatch->is_reading;
 }
@@ -22,15 +23,45 @@ void dispatch_backlog(struct dispatch *dispatch, struct lane *lane,
     lanes_enter(dispatch, lane, LANE_RECALLING);
 }
 
-/* The next lane whose backlog has been stored. */
+void dispatch_stored(struct dispatch *dispatch, struct lane *lane,
+                     uint64_t last)
+{
+    assert(dispatch->is_by_queue);
+    if (last > lane->backlog_last) {
+        lane->backlog_last = last;
+    }
+    if (lane->state == LANE_IDLE && lane->known_to < lane->backlog_last) {
+        lanes_enter(dispatch, lane, LANE_RECALLING);
+    }
+}
+
+void dispatch_pass(struct dispatch *dispatch, struct lane *lane, uint64_t last)
+{
+    assert(dispatch->is_by_queue);
+    assert(lane->state == LANE_IDLE);
+    if (last > lane->known_to) {
+        lane->known_to = last;
+        lanes_moved(dispatch, lane);
+    }
+}
+
+/* The end of its backlog as far as it is stored. */
+static uint64_t stored_to(const struct dispatch *dispatch,
+                          const struct lane *lane)
+{
+    return dispatch->is_by_queue ? lane->backlog_last : lane->backlog_saved;
+}
+
+/* The next lane whose backlog has been stored. Reading onward takes turns with
+ * one recall at a time. */
 static struct lane *recall_candidate(const struct dispatch *dispatch)
 {
     struct lane *lane;
-    if (dispatch->is_recalling) {
+    if (dispatch->recall_count > 0 && !dispatch->is_by_queue) {
         return NULL;
     }
     TAILQ_FOREACH (lane, &dispatch->recalling, turn) {
-        if (lane->known_to < lane->backlog_saved) {
+        if (lane->known_to < stored_to(dispatch, lane)) {
             return lane;
         }
     }
@@ -40,7 +71,7 @@ static struct lane *recall_candidate(const struct dispatch *dispatch)
 static bool has_turns(const struct dispatch *dispatch)
 {
     return dispatch->in_flight > 0 || !TAILQ_EMPTY(&dispatch->ready) ||
-           !TAILQ_EMPTY(&dispatch->recalling) || dispatch->is_recalling;
+           !TAILQ_EMPTY(&dispatch->recalling) || dispatch->recall_count > 0;
 }
 
 /* While the destination is broken, reads only until there is something to
@@ -92,8 +123,8 @@ bool dispatch_read_next(struct dispatch *dispatch, size_t bytes_held,
     }
     TAILQ_REMOVE(&dispatch->recalling, lane, turn);
     lane->is_recalled = true;
-    lane->recall_to = lane->backlog_saved;
-    dispatch->is_recalling = true;
+    lane->recall_to = stored_to(dispatch, lane);
+    dispatch->recall_count++;
     *read = (struct dispatch_read){lane, lane->known_to};
     return true;
 }
@@ -119,6 +150,14 @@ bool dispatch_onward_add(struct dispatch *dispatch, struct lane *lane,
     return false;
 }
 
+/* The first message after the stored position: there is nothing to save yet. */
+static void note_stored_position(struct lane *lane, uint64_t first)
+{
+    if (lane->known_to == 0) {
+        lane->position_saved = first - 1;
+    }
+}
+
 bool dispatch_recall_add(struct dispatch *dispatch, struct lane *lane,
                          struct span *span)
 {
@@ -127,6 +166,7 @@ bool dispatch_recall_add(struct dispatch *dispatch, struct lane *lane,
     if (lane->is_recall_void) {
         return false;
     }
+    note_stored_position(lane, span->first);
     span->is_deferred = true;
     lane_add(lane, span);
     return true;
@@ -139,10 +179,9 @@ void dispatch_recall_pass(struct dispatch *dispatch, struct lane *lane,
     if (lane->is_recall_void) {
         return;
     }
-    if (!progress_settle(&dispatch->pending, lane->queue_id, first, count)) {
-        dispatch->is_lost = true;
-    }
+    lanes_settle(dispatch, lane, first, count);
     lane->known_to = first + count - 1;
+    lanes_moved(dispatch, lane);
 }
 
 void dispatch_onward_done(struct dispatch *dispatch, uint64_t read_to,
@@ -158,17 +197,23 @@ void dispatch_onward_done(struct dispatch *dispatch, uint64_t read_to,
 }
 
 void dispatch_recall_done(struct dispatch *dispatch, struct lane *lane,
-                          bool has_more, uint64_t now_ms)
+                          enum dispatch_recall outcome, uint64_t now_ms)
 {
-    bool is_void = lane->is_recall_void;
+    bool has_all = outcome == DISPATCH_RECALL_ALL && !lane->is_recall_void;
     assert(lane->is_recalled);
-    if (!has_more && !is_void && lane->known_to < lane->recall_to) {
+    if (has_all && lane->known_to < lane->recall_to) {
         lane->known_to = lane->recall_to;
+        lanes_moved(dispatch, lane);
     }
     lane->is_recalled = false;
     lane->is_recall_void = false;
-    dispatch->is_recalling = false;
-    TAILQ_INSERT_TAIL(&dispatch->recalling, lane, turn);
+    dispatch->recall_count--;
+    if (outcome == DISPATCH_RECALL_NOTHING) {
+        TAILQ_INSERT_HEAD(&dispatch->recalling, lane, turn);
+        dispatch->was_recall = false;
+    } else {
+        TAILQ_INSERT_TAIL(&dispatch->recalling, lane, turn);
+    }
     if (lane_rest_state(lane) != LANE_RECALLING) {
         lanes_rest(dispatch, lane, now_ms);
     }

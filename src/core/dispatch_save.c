@@ -1,6 +1,6 @@
 /*
  * dispatch_save.c - the part of dispatch.h that saves: how far the cursor may
- * move, and what to defer so that it can.
+ * move, and what to defer so that it can; or the positions of lanes.
  */
 #include <assert.h>
 
@@ -30,15 +30,32 @@ static void make_way(struct dispatch *dispatch, bool is_last, uint64_t now_ms)
 
 bool dispatch_is_saved(const struct dispatch *dispatch)
 {
-    return !dispatch->is_save_open && dispatch->pending.lowest == UINT64_MAX &&
+    return !dispatch->is_save_open && TAILQ_EMPTY(&dispatch->moved) &&
+           dispatch->pending.lowest == UINT64_MAX &&
            window_cursor(&dispatch->window) == dispatch->saved_cursor;
 }
 
 static bool may_save(const struct dispatch *dispatch)
 {
     uint64_t cursor = window_cursor(&dispatch->window);
-    return dispatch->is_save_open || dispatch->pending.lowest <= cursor ||
+    return dispatch->is_save_open || !TAILQ_EMPTY(&dispatch->moved) ||
+           dispatch->pending.lowest <= cursor ||
            cursor != dispatch->saved_cursor;
+}
+
+/* False if memory runs out. */
+static bool place_moved(struct dispatch *dispatch)
+{
+    while (!TAILQ_EMPTY(&dispatch->moved)) {
+        struct lane *lane = TAILQ_FIRST(&dispatch->moved);
+        if (!progress_place(&dispatch->saving, lane->queue_id,
+                            lane_position(lane))) {
+            return false;
+        }
+        TAILQ_REMOVE(&dispatch->moved, lane, in_moved);
+        lane->is_moved = false;
+    }
+    return true;
 }
 
 const struct progress *dispatch_save_begin(struct dispatch *dispatch,
@@ -54,7 +71,8 @@ const struct progress *dispatch_save_begin(struct dispatch *dispatch,
             return NULL;
         }
         if (!progress_move(&dispatch->pending, &dispatch->saving,
-                           window_cursor(&dispatch->window))) {
+                           window_cursor(&dispatch->window)) ||
+            !place_moved(dispatch)) {
             dispatch->is_lost = true;
             return NULL;
         }
@@ -78,6 +96,19 @@ static void deferred_are_saved(struct dispatch *dispatch)
     }
 }
 
+/* A lane that was kept only for this is dropped. */
+static void positions_are_saved(struct dispatch *dispatch)
+{
+    for (size_t i = 0; i < dispatch->saving.position_count; i++) {
+        const struct queue_position *position = &dispatch->saving.positions[i];
+        struct lane *lane =
+            lane_table_find(&dispatch->lanes, position->queue_id);
+        assert(lane != NULL);
+        lane->position_saved = position->arrival;
+        dispatch_lane_drop_idle(dispatch, lane);
+    }
+}
+
 void dispatch_save_end(struct dispatch *dispatch, bool is_stored,
                        uint64_t now_ms)
 {
@@ -89,6 +120,7 @@ void dispatch_save_end(struct dispatch *dispatch, bool is_stored,
         return; /* the same again: harmless if it was stored */
     }
     deferred_are_saved(dispatch);
+    positions_are_saved(dispatch);
     dispatch->saved_cursor = dispatch->saving.cursor;
     dispatch->is_save_open = false;
     progress_clear(&dispatch->saving);

@@ -111,6 +111,12 @@ uint64_t lane_head(const struct lane *lane)
     return TAILQ_EMPTY(&lane->spans) ? 0 : TAILQ_FIRST(&lane->spans)->first;
 }
 
+uint64_t lane_position(const struct lane *lane)
+{
+    uint64_t head = lane_head(lane);
+    return head != 0 ? head - 1 : lane->known_to;
+}
+
 bool lane_doubt(struct lane *lane, uint64_t arrival, const char *why)
 {
     size_t size = strlen(why) + 1;

@@ -25,6 +25,10 @@
  * known_to separates the two: messages that arrived up to there are in memory
  * or done; later ones, up to backlog_last, are in the backlog.
  *
+ * An inbox that is in order per queue only has no cursor (dispatch.h): then
+ * all messages are in the backlog first, and stay there in the inbox until the
+ * position of the lane has passed them.
+ *
  * If refused messages become dead letters, a refused message is first in doubt,
  * since the outlet may be broken. It is deferred, and the lane continues with
  * the next one. If that is accepted, the message becomes a dead letter.
@@ -75,29 +79,32 @@ STAILQ_HEAD(doubt_list, doubt);
 /* Exists only while there is something to do: a host may have a million idle
  * queues. */
 struct lane {
-    uint64_t queue_id;        /* id of the queue in the inbox */
-    const char *server;       /* borrowed; name of its server */
-    const char *queue;        /* borrowed; name of the queue */
-    enum lane_state state;    /* written only by lane_enter() */
-    unsigned failures;        /* consecutive */
-    struct span_list spans;   /* in memory, not done */
-    uint64_t known_to;        /* see above */
-    uint64_t backlog_last;    /* see above */
-    uint64_t backlog_saved;   /* its backlog is stored up to there */
-    uint64_t recall_to;       /* end of the current recall */
-    bool is_recalled;         /* its backlog is being read */
-    bool is_recall_void;      /* the result of that is not needed */
-    bool is_in_run;           /* in the list of lanes refused in this run */
-    uint64_t held_arrival;    /* WAITING, BLOCKED: message that holds it */
-    struct doubt_list doubts; /* refused; may become dead letters */
-    uint64_t proven_to;       /* doubts not caused by the outlet */
-    uint64_t refused_to;      /* the last message refused in refused_run */
-    uint64_t refused_run;     /* see breaker.h */
-    uint64_t due_ms;          /* end of WAITING */
-    struct heap_entry wait;   /* the same, in the heap of all lanes */
-    struct lane *next;        /* in its slot of the lane table */
-    TAILQ_ENTRY(lane) turn;   /* READY, RECALLING: in their lists */
-    TAILQ_ENTRY(lane) in_run; /* see is_in_run */
+    uint64_t queue_id;          /* id of the queue in the inbox */
+    const char *server;         /* borrowed; name of its server */
+    const char *queue;          /* borrowed; name of the queue */
+    enum lane_state state;      /* written only by lane_enter() */
+    unsigned failures;          /* consecutive */
+    struct span_list spans;     /* in memory, not done */
+    uint64_t known_to;          /* see above */
+    uint64_t backlog_last;      /* see above */
+    uint64_t backlog_saved;     /* its backlog is stored up to there */
+    uint64_t recall_to;         /* end of the current recall */
+    uint64_t position_saved;    /* of lane_position(): stored up to there */
+    bool is_recalled;           /* its backlog is being read */
+    bool is_recall_void;        /* the result of that is not needed */
+    bool is_in_run;             /* in the list of lanes refused in this run */
+    bool is_moved;              /* in the list of lanes with a new position */
+    uint64_t held_arrival;      /* WAITING, BLOCKED: message that holds it */
+    struct doubt_list doubts;   /* refused; may become dead letters */
+    uint64_t proven_to;         /* doubts not caused by the outlet */
+    uint64_t refused_to;        /* the last message refused in refused_run */
+    uint64_t refused_run;       /* see breaker.h */
+    uint64_t due_ms;            /* end of WAITING */
+    struct heap_entry wait;     /* the same, in the heap of all lanes */
+    struct lane *next;          /* in its slot of the lane table */
+    TAILQ_ENTRY(lane) turn;     /* READY, RECALLING: in their lists */
+    TAILQ_ENTRY(lane) in_run;   /* see is_in_run */
+    TAILQ_ENTRY(lane) in_moved; /* see is_moved */
 };
 TAILQ_HEAD(lane_list, lane);
 
@@ -132,6 +139,10 @@ void lane_add(struct lane *lane, struct span *span);
 
 /* Its first message that is neither done nor given up; 0: none. */
 uint64_t lane_head(const struct lane *lane);
+
+/* Everything up to there is done; 0: what the inbox has stored. Never moves
+ * backwards. */
+uint64_t lane_position(const struct lane *lane);
 
 /* Puts a refused message in doubt; false if memory runs out. */
 bool lane_doubt(struct lane *lane, uint64_t arrival, const char *why);

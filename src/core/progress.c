@@ -108,6 +108,20 @@ bool progress_bury(struct progress *progress, uint64_t queue_id,
     return true;
 }
 
+bool progress_place(struct progress *progress, uint64_t queue_id,
+                    uint64_t arrival)
+{
+    void *items = progress->positions;
+    if (!make_room(&items, progress->position_count + 1,
+                   &progress->position_capacity, sizeof *progress->positions)) {
+        return false;
+    }
+    progress->positions = items;
+    progress->positions[progress->position_count++] =
+        (struct queue_position){queue_id, arrival};
+    return true;
+}
+
 /* A range never crosses the cursor: the message after the cursor is neither
  * done nor deferred. */
 static void ranges_move(struct arrival_ranges *from, struct arrival_ranges *to,
@@ -193,6 +207,7 @@ void progress_clear(struct progress *progress)
         alloc_free(progress->dead_letters[i].why);
     }
     progress->dead_letter_count = 0;
+    progress->position_count = 0;
     progress->lowest = UINT64_MAX;
 }
 
@@ -202,5 +217,6 @@ void progress_free(struct progress *progress)
     alloc_free(progress->deferred.items);
     alloc_free(progress->settled.items);
     alloc_free(progress->dead_letters);
+    alloc_free(progress->positions);
     progress_init(progress);
 }

@@ -1,6 +1,7 @@
 /*
  * progress.h - the progress of an outlet, as stored in one transaction: the
- * cursor, and what the cursor alone cannot express. Pure.
+ * cursor, and what the cursor alone cannot express; or positions in queues.
+ * Pure.
  */
 #ifndef CORE_PROGRESS_H
 #define CORE_PROGRESS_H
@@ -23,6 +24,12 @@ struct arrival_ranges {
     size_t message_count;        /* messages in all ranges */
 };
 
+/* How far an outlet has got in a queue. */
+struct queue_position {
+    uint64_t queue_id; /* id of the queue in the inbox */
+    uint64_t arrival;  /* everything up to it is done */
+};
+
 struct dead_letter {
     uint64_t queue_id; /* queue of the message */
     uint64_t arrival;  /* its arrival */
@@ -35,6 +42,9 @@ struct progress {
     uint64_t lowest; /* lowest arrival in any list; UINT64_MAX: none */
     struct arrival_ranges deferred;   /* passed by the cursor, but not done */
     struct arrival_ranges settled;    /* deferred before, done now */
+    struct queue_position *positions; /* owned; instead of all above */
+    size_t position_count;            /* used */
+    size_t position_capacity;         /* allocated */
     struct dead_letter *dead_letters; /* owned */
     size_t dead_letter_count;         /* used */
     size_t dead_letter_capacity;      /* allocated */
@@ -50,6 +60,10 @@ bool progress_settle(struct progress *progress, uint64_t queue_id,
                      uint64_t first, uint32_t count);
 bool progress_bury(struct progress *progress, uint64_t queue_id,
                    uint64_t arrival, const char *why);
+
+/* The same; once for each queue. */
+bool progress_place(struct progress *progress, uint64_t queue_id,
+                    uint64_t arrival);
 
 /* Moves everything up to the cursor to `to`, whose cursor it becomes. False if
  * memory runs out; then nothing is moved. What is after the cursor would be

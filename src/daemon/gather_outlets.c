@@ -32,16 +32,16 @@ static void on_event(struct forwarder *forwarder,
     }
 }
 
-static void on_stored(struct inbox *inbox, uint64_t last_arrival, void *data)
+static void on_stored(struct inbox *inbox, const struct inbox_queue *queue,
+                      uint64_t last_arrival, size_t count, void *data)
 {
     const struct gather_inbox *from = data;
     const struct gather_outlet *outlet;
     size_t cursor = 0;
     (void)inbox;
-    (void)last_arrival;
     while ((outlet = name_table_next(&from->gather->outlets, &cursor))) {
         if (outlet->inbox == from && outlet->forwarder != NULL) {
-            forwarder_wake(outlet->forwarder);
+            forwarder_wake(outlet->forwarder, queue, last_arrival, count);
         }
     }
 }

@@ -106,7 +106,7 @@ static void group_take_progress(struct group_commit *commit)
         STAILQ_REMOVE_HEAD(&commit->progress, link);
         STAILQ_INSERT_TAIL(&group->progress, progress, link);
         group->row_count += 1 + progress->deferred_count +
-                            progress->settled_count +
+                            progress->settled_count + progress->position_count +
                             progress->dead_letter_count;
         group->part_count++;
     }
@@ -174,6 +174,30 @@ static enum inbox_verdict delivery_verdict(
     }
 }
 
+static void warn_of_mended(struct group_commit *commit,
+                           const struct inbox_delivery *delivery)
+{
+    if (delivery->mended_count > 0) {
+        inbox_warn(commit->inbox,
+                   "%s/%s: %zu repeated messages were stored again because "
+                   "their rows are missing or damaged: check the disk",
+                   delivery->queue->server, delivery->queue->name,
+                   delivery->mended_count);
+    }
+}
+
+static void tell_stored(struct group_commit *commit,
+                        const struct inbox_delivery *delivery)
+{
+    uint64_t last = delivery->first_arrival + delivery->stored_count - 1;
+
+    if (delivery->stored_count > 0) {
+        warn_of_mended(commit, delivery);
+        inbox_stored(commit->inbox, delivery->queue, last,
+                     delivery->stored_count);
+    }
+}
+
 /* Returns the delivery to its owner, through delivered_cb. */
 static void delivery_answer(struct group_commit *commit,
                             struct inbox_delivery *delivery,
@@ -198,19 +222,8 @@ static void delivery_answer(struct group_commit *commit,
     if (verdict != INBOX_RETRY) {
         held_set(commit, queue, 0); /* otherwise the poller keeps the batch */
     }
+    tell_stored(commit, delivery);
     delivery->delivered_cb(delivery, verdict, why);
-}
-
-static void warn_of_mended(struct group_commit *commit,
-                           const struct inbox_delivery *delivery)
-{
-    if (delivery->mended_count > 0) {
-        inbox_warn(commit->inbox,
-                   "%s/%s: %zu repeated messages were stored again because "
-                   "their rows are missing or damaged: check the disk",
-                   delivery->queue->server, delivery->queue->name,
-                   delivery->mended_count);
-    }
 }
 
 /* True if messages may have been stored of which this process was not told: by
@@ -228,23 +241,18 @@ static void answer_deliveries(struct group_commit *commit)
     struct inbox_group *group = &commit->group;
     struct inbox_delivery *delivery;
     enum inbox_verdict verdict;
-    uint64_t last_arrival = 0;
-    bool has_stored = false;
+    bool has_more = false;
 
     while ((delivery = STAILQ_FIRST(&group->deliveries)) != NULL) {
         STAILQ_REMOVE_HEAD(&group->deliveries, link);
-        has_stored |= has_more_than_told(group, delivery);
+        has_more |= has_more_than_told(group, delivery);
         verdict = delivery_verdict(group, delivery);
-        if (verdict == INBOX_STORED && delivery->stored_count > 0) {
-            last_arrival = delivery->first_arrival + delivery->stored_count - 1;
-            warn_of_mended(commit, delivery);
-        }
         delivery_answer(commit, delivery, verdict,
                         verdict == INBOX_STALE ? "a different state is stored"
                                                : group->why.text);
     }
-    if (has_stored || last_arrival > 0) {
-        inbox_stored(commit->inbox, last_arrival);
+    if (has_more) {
+        inbox_stored(commit->inbox, NULL, 0, 0);
     }
 }
 

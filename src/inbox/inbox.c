@@ -327,11 +327,17 @@ void inbox_listen(struct inbox *inbox, inbox_stored_cb stored_cb, void *data)
     inbox->stored_data = data;
 }
 
-void inbox_stored(struct inbox *inbox, uint64_t last_arrival)
+void inbox_stored(struct inbox *inbox, const struct inbox_queue *queue,
+                  uint64_t last_arrival, size_t count)
 {
     if (inbox->stored_cb != NULL) {
-        inbox->stored_cb(inbox, last_arrival, inbox->stored_data);
+        inbox->stored_cb(inbox, queue, last_arrival, count, inbox->stored_data);
     }
+}
+
+void inbox_store_changed(struct inbox *inbox)
+{
+    inbox_stored(inbox, NULL, 0, 0);
 }
 
 void inbox_warn(struct inbox *inbox, const char *format, ...)

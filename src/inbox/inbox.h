@@ -239,12 +239,21 @@ struct inbox_message {
                                  big-endian number */
 };
 
-/* The progress of an outlet: everything up to the cursor has been delivered,
- * filtered out or stored as a dead letter, except deferred messages. */
+/*
+ * The progress of an outlet: everything up to the cursor has been delivered,
+ * filtered out or stored as a dead letter, except deferred messages.
+ *
+ * In some inboxes a lower arrival may become visible after a higher one, so
+ * that no cursor can tell what was passed. Arrivals are in order per queue
+ * only, and the progress is a position in each queue: everything up to it has
+ * been delivered, filtered out or stored as a dead letter. Nothing is ever
+ * deferred.
+ */
 struct inbox_outlet {
     struct inbox *inbox;            /* the inbox it reads from */
     const char *name;               /* owned by the inbox */
     uint64_t id;                    /* id of its row; 0: none yet */
+    bool is_by_queue;               /* has positions instead of a cursor */
     uint64_t cursor;                /* last committed cursor */
     bool is_new;                    /* no stored progress: starts at the
                                        oldest message */
@@ -260,8 +269,22 @@ typedef void (*inbox_outlet_opened_cb)(struct inbox_outlet *outlet, int error,
 int inbox_outlet_open(struct inbox *inbox, const char *name,
                       inbox_outlet_opened_cb opened_cb, void *data);
 
-/* Reads all messages after `after` in order of arrival, or with queue_id only
- * the deferred messages of that queue. */
+/* A queue to read from, if the outlet has positions. */
+struct inbox_read_lane {
+    uint64_t queue_id; /* whose messages */
+    uint64_t after;    /* read arrivals above this, and above the stored
+                          position */
+};
+
+/*
+ * Reads all messages after `after` in order of arrival, or with queue_id only
+ * the deferred messages of that queue.
+ *
+ * If the outlet has positions, it reads several lanes instead: the messages of
+ * one after the other, in the order of `lanes`, each in order of arrival. With
+ * has_more, the lane of the last message, or all if there is none, may have
+ * more, and those after it have not been read.
+ */
 struct inbox_read;
 typedef void (*inbox_read_cb)(struct inbox_read *read, int error,
                               const char *why);
@@ -269,11 +292,14 @@ struct inbox_read {
     struct inbox_outlet *outlet; /* the reader */
     uint64_t after;              /* read arrivals above this */
     uint64_t queue_id;           /* 0: all; otherwise deferred ones of this */
-    size_t count_max;            /* limit; at least one is read */
-    size_t bytes_max;            /* limit of bodies; at least one is read */
-    inbox_read_cb read_cb;       /* once, from the loop */
+    const struct inbox_read_lane *lanes; /* instead of these two, if the outlet
+                                            has positions; borrowed */
+    size_t lane_count;                   /* length of lanes */
+    size_t count_max;                    /* limit; at least one is read */
+    size_t bytes_max;      /* limit of bodies; at least one is read */
+    inbox_read_cb read_cb; /* once, from the loop */
     /* Set before read_cb; owned by the read until inbox_read_free(): */
-    struct inbox_message *messages; /* in the order of arrival */
+    struct inbox_message *messages; /* see above */
     size_t count;                   /* of messages */
     bool has_more;                  /* there are more after the last one */
     void *memory;                   /* owned by the store */
@@ -287,11 +313,13 @@ void inbox_read_start(struct inbox_read *read);
 /* Frees the result of a read; does nothing if it failed. */
 void inbox_read_free(struct inbox_read *read);
 
-/* Tells that messages were stored: there is something behind the cursor. Fires
- * after each such commit; last_arrival is 0 where it is not known what was
- * stored: the outcome of a commit is unknown, or another process has stored
- * messages. NULL: nobody listens. */
-typedef void (*inbox_stored_cb)(struct inbox *inbox, uint64_t last_arrival,
+/* Tells that messages of a queue were stored: so many, and the last of them.
+ * Fires for each batch after its commit. queue is NULL if it is not known what
+ * was stored: the outcome of a commit is unknown, or another process has stored
+ * messages; inbox_outlet_lanes() finds them. stored_cb NULL: nobody listens. */
+typedef void (*inbox_stored_cb)(struct inbox *inbox,
+                                const struct inbox_queue *queue,
+                                uint64_t last_arrival, size_t count,
                                 void *data);
 void inbox_listen(struct inbox *inbox, inbox_stored_cb stored_cb, void *data);
 
@@ -306,8 +334,8 @@ struct inbox_dead_letter {
     const char *why;   /* it was refused: one line */
 };
 
-/* New progress of an outlet, stored in the next group. The cursor never moves
- * backwards: one lower than the stored one changes nothing. */
+/* New progress of an outlet, stored in the next group. The cursor and positions
+ * never move backwards: one lower than the stored one changes nothing. */
 struct inbox_progress;
 typedef void (*inbox_progress_cb)(struct inbox_progress *progress, int error,
                                   const char *why);
@@ -318,6 +346,9 @@ struct inbox_progress {
     size_t deferred_count;              /* length of deferred */
     const struct inbox_place *settled;  /* deferred before, done now */
     size_t settled_count;               /* length of settled */
+    const struct inbox_place *positions; /* instead of all these, if the outlet
+                                            has positions; one per queue */
+    size_t position_count;               /* length of positions */
     const struct inbox_dead_letter *dead_letters; /* refused permanently */
     size_t dead_letter_count;                     /* length of dead_letters */
     inbox_progress_cb progress_cb; /* all above is borrowed until it fires;
@@ -331,12 +362,15 @@ struct inbox_progress {
 
 void inbox_advance(struct inbox_progress *progress);
 
-/* A lane that has deferred messages. */
+/* A lane that has deferred messages or, if the outlet has positions, messages
+ * after its position: in any case those of other processes that were committed
+ * before the request, and those for which stored_cb has fired. */
 struct inbox_deferred_lane {
     uint64_t queue_id;      /* the queue of the lane */
     const char *server;     /* borrowed until the inbox is closed */
     const char *queue;      /* borrowed until the inbox is closed */
-    uint64_t first_arrival; /* first deferred message */
+    uint64_t first_arrival; /* first deferred message; 0: it has a position */
+    uint64_t last_arrival;  /* if it has a position: newest message */
     uint64_t count;         /* number of deferred messages */
 };
 

@@ -40,8 +40,9 @@ bool inbox_queue_keep_state(struct inbox_queue *queue,
 void inbox_queue_take_state(struct inbox_queue *queue,
                             struct haplo_slice state);
 
-/* To be called when messages up to this arrival have been stored. */
-void inbox_stored(struct inbox *inbox, uint64_t last_arrival);
+/* Calls stored_cb. */
+void inbox_stored(struct inbox *inbox, const struct inbox_queue *queue,
+                  uint64_t last_arrival, size_t count);
 
 /* Complete group_commit_finish() and group_commit_close(). */
 void inbox_commit_done(struct inbox *inbox);

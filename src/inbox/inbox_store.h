@@ -67,8 +67,9 @@ struct inbox_group {
 /* A request for the stored progress of an outlet, or for its lanes. The store
  * sets error and why, or the result, and calls done_cb. */
 struct inbox_outlet_request {
-    struct inbox_outlet *outlet;       /* the store sets id and cursor, and
-                                          is_new if there is no row */
+    struct inbox_outlet *outlet;       /* the store sets id, is_by_queue and
+                                          cursor, and is_new if there is no
+                                          row */
     struct inbox_deferred_lane *lanes; /* result, from malloc() */
     size_t lane_count;                 /* length of lanes */
     int error;                         /* 0 or HAPLO_E* */
@@ -120,6 +121,10 @@ void inbox_store_opened(struct inbox *inbox, const char *uuid, int error,
                         const char *why);
 void inbox_group_written(struct inbox *inbox);
 void inbox_store_closed(struct inbox *inbox);
+
+/* Another process may have stored messages. Never called inside an
+ * operation. */
+void inbox_store_changed(struct inbox *inbox);
 
 /* Logs a warning. */
 void inbox_warn(struct inbox *inbox, const char *format, ...)

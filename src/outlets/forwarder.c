@@ -2,7 +2,8 @@
  * forwarder.c - runs one outlet. Each of these steps ends in forwarder_pump():
  *
  *   - The inbox reports the stored progress of the outlet, and the lanes with
- *     deferred messages (forwarder_begin.c).
+ *     deferred messages (forwarder_begin.c). If the outlet has positions, lanes
+ *     with messages are reported at any time (forwarder_ask.c).
  *   - Pages are read ahead and cut into parcels (forwarder_read.c).
  *   - The outlet is opened. Parcels are passed to it, and its results to the
  *     dispatch (forwarder_deliver.c).
@@ -111,7 +112,8 @@ static uint64_t due_ms(const struct forwarder *forwarder)
         return forwarder->deadline_ms;
     }
     if (forwarder->phase == FORWARDER_WORKING) {
-        due = dispatch_due_ms(&forwarder->dispatch);
+        due = earlier_ms(dispatch_due_ms(&forwarder->dispatch),
+                         forwarder_ask_ms(forwarder));
     }
     if (forwarder->phase <= FORWARDER_WORKING &&
         forwarder->retry_at_ms > uv_now(forwarder->loop)) {
@@ -136,7 +138,8 @@ static void note_rest(struct forwarder *forwarder)
 {
     bool was_at_rest = forwarder->is_at_rest;
 
-    forwarder->is_at_rest = dispatch_is_at_rest(&forwarder->dispatch);
+    forwarder->is_at_rest = dispatch_is_at_rest(&forwarder->dispatch) &&
+                            !forwarder_has_to_ask(forwarder);
     if (forwarder->is_at_rest && !was_at_rest) {
         forwarder_tell(forwarder, NULL, "at rest", "", 0, 0);
     }
@@ -157,6 +160,7 @@ static void begin_again(struct forwarder *forwarder)
 static void work(struct forwarder *forwarder)
 {
     dispatch_due(&forwarder->dispatch, uv_now(forwarder->loop));
+    forwarder_ask(forwarder);
     forwarder_read(forwarder);
     forwarder_deliver(forwarder);
     (void)forwarder_save(forwarder);
@@ -248,10 +252,31 @@ struct forwarder *forwarder_new(uv_loop_t *loop, struct inbox *inbox,
     return forwarder;
 }
 
-void forwarder_wake(struct forwarder *forwarder)
+static void note_stored(struct forwarder *forwarder,
+                        const struct inbox_queue *queue, uint64_t last_arrival,
+                        size_t count)
 {
-    if (forwarder->phase == FORWARDER_WORKING) {
+    if (!forwarder->dispatch.is_by_queue) {
         dispatch_wake(&forwarder->dispatch);
+        return;
+    }
+    if (queue == NULL ||
+        !forwarder_note_lane(forwarder, queue->id, queue->server, queue->name,
+                             last_arrival)) {
+        forwarder->has_to_ask = true;
+    } else if (!forwarder_wants(forwarder, queue->server, queue->name)) {
+        forwarder->filtered_count += count;
+    }
+}
+
+void forwarder_wake(struct forwarder *forwarder,
+                    const struct inbox_queue *queue, uint64_t last_arrival,
+                    size_t count)
+{
+    if (forwarder->phase == FORWARDER_OPENING) {
+        forwarder->has_to_ask = true; /* it may have asked before that */
+    } else if (forwarder->phase == FORWARDER_WORKING) {
+        note_stored(forwarder, queue, last_arrival, count);
         forwarder->is_at_rest = false;
         wake_at(forwarder, 0);
     }
@@ -281,12 +306,14 @@ void forwarder_stats(const struct forwarder *forwarder,
         return;
     }
     stats->is_broken = dispatch->breaker.state != BREAKER_UP;
-    stats->is_caught_up = dispatch_is_caught_up(dispatch);
-    stats->is_at_rest = dispatch_is_at_rest(dispatch);
+    stats->is_caught_up =
+        dispatch_is_caught_up(dispatch) && !forwarder_has_to_ask(forwarder);
+    stats->is_at_rest =
+        dispatch_is_at_rest(dispatch) && !forwarder_has_to_ask(forwarder);
     stats->blocked_lane_count = dispatch->blocked_count;
     stats->waiting_lane_count = dispatch->waiting_count;
     stats->wait_ms = next_try_ms(forwarder);
-    stats->cursor = dispatch->saved_cursor;
+    stats->cursor = forwarder->progress->cursor;
     stats->delivered_count = dispatch->counts.delivered;
     stats->dead_letter_count = dispatch->counts.dead_letters;
     stats->skipped_count = dispatch->counts.skipped;

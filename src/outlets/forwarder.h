@@ -101,8 +101,10 @@ struct forwarder *forwarder_new(uv_loop_t *loop, struct inbox *inbox,
                                 const struct forwarder_options *options,
                                 forwarder_event_cb event_cb, void *data);
 
-/* To be called when messages have been stored. */
-void forwarder_wake(struct forwarder *forwarder);
+/* To be called when messages have been stored; see inbox_stored_cb. */
+void forwarder_wake(struct forwarder *forwarder,
+                    const struct inbox_queue *queue, uint64_t last_arrival,
+                    size_t count);
 
 void forwarder_stats(const struct forwarder *forwarder,
                      struct forwarder_stats *stats);

@@ -1,6 +1,7 @@
 /*
  * forwarder_begin.c - starts an outlet at its stored cursor, with the lanes
- * that have deferred messages.
+ * that have deferred messages; or with the lanes that have messages after their
+ * stored positions.
  */
 #include "outlets/forwarder_private.h"
 
@@ -22,20 +23,35 @@ static uint64_t seed_of(const struct forwarder *forwarder)
     return seed;
 }
 
-/* Adds lanes with deferred messages, all of which are before the cursor. */
+/* Adds a lane with deferred messages, all of which are before the cursor. */
+static bool backlog_add(struct forwarder *forwarder,
+                        const struct inbox_deferred_lane *what)
+{
+    struct lane *lane = dispatch_lane(&forwarder->dispatch, what->queue_id,
+                                      what->server, what->queue);
+
+    if (lane == NULL) {
+        return false;
+    }
+    dispatch_backlog(&forwarder->dispatch, lane, what->first_arrival,
+                     forwarder->progress->cursor);
+    return true;
+}
+
 static bool lanes_add(struct forwarder *forwarder,
                       const struct inbox_deferred_lane *lanes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct lane *lane =
-            dispatch_lane(&forwarder->dispatch, lanes[i].queue_id,
-                          lanes[i].server, lanes[i].queue);
+        const struct inbox_deferred_lane *lane = &lanes[i];
+        bool is_added =
+            forwarder->progress->is_by_queue
+                ? forwarder_note_lane(forwarder, lane->queue_id, lane->server,
+                                      lane->queue, lane->last_arrival)
+                : backlog_add(forwarder, lane);
 
-        if (lane == NULL) {
+        if (!is_added) {
             return false;
         }
-        dispatch_backlog(&forwarder->dispatch, lane, lanes[i].first_arrival,
-                         forwarder->progress->cursor);
     }
     return true;
 }
@@ -51,8 +67,10 @@ static void on_lanes(struct inbox_outlet *outlet, int error, const char *why,
         forwarder_inbox_failed(forwarder, why);
     } else if (forwarder->phase == FORWARDER_OPENING) {
         dispatch_init(&forwarder->dispatch, &forwarder->policy,
-                      &forwarder_calls, forwarder, outlet->cursor,
+                      &forwarder_calls, forwarder,
+                      outlet->is_by_queue ? DISPATCH_BY_QUEUE : outlet->cursor,
                       seed_of(forwarder));
+        forwarder_ask_later(forwarder);
         forwarder->has_dispatch = true;
         forwarder->inbox_wait_ms = 0;
         forwarder->phase = FORWARDER_WORKING;
@@ -87,6 +105,7 @@ void forwarder_begin(struct forwarder *forwarder)
         uv_now(forwarder->loop) < forwarder->retry_at_ms) {
         return;
     }
+    forwarder->asked_ms = uv_now(forwarder->loop);
     error = forwarder->progress == NULL
                 ? inbox_outlet_open(forwarder->inbox, forwarder->options->name,
                                     on_progress, forwarder)

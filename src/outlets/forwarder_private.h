@@ -14,6 +14,14 @@
 /* Messages per read: more than a parcel, so that parcels are complete. */
 #define FORWARDER_READ_COUNT_MAX 2048
 
+/* If the outlet has positions, it asks for lanes this often, but the inbox
+ * shall not spend more than 1% of its time on it; or, if something was stored
+ * that this process does not know, 10%. */
+#define FORWARDER_ASK_MS 5000
+
+/* Lanes per read, if the outlet has positions. */
+#define FORWARDER_READ_LANES_MAX 64
+
 /* The longest wait after an error of the inbox. The first wait is that of the
  * outlet. */
 #define FORWARDER_RETRY_MS_MAX 5000
@@ -22,9 +30,11 @@
 struct page {
     struct inbox_read read;      /* owns the messages */
     struct forwarder *forwarder; /* its owner */
-    struct lane *lane;           /* its backlog was read; NULL: onward */
-    size_t bytes;                /* of memory, as counted */
-    size_t user_count;           /* parcels, plus the function that cuts them */
+    size_t lane_count;           /* backlogs that were read; 0: onward */
+    struct lane *lanes[FORWARDER_READ_LANES_MAX];            /* theirs */
+    struct inbox_read_lane places[FORWARDER_READ_LANES_MAX]; /* the same */
+    size_t bytes;      /* of memory, as counted */
+    size_t user_count; /* parcels, plus the function that cuts them */
 };
 
 /* Messages that the outlet gets together. */
@@ -65,10 +75,16 @@ struct forwarder {
     uv_timer_t timer;                  /* when something is due */
     struct inbox_outlet *progress;     /* of the inbox; NULL at first */
     bool is_asking;                    /* loading progress or lanes */
+    bool has_to_ask;                   /* for lanes: something was stored */
+    bool is_answer_due;                /* the same, and it is asking */
+    uint64_t asked_ms;                 /* when it asked for lanes last */
+    uint64_t ask_least_ms;             /* earliest next time */
+    uint64_t ask_next_ms;              /* latest next time */
     struct outlet *outlet;             /* NULL: not open */
     struct flight *flights;            /* owned; policy.in_flight_max */
     size_t bytes_held;                 /* by pages */
-    size_t read_bytes_max;             /* of the next read onward */
+    size_t bytes_reading;              /* that outstanding reads may add */
+    size_t read_bytes_max;             /* of the next read */
     struct page *spare;                /* owned; for the next read, or NULL */
     unsigned reads;                    /* outstanding */
     uint64_t retry_at_ms;              /* earliest next call of the inbox */
@@ -113,6 +129,26 @@ void forwarder_inbox_failed(struct forwarder *forwarder, const char *why);
 
 /* Loads what is missing from the inbox, and is then WORKING. */
 void forwarder_begin(struct forwarder *forwarder);
+
+/* forwarder_ask.c: for outlets that have positions */
+
+/* This queue has, or had, messages up to last_arrival after its position. False
+ * if memory runs out. */
+bool forwarder_note_lane(struct forwarder *forwarder, uint64_t queue_id,
+                         const char *server, const char *queue,
+                         uint64_t last_arrival);
+
+/* To be called after each answer: decides when to ask again. */
+void forwarder_ask_later(struct forwarder *forwarder);
+
+/* Asks for lanes if it is due. */
+void forwarder_ask(struct forwarder *forwarder);
+
+/* When to call that; HEAP_NEVER: never. */
+uint64_t forwarder_ask_ms(const struct forwarder *forwarder);
+
+/* True if something was stored whose lanes are not known yet. */
+bool forwarder_has_to_ask(const struct forwarder *forwarder);
 
 /* Discards everything that is not stored. Nothing may be outstanding. */
 void forwarder_forget(struct forwarder *forwarder);

@@ -1,7 +1,8 @@
 /*
  * forwarder_read.c - reads messages and cuts them into parcels.
  *
- *   - A page of messages is read, onward or from the backlog of one lane.
+ *   - A page of messages is read, onward or from the backlog of one lane; or,
+ *     if the outlet has positions, from those of many.
  *   - Messages of queues that the outlet does not want are skipped.
  *   - The others are cut into parcels: consecutive arrivals of one batch, at
  *     most FORWARDER_PARCEL_COUNT_MAX, counted from the start of the batch.
@@ -109,7 +110,7 @@ static bool parcel_add(struct page *page, struct lane *lane, size_t index,
     parcel->span.first = parcel->first;
     parcel->span.count = (uint32_t)count;
     page->user_count++;
-    is_used = page->lane != NULL
+    is_used = page->lane_count > 0
                   ? dispatch_recall_add(dispatch, lane, &parcel->span)
                   : dispatch_onward_add(dispatch, lane, &parcel->span);
     if (!is_used) {
@@ -118,11 +119,25 @@ static bool parcel_add(struct page *page, struct lane *lane, size_t index,
     return true;
 }
 
+/* The index of the message's lane in a page of backlogs. */
+static size_t lane_index(const struct page *page, size_t index)
+{
+    uint64_t queue_id = page->read.messages[index].queue_id;
+    size_t at = 0;
+
+    while (at < page->lane_count - 1 && page->lanes[at]->queue_id != queue_id) {
+        at++;
+    }
+    assert(page->lanes[at]->queue_id == queue_id);
+    return at;
+}
+
 static bool messages_add(struct page *page, size_t index, size_t count)
 {
     struct forwarder *forwarder = page->forwarder;
     const struct inbox_message *first = &page->read.messages[index];
-    struct lane *lane = page->lane;
+    struct lane *lane =
+        page->lane_count > 0 ? page->lanes[lane_index(page, index)] : NULL;
 
     if (!forwarder_wants(forwarder, first->server, first->queue)) {
         forwarder->filtered_count += count;
@@ -175,13 +190,58 @@ static size_t read_bytes_least(const struct forwarder *forwarder)
     return forwarder->policy.bytes_max / 4;
 }
 
-/* If a parcel is larger than a page, makes the next one larger. */
-static void adapt(struct forwarder *forwarder, bool is_too_small)
+/* If a parcel is larger than a page, makes the next one larger. Pages that were
+ * read at the same time tell nothing about it. */
+static void adapt(const struct page *page, bool is_too_small)
 {
+    struct forwarder *forwarder = page->forwarder;
+
+    if (page->read.bytes_max != forwarder->read_bytes_max) {
+        return;
+    }
     if (is_too_small && forwarder->read_bytes_max < SIZE_MAX / 2) {
         forwarder->read_bytes_max *= 2;
     } else {
         forwarder->read_bytes_max = read_bytes_least(forwarder);
+    }
+}
+
+/* The first lane of a page, of whose messages `count` have been added, that may
+ * have more. */
+static size_t first_lane_with_more(const struct page *page, int error,
+                                   size_t count)
+{
+    const struct inbox_read *read = &page->read;
+
+    if (error != 0 || read->count == 0) {
+        return error != 0 || read->has_more ? 0 : page->lane_count;
+    }
+    if (count < read->count) {
+        return lane_index(page, count);
+    }
+    return read->has_more ? lane_index(page, count - 1) : page->lane_count;
+}
+
+/* In reverse order, because those that come first again are put in front of the
+ * others. */
+static void recalls_done(struct page *page, int error, size_t count)
+{
+    struct forwarder *forwarder = page->forwarder;
+    size_t with_more = first_lane_with_more(page, error, count);
+    size_t touched = 0; /* lanes of which something was added */
+
+    if (error == 0 && count > 0) {
+        touched = lane_index(page, count - 1) + 1;
+    }
+    for (size_t i = page->lane_count; i-- > 0;) {
+        enum dispatch_recall outcome = DISPATCH_RECALL_ALL;
+
+        if (i >= with_more) {
+            outcome = error != 0 || i < touched ? DISPATCH_RECALL_MORE
+                                                : DISPATCH_RECALL_NOTHING;
+        }
+        dispatch_recall_done(&forwarder->dispatch, page->lanes[i], outcome,
+                             uv_now(forwarder->loop));
     }
 }
 
@@ -198,11 +258,10 @@ static void page_done(struct page *page, int error)
     if (is_out_of_memory) {
         forwarder_inbox_failed(forwarder, "out of memory");
     } else if (error == 0) {
-        adapt(forwarder, count == 0 && read->count > 0);
+        adapt(page, count == 0 && read->count > 0);
     }
-    if (page->lane != NULL) {
-        dispatch_recall_done(&forwarder->dispatch, page->lane, has_more,
-                             uv_now(forwarder->loop));
+    if (page->lane_count > 0) {
+        recalls_done(page, is_out_of_memory ? HAPLO_ENOMEM : error, count);
     } else {
         dispatch_onward_done(&forwarder->dispatch, read_to, has_more);
     }
@@ -214,6 +273,7 @@ static void on_read(struct inbox_read *read, int error, const char *why)
     struct forwarder *forwarder = page->forwarder;
 
     forwarder->reads--;
+    forwarder->bytes_reading -= read->bytes_max;
     if (error != 0) {
         forwarder_inbox_failed(forwarder, why);
     } else {
@@ -226,28 +286,58 @@ static void on_read(struct inbox_read *read, int error, const char *why)
     forwarder_pump(forwarder);
 }
 
-static void page_start(struct forwarder *forwarder, struct page *page,
-                       const struct dispatch_read *what)
+static void page_add_lane(struct page *page, const struct dispatch_read *what)
 {
-    *page = (struct page){
-        .forwarder = forwarder,
-        .lane = what->lane,
-        .user_count = 1,
-        .read = {.outlet = forwarder->progress,
-                 .after = what->after,
-                 .queue_id = what->lane != NULL ? what->lane->queue_id : 0,
-                 .count_max = FORWARDER_READ_COUNT_MAX,
-                 .bytes_max = forwarder->read_bytes_max,
-                 .read_cb = on_read},
+    page->lanes[page->lane_count] = what->lane;
+    page->places[page->lane_count++] = (struct inbox_read_lane){
+        .queue_id = what->lane->queue_id,
+        .after = what->after,
     };
-    forwarder->reads++;
-    inbox_read_start(&page->read);
 }
 
 /* Bytes that outstanding reads may add count as held. */
 static size_t bytes_expected(const struct forwarder *forwarder)
 {
-    return forwarder->bytes_held + forwarder->reads * forwarder->read_bytes_max;
+    return forwarder->bytes_held + forwarder->bytes_reading;
+}
+
+/* Adds lanes that share the read, and its limits, with the first one. */
+static void page_add_lanes(struct page *page)
+{
+    struct forwarder *forwarder = page->forwarder;
+    struct dispatch_read what;
+
+    while (page->lane_count < FORWARDER_READ_LANES_MAX &&
+           dispatch_read_next(&forwarder->dispatch, bytes_expected(forwarder),
+                              0, &what, uv_now(forwarder->loop))) {
+        page_add_lane(page, &what);
+    }
+    page->read.lanes = page->places;
+    page->read.lane_count = page->lane_count;
+}
+
+static void page_start(struct forwarder *forwarder, struct page *page,
+                       const struct dispatch_read *what)
+{
+    *page = (struct page){
+        .forwarder = forwarder,
+        .user_count = 1,
+        .read = {.outlet = forwarder->progress,
+                 .after = what->after,
+                 .count_max = FORWARDER_READ_COUNT_MAX,
+                 .bytes_max = forwarder->read_bytes_max,
+                 .read_cb = on_read},
+    };
+    if (what->lane != NULL) {
+        page_add_lane(page, what);
+        page->read.queue_id = what->lane->queue_id;
+    }
+    if (forwarder->progress->is_by_queue) {
+        page_add_lanes(page);
+    }
+    forwarder->reads++;
+    forwarder->bytes_reading += page->read.bytes_max;
+    inbox_read_start(&page->read);
 }
 
 /* False if there is nothing to read now. */

@@ -52,15 +52,23 @@ static bool save_fill(struct forwarder *forwarder,
     size_t settled_count = progress->settled.message_count;
     size_t letter_count = progress->dead_letter_count;
     struct inbox_place *settled;
+    struct inbox_place *positions;
 
     forwarder->places =
-        calloc(deferred_count + settled_count + 1, sizeof(*forwarder->places));
+        calloc(deferred_count + settled_count + progress->position_count + 1,
+               sizeof(*forwarder->places));
     forwarder->letters = calloc(letter_count + 1, sizeof(*forwarder->letters));
     if (forwarder->places == NULL || forwarder->letters == NULL) {
         return false;
     }
     settled = places_write(&progress->deferred, forwarder->places);
-    (void)places_write(&progress->settled, settled);
+    positions = places_write(&progress->settled, settled);
+    for (size_t i = 0; i < progress->position_count; i++) {
+        const struct queue_position *position = &progress->positions[i];
+
+        positions[i] =
+            (struct inbox_place){position->queue_id, position->arrival};
+    }
     for (size_t i = 0; i < letter_count; i++) {
         const struct dead_letter *letter = &progress->dead_letters[i];
 
@@ -69,11 +77,13 @@ static bool save_fill(struct forwarder *forwarder,
     }
     *save = (struct inbox_progress){
         .outlet = forwarder->progress,
-        .cursor = progress->cursor,
+        .cursor = forwarder->progress->is_by_queue ? 0 : progress->cursor,
         .deferred = forwarder->places,
         .deferred_count = deferred_count,
         .settled = settled,
         .settled_count = settled_count,
+        .positions = positions,
+        .position_count = progress->position_count,
         .dead_letters = forwarder->letters,
         .dead_letter_count = letter_count,
         .progress_cb = on_saved,

@@ -34,13 +34,16 @@ static void on_warning(struct inbox *inbox, const char *text, void *data)
     (void)snprintf(scene->warning, sizeof(scene->warning), "%s", text);
 }
 
-static void on_stored(struct inbox *inbox, uint64_t last_arrival, void *data)
+static void on_stored(struct inbox *inbox, const struct inbox_queue *queue,
+                      uint64_t last_arrival, size_t count, void *data)
 {
     struct scene *scene = data;
 
     (void)inbox;
     scene->wake_count++;
-    if (last_arrival != 0) { /* else it is not known */
+    if (queue != NULL) { /* else it is not known */
+        assert_true(count > 0);
+        assert_true(queue->id > 0);
         assert_true(last_arrival > scene->last_arrival);
         scene->last_arrival = last_arrival;
     }

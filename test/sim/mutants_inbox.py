@@ -271,13 +271,15 @@ MUTANTS = [
      "messages of a commit of unknown outcome reach outlets only with the "
      "next ones",
      COMMIT,
-     "        has_stored |= has_more_than_told(group, delivery);\n",
+     "        has_more |= has_more_than_told(group, delivery);\n",
      ""),
     ("outlets-never-woken",
      "outlets are not notified of stored messages",
      COMMIT,
-     "    if (has_stored || last_arrival > 0) {\n",
-     "    if (has_stored && last_arrival > 0) {\n"),
+     "    if (delivery->stored_count > 0) {\n"
+     "        warn",
+     "    if (delivery->stored_count > 0 && last == 0) {\n"
+     "        warn"),
     ("byte-limit-forgets-to-count-down",
      "an inbox stays behind permanently",
      COMMIT,

@@ -104,10 +104,8 @@ MUTANTS = [
     ("settled-never",
      "a deferred message stays deferred after delivery",
      LANES,
-     "    } else if (!progress_settle(&dispatch->pending, "
-     "span->lane->queue_id,\n"
-     "                                span->first, count)) {\n"
-     "        dispatch->is_lost = true;\n"
+     "    } else {\n"
+     "        lanes_settle(dispatch, lane, span->first, count);\n"
      "    }\n",
      "    }\n"),
     ("settled-too-early",
@@ -125,8 +123,10 @@ MUTANTS = [
     ("recall-before-it-is-saved",
      "a backlog is read back before the store has it",
      READ,
-     "        if (lane->known_to < lane->backlog_saved) {\n",
-     "        if (lane->known_to < lane->backlog_last) {\n"),
+     "    return dispatch->is_by_queue ? lane->backlog_last : "
+     "lane->backlog_saved;\n",
+     "    return dispatch->is_by_queue ? lane->backlog_last : "
+     "lane->backlog_last;\n"),
     ("failed-save-forgotten",
      "progress whose save failed is never saved",
      SAVE,
@@ -162,8 +162,9 @@ MUTANTS = [
     ("starts-over",
      "each process starts with the oldest message",
      "src/outlets/forwarder_begin.c",
-     "                      &forwarder_calls, forwarder, outlet->cursor,\n",
-     "                      &forwarder_calls, forwarder, 0,\n"),
+     "                      outlet->is_by_queue ? DISPATCH_BY_QUEUE : "
+     "outlet->cursor,\n",
+     "                      outlet->is_by_queue ? DISPATCH_BY_QUEUE : 0,\n"),
     ("filter-ignored",
      "an outlet gets messages of queues that it did not ask for",
      "src/outlets/forwarder_read.c",

@@ -233,7 +233,9 @@ static inline void scene_read(struct scene *scene,
         count += size;
     }
     if (wanted != 0) {
-        dispatch_recall_done(&scene->dispatch, read->lane, at <= scene->last,
+        dispatch_recall_done(&scene->dispatch, read->lane,
+                             at <= scene->last ? DISPATCH_RECALL_MORE
+                                               : DISPATCH_RECALL_ALL,
                              scene->now_ms);
     } else {
         dispatch_onward_done(&scene->dispatch, at - 1, at <= scene->last);

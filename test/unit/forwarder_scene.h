@@ -317,7 +317,7 @@ static inline void store(char lane, uint32_t count)
         inbox->batch_count[arrival] = count;
     }
     if (scene.forwarder != NULL) {
-        forwarder_wake(scene.forwarder);
+        forwarder_wake(scene.forwarder, NULL, 0, 0);
     }
 }
 
