@@ -16,7 +16,7 @@ PROJECT = {
     "src/outlets": ["outlets/", "inbox/", "core/dispatch.h", "core/lane.h",
                     "core/progress.h", "core/route.h", "core/json_select.h",
                     *DAEMON],
-    "src/config": ["config/", "outlets/", "inbox/", *DAEMON],
+    "src/config": ["config/", "outlets/", "inbox/", "core/route.h", *DAEMON],
     "src/daemon": ["daemon/", "config/", "outlets/", "inbox/", *DAEMON],
     "src/sim": ["sim/", "base/standard_streams.h"],
     "include": [],
