@@ -230,6 +230,7 @@ static struct lane *span_returned(struct dispatch *dispatch,
     assert(span == TAILQ_FIRST(&span->lane->spans));
     dispatch->in_flight--;
     dispatch->counts.retries++;
+    lane_note_try(span->lane, span->first);
     return span->lane;
 }
 

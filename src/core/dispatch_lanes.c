@@ -218,7 +218,8 @@ void lanes_settle(struct dispatch *dispatch, const struct lane *lane,
 void lanes_bury(struct dispatch *dispatch, const struct lane *lane,
                 uint64_t arrival, const char *why)
 {
-    if (!progress_bury(&dispatch->pending, lane->queue_id, arrival, why)) {
+    if (!progress_bury(&dispatch->pending, lane->queue_id, arrival, why,
+                       lane_tries(lane, arrival))) {
         dispatch->is_lost = true;
         return;
     }

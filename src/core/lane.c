@@ -117,6 +117,26 @@ uint64_t lane_position(const struct lane *lane)
     return head != 0 ? head - 1 : lane->known_to;
 }
 
+void lane_note_try(struct lane *lane, uint64_t arrival)
+{
+    if (lane->tried_arrival != arrival) {
+        lane->tried_arrival = arrival;
+        lane->tries = 0;
+    }
+    lane->tries++;
+}
+
+unsigned lane_tries(const struct lane *lane, uint64_t arrival)
+{
+    const struct doubt *doubt;
+    STAILQ_FOREACH (doubt, &lane->doubts, link) {
+        if (doubt->arrival == arrival) {
+            return doubt->tries;
+        }
+    }
+    return lane->tried_arrival == arrival ? lane->tries : 0;
+}
+
 bool lane_doubt(struct lane *lane, uint64_t arrival, const char *why)
 {
     size_t size = strlen(why) + 1;
@@ -125,6 +145,7 @@ bool lane_doubt(struct lane *lane, uint64_t arrival, const char *why)
         return false;
     }
     doubt->arrival = arrival;
+    doubt->tries = lane_tries(lane, arrival);
     memcpy(doubt->why, why, size);
     STAILQ_INSERT_TAIL(&lane->doubts, doubt, link);
     return true;

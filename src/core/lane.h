@@ -71,6 +71,7 @@ TAILQ_HEAD(span_list, span);
 /* A refused message that may become a dead letter. */
 struct doubt {
     uint64_t arrival;         /* of the message */
+    unsigned tries;           /* see struct lane */
     STAILQ_ENTRY(doubt) link; /* in its lane, in the order of arrival */
     char why[];               /* reason given by the outlet */
 };
@@ -95,6 +96,8 @@ struct lane {
     bool is_in_run;             /* in the list of lanes refused in this run */
     bool is_moved;              /* in the list of lanes with a new position */
     uint64_t held_arrival;      /* WAITING, BLOCKED: message that holds it */
+    uint64_t tried_arrival;     /* the last message that was not accepted */
+    unsigned tries;             /* how often that was sent, in a row */
     struct doubt_list doubts;   /* refused; may become dead letters */
     uint64_t proven_to;         /* doubts not caused by the outlet */
     uint64_t refused_to;        /* the last message refused in refused_run */
@@ -143,6 +146,12 @@ uint64_t lane_head(const struct lane *lane);
 /* Everything up to there is done; 0: what the inbox has stored. Never moves
  * backwards. */
 uint64_t lane_position(const struct lane *lane);
+
+/* A message was sent and not accepted: counts its tries. */
+void lane_note_try(struct lane *lane, uint64_t arrival);
+
+/* How often it was sent, as far as the lane remembers. */
+unsigned lane_tries(const struct lane *lane, uint64_t arrival);
 
 /* Puts a refused message in doubt; false if memory runs out. */
 bool lane_doubt(struct lane *lane, uint64_t arrival, const char *why);

@@ -94,7 +94,7 @@ bool progress_settle(struct progress *progress, uint64_t queue_id,
 }
 
 bool progress_bury(struct progress *progress, uint64_t queue_id,
-                   uint64_t arrival, const char *why)
+                   uint64_t arrival, const char *why, unsigned tries)
 {
     char *copy = alloc_string(why);
     if (copy == NULL ||
@@ -104,7 +104,7 @@ bool progress_bury(struct progress *progress, uint64_t queue_id,
     }
     note_lowest(progress, arrival);
     progress->dead_letters[progress->dead_letter_count++] =
-        (struct dead_letter){queue_id, arrival, copy};
+        (struct dead_letter){queue_id, arrival, copy, tries};
     return true;
 }
 

@@ -34,6 +34,7 @@ struct dead_letter {
     uint64_t queue_id; /* queue of the message */
     uint64_t arrival;  /* its arrival */
     char *why;         /* owned; why it was refused */
+    unsigned tries;    /* how often it was sent */
 };
 
 /* Initialise it with progress_init(). */
@@ -59,7 +60,7 @@ bool progress_defer(struct progress *progress, uint64_t queue_id,
 bool progress_settle(struct progress *progress, uint64_t queue_id,
                      uint64_t first, uint32_t count);
 bool progress_bury(struct progress *progress, uint64_t queue_id,
-                   uint64_t arrival, const char *why);
+                   uint64_t arrival, const char *why, unsigned tries);
 
 /* The same; once for each queue. */
 bool progress_place(struct progress *progress, uint64_t queue_id,

@@ -2,8 +2,10 @@
  * control.c - handles requests over the control socket.
  *
  *   - A process connects and writes a line (on_connection, on_read).
- *   - The request is carried out. The response is one line: the exit code for
- *     that process, a blank, and the text it should print.
+ *   - The request is carried out. While this takes, a blank line is sent from
+ *     time to time, so that the client knows that its request is not lost.
+ *   - The response is one line: the exit code for that process, a blank, and
+ *     the text it should print (control_answer).
  *   - The connection is closed.
  *
  * Failures:
@@ -13,6 +15,8 @@
  *     for them: libuv accepts no further connection until the present one is
  *     taken.
  *   - A line is too long, or ends early: closed without a response.
+ *   - A client disconnects while it waits: the request is carried out all the
+ *     same.
  *
  * Anyone who can open the socket may send requests, and only its owner can.
  */
@@ -32,7 +36,8 @@
 #include "base/reason.h"
 #include "haplopoll.h"
 
-#define ASK_TIMEOUT_S 10 /* responses are immediate */
+#define PULSE_MS 2000    /* between blank lines */
+#define ASK_TIMEOUT_S 10 /* for the next line */
 
 /* A client */
 
@@ -43,6 +48,7 @@ static void on_client_closed(uv_handle_t *handle)
     struct control_client *client =
         container_of(handle, struct control_client, pipe);
     client->is_used = false;
+    client->is_waiting = false;
     if (client->control->is_pending && client->control->is_open) {
         take_pending(client->control);
     }
@@ -55,26 +61,93 @@ static void close_client(struct control_client *client)
     }
 }
 
+static void send_line(struct control_client *client, char *line, size_t size);
+
+/* Closes the client after its response. */
 static void on_written(uv_write_t *write, int status)
 {
-    (void)status; /* the client may have disconnected */
-    close_client(container_of(write, struct control_client, write));
+    struct control_client *client =
+        container_of(write, struct control_client, write);
+    client->is_writing = false;
+    if (status != 0) {
+        close_client(client); /* it has disconnected */
+    } else if (!client->is_waiting && client->size > 0) {
+        send_line(client, client->line, client->size);
+    } else if (!client->is_waiting) {
+        close_client(client);
+    }
+}
+
+static void send_line(struct control_client *client, char *line, size_t size)
+{
+    uv_buf_t buffer = uv_buf_init(line, (unsigned)size);
+    client->is_writing = true;
+    if (!client->is_waiting) {
+        client->size = 0; /* nothing is left to be sent */
+    }
+    if (uv_write(&client->write, (uv_stream_t *)&client->pipe, &buffer, 1,
+                 on_written) != 0) {
+        client->is_writing = false;
+        close_client(client);
+    }
+}
+
+static void on_pulse(uv_timer_t *timer)
+{
+    static char blank[] = "\n";
+    struct control *control = container_of(timer, struct control, pulse);
+    bool is_needed = false;
+    for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
+        struct control_client *client = &control->clients[i];
+        if (client->is_used && client->is_waiting &&
+            !uv_is_closing((uv_handle_t *)&client->pipe)) {
+            is_needed = true;
+            if (!client->is_writing) {
+                send_line(client, blank, 1);
+            }
+        }
+    }
+    if (!is_needed) {
+        uv_timer_stop(timer);
+    }
+}
+
+static struct control_client *find_waiting(struct control *control,
+                                           uint64_t number)
+{
+    for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
+        struct control_client *client = &control->clients[i];
+        if (client->is_used && client->is_waiting && client->number == number) {
+            return client;
+        }
+    }
+    return NULL;
+}
+
+void control_answer(struct control *control, uint64_t number,
+                    enum exit_code code, const char *text)
+{
+    struct control_client *client = find_waiting(control, number);
+    if (client == NULL || uv_is_closing((uv_handle_t *)&client->pipe)) {
+        return;
+    }
+    int size =
+        snprintf(client->line, sizeof client->line, "%d %s\n", (int)code, text);
+    client->is_waiting = false;
+    client->size = (size_t)size;
+    if (!client->is_writing) {
+        send_line(client, client->line, client->size);
+    }
 }
 
 static void carry_out(struct control_client *client)
 {
     struct control *control = client->control;
-    char text[HAPLO_TEXT_SIZE_MAX] = "";
-    enum exit_code code =
-        control->request_cb(client->line, text, sizeof text, control->data);
-    int size =
-        snprintf(client->line, sizeof client->line, "%d %s\n", (int)code, text);
-    uv_buf_t buffer = uv_buf_init(client->line, (unsigned)size);
     uv_read_stop((uv_stream_t *)&client->pipe);
-    if (uv_write(&client->write, (uv_stream_t *)&client->pipe, &buffer, 1,
-                 on_written) != 0) {
-        close_client(client);
-    }
+    client->is_waiting = true;
+    /* Cannot fail: it is not closing. */
+    uv_timer_start(&control->pulse, on_pulse, PULSE_MS, PULSE_MS);
+    control->request_cb(control, client->number, client->line, control->data);
 }
 
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
@@ -115,12 +188,15 @@ static struct control_client *free_client(struct control *control)
     return NULL;
 }
 
+/* Of those whose request has not arrived; NULL: there is none. */
 static struct control_client *oldest_client(struct control *control)
 {
-    struct control_client *oldest = &control->clients[0];
-    for (size_t i = 1; i < CONTROL_CLIENT_COUNT_MAX; i++) {
-        if (control->clients[i].number < oldest->number) {
-            oldest = &control->clients[i];
+    struct control_client *oldest = NULL;
+    for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
+        struct control_client *client = &control->clients[i];
+        if (!client->is_waiting &&
+            (oldest == NULL || client->number < oldest->number)) {
+            oldest = client;
         }
     }
     return oldest;
@@ -132,11 +208,16 @@ static void take_pending(struct control *control)
     struct control_client *client = free_client(control);
     control->is_pending = client == NULL;
     if (client == NULL) {
-        close_client(oldest_client(control));
+        client = oldest_client(control);
+        if (client != NULL) {
+            close_client(client);
+        }
         return;
     }
     client->control = control;
     client->is_used = true;
+    client->is_waiting = false;
+    client->is_writing = false;
     client->number = control->next_number++;
     client->size = 0;
     uv_pipe_init(listener->loop, &client->pipe, 0); /* cannot fail */
@@ -240,6 +321,9 @@ static int listen_to(struct control *control, uv_loop_t *loop)
     if (error != 0) {
         uv_close((uv_handle_t *)&control->listener, NULL);
         remove_file(control);
+    } else {
+        uv_timer_init(loop, &control->pulse); /* cannot fail */
+        uv_unref((uv_handle_t *)&control->pulse);
     }
     return error;
 }
@@ -274,6 +358,7 @@ void control_close(struct control *control)
         }
     }
     uv_close((uv_handle_t *)&control->listener, NULL);
+    uv_close((uv_handle_t *)&control->pulse, NULL);
     remove_file(control);
     free(control->path);
     control->path = NULL;
@@ -305,7 +390,7 @@ static int connect_to(const char *path)
     return descriptor;
 }
 
-/* True if a complete line was received. */
+/* True if a complete line was received that is not blank. */
 static bool receive_line(int descriptor, char line[CONTROL_LINE_SIZE_MAX])
 {
     size_t size = 0;
@@ -316,6 +401,12 @@ static bool receive_line(int descriptor, char line[CONTROL_LINE_SIZE_MAX])
             break;
         }
         size += (size_t)got;
+        while (size > 0 && line[0] == '\n') {
+            memmove(line, line + 1, --size);
+        }
+        if (size == 0) {
+            continue;
+        }
         if (line[size - 1] == '\n') {
             line[size - 1] = '\0';
             return true;

@@ -1,6 +1,7 @@
 /*
  * control.h - requests from other processes to a running one: one line over a
- * socket in the state directory, and one line back.
+ * socket in the state directory, and one line back, now or when the request
+ * has been carried out.
  */
 #ifndef DAEMON_CONTROL_H
 #define DAEMON_CONTROL_H
@@ -16,24 +17,30 @@
 
 #define CONTROL_FILE "control" /* in the state directory; mode 0600 */
 #define CONTROL_CLIENT_COUNT_MAX 8
-#define CONTROL_LINE_SIZE_MAX 1024
+#define CONTROL_LINE_SIZE_MAX 4096
 
-/* Carries out a request and writes a response of one line. */
-typedef enum exit_code (*control_request_cb)(const char *request, char *answer,
-                                             size_t answer_size, void *data);
+struct control;
+
+/* Carries out a request. control_answer() must follow with the same number,
+ * at once or later. */
+typedef void (*control_request_cb)(struct control *control, uint64_t number,
+                                   const char *request, void *data);
 
 struct control_client {
     uv_pipe_t pipe;                   /* the connection, while is_used */
     struct control *control;          /* its owner */
     bool is_used;                     /* until the pipe is closed */
+    bool is_waiting;                  /* its request is being carried out */
+    bool is_writing;                  /* write is in use */
     uint64_t number;                  /* grows with each client */
     char line[CONTROL_LINE_SIZE_MAX]; /* the request, later the response */
     size_t size;                      /* bytes in it */
-    uv_write_t write;                 /* sends the response */
+    uv_write_t write;                 /* sends a blank line, or the response */
 };
 
 struct control {
     uv_pipe_t listener;   /* initialised while is_open */
+    uv_timer_t pulse;     /* likewise; runs while a client waits */
     bool is_open;         /* it listens */
     bool is_pending;      /* a connection waits for a free client */
     char *path;           /* owned; path of the socket */
@@ -52,14 +59,19 @@ int control_open(struct control *control, uv_loop_t *loop,
                  const char *state_dir, control_request_cb request_cb,
                  void *data, char *why, size_t why_size);
 
-/* Closes its handles and removes the socket. The memory is in use until the
- * loop ends. */
+/* Sends the response to a request: one line. Does nothing if its client has
+ * disconnected. */
+void control_answer(struct control *control, uint64_t number,
+                    enum exit_code code, const char *text);
+
+/* Closes its handles and removes the socket. Clients that wait get no
+ * response. The memory is in use until the loop ends. */
 void control_close(struct control *control);
 
 /*
  * Sends a request to the process that listens in this state directory, and
- * waits for its response. Returns true with *code and answer set; false if
- * nobody listens.
+ * waits for its response, for as long as that process shows that it is alive.
+ * Returns true with *code and answer set; false if nobody listens.
  */
 bool control_ask(const char *state_dir, const char *request,
                  enum exit_code *code, char *answer, size_t answer_size);

@@ -143,14 +143,26 @@ static int open_inbox(struct gather *gather, const struct config_inbox *config)
     return 0;
 }
 
+static bool is_restricted(const struct gather *gather)
+{
+    return gather->options.only_outlet != NULL ||
+           gather->options.only_inbox != NULL;
+}
+
+static bool is_inbox_wanted(const struct gather *gather,
+                            const struct config_inbox *inbox)
+{
+    const struct config_outlet *outlet = gather->options.only_outlet;
+    return !is_restricted(gather) || gather->options.only_inbox == inbox ||
+           (outlet != NULL && outlet->inbox == inbox);
+}
+
 static void open_inboxes(struct gather *gather)
 {
     const struct config *config = gather->config;
-    const struct config_outlet *outlet = gather->options.only_outlet;
     for (size_t i = 0; i < config->inbox_count; i++) {
         const struct config_inbox *inbox = &config->inboxes[i];
-        if ((outlet == NULL || outlet->inbox == inbox) &&
-            open_inbox(gather, inbox) != 0) {
+        if (is_inbox_wanted(gather, inbox) && open_inbox(gather, inbox) != 0) {
             log_line(LOG_LEVEL_ERROR, "inbox %s: out of memory", inbox->name);
             note_error(gather, HAPLO_ENOMEM);
             return;
@@ -265,7 +277,7 @@ static void move_states(struct gather *gather)
 {
     next_phase(gather, GATHER_MOVING);
     gather->pending_count++; /* released after the loop */
-    if (gather->error == 0 && gather->options.only_outlet == NULL) {
+    if (gather->error == 0 && !is_restricted(gather)) {
         note_error(gather, gather_queues_open(gather));
     }
     if (gather->error == 0) {
@@ -276,10 +288,10 @@ static void move_states(struct gather *gather)
 
 static void start_work(struct gather *gather)
 {
-    if (gather->error == 0 && gather->options.only_outlet == NULL) {
+    if (gather->error == 0 && !is_restricted(gather)) {
         note_error(gather, gather_queues_add(gather));
     }
-    if (gather->error == 0) {
+    if (gather->error == 0 && gather->options.only_inbox == NULL) {
         note_error(gather, gather_outlets_start(gather));
     }
     next_phase(gather, GATHER_OPEN);
@@ -306,6 +318,12 @@ void gather_answered(struct gather *gather, int error)
 }
 
 /* Public */
+
+struct inbox *gather_find_inbox(const struct gather *gather, const char *name)
+{
+    const struct gather_inbox *inbox = name_table_find(&gather->inboxes, name);
+    return inbox != NULL && inbox->is_open ? inbox->inbox : NULL;
+}
 
 void gather_open(struct gather *gather, uv_loop_t *loop,
                  const struct config *config,

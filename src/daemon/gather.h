@@ -83,6 +83,10 @@ struct gather_options {
     const struct config_outlet
         *only_outlet;                       /* only forward to this one,
                                                poll nothing; NULL: everything */
+    const struct config_inbox
+        *only_inbox;                        /* only open this one; poll and
+                                               forward nothing; NULL: no
+                                               restriction */
     gather_opened_cb opened_cb;             /* see gather_open() */
     haplo_event_cb event_cb;                /* events of servers and queues */
     gather_marked_cb marked_cb;             /* confirmed marks; or NULL */
@@ -147,6 +151,8 @@ void gather_answered(struct gather *gather, int error);
 /* NULL: there is no outlet with this name. */
 struct gather_outlet *gather_find_outlet(const struct gather *gather,
                                          const char *name);
+/* NULL: there is no open inbox with this name. */
+struct inbox *gather_find_inbox(const struct gather *gather, const char *name);
 struct gather_queue *gather_find_queue(const struct gather *gather,
                                        const char *server, const char *queue);
 

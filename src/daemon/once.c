@@ -287,7 +287,7 @@ enum exit_code command_once(const struct command_options *options)
         code = session_open(&once.session, config);
     }
     if (code == EXIT_CODE_FINE) {
-        code = session_run(&once.session, &callbacks, NULL);
+        code = session_run(&once.session, &callbacks);
         limits_release_signals(); /* stdout may have no reader */
         bool is_printed = once_report_print(&once.report);
         if (code == EXIT_CODE_FINE &&

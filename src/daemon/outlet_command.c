@@ -119,18 +119,18 @@ static void on_drained(struct gather *gather)
 static enum exit_code release_here(struct config *config,
                                    const struct release *release)
 {
-    static const struct session_options callbacks = {
+    const struct session_options session_options = {
         .opened_cb = on_opened,
         .outlet_event_cb = on_outlet_event,
         .drained_cb = on_drained,
+        .only_outlet = find_outlet(config, release->outlet),
     };
     struct outlet_command command = {.release = release,
                                      .code = EXIT_CODE_FAILED};
-    const struct config_outlet *outlet = find_outlet(config, release->outlet);
     outlet_log_init(&command.log);
     enum exit_code code = session_open(&command.session, config);
     if (code == EXIT_CODE_FINE) {
-        code = session_run(&command.session, &callbacks, outlet);
+        code = session_run(&command.session, &session_options);
     }
     outlet_log_free(&command.log);
     return session_exit(&command.session,

@@ -286,7 +286,7 @@ enum exit_code command_run(const struct command_options *options)
         code = session_open(&run.session, config);
     }
     if (code == EXIT_CODE_FINE) {
-        code = session_run(&run.session, &callbacks, NULL);
+        code = session_run(&run.session, &callbacks);
     }
     outlet_log_free(&run.outlet_log);
     if (code == EXIT_CODE_FINE) {

@@ -30,6 +30,8 @@
 #include "daemon/log.h"
 #include "daemon/release.h"
 #include "daemon/state_dir.h"
+#include "daemon/task_request.h"
+#include "daemon/task_run.h"
 
 struct session *session_of(struct gather *gather)
 {
@@ -194,11 +196,18 @@ static void on_opened(struct gather *gather, int error)
     session_end(session);
 }
 
-static enum exit_code on_request(const char *request, char *answer,
-                                 size_t answer_size, void *data)
+static void on_request(struct control *control, uint64_t number,
+                       const char *request, void *data)
 {
     struct session *session = data;
-    return release_by_request(&session->gather, request, answer, answer_size);
+    char text[HAPLO_TEXT_SIZE_MAX] = "";
+    if (task_request_is(request)) {
+        task_run_by_request(&session->gather, control, number, request);
+        return;
+    }
+    enum exit_code code =
+        release_by_request(&session->gather, request, text, sizeof text);
+    control_answer(control, number, code, text);
 }
 
 static void open_control(struct session *session)
@@ -208,16 +217,18 @@ static void open_control(struct session *session)
                      session->config->state_dir, on_request, session, why,
                      sizeof why) != 0) {
         log_line(LOG_LEVEL_WARNING,
-                 "%s: `haplo-poll outlet` will not reach this process", why);
+                 "%s: `haplo-poll outlet`, dead-letters and replay will not "
+                 "reach this process",
+                 why);
     }
 }
 
 enum exit_code session_run(struct session *session,
-                           const struct session_options *options,
-                           const struct config_outlet *only_outlet)
+                           const struct session_options *options)
 {
     const struct gather_options gather_options = {
-        .only_outlet = only_outlet,
+        .only_outlet = options->only_outlet,
+        .only_inbox = options->only_inbox,
         .opened_cb = on_opened,
         .event_cb = options->event_cb,
         .marked_cb = options->marked_cb,

@@ -31,6 +31,8 @@ struct session_options {
     gather_marked_cb marked_cb;             /* or NULL */
     gather_outlet_event_cb outlet_event_cb; /* or NULL */
     gather_cb drained_cb;                   /* or NULL */
+    const struct config_outlet *only_outlet; /* see struct gather_options */
+    const struct config_inbox *only_inbox;   /* likewise */
 };
 
 /* Embedded in a command, which gets itself by container_of(). */
@@ -55,10 +57,9 @@ enum exit_code session_open(struct session *session, struct config *config);
 
 /* Runs the configuration until the end, and frees everything except the
  * session itself. Returns EXIT_CODE_FINE, or why it failed to start.
- * only_outlet: see struct gather_options. session_exit() must follow. */
+ * session_exit() must follow. */
 enum exit_code session_run(struct session *session,
-                           const struct session_options *options,
-                           const struct config_outlet *only_outlet);
+                           const struct session_options *options);
 
 /* To be called last by the command, which returns what this returns, if it
  * returns: see abandon_exit(). */

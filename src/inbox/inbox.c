@@ -6,8 +6,8 @@
  *   - Queues are found by name; new ones are added in memory.
  *   - Deliveries, confirmed states and progress go to the group commit; reads
  *     go to the store directly.
- *   - inbox_close() lets the group commit finish, closes the store, closes the
- *     handles of the group commit, and frees everything.
+ *   - inbox_close() lets the group commit and the tasks finish, closes the
+ *     store, closes the handles of the group commit, and frees everything.
  *
  * If opening fails, the same shutdown runs, and opened_cb reports the error at
  * its end.
@@ -418,6 +418,7 @@ static struct inbox *inbox_new(uv_loop_t *loop,
     inbox->warning_cb = options->warning_cb;
     inbox->warning_data = options->warning_data;
     SLIST_INIT(&inbox->outlets);
+    TAILQ_INIT(&inbox->tasks);
     return inbox;
 }
 
@@ -474,9 +475,18 @@ void inbox_close(struct inbox *inbox, inbox_closed_cb closed_cb, void *data)
     group_commit_finish(&inbox->commit);
 }
 
+void inbox_tasks_changed(struct inbox *inbox)
+{
+    if (inbox->is_commit_done && TAILQ_EMPTY(&inbox->tasks)) {
+        inbox->is_commit_done = false;
+        inbox->type->ops->close(inbox->store);
+    }
+}
+
 void inbox_commit_done(struct inbox *inbox)
 {
-    inbox->type->ops->close(inbox->store);
+    inbox->is_commit_done = true;
+    inbox_tasks_changed(inbox);
 }
 
 void inbox_store_closed(struct inbox *inbox)

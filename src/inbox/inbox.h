@@ -34,6 +34,7 @@ struct inbox;
 struct inbox_confirm;   /* inbox_store.h */
 struct inbox_outlet;    /* the stored progress of an outlet */
 struct inbox_store_ops; /* inbox_store.h */
+struct inbox_view;      /* inbox_view.h */
 
 /* Types */
 
@@ -48,6 +49,9 @@ struct inbox_type {
     /* Implements inbox_backup(); NULL: not supported. */
     int (*backup)(const void *options, const char *path, char *why,
                   size_t why_size);
+    /* Implements inbox_view(); NULL: not supported. */
+    int (*view)(const void *options, const struct inbox_view *view, char *why,
+                size_t why_size);
 };
 
 /* NULL: unknown type. */
@@ -332,6 +336,7 @@ struct inbox_dead_letter {
     uint64_t queue_id; /* whose message */
     uint64_t arrival;  /* which one */
     const char *why;   /* it was refused: one line */
+    uint64_t attempts; /* how often it was sent */
 };
 
 /* New progress of an outlet, stored in the next group. The cursor and positions

@@ -6,6 +6,7 @@
 
 #include "base/name_table.h"
 #include "inbox/group_commit.h"
+#include "inbox/inbox_task.h"
 
 SLIST_HEAD(inbox_outlet_list, inbox_outlet);
 
@@ -17,7 +18,9 @@ struct inbox {
     char uuid[INBOX_UUID_SIZE];       /* of the database */
     struct name_table servers;        /* owned struct inbox_server */
     struct inbox_outlet_list outlets; /* owned */
-    struct group_commit commit;       /* all writes */
+    struct group_commit commit;       /* all writes of messages and progress */
+    struct inbox_task_list tasks;     /* that are not done */
+    bool is_commit_done;              /* closing: it waits only for tasks */
     int open_error;                   /* opening the store: HAPLO_E* or 0 */
     struct reason open_why;           /* text of open_error */
     inbox_opened_cb opened_cb;        /* NULL once it has fired */
@@ -43,6 +46,9 @@ void inbox_queue_take_state(struct inbox_queue *queue,
 /* Calls stored_cb. */
 void inbox_stored(struct inbox *inbox, const struct inbox_queue *queue,
                   uint64_t last_arrival, size_t count);
+
+/* To be called when a task has ended. */
+void inbox_tasks_changed(struct inbox *inbox);
 
 /* Complete group_commit_finish() and group_commit_close(). */
 void inbox_commit_done(struct inbox *inbox);

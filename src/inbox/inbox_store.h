@@ -14,6 +14,7 @@
 
 #include "base/reason.h"
 #include "inbox/inbox.h"
+#include "inbox/inbox_task.h"
 
 /* The outcome of a group. */
 enum inbox_fault {
@@ -103,6 +104,10 @@ struct inbox_store_ops {
                         struct inbox_outlet_request *request);
     void (*lanes)(struct inbox_store *store,
                   struct inbox_outlet_request *request);
+    /* Carries out the next step of a task, in one short transaction of its
+     * own, and sets what inbox_task.h says. Several tasks may be outstanding.
+     * Then calls inbox_task_stepped(). NULL: not supported. */
+    void (*task)(struct inbox_store *store, struct inbox_task *task);
     /* Called when nothing is outstanding. Frees the store, then calls
      * inbox_store_closed(). */
     void (*close)(struct inbox_store *store);
@@ -120,6 +125,7 @@ struct inbox_queue *inbox_store_queue(struct inbox *inbox, uint64_t id,
 void inbox_store_opened(struct inbox *inbox, const char *uuid, int error,
                         const char *why);
 void inbox_group_written(struct inbox *inbox);
+void inbox_task_stepped(struct inbox_task *task);
 void inbox_store_closed(struct inbox *inbox);
 
 /* Another process may have stored messages. Never called inside an

@@ -9,6 +9,7 @@
 
 #include "base/reason.h"
 #include "inbox/inbox.h"
+#include "inbox/inbox_view.h"
 #include "inbox/sqlite/sqlite_inbox.h"
 
 #define REGISTERED_COUNT_MAX 4 /* types added by inbox_type_register() */
@@ -66,4 +67,16 @@ int inbox_backup(const struct inbox_type *type, const void *type_options,
             type->name);
     }
     return type->backup(type_options, path, why, why_size);
+}
+
+int inbox_view(const struct inbox_type *type, const void *type_options,
+               const struct inbox_view *view, char *why, size_t why_size)
+{
+    if (type->view == NULL) {
+        return reason_write(why, why_size, HAPLO_EINVAL,
+                            "inboxes of type %s are read by the tools of "
+                            "their database",
+                            type->name);
+    }
+    return type->view(type_options, view, why, why_size);
 }

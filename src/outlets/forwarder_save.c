@@ -73,7 +73,7 @@ static bool save_fill(struct forwarder *forwarder,
         const struct dead_letter *letter = &progress->dead_letters[i];
 
         forwarder->letters[i] = (struct inbox_dead_letter){
-            letter->queue_id, letter->arrival, letter->why};
+            letter->queue_id, letter->arrival, letter->why, letter->tries};
     }
     *save = (struct inbox_progress){
         .outlet = forwarder->progress,

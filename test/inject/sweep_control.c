@@ -39,15 +39,14 @@ struct client {
 static unsigned asked_count;   /* requests sent, or at least begun */
 static unsigned request_count; /* carried out */
 
-static enum exit_code on_request(const char *request, char *answer,
-                                 size_t answer_size, void *data)
+static void on_request(struct control *control, uint64_t number,
+                       const char *request, void *data)
 {
     (void)data;
     assert_string_equal(request, REQUEST);
     request_count++;
     assert_in_range(request_count, 1, asked_count);
-    snprintf(answer, answer_size, ANSWER);
-    return EXIT_CODE_FINE;
+    control_answer(control, number, EXIT_CODE_FINE, ANSWER);
 }
 
 static void *ask(void *data)

@@ -219,7 +219,7 @@ static void outlet_read(struct stage *stage)
 static void outlet_run(void)
 {
     const struct inbox_place place = {1, 1};
-    const struct inbox_dead_letter letter = {1, 2, "refused"};
+    const struct inbox_dead_letter letter = {1, 2, "refused", 1};
     struct stage stage;
     struct feed a = {0};
     struct parcel parcel;

@@ -55,10 +55,10 @@ MUTANTS = [
      "a dead letter is settled but not stored",
      LANES,
      "    if (!progress_bury(&dispatch->pending, lane->queue_id, arrival, "
-     "why)) {\n",
+     "why,\n",
      "    if (arrival == 0 &&\n"
      "        !progress_bury(&dispatch->pending, lane->queue_id, arrival, "
-     "why)) {\n"),
+     "why,\n"),
     ("two-of-a-lane-at-once",
      "a lane's next parcel is sent before the first is answered",
      DISPATCH,

@@ -349,7 +349,7 @@ static void test_progress_rides_with_deliveries(void **state)
 static void test_failed_progress_may_be_given_again(void **state)
 {
     const struct inbox_place deferred[] = {{1, 1}, {1, 2}};
-    const struct inbox_dead_letter letter = {1, 2, "too large"};
+    const struct inbox_dead_letter letter = {1, 2, "too large", 3};
     struct scene *scene = *state;
     struct inbox_outlet *outlet = outlet_open(scene, "files");
     struct inbox_progress progress = {.outlet = outlet,

@@ -240,8 +240,8 @@ static void test_only_what_the_cursor_has_passed_is_saved(void **state)
     assert_true(progress_defer(&pending, 2, 12, 1));
     assert_true(progress_settle(&pending, 2, 12, 1));
     assert_true(progress_settle(&pending, 3, 2, 1));
-    assert_true(progress_bury(&pending, 2, 12, "why"));
-    assert_true(progress_bury(&pending, 3, 3, "why not"));
+    assert_true(progress_bury(&pending, 2, 12, "why", 1));
+    assert_true(progress_bury(&pending, 3, 3, "why not", 2));
     assert_true(progress_move(&pending, &saving, 10));
     assert_int_equal(saving.cursor, 10);
     assert_int_equal(saving.deferred.count, 1);

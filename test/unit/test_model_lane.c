@@ -246,7 +246,7 @@ static void progress_fill(struct progress *progress,
         assert_true(!has(line->pending_settled, arrival) ||
                     progress_settle(progress, 1, arrival, 1));
         assert_true(!has(line->pending_letters, arrival) ||
-                    progress_bury(progress, 1, arrival, "why"));
+                    progress_bury(progress, 1, arrival, "why", 1));
     }
 }
 

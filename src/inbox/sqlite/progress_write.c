@@ -111,6 +111,9 @@ static enum inbox_fault dead_letter_write(
     if (code == SQLITE_OK) {
         code = sqlite3_bind_int64(add, 5, (sqlite3_int64)now_ms);
     }
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_int64(add, 6, (sqlite3_int64)letter->attempts);
+    }
     return code != SQLITE_OK
                ? writer_fault(writer, code)
                : run_numbers(writer, WRITER_DEAD_LETTER, values, 3);

@@ -70,7 +70,24 @@
     " queue INTEGER NOT NULL,"                                              \
     " why TEXT NOT NULL,"                                                   \
     " at INTEGER NOT NULL,"                                                 \
-    " PRIMARY KEY (outlet, arrival)) WITHOUT ROWID;"
+    " attempts INTEGER NOT NULL,"                                           \
+    " PRIMARY KEY (outlet, arrival)) WITHOUT ROWID;"                        \
+    "CREATE TABLE replays ("                                                \
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"                                \
+    " outlet INTEGER NOT NULL,"                                             \
+    " queue TEXT NOT NULL,"                                                 \
+    " of_letters INTEGER NOT NULL,"                                         \
+    " new_identity INTEGER NOT NULL,"                                       \
+    " since INTEGER NOT NULL,"                                              \
+    " until INTEGER NOT NULL,"                                              \
+    " cursor INTEGER NOT NULL,"                                             \
+    " last INTEGER NOT NULL,"                                               \
+    " delivered INTEGER NOT NULL,"                                          \
+    " refused INTEGER NOT NULL,"                                            \
+    " state INTEGER NOT NULL,"                                              \
+    " created_at INTEGER NOT NULL,"                                         \
+    " changed_at INTEGER NOT NULL,"                                         \
+    " why TEXT NOT NULL);"
 
 /* A member of a message as a plain value: the text of a string, a 64-bit
  * integer, otherwise JSON. NULL if there is no such member, or the message is

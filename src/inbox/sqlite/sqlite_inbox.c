@@ -2,7 +2,8 @@
  * sqlite_inbox.c - the store of an SQLite inbox: turns the operations of group
  * commit and outlets into jobs for two threads.
  *
- *   - The writer thread opens the file, writes groups and closes the file.
+ *   - The writer thread opens the file, writes groups and the steps of tasks,
+ *     and closes the file.
  *   - The helper thread reads for outlets and checkpoints the WAL, so that
  *     commits wait for neither.
  *   - Results are reported on the loop.
@@ -22,7 +23,9 @@
 #include "inbox/sqlite/group_write.h"
 #include "inbox/sqlite/queue_load.h"
 #include "inbox/sqlite/read_jobs.h"
+#include "inbox/sqlite/task_jobs.h"
 #include "inbox/sqlite/writer.h"
+#include "inbox/sqlite/writer_jobs.h"
 
 struct sqlite_store {
     struct inbox_store base;      /* must be first */
@@ -35,10 +38,11 @@ struct sqlite_store {
     struct read_jobs reads;       /* passes reads to it */
     struct checkpoint checkpoint; /* decides when to checkpoint */
     struct arrival_mark mark;     /* how far arrivals have got */
-    struct worker_job job;        /* for the writer: open, write, close */
+    struct worker_job job;        /* for the writer: open, close */
+    struct writer_jobs jobs;      /* for the writer, while it is open */
+    struct writer_job group_job;  /* writes a group */
+    struct task_jobs tasks;       /* passes steps of tasks to them */
     struct inbox_group *group;    /* being written */
-    bool is_finish_due;           /* checkpoint the rest of the WAL first */
-    bool is_held;                 /* the group: the WAL is too large */
     char uuid[INBOX_UUID_SIZE];   /* of the file */
     int error;                    /* opening: HAPLO_E* or 0 */
     struct reason why;            /* text of error */
@@ -223,6 +227,15 @@ static struct sqlite_store *store_new(uv_loop_t *loop, struct inbox *inbox,
     store->checkpoint.wal_bytes_max = own->wal_bytes_max;
     store->mark.inbox = inbox;
     store->mark.helper = &store->helper_thread;
+    store->jobs.loop = loop;
+    store->jobs.worker = &store->writer_thread;
+    store->jobs.writer = &store->writer;
+    store->jobs.checkpoint = &store->checkpoint;
+    store->jobs.mark = &store->mark;
+    writer_jobs_init(&store->jobs);
+    store->tasks.jobs = &store->jobs;
+    store->tasks.writer = &store->writer;
+    task_jobs_init(&store->tasks);
     return store;
 }
 
@@ -250,27 +263,26 @@ static struct inbox_store *sqlite_open(uv_loop_t *loop, struct inbox *inbox,
 
 /* Groups */
 
-static void write_work(struct worker_job *job)
+static struct sqlite_store *store_of_group_job(struct writer_job *job)
 {
-    struct sqlite_store *store = store_of_job(job);
-
-    if (store->is_held) {
-        return;
-    }
-    if (store->is_finish_due) {
-        writer_checkpoint(&store->writer);
-    }
-    group_write(&store->writer, store->group);
+    return container_of(job, struct sqlite_store, group_job);
 }
 
-static void write_done(struct worker_job *job)
+static void write_work(struct writer_job *job)
 {
-    struct sqlite_store *store = store_of_job(job);
+    struct sqlite_store *store = store_of_group_job(job);
 
-    if (store->group->fault == INBOX_FINE || store->is_held) {
-        checkpoint_consider(&store->checkpoint, store->writer.wal_frames);
-        arrival_mark_consider(&store->mark, store->writer.newest_arrival,
-                              uv_now(store->checkpoint.loop));
+    group_write(&store->writer, store->group);
+    job->has_failed = store->group->fault != INBOX_FINE;
+}
+
+static void write_done(struct writer_job *job)
+{
+    struct sqlite_store *store = store_of_group_job(job);
+
+    if (job->is_held) {
+        store->group->fault = INBOX_OUTAGE;
+        store->group->why = job->why;
     }
     inbox_group_written(store->base.inbox);
 }
@@ -280,14 +292,9 @@ static void sqlite_write(struct inbox_store *base, struct inbox_group *group)
     struct sqlite_store *store = store_of(base);
 
     store->group = group;
-    store->is_finish_due =
-        checkpoint_is_finish_due(&store->checkpoint, store->writer.wal_frames);
-    store->is_held = checkpoint_must_hold(
-        &store->checkpoint, store->writer.wal_frames, &group->why);
-    if (store->is_held) {
-        group->fault = INBOX_OUTAGE;
-    }
-    submit(store, write_work, write_done);
+    store->group_job.work_cb = write_work;
+    store->group_job.done_cb = write_done;
+    writer_jobs_submit_first(&store->jobs, &store->group_job);
 }
 
 /* Reads and requests */
@@ -309,6 +316,13 @@ static void sqlite_lanes(struct inbox_store *base,
     read_jobs_lanes(&store_of(base)->reads, request);
 }
 
+/* Tasks */
+
+static void sqlite_task(struct inbox_store *base, struct inbox_task *task)
+{
+    task_jobs_submit(&store_of(base)->tasks, task);
+}
+
 /* The type */
 
 static const struct inbox_store_ops ops = {
@@ -318,6 +332,7 @@ static const struct inbox_store_ops ops = {
     .read_free = reader_free,
     .outlet_open = sqlite_outlet_open,
     .lanes = sqlite_lanes,
+    .task = sqlite_task,
     .close = sqlite_close,
 };
 

@@ -52,8 +52,8 @@ static const char *const statement_sql[WRITER_STATEMENT_COUNT] = {
     [WRITER_SETTLE] = "DELETE FROM deferred"
                       " WHERE outlet = ?1 AND queue = ?2 AND arrival = ?3",
     [WRITER_DEAD_LETTER] =
-        "INSERT INTO dead_letters (outlet, arrival, queue, why, at)"
-        " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+        "INSERT INTO dead_letters (outlet, arrival, queue, why, at, attempts)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
 };
 
 static int open_error(struct writer *writer, int code)

@@ -1,0 +1,86 @@
+#include "daemon/task_command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/container_of.h"
+#include "daemon/control.h"
+#include "daemon/log.h"
+#include "daemon/session.h"
+#include "daemon/task_run.h"
+
+/* Without a running process */
+
+struct task_session {
+    struct session session;             /* opens only the inbox */
+    const struct task_request *request; /* what to do */
+    enum exit_code code;                /* result */
+};
+
+static void tell(enum exit_code code, const char *text)
+{
+    log_line(code == EXIT_CODE_FINE ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "%s",
+             text);
+}
+
+static void on_done(enum exit_code code, const char *text, void *data)
+{
+    struct task_session *command = data;
+    command->code = code;
+    tell(code, text);
+    session_end(&command->session);
+}
+
+static void on_opened(struct session *session)
+{
+    struct task_session *command =
+        container_of(session, struct task_session, session);
+    task_run(&session->gather, command->request, on_done, command);
+}
+
+static enum exit_code do_here(struct config *config,
+                              const struct task_request *request)
+{
+    const struct session_options session_options = {
+        .opened_cb = on_opened,
+        .only_inbox = config_inbox_find(config, request->inbox),
+    };
+    struct task_session command = {.request = request,
+                                   .code = EXIT_CODE_FAILED};
+    enum exit_code code = session_open(&command.session, config);
+    if (code == EXIT_CODE_FINE) {
+        code = session_run(&command.session, &session_options);
+    }
+    return session_exit(&command.session,
+                        code == EXIT_CODE_FINE ? command.code : code);
+}
+
+enum exit_code task_command(struct config *config,
+                            const struct task_request *request)
+{
+    char line[TASK_REQUEST_LINE_SIZE];
+    char text[HAPLO_TEXT_SIZE_MAX];
+    enum exit_code code = EXIT_CODE_USAGE;
+    if (task_request_write(request, line) != 0) {
+        tell(code, "a parameter is too long, or has a tab in it");
+        config_free(config);
+        return code;
+    }
+    if (control_ask(config->state_dir, line, &code, text, sizeof text)) {
+        tell(code, text);
+        config_free(config);
+        return code;
+    }
+    return do_here(config, request);
+}
+
+const struct config_outlet *task_command_outlet(const struct config *config,
+                                                const char *name)
+{
+    for (size_t i = 0; i < config->outlet_count; i++) {
+        if (strcmp(config->outlets[i].forward.name, name) == 0) {
+            return &config->outlets[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,152 @@
+#include "daemon/task_run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/container_of.h"
+#include "base/reason.h"
+
+/* A request that is being carried out. */
+struct run {
+    struct inbox_task task;      /* the work */
+    struct task_request request; /* its parameters */
+    struct inbox_replay replay;  /* REPLAY_*: which */
+    struct gather *gather;       /* borrowed */
+    task_run_cb done_cb;         /* gets the result */
+    void *data;                  /* for done_cb */
+};
+
+static void replay_fill(struct inbox_replay *replay,
+                        const struct task_request *request)
+{
+    *replay = (struct inbox_replay){
+        .id = request->replay_id,
+        .is_of_letters = request->is_of_letters != 0,
+        .has_new_ids = request->has_new_ids != 0,
+        .since_ms = request->since_ms,
+        .until_ms = request->until_ms,
+        .cursor = request->first > 0 ? request->first - 1 : 0,
+        .last = request->last,
+    };
+    snprintf(replay->outlet, sizeof replay->outlet, "%s", request->outlet);
+    snprintf(replay->queue, sizeof replay->queue, "%s", request->queue);
+}
+
+/* What an operator reads. */
+static void result_write(const struct run *run, char *text, size_t size)
+{
+    const struct inbox_replay *replay = &run->replay;
+    unsigned long long count = run->task.count;
+    unsigned long long id = replay->id;
+    switch (run->request.kind) {
+    case INBOX_TASK_LETTERS_PURGE:
+        snprintf(text, size, "outlet %s: dead letters removed: %llu",
+                 run->request.outlet, count);
+        break;
+    case INBOX_TASK_REPLAY_START:
+        snprintf(text, size, "outlet %s: replay %llu has started",
+                 replay->outlet, id);
+        break;
+    case INBOX_TASK_REPLAY_STOP:
+        snprintf(text, size,
+                 "outlet %s: replay %llu is stopped; delivered: %llu, refused: "
+                 "%llu",
+                 replay->outlet, id,
+                 (unsigned long long)replay->delivered_count,
+                 (unsigned long long)replay->refused_count);
+        break;
+    default:
+        snprintf(text, size, "done");
+        break;
+    }
+}
+
+static void on_done(struct inbox_task *task, int error, const char *why)
+{
+    struct run *run = container_of(task, struct run, task);
+    char text[HAPLO_TEXT_SIZE_MAX];
+    if (error != 0) {
+        snprintf(text, sizeof text, "%s", why);
+    } else {
+        result_write(run, text, sizeof text);
+    }
+    run->done_cb(error == 0 ? EXIT_CODE_FINE : EXIT_CODE_FAILED, text,
+                 run->data);
+    free(run);
+}
+
+static void run_fill(struct run *run, struct gather *gather,
+                     const struct task_request *request)
+{
+    run->gather = gather;
+    run->request = *request;
+    request = &run->request;
+    replay_fill(&run->replay, request);
+    run->task = (struct inbox_task){
+        .kind = request->kind,
+        .filter = {.outlet = request->outlet,
+                   .queue = request->queue,
+                   .arrival = request->arrival,
+                   .since_ms = request->since_ms,
+                   .until_ms = request->until_ms},
+        .replay = &run->replay,
+        .done_cb = on_done,
+    };
+}
+
+void task_run(struct gather *gather, const struct task_request *request,
+              task_run_cb done_cb, void *data)
+{
+    char text[HAPLO_TEXT_SIZE_MAX];
+    struct inbox *inbox = gather_find_inbox(gather, request->inbox);
+    struct run *run = calloc(1, sizeof *run);
+    int error = inbox == NULL || run == NULL ? HAPLO_ENOMEM : 0;
+    if (error == 0) {
+        run_fill(run, gather, request);
+        run->done_cb = done_cb;
+        run->data = data;
+        error = inbox_task_start(inbox, &run->task);
+    }
+    if (error == 0) {
+        return;
+    }
+    free(run);
+    snprintf(text, sizeof text, "inbox %s: %s", request->inbox,
+             inbox == NULL             ? "is not open in this process"
+             : error == HAPLO_ENOMEM   ? "out of memory"
+             : error == HAPLO_ESTOPPED ? "it is being closed"
+                                       : "its type does not support this yet");
+    done_cb(EXIT_CODE_FAILED, text, data);
+}
+
+/* For a client */
+
+struct client {
+    struct control *control; /* it is connected to this */
+    uint64_t number;         /* of its request */
+};
+
+static void on_client_done(enum exit_code code, const char *text, void *data)
+{
+    struct client *client = data;
+    control_answer(client->control, client->number, code, text);
+    free(client);
+}
+
+void task_run_by_request(struct gather *gather, struct control *control,
+                         uint64_t number, const char *line)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+    struct task_request request;
+    if (task_request_read(&request, line, why, sizeof why) != 0) {
+        control_answer(control, number, EXIT_CODE_USAGE, why);
+        return;
+    }
+    struct client *client = malloc(sizeof *client);
+    if (client == NULL) {
+        control_answer(control, number, EXIT_CODE_FAILED, "out of memory");
+        return;
+    }
+    *client = (struct client){control, number};
+    task_run(gather, &request, on_client_done, client);
+}

@@ -1,0 +1,50 @@
+/*
+ * inbox_view.h - reads an inbox for a command, next to the process that stores
+ * into it. Blocks, so it is for processes that have no loop. Everything is read
+ * as of one moment.
+ */
+#ifndef INBOX_INBOX_VIEW_H
+#define INBOX_INBOX_VIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "inbox/inbox.h"
+#include "inbox/inbox_filter.h"
+#include "inbox/inbox_replay.h"
+
+/* A dead letter. All strings and bytes are borrowed. */
+struct inbox_letter {
+    const char *outlet;           /* name of the outlet that refused it */
+    uint64_t at_ms;               /* when, in Unix milliseconds */
+    uint64_t attempts;            /* how often it was sent */
+    const char *why;              /* the reason of the last refusal */
+    bool is_gone;                 /* the message has been deleted since */
+    struct inbox_message message; /* is_gone: only arrival, server, queue */
+};
+
+/* Each gets one row, and returns false to end the reading. */
+typedef bool (*inbox_letter_cb)(const struct inbox_letter *letter, void *data);
+typedef bool (*inbox_replay_cb)(const struct inbox_replay *replay, void *data);
+typedef bool (*inbox_message_cb)(const struct inbox_message *message,
+                                 void *data);
+
+/* What to read: that of which the callback is set, in order of arrival (of
+ * number, replays). */
+struct inbox_view {
+    struct inbox_filter filter;  /* only these; its times are those of the
+                                    refusal, of the receipt of messages; replays
+                                    have none */
+    inbox_letter_cb letter_cb;   /* dead letters */
+    inbox_replay_cb replay_cb;   /* replays */
+    inbox_message_cb message_cb; /* messages that the outlet of the filter has
+                                    passed */
+    void *data;                  /* for the callback */
+};
+
+/* The inbox need not be open here. Returns 0, or HAPLO_E* with one line in why:
+ * HAPLO_ENOTFOUND if the outlet of the filter has no progress there. */
+int inbox_view(const struct inbox_type *type, const void *type_options,
+               const struct inbox_view *view, char *why, size_t why_size);
+
+#endif
