@@ -8,6 +8,7 @@
  *   [   1] a: WAITING  a lane's state (those that operators care for)
  *   [   1] BROKEN      the breaker's
  *   [   2] save 1 +2 -3  the cursor; what is deferred, what is settled
+ *   [   2] save a1 b3    by queue: the position of each lane
  *
  * After each save the scene checks that the cursor has passed nothing that is
  * neither done nor deferred, and after each delivery that the order of the
@@ -46,6 +47,9 @@ struct scene {
     uint64_t last;                            /* arrival */
     bool is_deferred[SCENE_MESSAGES_MAX + 1]; /* as stored */
     uint64_t cursor;                          /* as stored */
+    bool is_by_queue;                         /* it has positions instead */
+    uint64_t position_of[SCENE_LANES];        /* as stored */
+    unsigned read_count;                      /* so far */
     bool saves_fail;                          /* */
     /* the outlet */
     char answer_of[SCENE_MESSAGES_MAX + 1]; /* '+', or 'r', 'x', 'b' */
@@ -138,7 +142,7 @@ static inline void scene_begin(struct scene *scene)
     scene->flight_count = 0;
     scene->save_done_ms = HEAP_NEVER;
     dispatch_init(&scene->dispatch, &scene->policy, &scene_calls, scene,
-                  scene->cursor, 1);
+                  scene->is_by_queue ? DISPATCH_BY_QUEUE : scene->cursor, 1);
 }
 
 static inline struct scene *scene_new(const char *lanes)
@@ -169,13 +173,6 @@ static inline void scene_free(struct scene *scene)
     free(scene);
 }
 
-static inline void scene_add(struct scene *scene, const char *lanes)
-{
-    memcpy(scene->lane_of + 1 + scene->last, lanes, strlen(lanes));
-    scene->last += strlen(lanes);
-    dispatch_wake(&scene->dispatch);
-}
-
 static inline const char *lane_name(char lane)
 {
     static const char names[SCENE_LANES][2] = {"a", "b", "c", "d", "e", "f",
@@ -190,6 +187,49 @@ static inline struct lane *scene_lane(struct scene *scene, char lane)
 }
 
 /* The inbox */
+
+/* The owner tells of the last message of a lane that has any. */
+static inline void scene_tell(struct scene *scene, char lane)
+{
+    for (uint64_t i = scene->last; i > 0; i--) {
+        if (scene->lane_of[i] == lane) {
+            dispatch_stored(&scene->dispatch, scene_lane(scene, lane), i);
+            return;
+        }
+    }
+}
+
+static inline void scene_add(struct scene *scene, const char *lanes)
+{
+    memcpy(scene->lane_of + 1 + scene->last, lanes, strlen(lanes));
+    scene->last += strlen(lanes);
+    if (!scene->is_by_queue) {
+        dispatch_wake(&scene->dispatch);
+        return;
+    }
+    for (const char *lane = lanes; *lane != '\0'; lane++) {
+        scene_tell(scene, *lane);
+    }
+}
+
+/* The inbox is in order per queue only. */
+static inline struct scene *scene_new_by_queue(const char *lanes)
+{
+    struct scene *scene = scene_new("");
+    dispatch_free(&scene->dispatch);
+    scene->is_by_queue = true;
+    scene_begin(scene);
+    scene_add(scene, lanes);
+    return scene;
+}
+
+/* True if a read of the backlog of its lane finds the message. */
+static inline bool scene_is_backlog(const struct scene *scene, uint64_t at)
+{
+    return scene->is_by_queue
+               ? at > scene->position_of[scene->lane_of[at] - 'a']
+               : scene->is_deferred[at];
+}
 
 static inline void scene_add_span(struct scene *scene, uint64_t first,
                                   uint32_t count, bool is_recall)
@@ -216,16 +256,18 @@ static inline void scene_read(struct scene *scene,
     size_t count = 0;
     char wanted = read->lane != NULL ? read->lane->queue[0] : 0;
 
+    scene->read_count++;
+    assert_true(wanted != 0 || !scene->is_by_queue);
     while (at <= scene->last && count < scene->read_max) {
         char lane = scene->lane_of[at];
         uint32_t size = 0;
-        if (wanted != 0 && (lane != wanted || !scene->is_deferred[at])) {
+        if (wanted != 0 && (lane != wanted || !scene_is_backlog(scene, at))) {
             at++;
             continue;
         }
         while (at + size <= scene->last && size < scene->span_max &&
                scene->lane_of[at + size] == lane &&
-               (wanted == 0 || scene->is_deferred[at + size])) {
+               (wanted == 0 || scene_is_backlog(scene, at + size))) {
             size++;
         }
         scene_add_span(scene, at, size, wanted != 0);
@@ -242,9 +284,33 @@ static inline void scene_read(struct scene *scene,
     }
 }
 
+static inline void scene_store_positions(struct scene *scene)
+{
+    const struct progress *progress = &scene->dispatch.saving;
+    assert_int_equal(progress->deferred.count, 0);
+    assert_int_equal(progress->settled.count, 0);
+    for (size_t i = 0; i < progress->position_count; i++) {
+        const struct queue_position *position = &progress->positions[i];
+        uint64_t *stored = &scene->position_of[position->queue_id - 1];
+        assert_true(position->arrival >= *stored);
+        *stored = position->arrival;
+    }
+    for (uint64_t i = 1; i <= scene->last; i++) {
+        if (!scene_is_backlog(scene, i) && scene->fate[i] == FATE_NONE) {
+            fail_msg("the position has passed %c%" PRIu64 "\n%s",
+                     scene->lane_of[i], i, scene->trace);
+        }
+    }
+}
+
 static inline void scene_store(struct scene *scene)
 {
     const struct progress *progress = &scene->dispatch.saving;
+    if (scene->is_by_queue) {
+        scene_store_positions(scene);
+        return;
+    }
+    assert_int_equal(progress->position_count, 0);
     for (size_t i = 0; i < progress->deferred.count; i++) {
         for (uint32_t j = 0; j < progress->deferred.items[i].count; j++) {
             scene->is_deferred[progress->deferred.items[i].first + j] = true;
@@ -270,13 +336,28 @@ static inline void scene_store(struct scene *scene)
     }
 }
 
+static inline void scene_say_positions(struct scene *scene)
+{
+    const struct progress *progress = &scene->dispatch.saving;
+    char text[256] = "";
+    for (size_t i = 0; i < progress->position_count; i++) {
+        const struct queue_position *position = &progress->positions[i];
+        size_t size = strlen(text);
+        (void)snprintf(text + size, sizeof(text) - size, " %c%" PRIu64,
+                       'a' + (int)position->queue_id - 1, position->arrival);
+    }
+    scene_say(scene, "save%s", text);
+}
+
 static inline void scene_save_end(struct scene *scene)
 {
     const struct progress *progress = &scene->dispatch.saving;
     scene->save_done_ms = HEAP_NEVER;
     if (!scene->saves_fail) {
         scene_store(scene);
-        if (!scene->is_quiet) {
+        if (!scene->is_quiet && scene->is_by_queue) {
+            scene_say_positions(scene);
+        } else if (!scene->is_quiet) {
             scene_say(scene, "save %" PRIu64 " +%zu -%zu", progress->cursor,
                       progress->deferred.message_count,
                       progress->settled.message_count);
@@ -435,19 +516,22 @@ static inline void scene_crash(struct scene *scene, bool is_stored)
     dispatch_free(&scene->dispatch);
     assert_int_equal(scene->span_count, 0);
     for (uint64_t i = 1; i <= scene->last; i++) {
-        scene->may_repeat[i] = i > scene->cursor || scene->is_deferred[i];
+        scene->may_repeat[i] = scene_is_backlog(scene, i) ||
+                               (i > scene->cursor && !scene->is_by_queue);
     }
     scene_begin(scene);
     for (char name = 'a'; name < 'a' + 12; name++) {
         uint64_t first = 0;
         uint64_t last = 0;
         for (uint64_t i = 1; i <= scene->last; i++) {
-            if (scene->lane_of[i] == name && scene->is_deferred[i]) {
+            if (scene->lane_of[i] == name && scene_is_backlog(scene, i)) {
                 first = first == 0 ? i : first;
                 last = i;
             }
         }
-        if (first != 0) {
+        if (first != 0 && scene->is_by_queue) {
+            scene_tell(scene, name);
+        } else if (first != 0) {
             dispatch_backlog(&scene->dispatch, scene_lane(scene, name), first,
                              last);
         }
@@ -470,7 +554,10 @@ static inline void scene_expect_all(struct scene *scene)
         }
     }
     assert_true(dispatch_is_caught_up(&scene->dispatch));
-    assert_int_equal(scene->cursor, scene->last);
+    for (uint64_t i = 1; i <= scene->last && scene->is_by_queue; i++) {
+        assert_false(scene_is_backlog(scene, i));
+    }
+    assert_true(scene->is_by_queue || scene->cursor == scene->last);
     assert_int_equal(scene->span_count, 0);
 }
 

@@ -87,10 +87,11 @@ static void scene_settle(struct scene *scene)
     }
 }
 
-static void story(uint64_t seed)
+static void story(uint64_t seed, bool is_by_queue)
 {
     struct random random = {seed};
-    struct scene *scene = scene_new("a");
+    struct scene *scene =
+        is_by_queue ? scene_new_by_queue("a") : scene_new("a");
     scene->is_quiet = true;
     scene->policy.has_dead_letters = true;
     scene->policy.in_flight_max = 1 + (unsigned)below(&random, 6);
@@ -120,23 +121,36 @@ static void story(uint64_t seed)
     scene_free(scene);
 }
 
-static void test_nothing_is_lost_in_random_stories(void **state)
+static void tell_stories(bool is_by_queue)
 {
     const char *only = getenv("SEED");
-    (void)state;
     if (only != NULL) {
-        story(strtoull(only, NULL, 10));
+        story(strtoull(only, NULL, 10), is_by_queue);
         return;
     }
     for (uint64_t seed = 1; seed <= STORIES; seed++) {
-        story(seed);
+        story(seed, is_by_queue);
     }
+}
+
+static void test_nothing_is_lost_in_random_stories(void **state)
+{
+    tell_stories(false);
+    (void)state;
+}
+
+/* The same for an inbox that is in order per queue only. */
+static void test_nothing_is_lost_by_queue_in_random_stories(void **state)
+{
+    tell_stories(true);
+    (void)state;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_lost_in_random_stories),
+        cmocka_unit_test(test_nothing_is_lost_by_queue_in_random_stories),
     };
     return cmocka_run_group_tests_name("dispatch_random", tests, NULL, NULL);
 }
