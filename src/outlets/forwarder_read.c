@@ -222,26 +222,28 @@ static size_t first_lane_with_more(const struct page *page, int error,
     return read->has_more ? lane_index(page, count - 1) : page->lane_count;
 }
 
-/* In reverse order, because those that come first again are put in front of the
- * others. */
+/* Lanes that were not reached are put in front of the others, the last one
+ * first. */
 static void recalls_done(struct page *page, int error, size_t count)
 {
-    struct forwarder *forwarder = page->forwarder;
+    struct dispatch *dispatch = &page->forwarder->dispatch;
+    uint64_t now_ms = uv_now(page->forwarder->loop);
     size_t with_more = first_lane_with_more(page, error, count);
-    size_t touched = 0; /* lanes of which something was added */
+    size_t reached = with_more;
 
-    if (error == 0 && count > 0) {
-        touched = lane_index(page, count - 1) + 1;
+    if (error != 0) {
+        reached = page->lane_count;
+    } else if (count > 0 && lane_index(page, count - 1) >= with_more) {
+        reached = with_more + 1;
     }
-    for (size_t i = page->lane_count; i-- > 0;) {
-        enum dispatch_recall outcome = DISPATCH_RECALL_ALL;
-
-        if (i >= with_more) {
-            outcome = error != 0 || i < touched ? DISPATCH_RECALL_MORE
-                                                : DISPATCH_RECALL_NOTHING;
-        }
-        dispatch_recall_done(&forwarder->dispatch, page->lanes[i], outcome,
-                             uv_now(forwarder->loop));
+    for (size_t i = 0; i < reached; i++) {
+        dispatch_recall_done(
+            dispatch, page->lanes[i],
+            i < with_more ? DISPATCH_RECALL_ALL : DISPATCH_RECALL_MORE, now_ms);
+    }
+    for (size_t i = page->lane_count; i-- > reached;) {
+        dispatch_recall_done(dispatch, page->lanes[i], DISPATCH_RECALL_NOTHING,
+                             now_ms);
     }
 }
 

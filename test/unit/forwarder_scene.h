@@ -36,6 +36,8 @@ struct inbox {
     uint32_t batch_count[MESSAGES_MAX + 1];
     bool is_deferred[MESSAGES_MAX + 1];
     bool is_buried[MESSAGES_MAX + 1];
+    bool is_hidden[MESSAGES_MAX + 1]; /* its transaction is open */
+    uint64_t position_of[LANES_MAX];  /* if the outlet has positions */
     uint64_t last;
     size_t body_size; /* of each message */
     struct inbox_outlet outlet;
@@ -46,6 +48,7 @@ struct inbox {
     size_t bytes_out;     /* of reads that are not freed */
     size_t bytes_out_max; /* at most, so far */
     unsigned read_count;
+    unsigned ask_count; /* for lanes */
 };
 
 static struct {
@@ -145,6 +148,46 @@ static inline void read_take(struct inbox_read *read, uint64_t arrival)
     }
 }
 
+static inline uint64_t lane_id(uint64_t arrival)
+{
+    return (uint64_t)(scene.inbox.lane_of[arrival] - 'a' + 1);
+}
+
+/* False if the limits of the read are reached. */
+static inline bool read_take_if_room(struct inbox_read *read, uint64_t arrival,
+                                     size_t *bytes)
+{
+    *bytes += scene.inbox.body_size;
+    if (read->count > 0 &&
+        (read->count == read->count_max || *bytes > read->bytes_max)) {
+        read->has_more = true;
+        return false;
+    }
+    read_take(read, arrival);
+    return true;
+}
+
+static inline void read_lanes(struct inbox_read *read)
+{
+    const struct inbox *inbox = &scene.inbox;
+    size_t bytes = 0;
+
+    for (size_t lane = 0; lane < read->lane_count; lane++) {
+        uint64_t id = read->lanes[lane].queue_id;
+        uint64_t after = read->lanes[lane].after;
+
+        if (after < inbox->position_of[id - 1]) {
+            after = inbox->position_of[id - 1];
+        }
+        for (uint64_t i = after + 1; i <= inbox->last; i++) {
+            if (lane_id(i) == id && !inbox->is_hidden[i] &&
+                !read_take_if_room(read, i, &bytes)) {
+                return;
+            }
+        }
+    }
+}
+
 static inline void read_answer(void *pointer)
 {
     struct inbox_read *read = pointer;
@@ -159,17 +202,18 @@ static inline void read_answer(void *pointer)
     }
     read->messages = calloc(read->count_max, sizeof(*read->messages));
     assert_non_null(read->messages);
+    if (scene.inbox.outlet.is_by_queue) {
+        read_lanes(read);
+        read->read_cb(read, 0, "");
+        return;
+    }
     for (uint64_t i = read->after + 1; i <= scene.inbox.last; i++) {
         if (!read_wants(read, i)) {
             continue;
         }
-        bytes += scene.inbox.body_size;
-        if (read->count > 0 &&
-            (read->count == read->count_max || bytes > read->bytes_max)) {
-            read->has_more = true;
+        if (!read_take_if_room(read, i, &bytes)) {
             break;
         }
-        read_take(read, i);
     }
     read->read_cb(read, 0, "");
 }
@@ -204,6 +248,25 @@ static inline bool is_done(uint64_t arrival)
            scene.inbox.is_deferred[arrival] || scene.inbox.is_buried[arrival];
 }
 
+static inline void save_positions(const struct inbox_progress *save)
+{
+    struct inbox *inbox = &scene.inbox;
+
+    assert_int_equal(save->deferred_count + save->settled_count, 0);
+    for (size_t i = 0; i < save->position_count; i++) {
+        uint64_t id = save->positions[i].queue_id;
+
+        assert_true(save->positions[i].arrival >= inbox->position_of[id - 1]);
+        inbox->position_of[id - 1] = save->positions[i].arrival;
+    }
+    for (uint64_t i = 1; i <= inbox->last; i++) {
+        if (i <= inbox->position_of[lane_id(i) - 1] && !is_done(i) &&
+            scene.options.queue_count == 0) {
+            fail_msg("the position has passed %" PRIu64 "\n%s", i, scene.trace);
+        }
+    }
+}
+
 static inline void save_store(const struct inbox_progress *save)
 {
     struct inbox *inbox = &scene.inbox;
@@ -214,6 +277,11 @@ static inline void save_store(const struct inbox_progress *save)
         inbox->is_buried[save->dead_letters[i].arrival] = true;
         assert_string_not_equal(save->dead_letters[i].why, "");
     }
+    if (inbox->outlet.is_by_queue) {
+        save_positions(save);
+        return;
+    }
+    assert_int_equal(save->position_count, 0);
     assert_true(save->cursor >= inbox->outlet.cursor);
     for (uint64_t i = inbox->outlet.cursor + 1; i <= save->cursor; i++) {
         if (!is_done(i) && scene.options.queue_count == 0) {
@@ -232,8 +300,12 @@ static inline void save_answer(void *pointer)
         return;
     }
     save_store(save);
-    say("save %" PRIu64 " +%zu -%zu", save->cursor, save->deferred_count,
-        save->settled_count);
+    if (scene.inbox.outlet.is_by_queue) {
+        say("save %zu positions", save->position_count);
+    } else {
+        say("save %" PRIu64 " +%zu -%zu", save->cursor, save->deferred_count,
+            save->settled_count);
+    }
     save->progress_cb(save, 0, "");
 }
 
@@ -265,6 +337,19 @@ HOOK int inbox_outlet_open(struct inbox *inbox, const char *name,
 
 static inbox_lanes_cb lanes_cb_now;
 
+/* If the outlet has positions. */
+static inline void lane_note_last(struct inbox_deferred_lane *lane)
+{
+    const struct inbox *inbox = &scene.inbox;
+
+    for (uint64_t i = 1; i <= inbox->last && inbox->outlet.is_by_queue; i++) {
+        if (lane_id(i) == lane->queue_id && !inbox->is_hidden[i] &&
+            i > inbox->position_of[lane->queue_id - 1]) {
+            lane->last_arrival = i;
+        }
+    }
+}
+
 static inline void lanes_answer(void *pointer)
 {
     struct inbox_deferred_lane lanes[LANES_MAX];
@@ -288,7 +373,8 @@ static inline void lanes_answer(void *pointer)
                 lane->count++;
             }
         }
-        count += lane->count > 0 ? 1 : 0;
+        lane_note_last(lane);
+        count += lane->count > 0 || lane->last_arrival > 0 ? 1 : 0;
     }
     lanes_cb_now(&scene.inbox.outlet, 0, "", lanes, count, pointer);
 }
@@ -297,13 +383,14 @@ HOOK int inbox_outlet_lanes(struct inbox_outlet *outlet,
                             inbox_lanes_cb lanes_cb, void *data)
 {
     assert_ptr_equal(outlet, &scene.inbox.outlet);
+    scene.inbox.ask_count++;
     lanes_cb_now = lanes_cb;
     later(LATENCY_MS, lanes_answer, data);
     return 0;
 }
 
-/* Stores a batch of one lane. */
-static inline void store(char lane, uint32_t count)
+/* Another process stores a batch of one lane, which it does not tell. */
+static inline void store_secretly(char lane, uint32_t count)
 {
     struct inbox *inbox = &scene.inbox;
     uint64_t first = inbox->last + 1;
@@ -316,8 +403,20 @@ static inline void store(char lane, uint32_t count)
         inbox->batch_first[arrival] = first;
         inbox->batch_count[arrival] = count;
     }
+}
+
+/* Stores a batch of one lane. */
+static inline void store(char lane, uint32_t count)
+{
+    const struct inbox_queue queue = {
+        .id = (uint64_t)(lane - 'a' + 1),
+        .server = "s",
+        .name = lane_name(lane),
+    };
+
+    store_secretly(lane, count);
     if (scene.forwarder != NULL) {
-        forwarder_wake(scene.forwarder, NULL, 0, 0);
+        forwarder_wake(scene.forwarder, &queue, scene.inbox.last, count);
     }
 }
 
@@ -544,7 +643,12 @@ static inline void expect_all(void)
             fail_msg("%" PRIu64 " was not delivered\n%s", i, scene.trace);
         }
     }
-    assert_int_equal(scene.inbox.outlet.cursor, scene.inbox.last);
+    for (uint64_t i = 1;
+         i <= scene.inbox.last && scene.inbox.outlet.is_by_queue; i++) {
+        assert_true(i <= scene.inbox.position_of[lane_id(i) - 1]);
+    }
+    assert_true(scene.inbox.outlet.is_by_queue ||
+                scene.inbox.outlet.cursor == scene.inbox.last);
     if (scene.forwarder != NULL) {
         assert_true(stats().is_caught_up);
         assert_int_equal(scene.inbox.bytes_out, 0);
