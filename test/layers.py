@@ -14,7 +14,7 @@ PROJECT = {
     "src/poller": ["poller/", "http/", "core/", "base/", "haplopoll.h"],
     "src/inbox": ["inbox/", "core/json_select.h", *DAEMON],
     "src/outlets": ["outlets/", "inbox/", "core/dispatch.h", "core/lane.h",
-                    "core/progress.h", "core/route.h", "core/json_select.h",
+                    "core/page.h", "core/progress.h", "core/route.h", "core/json_select.h",
                     *DAEMON],
     "src/config": ["config/", "outlets/", "inbox/", "core/route.h", *DAEMON],
     "src/daemon": ["daemon/", "config/", "outlets/", "inbox/", *DAEMON],

@@ -108,7 +108,7 @@ static void help_heading(const char *heading, const char *help, FILE *file)
 
 static void help_row(const struct option_row *row, const char *also, FILE *file)
 {
-    fprintf(file, "  %-22s", row->name);
+    fprintf(file, "  %-21s ", row->name);
     value_print(row, file);
     if (row->fallback == NULL) {
         fputs("; required", file);

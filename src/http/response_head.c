@@ -74,7 +74,8 @@ static int end_check(struct easy *easy, long status)
 {
     const struct framing *framing = &easy->lines.framing;
     curl_off_t length = -1;
-    if (!is_success(status) || status == 204) {
+    if (!is_success(status) || status == 204 ||
+        easy->transfer->is_status_enough) {
         return 0;
     }
     if (easy->is_uncompressed && easy->lines.is_compressed) {

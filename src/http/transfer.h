@@ -12,7 +12,7 @@
  * "Complete" is what HTTP can tell: all bytes of Content-Length, or the last
  * chunk. A 2xx response whose head does not clearly announce one of these is an
  * error, HAPLO_EPROTOCOL, because a truncated one would look the same; other
- * statuses are accepted without. So is one that is older than its request,
+ * statuses are accepted without, and any with is_status_enough. So is one that is older than its request,
  * HAPLO_ECACHED, because it says nothing about this one.
  * Whether a compressed body holds all that was compressed is not known here:
  * check that the document is complete.
@@ -76,6 +76,8 @@ struct transfer {
     bool is_uncompressed;       /* does not offer to accept gzip: libcurl does
                                    not notice a truncated stream, so what is
                                    accepted must show its own end */
+    bool is_status_enough;      /* the status says it all: a success need not
+                                   show where its body ends */
     transfer_resolved_cb resolved_cb; /* or NULL */
     transfer_head_cb head_cb;         /* required, like the next two */
     transfer_data_cb data_cb;         /* for each piece of the body */

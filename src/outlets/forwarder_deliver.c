@@ -14,6 +14,7 @@ static void open_outlet(struct forwarder *forwarder)
         .name = forwarder->options->name,
         .inbox_uuid = inbox_uuid(forwarder->inbox),
         .options = forwarder->options->type_options,
+        .in_flight_max = forwarder->policy.in_flight_max,
     };
 
     if (forwarder->outlet != NULL ||

@@ -70,6 +70,7 @@ struct outlet_setting {
     const char *name;               /* in the configuration */
     const char *inbox_uuid;         /* UUID of the inbox of the messages */
     const void *options;            /* filled by the options of its type */
+    unsigned in_flight_max;         /* parcels that it gets at a time */
 };
 
 struct outlet_type {

@@ -10,12 +10,14 @@
 #include "outlets/files.h"
 #include "outlets/outlet.h"
 #include "outlets/stdout.h"
+#include "outlets/webhook.h"
 
 #define REGISTERED_COUNT_MAX 8 /* types added by outlet_type_register() */
 
 static const struct outlet_type *const own[] = {
     &files_outlet_type,
     &stdout_outlet_type,
+    &webhook_outlet_type,
 };
 
 static const struct outlet_type *registered[REGISTERED_COUNT_MAX];

@@ -264,8 +264,6 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
 bool secret_refresh(struct secret *secret, uint64_t now_ms, struct reason *why)
 {
     struct stat now;
-    char *old = secret->text;
-    bool is_new;
 
     why->text[0] = '\0';
     if (secret->path == NULL || now_ms < secret->look_next_ms) {
@@ -275,13 +273,9 @@ bool secret_refresh(struct secret *secret, uint64_t now_ms, struct reason *why)
     if (stat(secret->path, &now) == 0 && is_same_file(&now, &secret->seen)) {
         return false;
     }
-    secret->text = NULL; /* to compare them */
     if (secret_read(secret, why) != 0) {
-        secret->text = old;
-        memset(&secret->seen, 0, sizeof(secret->seen)); /* read it again */
+        memset(&secret->seen, 0, sizeof(secret->seen)); /* try again */
         return false;
     }
-    is_new = old == NULL || strcmp(old, secret->text) != 0;
-    text_free(old);
-    return is_new;
+    return true;
 }

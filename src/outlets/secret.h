@@ -91,8 +91,8 @@ void secret_init(struct secret *secret, const struct secret_source *source,
 int secret_read(struct secret *secret, struct reason *why);
 
 /* Reads it again if its file has changed; looks once a second at most. True if
- * the text is another one now. If the file cannot be read, the old text stays,
- * and why is set ("" otherwise). */
+ * it was read. If the file cannot be read, the old text stays, and why is set
+ * ("" otherwise). */
 bool secret_refresh(struct secret *secret, uint64_t now_ms, struct reason *why);
 
 /* Wipes and frees it. */
