@@ -86,14 +86,43 @@ static bool is_wanted(const struct gather *gather,
            gather->options.only_outlet == outlet;
 }
 
+/* Tells the inbox which outlets it must keep messages for. */
+static int retain(struct gather *gather, const struct gather_inbox *inbox)
+{
+    const struct config *config = gather->config;
+    const char **names = calloc(config->outlet_count + 1, sizeof *names);
+    size_t count = 0;
+    if (names == NULL) {
+        return HAPLO_ENOMEM;
+    }
+    for (size_t i = 0; i < config->outlet_count; i++) {
+        if (config->outlets[i].inbox == inbox->config) {
+            names[count++] = config->outlets[i].forward.name;
+        }
+    }
+    inbox_retain(inbox->inbox, names, count);
+    free(names);
+    return 0;
+}
+
 int gather_outlets_start(struct gather *gather)
 {
     const struct config *config = gather->config;
+    const struct gather_inbox *inbox;
+    size_t cursor = 0;
     for (size_t i = 0; i < config->outlet_count; i++) {
         const struct config_outlet *outlet = &config->outlets[i];
         if (is_wanted(gather, outlet) && start_outlet(gather, outlet) != 0) {
             log_line(LOG_LEVEL_ERROR, "outlet %s: out of memory",
                      outlet->forward.name);
+            return HAPLO_ENOMEM;
+        }
+    }
+    while (gather->options.only_outlet == NULL &&
+           (inbox = name_table_next(&gather->inboxes, &cursor)) != NULL) {
+        if (retain(gather, inbox) != 0) {
+            log_line(LOG_LEVEL_ERROR, "inbox %s: out of memory",
+                     inbox->config->name);
             return HAPLO_ENOMEM;
         }
     }

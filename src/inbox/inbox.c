@@ -255,7 +255,7 @@ static void outlet_opened(struct inbox_outlet_request *request)
     free(request);
 }
 
-int inbox_outlet_open(struct inbox *inbox, const char *name,
+int inbox_outlet_open(struct inbox *inbox, const char *name, uint64_t start_ms,
                       inbox_outlet_opened_cb opened_cb, void *data)
 {
     struct inbox_outlet *outlet = outlet_get(inbox, name);
@@ -266,6 +266,7 @@ int inbox_outlet_open(struct inbox *inbox, const char *name,
         return HAPLO_ENOMEM;
     }
     request->outlet = outlet;
+    request->start_ms = start_ms;
     request->opened_cb = opened_cb;
     request->data = data;
     request->done_cb = outlet_opened;
@@ -296,6 +297,14 @@ int inbox_outlet_lanes(struct inbox_outlet *outlet, inbox_lanes_cb lanes_cb,
     request->done_cb = lanes_known;
     inbox->type->ops->lanes(inbox->store, request);
     return 0;
+}
+
+void inbox_retain(struct inbox *inbox, const char *const *outlets,
+                  size_t outlet_count)
+{
+    if (inbox->type->ops->retain != NULL) {
+        inbox->type->ops->retain(inbox->store, outlets, outlet_count);
+    }
 }
 
 void inbox_read_start(struct inbox_read *read)

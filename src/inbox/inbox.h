@@ -259,19 +259,33 @@ struct inbox_outlet {
     uint64_t id;                    /* id of its row; 0: none yet */
     bool is_by_queue;               /* has positions instead of a cursor */
     uint64_t cursor;                /* last committed cursor */
-    bool is_new;                    /* no stored progress: starts at the
-                                       oldest message */
+    bool is_new;                    /* no stored progress yet */
     SLIST_ENTRY(inbox_outlet) link; /* in the list of the inbox */
 };
 
 typedef void (*inbox_outlet_opened_cb)(struct inbox_outlet *outlet, int error,
                                        const char *why, void *data);
 
-/* Loads the progress of an outlet, or starts it. Returns 0, and opened_cb
- * fires (on error with outlet NULL); or HAPLO_ENOMEM, and it does not. The
- * inbox owns the outlet. */
-int inbox_outlet_open(struct inbox *inbox, const char *name,
+/* Where an outlet without stored progress begins; any other value: with the
+ * first message that was received at this time or later (wall clock, Unix
+ * milliseconds). */
+#define INBOX_START_BEGINNING UINT64_C(0) /* with the oldest message */
+#define INBOX_START_NOW UINT64_MAX        /* with the next one to arrive */
+
+/* Loads the progress of an outlet. If there is none, the cursor is where it
+ * starts, and is_new is set; store this progress before anything else, since
+ * "now" would be another moment later. Returns 0, and opened_cb fires (on error
+ * with outlet NULL); or HAPLO_ENOMEM, and it does not. The inbox owns the
+ * outlet. */
+int inbox_outlet_open(struct inbox *inbox, const char *name, uint64_t start_ms,
                       inbox_outlet_opened_cb opened_cb, void *data);
+
+/* To be called once, when the outlets that there are have these names. From
+ * now on, the inbox deletes messages that are older than its retention period,
+ * if it has one, and that all outlets have passed: these, once each has stored
+ * progress, and all others with stored progress. Copies the names. */
+void inbox_retain(struct inbox *inbox, const char *const *outlets,
+                  size_t outlet_count);
 
 /* A queue to read from, if the outlet has positions. */
 struct inbox_read_lane {

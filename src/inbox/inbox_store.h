@@ -71,6 +71,8 @@ struct inbox_outlet_request {
     struct inbox_outlet *outlet;       /* the store sets id, is_by_queue and
                                           cursor, and is_new if there is no
                                           row */
+    uint64_t start_ms;                 /* cursor without a row: see
+                                          INBOX_START_NOW */
     struct inbox_deferred_lane *lanes; /* result, from malloc() */
     size_t lane_count;                 /* length of lanes */
     int error;                         /* 0 or HAPLO_E* */
@@ -108,6 +110,9 @@ struct inbox_store_ops {
      * own, and sets what inbox_task.h says. Several tasks may be outstanding.
      * Then calls inbox_task_stepped(). NULL: not supported. */
     void (*task)(struct inbox_store *store, struct inbox_task *task);
+    /* See inbox_retain(). NULL: nothing is ever deleted. */
+    void (*retain)(struct inbox_store *store, const char *const *outlets,
+                   size_t outlet_count);
     /* Called when nothing is outstanding. Frees the store, then calls
      * inbox_store_closed(). */
     void (*close)(struct inbox_store *store);

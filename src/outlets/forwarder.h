@@ -29,6 +29,8 @@ struct forwarder_options {
     const void *type_options;       /* filled by the options of its type */
     const char *const *queues;      /* patterns "server/queue" (fnmatch) */
     size_t queue_count;             /* 0: all queues */
+    const char *start; /* where a new outlet begins: "now", "beginning", or a
+                          date; NULL: beginning */
     enum forwarder_on_refused on_refused; /* what happens to refused messages */
     unsigned in_flight_max;      /* parcels in flight; 0: that of the type */
     size_t read_ahead_bytes_max; /* bodies in memory; 0: 16 MiB */

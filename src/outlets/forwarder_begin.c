@@ -2,7 +2,11 @@
  * forwarder_begin.c - starts an outlet at its stored cursor, with the lanes
  * that have deferred messages; or with the lanes that have messages after their
  * stored positions.
+ *
+ * A new outlet first stores where it starts. From then on its row protects
+ * what it has not forwarded, and "now" stays the moment that it was.
  */
+#include "base/container_of.h"
 #include "outlets/forwarder_private.h"
 
 void forwarder_forget(struct forwarder *forwarder)
@@ -96,7 +100,30 @@ static void on_progress(struct inbox_outlet *outlet, int error, const char *why,
     forwarder_pump(forwarder);
 }
 
-/* Loads the progress first, then the lanes. */
+static void on_first_saved(struct inbox_progress *save, int error,
+                           const char *why)
+{
+    struct forwarder *forwarder = container_of(save, struct forwarder, save);
+
+    forwarder->is_asking = false;
+    if (error != 0) {
+        forwarder_inbox_failed(forwarder, why);
+    }
+    forwarder_pump(forwarder);
+}
+
+static void first_save(struct forwarder *forwarder)
+{
+    forwarder->is_asking = true;
+    forwarder->save = (struct inbox_progress){
+        .outlet = forwarder->progress,
+        .cursor = forwarder->progress->cursor,
+        .progress_cb = on_first_saved,
+    };
+    inbox_advance(&forwarder->save);
+}
+
+/* Loads the progress first, stores it if it is new, then loads the lanes. */
 void forwarder_begin(struct forwarder *forwarder)
 {
     int error;
@@ -105,10 +132,15 @@ void forwarder_begin(struct forwarder *forwarder)
         uv_now(forwarder->loop) < forwarder->retry_at_ms) {
         return;
     }
+    if (forwarder->progress != NULL && forwarder->progress->is_new) {
+        first_save(forwarder);
+        return;
+    }
     forwarder->asked_ms = uv_now(forwarder->loop);
     error = forwarder->progress == NULL
                 ? inbox_outlet_open(forwarder->inbox, forwarder->options->name,
-                                    on_progress, forwarder)
+                                    forwarder_start_ms(forwarder), on_progress,
+                                    forwarder)
                 : inbox_outlet_lanes(forwarder->progress, on_lanes, forwarder);
     if (error != 0) {
         forwarder_inbox_failed(forwarder, haplo_error_text(error));

@@ -3,12 +3,63 @@
  */
 #include <fnmatch.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/wall_clock.h"
 #include "outlets/forwarder_private.h"
 
 #define IN_OPTIONS(field) .offset = offsetof(struct forwarder_options, field)
 
+/* Returns 0, or HAPLO_EINVAL. */
+static int start_parse(const char *text, uint64_t *start_ms)
+{
+    if (strcmp(text, "beginning") == 0) {
+        *start_ms = INBOX_START_BEGINNING;
+        return 0;
+    }
+    if (strcmp(text, "now") == 0) {
+        *start_ms = INBOX_START_NOW;
+        return 0;
+    }
+    return wall_clock_parse(text, start_ms);
+}
+
+static int start_check(const char *value, char *why, size_t why_size)
+{
+    uint64_t start_ms;
+
+    return start_parse(value, &start_ms) == 0
+               ? 0
+               : reason_write(why, why_size, HAPLO_EINVAL,
+                              "write now, beginning, or a date in UTC such as "
+                              "2026-11-28 or 2026-11-28T20:49:16Z");
+}
+
+uint64_t forwarder_start_ms(const struct forwarder *forwarder)
+{
+    uint64_t start_ms = INBOX_START_BEGINNING;
+
+    if (forwarder->options->start != NULL) {
+        /* Cannot fail: the configuration has checked it. */
+        (void)start_parse(forwarder->options->start, &start_ms);
+    }
+    return start_ms;
+}
+
 const struct option_row forwarder_option_rows[] = {
+    {
+        .name = "start",
+        .value = OPTION_TEXT,
+        .fallback = "beginning",
+        .word = "TIME",
+        .check = start_check,
+        IN_OPTIONS(start),
+        .help = "Where an outlet begins whose name has no progress in the "
+                "inbox yet: beginning (all messages that are stored), now "
+                "(those that arrive from now on), or a date in UTC, such as "
+                "2026-11-28 or 2026-11-28T20:49:16Z (those received since "
+                "then). It has no effect on an outlet that has begun.",
+    },
     {
         .name = "on_refused",
         .value = OPTION_CHOICE,

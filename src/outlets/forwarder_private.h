@@ -112,6 +112,9 @@ void forwarder_pump(struct forwarder *forwarder);
 bool forwarder_wants(const struct forwarder *forwarder, const char *server,
                      const char *queue);
 
+/* The option start, as for inbox_outlet_open(). */
+uint64_t forwarder_start_ms(const struct forwarder *forwarder);
+
 /* forwarder_event.c */
 
 /* Callbacks of the dispatch. */

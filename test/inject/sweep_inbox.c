@@ -231,7 +231,8 @@ static void outlet_run(void)
     parcel_settle(&parcel);
     parcel_lose(&parcel);
     UNTIL_DONE(&stage,
-               inbox_outlet_open(stage.inbox, "files", on_outlet, NULL) == 0);
+               inbox_outlet_open(stage.inbox, "files", INBOX_START_BEGINNING,
+                                 on_outlet, NULL) == 0);
     outlet_read(&stage);
     struct inbox_progress progress = {.outlet = outlet,
                                       .cursor = 2,

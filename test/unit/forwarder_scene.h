@@ -326,10 +326,12 @@ static inline void open_answer(void *pointer)
 }
 
 HOOK int inbox_outlet_open(struct inbox *inbox, const char *name,
-                           inbox_outlet_opened_cb opened_cb, void *data)
+                           uint64_t start_ms, inbox_outlet_opened_cb opened_cb,
+                           void *data)
 {
     assert_ptr_equal(inbox, &scene.inbox);
     assert_string_equal(name, "out");
+    assert_int_equal(start_ms, INBOX_START_BEGINNING);
     open_cb = opened_cb;
     later(LATENCY_MS, open_answer, data);
     return 0;

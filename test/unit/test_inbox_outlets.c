@@ -22,7 +22,9 @@ static void on_outlet(struct inbox_outlet *outlet, int error, const char *why,
 static struct inbox_outlet *outlet_open(struct scene *scene, const char *name)
 {
     opened = NULL;
-    assert_int_equal(inbox_outlet_open(scene->inbox, name, on_outlet, &opened),
+    assert_int_equal(inbox_outlet_open(scene->inbox, name,
+                                       INBOX_START_BEGINNING, on_outlet,
+                                       &opened),
                      0);
     assert_null(opened);
     scene_settle(scene);

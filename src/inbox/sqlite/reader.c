@@ -26,6 +26,9 @@ static const char *const statement_sql[READER_STATEMENT_COUNT] = {
         " WHERE d.outlet = (SELECT id FROM outlets WHERE name = ?1)"
         " AND EXISTS (SELECT 1 FROM stored AS s WHERE s.arrival = d.arrival)"
         " GROUP BY d.queue ORDER BY 2",
+    [READER_NEWEST] = "SELECT seq FROM sqlite_sequence WHERE name = 'stored'",
+    [READER_SINCE] =
+        "SELECT min(first_arrival) - 1 FROM batches WHERE fetched_at >= ?1",
 };
 
 int reader_open(struct reader *reader, struct reason *why)
@@ -69,6 +72,43 @@ static int reader_error(struct reader *reader, int code, struct reason *why)
 
 /* Outlets and lanes */
 
+/* Runs a query for one number; *is_found false: no row, or NULL. */
+static int number_read(sqlite3_stmt *select, uint64_t *number, bool *is_found)
+{
+    int code = sqlite3_step(select);
+
+    *is_found =
+        code == SQLITE_ROW && sqlite3_column_type(select, 0) != SQLITE_NULL;
+    if (*is_found) {
+        *number = (uint64_t)sqlite3_column_int64(select, 0);
+    }
+    (void)sqlite3_reset(select); /* repeats the error */
+    return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* The cursor of an outlet that starts at this time. Clocks jump, so batches are
+ * not in the order of their times: all of them are looked at, once. */
+static int start_find(struct reader *reader, uint64_t start_ms,
+                      uint64_t *cursor)
+{
+    sqlite3_stmt *since = reader->statements[READER_SINCE];
+    bool is_found = start_ms == INBOX_START_BEGINNING;
+    int code = SQLITE_OK;
+
+    *cursor = 0;
+    if (!is_found && start_ms != INBOX_START_NOW) {
+        code = sqlite3_bind_int64(since, 1, (sqlite3_int64)start_ms);
+        if (code == SQLITE_OK) {
+            code = number_read(since, cursor, &is_found);
+        }
+    }
+    if (code == SQLITE_OK && !is_found) {
+        code =
+            number_read(reader->statements[READER_NEWEST], cursor, &is_found);
+    }
+    return code;
+}
+
 void reader_outlet(struct reader *reader, struct inbox_outlet_request *request)
 {
     sqlite3_stmt *select = reader->statements[READER_OUTLET];
@@ -82,10 +122,14 @@ void reader_outlet(struct reader *reader, struct inbox_outlet_request *request)
     if (code == SQLITE_ROW) {
         outlet->id = (uint64_t)sqlite3_column_int64(select, 0);
         outlet->cursor = (uint64_t)sqlite3_column_int64(select, 1);
-    } else if (code != SQLITE_DONE) {
-        request->error = reader_error(reader, code, &request->why);
     }
     (void)sqlite3_reset(select); /* repeats the error above */
+    if (outlet->is_new) {
+        code = start_find(reader, request->start_ms, &outlet->cursor);
+    }
+    if (code != SQLITE_ROW && code != SQLITE_OK) {
+        request->error = reader_error(reader, code, &request->why);
+    }
 }
 
 static char *column_copy(sqlite3_stmt *select, int column)

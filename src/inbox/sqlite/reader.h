@@ -20,6 +20,8 @@ enum reader_statement {
     READER_BATCH,
     READER_OUTLET,
     READER_LANES,
+    READER_NEWEST,
+    READER_SINCE,
     READER_STATEMENT_COUNT
 };
 

@@ -23,6 +23,7 @@
 #include "inbox/sqlite/group_write.h"
 #include "inbox/sqlite/queue_load.h"
 #include "inbox/sqlite/read_jobs.h"
+#include "inbox/sqlite/retention.h"
 #include "inbox/sqlite/task_jobs.h"
 #include "inbox/sqlite/writer.h"
 #include "inbox/sqlite/writer_jobs.h"
@@ -43,6 +44,7 @@ struct sqlite_store {
     struct writer_job group_job;  /* writes a group */
     struct task_jobs tasks;       /* passes steps of tasks to them */
     struct inbox_group *group;    /* being written */
+    struct retention retention;   /* deletes what is old */
     char uuid[INBOX_UUID_SIZE];   /* of the file */
     int error;                    /* opening: HAPLO_E* or 0 */
     struct reason why;            /* text of error */
@@ -132,13 +134,19 @@ static void reader_close_done(struct worker_job *job)
 
 /* The helper may be checkpointing: its job comes after that. The writer's
  * connection goes last, as the last one checkpoints all there is. */
-static void sqlite_close(struct inbox_store *base)
+static void on_retention_closed(struct retention *retention)
 {
-    struct sqlite_store *store = store_of(base);
+    struct sqlite_store *store =
+        container_of(retention, struct sqlite_store, retention);
 
     store->job.work_cb = reader_close_work;
     store->job.done_cb = reader_close_done;
     worker_submit(&store->helper_thread, &store->job);
+}
+
+static void sqlite_close(struct inbox_store *base)
+{
+    retention_close(&store_of(base)->retention, on_retention_closed);
 }
 
 /* Opening */
@@ -178,6 +186,7 @@ static void open_done(struct worker_job *job)
         return;
     }
     arrival_mark_tell(&store->mark);
+    retention_open(&store->retention);
     inbox_store_opened(store->base.inbox, store->uuid, 0, "");
 }
 
@@ -236,6 +245,11 @@ static struct sqlite_store *store_new(uv_loop_t *loop, struct inbox *inbox,
     store->tasks.jobs = &store->jobs;
     store->tasks.writer = &store->writer;
     task_jobs_init(&store->tasks);
+    store->retention.inbox = inbox;
+    store->retention.loop = loop;
+    store->retention.jobs = &store->jobs;
+    store->retention.step.writer = &store->writer;
+    store->retention.step.keep_ms = own->keep_ms;
     return store;
 }
 
@@ -297,6 +311,14 @@ static void sqlite_write(struct inbox_store *base, struct inbox_group *group)
     writer_jobs_submit_first(&store->jobs, &store->group_job);
 }
 
+/* Retention */
+
+static void sqlite_retain(struct inbox_store *base, const char *const *outlets,
+                          size_t outlet_count)
+{
+    retention_start(&store_of(base)->retention, outlets, outlet_count);
+}
+
 /* Reads and requests */
 
 static void sqlite_read(struct inbox_store *base, struct inbox_read *read)
@@ -333,6 +355,7 @@ static const struct inbox_store_ops ops = {
     .outlet_open = sqlite_outlet_open,
     .lanes = sqlite_lanes,
     .task = sqlite_task,
+    .retain = sqlite_retain,
     .close = sqlite_close,
 };
 
@@ -359,6 +382,22 @@ static const struct option_row options[] = {
      .help = "The size of the -wal file, or half of the free space on its disk "
              "if that is less, beyond which nothing is stored while another "
              "program keeps a read transaction open."},
+    {.name = "keep",
+     .value = OPTION_DURATION,
+     .min = 1000,
+     .max = UINT64_C(36500) * 86400 * 1000,
+     .fallback = "none",
+     .offset = offsetof(struct sqlite_inbox_options, keep_ms),
+     .help = "How long messages stay in the inbox: older ones are deleted once "
+             "every outlet has passed them. What an outlet has yet to deliver, "
+             "and dead letters, are never deleted. The default is to keep "
+             "everything. See haplo-inbox(5)."},
+    {.name = "secure_delete",
+     .value = OPTION_BOOL,
+     .fallback = "false",
+     .offset = offsetof(struct sqlite_inbox_options, has_secure_delete),
+     .help = "Whether the space of deleted messages is overwritten with zeros. "
+             "Deleting then writes as much as storing did."},
 };
 
 const struct inbox_type inbox_sqlite_type = {

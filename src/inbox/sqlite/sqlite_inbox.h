@@ -9,6 +9,8 @@
 struct sqlite_inbox_options {
     const char *path;     /* path of the file */
     size_t wal_bytes_max; /* of its WAL, beyond which storing waits; 0: none */
+    uint64_t keep_ms;     /* retention period; 0: everything stays */
+    bool has_secure_delete; /* what is deleted is overwritten */
 };
 
 extern const struct inbox_type inbox_sqlite_type;

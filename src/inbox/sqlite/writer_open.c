@@ -54,6 +54,24 @@ static const char *const statement_sql[WRITER_STATEMENT_COUNT] = {
     [WRITER_DEAD_LETTER] =
         "INSERT INTO dead_letters (outlet, arrival, queue, why, at, attempts)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+    [WRITER_RETAIN_OUTLETS] = "SELECT name, cursor FROM outlets",
+    [WRITER_RETAIN_NEXT] =
+        "SELECT b.first_arrival, b.count, b.fetched_at, b.queue,"
+        " q.unconfirmed, q.unconfirmed_from"
+        " FROM batches AS b LEFT JOIN queues AS q ON q.id = b.queue"
+        " WHERE b.first_arrival > ?1 ORDER BY b.first_arrival LIMIT 1",
+    [WRITER_RETAIN_DELETE] =
+        "DELETE FROM stored WHERE arrival BETWEEN ?1 AND ?2 AND queue = ?3"
+        " AND NOT EXISTS (SELECT 1 FROM outlets AS o CROSS JOIN deferred AS d"
+        "  ON d.outlet = o.id AND d.queue = ?3 AND d.arrival = stored.arrival)"
+        " AND NOT EXISTS (SELECT 1 FROM outlets AS o CROSS JOIN dead_letters"
+        "  AS d ON d.outlet = o.id AND d.arrival = stored.arrival)",
+    [WRITER_RETAIN_BATCH] =
+        "DELETE FROM batches WHERE first_arrival = ?1 AND NOT EXISTS"
+        " (SELECT 1 FROM stored WHERE arrival BETWEEN ?1 AND ?2)",
+    [WRITER_FREE_COUNT] = "PRAGMA freelist_count",
+    [WRITER_PAGE_COUNT] = "PRAGMA page_count",
+    [WRITER_RECLAIM] = "PRAGMA incremental_vacuum(32)",
 };
 
 static int open_error(struct writer *writer, int code)

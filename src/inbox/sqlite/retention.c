@@ -1,0 +1,220 @@
+/*
+ * retention.c - deletes old messages in small steps, and makes sure that
+ * commits hardly notice.
+ *
+ *   - Steps begin when the daemon has said which outlets there are
+ *     (retention_start).
+ *   - A step is a job for the writer's thread, as a group is, and takes a few
+ *     milliseconds (retention_step.c). After it, nothing is deleted for
+ *     REST_FACTOR times as long.
+ *   - When there is nothing more to do, the next look is due after a part of
+ *     the retention period, and continues where this one ended. From time to
+ *     time a pass begins with the oldest message again: what an outlet had
+ *     deferred has been delivered, and dead letters were purged.
+ *
+ * Failures:
+ *
+ *   - The inbox cannot be written (lock, disk): logged once, and tried again.
+ *   - Another program has kept a read transaction open, and the WAL has
+ *     become too large: deleting waits, as groups do, which log it.
+ */
+#include "inbox/sqlite/retention.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/container_of.h"
+
+#define REST_FACTOR 9
+#define REST_MS_MIN 10
+#define FAILED_MS 5000
+#define LOOK_PART 64 /* of the retention period */
+#define LOOK_MS_MIN 250
+#define LOOK_MS_MAX 60000
+#define PASS_MS_MIN 1000
+#define PASS_MS_MAX 3600000
+
+static uint64_t part_of(uint64_t period_ms, uint64_t min_ms, uint64_t max_ms)
+{
+    uint64_t part_ms = period_ms / LOOK_PART;
+
+    return part_ms < min_ms ? min_ms : part_ms > max_ms ? max_ms : part_ms;
+}
+
+static void on_due(uv_timer_t *timer);
+
+/* The timer does not keep the loop alive, as a step may. */
+static void due_in(struct retention *retention, uint64_t delay_ms)
+{
+    if (retention->is_started && retention->closed_cb == NULL) {
+        (void)uv_timer_start(&retention->timer, on_due, delay_ms, 0);
+    }
+}
+
+/* Steps */
+
+static void step_work(struct writer_job *job)
+{
+    struct retention *retention = container_of(job, struct retention, job);
+
+    retention_step_run(&retention->step);
+    job->has_failed = retention->step.fault != INBOX_FINE;
+}
+
+static void tell_removed(struct retention *retention)
+{
+    if (retention->is_told || retention->step.removed[0] == '\0') {
+        return;
+    }
+    retention->is_told = true;
+    inbox_warn(retention->inbox,
+               "inbox %s: not in the configuration any more: outlet %s. What "
+               "it has not forwarded is kept until `haplo-poll outlet forget`",
+               inbox_name(retention->inbox), retention->step.removed);
+}
+
+static void note_result(struct retention *retention)
+{
+    bool has_failed = retention->job.has_failed;
+
+    if (has_failed && !retention->has_failed) {
+        inbox_warn(
+            retention->inbox, "inbox %s: old messages cannot be deleted: %s",
+            inbox_name(retention->inbox), retention->step.writer->why.text);
+    } else if (!has_failed && retention->has_failed) {
+        inbox_warn(retention->inbox,
+                   "inbox %s: old messages are being deleted again",
+                   inbox_name(retention->inbox));
+    }
+    retention->has_failed = has_failed;
+    if (!has_failed) {
+        tell_removed(retention);
+    }
+}
+
+static uint64_t rest_ms(const struct retention *retention)
+{
+    uint64_t took_ms = uv_now(retention->loop) - retention->began_ms;
+
+    if (retention->job.is_held || retention->has_failed) {
+        return FAILED_MS;
+    }
+    if (!retention->step.has_more) {
+        return part_of(retention->step.keep_ms, LOOK_MS_MIN, LOOK_MS_MAX);
+    }
+    return REST_FACTOR * took_ms + REST_MS_MIN;
+}
+
+static void closed(struct retention *retention);
+
+static void step_done(struct writer_job *job)
+{
+    struct retention *retention = container_of(job, struct retention, job);
+
+    retention->is_running = false;
+    if (retention->closed_cb != NULL) {
+        closed(retention);
+        return;
+    }
+    if (!job->is_held) {
+        note_result(retention);
+    }
+    due_in(retention, rest_ms(retention));
+}
+
+static void on_due(uv_timer_t *timer)
+{
+    struct retention *retention = timer->data;
+    uint64_t now_ms = uv_now(retention->loop);
+
+    if (!retention->step.has_more &&
+        now_ms - retention->pass_ms >=
+            part_of(retention->step.keep_ms, PASS_MS_MIN, PASS_MS_MAX)) {
+        retention->pass_ms = now_ms;
+        retention_step_rewind(&retention->step);
+    }
+    retention->began_ms = now_ms;
+    retention->is_running = true;
+    retention->job.work_cb = step_work;
+    retention->job.done_cb = step_done;
+    writer_jobs_submit(retention->jobs, &retention->job);
+}
+
+/* Starting and closing */
+
+void retention_open(struct retention *retention)
+{
+    (void)uv_timer_init(retention->loop, &retention->timer);
+    uv_unref((uv_handle_t *)&retention->timer);
+    retention->timer.data = retention;
+}
+
+static void names_free(struct retention *retention)
+{
+    for (size_t i = 0; i < retention->outlet_count; i++) {
+        free(retention->outlets[i]);
+    }
+    free(retention->outlets);
+    retention->outlets = NULL;
+    retention->outlet_count = 0;
+}
+
+/* False if memory runs out. */
+static bool names_copy(struct retention *retention, const char *const *outlets,
+                       size_t count)
+{
+    retention->outlets = calloc(count + 1, sizeof(*retention->outlets));
+    if (retention->outlets == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        retention->outlets[i] = strdup(outlets[i]);
+        if (retention->outlets[i] == NULL) {
+            return false;
+        }
+        retention->outlet_count++;
+    }
+    return true;
+}
+
+void retention_start(struct retention *retention, const char *const *outlets,
+                     size_t outlet_count)
+{
+    if (retention->step.keep_ms == 0 || retention->is_started) {
+        return;
+    }
+    if (!names_copy(retention, outlets, outlet_count)) {
+        names_free(retention);
+        inbox_warn(retention->inbox,
+                   "inbox %s: out of memory: no old messages are deleted until "
+                   "haplo-poll is restarted",
+                   inbox_name(retention->inbox));
+        return;
+    }
+    retention->step.outlets = (const char *const *)retention->outlets;
+    retention->step.outlet_count = retention->outlet_count;
+    retention->is_started = true;
+    retention->pass_ms = uv_now(retention->loop);
+    due_in(retention, 0);
+}
+
+static void on_timer_closed(uv_handle_t *timer)
+{
+    struct retention *retention = timer->data;
+
+    names_free(retention);
+    retention->closed_cb(retention);
+}
+
+static void closed(struct retention *retention)
+{
+    uv_close((uv_handle_t *)&retention->timer, on_timer_closed);
+}
+
+void retention_close(struct retention *retention, retention_closed_cb closed_cb)
+{
+    retention->closed_cb = closed_cb;
+    if (!retention->is_running) {
+        closed(retention);
+    }
+}
