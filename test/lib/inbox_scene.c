@@ -54,6 +54,8 @@ int scene_try_open(struct scene *scene)
     const struct sqlite_inbox_options options = {
         .path = scene->path,
         .wal_bytes_max = scene->wal_bytes_max,
+        .keep_ms = scene->keep_ms,
+        .has_secure_delete = scene->has_secure_delete,
     };
     const struct inbox_options inbox_options = {
         .name = "inbox",

@@ -37,6 +37,8 @@ struct scene {
     size_t bytes_max;                  /* its limit, for the next opening */
     size_t wal_bytes_max;              /* the same */
     const char *arrivals_path;         /* the same; NULL: none */
+    uint64_t keep_ms;                  /* the same; 0: everything stays */
+    bool has_secure_delete;            /* the same */
     bool is_opened;                    /* opened_cb has fired */
     bool is_closed;                    /* closed_cb has fired */
     int error;                         /* of opening */

@@ -29,9 +29,9 @@
 #define REST_MS_MIN 10
 #define FAILED_MS 5000
 #define LOOK_PART 64 /* of the retention period */
-#define LOOK_MS_MIN 250
+#define LOOK_MS_MIN 100
 #define LOOK_MS_MAX 60000
-#define PASS_MS_MIN 1000
+#define PASS_MS_MIN 500
 #define PASS_MS_MAX 3600000
 
 static uint64_t part_of(uint64_t period_ms, uint64_t min_ms, uint64_t max_ms)

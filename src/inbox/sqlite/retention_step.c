@@ -230,7 +230,6 @@ static enum inbox_fault batches_examine(struct retention_step *step,
          i++) {
         fault = batch_examine(step, limits, &is_end);
     }
-    step->has_more = !is_end;
     return fault;
 }
 
@@ -291,7 +290,6 @@ static enum inbox_fault pages_reclaim(struct retention_step *step)
         code = sqlite3_step(vacuum);
     } while (code == SQLITE_ROW);
     (void)sqlite3_reset(vacuum); /* repeats the error above */
-    step->has_more = true;
     return writer_fault(step->writer, code);
 }
 
@@ -303,6 +301,7 @@ static enum inbox_fault work(struct retention_step *step,
 {
     enum inbox_fault fault = writer_begin(step->writer);
 
+    step->has_more = true; /* the next step may find that there is not */
     if (fault == INBOX_FINE) {
         fault =
             is_delete_due ? batches_examine(step, limits) : pages_reclaim(step);

@@ -225,6 +225,7 @@ static struct sqlite_store *store_new(uv_loop_t *loop, struct inbox *inbox,
     store->base.inbox = inbox;
     store->writer.path = store->path;
     store->writer.used_by = store->used_by;
+    store->writer.has_secure_delete = own->has_secure_delete;
     store->reader.path = store->path;
     store->reads.inbox = inbox;
     store->reads.helper = &store->helper_thread;

@@ -46,9 +46,10 @@ enum writer_statement {
 };
 
 struct writer {
-    const char *path;    /* borrowed; for messages */
-    const char *used_by; /* borrowed; see db_lock.h */
-    sqlite3 *db;         /* NULL: not open */
+    const char *path;       /* borrowed; for messages */
+    const char *used_by;    /* borrowed; see db_lock.h */
+    bool has_secure_delete; /* free pages are overwritten as well */
+    sqlite3 *db;            /* NULL: not open */
     sqlite3_stmt *statements[WRITER_STATEMENT_COUNT]; /* prepared once */
     sqlite3_stmt *adds[WRITER_ROWS_MAX]; /* for 1 ... that many messages; NULL:
                                             not used yet */
@@ -65,9 +66,9 @@ struct writer {
 };
 
 /* Locks, and opens, creates or upgrades the inbox (writer_open.c). The writer
- * must be zeroed except for path and used_by. Returns 0, or HAPLO_E* with why
- * set: HAPLO_EEXIST if another process uses it. Must be closed in either
- * case. */
+ * must be zeroed except for path, used_by and has_secure_delete. Returns 0, or
+ * HAPLO_E* with why set: HAPLO_EEXIST if another process uses it. Must be
+ * closed in either case. */
 int writer_open(struct writer *writer);
 
 /* Checkpoints, unless another connection has it open, or it is damaged. */

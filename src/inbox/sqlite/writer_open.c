@@ -134,6 +134,13 @@ static int set_journal(struct writer *writer)
     if (code == SQLITE_OK) {
         code = connection_run(writer->db, "PRAGMA synchronous = FULL");
     }
+    if (code == SQLITE_OK) {
+        /* FAST overwrites what is deleted within pages that are written
+         * anyway. Debian's SQLite would otherwise write all others too. */
+        code = connection_run(writer->db, writer->has_secure_delete
+                                              ? "PRAGMA secure_delete = ON"
+                                              : "PRAGMA secure_delete = FAST");
+    }
     if (code != SQLITE_OK) {
         return open_error(writer, code);
     }
