@@ -72,6 +72,9 @@ struct dispatch_calls {
     void (*breaker_cb)(void *data, enum breaker_action action); /* never NONE */
     void (*buried_cb)(void *data, const struct lane *lane, uint64_t arrival,
                       const char *why); /* a message became a dead letter */
+    /* The number of messages at the start of a span, some of which is done,
+     * that need not be delivered: less than span->count. May be NULL: none. */
+    uint32_t (*unwanted_cb)(void *data, const struct span *span);
 };
 
 /* Counters since the start. */

@@ -179,6 +179,15 @@ static void span_advance(struct dispatch *dispatch, struct span *span,
             window_remove(&dispatch->window, span);
         }
         span_release(dispatch, span);
+        return;
+    }
+    const struct dispatch_calls *calls = dispatch->calls;
+    uint32_t unwanted = calls->unwanted_cb != NULL
+                            ? calls->unwanted_cb(dispatch->data, span)
+                            : 0;
+    if (unwanted > 0) {
+        assert(unwanted < span->count);
+        lanes_done(dispatch, span, unwanted);
     }
 }
 

@@ -28,6 +28,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "core/route.h"
 #include "outlets/forwarder_private.h"
 
 #define READ_AHEAD_BYTES_MAX 16777216
@@ -35,6 +36,13 @@
 #define BACKOFF_MAX_MS 300000
 #define BREAKER_FAILURES 5
 #define BREAKER_REFUSALS 10
+
+static void forwarder_free(struct forwarder *forwarder)
+{
+    route_free(forwarder->route);
+    free(forwarder->flights);
+    free(forwarder);
+}
 
 /* Closing */
 
@@ -46,8 +54,7 @@ static void on_timer_closed(uv_handle_t *handle)
 
     forwarder_forget(forwarder);
     free(forwarder->spare);
-    free(forwarder->flights);
-    free(forwarder);
+    forwarder_free(forwarder);
     closed_cb(data);
 }
 
@@ -240,8 +247,10 @@ struct forwarder *forwarder_new(uv_loop_t *loop, struct inbox *inbox,
     policy_set(forwarder);
     forwarder->flights =
         calloc(forwarder->policy.in_flight_max, sizeof(*forwarder->flights));
-    if (forwarder->flights == NULL) {
-        free(forwarder);
+    if (forwarder->flights == NULL ||
+        (options->when != NULL &&
+         route_new(&forwarder->route, options->when, NULL) != 0)) {
+        forwarder_free(forwarder);
         return NULL;
     }
     result = uv_timer_init(loop, &forwarder->timer);
@@ -299,7 +308,7 @@ void forwarder_stats(const struct forwarder *forwarder,
     *stats = (struct forwarder_stats){
         .name = forwarder->options->name,
         .why = forwarder->why.text,
-        .filtered_count = forwarder->filtered_count,
+        .filtered_count = forwarder->filtered_count + forwarder->between_count,
         .is_inbox_down = forwarder->inbox_wait_ms >= FORWARDER_RETRY_MS_MAX,
     };
     if (!forwarder->has_dispatch) {
@@ -314,7 +323,8 @@ void forwarder_stats(const struct forwarder *forwarder,
     stats->waiting_lane_count = dispatch->waiting_count;
     stats->wait_ms = next_try_ms(forwarder);
     stats->cursor = forwarder->progress->cursor;
-    stats->delivered_count = dispatch->counts.delivered;
+    stats->delivered_count =
+        dispatch->counts.delivered - forwarder->between_count;
     stats->dead_letter_count = dispatch->counts.dead_letters;
     stats->skipped_count = dispatch->counts.skipped;
     stats->retry_count = dispatch->counts.retries;

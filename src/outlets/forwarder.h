@@ -20,6 +20,7 @@
 #include "outlets/outlet.h"
 
 struct forwarder;
+struct route_rules; /* core/route.h */
 
 enum forwarder_on_refused { FORWARDER_BLOCK, FORWARDER_DEAD_LETTER };
 
@@ -31,6 +32,7 @@ struct forwarder_options {
     size_t queue_count;             /* 0: all queues */
     const char *start; /* where a new outlet begins: "now", "beginning", or a
                           date; NULL: beginning */
+    const struct route_rules *when; /* messages to forward; NULL: all */
     enum forwarder_on_refused on_refused; /* what happens to refused messages */
     unsigned in_flight_max;      /* parcels in flight; 0: that of the type */
     size_t read_ahead_bytes_max; /* bodies in memory; 0: 16 MiB */
@@ -67,7 +69,7 @@ struct forwarder_stats {
     uint64_t wait_ms;           /* until its next try, or 0 */
     uint64_t cursor;            /* stored cursor */
     uint64_t delivered_count;   /* messages */
-    uint64_t filtered_count;    /* messages of other queues */
+    uint64_t filtered_count;    /* messages that the outlet does not want */
     uint64_t dead_letter_count; /* messages */
     uint64_t skipped_count;     /* messages skipped by an operator */
     uint64_t retry_count;       /* parcels that had to be retried */
@@ -107,6 +109,23 @@ struct forwarder *forwarder_new(uv_loop_t *loop, struct inbox *inbox,
 void forwarder_wake(struct forwarder *forwarder,
                     const struct inbox_queue *queue, uint64_t last_arrival,
                     size_t count);
+
+/* 1 if the outlet wants this message, 0 if not, or HAPLO_ENOMEM. */
+int forwarder_accepts(const struct forwarder *forwarder,
+                      const struct inbox_message *message);
+
+/* True if the outlet wants messages of this queue. */
+bool forwarder_wants(const struct forwarder *forwarder, const char *server,
+                     const char *queue);
+
+/* A message of a queue that the outlet wants does not match its rules. Fires
+ * when the message is read, which can happen again after a restart or an error.
+ * May call forwarder_accepts(). */
+typedef void (*forwarder_declined_cb)(struct forwarder *forwarder,
+                                      const struct inbox_message *message,
+                                      void *data);
+void forwarder_on_declined(struct forwarder *forwarder,
+                           forwarder_declined_cb declined_cb);
 
 void forwarder_stats(const struct forwarder *forwarder,
                      struct forwarder_stats *stats);

@@ -38,6 +38,14 @@ static struct flight *flight_find(struct forwarder *forwarder)
     return flight;
 }
 
+/* The arrivals before the first message that was not delivered. */
+static uint32_t arrivals_done(const struct span *span,
+                              const struct outlet_parcel *out)
+{
+    return (uint32_t)(out->messages[out->delivered_count].arrival -
+                      span->first);
+}
+
 static void answer(struct forwarder *forwarder, struct span *span,
                    const struct outlet_parcel *out)
 {
@@ -45,9 +53,11 @@ static void answer(struct forwarder *forwarder, struct span *span,
     uint64_t now_ms = uv_now(forwarder->loop);
     const struct lane *lane = span->lane;
     bool is_all =
-        out->verdict == OUTLET_DELIVERED || out->delivered_count >= span->count;
-    uint32_t count = is_all ? span->count : (uint32_t)out->delivered_count;
+        out->verdict == OUTLET_DELIVERED || out->delivered_count >= out->count;
+    uint32_t count = is_all ? span->count : arrivals_done(span, out);
 
+    forwarder->between_count +=
+        count - (is_all ? out->count : out->delivered_count);
     if (!is_all) {
         forwarder->why = out->why;
     }
@@ -92,12 +102,13 @@ void forwarder_deliver(struct forwarder *forwarder)
            (span = dispatch_next(&forwarder->dispatch)) != NULL) {
         struct flight *flight = flight_find(forwarder);
         struct parcel *parcel = container_of(span, struct parcel, span);
+        size_t next = forwarder_parcel_next(parcel);
 
         flight->forwarder = forwarder;
         flight->parcel = parcel;
         flight->out = (struct outlet_parcel){
-            .messages = parcel->messages + (span->first - parcel->first),
-            .count = span->count,
+            .messages = parcel->messages + next,
+            .count = parcel->count - next,
             .delivered_cb = on_delivered,
         };
         forwarder->outlet->type->deliver(forwarder->outlet, &flight->out);

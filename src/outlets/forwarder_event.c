@@ -79,4 +79,5 @@ const struct dispatch_calls forwarder_calls = {
     .lane_cb = on_lane_changed,
     .breaker_cb = on_breaker_changed,
     .buried_cb = on_buried,
+    .unwanted_cb = forwarder_unwanted,
 };

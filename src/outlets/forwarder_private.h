@@ -39,11 +39,20 @@ struct page {
 
 /* Messages that the outlet gets together. */
 struct parcel {
-    struct span span;  /* the part that is not done */
-    struct page *page; /* holds its messages */
-    const struct inbox_message
-        *messages;  /* the first one has arrival `first` */
-    uint64_t first; /* arrival of messages[0] */
+    struct span span;                     /* the part that is not done */
+    struct page *page;                    /* holds its messages */
+    const struct inbox_message *messages; /* in the page, or chosen */
+    size_t count;                         /* of messages */
+    struct inbox_message chosen[];        /* a copy of what is wanted, if there
+                                             are other messages between */
+};
+
+/* Which of the messages that could be one parcel are wanted. */
+struct choice {
+    size_t first; /* index of the first that is */
+    size_t end;   /* index after the last that is */
+    size_t count; /* number of those that are */
+    bool is_wanted[FORWARDER_PARCEL_COUNT_MAX]; /* each of them */
 };
 
 /* A parcel in flight. There are in_flight_max of these. */
@@ -67,7 +76,9 @@ struct forwarder {
     struct inbox *inbox;                     /* borrowed; source of messages */
     const struct forwarder_options *options; /* borrowed */
     forwarder_event_cb event_cb;             /* may be NULL */
-    void *data;                              /* for event_cb */
+    forwarder_declined_cb declined_cb;       /* may be NULL */
+    void *data;                              /* for event_cb, declined_cb */
+    struct route *route;                     /* owned; NULL: wants all */
     struct dispatch_policy policy;     /* from the options, with defaults */
     struct dispatch dispatch;          /* valid from WORKING on */
     bool has_dispatch;                 /* dispatch is initialised */
@@ -95,6 +106,8 @@ struct forwarder {
     bool is_at_rest;                   /* as told last */
     bool is_quiet;                     /* events are suppressed */
     uint64_t filtered_count;           /* messages */
+    uint64_t between_count;            /* of these: counted by the dispatch as
+                                          delivered */
     struct reason why;                 /* the newest failure */
     uint64_t deadline_ms;              /* for closing */
     void (*closed_cb)(void *data);     /* of forwarder_close() */
@@ -106,11 +119,19 @@ struct forwarder {
 /* Does everything that can be done now. Called at the end of callbacks. */
 void forwarder_pump(struct forwarder *forwarder);
 
-/* forwarder_options.c */
+/* forwarder_route.c */
 
-/* True if a pattern of the options matches, or there are none. */
-bool forwarder_wants(const struct forwarder *forwarder, const char *server,
-                     const char *queue);
+/* Chooses from messages that are in one batch and follow each other, of a
+ * queue that is wanted. Returns 0, or HAPLO_ENOMEM. */
+int forwarder_choose(struct forwarder *forwarder,
+                     const struct inbox_message *messages, size_t count,
+                     struct choice *choice);
+
+/* The index of the first message of a parcel that is not done. */
+size_t forwarder_parcel_next(const struct parcel *parcel);
+
+/* The unwanted_cb of dispatch.h. */
+uint32_t forwarder_unwanted(void *data, const struct span *span);
 
 /* The option start, as for inbox_outlet_open(). */
 uint64_t forwarder_start_ms(const struct forwarder *forwarder);

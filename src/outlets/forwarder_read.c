@@ -6,6 +6,7 @@
  *   - Messages of queues that the outlet does not want are skipped.
  *   - The others are cut into parcels: consecutive arrivals of one batch, at
  *     most FORWARDER_PARCEL_COUNT_MAX, counted from the start of the batch.
+ *   - Of these, a parcel has those that match `when` (forwarder_route.c).
  *   - If the end of a parcel is not in the page, it is read again with the
  *     next page. If the page contains nothing else, the next one may be
  *     larger.
@@ -93,22 +94,43 @@ static size_t parcel_count(const struct inbox_read *read, size_t index)
 
 /* Adding */
 
+/* The wanted ones of these messages; NULL if memory runs out. */
+static struct parcel *parcel_new(const struct inbox_message *messages,
+                                 const struct choice *choice)
+{
+    size_t count = choice->end - choice->first;
+    size_t copied = count > choice->count ? choice->count : 0;
+    struct parcel *parcel =
+        malloc(sizeof(*parcel) + copied * sizeof(parcel->chosen[0]));
+
+    if (parcel == NULL) {
+        return NULL;
+    }
+    parcel->span.first = messages[choice->first].arrival;
+    parcel->span.count = (uint32_t)count;
+    parcel->messages = copied > 0 ? parcel->chosen : &messages[choice->first];
+    parcel->count = 0;
+    for (size_t i = choice->first; i < choice->end; i++) {
+        if (choice->is_wanted[i] && copied > 0) {
+            parcel->chosen[parcel->count] = messages[i];
+        }
+        parcel->count += choice->is_wanted[i];
+    }
+    return parcel;
+}
+
 /* False if memory runs out. */
 static bool parcel_add(struct page *page, struct lane *lane, size_t index,
-                       size_t count)
+                       const struct choice *choice)
 {
     struct dispatch *dispatch = &page->forwarder->dispatch;
-    struct parcel *parcel = malloc(sizeof(*parcel));
+    struct parcel *parcel = parcel_new(&page->read.messages[index], choice);
     bool is_used;
 
     if (parcel == NULL) {
         return false;
     }
     parcel->page = page;
-    parcel->messages = &page->read.messages[index];
-    parcel->first = parcel->messages[0].arrival;
-    parcel->span.first = parcel->first;
-    parcel->span.count = (uint32_t)count;
     page->user_count++;
     is_used = page->lane_count > 0
                   ? dispatch_recall_add(dispatch, lane, &parcel->span)
@@ -132,34 +154,70 @@ static size_t lane_index(const struct page *page, size_t index)
     return at;
 }
 
+/* Messages that the outlet does not want. In a backlog: no longer, or the inbox
+ * has no order but that of its queues. */
+static void messages_pass(struct page *page, size_t index, size_t count)
+{
+    struct forwarder *forwarder = page->forwarder;
+
+    if (count == 0) {
+        return;
+    }
+    forwarder->filtered_count += count;
+    if (page->lane_count > 0) {
+        dispatch_recall_pass(
+            &forwarder->dispatch, page->lanes[lane_index(page, index)],
+            page->read.messages[index].arrival, (uint32_t)count);
+    }
+}
+
+/* False if memory runs out. */
+static bool chosen_add(struct page *page, size_t index,
+                       const struct choice *choice)
+{
+    struct dispatch *dispatch = &page->forwarder->dispatch;
+    const struct inbox_message *first = &page->read.messages[index];
+    struct lane *lane;
+
+    if (choice->count == 0) {
+        return true;
+    }
+    if (page->lane_count > 0) {
+        lane = page->lanes[lane_index(page, index)];
+        return parcel_add(page, lane, index, choice);
+    }
+    lane =
+        dispatch_lane(dispatch, first->queue_id, first->server, first->queue);
+    if (lane == NULL) {
+        return false;
+    }
+    if (!parcel_add(page, lane, index, choice)) {
+        dispatch_lane_drop_idle(dispatch, lane);
+        return false;
+    }
+    return true;
+}
+
+/* Messages that could be one parcel. False if memory runs out. */
 static bool messages_add(struct page *page, size_t index, size_t count)
 {
     struct forwarder *forwarder = page->forwarder;
     const struct inbox_message *first = &page->read.messages[index];
-    struct lane *lane =
-        page->lane_count > 0 ? page->lanes[lane_index(page, index)] : NULL;
+    struct choice choice;
 
     if (!forwarder_wants(forwarder, first->server, first->queue)) {
-        forwarder->filtered_count += count;
-        if (lane != NULL) { /* the outlet wanted it when it was deferred */
-            dispatch_recall_pass(&forwarder->dispatch, lane, first->arrival,
-                                 (uint32_t)count);
-        }
+        messages_pass(page, index, count);
         return true;
     }
-    if (lane == NULL) {
-        lane = dispatch_lane(&forwarder->dispatch, first->queue_id,
-                             first->server, first->queue);
-        if (lane == NULL) {
-            return false;
-        }
-        if (!parcel_add(page, lane, index, count)) {
-            dispatch_lane_drop_idle(&forwarder->dispatch, lane);
-            return false;
-        }
-        return true;
+    if (forwarder_choose(forwarder, first, count, &choice) != 0) {
+        return false;
     }
-    return parcel_add(page, lane, index, count);
+    messages_pass(page, index, choice.first);
+    if (!chosen_add(page, index, &choice)) {
+        return false;
+    }
+    messages_pass(page, index + choice.end, count - choice.end);
+    return true;
 }
 
 /* Returns the number of messages processed. */

@@ -4,10 +4,12 @@
  * one row in the registry (outlet_types.c); the forwarder drives it.
  *
  * An outlet delivers parcels: messages of one queue and one stored batch, in
- * order, with consecutive arrivals. The forwarder never passes two parcels of
+ * order. Arrivals are consecutive, unless the outlet does not want all messages
+ * (`when` in its configuration). The forwarder never passes two parcels of
  * one queue to an outlet at the same time, and at most in_flight_max parcels
  * in total. A parcel that is delivered again after a crash has the same
- * messages, unless some of them were delivered, refused or skipped separately.
+ * messages, unless some of them were delivered, refused or skipped separately,
+ * or the configuration has changed what the outlet wants.
  * So an outlet that derives something from a whole parcel derives the same
  * bytes again.
  *

@@ -22,9 +22,9 @@ MUTANTS = [
      "a parcel that must be retried counts as delivered",
      "src/outlets/forwarder_deliver.c",
      "        out->verdict == OUTLET_DELIVERED || out->delivered_count >= "
-     "span->count;\n",
+     "out->count;\n",
      "        out->verdict != OUTLET_REFUSED || out->delivered_count >= "
-     "span->count;\n"),
+     "out->count;\n"),
     ("broken-as-refused",
      "an unavailable destination is taken to refuse the message",
      "src/outlets/forwarder_deliver.c",
@@ -33,8 +33,8 @@ MUTANTS = [
     ("partial-delivery-forgotten",
      "the delivered part of a parcel is sent again",
      "src/outlets/forwarder_deliver.c",
-     "    uint32_t count = is_all ? span->count : "
-     "(uint32_t)out->delivered_count;\n",
+     "    uint32_t count = is_all ? span->count : arrivals_done(span, "
+     "out);\n",
      "    uint32_t count = is_all ? span->count : 0;\n"),
     ("refused-passes-over",
      "a refused message is skipped",
