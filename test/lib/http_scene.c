@@ -187,10 +187,10 @@ struct endpoint_options options_make(char *url, const char *host, int port)
     struct endpoint_options options = {
         .url = url,
         .in_flight_max = 1,
-        .connect_timeout_ms = 10000,
-        .first_byte_timeout_ms = 10000,
-        .stall_timeout_ms = 10000,
-        .total_timeout_ms = 10000,
+        .connect_timeout_ms = NOT_DUE_MS,
+        .first_byte_timeout_ms = NOT_DUE_MS,
+        .stall_timeout_ms = NOT_DUE_MS,
+        .total_timeout_ms = NOT_DUE_MS,
     };
     sprintf(url, "http://%s:%d", host, port);
     return options;

@@ -24,7 +24,8 @@
 #include "http_server.h"
 
 #define CALLS_MAX 200
-#define CAP_MS 20000                 /* a test that waits longer has failed */
+#define CAP_MS 120000                /* a test that waits longer has failed */
+#define NOT_DUE_MS 100000            /* time limits that no test waits for */
 #define LOGIN "c2VjcmV0OnNlY3JldA==" /* sent with each request */
 
 #define OK_HEAD                                             \
