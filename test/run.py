@@ -27,6 +27,7 @@ VALGRIND = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
 # Replaces malloc(), as valgrind does.
 NOT_UNDER_VALGRIND = ["test_sweep"]
 SLOWEST_SHOWN = 10
+OPTIONAL_TYPES = ["postgres", "kafka", "nats"]
 
 
 class Job:
@@ -122,12 +123,20 @@ def unit_jobs(build, patterns, valgrind):
             yield UnitJob(binary, VALGRIND if valgrind else [])
 
 
+def is_left_out(build, path):
+    """True for the tests of a type that the build does not include."""
+    types = pathlib.Path(build, "types").read_text().split()
+    return any(os.path.basename(path).startswith(f"test_{name}")
+               for name in OPTIONAL_TYPES if name not in types)
+
+
 def integration_jobs(build, paths):
     for path in paths:
         files = (sorted(glob.glob(os.path.join(path, "test_*.py")))
                  if os.path.isdir(path) else [path])
         for file in files:
-            yield IntegrationJob(file, build)
+            if not is_left_out(build, file):
+                yield IntegrationJob(file, build)
 
 
 def read_durations(path):

@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "outlets/files.h"
+#ifdef HAPLO_TYPE_nats
+#include "outlets/nats.h"
+#endif
 #include "outlets/outlet.h"
 #include "outlets/stdout.h"
 #include "outlets/webhook.h"
@@ -18,6 +21,9 @@ static const struct outlet_type *const own[] = {
     &files_outlet_type,
     &stdout_outlet_type,
     &webhook_outlet_type,
+#ifdef HAPLO_TYPE_nats
+    &nats_outlet_type,
+#endif
 };
 
 static const struct outlet_type *registered[REGISTERED_COUNT_MAX];

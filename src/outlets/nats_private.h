@@ -1,0 +1,71 @@
+/*
+ * nats_private.h - what the parts of nats.c share: the outlet and its flights.
+ * The loop has nats.c, all other threads have nats_sender.c.
+ */
+#ifndef OUTLETS_NATS_PRIVATE_H
+#define OUTLETS_NATS_PRIVATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "outlets/nats.h"
+#include "outlets/nats_connection.h"
+#include "outlets/nats_flight.h"
+
+struct nats;
+
+/* A parcel on its way. Fields are guarded by the mutex of the outlet, except
+ * those that only one thread uses. */
+struct flight {
+    struct nats *nats;        /* whose */
+    struct nats_flight state; /* what became of its messages */
+    unsigned slot;            /* where it is among the slots */
+    uint64_t serial;          /* unique in the outlet */
+    uint64_t line;            /* serial of its connection; 0: none */
+    uint64_t submitted_at_ns; /* for the worker: when it was submitted */
+    uint64_t deadline_ms;     /* for the loop: when acknowledgements are due */
+    bool is_waiting;          /* for the loop: listed in waiting */
+    TAILQ_ENTRY(flight) link; /* in waiting */
+};
+
+TAILQ_HEAD(flight_list, flight);
+
+struct nats {
+    struct outlet base;                 /* must be first */
+    const struct nats_options *options; /* borrowed */
+    const char *inbox_uuid;             /* borrowed */
+    struct worker worker;               /* the thread that publishes */
+    struct worker_job closing;          /* closes the connection */
+    uv_async_t async;                   /* has_news has been set */
+    uv_timer_t timer;                   /* looks at deadlines */
+    struct flight_list waiting;         /* published; oldest first */
+    size_t flight_count;                /* parcels outstanding */
+    uint64_t serial_last;               /* of flights */
+    bool is_closing;                    /* between close and closed_cb */
+    outlet_closed_cb closed_cb;         /* of nats_close() */
+    void *closed_data;                  /* for closed_cb */
+    unsigned handle_count;              /* handles that are not closed yet */
+    atomic_bool is_ending;              /* is_closing, for the worker */
+    atomic_bool is_doubtful;            /* the connection did not respond */
+    uv_mutex_t mutex;                   /* guards the following */
+    struct flight **slots;              /* owned; flights by slot, or NULL */
+    unsigned slot_count;                /* allocated */
+    uint64_t line_ended;                /* the last connection that ended */
+    /* Used on the worker's thread: */
+    struct nats_connection *connection;       /* NULL: none */
+    struct nats_connection_listener listener; /* for the connection */
+    struct nats_place place;                  /* which one it is, and to whom */
+    uint64_t failed_at_ns;    /* last failed attempt to connect */
+    struct reason failed_why; /* of that attempt */
+};
+
+/* Jobs of the worker: publishes a flight, job->data; closes the connection of
+ * an outlet, job->data. */
+void nats_send(struct worker_job *job);
+void nats_hang_up(struct worker_job *job);
+
+extern const struct nats_connection_listener nats_sender_listener;
+
+#endif

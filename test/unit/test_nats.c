@@ -1,0 +1,295 @@
+/*
+ * The pure parts of the outlet for NATS: what a response means, which messages
+ * of a parcel count as delivered, and what its options must be like.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "outlets/nats.h"
+#include "outlets/nats_ack.h"
+#include "outlets/nats_flight.h"
+#include "outlets/nats_url.h"
+
+/* Responses */
+
+static const struct {
+    const char *text;
+    bool is_ack;
+    enum outlet_verdict verdict;
+    const char *why; /* part of it */
+} responses[] = {
+    {"{\"stream\":\"S\",\"seq\":17}", true, OUTLET_DELIVERED, ""},
+    {"{\"stream\":\"S\", \"domain\":\"d\",\"seq\":18446744073709551615,"
+     "\"duplicate\":true}",
+     true, OUTLET_DELIVERED, ""},
+    {"{\"stream\":\"S\",\"seq\":0}", true, OUTLET_RETRY, "not stored"},
+    {"{\"error\":{\"code\":400,\"err_code\":10054,\"description\":\"message "
+     "size exceeds maximum allowed\"},\"stream\":\"S\",\"seq\":0}",
+     true, OUTLET_REFUSED, "message size exceeds maximum allowed"},
+    {"{\"stream\":\"S\",\"seq\":0,\"error\":{\"code\":503,\"err_code\":10077,"
+     "\"description\":\"maximum messages exceeded\"}}",
+     true, OUTLET_RETRY, "maximum messages exceeded (error 10077)"},
+    {"{\"error\":{\"code\":503,\"err_code\":10076,\"description\":\"jetstream "
+     "not enabled\"}}",
+     true, OUTLET_BROKEN, "jetstream not enabled"},
+    {"{\"error\":{\"code\":503}}", true, OUTLET_RETRY, "error 0"},
+    {"{\"error\":{},\"seq\":5}", true, OUTLET_RETRY, "error 0"},
+    {"", false, OUTLET_RETRY, ""},
+    {"+OK", false, OUTLET_RETRY, ""},
+    {"{}", false, OUTLET_RETRY, ""},
+    {"{\"seq\":\"17\"}", false, OUTLET_RETRY, ""},
+    {"{\"seq\":-17}", true, OUTLET_RETRY, "not stored"},
+    {"[17]", false, OUTLET_RETRY, ""},
+};
+
+/* Anything else that passed for an acknowledgement would lose a message. */
+static void only_a_sequence_proves_delivery(void **state)
+{
+    struct nats_ack_reader *reader = nats_ack_reader_new();
+
+    (void)state;
+    assert_non_null(reader);
+    for (size_t i = 0; i < sizeof(responses) / sizeof(responses[0]); i++) {
+        enum outlet_verdict verdict = OUTLET_RETRY;
+        struct reason why;
+
+        assert_int_equal(nats_ack_read(reader, responses[i].text,
+                                       strlen(responses[i].text), &verdict,
+                                       &why),
+                         responses[i].is_ack);
+        assert_int_equal(verdict, responses[i].verdict);
+        assert_non_null(strstr(why.text, responses[i].why));
+        assert_int_equal(responses[i].is_ack && verdict != OUTLET_DELIVERED,
+                         why.text[0] != '\0');
+    }
+    nats_ack_reader_free(reader);
+}
+
+/* Flights */
+
+struct scene {
+    struct outlet_parcel parcel; /* of the flight */
+    struct nats_flight flight;   /* in flight */
+};
+
+static void scene_begin(struct scene *scene, size_t count, size_t sent_count)
+{
+    *scene = (struct scene){.parcel = {.count = count}};
+    assert_int_equal(nats_flight_init(&scene->flight, &scene->parcel), 0);
+    for (size_t i = 0; i < sent_count; i++) {
+        nats_flight_sent(&scene->flight);
+    }
+}
+
+static void note(struct scene *scene, size_t index, enum outlet_verdict verdict,
+                 const char *text)
+{
+    struct reason why;
+
+    (void)reason_set(&why, 0, "%s", text);
+    nats_flight_note(&scene->flight, index, verdict, &why);
+}
+
+static void expect_end(struct scene *scene, size_t delivered_count,
+                       enum outlet_verdict verdict, const char *why)
+{
+    assert_true(nats_flight_is_over(&scene->flight));
+    nats_flight_report(&scene->flight);
+    assert_int_equal(scene->parcel.delivered_count, delivered_count);
+    assert_int_equal(scene->parcel.verdict, verdict);
+    assert_string_equal(scene->parcel.why.text, why);
+    nats_flight_free(&scene->flight);
+}
+
+/* The first acknowledgements come while the last messages are being sent. */
+static void acknowledgements_come_in_any_order(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_begin(&scene, 3, 2);
+    note(&scene, 1, OUTLET_DELIVERED, "");
+    note(&scene, 1, OUTLET_DELIVERED, ""); /* somebody responds twice */
+    note(&scene, 0, OUTLET_DELIVERED, "");
+    note(&scene, 2, OUTLET_DELIVERED, ""); /* not sent yet: a lie */
+    assert_false(nats_flight_is_over(&scene.flight));
+    nats_flight_sent(&scene.flight);
+    scene.flight.is_sent = true;
+    assert_false(nats_flight_is_over(&scene.flight));
+    note(&scene, 2, OUTLET_DELIVERED, "");
+    expect_end(&scene, 3, OUTLET_DELIVERED, "");
+}
+
+/* What is acknowledged after a failed message is published again, so that the
+ * messages of a queue stay in order. */
+static void the_first_failure_counts(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_begin(&scene, 4, 4);
+    scene.flight.is_sent = true;
+    note(&scene, 3, OUTLET_RETRY, "later");
+    note(&scene, 0, OUTLET_DELIVERED, "");
+    note(&scene, 2, OUTLET_DELIVERED, "");
+    assert_false(nats_flight_is_over(&scene.flight));
+    note(&scene, 1, OUTLET_REFUSED, "too large");
+    expect_end(&scene, 1, OUTLET_REFUSED, "too large");
+}
+
+/* A message that cannot be sent waits for those before it. */
+static void a_message_that_cannot_be_sent_is_the_last(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_begin(&scene, 5, 2);
+    note(&scene, 1, OUTLET_REFUSED, "too large");
+    scene.flight.is_sent = true;
+    assert_false(nats_flight_is_over(&scene.flight));
+    note(&scene, 0, OUTLET_DELIVERED, "");
+    expect_end(&scene, 1, OUTLET_REFUSED, "too large");
+}
+
+/* Acknowledgements that are missing when a connection is lost. */
+static void what_is_given_up_is_retried(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_begin(&scene, 4, 3);
+    note(&scene, 0, OUTLET_DELIVERED, "");
+    note(&scene, 2, OUTLET_DELIVERED, "");
+    nats_flight_give_up(&scene.flight, OUTLET_RETRY, "lost");
+    note(&scene, 1, OUTLET_DELIVERED, ""); /* too late */
+    expect_end(&scene, 1, OUTLET_RETRY, "lost");
+
+    scene_begin(&scene, 2, 0);
+    nats_flight_give_up(&scene.flight, OUTLET_BROKEN, "no server");
+    expect_end(&scene, 0, OUTLET_BROKEN, "no server");
+
+    scene_begin(&scene, 2, 2); /* all has come by then */
+    note(&scene, 0, OUTLET_DELIVERED, "");
+    note(&scene, 1, OUTLET_DELIVERED, "");
+    nats_flight_give_up(&scene.flight, OUTLET_RETRY, "lost");
+    expect_end(&scene, 2, OUTLET_DELIVERED, "");
+}
+
+/* Options */
+
+static void urls_are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *host; /* NULL: an error */
+        bool is_tls;
+        bool is_loopback;
+    } cases[] = {
+        {"nats://example.org:4222", "example.org", false, false},
+        {"tls://example.org", "example.org", true, false},
+        {"nats://127.0.0.1:1", "127.0.0.1", false, true},
+        {"nats://[::1]:4222", "::1", false, true},
+        {"tls://[2001:db8::1]", "2001:db8::1", true, false},
+        {"example.org:4222", NULL, false, false},
+        {"http://example.org", NULL, false, false},
+        {"nats://ada:secret@example.org", NULL, false, false},
+        {"nats://", NULL, false, false},
+        {"nats://[::1", NULL, false, false},
+        {"nats://a:", NULL, false, false},
+        {"nats://a:123456", NULL, false, false},
+        {"nats://a:4222/path", NULL, false, false},
+        {"nats://a/path", NULL, false, false},
+        {"nats://a:1,nats://b:1", NULL, false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct nats_url url;
+        struct reason why;
+        int result = nats_url_read(&url, cases[i].text, &why);
+
+        if (cases[i].host == NULL) {
+            assert_int_equal(result, HAPLO_EINVAL);
+            assert_null(strstr(why.text, "secret"));
+            continue;
+        }
+        assert_int_equal(result, 0);
+        assert_string_equal(url.host, cases[i].host);
+        assert_int_equal(url.is_tls, cases[i].is_tls);
+        assert_int_equal(url.is_loopback, cases[i].is_loopback);
+    }
+}
+
+static void expect_options(const struct nats_options *options, const char *part)
+{
+    char why[HAPLO_TEXT_SIZE_MAX] = "";
+
+    assert_int_equal(nats_check(options, why, sizeof(why)),
+                     part == NULL ? 0 : HAPLO_EINVAL);
+    if (part != NULL) {
+        assert_non_null(strstr(why, part));
+    }
+}
+
+/* Of two ways to log in, one would silently not be used. */
+static void there_is_one_way_to_log_in(void **state)
+{
+    static const char *const urls[] = {"tls://example.org", NULL};
+    struct nats_options options = {.urls = urls};
+
+    (void)state;
+    expect_options(&options, NULL);
+    options.user = "ada";
+    expect_options(&options, "user and its password go together");
+    options.password.env = "PATH"; /* any that is set */
+    expect_options(&options, NULL);
+    options.credentials_file = "x.creds";
+    expect_options(&options, "more than one of user");
+    options.credentials_file = NULL;
+    options.token.env = "PATH";
+    expect_options(&options, "more than one of user");
+    options = (struct nats_options){.urls = urls, .nkey = "U"};
+    expect_options(&options, "nkey and nkey_seed_file");
+    options = (struct nats_options){.urls = urls, .tls_key = "key.pem"};
+    expect_options(&options, "tls_certificate_file and tls_key_file");
+}
+
+/* Whoever listens on the way could log in, too. */
+static void passwords_need_tls(void **state)
+{
+    static const char *const mixed[] = {"tls://a", "nats://b", NULL};
+    static const char *const near[] = {"nats://localhost", NULL};
+    struct nats_options options = {.urls = mixed, .token.env = "PATH"};
+
+    (void)state;
+    expect_options(&options, "without TLS");
+    options.has_tls = true;
+    expect_options(&options, NULL);
+    options.has_tls = false;
+    options.allow_plaintext = true;
+    expect_options(&options, NULL);
+    options.allow_plaintext = false;
+    options.urls = near;
+    expect_options(&options, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_a_sequence_proves_delivery),
+        cmocka_unit_test(acknowledgements_come_in_any_order),
+        cmocka_unit_test(the_first_failure_counts),
+        cmocka_unit_test(a_message_that_cannot_be_sent_is_the_last),
+        cmocka_unit_test(what_is_given_up_is_retried),
+        cmocka_unit_test(urls_are_read),
+        cmocka_unit_test(there_is_one_way_to_log_in),
+        cmocka_unit_test(passwords_need_tls),
+    };
+
+    return cmocka_run_group_tests_name("nats", tests, NULL, NULL);
+}
