@@ -88,7 +88,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(text)))
+        if receiver.has_length:
+            self.send_header("Content-Length", str(len(text)))
+        else:
+            self.close_connection = True
         self.end_headers()
         self.wfile.write(text)
 
@@ -117,8 +120,10 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Receiver:
-    def __init__(self, answer=lambda request: 204, pair=None, clients_of=None):
+    def __init__(self, answer=lambda request: 204, pair=None, clients_of=None,
+                 has_length=True):
         self.answer = answer
+        self.has_length = has_length
         self.context = (server_context(pair, clients_of)
                         if pair is not None else None)
         self.lock = threading.Lock()

@@ -1,0 +1,64 @@
+"""nginx in front of something, over TLS, on a free port of this machine.
+
+    with Nginx(folder, ca.issue("nginx"), receiver.port) as nginx:
+        url = f"{nginx.url}/hook"
+"""
+import socket
+import subprocess
+
+from sim import wait_for
+
+CONFIG = """\
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{port} ssl;
+        ssl_certificate {pair.certificate};
+        ssl_certificate_key {pair.key};
+        client_max_body_size {body_size_max};
+        location / {{ proxy_pass http://127.0.0.1:{to}; }}
+    }}
+}}
+"""
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def is_open(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Nginx:
+    def __init__(self, folder, pair, to, body_size_max="1m"):
+        self.port = free_port()
+        self.url = f"https://127.0.0.1:{self.port}"
+        path = folder / "nginx.conf"
+        path.write_text(CONFIG.format(folder=folder, pair=pair, to=to,
+                                      port=self.port,
+                                      body_size_max=body_size_max))
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig=KILL", "/usr/sbin/nginx", "-c", path,
+             "-p", folder], stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+
+    def __enter__(self):
+        wait_for(lambda: is_open(self.port), 20, "nginx to listen")
+        return self
+
+    def __exit__(self, *error):
+        self.process.kill()
+        self.process.wait()
