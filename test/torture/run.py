@@ -2,10 +2,11 @@
 what is stored and forwarded with what the servers had. Then damages the inbox
 in many ways and checks how it copes. Then lets a second process use the inbox,
 truncates it, restores older copies and moves servers, while other programs read
-the inbox. Last, takes an outlet's destination away for a minute.
+the inbox. Takes an outlet's destination away for a minute. Last, kills
+haplo-poll and the counterpart of each type of outlets.
 
-    run.py [--part=torture|damage|mishaps|outage] [--seed=N]
-           [--kills=N] [--messages=N] [--rounds=N]
+    run.py [--part=torture|damage|mishaps|outage|outlets] [--seed=N]
+           [--kills=N] [--messages=N] [--rounds=N] [--type=webhook]
 
 Prints the figures of all parts; exits with 1 if a check fails. The same seed
 gives the same plan: servers, faults, arrivals, and how each round fails and
@@ -30,7 +31,9 @@ def parse():
     parser.add_argument("--queues", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=24)
     parser.add_argument("--part",
-                        choices=["torture", "damage", "mishaps", "outage"])
+                        choices=["torture", "damage", "mishaps", "outage",
+                                 "outlets"])
+    parser.add_argument("--type", help="of outlets; all if there is none")
     return parser.parse_args()
 
 
@@ -95,6 +98,20 @@ def run_outage():
     return True
 
 
+def run_outlets(seed, kind):
+    """Returns true if all checks passed."""
+    import outlets
+
+    is_good = True
+    for one in [kind] if kind else outlets.types_included():
+        try:
+            outlets.run(one, outlets.Plan(seed), say)
+        except AssertionError as error:
+            say(f"outlets, {one}, seed {seed}: {error}")
+            is_good = False
+    return is_good
+
+
 def main():
     args = parse()
     os.environ["HAPLO_BUILD"] = os.path.abspath(args.build)
@@ -110,6 +127,8 @@ def main():
         is_good &= run_mishaps(seed, args.rounds)
     if args.part in (None, "outage"):
         is_good &= run_outage()
+    if args.part in (None, "outlets"):
+        is_good &= run_outlets(seed, args.type)
     return 0 if is_good else 1
 
 

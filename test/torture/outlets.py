@@ -1,0 +1,161 @@
+"""Messages of many queues are forwarded to the counterpart of an outlet. Both
+are killed (SIGKILL) again and again: haplo-poll at any moment of its work, the
+counterpart at any moment of its own. Then each message has arrived there, in
+the order of its queue and with its exact bytes, and every repeat can be told by
+its identity.
+
+A type takes part with a file counterpart_TYPE.py, which has
+
+    class Counterpart:
+        def __init__(self, poll): ...     # not started; poll.folder is its own
+        def outlet(self): ...             # its options, besides name and waits
+        def start(self): ...              # at first, and after kill()
+        def kill(self): ...               # at once
+        def count(self): ...              # different messages that it has
+        def arrived(self): ...            # Arrived, in the order of arrival
+        def close(self): ...              # for good, running or not
+
+Names of the outlet and its waits are added here. arrived() may give a message
+several times, or once with the number of times.
+"""
+import collections
+import importlib
+import random
+import time
+
+from poll import Poll, run_program
+from sim import Sim, wait_for
+
+Arrived = collections.namedtuple("Arrived", "id server queue body times",
+                                 defaults=[1])
+
+TYPES = ["webhook"]
+STEP_S_MAX = 120
+
+REPORT = ("{type}: {messages} messages of {queues} queues, {kills} kills of "
+          "haplo-poll and {falls} of its counterpart; lost {lost}, repeats "
+          "{repeats}, all told by their identity; {seconds} s")
+
+
+class Plan:
+    def __init__(self, seed, queues=50, messages=10000, kills=10, falls=5):
+        self.seed = seed
+        self.queues = queues
+        self.messages = messages
+        self.kills = kills  # of haplo-poll
+        self.falls = falls  # of the counterpart
+
+
+class OutletTorture:
+    def __init__(self, kind, plan, sim, say):
+        self.kind = kind
+        self.plan = plan
+        self.sim = sim
+        self.say = say
+        self.random = random.Random(plan.seed)
+        self.poll = Poll(sim)
+        self.falls = 0
+        module = importlib.import_module(f"counterpart_{kind}")
+        self.counterpart = module.Counterpart(self.poll)
+        self.poll.config["defaults"] |= {"interval": "40ms"}
+        self.poll.config["outlets"] = [{
+            "name": "out", "type": kind, "backoff": "10ms",
+            "backoff_max": "100ms", **self.counterpart.outlet()}]
+
+    # The lives
+
+    def feed(self, lives_left):
+        """Adds the part of the messages that belongs to this life."""
+        made = sum(map(len, self.sim.all_messages().values()))
+        per_queue = -(-(self.plan.messages - made)
+                      // (lives_left * self.plan.queues))
+        if per_queue > 0:
+            self.sim.script(f"message app* q* count={per_queue}")
+
+    def live(self):
+        """Until some more messages have arrived, then haplo-poll is killed.
+        Sometimes the counterpart falls before, and comes back later."""
+        run = self.poll.start()
+        begin = self.counterpart.count()
+        wanted = self.random.randrange(1, self.plan.messages
+                                       // (2 * self.plan.kills))
+        falls = self.random.random() < self.plan.falls / self.plan.kills
+        wait_for(lambda: self.counterpart.count() >= begin + wanted,
+                 STEP_S_MAX, f"{wanted} more messages")
+        if falls:
+            self.counterpart.kill()
+            self.falls += 1
+            if self.random.random() < 0.5:
+                run.wait_for_line("outlet out: ", seconds=STEP_S_MAX)
+                self.counterpart.start()
+        self.poll.kill_all()
+        if falls:
+            self.counterpart.start()
+
+    def last_life(self):
+        """Until everything has arrived."""
+        run = self.poll.start()
+        self.sim.wait_until_read(STEP_S_MAX)
+        total = sum(map(len, self.sim.all_messages().values()))
+        wait_for(lambda: self.counterpart.count() >= total, STEP_S_MAX,
+                 f"all {total} messages to arrive")
+        assert run.stop() == 0
+
+    # What arrived
+
+    def check(self):
+        """Returns the number of messages and of repeats."""
+        stored = {arrival: (server, queue, body) for arrival, server, queue, body
+                  in self.poll.rows("SELECT arrival, server, queue, CAST(body"
+                                    " AS BLOB) FROM messages")}
+        ids, repeats = {}, 0
+        newest = collections.Counter()  # arrival of each queue's newest one
+        for one in self.counterpart.arrived():
+            arrival = int(one.id.split("-")[-2])
+            queue = one.server, one.queue
+            assert stored.get(arrival) == (*queue, one.body), one.id
+            is_first = arrival not in ids
+            assert ids.setdefault(arrival, one.id) == one.id
+            repeats += one.times - is_first
+            assert not is_first or newest[queue] < arrival, (
+                f"{one.id}: after {newest[queue]}")
+            newest[queue] = max(newest[queue], arrival)
+        lost = stored.keys() - ids.keys()
+        assert not lost, f"lost: {sorted(lost)[:10]}"
+        return len(stored), repeats
+
+    def run(self):
+        """Returns the figures."""
+        begin = time.monotonic()
+        try:
+            self.counterpart.start()
+            for life in range(self.plan.kills):
+                self.feed(self.plan.kills - life)
+                self.live()
+            self.last_life()
+            messages, repeats = self.check()
+        finally:
+            self.poll.kill_all()
+            self.counterpart.close()
+        self.poll.check_all_stored()
+        assert messages >= self.plan.messages
+        return {"type": self.kind, "messages": messages, "lost": 0,
+                "queues": self.plan.queues, "kills": self.plan.kills,
+                "falls": self.falls, "repeats": repeats,
+                "seconds": round(time.monotonic() - begin)}
+
+
+def types_included():
+    """Those of TYPES that are built in."""
+    (line,) = [line for line in run_program("version").out.splitlines()
+               if line.startswith("outlets:")]
+    return [kind for kind in TYPES if kind in line.split()]
+
+
+def run(kind, plan, say):
+    """Returns the figures; an AssertionError tells what went wrong."""
+    apps = 5 if plan.queues >= 10 else 1
+    with Sim(f"--apps={apps}", f"--queues={plan.queues // apps}") as sim:
+        report = OutletTorture(kind, plan, sim, say).run()
+    say(REPORT.format(**report))
+    return report
