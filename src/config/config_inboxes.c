@@ -220,6 +220,8 @@ void config_outlet_take(const struct config_mapping *mapping)
         backoff_check(mapping, forward);
     }
     patterns_take(mapping, draft);
+    const struct config_pair *when = config_mapping_find(mapping, "when");
+    forward->when = when != NULL ? when->rules : NULL;
     if (inbox != NULL) {
         const char *name = config_mapping_text(mapping, "inbox");
         draft->inbox_place = inbox->place;

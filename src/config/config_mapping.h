@@ -19,13 +19,14 @@ enum config_shape {
 
 /* A key and its value. */
 struct config_pair {
-    const struct option_row *row; /* for inboxes and outlets, of any type */
-    struct config_place place;    /* of the key */
-    enum config_shape shape;      /* of the value */
-    char *text;                   /* owned; SHAPE_TEXT */
-    struct list texts;            /* char *, owned; SHAPE_TEXTS */
-    size_t entry_count;           /* entries of a group that is a list */
-    bool is_bad;                  /* an error has been reported */
+    const struct option_row *row;    /* for inboxes and outlets, of any type */
+    struct config_place place;       /* of the key */
+    enum config_shape shape;         /* of the value */
+    char *text;                      /* owned; SHAPE_TEXT */
+    struct list texts;               /* char *, owned; SHAPE_TEXTS */
+    size_t entry_count;              /* entries of a group that is a list */
+    const struct route_rules *rules; /* of `when`; owned by the configuration */
+    bool is_bad;                     /* an error has been reported */
 };
 
 struct config_mapping {

@@ -183,6 +183,18 @@ static void suggest_from(struct suggestion *best,
     }
 }
 
+const struct option_row *option_table_suggest(const struct option_table *table,
+                                              const char *name)
+{
+    size_t size = strlen(name);
+    if (size < 2 || size > SUGGEST_SIZE_MAX) {
+        return NULL;
+    }
+    struct suggestion best = {name, size, NULL, 1 + size / 3};
+    suggest_from(&best, table);
+    return best.row;
+}
+
 const struct option_row *config_option_suggest(enum config_level level,
                                                const char *name)
 {

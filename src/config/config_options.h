@@ -63,6 +63,10 @@ struct option_table config_type_table(enum config_level level, size_t index);
 const struct option_row *option_table_find(const struct option_table *table,
                                            const char *name);
 
+/* The row of a table whose name is most similar; NULL if none is similar. */
+const struct option_row *option_table_suggest(const struct option_table *table,
+                                              const char *name);
+
 /* The row with this name at this level, or NULL. For inboxes and outlets it
  * may be that of any type. */
 const struct option_row *config_option_find(enum config_level level,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "config/config_when.h"
 #include "config/units.h"
 
 #define COLUMN_COUNT 6
@@ -93,6 +94,20 @@ static void outlets_put(const struct config *config, struct table *table)
     }
 }
 
+/* The rules of outlets, an alternative a line. */
+static void rules_print(const struct config *config, FILE *file)
+{
+    for (size_t i = 0; i < config->outlet_count; i++) {
+        const struct forwarder_options *forward = &config->outlets[i].forward;
+        size_t count = forward->when != NULL ? forward->when->count : 0;
+        for (size_t j = 0; j < count; j++) {
+            fprintf(file, "%s%s: %s ", j == 0 ? "\n" : "", forward->name,
+                    j == 0 ? "when" : "or  ");
+            config_when_print(&forward->when->alternatives[j], file);
+        }
+    }
+}
+
 static void table_print(const struct config *config, FILE *file,
                         void (*put)(const struct config *, struct table *))
 {
@@ -119,6 +134,7 @@ void config_print(const struct config *config, FILE *file)
     if (config->outlet_count > 0) {
         fputc('\n', file);
         table_print(config, file, outlets_put);
+        rules_print(config, file);
     }
     fputc('\n', file);
     inboxes_print(config, file);

@@ -4,7 +4,8 @@
  *
  *   - A mapping is read key by key. Values are kept as text, in pairs.
  *   - If a key has a list of mappings (servers, queues, inboxes, outlets) or a
- *     mapping (defaults), these are read immediately.
+ *     mapping (defaults), these are read immediately. So are the rules of an
+ *     outlet (config_when.c).
  *   - At its end, everything about a mapping is known, including its name. Its
  *     section takes the values, and the pairs are freed.
  *
@@ -15,6 +16,7 @@
 #include <string.h>
 
 #include "config/config_mapping.h"
+#include "config/config_when.h"
 
 static void mapping_read(struct config_mapping *mapping);
 
@@ -193,6 +195,8 @@ static void value_read(struct config_mapping *mapping, struct config_pair *pair)
     }
     if (pair == NULL) {
         config_events_skip(loading->events, &event);
+    } else if (strcmp(pair->row->name, "when") == 0) {
+        config_when_read(mapping, pair, &event);
     } else if (pair->row->value == OPTION_GROUP) {
         group_read(mapping, *pair, &event);
     } else {

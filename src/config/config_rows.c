@@ -207,6 +207,17 @@ static const struct option_row outlet_rows[] = {
                 "[...] for one of a set. A pattern must match at least one "
                 "queue of the file.",
     },
+    {
+        .name = "when",
+        .value = OPTION_GROUP,
+        .fallback = "all",
+        .word = "list of rules",
+        .help = "The messages that are forwarded: a list of alternatives, or "
+                "one. Each is a mapping from JSON pointers to values, all of "
+                "which must match: {/action: \"object:change\", "
+                "/object/type/code: [\"std:type:*\"]}. See Routes in "
+                "haplo-poll.yaml(5).",
+    },
 };
 const struct option_table config_outlet_rows = TABLE(outlet_rows);
 
