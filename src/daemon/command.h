@@ -22,6 +22,8 @@ struct command_options {
     bool is_verbose;         /* -v: every change of state */
     bool is_quiet;           /* -q: no progress, no table */
     uint64_t max_time_ms;    /* --max-time; 0: no limit */
+    const char *owner;       /* --owner, or NULL */
+    const char *writer;      /* --writer, or NULL */
 };
 
 /* Each returns an exit code. Results go to stdout, everything else to
@@ -35,6 +37,13 @@ enum exit_code command_outlet(const struct command_options *options,
                               const char *const words[3]);
 enum exit_code command_inbox_backup(const struct command_options *options,
                                     const char *inbox, const char *path);
+enum exit_code command_migrate(const struct command_options *options,
+                               const char *inbox);
+
+/* The inbox with this name; NULL: the only one. NULL after the error has been
+ * logged. */
+const struct config_inbox *command_find_inbox(const struct config *config,
+                                              const char *name);
 
 /* The program without main(), so that another program can register its own
  * inbox and outlet types first. Returns an exit code. */

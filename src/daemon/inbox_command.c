@@ -9,22 +9,20 @@
 #include "daemon/command.h"
 #include "daemon/log.h"
 
-/* The inbox with this name, or the only one; otherwise NULL, and sets why. */
-static const struct config_inbox *find_inbox(const struct config *config,
-                                             const char *name, char *why,
-                                             size_t why_size)
+const struct config_inbox *command_find_inbox(const struct config *config,
+                                              const char *name)
 {
     if (name != NULL) {
         const struct config_inbox *inbox = config_inbox_find(config, name);
         if (inbox == NULL) {
-            (void)reason_write(why, why_size, 0, "%s has no inbox named %s",
-                               config->path, name);
+            log_line(LOG_LEVEL_ERROR, "%s has no inbox named %s", config->path,
+                     name);
         }
         return inbox;
     }
     if (config->inbox_count > 1) {
-        (void)reason_write(why, why_size, 0, "%s has several inboxes: name one",
-                           config->path);
+        log_line(LOG_LEVEL_ERROR, "%s has several inboxes: name one",
+                 config->path);
         return NULL;
     }
     return &config->inboxes[0];
@@ -34,10 +32,8 @@ static enum exit_code backup(const struct config *config, const char *name,
                              const char *path)
 {
     char why[HAPLO_TEXT_SIZE_MAX];
-    const struct config_inbox *inbox =
-        find_inbox(config, name, why, sizeof why);
+    const struct config_inbox *inbox = command_find_inbox(config, name);
     if (inbox == NULL) {
-        log_line(LOG_LEVEL_ERROR, "%s", why);
         return EXIT_CODE_USAGE;
     }
     if (inbox_backup(inbox->type, inbox->options, path, why, sizeof why) != 0) {

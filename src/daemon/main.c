@@ -33,6 +33,8 @@ static const char help_text[] =
     "                      release a queue that its first message blocks\n"
     "  inbox backup [INBOX] FILE\n"
     "                      copy an inbox, even while it is in use\n"
+    "  migrate [INBOX]     create or upgrade the tables of an inbox in a\n"
+    "                      PostgreSQL database\n"
     "  version             print the version, and the types of inboxes and\n"
     "                      outlets in this build\n"
     "  help [config]       print this, or all options of the configuration\n"
@@ -44,6 +46,10 @@ static const char help_text[] =
     "  -q, --quiet         once: no progress and no table\n"
     "      --max-time DURATION\n"
     "                      once: end after this time, done or not\n"
+    "      --owner CONNINFO\n"
+    "                      migrate: connect like this; without a password:\n"
+    "                      put it into a service file or .pgpass\n"
+    "      --writer ROLE   migrate: let this role store messages\n"
     "  -h, --help          the same as the command help\n"
     "  -V, --version       the same as the command version\n"
     "\n"
@@ -119,12 +125,31 @@ static enum exit_code dispatch_inbox(const struct command_options *options,
                                 argv[argc - 1]);
 }
 
+static enum exit_code dispatch_migrate(const struct command_options *options,
+                                       int argc, char **argv)
+{
+    if (argc > 2) {
+        return usage_error("migrate takes the name of an inbox, if there are "
+                           "several",
+                           "");
+    }
+    return command_migrate(options, argc == 2 ? argv[1] : NULL);
+}
+
 static enum exit_code dispatch(const struct command_options *options, int argc,
                                char **argv)
 {
     const char *name = argv[0];
     if (strcmp(name, "help") == 0) {
         return command_help(argc - 1, argv + 1);
+    }
+    if (strcmp(name, "migrate") == 0) {
+        return dispatch_migrate(options, argc, argv);
+    }
+    if (options->owner != NULL || options->writer != NULL) {
+        return usage_error("--owner and --writer are options of migrate, not "
+                           "of ",
+                           name);
     }
     if (strcmp(name, "peek") == 0) {
         return dispatch_peek(options, argc, argv);
@@ -157,7 +182,7 @@ static enum exit_code dispatch(const struct command_options *options, int argc,
 }
 
 /* Options without a letter. */
-enum { OPTION_MAX_TIME = 256 };
+enum { OPTION_MAX_TIME = 256, OPTION_OWNER, OPTION_WRITER };
 
 static enum exit_code read_max_time(const char *text, uint64_t *ms)
 {
@@ -175,6 +200,8 @@ static enum exit_code run_command_line(int argc, char **argv)
     static const struct option long_options[] = {
         {"config", required_argument, NULL, 'c'},
         {"max-time", required_argument, NULL, OPTION_MAX_TIME},
+        {"owner", required_argument, NULL, OPTION_OWNER},
+        {"writer", required_argument, NULL, OPTION_WRITER},
         {"verbose", no_argument, NULL, 'v'},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
@@ -199,6 +226,12 @@ static enum exit_code run_command_line(int argc, char **argv)
             if (read_max_time(optarg, &options.max_time_ms) != EXIT_CODE_FINE) {
                 return EXIT_CODE_USAGE;
             }
+            break;
+        case OPTION_OWNER:
+            options.owner = optarg;
+            break;
+        case OPTION_WRITER:
+            options.writer = optarg;
             break;
         case 'h':
             return command_help(0, NULL);

@@ -52,6 +52,9 @@ struct inbox_type {
     /* Implements inbox_view(); NULL: not supported. */
     int (*view)(const void *options, const struct inbox_view *view, char *why,
                 size_t why_size);
+    /* Implements inbox_migrate(); NULL: upgraded when it is opened. */
+    int (*migrate)(const void *options, const char *owner, const char *writer,
+                   char *text, size_t text_size);
 };
 
 /* NULL: unknown type. */
@@ -121,6 +124,15 @@ void inbox_close(struct inbox *inbox, inbox_closed_cb closed_cb, void *data);
  * on. */
 int inbox_backup(const struct inbox_type *type, const void *type_options,
                  const char *path, char *why, size_t why_size);
+
+/* Creates or upgrades the tables of an inbox for whose type opening does not do
+ * that. owner: how to connect as the role that owns them; NULL: as the inbox
+ * does. writer: the role that will store messages, which gets what it needs for
+ * that; NULL: nobody. Blocks. Returns 0 with one line in text about what was
+ * done; or HAPLO_E* with one line about what failed. */
+int inbox_migrate(const struct inbox_type *type, const void *type_options,
+                  const char *owner, const char *writer, char *text,
+                  size_t text_size);
 
 const char *inbox_name(const struct inbox *inbox);
 const char *inbox_uuid(const struct inbox *inbox);

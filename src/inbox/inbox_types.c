@@ -10,12 +10,18 @@
 #include "base/reason.h"
 #include "inbox/inbox.h"
 #include "inbox/inbox_view.h"
+#ifdef HAPLO_TYPE_postgres
+#include "inbox/postgres/postgres_inbox.h"
+#endif
 #include "inbox/sqlite/sqlite_inbox.h"
 
 #define REGISTERED_COUNT_MAX 4 /* types added by inbox_type_register() */
 
 static const struct inbox_type *const own[] = {
     &inbox_sqlite_type,
+#ifdef HAPLO_TYPE_postgres
+    &inbox_postgres_type,
+#endif
 };
 
 static const struct inbox_type *registered[REGISTERED_COUNT_MAX];
@@ -79,4 +85,17 @@ int inbox_view(const struct inbox_type *type, const void *type_options,
                             type->name);
     }
     return type->view(type_options, view, why, why_size);
+}
+
+int inbox_migrate(const struct inbox_type *type, const void *type_options,
+                  const char *owner, const char *writer, char *text,
+                  size_t text_size)
+{
+    if (type->migrate == NULL) {
+        return reason_write(text, text_size, 0,
+                            "nothing to do: inboxes of type %s are created and "
+                            "upgraded when they are opened",
+                            type->name);
+    }
+    return type->migrate(type_options, owner, writer, text, text_size);
 }

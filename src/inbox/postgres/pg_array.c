@@ -114,6 +114,12 @@ void pg_array_text(struct pg_array *array, const char *text)
     append(array, text, strlen(text));
 }
 
+void pg_array_slice(struct pg_array *array, struct haplo_slice text)
+{
+    assert(array->element == PG_TEXT);
+    append(array, text.data, text.size);
+}
+
 void pg_array_null(struct pg_array *array)
 {
     if (reserve(array, 4)) {

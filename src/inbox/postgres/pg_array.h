@@ -43,6 +43,7 @@ void pg_array_number(struct pg_array *array, int64_t value);
 void pg_array_bool(struct pg_array *array, bool value);
 void pg_array_bytes(struct pg_array *array, struct haplo_slice bytes);
 void pg_array_text(struct pg_array *array, const char *text);
+void pg_array_slice(struct pg_array *array, struct haplo_slice text);
 void pg_array_null(struct pg_array *array);
 
 /* Completes the array for a statement. Returns 0, HAPLO_ENOMEM, or

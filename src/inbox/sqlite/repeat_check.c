@@ -1,10 +1,8 @@
 /*
  * repeat_check.c - finds the rows of repeated messages.
  *
- *   - The repeats are sorted by key, with one entry for each of equal
- *     messages.
- *   - The rows of the newest batch of the queue are read. Each is hashed and
- *     looked up, and ticks off one repeat.
+ *   - The rows of the newest batch of the queue are read. Each ticks off one
+ *     repeat (repeat_set.h).
  *   - The same is done with earlier batches until all repeats are ticked off.
  *     Nearly always one batch suffices, the one that is repeated.
  *   - The search ends after the oldest batch that may contain an unconfirmed
@@ -15,81 +13,8 @@
  */
 #include "inbox/sqlite/repeat_check.h"
 
-#include <assert.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <xxhash.h>
-
+#include "inbox/repeat_set.h"
 #include "inbox/sqlite/db_value.h"
-
-struct repeat {
-    const uint8_t *key; /* key of the message */
-    size_t index;       /* in the batch */
-    bool is_found;      /* its row was found */
-};
-
-struct repeats {
-    struct repeat *items; /* sorted by key */
-    size_t count;         /* number of items */
-    size_t left;          /* not found yet */
-};
-
-static int compare_keys(const void *a, const void *b)
-{
-    const struct repeat *first = a;
-    const struct repeat *second = b;
-
-    return memcmp(first->key, second->key,
-                  sizeof(((struct haplo_message *)NULL)->key));
-}
-
-static bool repeats_make(struct repeats *repeats,
-                         const struct inbox_delivery *delivery)
-{
-    repeats->count = 0;
-    repeats->items = malloc(delivery->count * sizeof(*repeats->items));
-    if (repeats->items == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < delivery->count; i++) {
-        if (delivery->messages[i].is_repeat) {
-            repeats->items[repeats->count++] =
-                (struct repeat){delivery->messages[i].key, i, false};
-        }
-    }
-    qsort(repeats->items, repeats->count, sizeof(*repeats->items),
-          compare_keys);
-    repeats->left = repeats->count;
-    return true;
-}
-
-/* Ticks off a repeat with this body, if one is left. */
-static void repeats_tick(struct repeats *repeats, const void *body, size_t size)
-{
-    XXH128_canonical_t key;
-    struct repeat wanted = {.key = key.digest};
-    struct repeat *end = repeats->items + repeats->count;
-    struct repeat *found;
-
-    XXH128_canonicalFromHash(&key, XXH3_128bits(body, size));
-    found = bsearch(&wanted, repeats->items, repeats->count,
-                    sizeof(*repeats->items), compare_keys);
-    if (found == NULL) {
-        return;
-    }
-    while (found > repeats->items && compare_keys(found - 1, &wanted) == 0) {
-        found--;
-    }
-    while (found < end && compare_keys(found, &wanted) == 0) {
-        if (!found->is_found) {
-            found->is_found = true;
-            repeats->left--;
-            return;
-        }
-        found++;
-    }
-}
 
 /* Gets the number of messages in the batch that begins at `first`, and the
  * first arrival of the batch before it. */
@@ -115,7 +40,7 @@ static enum inbox_fault batch_get(struct writer *writer, int64_t first,
 
 static enum inbox_fault batch_tick(struct writer *writer, int64_t queue,
                                    int64_t first, int64_t count,
-                                   struct repeats *repeats)
+                                   struct repeat_set *repeats)
 {
     sqlite3_stmt *bodies = writer->statements[WRITER_BATCH_BODIES];
     struct haplo_slice body;
@@ -135,7 +60,7 @@ static enum inbox_fault batch_tick(struct writer *writer, int64_t queue,
             if (code != SQLITE_OK) {
                 break;
             }
-            repeats_tick(repeats, body.data, body.size);
+            repeat_set_tick(repeats, body);
         }
     }
     reset = sqlite3_reset(bodies);
@@ -144,7 +69,7 @@ static enum inbox_fault batch_tick(struct writer *writer, int64_t queue,
 
 static enum inbox_fault batches_tick(struct writer *writer,
                                      const struct queue_row *row,
-                                     struct repeats *repeats)
+                                     struct repeat_set *repeats)
 {
     enum inbox_fault fault = INBOX_FINE;
     int64_t first = row->newest_batch;
@@ -168,23 +93,20 @@ enum inbox_fault repeat_check(struct writer *writer,
                               const struct inbox_delivery *delivery,
                               bool *is_missing, size_t *missing_count)
 {
-    struct repeats repeats;
+    struct repeat_set repeats;
     enum inbox_fault fault;
 
     *missing_count = 0;
     if (row->unconfirmed == QUEUE_ROW_UNKNOWN) {
         return INBOX_FINE;
     }
-    if (!repeats_make(&repeats, delivery)) {
+    if (!repeat_set_make(&repeats, delivery)) {
         return writer_fault(writer, SQLITE_NOMEM);
     }
     fault = batches_tick(writer, row, &repeats);
-    for (size_t i = 0; fault == INBOX_FINE && i < repeats.count; i++) {
-        if (!repeats.items[i].is_found) {
-            is_missing[repeats.items[i].index] = true;
-            (*missing_count)++;
-        }
+    if (fault == INBOX_FINE) {
+        *missing_count = repeat_set_missing(&repeats, is_missing);
     }
-    free(repeats.items);
+    repeat_set_free(&repeats);
     return fault;
 }

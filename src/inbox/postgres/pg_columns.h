@@ -1,0 +1,34 @@
+/*
+ * pg_columns.h - the members of a message that have a column of their own:
+ * id, datetime, action, object.ref and object.recordVersion, as text.
+ */
+#ifndef INBOX_POSTGRES_PG_COLUMNS_H
+#define INBOX_POSTGRES_PG_COLUMNS_H
+
+#include "core/json_select.h"
+#include "haplopoll.h"
+#include "inbox/postgres/pg_array.h"
+
+#define PG_COLUMN_COUNT 5
+
+struct pg_columns {
+    struct json_select *select;             /* owned */
+    struct pg_array texts[PG_COLUMN_COUNT]; /* one element for each message */
+};
+
+/* 0 or HAPLO_ENOMEM. */
+int pg_columns_init(struct pg_columns *columns);
+void pg_columns_free(struct pg_columns *columns);
+
+void pg_columns_clear(struct pg_columns *columns);
+
+/* Appends the members of a message. A member is NULL if it is missing, or null,
+ * or text that PostgreSQL cannot hold; all are if this is not JSON. A map or an
+ * array is stored as JSON. */
+void pg_columns_add(struct pg_columns *columns, struct haplo_slice body,
+                    bool is_json);
+
+/* 0, HAPLO_ENOMEM or HAPLO_ETOOBIG. */
+int pg_columns_finish(struct pg_columns *columns);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * pg_messages.h - the new messages of a group, and the batches that they belong
+ * to, as parameters of the statements that insert them.
+ */
+#ifndef INBOX_POSTGRES_PG_MESSAGES_H
+#define INBOX_POSTGRES_PG_MESSAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "inbox/inbox_store.h"
+#include "inbox/postgres/pg_array.h"
+#include "inbox/postgres/pg_columns.h"
+#include "inbox/postgres/pg_rows.h"
+#include "inbox/postgres/pg_statement.h"
+
+#define PG_MESSAGES_STATEMENT_COUNT 2
+
+/* Initialise it with pg_messages_init(). */
+struct pg_messages {
+    struct pg_array arrivals;  /* of all messages */
+    struct pg_array queues;    /* ids of their queues */
+    struct pg_array batches;   /* first arrivals of their batches */
+    struct pg_array positions; /* in these */
+    struct pg_array bodies;    /* exact bytes */
+    struct pg_array has_json;  /* whether jsonb can hold the body */
+    struct pg_columns columns; /* members with columns of their own */
+    struct pg_array firsts;    /* of all batches: first arrivals */
+    struct pg_array owners;    /* ids of their queues */
+    struct pg_array counts;    /* of their messages */
+    struct pg_array formats;   /* of these */
+    struct pg_array fetched;   /* when they were fetched */
+    size_t json_count;         /* true in has_json */
+    char *stored_sql;          /* owned */
+    char *batches_sql;         /* owned */
+};
+
+/* 0 or HAPLO_ENOMEM. */
+int pg_messages_init(struct pg_messages *messages, const char *schema);
+void pg_messages_free(struct pg_messages *messages);
+
+void pg_messages_clear(struct pg_messages *messages);
+
+/* Arrivals that were drawn, in ascending order. */
+struct pg_arrivals {
+    const int64_t *numbers; /* borrowed */
+    size_t count;           /* of numbers */
+    size_t used;            /* of these */
+};
+
+/* Adds the messages of a delivery that are not repeats, or are missing
+ * (is_missing has one element for each message; NULL: none is), and changes the
+ * row of its queue. Sets stored_count, repeat_count and first_arrival. False if
+ * the arrivals are not above those of earlier messages of the queue. */
+bool pg_messages_add(struct pg_messages *messages,
+                     struct inbox_delivery *delivery, struct pg_row *row,
+                     const bool *is_missing, struct pg_arrivals *arrivals,
+                     bool has_jsonb);
+
+/* Makes PG_MESSAGES_STATEMENT_COUNT statements that insert messages and
+ * batches. 0, HAPLO_ENOMEM or HAPLO_ETOOBIG. */
+int pg_messages_write(struct pg_messages *messages, uint64_t now_ms,
+                      struct pg_statement *statements);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * pg_rows.h - the rows of the queues of a group, as they are inside its
+ * transaction: read and locked at its beginning, changed in memory part by
+ * part, and written at its end.
+ */
+#ifndef INBOX_POSTGRES_PG_ROWS_H
+#define INBOX_POSTGRES_PG_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "inbox/inbox_store.h"
+#include "inbox/postgres/pg_array.h"
+#include "inbox/postgres/pg_statement.h"
+
+#define PG_ROW_UNKNOWN (-1)
+
+struct pg_row {
+    const struct inbox_queue *queue; /* whose row */
+    int64_t id;                      /* of the row; 0: not found */
+    int64_t unconfirmed;             /* upper bound of unconfirmed messages, or
+                                        PG_ROW_UNKNOWN: some in another inbox */
+    int64_t unconfirmed_from;        /* arrival of the first; 0: none */
+    int64_t newest_batch;            /* its first arrival; 0: none */
+    int64_t last_arrival;            /* highest arrival; 0: none */
+    struct haplo_slice state;        /* borrowed: from a result or a part */
+    bool is_changed;                 /* must be written */
+};
+
+/* Initialise it with pg_rows_init(). */
+struct pg_rows {
+    struct pg_row *items;        /* owned; sorted by queue, without doubles */
+    size_t count;                /* in use */
+    size_t capacity;             /* allocated */
+    PGresult *result;            /* owned; states point into it */
+    struct pg_array servers;     /* names of all queues */
+    struct pg_array queues;      /* likewise */
+    struct pg_array new_servers; /* names of those that may have no row */
+    struct pg_array new_queues;  /* likewise */
+    struct pg_array ids;         /* of the changed rows, and what they get: */
+    struct pg_array unconfirmed; /* see struct pg_row */
+    struct pg_array froms;       /* unconfirmed_from */
+    struct pg_array newest;      /* newest_batch */
+    struct pg_array last;        /* last_arrival */
+    struct pg_array states;      /* state */
+    char *add_sql;               /* owned */
+    char *lock_sql;              /* owned */
+    char *write_sql;             /* owned */
+};
+
+/* 0 or HAPLO_ENOMEM. */
+int pg_rows_init(struct pg_rows *rows, const char *schema);
+void pg_rows_free(struct pg_rows *rows);
+
+/* Begins with the queues of a group. is_each_new: also adds rows of queues that
+ * had one before, as one of them has disappeared. 0, HAPLO_ENOMEM or
+ * HAPLO_ETOOBIG. */
+int pg_rows_collect(struct pg_rows *rows, const struct inbox_group *group,
+                    bool is_each_new);
+
+/* True if rows must be added before they can be locked. */
+bool pg_rows_has_new(const struct pg_rows *rows);
+
+/* The statements that add missing rows, and that lock and read all. */
+void pg_rows_add(const struct pg_rows *rows, struct pg_statement *statement);
+void pg_rows_lock(const struct pg_rows *rows, struct pg_statement *statement);
+
+/* Takes the result of the latter. False if a row is missing. */
+bool pg_rows_locked(struct pg_rows *rows, PGresult *result);
+
+/* The row of a queue of the group. */
+struct pg_row *pg_rows_of(const struct pg_rows *rows,
+                          const struct inbox_queue *queue);
+
+/* The statement that writes the changed rows; sets *count to their number. 0,
+ * HAPLO_ENOMEM or HAPLO_ETOOBIG. */
+int pg_rows_write(struct pg_rows *rows, struct pg_statement *statement,
+                  size_t *count);
+
+/* Changes of a row: */
+
+/* A mark was confirmed, for so many messages; 0: for all. */
+void pg_row_confirm(struct pg_row *row, uint64_t message_count,
+                    struct haplo_slice state);
+
+/* The queue was or is in another inbox. */
+void pg_row_replace(struct pg_row *row, struct haplo_slice state);
+
+/* A batch was stored: count messages with these arrivals, of which
+ * mended_count had been stored before. */
+void pg_row_store(struct pg_row *row, int64_t first_arrival,
+                  int64_t last_arrival, size_t count, size_t mended_count,
+                  struct haplo_slice state);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * pg_schema.h - the schema of an inbox in PostgreSQL: its tables and its
+ * version, and what the role that stores messages may do with them.
+ */
+#ifndef INBOX_POSTGRES_PG_SCHEMA_H
+#define INBOX_POSTGRES_PG_SCHEMA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "inbox/inbox.h"
+
+/* Each step upgrades the schema by one version; the first one creates it. A
+ * step is a list of statements, as for pg_names_expand(), and ends in NULL. */
+extern const char *const *const pg_schema_steps[];
+extern const int64_t pg_schema_version; /* with all steps */
+
+/* What the role that stores messages needs. Each is followed by TO and the
+ * name of the role. Ends in NULL. */
+extern const char *const pg_schema_grants[];
+
+/* Creates or upgrades the schema, in one transaction. Blocks. Returns 0 with
+ * one line in text about what was done; or HAPLO_E* with the cause in it. */
+int pg_schema_migrate(const char *conninfo, const char *schema,
+                      const char *writer, char *text, size_t text_size);
+
+#endif
