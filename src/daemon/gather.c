@@ -33,6 +33,7 @@
 #include "daemon/gather_moves.h"
 #include "daemon/gather_outlets.h"
 #include "daemon/gather_queues.h"
+#include "daemon/gather_space.h"
 #include "daemon/log.h"
 
 #define PATH_SIZE_MAX 4300        /* a longer one cannot be opened */
@@ -88,6 +89,7 @@ static void on_inbox_opened(struct inbox *opened, int error, const char *why,
     } else {
         inbox->inbox = opened;
         inbox->is_open = true;
+        gather_space_listen(inbox);
     }
     gather_answered(gather, error);
 }

@@ -25,6 +25,7 @@
 #include "daemon/gather_batch.h"
 #include "daemon/gather_holds.h"
 #include "daemon/gather_key.h"
+#include "daemon/gather_space.h"
 #include "daemon/log.h"
 
 static const char *server_name_of(const void *server)
@@ -150,8 +151,12 @@ static int add_to_poller(struct gather_queue *queue, struct adding *adding)
     options.deliver_cb = gather_batch_on_deliver;
     options.marked_cb = gather_batch_on_marked;
     options.data = queue;
-    return haplo_queue_add(queue->server->server, &options, &queue->queue,
-                           adding->why, sizeof adding->why);
+    int error = haplo_queue_add(queue->server->server, &options, &queue->queue,
+                                adding->why, sizeof adding->why);
+    if (error == 0) {
+        gather_space_added(queue);
+    }
+    return error;
 }
 
 /* Adds or holds it. 0 or HAPLO_ENOMEM. */

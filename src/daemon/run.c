@@ -276,6 +276,7 @@ enum exit_code command_run(const struct command_options *options)
         .event_cb = on_event,
         .outlet_event_cb = on_outlet_event,
         .drained_cb = on_drained,
+        .has_pauses = true,
     };
     struct run run = {0};
     outlet_log_init(&run.outlet_log);

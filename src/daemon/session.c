@@ -229,6 +229,7 @@ enum exit_code session_run(struct session *session,
     const struct gather_options gather_options = {
         .only_outlet = options->only_outlet,
         .only_inbox = options->only_inbox,
+        .has_pauses = options->has_pauses,
         .opened_cb = on_opened,
         .event_cb = options->event_cb,
         .marked_cb = options->marked_cb,

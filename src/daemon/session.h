@@ -26,13 +26,14 @@ typedef void (*session_opened_cb)(struct session *session);
 /* Callbacks of a command. Those other than opened_cb are as in gather.h, and
  * fire only after opened_cb. */
 struct session_options {
-    session_opened_cb opened_cb;            /* required */
-    haplo_event_cb event_cb;                /* or NULL */
-    gather_marked_cb marked_cb;             /* or NULL */
-    gather_outlet_event_cb outlet_event_cb; /* or NULL */
-    gather_cb drained_cb;                   /* or NULL */
+    session_opened_cb opened_cb;             /* required */
+    haplo_event_cb event_cb;                 /* or NULL */
+    gather_marked_cb marked_cb;              /* or NULL */
+    gather_outlet_event_cb outlet_event_cb;  /* or NULL */
+    gather_cb drained_cb;                    /* or NULL */
     const struct config_outlet *only_outlet; /* see struct gather_options */
     const struct config_inbox *only_inbox;   /* likewise */
+    bool has_pauses;                         /* likewise */
 };
 
 /* Embedded in a command, which gets itself by container_of(). */

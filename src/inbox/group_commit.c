@@ -24,6 +24,8 @@
  *   - The same for a single delivery: INBOX_RETRY or INBOX_REJECTED.
  *   - A state is stale: only that delivery fails. A stale confirmed state is
  *     dropped, because the next batch of its queue will find out.
+ *   - The disk is nearly full: deliveries get INBOX_RETRY, all else is
+ *     written.
  *   - The held bytes exceed the limit: INBOX_BEHIND, immediately.
  *   - A confirmed state was not stored: it waits for the next group, or for
  *     CONFIRM_RETRY_MS if there is none. It is tried once more before closing.
@@ -256,6 +258,22 @@ static void answer_deliveries(struct group_commit *commit)
     }
 }
 
+static void answer_short(struct group_commit *commit)
+{
+    struct inbox_delivery_list waiting = STAILQ_HEAD_INITIALIZER(waiting);
+    struct inbox_delivery *delivery;
+
+    if (!commit->is_short) {
+        return;
+    }
+    STAILQ_CONCAT(&waiting, &commit->waiting);
+    commit->alone_count = 0;
+    while ((delivery = STAILQ_FIRST(&waiting)) != NULL) {
+        STAILQ_REMOVE_HEAD(&waiting, link);
+        delivery_answer(commit, delivery, INBOX_RETRY, commit->short_why.text);
+    }
+}
+
 static void answer_refused(struct group_commit *commit)
 {
     struct inbox_delivery_list refused = STAILQ_HEAD_INITIALIZER(refused);
@@ -389,6 +407,7 @@ static void on_start(uv_idle_t *handle)
     assert(result == 0);
     (void)result;
     answer_refused(commit);
+    answer_short(commit);
     if (commit->is_writing) {
         return;
     }
@@ -476,6 +495,13 @@ void group_commit_advance(struct group_commit *commit,
     progress->outlet_id = progress->outlet->id;
     STAILQ_INSERT_TAIL(&commit->progress, progress, link);
     commit_kick(commit);
+}
+
+void group_commit_note_space(struct group_commit *commit, bool is_short,
+                             const char *why)
+{
+    commit->is_short = is_short;
+    (void)reason_set(&commit->short_why, 0, "%s", why);
 }
 
 void group_commit_forget(struct group_commit *commit, struct inbox_queue *queue)

@@ -26,15 +26,17 @@ struct group_commit {
     struct inbox_replace_list replaces;  /* for the next group */
     struct inbox_progress_list progress; /* for the next group */
     struct inbox_group group;            /* being written */
-    size_t alone_count;    /* how many of waiting get a group each */
-    size_t held_bytes;     /* bytes of batches that are not stored yet */
-    size_t held_max;       /* limit for held_bytes; 0: none */
-    bool is_writing;       /* a group is being written or reported */
-    bool is_confirm_due;   /* confirms alone may form a group */
-    bool is_finishing;     /* call inbox_commit_done() when idle */
-    unsigned handle_count; /* open handles */
-    uv_idle_t start;       /* starts a group in the next iteration */
-    uv_timer_t retry;      /* retries confirms */
+    size_t alone_count;      /* how many of waiting get a group each */
+    size_t held_bytes;       /* bytes of batches that are not stored yet */
+    size_t held_max;         /* limit for held_bytes; 0: none */
+    bool is_writing;         /* a group is being written or reported */
+    bool is_confirm_due;     /* confirms alone may form a group */
+    bool is_finishing;       /* call inbox_commit_done() when idle */
+    bool is_short;           /* the disk is nearly full: no deliveries */
+    struct reason short_why; /* text of is_short */
+    unsigned handle_count;   /* open handles */
+    uv_idle_t start;         /* starts a group in the next iteration */
+    uv_timer_t retry;        /* retries confirms */
 };
 
 /* Its handles stay open until inbox_commit_closed(). */
@@ -54,6 +56,10 @@ void group_commit_advance(struct group_commit *commit,
 
 /* To be called when the store has written the group. */
 void group_commit_written(struct group_commit *commit);
+
+/* While space is short, deliveries are told to retry, with this reason. */
+void group_commit_note_space(struct group_commit *commit, bool is_short,
+                             const char *why);
 
 /* Stops counting the batch of a queue that was closed. */
 void group_commit_forget(struct group_commit *commit,

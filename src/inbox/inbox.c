@@ -363,6 +363,30 @@ void inbox_warn(struct inbox *inbox, const char *format, ...)
     inbox->warning_cb(inbox, line.text, inbox->warning_data);
 }
 
+void inbox_listen_space(struct inbox *inbox, inbox_space_cb space_cb,
+                        void *data)
+{
+    inbox->space_cb = space_cb;
+    inbox->space_data = data;
+}
+
+bool inbox_is_short(const struct inbox *inbox)
+{
+    return inbox->commit.is_short;
+}
+
+void inbox_store_space(struct inbox *inbox, bool is_short, const char *why)
+{
+    inbox_warn(inbox, "inbox %s: %s: %s", inbox->name,
+               is_short ? "no more messages are fetched"
+                        : "messages are fetched again",
+               why);
+    group_commit_note_space(&inbox->commit, is_short, why);
+    if (inbox->space_cb != NULL) {
+        inbox->space_cb(inbox, is_short, inbox->space_data);
+    }
+}
+
 const char *inbox_name(const struct inbox *inbox)
 {
     return inbox->name;

@@ -27,6 +27,8 @@ struct inbox {
     void *opened_data;                /* for opened_cb */
     inbox_stored_cb stored_cb;        /* or NULL */
     void *stored_data;                /* for stored_cb */
+    inbox_space_cb space_cb;          /* or NULL */
+    void *space_data;                 /* for space_cb */
     inbox_warning_cb warning_cb;      /* or NULL */
     void *warning_data;               /* for warning_cb */
     inbox_closed_cb closed_cb;        /* of inbox_close(), or NULL */

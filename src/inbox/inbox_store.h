@@ -137,6 +137,9 @@ void inbox_store_closed(struct inbox *inbox);
  * operation. */
 void inbox_store_changed(struct inbox *inbox);
 
+/* The space for messages has become short, or is no longer: one line. */
+void inbox_store_space(struct inbox *inbox, bool is_short, const char *why);
+
 /* Logs a warning. */
 void inbox_warn(struct inbox *inbox, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

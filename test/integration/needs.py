@@ -92,5 +92,9 @@ class Disk:
     def free(self):
         (self.folder / "filler").unlink()
 
+    def free_kb(self):
+        disk = os.statvfs(self.folder)
+        return disk.f_bavail * disk.f_frsize // 1024
+
     def end(self):
         subprocess.run(["umount", "-l", self.folder], check=True)

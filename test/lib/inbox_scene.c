@@ -56,6 +56,7 @@ int scene_try_open(struct scene *scene)
         .wal_bytes_max = scene->wal_bytes_max,
         .keep_ms = scene->keep_ms,
         .has_secure_delete = scene->has_secure_delete,
+        .free_bytes_min = scene->free_bytes_min,
     };
     const struct inbox_options inbox_options = {
         .name = "inbox",

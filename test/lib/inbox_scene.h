@@ -39,6 +39,7 @@ struct scene {
     const char *arrivals_path;         /* the same; NULL: none */
     uint64_t keep_ms;                  /* the same; 0: everything stays */
     bool has_secure_delete;            /* the same */
+    size_t free_bytes_min;             /* the same; 0: none */
     bool is_opened;                    /* opened_cb has fired */
     bool is_closed;                    /* closed_cb has fired */
     int error;                         /* of opening */

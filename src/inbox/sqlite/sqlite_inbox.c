@@ -20,6 +20,7 @@
 #include "inbox/sqlite/arrival_mark.h"
 #include "inbox/sqlite/checkpoint.h"
 #include "inbox/sqlite/connection.h"
+#include "inbox/sqlite/disk_space.h"
 #include "inbox/sqlite/group_write.h"
 #include "inbox/sqlite/queue_load.h"
 #include "inbox/sqlite/read_jobs.h"
@@ -45,6 +46,7 @@ struct sqlite_store {
     struct task_jobs tasks;       /* passes steps of tasks to them */
     struct inbox_group *group;    /* being written */
     struct retention retention;   /* deletes what is old */
+    struct disk_space space;      /* notices when the disk fills up */
     char uuid[INBOX_UUID_SIZE];   /* of the file */
     int error;                    /* opening: HAPLO_E* or 0 */
     struct reason why;            /* text of error */
@@ -134,14 +136,21 @@ static void reader_close_done(struct worker_job *job)
 
 /* The helper may be checkpointing: its job comes after that. The writer's
  * connection goes last, as the last one checkpoints all there is. */
-static void on_retention_closed(struct retention *retention)
+static void on_space_closed(struct disk_space *space)
 {
     struct sqlite_store *store =
-        container_of(retention, struct sqlite_store, retention);
+        container_of(space, struct sqlite_store, space);
 
     store->job.work_cb = reader_close_work;
     store->job.done_cb = reader_close_done;
     worker_submit(&store->helper_thread, &store->job);
+}
+
+static void on_retention_closed(struct retention *retention)
+{
+    disk_space_close(
+        &container_of(retention, struct sqlite_store, retention)->space,
+        on_space_closed);
 }
 
 static void sqlite_close(struct inbox_store *base)
@@ -170,6 +179,9 @@ static void open_work(struct worker_job *job)
             &store->mark, store->writer.db, store->path, store->uuid,
             &store->writer.newest_arrival, &store->why);
     }
+    if (store->error == 0) {
+        disk_space_look(&store->space);
+    }
     if (store->error != 0) {
         store->writer.is_suspect = true; /* leave everything as it is */
         reader_close(&store->reader);
@@ -187,6 +199,7 @@ static void open_done(struct worker_job *job)
     }
     arrival_mark_tell(&store->mark);
     retention_open(&store->retention);
+    disk_space_open(&store->space);
     inbox_store_opened(store->base.inbox, store->uuid, 0, "");
 }
 
@@ -251,6 +264,11 @@ static struct sqlite_store *store_new(uv_loop_t *loop, struct inbox *inbox,
     store->retention.jobs = &store->jobs;
     store->retention.step.writer = &store->writer;
     store->retention.step.keep_ms = own->keep_ms;
+    store->space.inbox = inbox;
+    store->space.loop = loop;
+    store->space.helper = &store->helper_thread;
+    store->space.path = store->path;
+    store->space.free_bytes_min = own->free_bytes_min;
     return store;
 }
 
@@ -299,6 +317,7 @@ static void write_done(struct writer_job *job)
         store->group->fault = INBOX_OUTAGE;
         store->group->why = job->why;
     }
+    disk_space_consider(&store->space);
     inbox_group_written(store->base.inbox);
 }
 
@@ -399,6 +418,16 @@ static const struct option_row options[] = {
      .offset = offsetof(struct sqlite_inbox_options, has_secure_delete),
      .help = "Whether the space of deleted messages is overwritten with zeros. "
              "Deleting then writes as much as storing did."},
+    {.name = "free_space_min",
+     .value = OPTION_SIZE,
+     .min = 1,
+     .max = (uint64_t)1 << 44,
+     .fallback = "64M",
+     .offset = offsetof(struct sqlite_inbox_options, free_bytes_min),
+     .help = "The space that is left free on the disk of the inbox, or a "
+             "twentieth of the disk if that is less. Below it nothing is "
+             "fetched, so that outlets, the progress of what was fetched, and "
+             "the deletion of old messages can go on."},
 };
 
 const struct inbox_type inbox_sqlite_type = {

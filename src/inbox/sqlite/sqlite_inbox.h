@@ -11,6 +11,7 @@ struct sqlite_inbox_options {
     size_t wal_bytes_max; /* of its WAL, beyond which storing waits; 0: none */
     uint64_t keep_ms;     /* retention period; 0: everything stays */
     bool has_secure_delete; /* what is deleted is overwritten */
+    size_t free_bytes_min; /* on the disk, below which storing waits; 0: none */
 };
 
 extern const struct inbox_type inbox_sqlite_type;

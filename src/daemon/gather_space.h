@@ -1,0 +1,18 @@
+/*
+ * gather_space.h - stops fetching while the disk of an inbox is nearly full:
+ * its queues are paused, the outlets go on.
+ */
+#ifndef DAEMON_GATHER_SPACE_H
+#define DAEMON_GATHER_SPACE_H
+
+#include "daemon/gather.h"
+
+/* To be called when an inbox has opened. Does nothing unless the command wants
+ * its queues to be paused; then their batches fail instead. */
+void gather_space_listen(struct gather_inbox *inbox);
+
+/* To be called when a queue was added to the poller: pauses it if it must
+ * wait. */
+void gather_space_added(const struct gather_queue *queue);
+
+#endif
