@@ -26,10 +26,9 @@ static struct store_lane *lane_of(const struct destination *destination,
 static bool is_saved(const struct destination *destination,
                      const struct store_row *row)
 {
-    const struct store_outlet *stored =
-        &destination->store->outlets[destination->index];
-    return stored->is_there && row->arrival <= stored->cursor &&
-           !row->reach[destination->index].is_deferred;
+    const struct store *store = destination->store;
+    return store->outlets[destination->index].is_there &&
+           store_has_passed(store, destination->index, row);
 }
 
 /* All earlier messages of its queue have arrived, or never will. */

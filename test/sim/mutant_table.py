@@ -2,6 +2,7 @@
 that is there once, and the text that takes its place."""
 from mutants_inbox import MUTANTS as INBOX
 from mutants_outlets import MUTANTS as OUTLETS
+from mutants_positions import MUTANTS as POSITIONS
 from mutants_queues import MUTANTS as QUEUES
 
-MUTANTS = QUEUES + INBOX + OUTLETS
+MUTANTS = QUEUES + INBOX + OUTLETS + POSITIONS

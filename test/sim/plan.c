@@ -133,6 +133,7 @@ static void draw_stores(struct world *world)
         struct store *store = &world->stores[i];
         store->world = world;
         store->index = i;
+        store->is_by_queue = hit(world, 400);
         snprintf(store->uuid, sizeof store->uuid,
                  "00000000-0000-4000-8000-%012u", i);
     }

@@ -82,11 +82,43 @@ static void look_again(struct seen_queue *queue, struct haplo_slice state)
     }
 }
 
+/* The row of the queue is locked until the last transaction has ended. */
+static void wait_for_lock(struct store *store, const struct remote_queue *queue)
+{
+    uint64_t now_ms = store->world->now_ms;
+    if (store->hidden_ms[queue->index] <= now_ms) {
+        return;
+    }
+    store->hidden_ms[queue->index] = now_ms;
+    for (size_t i = 0; i < store->row_count; i++) {
+        if (store->rows[i].queue == queue &&
+            store->rows[i].visible_ms > now_ms) {
+            store->rows[i].visible_ms = now_ms;
+        }
+    }
+}
+
+/* How long what is written now is hidden from the outlets. */
+static uint64_t draw_hidden_ms(struct store *store,
+                               const struct process *process,
+                               const struct inbox_group *group)
+{
+    struct world *world = store->world;
+    bool is_untold = process->host != 0 || group->fault == INBOX_DOUBT;
+    if (!store->is_by_queue || !is_untold || world->is_quiet ||
+        dice_hit(&world->dice, 500)) {
+        return 0;
+    }
+    world_count(world, SITUATION_VISIBLE_LATE);
+    return dice_between(&world->dice, 1, 20000);
+}
+
 static void write_confirm(struct store *store, struct process *process,
                           struct inbox_confirm *confirm)
 {
     struct seen_queue *queue =
         process_find_inbox_queue(process, confirm->queue);
+    wait_for_lock(store, queue->remote);
     confirm->compare =
         haplo_state_compare(confirm->state, store_state(store, queue->remote));
     confirm->queue_id = store_queue_id(queue->remote);
@@ -107,6 +139,7 @@ static void write_replace(struct store *store, struct process *process,
 {
     struct seen_queue *queue =
         process_find_inbox_queue(process, replace->queue);
+    wait_for_lock(store, queue->remote);
     replace->queue_id = store_queue_id(queue->remote);
     if (replace->state.size == 0) {
         store->queues[queue->remote->index] = (struct store_queue){.size = 0};
@@ -139,8 +172,10 @@ static void check_bodies(const struct store *store, const struct token *token,
 }
 
 static void write_rows(struct store *store, const struct token *token,
-                       struct inbox_delivery *delivery)
+                       struct inbox_delivery *delivery, uint64_t hidden_ms)
 {
+    uint64_t visible_ms = store->world->now_ms + hidden_ms;
+    store->hidden_ms[token->queue->index] = visible_ms;
     /* Skips arrival numbers, as after a failed transaction. */
     if (dice_hit(&store->world->dice, 100)) {
         store->last_arrival += dice_between(&store->world->dice, 1, 3);
@@ -159,6 +194,7 @@ static void write_rows(struct store *store, const struct token *token,
             .arrival = ++store->last_arrival,
             .fetched_at_ms = delivery->fetched_at_ms,
             .stored_ms = store->world->now_ms,
+            .visible_ms = visible_ms,
         };
         for (int j = 0; j < 8; j++) {
             row->hash = row->hash << 8 | message->key[j];
@@ -273,11 +309,12 @@ static void check_stale(const struct store *store,
 }
 
 static void write_delivery(struct store *store, struct process *process,
-                           struct inbox_delivery *delivery)
+                           struct inbox_delivery *delivery, uint64_t hidden_ms)
 {
     struct seen_queue *queue =
         process_find_inbox_queue(process, delivery->queue);
     struct token *token = queue->token;
+    wait_for_lock(store, queue->remote);
     compare_delivery(store, queue, delivery);
     queue->is_current = true; /* once the result is reported */
     if (!process->is_open) {
@@ -286,7 +323,7 @@ static void write_delivery(struct store *store, struct process *process,
     switch (delivery->compare) {
     case HAPLO_COMPARE_CURRENT:
         check_bodies(store, token, delivery);
-        write_rows(store, token, delivery);
+        write_rows(store, token, delivery, hidden_ms);
         set_state(store, queue->remote, delivery->state);
         outdate_others(queue);
         note_book(store, queue, delivery);
@@ -320,6 +357,7 @@ void store_commit(struct store *store, struct process *process,
     struct inbox_replace *replace;
     struct inbox_delivery *delivery;
     struct inbox_progress *progress;
+    uint64_t hidden_ms = draw_hidden_ms(store, process, group);
     STAILQ_FOREACH (confirm, &group->confirms, link) {
         write_confirm(store, process, confirm);
     }
@@ -327,7 +365,7 @@ void store_commit(struct store *store, struct process *process,
         write_replace(store, process, replace);
     }
     STAILQ_FOREACH (delivery, &group->deliveries, link) {
-        write_delivery(store, process, delivery);
+        write_delivery(store, process, delivery, hidden_ms);
     }
     STAILQ_FOREACH (progress, &group->progress, link) {
         store_write_progress(store, progress);

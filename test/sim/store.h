@@ -2,6 +2,12 @@
  * store.h - what of an inbox survives the process: the messages, each queue's
  * state, and the outlets' progress, with transactions. store_type.c implements
  * its operations (inbox/inbox_store.h).
+ *
+ * Some inboxes are in order per queue only. What another process stores, and
+ * what a commit of unknown outcome stores, may become visible to outlets later
+ * than messages of other queues that arrived after it; but not later than the
+ * next transaction that writes the row of the same queue, which must wait for
+ * the first one.
  */
 #ifndef TEST_SIM_STORE_H
 #define TEST_SIM_STORE_H
@@ -31,6 +37,7 @@ struct store_row {
     uint64_t fetched_at_ms; /* wall clock */
     uint64_t hash;          /* as outlets see it */
     uint64_t stored_ms;
+    uint64_t visible_ms; /* to outlets; by queue, perhaps later */
     struct reach reach[DESTINATIONS_MAX]; /* by the destination's index */
 };
 
@@ -38,6 +45,7 @@ struct store_row {
 struct store_outlet {
     bool is_there; /* it has a row */
     uint64_t cursor;
+    uint64_t positions[REMOTE_QUEUES_MAX]; /* by queue: instead of that */
 };
 
 /* From one queue to one destination; the book's record. */
@@ -58,15 +66,17 @@ struct store {
     struct world *world;
     unsigned index;
     char uuid[40];
-    bool is_full; /* nothing can be written */
-    bool is_down; /* out of reach */
+    bool is_by_queue; /* in order per queue only */
+    bool is_full;     /* nothing can be written */
+    bool is_down;     /* out of reach */
     bool is_slow;
     struct store_row *rows; /* owned */
     size_t row_count;
     size_t row_capacity;
     struct backup *backup; /* owned; or NULL */
     uint64_t last_arrival;
-    struct store_queue queues[REMOTE_QUEUES_MAX];  /* by their index */
+    struct store_queue queues[REMOTE_QUEUES_MAX]; /* by their index */
+    uint64_t hidden_ms[REMOTE_QUEUES_MAX]; /* until when rows of it may be */
     struct store_outlet outlets[DESTINATIONS_MAX]; /* by their index */
     struct store_lane lanes[DESTINATIONS_MAX][REMOTE_QUEUES_MAX]; /* the same */
 };
@@ -87,6 +97,10 @@ void store_commit(struct store *store, struct process *process,
 
 /* The first row with a later arrival; row_count if there is none. */
 size_t store_row_after(const struct store *store, uint64_t arrival);
+
+/* True if the outlet has passed the row. */
+bool store_has_passed(const struct store *store, unsigned outlet,
+                      const struct store_row *row);
 
 /* The row of that arrival; NULL if there is none. */
 struct store_row *store_row(const struct store *store, uint64_t arrival);

@@ -63,12 +63,69 @@ static void write_places(struct store *store,
     }
 }
 
+bool store_has_passed(const struct store *store, unsigned outlet,
+                      const struct store_row *row)
+{
+    const struct store_outlet *stored = &store->outlets[outlet];
+    return row->arrival <= (store->is_by_queue
+                                ? stored->positions[row->queue->index]
+                                : stored->cursor) &&
+           !row->reach[outlet].is_deferred;
+}
+
+static void write_position(struct store *store,
+                           const struct destination *destination,
+                           const struct inbox_place *place)
+{
+    unsigned at = (unsigned)place->queue_id - 1;
+    uint64_t *position = &store->outlets[destination->index].positions[at];
+    if (place->arrival < *position || place->arrival > store->last_arrival) {
+        world_violation(store->world, "%s: %s: position %llu after %llu",
+                        destination->name, store->world->queues[at].name,
+                        (unsigned long long)place->arrival,
+                        (unsigned long long)*position);
+    }
+    for (size_t i = store_row_after(store, *position);
+         i < store->row_count && store->rows[i].arrival <= place->arrival;
+         i++) {
+        if (store->rows[i].queue->index == at) {
+            book_out_passed(destination, &store->rows[i]);
+        }
+    }
+    *position = place->arrival;
+    world_count(store->world, SITUATION_POSITION);
+}
+
+static void write_positions(struct store *store,
+                            const struct destination *destination,
+                            struct inbox_progress *progress)
+{
+    if (progress->cursor + progress->deferred_count + progress->settled_count >
+        0) {
+        world_violation(store->world, "%s: saves more than positions",
+                        destination->name);
+    }
+    for (size_t i = 0; i < progress->position_count; i++) {
+        write_position(store, destination, &progress->positions[i]);
+    }
+    store->outlets[destination->index].is_there = true;
+    progress->outlet_id = destination->index + 1;
+    progress->stored_cursor = 0;
+    TRACE(store->world, "%s: saved %zu positions", destination->name,
+          progress->position_count);
+}
+
 void store_write_progress(struct store *store, struct inbox_progress *progress)
 {
     struct destination *destination = destination_of(store, progress->outlet);
     struct store_outlet *outlet = &store->outlets[destination->index];
     assert(destination->store == store);
     write_places(store, destination, progress);
+    if (store->is_by_queue) {
+        write_positions(store, destination, progress);
+        return;
+    }
+    assert(progress->position_count == 0);
     for (size_t i = store_row_after(store, outlet->cursor);
          i < store->row_count && store->rows[i].arrival <= progress->cursor;
          i++) {
@@ -123,6 +180,49 @@ static bool is_asked_for(const struct inbox_read *read,
             row->reach[at].is_deferred);
 }
 
+/* False if the limits of the read are reached. */
+static bool add_if_room(struct inbox_read *read, struct inbox *inbox,
+                        const struct store_row *row, size_t *bytes)
+{
+    size_t size = row->message->content->size;
+    if (read->count > 0 &&
+        (read->count == read->count_max || *bytes + size > read->bytes_max)) {
+        read->has_more = true;
+        return false;
+    }
+    add_message(read, inbox, row);
+    *bytes += size;
+    return true;
+}
+
+static bool is_visible(const struct store *store, const struct store_row *row)
+{
+    return row->visible_ms <= store->world->now_ms;
+}
+
+/* Reads the lanes one after the other, each after its position. */
+static void read_lanes(const struct store *store, struct inbox *inbox,
+                       struct inbox_read *read, const uint64_t *positions)
+{
+    size_t bytes = 0;
+    if (read->lane_count > 1) {
+        world_count(store->world, SITUATION_READ_TOGETHER);
+    }
+    for (size_t lane = 0; lane < read->lane_count; lane++) {
+        unsigned at = (unsigned)read->lanes[lane].queue_id - 1;
+        uint64_t after = read->lanes[lane].after;
+        after = after < positions[at] ? positions[at] : after;
+        for (size_t i = store_row_after(store, after); i < store->row_count;
+             i++) {
+            const struct store_row *row = &store->rows[i];
+            if (row->queue->index == at && is_visible(store, row) &&
+                !add_if_room(read, inbox, row, &bytes)) {
+                return;
+            }
+        }
+    }
+}
+
 void store_read(struct store *store, struct inbox *inbox,
                 struct inbox_read *read)
 {
@@ -130,20 +230,18 @@ void store_read(struct store *store, struct inbox *inbox,
     size_t bytes = 0;
     read->messages = simulated_calloc(read->count_max, sizeof *read->messages);
     read->memory = read->messages;
+    if (store->is_by_queue) {
+        read_lanes(store, inbox, read,
+                   store->outlets[destination->index].positions);
+        return;
+    }
     for (size_t i = store_row_after(store, read->after); i < store->row_count;
          i++) {
         const struct store_row *row = &store->rows[i];
-        size_t size = row->message->content->size;
-        if (!is_asked_for(read, row, destination->index)) {
-            continue;
-        }
-        if (read->count > 0 && (read->count == read->count_max ||
-                                bytes + size > read->bytes_max)) {
-            read->has_more = true;
+        if (is_asked_for(read, row, destination->index) &&
+            !add_if_room(read, inbox, row, &bytes)) {
             return;
         }
-        add_message(read, inbox, row);
-        bytes += size;
     }
 }
 
@@ -155,10 +253,12 @@ void store_open_outlet(const struct store *store,
     const struct store_outlet *outlet = &store->outlets[destination->index];
     request->outlet->is_new = !outlet->is_there;
     request->outlet->id = outlet->is_there ? destination->index + 1 : 0;
+    request->outlet->is_by_queue = store->is_by_queue;
     request->outlet->cursor = outlet->cursor;
 }
 
-static void add_lane(struct inbox_outlet_request *request, struct inbox *inbox,
+static void add_lane(const struct store *store,
+                     struct inbox_outlet_request *request, struct inbox *inbox,
                      const struct store_row *row)
 {
     uint64_t id = store_queue_id(row->queue);
@@ -176,10 +276,11 @@ static void add_lane(struct inbox_outlet_request *request, struct inbox *inbox,
             .queue_id = id,
             .server = queue->server,
             .queue = queue->name,
-            .first_arrival = row->arrival,
+            .first_arrival = store->is_by_queue ? 0 : row->arrival,
         };
     }
-    lane->count++;
+    lane->count += !store->is_by_queue;
+    lane->last_arrival = row->arrival;
 }
 
 void store_find_lanes(const struct store *store, struct inbox *inbox,
@@ -190,8 +291,12 @@ void store_find_lanes(const struct store *store, struct inbox *inbox,
     request->lanes =
         simulated_calloc(REMOTE_QUEUES_MAX, sizeof *request->lanes);
     for (size_t i = 0; i < store->row_count; i++) {
-        if (store->rows[i].reach[destination->index].is_deferred) {
-            add_lane(request, inbox, &store->rows[i]);
+        const struct store_row *row = &store->rows[i];
+        if (store->is_by_queue
+                ? is_visible(store, row) &&
+                      !store_has_passed(store, destination->index, row)
+                : row->reach[destination->index].is_deferred) {
+            add_lane(store, request, inbox, row);
         }
     }
 }

@@ -55,6 +55,9 @@
     X(TWO_PROCESSES, 600, "a second process on the same queues")              \
     X(DESTINATION_ILL, 2000, "a destination broken, busy, fussy or slow")     \
     X(DEFERRED, 90000, "a message deferred")                                  \
+    X(POSITION, 90000, "a position moved")                                    \
+    X(READ_TOGETHER, 9000, "a read of several lanes")                         \
+    X(VISIBLE_LATE, 2000, "a commit that outlets see later than others")      \
     X(DEAD_LETTER, 5000, "a dead letter")                                     \
     X(READ_FAILED, 900, "a read of an outlet that failed")                    \
     X(REFUSED_BY_OUTLET, 10000, "a message refused by a destination")         \
