@@ -12,6 +12,7 @@
 #include "base/durable.h"
 #include "base/errno_reason.h"
 #include "base/file_mode.h"
+#include "outlets/message_id.h"
 #include "outlets/ndjson.h"
 
 /* The name of a file while it is being written. Not *.ndjson, since some
@@ -46,37 +47,15 @@ static void job_fail_file(struct files_job *job, const char *what, int number)
 
 /* Names */
 
-/* From SplitMix64: every output bit depends on every input bit. */
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
-/* Hashes the UUID of the inbox and the hashes of the messages: an inbox that
- * was replaced or restored may reuse an arrival for another message. */
-static uint64_t hash_of(const struct files_job *job)
-{
-    uint64_t hash = job->count;
-
-    for (const char *c = job->root->inbox_uuid; *c != '\0'; c++) {
-        hash = mix(hash + (unsigned char)*c);
-    }
-    for (size_t i = 0; i < job->count; i++) {
-        hash = mix(hash ^ job->messages[i].hash);
-    }
-    return hash;
-}
-
 /* Arrivals are padded, so that names sort in the same order. */
 static void name_write(struct files_job *job)
 {
     const struct inbox_message *first = &job->messages[0];
-    int size = snprintf(job->name, sizeof(job->name),
-                        "%016" PRIu64 "-%016" PRIx64 ".%s", first->arrival,
-                        hash_of(job),
-                        first->format == HAPLO_FORMAT_RAW ? "raw" : "ndjson");
+    int size = snprintf(
+        job->name, sizeof(job->name), "%016" PRIu64 "-%016" PRIx64 ".%s",
+        first->arrival,
+        message_id_hash(job->messages, job->count, job->root->inbox_uuid),
+        first->format == HAPLO_FORMAT_RAW ? "raw" : "ndjson");
 
     assert(size > 0 && size < FILES_NAME_SIZE);
     (void)size;

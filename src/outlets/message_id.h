@@ -22,4 +22,16 @@ size_t message_id_write(char text[MESSAGE_ID_SIZE_MAX],
                         const struct inbox_message *message,
                         const char *inbox_uuid, uint64_t replay_id);
 
+/* 64 bits that identify messages as a whole, with their order and their inbox,
+ * for what is derived from all of them. */
+uint64_t message_id_hash(const struct inbox_message *messages, size_t count,
+                         const char *inbox_uuid);
+
+/* The same as message_id_write() for a batch as a whole: with the arrival of
+ * its first message, and message_id_hash(). */
+size_t message_id_write_batch(char text[MESSAGE_ID_SIZE_MAX],
+                              const struct inbox_message *messages,
+                              size_t count, const char *inbox_uuid,
+                              uint64_t replay_id);
+
 #endif

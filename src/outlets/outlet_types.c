@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "outlets/exec.h"
 #include "outlets/files.h"
 #ifdef HAPLO_TYPE_nats
 #include "outlets/nats.h"
@@ -20,6 +21,7 @@
 static const struct outlet_type *const own[] = {
     &files_outlet_type,
     &stdout_outlet_type,
+    &exec_outlet_type,
     &webhook_outlet_type,
 #ifdef HAPLO_TYPE_nats
     &nats_outlet_type,

@@ -22,10 +22,15 @@
     X(int, uv_listen, (uv_stream_t * a, int b, uv_connection_cb c), (a, b, c), \
       UV_EADDRINUSE, BEFORE)                                                   \
     X(int, uv_mutex_init, (uv_mutex_t * a), (a), UV_ENOMEM, BEFORE)            \
+    X(int, uv_pipe, (uv_file a[2], int b, int c), (a, b, c), UV_EMFILE,        \
+      BEFORE)                                                                  \
     X(int, uv_pipe_open, (uv_pipe_t * a, uv_file b), (a, b), UV_EINVAL,        \
       BEFORE)                                                                  \
     X(int, uv_read_start, (uv_stream_t * a, uv_alloc_cb b, uv_read_cb c),      \
       (a, b, c), UV_ENOTCONN, BEFORE)                                          \
+    X(int, uv_spawn,                                                           \
+      (uv_loop_t * a, uv_process_t * b, const uv_process_options_t *c),        \
+      (a, b, c), WAYS(UV_EAGAIN, UV_ENOENT), BEFORE)                           \
     X(int, uv_thread_create_ex,                                                \
       (uv_thread_t * a, const uv_thread_options_t *b, uv_thread_cb c,          \
        void *d),                                                               \
@@ -206,6 +211,8 @@
       FAIL(-1, EADDRINUSE), BEFORE)                                            \
     X(int, connect, (int a, const struct sockaddr *b, socklen_t c), (a, b, c), \
       FAIL(-1, ECONNREFUSED), BEFORE)                                          \
+    X(int, close_range, (unsigned a, unsigned b, int c), (a, b, c),            \
+      FAIL(-1, EINVAL), BEFORE)                                                \
     X(int, fchmod, (int a, mode_t b), (a, b), FAIL(-1, EPERM), BEFORE)         \
     X(int, link, (const char *a, const char *b), (a, b), FAIL(-1, EMLINK),     \
       BEFORE)                                                                  \
@@ -240,8 +247,11 @@
     X(struct tm *, gmtime_r, (const time_t *a, struct tm *b), (a, b),          \
       FAIL(NULL, EOVERFLOW), BEFORE)                                           \
     X(void *, malloc, (size_t a), (a), FAIL(NULL, ENOMEM), BEFORE)             \
+    X(int, memfd_create, (const char *a, unsigned b), (a, b),                  \
+      FAIL(-1, EMFILE), BEFORE)                                                \
     X(int, mkdir, (const char *a, mode_t b), (a, b),                           \
       WAYS(FAIL(-1, EACCES), FAIL(-1, ENOSPC)), BEFORE)                        \
+    X(DIR *, opendir, (const char *a), (a), FAIL(NULL, EMFILE), BEFORE)        \
     X(FILE *, open_memstream, (char **a, size_t *b), (a, b),                   \
       FAIL(NULL, ENOMEM), BEFORE)                                              \
     X(ssize_t, pread, (int a, void *b, size_t c, off_t d), (a, b, c, d),       \

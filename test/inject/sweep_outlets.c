@@ -18,6 +18,7 @@
 
 #include "fault.h"
 #include "inbox_stage.h"
+#include "outlets/exec.h"
 #include "outlets/files.h"
 #include "outlets/forwarder.h"
 #include "outlets/stdout.h"
@@ -203,7 +204,41 @@ static void stdout_run(void)
     stage_end(&stage);
 }
 
+/* Commands */
+
+#define EXEC_QUIET_MS \
+    1000 /* a process starts, works and ends in half of that */
+
+static void exec_run(void)
+{
+    static const char *const command[] = {"/bin/sh", "-c", "cat >>out", NULL};
+    struct stage stage;
+    char path[128];
+    char text[TEXT_SIZE] = "";
+    stage_begin(&stage);
+    fault_pause();
+    messages_store(&stage);
+    struct exec_options options = {.command = command,
+                                   .folder = stage.folder,
+                                   .time_limit_ms = HAPLO_WAIT_MS_MAX,
+                                   .grace_ms = HAPLO_WAIT_MS_MAX};
+    fault_resume();
+    sweep_quiet_ms = EXEC_QUIET_MS;
+    messages_forward(&stage, &exec_outlet_type, &options);
+    fault_pause();
+    snprintf(path, sizeof path, "%s/out", stage.folder);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    text[fread(text, 1, TEXT_SIZE - 1, file)] = '\0';
+    assert_int_equal(fclose(file), 0);
+    lines_check(text);
+    stage_close(&stage);
+    fault_resume();
+    stage_end(&stage);
+}
+
 const struct sweep_unit sweep_outlets_units[] = {
+    {"outlets/exec", exec_run, NULL, false, 4},
     {"outlets/files", files_run, NULL, false, 2},
     {"outlets/leftover", leftover_run, NULL, false, 2},
     {"outlets/stdout", stdout_run, NULL, false, 2},
