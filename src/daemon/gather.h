@@ -27,11 +27,19 @@ struct gather;
 struct gather_delivery; /* a batch being stored in an inbox */
 struct gather_hold;     /* a queue that cannot be polled: gather_holds.h */
 
+/* Messages that no outlet of an inbox forwards: gather_unrouted.h. */
+struct gather_unrouted {
+    uint64_t count;        /* since the start */
+    uint64_t logged_count; /* the same in the last log line; 0: none yet */
+    uint64_t logged_ms;    /* when that was, in loop time */
+};
+
 struct gather_inbox {
     struct gather *gather;             /* its owner */
     const struct config_inbox *config; /* borrowed */
     struct inbox *inbox;               /* NULL: opening failed */
     bool is_open;                      /* opening is complete */
+    struct gather_unrouted unrouted;   /* see above */
 };
 
 struct gather_outlet {
@@ -92,6 +100,14 @@ struct gather_options {
     gather_opened_cb opened_cb; /* see gather_open() */
     haplo_event_cb event_cb;    /* events of servers and queues */
     gather_marked_cb marked_cb; /* confirmed marks; or NULL */
+        *only_outlet;                       /* only forward to this one,
+                                               poll nothing; NULL: everything */
+    const struct config_inbox *only_inbox;  /* only open this one; poll and
+                                               forward nothing; NULL: no
+                                               restriction */
+    gather_opened_cb opened_cb;             /* see gather_open() */
+    haplo_event_cb event_cb;                /* events of servers and queues */
+    gather_marked_cb marked_cb;             /* confirmed marks; or NULL */
     gather_outlet_event_cb outlet_event_cb; /* events of outlets */
     gather_cb drained_cb;                   /* see gather_close() */
     gather_cb inboxes_closed_cb;            /* see gather_close() */

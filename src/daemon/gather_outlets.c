@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "daemon/gather_unrouted.h"
 #include "daemon/log.h"
 
 static const char *name_of(const void *outlet)
@@ -35,10 +36,13 @@ static void on_event(struct forwarder *forwarder,
 static void on_stored(struct inbox *inbox, const struct inbox_queue *queue,
                       uint64_t last_arrival, size_t count, void *data)
 {
-    const struct gather_inbox *from = data;
+    struct gather_inbox *from = data;
     const struct gather_outlet *outlet;
     size_t cursor = 0;
     (void)inbox;
+    if (from->gather->options.only_outlet == NULL) {
+        gather_unrouted_stored(from, queue, count);
+    }
     while ((outlet = name_table_next(&from->gather->outlets, &cursor))) {
         if (outlet->inbox == from && outlet->forwarder != NULL) {
             forwarder_wake(outlet->forwarder, queue, last_arrival, count);
@@ -74,6 +78,9 @@ static int start_outlet(struct gather *gather,
                                       &config->forward, on_event, outlet);
     if (outlet->forwarder == NULL) {
         return HAPLO_ENOMEM;
+    }
+    if (gather->options.only_outlet == NULL) {
+        forwarder_on_declined(outlet->forwarder, gather_unrouted_declined);
     }
     inbox_listen(outlet->inbox->inbox, on_stored, outlet->inbox);
     return 0;

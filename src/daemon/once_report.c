@@ -79,6 +79,20 @@ static void print_table(const struct once_report *report, FILE *out)
     row_print(out, "all", &sum);
 }
 
+static void print_unrouted(const struct once_report *report, FILE *out)
+{
+    const struct gather_inbox *inbox;
+    size_t cursor = 0;
+    while ((inbox = name_table_next(&report->once->session.gather.inboxes,
+                                    &cursor)) != NULL) {
+        if (inbox->unrouted.count > 0) {
+            fprintf(out, "unrouted messages in inbox %s: %llu\n",
+                    inbox->config->name,
+                    (unsigned long long)inbox->unrouted.count);
+        }
+    }
+}
+
 /* NULL if memory runs out. */
 static char *format_table(const struct once_report *report)
 {
@@ -89,6 +103,7 @@ static char *format_table(const struct once_report *report)
         return NULL;
     }
     print_table(report, out);
+    print_unrouted(report, out);
     if (fclose(out) != 0) {
         free(text);
         return NULL;

@@ -1,0 +1,80 @@
+#include "daemon/gather_unrouted.h"
+
+#include "daemon/log.h"
+
+#define LOG_INTERVAL_MS 3600000
+
+/* Writes a log line at first, and then at most once an hour. */
+static void note(struct gather_inbox *inbox, const char *server,
+                 const char *queue, size_t message_count)
+{
+    struct gather_unrouted *unrouted = &inbox->unrouted;
+    uint64_t now_ms = uv_now(inbox->gather->loop);
+    unrouted->count += message_count;
+    if (unrouted->logged_count > 0 &&
+        now_ms - unrouted->logged_ms < LOG_INTERVAL_MS) {
+        return;
+    }
+    log_line(LOG_LEVEL_INFO,
+             "inbox %s: unrouted messages, which no outlet forwards: %llu so "
+             "far, the last one of %s/%s",
+             inbox->config->name, (unsigned long long)unrouted->count, server,
+             queue);
+    unrouted->logged_count = unrouted->count;
+    unrouted->logged_ms = now_ms;
+}
+
+/* The outlet at an index of the configuration, if it forwards from this
+ * inbox. */
+static struct gather_outlet *outlet_at(const struct gather_inbox *inbox,
+                                       size_t index)
+{
+    const struct config_outlet *config = &inbox->gather->config->outlets[index];
+    struct gather_outlet *outlet =
+        gather_find_outlet(inbox->gather, config->forward.name);
+    return outlet != NULL && outlet->inbox == inbox && outlet->forwarder != NULL
+               ? outlet
+               : NULL;
+}
+
+void gather_unrouted_stored(struct gather_inbox *inbox,
+                            const struct inbox_queue *queue,
+                            size_t message_count)
+{
+    size_t outlet_count = inbox->gather->config->outlet_count;
+    if (queue == NULL || message_count == 0) {
+        return;
+    }
+    for (size_t i = 0; i < outlet_count; i++) {
+        const struct gather_outlet *outlet = outlet_at(inbox, i);
+        if (outlet != NULL &&
+            forwarder_wants(outlet->forwarder, queue->server, queue->name)) {
+            return;
+        }
+    }
+    note(inbox, queue->server, queue->name, message_count);
+}
+
+void gather_unrouted_declined(struct forwarder *forwarder,
+                              const struct inbox_message *message, void *data)
+{
+    const struct gather_outlet *declining = data;
+    struct gather_inbox *inbox = declining->inbox;
+    bool is_first = true;
+    for (size_t i = 0; i < inbox->gather->config->outlet_count; i++) {
+        const struct gather_outlet *outlet = outlet_at(inbox, i);
+        if (outlet == NULL ||
+            !forwarder_wants(outlet->forwarder, message->server,
+                             message->queue)) {
+            continue;
+        }
+        if (is_first && outlet->forwarder != forwarder) {
+            return; /* that one asks the others */
+        }
+        if (!is_first && forwarder_accepts(outlet->forwarder, message) != 0) {
+            return;
+        }
+        is_first = false;
+    }
+    note(inbox, message->server, message->queue, 1);
+}
