@@ -100,14 +100,6 @@ struct gather_options {
     gather_opened_cb opened_cb; /* see gather_open() */
     haplo_event_cb event_cb;    /* events of servers and queues */
     gather_marked_cb marked_cb; /* confirmed marks; or NULL */
-        *only_outlet;                       /* only forward to this one,
-                                               poll nothing; NULL: everything */
-    const struct config_inbox *only_inbox;  /* only open this one; poll and
-                                               forward nothing; NULL: no
-                                               restriction */
-    gather_opened_cb opened_cb;             /* see gather_open() */
-    haplo_event_cb event_cb;                /* events of servers and queues */
-    gather_marked_cb marked_cb;             /* confirmed marks; or NULL */
     gather_outlet_event_cb outlet_event_cb; /* events of outlets */
     gather_cb drained_cb;                   /* see gather_close() */
     gather_cb inboxes_closed_cb;            /* see gather_close() */

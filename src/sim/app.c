@@ -11,6 +11,7 @@
 
 #include "sim/json.h"
 #include "sim/memory.h"
+#include "sim/observation.h"
 
 struct sim_app *sim_app_new(const char *name,
                             const struct sim_settings *settings)
@@ -99,15 +100,40 @@ struct sim_message *sim_app_add_raw(struct sim_app *app,
         sim_message_new_raw(app->message_count + 1, date_s, bytes, size));
 }
 
+static bool is_global(const struct sim_queue *queue)
+{
+    return queue->settings.shape == SIM_SHAPE_GLOBAL ||
+           (queue->settings.shape == SIM_SHAPE_AUTO &&
+            strcmp(queue->name, "global") == 0);
+}
+
+/* The next message of a queue. */
+static void generate_one(const struct sim_app *app, struct sim_queue *queue,
+                         struct sim_buffer *data)
+{
+    const struct sim_settings *settings = &queue->settings;
+    uint64_t number = ++queue->generated_count;
+    if (is_global(queue)) {
+        const struct sim_observed what = {settings->seed,
+                                          app->name,
+                                          queue->name,
+                                          number,
+                                          settings->object_count,
+                                          settings->message_bytes};
+        sim_observation_generate(data, &what);
+    } else {
+        sim_message_generate(data, settings->seed, app->name, queue->name,
+                             number, settings->message_bytes);
+    }
+}
+
 void sim_app_generate(struct sim_app *app, struct sim_queue *queue,
                       uint64_t count, int64_t date_s)
 {
     struct sim_buffer data = {0};
     for (uint64_t i = 0; i < count; i++) {
         data.size = 0;
-        sim_message_generate(&data, queue->settings.seed, app->name,
-                             queue->name, ++queue->generated_count,
-                             queue->settings.message_bytes);
+        generate_one(app, queue, &data);
         sim_app_add_message(app, queue, date_s, data.bytes, data.size);
     }
     sim_buffer_free(&data);

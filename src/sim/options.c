@@ -52,6 +52,8 @@ static const struct sim_option rows[] = {
 
     {SIM_SCOPE_QUEUE, SIM_TYPE_CHOICE, "method", MEMBER(sim_settings, method), 0, 0, 0, "poll", "poll|send", "a queue of method send cannot be polled", false},
     {SIM_SCOPE_QUEUE, SIM_TYPE_CHOICE, "formatter", MEMBER(sim_settings, formatter), 0, 0, 0, "none", "none|csv|xml|xml-without-token|json-other|string", "custom format of fetch responses", false},
+    {SIM_SCOPE_QUEUE, SIM_TYPE_CHOICE, "shape", MEMBER(sim_settings, shape), 0, 0, 0, "auto", "auto|plain|global", "generated messages; auto: global if that is the queue's name", false},
+    {SIM_SCOPE_QUEUE, SIM_TYPE_COUNT, "objects", MEMBER(sim_settings, object_count), 0, 1, 1e8, "1000", NULL, "shape global: objects that change", false},
     {SIM_SCOPE_QUEUE, SIM_TYPE_COUNT, "messages", MEMBER(sim_settings, message_count), 0, 0, 1e8, "0", NULL, "messages to create with the queue", true},
     {SIM_SCOPE_QUEUE, SIM_TYPE_BYTES, "size", MEMBER(sim_settings, message_bytes), 0, 0, 1e9, "0", NULL, "pad the data of generated messages to about this size", false},
     {SIM_SCOPE_QUEUE, SIM_TYPE_RATE, "rate", MEMBER(sim_settings, rate), 0, 0, 1e6, "0", NULL, "new messages, such as 5/s or 30/min", false},

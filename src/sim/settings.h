@@ -34,6 +34,12 @@ enum sim_formatter {
     SIM_FORMATTER_STRING,
 };
 
+enum sim_shape {
+    SIM_SHAPE_AUTO, /* GLOBAL if the queue has this name, PLAIN otherwise */
+    SIM_SHAPE_PLAIN,
+    SIM_SHAPE_GLOBAL,
+};
+
 struct sim_settings {
     /* Simulator */
     uint64_t seed;           /* for keys, messages, ties, random faults */
@@ -59,6 +65,8 @@ struct sim_settings {
     /* Queue */
     int method;             /* 0 poll, 1 send */
     int formatter;          /* enum sim_formatter */
+    int shape;              /* enum sim_shape: generated messages */
+    uint64_t object_count;  /* GLOBAL: objects that change */
     uint64_t message_count; /* created with the queue */
     uint64_t message_bytes; /* pad generated data to about this */
     double rate;            /* new messages each second */
