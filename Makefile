@@ -215,7 +215,8 @@ $(BUILD)/test/haplo-poll-picky: $(BUILD)/test/outlet/picky.o \
 simulated_src := $(filter-out %/durable.c %/errno_reason.c %/file_mode.c \
 	%/lock_file.c %/standard_streams.c, \
 	$(wildcard src/base/*.c src/core/*.c src/poller/*.c)) \
-	src/inbox/inbox.c $(wildcard src/inbox/group_*.c) \
+	src/inbox/inbox.c src/inbox/inbox_filter.c src/inbox/inbox_task.c \
+	$(wildcard src/inbox/group_*.c) \
 	$(wildcard src/daemon/gather*.c) src/daemon/failed_logins.c \
 	$(wildcard src/outlets/forwarder*.c)
 simulated_obj := $(patsubst %.c,$(BUILD)/simulated/%.o,$(simulated_src))

@@ -149,15 +149,57 @@ void dispatch_not_opened(struct dispatch *dispatch, uint64_t now_ms)
 
 /* Delivering */
 
-struct span *dispatch_next(struct dispatch *dispatch)
+/* A queue has only one parcel with the outlet, be it of a replay. */
+static struct lane *first_ready(const struct dispatch *dispatch)
 {
     struct lane *lane = TAILQ_FIRST(&dispatch->ready);
+    return lane != NULL && lane->queue_id == dispatch->lent_queue_id
+               ? TAILQ_NEXT(lane, turn)
+               : lane;
+}
+
+bool dispatch_lend(struct dispatch *dispatch, uint64_t queue_id)
+{
+    const struct lane *lane = lane_table_find(&dispatch->lanes, queue_id);
+    bool is_next = TAILQ_EMPTY(&dispatch->ready) ||
+                   dispatch->lend_wait >= DISPATCH_LEND_AFTER;
+    if (dispatch->is_lost || dispatch->lent_queue_id != 0 || !is_next ||
+        dispatch->in_flight >= dispatch->policy->in_flight_max ||
+        !breaker_admits(&dispatch->breaker, dispatch->in_flight) ||
+        (lane != NULL && lane->state == LANE_DELIVERING)) {
+        return false;
+    }
+    dispatch->in_flight++;
+    dispatch->lent_queue_id = queue_id;
+    dispatch->lend_wait = 0;
+    return true;
+}
+
+void dispatch_lend_end(struct dispatch *dispatch, bool is_accepted,
+                       uint64_t now_ms)
+{
+    assert(dispatch->lent_queue_id != 0);
+    dispatch->in_flight--;
+    dispatch->lent_queue_id = 0;
+    if (dispatch->breaker.state == BREAKER_PROBING) {
+        breaker_tell(dispatch,
+                     (struct breaker_event){.kind = is_accepted
+                                                        ? BREAKER_EVENT_ACCEPTED
+                                                        : BREAKER_EVENT_FAILED},
+                     now_ms);
+    }
+}
+
+struct span *dispatch_next(struct dispatch *dispatch)
+{
+    struct lane *lane = first_ready(dispatch);
     if (lane == NULL || dispatch->is_lost ||
         dispatch->in_flight >= dispatch->policy->in_flight_max ||
         !breaker_admits(&dispatch->breaker, dispatch->in_flight)) {
         return NULL;
     }
     dispatch->in_flight++;
+    dispatch->lend_wait++;
     lanes_enter(dispatch, lane, LANE_DELIVERING);
     return TAILQ_FIRST(&lane->spans);
 }

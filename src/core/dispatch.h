@@ -54,6 +54,7 @@
 /* The cursor of an outlet whose inbox is in order per queue only: after all
  * arrivals. */
 #define DISPATCH_BY_QUEUE (UINT64_MAX - 1)
+#define DISPATCH_LEND_AFTER 16 /* spans, then a replay's parcel */
 /* With more unsaved deferred messages, nothing is read ahead. */
 #define DISPATCH_UNSAVED_DEFERRED 16384
 
@@ -104,6 +105,8 @@ struct dispatch {
     uint64_t saved_cursor;   /* known to be stored */
     uint64_t save_due_ms;    /* earliest next save */
     unsigned in_flight;      /* spans with the outlet */
+    uint64_t lent_queue_id;  /* see dispatch_lend(); 0: nothing is lent */
+    unsigned lend_wait;      /* spans sent since then */
     size_t waiting_count;    /* lanes */
     size_t blocked_count;    /* lanes */
     size_t recall_count;     /* lanes whose backlog is being read */
@@ -215,6 +218,14 @@ void dispatch_broken(struct dispatch *dispatch, struct span *span,
 
 /* The destination cannot even be opened. */
 void dispatch_not_opened(struct dispatch *dispatch, uint64_t now_ms);
+
+/* Lends one of the in_flight_max places to a replay, for a parcel of this
+ * queue: if no span waits for it, or after every DISPATCH_LEND_AFTER spans.
+ * False: not now. There is one such place at most. The result of the parcel
+ * counts only if the destination was broken, as that of any probe. */
+bool dispatch_lend(struct dispatch *dispatch, uint64_t queue_id);
+void dispatch_lend_end(struct dispatch *dispatch, bool is_accepted,
+                       uint64_t now_ms);
 
 enum dispatch_release { DISPATCH_RETRY, DISPATCH_SKIP, DISPATCH_BURY };
 

@@ -61,6 +61,16 @@ static void result_write(const struct run *run, char *text, size_t size)
     }
 }
 
+/* Its outlet must hear of a replay that has been added or stopped. */
+static void tell_outlet(const struct run *run)
+{
+    const struct gather_outlet *outlet =
+        gather_find_outlet(run->gather, run->replay.outlet);
+    if (outlet != NULL && outlet->forwarder != NULL) {
+        forwarder_replay(outlet->forwarder);
+    }
+}
+
 static void on_done(struct inbox_task *task, int error, const char *why)
 {
     struct run *run = container_of(task, struct run, task);
@@ -69,6 +79,10 @@ static void on_done(struct inbox_task *task, int error, const char *why)
         snprintf(text, sizeof text, "%s", why);
     } else {
         result_write(run, text, sizeof text);
+    }
+    if (error == 0 && (run->request.kind == INBOX_TASK_REPLAY_START ||
+                       run->request.kind == INBOX_TASK_REPLAY_STOP)) {
+        tell_outlet(run);
     }
     run->done_cb(error == 0 ? EXIT_CODE_FINE : EXIT_CODE_FAILED, text,
                  run->data);

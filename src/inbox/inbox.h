@@ -34,6 +34,7 @@ struct inbox;
 struct inbox_confirm;   /* inbox_store.h */
 struct inbox_outlet;    /* the stored progress of an outlet */
 struct inbox_store_ops; /* inbox_store.h */
+struct inbox_replay;    /* inbox_replay.h */
 struct inbox_view;      /* inbox_view.h */
 
 /* Types */
@@ -330,6 +331,11 @@ struct inbox_read {
     struct inbox_outlet *outlet; /* the reader */
     uint64_t after;              /* read arrivals above this */
     uint64_t queue_id;           /* 0: all; otherwise deferred ones of this */
+    const struct inbox_replay *replay;   /* instead of these, if not NULL: what
+                                            it sends again, after `after`, up to
+                                            its last one, in order of arrival,
+                                            whatever the inbox is in order of;
+                                            borrowed */
     const struct inbox_read_lane *lanes; /* instead of these two, if the outlet
                                             has positions; borrowed */
     size_t lane_count;                   /* length of lanes */

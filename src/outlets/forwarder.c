@@ -39,6 +39,9 @@
 
 static void forwarder_free(struct forwarder *forwarder)
 {
+    if (forwarder->replay != NULL) {
+        forwarder_replay_free(forwarder->replay);
+    }
     route_free(forwarder->route);
     free(forwarder->flights);
     free(forwarder);
@@ -88,7 +91,8 @@ static void end_deliveries(struct forwarder *forwarder)
 
 static void end_all(struct forwarder *forwarder)
 {
-    if (forwarder->reads > 0 || forwarder->is_asking) {
+    if (forwarder_replay_finish(forwarder->replay) || forwarder->reads > 0 ||
+        forwarder->is_asking) {
         return;
     }
     if (forwarder->has_dispatch &&
@@ -121,6 +125,7 @@ static uint64_t due_ms(const struct forwarder *forwarder)
     if (forwarder->phase == FORWARDER_WORKING) {
         due = earlier_ms(dispatch_due_ms(&forwarder->dispatch),
                          forwarder_ask_ms(forwarder));
+        due = earlier_ms(due, forwarder_replay_due_ms(forwarder->replay));
     }
     if (forwarder->phase <= FORWARDER_WORKING &&
         forwarder->retry_at_ms > uv_now(forwarder->loop)) {
@@ -141,12 +146,18 @@ static void wake_at(struct forwarder *forwarder, uint64_t at_ms)
     (void)result;
 }
 
+static bool is_at_rest(const struct forwarder *forwarder)
+{
+    return dispatch_is_at_rest(&forwarder->dispatch) &&
+           !forwarder_has_to_ask(forwarder) &&
+           forwarder_replay_is_at_rest(forwarder->replay);
+}
+
 static void note_rest(struct forwarder *forwarder)
 {
     bool was_at_rest = forwarder->is_at_rest;
 
-    forwarder->is_at_rest = dispatch_is_at_rest(&forwarder->dispatch) &&
-                            !forwarder_has_to_ask(forwarder);
+    forwarder->is_at_rest = is_at_rest(forwarder);
     if (forwarder->is_at_rest && !was_at_rest) {
         forwarder_tell(forwarder, NULL, "at rest", "", 0, 0);
     }
@@ -170,6 +181,7 @@ static void work(struct forwarder *forwarder)
     forwarder_ask(forwarder);
     forwarder_read(forwarder);
     forwarder_deliver(forwarder);
+    forwarder_replay_work(forwarder->replay);
     (void)forwarder_save(forwarder);
     if (forwarder->dispatch.is_lost) {
         begin_again(forwarder);
@@ -247,7 +259,8 @@ struct forwarder *forwarder_new(uv_loop_t *loop, struct inbox *inbox,
     policy_set(forwarder);
     forwarder->flights =
         calloc(forwarder->policy.in_flight_max, sizeof(*forwarder->flights));
-    if (forwarder->flights == NULL ||
+    forwarder->replay = forwarder_replay_new(forwarder);
+    if (forwarder->flights == NULL || forwarder->replay == NULL ||
         (options->when != NULL &&
          route_new(&forwarder->route, options->when, NULL) != 0)) {
         forwarder_free(forwarder);
@@ -291,6 +304,15 @@ void forwarder_wake(struct forwarder *forwarder,
     }
 }
 
+void forwarder_replay(struct forwarder *forwarder)
+{
+    forwarder_replay_look(forwarder->replay);
+    if (forwarder->phase == FORWARDER_WORKING) {
+        forwarder->is_at_rest = false;
+        wake_at(forwarder, 0);
+    }
+}
+
 static uint64_t next_try_ms(const struct forwarder *forwarder)
 {
     uint64_t now_ms = uv_now(forwarder->loop);
@@ -315,10 +337,10 @@ void forwarder_stats(const struct forwarder *forwarder,
         return;
     }
     stats->is_broken = dispatch->breaker.state != BREAKER_UP;
-    stats->is_caught_up =
-        dispatch_is_caught_up(dispatch) && !forwarder_has_to_ask(forwarder);
-    stats->is_at_rest =
-        dispatch_is_at_rest(dispatch) && !forwarder_has_to_ask(forwarder);
+    stats->is_caught_up = dispatch_is_caught_up(dispatch) &&
+                          !forwarder_has_to_ask(forwarder) &&
+                          forwarder_replay_is_over(forwarder->replay);
+    stats->is_at_rest = is_at_rest(forwarder);
     stats->blocked_lane_count = dispatch->blocked_count;
     stats->waiting_lane_count = dispatch->waiting_count;
     stats->wait_ms = next_try_ms(forwarder);

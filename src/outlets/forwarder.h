@@ -32,7 +32,7 @@ struct forwarder_options {
     size_t queue_count;             /* 0: all queues */
     const char *start; /* where a new outlet begins: "now", "beginning", or a
                           date; NULL: beginning */
-    const struct route_rules *when; /* messages to forward; NULL: all */
+    const struct route_rules *when;       /* messages to forward; NULL: all */
     enum forwarder_on_refused on_refused; /* what happens to refused messages */
     unsigned in_flight_max;      /* parcels in flight; 0: that of the type */
     size_t read_ahead_bytes_max; /* bodies in memory; 0: 16 MiB */
@@ -58,7 +58,7 @@ struct forwarder_stats {
     const char *name;           /* of the outlet */
     bool is_broken;             /* its breaker is open */
     bool is_caught_up;          /* nothing after the cursor, deferred, in
-                                   flight or unsaved */
+                                   flight or unsaved, and no replay */
     bool is_at_rest;            /* caught up, or everything left waits for an
                                    operator or its next try; nothing in flight,
                                    unsaved or unread */
@@ -81,7 +81,7 @@ struct forwarder_stats {
  *
  *   lane     "waiting", "blocked", "working" (again), "dead letter"
  *   outlet   "broken", "waiting" (for the inbox; again once is_inbox_down),
- *            "working" (again), "at rest"
+ *            "working" (again), "at rest", "replay" (why tells what it does)
  *
  * For "at rest", see struct forwarder_stats. Fires from the loop, never inside
  * a call of this header.
@@ -126,6 +126,9 @@ typedef void (*forwarder_declined_cb)(struct forwarder *forwarder,
                                       void *data);
 void forwarder_on_declined(struct forwarder *forwarder,
                            forwarder_declined_cb declined_cb);
+
+/* To be called when a replay was added to the inbox or stopped there. */
+void forwarder_replay(struct forwarder *forwarder);
 
 void forwarder_stats(const struct forwarder *forwarder,
                      struct forwarder_stats *stats);

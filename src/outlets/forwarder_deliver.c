@@ -98,6 +98,7 @@ void forwarder_deliver(struct forwarder *forwarder)
     struct span *span;
 
     open_outlet(forwarder);
+    forwarder_replay_deliver(forwarder->replay); /* if it waited long enough */
     while (forwarder->outlet != NULL &&
            (span = dispatch_next(&forwarder->dispatch)) != NULL) {
         struct flight *flight = flight_find(forwarder);
@@ -113,4 +114,5 @@ void forwarder_deliver(struct forwarder *forwarder)
         };
         forwarder->outlet->type->deliver(forwarder->outlet, &flight->out);
     }
+    forwarder_replay_deliver(forwarder->replay);
 }

@@ -6,6 +6,7 @@
 
 #include "core/dispatch.h"
 #include "outlets/forwarder.h"
+#include "outlets/forwarder_replay.h"
 
 /* Messages per parcel. A huge batch is always cut at the same positions,
  * counted from its start, whenever it is delivered. */
@@ -93,6 +94,7 @@ struct forwarder {
     uint64_t ask_next_ms;              /* latest next time */
     struct outlet *outlet;             /* NULL: not open */
     struct flight *flights;            /* owned; policy.in_flight_max */
+    struct forwarder_replay *replay;   /* owned */
     size_t bytes_held;                 /* by pages */
     size_t bytes_reading;              /* that outstanding reads may add */
     size_t read_bytes_max;             /* of the next read */
@@ -186,6 +188,10 @@ void forwarder_deliver(struct forwarder *forwarder);
 
 /* Starts reads until enough is read ahead. */
 void forwarder_read(struct forwarder *forwarder);
+
+/* The size of the parcel that begins at this index; 0: its end is not in what
+ * was read. */
+size_t forwarder_parcel_count(const struct inbox_read *read, size_t index);
 
 /* The release_cb of dispatch.h. */
 void forwarder_release_span(void *data, struct span *span);

@@ -76,8 +76,7 @@ static bool is_last(const struct inbox_message *message)
            number % FORWARDER_PARCEL_COUNT_MAX == 0;
 }
 
-/* The size of the parcel at index; 0: it is incomplete. */
-static size_t parcel_count(const struct inbox_read *read, size_t index)
+size_t forwarder_parcel_count(const struct inbox_read *read, size_t index)
 {
     size_t end = index + 1;
 
@@ -227,7 +226,7 @@ static size_t page_cut(struct page *page, bool *is_out_of_memory)
 
     *is_out_of_memory = false;
     while (index < page->read.count) {
-        size_t count = parcel_count(&page->read, index);
+        size_t count = forwarder_parcel_count(&page->read, index);
 
         if (count == 0) {
             break;

@@ -21,12 +21,14 @@
 #include <cmocka.h>
 
 #include "base/container_of.h"
+#include "inbox/inbox_task.h"
 #include "outlets/forwarder.h"
 #include "virtual_loop.h"
 
 #define MESSAGES_MAX 20000
 #define LANES_MAX 8
 #define LATENCY_MS 1
+#define REPLAYS_MAX 4
 
 enum fate { FATE_NONE, FATE_DELIVERED, FATE_BURIED };
 
@@ -51,6 +53,10 @@ struct inbox {
     size_t bytes_out_max; /* at most, so far */
     unsigned read_count;
     unsigned ask_count; /* for lanes */
+    struct inbox_replay replays[REPLAYS_MAX];
+    size_t replay_count; /* 0: this kind of inbox has none */
+    const char *task_fails;
+    unsigned attempts_of[MESSAGES_MAX + 1]; /* of dead letters */
 };
 
 static struct {
@@ -72,6 +78,7 @@ static struct {
     uint64_t newest[LANES_MAX]; /* arrival delivered */
     unsigned repeat_count;
     bool may_repeat;
+    unsigned replayed[MESSAGES_MAX + 1]; /* delivered by a replay, so often */
     /* the forwarder */
     struct forwarder_options options;
     struct outlet_type type;
@@ -124,6 +131,10 @@ static inline bool read_wants(const struct inbox_read *read, uint64_t arrival)
 {
     const struct inbox *inbox = &scene.inbox;
 
+    if (read->replay != NULL) {
+        return arrival <= read->replay->last &&
+               (!read->replay->is_of_letters || inbox->is_buried[arrival]);
+    }
     return read->queue_id == 0 ||
            (inbox->is_deferred[arrival] &&
             read->queue_id == (uint64_t)(inbox->lane_of[arrival] - 'a' + 1));
@@ -413,6 +424,100 @@ HOOK int inbox_outlet_lanes(struct inbox_outlet *outlet,
     return 0;
 }
 
+/* Replays */
+
+static inline struct inbox_replay *replay_find(uint64_t id)
+{
+    assert_true(id > 0 && id <= scene.inbox.replay_count);
+    return &scene.inbox.replays[id - 1];
+}
+
+static inline void replay_load(struct inbox_task *task)
+{
+    for (size_t i = 0; i < scene.inbox.replay_count; i++) {
+        if (scene.inbox.replays[i].state == INBOX_REPLAY_RUNNING &&
+            task->count == 0) {
+            *task->replay = scene.inbox.replays[i];
+            task->count = 1;
+        }
+    }
+}
+
+static inline void replay_store(const struct inbox_task *task)
+{
+    const struct inbox_replay_marks *marks = task->marks;
+    struct inbox_replay *row = replay_find(task->replay->id);
+    enum inbox_replay_state state = row->state;
+
+    assert_true(task->replay->cursor >= row->cursor);
+    for (size_t i = 0; i < marks->delivered_count; i++) {
+        const struct inbox_span *span = &marks->delivered[i];
+
+        for (uint64_t j = span->first; j < span->first + span->count; j++) {
+            assert_true(scene.replayed[j] > 0);
+            scene.inbox.is_buried[j] = false;
+        }
+    }
+    for (size_t i = 0; i < marks->refused_count; i++) {
+        const struct inbox_dead_letter *letter = &marks->refused[i];
+
+        scene.inbox.is_buried[letter->arrival] = true;
+        scene.inbox.attempts_of[letter->arrival] += (unsigned)letter->attempts;
+        assert_string_not_equal(letter->why, "");
+    }
+    *row = *task->replay;
+    if (state != INBOX_REPLAY_RUNNING) {
+        row->state = state;
+        task->replay->state = state;
+    }
+}
+
+static inline void task_answer(void *pointer)
+{
+    struct inbox_task *task = pointer;
+
+    if (scene.inbox.task_fails != NULL) {
+        task->done_cb(task, HAPLO_EDELIVERY, scene.inbox.task_fails);
+        return;
+    }
+    if (task->kind == INBOX_TASK_REPLAY_NEXT) {
+        assert_string_equal(task->replay->outlet, "out");
+        replay_load(task);
+    } else {
+        assert_int_equal(task->kind, INBOX_TASK_REPLAY_SAVE);
+        replay_store(task);
+    }
+    task->done_cb(task, 0, "");
+}
+
+HOOK int inbox_task_start(struct inbox *inbox, struct inbox_task *task)
+{
+    assert_ptr_equal(inbox, &scene.inbox);
+    if (scene.inbox.replay_count == 0) {
+        return HAPLO_EINVAL;
+    }
+    task->count = 0;
+    later(LATENCY_MS, task_answer, task);
+    return 0;
+}
+
+/* An operator asks for it. */
+static inline struct inbox_replay *replay_add(uint64_t cursor, uint64_t last)
+{
+    struct inbox_replay *row = &scene.inbox.replays[scene.inbox.replay_count++];
+
+    assert_true(scene.inbox.replay_count <= REPLAYS_MAX);
+    *row = (struct inbox_replay){.id = scene.inbox.replay_count,
+                                 .outlet = "out",
+                                 .until_ms = INBOX_FILTER_NO_END,
+                                 .cursor = cursor,
+                                 .last = last};
+    if (scene.forwarder != NULL) {
+        forwarder_replay(scene.forwarder);
+    }
+    return row;
+}
+
 /* Another process stores a batch of one lane, which it does not tell. */
 static inline void store_secretly(char lane, uint32_t count)
 {
@@ -476,11 +581,16 @@ static inline int fake_open(const struct outlet_setting *setting,
     return 0;
 }
 
-static inline void note_delivered(const struct inbox_message *message)
+static inline void note_delivered(const struct outlet_parcel *parcel,
+                                  const struct inbox_message *message)
 {
     uint64_t arrival = message->arrival;
     uint64_t *newest = &scene.newest[message->queue[0] - 'a'];
 
+    if (parcel->replay_id != 0) {
+        scene.replayed[arrival]++;
+        return;
+    }
     if (scene.fate[arrival] == FATE_DELIVERED) {
         scene.repeat_count++;
         assert_true(scene.may_repeat);
@@ -523,7 +633,7 @@ static inline void parcel_answer(void *pointer)
                      ? scene.answer_of_all
                      : scene.answer_of[parcel->messages[i].arrival];
         if (answer == '+') {
-            note_delivered(&parcel->messages[i]);
+            note_delivered(parcel, &parcel->messages[i]);
             parcel->delivered_count++;
         }
     }
@@ -555,7 +665,9 @@ static inline void fake_deliver(struct outlet *outlet,
         assert_true(is_wanted(arrival));
         assert_int_equal(parcel->messages[i].batch_first, first->batch_first);
     }
-    say("> %s%" PRIu64 "*%zu", first->queue, first->arrival, parcel->count);
+    say("> %s%" PRIu64 "*%zu%s%s", first->queue, first->arrival, parcel->count,
+        parcel->replay_id != 0 ? " again" : "",
+        parcel->has_new_ids ? " new" : "");
     scene.parcels[scene.parcel_count++] = parcel;
     later(scene.latency_ms, parcel_answer, parcel);
 }

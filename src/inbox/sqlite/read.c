@@ -11,6 +11,7 @@
 
 #include <xxhash.h>
 
+#include "inbox/inbox_replay.h"
 #include "inbox/sqlite/db_error.h"
 #include "inbox/sqlite/db_value.h"
 #include "inbox/sqlite/reader.h"
@@ -201,6 +202,29 @@ static void block_settle(struct block *block)
     }
 }
 
+static enum reader_statement statement_of(const struct inbox_read *read)
+{
+    if (read->replay != NULL) {
+        return read->replay->is_of_letters ? READER_REPLAY_LETTERS
+                                           : READER_REPLAY;
+    }
+    return read->queue_id == 0 ? READER_AFTER : READER_DEFERRED;
+}
+
+/* Its parameters after the third, which is the outlet. */
+static int bind_replay(sqlite3_stmt *select, const struct inbox_replay *replay)
+{
+    const uint64_t values[] = {replay->last, replay->since_ms,
+                               replay->until_ms};
+    int count = replay->is_of_letters ? 3 : 1;
+    int code = SQLITE_OK;
+
+    for (int i = 0; code == SQLITE_OK && i < count; i++) {
+        code = sqlite3_bind_int64(select, 4 + i, (sqlite3_int64)values[i]);
+    }
+    return code;
+}
+
 static int bind_read(sqlite3_stmt *select, const struct inbox_read *read)
 {
     size_t limit = read->count_max > 0 ? read->count_max : 1;
@@ -209,8 +233,11 @@ static int bind_read(sqlite3_stmt *select, const struct inbox_read *read)
     if (code == SQLITE_OK) { /* and one, to see if there are more */
         code = sqlite3_bind_int64(select, 2, (sqlite3_int64)limit + 1);
     }
-    if (code == SQLITE_OK && read->queue_id != 0) {
+    if (code == SQLITE_OK && (read->replay != NULL || read->queue_id != 0)) {
         code = sqlite3_bind_int64(select, 3, (sqlite3_int64)read->outlet->id);
+    }
+    if (code == SQLITE_OK && read->replay != NULL) {
+        return bind_replay(select, read->replay);
     }
     if (code == SQLITE_OK && read->queue_id != 0) {
         code = sqlite3_bind_int64(select, 4, (sqlite3_int64)read->queue_id);
@@ -249,9 +276,7 @@ int reader_read(struct reader *reader, struct inbox_read *read,
                 struct reason *why)
 {
     struct block block = {.reader = reader, .read = read};
-    sqlite3_stmt *select =
-        reader
-            ->statements[read->queue_id == 0 ? READER_AFTER : READER_DEFERRED];
+    sqlite3_stmt *select = reader->statements[statement_of(read)];
     int code = bind_read(select, read);
     int error = 0;
 

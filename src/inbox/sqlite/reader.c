@@ -16,6 +16,18 @@ static const char *const statement_sql[READER_STATEMENT_COUNT] = {
         " FROM deferred AS d CROSS JOIN stored AS s ON s.arrival = d.arrival"
         " WHERE d.outlet = ?3 AND d.queue = ?4 AND d.arrival > ?1"
         " ORDER BY d.arrival LIMIT ?2",
+    /* What is deferred will be delivered anyway. */
+    [READER_REPLAY] =
+        "SELECT s.arrival, s.queue, s.position, s.body FROM stored AS s"
+        " WHERE s.arrival > ?1 AND s.arrival <= ?4 AND NOT EXISTS"
+        " (SELECT 1 FROM deferred AS d WHERE d.outlet = ?3"
+        "  AND d.queue = s.queue AND d.arrival = s.arrival)"
+        " ORDER BY s.arrival LIMIT ?2",
+    [READER_REPLAY_LETTERS] =
+        "SELECT s.arrival, s.queue, s.position, s.body FROM dead_letters AS d"
+        " CROSS JOIN stored AS s ON s.arrival = d.arrival"
+        " WHERE d.outlet = ?3 AND d.arrival > ?1 AND d.arrival <= ?4"
+        " AND d.at >= ?5 AND d.at < ?6 ORDER BY d.arrival LIMIT ?2",
     [READER_QUEUE] = "SELECT server, queue FROM queues WHERE id = ?1",
     [READER_BATCH] = "SELECT count, format, fetched_at FROM batches"
                      " WHERE first_arrival = ?1",
