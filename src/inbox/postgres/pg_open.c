@@ -52,7 +52,8 @@ static int greeting_failed(struct pg_store *store,
                            struct reason *why)
 {
     const char *state = greeting->sqlstate;
-    PGconn *pg = store->writer.pg != NULL ? store->writer.pg : store->reader.pg;
+    PGconn *pg = store->writer.pg != NULL ? store->writer.pg
+                                          : store->reader.connection.pg;
 
     if (strcmp(state, "3F000") == 0 || strcmp(state, "42P01") == 0) {
         return reason_set(why, HAPLO_EINVAL,
@@ -239,8 +240,8 @@ int pg_open_start(struct pg_store *store, pg_opened_cb opened_cb)
     }
     pg_connection_greet(&store->writer, store->greeting, store->timeout_ms,
                         greet, store);
-    pg_connection_greet(&store->reader, store->greeting, store->timeout_ms,
-                        greet, store);
+    pg_connection_greet(&store->reader.connection, store->greeting,
+                        store->timeout_ms, greet, store);
     open->store = store;
     open->opened_cb = opened_cb;
     store->open = open;

@@ -13,6 +13,7 @@
 #include "inbox/inbox_store.h"
 #include "inbox/postgres/pg_connection.h"
 #include "inbox/postgres/pg_group.h"
+#include "inbox/postgres/pg_reader.h"
 
 struct pg_store {
     struct inbox_store base;     /* must be first */
@@ -21,7 +22,7 @@ struct pg_store {
     char uuid[INBOX_UUID_SIZE];  /* of the inbox; "": not known yet */
     uint64_t timeout_ms;         /* for one request */
     struct pg_connection writer; /* opens the inbox and stores groups */
-    struct pg_connection reader; /* reads for outlets */
+    struct pg_reader reader;     /* reads for outlets */
     struct pg_group group;       /* stores groups */
     struct pg_open *open;        /* while it is being opened */
     int open_connection_count;   /* to be closed */

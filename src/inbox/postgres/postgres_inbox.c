@@ -12,7 +12,6 @@
 #include "inbox/postgres/pg_fault.h"
 #include "inbox/postgres/pg_names.h"
 #include "inbox/postgres/pg_open.h"
-#include "inbox/postgres/pg_read.h"
 #include "inbox/postgres/pg_schema.h"
 #include "inbox/postgres/pg_store.h"
 
@@ -70,7 +69,7 @@ static void postgres_close(struct inbox_store *base)
 
     store->open_connection_count = 2;
     pg_connection_close(&store->writer, on_connection_closed, store);
-    pg_connection_close(&store->reader, on_connection_closed, store);
+    pg_reader_close(&store->reader, on_connection_closed, store);
 }
 
 /* Opening */
@@ -116,7 +115,7 @@ static int store_init(struct pg_store *store, uv_loop_t *loop,
         return HAPLO_ENOMEM;
     }
     store->open_connection_count = 1;
-    if (pg_connection_init(&store->reader, loop, own->conninfo) != 0) {
+    if (pg_reader_open(&store->reader, store, loop, own->conninfo) != 0) {
         return HAPLO_ENOMEM;
     }
     store->open_connection_count = 2;
@@ -144,7 +143,7 @@ static void store_fail(struct pg_store *store)
     }
     pg_connection_close(&store->writer, on_failed_closed, store);
     if (count == 2) {
-        pg_connection_close(&store->reader, on_failed_closed, store);
+        pg_reader_close(&store->reader, on_failed_closed, store);
     }
 }
 
