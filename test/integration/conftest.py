@@ -2,6 +2,7 @@
 import os
 import pathlib
 import subprocess
+import tempfile
 
 import pytest
 
@@ -86,3 +87,14 @@ def disk_of(tmp_path):
     yield make
     for disk in disks:
         disk.end()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server, shared by the tests of a file."""
+    from postgres_server import PostgresServer
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # the server runs as another user
+        with PostgresServer(folder) as server:
+            yield server

@@ -183,15 +183,6 @@ static const struct inbox_store_ops ops = {
     .close = postgres_close,
 };
 
-static int postgres_migrate(const void *type_options, const char *owner,
-                            const char *writer, char *text, size_t text_size)
-{
-    const struct postgres_inbox_options *own = type_options;
-
-    return pg_schema_migrate(owner != NULL ? owner : own->conninfo, own->schema,
-                             writer, text, text_size);
-}
-
 /* libpq's own message would show parts of the string, and so of a password. */
 static int conninfo_check(const char *conninfo, char *why, size_t why_size)
 {
@@ -205,6 +196,39 @@ static int conninfo_check(const char *conninfo, char *why, size_t why_size)
     }
     PQconninfoFree(options);
     return 0;
+}
+
+static bool has_password(const char *conninfo)
+{
+    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+    bool is_found = false;
+
+    for (const PQconninfoOption *option = options;
+         option != NULL && option->keyword != NULL; option++) {
+        is_found |=
+            strcmp(option->keyword, "password") == 0 && option->val != NULL;
+    }
+    PQconninfoFree(options);
+    return is_found;
+}
+
+/* The owner's connection string comes from the command line, which everybody
+ * on the machine can read. */
+static int postgres_migrate(const void *type_options, const char *owner,
+                            const char *writer, char *text, size_t text_size)
+{
+    const struct postgres_inbox_options *own = type_options;
+
+    if (owner != NULL && conninfo_check(owner, text, text_size) != 0) {
+        return HAPLO_EINVAL;
+    }
+    if (owner != NULL && has_password(owner)) {
+        return reason_write(text, text_size, HAPLO_EINVAL,
+                            "the connection string of the owner has a password "
+                            "in it: put that into .pgpass or a service file");
+    }
+    return pg_schema_migrate(owner != NULL ? owner : own->conninfo, own->schema,
+                             writer, text, text_size);
 }
 
 static const struct option_row options[] = {
