@@ -12,6 +12,7 @@ void abandon_init(struct abandon *abandon, uv_loop_t *loop)
     abandon->is_done = false;
     abandon->timer.data = abandon;
     uv_timer_init(loop, &abandon->timer); /* cannot fail */
+    uv_unref((uv_handle_t *)&abandon->timer);
 }
 
 /* Look-ups are the only requests that are left then. */
@@ -29,9 +30,11 @@ void abandon_soon(struct abandon *abandon)
     uv_timer_start(&abandon->timer, on_moment_over, MOMENT_MS, MOMENT_MS);
 }
 
-void abandon_cancel(struct abandon *abandon)
+void abandon_close(struct abandon *abandon)
 {
+    uv_loop_t *loop = abandon->timer.loop;
     uv_close((uv_handle_t *)&abandon->timer, NULL);
+    uv_run(loop, UV_RUN_DEFAULT);
 }
 
 enum exit_code abandon_exit(const struct abandon *abandon, enum exit_code code)

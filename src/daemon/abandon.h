@@ -16,7 +16,8 @@
 #include "daemon/command.h"
 
 struct abandon {
-    uv_timer_t timer; /* runs while the loop is given its moment */
+    uv_timer_t timer; /* runs while the loop is given its moment, and does not
+                         keep it running */
     bool is_done;     /* the loop was stopped, with handles left in it */
 };
 
@@ -26,8 +27,9 @@ void abandon_init(struct abandon *abandon, uv_loop_t *loop);
  * loop if these take more than a moment. */
 void abandon_soon(struct abandon *abandon);
 
-/* That was done in time: closes the timer. */
-void abandon_cancel(struct abandon *abandon);
+/* To be called when the loop has ended by itself, before it is closed: closes
+ * the timer. */
+void abandon_close(struct abandon *abandon);
 
 /* To be called last, while the loop is still in memory, because a look-up may
  * end and report to it. Returns the code, or exits with it if the loop was

@@ -31,6 +31,7 @@ static const char help_text[] =
     "  peek SERVER/QUEUE   fetch one batch and show it; never marks it\n"
     "  outlet retry|skip|dead-letter OUTLET SERVER/QUEUE\n"
     "                      release a queue that its first message blocks\n"
+    "  outlet test OUTLET  send a test message through an outlet\n"
     "  inbox backup [INBOX] FILE\n"
     "                      copy an inbox, even while it is in use\n"
     "  migrate [INBOX]     create or upgrade the tables of an inbox in a\n"
@@ -104,9 +105,13 @@ static enum exit_code dispatch_peek(const struct command_options *options,
 static enum exit_code dispatch_outlet(const struct command_options *options,
                                       int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "test") == 0) {
+        return command_outlet_test(options, argv[2]);
+    }
     if (argc != 4) {
         return usage_error("outlet takes retry, skip or dead-letter, the name "
-                           "of an outlet, and SERVER/QUEUE",
+                           "of an outlet, and SERVER/QUEUE; or test and the "
+                           "name of an outlet",
                            "");
     }
     const char *const words[3] = {argv[1], argv[2], argv[3]};

@@ -44,22 +44,14 @@ static const struct config_queue *find_queue(const struct config *config,
     return NULL;
 }
 
-static void on_closed(void *data)
-{
-    struct peek *peek = data;
-    abandon_cancel(&peek->abandon);
-}
-
 static void on_end(uv_timer_t *timer)
 {
     struct peek *peek = timer->data;
     uv_close((uv_handle_t *)timer, NULL);
-    if (peek->poller == NULL) {
-        on_closed(peek);
-        return;
+    if (peek->poller != NULL) {
+        abandon_soon(&peek->abandon);
+        haplo_poller_close(peek->poller, NULL);
     }
-    abandon_soon(&peek->abandon);
-    haplo_poller_close(peek->poller, on_closed);
 }
 
 static void finish(struct peek *peek, enum exit_code code)
@@ -168,6 +160,7 @@ static enum exit_code peek_run(struct peek *peek)
     }
     uv_run(&peek->loop, UV_RUN_DEFAULT);
     if (!peek->abandon.is_done) {
+        abandon_close(&peek->abandon);
         uv_loop_close(&peek->loop);
     }
     return peek->code;

@@ -48,7 +48,6 @@ static void on_inboxes_closed(struct gather *gather)
 static void on_gather_closed(struct gather *gather)
 {
     struct session *session = session_of(gather);
-    abandon_cancel(&session->abandon);
     /* Otherwise another signal would kill the process at the very end. */
     limits_hold_signals();
     uv_close((uv_handle_t *)&session->sigint, NULL);
@@ -244,6 +243,7 @@ enum exit_code session_run(struct session *session,
                 &gather_options);
     uv_run(&session->loop, UV_RUN_DEFAULT);
     if (!session->abandon.is_done) {
+        abandon_close(&session->abandon);
         close_loop(session);
         free_session(session);
     }

@@ -73,6 +73,8 @@ struct outlet_setting {
     const char *inbox_uuid;         /* UUID of the inbox of the messages */
     const void *options;            /* filled by the options of its type */
     unsigned in_flight_max;         /* parcels that it gets at a time */
+    bool is_test;                   /* it gets one test message, and another
+                                       process may use the destination */
 };
 
 struct outlet_type {

@@ -55,12 +55,21 @@ static const struct option_row option_rows[] = {
                 "message is sent alone.",
     },
     {
-        .name = "timeout",
+        .name = "connect_timeout",
         .value = OPTION_DURATION,
-        .min = 100,
+        .min = 10,
+        .max = 3600000,
+        .fallback = "10s",
+        IN_OPTIONS(connect_timeout_ms),
+        .help = "Limit for name resolution, connection and TLS handshake.",
+    },
+    {
+        .name = "total_timeout",
+        .value = OPTION_DURATION,
+        .min = 10,
         .max = 3600000,
         .fallback = "30s",
-        IN_OPTIONS(timeout_ms),
+        IN_OPTIONS(total_timeout_ms),
         .help = "The time in which a request must be answered. When it has "
                 "passed, the request is sent again later, with the same "
                 "webhook-id.",

@@ -15,7 +15,8 @@ struct webhook_options {
     bool allow_http;                  /* http to any host */
     unsigned batch;                   /* messages of a request */
     size_t batch_bytes_max;           /* of their bodies together */
-    uint64_t timeout_ms;              /* of a request */
+    uint64_t connect_timeout_ms;      /* for name, TCP and TLS */
+    uint64_t total_timeout_ms;        /* of a request, with its response */
     unsigned rate_limit;              /* requests a second; 0: no limit */
     const char *const *headers;       /* additional ones; NULL: none */
     const char *user;                 /* for basic authentication; NULL: none */

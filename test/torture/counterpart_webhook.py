@@ -31,7 +31,7 @@ class Counterpart:
     def outlet(self):
         return {"url": f"https://127.0.0.1:{self.port}/",
                 "signing_secret_file": str(self.secret),
-                "tls_ca_file": str(self.ca.path), "timeout": "5s", "batch": 7}
+                "tls_ca_file": str(self.ca.path), "total_timeout": "5s", "batch": 7}
 
     def start(self):
         if self.process is not None:
