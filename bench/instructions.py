@@ -32,6 +32,9 @@ PARTS = [
     ("inbox-message", 4, "a message into SQLite, in groups of 1,024, with "
      "its share of states"),
     ("inbox-confirm", 4, "a confirmed state into SQLite, in groups of 64"),
+    ("route-type", 500, "a message of 4 KB, by its action and type"),
+    ("route-workflow", 500, "... by its workflow"),
+    ("route-whole", 500, "... by what it does not have, so all is read"),
 ]
 
 

@@ -62,6 +62,9 @@ static const struct {
     {"scheduler-1m", micro_scheduler_1m},
     {"inbox-message", micro_inbox_message},
     {"inbox-confirm", micro_inbox_confirm},
+    {"route-type", micro_route_type},
+    {"route-workflow", micro_route_workflow},
+    {"route-whole", micro_route_whole},
 };
 
 int main(int argc, char **argv)

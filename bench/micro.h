@@ -32,5 +32,8 @@ void micro_scheduler_100k(uint64_t count);
 void micro_scheduler_1m(uint64_t count);
 void micro_inbox_message(uint64_t count);
 void micro_inbox_confirm(uint64_t count);
+void micro_route_type(uint64_t count);
+void micro_route_workflow(uint64_t count);
+void micro_route_whole(uint64_t count);
 
 #endif
