@@ -129,7 +129,8 @@ static bool queue_is_done(const struct haplo_queue *queue)
 
 static void run_check(void)
 {
-    FUZZ_CHECK(fetch_count > 0 && delivered_count <= 1);
+    /* On a slow machine, the time may be over before the fetch is sent. */
+    FUZZ_CHECK((fetch_count > 0 || failed_count > 0) && delivered_count <= 1);
     FUZZ_CHECK(mark_count == 0 || delivered_count == 1);
     FUZZ_CHECK(marked_count <= 1);
     FUZZ_CHECK(marked_count == 0 ||
