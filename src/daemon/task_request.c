@@ -13,6 +13,8 @@ static const char *const kinds[] = {
     [INBOX_TASK_LETTERS_PURGE] = "purge-letters",
     [INBOX_TASK_REPLAY_START] = "start-replay",
     [INBOX_TASK_REPLAY_STOP] = "stop-replay",
+    [INBOX_TASK_OUTLET_FORGET] = "forget-outlet",
+    [INBOX_TASK_PURGE] = "purge",
 };
 
 #define KIND_COUNT (sizeof kinds / sizeof kinds[0])
@@ -38,7 +40,8 @@ static const struct field fields[] = {
     TEXT(inbox),           TEXT(outlet),        TEXT(queue),
     NUMBER(arrival),       NUMBER(since_ms),    NUMBER(until_ms),
     NUMBER(first),         NUMBER(last),        NUMBER(replay_id),
-    NUMBER(is_of_letters), NUMBER(has_new_ids),
+    NUMBER(is_of_letters), NUMBER(has_new_ids), TEXT(pointer),
+    TEXT(value),           TEXT(why),
 };
 
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])

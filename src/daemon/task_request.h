@@ -13,6 +13,7 @@
 #include "inbox/inbox_task.h"
 
 #define TASK_REQUEST_LINE_SIZE 3072 /* for any request */
+#define TASK_REQUEST_TEXT_SIZE 512
 
 /* What to do, with copies of all parameters. Zeroed except for kind, inbox and
  * until_ms, it concerns everything. */
@@ -29,6 +30,9 @@ struct task_request {
     uint64_t replay_id;                   /* REPLAY_STOP */
     uint64_t is_of_letters;               /* REPLAY_START: 0 or 1 */
     uint64_t has_new_ids;                 /* REPLAY_START: 0 or 1 */
+    char pointer[TASK_REQUEST_TEXT_SIZE]; /* PURGE: JSON pointer, or "" */
+    char value[TASK_REQUEST_TEXT_SIZE];   /* PURGE: what must be there */
+    char why[TASK_REQUEST_TEXT_SIZE];     /* PURGE: stored with each message */
 };
 
 /* True if the line is such a request. */

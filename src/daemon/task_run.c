@@ -11,6 +11,7 @@ struct run {
     struct inbox_task task;      /* the work */
     struct task_request request; /* its parameters */
     struct inbox_replay replay;  /* REPLAY_*: which */
+    struct inbox_purge purge;    /* PURGE: which */
     struct gather *gather;       /* borrowed */
     task_run_cb done_cb;         /* gets the result */
     void *data;                  /* for done_cb */
@@ -30,6 +31,22 @@ static void replay_fill(struct inbox_replay *replay,
     };
     snprintf(replay->outlet, sizeof replay->outlet, "%s", request->outlet);
     snprintf(replay->queue, sizeof replay->queue, "%s", request->queue);
+}
+
+static void purge_result_write(const struct run *run, char *text, size_t size)
+{
+    const struct inbox_purge *purge = &run->purge;
+    snprintf(text, size,
+             "inbox %s: messages purged: %llu; deliveries that outlets pass "
+             "over: %llu; dead letters removed: %llu%s",
+             run->request.inbox, (unsigned long long)run->task.count,
+             (unsigned long long)purge->pending_count,
+             (unsigned long long)purge->letter_count,
+             purge->is_log_left
+                 ? "; its -wal file still contains them, because another "
+                   "program keeps a read transaction open: end that, and "
+                   "purge again"
+                 : "");
 }
 
 /* What an operator reads. */
@@ -55,6 +72,15 @@ static void result_write(const struct run *run, char *text, size_t size)
                  (unsigned long long)replay->delivered_count,
                  (unsigned long long)replay->refused_count);
         break;
+    case INBOX_TASK_OUTLET_FORGET:
+        snprintf(text, size,
+                 "outlet %s: forgotten; deferred messages, dead letters and "
+                 "replays removed with it: %llu",
+                 run->request.outlet, count);
+        break;
+    case INBOX_TASK_PURGE:
+        purge_result_write(run, text, size);
+        break;
     default:
         snprintf(text, size, "done");
         break;
@@ -71,6 +97,14 @@ static void tell_outlet(const struct run *run)
     }
 }
 
+static void run_free(struct run *run)
+{
+    if (run != NULL) {
+        inbox_purge_free(&run->purge);
+        free(run);
+    }
+}
+
 static void on_done(struct inbox_task *task, int error, const char *why)
 {
     struct run *run = container_of(task, struct run, task);
@@ -84,9 +118,10 @@ static void on_done(struct inbox_task *task, int error, const char *why)
                        run->request.kind == INBOX_TASK_REPLAY_STOP)) {
         tell_outlet(run);
     }
-    run->done_cb(error == 0 ? EXIT_CODE_FINE : EXIT_CODE_FAILED, text,
-                 run->data);
-    free(run);
+    run->done_cb(error == 0 && !run->purge.is_log_left ? EXIT_CODE_FINE
+                                                       : EXIT_CODE_FAILED,
+                 text, run->data);
+    run_free(run);
 }
 
 static void run_fill(struct run *run, struct gather *gather,
@@ -104,14 +139,61 @@ static void run_fill(struct run *run, struct gather *gather,
                    .since_ms = request->since_ms,
                    .until_ms = request->until_ms},
         .replay = &run->replay,
+        .purge = &run->purge,
         .done_cb = on_done,
     };
+}
+
+/* Without a pointer, a purge must name a message. 0 or HAPLO_E*. */
+static int purge_fill(struct run *run, struct reason *why)
+{
+    const struct task_request *request = &run->request;
+    if (request->kind != INBOX_TASK_PURGE) {
+        return 0;
+    }
+    if (request->pointer[0] == '\0' && request->arrival == 0) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "a purge needs a JSON pointer and a value, or the "
+                          "arrival of a message");
+    }
+    return inbox_purge_init(
+        &run->purge, request->pointer[0] != '\0' ? request->pointer : NULL,
+        request->value, request->why, why);
+}
+
+/* An outlet that is running would store its progress again. */
+static int forget_check(const struct gather *gather,
+                        const struct task_request *request, struct reason *why)
+{
+    return request->kind != INBOX_TASK_OUTLET_FORGET ||
+                   gather_find_outlet(gather, request->outlet) == NULL
+               ? 0
+               : reason_set(why, HAPLO_EBUSY,
+                            "outlet %s is running: remove it from the "
+                            "configuration and restart haplo-poll first",
+                            request->outlet);
+}
+
+/* Why a task could not be started. */
+static void tell_unstarted(const struct task_request *request,
+                           const struct inbox *inbox, int error,
+                           struct reason *why)
+{
+    if (why->text[0] != '\0') {
+        return;
+    }
+    (void)reason_set(why, error, "inbox %s: %s", request->inbox,
+                     inbox == NULL           ? "is not open in this process"
+                     : error == HAPLO_ENOMEM ? "out of memory"
+                     : error == HAPLO_ESTOPPED
+                         ? "it is being closed"
+                         : "its type does not support this yet");
 }
 
 void task_run(struct gather *gather, const struct task_request *request,
               task_run_cb done_cb, void *data)
 {
-    char text[HAPLO_TEXT_SIZE_MAX];
+    struct reason why = {.text = ""};
     struct inbox *inbox = gather_find_inbox(gather, request->inbox);
     struct run *run = calloc(1, sizeof *run);
     int error = inbox == NULL || run == NULL ? HAPLO_ENOMEM : 0;
@@ -119,18 +201,20 @@ void task_run(struct gather *gather, const struct task_request *request,
         run_fill(run, gather, request);
         run->done_cb = done_cb;
         run->data = data;
+        error = forget_check(gather, request, &why);
+    }
+    if (error == 0) {
+        error = purge_fill(run, &why);
+    }
+    if (error == 0) {
         error = inbox_task_start(inbox, &run->task);
     }
     if (error == 0) {
         return;
     }
-    free(run);
-    snprintf(text, sizeof text, "inbox %s: %s", request->inbox,
-             inbox == NULL             ? "is not open in this process"
-             : error == HAPLO_ENOMEM   ? "out of memory"
-             : error == HAPLO_ESTOPPED ? "it is being closed"
-                                       : "its type does not support this yet");
-    done_cb(EXIT_CODE_FAILED, text, data);
+    run_free(run);
+    tell_unstarted(request, inbox, error, &why);
+    done_cb(EXIT_CODE_FAILED, why.text, data);
 }
 
 /* For a client */

@@ -26,6 +26,7 @@
 #include "base/reason.h"
 #include "inbox/inbox.h"
 #include "inbox/inbox_filter.h"
+#include "inbox/inbox_purge.h"
 #include "inbox/inbox_replay.h"
 #include "inbox/worker.h"
 
@@ -34,7 +35,9 @@ enum inbox_task_kind {
     INBOX_TASK_REPLAY_START,  /* record a replay */
     INBOX_TASK_REPLAY_STOP,   /* end one that is not done */
     INBOX_TASK_REPLAY_NEXT,   /* load the next one that an outlet has to do */
-    INBOX_TASK_REPLAY_SAVE    /* store how far one has got */
+    INBOX_TASK_REPLAY_SAVE,   /* store how far one has got */
+    INBOX_TASK_OUTLET_FORGET, /* remove all that is stored of an outlet */
+    INBOX_TASK_PURGE          /* erase messages: see inbox_purge.h */
 };
 
 struct inbox_task;
@@ -48,6 +51,7 @@ struct inbox_task {
     struct inbox_filter filter;             /* with which messages */
     struct inbox_replay *replay;            /* REPLAY_*: which; see there */
     const struct inbox_replay_marks *marks; /* REPLAY_SAVE: what to store */
+    struct inbox_purge *purge;              /* PURGE: which; see there */
     inbox_task_cb done_cb; /* once, from the loop; may free the task */
     void *data;            /* for the owner */
     /* Results: */

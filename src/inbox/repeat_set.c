@@ -34,16 +34,13 @@ bool repeat_set_make(struct repeat_set *repeats,
     return true;
 }
 
-void repeat_set_tick(struct repeat_set *repeats, struct haplo_slice body)
+static void tick(struct repeat_set *repeats, const uint8_t *key)
 {
-    XXH128_canonical_t key;
-    struct repeat wanted = {.key = key.digest};
+    struct repeat wanted = {.key = key};
     struct repeat *end = repeats->items + repeats->count;
-    struct repeat *found;
+    struct repeat *found = bsearch(&wanted, repeats->items, repeats->count,
+                                   sizeof(*repeats->items), compare_keys);
 
-    XXH128_canonicalFromHash(&key, XXH3_128bits(body.data, body.size));
-    found = bsearch(&wanted, repeats->items, repeats->count,
-                    sizeof(*repeats->items), compare_keys);
     if (found == NULL) {
         return;
     }
@@ -57,6 +54,21 @@ void repeat_set_tick(struct repeat_set *repeats, struct haplo_slice body)
             return;
         }
         found++;
+    }
+}
+
+void repeat_set_tick(struct repeat_set *repeats, struct haplo_slice body)
+{
+    XXH128_canonical_t key;
+
+    XXH128_canonicalFromHash(&key, XXH3_128bits(body.data, body.size));
+    tick(repeats, key.digest);
+}
+
+void repeat_set_tick_key(struct repeat_set *repeats, struct haplo_slice key)
+{
+    if (key.size == sizeof(XXH128_canonical_t)) {
+        tick(repeats, (const uint8_t *)key.data);
     }
 }
 

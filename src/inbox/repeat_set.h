@@ -31,6 +31,10 @@ bool repeat_set_make(struct repeat_set *repeats,
 /* Ticks off a repeat with this stored body, if one is left. */
 void repeat_set_tick(struct repeat_set *repeats, struct haplo_slice body);
 
+/* The same for the key of a message whose body was purged; bytes that are no
+ * key tick off nothing. */
+void repeat_set_tick_key(struct repeat_set *repeats, struct haplo_slice key);
+
 /* Sets is_missing, by index in the batch, for those that were not found.
  * Returns their number. */
 size_t repeat_set_missing(const struct repeat_set *repeats, bool *is_missing);

@@ -2,7 +2,7 @@
  * repeat_check.c - finds the rows of repeated messages.
  *
  *   - The rows of the newest batch of the queue are read. Each ticks off one
- *     repeat (repeat_set.h).
+ *     repeat (repeat_set.h). So do the keys of those that were purged.
  *   - The same is done with earlier batches until all repeats are ticked off.
  *     Nearly always one batch suffices, the one that is repeated.
  *   - The search ends after the oldest batch that may contain an unconfirmed
@@ -38,33 +38,48 @@ static enum inbox_fault batch_get(struct writer *writer, int64_t first,
     return writer_fault(writer, code == SQLITE_ROW ? reset : code);
 }
 
+/* Ticks off what a statement finds for a batch: bodies or keys. */
+static enum inbox_fault rows_tick(
+    struct writer *writer, enum writer_statement which, int64_t queue,
+    int64_t first, int64_t count, struct repeat_set *repeats,
+    void (*tick)(struct repeat_set *repeats, struct haplo_slice value))
+{
+    sqlite3_stmt *select = writer->statements[which];
+    struct haplo_slice value;
+    int code = sqlite3_bind_int64(select, 1, first);
+    int reset;
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_int64(select, 2, first + count - 1);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_int64(select, 3, queue);
+    }
+    while (code == SQLITE_OK || code == SQLITE_ROW) {
+        code = sqlite3_step(select);
+        if (code == SQLITE_ROW) {
+            code = db_column_bytes(select, 0, &value);
+            if (code != SQLITE_OK) {
+                break;
+            }
+            tick(repeats, value);
+        }
+    }
+    reset = sqlite3_reset(select);
+    return writer_fault(writer, code != SQLITE_DONE ? code : reset);
+}
+
 static enum inbox_fault batch_tick(struct writer *writer, int64_t queue,
                                    int64_t first, int64_t count,
                                    struct repeat_set *repeats)
 {
-    sqlite3_stmt *bodies = writer->statements[WRITER_BATCH_BODIES];
-    struct haplo_slice body;
-    int code = sqlite3_bind_int64(bodies, 1, first);
-    int reset;
+    enum inbox_fault fault = rows_tick(writer, WRITER_BATCH_BODIES, queue,
+                                       first, count, repeats, repeat_set_tick);
 
-    if (code == SQLITE_OK) {
-        code = sqlite3_bind_int64(bodies, 2, first + count - 1);
-    }
-    if (code == SQLITE_OK) {
-        code = sqlite3_bind_int64(bodies, 3, queue);
-    }
-    while (code == SQLITE_OK || code == SQLITE_ROW) {
-        code = sqlite3_step(bodies);
-        if (code == SQLITE_ROW) {
-            code = db_column_bytes(bodies, 0, &body);
-            if (code != SQLITE_OK) {
-                break;
-            }
-            repeat_set_tick(repeats, body);
-        }
-    }
-    reset = sqlite3_reset(bodies);
-    return writer_fault(writer, code != SQLITE_DONE ? code : reset);
+    return fault == INBOX_FINE && repeats->left > 0
+               ? rows_tick(writer, WRITER_BATCH_PURGED, queue, first, count,
+                           repeats, repeat_set_tick_key)
+               : fault;
 }
 
 static enum inbox_fault batches_tick(struct writer *writer,

@@ -87,6 +87,12 @@
     " state INTEGER NOT NULL,"                                              \
     " created_at INTEGER NOT NULL,"                                         \
     " changed_at INTEGER NOT NULL,"                                         \
+    " why TEXT NOT NULL);"                                                  \
+    "CREATE TABLE purged ("                                                 \
+    " arrival INTEGER PRIMARY KEY,"                                         \
+    " queue INTEGER NOT NULL,"                                              \
+    " key BLOB NOT NULL,"                                                   \
+    " at INTEGER NOT NULL,"                                                 \
     " why TEXT NOT NULL);"
 
 /* A member of a message as a plain value: the text of a string, a 64-bit

@@ -9,6 +9,8 @@ static const task_step_cb steps[] = {
     [INBOX_TASK_REPLAY_STOP] = replay_stop_step,
     [INBOX_TASK_REPLAY_NEXT] = replay_next_step,
     [INBOX_TASK_REPLAY_SAVE] = replay_save_step,
+    [INBOX_TASK_OUTLET_FORGET] = outlet_forget_step,
+    [INBOX_TASK_PURGE] = purge_step,
 };
 
 enum inbox_fault task_outlet_id(struct writer *writer, struct inbox_task *task,
@@ -36,8 +38,13 @@ enum inbox_fault task_outlet_id(struct writer *writer, struct inbox_task *task,
 
 void task_write(struct writer *writer, struct inbox_task *task)
 {
-    enum inbox_fault fault = writer_begin(writer);
+    enum inbox_fault fault;
 
+    if (purge_is_at_log(task)) {
+        purge_log_step(writer, task);
+        return;
+    }
+    fault = writer_begin(writer);
     if (fault == INBOX_FINE) {
         fault = steps[task->kind](writer, task, wall_clock_ms());
     }

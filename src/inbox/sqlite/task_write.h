@@ -41,4 +41,16 @@ enum inbox_fault replay_next_step(struct writer *writer,
 enum inbox_fault replay_save_step(struct writer *writer,
                                   struct inbox_task *task, uint64_t now_ms);
 
+/* outlet_tasks.c */
+enum inbox_fault outlet_forget_step(struct writer *writer,
+                                    struct inbox_task *task, uint64_t now_ms);
+
+/* purge_tasks.c */
+enum inbox_fault purge_step(struct writer *writer, struct inbox_task *task,
+                            uint64_t now_ms);
+
+/* The last steps of a purge empty the WAL, which is no transaction. */
+bool purge_is_at_log(const struct inbox_task *task);
+void purge_log_step(struct writer *writer, struct inbox_task *task);
+
 #endif

@@ -44,6 +44,8 @@ static const char *const statement_sql[WRITER_STATEMENT_COUNT] = {
         "SELECT count, older FROM batches WHERE first_arrival = ?1",
     [WRITER_BATCH_BODIES] = "SELECT body FROM stored"
                             " WHERE arrival BETWEEN ?1 AND ?2 AND queue = ?3",
+    [WRITER_BATCH_PURGED] = "SELECT key FROM purged"
+                            " WHERE arrival BETWEEN ?1 AND ?2 AND queue = ?3",
     [WRITER_OUTLET_GET] = "SELECT id, cursor FROM outlets WHERE name = ?1",
     [WRITER_OUTLET_ADD] = "INSERT INTO outlets (name, cursor) VALUES (?1, ?2)",
     [WRITER_OUTLET_SET] = "UPDATE outlets SET cursor = ?2 WHERE id = ?1",
