@@ -29,7 +29,7 @@ from sim import Sim, wait_for
 Arrived = collections.namedtuple("Arrived", "id server queue body times",
                                  defaults=[1])
 
-TYPES = ["webhook"]
+TYPES = ["webhook", "exec"]
 STEP_S_MAX = 120
 
 REPORT = ("{type}: {messages} messages of {queues} queues, {kills} kills of "
