@@ -209,6 +209,13 @@ $(BUILD)/test/haplo-poll-picky: $(BUILD)/test/outlet/picky.o \
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
 
+# Brokers of Kafka that keep messages in memory.
+kafka_mock := $(if $(filter kafka,$(TYPES)),$(BUILD)/test/kafka-mock)
+$(BUILD)/test/kafka-mock: $(BUILD)/test/outlet/kafka_mock.o
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lrdkafka
+
 # The simulation links the product's objects; what they call of libuv, of
 # src/http and of the C library's memory is test/sim's. Renamed in them and not
 # wrapped by the linker, so that the simulation's own calls stay what they are.
@@ -353,7 +360,7 @@ $(bench_busy_poll): bench/busy_poll.c
 .PHONY: unit-binaries
 unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation $(replay_bin) \
 	$(BUILD)/test/test_sweep $(BUILD)/inject/haplo-poll \
-	$(BUILD)/test/haplo-poll-picky
+	$(BUILD)/test/haplo-poll-picky $(kafka_mock)
 
 # -- Demonstration, tests, checks -------------------------------------------
 

@@ -5,7 +5,7 @@
  *   - On the thread of the worker, the connection is opened if there is none
  *     (nats_connection.c), and the messages are published, in order.
  *   - The stream acknowledges each of them. A thread of libnats notes that in
- *     the flight (nats_flight.c), and tells the loop when it was the last one.
+ *     the flight (flight.c), and tells the loop when it was the last one.
  *   - On the loop, the parcel is completed. Its messages count as delivered if
  *     the stream gave each a sequence above 0.
  *
@@ -37,7 +37,7 @@
 /* Flights, on the loop */
 
 /* Takes a free slot. Returns 0 or HAPLO_ENOMEM. */
-static int slot_take(struct nats *nats, struct flight *flight)
+static int slot_take(struct nats *nats, struct nats_flight *flight)
 {
     unsigned slot = 0;
 
@@ -46,7 +46,8 @@ static int slot_take(struct nats *nats, struct flight *flight)
     }
     if (slot == nats->slot_count) {
         unsigned count = slot == 0 ? 16 : 2 * slot;
-        struct flight **slots = realloc(nats->slots, count * sizeof(*slots));
+        struct nats_flight **slots =
+            realloc(nats->slots, count * sizeof(*slots));
 
         if (slots == NULL) {
             return HAPLO_ENOMEM;
@@ -63,13 +64,13 @@ static int slot_take(struct nats *nats, struct flight *flight)
 }
 
 /* NULL if memory runs out. */
-static struct flight *flight_new(struct nats *nats,
-                                 struct outlet_parcel *parcel)
+static struct nats_flight *nats_flight_new(struct nats *nats,
+                                           struct outlet_parcel *parcel)
 {
-    struct flight *flight = calloc(1, sizeof(*flight));
+    struct nats_flight *flight = calloc(1, sizeof(*flight));
     int result;
 
-    if (flight == NULL || nats_flight_init(&flight->state, parcel) != 0) {
+    if (flight == NULL || flight_init(&flight->state, parcel) != 0) {
         free(flight);
         return NULL;
     }
@@ -80,7 +81,7 @@ static struct flight *flight_new(struct nats *nats,
     result = slot_take(nats, flight);
     uv_mutex_unlock(&nats->mutex);
     if (result != 0) {
-        nats_flight_free(&flight->state);
+        flight_free(&flight->state);
         free(flight);
         return NULL;
     }
@@ -105,7 +106,7 @@ static void parcel_complete(struct nats *nats, struct outlet_parcel *parcel)
 }
 
 /* Must be over. */
-static void flight_complete(struct flight *flight)
+static void nats_flight_complete(struct nats_flight *flight)
 {
     struct nats *nats = flight->nats;
     struct outlet_parcel *parcel = flight->state.parcel;
@@ -116,45 +117,45 @@ static void flight_complete(struct flight *flight)
     if (flight->is_waiting) {
         TAILQ_REMOVE(&nats->waiting, flight, link);
     }
-    nats_flight_report(&flight->state);
-    nats_flight_free(&flight->state);
+    flight_report(&flight->state);
+    flight_free(&flight->state);
     free(flight);
     parcel_complete(nats, parcel);
 }
 
 /* True if it is over, or because there is nothing more to wait for. */
-static bool flight_settle(struct flight *flight)
+static bool nats_flight_settle(struct nats_flight *flight)
 {
     struct nats *nats = flight->nats;
-    struct nats_flight *state = &flight->state;
+    struct flight *state = &flight->state;
     bool is_late =
         flight->is_waiting && uv_now(nats->timer.loop) >= flight->deadline_ms;
     bool is_over;
 
     uv_mutex_lock(&nats->mutex);
-    if (nats_flight_is_over(state)) {
+    if (flight_is_over(state)) {
         /* Nothing to give up. */
     } else if (flight->line <= nats->line_ended) {
-        nats_flight_give_up(state, OUTLET_RETRY,
-                            "the connection was lost before all messages were "
-                            "acknowledged");
+        flight_give_up(state, OUTLET_RETRY,
+                       "the connection was lost before all messages were "
+                       "acknowledged");
     } else if (nats->is_closing) {
-        nats_flight_give_up(state, OUTLET_RETRY, "closing");
+        flight_give_up(state, OUTLET_RETRY, "closing");
     } else if (is_late) {
         atomic_store(&nats->is_doubtful, true);
-        nats_flight_give_up(
+        flight_give_up(
             state, OUTLET_RETRY,
             state->has_stranger
                 ? "no stream has acknowledged it in time, but somebody else "
                   "responds to messages of this subject"
                 : "the stream has not acknowledged it in time");
     }
-    is_over = nats_flight_is_over(state);
+    is_over = flight_is_over(state);
     uv_mutex_unlock(&nats->mutex);
     return is_over;
 }
 
-static void flight_wait(struct flight *flight)
+static void nats_flight_wait(struct nats_flight *flight)
 {
     struct nats *nats = flight->nats;
 
@@ -166,25 +167,25 @@ static void flight_wait(struct flight *flight)
 
 static void on_parcel_done(struct worker_job *job)
 {
-    struct flight *flight = job->data;
+    struct nats_flight *flight = job->data;
 
-    if (flight_settle(flight)) {
-        flight_complete(flight);
+    if (nats_flight_settle(flight)) {
+        nats_flight_complete(flight);
     } else {
-        flight_wait(flight);
+        nats_flight_wait(flight);
     }
 }
 
 /* A callback may close the outlet, but does not free it. */
 static void flights_look(struct nats *nats)
 {
-    struct flight *flight = TAILQ_FIRST(&nats->waiting);
+    struct nats_flight *flight = TAILQ_FIRST(&nats->waiting);
 
     while (flight != NULL) {
-        struct flight *next = TAILQ_NEXT(flight, link);
+        struct nats_flight *next = TAILQ_NEXT(flight, link);
 
-        if (flight_settle(flight)) {
-            flight_complete(flight);
+        if (nats_flight_settle(flight)) {
+            nats_flight_complete(flight);
         }
         flight = next;
     }
@@ -218,7 +219,7 @@ static void on_no_memory_done(struct worker_job *job)
 static void nats_deliver(struct outlet *outlet, struct outlet_parcel *parcel)
 {
     struct nats *nats = (struct nats *)outlet;
-    struct flight *flight = flight_new(nats, parcel);
+    struct nats_flight *flight = nats_flight_new(nats, parcel);
 
     assert(!nats->is_closing);
     if (nats->flight_count++ == 0) {

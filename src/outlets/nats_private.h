@@ -10,27 +10,27 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "outlets/flight.h"
 #include "outlets/nats.h"
 #include "outlets/nats_connection.h"
-#include "outlets/nats_flight.h"
 
 struct nats;
 
 /* A parcel on its way. Fields are guarded by the mutex of the outlet, except
  * those that only one thread uses. */
-struct flight {
+struct nats_flight {
     struct nats *nats;        /* whose */
-    struct nats_flight state; /* what became of its messages */
+    struct flight state;      /* what became of its messages */
     unsigned slot;            /* where it is among the slots */
     uint64_t serial;          /* unique in the outlet */
     uint64_t line;            /* serial of its connection; 0: none */
     uint64_t submitted_at_ns; /* for the worker: when it was submitted */
     uint64_t deadline_ms;     /* for the loop: when acknowledgements are due */
     bool is_waiting;          /* for the loop: listed in waiting */
-    TAILQ_ENTRY(flight) link; /* in waiting */
+    TAILQ_ENTRY(nats_flight) link; /* in waiting */
 };
 
-TAILQ_HEAD(flight_list, flight);
+TAILQ_HEAD(nats_flights, nats_flight);
 
 struct nats {
     struct outlet base;                 /* must be first */
@@ -40,7 +40,7 @@ struct nats {
     struct worker_job closing;          /* closes the connection */
     uv_async_t async;                   /* has_news has been set */
     uv_timer_t timer;                   /* looks at deadlines */
-    struct flight_list waiting;         /* published; oldest first */
+    struct nats_flights waiting;        /* published; oldest first */
     size_t flight_count;                /* parcels outstanding */
     uint64_t serial_last;               /* of flights */
     bool is_closing;                    /* between close and closed_cb */
@@ -50,7 +50,7 @@ struct nats {
     atomic_bool is_ending;              /* is_closing, for the worker */
     atomic_bool is_doubtful;            /* the connection did not respond */
     uv_mutex_t mutex;                   /* guards the following */
-    struct flight **slots;              /* owned; flights by slot, or NULL */
+    struct nats_flight **slots;         /* owned; flights by slot, or NULL */
     unsigned slot_count;                /* allocated */
     uint64_t line_ended;                /* the last connection that ended */
     /* Used on the worker's thread: */

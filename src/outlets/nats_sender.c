@@ -13,18 +13,18 @@ static void on_responded(void *data, const struct nats_ticket *ticket,
                          const struct reason *why)
 {
     struct nats *nats = data;
-    struct flight *flight;
+    struct nats_flight *flight;
     bool is_over = false;
 
     uv_mutex_lock(&nats->mutex);
     flight = ticket->slot < nats->slot_count ? nats->slots[ticket->slot] : NULL;
     if (flight != NULL && flight->serial == ticket->serial) {
         if (is_ack) {
-            nats_flight_note(&flight->state, ticket->index, verdict, why);
+            flight_note(&flight->state, ticket->index, verdict, why);
         } else {
             flight->state.has_stranger = true;
         }
-        is_over = nats_flight_is_over(&flight->state);
+        is_over = flight_is_over(&flight->state);
     }
     uv_mutex_unlock(&nats->mutex);
     if (is_over) {
@@ -68,7 +68,7 @@ static bool line_has_ended(struct nats *nats)
 }
 
 /* After a failed attempt, what was submitted before it fails with it. */
-static bool line_open(struct nats *nats, const struct flight *flight,
+static bool line_open(struct nats *nats, const struct nats_flight *flight,
                       struct reason *why)
 {
     if (flight->submitted_at_ns < nats->failed_at_ns) {
@@ -85,7 +85,7 @@ static bool line_open(struct nats *nats, const struct flight *flight,
 }
 
 /* A usable connection. */
-static bool line_prepare(struct nats *nats, const struct flight *flight,
+static bool line_prepare(struct nats *nats, const struct nats_flight *flight,
                          struct reason *why)
 {
     bool is_doubtful = atomic_exchange(&nats->is_doubtful, false);
@@ -102,18 +102,19 @@ static bool line_prepare(struct nats *nats, const struct flight *flight,
 }
 
 /* Notes that no more messages are sent. */
-static void flight_end_sending(struct flight *flight,
-                               enum outlet_verdict verdict, const char *why)
+static void nats_flight_end_sending(struct nats_flight *flight,
+                                    enum outlet_verdict verdict,
+                                    const char *why)
 {
     uv_mutex_lock(&flight->nats->mutex);
     if (verdict != OUTLET_DELIVERED) {
-        nats_flight_give_up(&flight->state, verdict, why);
+        flight_give_up(&flight->state, verdict, why);
     }
     flight->state.is_sent = true;
     uv_mutex_unlock(&flight->nats->mutex);
 }
 
-static bool message_publish(struct flight *flight, const char *subject,
+static bool message_publish(struct nats_flight *flight, const char *subject,
                             size_t index)
 {
     struct nats *nats = flight->nats;
@@ -130,18 +131,18 @@ static bool message_publish(struct flight *flight, const char *subject,
 
     message_headers_set(&headers, parcel, index, nats->inbox_uuid);
     uv_mutex_lock(&nats->mutex);
-    nats_flight_sent(&flight->state);
+    flight_sent(&flight->state);
     uv_mutex_unlock(&nats->mutex);
     verdict = nats_connection_publish(nats->connection, &letter, &why);
     if (verdict != OUTLET_DELIVERED) {
         uv_mutex_lock(&nats->mutex);
-        nats_flight_note(&flight->state, index, verdict, &why);
+        flight_note(&flight->state, index, verdict, &why);
         uv_mutex_unlock(&nats->mutex);
     }
     return verdict == OUTLET_DELIVERED;
 }
 
-static void flight_publish(struct flight *flight)
+static void nats_flight_publish(struct nats_flight *flight)
 {
     const struct outlet_parcel *parcel = flight->state.parcel;
     char subject[NAME_TEMPLATE_SIZE_MAX];
@@ -159,17 +160,17 @@ static void flight_publish(struct flight *flight)
 
 void nats_send(struct worker_job *job)
 {
-    struct flight *flight = job->data;
+    struct nats_flight *flight = job->data;
     struct reason why;
 
     if (atomic_load(&flight->nats->is_ending)) {
-        flight_end_sending(flight, OUTLET_RETRY, "closing");
+        nats_flight_end_sending(flight, OUTLET_RETRY, "closing");
     } else if (!line_prepare(flight->nats, flight, &why)) {
-        flight_end_sending(flight, OUTLET_BROKEN, why.text);
+        nats_flight_end_sending(flight, OUTLET_BROKEN, why.text);
     } else {
         flight->line = flight->nats->place.serial;
-        flight_publish(flight);
-        flight_end_sending(flight, OUTLET_DELIVERED, "");
+        nats_flight_publish(flight);
+        nats_flight_end_sending(flight, OUTLET_DELIVERED, "");
     }
 }
 

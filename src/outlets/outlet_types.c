@@ -9,6 +9,9 @@
 
 #include "outlets/exec.h"
 #include "outlets/files.h"
+#ifdef HAPLO_TYPE_kafka
+#include "outlets/kafka.h"
+#endif
 #ifdef HAPLO_TYPE_nats
 #include "outlets/nats.h"
 #endif
@@ -23,6 +26,9 @@ static const struct outlet_type *const own[] = {
     &stdout_outlet_type,
     &exec_outlet_type,
     &webhook_outlet_type,
+#ifdef HAPLO_TYPE_kafka
+    &kafka_outlet_type,
+#endif
 #ifdef HAPLO_TYPE_nats
     &nats_outlet_type,
 #endif

@@ -1,6 +1,6 @@
 /*
- * The pure parts of the outlet for NATS: what a response means, which messages
- * of a parcel count as delivered, and what its options must be like.
+ * The pure parts of the outlet for NATS: what a response means, and what its
+ * options must be like.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,6 @@
 
 #include "outlets/nats.h"
 #include "outlets/nats_ack.h"
-#include "outlets/nats_flight.h"
 #include "outlets/nats_url.h"
 
 /* Responses */
@@ -68,116 +67,6 @@ static void only_a_sequence_proves_delivery(void **state)
                          why.text[0] != '\0');
     }
     nats_ack_reader_free(reader);
-}
-
-/* Flights */
-
-struct scene {
-    struct outlet_parcel parcel; /* of the flight */
-    struct nats_flight flight;   /* in flight */
-};
-
-static void scene_begin(struct scene *scene, size_t count, size_t sent_count)
-{
-    *scene = (struct scene){.parcel = {.count = count}};
-    assert_int_equal(nats_flight_init(&scene->flight, &scene->parcel), 0);
-    for (size_t i = 0; i < sent_count; i++) {
-        nats_flight_sent(&scene->flight);
-    }
-}
-
-static void note(struct scene *scene, size_t index, enum outlet_verdict verdict,
-                 const char *text)
-{
-    struct reason why;
-
-    (void)reason_set(&why, 0, "%s", text);
-    nats_flight_note(&scene->flight, index, verdict, &why);
-}
-
-static void expect_end(struct scene *scene, size_t delivered_count,
-                       enum outlet_verdict verdict, const char *why)
-{
-    assert_true(nats_flight_is_over(&scene->flight));
-    nats_flight_report(&scene->flight);
-    assert_int_equal(scene->parcel.delivered_count, delivered_count);
-    assert_int_equal(scene->parcel.verdict, verdict);
-    assert_string_equal(scene->parcel.why.text, why);
-    nats_flight_free(&scene->flight);
-}
-
-/* The first acknowledgements come while the last messages are being sent. */
-static void acknowledgements_come_in_any_order(void **state)
-{
-    struct scene scene;
-
-    (void)state;
-    scene_begin(&scene, 3, 2);
-    note(&scene, 1, OUTLET_DELIVERED, "");
-    note(&scene, 1, OUTLET_DELIVERED, ""); /* somebody responds twice */
-    note(&scene, 0, OUTLET_DELIVERED, "");
-    note(&scene, 2, OUTLET_DELIVERED, ""); /* not sent yet: a lie */
-    assert_false(nats_flight_is_over(&scene.flight));
-    nats_flight_sent(&scene.flight);
-    scene.flight.is_sent = true;
-    assert_false(nats_flight_is_over(&scene.flight));
-    note(&scene, 2, OUTLET_DELIVERED, "");
-    expect_end(&scene, 3, OUTLET_DELIVERED, "");
-}
-
-/* What is acknowledged after a failed message is published again, so that the
- * messages of a queue stay in order. */
-static void the_first_failure_counts(void **state)
-{
-    struct scene scene;
-
-    (void)state;
-    scene_begin(&scene, 4, 4);
-    scene.flight.is_sent = true;
-    note(&scene, 3, OUTLET_RETRY, "later");
-    note(&scene, 0, OUTLET_DELIVERED, "");
-    note(&scene, 2, OUTLET_DELIVERED, "");
-    assert_false(nats_flight_is_over(&scene.flight));
-    note(&scene, 1, OUTLET_REFUSED, "too large");
-    expect_end(&scene, 1, OUTLET_REFUSED, "too large");
-}
-
-/* A message that cannot be sent waits for those before it. */
-static void a_message_that_cannot_be_sent_is_the_last(void **state)
-{
-    struct scene scene;
-
-    (void)state;
-    scene_begin(&scene, 5, 2);
-    note(&scene, 1, OUTLET_REFUSED, "too large");
-    scene.flight.is_sent = true;
-    assert_false(nats_flight_is_over(&scene.flight));
-    note(&scene, 0, OUTLET_DELIVERED, "");
-    expect_end(&scene, 1, OUTLET_REFUSED, "too large");
-}
-
-/* Acknowledgements that are missing when a connection is lost. */
-static void what_is_given_up_is_retried(void **state)
-{
-    struct scene scene;
-
-    (void)state;
-    scene_begin(&scene, 4, 3);
-    note(&scene, 0, OUTLET_DELIVERED, "");
-    note(&scene, 2, OUTLET_DELIVERED, "");
-    nats_flight_give_up(&scene.flight, OUTLET_RETRY, "lost");
-    note(&scene, 1, OUTLET_DELIVERED, ""); /* too late */
-    expect_end(&scene, 1, OUTLET_RETRY, "lost");
-
-    scene_begin(&scene, 2, 0);
-    nats_flight_give_up(&scene.flight, OUTLET_BROKEN, "no server");
-    expect_end(&scene, 0, OUTLET_BROKEN, "no server");
-
-    scene_begin(&scene, 2, 2); /* all has come by then */
-    note(&scene, 0, OUTLET_DELIVERED, "");
-    note(&scene, 1, OUTLET_DELIVERED, "");
-    nats_flight_give_up(&scene.flight, OUTLET_RETRY, "lost");
-    expect_end(&scene, 2, OUTLET_DELIVERED, "");
 }
 
 /* Options */
@@ -282,10 +171,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_a_sequence_proves_delivery),
-        cmocka_unit_test(acknowledgements_come_in_any_order),
-        cmocka_unit_test(the_first_failure_counts),
-        cmocka_unit_test(a_message_that_cannot_be_sent_is_the_last),
-        cmocka_unit_test(what_is_given_up_is_retried),
         cmocka_unit_test(urls_are_read),
         cmocka_unit_test(there_is_one_way_to_log_in),
         cmocka_unit_test(passwords_need_tls),

@@ -1,11 +1,11 @@
-#include "outlets/nats_flight.h"
+#include "outlets/flight.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-int nats_flight_init(struct nats_flight *flight, struct outlet_parcel *parcel)
+int flight_init(struct flight *flight, struct outlet_parcel *parcel)
 {
-    *flight = (struct nats_flight){
+    *flight = (struct flight){
         .parcel = parcel,
         .is_answered = calloc(parcel->count, sizeof(bool)),
         .failed_index = SIZE_MAX,
@@ -13,13 +13,13 @@ int nats_flight_init(struct nats_flight *flight, struct outlet_parcel *parcel)
     return flight->is_answered != NULL ? 0 : HAPLO_ENOMEM;
 }
 
-void nats_flight_free(struct nats_flight *flight)
+void flight_free(struct flight *flight)
 {
     free(flight->is_answered);
     flight->is_answered = NULL;
 }
 
-void nats_flight_sent(struct nats_flight *flight)
+void flight_sent(struct flight *flight)
 {
     assert(!flight->is_sent);
     assert(flight->sent_count < flight->parcel->count);
@@ -27,7 +27,7 @@ void nats_flight_sent(struct nats_flight *flight)
 }
 
 /* The failure that counts is that of the first message which failed. */
-static void failure_note(struct nats_flight *flight, size_t index,
+static void failure_note(struct flight *flight, size_t index,
                          enum outlet_verdict verdict, const char *why)
 {
     if (index < flight->failed_index) {
@@ -37,11 +37,11 @@ static void failure_note(struct nats_flight *flight, size_t index,
     }
 }
 
-void nats_flight_note(struct nats_flight *flight, size_t index,
-                      enum outlet_verdict verdict, const struct reason *why)
+void flight_note(struct flight *flight, size_t index,
+                 enum outlet_verdict verdict, const struct reason *why)
 {
     if (index >= flight->sent_count || flight->is_answered[index] ||
-        nats_flight_is_over(flight)) {
+        flight_is_over(flight)) {
         return;
     }
     flight->is_answered[index] = true;
@@ -51,8 +51,8 @@ void nats_flight_note(struct nats_flight *flight, size_t index,
     }
 }
 
-void nats_flight_give_up(struct nats_flight *flight,
-                         enum outlet_verdict verdict, const char *why)
+void flight_give_up(struct flight *flight, enum outlet_verdict verdict,
+                    const char *why)
 {
     for (size_t i = 0; i < flight->parcel->count; i++) {
         if (!flight->is_answered[i]) {
@@ -64,16 +64,16 @@ void nats_flight_give_up(struct nats_flight *flight,
     flight->answered_count = flight->sent_count;
 }
 
-bool nats_flight_is_over(const struct nats_flight *flight)
+bool flight_is_over(const struct flight *flight)
 {
     return flight->is_sent && flight->answered_count == flight->sent_count;
 }
 
-void nats_flight_report(const struct nats_flight *flight)
+void flight_report(const struct flight *flight)
 {
     struct outlet_parcel *parcel = flight->parcel;
 
-    assert(nats_flight_is_over(flight));
+    assert(flight_is_over(flight));
     if (flight->failed_index == SIZE_MAX) {
         assert(flight->sent_count == parcel->count);
         parcel->delivered_count = parcel->count;

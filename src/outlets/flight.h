@@ -1,15 +1,15 @@
 /*
- * nats_flight.h - a parcel in flight: which of its messages the stream has
- * acknowledged, and what became of the others. Acknowledgements may come in any
- * order, and while later messages are still being published. Pure; the caller
- * keeps threads apart.
+ * flight.h - a parcel in flight: which of its messages have been acknowledged,
+ * and what became of the others. For carriers that acknowledge messages one by
+ * one. Acknowledgements may come in any order, and while later messages are
+ * still being sent. Pure; the caller keeps threads apart.
  *
  * Only the messages from the first one on that are all acknowledged count as
- * delivered. What is acknowledged after a failed one is published again, with
- * the same identity.
+ * delivered. What is acknowledged after a failed one is sent again, with the
+ * same identity.
  */
-#ifndef OUTLETS_NATS_FLIGHT_H
-#define OUTLETS_NATS_FLIGHT_H
+#ifndef OUTLETS_FLIGHT_H
+#define OUTLETS_FLIGHT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 
 #include "outlets/outlet.h"
 
-struct nats_flight {
+struct flight {
     struct outlet_parcel *parcel; /* borrowed */
     size_t sent_count;            /* messages published so far */
     bool is_sent;                 /* no more will be published */
@@ -30,26 +30,26 @@ struct nats_flight {
 };
 
 /* Returns 0 or HAPLO_ENOMEM. Borrows parcel. */
-int nats_flight_init(struct nats_flight *flight, struct outlet_parcel *parcel);
+int flight_init(struct flight *flight, struct outlet_parcel *parcel);
 
-void nats_flight_free(struct nats_flight *flight);
+void flight_free(struct flight *flight);
 
 /* The next message is about to be published: its response may come at once. */
-void nats_flight_sent(struct nats_flight *flight);
+void flight_sent(struct flight *flight);
 
 /* The response to a message that was sent; or why it could not be sent. A
  * second one for the same message is ignored. */
-void nats_flight_note(struct nats_flight *flight, size_t index,
-                      enum outlet_verdict verdict, const struct reason *why);
+void flight_note(struct flight *flight, size_t index,
+                 enum outlet_verdict verdict, const struct reason *why);
 
 /* No response will come any more for what has none. */
-void nats_flight_give_up(struct nats_flight *flight,
-                         enum outlet_verdict verdict, const char *why);
+void flight_give_up(struct flight *flight, enum outlet_verdict verdict,
+                    const char *why);
 
 /* Nothing more can happen to it. */
-bool nats_flight_is_over(const struct nats_flight *flight);
+bool flight_is_over(const struct flight *flight);
 
 /* Sets what an outlet sets in a parcel. */
-void nats_flight_report(const struct nats_flight *flight);
+void flight_report(const struct flight *flight);
 
 #endif
