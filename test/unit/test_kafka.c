@@ -118,7 +118,9 @@ static void properties_cannot_break_the_guarantee(void **state)
         if (kafka_check(&options, why, sizeof(why)) == 0) {
             fail_msg("%s: accepted", refused[i]);
         }
-        assert_null(strstr(why, "secret"));
+        if (strstr(why, "=secret") != NULL || strstr(why, "\"secret") != NULL) {
+            fail_msg("it shows the value: %s", why);
+        }
     }
 }
 
@@ -147,7 +149,7 @@ static void properties_are_passed_on(void **state)
     rd_kafka_conf_destroy(conf);
     expect_property("linger.ms", "NAME=VALUE");
     expect_property("linger=50", "No such configuration property");
-    expect_property("linger.ms=x", "linger.ms");
+    expect_property("linger.ms=x", "Invalid value");
 }
 
 static void expect_set(const rd_kafka_conf_t *conf, const char *name,
