@@ -10,7 +10,10 @@
 #define PROPERTY_NAME_SIZE 128
 
 const char kafka_compressions[] = "none gzip snappy lz4 zstd";
-const char kafka_mechanisms[] = "none PLAIN SCRAM-SHA-256 SCRAM-SHA-512";
+const char kafka_mechanisms[] = "none plain scram-256 scram-512";
+
+static const char *const mechanisms[] = {NULL, "PLAIN", "SCRAM-SHA-256",
+                                         "SCRAM-SHA-512"};
 
 /* The word at index of a list. */
 static const char *choice_text(const char *words, int index,
@@ -199,7 +202,6 @@ static int security_set(rd_kafka_conf_t *conf,
                         const struct kafka_options *options, struct reason *why)
 {
     bool has_sasl = options->sasl_mechanism != 0;
-    char mechanism[VALUE_SIZE];
     int result =
         conf_set(conf, "security.protocol",
                  options->has_tls ? (has_sasl ? "sasl_ssl" : "ssl")
@@ -207,10 +209,8 @@ static int security_set(rd_kafka_conf_t *conf,
                  why);
 
     if (result == 0 && has_sasl) {
-        result = conf_set(
-            conf, "sasl.mechanism",
-            choice_text(kafka_mechanisms, options->sasl_mechanism, mechanism),
-            why);
+        result = conf_set(conf, "sasl.mechanism",
+                          mechanisms[options->sasl_mechanism], why);
     }
     if (result == 0) {
         result = optional_set(conf, "sasl.username", options->user, why);
