@@ -46,6 +46,7 @@ void pg_array_clear(struct pg_array *array)
     array->count = 0;
     array->has_null = false;
     array->is_short = false;
+    array->is_too_big = false;
 }
 
 /* Makes room for size more bytes. */
@@ -54,8 +55,10 @@ static bool reserve(struct pg_array *array, size_t size)
     size_t capacity = array->capacity > 0 ? array->capacity : CAPACITY_MIN;
     char *bytes;
 
-    if (array->is_short || size > SIZE_MAX_ALLOWED - array->size) {
-        array->is_short = true;
+    if (size > SIZE_MAX_ALLOWED - array->size) {
+        array->is_too_big = true;
+    }
+    if (array->is_too_big || array->is_short) {
         return false;
     }
     if (array->bytes != NULL && array->size + size <= array->capacity) {
@@ -133,8 +136,7 @@ void pg_array_null(struct pg_array *array)
 int pg_array_finish(struct pg_array *array)
 {
     if (!reserve(array, 0)) {
-        return array->size > SIZE_MAX_ALLOWED / 2 ? HAPLO_ETOOBIG
-                                                  : HAPLO_ENOMEM;
+        return array->is_too_big ? HAPLO_ETOOBIG : HAPLO_ENOMEM;
     }
     put_32(array->bytes, array->count > 0 ? 1 : 0); /* dimensions */
     put_32(array->bytes + 4, array->has_null ? 1 : 0);

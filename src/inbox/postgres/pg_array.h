@@ -26,7 +26,8 @@ struct pg_array {
     size_t capacity;         /* allocated */
     uint32_t count;          /* elements */
     bool has_null;           /* one of them is NULL */
-    bool is_short;           /* memory ran out, or it is too large */
+    bool is_short;           /* memory ran out */
+    bool is_too_big;         /* exceeds what PostgreSQL can receive */
 };
 
 void pg_array_init(struct pg_array *array, enum pg_element element);
