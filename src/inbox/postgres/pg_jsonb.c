@@ -10,9 +10,10 @@
 
 #define SIZE_MAX_ALLOWED ((size_t)1 << 28) /* 256 MiB */
 #define DEPTH_MAX 1000 /* its stack allows some 6,000 by default */
-#define DIGIT_COUNT_MAX                                  \
-    8000 /* and the highest exponent: numeric has 16,383 \
-            digits after the point */
+
+/* Also the highest exponent. The type numeric has 16,383 digits after the
+ * point. */
+#define DIGIT_COUNT_MAX 8000
 
 /* What has been read, and what must follow. */
 struct scan {
