@@ -58,7 +58,8 @@ static const char help_text[] =
     "command line or the configuration is invalid; 3 the state directory or\n"
     "an inbox is in use.\n"
     "\n"
-    "See haplo-poll(1), haplo-poll.yaml(5), haplo-inbox(5), haplo-files(5).\n";
+    "See haplo-poll(1), haplo-poll.yaml(5), haplo-inbox(5),\n"
+    "haplo-postgres(5), haplo-files(5).\n";
 
 static enum exit_code usage_error(const char *what, const char *detail)
 {
