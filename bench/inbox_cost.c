@@ -7,6 +7,10 @@
  *     inbox_cost stall SECONDS RATE FOLDER
  *                                       how long a delivery waits at most while
  *                                       a reader holds a transaction, and after
+ *     inbox_cost retain MESSAGES RATE SECONDS FOLDER
+ *                                       how long deliveries wait at RATE
+ *                                       without retention, and while it deletes
+ *                                       the first MESSAGES
  *
  * QUEUE_COUNT queues deliver batches of 16 messages and confirm them, through
  * inbox.h, each as soon as the one before is answered, or at RATE messages a
@@ -31,6 +35,7 @@
 #define BODY_SIZE 350
 #define WINDOW 40000   /* messages that are measured together */
 #define WINDOW_COUNT 9 /* of which the median counts */
+#define WAITS_MAX 4000000
 
 struct feeder {
     struct inbox_delivery delivery;      /* first */
@@ -43,16 +48,19 @@ struct feeder {
 
 static uv_loop_t loop;
 static struct inbox *inbox;
+static struct sqlite_inbox_options inbox_file; /* path, retention */
 static struct feeder feeders[QUEUE_COUNT];
 static char path[4096];
 static uint64_t salt = 1;
-static uint64_t sent;       /* messages */
-static uint64_t stored;     /* messages */
-static uint64_t limit;      /* of them; then it ends */
-static uint64_t rate;       /* messages a second; 0: no limit */
-static uint64_t begin_ns;   /* of the run */
-static uint64_t longest_ns; /* of any answer since it was cleared */
-static uv_timer_t pace;     /* of rate */
+static uint64_t sent;              /* messages */
+static uint64_t stored;            /* messages */
+static uint64_t limit;             /* of them; then it ends */
+static uint64_t rate;              /* messages a second; 0: no limit */
+static uint64_t begin_ns;          /* of the run */
+static uint64_t longest_ns;        /* of any answer since it was cleared */
+static uv_timer_t pace;            /* of rate */
+static double waits_ms[WAITS_MAX]; /* of deliveries since it was cleared */
+static size_t wait_count;          /* of them */
 
 _Noreturn static void fail(const char *what)
 {
@@ -142,6 +150,9 @@ static void on_delivered(struct inbox_delivery *delivery,
         fail(why);
     }
     longest_ns = took_ns > longest_ns ? took_ns : longest_ns;
+    if (wait_count < WAITS_MAX) {
+        waits_ms[wait_count++] = (double)took_ns / 1e6;
+    }
     stored += BATCH_COUNT;
     delivery_state_accept(&feeder->known, feeder->batch);
     mark.state = delivery_state_confirm(&feeder->known, feeder->batch, false,
@@ -172,13 +183,13 @@ static void on_warning(struct inbox *of, const char *text, void *data)
 
 static void open_all(const char *folder)
 {
-    static struct sqlite_inbox_options options = {.path = path};
     const struct inbox_options inbox_options = {.name = "inbox",
                                                 .type = &inbox_sqlite_type,
-                                                .type_options = &options,
+                                                .type_options = &inbox_file,
                                                 .warning_cb = on_warning};
     char name[16];
     (void)snprintf(path, sizeof path, "%s/inbox.db", folder);
+    inbox_file.path = path;
     if (uv_loop_init(&loop) != 0 || uv_timer_init(&loop, &pace) != 0 ||
         inbox_open(&loop, &inbox_options, on_opened, NULL) == NULL) {
         fail("out of memory");
@@ -338,14 +349,88 @@ static void stall(double seconds, uint64_t per_second, const char *folder)
            seconds, held, before, during, after, wal, wal_after);
 }
 
+/* Retention */
+
+static uint64_t oldest_arrival(void)
+{
+    sqlite3 *reader = NULL;
+    sqlite3_stmt *select = NULL;
+    if (sqlite3_open(path, &reader) != SQLITE_OK ||
+        sqlite3_prepare_v2(reader, "SELECT min(arrival) FROM stored", -1,
+                           &select, NULL) != SQLITE_OK ||
+        sqlite3_step(select) != SQLITE_ROW) {
+        fail("the inbox cannot be read");
+    }
+    uint64_t arrival = (uint64_t)sqlite3_column_int64(select, 0);
+    (void)sqlite3_finalize(select);
+    (void)sqlite3_close(reader);
+    return arrival;
+}
+
+static double part_ms(double part)
+{
+    return wait_count == 0
+               ? 0
+               : waits_ms[(size_t)((double)(wait_count - 1) * part)];
+}
+
+static void print_waits(const char *name, double seconds)
+{
+    wait_count = 0;
+    run_for(seconds);
+    qsort(waits_ms, wait_count, sizeof *waits_ms, compare_doubles);
+    printf("\"%s\": {\"deliveries\": %zu, \"p50_ms\": %.2f, \"p99_ms\": "
+           "%.2f, \"p999_ms\": %.2f, \"max_ms\": %.2f}, ",
+           name, wait_count, part_ms(0.5), part_ms(0.99), part_ms(0.999),
+           part_ms(1));
+}
+
+static void set_fetched_at(uint64_t at_ms)
+{
+    for (size_t i = 0; i < QUEUE_COUNT; i++) {
+        feeders[i].delivery.fetched_at_ms = at_ms;
+        feeders[i].is_waiting = true;
+    }
+}
+
+static void retain(uint64_t messages, uint64_t per_second, double seconds,
+                   const char *folder)
+{
+    inbox_file.keep_ms = 1000;
+    inbox_file.has_secure_delete = getenv("SECURE_DELETE") != NULL;
+    open_all(folder);
+    set_fetched_at(1); /* long ago */
+    run_until(messages);
+    limit = UINT64_MAX;
+    rate = per_second;
+    begin_ns = uv_hrtime() - (uint64_t)((double)sent / (double)rate * 1e9);
+    set_fetched_at((uint64_t)INT64_MAX); /* so these stay */
+    (void)uv_timer_start(&pace, on_pace, 0, 1);
+    run_for(2);
+    printf("{\"messages\": %" PRIu64 ", ", messages);
+    print_waits("without", seconds);
+    uint64_t at_begin = oldest_arrival();
+    inbox_retain(inbox, NULL, 0);
+    print_waits("with", seconds);
+    uint64_t at_end = oldest_arrival();
+    limit = sent;
+    run_until(sent);
+    close_all();
+    printf("\"deleted_per_s\": %.0f}\n", (double)(at_end - at_begin) / seconds);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "grow") == 0) {
         grow(strtoull(argv[2], NULL, 10), argv[3]);
     } else if (argc == 5 && strcmp(argv[1], "stall") == 0) {
         stall(strtod(argv[2], NULL), strtoull(argv[3], NULL, 10), argv[4]);
+    } else if (argc == 6 && strcmp(argv[1], "retain") == 0) {
+        retain(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10),
+               strtod(argv[4], NULL), argv[5]);
     } else {
-        fail("arguments: grow MESSAGES FOLDER | stall SECONDS RATE FOLDER");
+        fail("arguments: grow MESSAGES FOLDER | stall SECONDS RATE FOLDER | "
+             "retain MESSAGES RATE SECONDS FOLDER");
     }
     return 0;
 }

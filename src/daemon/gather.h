@@ -47,7 +47,8 @@ struct gather_outlet {
     const struct config_outlet *config; /* borrowed */
     struct gather_inbox *inbox;         /* the inbox it forwards from */
     struct forwarder *forwarder;        /* NULL: closed */
-    bool is_closing;                    /* forwarder_close() was called */
+    bool is_closing;                    /* it is being closed for good */
+    bool is_restarting;                 /* it is being closed, then started */
 };
 
 /* The data of a haplo_server. */

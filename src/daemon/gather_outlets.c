@@ -5,6 +5,8 @@
 #include "daemon/gather_unrouted.h"
 #include "daemon/log.h"
 
+#define RESTART_MS 5000 /* for parcels in flight */
+
 static const char *name_of(const void *outlet)
 {
     return ((const struct gather_outlet *)outlet)->config->forward.name;
@@ -67,20 +69,28 @@ static struct gather_outlet *make_outlet(struct gather *gather,
     return outlet;
 }
 
-static int start_outlet(struct gather *gather,
-                        const struct config_outlet *config)
+/* 0 or HAPLO_ENOMEM. */
+static int start_forwarder(struct gather_outlet *outlet)
 {
-    struct gather_outlet *outlet = make_outlet(gather, config);
-    if (outlet == NULL) {
-        return HAPLO_ENOMEM;
-    }
-    outlet->forwarder = forwarder_new(gather->loop, outlet->inbox->inbox,
-                                      &config->forward, on_event, outlet);
+    struct gather *gather = outlet->gather;
+    outlet->forwarder =
+        forwarder_new(gather->loop, outlet->inbox->inbox,
+                      &outlet->config->forward, on_event, outlet);
     if (outlet->forwarder == NULL) {
         return HAPLO_ENOMEM;
     }
     if (gather->options.only_outlet == NULL) {
         forwarder_on_declined(outlet->forwarder, gather_unrouted_declined);
+    }
+    return 0;
+}
+
+static int start_outlet(struct gather *gather,
+                        const struct config_outlet *config)
+{
+    struct gather_outlet *outlet = make_outlet(gather, config);
+    if (outlet == NULL || start_forwarder(outlet) != 0) {
+        return HAPLO_ENOMEM;
     }
     inbox_listen(outlet->inbox->inbox, on_stored, outlet->inbox);
     return 0;
@@ -143,6 +153,40 @@ static void on_closed(void *data)
     struct gather_outlet *outlet = data;
     outlet->forwarder = NULL;
     gather_answered(outlet->gather, 0);
+}
+
+/* The end of a restart, or of both if it is closed meanwhile. */
+static void on_restart_closed(void *data)
+{
+    struct gather_outlet *outlet = data;
+    outlet->is_restarting = false;
+    if (outlet->is_closing) {
+        on_closed(outlet);
+        return;
+    }
+    if (start_forwarder(outlet) != 0) {
+        log_line(LOG_LEVEL_ERROR,
+                 "outlet %s: out of memory: it forwards nothing until "
+                 "haplo-poll is restarted",
+                 outlet->config->forward.name);
+    }
+}
+
+void gather_outlets_restart(struct gather *gather, const struct inbox *inbox)
+{
+    struct gather_outlet *outlet;
+    size_t cursor = 0;
+    if (gather->phase != GATHER_OPEN || gather->options.only_outlet != NULL) {
+        return;
+    }
+    while ((outlet = name_table_next(&gather->outlets, &cursor)) != NULL) {
+        if (outlet->forwarder != NULL && !outlet->is_restarting &&
+            outlet->inbox->inbox == inbox) {
+            outlet->is_restarting = true;
+            forwarder_close(outlet->forwarder, RESTART_MS, on_restart_closed,
+                            outlet);
+        }
+    }
 }
 
 void gather_outlets_close(struct gather *gather)

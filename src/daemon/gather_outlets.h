@@ -13,6 +13,10 @@ void gather_outlets_init(struct gather *gather);
  * the cause logged. */
 int gather_outlets_start(struct gather *gather);
 
+/* Restarts the outlets of an inbox from what is stored: messages that they have
+ * read ahead may have been erased since. What is in flight is finished. */
+void gather_outlets_restart(struct gather *gather, const struct inbox *inbox);
+
 /* Closes all forwarders by the gather's deadline; each adds to the answers that
  * the gather waits for, see gather_answered(). A second call takes over an
  * earlier deadline. */

@@ -19,6 +19,9 @@ bool once_outlets_are_at_rest(const struct once *once)
     size_t cursor = 0;
     while ((outlet = name_table_next(&once->session.gather.outlets, &cursor))) {
         struct forwarder_stats stats;
+        if (outlet->forwarder == NULL) {
+            return false; /* it is being restarted */
+        }
         forwarder_stats(outlet->forwarder, &stats);
         if (!stats.is_at_rest && !stats.is_inbox_down) {
             return false;
@@ -56,6 +59,9 @@ void once_outlets_report(struct once *once)
     size_t cursor = 0;
     while ((outlet = name_table_next(&once->session.gather.outlets, &cursor))) {
         struct forwarder_stats stats;
+        if (outlet->forwarder == NULL) {
+            continue;
+        }
         forwarder_stats(outlet->forwarder, &stats);
         if (!stats.is_caught_up) {
             report(once, &stats);

@@ -5,6 +5,7 @@
 
 #include "base/container_of.h"
 #include "base/reason.h"
+#include "daemon/gather_outlets.h"
 
 /* A request that is being carried out. */
 struct run {
@@ -117,6 +118,9 @@ static void on_done(struct inbox_task *task, int error, const char *why)
     if (error == 0 && (run->request.kind == INBOX_TASK_REPLAY_START ||
                        run->request.kind == INBOX_TASK_REPLAY_STOP)) {
         tell_outlet(run);
+    }
+    if (run->task.count > 0 && run->request.kind == INBOX_TASK_PURGE) {
+        gather_outlets_restart(run->gather, task->inbox);
     }
     run->done_cb(error == 0 && !run->purge.is_log_left ? EXIT_CODE_FINE
                                                        : EXIT_CODE_FAILED,
