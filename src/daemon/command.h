@@ -35,6 +35,8 @@ enum exit_code command_peek(const struct command_options *options,
                             const char *name);
 enum exit_code command_outlet(const struct command_options *options,
                               const char *const words[3]);
+enum exit_code command_outlet_forget(const struct command_options *options,
+                                     const char *outlet, const char *inbox);
 enum exit_code command_outlet_test(const struct command_options *options,
                                    const char *name);
 enum exit_code command_inbox_backup(const struct command_options *options,

@@ -32,6 +32,9 @@ static const char help_text[] =
     "  outlet retry|skip|dead-letter OUTLET SERVER/QUEUE\n"
     "                      release a queue that its first message blocks\n"
     "  outlet test OUTLET  send a test message through an outlet\n"
+    "  outlet forget OUTLET [INBOX]\n"
+    "                      remove what is stored of an outlet that is not\n"
+    "                      configured any more\n"
     "  inbox backup [INBOX] FILE\n"
     "                      copy an inbox, even while it is in use\n"
     "  migrate [INBOX]     create or upgrade the tables of an inbox in a\n"
@@ -109,10 +112,14 @@ static enum exit_code dispatch_outlet(const struct command_options *options,
     if (argc == 3 && strcmp(argv[1], "test") == 0) {
         return command_outlet_test(options, argv[2]);
     }
+    if ((argc == 3 || argc == 4) && strcmp(argv[1], "forget") == 0) {
+        return command_outlet_forget(options, argv[2],
+                                     argc == 4 ? argv[3] : NULL);
+    }
     if (argc != 4) {
         return usage_error("outlet takes retry, skip or dead-letter, the name "
-                           "of an outlet, and SERVER/QUEUE; or test and the "
-                           "name of an outlet",
+                           "of an outlet, and SERVER/QUEUE; or test or forget "
+                           "and the name of an outlet",
                            "");
     }
     const char *const words[3] = {argv[1], argv[2], argv[3]};
