@@ -56,12 +56,16 @@ class Request:
         return self.headers["webhook-signature"].split(" ")
 
 
-def signature(request, secret):
+def signature_of(headers, body, secret):
     """What Standard Webhooks says that it must be."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
-    content = f"{request.id}.{request.headers['webhook-timestamp']}.".encode()
-    digest = hmac.new(key, content + request.body, hashlib.sha256).digest()
+    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}."
+    digest = hmac.new(key, content.encode() + body, hashlib.sha256).digest()
     return "v1," + base64.b64encode(digest).decode()
+
+
+def signature(request, secret):
+    return signature_of(request.headers, request.body, secret)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -1,10 +1,10 @@
 """The webhook outlet against a receiver: what arrives there, byte for byte, and
 what becomes of what it does not accept."""
 import base64
+import contextlib
 import email.utils
-import json
 import re
-import ssl
+import threading
 import time
 
 import pytest
@@ -272,16 +272,14 @@ def test_a_receiver_that_refuses_everything_makes_no_dead_letters(poll_of):
     status = 400
     with Sim("--apps=1", "--queues=4", "--messages=40") as sim, \
             Receiver(lambda request: status) as receiver:
-        poll = hook(poll_of(sim), receiver, on_refused="dead_letter")
-        run = poll.start()
-        run.wait_for_line("outlet hook: broken")
+        poll = hook(poll_of(sim), receiver, on_refused="dead_letter",
+                    backoff="10m", backoff_max="10m")
+        done = poll.once()
+        assert done.code == 1 and "its destination is broken" in done.err
         status = 200
-        wait_for(lambda: len({identity for request in receiver.accepted()
-                              for identity in request.ids}) == 160, 30,
-                 "all messages")
-        assert run.stop() == 0
+        assert poll.once() == (0, "", "")
         assert poll.rows("SELECT * FROM dead_letters") == []
-        check_identities(receiver.accepted())
+        assert len(check_identities(receiver.accepted())) == 160
 
 
 # Broken
@@ -356,6 +354,45 @@ def test_a_failure_is_repeated_as_it_was(poll_of, failure):
         first = receiver.requests[:4]
         assert len({(request.id, request.body) for request in first}) == 1
         check_identities(receiver.requests)
+
+
+# A receiver that hangs is not waited for. Whatever it does with the request
+# later, the next one is the same.
+def test_a_receiver_that_hangs_is_given_up(poll_of):
+    def answer(request):
+        if len(receiver.requests) == 0:
+            is_over.wait(20)
+        return 204
+
+    is_over = threading.Event()
+    with Sim("--apps=1", "--queues=1", "--messages=3") as sim, \
+            Receiver(answer) as receiver:
+        receiver.lock = contextlib.nullcontext()  # the next one may come in
+        poll = hook(poll_of(sim), receiver, total_timeout="300ms")
+        run = poll.start()
+        run.wait_for_line("outlet hook: app1/q1: ", "total_timeout")
+        is_over.set()
+        wait_for(lambda: len(receiver.accepted()) >= 2, 20, "the repeat")
+        assert run.stop() == 0
+        assert len({request.id for request in receiver.requests}) == 1
+
+
+# A slow machine may make fewer requests, never more. The burst is a tenth of a
+# second's.
+def test_requests_are_limited_to_a_rate(poll_of):
+    times = []
+
+    def answer(request):
+        times.append(time.monotonic())
+        return 204
+
+    with Sim("--apps=1", "--queues=4", "--messages=12") as sim, \
+            Receiver(answer) as receiver:
+        poll = hook(poll_of(sim), receiver, batch=1, rate_limit=60)
+        begin = time.monotonic()
+        assert poll.once() == (0, "", "")
+        assert len(times) == 48
+        assert times[-1] - begin > (48 - 6 - 1) / 60
 
 
 # The head of a response says it all: old servers end the body by closing.
