@@ -15,6 +15,11 @@ A type takes part with a file counterpart_TYPE.py, which has
         def arrived(self): ...            # Arrived, in the order of arrival
         def close(self): ...              # for good, running or not
 
+One that brings an inbox of its own has also
+
+        def stored(self): ...             # (server, queue, body) by arrival
+        def check_all_stored(self, sim): ...
+
 Names of the outlet and its waits are added here. arrived() may give a message
 several times, or once with the number of times.
 """
@@ -30,6 +35,7 @@ Arrived = collections.namedtuple("Arrived", "id server queue body times",
                                  defaults=[1])
 
 TYPES = ["webhook", "exec"]
+INBOX_TYPES = ["postgres"]  # with an outlet of type files
 STEP_S_MAX = 120
 
 REPORT = ("{type}: {messages} messages of {queues} queues, {kills} kills of "
@@ -103,11 +109,17 @@ class OutletTorture:
 
     # What arrived
 
+    def stored(self):
+        """By arrival."""
+        if hasattr(self.counterpart, "stored"):
+            return self.counterpart.stored()
+        return {arrival: (server, queue, body) for arrival, server, queue, body
+                in self.poll.rows("SELECT arrival, server, queue, CAST(body"
+                                  " AS BLOB) FROM messages")}
+
     def check(self):
         """Returns the number of messages and of repeats."""
-        stored = {arrival: (server, queue, body) for arrival, server, queue, body
-                  in self.poll.rows("SELECT arrival, server, queue, CAST(body"
-                                    " AS BLOB) FROM messages")}
+        stored = self.stored()
         ids, repeats = {}, 0
         newest = collections.Counter()  # arrival of each queue's newest one
         for one in self.counterpart.arrived():
@@ -134,10 +146,13 @@ class OutletTorture:
                 self.live()
             self.last_life()
             messages, repeats = self.check()
+            if hasattr(self.counterpart, "check_all_stored"):
+                self.counterpart.check_all_stored(self.sim)
+            else:
+                self.poll.check_all_stored()
         finally:
             self.poll.kill_all()
             self.counterpart.close()
-        self.poll.check_all_stored()
         assert messages >= self.plan.messages
         return {"type": self.kind, "messages": messages, "lost": 0,
                 "queues": self.plan.queues, "kills": self.plan.kills,
@@ -146,10 +161,9 @@ class OutletTorture:
 
 
 def types_included():
-    """Those of TYPES that are built in."""
-    (line,) = [line for line in run_program("version").out.splitlines()
-               if line.startswith("outlets:")]
-    return [kind for kind in TYPES if kind in line.split()]
+    """Those of both lists that are built in."""
+    words = run_program("version").out.split()
+    return [kind for kind in TYPES + INBOX_TYPES if kind in words]
 
 
 def run(kind, plan, say):
