@@ -24,6 +24,13 @@ struct command_options {
     uint64_t max_time_ms;    /* --max-time; 0: no limit */
     const char *owner;       /* --owner, or NULL */
     const char *writer;      /* --writer, or NULL */
+    const char *outlet;      /* --outlet, or NULL; see selection.h */
+    const char *queue;       /* --queue, or NULL */
+    const char *since;       /* --since, or NULL */
+    const char *until;       /* --until, or NULL */
+    bool is_json;            /* --json: lines of JSON instead of a table */
+    bool is_dry_run;         /* --dry-run: only count */
+    bool has_new_ids;        /* --new-identity */
 };
 
 /* Each returns an exit code. Results go to stdout, everything else to
@@ -43,6 +50,11 @@ enum exit_code command_inbox_backup(const struct command_options *options,
                                     const char *inbox, const char *path);
 enum exit_code command_migrate(const struct command_options *options,
                                const char *inbox);
+
+enum exit_code command_dead_letters(const struct command_options *options,
+                                    int word_count, const char *const *words);
+enum exit_code command_replay(const struct command_options *options,
+                              int word_count, const char *const *words);
 
 /* The inbox with this name; NULL: the only one. NULL after the error has been
  * logged. */

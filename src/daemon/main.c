@@ -35,6 +35,13 @@ static const char help_text[] =
     "  outlet forget OUTLET [INBOX]\n"
     "                      remove what is stored of an outlet that is not\n"
     "                      configured any more\n"
+    "  dead-letters list|show|replay|purge [ARRIVAL]\n"
+    "                      what outlets have refused: list it, show one\n"
+    "                      message, send it again, or forget it\n"
+    "  replay --outlet OUTLET --since TIME\n"
+    "                      send messages to an outlet again\n"
+    "  replay list|stop [NUMBER]\n"
+    "                      show replays, or stop one\n"
     "  inbox backup [INBOX] FILE\n"
     "                      copy an inbox, even while it is in use\n"
     "  migrate [INBOX]     create or upgrade the tables of an inbox in a\n"
@@ -54,6 +61,14 @@ static const char help_text[] =
     "                      migrate: connect like this; without a password:\n"
     "                      put it into a service file or .pgpass\n"
     "      --writer ROLE   migrate: let this role store messages\n"
+    "      --outlet OUTLET, --queue SERVER/QUEUE\n"
+    "      --since TIME, --until TIME\n"
+    "                      dead-letters, replay: only these messages; TIME is\n"
+    "                      a date in UTC, or how long ago it was, such as 2h\n"
+    "      --dry-run       dead-letters, replay: only count them\n"
+    "      --new-identity  dead-letters, replay: for receivers that would\n"
+    "                      recognise the messages and drop them\n"
+    "      --json          dead-letters, replay: list as lines of JSON\n"
     "  -h, --help          the same as the command help\n"
     "  -V, --version       the same as the command version\n"
     "\n"
@@ -159,11 +174,6 @@ static enum exit_code dispatch(const struct command_options *options, int argc,
     if (strcmp(name, "migrate") == 0) {
         return dispatch_migrate(options, argc, argv);
     }
-    if (options->owner != NULL || options->writer != NULL) {
-        return usage_error("--owner and --writer are options of migrate, not "
-                           "of ",
-                           name);
-    }
     if (strcmp(name, "peek") == 0) {
         return dispatch_peek(options, argc, argv);
     }
@@ -173,11 +183,15 @@ static enum exit_code dispatch(const struct command_options *options, int argc,
     if (strcmp(name, "inbox") == 0) {
         return dispatch_inbox(options, argc, argv);
     }
+    if (strcmp(name, "dead-letters") == 0) {
+        return command_dead_letters(options, argc - 1,
+                                    (const char *const *)argv + 1);
+    }
+    if (strcmp(name, "replay") == 0) {
+        return command_replay(options, argc - 1, (const char *const *)argv + 1);
+    }
     if (argc > 1) {
         return usage_error("unexpected argument: ", argv[1]);
-    }
-    if (options->max_time_ms != 0 && strcmp(name, "once") != 0) {
-        return usage_error("--max-time is an option of once, not of ", name);
     }
     if (strcmp(name, "run") == 0) {
         return command_run(options);
@@ -194,8 +208,60 @@ static enum exit_code dispatch(const struct command_options *options, int argc,
     return usage_error("unknown command ", name);
 }
 
-/* Options without a letter. */
-enum { OPTION_MAX_TIME = 256, OPTION_OWNER, OPTION_WRITER };
+/* Options without a letter, which only some commands have. */
+enum {
+    OPTION_MAX_TIME = 256,
+    OPTION_OWNER,
+    OPTION_WRITER,
+    OPTION_OUTLET,
+    OPTION_QUEUE,
+    OPTION_SINCE,
+    OPTION_UNTIL,
+    OPTION_JSON,
+    OPTION_DRY_RUN,
+    OPTION_NEW_IDENTITY
+};
+
+#define BIT(option) (1u << ((option)-OPTION_MAX_TIME))
+
+static const struct {
+    const char *name;    /* as it is written */
+    unsigned bit;        /* of the option */
+    const char *command; /* which has it */
+    const char *other;   /* which has it too, or NULL */
+} limited_options[] = {
+    {"--max-time", BIT(OPTION_MAX_TIME), "once", NULL},
+    {"--owner", BIT(OPTION_OWNER), "migrate", NULL},
+    {"--writer", BIT(OPTION_WRITER), "migrate", NULL},
+    {"--outlet", BIT(OPTION_OUTLET), "dead-letters", "replay"},
+    {"--queue", BIT(OPTION_QUEUE), "dead-letters", "replay"},
+    {"--since", BIT(OPTION_SINCE), "dead-letters", "replay"},
+    {"--until", BIT(OPTION_UNTIL), "dead-letters", "replay"},
+    {"--json", BIT(OPTION_JSON), "dead-letters", "replay"},
+    {"--dry-run", BIT(OPTION_DRY_RUN), "dead-letters", "replay"},
+    {"--new-identity", BIT(OPTION_NEW_IDENTITY), "dead-letters", "replay"},
+};
+
+/* given: bits of the options that were given. */
+static enum exit_code check_options(unsigned given, const char *command)
+{
+    char text[128];
+    for (size_t i = 0; i < sizeof limited_options / sizeof limited_options[0];
+         i++) {
+        const char *own = limited_options[i].command;
+        const char *other = limited_options[i].other;
+        if ((given & limited_options[i].bit) == 0 ||
+            strcmp(command, own) == 0 ||
+            (other != NULL && strcmp(command, other) == 0)) {
+            continue;
+        }
+        snprintf(text, sizeof text, "%s is an option of %s%s%s, not of ",
+                 limited_options[i].name, own, other != NULL ? " and " : "",
+                 other != NULL ? other : "");
+        return usage_error(text, command);
+    }
+    return EXIT_CODE_FINE;
+}
 
 static enum exit_code read_max_time(const char *text, uint64_t *ms)
 {
@@ -215,6 +281,13 @@ static enum exit_code run_command_line(int argc, char **argv)
         {"max-time", required_argument, NULL, OPTION_MAX_TIME},
         {"owner", required_argument, NULL, OPTION_OWNER},
         {"writer", required_argument, NULL, OPTION_WRITER},
+        {"outlet", required_argument, NULL, OPTION_OUTLET},
+        {"queue", required_argument, NULL, OPTION_QUEUE},
+        {"since", required_argument, NULL, OPTION_SINCE},
+        {"until", required_argument, NULL, OPTION_UNTIL},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+        {"new-identity", no_argument, NULL, OPTION_NEW_IDENTITY},
         {"verbose", no_argument, NULL, 'v'},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
@@ -222,9 +295,11 @@ static enum exit_code run_command_line(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     struct command_options options = {.config_path = CONFIG_PATH_DEFAULT};
+    unsigned given = 0;
     int option;
     while ((option = getopt_long(argc, argv, "c:vqhV", long_options, NULL)) !=
            -1) {
+        given |= option >= OPTION_MAX_TIME ? BIT(option) : 0;
         switch (option) {
         case 'c':
             options.config_path = optarg;
@@ -246,6 +321,27 @@ static enum exit_code run_command_line(int argc, char **argv)
         case OPTION_WRITER:
             options.writer = optarg;
             break;
+        case OPTION_OUTLET:
+            options.outlet = optarg;
+            break;
+        case OPTION_QUEUE:
+            options.queue = optarg;
+            break;
+        case OPTION_SINCE:
+            options.since = optarg;
+            break;
+        case OPTION_UNTIL:
+            options.until = optarg;
+            break;
+        case OPTION_JSON:
+            options.is_json = true;
+            break;
+        case OPTION_DRY_RUN:
+            options.is_dry_run = true;
+            break;
+        case OPTION_NEW_IDENTITY:
+            options.has_new_ids = true;
+            break;
         case 'h':
             return command_help(0, NULL);
         case 'V':
@@ -256,6 +352,9 @@ static enum exit_code run_command_line(int argc, char **argv)
     }
     if (optind == argc) {
         return usage_error("no command given", "");
+    }
+    if (check_options(given, argv[optind]) != EXIT_CODE_FINE) {
+        return EXIT_CODE_USAGE;
     }
     limits_prepare();
     return dispatch(&options, argc - optind, argv + optind);

@@ -15,12 +15,15 @@
 
 /* A dead letter. All strings and bytes are borrowed. */
 struct inbox_letter {
+    const char *inbox_uuid;       /* of its inbox */
     const char *outlet;           /* name of the outlet that refused it */
     uint64_t at_ms;               /* when, in Unix milliseconds */
     uint64_t attempts;            /* how often it was sent */
     const char *why;              /* the reason of the last refusal */
     bool is_gone;                 /* the message has been deleted since */
-    struct inbox_message message; /* is_gone: only arrival, server, queue */
+    struct inbox_message message; /* is_gone: only arrival, server, queue;
+                                     without body and hash, unless the filter
+                                     names an arrival */
 };
 
 /* Each gets one row, and returns false to end the reading. */
@@ -29,17 +32,21 @@ typedef bool (*inbox_replay_cb)(const struct inbox_replay *replay, void *data);
 typedef bool (*inbox_message_cb)(const struct inbox_message *message,
                                  void *data);
 
-/* What to read: that of which the callback is set, in order of arrival (of
- * number, replays). */
+/* What to read: that of which the callback is set, in order of arrival, or of
+ * number. */
 struct inbox_view {
-    struct inbox_filter filter;  /* only these; its times are those of the
-                                    refusal, of the receipt of messages; replays
+    struct inbox_filter filter;  /* only these. Its times are those of the
+                                    refusal, of a message's receipt; replays
                                     have none */
     inbox_letter_cb letter_cb;   /* dead letters */
     inbox_replay_cb replay_cb;   /* replays */
     inbox_message_cb message_cb; /* messages that the outlet of the filter has
-                                    passed */
+                                    passed, and that are not deferred */
     void *data;                  /* for the callback */
+    /* Set, with message_cb or none: the first and the last of these messages,
+     * of all queues; 0: there are none. Others may be between them. */
+    uint64_t *first;
+    uint64_t *last;
 };
 
 /* The inbox need not be open here. Returns 0, or HAPLO_E* with one line in why:

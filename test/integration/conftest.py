@@ -98,3 +98,10 @@ def postgres():
         os.chmod(folder, 0o755)  # the server runs as another user
         with PostgresServer(folder) as server:
             yield server
+
+
+@pytest.fixture
+def picky_of(poll_of):
+    from picky import Picky
+
+    return lambda sim, **options: Picky(poll_of(sim), **options)

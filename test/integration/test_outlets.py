@@ -9,43 +9,8 @@ import subprocess
 
 import pytest
 
-from poll import BUILD, PROGRAM
-from sim import Sim, wait_for
-
-PICKY = str(BUILD.resolve() / "test" / "haplo-poll-picky")
-
-
-class Picky:
-    """A Poll with an outlet that refuses poison: see test/outlet/picky.c."""
-
-    def __init__(self, poll, **options):
-        self.poll = poll
-        self.sim = poll.sim
-        poll.program = PICKY
-        poll.config["defaults"]["interval"] = "20ms"
-        poll.config["outlets"] = [
-            {"name": "out", "type": "picky", "path": "delivered", **options}]
-
-    def delivered(self, queue=None):
-        """Lines, in their order."""
-        path = self.poll.folder / "delivered"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [line for line in lines if queue in (None, line.split()[0])]
-
-    def poison(self, app="app1", queue="q1"):
-        self.sim.add(app, queue, [{"id": 1000, "x": "poison"}])
-
-    def wait_for_count(self, count):
-        wait_for(lambda: len(self.delivered()) >= count, 10, f"{count} lines")
-        assert len(self.delivered()) == count
-
-    def release(self, what, *words):
-        return self.poll.run("outlet", what, "out", "app1/q1", write=False)
-
-
-@pytest.fixture
-def picky_of(poll_of):
-    return lambda sim, **options: Picky(poll_of(sim), **options)
+from poll import PROGRAM
+from sim import Sim
 
 
 # One bad message

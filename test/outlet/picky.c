@@ -1,13 +1,19 @@
 /*
  * picky.c - haplo-poll with one more type of outlet, as a program outside this
  * repository would add it: `picky` appends the names and the arrival of each
- * message to a file, but refuses those that contain "poison".
+ * message to a file, and of which replay it is, but refuses those that contain
+ * "poison".
+ *
+ * While a file of the same name exists with a word after it, it behaves
+ * otherwise: ".cured", it refuses nothing; ".sick", it refuses everything;
+ * ".slow", each parcel takes SLOW_MS; ".held", it waits.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <uv.h>
 
@@ -15,22 +21,53 @@
 #include "daemon/command.h"
 #include "outlets/outlet.h"
 
+#define SLOW_MS 20
+
 struct picky_options {
     const char *path; /* of the file */
 };
 
 struct picky {
     struct outlet base;           /* first: outlet.h */
+    const char *path;             /* of the file; borrowed */
     FILE *file;                   /* that it appends to */
     uv_timer_t wake;              /* answers from the loop */
     struct outlet_parcel *parcel; /* that is to be answered, or NULL */
-    outlet_closed_cb closed_cb;   /* of picky_close() */
+    bool is_closing;              /* picky_close() was called */
+    outlet_closed_cb closed_cb;   /* the same */
     void *data;                   /* for closed_cb */
 };
 
-static bool is_poison(const struct inbox_message *message)
+/* True if there is a file with this word after its name. */
+static bool is_told(const struct picky *picky, const char *word)
 {
-    return memmem(message->body.data, message->body.size, "poison", 6) != NULL;
+    char path[4096];
+    snprintf(path, sizeof path, "%s.%s", picky->path, word);
+    return access(path, F_OK) == 0;
+}
+
+static bool is_poison(const struct picky *picky,
+                      const struct inbox_message *message)
+{
+    if (is_told(picky, "cured")) {
+        return false;
+    }
+    return is_told(picky, "sick") ||
+           memmem(message->body.data, message->body.size, "poison", 6) != NULL;
+}
+
+static void append(const struct picky *picky,
+                   const struct outlet_parcel *parcel,
+                   const struct inbox_message *message)
+{
+    fprintf(picky->file, "%s/%s %llu", message->server, message->queue,
+            (unsigned long long)message->arrival);
+    if (parcel->replay_id != 0) {
+        fprintf(picky->file, " replay %llu%s",
+                (unsigned long long)parcel->replay_id,
+                parcel->has_new_ids ? " new" : "");
+    }
+    fputc('\n', picky->file);
 }
 
 static void on_wake(uv_timer_t *timer)
@@ -38,10 +75,13 @@ static void on_wake(uv_timer_t *timer)
     struct picky *picky = container_of(timer, struct picky, wake);
     struct outlet_parcel *parcel = picky->parcel;
     size_t count = 0;
-    while (count < parcel->count && !is_poison(&parcel->messages[count])) {
-        const struct inbox_message *message = &parcel->messages[count++];
-        fprintf(picky->file, "%s/%s %llu\n", message->server, message->queue,
-                (unsigned long long)message->arrival);
+    if (is_told(picky, "held") && !picky->is_closing) {
+        uv_timer_start(&picky->wake, on_wake, SLOW_MS, 0);
+        return;
+    }
+    while (count < parcel->count &&
+           !is_poison(picky, &parcel->messages[count])) {
+        append(picky, parcel, &parcel->messages[count++]);
     }
     parcel->delivered_count = count;
     parcel->verdict =
@@ -59,7 +99,8 @@ static void picky_deliver(struct outlet *outlet, struct outlet_parcel *parcel)
 {
     struct picky *picky = container_of(outlet, struct picky, base);
     picky->parcel = parcel;
-    uv_timer_start(&picky->wake, on_wake, 0, 0);
+    uv_timer_start(&picky->wake, on_wake, is_told(picky, "slow") ? SLOW_MS : 0,
+                   0);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -76,6 +117,7 @@ static void picky_close(struct outlet *outlet, outlet_closed_cb closed_cb,
                         void *data)
 {
     struct picky *picky = container_of(outlet, struct picky, base);
+    picky->is_closing = true;
     if (picky->parcel != NULL) {
         on_wake(&picky->wake);
     }
@@ -101,6 +143,7 @@ static int picky_open(const struct outlet_setting *setting, struct outlet **out,
     }
     picky->base.type = setting->type;
     picky->file = file;
+    picky->path = options->path;
     uv_timer_init(setting->loop, &picky->wake);
     *out = &picky->base;
     return 0;

@@ -25,42 +25,9 @@
 #include "inbox/sqlite/connection.h"
 #include "inbox/sqlite/db_error.h"
 #include "inbox/sqlite/db_file.h"
+#include "inbox/sqlite/db_source.h"
 #include "inbox/sqlite/schema.h"
 #include "inbox/sqlite/sqlite_inbox.h"
-
-static int keep_wal(sqlite3 *db, bool is_kept, const char *path,
-                    struct reason *why)
-{
-    int code = connection_keep_wal(db, is_kept);
-
-    return code == SQLITE_OK ? 0 : db_explain(db, path, code, why);
-}
-
-/* The source must exist and be an inbox. */
-static int source_open(const char *path, sqlite3 **db, struct reason *why)
-{
-    struct stat status;
-    int error = db_file_check(path, why);
-
-    if (error == 0) {
-        error = db_file_refuse_lost_wal(path, why);
-    }
-    if (error == 0 && (stat(path, &status) != 0 || status.st_size == 0)) {
-        return reason_set(why, HAPLO_EINVAL,
-                          "%s: is missing or empty: is its disk mounted?",
-                          path);
-    }
-    if (error == 0) {
-        error = connection_open(path, NULL, db, why);
-    }
-    if (error == 0) {
-        error = keep_wal(*db, true, path, why);
-    }
-    if (error == 0) {
-        error = schema_check(*db, path, why);
-    }
-    return error;
-}
 
 /* Copies all pages in one step: a commit between steps would restart it. */
 static int pages_copy(sqlite3 *from, sqlite3 *to, const char *part,
@@ -106,7 +73,7 @@ static int part_write(const char *path, const char *part, struct reason *why)
 {
     sqlite3 *from = NULL;
     sqlite3 *to = NULL;
-    int error = source_open(path, &from, why);
+    int error = db_source_open(path, &from, why);
 
     if (error == 0) {
         error = db_file_prepare(part, why);
@@ -124,7 +91,7 @@ static int part_write(const char *path, const char *part, struct reason *why)
         error = part_check(to, path, why);
     }
     if (error == 0) {
-        error = keep_wal(from, false, path, why);
+        error = db_source_keep_wal(from, false, path, why);
     }
     /* The copy is in WAL mode; closing it leaves a single file. */
     connection_close(to);

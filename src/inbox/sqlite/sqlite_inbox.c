@@ -26,6 +26,7 @@
 #include "inbox/sqlite/read_jobs.h"
 #include "inbox/sqlite/retention.h"
 #include "inbox/sqlite/task_jobs.h"
+#include "inbox/sqlite/view.h"
 #include "inbox/sqlite/writer.h"
 #include "inbox/sqlite/writer_jobs.h"
 
@@ -387,6 +388,15 @@ static int sqlite_backup(const void *type_options, const char *path, char *why,
     return inbox_sqlite_backup(own->path, path, why, why_size);
 }
 
+static int inbox_sqlite_view(const void *type_options,
+                             const struct inbox_view *view, char *why,
+                             size_t why_size)
+{
+    const struct sqlite_inbox_options *own = type_options;
+
+    return sqlite_view(own->path, view, why, why_size);
+}
+
 static const struct option_row options[] = {
     {.name = "path",
      .value = OPTION_PATH,
@@ -438,4 +448,5 @@ const struct inbox_type inbox_sqlite_type = {
     .options_size = sizeof(struct sqlite_inbox_options),
     .ops = &ops,
     .backup = sqlite_backup,
+    .view = inbox_sqlite_view,
 };

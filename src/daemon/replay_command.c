@@ -1,0 +1,245 @@
+/*
+ * replay_command.c - sends messages to an outlet again, and shows and stops
+ * replays.
+ *
+ *   - The inbox is read for the first and the last message in question; with
+ *     --dry-run also for their number, and that is all.
+ *   - The process that uses the inbox records the replay (task_command.h), and
+ *     its outlet carries it out; if no process runs, the next one does.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/wall_clock.h"
+#include "config/units.h"
+#include "daemon/command.h"
+#include "daemon/json_text.h"
+#include "daemon/log.h"
+#include "daemon/selection.h"
+#include "daemon/task_command.h"
+#include "inbox/inbox_view.h"
+#include "outlets/preview.h"
+
+#define USAGE                                                                \
+    "replay takes --outlet and --since, to start one; list; or stop and the" \
+    " number of a replay"
+
+struct replay {
+    struct config *config;      /* owned */
+    struct selection selection; /* which messages, or replays */
+    bool is_json;               /* lines of JSON instead of a table */
+    uint64_t count;             /* of messages or rows, so far */
+    struct preview *preview;    /* of the outlet; for --dry-run */
+    bool is_out_of_memory;      /* it could not be asked */
+    const char *inbox;          /* list: the inbox that is read */
+};
+
+static enum exit_code misused(const char *text)
+{
+    log_line(LOG_LEVEL_ERROR, "%s", text);
+    return EXIT_CODE_USAGE;
+}
+
+/* list */
+
+static const char *state_of(const struct inbox_replay *row)
+{
+    switch (row->state) {
+    case INBOX_REPLAY_DONE:
+        return "done";
+    case INBOX_REPLAY_STOPPED:
+        return "stopped";
+    case INBOX_REPLAY_RUNNING:
+        break;
+    }
+    return row->why.text[0] != '\0' ? "waiting" : "running";
+}
+
+static void print_json(const struct inbox_replay *row)
+{
+    char at[WALL_CLOCK_TEXT_SIZE];
+    printf("{\"replay\":%" PRIu64 ",", row->id);
+    json_text_print("outlet", row->outlet);
+    putchar(',');
+    json_text_print("queue", row->queue);
+    putchar(',');
+    json_text_print("messages", row->is_of_letters ? "dead letters" : "all");
+    printf(",\"new_identity\":%s,", row->has_new_ids ? "true" : "false");
+    json_text_print("state", state_of(row));
+    printf(",\"delivered\":%" PRIu64 ",\"refused\":%" PRIu64
+           ",\"cursor\":%" PRIu64 ",\"last\":%" PRIu64 ",",
+           row->delivered_count, row->refused_count, row->cursor, row->last);
+    json_text_print("created_at", wall_clock_text_ms(row->created_at_ms, at));
+    putchar(',');
+    json_text_print("changed_at", wall_clock_text_ms(row->changed_at_ms, at));
+    putchar(',');
+    json_text_print("reason", row->why.text);
+    printf("}\n");
+}
+
+static bool list_row(const struct inbox_replay *row, void *data)
+{
+    struct replay *replay = data;
+    char at[WALL_CLOCK_TEXT_SIZE];
+    if (replay->is_json) {
+        print_json(row);
+        return true;
+    }
+    if (replay->count++ == 0) {
+        printf("%6s  %-16s  %-8s  %10s  %8s  %10s  %10s  %-20s  %s\n", "REPLAY",
+               "OUTLET", "STATE", "DELIVERED", "REFUSED", "AT", "END",
+               "STARTED", "REASON");
+    }
+    printf("%6" PRIu64 "  %-16s  %-8s  %10" PRIu64 "  %8" PRIu64 "  %10" PRIu64
+           "  %10" PRIu64 "  %-20s  %s\n",
+           row->id, row->outlet, state_of(row), row->delivered_count,
+           row->refused_count, row->cursor, row->last,
+           wall_clock_text(row->created_at_ms, at), row->why.text);
+    return true;
+}
+
+/* Views one inbox; logs an error. */
+static enum exit_code view_inbox(const struct config_inbox *inbox,
+                                 const struct inbox_view *view)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+    if (inbox_view(inbox->type, inbox->options, view, why, sizeof why) != 0) {
+        log_line(LOG_LEVEL_ERROR, "inbox %s: %s", inbox->name, why);
+        return EXIT_CODE_FAILED;
+    }
+    return EXIT_CODE_FINE;
+}
+
+static enum exit_code list(struct replay *replay)
+{
+    const struct config *config = replay->config;
+    const struct inbox_view view = {
+        .filter = replay->selection.filter,
+        .replay_cb = list_row,
+        .data = replay,
+    };
+    enum exit_code code = EXIT_CODE_FINE;
+    for (size_t i = 0; i < config->inbox_count && code == EXIT_CODE_FINE; i++) {
+        const struct config_inbox *inbox = &config->inboxes[i];
+        if (replay->selection.inbox == NULL ||
+            replay->selection.inbox == inbox) {
+            code = view_inbox(inbox, &view);
+        }
+    }
+    config_free(replay->config);
+    return code;
+}
+
+/* stop */
+
+static enum exit_code stop(struct replay *replay, const char *number)
+{
+    struct task_request request;
+    uint64_t id;
+    if (count_parse(number, &id) != 0 || id == 0) {
+        config_free(replay->config);
+        return misused(USAGE);
+    }
+    if (selection_request(&replay->selection, replay->config, &request) != 0) {
+        config_free(replay->config);
+        return EXIT_CODE_USAGE;
+    }
+    request.kind = INBOX_TASK_REPLAY_STOP;
+    request.replay_id = id;
+    return task_command(replay->config, &request);
+}
+
+/* Starting one */
+
+static bool count_message(const struct inbox_message *message, void *data)
+{
+    struct replay *replay = data;
+    int result = preview_accepts(replay->preview, message);
+    replay->is_out_of_memory |= result < 0;
+    replay->count += result == 1;
+    return result >= 0;
+}
+
+/* Sets *first and *last; 0: there are no messages. */
+static enum exit_code find_range(struct replay *replay, bool is_counting,
+                                 uint64_t *first, uint64_t *last)
+{
+    const struct config_outlet *outlet = replay->selection.outlet;
+    const struct inbox_view view = {
+        .filter = replay->selection.filter,
+        .message_cb = is_counting ? count_message : NULL,
+        .data = replay,
+        .first = first,
+        .last = last,
+    };
+    replay->preview = preview_new(&outlet->forward);
+    replay->is_out_of_memory = replay->preview == NULL;
+    enum exit_code code = EXIT_CODE_FAILED;
+    if (!replay->is_out_of_memory) {
+        code = view_inbox(outlet->inbox, &view);
+        preview_free(replay->preview);
+    }
+    if (replay->is_out_of_memory) {
+        log_line(LOG_LEVEL_ERROR, "out of memory");
+        code = EXIT_CODE_FAILED;
+    }
+    return code;
+}
+
+static enum exit_code start(struct replay *replay,
+                            const struct command_options *options)
+{
+    struct task_request request;
+    enum exit_code code = EXIT_CODE_USAGE;
+    if (replay->selection.outlet == NULL) {
+        log_line(LOG_LEVEL_ERROR, "%s has no outlet named %s",
+                 options->config_path, options->outlet);
+    } else if (selection_request(&replay->selection, replay->config,
+                                 &request) == 0) {
+        request.kind = INBOX_TASK_REPLAY_START;
+        request.has_new_ids = options->has_new_ids;
+        code = find_range(replay, options->is_dry_run, &request.first,
+                          &request.last);
+    }
+    if (code != EXIT_CODE_FINE) {
+        config_free(replay->config);
+        return code;
+    }
+    if (options->is_dry_run || request.first == 0) {
+        log_line(LOG_LEVEL_INFO, "outlet %s: messages to be sent again: %llu",
+                 options->outlet, (unsigned long long)replay->count);
+        config_free(replay->config);
+        return EXIT_CODE_FINE;
+    }
+    return task_command(replay->config, &request);
+}
+
+/* The command */
+
+enum exit_code command_replay(const struct command_options *options,
+                              int word_count, const char *const *words)
+{
+    struct replay replay = {.is_json = options->is_json};
+    const char *word = word_count > 0 ? words[0] : "";
+    bool is_stop = strcmp(word, "stop") == 0 && word_count == 2;
+    bool is_list = strcmp(word, "list") == 0 && word_count == 1;
+    log_open(options->is_verbose, false);
+    if (!is_stop && !is_list &&
+        (word_count > 0 || options->outlet == NULL || options->since == NULL)) {
+        return misused(USAGE);
+    }
+    enum exit_code code =
+        command_load_config(options, CONFIG_RUN, &replay.config);
+    if (code != EXIT_CODE_FINE) {
+        return code;
+    }
+    if (selection_read(&replay.selection, replay.config, options) != 0) {
+        config_free(replay.config);
+        return EXIT_CODE_USAGE;
+    }
+    return is_list   ? list(&replay)
+           : is_stop ? stop(&replay, words[1])
+                     : start(&replay, options);
+}

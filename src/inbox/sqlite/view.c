@@ -1,0 +1,306 @@
+/*
+ * view.c - reads dead letters, replays or messages for a command, in one read
+ * transaction of a connection of its own. Commits continue in the meantime, but
+ * the WAL grows.
+ */
+#include "inbox/sqlite/view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <xxhash.h>
+
+#include "inbox/inbox_view.h"
+#include "inbox/sqlite/connection.h"
+#include "inbox/sqlite/db_error.h"
+#include "inbox/sqlite/db_query.h"
+#include "inbox/sqlite/db_source.h"
+#include "inbox/sqlite/db_value.h"
+#include "inbox/sqlite/replay_row.h"
+
+static const char *text_of(sqlite3_stmt *row, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(row, column);
+
+    return text != NULL ? text : "";
+}
+
+static uint64_t number_of(sqlite3_stmt *row, int column)
+{
+    return (uint64_t)sqlite3_column_int64(row, column);
+}
+
+/* Steps through all rows. read_cb returns SQLITE_ROW to go on, SQLITE_DONE to
+ * end, or an error. Returns SQLITE_OK or an error. */
+typedef int (*row_cb)(sqlite3_stmt *row, const struct inbox_view *view);
+
+static int rows_read(sqlite3_stmt *select, const struct inbox_view *view,
+                     row_cb read_cb)
+{
+    int code = SQLITE_ROW;
+
+    while (code == SQLITE_ROW && (code = sqlite3_step(select)) == SQLITE_ROW) {
+        code = read_cb(select, view);
+    }
+    (void)sqlite3_finalize(select); /* repeats the error of the step */
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* Messages */
+
+/* The columns that message_read() expects, from the first one on: body is last,
+ * as reading it costs most. */
+#define MESSAGE_COLUMNS                                                       \
+    "s.arrival, coalesce(q.server, '?'), coalesce(q.queue, '?'), s.position," \
+    " b.count, b.format, b.fetched_at, s.queue, s.body"
+#define MESSAGE_JOINS                          \
+    " LEFT JOIN queues AS q ON q.id = s.queue" \
+    " LEFT JOIN batches AS b ON b.first_arrival = s.arrival - s.position"
+#define MESSAGE_COLUMN_COUNT 9
+
+/* Without the body. */
+static void head_read(sqlite3_stmt *row, int at, struct inbox_message *message)
+{
+    *message = (struct inbox_message){
+        .arrival = number_of(row, at),
+        .server = text_of(row, at + 1),
+        .queue = text_of(row, at + 2),
+        .batch_first = number_of(row, at) - number_of(row, at + 3),
+        .batch_count = (uint32_t)number_of(row, at + 4),
+        .format = (enum haplo_format)number_of(row, at + 5),
+        .received_at_ms = number_of(row, at + 6),
+        .queue_id = number_of(row, at + 7),
+    };
+}
+
+static int body_read(sqlite3_stmt *row, int at, struct inbox_message *message)
+{
+    XXH128_canonical_t key;
+    int code = db_column_bytes(row, at + 8, &message->body);
+
+    if (code != SQLITE_OK) {
+        return code;
+    }
+    XXH128_canonicalFromHash(
+        &key, XXH3_128bits(message->body.data, message->body.size));
+    for (size_t i = 0; i < 8; i++) {
+        message->hash = message->hash << 8 | key.digest[i];
+    }
+    return SQLITE_ROW;
+}
+
+static int message_read(sqlite3_stmt *row, const struct inbox_view *view)
+{
+    struct inbox_message message;
+    int code;
+
+    head_read(row, 0, &message);
+    if (!inbox_filter_takes_queue(&view->filter, message.server,
+                                  message.queue) ||
+        !inbox_filter_takes_time(&view->filter, message.received_at_ms)) {
+        return SQLITE_ROW;
+    }
+    code = body_read(row, 0, &message);
+    if (code != SQLITE_ROW) {
+        return code;
+    }
+    return view->message_cb(&message, view->data) ? SQLITE_ROW : SQLITE_DONE;
+}
+
+static int messages_read(sqlite3 *db, const struct inbox_view *view,
+                         uint64_t outlet_id, uint64_t first, uint64_t last)
+{
+    sqlite3_stmt *select;
+    int code =
+        db_query(db, &select,
+                 "SELECT " MESSAGE_COLUMNS " FROM stored AS s" MESSAGE_JOINS
+                 " WHERE s.arrival BETWEEN ?1 AND ?2 AND NOT EXISTS"
+                 " (SELECT 1 FROM deferred AS d WHERE d.outlet = ?3"
+                 "  AND d.queue = s.queue AND d.arrival = s.arrival)"
+                 " ORDER BY s.arrival",
+                 "iii", first, last, outlet_id);
+
+    return code == SQLITE_OK ? rows_read(select, view, message_read) : code;
+}
+
+/* Ranges */
+
+static int outlet_find(sqlite3 *db, const char *name, uint64_t *id,
+                       uint64_t *cursor)
+{
+    sqlite3_stmt *select;
+    int code =
+        db_query(db, &select, "SELECT id, cursor FROM outlets WHERE name = ?1",
+                 "t", name);
+
+    *id = 0;
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(select);
+    }
+    if (code == SQLITE_ROW) {
+        *id = number_of(select, 0);
+        *cursor = number_of(select, 1);
+        code = SQLITE_DONE;
+    }
+    (void)sqlite3_finalize(select); /* repeats the error of the step */
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* Batches are nearly in the order of the times when they were fetched, but not
+ * quite: all are looked at. */
+static int range_find(sqlite3 *db, const struct inbox_view *view,
+                      uint64_t cursor, uint64_t *first, uint64_t *last)
+{
+    sqlite3_stmt *select;
+    int code = db_query(
+        db, &select,
+        "SELECT min(first_arrival), min(max(first_arrival + count - 1), ?3)"
+        " FROM batches WHERE fetched_at >= ?1 AND fetched_at < ?2"
+        " AND first_arrival <= ?3",
+        "iii", view->filter.since_ms, view->filter.until_ms, cursor);
+
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(select);
+    }
+    if (code == SQLITE_ROW) {
+        *first = number_of(select, 0);
+        *last = number_of(select, 1);
+        code = SQLITE_DONE;
+    }
+    (void)sqlite3_finalize(select); /* repeats the error of the step */
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* *is_known is false if the outlet has no progress. */
+static int range_view(sqlite3 *db, const struct inbox_view *view,
+                      bool *is_known)
+{
+    uint64_t outlet_id;
+    uint64_t cursor;
+    uint64_t first = 0;
+    uint64_t last = 0;
+    int code = outlet_find(db, view->filter.outlet, &outlet_id, &cursor);
+
+    *is_known = outlet_id != 0;
+    if (code == SQLITE_OK && *is_known) {
+        code = range_find(db, view, cursor, &first, &last);
+    }
+    *view->first = first;
+    *view->last = last;
+    return code == SQLITE_OK && view->message_cb != NULL && first != 0
+               ? messages_read(db, view, outlet_id, first, last)
+               : code;
+}
+
+/* Dead letters */
+
+#define LETTERS                                                         \
+    "SELECT " MESSAGE_COLUMNS ", (SELECT uuid FROM inbox),"             \
+    " coalesce(o.name, '?'), d.at, d.attempts, d.why, d.arrival,"       \
+    " coalesce(dq.server, '?'), coalesce(dq.queue, '?')"                \
+    " FROM dead_letters AS d LEFT JOIN outlets AS o ON o.id = d.outlet" \
+    " LEFT JOIN queues AS dq ON dq.id = d.queue"                        \
+    " LEFT JOIN stored AS s ON s.arrival = d.arrival" MESSAGE_JOINS     \
+    " WHERE (?1 = 0 OR d.arrival = ?1) ORDER BY d.arrival, d.outlet"
+
+static int letter_read(sqlite3_stmt *row, const struct inbox_view *view)
+{
+    const int at = MESSAGE_COLUMN_COUNT;
+    struct inbox_letter letter = {
+        .inbox_uuid = text_of(row, at),
+        .outlet = text_of(row, at + 1),
+        .at_ms = number_of(row, at + 2),
+        .attempts = number_of(row, at + 3),
+        .why = text_of(row, at + 4),
+        .is_gone = sqlite3_column_type(row, 0) == SQLITE_NULL,
+    };
+    int code = SQLITE_ROW;
+
+    head_read(row, 0, &letter.message);
+    letter.message.arrival = number_of(row, at + 5);
+    letter.message.server = text_of(row, at + 6);
+    letter.message.queue = text_of(row, at + 7);
+    if (!inbox_filter_takes_outlet(&view->filter, letter.outlet) ||
+        !inbox_filter_takes_queue(&view->filter, letter.message.server,
+                                  letter.message.queue) ||
+        !inbox_filter_takes_time(&view->filter, letter.at_ms)) {
+        return SQLITE_ROW;
+    }
+    if (!letter.is_gone && view->filter.arrival != 0) {
+        code = body_read(row, 0, &letter.message);
+    }
+    if (code != SQLITE_ROW) {
+        return code;
+    }
+    return view->letter_cb(&letter, view->data) ? SQLITE_ROW : SQLITE_DONE;
+}
+
+static int letters_view(sqlite3 *db, const struct inbox_view *view)
+{
+    sqlite3_stmt *select;
+    int code = db_query(db, &select, LETTERS, "i", view->filter.arrival);
+
+    return code == SQLITE_OK ? rows_read(select, view, letter_read) : code;
+}
+
+/* Replays */
+
+static int replay_read(sqlite3_stmt *row, const struct inbox_view *view)
+{
+    struct inbox_replay replay;
+
+    replay_row_read(row, &replay);
+    if (!inbox_filter_takes_outlet(&view->filter, replay.outlet)) {
+        return SQLITE_ROW;
+    }
+    return view->replay_cb(&replay, view->data) ? SQLITE_ROW : SQLITE_DONE;
+}
+
+static int replays_view(sqlite3 *db, const struct inbox_view *view)
+{
+    sqlite3_stmt *select;
+    int code = db_query(db, &select, REPLAY_ROW_SELECT " ORDER BY r.id", "");
+
+    return code == SQLITE_OK ? rows_read(select, view, replay_read) : code;
+}
+
+/* The view */
+
+static int view_read(sqlite3 *db, const char *path,
+                     const struct inbox_view *view, struct reason *why)
+{
+    bool is_known = true;
+    int code = connection_run(db, "BEGIN");
+
+    if (code == SQLITE_OK) {
+        code = view->letter_cb != NULL   ? letters_view(db, view)
+               : view->replay_cb != NULL ? replays_view(db, view)
+                                         : range_view(db, view, &is_known);
+    }
+    if (code != SQLITE_OK) {
+        return db_explain(db, path, code, why);
+    }
+    return is_known ? 0
+                    : reason_set(why, HAPLO_ENOTFOUND,
+                                 "outlet %s has not forwarded anything from "
+                                 "%s yet",
+                                 view->filter.outlet, path);
+}
+
+int sqlite_view(const char *path, const struct inbox_view *view, char *why,
+                size_t why_size)
+{
+    struct reason reason = {.text = ""};
+    char *plain = connection_path(path);
+    sqlite3 *db = NULL;
+    int error = plain == NULL ? reason_set(&reason, HAPLO_ENOMEM,
+                                           "%s: out of memory", path)
+                              : db_source_open(plain, &db, &reason);
+
+    if (error == 0) {
+        error = view_read(db, plain, view, &reason);
+    }
+    connection_close(db); /* rolls back */
+    free(plain);
+    return reason_write(why, why_size, error, "%s", reason.text);
+}
