@@ -55,6 +55,7 @@ int scene_try_open(struct scene *scene)
         .path = scene->path,
         .wal_bytes_max = scene->wal_bytes_max,
         .keep_ms = scene->keep_ms,
+        .keeps_latest = scene->keeps_latest,
         .has_secure_delete = scene->has_secure_delete,
         .free_bytes_min = scene->free_bytes_min,
     };

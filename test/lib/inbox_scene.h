@@ -38,6 +38,7 @@ struct scene {
     size_t wal_bytes_max;              /* the same */
     const char *arrivals_path;         /* the same; NULL: none */
     uint64_t keep_ms;                  /* the same; 0: everything stays */
+    bool keeps_latest;                 /* the same */
     bool has_secure_delete;            /* the same */
     size_t free_bytes_min;             /* the same; 0: none */
     bool is_opened;                    /* opened_cb has fired */

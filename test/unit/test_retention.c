@@ -305,6 +305,65 @@ static void test_what_may_be_repeated_stays(void **state)
     expect(scene, ARRIVALS, "5");
 }
 
+#define OBJECT(ref, version) \
+    "{\"object\":{\"ref\":\"" ref "\",\"recordVersion\":" version "}}"
+
+static void keep_latest(struct scene *scene)
+{
+    inbox_scene_close(scene);
+    scene->keeps_latest = true;
+    inbox_scene_open(scene);
+}
+
+/* An inbox can then say what each object looks like now, and yet not grow with
+ * each change. */
+static void test_the_newest_message_of_each_object_stays(void **state)
+{
+    struct scene *scene = *state;
+    struct feed *feed;
+
+    keep_latest(scene);
+    feed = feed_open(scene, "live", "global");
+    store_at(feed, FETCHED_AT_MS, OBJECT("a", "1"), OBJECT("b", "7"));
+    store_at(feed, FETCHED_AT_MS, OBJECT("a", "10"), OBJECT("b", "6"));
+    store_at(feed, FETCHED_AT_MS, OBJECT("a", "9"), OBJECT("c", "1"));
+    store_at(feed, FETCHED_AT_MS, OBJECT("c", "1"), "no object");
+    store_at(feed_open(scene, "live", "other"), FETCHED_AT_MS, OBJECT("z", "1"),
+             NULL);
+    store_at(feed_open(scene, "test", "global"), FETCHED_AT_MS,
+             OBJECT("a", "2"), NULL);
+    expect(scene,
+           "SELECT group_concat(arrival) FROM (SELECT arrival FROM"
+           " latest_objects ORDER BY arrival)",
+           "2,3,7,10");
+    retain(scene, NULL, 0);
+    until(scene, ARRIVALS, "2,3,7,10");
+    expect(scene,
+           "SELECT group_concat(arrival) FROM (SELECT arrival FROM"
+           " latest_objects ORDER BY arrival)",
+           "2,3,7,10");
+    store_at(feed, FUTURE_MS, OBJECT("a", "11"), OBJECT("c", "0"));
+    until(scene, ARRIVALS, "2,7,10,11,12"); /* with a later pass */
+    expect(scene, BATCHES, "1,7,10,11");
+}
+
+/* The index catches up with what was stored while the option was off. */
+static void test_latest_objects_can_be_switched_on_and_off(void **state)
+{
+    struct scene *scene = *state;
+    struct feed *feed = feed_open(scene, "live", "global");
+
+    store_at(feed, FETCHED_AT_MS, OBJECT("a", "1"), OBJECT("a", "2"));
+    keep_latest(scene);
+    retain(scene, NULL, 0);
+    until(scene, ARRIVALS, "2");
+    inbox_scene_close(scene);
+    scene->keeps_latest = false;
+    inbox_scene_open(scene);
+    retain(scene, NULL, 0);
+    until(scene, ARRIVALS, "none");
+}
+
 /* A queue's messages may be repeated although batches before them are gone. */
 static void test_repeats_are_found_after_older_batches_are_gone(void **state)
 {
@@ -527,6 +586,8 @@ int main(void)
         KEEPING(test_a_removed_outlet_holds_what_it_has_not_passed),
         KEEPING(test_what_may_be_repeated_stays),
         KEEPING(test_repeats_are_found_after_older_batches_are_gone),
+        KEEPING(test_the_newest_message_of_each_object_stays),
+        KEEPING(test_latest_objects_can_be_switched_on_and_off),
         KEEPING(test_a_huge_batch_takes_several_steps),
         KEEPING(test_space_is_returned_to_the_disk),
         KEEPING(test_secure_delete_leaves_nothing),

@@ -194,6 +194,12 @@ static int erase(struct writer *writer, struct inbox_task *task,
                           " queue = ?2 AND outlet IN (SELECT id FROM outlets)",
                           &purge->letter_count);
     }
+    if (code == SQLITE_OK) {
+        code = erase_rows(writer, match,
+                          "DELETE FROM latest WHERE arrival = ?1"
+                          " AND queue = ?2",
+                          &count);
+    }
     task->count += code == SQLITE_OK ? 1 : 0;
     return code;
 }

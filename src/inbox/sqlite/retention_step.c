@@ -8,6 +8,9 @@
  *   - The rows of a batch that may go are deleted, except those that an outlet
  *     has deferred, or that are dead letters. A few rows are deleted per
  *     statement, fewer if they are large, until STEP_NS have passed.
+ *   - With latest_objects, the newest message of each object stays as well:
+ *     latest_index.c knows which these are, up to an arrival; what is after it
+ *     is not examined yet.
  *   - With its last row, the row of the batch goes as well. Arrivals are not
  *     reused, so links to it from later batches (`older`, newest_batch) find
  *     nothing and end there.
@@ -25,6 +28,7 @@
 #include <uv.h>
 
 #include "base/wall_clock.h"
+#include "inbox/sqlite/latest_index.h"
 
 #define STEP_NS UINT64_C(3000000)      /* after this, no more statements */
 #define STATEMENT_NS UINT64_C(1000000) /* what one should take at most */
@@ -176,7 +180,9 @@ static enum inbox_fault rows_delete(struct retention_step *step,
     uint64_t began_ns = uv_hrtime();
     enum inbox_fault fault =
         run_numbers(writer, WRITER_RETAIN_DELETE,
-                    (const int64_t[]){from, to, candidate->queue}, 3);
+                    (const int64_t[]){from, to, candidate->queue,
+                                      step->keeps_latest ? 1 : 0},
+                    4);
 
     if (fault != INBOX_FINE) {
         return fault;
@@ -240,9 +246,15 @@ static enum inbox_fault is_any_due(struct retention_step *step,
                                    bool *is_due)
 {
     struct candidate candidate;
+    uint64_t known = 0;
     int code = passed_read(step, &limits->passed_to);
 
     *is_due = false;
+    if (code == SQLITE_OK && step->keeps_latest) {
+        code = latest_index_known(step->writer, &known);
+        limits->passed_to =
+            known < limits->passed_to ? known : limits->passed_to;
+    }
     if (code == SQLITE_OK) {
         code = candidate_read(step, &candidate, is_due);
     }
@@ -295,16 +307,46 @@ static enum inbox_fault pages_reclaim(struct retention_step *step)
 
 /* The step */
 
-static enum inbox_fault work(struct retention_step *step,
-                             const struct retention_limits *limits,
-                             bool is_delete_due)
+/* What to do in this step. */
+struct work {
+    bool is_index_due;   /* newer messages may supersede older ones */
+    bool is_delete_due;  /* some may be old enough */
+    bool is_reclaim_due; /* and nothing else */
+};
+
+static enum inbox_fault work_choose(struct retention_step *step,
+                                    struct retention_limits *limits,
+                                    struct work *work)
+{
+    enum inbox_fault fault = INBOX_FINE;
+
+    *work = (struct work){false, false, false};
+    if (step->keeps_latest) {
+        fault = latest_index_is_due(step->writer, &work->is_index_due);
+    }
+    if (fault == INBOX_FINE) {
+        fault = is_any_due(step, limits, &work->is_delete_due);
+    }
+    if (fault == INBOX_FINE && !work->is_index_due && !work->is_delete_due) {
+        fault = is_reclaim_due(step->writer, &work->is_reclaim_due);
+    }
+    return fault;
+}
+
+static enum inbox_fault work_do(struct retention_step *step,
+                                const struct retention_limits *limits,
+                                const struct work *work)
 {
     enum inbox_fault fault = writer_begin(step->writer);
 
-    step->has_more = true; /* the next step may find that there is not */
-    if (fault == INBOX_FINE) {
-        fault =
-            is_delete_due ? batches_examine(step, limits) : pages_reclaim(step);
+    if (fault == INBOX_FINE && work->is_index_due) {
+        fault = latest_index_add(step->writer, STEP_NS / 2);
+    }
+    if (fault == INBOX_FINE && work->is_delete_due) {
+        fault = batches_examine(step, limits);
+    }
+    if (fault == INBOX_FINE && work->is_reclaim_due) {
+        fault = pages_reclaim(step);
     }
     if (fault == INBOX_FINE) {
         fault = writer_commit(step->writer);
@@ -323,17 +365,15 @@ void retention_step_run(struct retention_step *step)
 {
     struct retention_limits limits = {.keep_ms = step->keep_ms,
                                       .now_ms = wall_clock_ms()};
-    bool is_delete_due;
-    bool is_vacuum_due = false;
+    struct work work;
 
-    step->has_more = false;
     step->rows_max = step->rows_max > 0 ? step->rows_max : 1;
-    step->fault = is_any_due(step, &limits, &is_delete_due);
-    if (step->fault == INBOX_FINE && !is_delete_due) {
-        step->fault = is_reclaim_due(step->writer, &is_vacuum_due);
-    }
-    if (step->fault == INBOX_FINE && (is_delete_due || is_vacuum_due)) {
-        step->fault = work(step, &limits, is_delete_due);
+    step->fault = work_choose(step, &limits, &work);
+    /* After something was done, the next step looks again. */
+    step->has_more =
+        work.is_index_due || work.is_delete_due || work.is_reclaim_due;
+    if (step->fault == INBOX_FINE && step->has_more) {
+        step->fault = work_do(step, &limits, &work);
     }
     if (step->fault != INBOX_FINE) {
         retention_step_rewind(step);

@@ -19,6 +19,7 @@ struct retention_step {
     /* Set before the first step: */
     struct writer *writer;      /* its connection */
     uint64_t keep_ms;           /* retention period */
+    bool keeps_latest;          /* the newest message of each object stays */
     const char *const *outlets; /* names of those that are configured */
     size_t outlet_count;        /* length of outlets */
     /* The pass, from the oldest batch to one that is too new: */

@@ -11,6 +11,13 @@
 
 #define SCHEMA_APPLICATION_ID 0x4850494e /* "HPIN" */
 
+/* A member of the object of a global observation message, in the table `s`. The
+ * condition is here and not in a WHERE, because SQLite may evaluate those in
+ * any order. */
+#define SCHEMA_OBJECT_MEMBER(name)                             \
+    "CASE WHEN typeof(s.body) = 'text' AND json_valid(s.body)" \
+    " THEN json_extract(s.body, '$.object." name "') END"
+
 /* Each step upgrades one version (PRAGMA user_version) to the next; the first
  * one creates version 1 in an empty file. */
 extern const char *const schema_steps[];

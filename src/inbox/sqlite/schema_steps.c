@@ -13,6 +13,10 @@
  * remembers the last one it saw misses nothing, even after rows were deleted.
  * `body` deliberately has no type, so that nothing is converted.
  *
+ * With the option latest_objects, `latest` has the newest message of each
+ * object of the queues `global`, of those up to latest_known. It is filled
+ * between the commits, and not by them.
+ *
  * Times are Unix milliseconds. In `queues`, unconfirmed is an upper bound of
  * stored messages that are not known to be confirmed, and unconfirmed_from is
  * the arrival of the first of them, or NULL if they may be in another inbox,
@@ -88,6 +92,16 @@
     " created_at INTEGER NOT NULL,"                                         \
     " changed_at INTEGER NOT NULL,"                                         \
     " why TEXT NOT NULL);"                                                  \
+    "CREATE TABLE latest ("                                                 \
+    " queue INTEGER NOT NULL,"                                              \
+    " ref TEXT NOT NULL,"                                                   \
+    " version NUMERIC NOT NULL,"                                            \
+    " arrival INTEGER NOT NULL,"                                            \
+    " PRIMARY KEY (queue, ref)) WITHOUT ROWID;"                             \
+    "CREATE INDEX latest_by_arrival ON latest (arrival);"                   \
+    "CREATE TABLE latest_known ("                                           \
+    " arrival INTEGER NOT NULL);"                                           \
+    "INSERT INTO latest_known VALUES (0);"                                  \
     "CREATE TABLE purged ("                                                 \
     " arrival INTEGER PRIMARY KEY,"                                         \
     " queue INTEGER NOT NULL,"                                              \
@@ -112,12 +126,6 @@
 #define TIME_TEXT(column)                                            \
     "strftime('%Y-%m-%dT%H:%M:', " column " / 1000, 'unixepoch') ||" \
     " printf('%02d.%03dZ', " column " / 1000 % 60, " column " % 1000)"
-
-/* A member of the object of a global observation message. The condition is
- * here and not in a WHERE, because SQLite may evaluate those in any order. */
-#define OBJECT(name)                                           \
-    "CASE WHEN typeof(s.body) = 'text' AND json_valid(s.body)" \
-    " THEN json_extract(s.body, '$.object." name "') END"
 
 /* Both joins find one row by primary key. They are left joins, so that the
  * table is read in order of arrival, and a join whose columns are not selected
@@ -149,8 +157,8 @@
     "   (PARTITION BY server, ref ORDER BY record_version DESC,"               \
     "    arrival DESC) AS place"                                               \
     "  FROM (SELECT s.arrival, q.server, "                                     \
-    OBJECT("ref") " AS ref,"                                                   \
-    "    CAST(" OBJECT("recordVersion") " AS NUMERIC) AS record_version"       \
+    SCHEMA_OBJECT_MEMBER("ref") " AS ref,"                                                   \
+    "    CAST(" SCHEMA_OBJECT_MEMBER("recordVersion") " AS NUMERIC) AS record_version"       \
     "   FROM stored AS s CROSS JOIN queues AS q ON q.id = s.queue"             \
     "   WHERE s.queue IN (SELECT id FROM queues WHERE queue = 'global'))"      \
     "  WHERE ref IS NOT NULL) AS o"                                            \

@@ -265,6 +265,7 @@ static struct sqlite_store *store_new(uv_loop_t *loop, struct inbox *inbox,
     store->retention.jobs = &store->jobs;
     store->retention.step.writer = &store->writer;
     store->retention.step.keep_ms = own->keep_ms;
+    store->retention.step.keeps_latest = own->keeps_latest;
     store->space.inbox = inbox;
     store->space.loop = loop;
     store->space.helper = &store->helper_thread;
@@ -422,6 +423,12 @@ static const struct option_row options[] = {
              "every outlet has passed them. What an outlet has yet to deliver, "
              "and dead letters, are never deleted. The default is to keep "
              "everything. See haplo-inbox(5)."},
+    {.name = "latest_objects",
+     .value = OPTION_BOOL,
+     .fallback = "false",
+     .offset = offsetof(struct sqlite_inbox_options, keeps_latest),
+     .help = "Whether the newest message of each object of the queue global "
+             "stays beyond keep: the one with the highest recordVersion."},
     {.name = "secure_delete",
      .value = OPTION_BOOL,
      .fallback = "false",

@@ -10,6 +10,7 @@ struct sqlite_inbox_options {
     const char *path;     /* path of the file */
     size_t wal_bytes_max; /* of its WAL, beyond which storing waits; 0: none */
     uint64_t keep_ms;     /* retention period; 0: everything stays */
+    bool keeps_latest;    /* the newest message of each object stays */
     bool has_secure_delete; /* what is deleted is overwritten */
     size_t free_bytes_min; /* on the disk, below which storing waits; 0: none */
 };

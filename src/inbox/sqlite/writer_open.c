@@ -67,7 +67,30 @@ static const char *const statement_sql[WRITER_STATEMENT_COUNT] = {
         " AND NOT EXISTS (SELECT 1 FROM outlets AS o CROSS JOIN deferred AS d"
         "  ON d.outlet = o.id AND d.queue = ?3 AND d.arrival = stored.arrival)"
         " AND NOT EXISTS (SELECT 1 FROM outlets AS o CROSS JOIN dead_letters"
-        "  AS d ON d.outlet = o.id AND d.arrival = stored.arrival)",
+        "  AS d ON d.outlet = o.id AND d.arrival = stored.arrival)"
+        " AND (NOT ?4 OR NOT EXISTS"
+        "  (SELECT 1 FROM latest AS l WHERE l.arrival = stored.arrival))",
+    [WRITER_LATEST_ADD] =
+        "INSERT INTO latest (queue, ref, version, arrival)"
+        " SELECT queue, ref, coalesce(version, -1), arrival FROM"
+        "  (SELECT s.queue, s.arrival, " SCHEMA_OBJECT_MEMBER(
+            "ref") " AS ref,"
+                   "   CAST(" SCHEMA_OBJECT_MEMBER(
+                       "recordVersion") " AS NUMERIC)"
+                                        "    AS version FROM stored AS s WHERE "
+                                        "s.arrival BETWEEN ?1 AND ?2"
+                                        "   AND s.queue IN (SELECT id FROM "
+                                        "queues WHERE queue = 'global'))"
+                                        " WHERE ref IS NOT NULL ORDER BY "
+                                        "arrival"
+                                        " ON CONFLICT (queue, ref) DO UPDATE "
+                                        "SET version = excluded.version,"
+                                        "  arrival = excluded.arrival"
+                                        "  WHERE excluded.version >= "
+                                        "latest.version",
+    [WRITER_LATEST_KNOWN] = "SELECT arrival FROM latest_known",
+    [WRITER_LATEST_SET_KNOWN] = "UPDATE latest_known SET arrival = ?1",
+    [WRITER_NEWEST] = "SELECT coalesce(max(arrival), 0) FROM stored",
     [WRITER_RETAIN_BATCH] =
         "DELETE FROM batches WHERE first_arrival = ?1 AND NOT EXISTS"
         " (SELECT 1 FROM stored WHERE arrival BETWEEN ?1 AND ?2)",
