@@ -99,8 +99,10 @@ class OutletTorture:
             self.counterpart.start()
 
     def last_life(self):
-        """Until everything has arrived."""
+        """Until everything has arrived. Some of it is new: otherwise all may
+        have arrived before the process is ready for signals."""
         run = self.poll.start()
+        self.sim.script("message app* q* count=1")
         self.sim.wait_until_read(STEP_S_MAX)
         total = sum(map(len, self.sim.all_messages().values()))
         wait_for(lambda: self.counterpart.count() >= total, STEP_S_MAX,
