@@ -2,11 +2,12 @@
 what is stored and forwarded with what the servers had. Then damages the inbox
 in many ways and checks how it copes. Then lets a second process use the inbox,
 truncates it, restores older copies and moves servers, while other programs read
-the inbox. Takes an outlet's destination away for a minute. Last, kills
-haplo-poll and the counterpart of each type of outlets.
+the inbox. Takes an outlet's destination away for a minute. Kills haplo-poll
+and the server of an inbox in PostgreSQL. Last, kills haplo-poll and the
+counterpart of each type of outlets.
 
-    run.py [--part=torture|damage|mishaps|outage|outlets] [--seed=N]
-           [--kills=N] [--messages=N] [--rounds=N] [--type=webhook]
+    run.py [--part=torture|damage|mishaps|outage|postgres|outlets]
+           [--seed=N] [--kills=N] [--messages=N] [--rounds=N] [--type=webhook]
 
 Prints the figures of all parts; exits with 1 if a check fails. The same seed
 gives the same plan: servers, faults, arrivals, and how each round fails and
@@ -32,7 +33,7 @@ def parse():
     parser.add_argument("--rounds", type=int, default=24)
     parser.add_argument("--part",
                         choices=["torture", "damage", "mishaps", "outage",
-                                 "outlets"])
+                                 "postgres", "outlets"])
     parser.add_argument("--type", help="of outlets; all if there is none")
     return parser.parse_args()
 
@@ -98,6 +99,21 @@ def run_outage():
     return True
 
 
+def run_postgres(seed):
+    """Returns true if all checks passed, or the type is not built in."""
+    import postgres
+    from poll import run_program
+
+    if "postgres" not in run_program("version").out.split():
+        return True
+    try:
+        postgres.run(seed, say)
+    except AssertionError as error:
+        say(f"postgres, seed {seed}: {error}")
+        return False
+    return True
+
+
 def run_outlets(seed, kind):
     """Returns true if all checks passed."""
     import outlets
@@ -127,6 +143,8 @@ def main():
         is_good &= run_mishaps(seed, args.rounds)
     if args.part in (None, "outage"):
         is_good &= run_outage()
+    if args.part in (None, "postgres"):
+        is_good &= run_postgres(seed)
     if args.part in (None, "outlets"):
         is_good &= run_outlets(seed, args.type)
     return 0 if is_good else 1
