@@ -84,9 +84,12 @@ static int path_find(struct secret *secret, struct reason *why)
         return fail(secret, HAPLO_EINVAL,
                     "not the name of a credential: write it without slashes",
                     why);
-    } else if (asprintf(&secret->path, "%s/%s", folder, source->credential) <
-               0) {
-        secret->path = NULL;
+    } else {
+        secret->path = malloc(strlen(folder) + strlen(source->credential) + 2);
+        if (secret->path != NULL) {
+            (void)strcpy(stpcpy(stpcpy(secret->path, folder), "/"),
+                         source->credential);
+        }
     }
     return secret->path != NULL
                ? 0

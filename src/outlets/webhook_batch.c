@@ -37,29 +37,36 @@ size_t webhook_ids_write(char ids[WEBHOOK_IDS_SIZE_MAX],
     return (size_t)(out - ids);
 }
 
-/* Half as many bits would do: it tells apart batches of one inbox with the
- * same first arrival and count, which there are only if the inbox was
- * restored. */
-static uint64_t hash_of(const char *ids)
+/* 64 bits are plenty: they tell apart batches of one inbox with the same first
+ * arrival and count, which there are only if the inbox was restored. */
+static bool hash_ids(const char *ids, uint64_t *hash)
 {
     unsigned char digest[SHA256_DIGEST_LENGTH];
-    uint64_t hash = 0;
 
-    (void)SHA256((const unsigned char *)ids, strlen(ids), digest);
-    for (size_t i = 0; i < sizeof(hash); i++) {
-        hash = hash << 8 | digest[i];
+    if (SHA256((const unsigned char *)ids, strlen(ids), digest) == NULL) {
+        return false;
     }
-    return hash;
+    *hash = 0;
+    for (size_t i = 0; i < sizeof(*hash); i++) {
+        *hash = *hash << 8 | digest[i];
+    }
+    return true;
 }
 
-void webhook_id_write(char id[WEBHOOK_ID_SIZE_MAX],
+bool webhook_id_write(char id[WEBHOOK_ID_SIZE_MAX],
                       const struct inbox_message *messages, size_t count,
                       const char *inbox_uuid, const char *ids)
 {
+    uint64_t hash;
+
     if (count == 1) {
         strcpy(id, ids);
-        return;
+        return true;
+    }
+    if (!hash_ids(ids, &hash)) {
+        return false;
     }
     (void)snprintf(id, WEBHOOK_ID_SIZE_MAX, "%s-%" PRIu64 "-%zux-%016" PRIx64,
-                   inbox_uuid, messages[0].arrival, count, hash_of(ids));
+                   inbox_uuid, messages[0].arrival, count, hash);
+    return true;
 }

@@ -44,11 +44,12 @@ int webhook_url_read(struct webhook_url *url, const char *text, bool allow_http,
                           "url: it has no scheme: write https://HOST/PATH");
     }
     origin_size = (size_t)(host - text) + 3 + strcspn(host + 3, "/?#");
-    url->origin = strndup(text, origin_size);
+    url->origin = calloc(1, origin_size + 1);
     url->path = malloc(strlen(text) - origin_size + 2);
     if (url->origin == NULL || url->path == NULL) {
         return reason_set(why, HAPLO_ENOMEM, "out of memory");
     }
+    memcpy(url->origin, text, origin_size);
     strcpy(stpcpy(url->path, text[origin_size] == '/' ? "" : "/"),
            text + origin_size);
     int error = path_check(url->path, why);

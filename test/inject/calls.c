@@ -10,7 +10,9 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <netdb.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <sqlite3.h>

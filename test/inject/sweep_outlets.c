@@ -17,11 +17,14 @@
 #include <cmocka.h>
 
 #include "fault.h"
+#include "http_server.h"
 #include "inbox_stage.h"
 #include "outlets/exec.h"
 #include "outlets/files.h"
 #include "outlets/forwarder.h"
 #include "outlets/stdout.h"
+#include "outlets/webhook.h"
+#include "outlets/webhook_options.h"
 #include "sweep.h"
 
 #define TEXT_SIZE 16384
@@ -237,10 +240,58 @@ static void exec_run(void)
     stage_end(&stage);
 }
 
+/* Requests */
+
+static char received[TEXT_SIZE];
+
+static void on_request(struct http_peer *peer)
+{
+    static const char answer[] = "HTTP/1.1 204 No Content\r\n\r\n";
+    fault_pause();
+    strncat(received, peer->request, TEXT_SIZE - 1 - strlen(received));
+    http_peer_send(peer, answer, sizeof answer - 1);
+    fault_resume();
+}
+
+static void webhook_run(void)
+{
+    struct stage stage;
+    struct http_server server;
+    struct webhook_options options = {.batch = 50,
+                                      .batch_bytes_max = 65536,
+                                      .connect_timeout_ms = 1000,
+                                      .total_timeout_ms = 5000,
+                                      .user = "me",
+                                      .password = {.env = "HOME"},
+                                      .signing_secret = {.env = "SECRET"}};
+    char url[64];
+    stage_begin(&stage);
+    fault_pause();
+    assert_int_equal(
+        setenv("SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 1), 0);
+    received[0] = '\0';
+    messages_store(&stage);
+    http_server_open(&server, &stage.loop);
+    server.request_cb = on_request;
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/hook", server.port);
+    options.url = url;
+    fault_resume();
+    messages_forward(&stage, &webhook_outlet_type, &options);
+    fault_pause();
+    for (size_t i = 0; texts[i] != NULL; i++) {
+        assert_non_null(strstr(received, texts[i]));
+    }
+    http_server_close(&server);
+    stage_close(&stage);
+    fault_resume();
+    stage_end(&stage);
+}
+
 const struct sweep_unit sweep_outlets_units[] = {
     {"outlets/exec", exec_run, NULL, false, 4},
     {"outlets/files", files_run, NULL, false, 2},
     {"outlets/leftover", leftover_run, NULL, false, 2},
     {"outlets/stdout", stdout_run, NULL, false, 2},
+    {"outlets/webhook", webhook_run, NULL, false, 2},
     {NULL, NULL, NULL, false, 0},
 };

@@ -119,7 +119,7 @@ static void id_of(const struct inbox_message *first, size_t count,
     char ids[WEBHOOK_IDS_SIZE_MAX];
 
     (void)webhook_ids_write(ids, first, count, UUID, replay_id);
-    webhook_id_write(id, first, count, UUID, ids);
+    assert_true(webhook_id_write(id, first, count, UUID, ids));
 }
 
 /* Receivers look for these. */
