@@ -31,6 +31,13 @@ struct command_options {
     bool is_json;            /* --json: lines of JSON instead of a table */
     bool is_dry_run;         /* --dry-run: only count */
     bool has_new_ids;        /* --new-identity */
+    const char *inbox;       /* --inbox, or NULL */
+    const char *object;      /* --object, or NULL; see purge_command.c */
+    const char *pointer;     /* --pointer, or NULL */
+    const char *value;       /* --value, or NULL */
+    const char *arrival;     /* --arrival, or NULL */
+    const char *server;      /* --server, or NULL */
+    const char *reason;      /* --reason, or NULL */
 };
 
 /* Each returns an exit code. Results go to stdout, everything else to
@@ -53,6 +60,8 @@ enum exit_code command_migrate(const struct command_options *options,
 
 enum exit_code command_dead_letters(const struct command_options *options,
                                     int word_count, const char *const *words);
+enum exit_code command_purge(const struct command_options *options,
+                             int word_count);
 enum exit_code command_replay(const struct command_options *options,
                               int word_count, const char *const *words);
 

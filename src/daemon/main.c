@@ -42,6 +42,9 @@ static const char help_text[] =
     "                      send messages to an outlet again\n"
     "  replay list|stop [NUMBER]\n"
     "                      show replays, or stop one\n"
+    "  purge --object REF  erase messages about an object, and all copies "
+    "that\n"
+    "                      the inbox has of them\n"
     "  inbox backup [INBOX] FILE\n"
     "                      copy an inbox, even while it is in use\n"
     "  migrate [INBOX]     create or upgrade the tables of an inbox in a\n"
@@ -65,10 +68,16 @@ static const char help_text[] =
     "      --since TIME, --until TIME\n"
     "                      dead-letters, replay: only these messages; TIME is\n"
     "                      a date in UTC, or how long ago it was, such as 2h\n"
-    "      --dry-run       dead-letters, replay: only count them\n"
+    "      --dry-run       dead-letters, replay, purge: change nothing\n"
     "      --new-identity  dead-letters, replay: for receivers that would\n"
     "                      recognise the messages and drop them\n"
     "      --json          dead-letters, replay: list as lines of JSON\n"
+    "      --object REF, --pointer POINTER --value VALUE, --arrival NUMBER\n"
+    "                      purge: messages about this object, with this value\n"
+    "                      at a JSON pointer, or this message\n"
+    "      --inbox INBOX, --server SERVER\n"
+    "                      purge: in this inbox, of this server\n"
+    "      --reason TEXT   purge: stored in place of each message\n"
     "  -h, --help          the same as the command help\n"
     "  -V, --version       the same as the command version\n"
     "\n"
@@ -187,6 +196,9 @@ static enum exit_code dispatch(const struct command_options *options, int argc,
         return command_dead_letters(options, argc - 1,
                                     (const char *const *)argv + 1);
     }
+    if (strcmp(name, "purge") == 0) {
+        return command_purge(options, argc - 1);
+    }
     if (strcmp(name, "replay") == 0) {
         return command_replay(options, argc - 1, (const char *const *)argv + 1);
     }
@@ -219,28 +231,53 @@ enum {
     OPTION_UNTIL,
     OPTION_JSON,
     OPTION_DRY_RUN,
-    OPTION_NEW_IDENTITY
+    OPTION_NEW_IDENTITY,
+    OPTION_INBOX,
+    OPTION_OBJECT,
+    OPTION_POINTER,
+    OPTION_VALUE,
+    OPTION_ARRIVAL,
+    OPTION_SERVER,
+    OPTION_REASON
 };
 
 #define BIT(option) (1u << ((option)-OPTION_MAX_TIME))
 
 static const struct {
-    const char *name;    /* as it is written */
-    unsigned bit;        /* of the option */
-    const char *command; /* which has it */
-    const char *other;   /* which has it too, or NULL */
+    const char *name;     /* as it is written */
+    unsigned bit;         /* of the option */
+    const char *commands; /* which have it: "dead-letters, replay" */
 } limited_options[] = {
-    {"--max-time", BIT(OPTION_MAX_TIME), "once", NULL},
-    {"--owner", BIT(OPTION_OWNER), "migrate", NULL},
-    {"--writer", BIT(OPTION_WRITER), "migrate", NULL},
-    {"--outlet", BIT(OPTION_OUTLET), "dead-letters", "replay"},
-    {"--queue", BIT(OPTION_QUEUE), "dead-letters", "replay"},
-    {"--since", BIT(OPTION_SINCE), "dead-letters", "replay"},
-    {"--until", BIT(OPTION_UNTIL), "dead-letters", "replay"},
-    {"--json", BIT(OPTION_JSON), "dead-letters", "replay"},
-    {"--dry-run", BIT(OPTION_DRY_RUN), "dead-letters", "replay"},
-    {"--new-identity", BIT(OPTION_NEW_IDENTITY), "dead-letters", "replay"},
+    {"--max-time", BIT(OPTION_MAX_TIME), "once"},
+    {"--owner", BIT(OPTION_OWNER), "migrate"},
+    {"--writer", BIT(OPTION_WRITER), "migrate"},
+    {"--outlet", BIT(OPTION_OUTLET), "dead-letters, replay"},
+    {"--queue", BIT(OPTION_QUEUE), "dead-letters, replay, purge"},
+    {"--since", BIT(OPTION_SINCE), "dead-letters, replay, purge"},
+    {"--until", BIT(OPTION_UNTIL), "dead-letters, replay, purge"},
+    {"--json", BIT(OPTION_JSON), "dead-letters, replay"},
+    {"--dry-run", BIT(OPTION_DRY_RUN), "dead-letters, replay, purge"},
+    {"--new-identity", BIT(OPTION_NEW_IDENTITY), "dead-letters, replay"},
+    {"--inbox", BIT(OPTION_INBOX), "purge"},
+    {"--object", BIT(OPTION_OBJECT), "purge"},
+    {"--pointer", BIT(OPTION_POINTER), "purge"},
+    {"--value", BIT(OPTION_VALUE), "purge"},
+    {"--arrival", BIT(OPTION_ARRIVAL), "purge"},
+    {"--server", BIT(OPTION_SERVER), "purge"},
+    {"--reason", BIT(OPTION_REASON), "purge"},
 };
+
+static bool is_among(const char *command, const char *commands)
+{
+    size_t size = strlen(command);
+    for (const char *at = commands; at != NULL;
+         at = strchr(at, ' '), at = at != NULL ? at + 1 : NULL) {
+        if (strcspn(at, ",") == size && strncmp(at, command, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* given: bits of the options that were given. */
 static enum exit_code check_options(unsigned given, const char *command)
@@ -248,16 +285,13 @@ static enum exit_code check_options(unsigned given, const char *command)
     char text[128];
     for (size_t i = 0; i < sizeof limited_options / sizeof limited_options[0];
          i++) {
-        const char *own = limited_options[i].command;
-        const char *other = limited_options[i].other;
+        const char *commands = limited_options[i].commands;
         if ((given & limited_options[i].bit) == 0 ||
-            strcmp(command, own) == 0 ||
-            (other != NULL && strcmp(command, other) == 0)) {
+            is_among(command, commands)) {
             continue;
         }
-        snprintf(text, sizeof text, "%s is an option of %s%s%s, not of ",
-                 limited_options[i].name, own, other != NULL ? " and " : "",
-                 other != NULL ? other : "");
+        snprintf(text, sizeof text, "%s is an option of %s, not of ",
+                 limited_options[i].name, commands);
         return usage_error(text, command);
     }
     return EXIT_CODE_FINE;
@@ -288,6 +322,13 @@ static enum exit_code run_command_line(int argc, char **argv)
         {"json", no_argument, NULL, OPTION_JSON},
         {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
         {"new-identity", no_argument, NULL, OPTION_NEW_IDENTITY},
+        {"inbox", required_argument, NULL, OPTION_INBOX},
+        {"object", required_argument, NULL, OPTION_OBJECT},
+        {"pointer", required_argument, NULL, OPTION_POINTER},
+        {"value", required_argument, NULL, OPTION_VALUE},
+        {"arrival", required_argument, NULL, OPTION_ARRIVAL},
+        {"server", required_argument, NULL, OPTION_SERVER},
+        {"reason", required_argument, NULL, OPTION_REASON},
         {"verbose", no_argument, NULL, 'v'},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
@@ -341,6 +382,27 @@ static enum exit_code run_command_line(int argc, char **argv)
             break;
         case OPTION_NEW_IDENTITY:
             options.has_new_ids = true;
+            break;
+        case OPTION_INBOX:
+            options.inbox = optarg;
+            break;
+        case OPTION_OBJECT:
+            options.object = optarg;
+            break;
+        case OPTION_POINTER:
+            options.pointer = optarg;
+            break;
+        case OPTION_VALUE:
+            options.value = optarg;
+            break;
+        case OPTION_ARRIVAL:
+            options.arrival = optarg;
+            break;
+        case OPTION_SERVER:
+            options.server = optarg;
+            break;
+        case OPTION_REASON:
+            options.reason = optarg;
             break;
         case 'h':
             return command_help(0, NULL);

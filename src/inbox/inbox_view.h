@@ -41,7 +41,8 @@ struct inbox_view {
     inbox_letter_cb letter_cb;   /* dead letters */
     inbox_replay_cb replay_cb;   /* replays */
     inbox_message_cb message_cb; /* messages that the outlet of the filter has
-                                    passed, and that are not deferred */
+                                    passed, and that are not deferred; all if
+                                    it has no outlet */
     void *data;                  /* for the callback */
     /* Set, with message_cb or none: the first and the last of these messages,
      * of all queues; 0: there are none. Others may be between them. */

@@ -179,9 +179,16 @@ static int range_view(sqlite3 *db, const struct inbox_view *view,
     uint64_t cursor;
     uint64_t first = 0;
     uint64_t last = 0;
-    int code = outlet_find(db, view->filter.outlet, &outlet_id, &cursor);
+    int code = SQLITE_OK;
 
-    *is_known = outlet_id != 0;
+    if (view->filter.outlet == NULL) { /* all messages */
+        outlet_id = 0;
+        cursor = (uint64_t)INT64_MAX;
+        *is_known = true;
+    } else {
+        code = outlet_find(db, view->filter.outlet, &outlet_id, &cursor);
+        *is_known = outlet_id != 0;
+    }
     if (code == SQLITE_OK && *is_known) {
         code = range_find(db, view, cursor, &first, &last);
     }
