@@ -22,8 +22,8 @@
  * sent one by one, and the receiver has changed its mind meanwhile, it may
  * accept the batch after having accepted some of its messages. The header
  * haplo-id, which lists the identity of each message, shows these repeats as
- * well. The same holds if the options that cut batches are changed while a
- * request has no known outcome.
+ * well. The same holds if the options that cut batches, or that select
+ * messages, are changed while a request has no known outcome.
  */
 #ifndef OUTLETS_WEBHOOK_BATCH_H
 #define OUTLETS_WEBHOOK_BATCH_H
