@@ -45,7 +45,8 @@ struct secret_source {
         .name = option "_file",                                                \
         .value = OPTION_PRIVATE_FILE,                                          \
         .fallback = "none",                                                    \
-        .offset = offsetof(options_type, field.file),                          \
+        .offset = offsetof(options_type, field) +                              \
+                  offsetof(struct secret_source, file),                        \
         .help = "The file with " what ". Others must not be able to read it. " \
                 "A replaced file takes effect within a second.",               \
     },                                                                         \
@@ -54,13 +55,15 @@ struct secret_source {
             .value = OPTION_TEXT,                                              \
             .fallback = "none",                                                \
             .word = "name",                                                    \
-            .offset = offsetof(options_type, field.env),                       \
+            .offset = offsetof(options_type, field) +                          \
+                      offsetof(struct secret_source, env),                     \
             .help = "The same from this environment variable.",                \
         },                                                                     \
     {                                                                          \
         .name = option "_credential", .value = OPTION_TEXT,                    \
         .fallback = "none", .word = "name",                                    \
-        .offset = offsetof(options_type, field.credential),                    \
+        .offset = offsetof(options_type, field) +                              \
+                  offsetof(struct secret_source, credential),                  \
         .help = "The same from this credential of systemd.",                   \
     }
 

@@ -62,6 +62,7 @@ static void ended_report(struct webhook *webhook)
     while ((post = TAILQ_FIRST(&webhook->ended)) != NULL) {
         struct outlet_parcel *parcel = post->parcel;
 
+        assert(parcel != NULL);
         TAILQ_REMOVE(&webhook->ended, post, link);
         post->parcel = NULL;
         post->state = WEBHOOK_POST_FREE;

@@ -75,15 +75,15 @@ static int on_data(struct transfer *transfer, const char *data, size_t size)
 }
 
 static void failure_explain(struct webhook_post *post,
-                            struct webhook_answer *answer)
+                            struct webhook_answer answer)
 {
     const struct webhook_secrets *secrets = &post->webhook->secrets;
     struct page_quote quote;
 
     page_quote(&quote, post->quote, post->quote_size);
-    answer->quote = quote.text;
-    webhook_explain(answer, post->webhook->url.origin, &post->parcel->why);
-    if ((answer->status == 401 || answer->status == 403) &&
+    answer.quote = quote.text;
+    webhook_explain(&answer, post->webhook->url.origin, &post->parcel->why);
+    if ((answer.status == 401 || answer.status == 403) &&
         secrets->trouble.text[0] != '\0') {
         struct reason why = post->parcel->why;
 
@@ -109,7 +109,7 @@ static void batch_split(struct webhook_post *post)
 }
 
 static void answer_handle(struct webhook_post *post,
-                          struct webhook_answer *answer)
+                          const struct webhook_answer *answer)
 {
     enum outlet_verdict verdict = webhook_verdict(answer);
 
@@ -122,7 +122,7 @@ static void answer_handle(struct webhook_post *post,
         batch_split(post);
         return;
     }
-    failure_explain(post, answer);
+    failure_explain(post, *answer);
     post->parcel->retry_after_ms = answer->retry_after_ms < WEBHOOK_WAIT_MS_MAX
                                        ? answer->retry_after_ms
                                        : WEBHOOK_WAIT_MS_MAX;
@@ -134,7 +134,7 @@ static void on_done(struct transfer *transfer,
 {
     struct webhook_post *post =
         container_of(transfer, struct webhook_post, transfer);
-    struct webhook_answer answer = {
+    const struct webhook_answer answer = {
         .status = post->status,
         .error = result->error,
         .text = result->text,

@@ -6,7 +6,7 @@
 
 #define KEY_PREFIX "whsec_"
 #define SPACES " \t\r\n"
-#define BASE64_SIZE_MAX ((WEBHOOK_KEY_SIZE_MAX + 2) / 3 * 4)
+#define BASE64_SIZE_MAX ((size_t)(WEBHOOK_KEY_SIZE_MAX + 2) / 3 * 4)
 #define DIGEST_SIZE 32
 
 /* The keys */

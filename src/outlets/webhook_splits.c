@@ -57,7 +57,13 @@ bool webhook_splits_has(struct webhook_splits *splits, uint64_t queue_id,
 
 void webhook_splits_free(struct webhook_splits *splits)
 {
-    while (!LIST_EMPTY(splits)) {
-        split_forget(LIST_FIRST(splits));
+    struct webhook_split *split = LIST_FIRST(splits);
+
+    while (split != NULL) {
+        struct webhook_split *next = LIST_NEXT(split, all);
+
+        free(split);
+        split = next;
     }
+    LIST_INIT(splits);
 }
