@@ -186,6 +186,31 @@ def test_each_way_to_log_in(poll_of, secret, options, header):
         assert secret not in poll.run("check").out
 
 
+# Error pages may show what was sent. What is secret in it must not get into a
+# log, and from there to everybody who reads logs.
+@pytest.mark.parametrize("secret,options,name", [
+    ("s3cr3t-password", {"user": "crm", "password_file": "secret"},
+     "authorization"),
+    ("tok-en.123", {"token_file": "secret"}, "authorization"),
+    ("X-Api-Key: 0123456789", {"secret_headers_file": "secret"}, "x-api-key"),
+])
+def test_a_secret_that_is_echoed_is_not_logged(poll_of, secret, options, name):
+    def answer(request):
+        shown = request.headers[name].split(" ")[-1]
+        poll.secrets.add(shown)
+        return 500, {}, f"<b>cannot</b> handle: {shown}".encode()
+
+    with Sim("--apps=1", "--queues=1", "--messages=3") as sim, \
+            Receiver(answer) as receiver:
+        poll = poll_of(sim)
+        secret_write(poll, "secret", secret + "\n")
+        hook(poll, receiver, **options)
+        done = poll.run("outlet", "test", "hook")
+        assert done.code == 1 and "status 500" in done.err
+        assert "cannot" not in done.err
+        poll.check_no_key_was_printed()
+
+
 # Secrets are replaced without a restart. The receiver refuses the old one from
 # then on; nothing is lost in between.
 def test_a_replaced_secret_is_used_within_a_second(poll_of):
