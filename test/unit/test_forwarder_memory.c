@@ -7,12 +7,13 @@
 
 /* Delivers, refuses, defers, recalls, makes dead letters; every allocation of
  * which fails once. */
-static size_t story(size_t fails)
+static size_t story(size_t fails, bool is_by_queue)
 {
     void *state = NULL;
     size_t calls;
 
     (void)setup(&state);
+    scene.inbox.outlet.is_by_queue = is_by_queue;
     scene.is_quiet = true;
     scene.may_repeat = true;
     scene.options.on_refused = FORWARDER_DEAD_LETTER;
@@ -39,23 +40,36 @@ static size_t story(size_t fails)
     return calls;
 }
 
-static void test_each_allocation_may_fail(void **state)
+static void tell_stories(bool is_by_queue)
 {
     size_t calls;
 
-    (void)state;
     allocator_install();
-    calls = story(0);
+    calls = story(0, is_by_queue);
     for (size_t fails = 1; fails <= calls; fails++) {
-        (void)story(fails);
+        (void)story(fails, is_by_queue);
     }
     assert_true(calls >= 15);
+}
+
+static void test_each_allocation_may_fail(void **state)
+{
+    (void)state;
+    tell_stories(false);
+}
+
+/* The same for an inbox that is in order per queue only. */
+static void test_each_allocation_by_queue_may_fail(void **state)
+{
+    (void)state;
+    tell_stories(true);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_allocation_may_fail),
+        cmocka_unit_test(test_each_allocation_by_queue_may_fail),
     };
     return cmocka_run_group_tests_name("forwarder_memory", tests, NULL, NULL);
 }
