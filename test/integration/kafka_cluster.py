@@ -12,8 +12,10 @@ be told to them.
 """
 import collections
 import json
+import os
 import select
 import subprocess
+import tempfile
 
 from sim import BUILD
 
@@ -81,3 +83,47 @@ class KafkaCluster:
             capture_output=True, check=False, timeout=120)
         assert done.returncode == 0, done.stderr
         return [message_of(line) for line in done.stdout.splitlines()]
+
+
+class Follower:
+    """Reads a partition while it grows. It ends when all brokers are down:
+    follow() again when they are up."""
+
+    def __init__(self, cluster, topic, partition):
+        self.command = ["kcat", "-b", ",".join(cluster.brokers), "-C", "-t",
+                        topic, "-p", str(partition), "-J", "-u", "-q"]
+        self.messages = []
+        self.ids = set()
+        self.process = None
+
+    def follow(self):
+        if self.process is not None and self.process.poll() is None:
+            return
+        self.stop()
+        first = self.messages[-1].offset + 1 if self.messages else 0
+        self.output = tempfile.TemporaryFile()
+        self.at = 0  # what has been read of it
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig=KILL", *self.command, "-o", str(first)],
+            stdin=subprocess.DEVNULL, stdout=self.output,
+            stderr=subprocess.DEVNULL)
+
+    def read(self):
+        """Takes the new messages."""
+        if self.process is None:
+            return
+        size = os.fstat(self.output.fileno()).st_size - self.at
+        data = os.pread(self.output.fileno(), size, self.at)
+        whole = data[:data.rfind(b"\n") + 1]
+        self.at += len(whole)
+        new = [message_of(line) for line in whole.splitlines()]
+        self.messages += new
+        self.ids |= {message.headers["haplo-id"] for message in new}
+
+    def stop(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.read()
+            self.output.close()
+            self.process = None

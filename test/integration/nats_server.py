@@ -220,12 +220,13 @@ class NatsServer:
         state = self.state(name)
         return 0 if state is None else state["messages"]
 
-    def stored(self, name=STREAM):
-        """All messages of a stream, in their order."""
+    def stored(self, name=STREAM, first=0):
+        """The messages of a stream from a sequence on, in their order."""
         state = wait_for(lambda: self.state(name), PATIENCE_S, "the stream")
         requests = [
             (f"$JS.API.STREAM.MSG.GET.{name}", json.dumps({"seq": number}))
-            for number in range(state["first_seq"], state["last_seq"] + 1)]
+            for number in range(max(first, state["first_seq"]),
+                                state["last_seq"] + 1)]
         answers = self.ask(lambda client: client.request_all(requests))
         messages = [answer["message"] for answer in answers
                     if answer is not None and "message" in answer]

@@ -86,10 +86,13 @@ int main(int count, char **arguments)
 {
     char error[LINE_SIZE];
     int broker_count = count == 2 ? atoi(arguments[1]) : 1;
-    rd_kafka_t *kafka = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(),
-                                     error, sizeof(error));
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_t *kafka;
     rd_kafka_mock_cluster_t *cluster;
 
+    /* Without a warning that it has no brokers itself. */
+    (void)rd_kafka_conf_set(conf, "log_level", "0", error, sizeof(error));
+    kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof(error));
     if (kafka == NULL) {
         (void)fprintf(stderr, "kafka-mock: %s\n", error);
         return EXIT_FAILURE;

@@ -14,6 +14,8 @@ A type takes part with a file counterpart_TYPE.py, which has
         def count(self): ...              # different messages that it has
         def arrived(self): ...            # Arrived, in the order of arrival
         def close(self): ...              # for good, running or not
+        is_quiet = ...                    # optional: the last kill() left it
+                                          # able to go on
 
 One that brings an inbox of its own has also
 
@@ -34,7 +36,7 @@ from sim import Sim, wait_for
 Arrived = collections.namedtuple("Arrived", "id server queue body times",
                                  defaults=[1])
 
-TYPES = ["webhook", "exec"]
+TYPES = ["webhook", "exec", "kafka", "nats"]
 INBOX_TYPES = ["postgres"]  # with an outlet of type files
 STEP_S_MAX = 120
 
@@ -81,8 +83,8 @@ class OutletTorture:
     def live(self):
         """Until some more messages have arrived, then haplo-poll is killed.
         Sometimes the counterpart falls before, and comes back later."""
-        run = self.poll.start()
         begin = self.counterpart.count()
+        run = self.poll.start()
         wanted = self.random.randrange(1, self.plan.messages
                                        // (2 * self.plan.kills))
         falls = self.random.random() < self.plan.falls / self.plan.kills
@@ -91,8 +93,10 @@ class OutletTorture:
         if falls:
             self.counterpart.kill()
             self.falls += 1
+            self.sim.script("message app* q* count=1")  # it must notice
             if self.random.random() < 0.5:
-                run.wait_for_line("outlet out: ", seconds=STEP_S_MAX)
+                if not getattr(self.counterpart, "is_quiet", False):
+                    run.wait_for_line("outlet out: ", seconds=STEP_S_MAX)
                 self.counterpart.start()
         self.poll.kill_all()
         if falls:
