@@ -30,6 +30,7 @@ sys.path.insert(0, str(ROOT / "test" / "integration"))
 from files_outlet import files_in  # noqa: E402
 from sim import Sim  # noqa: E402
 
+PROGRAM = os.environ.get("HAPLO_POLL", ROOT / "build" / "haplo-poll")
 QUEUES = 25
 CALM_S = 20
 FLOOD_S_MAX = 900
@@ -140,7 +141,7 @@ def run(sim, messages, folder):
     path = folder / "poll.yaml"
     path.write_text(json.dumps(config_of(sim)))
     process = subprocess.Popen(
-        [ROOT / "build" / "haplo-poll", "-c", path, "run"],
+        [PROGRAM, "-c", path, "run"],
         stderr=(folder / "log").open("w"))
     try:
         usage = Usage(process.pid)
@@ -198,8 +199,8 @@ def main():
         (folder / "keys").symlink_to(sim.dir / "keys")
         run(sim, args.messages, folder)
         # Once more, for what was in flight at the end.
-        subprocess.run([ROOT / "build" / "haplo-poll", "-q", "-c",
-                        folder / "poll.yaml", "once"], check=True)
+        subprocess.run([PROGRAM, "-q", "-c", folder / "poll.yaml", "once"],
+                       check=True)
         missing = check(sim, folder)
         print(f"missing at the outlets: {missing}")
     return 1 if missing else 0

@@ -105,7 +105,8 @@ inboxes:
     path: /var/lib/haplo-poll/other.db
 outlets:
   - {name: folder, type: files, path: out, inbox: inbox, on_refused: block,
-     queues: ['*/student', b/raw]}
+     queues: ['*/student', b/raw], when: [{/action: "object:change",
+     /object/type/code: [a, 'b:*', null]}, {workType: x, state: [y, z]}]}
   - {name: pipe, type: stdout, inbox: other, backoff: 2s, in_flight_max: 4}
 defaults: {inbox: inbox, interval: 2m, backoff: 3s, token_pattern: 't=(.*)'}
 servers:
