@@ -2,12 +2,16 @@
 after a higher one: each message once, in the order of its queue, whoever stored
 it and whatever happens to whom."""
 import pathlib
+import time
 
 import pytest
 
 from files_outlet import Receiver
 from poll import BUILD
 from sim import Sim, wait_for
+
+ASK_S = 5  # how often an outlet asks
+ROUNDS = 5
 
 PICKY = str(BUILD.resolve() / "test" / "haplo-poll-picky")
 
@@ -255,3 +259,31 @@ def test_an_outlet_that_is_down_holds_up_no_other(postgres, poll_of):
         assert run.stop() == 0
         assert well.take() == 0
         assert well.repeat_count == down.repeat_count == 0
+
+
+# Another process may store what this one forwards. Asking every few seconds
+# would be enough to lose nothing; who is notified need not wait for it.
+def test_it_hears_what_others_store(postgres, poll_of):
+    with Sim("--apps=1", "--queues=1") as sim:
+        poll = poll_of(sim)
+        postgres.prepare(poll, notify="haplo \"news\"")
+        add_outlet(poll)
+        run = poll.start()
+        postgres.sql("INSERT INTO haplo.queues (server, queue, state)"
+                     " VALUES ('other', 'told', '')")
+        begin = time.monotonic()
+        for count in range(1, ROUNDS + 1):
+            postgres.sql(
+                "BEGIN",
+                "INSERT INTO haplo.stored (arrival, queue, batch, position,"
+                " body) SELECT a, id, a, 0, '{}' FROM haplo.queues,"
+                " nextval('haplo.arrivals') AS a WHERE queue = 'told'",
+                "UPDATE haplo.queues SET last_arrival ="
+                " currval('haplo.arrivals') WHERE queue = 'told'",
+                "SELECT pg_notify('haplo \"news\"', '')", "COMMIT")
+            wait_for(lambda: len(list(pathlib.Path(
+                poll.folder, "out").glob("other/told/*"))) >= count, 30,
+                f"message {count}")
+        # Each would be found just after the last time that it asked.
+        assert time.monotonic() - begin < ROUNDS * ASK_S * 3 / 4
+        assert run.stop() == 0

@@ -70,7 +70,9 @@ MUTANTS = [
     ("too-many-in-flight",
      "one parcel more than is allowed",
      DISPATCH,
+     "    if (lane == NULL || dispatch->is_lost ||\n"
      "        dispatch->in_flight >= dispatch->policy->in_flight_max ||\n",
+     "    if (lane == NULL || dispatch->is_lost ||\n"
      "        dispatch->in_flight > dispatch->policy->in_flight_max ||\n"),
     ("later-ones-overtake-deferred",
      "a lane with a backlog sends later messages first",

@@ -188,9 +188,24 @@ static bool flush(struct pg_connection *connection)
     return uv_error == 0;
 }
 
-static void on_socket(void *data)
+/* Notifications may come with the results of any request. */
+static void take_notifications(struct pg_connection *connection)
 {
-    struct pg_connection *connection = data;
+    PGnotify *notification;
+    int pid;
+
+    while (connection->pg != NULL &&
+           (notification = PQnotifies(connection->pg)) != NULL) {
+        pid = notification->be_pid;
+        PQfreemem(notification);
+        if (connection->notified_cb != NULL) {
+            connection->notified_cb(connection->notified_data, pid);
+        }
+    }
+}
+
+static void read_socket(struct pg_connection *connection)
+{
     bool is_fine = PQconsumeInput(connection->pg) == 1;
 
     if (connection->active == NULL) {
@@ -205,6 +220,12 @@ static void on_socket(void *data)
     } else {
         lose(connection, "the socket cannot be watched");
     }
+}
+
+static void on_socket(void *data)
+{
+    read_socket(data);
+    take_notifications(data);
 }
 
 static bool send_statements(PGconn *pg, const struct pg_request *request)
@@ -362,6 +383,13 @@ void pg_connection_greet(struct pg_connection *connection, const char *sql,
     connection->greeting.done_cb = on_greeted;
     connection->greet_cb = greet_cb;
     connection->greet_data = data;
+}
+
+void pg_connection_on_notify(struct pg_connection *connection,
+                             pg_notified_cb notified_cb, void *data)
+{
+    connection->notified_cb = notified_cb;
+    connection->notified_data = data;
 }
 
 void pg_connection_run(struct pg_connection *connection,

@@ -72,6 +72,10 @@ void pg_request_clear(struct pg_request *request);
 typedef int (*pg_greet_cb)(void *data, const struct pg_request *greeting,
                            struct reason *why);
 
+/* This process of the server has notified a channel that the connection listens
+ * to. */
+typedef void (*pg_notified_cb)(void *data, int pid);
+
 struct pg_connection;
 typedef void (*pg_connection_closed_cb)(void *data);
 
@@ -90,6 +94,8 @@ struct pg_connection {
     void *greet_data;                  /* for greet_cb */
     bool is_connecting;                /* connect is at work */
     bool is_greeted;                   /* the greeting was accepted */
+    pg_notified_cb notified_cb;        /* or NULL */
+    void *notified_data;               /* for notified_cb */
     pg_connection_closed_cb closed_cb; /* of pg_connection_close() */
     void *closed_data;                 /* for closed_cb */
 };
@@ -103,6 +109,10 @@ int pg_connection_init(struct pg_connection *connection, uv_loop_t *loop,
  * anything else; borrows sql. */
 void pg_connection_greet(struct pg_connection *connection, const char *sql,
                          uint64_t limit_ms, pg_greet_cb greet_cb, void *data);
+
+/* What to do about notifications; the owner executes LISTEN. */
+void pg_connection_on_notify(struct pg_connection *connection,
+                             pg_notified_cb notified_cb, void *data);
 
 /* Requests are executed one after the other. done_cb may call this, also with
  * the same request. */

@@ -161,6 +161,7 @@ static void on_lanes(struct pg_request *request)
     } else if (!lanes_take(ask)) {
         ask_end(ask, HAPLO_ENOMEM, "out of memory");
     } else {
+        pg_listen_start(&ask->reader->listen);
         ask_end(ask, 0, "");
     }
 }

@@ -51,6 +51,7 @@ static const char *const queries[PG_QUERY_COUNT] = {
 
 static void queries_free(struct pg_reader *reader)
 {
+    pg_listen_free(&reader->listen);
     for (size_t i = 0; i < PG_QUERY_COUNT; i++) {
         free(reader->queries[i]);
     }
@@ -67,7 +68,7 @@ int pg_reader_open(struct pg_reader *reader, struct pg_store *store,
         reader->queries[i] = pg_names_expand(store->schema, queries[i]);
         is_complete = is_complete && reader->queries[i] != NULL;
     }
-    if (!is_complete ||
+    if (!is_complete || pg_listen_init(&reader->listen, store) != 0 ||
         pg_connection_init(&reader->connection, loop, conninfo) != 0) {
         queries_free(reader);
         return HAPLO_ENOMEM;
@@ -122,13 +123,20 @@ static void on_timer_closed(uv_handle_t *handle)
     leave(handle->data);
 }
 
+static void on_idle(void *data)
+{
+    struct pg_reader *reader = data;
+
+    reader->handle_count = 2;
+    pg_connection_close(&reader->connection, on_connection_closed, reader);
+    uv_close((uv_handle_t *)&reader->timer, on_timer_closed);
+}
+
 void pg_reader_close(struct pg_reader *reader,
                      pg_connection_closed_cb closed_cb, void *data)
 {
     assert(STAILQ_EMPTY(&reader->later));
     reader->closed_cb = closed_cb;
     reader->closed_data = data;
-    reader->handle_count = 2;
-    pg_connection_close(&reader->connection, on_connection_closed, reader);
-    uv_close((uv_handle_t *)&reader->timer, on_timer_closed);
+    pg_listen_stop(&reader->listen, on_idle, reader);
 }

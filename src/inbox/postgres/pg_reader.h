@@ -7,6 +7,7 @@
 
 #include "inbox/inbox_store.h"
 #include "inbox/postgres/pg_connection.h"
+#include "inbox/postgres/pg_listen.h"
 
 /* Its statements. */
 enum pg_query {
@@ -23,6 +24,7 @@ struct pg_store;
 struct pg_reader {
     struct pg_store *store;            /* its owner */
     struct pg_connection connection;   /* for reads only */
+    struct pg_listen listen;           /* to what others store */
     char *queries[PG_QUERY_COUNT];     /* owned; with the name of the schema */
     uv_timer_t timer;                  /* starts what is in later */
     struct worker_job_list later;      /* calls that must not be nested */
@@ -35,7 +37,7 @@ struct pg_reader {
 int pg_reader_open(struct pg_reader *reader, struct pg_store *store,
                    uv_loop_t *loop, const char *conninfo);
 
-/* Nothing may be outstanding. closed_cb fires from the loop. */
+/* No read or request may be outstanding. closed_cb fires from the loop. */
 void pg_reader_close(struct pg_reader *reader,
                      pg_connection_closed_cb closed_cb, void *data);
 

@@ -261,7 +261,8 @@ static const struct option_row options[] = {
      .offset = offsetof(struct postgres_inbox_options, notify),
      .word = "CHANNEL",
      .help = "A channel that is notified of each commit with new messages; the "
-             "payload is the highest arrival in it."},
+             "payload is the highest arrival in it. Outlets listen to it for "
+             "what other processes store."},
     {.name = "timeout",
      .value = OPTION_DURATION,
      .min = 1000,
