@@ -5,6 +5,7 @@ import pwd
 
 import pytest
 
+from needs import Disk
 from sim import Sim, wait_for
 
 
@@ -143,26 +144,34 @@ def test_a_constraint_concerns_one_queue(postgres, poll_of):
                 sim.unread("app1", "q3")) == (0, 5, 0)
 
 
+@contextlib.contextmanager
+def small_tablespace(postgres):
+    """A tablespace `small` on a disk of its own."""
+    folder = postgres.folder / "small"
+    folder.mkdir()
+    disk = Disk(folder, size="1m", uid=pwd.getpwnam("postgres").pw_uid)
+    try:
+        postgres.sql(f"CREATE TABLESPACE small LOCATION '{folder}'")
+        yield disk
+        postgres.sql("DROP SCHEMA haplo CASCADE", "DROP TABLESPACE small")
+    finally:
+        disk.end()
+        folder.rmdir()
+
+
 # A full disk is found by whatever is written; nothing is marked meanwhile.
 @pytest.mark.needs("mount")
-def test_a_full_disk(postgres, poll_of, disk_of):
-    with running_poll(postgres, poll_of) as (sim, _, running):
+def test_a_full_disk(postgres, poll_of):
+    with small_tablespace(postgres) as disk, \
+            running_poll(postgres, poll_of) as (sim, _, running):
         wait_for(lambda: sim.unread() == 0)
-        disk = disk_of(size="1m", uid=pwd.getpwnam("postgres").pw_uid)
-        for folder in list(disk.folder.parents)[:3]:
-            folder.chmod(0o755)  # pytest's own
-        postgres.sql("DROP TABLESPACE IF EXISTS small",
-                     f"CREATE TABLESPACE small LOCATION '{disk.folder}'",
-                     "ALTER TABLE haplo.stored SET TABLESPACE small")
+        postgres.sql("ALTER TABLE haplo.stored SET TABLESPACE small")
         disk.fill()
         sim.script("message app1 * count=200")
-        try:
-            running.wait_for_line("deliver app1/", "disk")
-            assert sim.unread() > 0
-            disk.free()
-            settle(postgres, sim, running)
-        finally:
-            postgres.sql("DROP SCHEMA haplo CASCADE", "DROP TABLESPACE small")
+        running.wait_for_line("deliver app1/", "disk")
+        assert sim.unread() > 0
+        disk.free()
+        settle(postgres, sim, running)
 
 
 # What cannot be taken back is said when the program starts.

@@ -209,6 +209,7 @@ bool pg_rows_locked(struct pg_rows *rows, PGresult *result)
         row->newest_batch = number_or(result, i, 4, 0);
         row->last_arrival = pg_number(result, i, 5);
         row->state = pg_bytes(result, i, 6);
+        row->is_changed = false; /* an attempt before this one has failed */
     }
     return (size_t)count == rows->count;
 }
