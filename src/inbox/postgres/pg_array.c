@@ -49,8 +49,7 @@ void pg_array_clear(struct pg_array *array)
     array->is_too_big = false;
 }
 
-/* Makes room for size more bytes. */
-static bool reserve(struct pg_array *array, size_t size)
+static bool grow(struct pg_array *array, size_t size)
 {
     size_t capacity = array->capacity > 0 ? array->capacity : CAPACITY_MIN;
     char *bytes;
@@ -60,9 +59,6 @@ static bool reserve(struct pg_array *array, size_t size)
     }
     if (array->is_too_big || array->is_short) {
         return false;
-    }
-    if (array->bytes != NULL && array->size + size <= array->capacity) {
-        return true;
     }
     while (capacity < array->size + size) {
         capacity *= 2;
@@ -75,6 +71,15 @@ static bool reserve(struct pg_array *array, size_t size)
     array->bytes = bytes;
     array->capacity = capacity;
     return true;
+}
+
+/* Makes room for size more bytes. */
+static inline bool reserve(struct pg_array *array, size_t size)
+{
+    return array->size <= array->capacity &&
+                   size <= array->capacity - array->size
+               ? !array->is_too_big && !array->is_short
+               : grow(array, size);
 }
 
 static void append(struct pg_array *array, const char *data, size_t size)

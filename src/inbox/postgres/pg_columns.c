@@ -1,5 +1,6 @@
 #include "inbox/postgres/pg_columns.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "inbox/postgres/pg_jsonb.h"
@@ -43,20 +44,79 @@ static void add_value(struct pg_array *texts, const struct json_value *value)
     }
 }
 
-/* On failure, all values are missing. */
-void pg_columns_add(struct pg_columns *columns, struct haplo_slice body,
-                    bool is_json)
+/* True if the text that ends here, apart from white space, ends in a key that
+ * leads to a column. All of these have as many characters. */
+static bool is_key_before(const char *begin, const char *end)
 {
-    if (is_json) {
-        (void)json_select_run(columns->select, body.data, body.size);
+    const size_t size = sizeof("\"action\"") - 1;
+
+    while (end > begin && isspace((unsigned char)end[-1])) {
+        end--;
     }
-    for (size_t i = 0; i < PG_COLUMN_COUNT; i++) {
-        if (is_json) {
-            add_value(&columns->texts[i],
-                      json_select_value(columns->select, i));
-        } else {
-            pg_array_null(&columns->texts[i]);
+    return (size_t)(end - begin) >= size &&
+           (memcmp(end - size, "\"action\"", size) == 0 ||
+            memcmp(end - size, "\"object\"", size) == 0);
+}
+
+/* True if only id and datetime, which are known, can be in this message. Most
+ * messages are of this kind and need not be read once more. A key with an
+ * escape might be any. */
+static bool is_plain(struct haplo_slice body)
+{
+    const char *end = body.data + body.size;
+    const char *at = body.data;
+
+    if (memchr(body.data, '\\', body.size) != NULL) {
+        return false;
+    }
+    while ((at = memchr(at, ':', (size_t)(end - at))) != NULL) {
+        if (is_key_before(body.data, at)) {
+            return false;
         }
+        at++;
+    }
+    return true;
+}
+
+/* A JSON value without escapes; or empty: missing. */
+static void add_member(struct pg_array *texts, struct haplo_slice value)
+{
+    if (value.size >= 2 && value.data[0] == '"') {
+        value = (struct haplo_slice){value.data + 1, value.size - 2};
+    } else if (value.size == 0 || value.data[0] == 'n') {
+        pg_array_null(texts); /* missing, or null */
+        return;
+    }
+    if (pg_text_can_hold(value)) {
+        pg_array_slice(texts, value);
+    } else {
+        pg_array_null(texts);
+    }
+}
+
+static void add_plain(struct pg_columns *columns,
+                      const struct haplo_message *message)
+{
+    add_member(&columns->texts[0], message->id);
+    add_member(&columns->texts[1], message->datetime);
+    for (size_t i = 2; i < PG_COLUMN_COUNT; i++) {
+        pg_array_null(&columns->texts[i]);
+    }
+}
+
+/* On failure, all values are missing. */
+void pg_columns_add(struct pg_columns *columns,
+                    const struct haplo_message *message,
+                    enum haplo_format format)
+{
+    if (format != HAPLO_FORMAT_JSON || is_plain(message->body)) {
+        add_plain(columns, message); /* a raw message has neither */
+        return;
+    }
+    (void)json_select_run(columns->select, message->body.data,
+                          message->body.size);
+    for (size_t i = 0; i < PG_COLUMN_COUNT; i++) {
+        add_value(&columns->texts[i], json_select_value(columns->select, i));
     }
 }
 

@@ -22,11 +22,12 @@ void pg_columns_free(struct pg_columns *columns);
 
 void pg_columns_clear(struct pg_columns *columns);
 
-/* Appends the members of a message. A member is NULL if it is missing, or null,
- * or text that PostgreSQL cannot hold; all are if this is not JSON. A map or an
- * array is stored as JSON. */
-void pg_columns_add(struct pg_columns *columns, struct haplo_slice body,
-                    bool is_json);
+/* Appends the members of a message of this format. A member is NULL if it is
+ * missing, or null, or text that PostgreSQL cannot hold; all are if this is not
+ * JSON. A map or an array is stored as JSON. */
+void pg_columns_add(struct pg_columns *columns,
+                    const struct haplo_message *message,
+                    enum haplo_format format);
 
 /* 0, HAPLO_ENOMEM or HAPLO_ETOOBIG. */
 int pg_columns_finish(struct pg_columns *columns);

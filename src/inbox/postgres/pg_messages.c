@@ -92,20 +92,21 @@ void pg_messages_clear(struct pg_messages *messages)
 
 static void add_message(struct pg_messages *messages,
                         const struct inbox_delivery *delivery,
-                        const struct pg_row *row, struct haplo_slice body,
-                        int64_t arrival, size_t position, bool has_jsonb)
+                        const struct pg_row *row,
+                        const struct haplo_message *message, int64_t arrival,
+                        size_t position, bool has_jsonb)
 {
-    bool is_json = delivery->format == HAPLO_FORMAT_JSON;
-    bool has_json = is_json && has_jsonb && pg_jsonb_can_hold(body);
+    bool has_json = has_jsonb && delivery->format == HAPLO_FORMAT_JSON &&
+                    pg_jsonb_can_hold(message->body);
 
     pg_array_number(&messages->arrivals, arrival);
     pg_array_number(&messages->queues, row->id);
     pg_array_number(&messages->batches, (int64_t)delivery->first_arrival);
     pg_array_number(&messages->positions, (int64_t)position);
-    pg_array_bytes(&messages->bodies, body);
+    pg_array_bytes(&messages->bodies, message->body);
     pg_array_bool(&messages->has_json, has_json);
     messages->json_count += has_json ? 1 : 0;
-    pg_columns_add(&messages->columns, body, is_json);
+    pg_columns_add(&messages->columns, message, delivery->format);
 }
 
 static void add_batch(struct pg_messages *messages,
@@ -141,7 +142,7 @@ bool pg_messages_add(struct pg_messages *messages,
         if (count == 0) {
             delivery->first_arrival = (uint64_t)arrival;
         }
-        add_message(messages, delivery, row, message->body, arrival, count++,
+        add_message(messages, delivery, row, message, arrival, count++,
                     has_jsonb);
     }
     delivery->stored_count = count;
