@@ -49,7 +49,7 @@ class Counterpart:
 
     # The inbox
 
-    def stored(self):
+    def messages(self):
         """By arrival: server, queue, and what an outlet writes."""
         return {int(arrival): (server, queue, packed(bytes.fromhex(body)))
                 for arrival, server, queue, body in self.server.sql(

@@ -19,7 +19,7 @@ A type takes part with a file counterpart_TYPE.py, which has
 
 One that brings an inbox of its own has also
 
-        def stored(self): ...             # (server, queue, body) by arrival
+        def messages(self): ...           # (server, queue, body) by arrival
         def check_all_stored(self, sim): ...
 
 Names of the outlet and its waits are added here. arrived() may give a message
@@ -117,8 +117,8 @@ class OutletTorture:
 
     def stored(self):
         """By arrival."""
-        if hasattr(self.counterpart, "stored"):
-            return self.counterpart.stored()
+        if hasattr(self.counterpart, "messages"):
+            return self.counterpart.messages()
         return {arrival: (server, queue, body) for arrival, server, queue, body
                 in self.poll.rows("SELECT arrival, server, queue, CAST(body"
                                   " AS BLOB) FROM messages")}
