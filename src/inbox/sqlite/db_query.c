@@ -32,8 +32,10 @@ static int bind_list(sqlite3_stmt *statement, const char *types,
 static int query_list(sqlite3 *db, sqlite3_stmt **out, const char *sql,
                       const char *types, va_list arguments)
 {
-    int code = sqlite3_prepare_v2(db, sql, -1, out, NULL);
+    int code;
 
+    *out = NULL;
+    code = sqlite3_prepare_v2(db, sql, -1, out, NULL);
     if (code == SQLITE_OK) {
         code = bind_list(*out, types, arguments);
     }
