@@ -308,6 +308,8 @@ static inline void save_store(const struct inbox_progress *save)
     places_set(save->settled, save->settled_count, false);
     for (size_t i = 0; i < save->dead_letter_count; i++) {
         inbox->is_buried[save->dead_letters[i].arrival] = true;
+        inbox->attempts_of[save->dead_letters[i].arrival] =
+            (unsigned)save->dead_letters[i].attempts;
         assert_string_not_equal(save->dead_letters[i].why, "");
     }
     if (inbox->outlet.is_by_queue) {
