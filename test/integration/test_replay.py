@@ -212,4 +212,5 @@ def test_options_that_do_not_belong(poll_of):
     with Sim("--apps=1", "--queues=1") as sim:
         done = poll_of(sim).run("--outlet=out", "once")
         assert done.code == 2
-        assert "is an option of dead-letters and replay, not of once" in done.err
+        assert "--outlet is an option of dead-letters" in done.err
+        assert "not of once" in done.err
