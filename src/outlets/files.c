@@ -30,6 +30,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,12 +45,13 @@
 #define FILES_FILE_MODE 0600
 
 struct files {
-    struct files_root root; /* shared by all jobs */
-    bool is_test;           /* another process may use PATH */
-    int folder;             /* locked descriptor of PATH, or -1 */
-    dev_t device;           /* of PATH */
-    ino_t inode;            /* the same */
-    struct id_set prepared; /* queues whose folders are durable */
+    struct files_root root;   /* shared by all jobs */
+    bool is_test;             /* another process may use PATH */
+    int folder;               /* locked descriptor of PATH, or -1 */
+    dev_t device;             /* of PATH */
+    ino_t inode;              /* the same */
+    struct id_set prepared;   /* queues whose folders are durable */
+    char day[FILES_DAY_SIZE]; /* of these folders, if they are one for a day */
 };
 
 /* Files */
@@ -90,7 +92,7 @@ static enum outlet_verdict verdict_of(const struct files *files,
     if (job->error == 0) {
         return OUTLET_DELIVERED;
     }
-    if (job->is_name_bad) {
+    if (job->is_name_bad || job->is_data_bad) {
         return OUTLET_REFUSED;
     }
     return is_of_the_disk(job->error) || root_check(files, NULL) != 0
@@ -98,30 +100,51 @@ static enum outlet_verdict verdict_of(const struct files *files,
                : OUTLET_RETRY;
 }
 
+/* What is known of folders holds for those of one day: messages of two days
+ * take turns only in a replay. */
+static void day_set(struct files *files, const struct inbox_message *message)
+{
+    char day[FILES_DAY_SIZE];
+
+    files_job_day(message, day);
+    if (files->root.has_dates && strcmp(day, files->day) != 0) {
+        id_set_free(&files->prepared);
+        files->prepared = (struct id_set){.bits = NULL};
+        memcpy(files->day, day, sizeof(day));
+    }
+}
+
 /* One file at a time. The folder of the queue is opened by its path, and PATH
  * must be in place before and after. Writing several concurrently, so that the
- * disk could sync them together, was not faster. */
+ * disk could sync them together, was not faster. REFUSED because of the data
+ * sets *readable to the number of messages before the bad one. */
 static enum outlet_verdict file_deliver(struct files *files,
-                                        const struct inbox_message *messages,
-                                        size_t count, struct reason *why)
+                                        struct outlet_parcel *parcel,
+                                        size_t count, size_t *readable)
 {
     static void (*const steps[])(struct files_job *) = {
         files_job_open, files_job_write,  files_job_sync,
         files_job_show, files_job_settle,
     };
+    const struct inbox_message *messages =
+        parcel->messages + parcel->delivered_count;
     uint64_t queue_id = messages[0].queue_id;
+    struct reason *why = &parcel->why;
     struct files_job job = {
         .root = &files->root,
+        .parcel = parcel,
         .messages = messages,
         .count = count,
-        .is_prepared = id_set_has(&files->prepared, queue_id),
         .why = why,
     };
     enum outlet_verdict verdict;
 
+    *readable = 0;
     if (root_check(files, why) != 0) {
         return OUTLET_BROKEN;
     }
+    day_set(files, messages);
+    job.is_prepared = id_set_has(&files->prepared, queue_id);
     files_job_init(&job);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         if (job.error == 0) {
@@ -130,31 +153,39 @@ static enum outlet_verdict file_deliver(struct files *files,
     }
     id_set_put(&files->prepared, queue_id, job.is_prepared);
     verdict = verdict_of(files, &job);
+    if (job.is_data_bad) {
+        *readable = job.written;
+    }
     files_job_end(&job);
     return verdict == OUTLET_DELIVERED && root_check(files, why) != 0
                ? OUTLET_BROKEN
                : verdict;
 }
 
-/* Format raw has no lines: each message becomes a file. */
+/* Format raw has no lines: each message becomes a file, too. If a message is
+ * not readable, those before it become a file without it. */
 static void files_deliver(void *state, struct outlet_parcel *parcel,
                           const atomic_bool *is_ending)
 {
-    bool is_raw = parcel->messages[0].format == HAPLO_FORMAT_RAW;
+    struct files *files = state;
+    bool is_single = files->root.is_per_message ||
+                     parcel->messages[0].format == HAPLO_FORMAT_RAW;
+    size_t readable = 0;
 
     (void)is_ending; /* waiting for a disk cannot be interrupted */
     do {
         size_t left = parcel->count - parcel->delivered_count;
-        size_t count = is_raw ? 1 : left;
+        size_t count = is_single ? 1 : readable > 0 ? readable : left;
 
-        parcel->verdict =
-            file_deliver(state, parcel->messages + parcel->delivered_count,
-                         count, &parcel->why);
+        parcel->verdict = file_deliver(files, parcel, count, &readable);
         if (parcel->verdict == OUTLET_DELIVERED) {
             parcel->delivered_count += count;
         }
-    } while (parcel->verdict == OUTLET_DELIVERED &&
-             parcel->delivered_count < parcel->count);
+    } while (readable > 0 || (parcel->verdict == OUTLET_DELIVERED &&
+                              parcel->delivered_count < parcel->count));
+    if (parcel->verdict == OUTLET_DELIVERED) {
+        parcel->why.text[0] = '\0'; /* of a file that had to be shorter */
+    }
 }
 
 static void files_close(void *state)
@@ -165,6 +196,8 @@ static void files_close(void *state)
         (void)close(files->folder); /* read-only, so errors do not matter */
     }
     id_set_free(&files->prepared);
+    files_sink_close(&files->root.sink);
+    csv_close(files->root.csv);
     free(files);
 }
 
@@ -241,6 +274,27 @@ static int files_setup(struct files *files, struct blocking_memory *memory,
     return files->is_test ? 0 : folder_lock(files, why);
 }
 
+/* How messages become files. */
+static int format_setup(struct files *files,
+                        const struct files_options *options,
+                        const char *inbox_uuid, struct reason *why)
+{
+    struct files_root *root = &files->root;
+
+    root->path = options->path;
+    root->inbox_uuid = inbox_uuid;
+    root->is_per_message = options->per == FILES_PER_MESSAGE;
+    root->has_dates = options->folders == FILES_FOLDERS_DATE;
+    if (files_sink_open(&root->sink, options->is_gzip) != 0) {
+        return reason_set(why, HAPLO_ENOMEM, "%s: out of memory", root->path);
+    }
+    return options->format == FILES_CSV
+               ? csv_open(&root->csv, options->columns,
+                          options->formulas == FILES_FORMULAS_ESCAPED,
+                          inbox_uuid, why)
+               : 0;
+}
+
 static int files_open(const struct outlet_setting *setting,
                       struct blocking_memory *memory, void **state,
                       struct reason *why)
@@ -254,10 +308,10 @@ static int files_open(const struct outlet_setting *setting,
                           options->path);
     }
     files->folder = -1;
-    files->root.path = options->path;
-    files->root.inbox_uuid = setting->inbox_uuid;
-    files->is_test = setting->is_test;
-    result = files_setup(files, memory, why);
+    result = format_setup(files, options, setting->inbox_uuid, why);
+    if (result == 0) {
+        result = files_setup(files, memory, why);
+    }
     if (result != 0) {
         files_close(files);
         return result;
@@ -280,23 +334,14 @@ static int files_start(const struct outlet_setting *setting,
     return blocking_open(setting, &files_ops, out, why);
 }
 
-static const struct option_row options[] = {
-    {
-        .name = "path",
-        .value = OPTION_FOLDER,
-        .offset = offsetof(struct files_options, path),
-        .help = "The folder for the files, see haplo-files(5). It is made if "
-                "its parent folder is there. One outlet at a time may use it.",
-    },
-};
-
 const struct outlet_type files_outlet_type = {
     .name = "files",
-    .help = "Each batch becomes a file, in a folder for each queue.",
-    .options = options,
-    .option_count = sizeof(options) / sizeof(options[0]),
+    .help = "Each batch or message becomes a file, in a folder for each queue.",
+    .options = files_option_rows,
+    .option_count = FILES_OPTION_COUNT,
     .options_size = sizeof(struct files_options),
     .in_flight_max = 4, /* one is being written, the next are ready */
+    .check = files_options_check,
     .open = files_start,
     .deliver = blocking_deliver,
     .close = blocking_close,

@@ -6,11 +6,8 @@
 #define OUTLETS_FILES_H
 
 #include "outlets/blocking.h"
+#include "outlets/files_options.h"
 #include "outlets/outlet.h"
-
-struct files_options {
-    const char *path; /* root folder of all files */
-};
 
 extern const struct outlet_type files_outlet_type;
 

@@ -12,8 +12,8 @@
 #include "base/durable.h"
 #include "base/errno_reason.h"
 #include "base/file_mode.h"
+#include "base/wall_clock.h"
 #include "outlets/message_id.h"
-#include "outlets/ndjson.h"
 
 /* The name of a file while it is being written. Not *.ndjson, since some
  * programs would find it in spite of the dot. */
@@ -47,18 +47,40 @@ static void job_fail_file(struct files_job *job, const char *what, int number)
 
 /* Names */
 
+static const char *kind_of(const struct files_job *job)
+{
+    return job->messages[0].format == HAPLO_FORMAT_RAW ? "raw"
+           : job->root->csv != NULL                    ? "csv"
+           : job->root->is_per_message                 ? "json"
+                                                       : "ndjson";
+}
+
 /* Arrivals are padded, so that names sort in the same order. */
 static void name_write(struct files_job *job)
 {
-    const struct inbox_message *first = &job->messages[0];
-    int size = snprintf(
-        job->name, sizeof(job->name), "%016" PRIu64 "-%016" PRIx64 ".%s",
-        first->arrival,
-        message_id_hash(job->messages, job->count, job->root->inbox_uuid),
-        first->format == HAPLO_FORMAT_RAW ? "raw" : "ndjson");
+    const struct outlet_parcel *parcel = job->parcel;
+    char replay[32] = "";
+    int size;
 
+    if (parcel->has_new_ids) {
+        (void)snprintf(replay, sizeof(replay), "-r%" PRIu64, parcel->replay_id);
+    }
+    size = snprintf(
+        job->name, sizeof(job->name), "%016" PRIu64 "-%016" PRIx64 "%s.%s%s",
+        job->messages[0].arrival,
+        message_id_hash(job->messages, job->count, job->root->inbox_uuid),
+        replay, kind_of(job), job->root->sink.is_gzip ? ".gz" : "");
     assert(size > 0 && size < FILES_NAME_SIZE);
     (void)size;
+}
+
+void files_job_day(const struct inbox_message *message,
+                   char day[FILES_DAY_SIZE])
+{
+    char text[WALL_CLOCK_TEXT_SIZE];
+
+    (void)snprintf(day, FILES_DAY_SIZE, "%.10s",
+                   wall_clock_text(message->received_at_ms, text));
 }
 
 static bool is_folder_name(const char *name)
@@ -70,16 +92,23 @@ static bool is_folder_name(const char *name)
 void files_job_init(struct files_job *job)
 {
     const struct inbox_message *first = &job->messages[0];
+    char day[FILES_DAY_SIZE] = "";
     int size;
 
     job->error = 0;
     job->is_name_bad = false;
+    job->is_data_bad = false;
     job->is_hidden = false;
+    job->written = 0;
     job->folder = -1;
     job->file = -1;
     name_write(job);
-    size = snprintf(job->path, sizeof(job->path), "%s/%s/%s", job->root->path,
-                    first->server, first->queue);
+    if (job->root->has_dates) {
+        files_job_day(first, day);
+    }
+    size =
+        snprintf(job->path, sizeof(job->path), "%s/%s/%s%s%s", job->root->path,
+                 first->server, first->queue, day[0] != '\0' ? "/" : "", day);
     if (size < 0 || (size_t)size >= sizeof(job->path)) {
         job_fail_name(job, job->path, "cannot be made", ENAMETOOLONG);
     } else if (!is_folder_name(first->server) ||
@@ -101,14 +130,24 @@ static bool folder_make(struct files_job *job, const char *path)
     return error == 0;
 }
 
-/* Does not create the root folder again: its disk may be unmounted. */
+/* Those below the root folder, from the top. Does not create that again: its
+ * disk may be unmounted. */
 static bool folders_make(struct files_job *job)
 {
-    char server[PATH_MAX];
+    char *slash = job->path + strlen(job->root->path);
+    bool is_made = true;
 
-    (void)snprintf(server, sizeof(server), "%s", job->path);
-    *strrchr(server, '/') = '\0';
-    return folder_make(job, server) && folder_make(job, job->path);
+    while (is_made && slash != NULL) {
+        slash = strchr(slash + 1, '/');
+        if (slash != NULL) {
+            *slash = '\0';
+        }
+        is_made = folder_make(job, job->path);
+        if (slash != NULL) {
+            *slash = '/';
+        }
+    }
+    return is_made;
 }
 
 static int folder_open(struct files_job *job)
@@ -151,76 +190,54 @@ static int hidden_open(struct files_job *job)
     return job->file >= 0 ? file_mode_set(job->file, mode) : errno;
 }
 
-static int buffer_flush(struct files_job *job)
-{
-    const char *data = job->root->buffer;
-    size_t left = job->root->buffered;
-
-    job->root->buffered = 0;
-    while (left > 0) {
-        ssize_t size = write(job->file, data, left);
-
-        if (size < 0 && errno == EINTR) {
-            continue;
-        }
-        if (size <= 0) {
-            return size < 0 ? errno : EIO;
-        }
-        data += size;
-        left -= (size_t)size;
-    }
-    return 0;
-}
-
-/* Writes bytes; as part of a line unless ndjson is NULL. */
-static int bytes_add(struct files_job *job, struct haplo_slice bytes,
-                     struct ndjson *ndjson)
-{
-    struct files_root *root = job->root;
-    int error = 0;
-
-    while (bytes.size > 0 && error == 0) {
-        size_t room = FILES_BUFFER_SIZE - root->buffered;
-        size_t size = bytes.size < room ? bytes.size : room;
-        char *out = root->buffer + root->buffered;
-
-        if (ndjson != NULL) {
-            root->buffered += ndjson_pack(ndjson, bytes.data, size, out);
-        } else {
-            memcpy(out, bytes.data, size);
-            root->buffered += size;
-        }
-        bytes.data += size;
-        bytes.size -= size;
-        if (root->buffered == FILES_BUFFER_SIZE) {
-            error = buffer_flush(job);
-        }
-    }
-    return error;
-}
-
 static int line_add(struct files_job *job, const struct inbox_message *message)
 {
     static const struct haplo_slice newline = {"\n", 1};
     struct ndjson ndjson = {.in_string = false};
-    int error = bytes_add(job, message->body, &ndjson);
+    int error = files_sink_add(&job->root->sink, message->body, &ndjson);
 
-    return error == 0 ? bytes_add(job, newline, NULL) : error;
+    return error == 0 ? files_sink_add(&job->root->sink, newline, NULL) : error;
+}
+
+static int row_add(struct files_job *job, const struct inbox_message *message)
+{
+    struct haplo_slice line;
+    int result = csv_row(job->root->csv, message, job->parcel, &line);
+
+    job->is_data_bad = result == HAPLO_EDOCUMENT;
+    return result == 0 ? files_sink_add(&job->root->sink, line, NULL)
+           : result == HAPLO_ENOMEM ? ENOMEM
+                                    : EBADMSG;
+}
+
+static int header_add(struct files_job *job)
+{
+    struct haplo_slice line;
+
+    return csv_header(job->root->csv, &line) == 0
+               ? files_sink_add(&job->root->sink, line, NULL)
+               : ENOMEM;
 }
 
 static int messages_write(struct files_job *job)
 {
-    int error = 0;
+    const struct files_root *root = job->root;
+    bool is_raw = job->messages[0].format == HAPLO_FORMAT_RAW;
+    bool is_csv = root->csv != NULL && !is_raw;
+    int error = is_csv ? header_add(job) : 0;
 
-    if (job->messages[0].format == HAPLO_FORMAT_RAW) {
-        assert(job->count == 1);
-        error = bytes_add(job, job->messages[0].body, NULL);
-    } else {
-        for (size_t i = 0; i < job->count && error == 0; i++) {
-            error = line_add(job, &job->messages[i]);
+    for (; error == 0 && job->written < job->count; job->written++) {
+        const struct inbox_message *message = &job->messages[job->written];
+
+        error = is_csv ? row_add(job, message)
+                : is_raw || root->is_per_message
+                    ? files_sink_add(&job->root->sink, message->body, NULL)
+                    : line_add(job, message);
+        if (error != 0) {
+            return error;
         }
     }
-    return error == 0 ? buffer_flush(job) : error;
+    return error == 0 ? files_sink_end(&job->root->sink) : error;
 }
 
 void files_job_write(struct files_job *job)
@@ -229,10 +246,16 @@ void files_job_write(struct files_job *job)
 
     job->is_hidden = job->file >= 0;
     if (error == 0) {
-        job->root->buffered = 0;
+        files_sink_begin(&job->root->sink, job->file);
         error = messages_write(job);
     }
-    if (error != 0) {
+    if (job->is_data_bad) {
+        job->error = error;
+        (void)reason_set(job->why, 0,
+                         "%s: the message is not JSON, or nested too deeply: "
+                         "it has no columns",
+                         job->path);
+    } else if (error != 0) {
         job_fail_file(job, "cannot be written", error);
     }
 }

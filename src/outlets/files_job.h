@@ -10,36 +10,47 @@
 #include <sys/types.h>
 
 #include "base/reason.h"
-#include "inbox/inbox.h"
+#include "outlets/csv.h"
+#include "outlets/files_sink.h"
+#include "outlets/outlet.h"
 
-#define FILES_BUFFER_SIZE 65536
-#define FILES_NAME_SIZE 64 /* name of a file in the folder of a queue */
+#define FILES_NAME_SIZE 96 /* name of a file in the folder of a queue */
 
 /* Shared by all files of an outlet. */
 struct files_root {
-    const char *path;               /* borrowed; root folder of all files */
-    const char *inbox_uuid;         /* borrowed; inbox of the messages */
-    mode_t folder_mode;             /* for created folders */
-    mode_t file_mode;               /* for created files */
-    size_t buffered;                /* bytes in buffer */
-    char buffer[FILES_BUFFER_SIZE]; /* data not written yet */
+    const char *path;       /* borrowed; root folder of all files */
+    const char *inbox_uuid; /* borrowed; inbox of the messages */
+    mode_t folder_mode;     /* for created folders */
+    mode_t file_mode;       /* for created files */
+    bool is_per_message;    /* files hold one message, as it is */
+    bool has_dates;         /* folders of queues have a folder for each day */
+    struct csv *csv;        /* owned: rows instead of messages; or NULL */
+    struct files_sink sink; /* open: writes them */
 };
 
 struct files_job {
     struct files_root *root;              /* borrowed */
-    const struct inbox_message *messages; /* borrowed; of one queue */
+    const struct outlet_parcel *parcel;   /* borrowed; of one queue */
+    const struct inbox_message *messages; /* borrowed: some of it */
     size_t count;                         /* 1 for format raw */
     bool is_prepared;   /* its folder is known to be durable */
     struct reason *why; /* borrowed; describes a failure */
     /* Set by the steps: */
     int error;                  /* errno of the step that failed, or 0 */
     bool is_name_bad;           /* the file system never accepts it */
+    bool is_data_bad;           /* the message at written is not JSON */
     bool is_hidden;             /* its file still has the hidden name */
+    size_t written;             /* messages, to the buffer at least */
     int folder;                 /* descriptor, or -1 */
     int file;                   /* descriptor, or -1 */
     char path[PATH_MAX];        /* folder of the queue */
     char name[FILES_NAME_SIZE]; /* name of the file in it */
 };
+
+/* "2026-11-28": when the message was fetched, in UTC. */
+#define FILES_DAY_SIZE 11
+void files_job_day(const struct inbox_message *message,
+                   char day[FILES_DAY_SIZE]);
 
 /* The first part must be filled. */
 void files_job_init(struct files_job *job);

@@ -5,7 +5,6 @@
  */
 #define CURL_DISABLE_TYPECHECK
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -32,6 +31,7 @@
 #include <uv.h>
 #include <yajl/yajl_parse.h>
 #include <yaml.h>
+#include <zlib.h>
 
 #include <curl/curl.h>
 
@@ -82,6 +82,7 @@ CALLS_OF_TRE(DEFINE)
 CALLS_OF_YAJL(DEFINE)
 CALLS_OF_SQLITE(DEFINE)
 CALLS_OF_YAML(DEFINE)
+CALLS_OF_ZLIB(DEFINE)
 CALLS_OF_LIBC(DEFINE)
 
 /* Those with a variable argument */

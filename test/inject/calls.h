@@ -206,6 +206,11 @@
       (sqlite3 * a, const char *b, int c, int *d, int *e), (a, b, c, d, e),    \
       SQLITE_BUSY, BEFORE)
 
+#define CALLS_OF_ZLIB(X)                                                       \
+    X(int, deflateInit2_,                                                      \
+      (z_stream * a, int b, int c, int d, int e, int f, const char *g, int h), \
+      (a, b, c, d, e, f, g, h), Z_MEM_ERROR, BEFORE)
+
 #define CALLS_OF_YAML(X)                                                     \
     X(int, yaml_parser_initialize, (yaml_parser_t * a), (a), 0, BEFORE)      \
     X(int, yaml_parser_parse, (yaml_parser_t * a, yaml_event_t * b), (a, b), \
@@ -258,7 +263,6 @@
       FAIL(-1, EMFILE), BEFORE)                                                \
     X(int, mkdir, (const char *a, mode_t b), (a, b),                           \
       WAYS(FAIL(-1, EACCES), FAIL(-1, ENOSPC)), BEFORE)                        \
-    X(DIR *, opendir, (const char *a), (a), FAIL(NULL, EMFILE), BEFORE)        \
     X(FILE *, open_memstream, (char **a, size_t *b), (a, b),                   \
       FAIL(NULL, ENOMEM), BEFORE)                                              \
     X(ssize_t, pread, (int a, void *b, size_t c, off_t d), (a, b, c, d),       \
@@ -311,6 +315,7 @@
     CALLS_OF_YAJL(X)             \
     CALLS_OF_SQLITE(X)           \
     CALLS_OF_YAML(X)             \
+    CALLS_OF_ZLIB(X)             \
     CALLS_OF_LIBC(X)             \
     CALLS_OF_LIBC_VARIADIC(X)
 

@@ -288,8 +288,9 @@ static const char *when_of(enum fault_call call)
             CALLS_OF_LIBCURL_VARIADIC(CALL_WHEN_VARIADIC)
                 CALLS_OF_OPENSSL(CALL_WHEN) CALLS_OF_TRE(CALL_WHEN)
                     CALLS_OF_YAJL(CALL_WHEN) CALLS_OF_SQLITE(CALL_WHEN)
-                        CALLS_OF_YAML(CALL_WHEN) CALLS_OF_LIBC(CALL_WHEN)
-                            CALLS_OF_LIBC_VARIADIC(CALL_WHEN_VARIADIC)};
+                        CALLS_OF_YAML(CALL_WHEN) CALLS_OF_ZLIB(CALL_WHEN)
+                            CALLS_OF_LIBC(CALL_WHEN)
+                                CALLS_OF_LIBC_VARIADIC(CALL_WHEN_VARIADIC)};
     return whens[call];
 }
 
