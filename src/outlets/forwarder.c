@@ -4,7 +4,8 @@
  *   - The inbox reports the stored progress of the outlet, and the lanes with
  *     deferred messages (forwarder_begin.c). If the outlet has positions, lanes
  *     with messages are reported at any time (forwarder_ask.c).
- *   - Pages are read ahead and cut into parcels (forwarder_read.c).
+ *   - Pages are read ahead and cut into parcels (forwarder_read.c,
+ *     forwarder_cut.c).
  *   - The outlet is opened. Parcels are passed to it, and its results to the
  *     dispatch (forwarder_deliver.c).
  *   - What is done is stored, and with it what is deferred (forwarder_save.c).

@@ -189,6 +189,18 @@ void forwarder_deliver(struct forwarder *forwarder);
 /* Starts reads until enough is read ahead. */
 void forwarder_read(struct forwarder *forwarder);
 
+/* forwarder_cut.c */
+
+/* Cuts what was read into parcels. Returns the number of messages
+ * processed. */
+size_t forwarder_page_cut(struct page *page, bool *is_out_of_memory);
+
+/* The lane of a message in a page of backlogs, as an index of page->lanes. */
+size_t forwarder_page_lane(const struct page *page, size_t index);
+
+/* One of its users needs the page no longer: the last one frees it. */
+void forwarder_page_leave(struct page *page);
+
 /* The size of the parcel that begins at this index; 0: its end is not in what
  * was read. */
 size_t forwarder_parcel_count(const struct inbox_read *read, size_t index);
