@@ -87,6 +87,8 @@ static void make_outlet(struct app *app, struct destination *destination)
                 .type_options = &app->destinations[destination->index],
                 .queues = destination->patterns,
                 .queue_count = destination->pattern_count,
+                .when = destination->rules != NULL ? &destination->rules->rules
+                                                   : NULL,
                 .on_refused = destination->has_dead_letters
                                   ? FORWARDER_DEAD_LETTER
                                   : FORWARDER_BLOCK,

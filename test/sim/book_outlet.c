@@ -41,9 +41,10 @@ static void check_order(const struct destination *destination,
         struct store_row *before = &store->rows[lane->row_index];
         const struct reach *reach = reach_of(destination, before);
         bool is_in_doubt = reach->is_refused && destination->has_dead_letters;
-        if (before->queue != row->queue || reach->received_count > 0 ||
-            is_in_doubt || reach->is_skipped || reach->is_sentenced ||
-            reach->is_dead) {
+        if (before->queue != row->queue ||
+            !destination_wants_row(destination, before) ||
+            reach->received_count > 0 || is_in_doubt || reach->is_skipped ||
+            reach->is_sentenced || reach->is_dead) {
             continue;
         }
         if (before->arrival < row->arrival) {
@@ -79,8 +80,8 @@ static void check_repeat(const struct destination *destination,
 void book_out_try(const struct destination *destination, struct store_row *row,
                   uint64_t life)
 {
-    if (!destination_wants(destination, row->queue)) {
-        violation(destination, row, "is of a queue that it does not have");
+    if (!destination_wants_row(destination, row)) {
+        violation(destination, row, "is sent, and was not asked for");
     }
     const struct store_lane *lane = lane_of(destination, row);
     if (lane->last_life == life && row->arrival <= lane->last_told) {
@@ -147,8 +148,13 @@ void book_out_passed(const struct destination *destination,
                      struct store_row *row)
 {
     const struct reach *reach = reach_of(destination, row);
-    if (destination_wants(destination, row->queue) && !reach->is_deferred &&
-        !reach->is_dead && !reach->is_skipped &&
+    if (!destination_wants_row(destination, row)) {
+        if (destination_wants(destination, row->queue)) {
+            world_count(destination->world, SITUATION_UNWANTED);
+        }
+        return;
+    }
+    if (!reach->is_deferred && !reach->is_dead && !reach->is_skipped &&
         !(reach->received_count > 0 && reach->is_told)) {
         violation(destination, row, "is saved, and was not sent");
     }
@@ -194,7 +200,8 @@ struct store_row *book_out_head(const struct destination *destination,
                        reach->is_dead || reach->is_sentenced ||
                        reach->is_buried ||
                        (reach->is_told && !reach->is_excused);
-        if (row->queue == queue && !is_done) {
+        if (row->queue == queue && !is_done &&
+            destination_wants_row(destination, row)) {
             return row;
         }
     }
@@ -207,7 +214,7 @@ void book_out_check_end(const struct destination *destination)
     for (size_t i = 0; i < store->row_count; i++) {
         struct store_row *row = &store->rows[i];
         const struct reach *reach = reach_of(destination, row);
-        if (!destination_wants(destination, row->queue)) {
+        if (!destination_wants_row(destination, row)) {
             continue;
         }
         if (reach->received_count == 0 && !reach->is_dead &&

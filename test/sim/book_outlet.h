@@ -2,8 +2,9 @@
  * book_outlet.h - what must hold of stored messages on their way out. The book
  * records what destinations receive and what the inbox commits.
  *
- *   1. Every stored message reaches each destination that wants its queue,
- *      unless the destination refuses it or an operator skips it.
+ *   1. Every stored message reaches each destination that wants it (its queue,
+ *      and by its rules), unless the destination refuses it or an operator
+ *      skips it. No other message does.
  *   2. The messages of a queue arrive in the order in which they were stored.
  *   3. A message is sent again only if the process died between sending it and
  *      saving that, if the save at the end of the process failed, or if the

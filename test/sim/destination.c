@@ -22,6 +22,35 @@ static void draw_patterns(struct destination *destination)
     }
 }
 
+/* "id": "a/q1-17" ends in 7. */
+#define RULES(ends, ...)                                                       \
+    {                                                                          \
+        ends,                                                                  \
+        {                                                                      \
+            &(const struct route_alternative){                                 \
+                &(const struct route_test){"/id",                              \
+                                           (const char *const[]){__VA_ARGS__}, \
+                                           sizeof ends - 1},                   \
+                1},                                                            \
+                1                                                              \
+        }                                                                      \
+    }
+
+static const struct destination_rules rules[] = {
+    RULES("02468", "*0", "*2", "*4", "*6", "*8"),
+    RULES("7", "*7"),
+    RULES("012345689", "*0", "*1", "*2", "*3", "*4", "*5", "*6", "*8", "*9"),
+};
+
+/* Not from the world's dice, so that the seeds stay what they were. */
+static void draw_rules(struct destination *destination)
+{
+    struct dice dice = {destination->world->seed * 8 + destination->index};
+    if (dice_hit(&dice, 400)) {
+        destination->rules = &rules[dice_below(&dice, 3)];
+    }
+}
+
 static void draw(struct world *world, unsigned index)
 {
     static const size_t bytes_max[] = {1024, 8192, (size_t)16 << 20};
@@ -39,6 +68,7 @@ static void draw(struct world *world, unsigned index)
     destination->breaker_failures = (unsigned)dice_between(&world->dice, 1, 5);
     destination->breaker_refusals = (unsigned)dice_between(&world->dice, 2, 10);
     draw_patterns(destination);
+    draw_rules(destination);
 }
 
 void destinations_draw(struct world *world)
@@ -77,6 +107,15 @@ bool destination_wants(const struct destination *destination,
         }
     }
     return destination->pattern_count == 0;
+}
+
+bool destination_wants_row(const struct destination *destination,
+                           const struct store_row *row)
+{
+    return destination_wants(destination, row->queue) &&
+           (destination->rules == NULL ||
+            strchr(destination->rules->id_ends,
+                   row->message->content->id_end) != NULL);
 }
 
 bool destination_is_poisoned(const struct destination *destination,

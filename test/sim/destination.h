@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/route.h"
 #include "remote.h"
 
 #define DESTINATIONS_MAX 3
@@ -16,6 +17,12 @@
 struct store;
 struct store_row;
 struct world;
+
+/* Which messages of these queues it receives. */
+struct destination_rules {
+    const char *id_ends;      /* digits that their ids end in */
+    struct route_rules rules; /* the same for the product */
+};
 
 /* A temporary fault of a destination. */
 enum malady {
@@ -34,10 +41,11 @@ struct destination {
     struct store *store; /* from whose inbox it is fed */
     enum malady malady;
     bool is_slow;
-    bool has_dead_letters;   /* refused messages become such */
-    unsigned pattern_count;  /* 0: all queues */
-    const char *patterns[2]; /* "a/q1" or "*" with a part */
-    unsigned in_flight_max;  /* parcels */
+    bool has_dead_letters;                 /* refused messages become such */
+    unsigned pattern_count;                /* 0: all queues */
+    const char *patterns[2];               /* "a/q1" or "*" with a part */
+    const struct destination_rules *rules; /* NULL: all messages */
+    unsigned in_flight_max;                /* parcels */
     size_t read_ahead_bytes_max;
     uint64_t backoff_max_ms;
     unsigned breaker_failures;
@@ -68,6 +76,10 @@ void destinations_draw(struct world *world);
 /* True if it receives the messages of that queue. */
 bool destination_wants(const struct destination *destination,
                        const struct remote_queue *queue);
+
+/* True if it receives that message: of such a queue, and as its rules say. */
+bool destination_wants_row(const struct destination *destination,
+                           const struct store_row *row);
 
 /* True if it never accepts that message. */
 bool destination_is_poisoned(const struct destination *destination,

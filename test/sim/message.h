@@ -32,6 +32,7 @@ struct content {
     bool has_key;          /* it was delivered once */
     uint8_t key[16];       /* as the product has it */
     uint8_t poison;        /* destinations that refuse it, by bit */
+    char id_end;           /* last digit of its id, which rules look at */
     unsigned member_count; /* messages that have it */
     unsigned demand_count; /* posts and unsends */
     unsigned stored_count; /* as new */

@@ -5,6 +5,7 @@ DISPATCH = "src/core/dispatch.c"
 LANES = "src/core/dispatch_lanes.c"
 PROGRESS = "src/core/progress.c"
 READ = "src/core/dispatch_read.c"
+ROUTE = "src/outlets/forwarder_route.c"
 SAVE = "src/core/dispatch_save.c"
 
 MUTANTS = [
@@ -200,4 +201,30 @@ MUTANTS = [
      "        lanes_done(dispatch, TAILQ_FIRST(&lane->spans), 1);\n"
      "        return;\n",
      "        return;\n"),
+    ("rules-not-applied",
+     "messages that the rules leave out are sent as well",
+     ROUTE,
+     "        choice->is_wanted[i] = result == 1;\n",
+     "        choice->is_wanted[i] = result >= 0;\n"),
+    ("delivered-counted-as-arrivals",
+     "what the rules leave out of a parcel is not counted as done",
+     "src/outlets/forwarder_deliver.c",
+     "    return (uint32_t)(out->messages[out->delivered_count].arrival -\n"
+     "                      span->first);\n",
+     "    return (uint32_t)(out->delivered_count + 0 * span->first);\n"),
+    ("unwanted-takes-the-blame",
+     "after a refused message, the next one is taken to follow directly",
+     ROUTE,
+     "    return unwanted;\n",
+     "    return 0 * unwanted;\n"),
+    ("wanted-tail-cut-off",
+     "the last wanted message of a parcel is left out",
+     ROUTE,
+     "            choice->end = i + 1;\n",
+     "            choice->end = choice->count == 1 ? i : i + 1;\n"),
+    ("passes-unwanted-at-once",
+     "what the rules leave out of a backlog passes the messages before it",
+     "src/outlets/forwarder_read.c",
+     "    messages_pass(page, index, choice.first);\n",
+     "    messages_pass(page, index, choice.end - (choice.end > 0));\n"),
 ]

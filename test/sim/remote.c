@@ -26,18 +26,20 @@ static struct content *content_new(struct world *world,
     struct content *content = pool_take(&world->pool, sizeof *content);
     char text[BODY_SIZE_MAX];
     int size;
+    unsigned id = number;
     if (is_overridden) {
+        id = (unsigned)dice_below(&world->dice, OVERRIDDEN_IDS);
         size = snprintf(text, sizeof text,
                         "{\"id\": \"x%u\", \"datetime\": null, "
                         "\"value\": \"%s %u\"}",
-                        (unsigned)dice_below(&world->dice, OVERRIDDEN_IDS),
-                        queue->name, number);
+                        id, queue->name, number);
     } else {
         size = snprintf(text, sizeof text,
                         "{\"id\": \"%s-%u\", \"datetime\": "
                         "\"2020-02-15T10:32:01Z\", \"value\": %u}",
                         queue->name, number, number * 7);
     }
+    content->id_end = (char)('0' + id % 10);
     content->is_overridden = is_overridden;
     if (dice_hit(&world->dice, world->plan.poison_permille)) {
         content->poison = (uint8_t)dice_next(&world->dice);

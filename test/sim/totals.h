@@ -59,6 +59,7 @@
     X(READ_TOGETHER, 9000, "a read of several lanes")                         \
     X(VISIBLE_LATE, 2000, "a commit that outlets see later than others")      \
     X(DEAD_LETTER, 5000, "a dead letter")                                     \
+    X(UNWANTED, 20000, "a message that an outlet's rules leave out")          \
     X(READ_FAILED, 900, "a read of an outlet that failed")                    \
     X(REFUSED_BY_OUTLET, 10000, "a message refused by a destination")         \
     X(PARCEL_IN_PART, 1000, "a parcel delivered in part")                     \
