@@ -224,7 +224,7 @@ MUTANTS = [
      "            choice->end = choice->count == 1 ? i : i + 1;\n"),
     ("passes-unwanted-at-once",
      "what the rules leave out of a backlog passes the messages before it",
-     "src/outlets/forwarder_read.c",
+     "src/outlets/forwarder_cut.c",
      "    messages_pass(page, index, choice.first);\n",
      "    messages_pass(page, index, choice.end - (choice.end > 0));\n"),
 ]
