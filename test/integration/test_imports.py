@@ -1,7 +1,8 @@
 """No call of another library escapes the failure injection (test/inject).
 
 Whoever calls a new function finds out here: it goes into calls.h, with the way
-it fails, or into cannot_fail, with the reason.
+it fails, or into cannot_fail, with the reason. The optional types are not swept,
+since they need a server: their tests end the connections and the servers.
 """
 import pathlib
 import re
@@ -12,12 +13,13 @@ from sim import BUILD, ROOT
 INJECT = ROOT / "test" / "inject"
 PARTS = ["base", "core", "http", "poller", "inbox", "inbox/sqlite", "outlets",
          "config", "daemon"]
+OPTIONAL = re.compile(r"/(inbox/postgres/|outlets/kafka|outlets/nats)")
 # Put there by compilers for sanitizers and coverage.
 ADDED = re.compile(r"__(asan|ubsan|tsan|lsan|sanitizer|gcov|llvm)_")
 
 
 def objects():
-    return [str(path) for part in PARTS
+    return [str(path) for part in [*PARTS, "inbox/postgres"]
             for path in sorted((BUILD / "src" / part).glob("*.o"))
             if (ROOT / "src" / part / path.with_suffix(".c").name).exists()]
 
@@ -32,14 +34,17 @@ def plain(name):
 
 def symbols():
     """Names that the objects need, and names that they define."""
-    done = subprocess.run(["nm", *objects()], check=True,
+    done = subprocess.run(["nm", "-A", *objects()], check=True,
                           capture_output=True, text=True)
     needed, defined = set(), set()
     for line in done.stdout.splitlines():
-        match = re.match(r"\S*\s+([A-Za-z]) (\S+)$", line)
-        if match and not ADDED.match(match.group(2)):
-            kind = needed if match.group(1) == "U" else defined
-            kind.add(match.group(2))
+        match = re.match(r"([^:]+):\S*\s+([A-Za-z]) (\S+)$", line)
+        if not match or ADDED.match(match.group(3)):
+            continue
+        if match.group(2) != "U":
+            defined.add(match.group(3))
+        elif not OPTIONAL.search(match.group(1)):
+            needed.add(match.group(3))
     return needed - defined
 
 
