@@ -76,6 +76,7 @@ class PostgresServer:
             check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         (self.data / "pg_hba.conf").write_text(
             "local all all trust\n"
+            "local replication postgres trust\n"
             "host all postgres 127.0.0.1/32 trust\n"
             "host all all 127.0.0.1/32 scram-sha-256\n")
         for _ in range(TRIES):
@@ -91,6 +92,28 @@ class PostgresServer:
 
     def __exit__(self, *_):
         self.crash()
+
+    @contextlib.contextmanager
+    def standby(self, folder):
+        """Another server, named standby, that follows this one."""
+        standby = PostgresServer(folder)
+        standby.folder.mkdir()
+        give_away(standby.folder)
+        subprocess.run(
+            user_prefix() + [program("pg_basebackup"), "-D", standby.data,
+                             "-R", "-c", "fast", "--no-sync", "-d",
+                             f"host={self.folder} port={self.port} "
+                             "user=postgres application_name=standby"],
+            check=True, stdin=subprocess.DEVNULL)
+        assert standby.start()
+        try:
+            yield standby
+        finally:
+            standby.crash()
+
+    def promote(self):
+        """A standby becomes a server of its own."""
+        self.sql("SELECT pg_promote()")
 
     # Starting and stopping
 
