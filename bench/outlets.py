@@ -95,6 +95,18 @@ def files(folder):
 
 
 @contextlib.contextmanager
+def files_gzip(folder):
+    yield {"type": "files", "path": str(folder / "out"), "gzip": True}
+
+
+@contextlib.contextmanager
+def files_csv(folder):
+    yield {"type": "files", "path": str(folder / "out"), "format": "csv",
+           "columns": ["id=id", "ref=/object/ref", "action=/action",
+                       "title=/object/attributes/dc:attribute:title/0/value"]}
+
+
+@contextlib.contextmanager
 def stdout(_):
     yield {"type": "stdout"}
 
@@ -134,7 +146,8 @@ def nats(_):
         yield {"type": "nats", "urls": [server.url]}
 
 
-OUTLETS = {"files": files, "stdout": stdout, "webhook": webhook, "exec": exec_,
+OUTLETS = {"files": files, "files-gzip": files_gzip, "files-csv": files_csv,
+           "stdout": stdout, "webhook": webhook, "exec": exec_,
            "kafka": kafka, "nats": nats}
 
 
