@@ -13,6 +13,7 @@
 #include <xxhash.h>
 
 #include "base/container_of.h"
+#include "inbox/inbox_replay.h"
 #include "inbox/postgres/pg_store.h"
 
 /* Columns of PG_QUERY_MESSAGES. */
@@ -107,6 +108,9 @@ static bool is_in_order(const struct inbox_read *read)
 {
     size_t lane = 0;
 
+    if (read->replay != NULL) {
+        return true; /* its query has an ORDER BY */
+    }
     for (size_t i = 0; i < read->count; i++) {
         const struct inbox_message *message = &read->messages[i];
 
@@ -169,6 +173,48 @@ static int64_t limit_of(size_t limit)
     return limit < INT64_MAX ? (int64_t)limit : INT64_MAX;
 }
 
+static void replay_parameters(struct pg_statement *statement,
+                              const struct inbox_read *read)
+{
+    const struct inbox_replay *replay = read->replay;
+
+    pg_statement_number(statement, (int64_t)read->after);
+    pg_statement_number(statement, (int64_t)replay->last);
+    pg_statement_number(statement, (int64_t)read->outlet->id);
+    pg_statement_number(statement, limit_of(read->count_max) + 1);
+    pg_statement_number(statement, limit_of(read->bytes_max));
+    if (replay->is_of_letters) {
+        pg_statement_number(statement, (int64_t)replay->since_ms);
+        pg_statement_number(statement, (int64_t)replay->until_ms);
+    }
+}
+
+static void replay_prepare(struct pg_read *own)
+{
+    bool is_of_letters = own->read->replay->is_of_letters;
+    char *const *queries = own->reader->queries;
+
+    pg_statement_init(
+        &own->statements[0],
+        queries[is_of_letters ? PG_QUERY_LETTERS : PG_QUERY_REPLAY]);
+    pg_statement_init(&own->statements[1],
+                      queries[is_of_letters ? PG_QUERY_LETTERS_NAMES
+                                            : PG_QUERY_REPLAY_NAMES]);
+    replay_parameters(&own->statements[0], own->read);
+    replay_parameters(&own->statements[1], own->read);
+}
+
+static void request_prepare(struct pg_read *own)
+{
+    own->request = (struct pg_request){
+        .statements = own->statements,
+        .statement_count = 2,
+        .limit_ms = own->reader->store->timeout_ms,
+        .done_cb = on_read,
+        .data = own,
+    };
+}
+
 /* False if memory runs out. */
 static bool read_prepare(struct pg_read *own)
 {
@@ -176,6 +222,11 @@ static bool read_prepare(struct pg_read *own)
     struct pg_statement *messages = &own->statements[0];
     struct pg_statement *names = &own->statements[1];
 
+    request_prepare(own);
+    if (read->replay != NULL) {
+        replay_prepare(own);
+        return true;
+    }
     for (size_t i = 0; i < read->lane_count; i++) {
         pg_array_number(&own->queues, (int64_t)read->lanes[i].queue_id);
         pg_array_number(&own->afters, (int64_t)read->lanes[i].after);
@@ -192,13 +243,6 @@ static bool read_prepare(struct pg_read *own)
     pg_statement_number(messages, limit_of(read->count_max) + 1);
     pg_statement_init(names, own->reader->queries[PG_QUERY_NAMES]);
     pg_statement_array(names, &own->queues);
-    own->request = (struct pg_request){
-        .statements = own->statements,
-        .statement_count = 2,
-        .limit_ms = own->reader->store->timeout_ms,
-        .done_cb = on_read,
-        .data = own,
-    };
     return true;
 }
 

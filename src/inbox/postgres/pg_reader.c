@@ -13,7 +13,40 @@
  * beyond the limit of bytes comes without its body. The row of a batch is
  * looked up in the same way.
  */
+#define REPLAY                                                     \
+    "SELECT t.arrival, t.queue, t.batch, t.body FROM @stored AS t" \
+    " JOIN @positions AS p ON p.outlet = $3 AND p.queue = t.queue" \
+    "  AND p.position >= t.arrival"                                \
+    " WHERE t.arrival > $1 AND t.arrival <= $2 ORDER BY t.arrival LIMIT $4"
+
+#define LETTERS                                                          \
+    "SELECT t.arrival, t.queue, t.batch, t.body FROM @dead_letters AS d" \
+    " JOIN @stored AS t ON t.arrival = d.arrival"                        \
+    " WHERE d.outlet = $3 AND d.arrival > $1 AND d.arrival <= $2"        \
+    " AND d.at >= $6 AND d.at < $7 ORDER BY d.arrival LIMIT $4"
+
+/* The messages of a replay, and the names of their queues: $5 is the limit of
+ * bytes. */
+#define MESSAGES_OF(source)                                                  \
+    "SELECT m.arrival, m.queue, m.batch, b.count::bigint, b.format::bigint," \
+    " b.fetched_at,"                                                         \
+    " CASE WHEN m.total <= $5 OR m.number = 1 THEN m.body END"               \
+    " FROM (SELECT s.arrival, s.queue, s.batch, s.body,"                     \
+    "  sum(octet_length(s.body)) OVER seen AS total,"                        \
+    "  row_number() OVER seen AS number FROM (" source ") AS s"              \
+    "  WINDOW seen AS (ORDER BY s.arrival ROWS UNBOUNDED PRECEDING)) AS m"   \
+    " LEFT JOIN @batches AS b ON b.first_arrival = m.batch"                  \
+    " ORDER BY m.arrival"
+
+#define NAMES_OF(source)                    \
+    "SELECT id, server, queue FROM @queues" \
+    " WHERE id IN (SELECT s.queue FROM (" source ") AS s) AND $5::bigint > 0"
+
 static const char *const queries[PG_QUERY_COUNT] = {
+    [PG_QUERY_REPLAY] = MESSAGES_OF(REPLAY),
+    [PG_QUERY_REPLAY_NAMES] = NAMES_OF(REPLAY),
+    [PG_QUERY_LETTERS] = MESSAGES_OF(LETTERS),
+    [PG_QUERY_LETTERS_NAMES] = NAMES_OF(LETTERS),
     [PG_QUERY_MESSAGES] =
         "SELECT m.arrival, m.queue, m.batch, b.count, b.format, b.fetched_at,"
         " CASE WHEN m.total <= $4 OR m.number = 1 THEN m.body END"

@@ -14,6 +14,8 @@
 #include "inbox/postgres/pg_open.h"
 #include "inbox/postgres/pg_schema.h"
 #include "inbox/postgres/pg_store.h"
+#include "inbox/postgres/pg_task.h"
+#include "inbox/postgres/pg_view.h"
 
 static struct pg_store *store_of(struct inbox_store *base)
 {
@@ -180,6 +182,7 @@ static const struct inbox_store_ops ops = {
     .read_free = pg_read_free,
     .outlet_open = pg_outlet_open,
     .lanes = pg_lanes,
+    .task = pg_task,
     .close = postgres_close,
 };
 
@@ -229,6 +232,15 @@ static int postgres_migrate(const void *type_options, const char *owner,
     }
     return pg_schema_migrate(owner != NULL ? owner : own->conninfo, own->schema,
                              writer, text, text_size);
+}
+
+static int postgres_view(const void *type_options,
+                         const struct inbox_view *view, char *why,
+                         size_t why_size)
+{
+    const struct postgres_inbox_options *own = type_options;
+
+    return pg_view(own->conninfo, own->schema, view, why, why_size);
 }
 
 static const struct option_row options[] = {
@@ -283,4 +295,5 @@ const struct inbox_type inbox_postgres_type = {
     .options_size = sizeof(struct postgres_inbox_options),
     .ops = &ops,
     .migrate = postgres_migrate,
+    .view = postgres_view,
 };
