@@ -37,12 +37,19 @@ static void replay_fill(struct inbox_replay *replay,
 static void purge_result_write(const struct run *run, char *text, size_t size)
 {
     const struct inbox_purge *purge = &run->purge;
+    char unread[128] = "";
+    if (purge->unread_count > 0) {
+        snprintf(unread, sizeof unread,
+                 "; not JSON, although they contain the value: %llu (see "
+                 "--arrival)",
+                 (unsigned long long)purge->unread_count);
+    }
     snprintf(text, size,
              "inbox %s: messages purged: %llu; deliveries that outlets pass "
-             "over: %llu; dead letters removed: %llu%s",
+             "over: %llu; dead letters removed: %llu%s%s",
              run->request.inbox, (unsigned long long)run->task.count,
              (unsigned long long)purge->pending_count,
-             (unsigned long long)purge->letter_count,
+             (unsigned long long)purge->letter_count, unread,
              purge->is_log_left
                  ? "; its -wal file still contains them, because another "
                    "program keeps a read transaction open: end that, and "

@@ -28,13 +28,27 @@ void inbox_purge_free(struct inbox_purge *purge)
     *purge = (struct inbox_purge){0};
 }
 
+void inbox_purge_begin(struct inbox_purge *purge)
+{
+    purge->pending_count = 0;
+    purge->letter_count = 0;
+    purge->unread_count = 0;
+    purge->is_log_left = false;
+    purge->phase = INBOX_PURGE_SEARCH;
+    purge->log_tries = 0;
+}
+
+static bool has_value(const struct inbox_purge *purge, struct haplo_slice body)
+{
+    return memmem(body.data, body.size, purge->value, strlen(purge->value)) !=
+           NULL;
+}
+
 /* Most messages are about others. Without escapes, the bytes of the value must
  * be in them as they are. */
 static bool may_match(const struct inbox_purge *purge, struct haplo_slice body)
 {
-    return memchr(body.data, '\\', body.size) != NULL ||
-           memmem(body.data, body.size, purge->value, strlen(purge->value)) !=
-               NULL;
+    return memchr(body.data, '\\', body.size) != NULL || has_value(purge, body);
 }
 
 bool inbox_purge_matches(struct inbox_purge *purge, struct haplo_slice body,
@@ -54,6 +68,8 @@ bool inbox_purge_matches(struct inbox_purge *purge, struct haplo_slice body,
     result = json_select_run(purge->select, body.data, body.size);
     if (result == HAPLO_ENOMEM) {
         *error = result;
+    } else if (result != 0) {
+        purge->unread_count += has_value(purge, body) ? 1 : 0;
     }
     value = json_select_value(purge->select, 0);
     size = strlen(purge->value);

@@ -34,6 +34,8 @@ struct inbox_purge {
     /* Results: */
     uint64_t pending_count; /* deliveries that outlets had yet to make */
     uint64_t letter_count;  /* dead letters that were removed */
+    uint64_t unread_count;  /* messages that contain the value, but are not
+                               JSON, so that nobody knows where */
     bool is_log_left;       /* another program reads the database: its log
                                could not be emptied */
     /* For the store: */
@@ -48,9 +50,13 @@ int inbox_purge_init(struct inbox_purge *purge, const char *pointer,
                      const char *value, const char *why, struct reason *reason);
 void inbox_purge_free(struct inbox_purge *purge);
 
+/* To be called when the work begins: resets the results. */
+void inbox_purge_begin(struct inbox_purge *purge);
+
 /* True if the value at the pointer is a string with this content, or a number,
  * true, false or null that is written like this. A message that is not JSON
- * does not match. HAPLO_ENOMEM is passed through *error. */
+ * does not match, and is counted if it contains the value. HAPLO_ENOMEM is
+ * passed through *error. */
 bool inbox_purge_matches(struct inbox_purge *purge, struct haplo_slice body,
                          int *error);
 

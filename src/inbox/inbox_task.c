@@ -25,6 +25,9 @@ int inbox_task_start(struct inbox *inbox, struct inbox_task *task)
     task->position = 0;
     task->error = 0;
     task->why.text[0] = '\0';
+    if (task->purge != NULL) {
+        inbox_purge_begin(task->purge);
+    }
     TAILQ_INSERT_TAIL(&inbox->tasks, task, link);
     task_step(task);
     return 0;

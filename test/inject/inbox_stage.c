@@ -82,7 +82,12 @@ static void on_opened(struct inbox *inbox, int error, const char *why,
 /* False without memory to begin with. */
 static bool stage_try_open(struct stage *stage)
 {
-    const struct sqlite_inbox_options options = {.path = stage->path};
+    const struct sqlite_inbox_options options = {
+        .path = stage->path,
+        .keep_ms = stage->keep_ms,
+        .keeps_latest = stage->keeps_latest,
+        .free_bytes_min = 1,
+    };
     char arrivals_path[96];
     const struct inbox_options inbox_options = {
         .name = "inbox",

@@ -20,6 +20,8 @@ struct stage {
     uv_loop_t loop;                /* that it runs on */
     char folder[64];               /* removed at the end */
     char path[96];                 /* of the inbox */
+    uint64_t keep_ms;              /* its retention period; 0: none */
+    bool keeps_latest;             /* the newest message of each object */
     struct inbox *inbox;           /* NULL: closed */
     bool is_answered;              /* opened_cb or closed_cb has fired */
     int error;                     /* of opening */

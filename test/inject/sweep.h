@@ -50,14 +50,15 @@ struct sweep_result {
 void sweep_unit(const struct sweep_unit *unit, unsigned every,
                 struct sweep_result *result);
 
-extern const struct sweep_unit sweep_core_units[];    /* up to a NULL name */
-extern const struct sweep_unit sweep_http_units[];    /* the same */
-extern const struct sweep_unit sweep_poller_units[];  /* the same */
-extern const struct sweep_unit sweep_inbox_units[];   /* the same */
-extern const struct sweep_unit sweep_outlets_units[]; /* the same */
-extern const struct sweep_unit sweep_config_units[];  /* the same */
-extern const struct sweep_unit sweep_control_units[]; /* the same */
-extern const struct sweep_unit sweep_daemon_units[];  /* the same */
+extern const struct sweep_unit sweep_core_units[];      /* up to a NULL name */
+extern const struct sweep_unit sweep_http_units[];      /* the same */
+extern const struct sweep_unit sweep_poller_units[];    /* the same */
+extern const struct sweep_unit sweep_inbox_units[];     /* the same */
+extern const struct sweep_unit sweep_retention_units[]; /* the same */
+extern const struct sweep_unit sweep_outlets_units[];   /* the same */
+extern const struct sweep_unit sweep_config_units[];    /* the same */
+extern const struct sweep_unit sweep_control_units[];   /* the same */
+extern const struct sweep_unit sweep_daemon_units[];    /* the same */
 
 /* One turn of the loop. Waits cost no time: where nothing comes for some
  * milliseconds, the clock skips to the next timer. */

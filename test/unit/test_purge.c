@@ -134,6 +134,11 @@ static void test_messages_are_found_by_the_value_at_a_pointer(void **state)
         assert_int_equal(error, 0);
         inbox_purge_free(&purge);
     }
+    assert_int_equal(inbox_purge_init(&purge, "/a", "x", "", &reason), 0);
+    assert_false(
+        inbox_purge_matches(&purge, (struct haplo_slice){"<x/>", 4}, &error));
+    assert_int_equal(purge.unread_count, 1); /* somebody should look at it */
+    inbox_purge_free(&purge);
     assert_int_equal(inbox_purge_init(&purge, "no/slash", "x", "", &reason),
                      HAPLO_EINVAL);
     inbox_purge_free(&purge);

@@ -51,15 +51,19 @@ struct match {
     " LEFT JOIN batches AS b ON b.first_arrival = s.arrival - s.position" \
     " WHERE s.arrival > ?1 AND s.arrival <= ?2 ORDER BY s.arrival"
 
-static bool is_wanted(const struct inbox_filter *filter, sqlite3_stmt *row)
+static int filter_row(const struct inbox_filter *filter, sqlite3_stmt *row,
+                      bool *is_wanted)
 {
     const char *server = (const char *)sqlite3_column_text(row, 3);
     const char *queue = (const char *)sqlite3_column_text(row, 4);
 
-    return server != NULL && queue != NULL &&
-           inbox_filter_takes_queue(filter, server, queue) &&
-           inbox_filter_takes_time(filter,
-                                   (uint64_t)sqlite3_column_int64(row, 5));
+    if (server == NULL || queue == NULL) {
+        return SQLITE_NOMEM;
+    }
+    *is_wanted =
+        inbox_filter_takes_queue(filter, server, queue) &&
+        inbox_filter_takes_time(filter, (uint64_t)sqlite3_column_int64(row, 5));
+    return SQLITE_OK;
 }
 
 /* Adds the current row if it is to be erased. */
@@ -68,12 +72,13 @@ static int row_examine(struct inbox_task *task, sqlite3_stmt *row,
 {
     struct match *match = &matches[*count];
     struct haplo_slice body;
+    bool is_wanted = false;
     int error = 0;
-    int code = SQLITE_OK;
+    int code = filter_row(&task->filter, row, &is_wanted);
 
     task->position = (uint64_t)sqlite3_column_int64(row, 0);
-    if (!is_wanted(&task->filter, row)) {
-        return SQLITE_OK;
+    if (code != SQLITE_OK || !is_wanted) {
+        return code;
     }
     code = db_column_bytes(row, 2, &body);
     if (code != SQLITE_OK || !inbox_purge_matches(task->purge, body, &error)) {
@@ -144,8 +149,8 @@ static int tombstone_add(struct writer *writer, const struct match *match,
                         "iiit", match->arrival, match->queue, now_ms, why);
 
     if (code == SQLITE_OK) {
-        code = sqlite3_bind_blob(insert, 5, match->key.digest,
-                                 sizeof(match->key.digest), SQLITE_STATIC);
+        code = sqlite3_bind_blob64(insert, 5, match->key.digest,
+                                   sizeof(match->key.digest), SQLITE_STATIC);
     }
     if (code == SQLITE_OK) {
         code = sqlite3_step(insert);

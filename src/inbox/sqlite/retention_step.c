@@ -187,7 +187,7 @@ static enum inbox_fault rows_delete(struct retention_step *step,
     if (fault != INBOX_FINE) {
         return fault;
     }
-    step->deleted_count += (uint64_t)sqlite3_changes64(writer->db);
+    step->deleted_count += (uint64_t)sqlite3_changes(writer->db);
     adapt(step, uv_hrtime() - began_ns);
     step->row_done = to;
     if (to < last) {
