@@ -3,8 +3,8 @@ import socket
 
 import pytest
 
-from postgres_server import PASSWORD, PgBouncer, give_away
-from sim import Sim, wait_for
+from postgres_server import PASSWORD, PgBouncer, give_away, wait_for
+from sim import Sim
 from tls_peers import Authority
 
 
@@ -163,6 +163,6 @@ def test_pgbouncer_in_transaction_mode(postgres, poll_of):
         wait_for(lambda: sim.unread() < 300)
         assert postgres.terminate_all() >= 0
         sim.script("message * * count=20")
-        wait_for(lambda: sim.unread() == 0, 40)
+        wait_for(lambda: sim.unread() == 0)
         assert running.stop() == 0
         postgres.check_all_stored(sim)

@@ -4,7 +4,8 @@ import tempfile
 
 import pytest
 
-from sim import Sim, wait_for
+from postgres_server import wait_for
+from sim import Sim
 
 
 @pytest.fixture
@@ -14,7 +15,7 @@ def standby(postgres):
         with postgres.standby(folder) as server:
             wait_for(lambda: postgres.value(
                 "SELECT count(*) FROM pg_stat_replication WHERE state = "
-                "'streaming'") == "1", 30)
+                "'streaming'") == "1")
             yield server
 
 
@@ -35,14 +36,14 @@ def test_a_standby_takes_over(postgres, poll_of, standby):
         postgres.sql("ALTER SYSTEM SET synchronous_standby_names = 'standby'",
                      "SELECT pg_reload_conf()")
         wait_for(lambda: postgres.value(
-            "SELECT sync_state FROM pg_stat_replication") == "sync", 30)
+            "SELECT sync_state FROM pg_stat_replication") == "sync")
         running = poll.start()
         sim.script("message app1 * count=100")
-        wait_for(lambda: sim.unread() < 150, 30)
+        wait_for(lambda: sim.unread() < 150)
         postgres.crash()
         standby.promote()
         sim.script("message app1 * count=20")
-        wait_for(lambda: sim.unread() == 0, 60)
+        wait_for(lambda: sim.unread() == 0)
         assert running.lines("asynchronous") == []
         assert running.stop() == 0
         standby.check_all_stored(sim)

@@ -6,7 +6,8 @@ import pwd
 import pytest
 
 from needs import Disk
-from sim import Sim, wait_for
+from postgres_server import wait_for
+from sim import Sim
 
 
 @contextlib.contextmanager
@@ -21,7 +22,7 @@ def running_poll(postgres, poll_of, *arguments, **options):
 
 def settle(postgres, sim, running):
     """Everything is stored and marked in the end."""
-    wait_for(lambda: sim.unread() == 0, 40, "all messages marked")
+    wait_for(lambda: sim.unread() == 0, what="all messages marked")
     assert running.stop() == 0
     postgres.check_all_stored(sim)
 
@@ -54,7 +55,7 @@ def test_a_server_that_is_restarted(postgres, poll_of, end):
 # Somebody's maintenance must not be disturbed, nor fill the server with
 # sessions that wait.
 def test_a_lock_held_by_somebody_else(postgres, poll_of):
-    with running_poll(postgres, poll_of, timeout="1s") as (sim, _, running):
+    with running_poll(postgres, poll_of, timeout="4s") as (sim, _, running):
         wait_for(lambda: sim.unread() == 0)
         with postgres.holding("LOCK TABLE haplo.stored"):
             sim.script("message app1 * count=5")

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from hostile import KEEP, Hostile, answer
-from sim import ROOT, Sim, wait_for
+from postgres_server import wait_for
+from sim import ROOT, Sim
 
 CAPTURES = ROOT / "test" / "captures"
 EMPTY = b'{"version":0,"token":"","messages":[]}'
@@ -320,7 +321,7 @@ def test_a_queue_whose_row_is_gone_goes_on(postgres, poll_of):
         wait_for(lambda: sim.unread() == 0)
         postgres.sql("DELETE FROM haplo.queues")
         sim.script("message app1 q1 count=4")
-        wait_for(lambda: sim.unread() == 0, 30)
+        wait_for(lambda: sim.unread() == 0)
         assert running.stop() == 0
     bodies = [body for *_, body in postgres.stored()]
     assert len(bodies) == len(set(bodies)) == 8
@@ -337,9 +338,9 @@ def test_two_processes_store_each_message_once(postgres, poll_of):
             poll.config["state_dir"] = f"state{index}"
             poll.config["defaults"] |= {"interval": "20ms"}
         running = [poll.start() for poll in polls]
-        wait_for(lambda: sim.unread() == 0, 30)
+        wait_for(lambda: sim.unread() == 0)
         sim.script("message app1 * count=50")
-        wait_for(lambda: sim.unread() == 0, 30)
+        wait_for(lambda: sim.unread() == 0)
         assert [process.stop() for process in running] == [0, 0]
         postgres.check_all_stored(sim)
 

@@ -37,10 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/wall_clock.h"
 #include "inbox/postgres/pg_fault.h"
-#include "inbox/postgres/pg_names.h"
-#include "inbox/repeat_set.h"
 
 #define BEGIN_SQL "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
@@ -66,59 +63,30 @@ static void lock_queues(struct pg_group *writer);
 int pg_group_init(struct pg_group *writer)
 {
     unsigned long long timeout = (unsigned long long)writer->timeout_ms;
-    int error = 0;
+    int error = pg_rows_init(&writer->rows, writer->schema);
 
     (void)snprintf(writer->settings_sql, sizeof(writer->settings_sql),
                    SETTINGS_SQL, timeout / 4, timeout / 2, timeout);
-    pg_array_init(&writer->marked, PG_INT8);
-    writer->draw_sql = pg_names_expand(
-        writer->schema,
-        "SELECT nextval('@arrivals') FROM generate_series(1, $1)");
-    writer->check_sql = pg_names_expand(
-        writer->schema, "SELECT body FROM @stored WHERE queue = $1 AND "
-                        "arrival >= $2 ORDER BY arrival DESC");
-    writer->mark_sql = pg_names_expand(
-        writer->schema, "UPDATE @batches SET marked_at = $2 WHERE "
-                        "first_arrival = ANY ($1::bigint[])");
-    if (writer->draw_sql == NULL || writer->check_sql == NULL ||
-        writer->mark_sql == NULL) {
-        error = HAPLO_ENOMEM;
-    }
-    error |= pg_rows_init(&writer->rows, writer->schema);
-    error |= pg_messages_init(&writer->messages, writer->schema);
-    error |= pg_progress_init(&writer->progress, writer->schema);
+    error |= pg_batches_init(&writer->batches, writer->schema);
+    error |= pg_arrivals_init(&writer->arrivals, writer->schema);
+    error |= pg_commit_init(&writer->commit, writer->schema, writer->notify);
     return error == 0 ? 0 : HAPLO_ENOMEM;
-}
-
-static void batches_clear(struct pg_group *writer)
-{
-    for (size_t i = 0; i < writer->batch_count; i++) {
-        free(writer->batches[i].is_missing);
-    }
-    writer->batch_count = 0;
 }
 
 void pg_group_free(struct pg_group *writer)
 {
-    batches_clear(writer);
-    free(writer->batches);
-    free(writer->arrivals);
-    pg_array_free(&writer->marked);
     pg_rows_free(&writer->rows);
-    pg_messages_free(&writer->messages);
-    pg_progress_free(&writer->progress);
-    free(writer->draw_sql);
-    free(writer->check_sql);
-    free(writer->mark_sql);
+    pg_batches_free(&writer->batches);
+    pg_arrivals_free(&writer->arrivals);
+    pg_commit_free(&writer->commit);
 }
 
 /* The end */
 
 static void finish(struct pg_group *writer)
 {
-    batches_clear(writer);
-    PQclear(writer->rows.result); /* states in it are not needed any more */
-    writer->rows.result = NULL;
+    pg_batches_clear(&writer->batches);
+    pg_rows_release(&writer->rows);
     writer->written_cb(writer);
 }
 
@@ -149,7 +117,6 @@ static void on_rolled_back_json(struct pg_request *request)
     struct pg_group *writer = request->data;
 
     pg_request_clear(request);
-    batches_clear(writer);
     lock_queues(writer);
 }
 
@@ -209,16 +176,6 @@ static void fail_memory(struct pg_group *writer, int error)
 
 /* The second request */
 
-/* True if jsonb may be the cause, and the batch is written alone. */
-static bool is_without_json_next(const struct pg_group *writer,
-                                 const struct pg_request *request)
-{
-    return request->outcome == PG_FAILED &&
-           request->failed_index == writer->stored_index &&
-           pg_fault_is_of_value(request->sqlstate) &&
-           writer->messages.json_count > 0 && writer->group->part_count == 1;
-}
-
 static void on_commit_failed(struct pg_group *writer,
                              struct pg_request *request)
 {
@@ -230,33 +187,16 @@ static void on_commit_failed(struct pg_group *writer,
     finish(writer);
 }
 
-static void on_committed(struct pg_group *writer, struct pg_request *request)
-{
-    const PGresult *commit = request->results[request->statement_count - 1];
-    struct inbox_group *group = writer->group;
-
-    if (strcmp(PQcmdStatus((PGresult *)commit), "COMMIT") != 0) {
-        group->fault = INBOX_OUTAGE;
-        (void)reason_set(&group->why, 0, "the server has rolled it back");
-    } else if (request->warning.text[0] != '\0') {
-        group->fault = INBOX_DOUBT;
-        group->why = request->warning;
-    } else {
-        group->fault = INBOX_FINE;
-        pg_progress_written(&writer->progress, group,
-                            request->results + writer->progress_index);
-    }
-    pg_request_clear(request);
-    finish(writer);
-}
-
 static void on_written(struct pg_request *request)
 {
     struct pg_group *writer = request->data;
 
     if (request->outcome == PG_FINE) {
-        on_committed(writer, request);
-    } else if (is_without_json_next(writer, request)) {
+        pg_commit_done(&writer->commit, writer->group, request);
+        pg_request_clear(request);
+        finish(writer);
+    } else if (writer->group->part_count == 1 &&
+               pg_commit_is_json_suspect(&writer->commit, request)) {
         writer->is_without_json = true;
         pg_request_clear(request);
         roll_back(writer, on_rolled_back_json);
@@ -269,73 +209,6 @@ static void on_written(struct pg_request *request)
     }
 }
 
-static int add_rows(struct pg_group *writer, size_t *count)
-{
-    size_t row_count;
-    int error =
-        pg_rows_write(&writer->rows, &writer->statements[*count], &row_count);
-
-    *count += row_count > 0 ? 1 : 0;
-    return error;
-}
-
-static int add_messages(struct pg_group *writer, uint64_t now_ms, size_t *count)
-{
-    writer->stored_index = *count;
-    if (writer->messages.arrivals.count == 0) {
-        return 0;
-    }
-    *count += PG_MESSAGES_STATEMENT_COUNT;
-    return pg_messages_write(&writer->messages, now_ms,
-                             &writer->statements[writer->stored_index]);
-}
-
-static int add_marks(struct pg_group *writer, uint64_t now_ms, size_t *count)
-{
-    struct pg_statement *statement = &writer->statements[*count];
-    int error;
-
-    if (writer->marked.count == 0) {
-        return 0;
-    }
-    error = pg_array_finish(&writer->marked);
-    pg_statement_init(statement, writer->mark_sql);
-    pg_statement_array(statement, &writer->marked);
-    pg_statement_number(statement, (int64_t)now_ms);
-    ++*count;
-    return error;
-}
-
-static int add_progress(struct pg_group *writer, size_t *count)
-{
-    size_t progress_count = 0;
-    int error =
-        pg_progress_prepare(&writer->progress, writer->group,
-                            &writer->statements[*count], &progress_count);
-
-    assert(progress_count <= PG_PROGRESS_STATEMENT_COUNT_MAX);
-    writer->progress_index = *count;
-    *count += progress_count;
-    return error;
-}
-
-/* Ends the transaction. Those who listen get the highest arrival. */
-static void add_commit(struct pg_group *writer, size_t *count)
-{
-    if (writer->notify != NULL && writer->messages.arrivals.count > 0) {
-        (void)snprintf(writer->last_arrival, sizeof(writer->last_arrival),
-                       "%lld",
-                       (long long)writer->arrivals[writer->arrival_count - 1]);
-        pg_statement_init(&writer->statements[*count],
-                          "SELECT pg_notify($1, $2)");
-        pg_statement_text(&writer->statements[*count], writer->notify);
-        pg_statement_text(&writer->statements[*count], writer->last_arrival);
-        ++*count;
-    }
-    pg_statement_init(&writer->statements[*count], "COMMIT");
-    ++*count;
-}
-
 static size_t add_begin(struct pg_group *writer)
 {
     pg_statement_init(&writer->statements[0], BEGIN_SQL);
@@ -346,32 +219,26 @@ static size_t add_begin(struct pg_group *writer)
 /* count: of the statements that come before. */
 static void write_and_commit(struct pg_group *writer, size_t count)
 {
-    uint64_t now_ms = wall_clock_ms();
-    int error = add_rows(writer, &count);
+    int error = pg_commit_make(&writer->commit, &writer->rows, writer->group,
+                               writer->statements, &count);
 
-    error = error == 0 ? add_messages(writer, now_ms, &count) : error;
-    error = error == 0 ? add_marks(writer, now_ms, &count) : error;
-    error = error == 0 ? add_progress(writer, &count) : error;
     if (error != 0) {
         fail_memory(writer, error);
-        return;
+    } else {
+        submit(writer, count, on_written);
     }
-    add_commit(writer, &count);
-    submit(writer, count, on_written);
 }
 
 /* Between the requests */
 
 static void take_batches(struct pg_group *writer)
 {
-    struct pg_arrivals arrivals = {writer->arrivals, writer->arrival_count, 0};
     bool has_jsonb = writer->has_jsonb && !writer->is_without_json;
 
-    for (size_t i = 0; i < writer->batch_count; i++) {
-        struct pg_batch *batch = &writer->batches[i];
-
-        if (!pg_messages_add(&writer->messages, batch->delivery, batch->row,
-                             batch->is_missing, &arrivals, has_jsonb)) {
+    for (size_t i = 0; i < writer->batches.count; i++) {
+        if (!pg_messages_add(&writer->commit.messages,
+                             &writer->batches.items[i], &writer->arrivals,
+                             has_jsonb)) {
             abandon(writer, INBOX_OUTAGE,
                     "the sequence of arrivals is behind the messages: run "
                     "haplo-poll migrate");
@@ -379,42 +246,6 @@ static void take_batches(struct pg_group *writer)
         }
     }
     write_and_commit(writer, 0);
-}
-
-static bool arrivals_reserve(struct pg_group *writer, size_t count)
-{
-    int64_t *arrivals;
-
-    if (count <= writer->arrival_capacity) {
-        return true;
-    }
-    arrivals = realloc(writer->arrivals, count * sizeof(*arrivals));
-    if (arrivals == NULL) {
-        return false;
-    }
-    writer->arrivals = arrivals;
-    writer->arrival_capacity = count;
-    return true;
-}
-
-static bool keep_arrivals(struct pg_group *writer, const PGresult *result)
-{
-    int count = PQntuples(result);
-
-    if (!arrivals_reserve(writer, writer->arrival_count + (size_t)count)) {
-        return false;
-    }
-    for (int i = 0; i < count; i++) {
-        writer->arrivals[writer->arrival_count++] = pg_number(result, i, 0);
-    }
-    return true;
-}
-
-static void make_draw(struct pg_group *writer, struct pg_statement *statement,
-                      size_t count)
-{
-    pg_statement_init(statement, writer->draw_sql);
-    pg_statement_number(statement, (int64_t)count);
 }
 
 static void on_drawn(struct pg_request *request)
@@ -426,7 +257,7 @@ static void on_drawn(struct pg_request *request)
         fail_before_commit(writer, request);
         return;
     }
-    is_kept = keep_arrivals(writer, request->results[0]);
+    is_kept = pg_arrivals_drawn(&writer->arrivals, request->results[0]);
     pg_request_clear(request);
     if (is_kept) {
         take_batches(writer);
@@ -436,36 +267,16 @@ static void on_drawn(struct pg_request *request)
 }
 
 /* Messages that are stored again need arrivals as well. */
-static void draw_for_mended(struct pg_group *writer)
+static void draw_for_missing(struct pg_group *writer)
 {
-    size_t count = 0;
+    size_t count = pg_batches_missing_count(&writer->batches);
 
-    for (size_t i = 0; i < writer->batch_count; i++) {
-        count += writer->batches[i].delivery->mended_count;
-    }
     if (count == 0) {
         take_batches(writer);
         return;
     }
-    make_draw(writer, &writer->statements[0], count);
+    pg_arrivals_draw(&writer->arrivals, count, &writer->statements[0]);
     submit(writer, 1, on_drawn);
-}
-
-static bool batch_check(struct pg_batch *batch, const PGresult *result)
-{
-    struct inbox_delivery *delivery = batch->delivery;
-    struct repeat_set repeats;
-
-    batch->is_missing = calloc(delivery->count, sizeof(*batch->is_missing));
-    if (batch->is_missing == NULL || !repeat_set_make(&repeats, delivery)) {
-        return false;
-    }
-    for (int i = 0; i < PQntuples(result) && repeats.left > 0; i++) {
-        repeat_set_tick(&repeats, pg_bytes(result, i, 0));
-    }
-    delivery->mended_count = repeat_set_missing(&repeats, batch->is_missing);
-    repeat_set_free(&repeats);
-    return true;
 }
 
 static void check_repeats(struct pg_group *writer);
@@ -479,37 +290,22 @@ static void on_checked(struct pg_request *request)
         fail_before_commit(writer, request);
         return;
     }
-    is_checked =
-        batch_check(&writer->batches[writer->check_index], request->results[0]);
+    is_checked = pg_batches_checked(&writer->batches, request->results[0]);
     pg_request_clear(request);
-    if (!is_checked) {
+    if (is_checked) {
+        check_repeats(writer);
+    } else {
         fail_memory(writer, HAPLO_ENOMEM);
-        return;
     }
-    writer->check_index++;
-    check_repeats(writer);
 }
 
-/* Reads the stored messages that the next batch with repeats may repeat. Some
- * of a queue that came from another inbox are still there: nothing is looked up
- * then. */
 static void check_repeats(struct pg_group *writer)
 {
-    struct pg_statement *statement = &writer->statements[0];
-
-    for (; writer->check_index < writer->batch_count; writer->check_index++) {
-        const struct pg_batch *batch = &writer->batches[writer->check_index];
-
-        if (batch->delivery->new_count < batch->delivery->count &&
-            batch->row->unconfirmed != PG_ROW_UNKNOWN) {
-            pg_statement_init(statement, writer->check_sql);
-            pg_statement_number(statement, batch->row->id);
-            pg_statement_number(statement, batch->row->unconfirmed_from);
-            submit(writer, 1, on_checked);
-            return;
-        }
+    if (pg_batches_check(&writer->batches, &writer->statements[0])) {
+        submit(writer, 1, on_checked);
+    } else {
+        draw_for_missing(writer);
     }
-    draw_for_mended(writer);
 }
 
 /* Comparing */
@@ -526,7 +322,7 @@ static void take_confirms(struct pg_group *writer)
         if (confirm->compare == HAPLO_COMPARE_CURRENT) {
             pg_row_confirm(row, confirm->message_count, confirm->state);
             if (row->newest_batch != 0) {
-                pg_array_number(&writer->marked, row->newest_batch);
+                pg_commit_mark(&writer->commit, row->newest_batch);
             }
         }
     }
@@ -544,91 +340,16 @@ static void take_replaces(struct pg_group *writer)
     }
 }
 
-static bool copy_stored(struct inbox_delivery *delivery,
-                        struct haplo_slice stored)
-{
-    char *copy = malloc(stored.size + 1);
-
-    if (copy == NULL) {
-        return false;
-    }
-    if (stored.size > 0) {
-        memcpy(copy, stored.data, stored.size);
-    }
-    delivery->stored = (struct haplo_slice){copy, stored.size};
-    return true;
-}
-
-static bool take_delivery(struct pg_group *writer,
-                          struct inbox_delivery *delivery)
-{
-    struct pg_row *row = pg_rows_of(&writer->rows, delivery->queue);
-
-    delivery->queue_id = (uint64_t)row->id;
-    delivery->compare = haplo_state_compare(delivery->state, row->state);
-    switch (delivery->compare) {
-    case HAPLO_COMPARE_CURRENT:
-        writer->batches[writer->batch_count++] =
-            (struct pg_batch){delivery, row, NULL};
-        return true;
-    case HAPLO_COMPARE_STORED:
-        delivery->repeat_count = delivery->count;
-        return true;
-    case HAPLO_COMPARE_STALE:
-        break;
-    }
-    return copy_stored(delivery, row->state);
-}
-
-static bool batches_reserve(struct pg_group *writer)
-{
-    struct pg_batch *batches;
-
-    if (writer->group->part_count <= writer->batch_capacity) {
-        return true;
-    }
-    batches =
-        realloc(writer->batches, writer->group->part_count * sizeof(*batches));
-    if (batches == NULL) {
-        return false;
-    }
-    writer->batches = batches;
-    writer->batch_capacity = writer->group->part_count;
-    return true;
-}
-
-/* What an attempt that failed has left behind. */
-static void delivery_reset(struct inbox_delivery *delivery)
-{
-    free((char *)delivery->stored.data);
-    delivery->stored = (struct haplo_slice){NULL, 0};
-    delivery->stored_count = 0;
-    delivery->repeat_count = 0;
-    delivery->mended_count = 0;
-    delivery->first_arrival = 0;
-}
-
 static void compare(struct pg_group *writer)
 {
-    struct inbox_delivery *delivery;
-
-    pg_messages_clear(&writer->messages);
-    pg_array_clear(&writer->marked);
+    pg_commit_clear(&writer->commit);
     take_confirms(writer);
     take_replaces(writer);
-    if (!batches_reserve(writer)) {
+    if (pg_batches_compare(&writer->batches, writer->group, &writer->rows)) {
+        check_repeats(writer);
+    } else {
         fail_memory(writer, HAPLO_ENOMEM);
-        return;
     }
-    STAILQ_FOREACH (delivery, &writer->group->deliveries, link) {
-        delivery_reset(delivery);
-        if (!take_delivery(writer, delivery)) {
-            fail_memory(writer, HAPLO_ENOMEM);
-            return;
-        }
-    }
-    writer->check_index = 0;
-    check_repeats(writer);
 }
 
 /* The first request */
@@ -640,8 +361,8 @@ static bool take_lock_results(struct pg_group *writer,
     size_t lock = last;
     bool is_kept = true;
 
-    if (request->statements[last].sql == writer->draw_sql) {
-        is_kept = keep_arrivals(writer, request->results[last]);
+    if (request->statements[last].sql == writer->arrivals.sql) {
+        is_kept = pg_arrivals_drawn(&writer->arrivals, request->results[last]);
         lock--;
     }
     *are_all = pg_rows_locked(&writer->rows, request->results[lock]);
@@ -689,13 +410,14 @@ static void lock_queues(struct pg_group *writer)
     size_t count = add_begin(writer);
     size_t arrival_count = new_count(writer->group);
 
-    writer->arrival_count = 0;
+    pg_arrivals_clear(&writer->arrivals);
     if (pg_rows_has_new(&writer->rows)) {
         pg_rows_add(&writer->rows, &writer->statements[count++]);
     }
     pg_rows_lock(&writer->rows, &writer->statements[count++]);
     if (arrival_count > 0) {
-        make_draw(writer, &writer->statements[count++], arrival_count);
+        pg_arrivals_draw(&writer->arrivals, arrival_count,
+                         &writer->statements[count++]);
     }
     submit(writer, count, on_locked);
 }
@@ -706,15 +428,13 @@ void pg_group_write(struct pg_group *writer, struct inbox_group *group)
 
     writer->group = group;
     writer->is_without_json = false;
-    batches_clear(writer);
     error = pg_rows_collect(&writer->rows, group, writer->is_each_new);
     if (error != 0) {
         fail_memory(writer, error);
     } else if (writer->rows.count > 0) {
         lock_queues(writer);
     } else {
-        pg_messages_clear(&writer->messages);
-        pg_array_clear(&writer->marked);
+        pg_commit_clear(&writer->commit);
         write_and_commit(writer, add_begin(writer));
     }
 }

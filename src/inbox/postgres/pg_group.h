@@ -9,17 +9,11 @@
 #include <stdint.h>
 
 #include "inbox/inbox_store.h"
+#include "inbox/postgres/pg_arrivals.h"
+#include "inbox/postgres/pg_batches.h"
+#include "inbox/postgres/pg_commit.h"
 #include "inbox/postgres/pg_connection.h"
-#include "inbox/postgres/pg_messages.h"
-#include "inbox/postgres/pg_progress.h"
 #include "inbox/postgres/pg_rows.h"
-
-/* A batch of the group that is to be stored. */
-struct pg_batch {
-    struct inbox_delivery *delivery; /* its delivery */
-    struct pg_row *row;              /* of its queue */
-    bool *is_missing;                /* owned; see pg_messages_add(), or NULL */
-};
 
 struct pg_group {
     /* Set by the owner: */
@@ -33,27 +27,13 @@ struct pg_group {
     /* Private: */
     struct inbox_group *group;   /* being stored */
     struct pg_rows rows;         /* of its queues */
-    struct pg_messages messages; /* to be inserted */
-    struct pg_array marked;      /* first arrivals of batches that are marked */
-    struct pg_progress progress; /* of outlets */
-    struct pg_batch *batches;    /* owned; those to be stored */
-    size_t batch_count;          /* in use */
-    size_t batch_capacity;       /* allocated */
-    size_t check_index;          /* of the batch whose repeats are looked up */
-    int64_t *arrivals;           /* owned; numbers that were drawn */
-    size_t arrival_count;        /* in use */
-    size_t arrival_capacity;     /* allocated */
+    struct pg_batches batches;   /* to be stored */
+    struct pg_arrivals arrivals; /* of new messages */
+    struct pg_commit commit;     /* what is written */
     struct pg_request request;   /* outstanding */
     struct pg_statement statements[PG_STATEMENT_COUNT_MAX]; /* of request */
-    size_t begin_count;     /* statements before the others */
-    size_t stored_index;    /* of the statement that inserts messages */
-    size_t progress_index;  /* of the first one of progress */
-    char last_arrival[24];  /* what the channel is told */
     bool is_each_new;       /* a row of a queue has disappeared */
     bool is_without_json;   /* jsonb may be why the group failed */
-    char *draw_sql;         /* owned */
-    char *check_sql;        /* owned */
-    char *mark_sql;         /* owned */
     char settings_sql[768]; /* limits of the transaction */
 };
 

@@ -120,37 +120,40 @@ static void add_batch(struct pg_messages *messages,
     pg_array_number(&messages->fetched, (int64_t)delivery->fetched_at_ms);
 }
 
-bool pg_messages_add(struct pg_messages *messages,
-                     struct inbox_delivery *delivery, struct pg_row *row,
-                     const bool *is_missing, struct pg_arrivals *arrivals,
-                     bool has_jsonb)
+static bool is_to_be_stored(const struct pg_batch *batch, size_t index)
 {
+    return !batch->delivery->messages[index].is_repeat ||
+           (batch->is_missing != NULL && batch->is_missing[index]);
+}
+
+bool pg_messages_add(struct pg_messages *messages, const struct pg_batch *batch,
+                     struct pg_arrivals *arrivals, bool has_jsonb)
+{
+    struct inbox_delivery *delivery = batch->delivery;
     size_t count = 0;
     int64_t arrival = 0;
 
     for (size_t i = 0; i < delivery->count; i++) {
-        const struct haplo_message *message = &delivery->messages[i];
-
-        if (message->is_repeat && (is_missing == NULL || !is_missing[i])) {
+        if (!is_to_be_stored(batch, i)) {
             continue;
         }
-        assert(arrivals->used < arrivals->count);
-        arrival = arrivals->numbers[arrivals->used++];
-        if (arrival <= row->last_arrival) {
+        arrival = pg_arrivals_next(arrivals);
+        if (arrival <= batch->row->last_arrival) {
             return false;
         }
         if (count == 0) {
             delivery->first_arrival = (uint64_t)arrival;
         }
-        add_message(messages, delivery, row, message, arrival, count++,
-                    has_jsonb);
+        add_message(messages, delivery, batch->row, &delivery->messages[i],
+                    arrival, count++, has_jsonb);
     }
     delivery->stored_count = count;
     delivery->repeat_count = delivery->count - count;
     if (count > 0) {
-        add_batch(messages, delivery, row);
+        add_batch(messages, delivery, batch->row);
+        messages->last_arrival = arrival;
     }
-    pg_row_store(row, (int64_t)delivery->first_arrival, arrival, count,
+    pg_row_store(batch->row, (int64_t)delivery->first_arrival, arrival, count,
                  delivery->mended_count, delivery->state);
     return true;
 }

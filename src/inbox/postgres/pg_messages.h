@@ -11,6 +11,8 @@
 
 #include "inbox/inbox_store.h"
 #include "inbox/postgres/pg_array.h"
+#include "inbox/postgres/pg_arrivals.h"
+#include "inbox/postgres/pg_batches.h"
 #include "inbox/postgres/pg_columns.h"
 #include "inbox/postgres/pg_rows.h"
 #include "inbox/postgres/pg_statement.h"
@@ -32,6 +34,7 @@ struct pg_messages {
     struct pg_array formats;   /* of these */
     struct pg_array fetched;   /* when they were fetched */
     size_t json_count;         /* true in has_json */
+    int64_t last_arrival;      /* the highest one */
     char *stored_sql;          /* owned */
     char *batches_sql;         /* owned */
 };
@@ -42,21 +45,12 @@ void pg_messages_free(struct pg_messages *messages);
 
 void pg_messages_clear(struct pg_messages *messages);
 
-/* Arrivals that were drawn, in ascending order. */
-struct pg_arrivals {
-    const int64_t *numbers; /* borrowed */
-    size_t count;           /* of numbers */
-    size_t used;            /* of these */
-};
-
-/* Adds the messages of a delivery that are not repeats, or are missing
- * (is_missing has one element for each message; NULL: none is), and changes the
- * row of its queue. Sets stored_count, repeat_count and first_arrival. False if
- * the arrivals are not above those of earlier messages of the queue. */
-bool pg_messages_add(struct pg_messages *messages,
-                     struct inbox_delivery *delivery, struct pg_row *row,
-                     const bool *is_missing, struct pg_arrivals *arrivals,
-                     bool has_jsonb);
+/* Adds the messages of a batch that are not repeats, or are missing, and
+ * changes the row of its queue. Sets stored_count, repeat_count and
+ * first_arrival of the delivery. False if the arrivals are not above those of
+ * earlier messages of the queue. */
+bool pg_messages_add(struct pg_messages *messages, const struct pg_batch *batch,
+                     struct pg_arrivals *arrivals, bool has_jsonb);
 
 /* Makes PG_MESSAGES_STATEMENT_COUNT statements that insert messages and
  * batches. 0, HAPLO_ENOMEM or HAPLO_ETOOBIG. */

@@ -214,6 +214,12 @@ bool pg_rows_locked(struct pg_rows *rows, PGresult *result)
     return (size_t)count == rows->count;
 }
 
+void pg_rows_release(struct pg_rows *rows)
+{
+    PQclear(rows->result);
+    rows->result = NULL;
+}
+
 struct pg_row *pg_rows_of(const struct pg_rows *rows,
                           const struct inbox_queue *queue)
 {

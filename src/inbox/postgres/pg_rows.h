@@ -69,6 +69,9 @@ void pg_rows_lock(const struct pg_rows *rows, struct pg_statement *statement);
 /* Takes the result of the latter. False if a row is missing. */
 bool pg_rows_locked(struct pg_rows *rows, PGresult *result);
 
+/* The transaction is over: what was read is not needed any more. */
+void pg_rows_release(struct pg_rows *rows);
+
 /* The row of a queue of the group. */
 struct pg_row *pg_rows_of(const struct pg_rows *rows,
                           const struct inbox_queue *queue);

@@ -1,0 +1,69 @@
+#include "inbox/postgres/pg_arrivals.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inbox/postgres/pg_names.h"
+
+int pg_arrivals_init(struct pg_arrivals *arrivals, const char *schema)
+{
+    memset(arrivals, 0, sizeof(*arrivals));
+    arrivals->sql = pg_names_expand(
+        schema, "SELECT nextval('@arrivals') FROM generate_series(1, $1)");
+    return arrivals->sql != NULL ? 0 : HAPLO_ENOMEM;
+}
+
+void pg_arrivals_free(struct pg_arrivals *arrivals)
+{
+    free(arrivals->numbers);
+    free(arrivals->sql);
+}
+
+void pg_arrivals_clear(struct pg_arrivals *arrivals)
+{
+    arrivals->count = 0;
+    arrivals->used = 0;
+}
+
+void pg_arrivals_draw(const struct pg_arrivals *arrivals, size_t count,
+                      struct pg_statement *statement)
+{
+    pg_statement_init(statement, arrivals->sql);
+    pg_statement_number(statement, (int64_t)count);
+}
+
+static bool reserve(struct pg_arrivals *arrivals, size_t count)
+{
+    int64_t *numbers;
+
+    if (count <= arrivals->capacity) {
+        return true;
+    }
+    numbers = realloc(arrivals->numbers, count * sizeof(*numbers));
+    if (numbers == NULL) {
+        return false;
+    }
+    arrivals->numbers = numbers;
+    arrivals->capacity = count;
+    return true;
+}
+
+bool pg_arrivals_drawn(struct pg_arrivals *arrivals, const PGresult *result)
+{
+    int count = PQntuples(result);
+
+    if (!reserve(arrivals, arrivals->count + (size_t)count)) {
+        return false;
+    }
+    for (int i = 0; i < count; i++) {
+        arrivals->numbers[arrivals->count++] = pg_number(result, i, 0);
+    }
+    return true;
+}
+
+int64_t pg_arrivals_next(struct pg_arrivals *arrivals)
+{
+    assert(arrivals->used < arrivals->count);
+    return arrivals->numbers[arrivals->used++];
+}

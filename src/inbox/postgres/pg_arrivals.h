@@ -1,0 +1,41 @@
+/*
+ * pg_arrivals.h - the numbers of new messages. They are drawn from a sequence
+ * in the transaction that stores the messages, after the rows of their queues
+ * were locked: so they ascend within a queue. Another process may draw some in
+ * between.
+ */
+#ifndef INBOX_POSTGRES_PG_ARRIVALS_H
+#define INBOX_POSTGRES_PG_ARRIVALS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "inbox/postgres/pg_statement.h"
+
+struct pg_arrivals {
+    int64_t *numbers; /* owned; in ascending order */
+    size_t count;     /* drawn */
+    size_t used;      /* of these */
+    size_t capacity;  /* allocated */
+    char *sql;        /* owned; draws them */
+};
+
+/* 0 or HAPLO_ENOMEM. */
+int pg_arrivals_init(struct pg_arrivals *arrivals, const char *schema);
+void pg_arrivals_free(struct pg_arrivals *arrivals);
+
+/* Forgets what was drawn: another transaction begins. */
+void pg_arrivals_clear(struct pg_arrivals *arrivals);
+
+/* The statement that draws so many. */
+void pg_arrivals_draw(const struct pg_arrivals *arrivals, size_t count,
+                      struct pg_statement *statement);
+
+/* Keeps its result. False if memory runs out. */
+bool pg_arrivals_drawn(struct pg_arrivals *arrivals, const PGresult *result);
+
+/* Uses the next one; enough were drawn. */
+int64_t pg_arrivals_next(struct pg_arrivals *arrivals);
+
+#endif
