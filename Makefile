@@ -324,6 +324,15 @@ $(bench_bin): %: %.o
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
+# Bare producers, each on the library of a type.
+$(BUILD)/bench/produce_postgres.o: INCLUDES := $(LIBPQ_CFLAGS)
+bench_producers := $(TYPES:%=$(BUILD)/bench/produce_%)
+produce_lib = $(patsubst postgres,-lpq,$(patsubst kafka,-lrdkafka,$(1:nats=-lnats)))
+$(bench_producers): $(BUILD)/bench/produce_%: $(BUILD)/bench/produce_%.o \
+		$(BUILD)/bench/produce.o
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call produce_lib,$*)
+
 # Reaches what the library hides.
 inbox_obj := $(call obj,$(call without,$(call src_of,inbox)))
 $(bench_micro): $(call obj,$(wildcard bench/micro*.c)) $(inbox_obj) $(LIB_A)
@@ -433,7 +442,7 @@ sweep-sanitize:
 
 .PHONY: bench-programs
 bench-programs: all $(bench_bin) $(bench_daemon) $(bench_micro) \
-	$(BUILD)/bench/inbox_cost \
+	$(BUILD)/bench/inbox_cost $(bench_producers) \
 	$(if $(filter postgres,$(TYPES)),$(BUILD)/bench/postgres_cost) \
 	$(bench_busy_poll)
 
@@ -458,6 +467,11 @@ bench: bench-programs bench-peers
 .PHONY: bench-scale
 bench-scale: bench-programs
 	$(PYTHON) bench/scale.py --build $(BUILD)
+
+# Each type of outlet, and PostgreSQL, next to a bare producer: some minutes.
+.PHONY: bench-producers
+bench-producers: bench-programs $(kafka_mock)
+	$(PYTHON) bench/producers.py --build $(BUILD)
 
 # Fails at more than 5 % above bench/baseline.json; UPDATE=1 rewrites that.
 .PHONY: bench-instructions

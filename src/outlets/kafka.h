@@ -32,8 +32,8 @@ struct kafka_options {
 #define KAFKA_OPTION_COUNT 18
 extern const struct option_row kafka_option_rows[KAFKA_OPTION_COUNT];
 
-/* See struct outlet_type. options: struct kafka_options. */
-int kafka_check(const void *options, char *why, size_t why_size);
+/* See struct outlet_type. data: struct kafka_options. */
+int kafka_check(const void *data, char *why, size_t why_size);
 
 extern const struct outlet_type kafka_outlet_type;
 

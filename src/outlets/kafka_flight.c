@@ -49,19 +49,18 @@ static void flight_stop(struct kafka_flight *flight,
 
 /* Returns false if there is no more room. */
 static bool messages_send(struct kafka_flight *flight,
-                          struct kafka_letter *letter)
+                          struct kafka_letter *letter,
+                          struct message_headers *headers)
 {
     const struct outlet_parcel *parcel = flight->state.parcel;
 
     while (flight->state.sent_count < parcel->count) {
         size_t index = flight->state.sent_count;
-        struct message_headers headers;
         struct reason why;
         bool is_full;
         enum outlet_verdict verdict;
 
-        message_headers_set(&headers, parcel, index, flight->kafka->inbox_uuid);
-        letter->headers = &headers;
+        message_headers_set(headers, parcel, index, flight->kafka->inbox_uuid);
         letter->body = parcel->messages[index].body;
         letter->ticket = &flight->tickets[index];
         verdict = kafka_producer_send(flight->kafka->producer, letter, &is_full,
@@ -85,7 +84,8 @@ bool kafka_flight_send(struct kafka_flight *flight)
     const struct inbox_message *first = &flight->state.parcel->messages[0];
     char topic[NAME_TEMPLATE_SIZE_MAX];
     char key[KEY_SIZE_MAX];
-    struct kafka_letter letter = {.key = key};
+    struct message_headers headers = {.count = 0};
+    struct kafka_letter letter = {.key = key, .headers = &headers};
     struct reason why;
     bool has_room = true;
 
@@ -100,7 +100,7 @@ bool kafka_flight_send(struct kafka_flight *flight)
     if (letter.topic == NULL) {
         flight_stop(flight, OUTLET_BROKEN, &why);
     } else {
-        has_room = messages_send(flight, &letter);
+        has_room = messages_send(flight, &letter, &headers);
         kafka_topic_free(letter.topic);
     }
     if (flight_is_over(&flight->state)) {

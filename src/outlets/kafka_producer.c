@@ -136,6 +136,8 @@ static rd_kafka_resp_err_t letter_produce(struct kafka_producer *producer,
                                           const struct kafka_letter *letter)
 {
     rd_kafka_headers_t *headers = headers_new(letter->headers);
+    /* NULL would be a tombstone. */
+    const char *value = letter->body.size > 0 ? letter->body.data : "";
     rd_kafka_resp_err_t error;
 
     if (headers == NULL) {
@@ -145,11 +147,7 @@ static rd_kafka_resp_err_t letter_produce(struct kafka_producer *producer,
         producer->kafka, RD_KAFKA_V_RKT(rd_topic(letter->topic)),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_KEY(letter->key, strlen(letter->key)),
-        /* It only reads them, but does not say so. */
-        RD_KAFKA_V_VALUE((void *)(uintptr_t)(letter->body.size > 0
-                                                 ? letter->body.data
-                                                 : ""), /* no tombstone */
-                         letter->body.size),
+        RD_KAFKA_V_VALUE((void *)value, letter->body.size), /* only read */
         RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(letter->ticket),
         RD_KAFKA_V_END);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {

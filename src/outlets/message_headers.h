@@ -26,6 +26,8 @@ struct message_header {
     const char *value; /* NUL-terminated */
 };
 
+/* Zeroed at first, and used for the messages of a parcel one after the other,
+ * which mostly have the same times. */
 struct message_headers {
     struct message_header list[MESSAGE_HEADER_COUNT_MAX]; /* all of them */
     size_t count;                                         /* of list */
@@ -33,6 +35,7 @@ struct message_headers {
     char arrival[MESSAGE_NUMBER_SIZE];                    /* memory of list */
     char replay[MESSAGE_NUMBER_SIZE];                     /* the same */
     char received_at[WALL_CLOCK_TEXT_SIZE];               /* the same */
+    uint64_t received_at_ms; /* that received_at shows; 0: none */
 };
 
 /* The headers of the message at index. Borrows the names of its server and

@@ -39,20 +39,20 @@
 /* Takes a free slot. Returns 0 or HAPLO_ENOMEM. */
 static int slot_take(struct nats *nats, struct nats_flight *flight)
 {
-    unsigned slot = 0;
+    uint64_t slot = 0;
 
     while (slot < nats->slot_count && nats->slots[slot] != NULL) {
         slot++;
     }
     if (slot == nats->slot_count) {
-        unsigned count = slot == 0 ? 16 : 2 * slot;
+        uint64_t count = slot == 0 ? 16 : 2 * slot;
         struct nats_flight **slots =
-            realloc(nats->slots, count * sizeof(*slots));
+            reallocarray(nats->slots, count, sizeof(void *));
 
         if (slots == NULL) {
             return HAPLO_ENOMEM;
         }
-        for (unsigned i = slot; i < count; i++) {
+        for (uint64_t i = slot; i < count; i++) {
             slots[i] = NULL;
         }
         nats->slots = slots;

@@ -33,8 +33,8 @@ struct nats_options {
 #define NATS_OPTION_COUNT 19
 extern const struct option_row nats_option_rows[NATS_OPTION_COUNT];
 
-/* See struct outlet_type. options: struct nats_options. */
-int nats_check(const void *options, char *why, size_t why_size);
+/* See struct outlet_type. data: struct nats_options. */
+int nats_check(const void *data, char *why, size_t why_size);
 
 extern const struct outlet_type nats_outlet_type;
 

@@ -4,8 +4,8 @@
  *   - The servers are tried in turn, beginning with the one that was used last.
  *     Each is a connection of libnats of its own, so that the host in its
  *     certificate is the one in its URL.
- *   - Responses come to a subject of this connection alone, INBOX.TICKET, where
- *     the ticket names the message: "SLOT-SERIAL-INDEX".
+ *   - Responses come to a subject of this connection alone, INBOX.TICKET,
+ *     where the ticket names the message.
  *   - A round trip shows that this user may subscribe to it.
  *   - Messages are published with that subject to respond to.
  *   - A thread of libnats reads the responses. It ends with the connection,
@@ -27,8 +27,7 @@
 
 #define ROUND_TRIP_MS 5000
 
-#define TICKET_SIZE_MAX 64
-#define REPLY_SIZE_MAX 192
+#define REPLY_SIZE_MAX 192 /* an inbox has about 30 */
 
 struct nats_connection {
     natsConnection *connection;                      /* of libnats; owned */
@@ -47,15 +46,6 @@ static int no_memory(struct reason *why)
 }
 
 /* On the thread that reads responses */
-
-static bool ticket_read(const char *text, struct nats_ticket *ticket)
-{
-    int length = 0;
-
-    return sscanf(text, "%x-%" SCNx64 "-%zx%n", &ticket->slot, &ticket->serial,
-                  &ticket->index, &length) == 3 &&
-           text[length] == '\0';
-}
 
 static void response_report(struct nats_connection *connection,
                             natsMsg *message, const struct nats_ticket *ticket)
@@ -87,7 +77,7 @@ static void on_response(natsConnection *nc, natsSubscription *subscription,
 
     (void)nc;
     (void)subscription;
-    if (ticket_read(ticket_text, &ticket)) {
+    if (nats_ticket_read(&ticket, ticket_text)) {
         response_report(connection, message, &ticket);
     }
     natsMsg_Destroy(message);
@@ -277,14 +267,14 @@ static natsStatus headers_set(natsMsg *message, const char *stream,
 static natsStatus letter_send(struct nats_connection *connection,
                               const struct nats_letter *letter)
 {
-    const struct nats_ticket *ticket = &letter->ticket;
     char reply[REPLY_SIZE_MAX];
     natsMsg *message = NULL;
+    size_t length = strlen(connection->inbox);
     natsStatus status;
 
-    (void)snprintf(reply, sizeof(reply), "%s.%x-%" PRIx64 "-%zx",
-                   connection->inbox, ticket->slot, ticket->serial,
-                   ticket->index);
+    memcpy(reply, connection->inbox, length);
+    reply[length] = '.';
+    nats_ticket_write(&letter->ticket, reply + length + 1);
     status = natsMsg_Create(&message, letter->subject, reply, letter->body.data,
                             (int)letter->body.size);
     if (status == NATS_OK) {

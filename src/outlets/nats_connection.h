@@ -15,15 +15,9 @@
 
 #include "outlets/message_headers.h"
 #include "outlets/nats.h"
+#include "outlets/nats_ticket.h"
 
 struct nats_connection;
-
-/* Finds the message that a response belongs to. */
-struct nats_ticket {
-    unsigned slot;   /* where its flight is */
-    uint64_t serial; /* of its flight */
-    size_t index;    /* of the message in the parcel */
-};
 
 /* On a thread of libnats, one at a time. */
 struct nats_connection_listener {

@@ -21,7 +21,7 @@ struct nats;
 struct nats_flight {
     struct nats *nats;        /* whose */
     struct flight state;      /* what became of its messages */
-    unsigned slot;            /* where it is among the slots */
+    uint64_t slot;            /* where it is among the slots */
     uint64_t serial;          /* unique in the outlet */
     uint64_t line;            /* serial of its connection; 0: none */
     uint64_t submitted_at_ns; /* for the worker: when it was submitted */
@@ -51,7 +51,7 @@ struct nats {
     atomic_bool is_doubtful;            /* the connection did not respond */
     uv_mutex_t mutex;                   /* guards the following */
     struct nats_flight **slots;         /* owned; flights by slot, or NULL */
-    unsigned slot_count;                /* allocated */
+    uint64_t slot_count;                /* allocated */
     uint64_t line_ended;                /* the last connection that ended */
     /* Used on the worker's thread: */
     struct nats_connection *connection;       /* NULL: none */

@@ -115,21 +115,20 @@ static void nats_flight_end_sending(struct nats_flight *flight,
 }
 
 static bool message_publish(struct nats_flight *flight, const char *subject,
-                            size_t index)
+                            struct message_headers *headers, size_t index)
 {
     struct nats *nats = flight->nats;
-    struct message_headers headers;
     const struct outlet_parcel *parcel = flight->state.parcel;
     struct nats_letter letter = {
         .subject = subject,
-        .headers = &headers,
+        .headers = headers,
         .body = parcel->messages[index].body,
         .ticket = {flight->slot, flight->serial, index},
     };
     enum outlet_verdict verdict;
     struct reason why;
 
-    message_headers_set(&headers, parcel, index, nats->inbox_uuid);
+    message_headers_set(headers, parcel, index, nats->inbox_uuid);
     uv_mutex_lock(&nats->mutex);
     flight_sent(&flight->state);
     uv_mutex_unlock(&nats->mutex);
@@ -146,13 +145,14 @@ static void nats_flight_publish(struct nats_flight *flight)
 {
     const struct outlet_parcel *parcel = flight->state.parcel;
     char subject[NAME_TEMPLATE_SIZE_MAX];
+    struct message_headers headers = {.count = 0};
 
     (void)name_template_write(subject, flight->nats->options->subject,
                               &name_nats_subject, parcel->messages[0].server,
                               parcel->messages[0].queue);
     for (size_t i = 0; i < parcel->count; i++) {
         if (atomic_load(&flight->nats->is_ending) ||
-            !message_publish(flight, subject, i)) {
+            !message_publish(flight, subject, &headers, i)) {
             break;
         }
     }

@@ -12,6 +12,7 @@
 
 #include "outlets/nats.h"
 #include "outlets/nats_ack.h"
+#include "outlets/nats_ticket.h"
 #include "outlets/nats_url.h"
 
 /* Responses */
@@ -67,6 +68,42 @@ static void only_a_sequence_proves_delivery(void **state)
                          why.text[0] != '\0');
     }
     nats_ack_reader_free(reader);
+}
+
+/* Tickets */
+
+static void expect_ticket(struct nats_ticket ticket, const char *expected)
+{
+    char text[NATS_TICKET_SIZE_MAX];
+    struct nats_ticket read;
+
+    nats_ticket_write(&ticket, text);
+    assert_string_equal(text, expected);
+    assert_true(nats_ticket_read(&read, text));
+    assert_int_equal(read.slot, ticket.slot);
+    assert_int_equal(read.serial, ticket.serial);
+    assert_int_equal(read.index, ticket.index);
+}
+
+/* An acknowledgement that was taken for that of another message would lose
+ * that one. */
+static void tickets_lead_back(void **state)
+{
+    static const char *const bad[] = {
+        "",      "1",     "1-2",     "1-2-",
+        "-1-2",  "1--2",  "1-2-3-4", "1-2-3 ",
+        "1-2-x", "1-2-A", " 1-2-3",  "1-2-11111111111111111",
+        "+1-2-3"};
+    struct nats_ticket ticket;
+
+    (void)state;
+    expect_ticket((struct nats_ticket){0, 1, 0}, "0-1-0");
+    expect_ticket((struct nats_ticket){63, 0xdeadbeef, 999}, "3f-deadbeef-3e7");
+    expect_ticket((struct nats_ticket){UINT64_MAX, UINT64_MAX, UINT64_MAX},
+                  "ffffffffffffffff-ffffffffffffffff-ffffffffffffffff");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(nats_ticket_read(&ticket, bad[i]));
+    }
 }
 
 /* Options */
@@ -171,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_a_sequence_proves_delivery),
+        cmocka_unit_test(tickets_lead_back),
         cmocka_unit_test(urls_are_read),
         cmocka_unit_test(there_is_one_way_to_log_in),
         cmocka_unit_test(passwords_need_tls),
