@@ -1,8 +1,7 @@
 /*
  * How a document is read:
  *
- *   - The pointers form a tree: a node for each of their segments, shared by
- *     pointers that begin alike.
+ *   - The pointers form a tree, see pointer_tree.h.
  *   - A map or array that a node leads to is "followed": its keys or indexes
  *     are looked up among the children of the node. Whatever is inside of any
  *     other map or array is skipped; this is most of a document.
@@ -20,81 +19,45 @@
 #include "base/alloc.h"
 #include "core/json_reader.h"
 #include "core/json_text.h"
-
-#define NO_VALUE SIZE_MAX
-
-struct select_node {
-    const struct json_segment *segment; /* borrowed; NULL: the root */
-    struct select_node *parent;         /* NULL: the root */
-    struct select_node *child;          /* the first one, or NULL */
-    struct select_node *sibling;        /* the next one, or NULL */
-    size_t value;                       /* its index, or NO_VALUE */
-    size_t value_count;                 /* values here and below */
-    size_t settled;                     /* of these; in this document */
-};
+#include "core/pointer_tree.h"
 
 /* A map or array that is followed. */
 struct select_level {
-    struct select_node *node; /* that leads to it */
-    struct select_node *next; /* a map: the node of the newest key, or NULL */
-    size_t index;             /* an array: of the next element */
-    bool is_map;              /* a map or an array */
+    struct pointer_node *node; /* that leads to it */
+    struct pointer_node *next; /* a map: the node of the newest key, or NULL */
+    size_t index;              /* an array: of the next element */
+    bool is_map;               /* a map or an array */
 };
 
 struct json_select {
-    struct json_pointer *pointers; /* owned */
-    size_t count;                  /* of pointers */
-    struct select_node *nodes;     /* owned; nodes[0] is the root */
-    size_t node_count;             /* number of nodes */
-    size_t *value_of;              /* owned; index of the value, by pointer */
-    struct json_value *values;     /* owned */
-    char *decoded;                 /* owned; strings that had escapes */
-    size_t decoded_size;           /* bytes allocated for them */
-    const char *text;              /* borrowed; the document */
-    size_t before;                 /* end of the previous JSON token */
-    size_t open;                   /* maps and arrays followed */
-    struct select_level levels[HAPLO_POINTER_DEPTH_MAX + 1]; /* of open */
-    struct json_reader reader;                               /* events come
-                                                                from here */
+    struct pointer_tree tree;  /* owned */
+    struct json_value *values; /* owned; by the first of equal pointers */
+    char *decoded;             /* owned; strings that had escapes */
+    size_t decoded_size;       /* bytes allocated for them */
+    const char *text;          /* borrowed; the document */
+    size_t before;             /* end of the previous JSON token */
+    size_t open;               /* maps and arrays followed */
+    /* Those that are followed, from the outside in. */
+    struct select_level levels[HAPLO_POINTER_DEPTH_MAX + 1];
+    struct json_reader reader; /* events come from here */
 };
 
 /* Following */
 
-static struct select_node *child_named(const struct select_node *node,
-                                       const char *name, size_t size)
-{
-    struct select_node *child = node->child;
-    while (child != NULL && (child->segment->size != size ||
-                             memcmp(child->segment->name, name, size) != 0)) {
-        child = child->sibling;
-    }
-    return child;
-}
-
-static struct select_node *child_at(const struct select_node *node,
-                                    size_t index)
-{
-    struct select_node *child = node->child;
-    while (child != NULL && child->segment->index != index) {
-        child = child->sibling;
-    }
-    return child;
-}
-
 /* The node that leads to the value that begins now; NULL: none, or this is a
  * duplicate key. */
-static struct select_node *node_of_value(struct json_select *select)
+static struct pointer_node *node_of_value(struct json_select *select)
 {
-    struct select_node *node = select->nodes;
+    struct pointer_node *node = select->tree.nodes;
     if (select->open > 0) {
         struct select_level *level = &select->levels[select->open - 1];
-        node =
-            level->is_map ? level->next : child_at(level->node, level->index++);
+        node = level->is_map ? level->next
+                             : pointer_node_at(level->node, level->index++);
     }
-    return node != NULL && node->settled < node->value_count ? node : NULL;
+    return node != NULL && !pointer_node_is_settled(node) ? node : NULL;
 }
 
-static void node_follow(struct json_select *select, struct select_node *node,
+static void node_follow(struct json_select *select, struct pointer_node *node,
                         enum json_kind kind)
 {
     assert(select->open <= HAPLO_POINTER_DEPTH_MAX);
@@ -102,23 +65,13 @@ static void node_follow(struct json_select *select, struct select_node *node,
         (struct select_level){.node = node, .is_map = kind == JSON_MAP};
 }
 
-/* The value of a node has ended. Returns false if nothing is left to find. */
-static bool node_settle(struct select_node *node)
-{
-    size_t count = node->value_count - node->settled;
-    for (; node->parent != NULL; node = node->parent) {
-        node->settled += count;
-    }
-    node->settled += count;
-    return node->settled < node->value_count;
-}
-
 /* Events. Deeper than the innermost followed map or array, they are ignored. */
 
 static struct json_value *value_of_node(struct json_select *select,
-                                        const struct select_node *node)
+                                        const struct pointer_node *node)
 {
-    return node->value != NO_VALUE ? &select->values[node->value] : NULL;
+    return node->pointer != POINTER_NODE_NONE ? &select->values[node->pointer]
+                                              : NULL;
 }
 
 static bool on_value(void *context, enum json_kind kind, const char *text,
@@ -132,7 +85,7 @@ static bool on_value(void *context, enum json_kind kind, const char *text,
     }
     size_t before = select->before;
     select->before = json_reader_token_end(&select->reader);
-    struct select_node *node = node_of_value(select);
+    struct pointer_node *node = node_of_value(select);
     if (node == NULL) {
         return true;
     }
@@ -147,7 +100,7 @@ static bool on_value(void *context, enum json_kind kind, const char *text,
         node_follow(select, node, kind);
         return true;
     }
-    return node_settle(node);
+    return pointer_node_settle(node);
 }
 
 static bool on_key(void *context, const char *name, size_t size)
@@ -155,7 +108,7 @@ static bool on_key(void *context, const char *name, size_t size)
     struct json_select *select = context;
     if (select->reader.depth == select->open) {
         struct select_level *level = &select->levels[select->open - 1];
-        level->next = child_named(level->node, name, size);
+        level->next = pointer_node_named(level->node, name, size);
         if (level->next != NULL &&
             !json_reader_string_is_sound(&select->reader, select->before)) {
             level->next = NULL; /* yajl has decoded it lossily */
@@ -176,19 +129,19 @@ static bool on_close(void *context)
     if (depth == select->open) {
         return true;
     }
-    struct select_node *node = select->levels[--select->open].node;
+    struct pointer_node *node = select->levels[--select->open].node;
     struct json_value *value = value_of_node(select, node);
     if (value != NULL) {
         value->size = (size_t)(select->text + select->before - value->text);
     }
-    return node_settle(node);
+    return pointer_node_settle(node);
 }
 
 /* A document */
 
 static void values_reset(struct json_select *select)
 {
-    for (size_t i = 0; i < select->count; i++) {
+    for (size_t i = 0; i < select->tree.count; i++) {
         select->values[i] =
             (struct json_value){.kind = JSON_MISSING, .text = ""};
     }
@@ -197,9 +150,7 @@ static void values_reset(struct json_select *select)
 static void run_begin(struct json_select *select, const char *text)
 {
     values_reset(select);
-    for (size_t i = 0; i < select->node_count; i++) {
-        select->nodes[i].settled = 0;
-    }
+    pointer_tree_restart(&select->tree);
     select->text = text;
     select->before = 0;
     select->open = 0;
@@ -219,7 +170,7 @@ static bool has_escapes(const struct json_value *value)
 static int decoded_reserve(struct json_select *select)
 {
     size_t needed = 0;
-    for (size_t i = 0; i < select->count; i++) {
+    for (size_t i = 0; i < select->tree.count; i++) {
         if (has_escapes(&select->values[i])) {
             needed += select->values[i].size;
         }
@@ -241,7 +192,7 @@ static int strings_decode(struct json_select *select)
 {
     int error = decoded_reserve(select);
     char *to = select->decoded;
-    for (size_t i = 0; error == 0 && i < select->count; i++) {
+    for (size_t i = 0; error == 0 && i < select->tree.count; i++) {
         struct json_value *value = &select->values[i];
         if (value->kind != JSON_STRING) {
             continue;
@@ -281,126 +232,40 @@ int json_select_run(struct json_select *select, const char *text, size_t size)
 const struct json_value *json_select_value(const struct json_select *select,
                                            size_t index)
 {
-    assert(index < select->count);
-    return &select->values[select->value_of[index]];
+    assert(index < select->tree.count);
+    return &select->values[select->tree.first_equal[index]];
 }
 
-/* Compiling */
-
-static bool segments_are_equal(const struct json_segment *a,
-                               const struct json_segment *b)
-{
-    return a->size == b->size && memcmp(a->name, b->name, a->size) == 0;
-}
-
-/* The child of a node with this segment, added if there is none. */
-static struct select_node *child_ensure(struct json_select *select,
-                                        struct select_node *parent,
-                                        const struct json_segment *segment)
-{
-    struct select_node **link = &parent->child;
-    while (*link != NULL && !segments_are_equal((*link)->segment, segment)) {
-        link = &(*link)->sibling;
-    }
-    if (*link == NULL) {
-        *link = &select->nodes[select->node_count++];
-        **link = (struct select_node){
-            .segment = segment, .parent = parent, .value = NO_VALUE};
-    }
-    return *link;
-}
-
-static void pointer_add(struct json_select *select, size_t index)
-{
-    const struct json_pointer *pointer = &select->pointers[index];
-    struct select_node *node = select->nodes;
-    for (size_t i = 0; i < pointer->count; i++) {
-        node = child_ensure(select, node, &pointer->segments[i]);
-    }
-    if (node->value == NO_VALUE) {
-        node->value = index;
-        for (struct select_node *up = node; up != NULL; up = up->parent) {
-            up->value_count++;
-        }
-    }
-    select->value_of[index] = node->value;
-}
-
-static int pointers_parse(struct json_select *select,
-                          const char *const *pointers, size_t count,
-                          size_t *bad, struct reason *why)
-{
-    for (size_t i = 0; i < count; i++) {
-        int error = json_pointer_init(&select->pointers[i], pointers[i], why);
-        if (error != 0) {
-            if (bad != NULL) {
-                *bad = i;
-            }
-            return error;
-        }
-        select->count++;
-    }
-    return 0;
-}
-
-static int tree_build(struct json_select *select, struct reason *why)
-{
-    size_t node_max = 1;
-    for (size_t i = 0; i < select->count; i++) {
-        node_max += select->pointers[i].count;
-    }
-    select->nodes = alloc_zeroed(node_max, sizeof *select->nodes);
-    if (select->nodes == NULL) {
-        return reason_set(why, HAPLO_ENOMEM, "out of memory");
-    }
-    select->nodes[0].value = NO_VALUE;
-    select->node_count = 1;
-    for (size_t i = 0; i < select->count; i++) {
-        pointer_add(select, i);
-    }
-    values_reset(select);
-    return 0;
-}
+/* Making */
 
 int json_select_new(struct json_select **out, const char *const *pointers,
                     size_t count, size_t *bad, struct reason *why)
 {
     *out = NULL;
     struct json_select *select = alloc_zeroed(1, sizeof *select);
-    if (select == NULL) {
+    struct json_value *values = alloc_zeroed(count + 1, sizeof *values);
+    if (select == NULL || values == NULL) {
+        alloc_free(select);
+        alloc_free(values);
         return reason_set(why, HAPLO_ENOMEM, "out of memory");
     }
-    int error = reason_set(why, HAPLO_ENOMEM, "out of memory");
-    select->pointers = alloc_zeroed(count + 1, sizeof *select->pointers);
-    select->value_of = alloc_zeroed(count + 1, sizeof *select->value_of);
-    select->values = alloc_zeroed(count + 1, sizeof *select->values);
-    if (select->pointers != NULL && select->value_of != NULL &&
-        select->values != NULL) {
-        error = pointers_parse(select, pointers, count, bad, why);
-        if (error == 0) {
-            error = tree_build(select, why);
-        }
-    }
+    select->values = values;
+    int error = pointer_tree_init(&select->tree, pointers, count, bad, why);
     if (error != 0) {
         json_select_free(select);
         return error;
     }
+    values_reset(select);
     *out = select;
     return 0;
 }
 
 void json_select_free(struct json_select *select)
 {
-    if (select == NULL) {
-        return;
+    if (select != NULL) {
+        pointer_tree_free(&select->tree);
+        alloc_free(select->values);
+        alloc_free(select->decoded);
+        alloc_free(select);
     }
-    for (size_t i = 0; i < select->count; i++) {
-        json_pointer_free(&select->pointers[i]);
-    }
-    alloc_free(select->pointers);
-    alloc_free(select->nodes);
-    alloc_free(select->value_of);
-    alloc_free(select->values);
-    alloc_free(select->decoded);
-    alloc_free(select);
 }
