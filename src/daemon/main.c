@@ -1,15 +1,14 @@
 /*
  * main.c - the command line of haplo-poll.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/standard_streams.h"
 #include "config/option_print.h"
-#include "config/units.h"
 #include "daemon/command.h"
+#include "daemon/command_line.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
 #include "daemon/output.h"
@@ -88,12 +87,6 @@ static const char help_text[] =
     "See haplo-poll(1), haplo-poll.yaml(5), haplo-inbox(5),\n"
     "haplo-postgres(5), haplo-files(5).\n";
 
-static enum exit_code usage_error(const char *what, const char *detail)
-{
-    fprintf(stderr, "haplo-poll: %s%s: see `haplo-poll help`\n", what, detail);
-    return EXIT_CODE_USAGE;
-}
-
 static enum exit_code command_help(int argc, char **argv)
 {
     if (argc == 0) {
@@ -104,7 +97,7 @@ static enum exit_code command_help(int argc, char **argv)
         option_print_help(stdout);
         return EXIT_CODE_FINE;
     }
-    return usage_error("no help available for ", argv[0]);
+    return command_line_error("no help available for ", argv[0]);
 }
 
 static enum exit_code command_version(void)
@@ -125,7 +118,7 @@ static enum exit_code dispatch_peek(const struct command_options *options,
                                     int argc, char **argv)
 {
     if (argc != 2) {
-        return usage_error("peek takes one name, SERVER/QUEUE", "");
+        return command_line_error("peek takes one name, SERVER/QUEUE", "");
     }
     return command_peek(options, argv[1]);
 }
@@ -141,10 +134,11 @@ static enum exit_code dispatch_outlet(const struct command_options *options,
                                      argc == 4 ? argv[3] : NULL);
     }
     if (argc != 4) {
-        return usage_error("outlet takes retry, skip or dead-letter, the name "
-                           "of an outlet, and SERVER/QUEUE; or test or forget "
-                           "and the name of an outlet",
-                           "");
+        return command_line_error(
+            "outlet takes retry, skip or dead-letter, the name "
+            "of an outlet, and SERVER/QUEUE; or test or forget "
+            "and the name of an outlet",
+            "");
     }
     const char *const words[3] = {argv[1], argv[2], argv[3]};
     return command_outlet(options, words);
@@ -154,9 +148,10 @@ static enum exit_code dispatch_inbox(const struct command_options *options,
                                      int argc, char **argv)
 {
     if (argc < 3 || argc > 4 || strcmp(argv[1], "backup") != 0) {
-        return usage_error("inbox takes backup, the name of an inbox if there "
-                           "are several, and a file",
-                           "");
+        return command_line_error(
+            "inbox takes backup, the name of an inbox if there "
+            "are several, and a file",
+            "");
     }
     return command_inbox_backup(options, argc == 4 ? argv[2] : NULL,
                                 argv[argc - 1]);
@@ -166,9 +161,10 @@ static enum exit_code dispatch_migrate(const struct command_options *options,
                                        int argc, char **argv)
 {
     if (argc > 2) {
-        return usage_error("migrate takes the name of an inbox, if there are "
-                           "several",
-                           "");
+        return command_line_error(
+            "migrate takes the name of an inbox, if there are "
+            "several",
+            "");
     }
     return command_migrate(options, argc == 2 ? argv[1] : NULL);
 }
@@ -203,7 +199,7 @@ static enum exit_code dispatch(const struct command_options *options, int argc,
         return command_replay(options, argc - 1, (const char *const *)argv + 1);
     }
     if (argc > 1) {
-        return usage_error("unexpected argument: ", argv[1]);
+        return command_line_error("unexpected argument: ", argv[1]);
     }
     if (strcmp(name, "run") == 0) {
         return command_run(options);
@@ -217,209 +213,26 @@ static enum exit_code dispatch(const struct command_options *options, int argc,
     if (strcmp(name, "version") == 0) {
         return command_version();
     }
-    return usage_error("unknown command ", name);
-}
-
-/* Options without a letter, which only some commands have. */
-enum {
-    OPTION_MAX_TIME = 256,
-    OPTION_OWNER,
-    OPTION_WRITER,
-    OPTION_OUTLET,
-    OPTION_QUEUE,
-    OPTION_SINCE,
-    OPTION_UNTIL,
-    OPTION_JSON,
-    OPTION_DRY_RUN,
-    OPTION_NEW_IDENTITY,
-    OPTION_INBOX,
-    OPTION_OBJECT,
-    OPTION_POINTER,
-    OPTION_VALUE,
-    OPTION_ARRIVAL,
-    OPTION_SERVER,
-    OPTION_REASON
-};
-
-#define BIT(option) (1u << ((option)-OPTION_MAX_TIME))
-
-static const struct {
-    const char *name;     /* as it is written */
-    unsigned bit;         /* of the option */
-    const char *commands; /* which have it: "dead-letters, replay" */
-} limited_options[] = {
-    {"--max-time", BIT(OPTION_MAX_TIME), "once"},
-    {"--owner", BIT(OPTION_OWNER), "migrate"},
-    {"--writer", BIT(OPTION_WRITER), "migrate"},
-    {"--outlet", BIT(OPTION_OUTLET), "dead-letters, replay"},
-    {"--queue", BIT(OPTION_QUEUE), "dead-letters, replay, purge"},
-    {"--since", BIT(OPTION_SINCE), "dead-letters, replay, purge"},
-    {"--until", BIT(OPTION_UNTIL), "dead-letters, replay, purge"},
-    {"--json", BIT(OPTION_JSON), "dead-letters, replay"},
-    {"--dry-run", BIT(OPTION_DRY_RUN), "dead-letters, replay, purge"},
-    {"--new-identity", BIT(OPTION_NEW_IDENTITY), "dead-letters, replay"},
-    {"--inbox", BIT(OPTION_INBOX), "purge"},
-    {"--object", BIT(OPTION_OBJECT), "purge"},
-    {"--pointer", BIT(OPTION_POINTER), "purge"},
-    {"--value", BIT(OPTION_VALUE), "purge"},
-    {"--arrival", BIT(OPTION_ARRIVAL), "purge"},
-    {"--server", BIT(OPTION_SERVER), "purge"},
-    {"--reason", BIT(OPTION_REASON), "purge"},
-};
-
-static bool is_among(const char *command, const char *commands)
-{
-    size_t size = strlen(command);
-    for (const char *at = commands; at != NULL;
-         at = strchr(at, ' '), at = at != NULL ? at + 1 : NULL) {
-        if (strcspn(at, ",") == size && strncmp(at, command, size) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* given: bits of the options that were given. */
-static enum exit_code check_options(unsigned given, const char *command)
-{
-    char text[128];
-    for (size_t i = 0; i < sizeof limited_options / sizeof limited_options[0];
-         i++) {
-        const char *commands = limited_options[i].commands;
-        if ((given & limited_options[i].bit) == 0 ||
-            is_among(command, commands)) {
-            continue;
-        }
-        snprintf(text, sizeof text, "%s is an option of %s, not of ",
-                 limited_options[i].name, commands);
-        return usage_error(text, command);
-    }
-    return EXIT_CODE_FINE;
-}
-
-static enum exit_code read_max_time(const char *text, uint64_t *ms)
-{
-    if (duration_parse(text, ms) != 0 || *ms == 0 || *ms > HAPLO_WAIT_MS_MAX) {
-        return usage_error("--max-time takes a duration, such as "
-                           "" UNITS_DURATION_EXAMPLES ", not ",
-                           text);
-    }
-    return EXIT_CODE_FINE;
+    return command_line_error("unknown command ", name);
 }
 
 /* Does what the command line asks for. */
 static enum exit_code run_command_line(int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"max-time", required_argument, NULL, OPTION_MAX_TIME},
-        {"owner", required_argument, NULL, OPTION_OWNER},
-        {"writer", required_argument, NULL, OPTION_WRITER},
-        {"outlet", required_argument, NULL, OPTION_OUTLET},
-        {"queue", required_argument, NULL, OPTION_QUEUE},
-        {"since", required_argument, NULL, OPTION_SINCE},
-        {"until", required_argument, NULL, OPTION_UNTIL},
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
-        {"new-identity", no_argument, NULL, OPTION_NEW_IDENTITY},
-        {"inbox", required_argument, NULL, OPTION_INBOX},
-        {"object", required_argument, NULL, OPTION_OBJECT},
-        {"pointer", required_argument, NULL, OPTION_POINTER},
-        {"value", required_argument, NULL, OPTION_VALUE},
-        {"arrival", required_argument, NULL, OPTION_ARRIVAL},
-        {"server", required_argument, NULL, OPTION_SERVER},
-        {"reason", required_argument, NULL, OPTION_REASON},
-        {"verbose", no_argument, NULL, 'v'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
-    };
     struct command_options options = {.config_path = CONFIG_PATH_DEFAULT};
-    unsigned given = 0;
-    int option;
-    while ((option = getopt_long(argc, argv, "c:vqhV", long_options, NULL)) !=
-           -1) {
-        given |= option >= OPTION_MAX_TIME ? BIT(option) : 0;
-        switch (option) {
-        case 'c':
-            options.config_path = optarg;
-            break;
-        case 'v':
-            options.is_verbose = true;
-            break;
-        case 'q':
-            options.is_quiet = true;
-            break;
-        case OPTION_MAX_TIME:
-            if (read_max_time(optarg, &options.max_time_ms) != EXIT_CODE_FINE) {
-                return EXIT_CODE_USAGE;
-            }
-            break;
-        case OPTION_OWNER:
-            options.owner = optarg;
-            break;
-        case OPTION_WRITER:
-            options.writer = optarg;
-            break;
-        case OPTION_OUTLET:
-            options.outlet = optarg;
-            break;
-        case OPTION_QUEUE:
-            options.queue = optarg;
-            break;
-        case OPTION_SINCE:
-            options.since = optarg;
-            break;
-        case OPTION_UNTIL:
-            options.until = optarg;
-            break;
-        case OPTION_JSON:
-            options.is_json = true;
-            break;
-        case OPTION_DRY_RUN:
-            options.is_dry_run = true;
-            break;
-        case OPTION_NEW_IDENTITY:
-            options.has_new_ids = true;
-            break;
-        case OPTION_INBOX:
-            options.inbox = optarg;
-            break;
-        case OPTION_OBJECT:
-            options.object = optarg;
-            break;
-        case OPTION_POINTER:
-            options.pointer = optarg;
-            break;
-        case OPTION_VALUE:
-            options.value = optarg;
-            break;
-        case OPTION_ARRIVAL:
-            options.arrival = optarg;
-            break;
-        case OPTION_SERVER:
-            options.server = optarg;
-            break;
-        case OPTION_REASON:
-            options.reason = optarg;
-            break;
-        case 'h':
-            return command_help(0, NULL);
-        case 'V':
-            return command_version();
-        default:
-            return EXIT_CODE_USAGE; /* getopt_long() has printed the error */
-        }
-    }
-    if (optind == argc) {
-        return usage_error("no command given", "");
-    }
-    if (check_options(given, argv[optind]) != EXIT_CODE_FINE) {
+    int first = 0;
+    switch (command_line_read(argc, argv, &options, &first)) {
+    case COMMAND_LINE_HELP:
+        return command_help(0, NULL);
+    case COMMAND_LINE_VERSION:
+        return command_version();
+    case COMMAND_LINE_INVALID:
         return EXIT_CODE_USAGE;
+    case COMMAND_LINE_COMMAND:
+        break;
     }
     limits_prepare();
-    return dispatch(&options, argc - optind, argv + optind);
+    return dispatch(&options, argc - first, argv + first);
 }
 
 int haplo_poll_main(int argc, char **argv)
