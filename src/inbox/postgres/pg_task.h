@@ -1,7 +1,6 @@
 /*
  * pg_task.h - work on an inbox that commands ask for (inbox_task.h): dead
- * letters and replays. Each step is one request, which is a transaction of its
- * own, over the connection of the reader, so that it delays no commit.
+ * letters and replays. pg_step.h has the steps.
  */
 #ifndef INBOX_POSTGRES_PG_TASK_H
 #define INBOX_POSTGRES_PG_TASK_H
