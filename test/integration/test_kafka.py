@@ -118,6 +118,25 @@ def test_the_documented_receiver_stores_each_message_once(poll_of):
             (data,) for *_, data in made(sim).elements())
 
 
+# A replay has the same identities, by which receivers drop it, and is marked.
+def test_a_replay_is_flagged(poll_of):
+    with KafkaCluster() as cluster, Sim("--apps=1", "--queues=2",
+                                        "--messages=10") as sim:
+        poll = use_kafka(poll_of(sim), cluster)
+        assert poll.once() == (0, "", "")
+        run = poll.start()
+        run.wait_for_line("polling")
+        done = poll.run("replay", "--outlet=bus", "--since=1h")
+        assert done.code == 0, done.err
+        run.wait_for_line("outlet bus: replay 1 is done")
+        assert run.stop() == 0
+        messages = cluster.messages("haplo")
+        assert len(messages) == 40 and received(messages) == made(sim)
+        replayed = [one for one in messages if "haplo-replay" in one.headers]
+        assert len(replayed) == 20
+        assert all(one.headers["haplo-replay"] == "1" for one in replayed)
+
+
 # Refusals, and what is broken
 
 

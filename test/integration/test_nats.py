@@ -143,6 +143,29 @@ def test_the_documented_receiver_stores_each_message_once(poll_of):
             (data,) for *_, data in made(sim).elements())
 
 
+# A replay is marked as such. Within its window, the stream drops the messages
+# of one as repeats, unless they are to be taken for new ones.
+def test_a_replay_is_flagged(poll_of):
+    with NatsServer() as server, Sim("--apps=1", "--queues=2",
+                                     "--messages=10") as sim:
+        server.create_stream()
+        poll = use_nats(poll_of(sim), [server.url])
+        assert poll.once() == (0, "", "")
+        run = poll.start()
+        run.wait_for_line("polling")
+        for number, words in enumerate([(), ("--new-identity",)], 1):
+            done = poll.run("replay", "--outlet=bus", "--since=1h", *words)
+            assert done.code == 0, done.err
+            run.wait_for_line(f"outlet bus: replay {number} is done")
+        assert run.stop() == 0
+        stored = server.stored()
+        assert len(stored) == 40
+        assert not any("haplo-replay" in one.headers for one in stored[:20])
+        for message in stored[20:]:
+            assert message.headers["haplo-replay"] == "2"
+            assert message.headers["Nats-Msg-Id"].endswith("-r2")
+
+
 # Refusals, and what is broken
 
 

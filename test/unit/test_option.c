@@ -147,6 +147,32 @@ static void man_page_update(const char *page, const char *options)
     assert_int_equal(fclose(file), 0);
 }
 
+/* Whether the page has all lines of options, with others in between. */
+static bool has_lines(const char *page, const char *options)
+{
+    while (*options != '\0') {
+        size_t size = strcspn(options, "\n") + 1;
+        while (strncmp(page, options, size) != 0) {
+            page = strchr(page, '\n');
+            if (page == NULL) {
+                return false;
+            }
+            page++;
+        }
+        page += size;
+        options += size;
+    }
+    return true;
+}
+
+/* Without one of them the build cannot know all of the page. */
+static bool has_all_types(void)
+{
+    return inbox_type_find("postgres") != NULL &&
+           outlet_type_find("kafka") != NULL &&
+           outlet_type_find("nats") != NULL;
+}
+
 /* The page is what operators read; it must not fall behind the rows. */
 static void the_man_page_has_the_options_as_the_rows_have_them(void **state)
 {
@@ -155,7 +181,8 @@ static void the_man_page_has_the_options_as_the_rows_have_them(void **state)
     (void)state;
     if (getenv("UPDATE") != NULL) {
         man_page_update(page, options);
-    } else if (strstr(page, options) == NULL) {
+    } else if (has_all_types() ? strstr(page, options) == NULL
+                               : !has_lines(page, options)) {
         fail_msg("%s lacks options or has old ones: make man-options",
                  MAN_PAGE);
     }
