@@ -74,8 +74,48 @@ def kafka():
                ",".join(cluster.brokers))
 
 
+NGINX = """\
+daemon off; master_process off; pid {folder}/pid; error_log {folder}/log;
+events {{}}
+http {{
+    access_log off;
+    keepalive_requests 1000000;
+    client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
+    fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u;
+    scgi_temp_path {folder}/s;
+    server {{ listen 127.0.0.1:{port}; location / {{ return 204; }} }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def webhook():
+    """nginx that accepts everything."""
+    from nginx_server import free_port, is_open
+    from sim import wait_for
+
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        config = pathlib.Path(folder, "conf")
+        config.write_text(NGINX.format(folder=folder, port=port))
+        process = subprocess.Popen(["nginx", "-c", config],
+                                   stderr=subprocess.DEVNULL)
+        try:
+            wait_for(lambda: is_open(port), 20, "nginx is ready")
+            yield {"type": "webhook", "url": f"http://127.0.0.1:{port}/"}, None
+        finally:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def exec_():
+    """A command that accepts everything. Its CPU time is included."""
+    yield {"type": "exec", "command": ["true"]}, None
+
+
 OUTLETS = {"files": lambda: plain("files"), "stdout": lambda: plain("stdout"),
-           "nats": nats, "kafka": kafka}
+           "webhook": webhook, "exec": exec_, "nats": nats, "kafka": kafka}
 
 
 class Bench:
@@ -90,10 +130,16 @@ class Bench:
         self.filled = sim.dir / "filled"
         self.program = BUILD / "haplo-poll"
 
-    def write(self, program=None, **config):
+    def write(self, polls_all=True, **config):
+        """Otherwise it polls one queue: that would take part of the time."""
+        servers = self.poll.config["servers"]
+        if not polls_all:
+            one = {**servers[0], "queues": servers[0]["queues"][:1]}
+            config["servers"] = [one]
         self.poll.config.pop("outlets", None)
         self.poll.config |= config
         self.poll.write()
+        self.poll.config["servers"] = servers
 
     def once(self, program=None):
         _, cpu_s, seconds = run_measured(
@@ -122,13 +168,13 @@ class Bench:
         shutil.copytree(self.filled / "state", self.sim.dir / "state")
 
     def forward(self, outlet):
-        """CPU seconds and seconds of forwarding all, besides what polling the
-        empty queues takes."""
+        """CPU seconds and seconds of forwarding all, besides what starting and
+        polling an empty queue takes."""
         self.reset()
-        self.write()
+        self.write(polls_all=False)
         base_cpu_s, base_s = self.once()
         self.reset()
-        self.write(outlets=[{"name": "out", "start": "beginning", **outlet}])
+        self.write(polls_all=False, outlets=[{"name": "out", "start": "beginning", **outlet}])
         cpu_s, seconds = self.once()
         return cpu_s - base_cpu_s, seconds - base_s
 
@@ -227,7 +273,7 @@ def main():
         kinds = os.environ["BENCH_ONLY"].split(",")
     types = (BUILD / "types").read_text().split()
     kinds = [kind for kind in kinds
-             if kind in types or kind in ("files", "stdout")]
+             if kind in types or kind in ("files", "stdout", "webhook", "exec")]
     rounds = {kind: [] for kind in kinds}
     with Sim(f"--apps={APPS}", f"--queues={QUEUES}", f"--size={BODY_SIZE}",
              f"--messages={messages // (APPS * QUEUES)}") as sim:
