@@ -120,6 +120,7 @@ static void run_is_void(struct dispatch *dispatch, uint64_t now_ms)
 static void on_opened(struct dispatch *dispatch, uint64_t now_ms)
 {
     struct heap_entry *entry;
+    dispatch->openings++; /* what was proven before is not any more */
     while ((entry = heap_take_due(&dispatch->waits, HEAP_NEVER)) != NULL) {
         lanes_retry(dispatch, container_of(entry, struct lane, wait), now_ms);
     }
@@ -200,6 +201,7 @@ struct span *dispatch_next(struct dispatch *dispatch)
     }
     dispatch->in_flight++;
     dispatch->lend_wait++;
+    lane->sent_at = dispatch->refusals;
     lanes_enter(dispatch, lane, LANE_DELIVERING);
     return TAILQ_FIRST(&lane->spans);
 }
@@ -217,11 +219,14 @@ static void doubts_confirm(struct dispatch *dispatch, struct lane *lane)
 }
 
 /* It has accepted a message of another lane. So this lane tries its first
- * message in doubt again; if it is refused again, its data is the cause. */
+ * message in doubt again; if it is refused again, and the breaker has not
+ * opened, its data is the cause. */
 static void doubts_prove(struct dispatch *dispatch, struct lane *lane,
                          uint64_t now_ms)
 {
     const struct doubt *doubt;
+    lanes_leave_run(dispatch, lane);
+    lane->proven_in = dispatch->openings;
     STAILQ_FOREACH (doubt, &lane->doubts, link) {
         lane->proven_to = doubt->arrival;
     }
@@ -236,10 +241,14 @@ static void on_accepted(struct dispatch *dispatch, struct lane *lane,
     lane->failures = 0;
     lanes_leave_run(dispatch, lane);
     doubts_confirm(dispatch, lane);
-    while (!TAILQ_EMPTY(&dispatch->run)) {
-        struct lane *other = TAILQ_FIRST(&dispatch->run);
-        lanes_leave_run(dispatch, other);
-        doubts_prove(dispatch, other, now_ms);
+    for (struct lane *other = TAILQ_FIRST(&dispatch->run), *next; other != NULL;
+         other = next) {
+        next = TAILQ_NEXT(other, in_run);
+        /* What was sent before a refusal proves nothing about it: the
+         * destination may have broken in between. */
+        if (other->refused_at <= lane->sent_at) {
+            doubts_prove(dispatch, other, now_ms);
+        }
     }
     breaker_tell(dispatch,
                  (struct breaker_event){.kind = BREAKER_EVENT_ACCEPTED},
@@ -312,6 +321,7 @@ static bool note_refusal(struct dispatch *dispatch, struct lane *lane,
     bool is_repeat = is_same_run && arrival <= lane->refused_to;
     lane->refused_run = dispatch->breaker.run;
     lane->refused_to = is_repeat ? lane->refused_to : arrival;
+    lane->refused_at = ++dispatch->refusals;
     lanes_join_run(dispatch, lane);
     return is_repeat;
 }
@@ -327,6 +337,13 @@ static void put_aside(struct dispatch *dispatch, struct lane *lane,
     lanes_defer_first(dispatch, span);
 }
 
+/* True if it was refused before, and the destination has been fine since. */
+static bool is_proven(const struct dispatch *dispatch, const struct lane *lane,
+                      uint64_t arrival)
+{
+    return arrival <= lane->proven_to && lane->proven_in == dispatch->openings;
+}
+
 static void on_data_refused(struct dispatch *dispatch, struct lane *lane,
                             struct span *span, const char *why, uint64_t now_ms)
 {
@@ -336,7 +353,7 @@ static void on_data_refused(struct dispatch *dispatch, struct lane *lane,
         lanes_enter(dispatch, lane, LANE_BLOCKED);
         return;
     }
-    if (span->first <= lane->proven_to) {
+    if (is_proven(dispatch, lane, span->first)) {
         lanes_bury(dispatch, lane, span->first, why);
         lanes_done(dispatch, span, 1);
     } else {

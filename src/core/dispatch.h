@@ -98,7 +98,9 @@ struct dispatch {
     struct lane_list ready;               /* READY lanes in order */
     struct lane_list recalling;           /* RECALLING lanes, except those
                                              being read */
-    struct lane_list run;    /* lanes refused in this run of the breaker */
+    struct lane_list run;    /* lanes refused, and not proven since */
+    uint64_t refusals;       /* so far */
+    uint64_t openings;       /* of the breaker, so far */
     struct lane_list moved;  /* by queue: lanes with a position to be saved */
     struct progress pending; /* to be saved next */
     struct progress saving;  /* being saved, or to be saved again */

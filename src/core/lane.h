@@ -100,6 +100,9 @@ struct lane {
     unsigned tries;             /* how often that was sent, in a row */
     struct doubt_list doubts;   /* refused; may become dead letters */
     uint64_t proven_to;         /* doubts not caused by the outlet */
+    uint64_t proven_in;         /* ... as of that count of openings */
+    uint64_t sent_at;           /* count of refusals when it was its turn */
+    uint64_t refused_at;        /* that count when it was refused last */
     uint64_t refused_to;        /* the last message refused in refused_run */
     uint64_t refused_run;       /* see breaker.h */
     uint64_t due_ms;            /* end of WAITING */

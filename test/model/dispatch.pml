@@ -46,6 +46,7 @@ typedef lane_t {
     bool is_recalled;
     bool is_recall_void;
     bool is_in_run;
+    bool is_early;       /* what it delivers was sent before OTHER's refusal */
     byte held;           /* held_arrival */
     byte doubts;         /* set */
     byte proven_to;
@@ -138,6 +139,7 @@ inline lanes_remove(i) {
     l[i].backlog_saved = 0;
     l[i].recall_to = 0;
     l[i].is_in_run = false;
+    l[i].is_early = false;
     l[i].held = 0;
     l[i].proven_to = 0;
     l[i].refused_to = 0
@@ -281,6 +283,8 @@ inline breaker_open() {
     if
     :: breaker != BROKEN ->
         breaker = BROKEN;
+        l[0].proven_to = 0;
+        l[1].proven_to = 0;
         on_opened()
     :: else
     fi
@@ -357,7 +361,7 @@ inline on_delivered() {
     :: else
     fi;
     if
-    :: l[OTHER].is_in_run ->
+    :: l[OTHER].is_in_run && !L.is_early ->
         l[OTHER].is_in_run = false;
         if
         :: l[OTHER].doubts != 0 ->
@@ -375,11 +379,13 @@ inline on_delivered() {
         fi
     :: else
     fi;
+    L.is_early = false;
     breaker_accepted();
     rests = rests | LANE(who)
 }
 
 inline on_retry() {
+    L.is_early = false;
     breaker_failed();
     if
     :: breaker == UP -> waits = waits | LANE(who)
@@ -394,6 +400,7 @@ inline breaker_broken() {
 }
 
 inline on_broken() {
+    L.is_early = false;
     breaker_broken();
     retries = retries | LANE(who)
 }
@@ -421,6 +428,8 @@ inline on_data_refused() {
 
 inline on_refused() {
     L.is_in_run = true;
+    L.is_early = false;
+    l[OTHER].is_early = l[OTHER].state == DELIVERING;
     is_repeat = FIRST(one) <= L.refused_to;
     L.refused_to = MAX(L.refused_to, FIRST(one));
     breaker_refused();

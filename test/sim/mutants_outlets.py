@@ -50,7 +50,7 @@ MUTANTS = [
     ("refused-at-once-a-dead-letter",
      "a refused message becomes a dead letter at the first refusal",
      DISPATCH,
-     "    if (span->first <= lane->proven_to) {\n",
+     "    if (is_proven(dispatch, lane, span->first)) {\n",
      "    if (span->first > 0) {\n"),
     ("dead-letter-not-stored",
      "a dead letter is settled but not stored",

@@ -402,6 +402,51 @@ static void test_no_dead_letters_of_a_destination_that_refuses_all(void **state)
     scene_free(scene);
 }
 
+/* A destination that begins to refuse everything still accepts what it got
+ * before. That says nothing about what it has refused meanwhile. */
+static void test_what_was_sent_before_a_refusal_proves_nothing(void **state)
+{
+    struct scene *scene = scene_with_dead_letters("ab");
+    (void)state;
+    scene->answer_of[1] = 'x';
+    scene->latency_ms[1] = 10;
+    scene_run(scene, 300);
+    scene_expect(scene, "[   0] > a1\n"
+                        "[   0] > b2\n"
+                        "[   1] x a1\n"
+                        "[   1] a: WAITING\n"
+                        "[   2] save 1 +1 -0\n"
+                        "[  10] + b2\n"
+                        "[ 103] save 2 +0 -0\n");
+    assert_int_equal(scene->fate[1], FATE_NONE);
+    scene_add(scene, "b");
+    scene_run(scene, 1000);
+    assert_int_equal(scene->fate[1], FATE_BURIED);
+    scene_free(scene);
+}
+
+/* What was proven once may be refused later because everything is. */
+static void test_a_proof_ends_when_the_destination_breaks(void **state)
+{
+    struct scene *scene = scene_with_dead_letters("aabbbbbbbbbbbbbbbbbbbbbb");
+    (void)state;
+    scene->answer_of[1] = 'x';
+    scene->latency_ms[0] = 5;
+    scene_run(scene, 8); /* a1 is proven, a2 is on its way */
+    assert_true(scene->fate[6] == FATE_DELIVERED);
+    scene->answer_of_all = 'x';
+    scene_run(scene, 5000);
+    assert_int_equal(scene->fate[1], FATE_NONE);
+    scene->answer_of[1] = '+';
+    scene->answer_of_all = 0;
+    scene_run(scene, 20000);
+    for (uint64_t i = 1; i <= scene->last; i++) {
+        assert_int_equal(scene->fate[i], FATE_DELIVERED);
+    }
+    scene_expect_all(scene);
+    scene_free(scene);
+}
+
 /* The first message that probes may be a bad one: others are tried. */
 static void test_a_bad_message_does_not_keep_a_destination_broken(void **state)
 {
@@ -486,6 +531,8 @@ int main(void)
         T(test_a_dead_letter_if_the_next_one_is_accepted),
         T(test_a_dead_letter_if_another_lane_is_accepted),
         T(test_no_dead_letters_of_a_destination_that_refuses_all),
+        T(test_what_was_sent_before_a_refusal_proves_nothing),
+        T(test_a_proof_ends_when_the_destination_breaks),
         T(test_a_bad_message_does_not_keep_a_destination_broken),
         T(test_lanes_blocked_by_a_broken_destination_go_on),
         T(test_a_lane_that_waits_does_not_fill_the_memory),
