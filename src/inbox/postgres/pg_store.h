@@ -14,20 +14,22 @@
 #include "inbox/postgres/pg_connection.h"
 #include "inbox/postgres/pg_group.h"
 #include "inbox/postgres/pg_reader.h"
+#include "inbox/postgres/pg_retention.h"
 
 struct pg_store {
-    struct inbox_store base;     /* must be first */
-    char *schema;                /* owned */
-    char *greeting;              /* owned; see pg_open.c */
-    char uuid[INBOX_UUID_SIZE];  /* of the inbox; "": not known yet */
-    uint64_t timeout_ms;         /* for one request */
-    struct pg_connection writer; /* opens the inbox and stores groups */
-    struct pg_reader reader;     /* reads for outlets */
-    struct pg_group group;       /* stores groups */
-    struct pg_open *open;        /* while it is being opened */
-    int open_connection_count;   /* to be closed */
-    int error;                   /* opening: HAPLO_E* or 0 */
-    struct reason why;           /* text of error */
+    struct inbox_store base;       /* must be first */
+    char *schema;                  /* owned */
+    char *greeting;                /* owned; see pg_open.c */
+    char uuid[INBOX_UUID_SIZE];    /* of the inbox; "": not known yet */
+    uint64_t timeout_ms;           /* for one request */
+    struct pg_connection writer;   /* opens the inbox and stores groups */
+    struct pg_reader reader;       /* reads for outlets */
+    struct pg_group group;         /* stores groups */
+    struct pg_retention retention; /* deletes what is old */
+    struct pg_open *open;          /* while it is being opened */
+    int open_connection_count;     /* to be closed */
+    int error;                     /* opening: HAPLO_E* or 0 */
+    struct reason why;             /* text of error */
 };
 
 /* Writes one line about a request that is not FINE: what failed, on which

@@ -9,6 +9,7 @@ static void (*const kinds[])(struct pg_step *step) = {
     [INBOX_TASK_REPLAY_STOP] = pg_replay_stop,
     [INBOX_TASK_REPLAY_NEXT] = pg_replay_next,
     [INBOX_TASK_REPLAY_SAVE] = pg_replay_save,
+    [INBOX_TASK_OUTLET_FORGET] = pg_outlet_forget,
 };
 
 static void on_unsupported(struct worker_job *job)

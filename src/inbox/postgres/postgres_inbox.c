@@ -40,6 +40,7 @@ int pg_store_explain(const struct pg_store *store,
 static void store_free(struct pg_store *store)
 {
     pg_group_free(&store->group);
+    pg_retention_free(&store->retention);
     free((char *)store->group.notify);
     free(store->schema);
     free(store->greeting);
@@ -65,13 +66,19 @@ static void on_connection_closed(void *data)
     }
 }
 
-static void postgres_close(struct inbox_store *base)
+static void connections_close(struct pg_retention *retention)
 {
-    struct pg_store *store = store_of(base);
+    struct pg_store *store =
+        container_of(retention, struct pg_store, retention);
 
     store->open_connection_count = 2;
     pg_connection_close(&store->writer, on_connection_closed, store);
     pg_reader_close(&store->reader, on_connection_closed, store);
+}
+
+static void postgres_close(struct inbox_store *base)
+{
+    pg_retention_close(&store_of(base)->retention, connections_close);
 }
 
 /* Opening */
@@ -101,6 +108,9 @@ static int store_init(struct pg_store *store, uv_loop_t *loop,
     struct pg_group *group = &store->group;
 
     store->timeout_ms = own->timeout_ms;
+    store->retention.store = store;
+    store->retention.loop = loop;
+    store->retention.keep_ms = own->keep_ms;
     store->schema = strdup(own->schema);
     group->notify = own->notify != NULL ? strdup(own->notify) : NULL;
     if (store->schema == NULL ||
@@ -173,6 +183,14 @@ static void postgres_write(struct inbox_store *base, struct inbox_group *group)
     pg_group_write(&store_of(base)->group, group);
 }
 
+/* Retention */
+
+static void postgres_retain(struct inbox_store *base,
+                            const char *const *outlets, size_t outlet_count)
+{
+    pg_retention_start(&store_of(base)->retention, outlets, outlet_count);
+}
+
 /* The type */
 
 static const struct inbox_store_ops ops = {
@@ -183,6 +201,7 @@ static const struct inbox_store_ops ops = {
     .outlet_open = pg_outlet_open,
     .lanes = pg_lanes,
     .task = pg_task,
+    .retain = postgres_retain,
     .close = postgres_close,
 };
 
@@ -275,6 +294,14 @@ static const struct option_row options[] = {
      .help = "A channel that is notified of each commit with new messages; the "
              "payload is the highest arrival in it. Outlets listen to it for "
              "what other processes store."},
+    {.name = "keep",
+     .value = OPTION_DURATION,
+     .min = 1000,
+     .max = UINT64_C(36500) * 86400 * 1000,
+     .fallback = "none",
+     .offset = offsetof(struct postgres_inbox_options, keep_ms),
+     .help = "How long messages stay in the inbox, as for the type sqlite. The "
+             "role needs the right to delete: see haplo-postgres(5)."},
     {.name = "timeout",
      .value = OPTION_DURATION,
      .min = 1000,
