@@ -36,7 +36,7 @@ from sim import Sim, wait_for
 Arrived = collections.namedtuple("Arrived", "id server queue body times",
                                  defaults=[1])
 
-TYPES = ["webhook", "exec", "kafka", "nats"]
+TYPES = ["files", "webhook", "exec", "kafka", "nats"]
 INBOX_TYPES = ["postgres"]  # with an outlet of type files
 STEP_S_MAX = 120
 
