@@ -7,10 +7,9 @@ request and stores each message exactly once. Standard library only.
 secrets.txt has the signing secret of the outlet; while it is being replaced,
 both, each in a line. See haplo-webhook(5) for what is in a request.
 
-A request is answered with 204 only when its messages are durable here. If this
-answer is lost, the request comes again, with the same identities, and changes
-nothing. Both follow from one transaction: a message is inserted unless its
-identity is there already.
+A request is answered with 200 once its messages are durable. If this answer is
+lost, it comes again, with the same identities, and changes nothing: a message is
+inserted unless its identity is there already.
 """
 import argparse
 import base64
@@ -85,12 +84,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 for identity, message in zip(ids, messages, strict=True)]
         with self.server.lock, self.server.database as transaction:
             transaction.executemany(INSERT, rows)
-        return self.answer(204)
+        return self.answer(200)
 
     def answer(self, status):
         self.send_response(status)
-        if status != 204:
-            self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, *_):
@@ -99,16 +97,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--database", required=True)
-    parser.add_argument("--secrets", required=True)
+    for name in ("--database", "--secrets", "--certificate", "--key"):
+        parser.add_argument(name, required=name in ("--database", "--secrets"))
     parser.add_argument("--port", type=int, default=8443)
-    parser.add_argument("--certificate")
-    parser.add_argument("--key")
     args = parser.parse_args()
     database = sqlite3.connect(args.database, check_same_thread=False)
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute("PRAGMA synchronous=FULL")
-    database.execute(TABLE)
+    for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", TABLE):
+        database.execute(statement)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", args.port), Handler)
     server.database, server.lock = database, threading.Lock()
     with open(args.secrets, encoding="ascii") as file:

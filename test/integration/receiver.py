@@ -6,8 +6,9 @@
         assert receiver.requests[0].messages == [...]
 
 `answer` decides for each Request: a status, (status, headers), (status,
-headers, body), or None to close the connection without a word. A receiver can
-be killed and started again on the same port.
+headers, body), or None to close the connection without a word. It is asked for
+one request at a time, unless is_concurrent. A receiver can be killed and started
+again on the same port.
 """
 import base64
 import hashlib
@@ -80,8 +81,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         receiver = self.server.receiver
         body = self.rfile.read(int(self.headers["Content-Length"]))
         request = Request(self, body)
-        with receiver.lock:
+        if receiver.is_concurrent:
             answer = receiver.answer(request)
+        with receiver.lock:
+            if not receiver.is_concurrent:
+                answer = receiver.answer(request)
             receiver.requests.append(request)
             receiver.answers.append(answer)
         if answer is None:
@@ -125,12 +129,13 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Receiver:
     def __init__(self, answer=lambda request: 204, pair=None, clients_of=None,
-                 has_length=True):
+                 has_length=True, is_concurrent=False):
         self.answer = answer
         self.has_length = has_length
         self.context = (server_context(pair, clients_of)
                         if pair is not None else None)
         self.lock = threading.Lock()
+        self.is_concurrent = is_concurrent
         self.requests = []
         self.answers = []
         self.connections = []

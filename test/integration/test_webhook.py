@@ -1,7 +1,6 @@
 """The webhook outlet against a receiver: what arrives there, byte for byte, and
 what becomes of what it does not accept."""
 import base64
-import contextlib
 import email.utils
 import re
 import threading
@@ -307,6 +306,30 @@ def test_a_receiver_that_refuses_everything_makes_no_dead_letters(poll_of):
         assert len(check_identities(receiver.accepted())) == 160
 
 
+# Nor is the moment at which that begins, although what was on its way is still
+# accepted.
+def test_no_dead_letters_when_a_receiver_begins_to_refuse(poll_of):
+    def answer(request):
+        given = status
+        time.sleep(len(request.body) % 5 / 1000)  # responses overtake others
+        return given
+
+    status = 204
+    with Sim("--apps=1", "--queues=20", "--messages=40") as sim, \
+            Receiver(answer, is_concurrent=True) as receiver:
+        poll = hook(poll_of(sim), receiver, on_refused="dead_letter", batch=1,
+                    backoff="10m", backoff_max="10m")
+        run = poll.start()
+        wait_for(lambda: len(receiver.requests) >= 20, 20, "some requests")
+        status = 400
+        run.wait_for_line("outlet hook: broken")
+        assert run.stop() == 0
+        assert poll.rows("SELECT * FROM dead_letters") == []
+        status = 204
+        assert poll.once().code == 0
+        assert len(check_identities(receiver.accepted())) == 800
+
+
 # Broken
 
 
@@ -391,8 +414,7 @@ def test_a_receiver_that_hangs_is_given_up(poll_of):
 
     is_over = threading.Event()
     with Sim("--apps=1", "--queues=1", "--messages=3") as sim, \
-            Receiver(answer) as receiver:
-        receiver.lock = contextlib.nullcontext()  # the next one may come in
+            Receiver(answer, is_concurrent=True) as receiver:
         poll = hook(poll_of(sim), receiver, total_timeout="300ms")
         run = poll.start()
         run.wait_for_line("outlet hook: app1/q1: ", "total_timeout")
