@@ -52,6 +52,7 @@ static void group_drop(struct null_store *store, struct inbox_group *group)
         delivery->repeat_count = delivery->count - delivery->new_count;
         delivery->first_arrival = store->arrival + 1;
         store->arrival += delivery->new_count;
+        delivery->last_arrival = store->arrival;
         if (delivery->queue_id == 0) {
             delivery->queue_id = ++store->queue_count;
         }

@@ -61,7 +61,7 @@ static struct lane *recall_candidate(const struct dispatch *dispatch)
         return NULL;
     }
     TAILQ_FOREACH (lane, &dispatch->recalling, turn) {
-        if (lane->known_to < stored_to(dispatch, lane)) {
+        if (lane->known_to < stored_to(dispatch, lane) || lane->is_cut) {
             return lane;
         }
     }
@@ -123,6 +123,7 @@ bool dispatch_read_next(struct dispatch *dispatch, size_t bytes_held,
     }
     TAILQ_REMOVE(&dispatch->recalling, lane, turn);
     lane->is_recalled = true;
+    lane->is_cut = false;
     lane->recall_to = stored_to(dispatch, lane);
     dispatch->recall_count++;
     *read = (struct dispatch_read){lane, lane->known_to};
@@ -201,6 +202,7 @@ void dispatch_recall_done(struct dispatch *dispatch, struct lane *lane,
 {
     bool has_all = outcome == DISPATCH_RECALL_ALL && !lane->is_recall_void;
     assert(lane->is_recalled);
+    lane->is_cut = dispatch->is_by_queue && outcome != DISPATCH_RECALL_ALL;
     if (has_all && lane->known_to < lane->recall_to) {
         lane->known_to = lane->recall_to;
         lanes_moved(dispatch, lane);

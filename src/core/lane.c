@@ -72,7 +72,7 @@ void lane_enter(struct lane *lane, enum lane_state to, lane_trace_cb trace_cb,
 
 static bool lane_has_backlog(const struct lane *lane)
 {
-    return lane->known_to < lane->backlog_last;
+    return lane->known_to < lane->backlog_last || lane->is_cut;
 }
 
 enum lane_state lane_rest_state(const struct lane *lane)

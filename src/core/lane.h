@@ -80,21 +80,22 @@ STAILQ_HEAD(doubt_list, doubt);
 /* Exists only while there is something to do: a host may have a million idle
  * queues. */
 struct lane {
-    uint64_t queue_id;          /* id of the queue in the inbox */
-    const char *server;         /* borrowed; name of its server */
-    const char *queue;          /* borrowed; name of the queue */
-    enum lane_state state;      /* written only by lane_enter() */
-    unsigned failures;          /* consecutive */
-    struct span_list spans;     /* in memory, not done */
-    uint64_t known_to;          /* see above */
-    uint64_t backlog_last;      /* see above */
-    uint64_t backlog_saved;     /* its backlog is stored up to there */
-    uint64_t recall_to;         /* end of the current recall */
-    uint64_t position_saved;    /* of lane_position(): stored up to there */
-    bool is_recalled;           /* its backlog is being read */
-    bool is_recall_void;        /* the result of that is not needed */
-    bool is_in_run;             /* in the list of lanes refused in this run */
-    bool is_moved;              /* in the list of lanes with a new position */
+    uint64_t queue_id;       /* id of the queue in the inbox */
+    const char *server;      /* borrowed; name of its server */
+    const char *queue;       /* borrowed; name of the queue */
+    enum lane_state state;   /* written only by lane_enter() */
+    unsigned failures;       /* consecutive */
+    struct span_list spans;  /* in memory, not done */
+    uint64_t known_to;       /* see above */
+    uint64_t backlog_last;   /* see above */
+    uint64_t backlog_saved;  /* its backlog is stored up to there */
+    uint64_t recall_to;      /* end of the current recall */
+    uint64_t position_saved; /* of lane_position(): stored up to there */
+    bool is_recalled;        /* its backlog is being read */
+    bool is_recall_void;     /* the result of that is not needed */
+    bool is_cut;    /* by queue: its last recall was, so there may be more */
+    bool is_in_run; /* in the list of lanes refused in this run */
+    bool is_moved;  /* in the list of lanes with a new position */
     uint64_t held_arrival;      /* WAITING, BLOCKED: message that holds it */
     uint64_t tried_arrival;     /* the last message that was not accepted */
     unsigned tries;             /* how often that was sent, in a row */

@@ -191,11 +191,9 @@ static void warn_of_mended(struct group_commit *commit,
 static void tell_stored(struct group_commit *commit,
                         const struct inbox_delivery *delivery)
 {
-    uint64_t last = delivery->first_arrival + delivery->stored_count - 1;
-
     if (delivery->stored_count > 0) {
         warn_of_mended(commit, delivery);
-        inbox_stored(commit->inbox, delivery->queue, last,
+        inbox_stored(commit->inbox, delivery->queue, delivery->last_arrival,
                      delivery->stored_count);
     }
 }
@@ -456,6 +454,7 @@ void group_commit_deliver(struct group_commit *commit,
     delivery->repeat_count = 0;
     delivery->mended_count = 0;
     delivery->first_arrival = 0;
+    delivery->last_arrival = 0;
     delivery->queue_id = delivery->queue->id;
     delivery->stored = (struct haplo_slice){NULL, 0};
     if (is_beyond_limit(commit, delivery)) {

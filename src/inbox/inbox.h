@@ -198,6 +198,7 @@ struct inbox_delivery {
     enum haplo_compare compare;           /* what the transaction found */
     uint64_t queue_id;                    /* of the queue's row */
     uint64_t first_arrival;               /* of the stored messages; 0: none */
+    uint64_t last_arrival;                /* the same; there may be gaps */
     size_t mended_count;                  /* repeats whose rows were damaged */
     STAILQ_ENTRY(inbox_delivery) link;    /* in the group, or waiting */
 };

@@ -48,10 +48,10 @@ STAILQ_HEAD(inbox_progress_list, inbox_progress);
  *
  * For each delivery and confirm, the store compares the state with the stored
  * one and writes only if it is CURRENT. It sets compare and queue_id; for a
- * delivery also first_arrival, stored_count, repeat_count and mended_count,
- * and if STALE also stored, a copy from malloc() that the inbox frees. For
- * progress it sets outlet_id and stored_cursor. Progress that was stored
- * before, completely or in part, is not an error.
+ * delivery also first_arrival, last_arrival, stored_count, repeat_count and
+ * mended_count, and if STALE also stored, a copy from malloc() that the inbox
+ * frees. For progress it sets outlet_id and stored_cursor. Progress that was
+ * stored before, completely or in part, is not an error.
  */
 struct inbox_group {
     struct inbox_delivery_list deliveries; /* in the order they came */

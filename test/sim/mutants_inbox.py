@@ -278,7 +278,7 @@ MUTANTS = [
      COMMIT,
      "    if (delivery->stored_count > 0) {\n"
      "        warn",
-     "    if (delivery->stored_count > 0 && last == 0) {\n"
+     "    if (delivery->stored_count > 0 && delivery->last_arrival == 0) {\n"
      "        warn"),
     ("byte-limit-forgets-to-count-down",
      "an inbox stays behind permanently",

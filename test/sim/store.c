@@ -202,6 +202,10 @@ static void write_rows(struct store *store, const struct token *token,
         if (delivery->stored_count++ == 0) {
             delivery->first_arrival = row->arrival;
         }
+        delivery->last_arrival = row->arrival;
+        /* Another process draws numbers at the same time. */
+        store->last_arrival +=
+            store->is_by_queue && dice_hit(&store->world->dice, 50);
     }
     for (size_t i = 0; i < delivery->stored_count; i++) {
         struct store_row *row = &store->rows[store->row_count - 1 - i];
@@ -294,6 +298,7 @@ static void compare_delivery(const struct store *store,
     delivery->repeat_count = 0;
     delivery->mended_count = 0;
     delivery->first_arrival = 0;
+    delivery->last_arrival = 0;
 }
 
 /* What is stored is not the batch's own state. */

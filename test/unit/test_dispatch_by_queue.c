@@ -229,6 +229,22 @@ static void test_what_was_read_beyond_the_report_is_not_lost(void **state)
     scene_free(scene);
 }
 
+/* The same if the read ends between these messages: nobody need tell of the
+ * rest. */
+static void test_the_rest_beyond_the_report_is_read(void **state)
+{
+    struct scene *scene = scene_new_by_queue("");
+    (void)state;
+    memcpy(scene->lane_of + 1, "aaaa", 4);
+    scene->read_max = 2;
+    scene->last = 1;
+    scene_tell(scene, 'a');
+    scene->last = 4;
+    scene_run(scene, 500);
+    scene_expect_all(scene);
+    scene_free(scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_lanes_that_are_not_wanted_are_passed_unread),
         cmocka_unit_test(test_a_broken_destination_keeps_little_in_memory),
         cmocka_unit_test(test_what_was_read_beyond_the_report_is_not_lost),
+        cmocka_unit_test(test_the_rest_beyond_the_report_is_read),
     };
     return cmocka_run_group_tests_name("dispatch by queue", tests, NULL, NULL);
 }

@@ -73,6 +73,7 @@ static void delivery_reset(struct inbox_delivery *delivery)
     delivery->repeat_count = 0;
     delivery->mended_count = 0;
     delivery->first_arrival = 0;
+    delivery->last_arrival = 0;
 }
 
 static bool delivery_compare(struct pg_batches *batches,

@@ -147,6 +147,7 @@ bool pg_messages_add(struct pg_messages *messages, const struct pg_batch *batch,
         add_message(messages, delivery, batch->row, &delivery->messages[i],
                     arrival, count++, has_jsonb);
     }
+    delivery->last_arrival = (uint64_t)arrival;
     delivery->stored_count = count;
     delivery->repeat_count = delivery->count - count;
     if (count > 0) {

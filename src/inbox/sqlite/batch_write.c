@@ -209,6 +209,9 @@ static enum inbox_fault store_new(struct writer *writer,
     }
     delivery->queue_id = (uint64_t)row->id;
     delivery->first_arrival = (uint64_t)adding.first_arrival;
+    if (adding.count > 0) {
+        delivery->last_arrival = delivery->first_arrival + adding.count - 1;
+    }
     delivery->stored_count = adding.count;
     delivery->repeat_count = delivery->count - adding.count;
     return fault;
