@@ -222,7 +222,8 @@ $(BUILD)/test/kafka-mock: $(BUILD)/test/outlet/kafka_mock.o
 simulated_src := $(filter-out %/durable.c %/errno_reason.c %/file_mode.c \
 	%/lock_file.c %/standard_streams.c, \
 	$(wildcard src/base/*.c src/core/*.c src/poller/*.c)) \
-	src/inbox/inbox.c src/inbox/inbox_filter.c src/inbox/inbox_task.c \
+	src/inbox/inbox.c src/inbox/inbox_filter.c src/inbox/inbox_purge.c \
+	src/inbox/inbox_task.c \
 	$(wildcard src/inbox/group_*.c) \
 	$(wildcard src/daemon/gather*.c) src/daemon/failed_logins.c \
 	$(wildcard src/outlets/forwarder*.c)
