@@ -207,6 +207,7 @@ static void units_find(int argc, char **argv)
         sweep_core_units,    sweep_http_units,    sweep_poller_units,
         sweep_inbox_units,   sweep_outlets_units, sweep_config_units,
         sweep_control_units, sweep_daemon_units,  sweep_retention_units,
+        sweep_replay_units,
     };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         for (const struct sweep_unit *unit = lists[i]; unit->name != NULL;

@@ -55,6 +55,7 @@ extern const struct sweep_unit sweep_http_units[];      /* the same */
 extern const struct sweep_unit sweep_poller_units[];    /* the same */
 extern const struct sweep_unit sweep_inbox_units[];     /* the same */
 extern const struct sweep_unit sweep_retention_units[]; /* the same */
+extern const struct sweep_unit sweep_replay_units[];    /* the same */
 extern const struct sweep_unit sweep_outlets_units[];   /* the same */
 extern const struct sweep_unit sweep_config_units[];    /* the same */
 extern const struct sweep_unit sweep_control_units[];   /* the same */

@@ -12,15 +12,20 @@
     " WHERE d.outlet = ?1 AND d.arrival > ?2 AND d.arrival <= ?3"             \
     " ORDER BY d.arrival LIMIT ?4"
 
-static bool is_wanted(const struct inbox_filter *filter, sqlite3_stmt *row)
+/* Returns SQLITE_ROW, or SQLITE_NOMEM. */
+static int row_check(const struct inbox_filter *filter, sqlite3_stmt *row,
+                     bool *is_wanted)
 {
     const char *server = (const char *)sqlite3_column_text(row, 2);
     const char *queue = (const char *)sqlite3_column_text(row, 3);
 
-    return server != NULL && queue != NULL &&
-           inbox_filter_takes_time(filter,
-                                   (uint64_t)sqlite3_column_int64(row, 1)) &&
-           inbox_filter_takes_queue(filter, server, queue);
+    if (server == NULL || queue == NULL) {
+        return SQLITE_NOMEM;
+    }
+    *is_wanted = inbox_filter_takes_time(
+                     filter, (uint64_t)sqlite3_column_int64(row, 1)) &&
+                 inbox_filter_takes_queue(filter, server, queue);
+    return SQLITE_ROW;
 }
 
 /* Collects the next dead letters to be removed. */
@@ -42,10 +47,14 @@ static enum inbox_fault collect(struct writer *writer, struct inbox_task *task,
     if (code != SQLITE_OK) {
         return writer_fault(writer, code);
     }
-    while ((code = sqlite3_step(select)) == SQLITE_ROW) {
+    code = SQLITE_ROW;
+    while (code == SQLITE_ROW && (code = sqlite3_step(select)) == SQLITE_ROW) {
+        bool is_wanted = false;
+
+        code = row_check(filter, select, &is_wanted);
         task->position = (uint64_t)sqlite3_column_int64(select, 0);
         row_count++;
-        if (is_wanted(filter, select)) {
+        if (is_wanted) {
             arrivals[(*count)++] = task->position;
         }
     }

@@ -1,12 +1,15 @@
 #include "inbox/sqlite/replay_row.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
-static void text_read(sqlite3_stmt *row, int column, char *text, size_t size)
+/* False if memory runs out: the column is never NULL. */
+static bool text_read(sqlite3_stmt *row, int column, char *text, size_t size)
 {
-    const unsigned char *value = sqlite3_column_text(row, column);
+    const char *value = (const char *)sqlite3_column_text(row, column);
 
-    (void)snprintf(text, size, "%s", value != NULL ? (const char *)value : "");
+    (void)snprintf(text, size, "%s", value != NULL ? value : "");
+    return value != NULL;
 }
 
 static uint64_t number_read(sqlite3_stmt *row, int column)
@@ -14,7 +17,7 @@ static uint64_t number_read(sqlite3_stmt *row, int column)
     return (uint64_t)sqlite3_column_int64(row, column);
 }
 
-void replay_row_read(sqlite3_stmt *row, struct inbox_replay *replay)
+int replay_row_read(sqlite3_stmt *row, struct inbox_replay *replay)
 {
     *replay = (struct inbox_replay){
         .id = number_read(row, 0),
@@ -30,7 +33,10 @@ void replay_row_read(sqlite3_stmt *row, struct inbox_replay *replay)
         .created_at_ms = number_read(row, 12),
         .changed_at_ms = number_read(row, 13),
     };
-    text_read(row, 1, replay->outlet, sizeof(replay->outlet));
-    text_read(row, 2, replay->queue, sizeof(replay->queue));
-    text_read(row, 14, replay->why.text, sizeof(replay->why.text));
+    return text_read(row, 1, replay->outlet, sizeof(replay->outlet)) &&
+                   text_read(row, 2, replay->queue, sizeof(replay->queue)) &&
+                   text_read(row, 14, replay->why.text,
+                             sizeof(replay->why.text))
+               ? SQLITE_OK
+               : SQLITE_NOMEM;
 }

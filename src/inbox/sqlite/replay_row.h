@@ -15,7 +15,7 @@
     " r.state, r.created_at, r.changed_at, r.why FROM replays AS r" \
     " JOIN outlets AS o ON o.id = r.outlet"
 
-/* Copies the current row. */
-void replay_row_read(sqlite3_stmt *row, struct inbox_replay *replay);
+/* Copies the current row. SQLITE_OK, or SQLITE_NOMEM. */
+int replay_row_read(sqlite3_stmt *row, struct inbox_replay *replay);
 
 #endif

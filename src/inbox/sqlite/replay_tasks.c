@@ -45,6 +45,7 @@ static enum inbox_fault load(struct writer *writer, struct inbox_task *task,
                              const char *sql, const char *types, uint64_t id,
                              const char *outlet)
 {
+    struct inbox_replay row;
     sqlite3_stmt *select;
     int code = types[0] == 'i'
                    ? db_query(writer->db, &select, sql, "i", id)
@@ -55,8 +56,10 @@ static enum inbox_fault load(struct writer *writer, struct inbox_task *task,
     }
     task->count = code == SQLITE_ROW;
     if (code == SQLITE_ROW) {
-        replay_row_read(select, task->replay);
-        code = SQLITE_OK;
+        code = replay_row_read(select, &row);
+        if (code == SQLITE_OK) {
+            *task->replay = row;
+        }
     }
     (void)sqlite3_finalize(select); /* repeats the error of the step */
     return writer_fault(writer, code);

@@ -18,11 +18,11 @@
 #include "inbox/sqlite/db_value.h"
 #include "inbox/sqlite/replay_row.h"
 
-static const char *text_of(sqlite3_stmt *row, int column)
+/* Of a column that is never NULL. False if memory runs out. */
+static bool text_get(sqlite3_stmt *row, int column, const char **text)
 {
-    const char *text = (const char *)sqlite3_column_text(row, column);
-
-    return text != NULL ? text : "";
+    *text = (const char *)sqlite3_column_text(row, column);
+    return *text != NULL;
 }
 
 static uint64_t number_of(sqlite3_stmt *row, int column)
@@ -58,19 +58,21 @@ static int rows_read(sqlite3_stmt *select, const struct inbox_view *view,
     " LEFT JOIN batches AS b ON b.first_arrival = s.arrival - s.position"
 #define MESSAGE_COLUMN_COUNT 9
 
-/* Without the body. */
-static void head_read(sqlite3_stmt *row, int at, struct inbox_message *message)
+/* Without the body. Returns SQLITE_ROW or an error. */
+static int head_read(sqlite3_stmt *row, int at, struct inbox_message *message)
 {
     *message = (struct inbox_message){
         .arrival = number_of(row, at),
-        .server = text_of(row, at + 1),
-        .queue = text_of(row, at + 2),
         .batch_first = number_of(row, at) - number_of(row, at + 3),
         .batch_count = (uint32_t)number_of(row, at + 4),
         .format = (enum haplo_format)number_of(row, at + 5),
         .received_at_ms = number_of(row, at + 6),
         .queue_id = number_of(row, at + 7),
     };
+    return text_get(row, at + 1, &message->server) &&
+                   text_get(row, at + 2, &message->queue)
+               ? SQLITE_ROW
+               : SQLITE_NOMEM;
 }
 
 static int body_read(sqlite3_stmt *row, int at, struct inbox_message *message)
@@ -92,9 +94,11 @@ static int body_read(sqlite3_stmt *row, int at, struct inbox_message *message)
 static int message_read(sqlite3_stmt *row, const struct inbox_view *view)
 {
     struct inbox_message message;
-    int code;
+    int code = head_read(row, 0, &message);
 
-    head_read(row, 0, &message);
+    if (code != SQLITE_ROW) {
+        return code;
+    }
     if (!inbox_filter_takes_queue(&view->filter, message.server,
                                   message.queue) ||
         !inbox_filter_takes_time(&view->filter, message.received_at_ms)) {
@@ -214,19 +218,20 @@ static int letter_read(sqlite3_stmt *row, const struct inbox_view *view)
 {
     const int at = MESSAGE_COLUMN_COUNT;
     struct inbox_letter letter = {
-        .inbox_uuid = text_of(row, at),
-        .outlet = text_of(row, at + 1),
         .at_ms = number_of(row, at + 2),
         .attempts = number_of(row, at + 3),
-        .why = text_of(row, at + 4),
         .is_gone = sqlite3_column_type(row, 0) == SQLITE_NULL,
     };
-    int code = SQLITE_ROW;
+    int code = head_read(row, 0, &letter.message);
 
-    head_read(row, 0, &letter.message);
     letter.message.arrival = number_of(row, at + 5);
-    letter.message.server = text_of(row, at + 6);
-    letter.message.queue = text_of(row, at + 7);
+    if (code != SQLITE_ROW || !text_get(row, at, &letter.inbox_uuid) ||
+        !text_get(row, at + 1, &letter.outlet) ||
+        !text_get(row, at + 4, &letter.why) ||
+        !text_get(row, at + 6, &letter.message.server) ||
+        !text_get(row, at + 7, &letter.message.queue)) {
+        return SQLITE_NOMEM;
+    }
     if (!inbox_filter_takes_outlet(&view->filter, letter.outlet) ||
         !inbox_filter_takes_queue(&view->filter, letter.message.server,
                                   letter.message.queue) ||
@@ -256,7 +261,9 @@ static int replay_read(sqlite3_stmt *row, const struct inbox_view *view)
 {
     struct inbox_replay replay;
 
-    replay_row_read(row, &replay);
+    if (replay_row_read(row, &replay) != SQLITE_OK) {
+        return SQLITE_NOMEM;
+    }
     if (!inbox_filter_takes_outlet(&view->filter, replay.outlet)) {
         return SQLITE_ROW;
     }
