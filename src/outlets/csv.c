@@ -132,7 +132,7 @@ static void field_put(struct csv *csv, const char *text, size_t size)
 /* Spreadsheets calculate what begins like this, in quotes or not. */
 static bool is_formula(const char *text, size_t size)
 {
-    return size > 0 && memchr("=+-@\t\r", text[0], 6) != NULL;
+    return size > 0 && text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL;
 }
 
 static void string_put(struct csv *csv, const char *text, size_t size)
@@ -336,9 +336,9 @@ int csv_open(struct csv **out, const char *const *columns,
     while (columns[count] != NULL) {
         count++;
     }
-    pointers = calloc(count, sizeof(*pointers));
+    pointers = calloc(count + 1, sizeof(*pointers));
     if (csv != NULL) {
-        csv->columns = calloc(count, sizeof(*csv->columns));
+        csv->columns = calloc(count + 1, sizeof(*csv->columns));
     }
     if (csv == NULL || csv->columns == NULL || pointers == NULL) {
         free(pointers);

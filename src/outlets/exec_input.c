@@ -31,7 +31,7 @@ static int lines_write(int file, const struct outlet_parcel *parcel,
 {
     const struct inbox_message *messages =
         parcel->messages + parcel->delivered_count;
-    size_t size_max = 0;
+    size_t size_max = 1;
     int error = 0;
     char *line;
 

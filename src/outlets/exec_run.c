@@ -19,6 +19,7 @@
  */
 #include "outlets/exec_run.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -85,6 +86,7 @@ static void handles_close(struct exec_run *run)
     };
     unsigned count = run->open_count;
 
+    assert(count <= sizeof(handles) / sizeof(handles[0]));
     for (unsigned i = 0; i < count; i++) {
         uv_close(handles[i], on_closed);
     }
