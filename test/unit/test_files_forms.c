@@ -183,6 +183,25 @@ static void test_folders_for_days_are_durable(void **state)
     expect_text(calls.trace, file);
 }
 
+/* Whoever may take the files may enter their folder, whatever the umask is. */
+static void test_folders_for_days_are_shared_like_others(void **state)
+{
+    struct scene *scene = *state;
+    struct bundle bundle;
+    mode_t before = umask(077);
+
+    run("mkdir '%s'", scene->path);
+    assert_int_equal(chmod(scene->path, 02770), 0);
+    scene->options.folders = FILES_FOLDERS_DATE;
+    scene_open(scene);
+    bundle_make(&bundle, "q1", 1, "x");
+    bundle.messages[0].received_at_ms = SOME_DAY_MS;
+    deliver_well(scene, &bundle);
+    assert_int_equal(mode_of(scene, "a/q1/2026-11-28"), 02770);
+    assert_int_equal(mode_of(scene, "a/q1/2026-11-28/" NAME_X), 0640);
+    (void)umask(before);
+}
+
 /* Each file can be imported alone. */
 static void test_rows_with_a_header(void **state)
 {
@@ -245,6 +264,56 @@ static void test_an_unreadable_message_is_refused_alone(void **state)
     expect_name_count(scene, "a/q1", 2);
 }
 
+/* One call of this kind fails; true if it came to that. */
+static bool one_call_fails(struct scene *scene, enum call call, unsigned nth)
+{
+    struct bundle bundle;
+
+    bundle_make(&bundle, "q1", 1, "{\"a\":1}");
+    bundle.messages[0].received_at_ms = SOME_DAY_MS;
+    memset(calls.counts, 0, sizeof(calls.counts));
+    calls.fails = call;
+    calls.fails_at = nth;
+    calls.error = ENOSPC;
+    calls.has_failed = false;
+    calls.is_on = true;
+    deliver(scene, &bundle);
+    calls.is_on = false;
+    if (calls.has_failed) {
+        assert_int_equal(bundle.parcel.verdict, OUTLET_BROKEN);
+        deliver_well(scene, &bundle);
+    }
+    expect_names(scene, "a/q1/2026-11-28",
+                 "0000000000000001-f1e9e0060c8afb8d.csv.gz");
+    expect_gzip(scene,
+                "a/q1/2026-11-28/0000000000000001-f1e9e0060c8afb8d.csv.gz",
+                "n,a\r\n1,1\r\n", 10);
+    run("rm -r '%s/a'", scene->path);
+    return calls.has_failed;
+}
+
+/* Whatever fails, the parcel comes again, and then the file is whole. */
+static void test_every_call_may_fail(void **state)
+{
+    struct scene *scene = *state;
+    unsigned failures = 0;
+
+    scene->options.format = FILES_CSV;
+    scene->options.columns = columns;
+    scene->options.folders = FILES_FOLDERS_DATE;
+    scene->options.is_gzip = true;
+    scene_open(scene);
+    for (int call = 0; call < UNLINK; call++) {
+        unsigned nth = 1;
+
+        while (one_call_fails(scene, (enum call)call, nth)) {
+            nth++;
+            failures++;
+        }
+    }
+    assert_true(failures > 10);
+}
+
 /* A replay for a receiver that drops files it has seen needs other names. */
 static void test_a_replay_with_new_identities(void **state)
 {
@@ -291,9 +360,11 @@ int main(void)
         TEST(test_a_large_gzip),
         TEST(test_folders_for_days),
         TEST(test_folders_for_days_are_durable),
+        TEST(test_folders_for_days_are_shared_like_others),
         TEST(test_rows_with_a_header),
         TEST(test_raw_messages_are_no_rows),
         TEST(test_an_unreadable_message_is_refused_alone),
+        TEST(test_every_call_may_fail),
         TEST(test_a_replay_with_new_identities),
         TEST(test_options_that_do_not_fit),
     };
