@@ -230,7 +230,7 @@ static void doubts_prove(struct dispatch *dispatch, struct lane *lane,
     STAILQ_FOREACH (doubt, &lane->doubts, link) {
         lane->proven_to = doubt->arrival;
     }
-    if (lane->state == LANE_WAITING && !STAILQ_EMPTY(&lane->doubts)) {
+    if (lane->state != LANE_DELIVERING && !STAILQ_EMPTY(&lane->doubts)) {
         lanes_retry(dispatch, lane, now_ms);
     }
 }

@@ -367,7 +367,7 @@ inline on_delivered() {
         :: l[OTHER].doubts != 0 ->
 #ifndef MUTANT_PROVEN_IS_BURIED
             l[OTHER].proven_to = LAST(l[OTHER].doubts);
-            retries = retries | (l[OTHER].state == WAITING) << OTHER
+            retries = retries | (l[OTHER].state != DELIVERING) << OTHER
 #else
             now_buried(l[OTHER].doubts);
             letters = letters | l[OTHER].doubts;
