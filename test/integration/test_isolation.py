@@ -134,3 +134,24 @@ def test_bad_queues_take_no_turns_from_others(poll_of):
         assert running.stop() == 0
         poll.check_nothing_lost(
             stored=[("app1", queue) for queue in names(range(1, 10))])
+
+
+# When the queue global is switched on, it has a message for every object; the
+# other queues of that server must not wait until all of them are read.
+def test_a_flood_leaves_the_other_queues_their_turns(poll_of):
+    with Sim("--apps=1", "--queues=5", "--latency=2ms") as sim:
+        sim.script("queue app1 global messages=20000 objects=20000")
+        poll = poll_of(sim)
+        poll.config["servers"][0]["queues"].append(
+            {"name": "global", "api_key_file": "keys/app1-global"})
+        poll.config["defaults"]["interval"] = "20ms"
+        poll.start()
+        wait_for(lambda: sim.unread("app1", "global") < 20000, 30, "a flood")
+        for _ in range(3):
+            sim.script("message app1 q* count=1")
+            wait_for(lambda: sum(sim.unread("app1", queue)
+                                 for queue in names(range(1, 6))) == 0,
+                     30, "the others read")
+        assert sim.unread("app1", "global") > 0
+        poll.kill_all()
+        poll.check_nothing_lost()

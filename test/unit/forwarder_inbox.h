@@ -137,10 +137,28 @@ static inline bool read_wants(const struct inbox_read *read, uint64_t arrival)
             read->queue_id == (uint64_t)(inbox->lane_of[arrival] - 'a' + 1));
 }
 
-/* 'y' is what options.when asks for, in the tests of routes. */
+/* 'y' is what options.when asks for, in the tests of routes, and 'l', the same
+ * with a long text. */
 static inline bool is_wanted(uint64_t arrival)
 {
-    return scene.options.when == NULL || scene.inbox.value_of[arrival] == 'y';
+    return scene.options.when == NULL || scene.inbox.value_of[arrival] == 'y' ||
+           scene.inbox.value_of[arrival] == 'l';
+}
+
+/* {"k":"\n\n...y"}: to decode it takes memory. */
+static inline struct haplo_slice large_body(void)
+{
+    static char body[40000];
+    if (body[0] == '\0') {
+        memset(body, 'n', sizeof(body));
+        for (size_t i = 6; i < sizeof(body) - 4; i += 2) {
+            body[i] = '\\';
+        }
+        memcpy(body, "{\"k\":\"", 6);
+        memcpy(body + sizeof(body) - 4, "ny\"}", 4);
+        body[sizeof(body) - 4] = 'x';
+    }
+    return (struct haplo_slice){body, sizeof(body)};
 }
 
 static inline struct haplo_slice body_of(uint64_t arrival)
@@ -148,6 +166,8 @@ static inline struct haplo_slice body_of(uint64_t arrival)
     switch (scene.inbox.value_of[arrival]) {
     case 0:
         return (struct haplo_slice){"{}", scene.inbox.body_size};
+    case 'l':
+        return large_body();
     case 'n':
         return (struct haplo_slice){"{\"k\":\"n\"}", 9};
     default:

@@ -2,6 +2,7 @@
  * A forwarder without memory: it starts again from what is stored. Nothing is
  * lost, nothing crashes; some messages are repeated.
  */
+#include "core/route.h"
 #include "failing_allocator.h"
 #include "forwarder_scene.h"
 
@@ -65,11 +66,55 @@ static void test_each_allocation_by_queue_may_fail(void **state)
     tell_stories(true);
 }
 
+/* With rules, each message may need memory to be judged. */
+static size_t story_with_rules(size_t fails)
+{
+    static const char values[] = "nlyylnnnlynl";
+    const char *const patterns[] = {"*y"};
+    const struct route_test test = {"/k", patterns, 1};
+    const struct route_alternative alternative = {&test, 1};
+    const struct route_rules rules = {&alternative, 1};
+    void *state = NULL;
+    size_t calls;
+
+    (void)setup(&state);
+    scene.is_quiet = true;
+    scene.may_repeat = true;
+    scene.options.when = &rules;
+    start();
+    allocator_reset(fails);
+    store_values(values);
+    run(1000);
+    store_values(values);
+    run(300000);
+    calls = allocator_calls;
+    allocator_reset(0);
+    expect_all();
+    assert_int_equal(stats().delivered_count, 14);
+    (void)teardown(&state);
+    assert_int_equal(allocator_held, 0);
+    return calls;
+}
+
+static void test_no_memory_to_judge_a_message_is_no_judgement(void **state)
+{
+    size_t calls;
+
+    (void)state;
+    allocator_install();
+    calls = story_with_rules(0);
+    for (size_t fails = 1; fails <= calls; fails++) {
+        (void)story_with_rules(fails);
+    }
+    assert_true(calls >= 15);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_allocation_may_fail),
         cmocka_unit_test(test_each_allocation_by_queue_may_fail),
+        cmocka_unit_test(test_no_memory_to_judge_a_message_is_no_judgement),
     };
     return cmocka_run_group_tests_name("forwarder_memory", tests, NULL, NULL);
 }
