@@ -301,6 +301,25 @@ static void nothing_is_left_of_the_response_before(void **state)
     endpoint_free(endpoint);
 }
 
+/* Who only wants to know whether a request was accepted need not be told where
+ * the page that says so ends. */
+static void where_the_status_is_enough_the_end_is_not_needed(void **state)
+{
+    (void)state;
+    struct endpoint *endpoint = endpoint_plain();
+    SCRIPT({.bytes = "HTTP/1.0 200 OK\r\n\r\n" BODY, .end = SCRIPT_CLOSE},
+           {.bytes = "HTTP/1.0 200 OK\r\n\r\n" BODY, .end = SCRIPT_CLOSE});
+    for (unsigned i = 0; i < 2; i++) {
+        struct call *call = call_make(i, endpoint);
+        call->transfer.is_status_enough = i == 1;
+        call_run(call);
+        assert_int_equal(call->error, i == 0 ? HAPLO_EPROTOCOL : 0);
+        assert_int_equal(call->head_count, i);
+        assert_int_equal(call->status, i == 0 ? 0 : 200);
+    }
+    endpoint_free(endpoint);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +335,7 @@ int main(void)
         TEST(an_interim_response_alone_is_a_reset),
         TEST(a_head_has_one_status_line),
         TEST(nothing_is_left_of_the_response_before),
+        TEST(where_the_status_is_enough_the_end_is_not_needed),
     };
     allocator_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
