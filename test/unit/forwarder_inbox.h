@@ -25,7 +25,7 @@
 #define MESSAGES_MAX 20000
 #define LANES_MAX 8
 #define LATENCY_MS 1
-#define REPLAYS_MAX 4
+#define REPLAYS_MAX 8
 
 enum fate { FATE_NONE, FATE_DELIVERED, FATE_BURIED };
 
@@ -36,6 +36,7 @@ struct inbox {
     char value_of[MESSAGES_MAX + 1]; /* of /k in the body; 'r': raw format; 0:
                                         there is no body to look at */
     bool is_deferred[MESSAGES_MAX + 1];
+    bool was_deferred[MESSAGES_MAX + 1]; /* at any time */
     bool is_buried[MESSAGES_MAX + 1];
     bool is_hidden[MESSAGES_MAX + 1]; /* its transaction is open */
     uint64_t position_of[LANES_MAX];  /* if the outlet has positions */
@@ -76,6 +77,8 @@ static struct {
     unsigned repeat_count;
     bool may_repeat;
     unsigned replayed[MESSAGES_MAX + 1]; /* delivered by a replay, so often */
+    unsigned replayed_by[MESSAGES_MAX + 1]; /* bits of their numbers */
+    bool was_refused[MESSAGES_MAX + 1];     /* at any time */
     /* the forwarder */
     struct forwarder_options options;
     struct outlet_type type;
@@ -129,7 +132,7 @@ static inline bool read_wants(const struct inbox_read *read, uint64_t arrival)
     const struct inbox *inbox = &scene.inbox;
 
     if (read->replay != NULL) {
-        return arrival <= read->replay->last &&
+        return arrival <= read->replay->last && !inbox->is_deferred[arrival] &&
                (!read->replay->is_of_letters || inbox->is_buried[arrival]);
     }
     return read->queue_id == 0 ||
@@ -289,6 +292,7 @@ static inline void places_set(const struct inbox_place *places, size_t count,
             places[i].queue_id ==
             (uint64_t)(scene.inbox.lane_of[places[i].arrival] - 'a' + 1));
         scene.inbox.is_deferred[places[i].arrival] = is_deferred;
+        scene.inbox.was_deferred[places[i].arrival] |= is_deferred;
     }
 }
 

@@ -340,6 +340,22 @@ static void test_replays_take_turns(void **state)
     expect_replayed(1, 4);
 }
 
+/* Its messages are read in pages, the next one after the end of the last. */
+static void test_a_range_may_be_larger_than_a_page(void **state)
+{
+    (void)state;
+    scene.is_quiet = true;
+    for (int i = 0; i < 5000; i++) {
+        store((char)('a' + i % 4), 1);
+    }
+    start();
+    run(20000);
+    replay_add(10, 4990);
+    run(20000);
+    assert_int_equal(scene.inbox.replays[0].state, INBOX_REPLAY_DONE);
+    expect_replayed(11, 4990);
+}
+
 /* Parcels are cut as the first time, wherever pages end. */
 static void test_a_huge_batch_is_cut_as_the_first_time(void **state)
 {
@@ -378,6 +394,7 @@ int main(void)
         REPLAY_TEST(test_an_hour_of_refusals_makes_no_dead_letters),
         REPLAY_TEST(test_a_replay_survives_errors_of_the_inbox),
         REPLAY_TEST(test_replays_take_turns),
+        REPLAY_TEST(test_a_range_may_be_larger_than_a_page),
         REPLAY_TEST(test_a_huge_batch_is_cut_as_the_first_time),
     };
 
