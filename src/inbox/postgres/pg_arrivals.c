@@ -1,16 +1,21 @@
 #include "inbox/postgres/pg_arrivals.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "inbox/postgres/pg_names.h"
 
+/* If it is behind by more, several transactions raise it. */
+#define RAISED_AT_ONCE_MAX 1000000
+
 int pg_arrivals_init(struct pg_arrivals *arrivals, const char *schema)
 {
     memset(arrivals, 0, sizeof(*arrivals));
     arrivals->sql = pg_names_expand(
-        schema, "SELECT nextval('@arrivals') FROM generate_series(1, $1)");
+        schema,
+        "SELECT nextval('@arrivals') FROM generate_series(1, $1 + (SELECT CASE"
+        " WHEN last_value < $2 THEN least($2 - last_value + 1, $3) ELSE 0 END"
+        " FROM @arrivals))");
     return arrivals->sql != NULL ? 0 : HAPLO_ENOMEM;
 }
 
@@ -31,6 +36,8 @@ void pg_arrivals_draw(const struct pg_arrivals *arrivals, size_t count,
 {
     pg_statement_init(statement, arrivals->sql);
     pg_statement_number(statement, (int64_t)count);
+    pg_statement_number(statement, arrivals->highest);
+    pg_statement_number(statement, RAISED_AT_ONCE_MAX);
 }
 
 static bool reserve(struct pg_arrivals *arrivals, size_t count)
@@ -52,18 +59,32 @@ static bool reserve(struct pg_arrivals *arrivals, size_t count)
 bool pg_arrivals_drawn(struct pg_arrivals *arrivals, const PGresult *result)
 {
     int count = PQntuples(result);
+    int64_t highest = arrivals->highest;
 
     if (!reserve(arrivals, arrivals->count + (size_t)count)) {
         return false;
     }
     for (int i = 0; i < count; i++) {
-        arrivals->numbers[arrivals->count++] = pg_number(result, i, 0);
+        int64_t number = pg_number(result, i, 0);
+
+        if (number > highest) {
+            arrivals->numbers[arrivals->count++] = number;
+            pg_arrivals_note(arrivals, number);
+        }
     }
     return true;
 }
 
 int64_t pg_arrivals_next(struct pg_arrivals *arrivals)
 {
-    assert(arrivals->used < arrivals->count);
-    return arrivals->numbers[arrivals->used++];
+    return arrivals->used < arrivals->count
+               ? arrivals->numbers[arrivals->used++]
+               : 0;
+}
+
+void pg_arrivals_note(struct pg_arrivals *arrivals, int64_t arrival)
+{
+    if (arrival > arrivals->highest) {
+        arrivals->highest = arrival;
+    }
 }

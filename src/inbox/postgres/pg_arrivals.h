@@ -3,6 +3,11 @@
  * in the transaction that stores the messages, after the rows of their queues
  * were locked: so they ascend within a queue. Another process may draw some in
  * between.
+ *
+ * A server that takes over from another may lack the newest commits, and its
+ * sequence is behind as well. Numbers that this process has seen are not used
+ * again: outlets may have passed them already. So more are drawn until the
+ * sequence is beyond them.
  */
 #ifndef INBOX_POSTGRES_PG_ARRIVALS_H
 #define INBOX_POSTGRES_PG_ARRIVALS_H
@@ -18,6 +23,7 @@ struct pg_arrivals {
     size_t count;     /* drawn */
     size_t used;      /* of these */
     size_t capacity;  /* allocated */
+    int64_t highest;  /* that this process has seen */
     char *sql;        /* owned; draws them */
 };
 
@@ -32,10 +38,14 @@ void pg_arrivals_clear(struct pg_arrivals *arrivals);
 void pg_arrivals_draw(const struct pg_arrivals *arrivals, size_t count,
                       struct pg_statement *statement);
 
-/* Keeps its result. False if memory runs out. */
+/* Keeps its result, but no number that was seen before. False if memory runs
+ * out. */
 bool pg_arrivals_drawn(struct pg_arrivals *arrivals, const PGresult *result);
 
-/* Uses the next one; enough were drawn. */
+/* Uses the next one. 0: the sequence is still behind. */
 int64_t pg_arrivals_next(struct pg_arrivals *arrivals);
+
+/* A message with this number is stored. */
+void pg_arrivals_note(struct pg_arrivals *arrivals, int64_t arrival);
 
 #endif

@@ -92,6 +92,8 @@ static bool message_fill(const struct pg_read *own, int row,
         .received_at_ms = (uint64_t)pg_number(result, row, FETCHED_AT),
         .body = pg_bytes(result, row, BODY),
     };
+    pg_arrivals_note(&own->reader->store->group.arrivals,
+                     (int64_t)message->arrival);
     message->hash = hash_of(message->body);
     if (row > 0 && message[-1].queue_id == message->queue_id) {
         message->server = message[-1].server;

@@ -126,7 +126,7 @@ const int64_t pg_schema_version =
 /* Messages are inserted and read, never changed or deleted. */
 const char *const pg_schema_grants[] = {
     "GRANT SELECT ON @inbox",
-    "GRANT USAGE ON SEQUENCE @arrivals",
+    "GRANT USAGE, SELECT ON SEQUENCE @arrivals",
     "GRANT SELECT, INSERT, UPDATE ON @queues",
     "GRANT SELECT, INSERT ON @stored",
     "GRANT SELECT, INSERT, UPDATE (marked_at) ON @batches",
