@@ -24,8 +24,9 @@
  *     warns that it has not waited for a standby.
  *   - A statement fails: the transaction is rolled back, and the SQLSTATE says
  *     whether all parts or a single one may be the cause (pg_fault.c).
- *   - The server cannot make jsonb of a message, or anything else that is
- *     derived: when its batch is written alone, it is stored without jsonb.
+ *   - The server cannot make jsonb of a message: when its batch is written
+ *     alone, the messages are tried one by one, and those that it refuses are
+ *     stored without. If that does not help, all are.
  *   - Another session holds a lock: lock_timeout ends the wait on the server.
  *     A limit on this side alone would leave sessions behind that go on
  *     waiting, one for each retry.
@@ -79,6 +80,7 @@ void pg_group_free(struct pg_group *writer)
     pg_batches_free(&writer->batches);
     pg_arrivals_free(&writer->arrivals);
     pg_commit_free(&writer->commit);
+    pg_narrow_clear(&writer->narrow);
 }
 
 /* The end */
@@ -109,15 +111,6 @@ static void on_rolled_back(struct pg_request *request)
 
     pg_request_clear(request);
     finish(writer);
-}
-
-/* The same, and tries again. */
-static void on_rolled_back_json(struct pg_request *request)
-{
-    struct pg_group *writer = request->data;
-
-    pg_request_clear(request);
-    lock_queues(writer);
 }
 
 /* Ends a transaction in which a statement has failed, or that must not be
@@ -187,6 +180,46 @@ static void on_commit_failed(struct pg_group *writer,
     finish(writer);
 }
 
+static void narrow_next(struct pg_group *writer);
+
+static void on_narrowed(struct pg_request *request)
+{
+    struct pg_group *writer = request->data;
+    bool is_known = pg_narrow_tried(&writer->narrow, request);
+
+    pg_request_clear(request);
+    if (is_known) {
+        narrow_next(writer);
+    } else {
+        writer->is_without_json = true;
+        lock_queues(writer);
+    }
+}
+
+static void narrow_next(struct pg_group *writer)
+{
+    if (pg_narrow_try(&writer->narrow, &writer->statements[0])) {
+        submit(writer, 1, on_narrowed);
+    } else {
+        lock_queues(writer);
+    }
+}
+
+/* The only part of the group is a delivery. */
+static void on_rolled_back_json(struct pg_request *request)
+{
+    struct pg_group *writer = request->data;
+
+    pg_request_clear(request);
+    if (pg_narrow_begin(&writer->narrow,
+                        STAILQ_FIRST(&writer->group->deliveries))) {
+        narrow_next(writer);
+    } else {
+        writer->is_without_json = true;
+        lock_queues(writer);
+    }
+}
+
 static void on_written(struct pg_request *request)
 {
     struct pg_group *writer = request->data;
@@ -197,7 +230,6 @@ static void on_written(struct pg_request *request)
         finish(writer);
     } else if (writer->group->part_count == 1 &&
                pg_commit_is_json_suspect(&writer->commit, request)) {
-        writer->is_without_json = true;
         pg_request_clear(request);
         roll_back(writer, on_rolled_back_json);
     } else if (request->outcome == PG_UNSENT ||
@@ -238,7 +270,7 @@ static void take_batches(struct pg_group *writer)
     for (size_t i = 0; i < writer->batches.count; i++) {
         if (!pg_messages_add(&writer->commit.messages,
                              &writer->batches.items[i], &writer->arrivals,
-                             has_jsonb)) {
+                             has_jsonb ? &writer->narrow : NULL)) {
             abandon(writer, INBOX_OUTAGE,
                     "the sequence of arrivals is behind the messages: run "
                     "haplo-poll migrate");
@@ -427,6 +459,7 @@ void pg_group_write(struct pg_group *writer, struct inbox_group *group)
     int error;
 
     writer->group = group;
+    pg_narrow_clear(&writer->narrow);
     writer->is_without_json = false;
     error = pg_rows_collect(&writer->rows, group, writer->is_each_new);
     if (error != 0) {

@@ -13,6 +13,7 @@
 #include "inbox/postgres/pg_batches.h"
 #include "inbox/postgres/pg_commit.h"
 #include "inbox/postgres/pg_connection.h"
+#include "inbox/postgres/pg_narrow.h"
 #include "inbox/postgres/pg_rows.h"
 
 struct pg_group {
@@ -32,9 +33,10 @@ struct pg_group {
     struct pg_commit commit;     /* what is written */
     struct pg_request request;   /* outstanding */
     struct pg_statement statements[PG_STATEMENT_COUNT_MAX]; /* of request */
-    bool is_each_new;       /* a row of a queue has disappeared */
-    bool is_without_json;   /* jsonb may be why the group failed */
-    char settings_sql[768]; /* limits of the transaction */
+    bool is_each_new;        /* a row of a queue has disappeared */
+    struct pg_narrow narrow; /* messages without jsonb */
+    bool is_without_json;    /* all messages are */
+    char settings_sql[768];  /* limits of the transaction */
 };
 
 /* 0 or HAPLO_ENOMEM; pg_group_free() is to be called in any case. */

@@ -94,11 +94,8 @@ static void add_message(struct pg_messages *messages,
                         const struct inbox_delivery *delivery,
                         const struct pg_row *row,
                         const struct haplo_message *message, int64_t arrival,
-                        size_t position, bool has_jsonb)
+                        size_t position, bool has_json)
 {
-    bool has_json = has_jsonb && delivery->format == HAPLO_FORMAT_JSON &&
-                    pg_jsonb_can_hold(message->body);
-
     pg_array_number(&messages->arrivals, arrival);
     pg_array_number(&messages->queues, row->id);
     pg_array_number(&messages->batches, (int64_t)delivery->first_arrival);
@@ -120,6 +117,14 @@ static void add_batch(struct pg_messages *messages,
     pg_array_number(&messages->fetched, (int64_t)delivery->fetched_at_ms);
 }
 
+static bool has_json(const struct inbox_delivery *delivery, size_t index,
+                     const struct pg_narrow *narrow)
+{
+    return narrow != NULL && delivery->format == HAPLO_FORMAT_JSON &&
+           !pg_narrow_is_refused(narrow, index) &&
+           pg_jsonb_can_hold(delivery->messages[index].body);
+}
+
 static bool is_to_be_stored(const struct pg_batch *batch, size_t index)
 {
     return !batch->delivery->messages[index].is_repeat ||
@@ -127,7 +132,8 @@ static bool is_to_be_stored(const struct pg_batch *batch, size_t index)
 }
 
 bool pg_messages_add(struct pg_messages *messages, const struct pg_batch *batch,
-                     struct pg_arrivals *arrivals, bool has_jsonb)
+                     struct pg_arrivals *arrivals,
+                     const struct pg_narrow *narrow)
 {
     struct inbox_delivery *delivery = batch->delivery;
     size_t count = 0;
@@ -145,7 +151,7 @@ bool pg_messages_add(struct pg_messages *messages, const struct pg_batch *batch,
             delivery->first_arrival = (uint64_t)arrival;
         }
         add_message(messages, delivery, batch->row, &delivery->messages[i],
-                    arrival, count++, has_jsonb);
+                    arrival, count++, has_json(delivery, i, narrow));
     }
     delivery->last_arrival = (uint64_t)arrival;
     delivery->stored_count = count;

@@ -14,6 +14,7 @@
 #include "inbox/postgres/pg_arrivals.h"
 #include "inbox/postgres/pg_batches.h"
 #include "inbox/postgres/pg_columns.h"
+#include "inbox/postgres/pg_narrow.h"
 #include "inbox/postgres/pg_rows.h"
 #include "inbox/postgres/pg_statement.h"
 
@@ -46,11 +47,12 @@ void pg_messages_free(struct pg_messages *messages);
 void pg_messages_clear(struct pg_messages *messages);
 
 /* Adds the messages of a batch that are not repeats, or are missing, and
- * changes the row of its queue. Sets stored_count, repeat_count and
- * first_arrival of the delivery. False if the arrivals are not above those of
- * earlier messages of the queue. */
+ * changes the row of its queue. narrow: those without jsonb; NULL: all. Sets
+ * stored_count, repeat_count and the arrivals of the delivery. False if these
+ * are not above those of earlier messages of the queue. */
 bool pg_messages_add(struct pg_messages *messages, const struct pg_batch *batch,
-                     struct pg_arrivals *arrivals, bool has_jsonb);
+                     struct pg_arrivals *arrivals,
+                     const struct pg_narrow *narrow);
 
 /* Makes PG_MESSAGES_STATEMENT_COUNT statements that insert messages and
  * batches. 0, HAPLO_ENOMEM or HAPLO_ETOOBIG. */
