@@ -111,6 +111,7 @@ static void kafka_close(struct outlet *outlet, outlet_closed_cb closed_cb,
     struct kafka *kafka = (struct kafka *)outlet;
 
     kafka->is_closing = true;
+    atomic_store(&kafka->is_ending, true);
     kafka->closed_cb = closed_cb;
     kafka->closed_data = data;
     uv_ref((uv_handle_t *)&kafka->poll);
@@ -181,6 +182,7 @@ static struct kafka *kafka_new(const struct outlet_setting *setting)
     kafka->options = setting->options;
     kafka->inbox_uuid = setting->inbox_uuid;
     kafka->descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    atomic_init(&kafka->is_ending, false);
     TAILQ_INIT(&kafka->pending);
     TAILQ_INIT(&kafka->sent);
     if (kafka->descriptor < 0) {

@@ -5,6 +5,7 @@
 #ifndef OUTLETS_KAFKA_PRIVATE_H
 #define OUTLETS_KAFKA_PRIVATE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -68,6 +69,7 @@ struct kafka {
     struct kafka_producer *producer; /* from READY on; NULL: none */
     struct worker worker;            /* the thread that creates and frees it */
     struct worker_job job;           /* creates or frees it */
+    atomic_bool is_ending;           /* is_closing, for the worker */
     struct reason job_why;           /* why it was not created */
     uint64_t grace_end_ms;           /* when ENDING ends at the latest */
     enum outlet_verdict end_verdict; /* of what is not reported by then */

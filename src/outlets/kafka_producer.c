@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "outlets/detached_call.h"
 #include "outlets/kafka_conf.h"
 #include "outlets/kafka_verdict.h"
+
+#define FREE_MS 1000 /* to end in an orderly way */
 
 struct kafka_producer {
     rd_kafka_t *kafka;       /* owned */
@@ -78,14 +81,33 @@ int kafka_producer_new(struct kafka_producer **out,
     return 0;
 }
 
-void kafka_producer_free(struct kafka_producer *producer)
+/* On a thread of its own: librdkafka waits for its threads. */
+static void on_free(void *data)
 {
+    struct kafka_producer *producer = data;
+
     (void)rd_kafka_purge(producer->kafka,
                          RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    rd_kafka_queue_io_event_enable(producer->queue, -1, NULL, 0);
     rd_kafka_queue_destroy(producer->queue);
     rd_kafka_destroy(producer->kafka);
     free(producer);
+}
+
+static void on_drop(void *data)
+{
+    (void)data; /* on_free() has freed it */
+}
+
+void kafka_producer_free(struct kafka_producer *producer,
+                         const atomic_bool *is_ending)
+{
+    const struct detached_call call = {
+        .run = on_free, .drop = on_drop, .data = producer};
+
+    rd_kafka_queue_io_event_enable(producer->queue, -1, NULL, 0);
+    if (detached_call_run(&call, is_ending, FREE_MS) == HAPLO_ENOMEM) {
+        on_free(producer);
+    }
 }
 
 /* Sending */

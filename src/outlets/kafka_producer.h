@@ -9,6 +9,7 @@
 #ifndef OUTLETS_KAFKA_PRODUCER_H
 #define OUTLETS_KAFKA_PRODUCER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -25,8 +26,11 @@ int kafka_producer_new(struct kafka_producer **out,
                        const struct kafka_options *options, int descriptor,
                        bool is_single, struct reason *why);
 
-/* Discards what was not sent, and frees it. Blocks. */
-void kafka_producer_free(struct kafka_producer *producer);
+/* Discards what was not sent, and frees it. Blocks, but not for long once
+ * is_ending is set: librdkafka may be looking up a name, and is then left
+ * behind. */
+void kafka_producer_free(struct kafka_producer *producer,
+                         const atomic_bool *is_ending);
 
 /* A topic. Free it after use, and before the producer. Returns NULL with why
  * set if it cannot be had. */

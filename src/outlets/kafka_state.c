@@ -30,7 +30,7 @@ static void on_discard(struct worker_job *job)
 {
     struct kafka *kafka = job->data;
 
-    kafka_producer_free(kafka->producer);
+    kafka_producer_free(kafka->producer, &kafka->is_ending);
 }
 
 /* On the loop */

@@ -11,8 +11,8 @@
  *   - A thread of libnats reads the responses. It ends with the connection,
  *     whoever closes it, and says so in its last call.
  *
- * libnats may block in all of this: while it looks up a name, connects, or
- * writes to a socket.
+ * libnats may block in all of this: while it connects (nats_dial.c), waits for
+ * a response, or writes to a socket.
  */
 #include "outlets/nats_connection.h"
 
@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "outlets/nats_ack.h"
+#include "outlets/nats_dial.h"
 #include "outlets/nats_setup.h"
 
 #define ROUND_TRIP_MS 5000
@@ -35,7 +36,8 @@ struct nats_connection {
     natsInbox *inbox;                                /* owned */
     const struct nats_options *options;              /* borrowed */
     const struct nats_connection_listener *listener; /* borrowed */
-    uint64_t serial;                                 /* which one it is */
+    const atomic_bool *is_ending;   /* borrowed; the outlet is to end */
+    uint64_t serial;                /* which one it is */
     struct nats_ack_reader *reader; /* for the thread that reads responses */
     uv_sem_t end;                   /* that thread has made its last call */
 };
@@ -97,17 +99,14 @@ static int server_connect(struct nats_connection *connection, const char *text,
                           struct reason *why)
 {
     natsOptions *setup = NULL;
-    natsStatus status;
     int result = nats_setup_new(&setup, connection->options, text, why);
 
-    if (result == 0) {
-        status = natsConnection_Connect(&connection->connection, setup);
-        result = status == NATS_OK
-                     ? 0
-                     : nats_fail(why, "cannot connect", text, status);
+    if (result != 0) {
+        natsOptions_Destroy(setup);
+        return result;
     }
-    natsOptions_Destroy(setup);
-    return result;
+    return nats_dial(&connection->connection, setup, text,
+                     connection->is_ending, why);
 }
 
 /* A server must know headers (2.2), and let this user subscribe. */
@@ -191,6 +190,9 @@ static int servers_try(struct nats_connection *connection,
             return 0;
         }
         server_leave(connection);
+        if (result == HAPLO_ECANCELED) {
+            break;
+        }
         place->url_index = (place->url_index + 1) % count;
     }
     return result;
@@ -200,7 +202,7 @@ int nats_connection_open(struct nats_connection **out,
                          const struct nats_options *options,
                          struct nats_place *place,
                          const struct nats_connection_listener *listener,
-                         struct reason *why)
+                         const atomic_bool *is_ending, struct reason *why)
 {
     struct nats_connection *connection = calloc(1, sizeof(*connection));
     int result;
@@ -212,6 +214,7 @@ int nats_connection_open(struct nats_connection **out,
     }
     connection->options = options;
     connection->listener = listener;
+    connection->is_ending = is_ending;
     connection->reader = nats_ack_reader_new();
     result = connection->reader != NULL &&
                      natsInbox_Create(&connection->inbox) == NATS_OK

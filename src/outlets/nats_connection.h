@@ -9,6 +9,7 @@
 #ifndef OUTLETS_NATS_CONNECTION_H
 #define OUTLETS_NATS_CONNECTION_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,13 +39,13 @@ struct nats_place {
 };
 
 /* Connects to the server of *place, or else to the next one that can be
- * reached, and sets *place. Borrows options and listener. Returns 0, or
- * HAPLO_E* with why set. */
+ * reached, and sets *place. Borrows options, listener and is_ending, which ends
+ * waiting for a server. Returns 0, or HAPLO_E* with why set. */
 int nats_connection_open(struct nats_connection **out,
                          const struct nats_options *options,
                          struct nats_place *place,
                          const struct nats_connection_listener *listener,
-                         struct reason *why);
+                         const atomic_bool *is_ending, struct reason *why);
 
 /* A message to be published. */
 struct nats_letter {

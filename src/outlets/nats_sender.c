@@ -76,7 +76,7 @@ static bool line_open(struct nats *nats, const struct nats_flight *flight,
         return false;
     }
     if (nats_connection_open(&nats->connection, nats->options, &nats->place,
-                             &nats->listener, why) != 0) {
+                             &nats->listener, &nats->is_ending, why) != 0) {
         nats->failed_at_ns = uv_hrtime();
         nats->failed_why = *why;
         return false;

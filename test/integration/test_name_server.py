@@ -8,6 +8,8 @@ from poll import BUILD, preloaded
 from sim import Sim, wait_for
 
 HANGING_NAMES = BUILD.resolve() / "hanging_names.so"
+BUS = {"nats": {"urls": ["nats://bus.example.ac.uk:4222"]},
+       "kafka": {"brokers": ["bus.example.ac.uk:9092"]}}
 
 
 @pytest.fixture
@@ -73,3 +75,17 @@ def test_peek_ends_although_a_name_is_looked_up(poll):
 def test_the_usual_end_waits_for_nothing(sim, poll_of):
     done = poll_of(sim).once()
     assert done == (0, "", "")
+
+
+# The libraries of these outlets look up names by themselves.
+@pytest.mark.parametrize("kind", [
+    kind for kind in BUS if kind in (BUILD / "types").read_text().split()])
+def test_an_outlet_ends_although_a_name_is_looked_up(sim, poll, kind):
+    poll.config["outlets"] = [{"name": "bus", "type": kind, **BUS[kind]}]
+    running = poll.start()
+    wait_for(lambda: sim.unread("app2", "q1") == 0)
+    running.signal(signal.SIGTERM)
+    running.wait_for_line("SIGTERM: finishing outstanding work")
+    running.signal(signal.SIGTERM)
+    assert running.wait() == 0
+    poll.check_nothing_lost(stored={("app2", "q1")})
