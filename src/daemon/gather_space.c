@@ -1,5 +1,7 @@
 #include "daemon/gather_space.h"
 
+#include "daemon/log.h"
+
 static void pause_or_resume(const struct gather_queue *queue, bool is_short)
 {
     if (queue->queue == NULL) {
@@ -12,7 +14,18 @@ static void pause_or_resume(const struct gather_queue *queue, bool is_short)
     }
 }
 
-static void on_space(struct inbox *changed, bool is_short, void *data)
+static void tell(const struct gather_inbox *inbox, bool is_short,
+                 const char *why)
+{
+    log_line(is_short ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "inbox %s: %s: %s",
+             inbox->config->name,
+             is_short ? "no more messages are fetched"
+                      : "messages are fetched again",
+             why);
+}
+
+static void on_space(struct inbox *changed, bool is_short, const char *why,
+                     void *data)
 {
     const struct gather_inbox *inbox = data;
     const struct gather *gather = inbox->gather;
@@ -22,6 +35,7 @@ static void on_space(struct inbox *changed, bool is_short, void *data)
     if (gather->phase > GATHER_OPEN) {
         return; /* nothing is fetched any more */
     }
+    tell(inbox, is_short, why);
     while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
         const struct gather_queue *queue;
         size_t queue_cursor = 0;
@@ -35,15 +49,20 @@ static void on_space(struct inbox *changed, bool is_short, void *data)
 
 void gather_space_listen(struct gather_inbox *inbox)
 {
-    if (inbox->gather->options.has_pauses) {
-        inbox_listen_space(inbox->inbox, on_space, inbox);
+    const char *why = inbox_short_why(inbox->inbox);
+    if (!inbox->gather->options.has_pauses) {
+        return;
+    }
+    inbox_listen_space(inbox->inbox, on_space, inbox);
+    if (why != NULL) {
+        tell(inbox, true, why);
     }
 }
 
 void gather_space_added(const struct gather_queue *queue)
 {
     if (queue->server->gather->options.has_pauses &&
-        inbox_is_short(queue->stored->inbox)) {
+        inbox_short_why(queue->stored->inbox) != NULL) {
         haplo_queue_pause(queue->queue);
     }
 }

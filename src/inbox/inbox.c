@@ -370,20 +370,16 @@ void inbox_listen_space(struct inbox *inbox, inbox_space_cb space_cb,
     inbox->space_data = data;
 }
 
-bool inbox_is_short(const struct inbox *inbox)
+const char *inbox_short_why(const struct inbox *inbox)
 {
-    return inbox->commit.is_short;
+    return inbox->commit.is_short ? inbox->commit.short_why.text : NULL;
 }
 
 void inbox_store_space(struct inbox *inbox, bool is_short, const char *why)
 {
-    inbox_warn(inbox, "inbox %s: %s: %s", inbox->name,
-               is_short ? "no more messages are fetched"
-                        : "messages are fetched again",
-               why);
     group_commit_note_space(&inbox->commit, is_short, why);
     if (inbox->space_cb != NULL) {
-        inbox->space_cb(inbox, is_short, inbox->space_data);
+        inbox->space_cb(inbox, is_short, why, inbox->space_data);
     }
 }
 

@@ -240,13 +240,16 @@ struct inbox_replace {
  * a note, which makes any process that still stores it here stale. */
 void inbox_replace_state(struct inbox_replace *replace);
 
-/* The disk of the inbox is nearly full, or has room again. While it is, all
- * deliveries get INBOX_RETRY with the reason, so that what room there is goes
- * to confirmed states and progress. Each change is logged as a warning. */
-typedef void (*inbox_space_cb)(struct inbox *inbox, bool is_short, void *data);
+/* The disk of the inbox is nearly full, or has room again; why: one line.
+ * While it is, all deliveries get INBOX_RETRY with this reason, so that what
+ * room there is goes to confirmed states and progress. */
+typedef void (*inbox_space_cb)(struct inbox *inbox, bool is_short,
+                               const char *why, void *data);
 void inbox_listen_space(struct inbox *inbox, inbox_space_cb space_cb,
                         void *data);
-bool inbox_is_short(const struct inbox *inbox);
+
+/* The reason while it is nearly full; otherwise NULL. */
+const char *inbox_short_why(const struct inbox *inbox);
 
 /* Outlets: the way out */
 

@@ -31,6 +31,7 @@ def test_disk_full(poll_of, small_disk):
         poll = poll_of(sim)
         path = str(small_disk / "inbox.db") if small_disk else "inbox.db"
         files = two_inboxes(poll, path)
+        poll.config["inboxes"][0]["free_space_min"] = 1
 
         def limit_files():
             resource.setrlimit(resource.RLIMIT_FSIZE, (256 << 10, 256 << 10))
