@@ -44,8 +44,8 @@ static inline void note_delivered(const struct outlet_parcel *parcel,
         assert_true(scene.may_repeat);
         return;
     }
-    /* One that was refused, and whose end as a dead letter was not stored before
-     * a restart, may be accepted after it. */
+    /* One that was refused, and whose end as a dead letter was not stored
+     * before a restart, may be accepted after it. */
     if (arrival < *newest && !scene.was_refused[arrival]) {
         fail_msg("%" PRIu64 " is out of order\n%s", arrival, scene.trace);
     }
