@@ -308,6 +308,7 @@ static int files_open(const struct outlet_setting *setting,
                           options->path);
     }
     files->folder = -1;
+    files->is_test = setting->is_test;
     result = format_setup(files, options, setting->inbox_uuid, why);
     if (result == 0) {
         result = files_setup(files, memory, why);
