@@ -63,8 +63,8 @@ def poll_of():
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 256 KB; None where it cannot be mounted."""
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", tmp_path]
+    """A file system of 512 KB; None where it cannot be mounted."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=512k", "none", tmp_path]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode != 0:
         yield None
