@@ -71,9 +71,9 @@ const struct option_row forwarder_option_rows[] = {
             "of its data. With block, its queue waits until an operator "
             "decides (haplo-poll outlet retry, skip or dead-letter); other "
             "queues go on. With dead_letter, it is kept as a dead letter "
-            "and passed over, once the destination has accepted another "
-            "message. Many refusals in a row are a broken destination and "
-            "make no dead letters.",
+            "(haplo-poll dead-letters) and passed over, once the destination "
+            "has accepted another message. Many refusals in a row are a broken "
+            "destination and make no dead letters.",
     },
     {
         .name = "in_flight_max",

@@ -54,7 +54,8 @@ void pg_step_end(struct pg_step *step);
 /* The task fails: there is no such outlet. */
 void pg_step_no_outlet(struct pg_step *step, const char *outlet);
 
-/* pg_letter_steps.c, pg_replay_steps.c, pg_outlet_steps.c: begin a step of this kind. */
+/* pg_letter_steps.c, pg_replay_steps.c, pg_outlet_steps.c: begin a step of this
+ * kind. */
 void pg_letters_purge(struct pg_step *step);
 void pg_replay_start(struct pg_step *step);
 void pg_replay_stop(struct pg_step *step);
