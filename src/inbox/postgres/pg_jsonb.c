@@ -332,7 +332,7 @@ static bool read_next(struct scan *scan, bool *is_end)
 
 bool pg_jsonb_can_hold(struct haplo_slice body)
 {
-    struct scan scan;
+    struct scan scan = {.depth = 0};
     bool is_open;
     bool is_end = false;
 
@@ -341,7 +341,6 @@ bool pg_jsonb_can_hold(struct haplo_slice body)
     }
     scan.at = (const unsigned char *)body.data;
     scan.end = scan.at + body.size;
-    scan.depth = 0;
     while (!is_end) {
         do {
             if (!read_value(&scan, &is_open)) {

@@ -21,8 +21,7 @@ char *pg_names_expand(const char *schema, const char *sql)
     for (to = expanded; to != NULL; sql++) {
         if (*sql == '@') {
             *to++ = '"';
-            memcpy(to, schema, schema_size);
-            to += schema_size;
+            to = stpcpy(to, schema);
             *to++ = '"';
             *to++ = '.';
         } else {

@@ -38,31 +38,31 @@ void pg_watch_close(struct pg_watch **watch)
     }
 }
 
-static int watch_open(struct pg_watch **watch, uv_loop_t *loop, int socket,
-                      ino_t identity)
+/* NULL: with *error, one of libuv. */
+static struct pg_watch *watch_open(uv_loop_t *loop, int socket, ino_t identity,
+                                   int *error)
 {
-    struct pg_watch *opened = calloc(1, sizeof(*opened));
-    int error;
+    struct pg_watch *watch = calloc(1, sizeof(*watch));
 
-    if (opened == NULL) {
-        return UV_ENOMEM;
+    if (watch == NULL) {
+        *error = UV_ENOMEM;
+        return NULL;
     }
-    opened->identity = identity;
-    opened->descriptor = fcntl(socket, F_DUPFD_CLOEXEC, 3);
-    if (opened->descriptor < 0) {
-        error = uv_translate_sys_error(errno);
-        free(opened);
-        return error;
+    watch->identity = identity;
+    watch->descriptor = fcntl(socket, F_DUPFD_CLOEXEC, 3);
+    if (watch->descriptor < 0) {
+        *error = uv_translate_sys_error(errno);
+        free(watch);
+        return NULL;
     }
-    error = uv_poll_init(loop, &opened->poll, opened->descriptor);
-    if (error != 0) {
-        close(opened->descriptor);
-        free(opened);
-        return error;
+    *error = uv_poll_init(loop, &watch->poll, watch->descriptor);
+    if (*error != 0) {
+        close(watch->descriptor);
+        free(watch);
+        return NULL;
     }
-    opened->poll.data = opened;
-    *watch = opened;
-    return 0;
+    watch->poll.data = watch;
+    return watch;
 }
 
 int pg_watch_start(struct pg_watch **watch, uv_loop_t *loop, int socket,
@@ -72,18 +72,22 @@ int pg_watch_start(struct pg_watch **watch, uv_loop_t *loop, int socket,
     int error;
 
     if (fstat(socket, &status) != 0) {
+        error = uv_translate_sys_error(errno);
         pg_watch_close(watch);
-        return uv_translate_sys_error(errno);
+        return error;
     }
     if (*watch != NULL && (*watch)->identity != status.st_ino) {
         pg_watch_close(watch);
     }
-    error = *watch != NULL ? 0 : watch_open(watch, loop, socket, status.st_ino);
-    if (error == 0) {
-        (*watch)->ready_cb = ready_cb;
-        (*watch)->data = data;
-        error = uv_poll_start(&(*watch)->poll, events, on_poll);
+    if (*watch == NULL) {
+        *watch = watch_open(loop, socket, status.st_ino, &error);
+        if (*watch == NULL) {
+            return error;
+        }
     }
+    (*watch)->ready_cb = ready_cb;
+    (*watch)->data = data;
+    error = uv_poll_start(&(*watch)->poll, events, on_poll);
     if (error != 0) {
         pg_watch_close(watch);
     }
