@@ -66,7 +66,8 @@ static struct haplo_slice body_write(char *body)
     int size =
         snprintf(body, BODY_SIZE, "{\"id\":%" PRIu64 ",\"text\":\"", sent++);
     body[size] = 'x';
-    memcpy(body + BODY_SIZE - 2, "\"}", 2);
+    body[BODY_SIZE - 2] = '"';
+    body[BODY_SIZE - 1] = '}';
     return (struct haplo_slice){body, BODY_SIZE};
 }
 
