@@ -13,7 +13,7 @@ from sim import BUILD, ROOT
 INJECT = ROOT / "test" / "inject"
 PARTS = ["base", "core", "http", "poller", "inbox", "inbox/sqlite", "outlets",
          "config", "daemon"]
-OPTIONAL = re.compile(r"/(inbox/postgres/|outlets/kafka|outlets/nats)")
+OPTIONAL = re.compile(r"/(inbox/postgres/|outlets/(kafka|nats|detached_call))")
 # Put there by compilers for sanitizers and coverage.
 ADDED = re.compile(r"__(asan|ubsan|tsan|lsan|sanitizer|gcov|llvm)_")
 
