@@ -328,6 +328,31 @@ def test_a_queue_whose_row_is_gone_goes_on(postgres, poll_of):
     assert len(bodies) == len(set(bodies)) == 8
 
 
+# An institution that began with SQLite: what is stored there, and not known to be
+# marked, is not stored here as well.
+def test_a_queue_moves_from_an_sqlite_file_and_back(postgres, poll_of):
+    with Sim("--messages=10") as sim:
+        poll = poll_of(sim)
+        postgres.prepare(poll)
+        poll.config["inboxes"].append(
+            {"name": "file", "type": "sqlite", "path": "inbox.db"})
+        poll.queue()["inbox"] = "file"
+        make_marks_fail(sim, poll)
+        poll.queue()["inbox"] = "inbox"
+        sim.script("message app1 q1 count=3")
+        assert poll.once().code == 0
+        assert sim.unread() == 0
+        poll.queue()["inbox"] = "file"
+        sim.script("message app1 q1 count=2")
+        assert poll.once().code == 0
+        assert sim.unread() == 0
+        here, there = postgres.stored(), poll.rows(
+            "SELECT CAST(body AS BLOB) FROM messages")
+        assert (len(here), len(there)) == (3, 12)
+        assert len({body for *_, body in here} |
+                   {body for body, in there}) == 15
+
+
 # Both poll the same queues: whatever the order, the states decide.
 def test_two_processes_store_each_message_once(postgres, poll_of):
     with Sim("--queues=4", "--messages=100") as sim:
