@@ -193,6 +193,7 @@ $(TEST_LIB_A): $(call obj,$(test_lib_src))
 	$(call say,AR)
 	$(Q)ar qcs $@ $^
 $(BUILD)/test/%.o: INCLUDES := -Itest/lib
+$(BUILD)/test/unit/test_postgres_%.o: INCLUDES := -Itest/lib $(LIBPQ_CFLAGS)
 
 $(BUILD)/test/%: $(BUILD)/test/unit/%.o $(TEST_LIB_A) $(TEST_A)
 	@mkdir -p $(@D)
