@@ -114,6 +114,21 @@ static void nats_flight_end_sending(struct nats_flight *flight,
     uv_mutex_unlock(&flight->nats->mutex);
 }
 
+/* False if a message before it has failed meanwhile: it would be stored out of
+ * turn. */
+static bool message_announce(struct nats_flight *flight)
+{
+    bool is_in_turn;
+
+    uv_mutex_lock(&flight->nats->mutex);
+    is_in_turn = flight->state.failed_index == SIZE_MAX;
+    if (is_in_turn) {
+        flight_sent(&flight->state);
+    }
+    uv_mutex_unlock(&flight->nats->mutex);
+    return is_in_turn;
+}
+
 static bool message_publish(struct nats_flight *flight, const char *subject,
                             struct message_headers *headers, size_t index)
 {
@@ -129,9 +144,9 @@ static bool message_publish(struct nats_flight *flight, const char *subject,
     struct reason why;
 
     message_headers_set(headers, parcel, index, nats->inbox_uuid);
-    uv_mutex_lock(&nats->mutex);
-    flight_sent(&flight->state);
-    uv_mutex_unlock(&nats->mutex);
+    if (!message_announce(flight)) {
+        return false;
+    }
     verdict = nats_connection_publish(nats->connection, &letter, &why);
     if (verdict != OUTLET_DELIVERED) {
         uv_mutex_lock(&nats->mutex);
