@@ -247,8 +247,7 @@ static void stdout_run(void)
 
 /* Commands */
 
-#define EXEC_QUIET_MS \
-    1000 /* a process starts, works and ends in half of that */
+#define EXEC_QUIET_MS 300 /* a command starts and ends meanwhile */
 
 static void exec_run(void)
 {
