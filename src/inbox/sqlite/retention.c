@@ -6,7 +6,8 @@
  *     (retention_start).
  *   - A step is a job for the writer's thread, as a group is, and takes a few
  *     milliseconds (retention_step.c). After it, nothing is deleted for
- *     REST_FACTOR times as long.
+ *     REST_FACTOR times as long; if no group was written meanwhile, for about
+ *     as long as it took.
  *   - When there is nothing more to do, the next look is due after a part of
  *     the retention period, and continues where this one ended. From time to
  *     time a pass begins with the oldest message again: what an outlet had
@@ -27,6 +28,7 @@
 
 #define REST_FACTOR 9
 #define REST_MS_MIN 10
+#define IDLE_MS_MIN 2
 #define FAILED_MS 5000
 #define LOOK_PART 64 /* of the retention period */
 #define LOOK_MS_MIN 100
@@ -102,6 +104,9 @@ static uint64_t rest_ms(const struct retention *retention)
     if (!retention->step.has_more) {
         return part_of(retention->step.keep_ms, LOOK_MS_MIN, LOOK_MS_MAX);
     }
+    if (retention->group_count == retention->jobs->first_count) {
+        return took_ms + IDLE_MS_MIN;
+    }
     return REST_FACTOR * took_ms + REST_MS_MIN;
 }
 
@@ -133,6 +138,7 @@ static void on_due(uv_timer_t *timer)
         retention->pass_ms = now_ms;
         retention_step_rewind(&retention->step);
     }
+    retention->group_count = retention->jobs->first_count;
     retention->began_ms = now_ms;
     retention->is_running = true;
     retention->job.work_cb = step_work;

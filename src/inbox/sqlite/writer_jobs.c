@@ -70,6 +70,7 @@ void writer_jobs_submit(struct writer_jobs *jobs, struct writer_job *job)
 
 void writer_jobs_submit_first(struct writer_jobs *jobs, struct writer_job *job)
 {
+    jobs->first_count++;
     STAILQ_INSERT_HEAD(&jobs->waiting, job, link);
     job_next(jobs);
 }

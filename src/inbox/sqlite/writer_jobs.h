@@ -41,6 +41,7 @@ struct writer_jobs {
     struct arrival_mark *mark;      /* told how far arrivals have got */
     struct writer_job_list waiting; /* in their order */
     struct writer_job *current;     /* with the thread; NULL: none */
+    uint64_t first_count;           /* jobs that went first, so far */
     bool is_finish_due;             /* copy the rest of the WAL first */
     struct worker_job job;          /* passes current to the thread */
 };
