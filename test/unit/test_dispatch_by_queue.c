@@ -129,13 +129,13 @@ static void test_a_doubt_holds_the_position_until_it_is_a_dead_letter(
                         "[   2] a: WAITING\n"
                         "[   2] save a1\n"
                         "[ 300] + b3\n"
-                        "[ 300] > a2\n"
-                        "[ 301] x a2\n"
-                        "[ 301] D a2\n"
                         "[ 301] save b3\n"
-                        "[ 301] > a4\n"
-                        "[ 302] + a4\n"
-                        "[ 402] save a4\n");
+                        "[ 948] > a2\n"
+                        "[ 949] x a2\n"
+                        "[ 949] > a4\n"
+                        "[ 950] + a4\n"
+                        "[ 950] D a2\n"
+                        "[ 951] save a4\n");
     scene_expect_all(scene);
     scene_free(scene);
 }
