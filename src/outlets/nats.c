@@ -34,63 +34,11 @@
 
 #define TICK_MS 100 /* how often deadlines are looked at */
 
-/* Flights, on the loop */
-
-/* Takes a free slot. Returns 0 or HAPLO_ENOMEM. */
-static int slot_take(struct nats *nats, struct nats_flight *flight)
-{
-    uint64_t slot = 0;
-
-    while (slot < nats->slot_count && nats->slots[slot] != NULL) {
-        slot++;
-    }
-    if (slot == nats->slot_count) {
-        uint64_t count = slot == 0 ? 16 : 2 * slot;
-        struct nats_flight **slots =
-            reallocarray(nats->slots, count, sizeof(void *));
-
-        if (slots == NULL) {
-            return HAPLO_ENOMEM;
-        }
-        for (uint64_t i = slot; i < count; i++) {
-            slots[i] = NULL;
-        }
-        nats->slots = slots;
-        nats->slot_count = count;
-    }
-    flight->slot = slot;
-    nats->slots[slot] = flight;
-    return 0;
-}
-
-/* NULL if memory runs out. */
-static struct nats_flight *nats_flight_new(struct nats *nats,
-                                           struct outlet_parcel *parcel)
-{
-    struct nats_flight *flight = calloc(1, sizeof(*flight));
-    int result;
-
-    if (flight == NULL || flight_init(&flight->state, parcel) != 0) {
-        free(flight);
-        return NULL;
-    }
-    flight->nats = nats;
-    flight->serial = ++nats->serial_last;
-    flight->submitted_at_ns = uv_hrtime();
-    uv_mutex_lock(&nats->mutex);
-    result = slot_take(nats, flight);
-    uv_mutex_unlock(&nats->mutex);
-    if (result != 0) {
-        flight_free(&flight->state);
-        free(flight);
-        return NULL;
-    }
-    return flight;
-}
+/* Parcels */
 
 static void close_if_idle(struct nats *nats);
 
-static void parcel_complete(struct nats *nats, struct outlet_parcel *parcel)
+void nats_parcel_complete(struct nats *nats, struct outlet_parcel *parcel)
 {
     bool is_last = --nats->flight_count == 0;
 
@@ -105,100 +53,14 @@ static void parcel_complete(struct nats *nats, struct outlet_parcel *parcel)
     }
 }
 
-/* Must be over. */
-static void nats_flight_complete(struct nats_flight *flight)
-{
-    struct nats *nats = flight->nats;
-    struct outlet_parcel *parcel = flight->state.parcel;
-
-    uv_mutex_lock(&nats->mutex);
-    nats->slots[flight->slot] = NULL;
-    uv_mutex_unlock(&nats->mutex);
-    if (flight->is_waiting) {
-        TAILQ_REMOVE(&nats->waiting, flight, link);
-    }
-    flight_report(&flight->state);
-    flight_free(&flight->state);
-    free(flight);
-    parcel_complete(nats, parcel);
-}
-
-/* True if it is over, or because there is nothing more to wait for. */
-static bool nats_flight_settle(struct nats_flight *flight)
-{
-    struct nats *nats = flight->nats;
-    struct flight *state = &flight->state;
-    bool is_late =
-        flight->is_waiting && uv_now(nats->timer.loop) >= flight->deadline_ms;
-    bool is_over;
-
-    uv_mutex_lock(&nats->mutex);
-    if (flight_is_over(state)) {
-        /* Nothing to give up. */
-    } else if (flight->line <= nats->line_ended) {
-        flight_give_up(state, OUTLET_RETRY,
-                       "the connection was lost before all messages were "
-                       "acknowledged");
-    } else if (nats->is_closing) {
-        flight_give_up(state, OUTLET_RETRY, "closing");
-    } else if (is_late) {
-        atomic_store(&nats->is_doubtful, true);
-        flight_give_up(
-            state, OUTLET_RETRY,
-            state->has_stranger
-                ? "no stream has acknowledged it in time, but somebody else "
-                  "responds to messages of this subject"
-                : "the stream has not acknowledged it in time");
-    }
-    is_over = flight_is_over(state);
-    uv_mutex_unlock(&nats->mutex);
-    return is_over;
-}
-
-static void nats_flight_wait(struct nats_flight *flight)
-{
-    struct nats *nats = flight->nats;
-
-    flight->is_waiting = true;
-    flight->deadline_ms =
-        uv_now(nats->timer.loop) + nats->options->ack_timeout_ms;
-    TAILQ_INSERT_TAIL(&nats->waiting, flight, link);
-}
-
-static void on_parcel_done(struct worker_job *job)
-{
-    struct nats_flight *flight = job->data;
-
-    if (nats_flight_settle(flight)) {
-        nats_flight_complete(flight);
-    } else {
-        nats_flight_wait(flight);
-    }
-}
-
-/* A callback may close the outlet, but does not free it. */
-static void flights_look(struct nats *nats)
-{
-    struct nats_flight *flight = TAILQ_FIRST(&nats->waiting);
-
-    while (flight != NULL) {
-        struct nats_flight *next = TAILQ_NEXT(flight, link);
-
-        if (nats_flight_settle(flight)) {
-            nats_flight_complete(flight);
-        }
-        flight = next;
-    }
-}
-
 static void on_async(uv_async_t *async)
 {
-    flights_look(async->data);
+    nats_flights_look(async->data);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
-    flights_look(timer->data);
+    nats_flights_look(timer->data);
 }
 
 /* Without memory for a flight */
@@ -213,7 +75,8 @@ static void on_no_memory(struct worker_job *job)
 
 static void on_no_memory_done(struct worker_job *job)
 {
-    parcel_complete(job->data, container_of(job, struct outlet_parcel, job));
+    nats_parcel_complete(job->data,
+                         container_of(job, struct outlet_parcel, job));
 }
 
 static void nats_deliver(struct outlet *outlet, struct outlet_parcel *parcel)
@@ -228,7 +91,7 @@ static void nats_deliver(struct outlet *outlet, struct outlet_parcel *parcel)
     }
     parcel->job = flight != NULL
                       ? (struct worker_job){.work_cb = nats_send,
-                                            .done_cb = on_parcel_done,
+                                            .done_cb = nats_flight_published,
                                             .data = flight}
                       : (struct worker_job){.work_cb = on_no_memory,
                                             .done_cb = on_no_memory_done,

@@ -1,6 +1,6 @@
 /*
  * nats_private.h - what the parts of nats.c share: the outlet and its flights.
- * The loop has nats.c, all other threads have nats_sender.c.
+ * nats.c and nats_flight.c run on the loop, nats_sender.c on other threads.
  */
 #ifndef OUTLETS_NATS_PRIVATE_H
 #define OUTLETS_NATS_PRIVATE_H
@@ -60,6 +60,23 @@ struct nats {
     uint64_t failed_at_ns;    /* last failed attempt to connect */
     struct reason failed_why; /* of that attempt */
 };
+
+/* Flights on the loop: nats_flight.c */
+
+/* NULL if memory runs out. Borrows parcel. */
+struct nats_flight *nats_flight_new(struct nats *nats,
+                                    struct outlet_parcel *parcel);
+
+/* The job of a flight, job->data, has been done: it is completed, or waits. */
+void nats_flight_published(struct worker_job *job);
+
+/* Completes those that are over, or have waited too long. */
+void nats_flights_look(struct nats *nats);
+
+/* Passes a parcel back, with what is set in it: nats.c */
+void nats_parcel_complete(struct nats *nats, struct outlet_parcel *parcel);
+
+/* Other threads: nats_sender.c */
 
 /* Jobs of the worker: publishes a flight, job->data; closes the connection of
  * an outlet, job->data. */
