@@ -6,8 +6,8 @@
  *     (retention_start).
  *   - A step is a job for the writer's thread, as a group is, and takes a few
  *     milliseconds (retention_step.c). After it, nothing is deleted for
- *     REST_FACTOR times as long; if no group was written meanwhile, for about
- *     as long as it took.
+ *     REST_FACTOR times as long; if no group was written for a second, for
+ *     about as long as it took.
  *   - When there is nothing more to do, the next look is due after a part of
  *     the retention period, and continues where this one ended. From time to
  *     time a pass begins with the oldest message again: what an outlet had
@@ -29,6 +29,7 @@
 #define REST_FACTOR 9
 #define REST_MS_MIN 10
 #define IDLE_MS_MIN 2
+#define BUSY_MS 1000 /* after a group */
 #define FAILED_MS 5000
 #define LOOK_PART 64 /* of the retention period */
 #define LOOK_MS_MIN 100
@@ -94,7 +95,19 @@ static void note_result(struct retention *retention)
     }
 }
 
-static uint64_t rest_ms(const struct retention *retention)
+/* Groups have been written lately, so more may come at any moment. */
+static bool is_busy(struct retention *retention)
+{
+    uint64_t now_ms = uv_now(retention->loop);
+
+    if (retention->group_count != retention->jobs->first_count) {
+        retention->group_count = retention->jobs->first_count;
+        retention->busy_ms = now_ms;
+    }
+    return now_ms - retention->busy_ms < BUSY_MS;
+}
+
+static uint64_t rest_ms(struct retention *retention)
 {
     uint64_t took_ms = uv_now(retention->loop) - retention->began_ms;
 
@@ -104,7 +117,7 @@ static uint64_t rest_ms(const struct retention *retention)
     if (!retention->step.has_more) {
         return part_of(retention->step.keep_ms, LOOK_MS_MIN, LOOK_MS_MAX);
     }
-    if (retention->group_count == retention->jobs->first_count) {
+    if (!is_busy(retention)) {
         return took_ms + IDLE_MS_MIN;
     }
     return REST_FACTOR * took_ms + REST_MS_MIN;
@@ -138,7 +151,6 @@ static void on_due(uv_timer_t *timer)
         retention->pass_ms = now_ms;
         retention_step_rewind(&retention->step);
     }
-    retention->group_count = retention->jobs->first_count;
     retention->began_ms = now_ms;
     retention->is_running = true;
     retention->job.work_cb = step_work;

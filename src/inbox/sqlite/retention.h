@@ -18,21 +18,22 @@ struct retention;
 typedef void (*retention_closed_cb)(struct retention *retention);
 
 struct retention {
-    struct inbox *inbox;        /* gets the warnings */
-    uv_loop_t *loop;            /* for its timer and clock */
-    struct writer_jobs *jobs;   /* runs the steps */
-    struct retention_step step; /* the writer's, while is_running */
-    struct writer_job job;      /* runs one step */
-    uv_timer_t timer;           /* when the next one is due */
-    uint64_t began_ms;          /* the step, in loop time */
-    uint64_t group_count;       /* groups that were written before the step */
-    uint64_t pass_ms;           /* when the pass began */
-    char **outlets;             /* owned; see inbox_retain() */
-    size_t outlet_count;        /* length of outlets */
-    bool is_started;            /* retention_start() was called */
-    bool is_running;            /* the job was submitted */
-    bool has_failed;            /* so did the last step, which was logged */
-    bool is_told;               /* of removed outlets */
+    struct inbox *inbox;           /* gets the warnings */
+    uv_loop_t *loop;               /* for its timer and clock */
+    struct writer_jobs *jobs;      /* runs the steps */
+    struct retention_step step;    /* the writer's, while is_running */
+    struct writer_job job;         /* runs one step */
+    uv_timer_t timer;              /* when the next one is due */
+    uint64_t began_ms;             /* the step, in loop time */
+    uint64_t group_count;          /* groups that were written, as seen last */
+    uint64_t busy_ms;              /* when that changed, in loop time */
+    uint64_t pass_ms;              /* when the pass began */
+    char **outlets;                /* owned; see inbox_retain() */
+    size_t outlet_count;           /* length of outlets */
+    bool is_started;               /* retention_start() was called */
+    bool is_running;               /* the job was submitted */
+    bool has_failed;               /* so did the last step, which was logged */
+    bool is_told;                  /* of removed outlets */
     retention_closed_cb closed_cb; /* not NULL: closing */
 };
 

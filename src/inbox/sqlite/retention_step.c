@@ -30,12 +30,12 @@
 #include "base/wall_clock.h"
 #include "inbox/sqlite/latest_index.h"
 
-#define STEP_NS UINT64_C(3000000)      /* after this, no more statements */
-#define STATEMENT_NS UINT64_C(1000000) /* what one should take at most */
-#define ROWS_MAX 256                   /* per statement */
-#define BATCHES_MAX 4096               /* looked at per step */
-#define FREE_PAGES_MIN 256             /* so many free pages always stay */
-#define FREE_PART 8                    /* so does this part of the file */
+#define STEP_NS UINT64_C(1000000)     /* after this, no more statements */
+#define STATEMENT_NS UINT64_C(500000) /* what one should take at most */
+#define ROWS_MAX 256                  /* per statement */
+#define BATCHES_MAX 4096              /* looked at per step */
+#define FREE_PAGES_MIN 256            /* so many free pages always stay */
+#define FREE_PART 8                   /* so does this part of the file */
 
 /* The outlets */
 
