@@ -104,12 +104,6 @@ static int setup_keeping(void **state)
     return result;
 }
 
-static void retain(struct scene *scene, const char *const *outlets,
-                   size_t count)
-{
-    inbox_retain(scene->inbox, outlets, count);
-}
-
 /* A batch of these messages that was fetched at this time and was marked. */
 static void store_at(struct feed *feed, uint64_t at_ms, const char *first,
                      const char *second)
@@ -175,7 +169,7 @@ static void test_old_messages_are_deleted(void **state)
     store_at(feed, FETCHED_AT_MS, "three", NULL);
     store_at(feed, wall_clock_ms(), "four", NULL);
     expect(scene, ARRIVALS, "1,2,3,4");
-    retain(scene, NULL, 0);
+    inbox_retain(scene->inbox, NULL, 0);
     until(scene, ARRIVALS, "4");
     expect(scene, BATCHES, "4");
     expect(scene, "SELECT body FROM messages", "four");
@@ -190,7 +184,7 @@ static void test_without_a_period_everything_stays(void **state)
     scene->keep_ms = 0;
     inbox_scene_open(scene);
     store_at(feed_open(scene, "live", "student"), FETCHED_AT_MS, "one", NULL);
-    retain(scene, NULL, 0);
+    inbox_retain(scene->inbox, NULL, 0);
     store_at(feed_open(scene, "live", "other"), FETCHED_AT_MS, "two", NULL);
     expect(scene, ARRIVALS, "1,2");
 }
@@ -202,7 +196,7 @@ static void test_arrivals_are_not_used_again(void **state)
     struct feed *feed = feed_open(scene, "live", "student");
 
     store_at(feed, FETCHED_AT_MS, "one", "two");
-    retain(scene, NULL, 0);
+    inbox_retain(scene->inbox, NULL, 0);
     until(scene, ARRIVALS, "none");
     scene_reopen(scene);
     store_at(feed, FUTURE_MS, "three", NULL);
@@ -220,7 +214,7 @@ static void test_an_outlet_that_has_not_begun_needs_everything(void **state)
     store_at(feed, FETCHED_AT_MS, "one", NULL);
     begun = outlet_open(scene, "begun", INBOX_START_NOW);
     save(scene, (struct inbox_progress){.outlet = begun, .cursor = 1});
-    retain(scene, (const char *const[]){"begun", "new"}, 2);
+    inbox_retain(scene->inbox, (const char *const[]){"begun", "new"}, 2);
     store_at(feed, FETCHED_AT_MS, "two", NULL);
     expect(scene, ARRIVALS, "1,2");
     save(scene, (struct inbox_progress){
@@ -252,7 +246,7 @@ static void test_deferred_messages_and_dead_letters_stay(void **state)
                         &(const struct inbox_dead_letter){
                             .queue_id = queue_id, .arrival = 4, .why = "no"},
                     .dead_letter_count = 1});
-    retain(scene, (const char *const[]){"files"}, 1);
+    inbox_retain(scene->inbox, (const char *const[]){"files"}, 1);
     until(scene, ARRIVALS, "2,4");
     expect(scene, BATCHES, "1,3");
     save(scene, (struct inbox_progress){
@@ -274,7 +268,7 @@ static void test_a_removed_outlet_holds_what_it_has_not_passed(void **state)
     store_at(feed, FETCHED_AT_MS, "two", NULL);
     save(scene, (struct inbox_progress){.outlet = outlet_open(scene, "gone", 0),
                                         .cursor = 1});
-    retain(scene, NULL, 0);
+    inbox_retain(scene->inbox, NULL, 0);
     until(scene, ARRIVALS, "2");
     assert_int_equal(scene->warning_count, 1);
     assert_non_null(strstr(scene->warning, "outlet gone"));
@@ -293,7 +287,7 @@ static void test_what_may_be_repeated_stays(void **state)
     parcel_store(parcel, 2, 0);
     parcel_lose(parcel);
     store_at(feed_open(scene, "live", "third"), FETCHED_AT_MS, "four", NULL);
-    retain(scene, NULL, 0);
+    inbox_retain(scene->inbox, NULL, 0);
     until(scene, ARRIVALS, "2,3");
     parcel = parcel_new(feed, "two", "three", NULL);
     parcel_store(parcel, 0, 2);
@@ -336,7 +330,7 @@ static void test_the_newest_message_of_each_object_stays(void **state)
            "SELECT group_concat(arrival) FROM (SELECT arrival FROM"
            " latest_objects ORDER BY arrival)",
            "2,3,7,10");
-    retain(scene, NULL, 0);
+    inbox_retain(scene->inbox, NULL, 0);
     until(scene, ARRIVALS, "2,3,7,10");
     expect(scene,
            "SELECT group_concat(arrival) FROM (SELECT arrival FROM"
@@ -355,12 +349,12 @@ static void test_latest_objects_can_be_switched_on_and_off(void **state)
 
     store_at(feed, FETCHED_AT_MS, OBJECT("a", "1"), OBJECT("a", "2"));
     keep_latest(scene);
-    retain(scene, NULL, 0);
+    inbox_retain(scene->inbox, NULL, 0);
     until(scene, ARRIVALS, "2");
     inbox_scene_close(scene);
     scene->keeps_latest = false;
     inbox_scene_open(scene);
-    retain(scene, NULL, 0);
+    inbox_retain(scene->inbox, NULL, 0);
     until(scene, ARRIVALS, "none");
 }
 
@@ -372,7 +366,7 @@ static void test_repeats_are_found_after_older_batches_are_gone(void **state)
     struct parcel *parcel;
 
     store_at(feed, FETCHED_AT_MS, "one", NULL);
-    retain(scene, NULL, 0);
+    inbox_retain(scene->inbox, NULL, 0);
     until(scene, ARRIVALS, "none");
     parcel = parcel_new(feed, "two", NULL);
     parcel_store(parcel, 1, 0);
@@ -404,7 +398,7 @@ static void test_a_huge_batch_takes_several_steps(void **state)
     parcel_confirm(parcel, true);
     scene_settle(scene);
     atomic_store(&fault_commit_count, 0);
-    retain(scene, NULL, 0);
+    inbox_retain(scene->inbox, NULL, 0);
     until(scene, ARRIVALS, "none");
     assert_true(atomic_load(&fault_commit_count) > 3);
     expect(scene, BATCHES, "none");
@@ -451,7 +445,7 @@ static void test_space_is_returned_to_the_disk(void **state)
     struct feed *feed = feed_open(scene, "live", "student");
 
     store_large(feed, 20, 1 << 20);
-    retain(scene, NULL, 0);
+    inbox_retain(scene->inbox, NULL, 0);
     until(scene, ARRIVALS, "none");
     until(scene,
           "SELECT CASE WHEN (SELECT freelist_count FROM"
@@ -500,7 +494,7 @@ static void test_secure_delete_leaves_nothing(void **state)
     store_at(feed, FUTURE_MS, "stays", NULL);
     scene_reopen(scene); /* copies the WAL */
     assert_true(file_contains(scene->path, "needle"));
-    retain(scene, NULL, 0);
+    inbox_retain(scene->inbox, NULL, 0);
     until(scene, ARRIVALS, "3");
     scene_reopen(scene);
     assert_false(file_contains(scene->path, "needle"));
@@ -518,7 +512,7 @@ static void test_a_failure_is_told_once_and_overcome(void **state)
     store_at(feed, FETCHED_AT_MS, "one", NULL);
     run(scene, "CREATE TRIGGER no_deletes BEFORE DELETE ON stored"
                " BEGIN SELECT raise(FAIL, 'not with me'); END");
-    retain(scene, NULL, 0);
+    inbox_retain(scene->inbox, NULL, 0);
     for (int i = 0; i < TRIES_MAX && scene->warning_count == 0; i++) {
         until(scene, "SELECT 1", "1");
     }
@@ -536,13 +530,13 @@ static void test_closing_during_a_step(void **state)
 
     for (int i = 0; i < 5; i++) {
         store_at(feed, FETCHED_AT_MS, "one", "two");
-        retain(scene, NULL, 0);
+        inbox_retain(scene->inbox, NULL, 0);
         for (int j = 0; j < i; j++) {
             (void)uv_run(&scene->loop, UV_RUN_NOWAIT);
         }
         scene_reopen(scene);
     }
-    retain(scene, NULL, 0);
+    inbox_retain(scene->inbox, NULL, 0);
     until(scene, ARRIVALS, "none");
     assert_int_equal(scene->warning_count, 0);
 }
