@@ -151,20 +151,10 @@ static size_t utf8_put(char *out, uint32_t point)
 
 static char escape_meaning(char c)
 {
-    switch (c) {
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    default:
-        return c;
-    }
+    static const char letters[] = "bfnrt";
+    static const char meanings[] = "\b\f\n\r\t";
+    const char *letter = c != '\0' ? strchr(letters, c) : NULL;
+    return letter != NULL ? meanings[letter - letters] : c;
 }
 
 /* Reads \uXXXX, or a pair of them, behind its backslash. False for half of a

@@ -134,7 +134,8 @@ def test_a_batch_that_memory_cannot_hold_harms_no_other_queue(poll_of):
     with Sim("--apps=2", "--queues=2", "--messages=20") as sim:
         sim.script("app big queues=1 size=16m messages=1 gzip=no")
         poll = poll_of(sim)
-        done = poll.once(preexec_fn=limited(resource.RLIMIT_AS, 64 * MB))
+        size = least_memory(poll) + 72 * MB
+        done = poll.once(preexec_fn=limited(resource.RLIMIT_AS, size))
         assert done.code == 1
         check_one_line_each(done, ["big/q1"], ["out of memory"])
         good = set(sim.all_messages()) - {("big", "q1")}
@@ -145,11 +146,12 @@ def test_a_batch_that_memory_cannot_hold_harms_no_other_queue(poll_of):
 
 def least_memory(poll):
     """With less, the dynamic loader cannot even start it, and says 127."""
-    for size in range(8 * MB, 64 * MB, MB // 8):
-        done = poll.once(preexec_fn=limited(resource.RLIMIT_AS, size))
-        if done.code != 127:
-            return size
-    raise AssertionError("it does not start")
+    low, high = 8 * MB, 128 * MB
+    while high - low > MB // 8:
+        middle = (low + high) // 2
+        done = poll.once(preexec_fn=limited(resource.RLIMIT_AS, middle))
+        low, high = (middle, high) if done.code == 127 else (low, middle)
+    return high
 
 
 # Wherever memory ends: a line, no crash, and no mark of what is not stored.
@@ -160,7 +162,7 @@ def test_any_limit_of_memory(poll_of):
         poll = poll_of(sim)
         least = least_memory(poll)
         for size in (*range(least, least + MB, MB // 16),
-                     *range(24 * MB, 72 * MB, 2 * MB)):
+                     *range(least + MB, least + 49 * MB, 2 * MB)):
             sim.script("message app1 q1 count=20", "message app2 q2 count=5")
             done = poll.once(preexec_fn=limited(resource.RLIMIT_AS, size))
             assert done.code in (0, 1), (size, done)

@@ -208,11 +208,13 @@ static void test_signals_are_as_usual(void **state)
     assert_int_equal(pthread_sigmask(SIG_BLOCK, &blocked, &before), 0);
     assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
     assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
-    scene_run(scene, "grep -E 'SigBlk|SigIgn' /proc/self/status >signals");
+    /* Those above 31 are the C library's, or of whoever started the test. */
+    scene_run(scene, "grep -E 'SigBlk|SigIgn' /proc/self/status |"
+                     " while read -r name set; do"
+                     " echo \"$name $((0x$set & 0x7fffffff))\"; done >signals");
     bundle_make(&bundle, 1);
     deliver_well(scene, &bundle);
-    expect_file(scene, "signals",
-                "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+    expect_file(scene, "signals", "SigBlk: 0\nSigIgn: 0\n");
     assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
     assert_true(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
     assert_true(signal(SIGXFSZ, SIG_DFL) != SIG_ERR);

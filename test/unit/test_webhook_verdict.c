@@ -18,25 +18,29 @@ static enum outlet_verdict verdict_of_status(long status)
     return webhook_verdict(&answer);
 }
 
+static bool is_among(long status, const long *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (list[i] == status) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum outlet_verdict expected_of(long status)
 {
-    switch (status) {
-    case 400:
-    case 413:
-    case 415:
-    case 422:
-        return OUTLET_REFUSED;
-    case 401:
-    case 403:
-    case 404:
-    case 405:
-    case 410:
-        return OUTLET_BROKEN;
-    default:
-        return status / 100 == 2   ? OUTLET_DELIVERED
-               : status / 100 == 3 ? OUTLET_BROKEN
-                                   : OUTLET_RETRY;
+    static const long refused[] = {400, 413, 415, 422};
+    static const long broken[] = {401, 403, 404, 405, 410};
+    if (status >= 200 && status <= 299) {
+        return OUTLET_DELIVERED;
     }
+    if (is_among(status, refused, 4)) {
+        return OUTLET_REFUSED;
+    }
+    bool is_redirect = status >= 300 && status <= 399;
+    return is_redirect || is_among(status, broken, 5) ? OUTLET_BROKEN
+                                                      : OUTLET_RETRY;
 }
 
 /* A status that is wrongly taken for a refusal makes a dead letter of good
