@@ -93,7 +93,7 @@ src_of = $(foreach part,$(1),$(wildcard src/$(part)/*.c src/$(part)/*/*.c))
 lib_src := $(call src_of,$(lib_parts))
 # The files of a type begin with its name, or are in a folder of that name.
 without = $(filter-out $(foreach type,$(left_out),src/inbox/$(type)/% \
-	src/outlets/$(type)% test/unit/test_$(type)%),$(1))
+	src/outlets/$(type)/% test/unit/test_$(type)%),$(1))
 daemon_src := $(call without,$(call src_of,$(daemon_parts)))
 sim_src := $(wildcard src/sim/*.c)
 unit_src := $(call without,$(wildcard test/unit/test_*.c))
@@ -227,7 +227,7 @@ simulated_src := $(filter-out %/durable.c %/errno_reason.c %/file_mode.c \
 	src/inbox/inbox_task.c \
 	$(wildcard src/inbox/group_*.c) \
 	$(wildcard src/daemon/gather*.c) src/daemon/failed_logins.c \
-	$(wildcard src/outlets/forwarder*.c)
+	$(wildcard src/outlets/forwarder/*.c)
 simulated_obj := $(patsubst %.c,$(BUILD)/simulated/%.o,$(simulated_src))
 simulation_obj := $(simulated_obj) $(call obj,$(filter-out \
 	test/sim/sim_main.c test/sim/test_%,$(simulation_src)))

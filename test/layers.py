@@ -36,10 +36,10 @@ LIBRARIES = {
     "libpq-fe.h": ["src/inbox/postgres"],
     "yaml.h": ["src/config"],
     "http_parser.h": ["src/sim"],
-    "librdkafka/": ["src/outlets"],
-    "nats/": ["src/outlets"],
-    "openssl/": ["src/http", "src/outlets", "src/sim"],
-    "zlib.h": ["src/outlets", "src/sim"],
+    "librdkafka/": ["src/outlets/kafka"],
+    "nats/": ["src/outlets/nats"],
+    "openssl/": ["src/http", "src/outlets/webhook", "src/sim"],
+    "zlib.h": ["src/outlets/files", "src/sim"],
 }
 
 

@@ -22,7 +22,7 @@
 #include "config/arena.h"
 #include "haplopoll.h"
 #include "inbox/inbox.h"
-#include "outlets/forwarder.h"
+#include "outlets/forwarder/forwarder.h"
 #include "outlets/outlet.h"
 
 #define CONFIG_FILE_SIZE_MAX 268435456 /* enough for 5 million queues */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "inbox/inbox.h"
-#include "outlets/forwarder.h"
+#include "outlets/forwarder/forwarder.h"
 #include "outlets/outlet.h"
 
 #define SUGGEST_SIZE_MAX 40 /* longer names do not resemble any row */

@@ -6,7 +6,7 @@
 #include "config/config_options.h"
 #include "config/units.h"
 #include "inbox/inbox.h"
-#include "outlets/forwarder.h"
+#include "outlets/forwarder/forwarder.h"
 #include "outlets/outlet.h"
 
 #define LINE_SIZE 76 /* longest line */

@@ -21,7 +21,7 @@
 #include "daemon/failed_logins.h"
 #include "haplopoll.h"
 #include "inbox/inbox.h"
-#include "outlets/forwarder.h"
+#include "outlets/forwarder/forwarder.h"
 
 struct gather;
 struct gather_delivery; /* a batch being stored in an inbox */

@@ -5,7 +5,7 @@
 #define DAEMON_OUTLET_LOG_H
 
 #include "base/name_table.h"
-#include "outlets/forwarder.h"
+#include "outlets/forwarder/forwarder.h"
 
 struct outlet_log {
     struct name_table waits; /* outlets and lanes that wait; owned */

@@ -6,7 +6,7 @@
 #define DAEMON_TRACE_H
 
 #include "haplopoll.h"
-#include "outlets/forwarder.h"
+#include "outlets/forwarder/forwarder.h"
 
 /* Prints the event at LOG_LEVEL_TRACE. */
 void trace_event(const struct haplo_event *event);

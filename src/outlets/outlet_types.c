@@ -7,25 +7,23 @@
 #include <assert.h>
 #include <string.h>
 
-#include "outlets/exec.h"
-#include "outlets/files.h"
+#include "outlets/exec/exec.h"
+#include "outlets/files/files.h"
 #ifdef HAPLO_TYPE_kafka
-#include "outlets/kafka.h"
+#include "outlets/kafka/kafka.h"
 #endif
 #ifdef HAPLO_TYPE_nats
-#include "outlets/nats.h"
+#include "outlets/nats/nats.h"
 #endif
 #include "outlets/outlet.h"
 #include "outlets/stdout.h"
-#include "outlets/webhook.h"
+#include "outlets/webhook/webhook.h"
 
 #define REGISTERED_COUNT_MAX 8 /* types added by outlet_type_register() */
 
 static const struct outlet_type *const own[] = {
-    &files_outlet_type,
-    &stdout_outlet_type,
-    &exec_outlet_type,
-    &webhook_outlet_type,
+    &files_outlet_type, &stdout_outlet_type,
+    &exec_outlet_type,  &webhook_outlet_type,
 #ifdef HAPLO_TYPE_kafka
     &kafka_outlet_type,
 #endif

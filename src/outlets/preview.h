@@ -4,7 +4,7 @@
 #ifndef OUTLETS_PREVIEW_H
 #define OUTLETS_PREVIEW_H
 
-#include "outlets/forwarder.h"
+#include "outlets/forwarder/forwarder.h"
 
 struct preview;
 

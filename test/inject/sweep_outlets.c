@@ -20,12 +20,12 @@
 #include "fault.h"
 #include "http_server.h"
 #include "inbox_stage.h"
-#include "outlets/exec.h"
-#include "outlets/files.h"
-#include "outlets/forwarder.h"
+#include "outlets/exec/exec.h"
+#include "outlets/files/files.h"
+#include "outlets/forwarder/forwarder.h"
 #include "outlets/stdout.h"
-#include "outlets/webhook.h"
-#include "outlets/webhook_options.h"
+#include "outlets/webhook/webhook.h"
+#include "outlets/webhook/webhook_options.h"
 #include "sweep.h"
 
 #define TEXT_SIZE 16384

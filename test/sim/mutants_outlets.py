@@ -5,7 +5,7 @@ DISPATCH = "src/core/dispatch.c"
 LANES = "src/core/dispatch_lanes.c"
 PROGRESS = "src/core/progress.c"
 READ = "src/core/dispatch_read.c"
-ROUTE = "src/outlets/forwarder_route.c"
+ROUTE = "src/outlets/forwarder/forwarder_route.c"
 SAVE = "src/core/dispatch_save.c"
 
 MUTANTS = [
@@ -21,19 +21,19 @@ MUTANTS = [
      "    return first != NULL ? window->read_to : window->read_to;\n"),
     ("retry-as-delivered",
      "a parcel that must be retried counts as delivered",
-     "src/outlets/forwarder_deliver.c",
+     "src/outlets/forwarder/forwarder_deliver.c",
      "        out->verdict == OUTLET_DELIVERED || out->delivered_count >= "
      "out->count;\n",
      "        out->verdict != OUTLET_REFUSED || out->delivered_count >= "
      "out->count;\n"),
     ("broken-as-refused",
      "an unavailable destination is taken to refuse the message",
-     "src/outlets/forwarder_deliver.c",
+     "src/outlets/forwarder/forwarder_deliver.c",
      "        dispatch_broken(dispatch, span, out->retry_after_ms, now_ms);\n",
      "        dispatch_refused(dispatch, span, out->why.text, now_ms);\n"),
     ("partial-delivery-forgotten",
      "the delivered part of a parcel is sent again",
-     "src/outlets/forwarder_deliver.c",
+     "src/outlets/forwarder/forwarder_deliver.c",
      "    uint32_t count = is_all ? span->count : arrivals_done(span, "
      "out);\n",
      "    uint32_t count = is_all ? span->count : 0;\n"),
@@ -159,29 +159,29 @@ MUTANTS = [
      "    breaker->due_ms = HEAP_NEVER;\n"),
     ("backlog-of-others",
      "deferred messages of an earlier process are forgotten",
-     "src/outlets/forwarder_begin.c",
+     "src/outlets/forwarder/forwarder_begin.c",
      "        if (!lanes_add(forwarder, lanes, count)) {\n",
      "        if (!lanes_add(forwarder, lanes, count * 0)) {\n"),
     ("starts-over",
      "each process starts with the oldest message",
-     "src/outlets/forwarder_begin.c",
+     "src/outlets/forwarder/forwarder_begin.c",
      "                      outlet->is_by_queue ? DISPATCH_BY_QUEUE : "
      "outlet->cursor,\n",
      "                      outlet->is_by_queue ? DISPATCH_BY_QUEUE : 0,\n"),
     ("filter-ignored",
      "an outlet gets messages of queues that it did not ask for",
-     "src/outlets/forwarder_cut.c",
+     "src/outlets/forwarder/forwarder_cut.c",
      "    if (!forwarder_wants(forwarder, first->server, first->queue)) {\n",
      "    if (first->arrival == 0) {\n"),
     ("parcel-of-two-batches",
      "a parcel contains messages of two batches",
-     "src/outlets/forwarder_cut.c",
+     "src/outlets/forwarder/forwarder_cut.c",
      "           b->batch_first == a->batch_first && piece_of(b) == "
      "piece_of(a);\n",
      "           piece_of(b) == piece_of(a);\n"),
     ("last-save-left-out",
      "deliveries at the end are not saved",
-     "src/outlets/forwarder.c",
+     "src/outlets/forwarder/forwarder.c",
      "        (forwarder_save(forwarder) || forwarder->dispatch.is_saving)) "
      "{\n",
      "        forwarder->dispatch.is_saving) {\n"),
@@ -208,7 +208,7 @@ MUTANTS = [
      "        choice->is_wanted[i] = result >= 0;\n"),
     ("delivered-counted-as-arrivals",
      "what the rules leave out of a parcel is not counted as done",
-     "src/outlets/forwarder_deliver.c",
+     "src/outlets/forwarder/forwarder_deliver.c",
      "    return (uint32_t)(out->messages[out->delivered_count].arrival -\n"
      "                      span->first);\n",
      "    return (uint32_t)(out->delivered_count + 0 * span->first);\n"),
@@ -224,7 +224,7 @@ MUTANTS = [
      "            choice->end = choice->count == 1 ? i : i + 1;\n"),
     ("passes-unwanted-at-once",
      "what the rules leave out of a backlog passes the messages before it",
-     "src/outlets/forwarder_cut.c",
+     "src/outlets/forwarder/forwarder_cut.c",
      "    messages_pass(page, index, choice.first);\n",
      "    messages_pass(page, index, choice.end - (choice.end > 0));\n"),
 ]

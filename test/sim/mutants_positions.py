@@ -1,14 +1,14 @@
 """Faults of outlets that have positions, because their inbox is in order per
 queue only; see mutant_table.py."""
 
-ASK = "src/outlets/forwarder_ask.c"
-BEGIN = "src/outlets/forwarder_begin.c"
-FORWARDER = "src/outlets/forwarder.c"
+ASK = "src/outlets/forwarder/forwarder_ask.c"
+BEGIN = "src/outlets/forwarder/forwarder_begin.c"
+FORWARDER = "src/outlets/forwarder/forwarder.c"
 LANE = "src/core/lane.c"
 LANES = "src/core/dispatch_lanes.c"
 PROGRESS = "src/core/progress.c"
 READ = "src/core/dispatch_read.c"
-RECALLS = "src/outlets/forwarder_read.c"
+RECALLS = "src/outlets/forwarder/forwarder_read.c"
 SAVE = "src/core/dispatch_save.c"
 
 MUTANTS = [

@@ -24,7 +24,7 @@
 #include <cmocka.h>
 #include <uv.h>
 
-#include "outlets/exec.h"
+#include "outlets/exec/exec.h"
 
 #define UUID "550e8400-e29b-41d4-a716-446655440000"
 #define MESSAGE_COUNT_MAX 8

@@ -24,8 +24,8 @@
 
 #include <cmocka.h>
 
-#include "outlets/files.h"
-#include "outlets/files_job.h"
+#include "outlets/files/files.h"
+#include "outlets/files/files_job.h"
 
 /* Files of one message, "x" with arrival 1 and "y" with arrival 2. */
 #define NAME_X "0000000000000001-c23a06fd81b245a0.ndjson"

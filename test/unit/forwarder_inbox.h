@@ -19,7 +19,7 @@
 
 #include "base/container_of.h"
 #include "inbox/inbox_task.h"
-#include "outlets/forwarder.h"
+#include "outlets/forwarder/forwarder.h"
 #include "virtual_loop.h"
 
 #define MESSAGES_MAX 20000

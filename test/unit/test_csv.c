@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "outlets/csv.h"
+#include "outlets/files/csv.h"
 
 #define UUID "550e8400-e29b-41d4-a716-446655440000"
 #define COLUMN_COUNT_MAX 8

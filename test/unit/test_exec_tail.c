@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "outlets/exec_tail.h"
+#include "outlets/exec/exec_tail.h"
 
 static void expect_text(const struct exec_tail *tail, const char *expected)
 {

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "outlets/kafka.h"
-#include "outlets/kafka_conf.h"
-#include "outlets/kafka_verdict.h"
+#include "outlets/kafka/kafka.h"
+#include "outlets/kafka/kafka_conf.h"
+#include "outlets/kafka/kafka_verdict.h"
 
 static const char *const far[] = {"k1.example.org:9092", "k2.example.org:9093",
                                   NULL};

@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#include "outlets/nats.h"
-#include "outlets/nats_ack.h"
-#include "outlets/nats_ticket.h"
-#include "outlets/nats_url.h"
+#include "outlets/nats/nats.h"
+#include "outlets/nats/nats_ack.h"
+#include "outlets/nats/nats_ticket.h"
+#include "outlets/nats/nats_url.h"
 
 /* Responses */
 

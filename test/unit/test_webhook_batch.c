@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "outlets/webhook_batch.h"
-#include "outlets/webhook_body.h"
-#include "outlets/webhook_splits.h"
+#include "outlets/webhook/webhook_batch.h"
+#include "outlets/webhook/webhook_body.h"
+#include "outlets/webhook/webhook_splits.h"
 
 #define UUID "550e8400-e29b-41d4-a716-446655440000"
 #define COUNT 200

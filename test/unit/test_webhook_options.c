@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "outlets/webhook.h"
-#include "outlets/webhook_lines.h"
-#include "outlets/webhook_options.h"
-#include "outlets/webhook_url.h"
+#include "outlets/webhook/webhook.h"
+#include "outlets/webhook/webhook_lines.h"
+#include "outlets/webhook/webhook_options.h"
+#include "outlets/webhook/webhook_url.h"
 
 static const struct webhook_options plain = {.url = "https://crm.example/hook",
                                              .batch = 50};

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "outlets/webhook_request.h"
+#include "outlets/webhook/webhook_request.h"
 
 #define UUID "550e8400-e29b-41d4-a716-446655440000"
 

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "outlets/webhook_sign.h"
+#include "outlets/webhook/webhook_sign.h"
 
 /* 64 bytes, 1 to 64: the longest key. */
 #define LONG_KEY                                                             \

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "outlets/webhook_verdict.h"
+#include "outlets/webhook/webhook_verdict.h"
 
 #define ORIGIN "https://crm.example"
 

@@ -1,0 +1,362 @@
+/*
+ * forwarder_replay.c - sends messages to an outlet again.
+ *
+ *   - The inbox has a row for each replay. The oldest one of this outlet that
+ *     is not done is loaded: when the outlet starts, when a command has added
+ *     or stopped one, and when one is done.
+ *   - Its messages are read page by page, in order of arrival. Those that the
+ *     outlet wants, and the replay takes, are sent in the same parcels as the
+ *     first time, one at a time, and flagged.
+ *   - Messages that are forwarded for the first time go first: a parcel of the
+ *     replay gets a place that is free, or after some time the next one
+ *     (dispatch_lend()).
+ *   - How far it has got is stored every REPLAY_SAVE_MS, together with the dead
+ *     letters that it has added or delivered. After a crash, it goes on there.
+ *
+ * Failures:
+ *
+ *   - A parcel is not delivered: see core/replay_pass.h. While the outlet is
+ *     broken, it waits with the outlet.
+ *   - The inbox reports an error, or memory runs out: the row is loaded again
+ *     after REPLAY_RETRY_MS, and the replay goes on from what is stored.
+ *   - It is stopped by an operator: the next save tells so. What is in flight
+ *     then is finished.
+ */
+#include "outlets/forwarder/forwarder_replay.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/container_of.h"
+#include "outlets/forwarder/forwarder_replay_private.h"
+
+#define REPLAY_RETRY_MS 5000
+
+uint64_t replay_now(const struct forwarder_replay *replay)
+{
+    return uv_now(replay->forwarder->loop);
+}
+
+bool replay_has_row(const struct forwarder_replay *replay)
+{
+    return replay->row.id != 0;
+}
+
+void replay_tell(struct forwarder_replay *replay, const char *what)
+{
+    const struct inbox_replay *row = &replay->row;
+    char text[HAPLO_TEXT_SIZE_MAX];
+
+    (void)snprintf(text, sizeof(text),
+                   "replay %" PRIu64 " %s; delivered: %" PRIu64
+                   ", refused: %" PRIu64,
+                   row->id, what, row->delivered_count, row->refused_count);
+    forwarder_tell(replay->forwarder, NULL, "replay", text, 0, 0);
+}
+
+void replay_fail(struct forwarder_replay *replay, const char *why)
+{
+    (void)reason_set(&replay->row.why, 0, "%s", why);
+    replay->retry_at_ms = replay_now(replay) + REPLAY_RETRY_MS;
+}
+
+/* Loading */
+
+static void begin(struct forwarder_replay *replay)
+{
+    const struct inbox_replay *row = &replay->row;
+
+    if (replay->chosen == NULL) {
+        replay->chosen =
+            calloc(FORWARDER_PARCEL_COUNT_MAX, sizeof(*replay->chosen));
+    }
+    if (replay->chosen == NULL) {
+        replay->has_to_look = true;
+        replay_fail(replay, "out of memory");
+        return;
+    }
+    replay->row = replay->stored;
+    replay_pass_init(&replay->pass, &replay->forwarder->policy.breaker,
+                     row->cursor, row->last, row->is_of_letters,
+                     replay_now(replay) + row->id);
+    replay->saved_to = row->cursor;
+    replay->page_bytes_max = REPLAY_PAGE_BYTES_MAX;
+    replay->live_count = replay->forwarder->dispatch.counts.delivered;
+    replay->save_due_ms = replay_now(replay) + REPLAY_SAVE_MS;
+    replay_tell(replay, row->delivered_count == 0 ? "starts" : "continues");
+}
+
+static void on_loaded(struct inbox_task *task, int error, const char *why)
+{
+    struct forwarder_replay *replay =
+        container_of(task, struct forwarder_replay, task);
+
+    replay->is_busy = false;
+    if (error != 0) {
+        replay->has_to_look = true;
+        replay_fail(replay, why);
+    } else if (task->count > 0) {
+        begin(replay);
+    }
+    forwarder_pump(replay->forwarder);
+}
+
+bool replay_task_start(struct forwarder_replay *replay,
+                       enum inbox_task_kind kind, inbox_task_cb done_cb)
+{
+    replay->task = (struct inbox_task){
+        .kind = kind,
+        .replay = &replay->stored,
+        .marks = &replay->marks,
+        .done_cb = done_cb,
+    };
+    replay->is_busy =
+        inbox_task_start(replay->forwarder->inbox, &replay->task) == 0;
+    return replay->is_busy;
+}
+
+static void look(struct forwarder_replay *replay)
+{
+    replay->has_to_look = false;
+    replay->stored = (struct inbox_replay){.id = 0};
+    (void)snprintf(replay->stored.outlet, sizeof(replay->stored.outlet), "%s",
+                   replay->forwarder->options->name);
+    (void)replay_task_start(replay, INBOX_TASK_REPLAY_NEXT, on_loaded);
+}
+
+static void row_drop(struct forwarder_replay *replay)
+{
+    assert(!replay->is_in_flight);
+    replay_page_free(replay);
+    progress_clear(&replay->saving);
+    replay_pass_free(&replay->pass);
+    replay->is_save_open = false;
+    replay->has_to_reload = false;
+    replay->has_new_why = false;
+    replay->row.id = 0;
+    replay->has_to_look = true;
+}
+
+/* Delivering */
+
+/* Messages between them that the outlet does not want were not delivered. */
+static void note_delivered(struct forwarder_replay *replay, size_t count)
+{
+    const struct inbox_message *messages = replay->chosen;
+    size_t from = 0;
+
+    for (size_t i = 1; i <= count; i++) {
+        if (i == count || messages[i].arrival != messages[i - 1].arrival + 1) {
+            replay_pass_delivered(&replay->pass, messages[from].queue_id,
+                                  messages[from].arrival, (uint32_t)(i - from),
+                                  replay_now(replay));
+            from = i;
+        }
+    }
+}
+
+static void answer(struct forwarder_replay *replay,
+                   const struct outlet_parcel *out)
+{
+    struct replay_pass *pass = &replay->pass;
+    uint64_t now_ms = replay_now(replay);
+    bool is_all =
+        out->verdict == OUTLET_DELIVERED || out->delivered_count >= out->count;
+    size_t count = is_all ? out->count : out->delivered_count;
+    const struct inbox_message *next = &replay->chosen[count];
+
+    dispatch_lend_end(&replay->forwarder->dispatch, is_all, now_ms);
+    note_delivered(replay, count);
+    if (is_all) {
+        replay->has_new_why |= replay->row.why.text[0] != '\0';
+        replay->row.why.text[0] = '\0';
+        return;
+    }
+    replay->row.why = out->why;
+    replay->has_new_why = true;
+    if (out->verdict == OUTLET_REFUSED) {
+        replay_pass_refused(pass, next->queue_id, next->arrival, out->why.text,
+                            now_ms);
+    } else {
+        replay_pass_retry(pass, next->arrival, out->retry_after_ms, now_ms);
+    }
+}
+
+static void on_delivered(struct outlet_parcel *out)
+{
+    struct forwarder_replay *replay =
+        container_of(out, struct forwarder_replay, out);
+    uint64_t next = replay->pass.next;
+
+    replay->is_in_flight = false;
+    answer(replay, out);
+    replay->chosen_count = 0;
+    if (replay->pass.next < next) {
+        replay_page_free(replay); /* it has gone back */
+    }
+    forwarder_pump(replay->forwarder);
+}
+
+static bool may_send(const struct forwarder_replay *replay)
+{
+    return replay_has_row(replay) && !replay->has_to_reload &&
+           replay->has_page && !replay->is_in_flight &&
+           replay->forwarder->outlet != NULL &&
+           replay_now(replay) >= replay->retry_at_ms &&
+           replay_pass_may_send(&replay->pass);
+}
+
+void forwarder_replay_deliver(struct forwarder_replay *replay)
+{
+    struct forwarder *forwarder = replay->forwarder;
+
+    if (replay_has_row(replay)) {
+        replay_pass_due(&replay->pass, replay_now(replay));
+    }
+    if (!may_send(replay) || !replay_page_next(replay) ||
+        !dispatch_lend(&forwarder->dispatch, replay->chosen[0].queue_id)) {
+        return;
+    }
+    replay->out = (struct outlet_parcel){
+        .messages = replay->chosen,
+        .count = replay->chosen_count,
+        .replay_id = replay->row.id,
+        .has_new_ids = replay->row.has_new_ids,
+        .delivered_cb = on_delivered,
+    };
+    replay->is_in_flight = true;
+    forwarder->outlet->type->deliver(forwarder->outlet, &replay->out);
+}
+
+/* Working */
+
+static void pass_work(struct forwarder_replay *replay)
+{
+    struct replay_pass *pass = &replay->pass;
+    uint64_t delivered = replay->forwarder->dispatch.counts.delivered;
+
+    if (delivered > replay->live_count) {
+        replay_pass_proven(pass);
+    }
+    replay->live_count = delivered;
+    replay_read(replay);
+}
+
+static bool is_idle(const struct forwarder_replay *replay)
+{
+    return !replay->is_busy && !replay->is_reading && !replay->is_in_flight;
+}
+
+/* Drops the row if it is done, or was stopped, and everything is stored; or if
+ * memory ran out. */
+static void consider_drop(struct forwarder_replay *replay)
+{
+    if (is_idle(replay) &&
+        (replay->pass.is_lost ||
+         (replay->has_to_reload && !replay_has_progress(replay)))) {
+        row_drop(replay);
+    }
+}
+
+static void consider_save(struct forwarder_replay *replay)
+{
+    bool is_due = replay_now(replay) >= replay->save_due_ms ||
+                  replay_pass_is_over(&replay->pass);
+
+    if (replay->is_busy || replay->pass.is_lost) {
+        return;
+    }
+    if (replay->has_to_look ||
+        (is_due &&
+         (replay_has_progress(replay) || replay_pass_is_over(&replay->pass)))) {
+        replay->has_to_look = false;
+        replay_save(replay);
+    }
+}
+
+void forwarder_replay_work(struct forwarder_replay *replay)
+{
+    if (replay_now(replay) < replay->retry_at_ms) {
+        return;
+    }
+    if (replay_has_row(replay)) {
+        consider_drop(replay);
+    }
+    if (!replay_has_row(replay)) {
+        if (replay->has_to_look && !replay->is_busy) {
+            look(replay);
+        }
+        return;
+    }
+    if (!replay->has_to_reload) {
+        pass_work(replay);
+    }
+    consider_save(replay);
+}
+
+uint64_t forwarder_replay_due_ms(const struct forwarder_replay *replay)
+{
+    uint64_t due_ms;
+
+    if (replay->retry_at_ms > replay_now(replay)) {
+        return replay->retry_at_ms;
+    }
+    if (!replay_has_row(replay)) {
+        return HEAP_NEVER;
+    }
+    due_ms = replay_pass_due_ms(&replay->pass);
+    if (!replay->is_busy && replay_has_progress(replay) &&
+        replay->save_due_ms < due_ms) {
+        due_ms = replay->save_due_ms;
+    }
+    return due_ms;
+}
+
+bool forwarder_replay_is_over(const struct forwarder_replay *replay)
+{
+    return !replay_has_row(replay) && !replay->is_busy && !replay->has_to_look;
+}
+
+bool forwarder_replay_is_at_rest(const struct forwarder_replay *replay)
+{
+    bool is_waiting =
+        replay_has_row(replay) && is_idle(replay) &&
+        !replay_has_progress(replay) &&
+        (replay->pass.breaker.state == BREAKER_BROKEN ||
+         replay->forwarder->dispatch.breaker.state == BREAKER_BROKEN);
+
+    return forwarder_replay_is_over(replay) || is_waiting;
+}
+
+/* Public */
+
+struct forwarder_replay *forwarder_replay_new(struct forwarder *forwarder)
+{
+    struct forwarder_replay *replay = calloc(1, sizeof(*replay));
+
+    if (replay != NULL) {
+        replay->forwarder = forwarder;
+        replay->has_to_look = true;
+        progress_init(&replay->saving);
+    }
+    return replay;
+}
+
+void forwarder_replay_free(struct forwarder_replay *replay)
+{
+    assert(is_idle(replay));
+    if (replay_has_row(replay)) {
+        row_drop(replay);
+    }
+    progress_free(&replay->saving);
+    free(replay->chosen);
+    free(replay);
+}
+
+void forwarder_replay_look(struct forwarder_replay *replay)
+{
+    replay->has_to_look = true;
+    replay->retry_at_ms = 0;
+}

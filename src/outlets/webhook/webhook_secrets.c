@@ -1,0 +1,157 @@
+#include "outlets/webhook/webhook_secrets.h"
+
+#include <string.h>
+
+/* The order in which they are read. */
+#define SECRET_COUNT 4
+
+static void secrets_list(struct webhook_secrets *secrets,
+                         struct secret *list[SECRET_COUNT])
+{
+    list[0] = &secrets->signing_secret;
+    list[1] = &secrets->secret_headers;
+    list[2] = &secrets->password;
+    list[3] = &secrets->token;
+}
+
+/* Keeps the old keys if the new ones cannot be used. */
+static int keys_make(struct webhook_secrets *secrets, struct reason *why)
+{
+    struct webhook_keys keys;
+    int error;
+
+    if (secrets->signing_secret.text == NULL) {
+        return 0;
+    }
+    error = webhook_keys_read(&keys, secrets->signing_secret.text, why);
+    if (error == 0) {
+        secrets->keys = keys;
+    }
+    webhook_keys_wipe(&keys);
+    return error;
+}
+
+/* The same for the lines. */
+static int lines_make(struct webhook_secrets *secrets, struct reason *why)
+{
+    struct webhook_lines *lines;
+    int error = webhook_lines_new(
+        secrets->options, secrets->secret_headers.text, secrets->password.text,
+        secrets->token.text, &lines, why);
+
+    if (error == 0) {
+        webhook_lines_leave(secrets->lines);
+        secrets->lines = lines;
+    }
+    return error;
+}
+
+int webhook_secrets_open(struct webhook_secrets *secrets,
+                         const struct webhook_options *options,
+                         struct reason *why)
+{
+    struct secret *list[SECRET_COUNT];
+    int error = 0;
+
+    *secrets = (struct webhook_secrets){.options = options};
+    secret_init(&secrets->signing_secret, &options->signing_secret,
+                "signing_secret");
+    secret_init(&secrets->secret_headers, &options->secret_headers,
+                "secret_headers");
+    secret_init(&secrets->password, &options->password, "password");
+    secret_init(&secrets->token, &options->token, "token");
+    secrets_list(secrets, list);
+    for (size_t i = 0; error == 0 && i < SECRET_COUNT; i++) {
+        error = secret_read(list[i], why);
+    }
+    if (error == 0) {
+        error = keys_make(secrets, why);
+    }
+    return error == 0 ? lines_make(secrets, why) : error;
+}
+
+void webhook_secrets_refresh(struct webhook_secrets *secrets, uint64_t now_ms)
+{
+    struct secret *list[SECRET_COUNT];
+    struct reason why;
+    bool is_new = false;
+
+    secrets_list(secrets, list);
+    for (size_t i = 0; i < SECRET_COUNT; i++) {
+        is_new |= secret_refresh(list[i], now_ms, &why);
+        if (why.text[0] != '\0') {
+            secrets->trouble = why;
+        }
+    }
+    if (is_new && keys_make(secrets, &secrets->trouble) == 0 &&
+        lines_make(secrets, &secrets->trouble) == 0) {
+        secrets->trouble.text[0] = '\0';
+    }
+}
+
+static bool is_in(const char *text, size_t size, const char *part,
+                  size_t part_size)
+{
+    return part_size > 0 && memmem(text, size, part, part_size) != NULL;
+}
+
+/* The values of header lines. */
+static bool values_are_in(const char *lines, const char *text, size_t size)
+{
+    while (*lines != '\0') {
+        size_t line_size = strcspn(lines, "\r\n");
+        const char *value = memchr(lines, ':', line_size);
+
+        if (value != NULL) {
+            value += 1 + strspn(value + 1, " \t");
+            if (is_in(text, size, value, (size_t)(lines + line_size - value))) {
+                return true;
+            }
+        }
+        lines += line_size;
+        lines += strspn(lines, "\r\n");
+    }
+    return false;
+}
+
+/* User and password in base64: the end of the last line. */
+static bool login_is_in(const struct webhook_secrets *secrets, const char *text,
+                        size_t size)
+{
+    const struct webhook_lines *lines = secrets->lines;
+    const char *login = strrchr(lines->lines[lines->count - 1].data, ' ') + 1;
+
+    return is_in(text, size, login, strlen(login));
+}
+
+bool webhook_secrets_are_in(const struct webhook_secrets *secrets,
+                            const char *text, size_t size)
+{
+    const struct secret *whole[] = {&secrets->signing_secret,
+                                    &secrets->password, &secrets->token};
+
+    for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+        if (whole[i]->text != NULL &&
+            is_in(text, size, whole[i]->text, whole[i]->size)) {
+            return true;
+        }
+    }
+    if (secrets->secret_headers.text != NULL &&
+        values_are_in(secrets->secret_headers.text, text, size)) {
+        return true;
+    }
+    return secrets->password.text != NULL && login_is_in(secrets, text, size);
+}
+
+void webhook_secrets_close(struct webhook_secrets *secrets)
+{
+    struct secret *list[SECRET_COUNT];
+
+    secrets_list(secrets, list);
+    for (size_t i = 0; i < SECRET_COUNT; i++) {
+        secret_free(list[i]);
+    }
+    webhook_keys_wipe(&secrets->keys);
+    webhook_lines_leave(secrets->lines);
+    secrets->lines = NULL;
+}
