@@ -51,6 +51,7 @@ static bool is_minor(void)
         "sqlite3_wal_checkpoint_v2", /* is tried again */
         "sqlite3_exec",              /* of a limit: the former does as well */
         "stat",                      /* the same; others are told */
+        "fopen",                     /* to name a reader in a warning */
     };
     const char *what = fault_record->what;
     for (size_t i = 0; i < sizeof minor / sizeof minor[0]; i++) {

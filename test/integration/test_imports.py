@@ -11,17 +11,16 @@ import subprocess
 from sim import BUILD, ROOT
 
 INJECT = ROOT / "test" / "inject"
-PARTS = ["base", "core", "http", "poller", "inbox", "inbox/sqlite", "outlets",
-         "config", "daemon"]
-OPTIONAL = re.compile(r"/(inbox/postgres/|outlets/(kafka|nats|detached_call))")
+PARTS = ["base", "core", "http", "poller", "inbox", "outlets", "config", "daemon"]
+OPTIONAL = re.compile(r"/(inbox/postgres/|outlets/(kafka/|nats/|detached_call))")
 # Put there by compilers for sanitizers and coverage.
 ADDED = re.compile(r"__(asan|ubsan|tsan|lsan|sanitizer|gcov|llvm)_")
 
 
 def objects():
-    return [str(path) for part in [*PARTS, "inbox/postgres"]
-            for path in sorted((BUILD / "src" / part).glob("*.o"))
-            if (ROOT / "src" / part / path.with_suffix(".c").name).exists()]
+    return [str(path) for part in PARTS
+            for path in sorted((BUILD / "src" / part).rglob("*.o"))
+            if (ROOT / path.relative_to(BUILD)).with_suffix(".c").exists()]
 
 
 def plain(name):
