@@ -7,6 +7,8 @@ DESTDIR ?=
 BUILD ?= build
 PYTHON ?= /usr/bin/python3
 
+.DEFAULT_GOAL := all
+
 # -- What a new machine needs: Debian 12's packages -------------------------
 
 # To build, to run and for the demo; then what each of the others adds.
