@@ -65,21 +65,33 @@ def test_what_is_needed_stays(postgres, poll_of):
         assert run.stop() == 0
 
 
+def grant(postgres, poll, **options):
+    """Lets the writer do what these options of the inbox need."""
+    postgres.use(poll, **options)
+    done = poll.run("migrate", "--writer", "haplo_writer")
+    assert done.code == 0
+    postgres.use(poll, user="haplo_writer", **options)
+    return done
+
+
 # The role of the ordinary grants may not delete; this must not go unnoticed,
 # and harm nothing else.
-def test_a_role_that_may_not_delete(postgres, poll_of):
+def test_a_role_that_may_delete_only_with_keep(postgres, poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
         poll = poll_of(sim)
-        postgres.prepare(poll)
-        assert poll.run("migrate", "--writer", "haplo_writer").code == 0
+        keeping(postgres, poll)
+        assert "may delete" not in grant(postgres, poll).out
         postgres.use(poll, user="haplo_writer", keep="1s")
-        poll.config["outlets"] = [{"name": "out", "type": "files",
-                                   "path": "out"}]
-        poll.config["defaults"]["interval"] = "20ms"
         run = poll.start()
-        run.wait_for_line("delete old messages", "permission denied")
+        run.wait_for_line("delete old messages", "permission denied",
+                          "haplo-poll migrate --writer")
         sim.wait_until_read()
         wait_for(lambda: len(poll.lines(poll.folder / "out")) == 20, 20)
         assert len(run.lines("delete old messages")) == 1
         assert count(postgres) == 20
+        assert run.stop() == 0
+        done = grant(postgres, poll, keep="1s")
+        assert "writer: haplo_writer, which may delete messages" in done.out
+        run = poll.start()
+        wait_for(lambda: count(postgres) + count(postgres, "batches") == 0, 40)
         assert run.stop() == 0

@@ -8,7 +8,8 @@
  *   - The steps that are missing are executed.
  *   - The sequence is raised above the highest arrival, in case it was
  *     restored from an older copy than the tables.
- *   - The writer gets what it needs. It may have it already.
+ *   - The writer gets what it needs, with a retention period also the right to
+ *     delete. It may have it already. Nothing is taken from it.
  *
  * If anything fails, nothing has changed.
  */
@@ -29,10 +30,11 @@
 #define SERVER_VERSION_MIN 130000 /* gen_random_uuid() */
 
 struct migration {
-    PGconn *pg;         /* owned */
-    const char *schema; /* borrowed */
-    int64_t from;       /* version found; 0: there were no tables */
-    struct reason why;  /* of the failure */
+    PGconn *pg;                          /* owned */
+    const struct pg_schema_order *order; /* borrowed */
+    const char *schema;                  /* of the order */
+    int64_t from;      /* version found; 0: there were no tables */
+    struct reason why; /* of the failure */
 };
 
 static int fail(struct migration *migration, const char *what,
@@ -193,8 +195,20 @@ static int raise_arrivals(struct migration *migration)
         "");
 }
 
-static int grant(struct migration *migration, const char *writer)
+static int grant_all(struct migration *migration, const char *const *grants,
+                     const char *to)
 {
+    int error = 0;
+
+    for (size_t i = 0; error == 0 && grants[i] != NULL; i++) {
+        error = run_expanded(migration, grants[i], to);
+    }
+    return error;
+}
+
+static int grant(struct migration *migration)
+{
+    const char *writer = migration->order->writer;
     char *role = PQescapeIdentifier(migration->pg, writer, strlen(writer));
     char to[256];
     char sql[512];
@@ -209,13 +223,16 @@ static int grant(struct migration *migration, const char *writer)
                    migration->schema);
     PQfreemem(role);
     error = run_expanded(migration, sql, to);
-    for (size_t i = 0; error == 0 && pg_schema_grants[i] != NULL; i++) {
-        error = run_expanded(migration, pg_schema_grants[i], to);
+    if (error == 0) {
+        error = grant_all(migration, pg_schema_grants, to);
+    }
+    if (error == 0 && migration->order->has_keep) {
+        error = grant_all(migration, pg_schema_grants_of_keep, to);
     }
     return error;
 }
 
-static int migrate(struct migration *migration, const char *writer)
+static int migrate(struct migration *migration)
 {
     int error = check_server(migration);
 
@@ -243,15 +260,16 @@ static int migrate(struct migration *migration, const char *writer)
     if (error == 0) {
         error = raise_arrivals(migration);
     }
-    if (error == 0 && writer != NULL) {
-        error = grant(migration, writer);
+    if (error == 0 && migration->order->writer != NULL) {
+        error = grant(migration);
     }
     return error == 0 ? run(migration, "COMMIT") : error;
 }
 
-static void tell(const struct migration *migration, const char *writer,
-                 char *text, size_t text_size)
+static void tell(const struct migration *migration, char *text,
+                 size_t text_size)
 {
+    const char *writer = migration->order->writer;
     char done[128];
 
     if (migration->from == 0) {
@@ -265,21 +283,24 @@ static void tell(const struct migration *migration, const char *writer,
         (void)snprintf(done, sizeof(done), "has version %lld already",
                        (long long)pg_schema_version);
     }
-    (void)reason_write(text, text_size, 0, "schema %s of database %s: %s%s%s",
+    (void)reason_write(text, text_size, 0, "schema %s of database %s: %s%s%s%s",
                        migration->schema, PQdb(migration->pg), done,
                        writer != NULL ? "; writer: " : "",
-                       writer != NULL ? writer : "");
+                       writer != NULL ? writer : "",
+                       writer != NULL && migration->order->has_keep
+                           ? ", which may delete messages"
+                           : "");
 }
 
-int pg_schema_migrate(const char *conninfo, const char *schema,
-                      const char *writer, char *text, size_t text_size)
+int pg_schema_migrate(const char *conninfo, const struct pg_schema_order *order,
+                      char *text, size_t text_size)
 {
     static const char *const keywords[] = {
         "connect_timeout", "target_session_attrs", "fallback_application_name",
         "dbname",          "client_encoding",      NULL};
     const char *const values[] = {"10",     "read-write", "haplo-poll migrate",
                                   conninfo, "UTF8",       NULL};
-    struct migration migration = {.schema = schema};
+    struct migration migration = {.order = order, .schema = order->schema};
     int error;
 
     migration.pg = PQconnectdbParams(keywords, values, 1);
@@ -287,10 +308,10 @@ int pg_schema_migrate(const char *conninfo, const char *schema,
         pg_message(&migration.why, PQerrorMessage(migration.pg));
         error = HAPLO_ECONNECT;
     } else {
-        error = migrate(&migration, writer);
+        error = migrate(&migration);
     }
     if (error == 0) {
-        tell(&migration, writer, text, text_size);
+        tell(&migration, text, text_size);
     } else {
         (void)reason_write(text, text_size, 0, "%s", migration.why.text);
     }

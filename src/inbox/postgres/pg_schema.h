@@ -5,6 +5,7 @@
 #ifndef INBOX_POSTGRES_PG_SCHEMA_H
 #define INBOX_POSTGRES_PG_SCHEMA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,13 +16,22 @@
 extern const char *const *const pg_schema_steps[];
 extern const int64_t pg_schema_version; /* with all steps */
 
-/* What the role that stores messages needs. Each is followed by TO and the
- * name of the role. Ends in NULL. */
+/* What the role that stores messages needs: always, and to delete what is older
+ * than the retention period. Each is followed by TO and the name of the role.
+ * Both end in NULL. */
 extern const char *const pg_schema_grants[];
+extern const char *const pg_schema_grants_of_keep[];
+
+/* What pg_schema_migrate() is to do; everything is borrowed. */
+struct pg_schema_order {
+    const char *schema; /* its name */
+    const char *writer; /* role that gets the grants; NULL: none */
+    bool has_keep;      /* the writer gets those of keep as well */
+};
 
 /* Creates or upgrades the schema, in one transaction. Blocks. Returns 0 with
  * one line in text about what was done; or HAPLO_E* with the cause in it. */
-int pg_schema_migrate(const char *conninfo, const char *schema,
-                      const char *writer, char *text, size_t text_size);
+int pg_schema_migrate(const char *conninfo, const struct pg_schema_order *order,
+                      char *text, size_t text_size);
 
 #endif

@@ -240,6 +240,11 @@ static int postgres_migrate(const void *type_options, const char *owner,
                             const char *writer, char *text, size_t text_size)
 {
     const struct postgres_inbox_options *own = type_options;
+    const struct pg_schema_order order = {
+        .schema = own->schema,
+        .writer = writer,
+        .has_keep = own->keep_ms > 0,
+    };
 
     if (owner != NULL && conninfo_check(owner, text, text_size) != 0) {
         return HAPLO_EINVAL;
@@ -249,8 +254,8 @@ static int postgres_migrate(const void *type_options, const char *owner,
                             "the connection string of the owner has a password "
                             "in it: put that into .pgpass or a service file");
     }
-    return pg_schema_migrate(owner != NULL ? owner : own->conninfo, own->schema,
-                             writer, text, text_size);
+    return pg_schema_migrate(owner != NULL ? owner : own->conninfo, &order,
+                             text, text_size);
 }
 
 static int postgres_view(const void *type_options,
@@ -301,7 +306,8 @@ static const struct option_row options[] = {
      .fallback = "none",
      .offset = offsetof(struct postgres_inbox_options, keep_ms),
      .help = "How long messages stay in the inbox, as for the type sqlite. The "
-             "role needs the right to delete: see haplo-postgres(5)."},
+             "role needs the right to delete, which haplo-poll migrate "
+             "--writer grants if this is set: see haplo-postgres(5)."},
     {.name = "timeout",
      .value = OPTION_DURATION,
      .min = 1000,
