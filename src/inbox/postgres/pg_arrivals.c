@@ -31,12 +31,13 @@ void pg_arrivals_clear(struct pg_arrivals *arrivals)
     arrivals->used = 0;
 }
 
-void pg_arrivals_draw(const struct pg_arrivals *arrivals, size_t count,
+void pg_arrivals_draw(struct pg_arrivals *arrivals, size_t count,
                       struct pg_statement *statement)
 {
+    arrivals->floor = arrivals->highest;
     pg_statement_init(statement, arrivals->sql);
     pg_statement_number(statement, (int64_t)count);
-    pg_statement_number(statement, arrivals->highest);
+    pg_statement_number(statement, arrivals->floor);
     pg_statement_number(statement, RAISED_AT_ONCE_MAX);
 }
 
@@ -59,7 +60,6 @@ static bool reserve(struct pg_arrivals *arrivals, size_t count)
 bool pg_arrivals_drawn(struct pg_arrivals *arrivals, const PGresult *result)
 {
     int count = PQntuples(result);
-    int64_t highest = arrivals->highest;
 
     if (!reserve(arrivals, arrivals->count + (size_t)count)) {
         return false;
@@ -67,7 +67,7 @@ bool pg_arrivals_drawn(struct pg_arrivals *arrivals, const PGresult *result)
     for (int i = 0; i < count; i++) {
         int64_t number = pg_number(result, i, 0);
 
-        if (number > highest) {
+        if (number > arrivals->floor) {
             arrivals->numbers[arrivals->count++] = number;
             pg_arrivals_note(arrivals, number);
         }

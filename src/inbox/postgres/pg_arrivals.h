@@ -5,9 +5,11 @@
  * between.
  *
  * A server that takes over from another may lack the newest commits, and its
- * sequence is behind as well. Numbers that this process has seen are not used
- * again: outlets may have passed them already. So more are drawn until the
- * sequence is beyond them.
+ * sequence is behind as well. Numbers that this process had seen before it drew
+ * any are not used again: outlets may have passed them already. So more are
+ * drawn until the sequence is beyond them. What it sees while a draw is
+ * outstanding does not count: other processes may have drawn later numbers, and
+ * stored them first.
  */
 #ifndef INBOX_POSTGRES_PG_ARRIVALS_H
 #define INBOX_POSTGRES_PG_ARRIVALS_H
@@ -24,6 +26,7 @@ struct pg_arrivals {
     size_t used;      /* of these */
     size_t capacity;  /* allocated */
     int64_t highest;  /* that this process has seen */
+    int64_t floor;    /* the same, when it drew last */
     char *sql;        /* owned; draws them */
 };
 
@@ -35,11 +38,11 @@ void pg_arrivals_free(struct pg_arrivals *arrivals);
 void pg_arrivals_clear(struct pg_arrivals *arrivals);
 
 /* The statement that draws so many. */
-void pg_arrivals_draw(const struct pg_arrivals *arrivals, size_t count,
+void pg_arrivals_draw(struct pg_arrivals *arrivals, size_t count,
                       struct pg_statement *statement);
 
-/* Keeps its result, but no number that was seen before. False if memory runs
- * out. */
+/* Keeps its result, but no number that was seen before the draw. False if
+ * memory runs out. */
 bool pg_arrivals_drawn(struct pg_arrivals *arrivals, const PGresult *result);
 
 /* Uses the next one. 0: the sequence is still behind. */
