@@ -2,7 +2,8 @@
  * pg_read.c - reads the messages of several lanes for an outlet.
  *
  *   - One request asks for the messages of all lanes after their stored
- *     positions, and for the names of their queues.
+ *     positions, and for the names of their queues. Those of a replay come with
+ *     their names.
  *   - Bodies stay where libpq has put them, in the result, until the read is
  *     freed.
  *
@@ -16,15 +17,16 @@
 #include "inbox/inbox_replay.h"
 #include "inbox/postgres/pg_store.h"
 
-/* Columns of PG_QUERY_MESSAGES. */
-enum column { ARRIVAL, QUEUE, BATCH, COUNT, FORMAT, FETCHED_AT, BODY };
+/* Columns of PG_QUERY_MESSAGES, _REPLAY and _LETTERS; the latter two also have
+ * those of PG_QUERY_NAMES, from NAMES on. */
+enum column { ARRIVAL, QUEUE, BATCH, COUNT, FORMAT, FETCHED_AT, BODY, NAMES };
 
 /* A read that is outstanding, or whose result is in use. */
 struct pg_read {
     struct pg_reader *reader;
     struct inbox_read *read;
     struct pg_request request;         /* owns the results */
-    struct pg_statement statements[2]; /* messages; names */
+    struct pg_statement statements[2]; /* messages; names, if separate */
     struct pg_array queues;            /* ids of the lanes */
     struct pg_array afters;            /* read arrivals above these */
 };
@@ -37,31 +39,41 @@ static void read_end(struct inbox_read *read, int error, const char *why)
     read->read_cb(read, error, why);
 }
 
-/* The message gets the names that the inbox has. If somebody removed the row of
- * the queue, there are none. False if memory runs out. */
-static bool names_find(struct inbox *inbox, const PGresult *names,
-                       struct inbox_message *message)
+/* The message gets the names that the inbox has, which are those in a row from
+ * this column on: id, server, queue. False if memory runs out. */
+static bool names_take(struct inbox *inbox, const PGresult *result, int row,
+                       int column, struct inbox_message *message)
 {
-    const struct inbox_queue *queue;
-    int row = 0;
+    const struct inbox_queue *queue = inbox_store_queue(
+        inbox, message->queue_id, pg_text(result, row, column + 1),
+        pg_text(result, row, column + 2), (struct haplo_slice){NULL, 0});
 
-    message->server = "?";
-    message->queue = "?";
-    while (row < PQntuples(names) &&
-           (uint64_t)pg_number(names, row, 0) != message->queue_id) {
-        row++;
-    }
-    if (row == PQntuples(names)) {
-        return true;
-    }
-    queue = inbox_store_queue(inbox, message->queue_id, pg_text(names, row, 1),
-                              pg_text(names, row, 2),
-                              (struct haplo_slice){NULL, 0});
     if (queue != NULL) {
         message->server = queue->server;
         message->queue = queue->name;
     }
     return queue != NULL;
+}
+
+/* If somebody removed the row of the queue, there are no names. row: of the
+ * message. False if memory runs out. */
+static bool names_find(const struct pg_read *own, int row,
+                       struct inbox_message *message)
+{
+    bool is_joined = own->read->replay != NULL;
+    const PGresult *names = own->request.results[is_joined ? 0 : 1];
+    int column = is_joined ? NAMES : 0;
+    int end = is_joined ? row + 1 : PQntuples(names);
+
+    for (row = is_joined ? row : 0; row < end; row++) {
+        if ((uint64_t)pg_number(names, row, column) == message->queue_id) {
+            return names_take(own->reader->store->base.inbox, names, row,
+                              column, message);
+        }
+    }
+    message->server = "?";
+    message->queue = "?";
+    return true;
 }
 
 static uint64_t hash_of(struct haplo_slice body)
@@ -100,8 +112,7 @@ static bool message_fill(const struct pg_read *own, int row,
         message->queue = message[-1].queue;
         return true;
     }
-    return names_find(own->reader->store->base.inbox, own->request.results[1],
-                      message);
+    return names_find(own, row, message);
 }
 
 /* True if the messages are in the order of the lanes, and each lane's in the
@@ -175,11 +186,17 @@ static int64_t limit_of(size_t limit)
     return limit < INT64_MAX ? (int64_t)limit : INT64_MAX;
 }
 
-static void replay_parameters(struct pg_statement *statement,
-                              const struct inbox_read *read)
+static void replay_prepare(struct pg_read *own)
 {
+    const struct inbox_read *read = own->read;
     const struct inbox_replay *replay = read->replay;
+    struct pg_statement *statement = &own->statements[0];
 
+    own->request.statement_count = 1;
+    pg_statement_init(
+        statement,
+        own->reader->queries[replay->is_of_letters ? PG_QUERY_LETTERS
+                                                   : PG_QUERY_REPLAY]);
     pg_statement_number(statement, (int64_t)read->after);
     pg_statement_number(statement, (int64_t)replay->last);
     pg_statement_number(statement, (int64_t)read->outlet->id);
@@ -189,21 +206,6 @@ static void replay_parameters(struct pg_statement *statement,
         pg_statement_number(statement, (int64_t)replay->since_ms);
         pg_statement_number(statement, (int64_t)replay->until_ms);
     }
-}
-
-static void replay_prepare(struct pg_read *own)
-{
-    bool is_of_letters = own->read->replay->is_of_letters;
-    char *const *queries = own->reader->queries;
-
-    pg_statement_init(
-        &own->statements[0],
-        queries[is_of_letters ? PG_QUERY_LETTERS : PG_QUERY_REPLAY]);
-    pg_statement_init(&own->statements[1],
-                      queries[is_of_letters ? PG_QUERY_LETTERS_NAMES
-                                            : PG_QUERY_REPLAY_NAMES]);
-    replay_parameters(&own->statements[0], own->read);
-    replay_parameters(&own->statements[1], own->read);
 }
 
 static void request_prepare(struct pg_read *own)

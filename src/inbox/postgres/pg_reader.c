@@ -25,28 +25,25 @@
     " WHERE d.outlet = $3 AND d.arrival > $1 AND d.arrival <= $2"        \
     " AND d.at >= $6 AND d.at < $7 ORDER BY d.arrival LIMIT $4"
 
-/* The messages of a replay, and the names of their queues: $5 is the limit of
- * bytes. */
+/* The messages of a replay, each with the names of its queue: a second
+ * statement could see other positions, and so the names of other queues. $5 is
+ * the limit of bytes. */
 #define MESSAGES_OF(source)                                                  \
     "SELECT m.arrival, m.queue, m.batch, b.count::bigint, b.format::bigint," \
     " b.fetched_at,"                                                         \
-    " CASE WHEN m.total <= $5 OR m.number = 1 THEN m.body END"               \
+    " CASE WHEN m.total <= $5 OR m.number = 1 THEN m.body END,"              \
+    " q.id, q.server, q.queue"                                               \
     " FROM (SELECT s.arrival, s.queue, s.batch, s.body,"                     \
     "  sum(octet_length(s.body)) OVER seen AS total,"                        \
     "  row_number() OVER seen AS number FROM (" source ") AS s"              \
     "  WINDOW seen AS (ORDER BY s.arrival ROWS UNBOUNDED PRECEDING)) AS m"   \
     " LEFT JOIN @batches AS b ON b.first_arrival = m.batch"                  \
+    " LEFT JOIN @queues AS q ON q.id = m.queue"                              \
     " ORDER BY m.arrival"
-
-#define NAMES_OF(source)                    \
-    "SELECT id, server, queue FROM @queues" \
-    " WHERE id IN (SELECT s.queue FROM (" source ") AS s) AND $5::bigint > 0"
 
 static const char *const queries[PG_QUERY_COUNT] = {
     [PG_QUERY_REPLAY] = MESSAGES_OF(REPLAY),
-    [PG_QUERY_REPLAY_NAMES] = NAMES_OF(REPLAY),
     [PG_QUERY_LETTERS] = MESSAGES_OF(LETTERS),
-    [PG_QUERY_LETTERS_NAMES] = NAMES_OF(LETTERS),
     [PG_QUERY_MESSAGES] =
         "SELECT m.arrival, m.queue, m.batch, b.count, b.format, b.fetched_at,"
         " CASE WHEN m.total <= $4 OR m.number = 1 THEN m.body END"

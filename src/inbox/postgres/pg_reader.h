@@ -11,15 +11,13 @@
 
 /* Its statements. */
 enum pg_query {
-    PG_QUERY_MESSAGES,      /* of some lanes, after their positions */
-    PG_QUERY_NAMES,         /* of the queues of these lanes */
-    PG_QUERY_REPLAY,        /* messages of a replay */
-    PG_QUERY_REPLAY_NAMES,  /* of their queues */
-    PG_QUERY_LETTERS,       /* dead letters of a replay */
-    PG_QUERY_LETTERS_NAMES, /* of their queues */
-    PG_QUERY_START,  /* adds an outlet that does not start at the beginning */
-    PG_QUERY_OUTLET, /* the row of an outlet */
-    PG_QUERY_LANES,  /* all lanes that have messages after their positions */
+    PG_QUERY_MESSAGES, /* of some lanes, after their positions */
+    PG_QUERY_NAMES,    /* of the queues of these lanes */
+    PG_QUERY_REPLAY,   /* messages of a replay, with the names of queues */
+    PG_QUERY_LETTERS,  /* dead letters of a replay, likewise */
+    PG_QUERY_START,    /* adds an outlet that does not start at the beginning */
+    PG_QUERY_OUTLET,   /* the row of an outlet */
+    PG_QUERY_LANES,    /* all lanes that have messages after their positions */
     PG_QUERY_COUNT
 };
 
