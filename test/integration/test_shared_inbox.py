@@ -244,6 +244,18 @@ def test_a_move_is_logged_once(poll_of):
         assert poll.once() == (0, "", "")
 
 
+def once_without_locks(poll, files):
+    """The process that holds the locks takes them again if it stores something
+    just then, such as the last confirmation."""
+    for _ in range(50):
+        for path in files:
+            path.with_name(path.name + ".lock").unlink(missing_ok=True)
+        done = poll.once()
+        if done.code != 3:
+            break
+    return done
+
+
 # A process with the old configuration still stores the queue where it was.
 def test_who_still_stores_a_queue_that_has_moved_stops(poll_of):
     with Sim("--apps=1", "--queues=2", "--messages=20") as sim:
@@ -254,9 +266,7 @@ def test_who_still_stores_a_queue_that_has_moved_stops(poll_of):
         sim.wait_until_read()
         other = second_process(poll_of, sim, poll)
         move_queue(other, "other")
-        for path in files:
-            path.with_name(path.name + ".lock").unlink()
-        assert other.once().code == 0
+        assert once_without_locks(other, files).code == 0
         sim.script("message app1 q1 count=5", "message app1 q2 count=5")
         run.wait_for_line("app1/q1", "the queue is blocked")
         wait_for(lambda: sim.unread("app1", "q2") == 0)
