@@ -92,9 +92,13 @@ static void a_reason_says_what_to_do(void **state)
     (void)state;
     assert_explained(
         (struct webhook_answer){.status = 302,
-                                .location = "https://other.example/hook"},
-        ORIGIN ": redirects (302) to https://other.example/hook; redirects are "
+                                .location = "https://other.example/secret?a"},
+        ORIGIN ": redirects (302) to https://other.example/...; redirects are "
                "not followed: set url to where messages belong");
+    assert_explained(
+        (struct webhook_answer){.status = 308, .location = "/secret"},
+        ORIGIN ": redirects (308) to /...; redirects are not followed: set url "
+               "to where messages belong");
     assert_explained((struct webhook_answer){.status = 304},
                      ORIGIN ": status 304 without a Location: check url");
     assert_explained(

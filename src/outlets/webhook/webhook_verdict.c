@@ -57,6 +57,17 @@ static const char *advice_for(long status)
     }
 }
 
+/* The size of scheme and host: what follows may contain a secret, as in url. */
+static int origin_size(const char *location)
+{
+    size_t size = strcspn(location, ":/?#");
+
+    if (strncmp(location + size, "://", 3) == 0) {
+        size += 3 + strcspn(location + size + 3, "/?#");
+    }
+    return (int)size;
+}
+
 static void redirect_explain(const struct webhook_answer *answer,
                              const char *origin, struct reason *why)
 {
@@ -67,9 +78,10 @@ static void redirect_explain(const struct webhook_answer *answer,
         return;
     }
     (void)reason_set(why, 0,
-                     "%s: redirects (%ld) to %s; redirects are not followed: "
-                     "set url to where messages belong",
-                     origin, answer->status, answer->location);
+                     "%s: redirects (%ld) to %.*s/...; redirects are not "
+                     "followed: set url to where messages belong",
+                     origin, answer->status, origin_size(answer->location),
+                     answer->location);
 }
 
 void webhook_explain(const struct webhook_answer *answer, const char *origin,
