@@ -230,8 +230,16 @@ int secret_read(struct secret *secret, struct reason *why)
 
 /* Checking */
 
-int secret_check(const struct secret_source *source, const char *option,
-                 char *why, size_t why_size)
+static bool is_line(const char *text)
+{
+    while (*text != '\0' && (unsigned char)*text >= ' ' && *text != 0x7f) {
+        text++;
+    }
+    return *text == '\0';
+}
+
+static int check(const struct secret_source *source, const char *option,
+                 bool must_be_line, char *why, size_t why_size)
 {
     struct secret secret;
     struct reason reason = {""};
@@ -247,10 +255,29 @@ int secret_check(const struct secret_source *source, const char *option,
     }
     secret_init(&secret, source, option);
     error = secret_read(&secret, &reason);
+    if (error == 0 && must_be_line && secret.text != NULL &&
+        !is_line(secret.text)) {
+        error = fail(&secret, HAPLO_EINVAL,
+                     "it has a line break or another control character inside: "
+                     "write it in one line",
+                     &reason);
+    }
     secret_free(&secret);
     return error == 0
                ? 0
                : reason_write(why, why_size, HAPLO_EINVAL, "%s", reason.text);
+}
+
+int secret_check(const struct secret_source *source, const char *option,
+                 char *why, size_t why_size)
+{
+    return check(source, option, false, why, why_size);
+}
+
+int secret_check_line(const struct secret_source *source, const char *option,
+                      char *why, size_t why_size)
+{
+    return check(source, option, true, why, why_size);
 }
 
 /* Changes */

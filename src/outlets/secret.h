@@ -85,6 +85,10 @@ bool secret_is_given(const struct secret_source *source);
 int secret_check(const struct secret_source *source, const char *option,
                  char *why, size_t why_size);
 
+/* The same, and the secret is one line, as a password or a token is. */
+int secret_check_line(const struct secret_source *source, const char *option,
+                      char *why, size_t why_size);
+
 /* Prepares a secret without reading it. Borrows source and option. */
 void secret_init(struct secret *secret, const struct secret_source *source,
                  const char *option);

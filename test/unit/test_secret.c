@@ -120,6 +120,24 @@ static void a_place_without_a_usable_secret_is_refused(void **state)
                    "text");
 }
 
+/* A password file with two lines is a mistake that a server would only call a
+ * wrong password. */
+static void a_secret_of_one_line_must_be_one(void **state)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+
+    (void)state;
+    file_write("one\ntwo\n", 8, 0600);
+    assert_int_equal(secret_check(&from_file, "token", why, sizeof(why)), 0);
+    assert_int_equal(secret_check_line(&from_file, "token", why, sizeof(why)),
+                     HAPLO_EINVAL);
+    assert_string_equal(why, "token_file token: it has a line break or another "
+                             "control character inside: write it in one line");
+    file_write("one two\r\n", 9, 0600);
+    assert_int_equal(secret_check_line(&from_file, "token", why, sizeof(why)),
+                     0);
+}
+
 /* Whoever can read the secret can pose as this host. */
 static void a_file_open_to_others_is_refused(void **state)
 {
@@ -208,6 +226,7 @@ int main(void)
         cmocka_unit_test(trailing_newlines_are_cut_off),
         cmocka_unit_test(it_comes_from_the_environment_or_a_credential),
         cmocka_unit_test(a_place_without_a_usable_secret_is_refused),
+        cmocka_unit_test(a_secret_of_one_line_must_be_one),
         cmocka_unit_test(a_file_open_to_others_is_refused),
         cmocka_unit_test(a_huge_file_is_refused),
         cmocka_unit_test(no_place_means_no_secret),

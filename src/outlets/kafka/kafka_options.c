@@ -222,9 +222,10 @@ int kafka_check(const void *data, char *why, size_t why_size)
         result = conf_check(options, why, why_size);
     }
     if (result == 0) {
-        result = secret_check(&options->password, "password", why, why_size);
+        result =
+            secret_check_line(&options->password, "password", why, why_size);
     }
     return result != 0 ? result
-                       : secret_check(&options->tls_key_password,
-                                      "tls_key_password", why, why_size);
+                       : secret_check_line(&options->tls_key_password,
+                                           "tls_key_password", why, why_size);
 }

@@ -207,8 +207,10 @@ int nats_check(const void *data, char *why, size_t why_size)
         result = plaintext_check(options, why, why_size);
     }
     if (result == 0) {
-        result = secret_check(&options->password, "password", why, why_size);
+        result =
+            secret_check_line(&options->password, "password", why, why_size);
     }
-    return result != 0 ? result
-                       : secret_check(&options->token, "token", why, why_size);
+    return result != 0
+               ? result
+               : secret_check_line(&options->token, "token", why, why_size);
 }
