@@ -205,7 +205,8 @@ def test_without_a_stream_the_destination_is_broken(poll_of):
                                      "--messages=5") as sim:
         poll = use_nats(poll_of(sim), [server.url])
         run = poll.start()
-        run.wait_for_line("outlet bus: ", "broken", "no stream takes messages")
+        run.wait_for_line("outlet bus: ", "broken", "subject haplo.app1.",
+                          "no stream takes its messages")
         server.create_stream()
         wait_for_all(server, sim)
         assert run.stop() == 0
@@ -236,7 +237,7 @@ def test_the_response_of_somebody_else_is_no_acknowledgement(poll_of):
             run = poll.start()
             client.next()
             client.send("UNSUB 2")
-        run.wait_for_line("outlet bus: ", "no stream takes messages")
+        run.wait_for_line("outlet bus: ", "no stream takes its messages")
         assert run.stop() == 0
         assert poll.once().code == 1
 

@@ -5,6 +5,8 @@
 
 #include "core/json_select.h"
 
+#define ERROR_OTHER_STREAM 10060 /* expected stream does not match */
+
 enum ack_value { ACK_SEQ, ACK_ERROR, ACK_ERROR_CODE, ACK_DESCRIPTION };
 
 static const char *const pointers[] = {
@@ -49,7 +51,7 @@ static enum outlet_verdict verdict_of(unsigned long error)
         return OUTLET_REFUSED;
     case 10035: /* account not found */
     case 10039: /* JetStream not enabled for account */
-    case 10060: /* expected stream does not match */
+    case ERROR_OTHER_STREAM:
     case 10076: /* JetStream not enabled */
     case 10109: /* invalid operation on sealed stream */
     case 10120: /* no JetStream default or applicable tiered limit present */
@@ -78,9 +80,12 @@ static enum outlet_verdict error_read(const struct nats_ack_reader *reader,
         json_select_value(reader->select, ACK_DESCRIPTION);
     unsigned long error = number_at(reader, ACK_ERROR_CODE);
 
-    (void)reason_set(why, 0, "the stream does not store it: %.*s (error %lu)",
+    (void)reason_set(why, 0, "the stream does not store it: %.*s (error %lu)%s",
                      text->kind == JSON_STRING ? (int)text->size : 0,
-                     text->text, error);
+                     text->text, error,
+                     error == ERROR_OTHER_STREAM
+                         ? ": it is not the one that the option stream names"
+                         : "");
     return verdict_of(error);
 }
 

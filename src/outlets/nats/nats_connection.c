@@ -59,8 +59,8 @@ static void response_report(struct nats_connection *connection,
 
     if (natsMsg_IsNoResponders(message)) {
         (void)reason_set(&why, 0,
-                         "no stream takes messages of this subject: create "
-                         "one for it, or wait until its cluster has a leader");
+                         "no stream takes its messages: create one for it, or "
+                         "wait until its cluster has a leader");
     } else {
         is_ack = nats_ack_read(connection->reader, natsMsg_GetData(message),
                                (size_t)natsMsg_GetDataLength(message), &verdict,

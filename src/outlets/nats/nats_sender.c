@@ -6,7 +6,29 @@
 #include "outlets/name_template.h"
 #include "outlets/nats/nats_private.h"
 
+static void subject_write(char subject[NAME_TEMPLATE_SIZE_MAX],
+                          const struct nats_flight *flight)
+{
+    const struct inbox_message *message =
+        &flight->state.parcel->messages[0]; /* all are of one queue */
+
+    (void)name_template_write(subject, flight->nats->options->subject,
+                              &name_nats_subject, message->server,
+                              message->queue);
+}
+
 /* On a thread of libnats */
+
+static void failure_note(struct nats_flight *flight, size_t index,
+                         enum outlet_verdict verdict, const char *text)
+{
+    char subject[NAME_TEMPLATE_SIZE_MAX];
+    struct reason why;
+
+    subject_write(subject, flight);
+    (void)reason_set(&why, 0, "subject %s: %s", subject, text);
+    flight_note(&flight->state, index, verdict, &why);
+}
 
 static void on_responded(void *data, const struct nats_ticket *ticket,
                          bool is_ack, enum outlet_verdict verdict,
@@ -19,10 +41,12 @@ static void on_responded(void *data, const struct nats_ticket *ticket,
     uv_mutex_lock(&nats->mutex);
     flight = ticket->slot < nats->slot_count ? nats->slots[ticket->slot] : NULL;
     if (flight != NULL && flight->serial == ticket->serial) {
-        if (is_ack) {
+        if (!is_ack) {
+            flight->state.has_stranger = true;
+        } else if (verdict == OUTLET_DELIVERED) {
             flight_note(&flight->state, ticket->index, verdict, why);
         } else {
-            flight->state.has_stranger = true;
+            failure_note(flight, ticket->index, verdict, why->text);
         }
         is_over = flight_is_over(&flight->state);
     }
@@ -162,9 +186,7 @@ static void nats_flight_publish(struct nats_flight *flight)
     char subject[NAME_TEMPLATE_SIZE_MAX];
     struct message_headers headers = {.count = 0};
 
-    (void)name_template_write(subject, flight->nats->options->subject,
-                              &name_nats_subject, parcel->messages[0].server,
-                              parcel->messages[0].queue);
+    subject_write(subject, flight);
     for (size_t i = 0; i < parcel->count; i++) {
         if (atomic_load(&flight->nats->is_ending) ||
             !message_publish(flight, subject, &headers, i)) {
