@@ -57,6 +57,14 @@ static void purge_result_write(const struct run *run, char *text, size_t size)
                  : "");
 }
 
+/* That of the replay's outlet; NULL: outlets do not run in this process. */
+static struct forwarder *find_forwarder(const struct run *run)
+{
+    const struct gather_outlet *outlet =
+        gather_find_outlet(run->gather, run->replay.outlet);
+    return outlet != NULL ? outlet->forwarder : NULL;
+}
+
 /* What an operator reads. */
 static void result_write(const struct run *run, char *text, size_t size)
 {
@@ -69,7 +77,11 @@ static void result_write(const struct run *run, char *text, size_t size)
                  run->request.outlet, count);
         break;
     case INBOX_TASK_REPLAY_START:
-        snprintf(text, size, "outlet %s: replay %llu has started",
+        snprintf(text, size,
+                 find_forwarder(run) != NULL
+                     ? "outlet %s: replay %llu has started"
+                     : "outlet %s: replay %llu is stored; no process is "
+                       "running: the next run or once carries it out",
                  replay->outlet, id);
         break;
     case INBOX_TASK_REPLAY_STOP:
@@ -98,10 +110,9 @@ static void result_write(const struct run *run, char *text, size_t size)
 /* Its outlet must hear of a replay that has been added or stopped. */
 static void tell_outlet(const struct run *run)
 {
-    const struct gather_outlet *outlet =
-        gather_find_outlet(run->gather, run->replay.outlet);
-    if (outlet != NULL && outlet->forwarder != NULL) {
-        forwarder_replay(outlet->forwarder);
+    struct forwarder *forwarder = find_forwarder(run);
+    if (forwarder != NULL) {
+        forwarder_replay(forwarder);
     }
 }
 
