@@ -1,6 +1,6 @@
 /*
- * migrate.c - `migrate`: creates or upgrades the tables of an inbox. `run` never
- * does, because the role that stores messages need not own them.
+ * migrate.c - `migrate`: creates or upgrades the tables of an inbox. `run`
+ * never does, because the role that stores messages need not own them.
  */
 #include <stdio.h>
 
