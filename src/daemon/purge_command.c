@@ -218,6 +218,9 @@ static void rest_write(const struct purge *purge, FILE *out)
         fprintf(out, "- server %s, which may still have them\n",
                 config->servers[i].options.name);
     }
+    if (purge->inbox->type->purge_rest != NULL) {
+        fputs(purge->inbox->type->purge_rest, out);
+    }
     fprintf(out, "- backups of the inbox, programs that have read it, and "
                  "logs of receivers\n");
 }

@@ -56,6 +56,9 @@ struct inbox_type {
     /* Implements inbox_migrate(); NULL: upgraded when it is opened. */
     int (*migrate)(const void *options, const char *owner, const char *writer,
                    char *text, size_t text_size);
+    /* What a purge does not reach in this kind of database, besides backups, as
+     * lines of a list; NULL: nothing. */
+    const char *purge_rest;
 };
 
 /* NULL: unknown type. */

@@ -10,8 +10,9 @@ int pg_batches_init(struct pg_batches *batches, const char *schema)
 {
     memset(batches, 0, sizeof(*batches));
     batches->check_sql = pg_names_expand(
-        schema, "SELECT body FROM @stored WHERE queue = $1 AND arrival >= $2 "
-                "ORDER BY arrival DESC");
+        schema, "(SELECT body, NULL::bytea FROM @stored WHERE queue = $1 AND"
+                " arrival >= $2 ORDER BY arrival DESC) UNION ALL SELECT NULL,"
+                " key FROM @purged WHERE queue = $1 AND arrival >= $2");
     return batches->check_sql != NULL ? 0 : HAPLO_ENOMEM;
 }
 
@@ -143,6 +144,17 @@ bool pg_batches_check(struct pg_batches *batches,
     return false;
 }
 
+/* A body, or the key of one that was purged. */
+static void row_tick(struct repeat_set *repeats, const PGresult *result,
+                     int row)
+{
+    if (PQgetisnull(result, row, 0)) {
+        repeat_set_tick_key(repeats, pg_bytes(result, row, 1));
+    } else {
+        repeat_set_tick(repeats, pg_bytes(result, row, 0));
+    }
+}
+
 bool pg_batches_checked(struct pg_batches *batches, const PGresult *result)
 {
     struct pg_batch *batch = &batches->items[batches->checked++];
@@ -154,7 +166,7 @@ bool pg_batches_checked(struct pg_batches *batches, const PGresult *result)
         return false;
     }
     for (int i = 0; i < PQntuples(result) && repeats.left > 0; i++) {
-        repeat_set_tick(&repeats, pg_bytes(result, i, 0));
+        row_tick(&repeats, result, i);
     }
     delivery->mended_count = repeat_set_missing(&repeats, batch->is_missing);
     repeat_set_free(&repeats);

@@ -1,6 +1,7 @@
 #include "inbox/postgres/pg_step.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/container_of.h"
 #include "inbox/postgres/pg_names.h"
@@ -65,14 +66,27 @@ void pg_step_reset(struct pg_step *step)
     step->request.statement_count = 0;
 }
 
+static void explain(const struct pg_step *step)
+{
+    const struct pg_request *request = &step->request;
+    struct inbox_task *task = step->task;
+
+    if (step->rights != NULL && strcmp(request->sqlstate, "42501") == 0) {
+        task->error = reason_set(
+            &task->why, HAPLO_EDELIVERY, "schema %s: change the inbox: %s: %s",
+            step->store->schema, request->why.text, step->rights);
+    } else {
+        task->error = pg_store_explain(step->store, request, "change the inbox",
+                                       HAPLO_EDELIVERY, &task->why);
+    }
+}
+
 static void on_answer(struct pg_request *request)
 {
     struct pg_step *step = request->data;
-    struct inbox_task *task = step->task;
 
     if (request->outcome != PG_FINE) {
-        task->error = pg_store_explain(step->store, request, "change the inbox",
-                                       HAPLO_EDELIVERY, &task->why);
+        explain(step);
         pg_step_end(step);
         return;
     }

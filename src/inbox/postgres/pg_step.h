@@ -27,7 +27,9 @@ struct pg_step {
     char *sql[PG_STEP_STATEMENT_COUNT_MAX];      /* owned; of the statements */
     struct pg_array arrays[PG_STEP_ARRAY_COUNT_MAX]; /* owned; parameters */
     size_t array_count;                              /* in use */
-    void (*taken_cb)(struct pg_step *step);          /* takes the results */
+    const char *rights; /* what to do if the role may not do this; NULL: run
+                           haplo-poll migrate */
+    void (*taken_cb)(struct pg_step *step); /* takes the results */
 };
 
 /* NULL: memory has run out, and the task will end with that. */
@@ -54,13 +56,14 @@ void pg_step_end(struct pg_step *step);
 /* The task fails: there is no such outlet. */
 void pg_step_no_outlet(struct pg_step *step, const char *outlet);
 
-/* pg_letter_steps.c, pg_replay_steps.c, pg_outlet_steps.c: begin a step of this
- * kind. */
+/* pg_letter_steps.c, pg_replay_steps.c, pg_outlet_steps.c, pg_purge_steps.c:
+ * begin a step of this kind. */
 void pg_letters_purge(struct pg_step *step);
 void pg_replay_start(struct pg_step *step);
 void pg_replay_stop(struct pg_step *step);
 void pg_replay_next(struct pg_step *step);
 void pg_replay_save(struct pg_step *step);
 void pg_outlet_forget(struct pg_step *step);
+void pg_purge(struct pg_step *step);
 
 #endif

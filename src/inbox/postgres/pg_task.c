@@ -1,5 +1,7 @@
 #include "inbox/postgres/pg_task.h"
 
+#include <assert.h>
+
 #include "base/container_of.h"
 #include "inbox/postgres/pg_step.h"
 
@@ -10,27 +12,15 @@ static void (*const kinds[])(struct pg_step *step) = {
     [INBOX_TASK_REPLAY_NEXT] = pg_replay_next,
     [INBOX_TASK_REPLAY_SAVE] = pg_replay_save,
     [INBOX_TASK_OUTLET_FORGET] = pg_outlet_forget,
+    [INBOX_TASK_PURGE] = pg_purge,
 };
-
-static void on_unsupported(struct worker_job *job)
-{
-    struct inbox_task *task = container_of(job, struct inbox_task, job);
-
-    task->error = reason_set(&task->why, HAPLO_EINVAL,
-                             "not supported yet for an inbox in PostgreSQL");
-    inbox_task_stepped(task);
-}
 
 void pg_task(struct inbox_store *base, struct inbox_task *task)
 {
     struct pg_store *store = container_of(base, struct pg_store, base);
-    struct pg_step *step;
+    struct pg_step *step = pg_step_new(store, task);
 
-    if ((size_t)task->kind >= sizeof(kinds) / sizeof(kinds[0])) {
-        pg_reader_later(&store->reader, &task->job, on_unsupported);
-        return;
-    }
-    step = pg_step_new(store, task);
+    assert((size_t)task->kind < sizeof(kinds) / sizeof(kinds[0]));
     if (step != NULL) {
         kinds[task->kind](step);
     }

@@ -158,6 +158,22 @@ static int messages_view(struct pg_viewing *viewing)
         values, 3, on_message);
 }
 
+static int all_messages_view(struct pg_viewing *viewing)
+{
+    const struct inbox_view *view = viewing->view;
+    char first[NUMBER_SIZE_MAX];
+    char last[NUMBER_SIZE_MAX];
+    const char *const values[] = {number_text(*view->first, first),
+                                  number_text(*view->last, last)};
+
+    return rows_read(viewing,
+                     "SELECT " MESSAGE_COLUMNS
+                     " FROM @stored AS s" MESSAGE_JOINS
+                     " WHERE s.arrival BETWEEN $1::bigint AND $2::bigint"
+                     " ORDER BY s.arrival",
+                     values, 2, on_message);
+}
+
 /* Ranges */
 
 static void on_range(struct pg_viewing *viewing, const PGresult *row)
@@ -223,6 +239,30 @@ static int range_view(struct pg_viewing *viewing)
     }
     return error == 0 && view->message_cb != NULL && *view->first != 0
                ? messages_view(viewing)
+               : error;
+}
+
+/* Of all messages, whether or not an outlet has passed them. */
+static int all_view(struct pg_viewing *viewing)
+{
+    const struct inbox_view *view = viewing->view;
+    char since[NUMBER_SIZE_MAX];
+    char until[NUMBER_SIZE_MAX];
+    const char *const values[] = {number_text(view->filter.since_ms, since),
+                                  number_text(view->filter.until_ms, until)};
+    int error;
+
+    *view->first = 0;
+    *view->last = 0;
+    error =
+        rows_read(viewing,
+                  "SELECT min(s.arrival), max(s.arrival) FROM @stored AS s"
+                  " LEFT JOIN @batches AS b ON b.first_arrival = s.batch WHERE"
+                  " coalesce(b.fetched_at, 0) >= $1::bigint"
+                  " AND coalesce(b.fetched_at, 0) < $2::bigint",
+                  values, 2, on_range);
+    return error == 0 && view->message_cb != NULL && *view->first != 0
+               ? all_messages_view(viewing)
                : error;
 }
 
@@ -307,7 +347,8 @@ static int view_read(struct pg_viewing *viewing)
         return rows_read(viewing, PG_REPLAY_ROW_SELECT " ORDER BY r.id", NULL,
                          0, on_replay);
     }
-    return range_view(viewing);
+    return viewing->view->filter.outlet != NULL ? range_view(viewing)
+                                                : all_view(viewing);
 }
 
 int pg_view(const char *conninfo, const char *schema,

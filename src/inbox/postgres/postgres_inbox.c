@@ -329,4 +329,11 @@ const struct inbox_type inbox_postgres_type = {
     .ops = &ops,
     .migrate = postgres_migrate,
     .view = postgres_view,
+    .purge_rest =
+        "- files of the database: deleted rows stay in them until VACUUM has "
+        "run and their\n"
+        "  space was used again; VACUUM FULL rewrites the tables stored and "
+        "dead_letters\n"
+        "- the WAL of the database with its archive, standbys and other "
+        "replicas\n",
 };
