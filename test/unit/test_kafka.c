@@ -86,6 +86,7 @@ static void properties_cannot_break_the_guarantee(void **state)
         "max.in.flight=10",
         "max.in.flight.requests.per.connection=10",
         "queuing.strategy=lifo",
+        "partitioner=random",
         "message.timeout.ms=1",
         "delivery.timeout.ms=1",
         "retries=0",

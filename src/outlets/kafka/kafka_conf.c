@@ -105,6 +105,11 @@ static int property_set(rd_kafka_conf_t *conf, const char *property,
                               forbidden[i].why);
         }
     }
+    if (strcmp(property, "partitioner=random") == 0) { /* ignores the key */
+        return reason_set(why, HAPLO_EINVAL,
+                          "properties: the partitioner cannot be random: "
+                          "order needs one partition per queue");
+    }
     return conf_set(conf, name, equals + 1, why);
 }
 
