@@ -80,7 +80,8 @@ static void failure_explain(struct webhook_post *post,
     const struct webhook_secrets *secrets = &post->webhook->secrets;
     struct page_quote quote;
 
-    if (webhook_secrets_are_in(secrets, post->quote, post->quote_size)) {
+    if (webhook_secrets_are_in(secrets, post->quote, post->quote_size) ||
+        webhook_url_is_in(&post->webhook->url, post->quote, post->quote_size)) {
         post->quote_size = 0; /* not to be quoted */
     }
     page_quote(&quote, post->quote, post->quote_size);

@@ -56,6 +56,22 @@ int webhook_url_read(struct webhook_url *url, const char *text, bool allow_http,
     return error != 0 ? error : origin_check(url->origin, allow_http, why);
 }
 
+static bool is_in(const char *part, size_t part_size, const char *text,
+                  size_t size)
+{
+    return part_size > 1 && memmem(text, size, part, part_size) != NULL;
+}
+
+bool webhook_url_is_in(const struct webhook_url *url, const char *text,
+                       size_t size)
+{
+    size_t path_size = strcspn(url->path, "?");
+    const char *query = url->path + path_size;
+
+    return is_in(url->path, path_size, text, size) ||
+           is_in(query, strlen(query), text, size);
+}
+
 void webhook_url_free(struct webhook_url *url)
 {
     free(url->origin);

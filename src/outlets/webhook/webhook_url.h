@@ -5,6 +5,7 @@
 #define OUTLETS_WEBHOOK_URL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/reason.h"
 
@@ -17,6 +18,10 @@ struct webhook_url {
  * in any case. */
 int webhook_url_read(struct webhook_url *url, const char *text, bool allow_http,
                      struct reason *why);
+
+/* True if a text contains its path or its query, which may be secret. */
+bool webhook_url_is_in(const struct webhook_url *url, const char *text,
+                       size_t size);
 
 void webhook_url_free(struct webhook_url *url);
 
