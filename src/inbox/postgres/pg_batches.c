@@ -124,7 +124,7 @@ bool pg_batches_compare(struct pg_batches *batches,
 static bool has_repeats(const struct pg_batch *batch)
 {
     return batch->delivery->new_count < batch->delivery->count &&
-           batch->row->unconfirmed != PG_ROW_UNKNOWN;
+           batch->row->unconfirmed.count != UNCONFIRMED_UNKNOWN;
 }
 
 bool pg_batches_check(struct pg_batches *batches,
@@ -137,7 +137,7 @@ bool pg_batches_check(struct pg_batches *batches,
         if (has_repeats(batch)) {
             pg_statement_init(statement, batches->check_sql);
             pg_statement_number(statement, batch->row->id);
-            pg_statement_number(statement, batch->row->unconfirmed_from);
+            pg_statement_number(statement, batch->row->unconfirmed.first);
             return true;
         }
     }

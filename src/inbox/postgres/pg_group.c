@@ -352,7 +352,8 @@ static void take_confirms(struct pg_group *writer)
         confirm->queue_id = (uint64_t)row->id;
         confirm->compare = haplo_state_compare(confirm->state, row->state);
         if (confirm->compare == HAPLO_COMPARE_CURRENT) {
-            pg_row_confirm(row, confirm->message_count, confirm->state);
+            unconfirmed_confirm(&row->unconfirmed, confirm->message_count);
+            pg_row_set(row, confirm->state);
             if (row->newest_batch != 0) {
                 pg_commit_mark(&writer->commit, row->newest_batch);
             }
@@ -368,7 +369,8 @@ static void take_replaces(struct pg_group *writer)
     STAILQ_FOREACH (replace, &writer->group->replaces, link) {
         row = pg_rows_of(&writer->rows, replace->queue);
         replace->queue_id = (uint64_t)row->id;
-        pg_row_replace(row, replace->state);
+        unconfirmed_lose(&row->unconfirmed);
+        pg_row_set(row, replace->state);
     }
 }
 

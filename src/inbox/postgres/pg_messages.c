@@ -131,6 +131,19 @@ static bool is_to_be_stored(const struct pg_batch *batch, size_t index)
            (batch->is_missing != NULL && batch->is_missing[index]);
 }
 
+static void row_set(struct pg_row *row, const struct inbox_delivery *delivery)
+{
+    int64_t first_arrival = (int64_t)delivery->first_arrival;
+
+    unconfirmed_store(&row->unconfirmed, first_arrival, delivery->stored_count,
+                      delivery->mended_count);
+    if (delivery->stored_count > 0) {
+        row->newest_batch = first_arrival;
+        row->last_arrival = (int64_t)delivery->last_arrival;
+    }
+    pg_row_set(row, delivery->state);
+}
+
 bool pg_messages_add(struct pg_messages *messages, const struct pg_batch *batch,
                      struct pg_arrivals *arrivals,
                      const struct pg_narrow *narrow)
@@ -160,8 +173,7 @@ bool pg_messages_add(struct pg_messages *messages, const struct pg_batch *batch,
         add_batch(messages, delivery, batch->row);
         messages->last_arrival = arrival;
     }
-    pg_row_store(batch->row, (int64_t)delivery->first_arrival, arrival, count,
-                 delivery->mended_count, delivery->state);
+    row_set(batch->row, delivery);
     return true;
 }
 

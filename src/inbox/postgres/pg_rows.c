@@ -41,8 +41,8 @@ int pg_rows_init(struct pg_rows *rows, const char *schema)
     pg_array_init(&rows->new_servers, PG_TEXT);
     pg_array_init(&rows->new_queues, PG_TEXT);
     pg_array_init(&rows->ids, PG_INT8);
-    pg_array_init(&rows->unconfirmed, PG_INT8);
-    pg_array_init(&rows->froms, PG_INT8);
+    pg_array_init(&rows->counts, PG_INT8);
+    pg_array_init(&rows->firsts, PG_INT8);
     pg_array_init(&rows->newest, PG_INT8);
     pg_array_init(&rows->last, PG_INT8);
     pg_array_init(&rows->states, PG_BYTEA);
@@ -64,8 +64,8 @@ void pg_rows_free(struct pg_rows *rows)
     pg_array_free(&rows->new_servers);
     pg_array_free(&rows->new_queues);
     pg_array_free(&rows->ids);
-    pg_array_free(&rows->unconfirmed);
-    pg_array_free(&rows->froms);
+    pg_array_free(&rows->counts);
+    pg_array_free(&rows->firsts);
     pg_array_free(&rows->newest);
     pg_array_free(&rows->last);
     pg_array_free(&rows->states);
@@ -204,8 +204,8 @@ bool pg_rows_locked(struct pg_rows *rows, PGresult *result)
 
         assert(index < rows->count);
         row->id = pg_number(result, i, 1);
-        row->unconfirmed = number_or(result, i, 2, PG_ROW_UNKNOWN);
-        row->unconfirmed_from = number_or(result, i, 3, 0);
+        row->unconfirmed.count = number_or(result, i, 2, UNCONFIRMED_UNKNOWN);
+        row->unconfirmed.first = number_or(result, i, 3, 0);
         row->newest_batch = number_or(result, i, 4, 0);
         row->last_arrival = pg_number(result, i, 5);
         row->state = pg_bytes(result, i, 6);
@@ -246,8 +246,8 @@ static void number_or_null(struct pg_array *array, int64_t value,
 static void row_write(struct pg_rows *rows, const struct pg_row *row)
 {
     pg_array_number(&rows->ids, row->id);
-    number_or_null(&rows->unconfirmed, row->unconfirmed, PG_ROW_UNKNOWN);
-    number_or_null(&rows->froms, row->unconfirmed_from, 0);
+    number_or_null(&rows->counts, row->unconfirmed.count, UNCONFIRMED_UNKNOWN);
+    number_or_null(&rows->firsts, row->unconfirmed.first, 0);
     number_or_null(&rows->newest, row->newest_batch, 0);
     pg_array_number(&rows->last, row->last_arrival);
     pg_array_bytes(&rows->states, row->state);
@@ -256,9 +256,9 @@ static void row_write(struct pg_rows *rows, const struct pg_row *row)
 int pg_rows_write(struct pg_rows *rows, struct pg_statement *statement,
                   size_t *count)
 {
-    struct pg_array *const arrays[] = {&rows->ids,   &rows->unconfirmed,
-                                       &rows->froms, &rows->newest,
-                                       &rows->last,  &rows->states};
+    struct pg_array *const arrays[] = {&rows->ids,    &rows->counts,
+                                       &rows->firsts, &rows->newest,
+                                       &rows->last,   &rows->states};
     const size_t array_count = sizeof(arrays) / sizeof(arrays[0]);
     int error = 0;
 
@@ -280,48 +280,8 @@ int pg_rows_write(struct pg_rows *rows, struct pg_statement *statement,
     return error;
 }
 
-/* A count that is too high only costs time when repeats are looked up. One
- * that is too low would turn repeats into new messages. */
-void pg_row_confirm(struct pg_row *row, uint64_t message_count,
-                    struct haplo_slice state)
+void pg_row_set(struct pg_row *row, struct haplo_slice state)
 {
-    if (message_count == 0) {
-        row->unconfirmed = 0;
-    } else if (row->unconfirmed != PG_ROW_UNKNOWN) {
-        row->unconfirmed -= (int64_t)message_count;
-        if (row->unconfirmed < 0) {
-            row->unconfirmed = PG_ROW_UNKNOWN;
-        }
-    }
-    if (row->unconfirmed == 0) {
-        row->unconfirmed_from = 0;
-    }
-    row->state = state;
-    row->is_changed = true;
-}
-
-void pg_row_replace(struct pg_row *row, struct haplo_slice state)
-{
-    row->unconfirmed = PG_ROW_UNKNOWN;
-    row->unconfirmed_from = 0;
-    row->state = state;
-    row->is_changed = true;
-}
-
-void pg_row_store(struct pg_row *row, int64_t first_arrival,
-                  int64_t last_arrival, size_t count, size_t mended_count,
-                  struct haplo_slice state)
-{
-    if (row->unconfirmed == 0) {
-        row->unconfirmed_from = first_arrival;
-    }
-    if (row->unconfirmed != PG_ROW_UNKNOWN) {
-        row->unconfirmed += (int64_t)(count - mended_count);
-    }
-    if (count > 0) {
-        row->newest_batch = first_arrival;
-        row->last_arrival = last_arrival;
-    }
     row->state = state;
     row->is_changed = true;
 }

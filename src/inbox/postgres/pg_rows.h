@@ -13,15 +13,12 @@
 #include "inbox/inbox_store.h"
 #include "inbox/postgres/pg_array.h"
 #include "inbox/postgres/pg_statement.h"
-
-#define PG_ROW_UNKNOWN (-1)
+#include "inbox/unconfirmed.h"
 
 struct pg_row {
     const struct inbox_queue *queue; /* whose row */
     int64_t id;                      /* of the row; 0: not found */
-    int64_t unconfirmed;             /* upper bound of unconfirmed messages, or
-                                        PG_ROW_UNKNOWN: some in another inbox */
-    int64_t unconfirmed_from;        /* arrival of the first; 0: none */
+    struct unconfirmed unconfirmed;  /* messages */
     int64_t newest_batch;            /* its first arrival; 0: none */
     int64_t last_arrival;            /* highest arrival; 0: none */
     struct haplo_slice state;        /* borrowed: from a result or a part */
@@ -39,8 +36,8 @@ struct pg_rows {
     struct pg_array new_servers; /* names of those that may have no row */
     struct pg_array new_queues;  /* likewise */
     struct pg_array ids;         /* of the changed rows, and what they get: */
-    struct pg_array unconfirmed; /* see struct pg_row */
-    struct pg_array froms;       /* unconfirmed_from */
+    struct pg_array counts;      /* of unconfirmed messages */
+    struct pg_array firsts;      /* of these */
     struct pg_array newest;      /* newest_batch */
     struct pg_array last;        /* last_arrival */
     struct pg_array states;      /* state */
@@ -81,19 +78,7 @@ struct pg_row *pg_rows_of(const struct pg_rows *rows,
 int pg_rows_write(struct pg_rows *rows, struct pg_statement *statement,
                   size_t *count);
 
-/* Changes of a row: */
-
-/* A mark was confirmed, for so many messages; 0: for all. */
-void pg_row_confirm(struct pg_row *row, uint64_t message_count,
-                    struct haplo_slice state);
-
-/* The queue was or is in another inbox. */
-void pg_row_replace(struct pg_row *row, struct haplo_slice state);
-
-/* A batch was stored: count messages with these arrivals, of which
- * mended_count had been stored before. */
-void pg_row_store(struct pg_row *row, int64_t first_arrival,
-                  int64_t last_arrival, size_t count, size_t mended_count,
-                  struct haplo_slice state);
+/* Sets the state of a row, which is then written. Borrows it. */
+void pg_row_set(struct pg_row *row, struct haplo_slice state);
 
 #endif

@@ -168,22 +168,6 @@ static enum inbox_fault check_arrivals(struct writer *writer,
     return INBOX_OUTAGE;
 }
 
-/* Rows of messages that were unconfirmed before are older. Mended messages
- * were counted when they were first stored. */
-static void row_count_batch(struct queue_row *row, const struct adding *adding,
-                            size_t mended_count)
-{
-    if (row->unconfirmed == 0) {
-        row->unconfirmed_from = adding->first_arrival;
-    }
-    if (row->unconfirmed != QUEUE_ROW_UNKNOWN) {
-        row->unconfirmed += (int64_t)(adding->count - mended_count);
-    }
-    if (adding->count > 0) {
-        row->newest_batch = adding->first_arrival;
-    }
-}
-
 static enum inbox_fault store_new(struct writer *writer,
                                   struct inbox_delivery *delivery,
                                   struct queue_row *row, const bool *is_missing,
@@ -204,7 +188,10 @@ static enum inbox_fault store_new(struct writer *writer,
             add_batch_row(writer, &adding, delivery, row->newest_batch, now_ms);
     }
     if (fault == INBOX_FINE) {
-        row_count_batch(row, &adding, delivery->mended_count);
+        unconfirmed_store(&row->unconfirmed, adding.first_arrival, adding.count,
+                          delivery->mended_count);
+        row->newest_batch =
+            adding.count > 0 ? adding.first_arrival : row->newest_batch;
         fault = queue_row_write(writer, delivery->queue, row, delivery->state);
     }
     delivery->queue_id = (uint64_t)row->id;

@@ -37,23 +37,6 @@ static enum inbox_fault mark_batch(struct writer *writer, int64_t first_arrival,
                              : writer_run(writer, WRITER_BATCH_MARK);
 }
 
-/* A count that is too high only costs time when repeats are looked up. One
- * that is too low would turn repeats into new messages. */
-static void row_count_confirm(struct queue_row *row, uint64_t message_count)
-{
-    if (message_count == 0) {
-        row->unconfirmed = 0;
-    } else if (row->unconfirmed != QUEUE_ROW_UNKNOWN) {
-        row->unconfirmed -= (int64_t)message_count;
-        if (row->unconfirmed < 0) {
-            row->unconfirmed = QUEUE_ROW_UNKNOWN;
-        }
-    }
-    if (row->unconfirmed == 0) {
-        row->unconfirmed_from = 0;
-    }
-}
-
 static enum inbox_fault confirm_write(struct writer *writer,
                                       struct inbox_confirm *confirm,
                                       uint64_t now_ms)
@@ -67,7 +50,7 @@ static enum inbox_fault confirm_write(struct writer *writer,
         confirm->queue_id = (uint64_t)row.id;
         return fault;
     }
-    row_count_confirm(&row, confirm->message_count);
+    unconfirmed_confirm(&row.unconfirmed, confirm->message_count);
     fault = queue_row_write(writer, confirm->queue, &row, confirm->state);
     if (fault == INBOX_FINE && row.newest_batch != 0) {
         fault = mark_batch(writer, row.newest_batch, now_ms);
@@ -85,8 +68,7 @@ static enum inbox_fault replace_write(struct writer *writer,
         writer, replace->queue, replace->queue_id, replace->state, false, &row);
 
     if (fault == INBOX_FINE) {
-        row.unconfirmed = QUEUE_ROW_UNKNOWN;
-        row.unconfirmed_from = 0;
+        unconfirmed_lose(&row.unconfirmed);
         fault = queue_row_write(writer, replace->queue, &row, replace->state);
     }
     replace->queue_id = (uint64_t)row.id;

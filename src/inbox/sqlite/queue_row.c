@@ -38,8 +38,8 @@ static int step_row(sqlite3_stmt *select, struct haplo_slice state,
     memset(row, 0, sizeof(*row));
     if (code == SQLITE_ROW) {
         row->id = sqlite3_column_int64(select, 0);
-        row->unconfirmed = column_or(select, 1, QUEUE_ROW_UNKNOWN);
-        row->unconfirmed_from = column_or(select, 2, 0);
+        row->unconfirmed.count = column_or(select, 1, UNCONFIRMED_UNKNOWN);
+        row->unconfirmed.first = column_or(select, 2, 0);
         row->newest_batch = column_or(select, 3, 0);
         read = db_column_bytes(select, 4, &stored);
     }
@@ -124,10 +124,11 @@ enum inbox_fault queue_row_write(struct writer *writer,
     enum inbox_fault fault;
 
     if (code == SQLITE_OK) {
-        code = bind_or_null(statement, 3, row->unconfirmed, QUEUE_ROW_UNKNOWN);
+        code = bind_or_null(statement, 3, row->unconfirmed.count,
+                            UNCONFIRMED_UNKNOWN);
     }
     if (code == SQLITE_OK) {
-        code = bind_or_null(statement, 4, row->unconfirmed_from, 0);
+        code = bind_or_null(statement, 4, row->unconfirmed.first, 0);
     }
     if (code == SQLITE_OK) {
         code = bind_or_null(statement, 5, row->newest_batch, 0);

@@ -9,17 +9,14 @@
 #include <stdint.h>
 
 #include "inbox/sqlite/writer.h"
-
-#define QUEUE_ROW_UNKNOWN (-1)
+#include "inbox/unconfirmed.h"
 
 struct queue_row {
-    int64_t id;                 /* 0: no row */
-    int64_t unconfirmed;        /* upper bound of unconfirmed messages, or
-                                   QUEUE_ROW_UNKNOWN: some in another inbox */
-    int64_t unconfirmed_from;   /* arrival of the first of them; 0: unknown */
-    int64_t newest_batch;       /* its first arrival; 0: none */
-    enum haplo_compare compare; /* of the given state with the stored one */
-    struct haplo_slice stored;  /* copy from malloc(), if requested */
+    int64_t id;                     /* 0: no row */
+    struct unconfirmed unconfirmed; /* messages */
+    int64_t newest_batch;           /* its first arrival; 0: none */
+    enum haplo_compare compare;     /* of the given state with the stored one */
+    struct haplo_slice stored;      /* copy from malloc(), if requested */
 };
 
 /* Reads the row of a queue, by its id unless that is 0, and compares the

@@ -92,7 +92,7 @@ static enum inbox_fault batches_tick(struct writer *writer,
     int64_t older;
 
     while (fault == INBOX_FINE && repeats->left > 0 && first > 0 &&
-           first >= row->unconfirmed_from) {
+           first >= row->unconfirmed.first) {
         fault = batch_get(writer, first, &count, &older);
         if (fault == INBOX_FINE) {
             fault = batch_tick(writer, row->id, first, count, repeats);
@@ -112,7 +112,7 @@ enum inbox_fault repeat_check(struct writer *writer,
     enum inbox_fault fault;
 
     *missing_count = 0;
-    if (row->unconfirmed == QUEUE_ROW_UNKNOWN) {
+    if (row->unconfirmed.count == UNCONFIRMED_UNKNOWN) {
         return INBOX_FINE;
     }
     if (!repeat_set_make(&repeats, delivery)) {
