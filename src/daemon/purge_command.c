@@ -32,7 +32,7 @@ struct purge {
     struct config *config;            /* owned, until the task takes it */
     const struct config_inbox *inbox; /* which */
     struct task_request request;      /* what to erase */
-    struct inbox_purge match;         /* --dry-run: the same */
+    struct inbox_purge match;         /* the same, to compare messages with */
     uint64_t count;                   /* --dry-run: of matches */
     bool is_out_of_memory;            /* --dry-run: some were not examined */
 };
@@ -83,6 +83,17 @@ static bool queue_fill(struct task_request *request,
                             options->server) < sizeof request->queue;
 }
 
+/* Also if another process is to erase them: it finds mistakes too late. */
+static enum exit_code match_make(struct purge *purge)
+{
+    const struct task_request *request = &purge->request;
+    struct reason why;
+    int error = inbox_purge_init(
+        &purge->match, request->pointer[0] != '\0' ? request->pointer : NULL,
+        request->value, "", &why);
+    return error == 0 ? EXIT_CODE_FINE : misused(why.text);
+}
+
 static enum exit_code request_fill(struct purge *purge,
                                    const struct command_options *options)
 {
@@ -104,7 +115,7 @@ static enum exit_code request_fill(struct purge *purge,
         return misused("an option of purge is too long, or both --server and "
                        "--queue are given");
     }
-    return EXIT_CODE_FINE;
+    return match_make(purge);
 }
 
 /* --dry-run */
@@ -164,18 +175,7 @@ static enum exit_code matches_list(struct purge *purge)
 
 static enum exit_code dry_run(struct purge *purge)
 {
-    const struct task_request *request = &purge->request;
-    struct reason why;
-    int error = inbox_purge_init(
-        &purge->match, request->pointer[0] != '\0' ? request->pointer : NULL,
-        request->value, "", &why);
-    enum exit_code code = EXIT_CODE_USAGE;
-    if (error != 0) {
-        log_line(LOG_LEVEL_ERROR, "%s", why.text);
-    } else {
-        code = matches_list(purge);
-    }
-    inbox_purge_free(&purge->match);
+    enum exit_code code = matches_list(purge);
     config_free(purge->config);
     return code;
 }
@@ -276,7 +276,9 @@ enum exit_code command_purge(const struct command_options *options,
     code = request_fill(&purge, options);
     if (code != EXIT_CODE_FINE) {
         config_free(purge.config);
-        return code;
+    } else {
+        code = options->is_dry_run ? dry_run(&purge) : erase(&purge);
     }
-    return options->is_dry_run ? dry_run(&purge) : erase(&purge);
+    inbox_purge_free(&purge.match);
+    return code;
 }
