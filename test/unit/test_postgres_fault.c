@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "inbox/postgres/pg_connect.h"
 #include "inbox/postgres/pg_fault.h"
 
 /* Splitting a group because of these would make a busy or broken server work
@@ -94,6 +95,23 @@ static void advice_says_what_to_do(void **state)
     assert_string_equal(pg_fault_advice(""), "");
 }
 
+/* A log line is one line, and shows where libpq's lines end. */
+static void a_message_of_libpq_becomes_one_line(void **state)
+{
+    struct reason why;
+
+    (void)state;
+    pg_message(&why, "server at \"h\", port 1 failed: Connection refused\n"
+                     "\tIs the server running on that host?\n");
+    assert_string_equal(why.text, "server at \"h\", port 1 failed: Connection "
+                                  "refused; Is the server running on that "
+                                  "host?");
+    pg_message(&why, "ERROR:  no  \n\n DETAIL:  more\n\n");
+    assert_string_equal(why.text, "ERROR: no; DETAIL: more");
+    pg_message(&why, "\n");
+    assert_string_equal(why.text, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +121,7 @@ int main(void)
         cmocka_unit_test(values_that_are_derived_can_be_left_out),
         cmocka_unit_test(another_server_is_looked_for),
         cmocka_unit_test(advice_says_what_to_do),
+        cmocka_unit_test(a_message_of_libpq_becomes_one_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

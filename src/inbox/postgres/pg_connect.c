@@ -19,18 +19,28 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Lines after the first are hints and details: "ERROR: ...; DETAIL: ...". */
 void pg_message(struct reason *why, const char *message)
 {
     size_t size = 0;
+    bool is_new_line = false;
 
-    for (; *message != '\0' && size + 1 < sizeof(why->text); message++) {
+    for (; *message != '\0' && size + 2 < sizeof(why->text); message++) {
         if ((unsigned char)*message > ' ') {
             why->text[size++] = *message;
-        } else if (size > 0 && why->text[size - 1] != ' ') {
+            is_new_line = false;
+            continue;
+        }
+        if (*message == '\n' && !is_new_line && size > 0) {
+            size -= why->text[size - 1] == ' ' ? 1 : 0;
+            why->text[size++] = ';';
+            is_new_line = true;
+        }
+        if (size > 0 && why->text[size - 1] != ' ') {
             why->text[size++] = ' ';
         }
     }
-    while (size > 0 && why->text[size - 1] == ' ') {
+    while (size > 0 && strchr(" ;", why->text[size - 1]) != NULL) {
         size--;
     }
     why->text[size] = '\0';
