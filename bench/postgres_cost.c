@@ -61,13 +61,21 @@ static double cpu_us(void)
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
+static void body_init(char *body)
+{
+    memset(body, 'x', BODY_SIZE);
+    memcpy(body, "{\"id\":10000000,\"text\":\"", 23);
+    memcpy(body + BODY_SIZE - 2, "\"}", 2);
+}
+
+/* Numbers it, at next to no cost. */
 static struct haplo_slice body_write(char *body)
 {
-    int size =
-        snprintf(body, BODY_SIZE, "{\"id\":%" PRIu64 ",\"text\":\"", sent++);
-    body[size] = 'x';
-    body[BODY_SIZE - 2] = '"';
-    body[BODY_SIZE - 1] = '}';
+    uint64_t left = sent++;
+    for (int i = 13; left > 0 && i > 6; i--) {
+        body[i] = (char)('0' + left % 10);
+        left /= 10;
+    }
     return (struct haplo_slice){body, BODY_SIZE};
 }
 
@@ -129,7 +137,9 @@ static void feeder_open(struct feeder *feeder, size_t index)
 {
     char name[32];
     (void)snprintf(name, sizeof name, "queue-%zu", index);
-    memset(feeder->bodies, 'x', sizeof feeder->bodies);
+    for (size_t i = 0; i < BATCH_COUNT; i++) {
+        body_init(feeder->bodies[i]);
+    }
     feeder->batch = batch_new();
     for (size_t i = 0; i < BATCH_COUNT; i++) {
         (void)batch_add_message(feeder->batch);
@@ -188,7 +198,7 @@ static void insert(PGconn *pg, const char *sql, struct pg_array *arrays,
     static int64_t arrival = 1;
     char body[BODY_SIZE];
     PGresult *result;
-    memset(body, 'x', sizeof body);
+    body_init(body);
     pg_array_clear(&arrays[0]);
     pg_array_clear(&arrays[1]);
     for (size_t i = 0; i < ROUND_COUNT; i++) {

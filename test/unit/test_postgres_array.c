@@ -55,6 +55,29 @@ static void bytes_are_copied_as_they_are(void **state)
     pg_array_free(&array);
 }
 
+/* The server sends drawn numbers in the same format. */
+static void numbers_are_read_as_they_are_written(void **state)
+{
+    struct pg_array array;
+    struct haplo_slice numbers;
+
+    (void)state;
+    pg_array_init(&array, PG_INT8);
+    pg_array_number(&array, 258);
+    pg_array_number(&array, INT64_MIN);
+    assert_int_equal(pg_array_finish(&array), 0);
+    numbers = (struct haplo_slice){array.bytes, array.size};
+    assert_int_equal(pg_array_number_count(numbers), 2);
+    assert_int_equal(pg_array_number_at(numbers, 0), 258);
+    assert_true(pg_array_number_at(numbers, 1) == INT64_MIN);
+    pg_array_clear(&array);
+    assert_int_equal(pg_array_finish(&array), 0);
+    numbers = (struct haplo_slice){array.bytes, array.size};
+    assert_int_equal(pg_array_number_count(numbers), 0);
+    assert_int_equal(pg_array_number_count((struct haplo_slice){NULL, 0}), 0);
+    pg_array_free(&array);
+}
+
 /* NULL is not the empty text. */
 static void null_has_no_length(void **state)
 {
@@ -172,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_big_endian),
         cmocka_unit_test(bytes_are_copied_as_they_are),
+        cmocka_unit_test(numbers_are_read_as_they_are_written),
         cmocka_unit_test(null_has_no_length),
         cmocka_unit_test(a_cleared_array_is_empty),
         cmocka_unit_test(a_large_array_gives_its_memory_up),

@@ -11,26 +11,26 @@
 
 #include <cmocka.h>
 
+#include "inbox/postgres/pg_array.h"
 #include "inbox/postgres/pg_arrivals.h"
 
-/* A result as the server sends it: the numbers first to last. */
+/* A result as the server sends it: an array of the numbers first to last. */
 static PGresult *drawn(int64_t first, int64_t last)
 {
     PGresAttDesc column = {
-        .name = (char[]){"nextval"}, .format = 1, .typid = 20, .typlen = 8};
+        .name = (char[]){"array_agg"}, .format = 1, .typid = 1016};
     PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+    struct pg_array array;
 
+    pg_array_init(&array, PG_INT8);
+    for (int64_t number = first; number <= last; number++) {
+        pg_array_number(&array, number);
+    }
+    assert_int_equal(pg_array_finish(&array), 0);
     assert_non_null(result);
     assert_int_equal(PQsetResultAttrs(result, 1, &column), 1);
-    for (int64_t number = first; number <= last; number++) {
-        char bytes[8];
-
-        for (int i = 0; i < 8; i++) {
-            bytes[i] = (char)(number >> (56 - 8 * i));
-        }
-        assert_int_equal(PQsetvalue(result, (int)(number - first), 0, bytes, 8),
-                         1);
-    }
+    assert_int_equal(PQsetvalue(result, 0, 0, array.bytes, (int)array.size), 1);
+    pg_array_free(&array);
     return result;
 }
 

@@ -1,27 +1,28 @@
 #include "inbox/postgres/pg_array.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HEADER_SIZE 20       /* with one dimension */
+#define NUMBER_SIZE 12       /* a 64-bit integer, after its length */
 #define EMPTY_HEADER_SIZE 12 /* without */
 #define CAPACITY_MIN 256
 #define CAPACITY_KEEP_MAX ((size_t)1 << 20) /* after pg_array_clear() */
 /* PostgreSQL's limit for a value is 1 GiB - 1; a statement has several. */
 #define SIZE_MAX_ALLOWED ((size_t)1000 * 1000 * 1000)
 
-static void put_32(char *to, uint32_t value)
+static inline void put_32(char *to, uint32_t value)
 {
-    for (int i = 0; i < 4; i++) {
-        to[i] = (char)(value >> (24 - 8 * i) & 0xff);
-    }
+    value = htobe32(value);
+    memcpy(to, &value, sizeof(value));
 }
 
-static void put_64(char *to, uint64_t value)
+static inline void put_64(char *to, uint64_t value)
 {
-    put_32(to, (uint32_t)(value >> 32));
-    put_32(to + 4, (uint32_t)(value & 0xffffffff));
+    value = htobe64(value);
+    memcpy(to, &value, sizeof(value));
 }
 
 void pg_array_init(struct pg_array *array, enum pg_element element)
@@ -97,11 +98,13 @@ static void append(struct pg_array *array, const char *data, size_t size)
 
 void pg_array_number(struct pg_array *array, int64_t value)
 {
-    char bytes[8];
-
     assert(array->element == PG_INT8);
-    put_64(bytes, (uint64_t)value);
-    append(array, bytes, sizeof(bytes));
+    if (reserve(array, NUMBER_SIZE)) {
+        put_32(array->bytes + array->size, sizeof(value));
+        put_64(array->bytes + array->size + 4, (uint64_t)value);
+        array->size += NUMBER_SIZE;
+        array->count++;
+    }
 }
 
 void pg_array_bool(struct pg_array *array, bool value)
@@ -152,4 +155,23 @@ int pg_array_finish(struct pg_array *array)
         array->size = EMPTY_HEADER_SIZE;
     }
     return 0;
+}
+
+/* Reading */
+
+size_t pg_array_number_count(struct haplo_slice numbers)
+{
+    return numbers.size < HEADER_SIZE
+               ? 0 /* empty or NULL */
+               : (numbers.size - HEADER_SIZE) / NUMBER_SIZE;
+}
+
+int64_t pg_array_number_at(struct haplo_slice numbers, size_t index)
+{
+    uint64_t value;
+
+    assert(index < pg_array_number_count(numbers));
+    memcpy(&value, numbers.data + HEADER_SIZE + index * NUMBER_SIZE + 4,
+           sizeof(value));
+    return (int64_t)be64toh(value);
 }

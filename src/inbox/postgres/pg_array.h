@@ -1,6 +1,7 @@
 /*
  * pg_array.h - a one-dimensional array in PostgreSQL's binary format, as the
- * parameter of a statement that processes many rows with unnest().
+ * parameter of a statement that processes many rows with unnest(), or as a
+ * result.
  */
 #ifndef INBOX_POSTGRES_PG_ARRAY_H
 #define INBOX_POSTGRES_PG_ARRAY_H
@@ -50,5 +51,11 @@ void pg_array_null(struct pg_array *array);
 /* Completes the array for a statement. Returns 0, HAPLO_ENOMEM, or
  * HAPLO_ETOOBIG. */
 int pg_array_finish(struct pg_array *array);
+
+/* For an array of numbers in a result, which has one dimension at most, and no
+ * NULL in it: the number of its elements (0 if it is NULL itself), and one of
+ * them. */
+size_t pg_array_number_count(struct haplo_slice numbers);
+int64_t pg_array_number_at(struct haplo_slice numbers, size_t index);
 
 #endif

@@ -13,6 +13,7 @@ int pg_columns_init(struct pg_columns *columns)
     for (size_t i = 0; i < PG_COLUMN_COUNT; i++) {
         pg_array_init(&columns->texts[i], PG_TEXT);
     }
+    columns->count = 0;
     return json_select_new(&columns->select, pointers, PG_COLUMN_COUNT, NULL,
                            NULL);
 }
@@ -27,20 +28,31 @@ void pg_columns_free(struct pg_columns *columns)
 
 void pg_columns_clear(struct pg_columns *columns)
 {
+    columns->count = 0;
     for (size_t i = 0; i < PG_COLUMN_COUNT; i++) {
         pg_array_clear(&columns->texts[i]);
     }
 }
 
-static void add_value(struct pg_array *texts, const struct json_value *value)
+/* Sets the member of the newest message, after the NULLs before it. */
+static void add_text(const struct pg_columns *columns, struct pg_array *texts,
+                     struct haplo_slice text)
 {
-    struct haplo_slice text = {value->text, value->size};
-
-    if (value->kind == JSON_MISSING || value->kind == JSON_NULL ||
-        !pg_text_can_hold(text)) {
+    if (!pg_text_can_hold(text)) {
+        return;
+    }
+    for (size_t i = texts->count + 1; i < columns->count; i++) {
         pg_array_null(texts);
-    } else {
-        pg_array_slice(texts, text);
+    }
+    pg_array_slice(texts, text);
+}
+
+static void add_value(struct pg_columns *columns, struct pg_array *texts,
+                      const struct json_value *value)
+{
+    if (value->kind != JSON_MISSING && value->kind != JSON_NULL) {
+        add_text(columns, texts,
+                 (struct haplo_slice){value->text, value->size});
     }
 }
 
@@ -79,29 +91,22 @@ static bool is_plain(struct haplo_slice body)
 }
 
 /* A JSON value without escapes; or empty: missing. */
-static void add_member(struct pg_array *texts, struct haplo_slice value)
+static void add_member(struct pg_columns *columns, struct pg_array *texts,
+                       struct haplo_slice value)
 {
     if (value.size >= 2 && value.data[0] == '"') {
-        value = (struct haplo_slice){value.data + 1, value.size - 2};
-    } else if (value.size == 0 || value.data[0] == 'n') {
-        pg_array_null(texts); /* missing, or null */
-        return;
-    }
-    if (pg_text_can_hold(value)) {
-        pg_array_slice(texts, value);
-    } else {
-        pg_array_null(texts);
+        add_text(columns, texts,
+                 (struct haplo_slice){value.data + 1, value.size - 2});
+    } else if (value.size > 0 && value.data[0] != 'n') { /* null */
+        add_text(columns, texts, value);
     }
 }
 
 static void add_plain(struct pg_columns *columns,
                       const struct haplo_message *message)
 {
-    add_member(&columns->texts[0], message->id);
-    add_member(&columns->texts[1], message->datetime);
-    for (size_t i = 2; i < PG_COLUMN_COUNT; i++) {
-        pg_array_null(&columns->texts[i]);
-    }
+    add_member(columns, &columns->texts[0], message->id);
+    add_member(columns, &columns->texts[1], message->datetime);
 }
 
 /* On failure, all values are missing. */
@@ -109,6 +114,7 @@ void pg_columns_add(struct pg_columns *columns,
                     const struct haplo_message *message,
                     enum haplo_format format)
 {
+    columns->count++;
     if (format != HAPLO_FORMAT_JSON || is_plain(message->body)) {
         add_plain(columns, message); /* a raw message has neither */
         return;
@@ -116,7 +122,8 @@ void pg_columns_add(struct pg_columns *columns,
     (void)json_select_run(columns->select, message->body.data,
                           message->body.size);
     for (size_t i = 0; i < PG_COLUMN_COUNT; i++) {
-        add_value(&columns->texts[i], json_select_value(columns->select, i));
+        add_value(columns, &columns->texts[i],
+                  json_select_value(columns->select, i));
     }
 }
 

@@ -1,6 +1,9 @@
 /*
  * pg_columns.h - the members of a message that have a column of their own:
  * id, datetime, action, object.ref and object.recordVersion, as text.
+ *
+ * The array of a column ends with its last text: unnest() makes NULLs of what
+ * it lacks in comparison with the others. Most have no text at all.
  */
 #ifndef INBOX_POSTGRES_PG_COLUMNS_H
 #define INBOX_POSTGRES_PG_COLUMNS_H
@@ -13,7 +16,8 @@
 
 struct pg_columns {
     struct json_select *select;             /* owned */
-    struct pg_array texts[PG_COLUMN_COUNT]; /* one element for each message */
+    size_t count;                           /* messages */
+    struct pg_array texts[PG_COLUMN_COUNT]; /* a member of each message */
 };
 
 /* 0 or HAPLO_ENOMEM. */

@@ -94,15 +94,13 @@ static void add_message(struct pg_messages *messages,
                         const struct inbox_delivery *delivery,
                         const struct pg_row *row,
                         const struct haplo_message *message, int64_t arrival,
-                        size_t position, bool has_json)
+                        size_t position)
 {
     pg_array_number(&messages->arrivals, arrival);
     pg_array_number(&messages->queues, row->id);
     pg_array_number(&messages->batches, (int64_t)delivery->first_arrival);
     pg_array_number(&messages->positions, (int64_t)position);
     pg_array_bytes(&messages->bodies, message->body);
-    pg_array_bool(&messages->has_json, has_json);
-    messages->json_count += has_json ? 1 : 0;
     pg_columns_add(&messages->columns, message, delivery->format);
 }
 
@@ -117,12 +115,16 @@ static void add_batch(struct pg_messages *messages,
     pg_array_number(&messages->fetched, (int64_t)delivery->fetched_at_ms);
 }
 
-static bool has_json(const struct inbox_delivery *delivery, size_t index,
-                     const struct pg_narrow *narrow)
+static void add_has_json(struct pg_messages *messages,
+                         const struct inbox_delivery *delivery, size_t index,
+                         const struct pg_narrow *narrow)
 {
-    return narrow != NULL && delivery->format == HAPLO_FORMAT_JSON &&
-           !pg_narrow_is_refused(narrow, index) &&
-           pg_jsonb_can_hold(delivery->messages[index].body);
+    bool has_json = delivery->format == HAPLO_FORMAT_JSON &&
+                    !pg_narrow_is_refused(narrow, index) &&
+                    pg_jsonb_can_hold(delivery->messages[index].body);
+
+    pg_array_bool(&messages->has_json, has_json);
+    messages->json_count += has_json ? 1 : 0;
 }
 
 static bool is_to_be_stored(const struct pg_batch *batch, size_t index)
@@ -164,7 +166,10 @@ bool pg_messages_add(struct pg_messages *messages, const struct pg_batch *batch,
             delivery->first_arrival = (uint64_t)arrival;
         }
         add_message(messages, delivery, batch->row, &delivery->messages[i],
-                    arrival, count++, has_json(delivery, i, narrow));
+                    arrival, count++);
+        if (narrow != NULL) {
+            add_has_json(messages, delivery, i, narrow);
+        }
     }
     delivery->last_arrival = (uint64_t)arrival;
     delivery->stored_count = count;

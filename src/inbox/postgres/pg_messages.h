@@ -27,7 +27,7 @@ struct pg_messages {
     struct pg_array batches;   /* first arrivals of their batches */
     struct pg_array positions; /* in these */
     struct pg_array bodies;    /* exact bytes */
-    struct pg_array has_json;  /* whether jsonb can hold the body */
+    struct pg_array has_json;  /* whether jsonb can hold the body; or empty */
     struct pg_columns columns; /* members with columns of their own */
     struct pg_array firsts;    /* of all batches: first arrivals */
     struct pg_array owners;    /* ids of their queues */
