@@ -38,9 +38,7 @@ static void type_fail(const struct config_mapping *mapping)
     if (pair->text == NULL || pair->text[0] == '\0') {
         return; /* reported by config_mapping_text() */
     }
-    const char *needs = mapping->level == LEVEL_INBOX
-                            ? inbox_type_needs(pair->text)
-                            : outlet_type_needs(pair->text);
+    const char *needs = config_mapping_type_needs(mapping);
     if (needs != NULL) {
         config_mapping_fail(mapping, pair,
                             "type: this haplo-poll was built without %s: "

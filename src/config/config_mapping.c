@@ -7,6 +7,8 @@
 
 #include "config/api_key.h"
 #include "config/config_value.h"
+#include "inbox/inbox.h"
+#include "outlets/outlet.h"
 
 int config_loading_no_memory(struct config_loading *loading)
 {
@@ -144,14 +146,31 @@ static void unknown_fail(const struct config_mapping *mapping, const char *key,
     }
 }
 
+const char *config_mapping_type_needs(const struct config_mapping *mapping)
+{
+    const struct config_pair *pair = config_mapping_find(mapping, "type");
+    const char *type = pair != NULL ? pair->text : NULL;
+    if (type == NULL) {
+        return NULL;
+    }
+    switch (mapping->level) {
+    case LEVEL_INBOX:
+        return inbox_type_needs(type);
+    case LEVEL_OUTLET:
+        return outlet_type_needs(type);
+    default:
+        return NULL;
+    }
+}
+
 struct config_pair *config_mapping_add(struct config_mapping *mapping,
                                        char *text, struct config_place place)
 {
     const struct option_row *row = config_option_find(mapping->level, text);
     const struct config_pair *first = NULL;
-    if (row == NULL) {
+    if (row == NULL && config_mapping_type_needs(mapping) == NULL) {
         unknown_fail(mapping, text, place);
-    } else {
+    } else if (row != NULL) {
         first = config_mapping_find(mapping, row->name);
     }
     free(text);

@@ -45,6 +45,10 @@ struct config_mapping {
 struct config_pair *config_mapping_add(struct config_mapping *mapping,
                                        char *text, struct config_place place);
 
+/* The library that the type of an inbox or outlet needs, if this build lacks
+ * it; else NULL. Options of such a type are unknown here, and no mistakes. */
+const char *config_mapping_type_needs(const struct config_mapping *mapping);
+
 /* Reads a value, given its first event. Skips anything that cannot be a
  * value. */
 void config_pair_read(struct config_loading *loading, struct config_pair *pair,
