@@ -253,6 +253,21 @@ static void messages_of_a_refused_batch_stay_alone(void **state)
     assert_true(LIST_EMPTY(&splits));
 }
 
+/* Most queues that had a refused batch never have another message: the batch is
+ * not remembered for ever. */
+static void a_refused_batch_is_forgotten_with_its_last_message(void **state)
+{
+    struct webhook_splits splits = LIST_HEAD_INITIALIZER(splits);
+
+    (void)state;
+    assert_true(webhook_splits_add(&splits, 1, 0, 20));
+    webhook_splits_accepted(&splits, 1, 0, 19);
+    webhook_splits_accepted(&splits, 2, 0, 20);
+    assert_true(webhook_splits_has(&splits, 1, 0, 20));
+    webhook_splits_accepted(&splits, 1, 0, 20);
+    assert_true(LIST_EMPTY(&splits));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +282,7 @@ int main(void)
         cmocka_unit_test(a_body_is_the_document_that_haplo_sends),
         cmocka_unit_test(a_raw_message_is_sent_as_it_is),
         cmocka_unit_test(messages_of_a_refused_batch_stay_alone),
+        cmocka_unit_test(a_refused_batch_is_forgotten_with_its_last_message),
     };
 
     return cmocka_run_group_tests(tests, messages_make, NULL);

@@ -112,13 +112,22 @@ static void batch_split(struct webhook_post *post)
     }
 }
 
+static void messages_accepted(struct webhook_post *post)
+{
+    const struct inbox_message *last = messages_left(post) + post->count - 1;
+
+    webhook_splits_accepted(&post->webhook->splits, last->queue_id,
+                            post->parcel->replay_id, last->arrival);
+    post->parcel->delivered_count += post->count;
+}
+
 static void answer_handle(struct webhook_post *post,
                           const struct webhook_answer *answer)
 {
     enum outlet_verdict verdict = webhook_verdict(answer);
 
     if (verdict == OUTLET_DELIVERED) {
-        post->parcel->delivered_count += post->count;
+        messages_accepted(post);
         post_next(post);
         return;
     }

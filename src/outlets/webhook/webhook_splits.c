@@ -55,6 +55,12 @@ bool webhook_splits_has(struct webhook_splits *splits, uint64_t queue_id,
     return true;
 }
 
+void webhook_splits_accepted(struct webhook_splits *splits, uint64_t queue_id,
+                             uint64_t replay_id, uint64_t arrival)
+{
+    (void)webhook_splits_has(splits, queue_id, replay_id, arrival + 1);
+}
+
 void webhook_splits_free(struct webhook_splits *splits)
 {
     struct webhook_split *split = LIST_FIRST(splits);

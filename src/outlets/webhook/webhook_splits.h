@@ -29,6 +29,11 @@ bool webhook_splits_add(struct webhook_splits *splits, uint64_t queue_id,
 bool webhook_splits_has(struct webhook_splits *splits, uint64_t queue_id,
                         uint64_t replay_id, uint64_t arrival);
 
+/* This message was accepted: forgets a batch that ends with it, as the queue
+ * may never have another message. */
+void webhook_splits_accepted(struct webhook_splits *splits, uint64_t queue_id,
+                             uint64_t replay_id, uint64_t arrival);
+
 void webhook_splits_free(struct webhook_splits *splits);
 
 #endif
