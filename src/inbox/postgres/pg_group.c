@@ -45,19 +45,17 @@
 /* Limits that somebody has set for the role stay in force. */
 #define LIMIT_SQL(name)                                                 \
     " set_config('" name "', CASE current_setting('" name "') WHEN '0'" \
-    " THEN '%llu' ELSE current_setting('" name "') END, true)"
+    " THEN '%llu' ELSE current_setting('" name "') END, true),"
 
-#define SETTINGS_SQL                                                          \
-    "SELECT" LIMIT_SQL("lock_timeout") "," LIMIT_SQL(                         \
-        "statement_timeout") "," LIMIT_SQL("idle_in_transaction_session_"     \
-                                           "timeout") ", CASE "               \
-                                                      "current_setting('"     \
-                                                      "synchronous_commit') " \
-                                                      "WHEN 'off'"            \
-                                                      " THEN "                \
-                                                      "set_config('"          \
-                                                      "synchronous_commit', " \
-                                                      "'on', true) END"
+#define DURABILITY_SQL                                       \
+    " CASE current_setting('synchronous_commit') WHEN 'off'" \
+    " THEN set_config('synchronous_commit', 'on', true) END"
+
+#define IDLE_LIMIT "idle_in_transaction_session_timeout"
+
+#define SETTINGS_SQL                                                  \
+    "SELECT" LIMIT_SQL("lock_timeout") LIMIT_SQL("statement_timeout") \
+        LIMIT_SQL(IDLE_LIMIT) DURABILITY_SQL
 
 static void lock_queues(struct pg_group *writer);
 

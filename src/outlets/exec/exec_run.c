@@ -32,9 +32,8 @@
 #include "base/container_of.h"
 
 #define CLOSE_GRACE_MS_MAX 1000 /* before SIGKILL when the outlet is closed */
-#define DRAIN_READ_COUNT_MAX                         \
-    32 /* more cannot be in a pipe, unless it is fed \
-        */
+/* More cannot be in a pipe, unless it is still written to. */
+#define DRAIN_READ_COUNT_MAX 32
 
 /* Descriptors */
 
