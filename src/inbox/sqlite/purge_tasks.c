@@ -26,14 +26,14 @@
 #include "inbox/sqlite/connection.h"
 #include "inbox/sqlite/db_query.h"
 #include "inbox/sqlite/db_value.h"
+#include "inbox/sqlite/free_pages.h"
 #include "inbox/sqlite/task_write.h"
 
 #define STEP_NS UINT64_C(3000000) /* after this, no more rows in a step */
 #define MATCHES_MAX 64            /* per step */
 #define LOG_TRIES_MAX 50
 #define LOG_WAIT_MS 50 /* for readers, per try; commits wait as well */
-#define RECLAIM_SQL "PRAGMA incremental_vacuum(64)"
-#define RECLAIMS 8 /* of these per step */
+#define RETURNS_MAX 16 /* of free pages, per step */
 
 /* A message to be erased. */
 struct match {
@@ -232,16 +232,6 @@ static enum inbox_fault search_step(struct writer *writer,
 
 /* Cleaning up */
 
-static int free_count(struct writer *writer, uint64_t *count)
-{
-    sqlite3_stmt *select = writer->statements[WRITER_FREE_COUNT];
-    int code = sqlite3_step(select);
-
-    *count = code == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(select, 0) : 0;
-    (void)sqlite3_reset(select); /* repeats the error above */
-    return code == SQLITE_ROW ? SQLITE_OK : code;
-}
-
 static enum inbox_fault reclaim_step(struct writer *writer,
                                      struct inbox_task *task)
 {
@@ -249,12 +239,12 @@ static enum inbox_fault reclaim_step(struct writer *writer,
     uint64_t count = 1;
     int code = SQLITE_OK;
 
-    for (int i = 0; i < RECLAIMS && code == SQLITE_OK && count > 0 &&
+    for (int i = 0; i < RETURNS_MAX && code == SQLITE_OK && count > 0 &&
                     uv_hrtime() - began_ns < STEP_NS;
          i++) {
-        code = connection_run(writer->db, RECLAIM_SQL);
+        code = free_pages_return(writer);
         if (code == SQLITE_OK) {
-            code = free_count(writer, &count);
+            code = free_pages_count(writer, &count);
         }
     }
     if (code == SQLITE_OK && count == 0) {

@@ -28,14 +28,13 @@
 #include <uv.h>
 
 #include "base/wall_clock.h"
+#include "inbox/sqlite/free_pages.h"
 #include "inbox/sqlite/latest_index.h"
 
 #define STEP_NS UINT64_C(1000000)     /* after this, no more statements */
 #define STATEMENT_NS UINT64_C(500000) /* what one should take at most */
 #define ROWS_MAX 256                  /* per statement */
 #define BATCHES_MAX 4096              /* looked at per step */
-#define FREE_PAGES_MIN 256            /* so many free pages always stay */
-#define FREE_PART 8                   /* so does this part of the file */
 
 /* The outlets */
 
@@ -264,47 +263,6 @@ static enum inbox_fault is_any_due(struct retention_step *step,
     return writer_fault(step->writer, code);
 }
 
-/* Free pages */
-
-static int pragma_read(struct writer *writer, enum writer_statement which,
-                       int64_t *value)
-{
-    sqlite3_stmt *select = writer->statements[which];
-    int code = sqlite3_step(select);
-
-    *value = code == SQLITE_ROW ? sqlite3_column_int64(select, 0) : 0;
-    (void)sqlite3_reset(select); /* repeats the error above */
-    return code == SQLITE_ROW ? SQLITE_OK : code;
-}
-
-/* True if more pages are free than should stay. */
-static enum inbox_fault is_reclaim_due(struct writer *writer, bool *is_due)
-{
-    int64_t free_count;
-    int64_t page_count = 0;
-    int code = pragma_read(writer, WRITER_FREE_COUNT, &free_count);
-
-    if (code == SQLITE_OK) {
-        code = pragma_read(writer, WRITER_PAGE_COUNT, &page_count);
-    }
-    *is_due = code == SQLITE_OK && free_count > FREE_PAGES_MIN &&
-              free_count > page_count / FREE_PART;
-    return writer_fault(writer, code);
-}
-
-/* The statement may return a row for each page. */
-static enum inbox_fault pages_reclaim(struct retention_step *step)
-{
-    sqlite3_stmt *vacuum = step->writer->statements[WRITER_RECLAIM];
-    int code;
-
-    do {
-        code = sqlite3_step(vacuum);
-    } while (code == SQLITE_ROW);
-    (void)sqlite3_reset(vacuum); /* repeats the error above */
-    return writer_fault(step->writer, code);
-}
-
 /* The step */
 
 /* What to do in this step. */
@@ -328,7 +286,9 @@ static enum inbox_fault work_choose(struct retention_step *step,
         fault = is_any_due(step, limits, &work->is_delete_due);
     }
     if (fault == INBOX_FINE && !work->is_index_due && !work->is_delete_due) {
-        fault = is_reclaim_due(step->writer, &work->is_reclaim_due);
+        fault = writer_fault(
+            step->writer,
+            free_pages_are_many(step->writer, &work->is_reclaim_due));
     }
     return fault;
 }
@@ -346,7 +306,7 @@ static enum inbox_fault work_do(struct retention_step *step,
         fault = batches_examine(step, limits);
     }
     if (fault == INBOX_FINE && work->is_reclaim_due) {
-        fault = pages_reclaim(step);
+        fault = writer_fault(step->writer, free_pages_return(step->writer));
     }
     if (fault == INBOX_FINE) {
         fault = writer_commit(step->writer);
