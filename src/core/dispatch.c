@@ -348,6 +348,7 @@ static void on_data_refused(struct dispatch *dispatch, struct lane *lane,
                             struct span *span, const char *why, uint64_t now_ms)
 {
     if (!dispatch->policy->has_dead_letters) {
+        lane_note_why(lane, why);
         lane->held_arrival = span->first;
         lanes_defer(dispatch, lane, true);
         lanes_enter(dispatch, lane, LANE_BLOCKED);
@@ -400,6 +401,17 @@ static void pass_held(struct dispatch *dispatch, struct lane *lane)
     lanes_moved(dispatch, lane);
 }
 
+/* What the outlet said about the message that holds up a lane, or else why. */
+static const char *reason_of(const struct lane *lane, const char *why)
+{
+    const struct doubt *doubt = STAILQ_FIRST(&lane->doubts);
+    if (lane->state == LANE_BLOCKED && lane->held_why != NULL) {
+        return lane->held_why;
+    }
+    return doubt != NULL && doubt->arrival == lane->held_arrival ? doubt->why
+                                                                 : why;
+}
+
 int dispatch_release(struct dispatch *dispatch, struct lane *lane,
                      enum dispatch_release release, const char *why,
                      uint64_t now_ms)
@@ -413,7 +425,7 @@ int dispatch_release(struct dispatch *dispatch, struct lane *lane,
         return HAPLO_ENOTFOUND;
     }
     if (release == DISPATCH_BURY) {
-        lanes_bury(dispatch, lane, lane->held_arrival, why);
+        lanes_bury(dispatch, lane, lane->held_arrival, reason_of(lane, why));
     }
     if (release != DISPATCH_RETRY) {
         dispatch->counts.skipped += release == DISPATCH_SKIP ? 1 : 0;

@@ -232,7 +232,8 @@ void dispatch_lend_end(struct dispatch *dispatch, bool is_accepted,
 enum dispatch_release { DISPATCH_RETRY, DISPATCH_SKIP, DISPATCH_BURY };
 
 /* The decision of an operator about the message that a lane waits for or is
- * blocked by, or about its next one while the destination is broken. 0, or
+ * blocked by, or about its next one while the destination is broken. A dead
+ * letter has the reason why it was refused, or else this one. 0, or
  * HAPLO_ENOTFOUND if there is none. */
 int dispatch_release(struct dispatch *dispatch, struct lane *lane,
                      enum dispatch_release release, const char *why,

@@ -57,6 +57,18 @@ void lane_free_doubts(struct lane *lane)
         STAILQ_REMOVE_HEAD(&lane->doubts, link);
         alloc_free(doubt);
     }
+    alloc_free(lane->held_why);
+    lane->held_why = NULL;
+}
+
+void lane_note_why(struct lane *lane, const char *why)
+{
+    size_t size = strlen(why) + 1;
+    alloc_free(lane->held_why);
+    lane->held_why = alloc_bytes(size);
+    if (lane->held_why != NULL) {
+        memcpy(lane->held_why, why, size);
+    }
 }
 
 void lane_enter(struct lane *lane, enum lane_state to, lane_trace_cb trace_cb,

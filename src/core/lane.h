@@ -97,6 +97,8 @@ struct lane {
     bool is_in_run; /* in the list of lanes refused in this run */
     bool is_moved;  /* in the list of lanes with a new position */
     uint64_t held_arrival;      /* WAITING, BLOCKED: message that holds it */
+    char *held_why;             /* owned; BLOCKED: reason given by the outlet;
+                                   NULL: memory ran out */
     uint64_t tried_arrival;     /* the last message that was not accepted */
     unsigned tries;             /* how often that was sent, in a row */
     struct doubt_list doubts;   /* refused; may become dead letters */
@@ -128,8 +130,11 @@ bool lane_may_follow(enum lane_state from, enum lane_state to);
 void lane_init(struct lane *lane, uint64_t queue_id, const char *server,
                const char *queue);
 
-/* Frees its doubts. It must not have spans. */
+/* Frees its doubts, and why it was blocked. It must not have spans. */
 void lane_free_doubts(struct lane *lane);
+
+/* Keeps the reason why it is blocked, for who decides about the message. */
+void lane_note_why(struct lane *lane, const char *why);
 
 /* The only function that writes the state. trace_cb may be NULL. */
 void lane_enter(struct lane *lane, enum lane_state to, lane_trace_cb trace_cb,

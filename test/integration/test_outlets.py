@@ -58,8 +58,8 @@ def test_a_refused_message_is_passed_over(picky_of, what, is_running):
         if is_running:
             assert run.stop() == 0
         assert picky.poll.once() == (0, "", "")
-        letters = picky.poll.rows("SELECT arrival FROM dead_letters")
-        assert len(letters) == (what == "dead-letter")
+        letters = picky.poll.rows("SELECT why FROM dead_letters")
+        assert letters == [("it is poison",)] * (what == "dead-letter")
 
 
 # Retrying helps where the receiver was at fault; here it is not.
