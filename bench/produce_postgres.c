@@ -1,8 +1,17 @@
 /*
  * produce_postgres.c - stores messages in PostgreSQL with libpq: groups of
- * BATCHES batches of 16, each group a transaction that updates the states of
- * their queues (those of the last group are confirmed by then), and inserts
- * their rows and those of their messages, with binary arrays.
+ * BATCHES batches of 16, each group a transaction, with binary arrays.
+ *
+ * It writes the rows that an inbox writes, with the same columns and indexes:
+ * the messages with their id and datetime, their batches, and for each batch
+ * two states of its queue, when it is stored and when it is confirmed (which
+ * the next group does, together with the time at which it was marked). COMMIT
+ * waits for the disk in both.
+ *
+ * It lacks what makes an inbox exactly-once: it locks no rows, reads and
+ * compares no states, draws no arrivals from the sequence (it is the only
+ * writer), does not look for further columns in messages or hash them, and
+ * waits for the server with blocking calls.
  */
 #include <arpa/inet.h>
 #include <endian.h>
@@ -20,10 +29,11 @@
 #define GROUP_COUNT ((size_t)BATCHES * BATCH_COUNT)
 #define STATE_SIZE 300    /* of a queue that has 16 messages unconfirmed */
 #define CONFIRMED_SIZE 40 /* of one that has none */
-#define PARAMETER_COUNT_MAX 5
+#define PARAMETER_COUNT_MAX 7
 
 #define OID_BYTEA 17
 #define OID_INT8 20
+#define OID_TEXT 25
 
 /* A binary array of PostgreSQL. */
 struct array {
@@ -119,16 +129,22 @@ static void tables_create(PGconn *connection, size_t queue_count)
     run(connection, "DROP TABLE IF EXISTS produced, produced_queues, "
                     "produced_batches");
     run(connection, "CREATE TABLE produced (arrival bigint PRIMARY KEY, queue "
-                    "bigint NOT NULL, batch bigint NOT NULL, position bigint "
-                    "NOT NULL, body bytea NOT NULL)");
+                    "bigint NOT NULL, batch bigint NOT NULL, position integer "
+                    "NOT NULL, body bytea NOT NULL, id text, datetime text)");
     run(connection, "CREATE INDEX ON produced (queue, arrival)");
     run(connection, "CREATE TABLE produced_batches (first_arrival bigint "
-                    "PRIMARY KEY, queue bigint NOT NULL, count bigint NOT "
-                    "NULL)");
+                    "PRIMARY KEY, queue bigint NOT NULL, count integer NOT "
+                    "NULL, format smallint NOT NULL, fetched_at bigint NOT "
+                    "NULL, stored_at bigint NOT NULL, marked_at bigint) WITH "
+                    "(fillfactor = 80)");
     run(connection, "CREATE TABLE produced_queues (id bigint PRIMARY KEY, "
-                    "state bytea NOT NULL)");
+                    "unconfirmed bigint, unconfirmed_from bigint, newest_batch "
+                    "bigint, last_arrival bigint, state bytea NOT NULL) WITH "
+                    "(fillfactor = 50)");
+    run(connection, "ALTER TABLE produced_queues ALTER state SET STORAGE "
+                    "EXTERNAL");
     (void)snprintf(sql, sizeof(sql),
-                   "INSERT INTO produced_queues SELECT n, '' FROM "
+                   "INSERT INTO produced_queues SELECT n, 0, 0, 0, 0, '' FROM "
                    "generate_series(0, %zu) AS n",
                    queue_count);
     run(connection, sql);
@@ -136,11 +152,22 @@ static void tables_create(PGconn *connection, size_t queue_count)
 
 /* Groups */
 
+#define ID "550e8400-e29b-41d4-a716-446655440000"
+#define DATETIME "2026-11-28T20:49:16.000Z"
+#define NOW_MS 1795898956000
+
+enum { STATE_ARRAYS = 6, BATCH_ARRAYS = 6, MESSAGE_ARRAYS = 7 };
+
 struct group {
-    struct array states[2];    /* ids, states */
-    struct array confirmed[2]; /* the same, of the group before */
-    struct array batches[3];   /* first arrivals, queues, counts */
-    struct array messages[5]; /* arrivals, queues, batches, positions, bodies */
+    /* Ids, unconfirmed messages, the first of them, newest batches, newest
+     * arrivals, states. */
+    struct array states[STATE_ARRAYS];
+    struct array confirmed[STATE_ARRAYS]; /* the same, of the group before */
+    struct array marked;                  /* its first arrivals */
+    /* First arrivals, queues, counts, formats, when fetched and stored. */
+    struct array batches[BATCH_ARRAYS];
+    /* Arrivals, queues, batches, positions, ids, datetimes, bodies. */
+    struct array messages[MESSAGE_ARRAYS];
 };
 
 static void arrays_clear(struct array *arrays, size_t count)
@@ -150,58 +177,90 @@ static void arrays_clear(struct array *arrays, size_t count)
     }
 }
 
-/* Adds a batch, and what confirms the one of its queue before. */
-static void batch_add(struct group *group, size_t first, size_t queue)
+static void state_add(struct array *arrays, size_t queue, size_t unconfirmed,
+                      size_t first, size_t size)
 {
     static const char state[STATE_SIZE];
 
-    array_add_number(&group->states[0], queue);
-    array_add(&group->states[1], state, sizeof(state));
-    array_add_number(&group->confirmed[0], queue);
-    array_add(&group->confirmed[1], state, CONFIRMED_SIZE);
-    array_add_number(&group->batches[0], first + 1);
+    array_add_number(&arrays[0], queue);
+    array_add_number(&arrays[1], unconfirmed);
+    array_add_number(&arrays[2], unconfirmed > 0 ? first : 0);
+    array_add_number(&arrays[3], first);
+    array_add_number(&arrays[4], first + BATCH_COUNT - 1);
+    array_add(&arrays[5], state, size);
+}
+
+/* Adds a batch, and what confirms the one of its queue before. */
+static void batch_add(struct group *group, size_t first, size_t queue)
+{
+    state_add(group->states, queue, BATCH_COUNT, first, STATE_SIZE);
+    state_add(group->confirmed, queue, 0, first, CONFIRMED_SIZE);
+    array_add_number(&group->marked,
+                     first > GROUP_COUNT ? first - GROUP_COUNT : 0);
+    array_add_number(&group->batches[0], first);
     array_add_number(&group->batches[1], queue);
     array_add_number(&group->batches[2], BATCH_COUNT);
+    array_add_number(&group->batches[3], 0);
+    array_add_number(&group->batches[4], NOW_MS);
+    array_add_number(&group->batches[5], NOW_MS);
+}
+
+static void group_clear(struct group *group)
+{
+    arrays_clear(group->states, STATE_ARRAYS);
+    arrays_clear(group->confirmed, STATE_ARRAYS);
+    arrays_clear(&group->marked, 1);
+    arrays_clear(group->batches, BATCH_ARRAYS);
+    arrays_clear(group->messages, MESSAGE_ARRAYS);
 }
 
 static void group_fill(struct group *group, const struct produce *produce,
                        size_t first, size_t count)
 {
-    arrays_clear(group->states, 2);
-    arrays_clear(group->confirmed, 2);
-    arrays_clear(group->batches, 3);
-    arrays_clear(group->messages, 5);
+    group_clear(group);
     for (size_t i = first; i < first + count; i++) {
         size_t queue = i / BATCH_COUNT % produce->queue_count;
 
         if (i % BATCH_COUNT == 0) {
-            batch_add(group, i, queue);
+            batch_add(group, i + 1, queue);
         }
         array_add_number(&group->messages[0], i + 1);
         array_add_number(&group->messages[1], queue);
         array_add_number(&group->messages[2], i - i % BATCH_COUNT + 1);
         array_add_number(&group->messages[3], i % BATCH_COUNT);
-        array_add(&group->messages[4], produce->body, produce->body_size);
+        array_add(&group->messages[4], ID, sizeof(ID) - 1);
+        array_add(&group->messages[5], DATETIME, sizeof(DATETIME) - 1);
+        array_add(&group->messages[6], produce->body, produce->body_size);
     }
 }
 
 static void group_store(PGconn *connection, struct group *group)
 {
     static const char update[] =
-        "UPDATE produced_queues AS q SET state = n.state FROM "
-        "unnest($1::bigint[], $2::bytea[]) AS n(id, state) WHERE q.id = n.id";
+        "UPDATE produced_queues AS q SET unconfirmed = n.unconfirmed, "
+        "unconfirmed_from = n.first, newest_batch = n.newest, last_arrival = "
+        "n.last, state = n.state FROM unnest($1::bigint[], $2::bigint[], "
+        "$3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[]) AS n(id, "
+        "unconfirmed, first, newest, last, state) WHERE q.id = n.id";
 
     run(connection, "BEGIN");
-    run_with(connection, update, group->confirmed, 2);
-    run_with(connection, update, group->states, 2);
+    run_with(connection, update, group->confirmed, STATE_ARRAYS);
+    run_with(connection,
+             "UPDATE produced_batches SET marked_at = stored_at WHERE "
+             "first_arrival = ANY ($1::bigint[])",
+             &group->marked, 1);
+    run_with(connection, update, group->states, STATE_ARRAYS);
     run_with(connection,
              "INSERT INTO produced_batches SELECT * FROM unnest($1::bigint[], "
-             "$2::bigint[], $3::bigint[])",
-             group->batches, 3);
+             "$2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], "
+             "$6::bigint[])",
+             group->batches, BATCH_ARRAYS);
     run_with(connection,
-             "INSERT INTO produced SELECT * FROM unnest($1::bigint[], "
-             "$2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[])",
-             group->messages, 5);
+             "INSERT INTO produced (arrival, queue, batch, position, id, "
+             "datetime, body) SELECT * FROM unnest($1::bigint[], "
+             "$2::bigint[], $3::bigint[], $4::bigint[], $5::text[], "
+             "$6::text[], $7::bytea[])",
+             group->messages, MESSAGE_ARRAYS);
     run(connection, "COMMIT");
 }
 
@@ -223,6 +282,26 @@ static void arrays_free(struct array *arrays, size_t count)
     }
 }
 
+static void group_init(struct group *group, const struct produce *produce)
+{
+    arrays_new(group->states, STATE_ARRAYS, OID_BYTEA, STATE_SIZE);
+    arrays_new(group->confirmed, STATE_ARRAYS, OID_BYTEA, CONFIRMED_SIZE);
+    arrays_new(&group->marked, 1, OID_INT8, sizeof(uint64_t));
+    arrays_new(group->batches, BATCH_ARRAYS, OID_INT8, sizeof(uint64_t));
+    arrays_new(group->messages, 5, OID_TEXT, sizeof(ID));
+    group->messages[5] = array_new(OID_TEXT, sizeof(DATETIME));
+    group->messages[6] = array_new(OID_BYTEA, produce->body_size);
+}
+
+static void group_free(struct group *group)
+{
+    arrays_free(group->states, STATE_ARRAYS);
+    arrays_free(group->confirmed, STATE_ARRAYS);
+    arrays_free(&group->marked, 1);
+    arrays_free(group->batches, BATCH_ARRAYS);
+    arrays_free(group->messages, MESSAGE_ARRAYS);
+}
+
 int main(int count, char **arguments)
 {
     struct produce produce;
@@ -235,10 +314,7 @@ int main(int count, char **arguments)
         produce_fail("connect", PQerrorMessage(connection));
     }
     tables_create(connection, produce.queue_count);
-    arrays_new(group.states, 2, OID_BYTEA, STATE_SIZE);
-    arrays_new(group.confirmed, 2, OID_BYTEA, CONFIRMED_SIZE);
-    arrays_new(group.batches, 3, OID_INT8, sizeof(uint64_t));
-    arrays_new(group.messages, 5, OID_BYTEA, produce.body_size);
+    group_init(&group, &produce);
     produce_begin();
     for (size_t i = 0; i < produce.count; i += GROUP_COUNT) {
         size_t left = produce.count - i;
@@ -248,10 +324,7 @@ int main(int count, char **arguments)
         group_store(connection, &group);
     }
     produce_end(&produce);
-    arrays_free(group.states, 2);
-    arrays_free(group.confirmed, 2);
-    arrays_free(group.batches, 3);
-    arrays_free(group.messages, 5);
+    group_free(&group);
     PQfinish(connection);
     produce_free(&produce);
     return 0;
