@@ -42,7 +42,7 @@ def test_old_messages_go_once_they_were_forwarded(poll_of):
         wait_for(lambda: row_count(poll) == 0, 20)
         assert poll.rows("SELECT count(*) FROM batches") == [(0,)]
         assert run.stop() == 0
-        assert not run.lines("warning")
+        assert not run.lines("inbox inbox")
         check_forwarded(poll, out)
         assert poll.once().code == 0  # nothing is fetched again
 

@@ -6,6 +6,8 @@
  *     deletes those that may go: older than the period, passed by all outlets
  *     that have a row, no dead letter, and known to be marked. As long as a
  *     configured outlet has no row, nothing is deleted.
+ *   - With latest_objects, the message stays that the view latest_objects has
+ *     for an object. One look into an index tells whether there is a newer one.
  *   - Rows of batches go when the first message of their queue from there on
  *     belongs to a later batch.
  *   - The pass ends at the first step in which all messages are too new; the
@@ -13,7 +15,8 @@
  *     oldest message again, since outlets have moved on.
  *
  * If a step fails, for example because the role may not delete, this is logged
- * once, and tried again later.
+ * once, and tried again later. So it is if latest_objects was switched on and
+ * the index is not there: without it, a step would read all messages for each.
  */
 #include "inbox/postgres/pg_retention.h"
 
@@ -21,6 +24,7 @@
 
 #include "base/wall_clock.h"
 #include "inbox/postgres/pg_names.h"
+#include "inbox/postgres/pg_schema.h"
 #include "inbox/postgres/pg_store.h"
 
 #define ROW_COUNT 500
@@ -33,16 +37,20 @@
 #define PASS_MS_MIN 1000
 #define PASS_MS_MAX 3600000
 
-/* $1 after, $2 received before, $3 names of outlets, $4 number of rows */
+#define HAS_INDEX "to_regclass('@stored_by_object') IS NOT NULL"
+
+/* $1 after, $2 received before, $3 names of outlets, $4 number of rows, $5
+ * whether the newest message of each object stays */
 static const char delete_sql[] =
     "WITH seen AS MATERIALIZED"
-    " (SELECT s.arrival, s.queue, b.fetched_at"
-    "  FROM (SELECT arrival, queue, batch FROM @stored WHERE arrival > $1"
+    " (SELECT s.arrival, s.queue, s.object_ref, s.record_version,"
+    "   b.fetched_at FROM (SELECT arrival, queue, batch, object_ref,"
+    "    record_version FROM @stored WHERE arrival > $1"
     "   ORDER BY arrival LIMIT $4) AS s"
     "  LEFT JOIN @batches AS b ON b.first_arrival = s.batch),"
     " due AS MATERIALIZED (SELECT s.arrival FROM seen AS s"
     "  JOIN @queues AS q ON q.id = s.queue"
-    "  WHERE s.fetched_at <= $2"
+    "  WHERE s.fetched_at <= $2 AND (NOT $5 OR " HAS_INDEX ")"
     "  AND (q.unconfirmed = 0 OR s.arrival < q.unconfirmed_from)"
     "  AND NOT EXISTS (SELECT 1 FROM unnest($3) AS n (name)"
     "   LEFT JOIN @outlets AS o ON o.name = n.name WHERE o.id IS NULL)"
@@ -50,17 +58,31 @@ static const char delete_sql[] =
     "   ON p.outlet = o.id AND p.queue = s.queue"
     "   WHERE coalesce(p.position, 0) < s.arrival)"
     "  AND NOT EXISTS (SELECT 1 FROM @dead_letters AS d JOIN @outlets AS o"
-    "   ON o.id = d.outlet WHERE d.arrival = s.arrival)),"
-    " gone AS (DELETE FROM @stored WHERE arrival IN (SELECT arrival FROM due)"
-    "  RETURNING 1)"
-    " SELECT count(*), max(arrival), coalesce(bool_and(fetched_at > $2), true),"
-    "  (SELECT count(*) FROM gone) FROM seen";
+    "   ON o.id = d.outlet WHERE d.arrival = s.arrival)"
+    "  AND NOT ($5 AND q.queue = 'global' AND s.object_ref IS NOT NULL"
+    "   AND NOT EXISTS (SELECT 1 FROM @stored AS n WHERE n.queue = s.queue"
+    "    AND " PG_OBJECT_HASH("n.") " = " PG_OBJECT_HASH(
+        "s.") "    AND n.object_ref = s.object_ref"
+              "    AND (" PG_OBJECT_VERSION(
+                  "n.") ", n.arrival) >"
+                        "     (" PG_OBJECT_VERSION(
+                            "s.") ", s.arrival)))),"
+                                  " gone AS (DELETE FROM @stored WHERE arrival "
+                                  "IN (SELECT arrival FROM due)"
+                                  "  RETURNING 1)"
+                                  " SELECT count(*), max(arrival), "
+                                  "coalesce(bool_and(fetched_at > $2), true),"
+                                  "  (SELECT count(*) FROM gone) FROM seen";
 
-/* $1 after, $2 received before, $3 number of rows */
+/* $1 after, $2 received before, $3 number of rows. Not beyond the next $3
+ * messages: there may be many batches of which something stays. */
 static const char batches_sql[] =
     "DELETE FROM @batches WHERE first_arrival IN"
     " (SELECT b.first_arrival FROM @batches AS b"
     "  WHERE b.first_arrival > $1 AND b.fetched_at <= $2"
+    "  AND b.first_arrival <= coalesce((SELECT n.arrival FROM @stored AS n"
+    "   WHERE n.arrival > $1 ORDER BY n.arrival OFFSET $3 LIMIT 1),"
+    "   9223372036854775807)"
     "  AND b.first_arrival IS DISTINCT FROM"
     "   (SELECT s.batch FROM @stored AS s WHERE s.queue = b.queue"
     "    AND s.arrival >= b.first_arrival ORDER BY s.arrival LIMIT 1)"
@@ -68,8 +90,8 @@ static const char batches_sql[] =
 
 /* $1 names of outlets */
 static const char removed_sql[] =
-    "SELECT coalesce(string_agg(name, ', ' ORDER BY name), '') FROM @outlets"
-    " WHERE NOT name = ANY ($1)";
+    "SELECT coalesce(string_agg(name, ', ' ORDER BY name), ''), " HAS_INDEX
+    " FROM @outlets WHERE NOT name = ANY ($1)";
 
 static uint64_t part_of(uint64_t period_ms, uint64_t min_ms, uint64_t max_ms)
 {
@@ -101,6 +123,25 @@ static void tell_failure(struct pg_retention *retention)
     retention->has_failed = true;
 }
 
+static bool has_index(const struct pg_retention *retention)
+{
+    return !retention->keeps_latest ||
+           pg_bool(retention->request.results[2], 0, 1);
+}
+
+static void tell_no_index(struct pg_retention *retention)
+{
+    struct inbox *inbox = retention->store->base.inbox;
+
+    if (!retention->has_failed) {
+        inbox_warn(inbox,
+                   "inbox %s: schema %s: no old messages are deleted, because "
+                   "latest_objects needs an index: run haplo-poll migrate",
+                   inbox_name(inbox), retention->store->schema);
+    }
+    retention->has_failed = true;
+}
+
 static void tell_removed(struct pg_retention *retention, const char *names)
 {
     struct inbox *inbox = retention->store->base.inbox;
@@ -120,11 +161,11 @@ static uint64_t result_take(struct pg_retention *retention)
 {
     const PGresult *seen = retention->request.results[0];
     int64_t count = pg_number(seen, 0, 0);
-    bool is_end = count == 0 || pg_bool(seen, 0, 2);
 
+    retention->is_at_end = count == 0 || pg_bool(seen, 0, 2);
     retention->has_failed = false;
     tell_removed(retention, pg_text(retention->request.results[2], 0, 0));
-    if (is_end) {
+    if (retention->is_at_end) {
         return part_of(retention->keep_ms, LOOK_MS_MIN, LOOK_MS_MAX);
     }
     retention->after = pg_number(seen, 0, 1);
@@ -140,8 +181,10 @@ static void on_step(struct pg_request *request)
     uint64_t wait_ms = FAILED_MS;
 
     retention->is_running = false;
-    if (request->outcome == PG_FINE) {
+    if (request->outcome == PG_FINE && has_index(retention)) {
         wait_ms = result_take(retention);
+    } else if (request->outcome == PG_FINE) {
+        tell_no_index(retention);
     } else if (retention->closed_cb == NULL) {
         tell_failure(retention);
     }
@@ -166,6 +209,7 @@ static void step_fill(struct pg_retention *retention, int64_t before_ms)
     pg_statement_number(&statements[0], before_ms);
     pg_statement_array(&statements[0], &retention->names);
     pg_statement_number(&statements[0], ROW_COUNT);
+    pg_statement_bool(&statements[0], retention->keeps_latest);
     pg_statement_number(&statements[1], retention->after);
     pg_statement_number(&statements[1], before_ms);
     pg_statement_number(&statements[1], ROW_COUNT);
@@ -178,8 +222,9 @@ static void on_due(uv_timer_t *timer)
     uint64_t now_ms = uv_now(retention->loop);
     uint64_t wall_ms = wall_clock_ms();
 
-    if (now_ms - retention->pass_ms >=
-        part_of(retention->keep_ms, PASS_MS_MIN, PASS_MS_MAX)) {
+    if (retention->is_at_end &&
+        now_ms - retention->pass_ms >=
+            part_of(retention->keep_ms, PASS_MS_MIN, PASS_MS_MAX)) {
         retention->pass_ms = now_ms;
         retention->after = 0;
     }

@@ -21,9 +21,10 @@ typedef void (*pg_retention_closed_cb)(struct pg_retention *retention);
 #define PG_RETENTION_STATEMENTS 3
 
 struct pg_retention {
-    struct pg_store *store;             /* its owner */
-    uv_loop_t *loop;                    /* borrowed */
-    uint64_t keep_ms;                   /* retention period; 0: none */
+    struct pg_store *store; /* its owner */
+    uv_loop_t *loop;        /* borrowed */
+    uint64_t keep_ms;       /* retention period; 0: none */
+    bool keeps_latest;      /* the newest message of each object stays */
     char *sql[PG_RETENTION_STATEMENTS]; /* owned */
     struct pg_array names;              /* outlets that are configured */
     uv_timer_t timer;                   /* when the next step is due */
@@ -34,6 +35,7 @@ struct pg_retention {
     uint64_t pass_ms;                 /* the pass, in loop time */
     bool is_open;                     /* the timer is initialised */
     bool is_running;                  /* the request is outstanding */
+    bool is_at_end;                   /* what follows is too new */
     bool has_failed;                  /* the last step, which was logged */
     bool is_told;                     /* of removed outlets */
     pg_retention_closed_cb closed_cb; /* not NULL: closing */

@@ -6,6 +6,8 @@
  *   - The schema is created unless somebody has created it already, perhaps
  *     because this role may not.
  *   - The steps that are missing are executed.
+ *   - With latest_objects, the index of objects is created, otherwise removed:
+ *     each message that is stored costs an entry in it.
  *   - The sequence is raised above the highest arrival, in case it was
  *     restored from an older copy than the tables.
  *   - The writer gets what it needs, with a retention period also the right to
@@ -256,6 +258,13 @@ static int migrate(struct migration *migration)
     if (error == 0 && migration->from < pg_schema_version) {
         error = run_steps(migration);
         error = error == 0 ? set_version(migration) : error;
+    }
+    if (error == 0) {
+        error = run_expanded(migration,
+                             migration->order->keeps_latest
+                                 ? pg_schema_object_index
+                                 : pg_schema_object_index_drop,
+                             "");
     }
     if (error == 0) {
         error = raise_arrivals(migration);

@@ -22,11 +22,26 @@ extern const int64_t pg_schema_version; /* with all steps */
 extern const char *const pg_schema_grants[];
 extern const char *const pg_schema_grants_of_keep[];
 
+/* recordVersion as a number that can be compared, -1 if it is none. row: "", or
+ * the row that has the column, such as "s.". */
+#define PG_OBJECT_VERSION(row)                                             \
+    "coalesce(CASE WHEN " row "record_version ~ '^[0-9]{1,18}$' THEN " row \
+    "record_version::bigint END, -1)"
+
+/* The same for object.ref, which may be too long for an index. */
+#define PG_OBJECT_HASH(row) "hashtextextended(" row "object_ref, 0)"
+
+/* The index with which the newest message of an object is found; and the
+ * statement that removes it. */
+extern const char pg_schema_object_index[];
+extern const char pg_schema_object_index_drop[];
+
 /* What pg_schema_migrate() is to do; everything is borrowed. */
 struct pg_schema_order {
     const char *schema; /* its name */
     const char *writer; /* role that gets the grants; NULL: none */
     bool has_keep;      /* the writer gets those of keep as well */
+    bool keeps_latest;  /* the index of objects is needed */
 };
 
 /* Creates or upgrades the schema, in one transaction. Blocks. Returns 0 with

@@ -133,6 +133,15 @@ const char *const *const pg_schema_steps[] = {step_1};
 const int64_t pg_schema_version =
     (int64_t)(sizeof(pg_schema_steps) / sizeof(pg_schema_steps[0]));
 
+const char pg_schema_object_index[] =
+    "CREATE INDEX IF NOT EXISTS stored_by_object ON @stored (queue,"
+    " " PG_OBJECT_HASH("") ", (" PG_OBJECT_VERSION(
+        "") "), arrival)"
+            " WHERE object_ref IS NOT NULL";
+
+const char pg_schema_object_index_drop[] =
+    "DROP INDEX IF EXISTS @stored_by_object";
+
 /* Messages are inserted and read, never changed. */
 const char *const pg_schema_grants[] = {
     "GRANT SELECT ON @inbox",

@@ -111,6 +111,7 @@ static int store_init(struct pg_store *store, uv_loop_t *loop,
     store->retention.store = store;
     store->retention.loop = loop;
     store->retention.keep_ms = own->keep_ms;
+    store->retention.keeps_latest = own->keeps_latest;
     store->schema = strdup(own->schema);
     group->notify = own->notify != NULL ? strdup(own->notify) : NULL;
     if (store->schema == NULL ||
@@ -244,6 +245,7 @@ static int postgres_migrate(const void *type_options, const char *owner,
         .schema = own->schema,
         .writer = writer,
         .has_keep = own->keep_ms > 0,
+        .keeps_latest = own->keep_ms > 0 && own->keeps_latest,
     };
 
     if (owner != NULL && conninfo_check(owner, text, text_size) != 0) {
@@ -308,6 +310,14 @@ static const struct option_row options[] = {
      .help = "How long messages stay in the inbox, as for the type sqlite. The "
              "role needs the right to delete, which haplo-poll migrate "
              "--writer grants if this is set: see haplo-postgres(5)."},
+    {.name = "latest_objects",
+     .value = OPTION_BOOL,
+     .fallback = "false",
+     .offset = offsetof(struct postgres_inbox_options, keeps_latest),
+     .help = "Whether the newest message of each object of the queue global "
+             "stays beyond keep: the one with the highest recordVersion. It "
+             "takes an index, which haplo-poll migrate creates if this is "
+             "set."},
     {.name = "timeout",
      .value = OPTION_DURATION,
      .min = 1000,

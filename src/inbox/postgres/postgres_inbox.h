@@ -11,6 +11,7 @@ struct postgres_inbox_options {
     const char *schema;   /* of the tables */
     const char *notify;   /* channel that is told of new messages; NULL: none */
     uint64_t keep_ms;     /* retention period; 0: everything stays */
+    bool keeps_latest;    /* the newest message of each object stays */
     uint64_t timeout_ms;  /* for one request */
     bool has_jsonb;       /* store bodies as jsonb as well */
 };
