@@ -69,12 +69,11 @@ static void on_written(uv_write_t *write, int status)
     struct control_client *client =
         container_of(write, struct control_client, write);
     client->is_writing = false;
-    if (status != 0) {
-        close_client(client); /* it has disconnected */
-    } else if (!client->is_waiting && client->size > 0) {
-        send_line(client, client->line, client->size);
-    } else if (!client->is_waiting) {
+    bool is_gone = status != 0;
+    if (is_gone || (!client->is_waiting && client->size == 0)) {
         close_client(client);
+    } else if (!client->is_waiting) {
+        send_line(client, client->line, client->size);
     }
 }
 

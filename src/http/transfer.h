@@ -11,11 +11,11 @@
  *
  * "Complete" is what HTTP can tell: all bytes of Content-Length, or the last
  * chunk. A 2xx response whose head does not clearly announce one of these is an
- * error, HAPLO_EPROTOCOL, because a truncated one would look the same; other
- * statuses are accepted without, and any with is_status_enough. So is one that
- * is older than its request, HAPLO_ECACHED, because it says nothing about this
- * one. Whether a compressed body holds all that was compressed is not known
- * here: check that the document is complete.
+ * error, HAPLO_EPROTOCOL, because a truncated one would look the same. So is
+ * one that is older than its request, HAPLO_ECACHED, because it says nothing
+ * about this one. Other statuses are accepted without, and with
+ * is_status_enough any. Whether a compressed body holds all that was compressed
+ * is not known here: check that the document is complete.
  *
  * Every failure ends in done_cb with an error and one line that says what was
  * tried: "connect to 127.0.0.1 port 9: connection refused".

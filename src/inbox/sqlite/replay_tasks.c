@@ -154,7 +154,7 @@ enum inbox_fault replay_save_step(struct writer *writer,
                                   struct inbox_task *task, uint64_t now_ms)
 {
     struct inbox_replay *replay = task->replay;
-    struct inbox_replay stored;
+    struct inbox_replay stored = {.state = INBOX_REPLAY_RUNNING};
     struct inbox_task find = {.replay = &stored};
     uint64_t outlet_id;
     enum inbox_fault fault =

@@ -26,6 +26,6 @@ struct exec_options {
 extern const struct option_row exec_option_rows[EXEC_OPTION_COUNT];
 
 /* See struct outlet_type. */
-int exec_options_check(const void *options, char *why, size_t why_size);
+int exec_options_check(const void *data, char *why, size_t why_size);
 
 #endif

@@ -29,6 +29,6 @@ struct files_options {
 extern const struct option_row files_option_rows[FILES_OPTION_COUNT];
 
 /* See struct outlet_type. */
-int files_options_check(const void *options, char *why, size_t why_size);
+int files_options_check(const void *data, char *why, size_t why_size);
 
 #endif

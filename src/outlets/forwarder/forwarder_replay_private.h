@@ -20,21 +20,21 @@ struct forwarder_replay {
     bool has_to_look;                  /* load the next one */
     bool has_to_reload;                /* it is done, or stopped: drop it */
     bool is_finished;                  /* closing: it has been saved */
+    bool is_busy;                      /* task is outstanding */
+    bool is_save_open;                 /* outcome of saving is unknown */
+    bool has_new_why;                  /* it waits, or no longer does */
+    bool is_reading;                   /* the page is being read */
+    bool has_page;                     /* it must be freed */
     uint64_t retry_at_ms;              /* not before this */
     struct inbox_task task;            /* loads or saves */
-    bool is_busy;                      /* task is outstanding */
-    struct inbox_replay stored;        /* its row, while it is outstanding */
+    struct inbox_replay stored;        /* its row, while that is outstanding */
     struct progress saving;            /* what it saves, or saves again */
-    bool is_save_open;                 /* outcome of saving is unknown */
     struct inbox_span *spans;          /* owned; of the save */
     struct inbox_dead_letter *letters; /* owned; of the save */
     struct inbox_replay_marks marks;   /* both of these */
     uint64_t save_due_ms;              /* earliest next save */
     uint64_t saved_to;                 /* cursor that is stored */
-    bool has_new_why;                  /* it waits, or no longer does */
     struct inbox_read read;            /* the page */
-    bool is_reading;                   /* it is being read */
-    bool has_page;                     /* it must be freed */
     size_t index;                      /* of its next message */
     size_t page_bytes_max;             /* of the next one */
     struct inbox_message *chosen; /* owned; the messages of the next parcel */
