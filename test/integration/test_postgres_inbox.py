@@ -43,7 +43,7 @@ def test_a_schema_that_does_not_fit_is_explained(
         postgres.prepare(poll)
         postgres.sql(change)
         done = poll.once()
-        assert done.code == 1
+        assert done.code == 2  # as for a file that is not an inbox
         assert len(done.err.splitlines()) == 1, done.err
         for word in ["inbox inbox: ", *words]:
             assert word in done.err

@@ -85,10 +85,9 @@ static int version_check(const struct pg_store *store, int64_t version,
                                                   : "upgrade haplo-poll");
 }
 
-static int greet(void *data, const struct pg_request *greeting,
-                 struct reason *why)
+static int greeting_check(struct pg_store *store,
+                          const struct pg_request *greeting, struct reason *why)
 {
-    struct pg_store *store = data;
     const PGresult *result = greeting->results[0];
     int error;
 
@@ -111,6 +110,15 @@ static int greet(void *data, const struct pg_request *greeting,
                            "inbox: restart haplo-poll if that is intended");
     }
     return error;
+}
+
+static int greet(void *data, const struct pg_request *greeting,
+                 struct reason *why)
+{
+    struct pg_store *store = data;
+
+    store->greeting_error = greeting_check(store, greeting, why);
+    return store->greeting_error;
 }
 
 /* Queues */
@@ -210,8 +218,9 @@ static void on_durability(struct pg_request *request)
     int error;
 
     if (request->outcome != PG_FINE) {
-        error = pg_store_explain(open->store, request, "open", HAPLO_EDELIVERY,
-                                 &why);
+        error = open->store->greeting_error == HAPLO_EINVAL ? HAPLO_EINVAL
+                                                            : HAPLO_EDELIVERY;
+        error = pg_store_explain(open->store, request, "open", error, &why);
         pg_request_clear(request);
         finish(open, error, &why);
         return;

@@ -20,6 +20,7 @@ struct pg_store {
     struct inbox_store base;       /* must be first */
     char *schema;                  /* owned */
     char *greeting;                /* owned; see pg_open.c */
+    int greeting_error;            /* result of the last one */
     char uuid[INBOX_UUID_SIZE];    /* of the inbox; "": not known yet */
     uint64_t timeout_ms;           /* for one request */
     struct pg_connection writer;   /* opens the inbox and stores groups */
