@@ -68,12 +68,4 @@ void control_answer(struct control *control, uint64_t number,
  * response. The memory is in use until the loop ends. */
 void control_close(struct control *control);
 
-/*
- * Sends a request to the process that listens in this state directory, and
- * waits for its response, for as long as that process shows that it is alive.
- * Returns true with *code and answer set; false if nobody listens.
- */
-bool control_ask(const char *state_dir, const char *request,
-                 enum exit_code *code, char *answer, size_t answer_size);
-
 #endif

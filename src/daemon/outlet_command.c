@@ -16,6 +16,7 @@
 
 #include "base/container_of.h"
 #include "daemon/command.h"
+#include "daemon/control_ask.h"
 #include "daemon/log.h"
 #include "daemon/outlet_log.h"
 #include "daemon/release.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/container_of.h"
-#include "daemon/control.h"
+#include "daemon/control_ask.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
 #include "daemon/task_run.h"

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/control.h"
+#include "daemon/control_ask.h"
 #include "fault.h"
 #include "haplopoll.h"
 #include "sweep.h"

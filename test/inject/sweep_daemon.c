@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #include "daemon/command.h"
-#include "daemon/control.h"
+#include "daemon/control_ask.h"
 #include "daemon_stage.h"
 #include "fault.h"
 #include "haplopoll.h"
