@@ -347,12 +347,6 @@ $(BUILD)/bench/inbox_cost: $(call obj,bench/inbox_cost.c) $(inbox_obj) $(LIB_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(TYPE_LIBS) $(LIB_LIBS)
 
-$(BUILD)/bench/postgres_cost.o: INCLUDES := $(LIBPQ_CFLAGS)
-$(BUILD)/bench/postgres_cost: $(call obj,bench/postgres_cost.c) $(inbox_obj) \
-		$(LIB_A)
-	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(TYPE_LIBS) $(LIB_LIBS)
-
 # The daemon with one more type of inbox, which drops its messages.
 $(bench_daemon): $(filter-out %/daemon/program.o,$(daemon_obj)) \
 		$(call obj,bench/null_inbox.c) $(LIB_A)
@@ -446,9 +440,7 @@ sweep-sanitize:
 
 .PHONY: bench-programs
 bench-programs: all $(bench_bin) $(bench_daemon) $(bench_micro) \
-	$(BUILD)/bench/inbox_cost $(bench_producers) \
-	$(if $(filter postgres,$(TYPES)),$(BUILD)/bench/postgres_cost) \
-	$(bench_busy_poll)
+	$(BUILD)/bench/inbox_cost $(bench_producers) $(bench_busy_poll)
 
 # What the peers need beside their sources; what is missing stays missing.
 bench_peers := $(BUILD)/bench/peers
