@@ -328,14 +328,18 @@ $(bench_bin): %: %.o
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
-# Bare producers, each on the library of a type.
+# Bare producers, each on the library of a type; that of the webhook is always
+# built, as its type is.
 $(BUILD)/bench/produce_postgres.o: INCLUDES := $(LIBPQ_CFLAGS)
-bench_producers := $(TYPES:%=$(BUILD)/bench/produce_%)
-produce_lib = $(patsubst postgres,-lpq,$(patsubst kafka,-lrdkafka,$(1:nats=-lnats)))
+bench_producers := $(patsubst %,$(BUILD)/bench/produce_%,webhook $(TYPES))
+produce_lib_webhook := -lcurl -lcrypto
+produce_lib_postgres := -lpq
+produce_lib_kafka := -lrdkafka
+produce_lib_nats := -lnats
 $(bench_producers): $(BUILD)/bench/produce_%: $(BUILD)/bench/produce_%.o \
 		$(BUILD)/bench/produce.o
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call produce_lib,$*)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(produce_lib_$*)
 
 # Reaches what the library hides.
 inbox_obj := $(call obj,$(call without,$(call src_of,inbox)))

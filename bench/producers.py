@@ -21,6 +21,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 APPS, QUEUES = 5, 100  # 500 queues
 BODY_SIZE = 350
+SECRET = "whsec_" + "MDEy" * 10 + "MDE="  # of 32 bytes
 LIMIT = 1.5  # times the CPU of the bare producer
 
 
@@ -102,7 +103,12 @@ def webhook():
                                    stderr=subprocess.DEVNULL)
         try:
             wait_for(lambda: is_open(port), 20, "nginx is ready")
-            yield {"type": "webhook", "url": f"http://127.0.0.1:{port}/"}, None
+            url = f"http://127.0.0.1:{port}/"
+            secret = pathlib.Path(folder, "secret")
+            secret.write_text(SECRET)
+            secret.chmod(0o600)
+            yield {"type": "webhook", "url": url,
+                   "signing_secret_file": str(secret)}, url
         finally:
             process.kill()
             process.wait()
