@@ -115,6 +115,9 @@ static enum exit_code request_fill(struct purge *purge,
         return misused("an option of purge is too long, or both --server and "
                        "--queue are given");
     }
+    if (options->server != NULL) {
+        selection_check_queue(purge->config, purge->request.queue);
+    }
     return match_make(purge);
 }
 

@@ -26,6 +26,54 @@ static int read_time(const char *name, const char *text, uint64_t *ms)
     return -1;
 }
 
+static int read_times(struct inbox_filter *filter,
+                      const struct command_options *options)
+{
+    if (options->since != NULL &&
+        read_time("since", options->since, &filter->since_ms) != 0) {
+        return -1;
+    }
+    if (options->until != NULL &&
+        read_time("until", options->until, &filter->until_ms) != 0) {
+        return -1;
+    }
+    if (filter->until_ms <= filter->since_ms) {
+        log_line(LOG_LEVEL_ERROR, "--until must be after --since");
+        return -1;
+    }
+    return 0;
+}
+
+static bool is_configured(const struct config *config,
+                          const struct inbox_filter *filter)
+{
+    for (size_t i = 0; i < config->queue_count; i++) {
+        const struct config_queue *queue = &config->queues[i];
+        if (inbox_filter_takes_queue(filter, queue->server->options.name,
+                                     queue->name)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < config->held_count; i++) {
+        if (inbox_filter_takes_queue(filter, config->held[i].server,
+                                     config->held[i].queue)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void selection_check_queue(const struct config *config, const char *pattern)
+{
+    const struct inbox_filter filter = {.queue = pattern};
+    if (!is_configured(config, &filter)) {
+        log_line(LOG_LEVEL_WARNING,
+                 "%s matches no queue of %s: only messages of a former queue "
+                 "can be found",
+                 pattern, config->path);
+    }
+}
+
 int selection_read(struct selection *selection, const struct config *config,
                    const struct command_options *options)
 {
@@ -42,13 +90,10 @@ int selection_read(struct selection *selection, const struct config *config,
     } else if (config->inbox_count == 1) {
         selection->inbox = &config->inboxes[0];
     }
-    if (options->since != NULL &&
-        read_time("since", options->since, &selection->filter.since_ms) != 0) {
-        return -1;
+    if (options->queue != NULL) {
+        selection_check_queue(config, options->queue);
     }
-    return options->until == NULL ? 0
-                                  : read_time("until", options->until,
-                                              &selection->filter.until_ms);
+    return read_times(&selection->filter, options);
 }
 
 int selection_read_arrival(struct selection *selection, const char *text)

@@ -23,6 +23,10 @@ struct selection {
 int selection_read(struct selection *selection, const struct config *config,
                    const struct command_options *options);
 
+/* Warns if the pattern matches no queue of the configuration, which is right if
+ * messages of a former one are meant, and else would pass for "none left". */
+void selection_check_queue(const struct config *config, const char *pattern);
+
 /* Reads the arrival of a message. Returns 0, or -1 after logging. */
 int selection_read_arrival(struct selection *selection, const char *text);
 

@@ -85,7 +85,7 @@ def test_list_and_show(picky_of):
     (["--since=2038-01-01"], False), (["--until=2038-01-01T00:00:00Z"], True),
 ])
 def test_list_selects(picky_of, words, is_listed):
-    with Sim("--apps=1", "--queues=1") as sim:
+    with Sim("--apps=1", "--queues=2") as sim:
         picky = picky_of(sim, on_refused="dead_letter")
         with_one(picky, sim)
         assert len(picky.letter_list(*words)) == is_listed

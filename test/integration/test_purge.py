@@ -113,9 +113,15 @@ def test_a_purge_needs_to_be_told_what(poll_of):
                           ["--pointer", "a", "--value", "x"],
                           ["--pointer", "a", "--value", "x", "--dry-run"],
                           ["--object", "a", "--server", "a", "--queue", "a/b"],
+                          ["--object", "a", "--since", "1h", "--until", "2h"],
                           ["--object", "a", "more"]):
             done = purge(poll, *arguments)
             assert done.code == 2 and done.err, arguments
+        for arguments in (["--server", "tpyo"], ["--queue", "app1/tpyo"]):
+            done = purge(poll, "--object", "a", *arguments)
+            assert "matches no queue of" in done.err
+        assert "matches" not in purge(poll, "--object", "a", "--server",
+                                      "app1", "--dry-run").err
         other = poll.run("check", "--object", "x", write=False)
         assert other.code == 2 and "--object is an option of purge" in other.err
         assert poll.inbox_count() == 4
