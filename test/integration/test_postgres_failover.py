@@ -4,8 +4,17 @@ import tempfile
 
 import pytest
 
-from postgres_server import wait_for
+from postgres_server import PostgresServer, wait_for
 from sim import Sim
+
+
+@pytest.fixture
+def postgres():
+    """One of its own, since it ends here."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # the server is another user
+        with PostgresServer(folder) as server:
+            yield server
 
 
 @pytest.fixture

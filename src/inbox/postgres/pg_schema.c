@@ -241,6 +241,9 @@ static int migrate(struct migration *migration)
     if (error == 0) {
         error = run(migration, "BEGIN");
     }
+    if (error == 0) { /* that an index is there already is no news */
+        error = run(migration, "SET LOCAL client_min_messages = warning");
+    }
     if (error == 0) {
         error = run(migration,
                     "SELECT pg_advisory_xact_lock(hashtext('haplo-poll'))");
