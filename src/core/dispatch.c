@@ -150,7 +150,7 @@ void dispatch_not_opened(struct dispatch *dispatch, uint64_t now_ms)
 
 /* Delivering */
 
-/* A queue has only one parcel with the outlet, be it of a replay. */
+/* A queue has only one parcel with the outlet, including those of replays. */
 static struct lane *first_ready(const struct dispatch *dispatch)
 {
     struct lane *lane = TAILQ_FIRST(&dispatch->ready);

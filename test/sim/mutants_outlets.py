@@ -176,9 +176,9 @@ MUTANTS = [
     ("parcel-of-two-batches",
      "a parcel contains messages of two batches",
      "src/outlets/forwarder/forwarder_cut.c",
-     "           b->batch_first == a->batch_first && piece_of(b) == "
-     "piece_of(a);\n",
-     "           piece_of(b) == piece_of(a);\n"),
+     "           b->batch_first == a->batch_first &&\n"
+     "           part_of_batch(b) == part_of_batch(a);\n",
+     "           part_of_batch(b) == part_of_batch(a);\n"),
     ("last-save-left-out",
      "deliveries at the end are not saved",
      "src/outlets/forwarder/forwarder.c",

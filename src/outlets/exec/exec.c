@@ -151,7 +151,7 @@ static void job_run(struct exec_job *job)
     exec_environment_free(&environment);
 }
 
-/* Goes on with the parcel, if it can. */
+/* Continues with the parcel, if it can. */
 static void on_run_done(struct exec_run *run)
 {
     struct exec_job *job = container_of(run, struct exec_job, run);

@@ -39,7 +39,7 @@ void forwarder_release_span(void *data, struct span *span)
 
 /* Cutting */
 
-static uint64_t piece_of(const struct inbox_message *message)
+static uint64_t part_of_batch(const struct inbox_message *message)
 {
     return (message->arrival - message->batch_first) /
            FORWARDER_PARCEL_COUNT_MAX;
@@ -50,7 +50,8 @@ static bool is_joined(const struct inbox_message *a,
                       const struct inbox_message *b)
 {
     return b->arrival == a->arrival + 1 && b->queue_id == a->queue_id &&
-           b->batch_first == a->batch_first && piece_of(b) == piece_of(a);
+           b->batch_first == a->batch_first &&
+           part_of_batch(b) == part_of_batch(a);
 }
 
 /* True if it is the last message of its parcel. */

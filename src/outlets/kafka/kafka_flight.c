@@ -49,7 +49,7 @@ static void flight_stop(struct kafka_flight *flight,
 
 /* Returns false if there is no more room. */
 static bool messages_send(struct kafka_flight *flight,
-                          struct kafka_letter *letter,
+                          struct kafka_record *record,
                           struct message_headers *headers)
 {
     const struct outlet_parcel *parcel = flight->state.parcel;
@@ -61,9 +61,9 @@ static bool messages_send(struct kafka_flight *flight,
         enum outlet_verdict verdict;
 
         message_headers_set(headers, parcel, index, flight->kafka->inbox_uuid);
-        letter->body = parcel->messages[index].body;
-        letter->ticket = &flight->tickets[index];
-        verdict = kafka_producer_send(flight->kafka->producer, letter, &is_full,
+        record->body = parcel->messages[index].body;
+        record->ticket = &flight->tickets[index];
+        verdict = kafka_producer_send(flight->kafka->producer, record, &is_full,
                                       &why);
         if (is_full) {
             return false;
@@ -85,7 +85,7 @@ bool kafka_flight_send(struct kafka_flight *flight)
     char topic[NAME_TEMPLATE_SIZE_MAX];
     char key[KEY_SIZE_MAX];
     struct message_headers headers = {.count = 0};
-    struct kafka_letter letter = {.key = key, .headers = &headers};
+    struct kafka_record record = {.key = key, .headers = &headers};
     struct reason why;
     bool has_room = true;
 
@@ -96,12 +96,12 @@ bool kafka_flight_send(struct kafka_flight *flight)
     (void)name_template_write(topic, kafka->options->topic, &name_kafka_topic,
                               first->server, first->queue);
     (void)snprintf(key, sizeof(key), "%s/%s", first->server, first->queue);
-    letter.topic = kafka_topic_new(kafka->producer, topic, &why);
-    if (letter.topic == NULL) {
+    record.topic = kafka_topic_new(kafka->producer, topic, &why);
+    if (record.topic == NULL) {
         flight_stop(flight, OUTLET_BROKEN, &why);
     } else {
-        has_room = messages_send(flight, &letter, &headers);
-        kafka_topic_free(letter.topic);
+        has_room = messages_send(flight, &record, &headers);
+        kafka_topic_free(record.topic);
     }
     if (flight_is_over(&flight->state)) {
         kafka_flight_complete(flight);

@@ -111,7 +111,7 @@ void kafka_end(struct kafka *kafka, enum outlet_verdict verdict,
 /* Passes a parcel back, with what is set in it. */
 void kafka_parcel_complete(struct kafka *kafka, struct outlet_parcel *parcel);
 
-/* Goes on with closing, if nothing is outstanding. */
+/* Continues closing, if nothing is outstanding. */
 void kafka_close_if_idle(struct kafka *kafka);
 
 #endif

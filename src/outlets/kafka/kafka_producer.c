@@ -154,23 +154,23 @@ static rd_kafka_headers_t *headers_new(const struct message_headers *headers)
 }
 
 /* RD_KAFKA_RESP_ERR__NO_ERROR: its report will come. */
-static rd_kafka_resp_err_t letter_produce(struct kafka_producer *producer,
-                                          const struct kafka_letter *letter)
+static rd_kafka_resp_err_t record_produce(struct kafka_producer *producer,
+                                          const struct kafka_record *record)
 {
-    rd_kafka_headers_t *headers = headers_new(letter->headers);
+    rd_kafka_headers_t *headers = headers_new(record->headers);
     /* NULL would be a tombstone. */
-    const char *value = letter->body.size > 0 ? letter->body.data : "";
+    const char *value = record->body.size > 0 ? record->body.data : "";
     rd_kafka_resp_err_t error;
 
     if (headers == NULL) {
         return RD_KAFKA_RESP_ERR__FAIL;
     }
     error = rd_kafka_producev(
-        producer->kafka, RD_KAFKA_V_RKT(rd_topic(letter->topic)),
+        producer->kafka, RD_KAFKA_V_RKT(rd_topic(record->topic)),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_KEY(letter->key, strlen(letter->key)),
-        RD_KAFKA_V_VALUE((void *)value, letter->body.size), /* only read */
-        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(letter->ticket),
+        RD_KAFKA_V_KEY(record->key, strlen(record->key)),
+        RD_KAFKA_V_VALUE((void *)value, record->body.size), /* only read */
+        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(record->ticket),
         RD_KAFKA_V_END);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_headers_destroy(headers); /* otherwise they are its own */
@@ -179,10 +179,10 @@ static rd_kafka_resp_err_t letter_produce(struct kafka_producer *producer,
 }
 
 enum outlet_verdict kafka_producer_send(struct kafka_producer *producer,
-                                        const struct kafka_letter *letter,
+                                        const struct kafka_record *record,
                                         bool *is_full, struct reason *why)
 {
-    rd_kafka_resp_err_t error = letter_produce(producer, letter);
+    rd_kafka_resp_err_t error = record_produce(producer, record);
 
     *is_full = error == RD_KAFKA_RESP_ERR__QUEUE_FULL;
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -192,11 +192,11 @@ enum outlet_verdict kafka_producer_send(struct kafka_producer *producer,
         (void)reason_set(why, 0,
                          "%zu bytes and headers exceed message.max.bytes: "
                          "raise it in properties, and at the brokers",
-                         letter->body.size);
+                         record->body.size);
         return OUTLET_REFUSED;
     }
     (void)reason_set(why, 0, "topic %s: %s",
-                     rd_kafka_topic_name(rd_topic(letter->topic)),
+                     rd_kafka_topic_name(rd_topic(record->topic)),
                      rd_kafka_err2str(error));
     return kafka_verdict(error, false);
 }

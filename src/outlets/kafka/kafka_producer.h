@@ -41,7 +41,7 @@ struct kafka_topic *kafka_topic_new(struct kafka_producer *producer,
 void kafka_topic_free(struct kafka_topic *topic);
 
 /* A message to be produced. */
-struct kafka_letter {
+struct kafka_record {
     struct kafka_topic *topic;             /* where to */
     const char *key;                       /* chooses the partition */
     const struct message_headers *headers; /* its metadata */
@@ -53,7 +53,7 @@ struct kafka_letter {
  * proves nothing yet; OUTLET_RETRY with *is_full set if the queue of librdkafka
  * is full for now; or any other verdict with why set. */
 enum outlet_verdict kafka_producer_send(struct kafka_producer *producer,
-                                        const struct kafka_letter *letter,
+                                        const struct kafka_record *record,
                                         bool *is_full, struct reason *why);
 
 /* What kafka_producer_poll() reports. */

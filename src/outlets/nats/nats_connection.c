@@ -267,37 +267,37 @@ static natsStatus headers_set(natsMsg *message, const char *stream,
                : status;
 }
 
-static natsStatus letter_send(struct nats_connection *connection,
-                              const struct nats_letter *letter)
+static natsStatus message_send(struct nats_connection *connection,
+                               const struct nats_message *message)
 {
     char reply[REPLY_SIZE_MAX];
-    natsMsg *message = NULL;
+    natsMsg *msg = NULL;
     size_t length = strlen(connection->inbox);
     natsStatus status;
 
     memcpy(reply, connection->inbox, length);
     reply[length] = '.';
-    nats_ticket_write(&letter->ticket, reply + length + 1);
-    status = natsMsg_Create(&message, letter->subject, reply, letter->body.data,
-                            (int)letter->body.size);
+    nats_ticket_write(&message->ticket, reply + length + 1);
+    status = natsMsg_Create(&msg, message->subject, reply, message->body.data,
+                            (int)message->body.size);
     if (status == NATS_OK) {
         status =
-            headers_set(message, connection->options->stream, letter->headers);
+            headers_set(msg, connection->options->stream, message->headers);
     }
     if (status == NATS_OK) {
-        status = natsConnection_PublishMsg(connection->connection, message);
+        status = natsConnection_PublishMsg(connection->connection, msg);
     }
-    natsMsg_Destroy(message);
+    natsMsg_Destroy(msg);
     return status;
 }
 
 enum outlet_verdict nats_connection_publish(struct nats_connection *connection,
-                                            const struct nats_letter *letter,
+                                            const struct nats_message *message,
                                             struct reason *why)
 {
-    natsStatus status = letter->body.size > INT32_MAX
+    natsStatus status = message->body.size > INT32_MAX
                             ? NATS_MAX_PAYLOAD
-                            : letter_send(connection, letter);
+                            : message_send(connection, message);
 
     switch (status) {
     case NATS_OK:
@@ -306,11 +306,11 @@ enum outlet_verdict nats_connection_publish(struct nats_connection *connection,
         (void)reason_set(why, 0,
                          "%zu bytes and headers exceed max_payload of the "
                          "server (%" PRId64 "): raise it there",
-                         letter->body.size,
+                         message->body.size,
                          natsConnection_GetMaxPayload(connection->connection));
         return OUTLET_REFUSED;
     default:
-        (void)nats_fail(why, "cannot publish", letter->subject, status);
+        (void)nats_fail(why, "cannot publish", message->subject, status);
         return OUTLET_RETRY;
     }
 }

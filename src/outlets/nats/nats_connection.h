@@ -48,7 +48,7 @@ int nats_connection_open(struct nats_connection **out,
                          const atomic_bool *is_ending, struct reason *why);
 
 /* A message to be published. */
-struct nats_letter {
+struct nats_message {
     const char *subject;                   /* where to */
     const struct message_headers *headers; /* its metadata */
     struct haplo_slice body;               /* exact bytes */
@@ -58,7 +58,7 @@ struct nats_letter {
 /* Publishes a message. Returns OUTLET_DELIVERED if it was sent, which proves
  * nothing yet; or any other verdict with why set. */
 enum outlet_verdict nats_connection_publish(struct nats_connection *connection,
-                                            const struct nats_letter *letter,
+                                            const struct nats_message *message,
                                             struct reason *why);
 
 /* False, with why set, if the server has meanwhile said that this user must not

@@ -87,7 +87,7 @@ static bool flight_settle(struct nats_flight *flight)
     uv_mutex_lock(&nats->mutex);
     if (flight_is_over(state)) {
         /* Nothing to give up. */
-    } else if (flight->line <= nats->line_ended) {
+    } else if (flight->connection_serial <= nats->ended_serial) {
         flight_give_up(state, OUTLET_RETRY,
                        "the connection was lost before all messages were "
                        "acknowledged");

@@ -19,14 +19,14 @@ struct nats;
 /* A parcel on its way. Fields are guarded by the mutex of the outlet, except
  * those that only one thread uses. */
 struct nats_flight {
-    struct nats *nats;        /* whose */
-    struct flight state;      /* what became of its messages */
-    uint64_t slot;            /* where it is among the slots */
-    uint64_t serial;          /* unique in the outlet */
-    uint64_t line;            /* serial of its connection; 0: none */
-    uint64_t submitted_at_ns; /* for the worker: when it was submitted */
-    uint64_t deadline_ms;     /* for the loop: when acknowledgements are due */
-    bool is_waiting;          /* for the loop: listed in waiting */
+    struct nats *nats;          /* whose */
+    struct flight state;        /* what became of its messages */
+    uint64_t slot;              /* where it is among the slots */
+    uint64_t serial;            /* unique in the outlet */
+    uint64_t connection_serial; /* of its connection; 0: none */
+    uint64_t submitted_at_ns;   /* for the worker: when it was submitted */
+    uint64_t deadline_ms; /* for the loop: when acknowledgements are due */
+    bool is_waiting;      /* for the loop: listed in waiting */
     TAILQ_ENTRY(nats_flight) link; /* in waiting */
 };
 
@@ -52,7 +52,7 @@ struct nats {
     uv_mutex_t mutex;                   /* guards the following */
     struct nats_flight **slots;         /* owned; flights by slot, or NULL */
     uint64_t slot_count;                /* allocated */
-    uint64_t line_ended;                /* the last connection that ended */
+    uint64_t ended_serial;              /* of the last connection that ended */
     /* Used on the worker's thread: */
     struct nats_connection *connection;       /* NULL: none */
     struct nats_connection_listener listener; /* for the connection */

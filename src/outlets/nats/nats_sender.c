@@ -61,7 +61,7 @@ static void on_ended(void *data, uint64_t serial)
     struct nats *nats = data;
 
     uv_mutex_lock(&nats->mutex);
-    nats->line_ended = serial;
+    nats->ended_serial = serial;
     uv_mutex_unlock(&nats->mutex);
     (void)uv_async_send(&nats->async); /* cannot fail: it is open */
 }
@@ -73,7 +73,7 @@ const struct nats_connection_listener nats_sender_listener = {
 
 /* On the thread of the worker */
 
-static void line_close(struct nats *nats)
+static void connection_drop(struct nats *nats)
 {
     if (nats->connection != NULL) {
         nats_connection_close(nats->connection);
@@ -81,19 +81,19 @@ static void line_close(struct nats *nats)
     }
 }
 
-static bool line_has_ended(struct nats *nats)
+static bool connection_has_ended(struct nats *nats)
 {
     bool has_ended;
 
     uv_mutex_lock(&nats->mutex);
-    has_ended = nats->line_ended >= nats->place.serial;
+    has_ended = nats->ended_serial >= nats->place.serial;
     uv_mutex_unlock(&nats->mutex);
     return has_ended;
 }
 
 /* After a failed attempt, what was submitted before it fails with it. */
-static bool line_open(struct nats *nats, const struct nats_flight *flight,
-                      struct reason *why)
+static bool connection_open(struct nats *nats, const struct nats_flight *flight,
+                            struct reason *why)
 {
     if (flight->submitted_at_ns < nats->failed_at_ns) {
         *why = nats->failed_why;
@@ -109,20 +109,22 @@ static bool line_open(struct nats *nats, const struct nats_flight *flight,
 }
 
 /* A usable connection. */
-static bool line_prepare(struct nats *nats, const struct nats_flight *flight,
-                         struct reason *why)
+static bool connection_prepare(struct nats *nats,
+                               const struct nats_flight *flight,
+                               struct reason *why)
 {
     bool is_doubtful = atomic_exchange(&nats->is_doubtful, false);
 
     if (nats->connection != NULL &&
         !nats_connection_is_permitted(nats->connection, why)) {
-        line_close(nats);
+        connection_drop(nats);
         return false;
     }
-    if (nats->connection != NULL && (is_doubtful || line_has_ended(nats))) {
-        line_close(nats);
+    if (nats->connection != NULL &&
+        (is_doubtful || connection_has_ended(nats))) {
+        connection_drop(nats);
     }
-    return nats->connection != NULL || line_open(nats, flight, why);
+    return nats->connection != NULL || connection_open(nats, flight, why);
 }
 
 /* Notes that no more messages are sent. */
@@ -158,7 +160,7 @@ static bool message_publish(struct nats_flight *flight, const char *subject,
 {
     struct nats *nats = flight->nats;
     const struct outlet_parcel *parcel = flight->state.parcel;
-    struct nats_letter letter = {
+    struct nats_message message = {
         .subject = subject,
         .headers = headers,
         .body = parcel->messages[index].body,
@@ -171,7 +173,7 @@ static bool message_publish(struct nats_flight *flight, const char *subject,
     if (!message_announce(flight)) {
         return false;
     }
-    verdict = nats_connection_publish(nats->connection, &letter, &why);
+    verdict = nats_connection_publish(nats->connection, &message, &why);
     if (verdict != OUTLET_DELIVERED) {
         uv_mutex_lock(&nats->mutex);
         flight_note(&flight->state, index, verdict, &why);
@@ -202,10 +204,10 @@ void nats_send(struct worker_job *job)
 
     if (atomic_load(&flight->nats->is_ending)) {
         nats_flight_end_sending(flight, OUTLET_RETRY, "closing");
-    } else if (!line_prepare(flight->nats, flight, &why)) {
+    } else if (!connection_prepare(flight->nats, flight, &why)) {
         nats_flight_end_sending(flight, OUTLET_BROKEN, why.text);
     } else {
-        flight->line = flight->nats->place.serial;
+        flight->connection_serial = flight->nats->place.serial;
         nats_flight_publish(flight);
         nats_flight_end_sending(flight, OUTLET_DELIVERED, "");
     }
@@ -213,5 +215,5 @@ void nats_send(struct worker_job *job)
 
 void nats_hang_up(struct worker_job *job)
 {
-    line_close(job->data);
+    connection_drop(job->data);
 }
