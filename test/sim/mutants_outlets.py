@@ -181,7 +181,7 @@ MUTANTS = [
      "           part_of_batch(b) == part_of_batch(a);\n"),
     ("last-save-left-out",
      "deliveries at the end are not saved",
-     "src/outlets/forwarder/forwarder.c",
+     "src/outlets/forwarder/forwarder_close.c",
      "        (forwarder_save(forwarder) || forwarder->dispatch.is_saving)) "
      "{\n",
      "        forwarder->dispatch.is_saving) {\n"),

@@ -21,8 +21,7 @@
  *     and the outlet starts again from what is stored, which repeats some
  *     messages.
  *
- * Closing: what is in flight may finish until the deadline. Then the outlet is
- * closed, its progress is stored once more, and the forwarder is freed.
+ * How it ends is told in forwarder_close.c.
  */
 #include "outlets/forwarder/forwarder.h"
 
@@ -37,72 +36,6 @@
 #define BACKOFF_MAX_MS 300000
 #define BREAKER_FAILURES 5
 #define BREAKER_REFUSALS 10
-
-static void forwarder_free(struct forwarder *forwarder)
-{
-    if (forwarder->replay != NULL) {
-        forwarder_replay_free(forwarder->replay);
-    }
-    route_free(forwarder->route);
-    free(forwarder->flights);
-    free(forwarder);
-}
-
-/* Closing */
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-    struct forwarder *forwarder = handle->data;
-    void (*closed_cb)(void *data) = forwarder->closed_cb;
-    void *data = forwarder->closed_data;
-
-    forwarder_forget(forwarder);
-    free(forwarder->spare);
-    forwarder_free(forwarder);
-    closed_cb(data);
-}
-
-static void on_outlet_closed(void *data)
-{
-    struct forwarder *forwarder = data;
-
-    forwarder->outlet = NULL;
-    forwarder->phase = FORWARDER_SAVING;
-    forwarder_pump(forwarder);
-}
-
-static void end_deliveries(struct forwarder *forwarder)
-{
-    bool is_over = uv_now(forwarder->loop) >= forwarder->deadline_ms;
-
-    if (forwarder->has_dispatch && forwarder->dispatch.in_flight > 0 &&
-        !is_over) {
-        (void)forwarder_save(forwarder);
-        return;
-    }
-    forwarder->is_quiet = true; /* do not report cancelled parcels */
-    if (forwarder->outlet != NULL) {
-        forwarder->phase = FORWARDER_CLOSING;
-        forwarder->outlet->type->close(forwarder->outlet, on_outlet_closed,
-                                       forwarder);
-    } else {
-        forwarder->phase = FORWARDER_SAVING;
-    }
-}
-
-static void end_all(struct forwarder *forwarder)
-{
-    if (forwarder_replay_finish(forwarder->replay) || forwarder->reads > 0 ||
-        forwarder->is_asking) {
-        return;
-    }
-    if (forwarder->has_dispatch &&
-        (forwarder_save(forwarder) || forwarder->dispatch.is_saving)) {
-        return;
-    }
-    forwarder->phase = FORWARDER_CLOSED;
-    uv_close((uv_handle_t *)&forwarder->timer, on_timer_closed);
-}
 
 /* The next step */
 
@@ -135,7 +68,7 @@ static uint64_t due_ms(const struct forwarder *forwarder)
     return due;
 }
 
-static void wake_at(struct forwarder *forwarder, uint64_t at_ms)
+void forwarder_wake_at(struct forwarder *forwarder, uint64_t at_ms)
 {
     uint64_t now_ms = uv_now(forwarder->loop);
     int result = at_ms == HEAP_NEVER
@@ -200,13 +133,13 @@ void forwarder_pump(struct forwarder *forwarder)
         work(forwarder);
     }
     if (forwarder->phase == FORWARDER_ENDING) {
-        end_deliveries(forwarder);
+        forwarder_end_deliveries(forwarder);
     }
     if (forwarder->phase == FORWARDER_SAVING) {
-        end_all(forwarder);
+        forwarder_end_all(forwarder);
     }
     if (forwarder->phase != FORWARDER_CLOSED) {
-        wake_at(forwarder, due_ms(forwarder));
+        forwarder_wake_at(forwarder, due_ms(forwarder));
     }
 }
 
@@ -271,7 +204,7 @@ struct forwarder *forwarder_new(uv_loop_t *loop, struct inbox *inbox,
     assert(result == 0); /* cannot fail */
     (void)result;
     forwarder->timer.data = forwarder;
-    wake_at(forwarder, 0);
+    forwarder_wake_at(forwarder, 0);
     return forwarder;
 }
 
@@ -301,7 +234,7 @@ void forwarder_wake(struct forwarder *forwarder,
     } else if (forwarder->phase == FORWARDER_WORKING) {
         note_stored(forwarder, queue, last_arrival, count);
         forwarder->is_at_rest = false;
-        wake_at(forwarder, 0);
+        forwarder_wake_at(forwarder, 0);
     }
 }
 
@@ -310,7 +243,7 @@ void forwarder_replay(struct forwarder *forwarder)
     forwarder_replay_look(forwarder->replay);
     if (forwarder->phase == FORWARDER_WORKING) {
         forwarder->is_at_rest = false;
-        wake_at(forwarder, 0);
+        forwarder_wake_at(forwarder, 0);
     }
 }
 
@@ -377,26 +310,6 @@ int forwarder_release_lane(struct forwarder *forwarder, const char *server,
                          "given up by an operator", uv_now(forwarder->loop));
     forwarder->is_quiet = false;
     forwarder->is_at_rest = false;
-    wake_at(forwarder, 0);
+    forwarder_wake_at(forwarder, 0);
     return result;
-}
-
-void forwarder_close(struct forwarder *forwarder, uint64_t deadline_ms,
-                     void (*closed_cb)(void *data), void *data)
-{
-    uint64_t at_ms = uv_now(forwarder->loop) + deadline_ms;
-
-    if (forwarder->phase >= FORWARDER_ENDING) {
-        if (at_ms < forwarder->deadline_ms) {
-            forwarder->deadline_ms = at_ms;
-        }
-    } else {
-        forwarder->closed_cb = closed_cb;
-        forwarder->closed_data = data;
-        forwarder->deadline_ms = at_ms;
-        forwarder->phase = FORWARDER_ENDING;
-    }
-    if (forwarder->phase != FORWARDER_CLOSED) {
-        wake_at(forwarder, 0);
-    }
 }

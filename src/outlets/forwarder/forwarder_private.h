@@ -121,6 +121,20 @@ struct forwarder {
 /* Does everything that can be done now. Called at the end of callbacks. */
 void forwarder_pump(struct forwarder *forwarder);
 
+/* Calls it at this time, or not at all: HEAP_NEVER. */
+void forwarder_wake_at(struct forwarder *forwarder, uint64_t at_ms);
+
+/* forwarder_close.c */
+
+/* ENDING: closes the outlet when nothing is in flight, or it is time. */
+void forwarder_end_deliveries(struct forwarder *forwarder);
+
+/* SAVING: is CLOSED when everything is stored. */
+void forwarder_end_all(struct forwarder *forwarder);
+
+/* Frees its memory, without that of the dispatch. */
+void forwarder_free(struct forwarder *forwarder);
+
 /* forwarder_route.c */
 
 /* Chooses from messages that are in one batch and follow each other, of a
