@@ -54,7 +54,10 @@ static const char *state_of(const struct inbox_replay *row)
     case INBOX_REPLAY_RUNNING:
         break;
     }
-    return row->why.text[0] != '\0' ? "waiting" : "running";
+    if (row->why.text[0] != '\0') {
+        return "waiting";
+    }
+    return row->changed_at_ms == row->created_at_ms ? "new" : "running";
 }
 
 static void print_json(const struct inbox_replay *row)

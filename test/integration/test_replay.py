@@ -69,7 +69,7 @@ def test_a_replay_is_asked_for_while_nothing_runs(picky_of):
         assert picky.poll.once() == (0, "", "")
         assert picky.replay("--outlet=out", "--since=1h").code == 0
         (row,) = picky.replay_list()
-        assert row["state"] == "running" and row["delivered"] == 0
+        assert row["state"] == "new" and row["delivered"] == 0
         assert picky.poll.once() == (0, "", "")
         assert picky.replayed(1) == list(range(1, 11))
         assert picky.wait_for_replay(1, "done")["delivered"] == 10
