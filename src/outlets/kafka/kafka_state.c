@@ -234,6 +234,16 @@ static void ready_step(struct kafka *kafka)
     }
 }
 
+/* True if messages are on their way. */
+static bool awaits_reports(const struct kafka *kafka)
+{
+    const struct kafka_flight *partly = TAILQ_FIRST(&kafka->pending);
+
+    return !TAILQ_EMPTY(&kafka->sent) ||
+           (partly != NULL &&
+            partly->state.answered_count < partly->state.sent_count);
+}
+
 void kafka_step(struct kafka *kafka)
 {
     reports_read(kafka);
@@ -241,7 +251,7 @@ void kafka_step(struct kafka *kafka)
         ready_step(kafka);
     }
     if (kafka->state == KAFKA_ENDING &&
-        (TAILQ_EMPTY(&kafka->sent) ||
+        (!awaits_reports(kafka) ||
          uv_now(kafka->timer.loop) >= kafka->grace_end_ms)) {
         discard_start(kafka);
     }
