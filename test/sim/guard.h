@@ -154,6 +154,10 @@ bool guard_holds_back(struct seen_queue *queue, const struct meaning *meaning);
 /* guard_turns.c: a queue's turn. */
 void guard_takes_turn(struct seen_queue *queue, bool is_mark);
 
+/* A queue has changed its state: a server with nothing left to start, even for
+ * a moment, lines up behind the others when it has something again. */
+void guard_leaves_line(struct seen_server *server);
+
 _Noreturn void guard_violation(const struct seen_queue *queue,
                                const char *what);
 

@@ -114,6 +114,7 @@ static void queue_event(struct seen_queue *queue,
     queue->guard.state = (enum haplo_queue_state)event->to;
     queue->guard.due_ms = due_of(world, event);
     queue->guard.has_stirred = true;
+    guard_leaves_line(queue->server);
     world_note_edge(world, (enum haplo_queue_state)event->from,
                     (enum haplo_queue_state)event->to);
     trace_event(world, queue->remote->name, event);

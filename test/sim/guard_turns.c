@@ -133,6 +133,30 @@ static void pass_server(struct seen_server *server,
     world_count(starting->process->world, SITUATION_SERVER_WAITED);
 }
 
+static bool has_waiting(const struct seen_server *server, bool is_mark)
+{
+    const struct process *process = server->process;
+    for (unsigned i = 0; i < process->world->queue_count; i++) {
+        const struct seen_queue *queue = &process->queues[i];
+        if (queue->queue != NULL && queue->server == server &&
+            (is_mark ? waits_to_mark(queue) : waits_to_fetch(queue))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void guard_leaves_line(struct seen_server *server)
+{
+    struct guard_server *guard = &server->guard;
+    if (!has_waiting(server, true)) {
+        memset(guard->marks_of, 0, sizeof guard->marks_of);
+    }
+    if (!has_waiting(server, false)) {
+        memset(guard->fetches_of, 0, sizeof guard->fetches_of);
+    }
+}
+
 void guard_takes_turn(struct seen_queue *queue, bool is_mark)
 {
     struct process *process = queue->process;
