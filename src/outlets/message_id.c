@@ -1,21 +1,47 @@
 #include "outlets/message_id.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <assert.h>
+#include <string.h>
+
+/* An identity is written for each message, some more than once: by hand,
+ * which takes a fraction of the time of snprintf(). */
+
+static char *number_write(char *out, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return mempcpy(out, digits + at, sizeof(digits) - at);
+}
+
+static char *hash_write(char *out, uint64_t hash)
+{
+    for (int shift = 60; shift >= 0; shift -= 4) {
+        *out++ = "0123456789abcdef"[hash >> shift & 0xf];
+    }
+    return out;
+}
 
 static size_t id_write(char text[MESSAGE_ID_SIZE_MAX], uint64_t arrival,
                        uint64_t hash, const char *inbox_uuid,
                        uint64_t replay_id)
 {
-    int length =
-        snprintf(text, MESSAGE_ID_SIZE_MAX, "%s-%" PRIu64 "-%016" PRIx64,
-                 inbox_uuid, arrival, hash);
+    char *out = stpcpy(text, inbox_uuid);
 
+    assert(out - text < INBOX_UUID_SIZE);
+    *out++ = '-';
+    out = number_write(out, arrival);
+    *out++ = '-';
+    out = hash_write(out, hash);
     if (replay_id != 0) {
-        length += snprintf(text + length, MESSAGE_ID_SIZE_MAX - (size_t)length,
-                           "-r%" PRIu64, replay_id);
+        out = number_write(stpcpy(out, "-r"), replay_id);
     }
-    return (size_t)length;
+    *out = '\0';
+    return (size_t)(out - text);
 }
 
 size_t message_id_write(char text[MESSAGE_ID_SIZE_MAX],

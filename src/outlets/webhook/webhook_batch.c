@@ -1,9 +1,10 @@
 #include "outlets/webhook/webhook_batch.h"
 
 #include <inttypes.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <xxhash.h>
 
 size_t webhook_batch_count(const struct inbox_message *messages, size_t count,
                            size_t count_max, size_t bytes_max)
@@ -39,34 +40,15 @@ size_t webhook_ids_write(char ids[WEBHOOK_IDS_SIZE_MAX],
 
 /* 64 bits are plenty: they tell apart batches of one inbox with the same first
  * arrival and count, which there are only if the inbox was restored. */
-static bool hash_ids(const char *ids, uint64_t *hash)
-{
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-
-    if (SHA256((const unsigned char *)ids, strlen(ids), digest) == NULL) {
-        return false;
-    }
-    *hash = 0;
-    for (size_t i = 0; i < sizeof(*hash); i++) {
-        *hash = *hash << 8 | digest[i];
-    }
-    return true;
-}
-
-bool webhook_id_write(char id[WEBHOOK_ID_SIZE_MAX],
+void webhook_id_write(char id[WEBHOOK_ID_SIZE_MAX],
                       const struct inbox_message *messages, size_t count,
                       const char *inbox_uuid, const char *ids)
 {
-    uint64_t hash;
-
     if (count == 1) {
         strcpy(id, ids);
-        return true;
-    }
-    if (!hash_ids(ids, &hash)) {
-        return false;
+        return;
     }
     (void)snprintf(id, WEBHOOK_ID_SIZE_MAX, "%s-%" PRIu64 "-%zux-%016" PRIx64,
-                   inbox_uuid, messages[0].arrival, count, hash);
-    return true;
+                   inbox_uuid, messages[0].arrival, count,
+                   (uint64_t)XXH3_64bits(ids, strlen(ids)));
 }

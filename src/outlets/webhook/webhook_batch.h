@@ -28,7 +28,6 @@
 #ifndef OUTLETS_WEBHOOK_BATCH_H
 #define OUTLETS_WEBHOOK_BATCH_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "inbox/inbox.h"
@@ -54,9 +53,8 @@ size_t webhook_ids_write(char ids[WEBHOOK_IDS_SIZE_MAX],
                          const char *inbox_uuid, uint64_t replay_id);
 
 /* Writes the webhook-id of a batch with these identities: that of its only
- * message; or UUID-FIRST-COUNTx-HASH, which depends on all of them. Returns
- * false if memory runs out. */
-bool webhook_id_write(char id[WEBHOOK_ID_SIZE_MAX],
+ * message; or UUID-FIRST-COUNTx-HASH, which depends on all of them. */
+void webhook_id_write(char id[WEBHOOK_ID_SIZE_MAX],
                       const struct inbox_message *messages, size_t count,
                       const char *inbox_uuid, const char *ids);
 

@@ -104,10 +104,8 @@ bool webhook_request_build(struct webhook_request *request,
     (void)webhook_ids_write(request->ids, content->messages, content->count,
                             content->inbox_uuid,
                             parcel->has_new_ids ? parcel->replay_id : 0);
-    if (!webhook_id_write(request->id, content->messages, content->count,
-                          content->inbox_uuid, request->ids)) {
-        return false;
-    }
+    webhook_id_write(request->id, content->messages, content->count,
+                     content->inbox_uuid, request->ids);
     size = content_write(request, content);
     if (size == 0 ||
         !webhook_sign(content->keys, request->buffer, size, signature)) {
