@@ -169,10 +169,15 @@ static enum exit_code matches_list(struct purge *purge)
         log_line(LOG_LEVEL_ERROR, "out of memory: the list is incomplete");
         return EXIT_CODE_FAILED;
     }
-    log_line(LOG_LEVEL_INFO,
-             "inbox %s: messages to be purged: %" PRIu64
-             "; not JSON, although they contain the value: %" PRIu64,
-             purge->inbox->name, purge->count, purge->match.unread_count);
+    char unread[96] = "";
+    if (purge->match.unread_count > 0) {
+        snprintf(unread, sizeof unread,
+                 "; not JSON, although they contain the value: %" PRIu64
+                 " (see --arrival)",
+                 purge->match.unread_count);
+    }
+    log_line(LOG_LEVEL_INFO, "inbox %s: messages to be purged: %" PRIu64 "%s",
+             purge->inbox->name, purge->count, unread);
     return EXIT_CODE_FINE;
 }
 
