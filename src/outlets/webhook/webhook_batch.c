@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 size_t webhook_batch_count(const struct inbox_message *messages, size_t count,
                            size_t count_max, size_t bytes_max)
 {
@@ -38,8 +36,19 @@ size_t webhook_ids_write(char ids[WEBHOOK_IDS_SIZE_MAX],
     return (size_t)(out - ids);
 }
 
-/* 64 bits are plenty: they tell apart batches of one inbox with the same first
- * arrival and count, which there are only if the inbox was restored. */
+/* FNV-1a. 64 bits are plenty: they tell apart batches of one inbox with the
+ * same first arrival and count, which there are only if the inbox was restored.
+ */
+static uint64_t hash_ids(const char *ids)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (; *ids != '\0'; ids++) {
+        hash = (hash ^ (unsigned char)*ids) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
 void webhook_id_write(char id[WEBHOOK_ID_SIZE_MAX],
                       const struct inbox_message *messages, size_t count,
                       const char *inbox_uuid, const char *ids)
@@ -49,6 +58,5 @@ void webhook_id_write(char id[WEBHOOK_ID_SIZE_MAX],
         return;
     }
     (void)snprintf(id, WEBHOOK_ID_SIZE_MAX, "%s-%" PRIu64 "-%zux-%016" PRIx64,
-                   inbox_uuid, messages[0].arrival, count,
-                   (uint64_t)XXH3_64bits(ids, strlen(ids)));
+                   inbox_uuid, messages[0].arrival, count, hash_ids(ids));
 }
