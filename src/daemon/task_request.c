@@ -26,14 +26,14 @@ struct field {
     size_t size;      /* of the text with its NUL; 0: a number */
 };
 
-#define TEXT(name)                                  \
-    {                                               \
-#name, offsetof(struct task_request, name), \
-            sizeof((struct task_request *)0)->name  \
+#define TEXT(of)                                                  \
+    {                                                             \
+        .name = #of, .offset = offsetof(struct task_request, of), \
+        .size = sizeof((struct task_request *)0)->of              \
     }
-#define NUMBER(name)                                  \
-    {                                                 \
-#name, offsetof(struct task_request, name), 0 \
+#define NUMBER(of)                                               \
+    {                                                            \
+        .name = #of, .offset = offsetof(struct task_request, of) \
     }
 
 static const struct field fields[] = {

@@ -79,7 +79,7 @@ static void match_take(struct match *match, const PGresult *rows, int row)
     XXH128_canonicalFromHash(&match->key, XXH3_128bits(body.data, body.size));
 }
 
-/* Returns their number. The next step goes on with the first message whose body
+/* Returns their number. The next step begins with the first message whose body
  * was too much for this one. */
 static size_t matches_find(struct inbox_task *task, const PGresult *rows,
                            struct match *matches)
