@@ -258,7 +258,7 @@ static void test_columns_are_checked(void **state)
         const char *column;
         const char *why;
     } cases[] = {
-        {"title", "no name"},
+        {"title", "no pointer: write NAME=POINTER"},
         {"=/title", "no name"},
         {"a=title", "write a JSON pointer"},
         {"a=", "write a JSON pointer"},

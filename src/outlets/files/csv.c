@@ -278,7 +278,8 @@ int csv_column_check(const char *column, char *why, size_t why_size)
 
     if (source == NULL) {
         return reason_write(why, why_size, HAPLO_EINVAL,
-                            "no name: write NAME=POINTER");
+                            "%s: write NAME=POINTER",
+                            column[0] == '=' ? "no name" : "no pointer");
     }
     if (source_find(source) != POINTER) {
         return 0;
