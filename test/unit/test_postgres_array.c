@@ -55,6 +55,20 @@ static void bytes_are_copied_as_they_are(void **state)
     pg_array_free(&array);
 }
 
+/* What has no elements is left out of a transaction: then one that had no room
+ * for its first element would be committed without it. */
+static void an_array_without_room_is_not_empty(void **state)
+{
+    struct pg_array array;
+
+    (void)state;
+    pg_array_init(&array, PG_BYTEA);
+    pg_array_bytes(&array, (struct haplo_slice){"", (size_t)1 << 30});
+    assert_int_equal(array.count, 1);
+    assert_int_equal(pg_array_finish(&array), HAPLO_ETOOBIG);
+    pg_array_free(&array);
+}
+
 /* The server sends drawn numbers in the same format. */
 static void numbers_are_read_as_they_are_written(void **state)
 {
@@ -195,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_big_endian),
         cmocka_unit_test(bytes_are_copied_as_they_are),
+        cmocka_unit_test(an_array_without_room_is_not_empty),
         cmocka_unit_test(numbers_are_read_as_they_are_written),
         cmocka_unit_test(null_has_no_length),
         cmocka_unit_test(a_cleared_array_is_empty),

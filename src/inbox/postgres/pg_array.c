@@ -85,6 +85,7 @@ static inline bool reserve(struct pg_array *array, size_t size)
 
 static void append(struct pg_array *array, const char *data, size_t size)
 {
+    array->count++;
     if (!reserve(array, size + 4)) {
         return;
     }
@@ -93,17 +94,16 @@ static void append(struct pg_array *array, const char *data, size_t size)
         memcpy(array->bytes + array->size + 4, data, size);
     }
     array->size += 4 + size;
-    array->count++;
 }
 
 void pg_array_number(struct pg_array *array, int64_t value)
 {
     assert(array->element == PG_INT8);
+    array->count++;
     if (reserve(array, NUMBER_SIZE)) {
         put_32(array->bytes + array->size, sizeof(value));
         put_64(array->bytes + array->size + 4, (uint64_t)value);
         array->size += NUMBER_SIZE;
-        array->count++;
     }
 }
 
@@ -133,10 +133,10 @@ void pg_array_slice(struct pg_array *array, struct haplo_slice text)
 
 void pg_array_null(struct pg_array *array)
 {
+    array->count++;
     if (reserve(array, 4)) {
         put_32(array->bytes + array->size, UINT32_MAX); /* a length of -1 */
         array->size += 4;
-        array->count++;
         array->has_null = true;
     }
 }

@@ -25,7 +25,8 @@ struct pg_array {
     char *bytes;             /* owned; header and elements */
     size_t size;             /* in use */
     size_t capacity;         /* allocated */
-    uint32_t count;          /* elements */
+    uint32_t count;          /* elements, also those that had no room: an array
+                                of which memory ran out is never empty */
     bool has_null;           /* one of them is NULL */
     bool is_short;           /* memory ran out */
     bool is_too_big;         /* exceeds what PostgreSQL can receive */
