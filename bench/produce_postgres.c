@@ -24,7 +24,7 @@
 
 #include "produce.h"
 
-#define BATCHES 64
+#define BATCHES 256 /* as an inbox stores at once when all queues are busy */
 #define BATCH_COUNT 16
 #define GROUP_COUNT ((size_t)BATCHES * BATCH_COUNT)
 #define STATE_SIZE 300    /* of a queue that has 16 messages unconfirmed */
