@@ -107,9 +107,6 @@
       (const EVP_MD *a, const void *b, int c, const unsigned char *d,          \
        size_t e, unsigned char *f, unsigned *g),                               \
       (a, b, c, d, e, f, g), NULL, BEFORE)                                     \
-    X(unsigned char *, SHA256,                                                 \
-      (const unsigned char *a, size_t b, unsigned char *c), (a, b, c), NULL,   \
-      BEFORE)                                                                  \
     X(EVP_PKEY *, PEM_read_bio_PrivateKey,                                     \
       (BIO * a, EVP_PKEY * *b, pem_password_cb * c, void *d), (a, b, c, d),    \
       NULL, BEFORE)                                                            \
