@@ -40,15 +40,24 @@ static void on_stored(struct inbox *inbox, const struct inbox_queue *queue,
 {
     struct gather_inbox *from = data;
     const struct gather_outlet *outlet;
+    bool is_routed = from->gather->options.only_outlet != NULL;
     size_t cursor = 0;
     (void)inbox;
-    if (from->gather->options.only_outlet == NULL) {
-        gather_unrouted_stored(from, queue, count);
-    }
     while ((outlet = name_table_next(&from->gather->outlets, &cursor))) {
-        if (outlet->inbox == from && outlet->forwarder != NULL) {
-            forwarder_wake(outlet->forwarder, queue, last_arrival, count);
+        if (outlet->inbox != from) {
+            continue;
         }
+        if (outlet->forwarder == NULL) {
+            is_routed = true; /* it starts again, and will read them */
+            continue;
+        }
+        is_routed =
+            is_routed || queue == NULL ||
+            forwarder_wants(outlet->forwarder, queue->server, queue->name);
+        forwarder_wake(outlet->forwarder, queue, last_arrival, count);
+    }
+    if (!is_routed && queue != NULL) {
+        gather_unrouted_count(from, queue->server, queue->name, count);
     }
 }
 

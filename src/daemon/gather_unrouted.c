@@ -5,8 +5,8 @@
 #define LOG_INTERVAL_MS 3600000
 
 /* Writes a log line at first, and then at most once an hour. */
-static void note(struct gather_inbox *inbox, const char *server,
-                 const char *queue, size_t message_count)
+void gather_unrouted_count(struct gather_inbox *inbox, const char *server,
+                           const char *queue, size_t message_count)
 {
     struct gather_unrouted *unrouted = &inbox->unrouted;
     uint64_t now_ms = uv_now(inbox->gather->loop);
@@ -37,24 +37,6 @@ static struct gather_outlet *outlet_at(const struct gather_inbox *inbox,
                : NULL;
 }
 
-void gather_unrouted_stored(struct gather_inbox *inbox,
-                            const struct inbox_queue *queue,
-                            size_t message_count)
-{
-    size_t outlet_count = inbox->gather->config->outlet_count;
-    if (queue == NULL || message_count == 0) {
-        return;
-    }
-    for (size_t i = 0; i < outlet_count; i++) {
-        const struct gather_outlet *outlet = outlet_at(inbox, i);
-        if (outlet != NULL &&
-            forwarder_wants(outlet->forwarder, queue->server, queue->name)) {
-            return;
-        }
-    }
-    note(inbox, queue->server, queue->name, message_count);
-}
-
 void gather_unrouted_declined(struct forwarder *forwarder,
                               const struct inbox_message *message, void *data)
 {
@@ -76,5 +58,5 @@ void gather_unrouted_declined(struct forwarder *forwarder,
         }
         is_first = false;
     }
-    note(inbox, message->server, message->queue, 1);
+    gather_unrouted_count(inbox, message->server, message->queue, 1);
 }

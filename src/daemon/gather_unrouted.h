@@ -8,10 +8,10 @@
 
 #include "daemon/gather.h"
 
-/* To be called when messages of a queue were stored in an inbox. Those of a
- * queue that no outlet names are counted now, all others when they are read. */
-void gather_unrouted_stored(struct gather_inbox *inbox,
-                            const struct inbox_queue *queue, size_t count);
+/* Counts messages of a queue. Those of a queue that no outlet names are counted
+ * when they are stored, all others when they are read. */
+void gather_unrouted_count(struct gather_inbox *inbox, const char *server,
+                           const char *queue, size_t message_count);
 
 /* The forwarder_declined_cb of all outlets; data is a gather_outlet. The first
  * outlet that names the queue of the message asks the others. */
