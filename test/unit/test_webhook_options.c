@@ -142,7 +142,7 @@ static void a_missing_or_malformed_secret_is_refused(void **state)
     assert_fine(&options);
     options.signing_secret.env = "TEST_WEBHOOK_TOKEN";
     assert_refused(&options,
-                   "signing_secret: it does not begin with whsec_: write "
+                   "signing_secret: a key does not begin with whsec_: write "
                    "whsec_ and the base64 of 24 to 64 random bytes (openssl "
                    "rand -base64 32)");
     options.signing_secret.file = "x";

@@ -97,19 +97,19 @@ static void base64_may_be_unpadded(void **state)
 static void what_is_no_secret_is_refused(void **state)
 {
     (void)state;
-    assert_refused("", "there is none");
+    assert_refused("", "it has no key");
     assert_refused("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-                   "it does not begin with whsec_");
-    assert_refused("whsec_", "it is not base64 of 24 to 64 bytes");
+                   "a key does not begin with whsec_");
+    assert_refused("whsec_", "a key is not base64 of 24 to 64 bytes");
     assert_refused("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS",
-                   "it is not base64 of 24 to 64 bytes"); /* cut: 23 bytes */
+                   "a key is not base64 of 24 to 64 bytes"); /* cut: 23 bytes */
     assert_refused("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2L*LaSw",
-                   "it is not base64 of 24 to 64 bytes");
+                   "a key is not base64 of 24 to 64 bytes");
     assert_refused("whsec_eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=",
-                   "it is not base64 of 24 to 64 bytes"); /* 23 bytes */
-    assert_refused(LONG_KEY "AAAA", "it is not base64 of 24 to 64 bytes");
+                   "a key is not base64 of 24 to 64 bytes"); /* 23 bytes */
+    assert_refused(LONG_KEY "AAAA", "a key is not base64 of 24 to 64 bytes");
     assert_refused(SHORT_KEY "\n" SHORT_KEY "\n" SHORT_KEY,
-                   "there are more than two");
+                   "it has more than two keys");
 }
 
 int main(void)

@@ -51,11 +51,11 @@ static int key_read(struct webhook_keys *keys, const char *text, size_t size,
     const size_t prefix_size = strlen(KEY_PREFIX);
 
     if (size < prefix_size || memcmp(text, KEY_PREFIX, prefix_size) != 0) {
-        return fail(keys, "it does not begin with whsec_", why);
+        return fail(keys, "a key does not begin with whsec_", why);
     }
     key->size = base64_read(text + prefix_size, size - prefix_size, key->bytes);
     if (key->size < WEBHOOK_KEY_SIZE_MIN || key->size > WEBHOOK_KEY_SIZE_MAX) {
-        return fail(keys, "it is not base64 of 24 to 64 bytes", why);
+        return fail(keys, "a key is not base64 of 24 to 64 bytes", why);
     }
     keys->count++;
     return 0;
@@ -72,14 +72,14 @@ int webhook_keys_read(struct webhook_keys *keys, const char *text,
         size_t size = strcspn(text, SPACES);
 
         if (keys->count == WEBHOOK_KEY_COUNT_MAX) {
-            return fail(keys, "there are more than two", why);
+            return fail(keys, "it has more than two keys", why);
         }
         error = key_read(keys, text, size, why);
         text += size;
         text += strspn(text, SPACES);
     }
     if (error == 0 && keys->count == 0) {
-        error = fail(keys, "there is none", why);
+        error = fail(keys, "it has no key", why);
     }
     return error;
 }
