@@ -91,8 +91,15 @@ static void handles_close(struct exec_run *run)
     }
 }
 
-/* The process group has the number of the command, which exists until its exit
- * has been seen. */
+/*
+ * The process group has the number of the command. The kernel does not assign a
+ * number again as long as it is that of a process, even of one that has exited,
+ * or of a group with members. So before its exit has been seen the group is the
+ * command's, and after it as well if it has left other processes. If not, the
+ * number is free from the moment when libuv learns of the exit until on_ended()
+ * is called, in the same turn of the loop; then nothing is signalled, unless
+ * the kernel has gone through all its other numbers in that time.
+ */
 static void group_signal(const struct exec_run *run, int number)
 {
     (void)kill(-run->process.pid, number); /* ESRCH: just ended */
@@ -180,7 +187,7 @@ static void on_ended(uv_process_t *process, int64_t status, int number)
     run->result.status = status;
     run->result.signal = number;
     if (run->result.stop != EXEC_NOT_STOPPED) {
-        group_signal(run, SIGKILL); /* right after its exit has been seen */
+        group_signal(run, SIGKILL); /* now or never: see there */
     }
     stderr_drain(run);
     handles_close(run);
