@@ -128,6 +128,25 @@ def test_a_trigger_that_drops_messages(postgres, poll_of):
         postgres.check_all_stored(sim)
 
 
+# A failure is one even if it says nothing: it must not be taken for success.
+def test_a_trigger_that_fails_without_a_message(postgres, poll_of):
+    with Sim("--messages=4") as sim:
+        poll = poll_of(sim)
+        postgres.prepare(poll)
+        postgres.sql(
+            "CREATE FUNCTION haplo.fail() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$BEGIN RAISE EXCEPTION ''; END$$",
+            "CREATE TRIGGER t BEFORE INSERT ON haplo.stored FOR EACH ROW "
+            "EXECUTE FUNCTION haplo.fail()")
+        done = poll.once()
+        assert done.code == 1, done
+        assert "SQLSTATE P0001" in done.err
+        assert sim.unread() == 4
+        postgres.sql("DROP TRIGGER t ON haplo.stored")
+        assert poll.once() == (0, "", "")
+        postgres.check_all_stored(sim)
+
+
 # One message that a rule of the institution forbids must not stop the others.
 def test_a_constraint_concerns_one_queue(postgres, poll_of):
     with Sim("--queues=3", "--messages=4") as sim:

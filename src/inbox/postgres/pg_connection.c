@@ -111,14 +111,18 @@ static void keep_failure(struct pg_request *request, const PGresult *result)
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
-    if (request->why.text[0] != '\0') {
+    if (request->has_failed) {
         return;
     }
+    request->has_failed = true;
     if (sqlstate != NULL && strlen(sqlstate) < PG_SQLSTATE_SIZE) {
         memcpy(request->sqlstate, sqlstate, strlen(sqlstate) + 1);
     }
     pg_message(&request->why,
                primary != NULL ? primary : PQresultErrorMessage(result));
+    if (request->why.text[0] == '\0') { /* RAISE allows that */
+        (void)reason_set(&request->why, 0, "SQLSTATE %s", request->sqlstate);
+    }
     request->failed_index = request->answer_count;
 }
 
@@ -165,7 +169,7 @@ static void receive(struct pg_connection *connection)
     if (PQstatus(pg) == CONNECTION_BAD) {
         lose(connection, PQerrorMessage(pg));
     } else if (is_end) {
-        finish(connection, request->why.text[0] == '\0' ? PG_FINE : PG_FAILED);
+        finish(connection, request->has_failed ? PG_FAILED : PG_FINE);
     }
 }
 
@@ -254,6 +258,7 @@ static void start(struct pg_connection *connection, struct pg_request *request)
     (void)result;
     connection->active = request;
     request->answer_count = 0;
+    request->has_failed = false;
     request->failed_index = 0;
     request->sqlstate[0] = '\0';
     request->why.text[0] = '\0';

@@ -59,6 +59,7 @@ struct pg_request {
     struct reason warning;                     /* the last one; or "" */
     /* Private: */
     size_t answer_count;           /* statements that have been answered */
+    bool has_failed;               /* one of them has, perhaps without a text */
     STAILQ_ENTRY(pg_request) link; /* in the list of the connection */
 };
 
