@@ -121,6 +121,7 @@ static void on_opened(struct dispatch *dispatch, uint64_t now_ms)
 {
     struct heap_entry *entry;
     dispatch->openings++; /* what was proven before is not any more */
+    dispatch->proven_to = 0;
     while ((entry = heap_take_due(&dispatch->waits, HEAP_NEVER)) != NULL) {
         lanes_retry(dispatch, container_of(entry, struct lane, wait), now_ms);
     }
@@ -176,8 +177,8 @@ bool dispatch_lend(struct dispatch *dispatch, uint64_t queue_id)
     return true;
 }
 
-void dispatch_lend_end(struct dispatch *dispatch, bool is_accepted,
-                       uint64_t now_ms)
+uint64_t dispatch_lend_end(struct dispatch *dispatch, bool is_accepted,
+                           uint64_t now_ms)
 {
     assert(dispatch->lent_queue_id != 0);
     dispatch->in_flight--;
@@ -189,6 +190,7 @@ void dispatch_lend_end(struct dispatch *dispatch, bool is_accepted,
                                                         : BREAKER_EVENT_FAILED},
                      now_ms);
     }
+    return is_accepted ? 0 : ++dispatch->refusals;
 }
 
 struct span *dispatch_next(struct dispatch *dispatch)
@@ -241,6 +243,9 @@ static void on_accepted(struct dispatch *dispatch, struct lane *lane,
     lane->failures = 0;
     lanes_leave_run(dispatch, lane);
     doubts_confirm(dispatch, lane);
+    if (lane->sent_at > dispatch->proven_to) {
+        dispatch->proven_to = lane->sent_at;
+    }
     for (struct lane *other = TAILQ_FIRST(&dispatch->run), *next; other != NULL;
          other = next) {
         next = TAILQ_NEXT(other, in_run);

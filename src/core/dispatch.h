@@ -99,7 +99,10 @@ struct dispatch {
     struct lane_list recalling;           /* RECALLING lanes, except those
                                              being read */
     struct lane_list run;    /* lanes refused, and not proven since */
-    uint64_t refusals;       /* so far */
+    uint64_t refusals;       /* so far, with failures of lent parcels */
+    uint64_t proven_to;      /* refusals up to that number are the data's
+                                fault: what was sent after them has been
+                                accepted since the breaker opened last */
     uint64_t openings;       /* of the breaker, so far */
     struct lane_list moved;  /* by queue: lanes with a position to be saved */
     struct progress pending; /* to be saved next */
@@ -226,8 +229,11 @@ void dispatch_not_opened(struct dispatch *dispatch, uint64_t now_ms);
  * False: not now. There is one such place at most. The result of the parcel
  * counts only if the destination was broken, as that of any probe. */
 bool dispatch_lend(struct dispatch *dispatch, uint64_t queue_id);
-void dispatch_lend_end(struct dispatch *dispatch, bool is_accepted,
-                       uint64_t now_ms);
+
+/* The result of that parcel. Returns its number among all refusals, to be
+ * compared with proven_to later; 0 if it was accepted. */
+uint64_t dispatch_lend_end(struct dispatch *dispatch, bool is_accepted,
+                           uint64_t now_ms);
 
 enum dispatch_release { DISPATCH_RETRY, DISPATCH_SKIP, DISPATCH_BURY };
 

@@ -139,7 +139,7 @@ static struct replay_doubt *doubt_find(struct replay_pass *pass,
 /* Keeps the order of arrival: none before it is tried after it. */
 static struct replay_doubt *doubt_add(struct replay_pass *pass,
                                       uint64_t queue_id, uint64_t arrival,
-                                      const char *why)
+                                      const char *why, uint64_t number)
 {
     size_t size = strlen(why) + 1;
     struct replay_doubt *doubt = alloc_bytes(sizeof *doubt + size);
@@ -151,6 +151,7 @@ static struct replay_doubt *doubt_add(struct replay_pass *pass,
     }
     doubt->queue_id = queue_id;
     doubt->arrival = arrival;
+    doubt->number = number;
     doubt->tries = pass->tried_arrival == arrival ? pass->tries : 0;
     memcpy(doubt->why, why, size);
     STAILQ_FOREACH (other, &pass->doubts, link) {
@@ -174,15 +175,28 @@ static bool note_refusal(struct replay_pass *pass, uint64_t arrival)
     return is_repeat;
 }
 
-static bool is_for_good(const struct replay_pass *pass, uint64_t arrival,
-                        uint64_t now_ms)
+/* The destination failed: what it accepted before says nothing about what it
+ * refuses from now on. */
+static void proofs_end(struct replay_pass *pass, uint64_t number)
 {
-    return arrival <= pass->proven_to ||
+    struct replay_doubt *doubt;
+    STAILQ_FOREACH (doubt, &pass->doubts, link) {
+        doubt->number = number;
+    }
+}
+
+/* True if it was refused before, and the destination has been fine since; or
+ * after a day. */
+static bool is_for_good(const struct replay_pass *pass,
+                        const struct replay_doubt *doubt, uint64_t now_ms)
+{
+    return doubt->number <= pass->proven_to ||
            now_ms - pass->doubt_since_ms >= REPLAY_PASS_DOUBT_MS;
 }
 
 void replay_pass_refused(struct replay_pass *pass, uint64_t queue_id,
-                         uint64_t arrival, const char *why, uint64_t now_ms)
+                         uint64_t arrival, const char *why, uint64_t number,
+                         uint64_t now_ms)
 {
     assert(arrival > pass->next);
     if (pass->has_no_doubts) {
@@ -193,7 +207,7 @@ void replay_pass_refused(struct replay_pass *pass, uint64_t queue_id,
     struct replay_doubt *doubt = doubt_find(pass, arrival);
     bool is_repeat = note_refusal(pass, arrival);
     if (doubt == NULL) {
-        doubt = doubt_add(pass, queue_id, arrival, why);
+        doubt = doubt_add(pass, queue_id, arrival, why, number);
     }
     if (doubt == NULL) {
         return;
@@ -207,21 +221,25 @@ void replay_pass_refused(struct replay_pass *pass, uint64_t queue_id,
                                         .is_repeat = is_repeat},
                  now_ms);
     if (pass->breaker.state == BREAKER_BROKEN) {
+        proofs_end(pass, number);
         go_back(pass, arrival);
         return;
     }
-    if (is_for_good(pass, arrival, now_ms)) {
+    if (is_for_good(pass, doubt, now_ms)) {
         bury(pass, queue_id, arrival, why, doubt->tries);
         doubt_remove(pass, doubt);
+    } else {
+        doubt->number = number;
     }
     pass->next = arrival;
     note_end(pass, now_ms);
 }
 
 void replay_pass_retry(struct replay_pass *pass, uint64_t arrival,
-                       uint64_t delay_ms, uint64_t now_ms)
+                       uint64_t delay_ms, uint64_t number, uint64_t now_ms)
 {
     assert(arrival > pass->next);
+    proofs_end(pass, number);
     if (pass->tried_arrival != arrival) {
         pass->tried_arrival = arrival;
         pass->tries = 0;
@@ -233,12 +251,9 @@ void replay_pass_retry(struct replay_pass *pass, uint64_t arrival,
                  now_ms);
 }
 
-void replay_pass_proven(struct replay_pass *pass)
+void replay_pass_proven(struct replay_pass *pass, uint64_t number)
 {
-    const struct replay_doubt *doubt;
-    STAILQ_FOREACH (doubt, &pass->doubts, link) {
-        pass->proven_to = doubt->arrival;
-    }
+    pass->proven_to = number;
 }
 
 uint64_t replay_pass_due_ms(const struct replay_pass *pass)

@@ -19,8 +19,9 @@
  *     the ones in doubt are refused for good. If too many different ones are
  *     refused in a row, the replay waits, and returns to the first of them.
  *   - Refused, and the end is reached: it waits and tries those in doubt again.
- *     If the outlet has accepted any other message in the meantime, or a day
- *     has passed, the next refusal is for good, so that a replay always ends.
+ *     If the outlet has accepted any other message that was sent in the
+ *     meantime, or a day has passed, the next refusal is for good, so that a
+ *     replay always ends.
  *   - Refused in a replay of dead letters: they were proven to be bad once, so
  *     a refusal is for good at once.
  */
@@ -42,6 +43,8 @@ struct replay_doubt {
     uint64_t queue_id;               /* queue of the message */
     uint64_t arrival;                /* its arrival */
     unsigned tries;                  /* how often it was sent */
+    uint64_t number;                 /* of the last refusal, or failure of
+                                        any parcel since */
     STAILQ_ENTRY(replay_doubt) link; /* in the order of arrival */
     char why[];                      /* reason of the first refusal */
 };
@@ -57,7 +60,8 @@ struct replay_pass {
     struct replay_doubt_list doubts; /* refused; those after `next` will be
                                         tried again */
     uint64_t doubt_since_ms;         /* when something was refused first */
-    uint64_t proven_to;              /* refusals up to there are for good */
+    uint64_t proven_to;              /* numbers up to there are the data's
+                                        fault */
     uint64_t tried_arrival;          /* the last message that was to be sent
                                         again, not counting refusals */
     unsigned tries;                  /* how often it was sent, in a row */
@@ -84,17 +88,21 @@ bool replay_pass_may_send(const struct replay_pass *pass);
 void replay_pass_skip(struct replay_pass *pass, uint64_t to, uint64_t now_ms);
 
 /* The results. After those that are not "delivered", `next` may have moved
- * back: read again. */
+ * back: read again. The others have a number, which grows: the outlet's count
+ * of refusals (dispatch_lend_end()). */
 void replay_pass_delivered(struct replay_pass *pass, uint64_t queue_id,
                            uint64_t first, uint32_t count, uint64_t now_ms);
 void replay_pass_refused(struct replay_pass *pass, uint64_t queue_id,
-                         uint64_t arrival, const char *why, uint64_t now_ms);
+                         uint64_t arrival, const char *why, uint64_t number,
+                         uint64_t now_ms);
 /* "Not now", or the destination is broken; delay_ms: minimum wait. */
 void replay_pass_retry(struct replay_pass *pass, uint64_t arrival,
-                       uint64_t delay_ms, uint64_t now_ms);
+                       uint64_t delay_ms, uint64_t number, uint64_t now_ms);
 
-/* The outlet has accepted a message that is not part of the replay. */
-void replay_pass_proven(struct replay_pass *pass);
+/* What the messages that are not part of the replay have proven: the outlet
+ * has accepted one that was sent after this number, and has not been broken
+ * since. To be called before replay_pass_refused(). */
+void replay_pass_proven(struct replay_pass *pass, uint64_t number);
 
 /* When to call replay_pass_due(); HEAP_NEVER: never. */
 uint64_t replay_pass_due_ms(const struct replay_pass *pass);

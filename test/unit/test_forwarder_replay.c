@@ -258,6 +258,59 @@ static void test_a_refused_message_holds_up_nothing(void **state)
     }
 }
 
+/* A destination that begins to refuse everything still accepts what it got
+ * before. That says nothing about what it has refused in the meantime. */
+static void test_what_was_sent_before_a_refusal_proves_nothing(void **state)
+{
+    struct inbox_replay *row;
+
+    (void)state;
+    forward("ab");
+    scene.latency_ms = 5000;
+    store_each("b");
+    run(100); /* it is with the outlet */
+    scene.latency_ms = LATENCY_MS;
+    scene.answer_of[1] = 'x';
+    row = replay_add(0, 1);
+    run(600000);
+    assert_int_equal(scene.fate[3], FATE_DELIVERED);
+    assert_int_equal(row->refused_count, 0);
+    assert_int_equal(row->state, INBOX_REPLAY_RUNNING);
+    store_each("b");
+    run(600000);
+    assert_int_equal(row->refused_count, 1);
+    assert_int_equal(row->state, INBOX_REPLAY_DONE);
+    assert_true(scene.inbox.is_buried[1]);
+}
+
+/* What was proven once may be refused later because everything is. */
+static void test_a_proof_ends_when_the_destination_breaks(void **state)
+{
+    struct inbox_replay *row;
+
+    (void)state;
+    forward("ab");
+    scene.answer_of[1] = 'x';
+    row = replay_add(0, 1);
+    run(20);
+    assert_true(scene.was_refused[1]);
+    store_each("b");
+    run(20); /* 1 is proven, and waits */
+    assert_int_equal(scene.fate[3], FATE_DELIVERED);
+    scene.answer_of_all = 'b';
+    store_each("b");
+    run(20);
+    scene.answer_of_all = 'x';
+    run(600000);
+    assert_int_equal(row->refused_count, 0);
+    scene.answer_of_all = 0;
+    scene.answer_of[1] = '+';
+    run(600000);
+    assert_int_equal(row->state, INBOX_REPLAY_DONE);
+    assert_int_equal(row->delivered_count, 1);
+    assert_false(scene.inbox.is_buried[1]);
+}
+
 /* While the destination is broken, the replay waits, and loses nothing. */
 static void test_a_replay_waits_for_a_broken_destination(void **state)
 {
@@ -390,6 +443,8 @@ int main(void)
         REPLAY_TEST(test_a_stopped_replay_sends_nothing_more),
         REPLAY_TEST(test_dead_letters_are_sent_again),
         REPLAY_TEST(test_a_refused_message_holds_up_nothing),
+        REPLAY_TEST(test_what_was_sent_before_a_refusal_proves_nothing),
+        REPLAY_TEST(test_a_proof_ends_when_the_destination_breaks),
         REPLAY_TEST(test_a_replay_waits_for_a_broken_destination),
         REPLAY_TEST(test_an_hour_of_refusals_makes_no_dead_letters),
         REPLAY_TEST(test_a_replay_survives_errors_of_the_inbox),

@@ -22,11 +22,13 @@ static const struct breaker_policy policy = {
 
 static struct replay_pass pass;
 static uint64_t now_ms;
+static uint64_t number; /* of the last refusal */
 
 static int setup(void **state)
 {
     (void)state;
     now_ms = 1000;
+    number = 0;
     replay_pass_init(&pass, &policy, 0, 20, false, 7);
     return 0;
 }
@@ -47,7 +49,7 @@ static void deliver(uint64_t first, uint32_t count)
 static void refuse(uint64_t arrival)
 {
     assert_true(replay_pass_may_send(&pass));
-    replay_pass_refused(&pass, 1, arrival, "no", now_ms);
+    replay_pass_refused(&pass, 1, arrival, "no", ++number, now_ms);
 }
 
 /* Its wait ends. */
@@ -81,12 +83,12 @@ static void test_a_failure_is_tried_again_after_a_wait(void **state)
 
     (void)state;
     deliver(1, 2);
-    replay_pass_retry(&pass, 3, 0, now_ms);
+    replay_pass_retry(&pass, 3, 0, ++number, now_ms);
     first_wait_ms = replay_pass_due_ms(&pass) - now_ms;
     assert_in_range(first_wait_ms, 1, 1000);
     assert_int_equal(pass.next, 2);
     wait_over();
-    replay_pass_retry(&pass, 3, 30000, now_ms);
+    replay_pass_retry(&pass, 3, 30000, ++number, now_ms);
     assert_true(replay_pass_due_ms(&pass) - now_ms >= 30000);
     wait_over();
     deliver(3, 18);
@@ -145,12 +147,59 @@ static void test_live_messages_prove_a_refusal(void **state)
     wait_over();
     refuse(20);
     assert_int_equal(pass.refused_count, 0);
-    replay_pass_proven(&pass);
+    replay_pass_proven(&pass, number);
     wait_over();
     refuse(20);
     assert_true(replay_pass_is_over(&pass));
     assert_int_equal(pass.refused_count, 1);
     assert_int_equal(pass.done.dead_letters[0].tries, 3);
+}
+
+/* They were with the outlet before the refusal, and it may have broken since.
+ */
+static void test_live_messages_sent_before_a_refusal_prove_nothing(void **state)
+{
+    (void)state;
+    deliver(1, 19);
+    refuse(20);
+    replay_pass_proven(&pass, number - 1);
+    wait_over();
+    refuse(20);
+    replay_pass_proven(&pass, number - 1);
+    wait_over();
+    refuse(20);
+    assert_int_equal(pass.refused_count, 0);
+}
+
+/* The outlet works, then breaks: what it refuses now may be good. */
+static void test_a_proof_ends_when_too_many_are_refused(void **state)
+{
+    (void)state;
+    refuse(1);
+    replay_pass_proven(&pass, number);
+    refuse(2);
+    refuse(3);
+    refuse(4); /* too many */
+    wait_over();
+    refuse(1);
+    assert_int_equal(pass.refused_count, 0);
+    deliver(2, 19);
+    assert_int_equal(pass.refused_count, 1);
+}
+
+/* Likewise if it says that it is broken. */
+static void test_a_proof_ends_when_the_destination_breaks(void **state)
+{
+    (void)state;
+    deliver(1, 18);
+    refuse(19);
+    replay_pass_proven(&pass, number);
+    replay_pass_retry(&pass, 20, 0, ++number, now_ms);
+    wait_over();
+    refuse(20);
+    wait_over();
+    refuse(19);
+    assert_int_equal(pass.refused_count, 0);
 }
 
 /* If there are no live messages, a replay must end all the same. */
@@ -214,6 +263,9 @@ int main(void)
         PASS_TEST(test_a_refusal_is_for_good_once_a_later_one_is_accepted),
         PASS_TEST(test_refusals_in_a_row_are_a_broken_destination),
         PASS_TEST(test_live_messages_prove_a_refusal),
+        PASS_TEST(test_live_messages_sent_before_a_refusal_prove_nothing),
+        PASS_TEST(test_a_proof_ends_when_too_many_are_refused),
+        PASS_TEST(test_a_proof_ends_when_the_destination_breaks),
         PASS_TEST(test_a_replay_never_waits_for_ever),
         PASS_TEST(test_dead_letters_need_no_proof),
         PASS_TEST(test_a_doubt_ends_when_the_message_is_accepted),

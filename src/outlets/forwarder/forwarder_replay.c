@@ -83,7 +83,6 @@ static void begin(struct forwarder_replay *replay)
                      replay_now(replay) + row->id);
     replay->saved_to = row->cursor;
     replay->page_bytes_max = REPLAY_PAGE_BYTES_MAX;
-    replay->live_count = replay->forwarder->dispatch.counts.delivered;
     replay->save_due_ms = replay_now(replay) + REPLAY_SAVE_MS;
     replay_tell(replay, row->delivered_count == 0 ? "starts" : "continues");
 }
@@ -160,14 +159,15 @@ static void note_delivered(struct forwarder_replay *replay, size_t count)
 static void answer(struct forwarder_replay *replay,
                    const struct outlet_parcel *out)
 {
+    struct dispatch *dispatch = &replay->forwarder->dispatch;
     struct replay_pass *pass = &replay->pass;
     uint64_t now_ms = replay_now(replay);
     bool is_all =
         out->verdict == OUTLET_DELIVERED || out->delivered_count >= out->count;
     size_t count = is_all ? out->count : out->delivered_count;
     const struct inbox_message *next = &replay->chosen[count];
+    uint64_t number = dispatch_lend_end(dispatch, is_all, now_ms);
 
-    dispatch_lend_end(&replay->forwarder->dispatch, is_all, now_ms);
     note_delivered(replay, count);
     if (is_all) {
         replay->has_new_why |= replay->row.why.text[0] != '\0';
@@ -177,10 +177,12 @@ static void answer(struct forwarder_replay *replay,
     replay->row.why = out->why;
     replay->has_new_why = true;
     if (out->verdict == OUTLET_REFUSED) {
+        replay_pass_proven(pass, dispatch->proven_to);
         replay_pass_refused(pass, next->queue_id, next->arrival, out->why.text,
-                            now_ms);
+                            number, now_ms);
     } else {
-        replay_pass_retry(pass, next->arrival, out->retry_after_ms, now_ms);
+        replay_pass_retry(pass, next->arrival, out->retry_after_ms, number,
+                          now_ms);
     }
 }
 
@@ -232,18 +234,6 @@ void forwarder_replay_deliver(struct forwarder_replay *replay)
 
 /* Working */
 
-static void pass_work(struct forwarder_replay *replay)
-{
-    struct replay_pass *pass = &replay->pass;
-    uint64_t delivered = replay->forwarder->dispatch.counts.delivered;
-
-    if (delivered > replay->live_count) {
-        replay_pass_proven(pass);
-    }
-    replay->live_count = delivered;
-    replay_read(replay);
-}
-
 static bool is_idle(const struct forwarder_replay *replay)
 {
     return !replay->is_busy && !replay->is_reading && !replay->is_in_flight;
@@ -291,7 +281,7 @@ void forwarder_replay_work(struct forwarder_replay *replay)
         return;
     }
     if (!replay->has_to_reload) {
-        pass_work(replay);
+        replay_read(replay);
     }
     consider_save(replay);
 }

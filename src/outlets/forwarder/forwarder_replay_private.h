@@ -41,8 +41,6 @@ struct forwarder_replay {
     size_t chosen_count;          /* how many; 0: not chosen yet */
     struct outlet_parcel out;     /* as the outlet sees it */
     bool is_in_flight;            /* the outlet has it */
-    uint64_t live_count;          /* delivered for the first time, as seen
-                                     last */
 };
 
 /* forwarder_replay.c */
