@@ -31,22 +31,11 @@ void preview_free(struct preview *preview)
     free(preview);
 }
 
-static bool wants_queue(const struct forwarder_options *options,
-                        const struct inbox_message *message)
-{
-    for (size_t i = 0; i < options->queue_count; i++) {
-        if (forwarder_pattern_matches(options->queues[i], message->server,
-                                      message->queue)) {
-            return true;
-        }
-    }
-    return options->queue_count == 0;
-}
-
 int preview_accepts(struct preview *preview,
                     const struct inbox_message *message)
 {
-    if (!wants_queue(preview->options, message)) {
+    if (!forwarder_options_want(preview->options, message->server,
+                                message->queue)) {
         return 0;
     }
     if (preview->route == NULL) {

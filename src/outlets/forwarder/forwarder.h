@@ -53,6 +53,10 @@ extern const size_t forwarder_option_count;
 bool forwarder_pattern_matches(const char *pattern, const char *server,
                                const char *queue);
 
+/* True if an outlet with these options forwards this queue. */
+bool forwarder_options_want(const struct forwarder_options *options,
+                            const char *server, const char *queue);
+
 /* Statistics of one outlet. Counters are since the start. */
 struct forwarder_stats {
     const char *name;           /* of the outlet */

@@ -151,15 +151,19 @@ bool forwarder_pattern_matches(const char *pattern, const char *server,
            fnmatch(pattern, name, FNM_PATHNAME) == 0;
 }
 
-bool forwarder_wants(const struct forwarder *forwarder, const char *server,
-                     const char *queue)
+bool forwarder_options_want(const struct forwarder_options *options,
+                            const char *server, const char *queue)
 {
-    const struct forwarder_options *options = forwarder->options;
-
     for (size_t i = 0; i < options->queue_count; i++) {
         if (forwarder_pattern_matches(options->queues[i], server, queue)) {
             return true;
         }
     }
     return options->queue_count == 0;
+}
+
+bool forwarder_wants(const struct forwarder *forwarder, const char *server,
+                     const char *queue)
+{
+    return forwarder_options_want(forwarder->options, server, queue);
 }
