@@ -157,6 +157,13 @@ int config_server_files(const struct config_server *server, char *why,
 const struct config_inbox *config_inbox_find(const struct config *config,
                                              const char *name);
 
+/* The queue with this name, SERVER/QUEUE: one that can be polled, or one that
+ * is held; or NULL. */
+const struct config_queue *config_queue_find(const struct config *config,
+                                             const char *name);
+const struct config_held *config_held_find(const struct config *config,
+                                           const char *name);
+
 /* Prints what would run: a line for each queue, with the location of its key,
  * then a line for each inbox and outlet. */
 void config_print(const struct config *config, FILE *file);

@@ -89,3 +89,40 @@ const struct config_inbox *config_inbox_find(const struct config *config,
     }
     return NULL;
 }
+
+/* The rest of SERVER/QUEUE if the server is this one; otherwise NULL. */
+static const char *name_in_server(const char *name, const char *server)
+{
+    size_t size = strlen(server);
+    return strncmp(name, server, size) == 0 && name[size] == '/'
+               ? name + size + 1
+               : NULL;
+}
+
+const struct config_queue *config_queue_find(const struct config *config,
+                                             const char *name)
+{
+    for (size_t i = 0; i < config->server_count; i++) {
+        const struct config_server *server = &config->servers[i];
+        const char *rest = name_in_server(name, server->options.name);
+        for (size_t j = 0; rest != NULL && j < server->queue_count; j++) {
+            if (strcmp(rest, server->queues[j].name) == 0) {
+                return &server->queues[j];
+            }
+        }
+    }
+    return NULL;
+}
+
+const struct config_held *config_held_find(const struct config *config,
+                                           const char *name)
+{
+    for (size_t i = 0; i < config->held_count; i++) {
+        const struct config_held *held = &config->held[i];
+        const char *rest = name_in_server(name, held->server);
+        if (rest != NULL && strcmp(rest, held->queue) == 0) {
+            return held;
+        }
+    }
+    return NULL;
+}

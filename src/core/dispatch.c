@@ -427,7 +427,7 @@ int dispatch_release(struct dispatch *dispatch, struct lane *lane,
         is_held = STAILQ_EMPTY(&lane->doubts);
     }
     if (!is_held) {
-        return HAPLO_ENOTFOUND;
+        return lane->state == LANE_DELIVERING ? HAPLO_EBUSY : HAPLO_ENOTFOUND;
     }
     if (release == DISPATCH_BURY) {
         lanes_bury(dispatch, lane, lane->held_arrival, reason_of(lane, why));

@@ -239,8 +239,9 @@ enum dispatch_release { DISPATCH_RETRY, DISPATCH_SKIP, DISPATCH_BURY };
 
 /* The decision of an operator about the message that a lane waits for or is
  * blocked by, or about its next one while the destination is broken. A dead
- * letter has the reason why it was refused, or else this one. 0, or
- * HAPLO_ENOTFOUND if there is none. */
+ * letter has the reason why it was refused, or else this one. Returns 0,
+ * HAPLO_EBUSY if the outlet has it just now, or HAPLO_ENOTFOUND if there is
+ * none. */
 int dispatch_release(struct dispatch *dispatch, struct lane *lane,
                      enum dispatch_release release, const char *why,
                      uint64_t now_ms);

@@ -8,7 +8,6 @@
 #include "config/api_key.h"
 #include "daemon/abandon.h"
 #include "daemon/command.h"
-#include "daemon/gather.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
 #include "daemon/output.h"
@@ -24,25 +23,6 @@ struct peek {
     enum exit_code code;               /* to exit with */
     bool is_done;                      /* batch shown, or failure logged */
 };
-
-static const struct config_queue *find_queue(const struct config *config,
-                                             const char *name)
-{
-    for (size_t i = 0; i < config->server_count; i++) {
-        const struct config_server *server = &config->servers[i];
-        size_t size = strlen(server->options.name);
-        if (strncmp(name, server->options.name, size) != 0 ||
-            name[size] != '/') {
-            continue;
-        }
-        for (size_t j = 0; j < server->queue_count; j++) {
-            if (strcmp(name + size + 1, server->queues[j].name) == 0) {
-                return &server->queues[j];
-            }
-        }
-    }
-    return NULL;
-}
 
 static void on_end(uv_timer_t *timer)
 {
@@ -169,21 +149,17 @@ static enum exit_code peek_run(struct peek *peek)
 /* The queue is held, or not in the configuration. */
 static void tell_missing(const struct config *config, const char *name)
 {
-    for (size_t i = 0; i < config->held_count; i++) {
-        const struct config_held *held = &config->held[i];
-        const struct config_problem *problem = held->problem;
-        char text[GATHER_NAME_SIZE];
-        snprintf(text, sizeof text, "%s/%s", held->server, held->queue);
-        if (strcmp(text, name) == 0) {
-            log_line(LOG_LEVEL_ERROR, "%s:%u:%u: %s", config->path,
-                     problem->place.line, problem->place.column, problem->text);
-            return;
-        }
+    const struct config_held *held = config_held_find(config, name);
+    if (held != NULL) {
+        log_line(LOG_LEVEL_ERROR, "%s:%u:%u: %s", config->path,
+                 held->problem->place.line, held->problem->place.column,
+                 held->problem->text);
+    } else {
+        log_line(LOG_LEVEL_ERROR,
+                 "%s has no queue %s: give SERVER/QUEUE, as `haplo-poll check` "
+                 "lists them",
+                 config->path, name);
     }
-    log_line(LOG_LEVEL_ERROR,
-             "%s has no queue %s: give SERVER/QUEUE, as `haplo-poll check` "
-             "lists them",
-             config->path, name);
 }
 
 enum exit_code command_peek(const struct command_options *options,
@@ -195,7 +171,7 @@ enum exit_code command_peek(const struct command_options *options,
     if (code != EXIT_CODE_FINE) {
         return code;
     }
-    struct peek peek = {.config = find_queue(config, name)};
+    struct peek peek = {.config = config_queue_find(config, name)};
     if (peek.config != NULL) {
         code = peek_run(&peek);
     } else {

@@ -66,6 +66,38 @@ int release_parse(struct release *release, const char *line, char *why,
     return 0;
 }
 
+/* Why there was nothing to release. A lane may be left of a queue that is no
+ * longer configured, so this is asked only now. */
+static enum exit_code explain(const struct gather_outlet *outlet,
+                              const struct release *release, char *text,
+                              size_t text_size)
+{
+    const struct config *config = outlet->gather->config;
+    char name[LANE_SIZE_MAX + 1];
+    snprintf(name, sizeof name, "%s/%s", release->server, release->queue);
+    const struct config_queue *queue = config_queue_find(config, name);
+    if (queue == NULL && config_held_find(config, name) == NULL) {
+        snprintf(text, text_size,
+                 "outlet %s: %s has no queue %s: give SERVER/QUEUE, as "
+                 "`haplo-poll check` lists them",
+                 release->outlet, config->path, name);
+        return EXIT_CODE_USAGE;
+    }
+    if (queue != NULL &&
+        (queue->settings->inbox != outlet->config->inbox ||
+         !forwarder_options_want(&outlet->config->forward, release->server,
+                                 release->queue))) {
+        snprintf(text, text_size,
+                 "outlet %s: %s is none of its queues: see its inbox and "
+                 "queues in %s",
+                 release->outlet, name, config->path);
+        return EXIT_CODE_USAGE;
+    }
+    snprintf(text, text_size, "outlet %s: %s is neither blocked nor waiting",
+             release->outlet, name);
+    return EXIT_CODE_FAILED;
+}
+
 enum exit_code release_do(const struct gather *gather,
                           const struct release *release, char *text,
                           size_t text_size)
@@ -80,12 +112,15 @@ enum exit_code release_do(const struct gather *gather,
     }
     int error = forwarder_release_lane(outlet->forwarder, release->server,
                                        release->queue, release->kind);
-    if (error != 0) {
+    if (error == HAPLO_EBUSY) {
         snprintf(text, text_size,
-                 "outlet %s: %s/%s is neither blocked nor "
-                 "waiting",
+                 "outlet %s: %s/%s: its first message is being delivered: try "
+                 "again",
                  release->outlet, release->server, release->queue);
         return EXIT_CODE_FAILED;
+    }
+    if (error != 0) {
+        return explain(outlet, release, text, text_size);
     }
     for (size_t i = 0; i < KIND_COUNT; i++) {
         if (kinds[i].kind == release->kind) {

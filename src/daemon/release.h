@@ -23,7 +23,8 @@ struct release {
 int release_parse(struct release *release, const char *line, char *why,
                   size_t why_size);
 
-/* Carries it out. Returns EXIT_CODE_FINE or EXIT_CODE_FAILED, and describes
+/* Carries it out. Returns EXIT_CODE_FINE, EXIT_CODE_FAILED if there is nothing
+ * to release, or EXIT_CODE_USAGE if the outlet gets no such queue; describes
  * the result in text, one line. */
 enum exit_code release_do(const struct gather *gather,
                           const struct release *release, char *text,

@@ -100,11 +100,14 @@ def test_dead_letters(picky_of):
 
 @pytest.mark.parametrize("words,told", [
     (["skip", "in", "app1/q1"], "no outlet named in"),
-    (["skip", "out", "app1/q9"], "neither blocked nor waiting"),
+    (["skip", "out", "app1/q9"], "has no queue app1/q9: "),
+    (["retry", "out", "app9/q1"], "has no queue app9/q1: "),
+    (["skip", "out", "app1/q2"], "app1/q2 is none of its queues: "),
+    (["skip", "out", "app1/q1"], "app1/q1 is neither blocked nor waiting"),
 ])
 def test_what_cannot_be_released(picky_of, words, told):
-    with Sim("--apps=1", "--queues=1") as sim:
-        picky = picky_of(sim)
+    with Sim("--apps=1", "--queues=2") as sim:
+        picky = picky_of(sim, queues=["app1/q1"])
         picky.poll.write()
         done = picky.poll.run("outlet", *words)
         assert done.code in (1, 2) and told in done.err

@@ -111,6 +111,30 @@ static void test_a_refused_message_blocks_its_lane_alone(void **state)
     scene_free(scene);
 }
 
+/* While the outlet has a message, nobody knows yet whether there is anything to
+ * decide: the operator must be told to ask again, not that nothing is held. */
+static void test_a_message_in_flight_cannot_be_released(void **state)
+{
+    struct scene *scene = scene_new("a");
+    (void)state;
+    scene->answer_of[1] = 'r';
+    scene->latency_ms[0] = 50;
+    scene_run(scene, 10);
+    assert_int_equal(scene_lane(scene, 'a')->state, LANE_DELIVERING);
+    assert_int_equal(dispatch_release(&scene->dispatch, scene_lane(scene, 'a'),
+                                      DISPATCH_SKIP, "no", scene->now_ms),
+                     HAPLO_EBUSY);
+    scene_run(scene, 60);
+    assert_int_equal(scene->fate[1], FATE_NONE);
+    assert_int_equal(dispatch_release(&scene->dispatch, scene_lane(scene, 'a'),
+                                      DISPATCH_SKIP, "no", scene->now_ms),
+                     0);
+    scene->fate[1] = FATE_PASSED;
+    scene_run(scene, 1000);
+    scene_expect_all(scene);
+    scene_free(scene);
+}
+
 /* An operator may give up the message that blocks. */
 static void test_a_blocked_lane_is_released(void **state)
 {
@@ -521,6 +545,7 @@ int main(void)
         T(test_never_more_in_flight_than_the_outlet_takes),
         T(test_a_crash_repeats_what_was_sent_and_not_saved),
         T(test_a_refused_message_blocks_its_lane_alone),
+        T(test_a_message_in_flight_cannot_be_released),
         T(test_a_blocked_lane_is_released),
         T(test_a_lane_that_waits_is_deferred_and_catches_up),
         T(test_a_slow_lane_is_deferred_after_a_while),

@@ -143,7 +143,9 @@ enum forwarder_release {
     FORWARDER_SKIP,           /* skip it */
     FORWARDER_TO_DEAD_LETTERS /* skip it, and keep it as a dead letter */
 };
-/* HAPLO_ENOTFOUND if there is nothing to release. */
+/* Returns 0; HAPLO_EBUSY if the outlet has its first message just now, so that
+ * its result is not known; or HAPLO_ENOTFOUND if there is nothing to release.
+ */
 int forwarder_release_lane(struct forwarder *forwarder, const char *server,
                            const char *queue, enum forwarder_release release);
 
