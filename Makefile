@@ -223,7 +223,7 @@ $(BUILD)/test/kafka-mock: $(BUILD)/test/outlet/kafka_mock.o
 # src/http and of the C library's memory is test/sim's. Renamed in them and not
 # wrapped by the linker, so that the simulation's own calls stay what they are.
 simulated_src := $(filter-out %/durable.c %/errno_reason.c %/file_mode.c \
-	%/lock_file.c %/standard_streams.c, \
+	%/input_file.c %/lock_file.c %/standard_streams.c, \
 	$(wildcard src/base/*.c src/core/*.c src/poller/*.c)) \
 	src/inbox/inbox.c src/inbox/inbox_filter.c src/inbox/inbox_purge.c \
 	src/inbox/inbox_task.c \

@@ -1,14 +1,13 @@
 #include "config/api_key.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/input_file.h"
 #include "base/reason.h"
-#include "config/config_path.h"
 
 /* Keys of Haplo are 44 random letters and digits. Names of files and variables
  * are rarely as long, or a mix of upper case, lower case and digits. */
@@ -28,51 +27,32 @@ bool api_key_is_like(const char *text)
             strpbrk(text, digits) != NULL);
 }
 
-/* Reads up to size bytes. stdio would leave copies of the key in memory. */
-static ssize_t file_read(int fd, char *data, size_t size)
-{
-    size_t filled = 0;
-    while (filled < size) {
-        ssize_t got = read(fd, data + filled, size - filled);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return got < 0 ? got : (ssize_t)filled;
-        }
-        filled += (size_t)got;
-    }
-    return (ssize_t)filled;
-}
-
 /* Accepts a trailing newline, which editors add. */
 static int key_from_file(const char *path, char *key, char *why,
                          size_t why_size)
 {
     char data[API_KEY_SIZE +
               2]; /* room to detect a longer key, a newline, NUL */
+    size_t size;
     int fd;
-    int error = config_path_open(path, true, &fd, why, why_size);
+    int error = input_file_open(path, true, &fd, why, why_size);
     if (error != 0) {
         return error;
     }
-    ssize_t size = file_read(fd, data, sizeof data - 1);
-    if (size < 0) {
-        (void)reason_write(why, why_size, 0, "cannot be read: %s: try again",
-                           strerror(errno));
-        close(fd);
-        return HAPLO_EINVAL;
-    }
+    error = input_file_read(fd, data, sizeof data - 1, &size, why, why_size);
     close(fd);
-    size -= size > 0 && data[size - 1] == '\n';
-    data[size] = '\0';
-    if (strlen(data) != (size_t)size) {
-        /* A NUL would truncate the key: refused like any control character. */
-        data[strlen(data)] = ' ';
-    }
-    error = haplo_api_key_check(data, why, why_size);
     if (error == 0) {
-        memcpy(key, data, (size_t)size + 1);
+        size -= size > 0 && data[size - 1] == '\n';
+        data[size] = '\0';
+        if (strlen(data) != size) {
+            /* A NUL would truncate the key: refused like any control
+             * character. */
+            data[strlen(data)] = ' ';
+        }
+        error = haplo_api_key_check(data, why, why_size);
+    }
+    if (error == 0) {
+        memcpy(key, data, size + 1);
     }
     explicit_bzero(data, sizeof data);
     return error;

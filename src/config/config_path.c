@@ -69,33 +69,6 @@ const char *config_path_real(struct arena *arena, const char *path)
     return arena_string(arena, joined);
 }
 
-int config_path_open(const char *path, bool is_secret, int *fd, char *why,
-                     size_t why_size)
-{
-    struct stat status;
-    /* O_NONBLOCK: a FIFO must not block the start. */
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (*fd < 0) {
-        return reason_write(why, why_size, HAPLO_EINVAL,
-                            "cannot be read: %s: %s", strerror(errno),
-                            errno == EACCES
-                                ? "give this user permission to read it"
-                                : "create the file, or correct the path");
-    }
-    if (fstat(*fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        (void)reason_write(why, why_size, 0,
-                           "not a regular file: correct the path");
-    } else if (is_secret && (status.st_mode & S_IRWXO) != 0) {
-        (void)reason_write(why, why_size, 0,
-                           "accessible to others (mode %04o): run chmod 600 %s",
-                           (unsigned)(status.st_mode & 07777), path);
-    } else {
-        return 0;
-    }
-    close(*fd);
-    return HAPLO_EINVAL;
-}
-
 /* 0 if files can be created in the folder, otherwise errno. */
 static int folder_look(const char *path)
 {

@@ -26,11 +26,6 @@ const char *config_path_join(struct config *config, const char *folder,
  * with others. Owned by the arena; NULL if memory runs out. */
 const char *config_path_real(struct arena *arena, const char *path);
 
-/* Opens a file for reading. One with a secret must not be accessible to
- * others. Returns 0, or HAPLO_EINVAL with why set. */
-int config_path_open(const char *path, bool is_secret, int *fd, char *why,
-                     size_t why_size);
-
 /* Look whether a file can be written, which may not exist yet; or files in a
  * folder, which may not exist yet. Change nothing. Return 0, or HAPLO_EINVAL
  * with why set. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/input_file.h"
 #include "base/reason.h"
 #include "config/api_key.h"
 #include "config/config_errors.h"
@@ -243,7 +244,7 @@ int config_file_check(const char *path, bool is_private, char *why,
     char quoted[CONFIG_SHOW_SIZE];
     char reason[HAPLO_TEXT_SIZE_MAX];
     const char *slash = strrchr(path, '/');
-    if (config_path_open(path, is_private, &fd, reason, sizeof reason) == 0) {
+    if (input_file_open(path, is_private, &fd, reason, sizeof reason) == 0) {
         close(fd);
         return 0;
     }

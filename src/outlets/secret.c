@@ -1,13 +1,11 @@
 #include "outlets/secret.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/errno_reason.h"
+#include "base/input_file.h"
 
 bool secret_is_given(const struct secret_source *source)
 {
@@ -96,70 +94,31 @@ static int path_find(struct secret *secret, struct reason *why)
                : fail(secret, HAPLO_ENOMEM, "out of memory", why);
 }
 
-/* Opens its file, which must be one that others cannot read. */
-static int file_open(struct secret *secret, int *fd, struct reason *why)
-{
-    /* O_NONBLOCK: a FIFO must not block the loop. */
-    *fd = open(secret->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (*fd < 0) {
-        char what[128];
-
-        (void)snprintf(
-            what, sizeof(what), "cannot be read: %s: %s", strerror(errno),
-            errno == EACCES ? "give this user permission to read it"
-                            : "create the file, or correct the path");
-        return fail(secret, HAPLO_EINVAL, what, why);
-    }
-    if (fstat(*fd, &secret->seen) != 0 || !S_ISREG(secret->seen.st_mode)) {
-        (void)fail(secret, 0, "not a regular file: correct the path", why);
-    } else if ((secret->seen.st_mode & S_IRWXO) != 0) {
-        (void)fail(secret, 0, "accessible to others: run chmod 600 on it", why);
-    } else {
-        return 0;
-    }
-    close(*fd);
-    return HAPLO_EINVAL;
-}
-
-/* Not by stdio, which would leave copies in memory. Returns the size, or -1. */
-static ssize_t file_fill(int fd, char *text, size_t size)
-{
-    size_t filled = 0;
-
-    while (filled < size) {
-        ssize_t got = read(fd, text + filled, size - filled);
-
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return got < 0 ? got : (ssize_t)filled;
-        }
-        filled += (size_t)got;
-    }
-    return (ssize_t)filled;
-}
-
 static int file_read(struct secret *secret, char *text, struct reason *why)
 {
+    char what[HAPLO_TEXT_SIZE_MAX];
+    size_t size = 0;
     int fd;
-    ssize_t size;
-    int error = file_open(secret, &fd, why);
+    int error = input_file_open(secret->path, true, &fd, what, sizeof(what));
 
     if (error != 0) {
-        return error;
+        return fail(secret, error, what, why);
     }
-    size = file_fill(fd, text, SECRET_SIZE_MAX + 1);
+    if (fstat(fd, &secret->seen) != 0) {
+        memset(&secret->seen, 0, sizeof(secret->seen)); /* read it again */
+    }
+    error = input_file_read(fd, text, SECRET_SIZE_MAX + 1, &size, what,
+                            sizeof(what));
     close(fd);
-    if (size < 0) {
-        return fail(secret, HAPLO_EINVAL, "cannot be read: try again", why);
+    if (error != 0) {
+        return fail(secret, error, what, why);
     }
     text[size] = '\0';
     if (size > SECRET_SIZE_MAX) {
         return fail(secret, HAPLO_EINVAL,
                     "too long for a secret: correct the path", why);
     }
-    if (strlen(text) != (size_t)size) {
+    if (strlen(text) != size) {
         return fail(secret, HAPLO_EINVAL,
                     "it contains a NUL byte: write it as text", why);
     }

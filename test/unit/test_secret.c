@@ -143,8 +143,8 @@ static void a_file_open_to_others_is_refused(void **state)
 {
     (void)state;
     file_write("secret", 6, 0644);
-    assert_refused(&from_file, "token_file token: accessible to others: run "
-                               "chmod 600 on it");
+    assert_refused(&from_file, "token_file token: accessible to others (mode "
+                               "0644): run chmod 600 token");
 }
 
 /* A file that is not a secret at all must not fill the memory. */
