@@ -111,21 +111,23 @@ void book_out_received(struct destination *destination, struct store_row *row,
     reach->is_excused = false;
 }
 
-void book_out_refused(const struct destination *destination,
-                      struct store_row *row)
+void book_out_refused(struct destination *destination, struct store_row *row)
 {
     struct reach *reach = reach_of(destination, row);
+    destination->refused_count++;
     if (!reach->is_refused) {
         reach->is_refused = true;
-        reach->accepted_at_refusal = destination->accepted_count;
+        reach->refused_at = destination->refused_count;
     }
 }
 
 void book_out_told(struct destination *destination, struct store_row *row,
-                   uint64_t life)
+                   uint64_t life, uint64_t sent_at)
 {
     struct store_lane *lane = lane_of(destination, row);
-    destination->accepted_count++;
+    if (sent_at > destination->proven_to) {
+        destination->proven_to = sent_at;
+    }
     reach_of(destination, row)->is_told = true;
     lane->last_told = row->arrival;
     lane->last_life = life;
@@ -136,7 +138,7 @@ void book_out_buried(const struct destination *destination,
 {
     struct reach *reach = reach_of(destination, row);
     bool is_proven = destination->has_dead_letters && reach->is_refused &&
-                     destination->accepted_count > reach->accepted_at_refusal;
+                     destination->proven_to >= reach->refused_at;
     if (!is_proven && !reach->is_sentenced && !reach->is_dead) {
         violation(destination, row, "is a dead letter without a reason");
     }

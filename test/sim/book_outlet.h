@@ -12,7 +12,8 @@
  *   4. Progress never passes a message that was not sent, filtered out,
  *      deferred, made a dead letter, or skipped.
  *   5. A message becomes a dead letter only if the destination refused it and
- *      has accepted another message since, or on an operator's decision.
+ *      has accepted another message that was sent after the process learned
+ *      of that, or on an operator's decision.
  */
 #ifndef TEST_SIM_BOOK_OUTLET_H
 #define TEST_SIM_BOOK_OUTLET_H
@@ -21,15 +22,15 @@
 #include "store.h"
 
 /* A process sends the message; it is received; the process learns that it was
- * received, or that it was refused. */
+ * received, or that it was refused. sent_at: destination->refused_count when it
+ * was sent. */
 void book_out_try(const struct destination *destination, struct store_row *row,
                   uint64_t life);
 void book_out_received(struct destination *destination, struct store_row *row,
                        uint64_t life);
-void book_out_refused(const struct destination *destination,
-                      struct store_row *row);
+void book_out_refused(struct destination *destination, struct store_row *row);
 void book_out_told(struct destination *destination, struct store_row *row,
-                   uint64_t life);
+                   uint64_t life, uint64_t sent_at);
 
 /* The inbox commits it as a dead letter; the cursor passes it; or it is no
  * longer deferred. */

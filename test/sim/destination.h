@@ -50,15 +50,16 @@ struct destination {
     uint64_t backoff_max_ms;
     unsigned breaker_failures;
     unsigned breaker_refusals;
-    uint64_t accepted_count; /* messages */
-    bool has_unsaved_end;    /* its last save failed */
+    uint64_t refused_count; /* refusals that a process has learned of */
+    uint64_t proven_to;     /* the greatest of these after which a message was
+                               sent that is known to be accepted */
+    bool has_unsaved_end;   /* its last save failed */
 };
 
 /* What happened to one stored message at one destination. */
 struct reach {
-    uint64_t life;                /* of the process that it came from last */
-    uint64_t accepted_at_refusal; /* how many the destination had taken, when
-                                     it refused it first */
+    uint64_t life;       /* of the process that it came from last */
+    uint64_t refused_at; /* refused_count when it was refused first */
     uint8_t received_count;
     bool is_told;      /* to the process that sent it */
     bool is_refused;   /* and never taken since */

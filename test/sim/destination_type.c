@@ -14,6 +14,7 @@ struct flight {
     struct outlet_parcel *parcel; /* NULL: none */
     bool has_arrived;             /* and its outcome is due */
     uint64_t number;              /* to recognise later ones */
+    uint64_t sent_at;             /* the destination's refused_count then */
 };
 
 /* An open outlet of one process. */
@@ -125,13 +126,13 @@ static void arrive(struct sim_outlet *outlet, struct flight *flight)
 
 static void check_closed(struct sim_outlet *outlet);
 
-static void note_told(struct sim_outlet *outlet,
-                      const struct outlet_parcel *parcel)
+static void note_told(struct sim_outlet *outlet, const struct flight *flight)
 {
     struct destination *destination = outlet->destination;
+    const struct outlet_parcel *parcel = flight->parcel;
     for (size_t i = 0; i < parcel->delivered_count; i++) {
         book_out_told(destination, row_of(outlet, &parcel->messages[i]),
-                      outlet->process->life);
+                      outlet->process->life, flight->sent_at);
     }
     if (parcel->verdict == OUTLET_REFUSED) {
         book_out_refused(
@@ -149,7 +150,7 @@ static void on_answer(struct world *world, void *subject, uint64_t number)
     TRACE(world, "%s: %zu of %zu delivered from %llu on",
           outlet->destination->name, parcel->delivered_count, parcel->count,
           (unsigned long long)parcel->messages[0].arrival);
-    note_told(outlet, parcel);
+    note_told(outlet, flight);
     flight->parcel = NULL;
     parcel->delivered_cb(parcel);
     world_crash_point(world, CRASH_AFTER_DELIVERY);
@@ -257,6 +258,7 @@ static void deliver(struct outlet *base, struct outlet_parcel *parcel)
     check_parcel(outlet, parcel);
     struct flight *flight = next_flight(outlet);
     flight->parcel = parcel;
+    flight->sent_at = outlet->destination->refused_count;
     flight->has_arrived = false;
     process_at(outlet->process, way_ms(outlet), on_arrival, outlet,
                flight->number);
