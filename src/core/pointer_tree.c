@@ -73,7 +73,7 @@ static int pointers_parse(struct pointer_tree *tree,
     return 0;
 }
 
-/* The child of a node with this segment, added if there is none. */
+/* The child of a node with this segment, which is added if it is missing. */
 static struct pointer_node *child_ensure(struct pointer_tree *tree,
                                          struct pointer_node *parent,
                                          const struct json_segment *segment)

@@ -185,7 +185,7 @@ static struct control_client *free_client(struct control *control)
     return NULL;
 }
 
-/* Of those whose request has not arrived; NULL: there is none. */
+/* Of those whose request has not arrived; NULL if all have. */
 static struct control_client *oldest_client(struct control *control)
 {
     struct control_client *oldest = NULL;

@@ -300,11 +300,11 @@ typedef void (*inbox_outlet_opened_cb)(struct inbox_outlet *outlet, int error,
 #define INBOX_START_BEGINNING UINT64_C(0) /* with the oldest message */
 #define INBOX_START_NOW UINT64_MAX        /* with the next one to arrive */
 
-/* Loads the progress of an outlet. If there is none, the cursor is where it
- * starts, and is_new is set; store this progress before anything else, since
- * "now" would be another moment later. Returns 0, and opened_cb fires (on error
- * with outlet NULL); or HAPLO_ENOMEM, and it does not. The inbox owns the
- * outlet. */
+/* Loads the progress of an outlet. If none is stored yet, the cursor is where
+ * the outlet starts, and is_new is set; store this progress before anything
+ * else, since "now" would be another moment later. Returns 0, and opened_cb
+ * fires (on error with outlet NULL); or HAPLO_ENOMEM, and it does not. The
+ * inbox owns the outlet. */
 int inbox_outlet_open(struct inbox *inbox, const char *name, uint64_t start_ms,
                       inbox_outlet_opened_cb opened_cb, void *data);
 
@@ -328,8 +328,8 @@ struct inbox_read_lane {
  *
  * If the outlet has positions, it reads several lanes instead: the messages of
  * one after the other, in the order of `lanes`, each in order of arrival. With
- * has_more, the lane of the last message, or all if there is none, may have
- * more, and those after it have not been read.
+ * has_more, the lane of the last message may have more, and those after it have
+ * not been read; if no message was read, all lanes may have some.
  */
 struct inbox_read;
 typedef void (*inbox_read_cb)(struct inbox_read *read, int error,
