@@ -63,10 +63,12 @@ static const char help_text[] =
     "                      migrate: connect like this; without a password:\n"
     "                      put it into a service file or .pgpass\n"
     "      --writer ROLE   migrate: let this role store messages\n"
-    "      --outlet OUTLET, --queue SERVER/QUEUE\n"
-    "      --since TIME, --until TIME\n"
-    "                      dead-letters, replay: only these messages; TIME is\n"
-    "                      a date in UTC, or how long ago it was, such as 2h\n"
+    "      --outlet OUTLET dead-letters, replay: of this outlet\n"
+    "      --queue SERVER/QUEUE, --since TIME, --until TIME\n"
+    "                      dead-letters, replay, purge: only these messages;\n"
+    "                      TIME is a date in UTC, or how long ago it was, "
+    "such\n"
+    "                      as 2h\n"
     "      --dry-run       dead-letters, replay, purge: change nothing\n"
     "      --new-identity  dead-letters, replay: for receivers that would\n"
     "                      recognise the messages and drop them\n"
@@ -84,8 +86,7 @@ static const char help_text[] =
     "command line or the configuration is invalid; 3 the state directory or\n"
     "an inbox is in use.\n"
     "\n"
-    "See haplo-poll(1), haplo-poll.yaml(5), haplo-inbox(5),\n"
-    "haplo-postgres(5), haplo-files(5).\n";
+    "See haplo-poll(1), which names the other manual pages.\n";
 
 static enum exit_code command_help(int argc, char **argv)
 {
