@@ -34,7 +34,7 @@ void produce_init(struct produce *produce, int count, char **arguments)
     }
     produce->body = malloc(produce->body_size);
     if (produce->body == NULL) {
-        produce_fail("memory", "there is none");
+        produce_fail("body", "out of memory");
     }
     memset(produce->body, 'x', produce->body_size);
     produce->body[0] = '"'; /* JSON */

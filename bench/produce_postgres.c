@@ -52,7 +52,7 @@ static struct array array_new(uint32_t oid, size_t element_max)
 
     array.bytes = malloc(HEADER_SIZE + GROUP_COUNT * (element_max + 4));
     if (array.bytes == NULL) {
-        produce_fail("memory", "there is none");
+        produce_fail("array", "out of memory");
     }
     return array;
 }

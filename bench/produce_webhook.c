@@ -151,7 +151,9 @@ static void request_init(struct request *request)
     request->curl = curl;
     request->content =
         malloc(PREFIX_SIZE + BATCH_COUNT * (post.produce.body_size + 1));
-    must(curl != NULL && request->content != NULL, "memory");
+    if (curl == NULL || request->content == NULL) {
+        produce_fail("request", "out of memory");
+    }
     must(curl_easy_setopt(curl, CURLOPT_URL, post.produce.destination) == 0 &&
              curl_easy_setopt(curl, CURLOPT_PRIVATE, request) == 0 &&
              curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == 0 &&

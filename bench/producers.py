@@ -44,8 +44,8 @@ def run_measured(command, **options):
                          - before.ru_stime), seconds
 
 
-# Counterparts: outlet() is the configuration, bare() what a bare producer is
-# given, None if there is none
+# Counterparts: each yields the configuration of the outlet, and the destination
+# for the bare producer; None where nothing is to be compared
 
 
 @contextlib.contextmanager
