@@ -206,6 +206,7 @@ def test_stopping_ends_a_command(poll_of):
                                  "sleep 1000 & sleep 1000")
         run = poll.start()
         wait_for((folder / "begun").exists, 20, "the command")
+        assert processes_in(folder)
         sim.wait_until_read()
         run.signal(signal.SIGTERM)
         run.wait_for_line("finishing outstanding work")

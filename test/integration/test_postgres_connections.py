@@ -161,7 +161,7 @@ def test_pgbouncer_in_transaction_mode(postgres, poll_of):
                          jsonb=True, notify="news")
         running = poll.start()
         wait_for(lambda: sim.unread() < 300)
-        assert postgres.terminate_all() >= 0
+        wait_for(lambda: postgres.terminate_all() > 0)
         sim.script("message * * count=20")
         wait_for(lambda: sim.unread() == 0)
         assert running.stop() == 0

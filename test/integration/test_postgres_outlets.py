@@ -7,13 +7,10 @@ import time
 import pytest
 
 from files_outlet import Receiver
-from poll import BUILD
 from sim import Sim, wait_for
 
 ASK_S = 5  # how often an outlet asks
 ROUNDS = 5
-
-PICKY = str(BUILD.resolve() / "test" / "haplo-poll-picky")
 
 
 def add_outlet(poll, name="out", **options):
@@ -199,47 +196,29 @@ def test_an_outlet_may_start_now(postgres, poll_of):
 # Refusals
 
 
-class Picky:
-    """An outlet that refuses poison: see test/outlet/picky.c."""
-
-    def __init__(self, poll, **options):
-        self.poll = poll
-        poll.program = PICKY
-        poll.config["defaults"]["interval"] = "20ms"
-        poll.config["outlets"] = [
-            {"name": "out", "type": "picky", "path": "delivered", **options}]
-
-    def wait_for_count(self, count):
-        path = self.poll.folder / "delivered"
-
-        def lines():
-            return path.read_text().splitlines() if path.exists() else []
-
-        wait_for(lambda: len(lines()) >= count, 30, f"{count} lines")
-        assert len(lines()) == count
-
-    def poison(self, sim):
-        sim.add("app1", "q1", [{"id": 1000, "x": "poison"}])
-        sim.script("message app1 q* count=5")
-        sim.wait_until_read()
+def poison(picky):
+    """One message that is refused, and five for each queue after it."""
+    picky.poison()
+    picky.sim.script("message app1 q* count=5")
+    picky.sim.wait_until_read()
 
 
 # It holds up its own queue alone, survives a restart, and an operator decides.
 @pytest.mark.parametrize("what", ["skip", "dead-letter"])
-def test_a_refused_message_blocks_its_queue(postgres, poll_of, what):
+def test_a_refused_message_blocks_its_queue(postgres, picky_of, what):
     with Sim("--apps=1", "--queues=2") as sim:
-        poll = poll_of(sim)
+        picky = picky_of(sim)
+        poll = picky.poll
         postgres.prepare(poll)
-        picky = Picky(poll)
         run = poll.start()
-        picky.poison(sim)
+        poison(picky)
         run.wait_for_line("outlet out: app1/q1: blocked", "it is poison")
         picky.wait_for_count(5)
         assert run.stop() == 0
         run = poll.start()
         run.wait_for_line("outlet out: app1/q1: blocked", "it is poison")
         picky.wait_for_count(5)
-        done = poll.run("outlet", what, "out", "app1/q1", write=False)
+        done = picky.release(what)
         assert done.code == 0, done.err
         picky.wait_for_count(10)
         assert run.stop() == 0
@@ -252,13 +231,13 @@ def test_a_refused_message_blocks_its_queue(postgres, poll_of, what):
 
 
 # The dead letter is stored with the position that passes it.
-def test_dead_letters(postgres, poll_of):
+def test_dead_letters(postgres, picky_of):
     with Sim("--apps=1", "--queues=2") as sim:
-        poll = poll_of(sim)
+        picky = picky_of(sim, on_refused="dead_letter")
+        poll = picky.poll
         postgres.prepare(poll)
-        picky = Picky(poll, on_refused="dead_letter")
         run = poll.start()
-        picky.poison(sim)
+        poison(picky)
         picky.wait_for_count(10)
         run.wait_for_line("outlet out: app1/q1: ", "dead letter", "poison")
         assert run.stop() == 0
