@@ -408,8 +408,8 @@ sim-mutants: $(BUILD)/simulation
 		--objects "$(BUILD)/test/sim/sim_main.o $(simulation_obj)" \
 		$(MUTANTS)
 
-# Minutes of crashes, damage, mishaps, and an outlet that is down; SEED=n makes
-# the same plan again.
+# Minutes of crashes, damage and mishaps, also of what outlets and inboxes need:
+# receivers, brokers, databases. SEED=n makes the same plan again.
 .PHONY: torture
 torture: all $(shims)
 	$(PYTHON) test/torture/run.py --build $(BUILD) \
@@ -429,7 +429,8 @@ model-steps:
 	$(PYTHON) test/model/run.py --build $(BUILD) --write-steps
 
 # Every failure point, one by one: see test/inject/README.md. `make test` has a
-# sample of them. EVERY=20: every call, but only every 20th allocation. With the leak sanitizer: `make sweep-sanitize`.
+# sample of them. EVERY=20: every call, but only every 20th allocation. With the
+# leak sanitizer: `make sweep-sanitize`.
 EVERY ?= 1
 .PHONY: sweep
 sweep: all unit-binaries
