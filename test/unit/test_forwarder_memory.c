@@ -109,12 +109,85 @@ static void test_no_memory_to_judge_a_message_is_no_judgement(void **state)
     assert_true(calls >= 15);
 }
 
+/* A replay with messages that are accepted, refused and accepted later. */
+static size_t story_with_replay(size_t fails)
+{
+    void *state = NULL;
+    struct inbox_replay *row;
+    size_t calls;
+
+    (void)setup(&state);
+    scene.is_quiet = true;
+    scene.may_repeat = true;
+    store_each("abcab");
+    start();
+    run(1000);
+    scene.answer_of[2] = 'x';
+    scene.answer_of[4] = 'r';
+    row = replay_add(0, 5);
+    allocator_reset(fails);
+    run(1000);
+    scene.answer_of[4] = '+';
+    run(300000);
+    calls = allocator_calls;
+    allocator_reset(0);
+    assert_int_equal(row->state, INBOX_REPLAY_DONE);
+    for (uint64_t i = 1; i <= 5; i++) {
+        assert_int_equal(scene.inbox.is_buried[i], i == 2);
+        assert_true(i == 2 || scene.replayed[i] > 0);
+    }
+    (void)teardown(&state);
+    assert_int_equal(allocator_held, 0);
+    return calls;
+}
+
+static void test_each_allocation_of_a_replay_may_fail(void **state)
+{
+    size_t calls;
+
+    (void)state;
+    allocator_install();
+    calls = story_with_replay(0);
+    for (size_t fails = 1; fails <= calls; fails++) {
+        (void)story_with_replay(fails);
+    }
+    assert_true(calls >= 5);
+}
+
+/* Without memory, what has been delivered cannot be recorded: receivers must
+ * not get it over and over. */
+static void test_a_replay_without_memory_waits(void **state)
+{
+    struct inbox_replay *row;
+
+    allocator_install();
+    (void)setup(state);
+    scene.is_quiet = true;
+    store_each("a");
+    start();
+    run(1000);
+    row = replay_add(0, 1);
+    for (int i = 0; i < 4000; i++) {
+        allocator_reset(1); /* the next one fails */
+        run(1);
+    }
+    allocator_reset(0);
+    assert_int_equal(scene.replayed[1], 1);
+    run(10000);
+    assert_int_equal(scene.replayed[1], 2);
+    assert_int_equal(row->state, INBOX_REPLAY_DONE);
+    (void)teardown(state);
+    assert_int_equal(allocator_held, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_allocation_may_fail),
         cmocka_unit_test(test_each_allocation_by_queue_may_fail),
         cmocka_unit_test(test_no_memory_to_judge_a_message_is_no_judgement),
+        cmocka_unit_test(test_each_allocation_of_a_replay_may_fail),
+        cmocka_unit_test(test_a_replay_without_memory_waits),
     };
     return cmocka_run_group_tests_name("forwarder_memory", tests, NULL, NULL);
 }

@@ -17,8 +17,9 @@
  *
  *   - A parcel is not delivered: see core/replay_pass.h. While the outlet is
  *     broken, it waits with the outlet.
- *   - The inbox reports an error, or memory runs out: the row is loaded again
- *     after REPLAY_RETRY_MS, and the replay goes on from what is stored.
+ *   - The inbox reports an error: it is asked again after REPLAY_RETRY_MS.
+ *   - Memory runs out when a result must be recorded: after the same wait, the
+ *     row is loaded again, and the replay goes on from what is stored.
  *   - It is stopped by an operator: the next save tells so. What is in flight
  *     then is finished.
  */
@@ -243,10 +244,16 @@ static bool is_idle(const struct forwarder_replay *replay)
  * memory ran out. */
 static void consider_drop(struct forwarder_replay *replay)
 {
-    if (is_idle(replay) &&
-        (replay->pass.is_lost ||
-         (replay->has_to_reload && !replay_has_progress(replay)))) {
+    bool is_lost = replay->pass.is_lost;
+
+    if (!is_idle(replay)) {
+        return;
+    }
+    if (is_lost || (replay->has_to_reload && !replay_has_progress(replay))) {
         row_drop(replay);
+    }
+    if (is_lost) { /* what is repeated must not be repeated at once */
+        replay_fail(replay, "out of memory");
     }
 }
 
@@ -275,7 +282,8 @@ void forwarder_replay_work(struct forwarder_replay *replay)
         consider_drop(replay);
     }
     if (!replay_has_row(replay)) {
-        if (replay->has_to_look && !replay->is_busy) {
+        if (replay->has_to_look && !replay->is_busy &&
+            replay_now(replay) >= replay->retry_at_ms) {
             look(replay);
         }
         return;
