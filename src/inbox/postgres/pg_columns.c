@@ -14,6 +14,7 @@ int pg_columns_init(struct pg_columns *columns)
         pg_array_init(&columns->texts[i], PG_TEXT);
     }
     columns->count = 0;
+    columns->is_short = false;
     return json_select_new(&columns->select, pointers, PG_COLUMN_COUNT, NULL,
                            NULL);
 }
@@ -29,6 +30,7 @@ void pg_columns_free(struct pg_columns *columns)
 void pg_columns_clear(struct pg_columns *columns)
 {
     columns->count = 0;
+    columns->is_short = false;
     for (size_t i = 0; i < PG_COLUMN_COUNT; i++) {
         pg_array_clear(&columns->texts[i]);
     }
@@ -109,7 +111,6 @@ static void add_plain(struct pg_columns *columns,
     add_member(columns, &columns->texts[1], message->datetime);
 }
 
-/* On failure, all values are missing. */
 void pg_columns_add(struct pg_columns *columns,
                     const struct haplo_message *message,
                     enum haplo_format format)
@@ -119,8 +120,10 @@ void pg_columns_add(struct pg_columns *columns,
         add_plain(columns, message); /* a raw message has neither */
         return;
     }
-    (void)json_select_run(columns->select, message->body.data,
-                          message->body.size);
+    if (json_select_run(columns->select, message->body.data,
+                        message->body.size) == HAPLO_ENOMEM) {
+        columns->is_short = true;
+    }
     for (size_t i = 0; i < PG_COLUMN_COUNT; i++) {
         add_value(columns, &columns->texts[i],
                   json_select_value(columns->select, i));
@@ -129,7 +132,7 @@ void pg_columns_add(struct pg_columns *columns,
 
 int pg_columns_finish(struct pg_columns *columns)
 {
-    int error = 0;
+    int error = columns->is_short ? HAPLO_ENOMEM : 0;
 
     for (size_t i = 0; error == 0 && i < PG_COLUMN_COUNT; i++) {
         error = pg_array_finish(&columns->texts[i]);

@@ -8,6 +8,9 @@
 #ifndef INBOX_POSTGRES_PG_COLUMNS_H
 #define INBOX_POSTGRES_PG_COLUMNS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "core/json_select.h"
 #include "haplopoll.h"
 #include "inbox/postgres/pg_array.h"
@@ -17,6 +20,8 @@
 struct pg_columns {
     struct json_select *select;             /* owned */
     size_t count;                           /* messages */
+    bool is_short;                          /* memory ran out: some members are
+                                               missing that are not NULL */
     struct pg_array texts[PG_COLUMN_COUNT]; /* a member of each message */
 };
 
@@ -28,7 +33,8 @@ void pg_columns_clear(struct pg_columns *columns);
 
 /* Appends the members of a message of this format. A member is NULL if it is
  * missing, or null, or text that PostgreSQL cannot hold; all are if this is not
- * JSON. A map or an array is stored as JSON. */
+ * JSON. A map or an array is stored as JSON. If memory runs out,
+ * pg_columns_finish() reports it. */
 void pg_columns_add(struct pg_columns *columns,
                     const struct haplo_message *message,
                     enum haplo_format format);
