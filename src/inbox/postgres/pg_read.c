@@ -55,25 +55,40 @@ static bool names_take(struct inbox *inbox, const PGresult *result, int row,
     return queue != NULL;
 }
 
-/* If somebody removed the row of the queue, there are no names. row: of the
- * message. False if memory runs out. */
-static bool names_find(const struct pg_read *own, int row,
-                       struct inbox_message *message)
+/* Somebody has removed the row of its queue. */
+static bool names_miss(struct inbox_message *message)
 {
-    bool is_joined = own->read->replay != NULL;
-    const PGresult *names = own->request.results[is_joined ? 0 : 1];
-    int column = is_joined ? NAMES : 0;
-    int end = is_joined ? row + 1 : PQntuples(names);
-
-    for (row = is_joined ? row : 0; row < end; row++) {
-        if ((uint64_t)pg_number(names, row, column) == message->queue_id) {
-            return names_take(own->reader->store->base.inbox, names, row,
-                              column, message);
-        }
-    }
     message->server = "?";
     message->queue = "?";
     return true;
+}
+
+/* Those of a message of a replay are in its own row. */
+static bool names_of_row(const struct pg_read *own, int row,
+                         struct inbox_message *message)
+{
+    const PGresult *result = own->request.results[0];
+
+    return PQgetisnull(result, row, NAMES)
+               ? names_miss(message)
+               : names_take(own->reader->store->base.inbox, result, row, NAMES,
+                            message);
+}
+
+/* Those of a lane are in a result of their own. */
+static bool names_of_lane(const struct pg_read *own,
+                          struct inbox_message *message)
+{
+    const PGresult *names = own->request.results[1];
+    int row_count = PQntuples(names);
+
+    for (int row = 0; row < row_count; row++) {
+        if ((uint64_t)pg_number(names, row, 0) == message->queue_id) {
+            return names_take(own->reader->store->base.inbox, names, row, 0,
+                              message);
+        }
+    }
+    return names_miss(message);
 }
 
 static uint64_t hash_of(struct haplo_slice body)
@@ -112,7 +127,8 @@ static bool message_fill(const struct pg_read *own, int row,
         message->queue = message[-1].queue;
         return true;
     }
-    return names_find(own, row, message);
+    return own->read->replay != NULL ? names_of_row(own, row, message)
+                                     : names_of_lane(own, message);
 }
 
 /* True if the messages are in the order of the lanes, and each lane's in the
