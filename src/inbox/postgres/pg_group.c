@@ -38,6 +38,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container_of.h"
 #include "inbox/postgres/pg_fault.h"
 
 #define BEGIN_SQL "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
@@ -178,41 +179,27 @@ static void on_commit_failed(struct pg_group *writer,
     finish(writer);
 }
 
-static void narrow_next(struct pg_group *writer);
-
-static void on_narrowed(struct pg_request *request)
+static void on_narrowed(struct pg_narrow *narrow, bool is_known)
 {
-    struct pg_group *writer = request->data;
-    bool is_known = pg_narrow_tried(&writer->narrow, request);
+    struct pg_group *writer = container_of(narrow, struct pg_group, narrow);
 
-    pg_request_clear(request);
-    if (is_known) {
-        narrow_next(writer);
-    } else {
-        writer->is_without_json = true;
-        lock_queues(writer);
-    }
-}
-
-static void narrow_next(struct pg_group *writer)
-{
-    if (pg_narrow_try(&writer->narrow, &writer->statements[0])) {
-        submit(writer, 1, on_narrowed);
-    } else {
-        lock_queues(writer);
-    }
+    writer->is_without_json = !is_known;
+    lock_queues(writer);
 }
 
 /* The only part of the group is a delivery. */
 static void on_rolled_back_json(struct pg_request *request)
 {
     struct pg_group *writer = request->data;
+    int error;
 
     pg_request_clear(request);
-    if (pg_narrow_begin(&writer->narrow,
-                        STAILQ_FIRST(&writer->group->deliveries))) {
-        narrow_next(writer);
-    } else {
+    error = pg_narrow_start(&writer->narrow, writer->connection,
+                            STAILQ_FIRST(&writer->group->deliveries),
+                            writer->timeout_ms, on_narrowed);
+    if (error == HAPLO_ENOMEM) {
+        fail_memory(writer, error);
+    } else if (error != 0) {
         writer->is_without_json = true;
         lock_queues(writer);
     }
