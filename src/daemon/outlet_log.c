@@ -108,6 +108,8 @@ void outlet_log_note(struct outlet_log *log,
     } else if (strcmp(event->state, "dead letter") == 0) {
         log_line(LOG_LEVEL_WARNING, "%s: message %llu is a dead letter: %s",
                  who, (unsigned long long)event->arrival, event->why);
+    } else if (strcmp(event->state, "warning") == 0) {
+        log_line(LOG_LEVEL_WARNING, "%s: %s", who, event->why);
     } else if (strcmp(event->state, "replay") == 0) {
         log_line(LOG_LEVEL_INFO, "%s: %s", who, event->why);
     } else if (strcmp(event->state, "working") == 0) {

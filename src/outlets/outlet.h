@@ -57,7 +57,8 @@ struct outlet_parcel {
                                     the next message */
     enum outlet_verdict verdict; /* DELIVERED: all of them */
     uint64_t retry_after_ms;     /* RETRY, BROKEN: minimum wait; 0: none */
-    struct reason why;           /* one line; "" with DELIVERED */
+    struct reason why;           /* one line; with DELIVERED "", or a warning
+                                    of what will need an operator */
     /* For the outlet, while it has the parcel: */
     void *outlet_data;     /* anything */
     struct worker_job job; /* for what blocks: see blocking.h */

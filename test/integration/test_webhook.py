@@ -2,6 +2,7 @@
 what becomes of what it does not accept."""
 import base64
 import email.utils
+import os
 import re
 import threading
 import time
@@ -231,6 +232,29 @@ def test_a_replaced_secret_is_used_within_a_second(poll_of):
         secret_write(poll, "token", "second")
         wait_for(lambda: len(receiver.accepted()) == 2, 20, "the second one")
         assert run.stop() == 0
+
+
+# Whoever can read a secret can forge requests. Messages go on, but the log
+# tells, although the receiver has no complaint.
+def test_a_secret_that_others_may_read_is_a_warning(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=1") as sim, \
+            Receiver() as receiver:
+        poll = poll_of(sim)
+        token = secret_write(poll, "token", "first")
+        hook(poll, receiver, token_file="token")
+        run = poll.start()
+        wait_for(receiver.accepted, 20, "the first request")
+        os.chmod(token, 0o644)
+
+        def is_told():
+            sim.script("message app1 q1")
+            return run.lines("outlet hook: token_file",
+                             "accessible to others: run chmod 600 on it")
+
+        wait_for(is_told, 20, "the warning")
+        assert run.stop() == 0
+        assert len(run.lines("accessible to others")) == 1
+        assert len(receiver.accepted()) == len(receiver.requests)
 
 
 # Some receivers know their clients by certificate.

@@ -63,6 +63,7 @@ static struct {
     struct outlet outlet;
     bool is_open;
     const char *outlet_fails; /* to open */
+    const char *warning;      /* with all that is delivered; NULL: none */
     char answer_of[MESSAGES_MAX + 1];
     char answer_of_all; /* 0: each its own */
     uint64_t retry_after_ms;

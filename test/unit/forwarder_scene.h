@@ -98,6 +98,8 @@ static inline void parcel_answer(void *pointer)
     parcel->retry_after_ms = scene.retry_after_ms;
     if (answer != '+') {
         (void)reason_set(&parcel->why, 0, "answered %c", answer);
+    } else if (scene.warning != NULL) {
+        (void)reason_set(&parcel->why, 0, "%s", scene.warning);
     }
     parcel_end(parcel);
 }

@@ -255,6 +255,40 @@ static void test_an_outlet_that_cannot_be_opened_is_tried_again(void **state)
     expect_all();
 }
 
+/* An operator must learn of it, and be able to read the rest of the log. */
+static void test_a_warning_is_told_once_until_it_passes(void **state)
+{
+    (void)state;
+    scene.warning = "the key is old";
+    start();
+    store_each("aba");
+    run(100);
+    store_each("a");
+    run(100);
+    scene.warning = NULL;
+    store_each("b");
+    run(100);
+    scene.warning = "the key is old";
+    store_each("a");
+    run(100);
+    expect("[   3] > a1*1\n"
+           "[   3] > b2*1\n"
+           "[   4] out: warning: the key is old\n"
+           "[   4] > a3*1\n"
+           "[   5] save 1 +0 -0\n"
+           "[ 101] > a4*1\n"
+           "[ 106] save 4 +0 -0\n"
+           "[ 106] out: at rest\n"
+           "[ 201] > b5*1\n"
+           "[ 207] save 5 +0 -0\n"
+           "[ 207] out: at rest\n"
+           "[ 301] > a6*1\n"
+           "[ 302] out: warning: the key is old\n"
+           "[ 308] save 6 +0 -0\n"
+           "[ 308] out: at rest\n");
+    expect_all();
+}
+
 /* Whichever call fails, nothing is lost or repeated. The waits begin with that
  * of the outlet, so that a short failure costs little. */
 static void test_an_inbox_that_does_not_answer_is_asked_again(void **state)
@@ -410,6 +444,7 @@ int main(void)
         T(test_a_poison_message_blocks_its_lane_until_it_is_released),
         T(test_deferred_messages_are_taken_up_by_the_next_run),
         T(test_an_outlet_that_cannot_be_opened_is_tried_again),
+        T(test_a_warning_is_told_once_until_it_passes),
         T(test_an_inbox_that_does_not_answer_is_asked_again),
         T(test_an_inbox_that_stays_down_is_told_once_more),
         T(test_closing_waits_for_what_is_in_flight),

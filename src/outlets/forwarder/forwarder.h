@@ -85,7 +85,8 @@ struct forwarder_stats {
  *
  *   lane     "waiting", "blocked", "working" (again), "dead letter"
  *   outlet   "broken", "waiting" (for the inbox; again once is_inbox_down),
- *            "working" (again), "at rest", "replay" (why tells what it does)
+ *            "working" (again), "at rest", "replay" (why tells what it does),
+ *            "warning" (it works, but why says what is wrong)
  *
  * For "at rest", see struct forwarder_stats. Fires from the loop, never inside
  * a call of this header.

@@ -66,6 +66,7 @@ static void answer(struct forwarder *forwarder, struct span *span,
     }
     dispatch_delivered(dispatch, span, count, now_ms);
     if (is_all) {
+        forwarder_warn(forwarder, &out->why);
         return;
     }
     switch (out->verdict) {

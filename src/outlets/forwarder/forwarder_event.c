@@ -1,6 +1,8 @@
 /*
  * forwarder_event.c - reports changes of lanes and of the outlet to operators.
  */
+#include <string.h>
+
 #include "outlets/forwarder/forwarder_private.h"
 
 void forwarder_tell(struct forwarder *forwarder, const struct lane *lane,
@@ -20,6 +22,17 @@ void forwarder_tell(struct forwarder *forwarder, const struct lane *lane,
 
     if (forwarder->event_cb != NULL && !forwarder->is_quiet) {
         forwarder->event_cb(forwarder, &event, forwarder->data);
+    }
+}
+
+void forwarder_warn(struct forwarder *forwarder, const struct reason *warning)
+{
+    if (strcmp(warning->text, forwarder->warning.text) == 0) {
+        return;
+    }
+    forwarder->warning = *warning;
+    if (warning->text[0] != '\0') {
+        forwarder_tell(forwarder, NULL, "warning", warning->text, 0, 0);
     }
 }
 

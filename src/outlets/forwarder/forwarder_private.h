@@ -111,6 +111,7 @@ struct forwarder {
     uint64_t between_count;            /* of these: counted by the dispatch as
                                           delivered */
     struct reason why;                 /* the newest failure */
+    struct reason warning;             /* the newest of the outlet, or "" */
     uint64_t deadline_ms;              /* for closing */
     void (*closed_cb)(void *data);     /* of forwarder_close() */
     void *closed_data;                 /* for closed_cb */
@@ -161,6 +162,10 @@ extern const struct dispatch_calls forwarder_calls;
 void forwarder_tell(struct forwarder *forwarder, const struct lane *lane,
                     const char *state, const char *why, uint64_t arrival,
                     uint64_t due_ms);
+
+/* To be called with the why of each parcel that was delivered: tells it unless
+ * the one before had the same. */
+void forwarder_warn(struct forwarder *forwarder, const struct reason *warning);
 
 /* To be called for an error of the inbox: retries later. */
 void forwarder_inbox_failed(struct forwarder *forwarder, const char *why);

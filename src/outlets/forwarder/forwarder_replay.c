@@ -173,6 +173,7 @@ static void answer(struct forwarder_replay *replay,
     if (is_all) {
         replay->has_new_why |= replay->row.why.text[0] != '\0';
         replay->row.why.text[0] = '\0';
+        forwarder_warn(replay->forwarder, &out->why);
         return;
     }
     replay->row.why = out->why;

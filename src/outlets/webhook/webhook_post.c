@@ -228,6 +228,7 @@ static void post_next(struct webhook_post *post)
     size_t left = parcel->count - parcel->delivered_count;
 
     if (left == 0) {
+        post->parcel->why = webhook->secrets.trouble; /* a warning, or "" */
         post_end(post, OUTLET_DELIVERED);
         return;
     }

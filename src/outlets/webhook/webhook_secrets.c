@@ -46,6 +46,14 @@ static int lines_make(struct webhook_secrets *secrets, struct reason *why)
     return error;
 }
 
+/* Makes both of what was read. */
+static int secrets_use(struct webhook_secrets *secrets, struct reason *why)
+{
+    int error = keys_make(secrets, why);
+
+    return error == 0 ? lines_make(secrets, why) : error;
+}
+
 int webhook_secrets_open(struct webhook_secrets *secrets,
                          const struct webhook_options *options,
                          struct reason *why)
@@ -64,28 +72,27 @@ int webhook_secrets_open(struct webhook_secrets *secrets,
     for (size_t i = 0; error == 0 && i < SECRET_COUNT; i++) {
         error = secret_read(list[i], why);
     }
-    if (error == 0) {
-        error = keys_make(secrets, why);
-    }
-    return error == 0 ? lines_make(secrets, why) : error;
+    return error == 0 ? secrets_use(secrets, why) : error;
 }
 
 void webhook_secrets_refresh(struct webhook_secrets *secrets, uint64_t now_ms)
 {
     struct secret *list[SECRET_COUNT];
-    struct reason why;
-    bool is_new = false;
+    struct reason trouble = {""};
 
     secrets_list(secrets, list);
     for (size_t i = 0; i < SECRET_COUNT; i++) {
-        is_new |= secret_refresh(list[i], now_ms, &why);
-        if (why.text[0] != '\0') {
-            secrets->trouble = why;
-        }
+        struct reason why;
+
+        secrets->has_new |= secret_refresh(list[i], now_ms, &why);
+        trouble = why.text[0] != '\0' ? why : trouble;
     }
-    if (is_new && keys_make(secrets, &secrets->trouble) == 0 &&
-        lines_make(secrets, &secrets->trouble) == 0) {
-        secrets->trouble.text[0] = '\0';
+    /* All are looked at in the same calls, so it has the trouble of each. */
+    if (secrets->has_new) {
+        secrets->has_new = secrets_use(secrets, &trouble) == HAPLO_ENOMEM;
+        secrets->trouble = trouble;
+    } else if (trouble.text[0] != '\0') {
+        secrets->trouble = trouble;
     }
 }
 

@@ -5,6 +5,7 @@
 #ifndef OUTLETS_WEBHOOK_SECRETS_H
 #define OUTLETS_WEBHOOK_SECRETS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "outlets/secret.h"
@@ -20,6 +21,7 @@ struct webhook_secrets {
     struct secret token;                   /* of bearer authentication */
     struct webhook_keys keys;              /* to sign with */
     struct webhook_lines *lines;           /* owned; of all requests */
+    bool has_new; /* one was read, and is not used for want of memory */
     struct reason trouble; /* why a new one is not used; "": all is well */
 };
 
