@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/container_of.h"
+#include "core/dispatch_doubts.h"
 #include "core/dispatch_lanes.h"
 #include "haplopoll.h"
 
@@ -100,33 +101,18 @@ bool dispatch_is_at_rest(const struct dispatch *dispatch)
 
 /* The breaker */
 
-/* Messages may have been refused in this run because the destination was about
- * to break. */
-static void run_is_void(struct dispatch *dispatch, uint64_t now_ms)
-{
-    while (!TAILQ_EMPTY(&dispatch->run)) {
-        struct lane *lane = TAILQ_FIRST(&dispatch->run);
-        lanes_leave_run(dispatch, lane);
-        /* A lane that is delivering is handled when its parcel is done. */
-        if (lane->state != LANE_DELIVERING) {
-            lanes_retry(dispatch, lane, now_ms);
-        }
-    }
-}
-
 /* While the destination is broken, no lane has its own wait: the next lane
  * probes. A blocked lane stays blocked, unless its message was refused only
  * because all are. */
 static void on_opened(struct dispatch *dispatch, uint64_t now_ms)
 {
     struct heap_entry *entry;
-    dispatch->openings++; /* what was proven before is not any more */
-    dispatch->proven_to = 0;
+    doubts_end_proofs(dispatch);
     while ((entry = heap_take_due(&dispatch->waits, HEAP_NEVER)) != NULL) {
         lanes_retry(dispatch, container_of(entry, struct lane, wait), now_ms);
     }
     if (dispatch->policy->has_dead_letters || dispatch->breaker.is_refused) {
-        run_is_void(dispatch, now_ms);
+        doubts_void_run(dispatch, now_ms);
     }
 }
 
@@ -208,53 +194,11 @@ struct span *dispatch_next(struct dispatch *dispatch)
     return TAILQ_FIRST(&lane->spans);
 }
 
-/* The outlet has accepted a later message, so their data is the cause. */
-static void doubts_confirm(struct dispatch *dispatch, struct lane *lane)
-{
-    struct doubt *doubt;
-    STAILQ_FOREACH (doubt, &lane->doubts, link) {
-        lanes_bury(dispatch, lane, doubt->arrival, doubt->why);
-        lanes_settle(dispatch, lane, doubt->arrival, 1);
-    }
-    lane_free_doubts(lane);
-    lanes_moved(dispatch, lane);
-}
-
-/* It has accepted a message of another lane. So this lane tries its first
- * message in doubt again; if it is refused again, and the breaker has not
- * opened, its data is the cause. */
-static void doubts_prove(struct dispatch *dispatch, struct lane *lane,
-                         uint64_t now_ms)
-{
-    const struct doubt *doubt;
-    lanes_leave_run(dispatch, lane);
-    lane->proven_in = dispatch->openings;
-    STAILQ_FOREACH (doubt, &lane->doubts, link) {
-        lane->proven_to = doubt->arrival;
-    }
-    if (lane->state != LANE_DELIVERING && !STAILQ_EMPTY(&lane->doubts)) {
-        lanes_retry(dispatch, lane, now_ms);
-    }
-}
-
 static void on_accepted(struct dispatch *dispatch, struct lane *lane,
                         uint64_t now_ms)
 {
     lane->failures = 0;
-    lanes_leave_run(dispatch, lane);
-    doubts_confirm(dispatch, lane);
-    if (lane->sent_at > dispatch->proven_to) {
-        dispatch->proven_to = lane->sent_at;
-    }
-    for (struct lane *other = TAILQ_FIRST(&dispatch->run), *next; other != NULL;
-         other = next) {
-        next = TAILQ_NEXT(other, in_run);
-        /* What was sent before a refusal proves nothing about it: the
-         * destination may have broken in between. */
-        if (other->refused_at <= lane->sent_at) {
-            doubts_prove(dispatch, other, now_ms);
-        }
-    }
+    doubts_on_accepted(dispatch, lane, now_ms);
     breaker_tell(dispatch,
                  (struct breaker_event){.kind = BREAKER_EVENT_ACCEPTED},
                  now_ms);
@@ -318,67 +262,17 @@ void dispatch_broken(struct dispatch *dispatch, struct span *span,
     window_note(&dispatch->window, now_ms);
 }
 
-/* True if this message was already refused in this run. */
-static bool note_refusal(struct dispatch *dispatch, struct lane *lane,
-                         uint64_t arrival)
-{
-    bool is_same_run = lane->refused_run == dispatch->breaker.run;
-    bool is_repeat = is_same_run && arrival <= lane->refused_to;
-    lane->refused_run = dispatch->breaker.run;
-    lane->refused_to = is_repeat ? lane->refused_to : arrival;
-    lane->refused_at = ++dispatch->refusals;
-    lanes_join_run(dispatch, lane);
-    return is_repeat;
-}
-
-/* Puts a refused message in doubt and removes it from the span. It is stored
- * as deferred, so that the cursor may pass it. */
-static void put_aside(struct dispatch *dispatch, struct lane *lane,
-                      struct span *span, const char *why)
-{
-    if (!lane_doubt(lane, span->first, why)) {
-        dispatch->is_lost = true;
-    }
-    lanes_defer_first(dispatch, span);
-}
-
-/* True if it was refused before, and the destination has been fine since. */
-static bool is_proven(const struct dispatch *dispatch, const struct lane *lane,
-                      uint64_t arrival)
-{
-    return arrival <= lane->proven_to && lane->proven_in == dispatch->openings;
-}
-
-static void on_data_refused(struct dispatch *dispatch, struct lane *lane,
-                            struct span *span, const char *why, uint64_t now_ms)
-{
-    if (!dispatch->policy->has_dead_letters) {
-        lane_note_why(lane, why);
-        lane->held_arrival = span->first;
-        lanes_defer(dispatch, lane, true);
-        lanes_enter(dispatch, lane, LANE_BLOCKED);
-        return;
-    }
-    if (is_proven(dispatch, lane, span->first)) {
-        lanes_bury(dispatch, lane, span->first, why);
-        lanes_done(dispatch, span, 1);
-    } else {
-        put_aside(dispatch, lane, span, why);
-    }
-    lanes_rest(dispatch, lane, now_ms);
-}
-
 void dispatch_refused(struct dispatch *dispatch, struct span *span,
                       const char *why, uint64_t now_ms)
 {
     struct lane *lane = span_returned(dispatch, span);
-    bool is_repeat = note_refusal(dispatch, lane, span->first);
+    bool is_repeat = doubts_note_refusal(dispatch, lane, span->first);
     breaker_tell(dispatch,
                  (struct breaker_event){.kind = BREAKER_EVENT_REFUSED,
                                         .is_repeat = is_repeat},
                  now_ms);
     if (dispatch->breaker.state != BREAKER_BROKEN) {
-        on_data_refused(dispatch, lane, span, why, now_ms);
+        doubts_on_refused(dispatch, lane, span, why, now_ms);
     } else {
         lanes_retry(dispatch, lane, now_ms);
     }

@@ -54,7 +54,7 @@
 /* The cursor of an outlet whose inbox is in order per queue only: after all
  * arrivals. */
 #define DISPATCH_BY_QUEUE (UINT64_MAX - 1)
-#define DISPATCH_LEND_AFTER 16 /* spans, then a replay's parcel */
+#define DISPATCH_LEND_AFTER 16 /* spans sent, before a replay has its turn */
 /* With more unsaved deferred messages, nothing is read ahead. */
 #define DISPATCH_UNSAVED_DEFERRED 16384
 
@@ -111,7 +111,7 @@ struct dispatch {
     uint64_t save_due_ms;    /* earliest next save */
     unsigned in_flight;      /* spans with the outlet */
     uint64_t lent_queue_id;  /* see dispatch_lend(); 0: nothing is lent */
-    unsigned lend_wait;      /* spans sent since then */
+    unsigned lend_wait;      /* spans sent since the last lent parcel */
     size_t waiting_count;    /* lanes */
     size_t blocked_count;    /* lanes */
     size_t recall_count;     /* lanes whose backlog is being read */

@@ -2,6 +2,7 @@
 
 BREAKER = "src/core/breaker.c"
 DISPATCH = "src/core/dispatch.c"
+DOUBTS = "src/core/dispatch_doubts.c"
 LANES = "src/core/dispatch_lanes.c"
 PROGRESS = "src/core/progress.c"
 READ = "src/core/dispatch_read.c"
@@ -39,7 +40,7 @@ MUTANTS = [
      "    uint32_t count = is_all ? span->count : 0;\n"),
     ("refused-passes-over",
      "a refused message is skipped",
-     DISPATCH,
+     DOUBTS,
      "        lane->held_arrival = span->first;\n"
      "        lanes_defer(dispatch, lane, true);\n"
      "        lanes_enter(dispatch, lane, LANE_BLOCKED);\n"
@@ -49,12 +50,12 @@ MUTANTS = [
      "        return;\n"),
     ("refused-at-once-a-dead-letter",
      "a refused message becomes a dead letter at the first refusal",
-     DISPATCH,
+     DOUBTS,
      "    if (is_proven(dispatch, lane, span->first)) {\n",
      "    if (span->first > 0) {\n"),
     ("proven-by-what-was-sent-before",
      "what was sent before a refusal counts as proof that the data is bad",
-     DISPATCH,
+     DOUBTS,
      "        if (other->refused_at <= lane->sent_at) {\n",
      "        if (other->refused_at > 0) {\n"),
     ("dead-letter-not-stored",
