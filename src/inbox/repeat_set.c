@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
+#include "core/identity.h"
 
 static int compare_keys(const void *a, const void *b)
 {
@@ -59,15 +59,15 @@ static void tick(struct repeat_set *repeats, const uint8_t *key)
 
 void repeat_set_tick(struct repeat_set *repeats, struct haplo_slice body)
 {
-    XXH128_canonical_t key;
+    uint8_t key[IDENTITY_KEY_SIZE];
 
-    XXH128_canonicalFromHash(&key, XXH3_128bits(body.data, body.size));
-    tick(repeats, key.digest);
+    identity_key(body, key);
+    tick(repeats, key);
 }
 
 void repeat_set_tick_key(struct repeat_set *repeats, struct haplo_slice key)
 {
-    if (key.size == sizeof(XXH128_canonical_t)) {
+    if (key.size == IDENTITY_KEY_SIZE) {
         tick(repeats, (const uint8_t *)key.data);
     }
 }

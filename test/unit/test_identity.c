@@ -34,11 +34,32 @@ static void keys_differ_where_bytes_do(void **state)
     assert_memory_equal(messages[0].key, messages[2].key, 16);
 }
 
+/* Receivers know a message by its hash, which must not depend on whether it
+ * comes with the key or from its stored bytes. */
+static void the_hash_is_the_beginning_of_the_key(void **state)
+{
+    (void)state;
+    const struct haplo_slice body = {"{\"id\":1}", 8};
+    struct haplo_message message = {.body = body};
+    uint8_t key[IDENTITY_KEY_SIZE];
+    uint64_t hash = 0;
+    identity_fill(&message, 1);
+    identity_key(body, key);
+    assert_memory_equal(message.key, key, sizeof key);
+    for (size_t i = 0; i < 8; i++) {
+        hash = hash << 8 | key[i];
+    }
+    assert_true(identity_hash(body) == hash);
+    assert_true(identity_hash((struct haplo_slice){"", 0}) ==
+                0x99aa06d3014798d8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_is_the_canonical_hash),
         cmocka_unit_test(keys_differ_where_bytes_do),
+        cmocka_unit_test(the_hash_is_the_beginning_of_the_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,9 +19,8 @@
  */
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "base/wall_clock.h"
+#include "core/identity.h"
 #include "inbox/postgres/pg_step.h"
 
 #define ROW_COUNT 500           /* messages that a step looks at */
@@ -52,9 +51,9 @@ enum column { ARRIVAL, QUEUE, SERVER, NAME, FETCHED_AT, SIZE, BODY };
 
 /* A message to be erased. */
 struct match {
-    int64_t arrival;        /* which one */
-    int64_t queue;          /* id of its queue */
-    XXH128_canonical_t key; /* of its bytes */
+    int64_t arrival;                /* which one */
+    int64_t queue;                  /* id of its queue */
+    uint8_t key[IDENTITY_KEY_SIZE]; /* of its bytes */
 };
 
 /* HAPLO_ENOMEM is passed through the task. */
@@ -72,11 +71,9 @@ static bool is_match(struct inbox_task *task, const PGresult *rows, int row)
 
 static void match_take(struct match *match, const PGresult *rows, int row)
 {
-    struct haplo_slice body = pg_bytes(rows, row, BODY);
-
     match->arrival = pg_number(rows, row, ARRIVAL);
     match->queue = pg_number(rows, row, QUEUE);
-    XXH128_canonicalFromHash(&match->key, XXH3_128bits(body.data, body.size));
+    identity_key(pg_bytes(rows, row, BODY), match->key);
 }
 
 /* Returns their number. The next step begins with the first message whose body
@@ -141,12 +138,11 @@ static void erase(struct pg_step *step, const struct match *matches,
     struct pg_array *const arrays[] = {arrivals, queues, keys};
 
     for (size_t i = 0; i < count; i++) {
-        const char *digest = (const char *)matches[i].key.digest;
+        const char *key = (const char *)matches[i].key;
 
         pg_array_number(arrivals, matches[i].arrival);
         pg_array_number(queues, matches[i].queue);
-        pg_array_bytes(
-            keys, (struct haplo_slice){digest, sizeof(matches[i].key.digest)});
+        pg_array_bytes(keys, (struct haplo_slice){key, IDENTITY_KEY_SIZE});
     }
     for (size_t i = 0; i < 3; i++) {
         (void)pg_array_finish(arrays[i]); /* reports again in is_complete() */

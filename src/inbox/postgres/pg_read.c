@@ -11,9 +11,8 @@
  */
 #include <stdlib.h>
 
-#include <xxhash.h>
-
 #include "base/container_of.h"
+#include "core/identity.h"
 #include "inbox/inbox_replay.h"
 #include "inbox/postgres/pg_store.h"
 
@@ -91,18 +90,6 @@ static bool names_of_lane(const struct pg_read *own,
     return names_miss(message);
 }
 
-static uint64_t hash_of(struct haplo_slice body)
-{
-    XXH128_canonical_t key;
-    uint64_t hash = 0;
-
-    XXH128_canonicalFromHash(&key, XXH3_128bits(body.data, body.size));
-    for (size_t i = 0; i < 8; i++) {
-        hash = hash << 8 | key.digest[i];
-    }
-    return hash;
-}
-
 /* False if memory runs out. */
 static bool message_fill(const struct pg_read *own, int row,
                          struct inbox_message *message)
@@ -121,7 +108,7 @@ static bool message_fill(const struct pg_read *own, int row,
     };
     pg_arrivals_note(&own->reader->store->group.arrivals,
                      (int64_t)message->arrival);
-    message->hash = hash_of(message->body);
+    message->hash = identity_hash(message->body);
     if (row > 0 && message[-1].queue_id == message->queue_id) {
         message->server = message[-1].server;
         message->queue = message[-1].queue;

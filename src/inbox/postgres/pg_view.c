@@ -10,9 +10,9 @@
 #include <stdlib.h>
 
 #include <libpq-fe.h>
-#include <xxhash.h>
 
 #include "base/reason.h"
+#include "core/identity.h"
 #include "inbox/inbox_view.h"
 #include "inbox/postgres/pg_connect.h"
 #include "inbox/postgres/pg_names.h"
@@ -105,8 +105,6 @@ static const char *number_text(uint64_t value, char text[NUMBER_SIZE_MAX])
 /* With the body and the hash. */
 static void message_fill(const PGresult *row, struct inbox_message *message)
 {
-    XXH128_canonical_t key;
-
     *message = (struct inbox_message){
         .arrival = (uint64_t)pg_number(row, 0, 0),
         .server = pg_text(row, 0, 1),
@@ -118,11 +116,7 @@ static void message_fill(const PGresult *row, struct inbox_message *message)
         .queue_id = (uint64_t)pg_number(row, 0, 7),
         .body = pg_bytes(row, 0, 8),
     };
-    XXH128_canonicalFromHash(
-        &key, XXH3_128bits(message->body.data, message->body.size));
-    for (size_t i = 0; i < 8; i++) {
-        message->hash = message->hash << 8 | key.digest[i];
-    }
+    message->hash = identity_hash(message->body);
 }
 
 static void on_message(struct pg_viewing *viewing, const PGresult *row)

@@ -21,8 +21,8 @@
 #include <string.h>
 
 #include <uv.h>
-#include <xxhash.h>
 
+#include "core/identity.h"
 #include "inbox/sqlite/connection.h"
 #include "inbox/sqlite/db_query.h"
 #include "inbox/sqlite/db_value.h"
@@ -37,9 +37,9 @@
 
 /* A message to be erased. */
 struct match {
-    uint64_t arrival;       /* which one */
-    uint64_t queue;         /* id of its queue */
-    XXH128_canonical_t key; /* of its bytes */
+    uint64_t arrival;               /* which one */
+    uint64_t queue;                 /* id of its queue */
+    uint8_t key[IDENTITY_KEY_SIZE]; /* of its bytes */
 };
 
 /* Searching */
@@ -86,7 +86,7 @@ static int row_examine(struct inbox_task *task, sqlite3_stmt *row,
     }
     match->arrival = task->position;
     match->queue = (uint64_t)sqlite3_column_int64(row, 1);
-    XXH128_canonicalFromHash(&match->key, XXH3_128bits(body.data, body.size));
+    identity_key(body, match->key);
     (*count)++;
     return SQLITE_OK;
 }
@@ -149,8 +149,8 @@ static int tombstone_add(struct writer *writer, const struct match *match,
                         "iiit", match->arrival, match->queue, now_ms, why);
 
     if (code == SQLITE_OK) {
-        code = sqlite3_bind_blob64(insert, 5, match->key.digest,
-                                   sizeof(match->key.digest), SQLITE_STATIC);
+        code = sqlite3_bind_blob64(insert, 5, match->key, IDENTITY_KEY_SIZE,
+                                   SQLITE_STATIC);
     }
     if (code == SQLITE_OK) {
         code = sqlite3_step(insert);

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
+#include "core/identity.h"
 #include "inbox/inbox_replay.h"
 #include "inbox/sqlite/db_error.h"
 #include "inbox/sqlite/db_value.h"
@@ -166,7 +165,6 @@ static int message_add(struct block *block, sqlite3_stmt *select)
     struct inbox_message *message = block_add_message(block);
     size_t position = (size_t)sqlite3_column_int64(select, 2);
     struct haplo_slice body;
-    XXH128_canonical_t key;
     size_t offset;
 
     if (message == NULL || db_column_bytes(select, 3, &body) != SQLITE_OK ||
@@ -177,12 +175,8 @@ static int message_add(struct block *block, sqlite3_stmt *select)
     message->queue_id = (uint64_t)sqlite3_column_int64(select, 1);
     message->batch_first = message->arrival - position;
     message->body = (struct haplo_slice){offset_store(offset), body.size};
-    XXH128_canonicalFromHash(&key,
-                             XXH3_128bits(block->bytes + offset, body.size));
-    message->hash = 0;
-    for (size_t i = 0; i < 8; i++) {
-        message->hash = message->hash << 8 | key.digest[i];
-    }
+    message->hash =
+        identity_hash((struct haplo_slice){block->bytes + offset, body.size});
     block->body_bytes += body.size;
     return batch_fill(block, message,
                       block->read->count > 1 ? message - 1 : NULL);

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <xxhash.h>
-
+#include "core/identity.h"
 #include "inbox/inbox_view.h"
 #include "inbox/sqlite/connection.h"
 #include "inbox/sqlite/db_error.h"
@@ -77,17 +76,12 @@ static int head_read(sqlite3_stmt *row, int at, struct inbox_message *message)
 
 static int body_read(sqlite3_stmt *row, int at, struct inbox_message *message)
 {
-    XXH128_canonical_t key;
     int code = db_column_bytes(row, at + 8, &message->body);
 
     if (code != SQLITE_OK) {
         return code;
     }
-    XXH128_canonicalFromHash(
-        &key, XXH3_128bits(message->body.data, message->body.size));
-    for (size_t i = 0; i < 8; i++) {
-        message->hash = message->hash << 8 | key.digest[i];
-    }
+    message->hash = identity_hash(message->body);
     return SQLITE_ROW;
 }
 
