@@ -9,13 +9,9 @@
 
 #include "base/reason.h"
 
-#define VALUE_SIZE_MAX                                     \
-    (3 * HAPLO_NAME_SIZE_MAX + 1) /* all characters mapped \
-                                   */
-#define VALUE_LENGTH_MIN                                                 \
-    64                 /* the smallest share of a value that is accepted \
-                        */
-#define HASH_LENGTH 18 /* "_-" and 16 digits */
+#define VALUE_SIZE_MAX (3 * HAPLO_NAME_SIZE_MAX + 1) /* all mapped */
+#define VALUE_LENGTH_MIN 64 /* a template must leave each value this much */
+#define HASH_LENGTH 18      /* "_-" and 16 digits */
 
 const struct name_carrier name_kafka_topic = {
     .noun = "topic",

@@ -405,7 +405,7 @@ inline on_broken() {
     retries = retries | LANE(who)
 }
 
-inline on_data_refused() {
+inline doubts_on_refused() {
     if
     :: !has_letters ->
         L.held = FIRST(one);
@@ -435,7 +435,7 @@ inline on_refused() {
     breaker_refused();
     is_repeat = false;
     if
-    :: breaker != BROKEN -> on_data_refused()
+    :: breaker != BROKEN -> doubts_on_refused()
 #ifdef MUTANT_BURIED_WHILE_BROKEN
     :: breaker == BROKEN && has_letters ->
         now_buried(one);
