@@ -11,10 +11,8 @@ MUTANTS = [
     ("identity-by-id",
      "messages with equal ids are taken for the same message",
      IDENTITY,
-     "    XXH128_hash_t hash = XXH3_128bits(message->body.data, "
-     "message->body.size);\n",
-     "    XXH128_hash_t hash = XXH3_128bits(message->id.data, "
-     "message->id.size);\n"),
+     "        identity_key(messages[i].body, messages[i].key);\n",
+     "        identity_key(messages[i].id, messages[i].key);\n"),
     ("mark-before-durable",
      "a batch is accepted as soon as the inbox has it",
      BATCH,
