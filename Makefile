@@ -560,7 +560,8 @@ check-thread:
 	$(MAKE) BUILD=build-tsan CFLAGS="$(THREAD)" all unit-binaries
 	TSAN_OPTIONS="halt_on_error=1" UV_THREADPOOL_SIZE=8 $(NO_ASLR) \
 		$(PYTHON) test/run.py --build build-tsan \
-		--unit 'test_inbox*' 'test_*outlet*' 'test_transfer*' 'test_poller*' \
+		--unit 'test_inbox*' 'test_*outlet*' 'test_files*' \
+		test_detached_call 'test_transfer*' 'test_poller*' \
 		--integration test/integration/test_run.py \
 		test/integration/test_isolation.py \
 		test/integration/test_resends.py
