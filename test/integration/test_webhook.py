@@ -211,6 +211,36 @@ def test_a_secret_that_is_echoed_is_not_logged(poll_of, secret, options, name):
         poll.check_no_key_was_printed()
 
 
+# Nor when it has been replaced by another one that cannot be used, so that it is
+# still sent.
+def test_a_secret_that_stays_in_use_is_not_logged(poll_of):
+    def answer(request):
+        shown = request.headers["authorization"].split(" ")[-1]
+        return 204 if is_well else (500, {}, f"cannot: {shown}".encode())
+
+    is_well = True
+    with Sim("--apps=1", "--queues=1", "--messages=1") as sim, \
+            Receiver(answer) as receiver:
+        poll = poll_of(sim)
+        secret_write(poll, "token", "tok-en.123")
+        hook(poll, receiver, token_file="token")
+        run = poll.start()
+        wait_for(receiver.accepted, 20, "the first request")
+        secret_write(poll, "token", "tok-en.456\nbroken")
+
+        def is_told():
+            sim.script("message app1 q1")
+            return run.lines("outlet hook: token: ", "write it in one line")
+
+        wait_for(is_told, 20, "the warning")
+        is_well = False
+        sim.script("message app1 q1")
+        run.wait_for_line("outlet hook", "status 500")
+        assert not run.lines("cannot")
+        assert run.stop() == 0
+        assert not any("tok-en" in line for line in run.lines())
+
+
 # Secrets are replaced without a restart. The receiver refuses the old one from
 # then on; nothing is lost in between.
 def test_a_replaced_secret_is_used_within_a_second(poll_of):
@@ -249,7 +279,7 @@ def test_a_secret_that_others_may_read_is_a_warning(poll_of):
         def is_told():
             sim.script("message app1 q1")
             return run.lines("outlet hook: token_file",
-                             "accessible to others: run chmod 600 on it")
+                             "accessible to others", "run chmod 600")
 
         wait_for(is_told, 20, "the warning")
         assert run.stop() == 0

@@ -248,6 +248,43 @@ static void all_requests_have_these_lines(void **state)
                  "Authorization: Bearer tok.en|");
 }
 
+static void assert_shown(const struct webhook_lines *lines, const char *page,
+                         bool expected)
+{
+    if (webhook_lines_are_in(lines, page, strlen(page)) != expected) {
+        fail_msg("%s: secret: %d", page, !expected);
+    }
+}
+
+/* Error pages that show what they were sent must not be quoted in logs. What is
+ * no secret may be: it helps. */
+static void what_was_sent_is_recognised_in_a_page(void **state)
+{
+    static const char *const headers[] = {"X-A: public", NULL};
+    struct webhook_options options = plain;
+    struct webhook_lines *lines;
+    struct reason why;
+
+    (void)state;
+    options.headers = headers;
+    options.user = "Aladdin";
+    assert_int_equal(webhook_lines_new(&options, "X-Key: s1 s2\nX-Other:s3",
+                                       "open sesame", NULL, &lines, &why),
+                     0);
+    assert_shown(lines, "<b>no</b>: s1 s2!", true);
+    assert_shown(lines, "s3", true);
+    assert_shown(lines, "\"QWxhZGRpbjpvcGVuIHNlc2FtZQ==\"", true);
+    assert_shown(lines, "s1, s2, X-Key, Basic, Aladdin, public", false);
+    assert_shown(lines, "", false);
+    webhook_lines_leave(lines);
+    options.user = NULL;
+    assert_int_equal(
+        webhook_lines_new(&options, NULL, NULL, "tok.en", &lines, &why), 0);
+    assert_shown(lines, "Bearer: (tok.en)", true);
+    assert_shown(lines, "Bearer tok en", false);
+    webhook_lines_leave(lines);
+}
+
 static void too_many_headers_are_refused(void **state)
 {
     static const char *headers[WEBHOOK_LINE_COUNT_MAX + 1];
@@ -274,6 +311,7 @@ int main(void)
         cmocka_unit_test(a_header_that_cannot_be_is_refused),
         cmocka_unit_test(authorization_is_not_set_twice),
         cmocka_unit_test(all_requests_have_these_lines),
+        cmocka_unit_test(what_was_sent_is_recognised_in_a_page),
         cmocka_unit_test(too_many_headers_are_refused),
     };
 

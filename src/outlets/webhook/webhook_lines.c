@@ -245,6 +245,7 @@ static int lines_fill(struct webhook_lines *lines,
     if (error == 0) {
         error = list_add(lines, options, why);
     }
+    lines->public_count = lines->count;
     if (error == 0) {
         error = secret_add(lines, secret_headers, options, why);
     }
@@ -282,6 +283,33 @@ int webhook_lines_new(const struct webhook_options *options,
     }
     *out = lines;
     return 0;
+}
+
+/* That of a line, without the word before credentials, such as Bearer. */
+static const char *value_of(const char *line)
+{
+    const char *value = strchr(line, ':') + 1; /* each has one */
+    const char *credentials;
+
+    value += strspn(value, " \t");
+    credentials = strchr(value, ' ');
+    return credentials != NULL && strncasecmp(line, "authorization:", 14) == 0
+               ? credentials + 1
+               : value;
+}
+
+bool webhook_lines_are_in(const struct webhook_lines *lines, const char *text,
+                          size_t size)
+{
+    for (size_t i = lines->public_count; i < lines->count; i++) {
+        const char *value = value_of(lines->lines[i].data);
+
+        if (value[0] != '\0' &&
+            memmem(text, size, value, strlen(value)) != NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void webhook_lines_leave(struct webhook_lines *lines)

@@ -81,6 +81,7 @@ static void failure_explain(struct webhook_post *post,
     struct page_quote quote;
 
     if (webhook_secrets_are_in(secrets, post->quote, post->quote_size) ||
+        webhook_lines_are_in(post->lines, post->quote, post->quote_size) ||
         webhook_url_is_in(&post->webhook->url, post->quote, post->quote_size)) {
         post->quote_size = 0; /* not to be quoted */
     }
@@ -156,9 +157,9 @@ static void on_done(struct transfer *transfer,
         .retry_after_ms = result->retry_after_ms,
     };
 
-    webhook_lines_leave(post->lines);
     webhook_request_trim(&post->request);
     answer_handle(post, &answer);
+    webhook_lines_leave(post->lines);
     webhook_go_on(post->webhook);
 }
 

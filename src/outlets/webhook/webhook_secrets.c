@@ -96,41 +96,6 @@ void webhook_secrets_refresh(struct webhook_secrets *secrets, uint64_t now_ms)
     }
 }
 
-static bool is_in(const char *text, size_t size, const char *part,
-                  size_t part_size)
-{
-    return part_size > 0 && memmem(text, size, part, part_size) != NULL;
-}
-
-/* The values of header lines. */
-static bool values_are_in(const char *lines, const char *text, size_t size)
-{
-    while (*lines != '\0') {
-        size_t line_size = strcspn(lines, "\r\n");
-        const char *value = memchr(lines, ':', line_size);
-
-        if (value != NULL) {
-            value += 1 + strspn(value + 1, " \t");
-            if (is_in(text, size, value, (size_t)(lines + line_size - value))) {
-                return true;
-            }
-        }
-        lines += line_size;
-        lines += strspn(lines, "\r\n");
-    }
-    return false;
-}
-
-/* User and password in base64: the end of the last line. */
-static bool login_is_in(const struct webhook_secrets *secrets, const char *text,
-                        size_t size)
-{
-    const struct webhook_lines *lines = secrets->lines;
-    const char *login = strrchr(lines->lines[lines->count - 1].data, ' ') + 1;
-
-    return is_in(text, size, login, strlen(login));
-}
-
 bool webhook_secrets_are_in(const struct webhook_secrets *secrets,
                             const char *text, size_t size)
 {
@@ -139,15 +104,11 @@ bool webhook_secrets_are_in(const struct webhook_secrets *secrets,
 
     for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
         if (whole[i]->text != NULL &&
-            is_in(text, size, whole[i]->text, whole[i]->size)) {
+            memmem(text, size, whole[i]->text, whole[i]->size) != NULL) {
             return true;
         }
     }
-    if (secrets->secret_headers.text != NULL &&
-        values_are_in(secrets->secret_headers.text, text, size)) {
-        return true;
-    }
-    return secrets->password.text != NULL && login_is_in(secrets, text, size);
+    return false;
 }
 
 void webhook_secrets_close(struct webhook_secrets *secrets)

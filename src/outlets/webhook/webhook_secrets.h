@@ -35,8 +35,8 @@ int webhook_secrets_open(struct webhook_secrets *secrets,
  * cannot be used does not replace what was read before, and trouble says so. */
 void webhook_secrets_refresh(struct webhook_secrets *secrets, uint64_t now_ms);
 
-/* True if the text contains one of them, in a form in which they are sent: some
- * receivers show what they were sent on their error pages. */
+/* True if the text contains one of them as it was read last. For what was sent,
+ * see webhook_lines_are_in(). */
 bool webhook_secrets_are_in(const struct webhook_secrets *secrets,
                             const char *text, size_t size);
 
