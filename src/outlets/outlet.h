@@ -1,7 +1,7 @@
 /*
  * outlet.h - a destination that stored messages are forwarded to, such as a
- * folder of files, standard output or a web service. An outlet is one file and
- * one row in the registry (outlet_types.c); the forwarder drives it.
+ * folder of files, standard output or a web service. An outlet is a file, or a
+ * folder, and a row in the registry (outlet_types.c); the forwarder drives it.
  *
  * An outlet delivers parcels: messages of one queue and one stored batch, in
  * order. Arrivals are consecutive, unless the outlet does not want all messages
