@@ -67,6 +67,16 @@ static bool has_failed(void)
     return atomic_load(&fault_record->has_failed);
 }
 
+void stage_check_why(const struct stage *stage, const char *why)
+{
+    assert_non_null(strstr(why, stage->folder));
+    assert_null(strchr(why, '\n'));
+    if (has_failed() &&
+        strstr(fault_record->what, "sqlite3_column_text") != NULL) {
+        assert_non_null(strstr(why, "out of memory"));
+    }
+}
+
 /* Opening and closing */
 
 static void on_opened(struct inbox *inbox, int error, const char *why,
@@ -104,8 +114,7 @@ static bool stage_try_open(struct stage *stage)
     }
     SWEEP_UNTIL(&stage->loop, stage->is_answered);
     if (stage->error != 0) {
-        assert_non_null(strstr(stage->why, stage->folder));
-        assert_null(strchr(stage->why, '\n'));
+        stage_check_why(stage, stage->why);
     }
     return true;
 }

@@ -49,6 +49,10 @@ struct parcel {
 void stage_begin(struct stage *stage);
 void stage_end(struct stage *stage);
 
+/* An explanation is one line about the inbox. If a text could not be read, it
+ * must not say that the inbox is damaged: that is no reason to restore one. */
+void stage_check_why(const struct stage *stage, const char *why);
+
 void stage_open(struct stage *stage);
 void stage_close(struct stage *stage);
 

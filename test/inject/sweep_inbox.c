@@ -265,7 +265,7 @@ static void backup_run(void)
         assert_true(tries < TRIES_MAX);
         error = inbox_sqlite_backup(stage.path, to, why, sizeof why);
         if (error != 0) {
-            assert_non_null(strstr(why, stage.folder));
+            stage_check_why(&stage, why);
             (void)unlink(to); /* it is whole, but perhaps not durable */
         }
     }

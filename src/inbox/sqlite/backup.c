@@ -63,7 +63,7 @@ static int part_check(sqlite3 *part, const char *path, struct reason *why)
         const char *found = (const char *)sqlite3_column_text(statement, 0);
 
         is_sound = found != NULL && strcmp(found, "ok") == 0;
-        code = SQLITE_CORRUPT;
+        code = found != NULL ? SQLITE_CORRUPT : SQLITE_NOMEM;
     }
     (void)sqlite3_finalize(statement);
     return is_sound ? 0 : db_explain(part, path, code, why);

@@ -21,14 +21,25 @@ static int model_open(sqlite3 **model)
     return code;
 }
 
-/* True if column 1 is the same text in both rows, or NULL in both. */
-static bool is_same_text(sqlite3_stmt *a, sqlite3_stmt *b)
+/* Compares column 1, which is a text or NULL, of both rows. Returns SQLITE_OK
+ * or SQLITE_NOMEM: a text that cannot be read is not a different one. */
+static int texts_compare(sqlite3_stmt *a, sqlite3_stmt *b, bool *is_same)
 {
-    const char *a_text = (const char *)sqlite3_column_text(a, 1);
-    const char *b_text = (const char *)sqlite3_column_text(b, 1);
+    bool is_null = sqlite3_column_type(a, 1) == SQLITE_NULL;
+    const char *a_text;
+    const char *b_text;
 
-    return a_text == NULL || b_text == NULL ? a_text == b_text
-                                            : strcmp(a_text, b_text) == 0;
+    *is_same = is_null == (sqlite3_column_type(b, 1) == SQLITE_NULL);
+    if (is_null || !*is_same) {
+        return SQLITE_OK;
+    }
+    a_text = (const char *)sqlite3_column_text(a, 1);
+    b_text = (const char *)sqlite3_column_text(b, 1);
+    if (a_text == NULL || b_text == NULL) {
+        return SQLITE_NOMEM;
+    }
+    *is_same = strcmp(a_text, b_text) == 0;
+    return SQLITE_OK;
 }
 
 /* Looks for the object of the model's row. */
@@ -45,9 +56,9 @@ static int object_compare(sqlite3_stmt *expected, sqlite3_stmt *find,
         code = sqlite3_step(find);
     }
     if (code == SQLITE_ROW) {
-        *is_same = is_same_text(expected, find);
+        code = texts_compare(expected, find, is_same);
     }
-    if (code == SQLITE_ROW || code == SQLITE_DONE) {
+    if (code == SQLITE_OK || code == SQLITE_DONE) {
         code = sqlite3_reset(find);
     }
     return code;

@@ -120,7 +120,7 @@ static int ask_wal(sqlite3 *db, bool *is_wal)
     if (code == SQLITE_ROW) {
         mode = sqlite3_column_text(statement, 0);
         *is_wal = mode != NULL && strcmp((const char *)mode, "wal") == 0;
-        code = SQLITE_OK;
+        code = mode != NULL ? SQLITE_OK : SQLITE_NOMEM;
     }
     end = sqlite3_finalize(statement);
     return code != SQLITE_OK ? code : end;
