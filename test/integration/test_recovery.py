@@ -196,7 +196,7 @@ def a_server_that_has_moved(story):
 
 
 def a_lost_file(story):
-    """The receiver has taken both, and lost the second."""
+    """The receiver has taken both, and lost them."""
     story.receive(20)
     for path in (story.folder / "files").glob("*/*/*"):
         path.unlink()
