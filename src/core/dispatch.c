@@ -163,20 +163,20 @@ bool dispatch_lend(struct dispatch *dispatch, uint64_t queue_id)
     return true;
 }
 
-uint64_t dispatch_lend_end(struct dispatch *dispatch, bool is_accepted,
-                           uint64_t now_ms)
+/* Refused messages of a replay are counted by the replay. Here, they only show
+ * that the destination can be reached. */
+uint64_t dispatch_lend_end(struct dispatch *dispatch,
+                           enum breaker_event_kind result, uint64_t now_ms)
 {
     assert(dispatch->lent_queue_id != 0);
     dispatch->in_flight--;
     dispatch->lent_queue_id = 0;
     if (dispatch->breaker.state == BREAKER_PROBING) {
         breaker_tell(dispatch,
-                     (struct breaker_event){.kind = is_accepted
-                                                        ? BREAKER_EVENT_ACCEPTED
-                                                        : BREAKER_EVENT_FAILED},
+                     (struct breaker_event){.kind = result, .is_repeat = true},
                      now_ms);
     }
-    return is_accepted ? 0 : ++dispatch->refusals;
+    return ++dispatch->refusals;
 }
 
 struct span *dispatch_next(struct dispatch *dispatch)

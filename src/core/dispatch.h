@@ -99,7 +99,7 @@ struct dispatch {
     struct lane_list recalling;           /* RECALLING lanes, except those
                                              being read */
     struct lane_list run;    /* lanes refused, and not proven since */
-    uint64_t refusals;       /* so far, with failures of lent parcels */
+    uint64_t refusals;       /* so far, and results of lent parcels */
     uint64_t proven_to;      /* refusals up to that number are the data's
                                 fault: what was sent after them has been
                                 accepted since the breaker opened last */
@@ -230,10 +230,10 @@ void dispatch_not_opened(struct dispatch *dispatch, uint64_t now_ms);
  * counts only if the destination was broken, as that of any probe. */
 bool dispatch_lend(struct dispatch *dispatch, uint64_t queue_id);
 
-/* The result of that parcel. Returns its number among all refusals, to be
- * compared with proven_to later; 0 if it was accepted. */
-uint64_t dispatch_lend_end(struct dispatch *dispatch, bool is_accepted,
-                           uint64_t now_ms);
+/* The result of that parcel: ACCEPTED, REFUSED or FAILED. Returns its number
+ * among all refusals, to be compared with proven_to later. */
+uint64_t dispatch_lend_end(struct dispatch *dispatch,
+                           enum breaker_event_kind result, uint64_t now_ms);
 
 enum dispatch_release { DISPATCH_RETRY, DISPATCH_SKIP, DISPATCH_BURY };
 

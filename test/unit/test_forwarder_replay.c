@@ -311,6 +311,31 @@ static void test_a_proof_ends_when_the_destination_breaks(void **state)
     assert_false(scene.inbox.is_buried[1]);
 }
 
+/* A refusal shows that the destination can be reached, whoever gets it. If
+ * there is nothing else to probe with, a bad message of a replay must not keep
+ * new messages waiting. */
+static void test_a_refused_probe_ends_an_outage(void **state)
+{
+    (void)state;
+    forward("ab");
+    scene.answer_of_all = 'b';
+    store_each("b");
+    run(20);
+    assert_true(stats().is_broken);
+    assert_int_equal(forwarder_release_lane(scene.forwarder, "s", "b",
+                                            FORWARDER_TO_DEAD_LETTERS),
+                     0);
+    scene.answer_of_all = 0;
+    scene.answer_of[1] = 'x';
+    replay_add(0, 1);
+    run(5000);
+    assert_true(scene.was_refused[1]);
+    assert_false(stats().is_broken);
+    store_each("b");
+    run(20);
+    assert_int_equal(scene.fate[4], FATE_DELIVERED);
+}
+
 /* While the destination is broken, the replay waits, and loses nothing. */
 static void test_a_replay_waits_for_a_broken_destination(void **state)
 {
@@ -445,6 +470,7 @@ int main(void)
         REPLAY_TEST(test_a_refused_message_holds_up_nothing),
         REPLAY_TEST(test_what_was_sent_before_a_refusal_proves_nothing),
         REPLAY_TEST(test_a_proof_ends_when_the_destination_breaks),
+        REPLAY_TEST(test_a_refused_probe_ends_an_outage),
         REPLAY_TEST(test_a_replay_waits_for_a_broken_destination),
         REPLAY_TEST(test_an_hour_of_refusals_makes_no_dead_letters),
         REPLAY_TEST(test_a_replay_survives_errors_of_the_inbox),

@@ -157,6 +157,19 @@ static void note_delivered(struct forwarder_replay *replay, size_t count)
     }
 }
 
+/* What it says about the destination. */
+static enum breaker_event_kind result_of(const struct outlet_parcel *out)
+{
+    if (out->verdict == OUTLET_BROKEN) {
+        return BREAKER_EVENT_FAILED;
+    }
+    if (out->verdict == OUTLET_DELIVERED || out->delivered_count > 0) {
+        return BREAKER_EVENT_ACCEPTED;
+    }
+    return out->verdict == OUTLET_REFUSED ? BREAKER_EVENT_REFUSED
+                                          : BREAKER_EVENT_FAILED;
+}
+
 static void answer(struct forwarder_replay *replay,
                    const struct outlet_parcel *out)
 {
@@ -167,7 +180,7 @@ static void answer(struct forwarder_replay *replay,
         out->verdict == OUTLET_DELIVERED || out->delivered_count >= out->count;
     size_t count = is_all ? out->count : out->delivered_count;
     const struct inbox_message *next = &replay->chosen[count];
-    uint64_t number = dispatch_lend_end(dispatch, is_all, now_ms);
+    uint64_t number = dispatch_lend_end(dispatch, result_of(out), now_ms);
 
     note_delivered(replay, count);
     if (is_all) {
