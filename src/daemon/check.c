@@ -96,6 +96,22 @@ static enum exit_code tls_check(const struct config *config)
     return code;
 }
 
+/* What may be there when it is needed is no error. */
+static void outlets_warn(const struct config *config)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+    for (size_t i = 0; i < config->outlet_count; i++) {
+        const struct config_outlet *outlet = &config->outlets[i];
+        const struct forwarder_options *forward = &outlet->forward;
+        if (forward->type->is_lacking != NULL &&
+            forward->type->is_lacking(forward->type_options, why, sizeof why)) {
+            fprintf(stderr, "%s:%u:%u: warning: outlet %s: %s\n", config->path,
+                    outlet->place.line, outlet->place.column, forward->name,
+                    why);
+        }
+    }
+}
+
 enum exit_code command_check(const struct command_options *options)
 {
     struct config *config;
@@ -105,6 +121,7 @@ enum exit_code command_check(const struct command_options *options)
     }
     code = tls_check(config);
     if (code == EXIT_CODE_FINE) {
+        outlets_warn(config);
         config_print(config, stdout);
     }
     config_free(config);

@@ -88,6 +88,9 @@ struct outlet_type {
     /* Checks the options before anything runs. Returns 0, or HAPLO_EINVAL with
      * why set. May be NULL. */
     int (*check)(const void *options, char *why, size_t why_size);
+    /* For `haplo-poll check`, after check(): what is not there now, but may be
+     * when it is needed. Returns true with why set. May be NULL. */
+    bool (*is_lacking)(const void *options, char *why, size_t why_size);
     /* Opens the outlet. Borrows setting until it is closed. Must not block:
      * the first parcel can report a missing destination (BROKEN). Returns 0,
      * or HAPLO_E* with one line in why and *out NULL; then it is retried. */

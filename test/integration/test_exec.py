@@ -271,3 +271,30 @@ def test_options_are_checked(poll_of, options, words):
         exec_poll(poll, "true", **options)
         done = poll.run("check")
         assert done.code == 2 and words in done.err
+
+
+# A program that is installed later must not keep anything from starting, but
+# whoever checks the configuration wants to know that it is missing.
+@pytest.mark.parametrize("options,words", [
+    ({"command": ["/no/such/import"]}, "/no/such/import is not a program"),
+    ({"command": ["/etc/passwd"]}, "/etc/passwd is not a program"),
+    ({"command": ["/etc"]}, "/etc is not a program"),
+    ({"command": ["no-such-import"]}, "no-such-import is not in PATH"),
+    ({"command": ["sh"], "environment": ["PATH=/no/such:/etc"]},
+     "sh is not in PATH (/no/such:/etc)"),
+    ({"command": ["sh"], "environment": ["A=1", "PATH=/no/such:/bin"]}, None),
+    ({"command": ["/bin/sh"]}, None),
+    ({"command": ["sh"]}, None),
+])
+def test_check_warns_of_a_program_that_is_missing(poll_of, options, words):
+    with Sim("--messages=0") as sim:
+        poll = poll_of(sim)
+        exec_poll(poll, "true", **options)
+        done = poll.run("check")
+        assert done.code == 0 and "queues: " in done.out
+        if words is None:
+            assert done.err == ""
+        else:
+            assert f"warning: outlet out: command: {words}" in done.err
+            assert len(done.err.splitlines()) == 1
+        assert poll.once().code == 0

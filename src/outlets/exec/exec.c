@@ -272,6 +272,7 @@ const struct outlet_type exec_outlet_type = {
     .options_size = sizeof(struct exec_options),
     .in_flight_max = 4, /* processes at a time */
     .check = exec_options_check,
+    .is_lacking = exec_options_lack,
     .open = exec_open,
     .deliver = exec_deliver,
     .close = exec_close,

@@ -1,6 +1,11 @@
 #include "outlets/exec/exec_options.h"
 
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/reason.h"
 
@@ -46,6 +51,75 @@ int exec_options_check(const void *data, char *why, size_t why_size)
                               "command: its first entry is not a program: "
                               "write an absolute path, or a name that is found "
                               "in PATH");
+}
+
+/* The PATH that the program is looked for in; NULL: that of the C library. */
+static const char *search_path(const struct exec_options *options)
+{
+    const char *const *entry = options->environment;
+
+    for (const char *found = NULL; entry != NULL; entry++) {
+        if (*entry == NULL) {
+            return found != NULL ? found : getenv("PATH");
+        }
+        if (strncmp(*entry, "PATH=", 5) == 0) {
+            found = *entry + 5;
+        }
+    }
+    return getenv("PATH");
+}
+
+static bool is_program(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+           access(path, X_OK) == 0;
+}
+
+/* Folders that are not absolute depend on where it is run. */
+static bool is_found(const char *program, const char *folders)
+{
+    char path[PATH_MAX];
+
+    while (*folders != '\0') {
+        size_t size = strcspn(folders, ":");
+
+        (void)snprintf(path, sizeof(path), "%.*s/%s", (int)size, folders,
+                       program);
+        if (folders[0] != '/' || is_program(path)) {
+            return true;
+        }
+        folders += size;
+        folders += *folders == ':' ? 1 : 0;
+    }
+    return false;
+}
+
+bool exec_options_lack(const void *data, char *why, size_t why_size)
+{
+    const struct exec_options *options = data;
+    const char *program = options->command[0];
+    const char *folders = search_path(options);
+
+    if (program[0] == '/') {
+        if (is_program(program)) {
+            return false;
+        }
+        (void)reason_write(why, why_size, 0,
+                           "command: %s is not a program that this user can "
+                           "run: install it, or correct command",
+                           program);
+        return true;
+    }
+    if (folders == NULL || is_found(program, folders)) {
+        return false;
+    }
+    (void)reason_write(why, why_size, 0,
+                       "command: %s is not in PATH (%s): install it, or write "
+                       "an absolute path",
+                       program, folders);
+    return true;
 }
 
 const struct option_row exec_option_rows[EXEC_OPTION_COUNT] = {

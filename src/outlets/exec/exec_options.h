@@ -4,6 +4,7 @@
 #ifndef OUTLETS_EXEC_OPTIONS_H
 #define OUTLETS_EXEC_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +26,8 @@ struct exec_options {
 
 extern const struct option_row exec_option_rows[EXEC_OPTION_COUNT];
 
-/* See struct outlet_type. */
+/* See struct outlet_type; what may be lacking is the program. */
 int exec_options_check(const void *data, char *why, size_t why_size);
+bool exec_options_lack(const void *data, char *why, size_t why_size);
 
 #endif
