@@ -3,7 +3,6 @@
  * read: names and paths that are used twice, however they are written, the
  * inbox of each outlet, and the queues that its patterns match.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -287,16 +287,22 @@ static void on_greeted(struct pg_request *greeting)
     }
 }
 
+/* Fields are missing if libpq had no memory for them. It may then be the
+ * warning that COMMIT has not waited for a standby. */
 static void on_notice(void *data, const PGresult *notice)
 {
     struct pg_connection *connection = data;
     const char *severity =
         PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *primary = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
 
-    if (connection->active != NULL && severity != NULL &&
-        strcmp(severity, "WARNING") == 0) {
+    if (severity == NULL) {
+        severity = PQresultErrorField(notice, PG_DIAG_SEVERITY);
+    }
+    if (connection->active != NULL &&
+        (severity == NULL || strcmp(severity, "WARNING") == 0)) {
         pg_message(&connection->active->warning,
-                   PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY));
+                   primary != NULL ? primary : "a warning without a text");
     }
 }
 
