@@ -347,13 +347,16 @@ $(bench_micro): $(call obj,$(wildcard bench/micro*.c)) $(inbox_obj) $(LIB_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(TYPE_LIBS) $(LIB_LIBS)
 
-$(BUILD)/bench/inbox_cost: $(call obj,bench/inbox_cost.c) $(inbox_obj) $(LIB_A)
+bench_costs := $(patsubst %,$(BUILD)/bench/%_cost, \
+	inbox $(filter postgres,$(TYPES)))
+$(bench_costs): %: %.o $(call obj,bench/feeders.c bench/null_inbox.c) \
+		$(inbox_obj) $(LIB_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(TYPE_LIBS) $(LIB_LIBS)
 
 # The daemon with one more type of inbox, which drops its messages.
 $(bench_daemon): $(filter-out %/daemon/program.o,$(daemon_obj)) \
-		$(call obj,bench/null_inbox.c) $(LIB_A)
+		$(call obj,bench/null_daemon.c bench/null_inbox.c) $(LIB_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
 
@@ -445,7 +448,7 @@ sweep-sanitize:
 
 .PHONY: bench-programs
 bench-programs: all $(bench_bin) $(bench_daemon) $(bench_micro) \
-	$(BUILD)/bench/inbox_cost $(bench_producers) $(bench_busy_poll)
+	$(bench_costs) $(bench_producers) $(bench_busy_poll)
 
 # What the peers need beside their sources; what is missing stays missing.
 bench_peers := $(BUILD)/bench/peers

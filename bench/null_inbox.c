@@ -1,17 +1,14 @@
 /*
- * null_inbox.c - an inbox type that drops its messages: what the daemon costs
- * without a disk. It is registered like any other type, and keeps the contract
- * of a store: it answers from the loop, compares states and knows queues; only
- * nothing is durable.
- *
- * With this file's main() it is a whole haplo-poll.
+ * It keeps the contract of a store: it answers from the loop, compares states
+ * and knows queues; only nothing is durable.
  */
+#include "null_inbox.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/container_of.h"
-#include "daemon/command.h"
 #include "inbox/inbox_store.h"
 
 struct null_store {
@@ -155,13 +152,7 @@ static const struct inbox_store_ops ops = {.open = null_open,
                                            .lanes = null_request,
                                            .close = null_close};
 
-static const struct inbox_type null_type = {.name = "null",
-                                            .help = "Drops its messages.",
-                                            .options_size = 1,
-                                            .ops = &ops};
-
-int main(int argc, char **argv)
-{
-    inbox_type_register(&null_type);
-    return haplo_poll_main(argc, argv);
-}
+const struct inbox_type null_inbox_type = {.name = "null",
+                                           .help = "Drops its messages.",
+                                           .options_size = 1,
+                                           .ops = &ops};

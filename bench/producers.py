@@ -202,43 +202,29 @@ def measure_outlet(bench, kind):
         return own, bench.bare(kind, destination)
 
 
-def measure_postgres(messages):
-    """The way in: what storing costs besides fetching, which an inbox that
-    drops its messages shows. Starting and polling empty queues do not count.
-    The rate is that of fetching and storing."""
+def measure_postgres(bench):
+    """The way in: what storing messages of queues in memory costs, besides what
+    these queues cost, which an inbox that drops its messages shows."""
     from poll import Poll
     from postgres_server import PostgresServer
-    from sim import Sim
+
+    def measure(program, destination):
+        out, _, _ = run_measured(
+            [BUILD / "bench" / program, destination, bench.messages,
+             APPS * QUEUES, bench.body_size], stdout=subprocess.PIPE)
+        figures = json.loads(out)
+        return figures["cpu_s"], figures["seconds"]
 
     folder = tempfile.mkdtemp(prefix="haplo-bench-")
     os.chmod(folder, 0o755)  # the server runs as another user
-    figures = {}
     try:
         with PostgresServer(folder) as server:
-            for inbox in ("postgres", "null"):
-                with Sim(f"--apps={APPS}", f"--queues={QUEUES}",
-                         f"--messages={messages // (APPS * QUEUES)}",
-                         f"--size={BODY_SIZE}") as sim:
-                    bench = Bench(sim, messages)
-                    bench.poll = Poll(sim)
-                    if inbox == "postgres":
-                        server.prepare(bench.poll)
-                    else:
-                        del bench.poll.config["inbox"]
-                        bench.poll.config["inboxes"] = [
-                            {"name": "inbox", "type": "null"}]
-                        bench.poll.config["defaults"]["inbox"] = "inbox"
-                    bench.poll.write()
-                    program = BUILD / "bench" / "haplo-poll-null"
-                    full = bench.once(program)
-                    assert sim.unread() == 0
-                    empty = bench.once(program)
-                    figures[inbox] = full[0] - empty[0], full[1] - empty[1]
-            bench.count, bench.body_size = messages, BODY_SIZE
-            bare = bench.bare("postgres", server.conninfo(user="postgres"))
+            server.prepare(Poll(bench.sim))
+            stored = measure("postgres_cost", server.conninfo("haplo_owner"))
+            dropped = measure("postgres_cost", "null")
+            bare = measure("produce_postgres", server.conninfo("postgres"))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    stored, dropped = figures["postgres"], figures["null"]
     return (stored[0] - dropped[0], stored[1]), bare
 
 
@@ -287,7 +273,7 @@ def main():
         bench.fill()
         for _ in range(count):
             for kind in kinds:
-                rounds[kind].append(measure_postgres(messages)
+                rounds[kind].append(measure_postgres(bench)
                                     if kind == "postgres"
                                     else measure_outlet(bench, kind))
     say(f"{APPS * QUEUES} queues, {messages} messages of {bench.body_size} "

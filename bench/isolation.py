@@ -1,19 +1,26 @@
-"""A flood in the queue global, and what the other queues notice of it.
+"""What queues and outlets notice of a broken outlet, and of a flood in another
+queue.
 
-    make all && python3 bench/flood.py [--messages=100000] [--latency=2ms]
+    make all && python3 bench/isolation.py [--outage=60] [--messages=100000]
+                                           [--latency=2ms]
 
 haplo-poll polls two servers: app1, with the queue global and 25 other queues,
 and app2, with 25 queues. Each of these gets a message every second, which says
-when it was made. After 20 s the queue global is switched on, and has all its
-messages at once. Two outlets forward from the inbox: one the student records of
-global, the other everything of the other queues.
+when it was made. Three outlets forward from the inbox: one the student records
+of global, and two everything of the other queues.
+
+After 20 s the folder of one of these two is taken away, for --outage seconds.
+Then, with the folder back, the queue global is switched on, and has all its
+messages at once.
 
 Prints how long the messages of the other queues took until they were stored,
-and until the outlet had written them, before the flood and during it: the
-interval between two polls is 1 s, so a message waits half a second on average.
-Exits with 1 if a message was lost.
+and until the healthy outlet had written them, before, in the outage and in the
+flood: the interval between two polls is 1 s, so a message waits half a second
+on average. Exits with 1 if a message is missing at any outlet, or was written
+twice.
 """
 import argparse
+import collections
 import contextlib
 import json
 import os
@@ -34,6 +41,7 @@ PROGRAM = os.environ.get("HAPLO_POLL", ROOT / "build" / "haplo-poll")
 QUEUES = 25
 CALM_S = 20
 FLOOD_S_MAX = 900
+CATCH_UP_S_MAX = 300
 
 
 def queues_of(app):
@@ -59,6 +67,8 @@ def config_of(sim):
              "when": {"/action": "object:change",
                       "/object/type/code": "dc:attribute:student"}},
             {"name": "others", "type": "files", "path": "others",
+             "queues": ["*/q*"]},
+            {"name": "broken", "type": "files", "path": "broken",
              "queues": ["*/q*"]}],
     }
 
@@ -83,6 +93,10 @@ class Usage:
             if line.startswith("VmHWM"):
                 return int(line.split()[1]) / 1024
         return 0
+
+
+def file_count(folder):
+    return len(files_in(folder))
 
 
 def feed(sim, process, folder, is_over):
@@ -124,67 +138,112 @@ def row(name, lags):
     print(f"{name:34}{len(values):>9}{at[0]:>9}{at[1]:>9}{values[-1]:>9}")
 
 
-def report(folder, began, ended):
+def report(folder, phases):
+    """phases: [(name, when it began, when it ended)]."""
     print(f"{'lag of other queues, ms':34}{'messages':>9}{'median':>9}"
           f"{'p99':>9}{'max':>9}")
     for what, lags in (("stored", stored_lags(folder)),
                        ("written by the outlet", written_lags(folder))):
         for server in ("app1", "app2"):
-            own = [lag for lag in lags if lag[2] == server]
-            row(f"{server}: {what}, before",
-                [lag for lag in own if lag[0] < began])
-            row(f"{server}: {what}, during",
-                [lag for lag in own if began <= lag[0] < ended])
+            for phase, began, ended in phases:
+                row(f"{server}: {what}, {phase}",
+                    [lag for lag in lags
+                     if lag[2] == server and began <= lag[0] < ended])
 
 
-def run(sim, messages, folder):
-    path = folder / "poll.yaml"
-    path.write_text(json.dumps(config_of(sim)))
-    process = subprocess.Popen(
-        [PROGRAM, "-c", path, "run"],
-        stderr=(folder / "log").open("w"))
-    try:
-        usage = Usage(process.pid)
-        calm = time.monotonic() + CALM_S
-        feed(sim, process, folder, lambda: time.monotonic() > calm)
-        before_s, before_mb = usage.cpu_s(), usage.peak_mb()
-        began = now_ms()
-        sim.script("queue app1 global method=poll")
-        feed(sim, process, folder, lambda: sim.unread("app1", "global") == 0
-             or now_ms() - began > FLOOD_S_MAX * 1000)
+class Run:
+    """haplo-poll, and what is done to it."""
+
+    def __init__(self, sim, folder):
+        self.sim = sim
+        self.folder = folder
+        self.phases = []
+        path = folder / "poll.yaml"
+        path.write_text(json.dumps(config_of(sim)))
+        (folder / "broken").mkdir()
+        self.process = subprocess.Popen(
+            [PROGRAM, "-c", path, "run"],
+            stderr=(folder / "log").open("w"))
+        self.usage = Usage(self.process.pid)
+
+    def phase(self, name, is_over):
+        """Feeds the other queues until it is over; returns the seconds."""
+        began, cpu_s = now_ms(), self.usage.cpu_s()
+        feed(self.sim, self.process, self.folder, is_over)
         ended = now_ms()
+        self.phases.append((name, began, ended))
         seconds = (ended - began) / 1000
-        print(f"{messages} messages in {seconds:.0f} s, "
-              f"{messages / seconds:.0f} a second; CPU "
-              f"{(usage.cpu_s() - before_s) / seconds * 100:.0f} % of a core; "
-              f"memory at most {before_mb:.0f} MB before, "
-              f"{usage.peak_mb():.0f} MB during")
-    finally:
-        process.terminate()
-        process.wait()
-    report(folder, began, ended)
-    return began
+        print(f"{name}: {seconds:.0f} s; CPU "
+              f"{(self.usage.cpu_s() - cpu_s) / seconds * 100:.1f} % of a core; "
+              f"memory at most {self.usage.peak_mb():.0f} MB", flush=True)
+        return seconds
+
+    def wait(self, name, seconds):
+        end = time.monotonic() + seconds
+        self.phase(name, lambda: time.monotonic() > end)
+
+    def outage(self, seconds):
+        away = self.folder / "away"
+        (self.folder / "broken").rename(away)
+        self.wait("outage", seconds)
+        away.rename(self.folder / "broken")
+        began = time.monotonic()
+        while file_count(self.folder / "broken") < file_count(
+                self.folder / "others"):
+            if time.monotonic() > began + CATCH_UP_S_MAX:
+                sys.exit("the outlet does not catch up")
+            time.sleep(0.2)
+        print(f"caught up in {time.monotonic() - began:.0f} s")
+
+    def flood(self, messages):
+        began = now_ms()
+        self.sim.script("queue app1 global method=poll")
+        seconds = self.phase(
+            "flood", lambda: self.sim.unread("app1", "global") == 0
+            or now_ms() - began > FLOOD_S_MAX * 1000)
+        print(f"{messages} messages, {messages / seconds:.0f} a second")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
 
 
-def check(sim, folder):
-    """How many messages are missing."""
-    wanted = {"app1": set(), "app2": set()}
+def wanted_of(sim):
+    """{server: {(queue, id)}} of what the outlets should have written."""
+    wanted = set()
     for (app, queue), messages in sim.all_messages(exact=True).items():
         for message in messages:
             text = message["bytes"]
             if queue != "global" or ('"object:change"' in text and
                                      '"dc:attribute:student"' in text):
-                wanted[app].add((queue, message["id"]))
-    found = {"app1": set(), "app2": set()}
-    for outlet in ("students", "others"):
-        for file in files_in(folder / outlet):
-            for line in file.lines:
-                found[file.server].add((file.queue, json.loads(line)["id"]))
-    return sum(len(wanted[app] - found[app]) for app in wanted)
+                wanted.add((app, queue, message["id"]))
+    return wanted
+
+
+def written(folder, outlet):
+    """The same, of what an outlet has written, with how often."""
+    return collections.Counter(
+        (file.server, file.queue, json.loads(line)["id"])
+        for file in files_in(folder / outlet) for line in file.lines)
+
+
+def check(sim, folder):
+    """How many messages are missing, and how many were written twice."""
+    wanted = wanted_of(sim)
+    others = {one for one in wanted if one[1] != "global"}
+    missing = repeated = 0
+    for outlet, own in (("students", wanted - others), ("others", others),
+                        ("broken", others)):
+        found = written(folder, outlet)
+        missing += len(own - found.keys())
+        repeated += found.total() - len(found)
+    print(f"missing at the outlets: {missing}, repeated: {repeated}")
+    return missing + repeated
 
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--outage", type=int, default=60)
     parser.add_argument("--messages", type=int, default=100000)
     parser.add_argument("--latency", default="2ms")
     args = parser.parse_args()
@@ -194,16 +253,21 @@ def main():
         f"queue app1 global method=send messages={args.messages} "
         f"objects={args.messages}"])
     with Sim(scenario=scenario) as sim, \
-            tempfile.TemporaryDirectory(prefix="haplo-flood-") as name:
+            tempfile.TemporaryDirectory(prefix="haplo-isolation-") as name:
         folder = pathlib.Path(name)
         (folder / "keys").symlink_to(sim.dir / "keys")
-        run(sim, args.messages, folder)
+        run = Run(sim, folder)
+        try:
+            run.wait("before", CALM_S)
+            run.outage(args.outage)
+            run.flood(args.messages)
+        finally:
+            run.stop()
+        report(folder, run.phases)
         # Once more, for what was in flight at the end.
         subprocess.run([PROGRAM, "-q", "-c", folder / "poll.yaml", "once"],
                        check=True)
-        missing = check(sim, folder)
-        print(f"missing at the outlets: {missing}")
-    return 1 if missing else 0
+        return 1 if check(sim, folder) else 0
 
 
 if __name__ == "__main__":
