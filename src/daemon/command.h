@@ -17,7 +17,13 @@ enum exit_code {
     EXIT_CODE_IN_USE = 3  /* another process uses state_dir or an inbox */
 };
 
+#define COMMAND_CONFIG_DEFAULT "/etc/haplo-poll/haplo-poll.yaml"
+
+/* What the command line says. All strings are those of the command line. */
 struct command_options {
+    const char *word;        /* last word of the command: "list" */
+    char *const *arguments;  /* what follows it, then NULL */
+    int argument_count;      /* length of arguments; checked: commands.c */
     const char *config_path; /* -c */
     bool is_verbose;         /* -v: every change of state */
     bool is_quiet;           /* -q: no progress, no table */
@@ -40,30 +46,22 @@ struct command_options {
     const char *reason;      /* --reason, or NULL */
 };
 
-/* Each returns an exit code. Results go to stdout, everything else to
- * stderr. */
+/* The commands of the table in commands.c. Each returns an exit code. Results
+ * go to stdout, everything else to stderr. */
 enum exit_code command_run(const struct command_options *options);
 enum exit_code command_once(const struct command_options *options);
 enum exit_code command_check(const struct command_options *options);
-enum exit_code command_peek(const struct command_options *options,
-                            const char *name);
-enum exit_code command_outlet(const struct command_options *options,
-                              const char *const words[3]);
-enum exit_code command_outlet_forget(const struct command_options *options,
-                                     const char *outlet, const char *inbox);
-enum exit_code command_outlet_test(const struct command_options *options,
-                                   const char *name);
-enum exit_code command_inbox_backup(const struct command_options *options,
-                                    const char *inbox, const char *path);
-enum exit_code command_migrate(const struct command_options *options,
-                               const char *inbox);
-
-enum exit_code command_dead_letters(const struct command_options *options,
-                                    int word_count, const char *const *words);
-enum exit_code command_purge(const struct command_options *options,
-                             int word_count);
-enum exit_code command_replay(const struct command_options *options,
-                              int word_count, const char *const *words);
+enum exit_code command_peek(const struct command_options *options);
+enum exit_code command_outlet(const struct command_options *options);
+enum exit_code command_outlet_forget(const struct command_options *options);
+enum exit_code command_outlet_test(const struct command_options *options);
+enum exit_code command_dead_letters(const struct command_options *options);
+enum exit_code command_replay(const struct command_options *options);
+enum exit_code command_purge(const struct command_options *options);
+enum exit_code command_inbox_backup(const struct command_options *options);
+enum exit_code command_migrate(const struct command_options *options);
+enum exit_code command_version(const struct command_options *options);
+enum exit_code command_help(const struct command_options *options);
 
 /* The inbox with this name; NULL: the only one. NULL after the error has been
  * logged. */

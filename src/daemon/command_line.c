@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "config/units.h"
+#include "daemon/commands.h"
+#include "daemon/help.h"
 
 #define OPTION_FIRST 256 /* value of the first row; letters are below */
 
@@ -14,31 +16,50 @@ enum value { VALUE_NONE, VALUE_TEXT, VALUE_DURATION };
 /* An option without a letter, which only some commands have. */
 struct row {
     const char *name;     /* without its dashes */
+    const char *argument; /* for help; "": none, sets a bool */
     enum value value;     /* NONE: sets a bool */
     size_t offset;        /* in struct command_options */
-    const char *commands; /* which have it: "dead-letters, replay" */
+    const char *commands; /* which have it: "dead-letters, replay list" */
+    const char *help;     /* what it does there */
 };
 
 #define AT(field) offsetof(struct command_options, field)
 
 static const struct row rows[] = {
-    {"max-time", VALUE_DURATION, AT(max_time_ms), "once"},
-    {"owner", VALUE_TEXT, AT(owner), "migrate"},
-    {"writer", VALUE_TEXT, AT(writer), "migrate"},
-    {"outlet", VALUE_TEXT, AT(outlet), "dead-letters, replay"},
-    {"queue", VALUE_TEXT, AT(queue), "dead-letters, replay, purge"},
-    {"since", VALUE_TEXT, AT(since), "dead-letters, replay, purge"},
-    {"until", VALUE_TEXT, AT(until), "dead-letters, replay, purge"},
-    {"json", VALUE_NONE, AT(is_json), "dead-letters, replay"},
-    {"dry-run", VALUE_NONE, AT(is_dry_run), "dead-letters, replay, purge"},
-    {"new-identity", VALUE_NONE, AT(has_new_ids), "dead-letters, replay"},
-    {"inbox", VALUE_TEXT, AT(inbox), "purge"},
-    {"object", VALUE_TEXT, AT(object), "purge"},
-    {"pointer", VALUE_TEXT, AT(pointer), "purge"},
-    {"value", VALUE_TEXT, AT(value), "purge"},
-    {"arrival", VALUE_TEXT, AT(arrival), "purge"},
-    {"server", VALUE_TEXT, AT(server), "purge"},
-    {"reason", VALUE_TEXT, AT(reason), "purge"},
+    {"max-time", "DURATION", VALUE_DURATION, AT(max_time_ms), "once",
+     "end after this time, done or not"},
+    {"owner", "CONNINFO", VALUE_TEXT, AT(owner), "migrate",
+     "connect like this; without a password: put it into a service file or "
+     ".pgpass"},
+    {"writer", "ROLE", VALUE_TEXT, AT(writer), "migrate",
+     "let this role store messages"},
+    {"outlet", "OUTLET", VALUE_TEXT, AT(outlet), "dead-letters, replay",
+     "of this outlet"},
+    {"queue", "SERVER/QUEUE", VALUE_TEXT, AT(queue),
+     "dead-letters, replay, purge", "only of these queues; a pattern"},
+    {"since", "TIME", VALUE_TEXT, AT(since), "dead-letters, replay, purge",
+     "only from this time on"},
+    {"until", "TIME", VALUE_TEXT, AT(until), "dead-letters, replay, purge",
+     "only before this time"},
+    {"json", "", VALUE_NONE, AT(is_json), "dead-letters list, replay list",
+     "lines of JSON"},
+    {"dry-run", "", VALUE_NONE, AT(is_dry_run), "dead-letters, replay, purge",
+     "change nothing"},
+    {"new-identity", "", VALUE_NONE, AT(has_new_ids),
+     "dead-letters replay, replay",
+     "for receivers that would recognise the messages and drop them"},
+    {"object", "REF", VALUE_TEXT, AT(object), "purge",
+     "messages about this object"},
+    {"pointer", "POINTER", VALUE_TEXT, AT(pointer), "purge",
+     "with --value: messages with this value at a JSON pointer"},
+    {"value", "VALUE", VALUE_TEXT, AT(value), "purge",
+     "the content of a string, or a number, true or false"},
+    {"arrival", "NUMBER", VALUE_TEXT, AT(arrival), "purge", "this message"},
+    {"inbox", "INBOX", VALUE_TEXT, AT(inbox), "purge", "in this inbox"},
+    {"server", "SERVER", VALUE_TEXT, AT(server), "purge",
+     "only of this server"},
+    {"reason", "TEXT", VALUE_TEXT, AT(reason), "purge",
+     "stored in place of each message"},
 };
 
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
@@ -122,26 +143,15 @@ static enum command_line take_letter(struct command_options *options,
 
 /* Which command has which option */
 
-static bool is_among(const char *command, const char *commands)
-{
-    size_t size = strlen(command);
-    for (const char *at = commands; at != NULL;
-         at = strchr(at, ' '), at = at != NULL ? at + 1 : NULL) {
-        if (strcspn(at, ",") == size && strncmp(at, command, size) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int check_rows(const bool is_given[ROW_COUNT], const char *command)
+static int check_rows(const bool is_given[ROW_COUNT],
+                      const struct command_row *command)
 {
     char text[128];
     for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (is_given[i] && !is_among(command, rows[i].commands)) {
+        if (is_given[i] && !commands_among(command, rows[i].commands)) {
             snprintf(text, sizeof text, "--%s is an option of %s, not of ",
                      rows[i].name, rows[i].commands);
-            command_line_error(text, command);
+            command_line_error(text, command->words);
             return -1;
         }
     }
@@ -164,8 +174,26 @@ static void fill_options(struct option all[COMMON_COUNT + ROW_COUNT + 1])
     all[COMMON_COUNT + ROW_COUNT] = (struct option){0};
 }
 
+/* The command itself, when all options have been read. */
+static enum command_line take_command(struct command_options *options,
+                                      int count, char **words,
+                                      const bool is_given[ROW_COUNT],
+                                      const struct command_row **command)
+{
+    int word_count;
+    *command = commands_find(count, words, &word_count);
+    if (*command == NULL || check_rows(is_given, *command) != 0) {
+        return COMMAND_LINE_INVALID;
+    }
+    options->word = words[word_count - 1];
+    options->arguments = words + word_count;
+    options->argument_count = count - word_count;
+    return COMMAND_LINE_COMMAND;
+}
+
 enum command_line command_line_read(int argc, char **argv,
-                                    struct command_options *options, int *first)
+                                    struct command_options *options,
+                                    const struct command_row **command)
 {
     struct option all[COMMON_COUNT + ROW_COUNT + 1];
     bool is_given[ROW_COUNT] = {false};
@@ -186,11 +214,39 @@ enum command_line command_line_read(int argc, char **argv,
             return result;
         }
     }
-    *first = optind;
     if (optind == argc) {
         command_line_error("no command given", "");
         return COMMAND_LINE_INVALID;
     }
-    return check_rows(is_given, argv[optind]) == 0 ? COMMAND_LINE_COMMAND
-                                                   : COMMAND_LINE_INVALID;
+    return take_command(options, argc - optind, argv + optind, is_given,
+                        command);
+}
+
+/* Help */
+
+void command_line_print(FILE *out, const char *word)
+{
+    char text[256];
+    char heading[64];
+    if (word == NULL) {
+        help_print_row(out, "-c, --config FILE",
+                       "the configuration (default: " COMMAND_CONFIG_DEFAULT
+                       ")");
+        help_print_row(out, "-v, --verbose", "log every change of state");
+        help_print_row(out, "-q, --quiet", "once: no progress and no table");
+    }
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        const struct row *row = &rows[i];
+        if (word != NULL && !commands_list_begins(row->commands, word)) {
+            continue;
+        }
+        snprintf(heading, sizeof heading, "    --%s%s%s", row->name,
+                 row->argument[0] != '\0' ? " " : "", row->argument);
+        snprintf(text, sizeof text, "%s: %s", row->commands, row->help);
+        help_print_row(out, heading, text);
+    }
+    if (word == NULL) {
+        help_print_row(out, "-h, --help", "the same as the command help");
+        help_print_row(out, "-V, --version", "the same as the command version");
+    }
 }

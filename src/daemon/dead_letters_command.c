@@ -18,10 +18,6 @@
 #include "inbox/inbox_view.h"
 #include "outlets/message_id.h"
 
-#define USAGE                                                         \
-    "dead-letters takes list, show, replay or purge, and the arrival" \
-    " of a message if it is about one"
-
 /* All that the command knows. */
 struct letters {
     struct config *config;      /* owned */
@@ -204,12 +200,6 @@ static enum exit_code purge(struct letters *letters,
 
 /* The command */
 
-static enum exit_code misused(const char *text)
-{
-    log_line(LOG_LEVEL_ERROR, "%s", text);
-    return EXIT_CODE_USAGE;
-}
-
 static enum exit_code carry_out(struct letters *letters, const char *word,
                                 const struct command_options *options)
 {
@@ -226,20 +216,16 @@ static enum exit_code carry_out(struct letters *letters, const char *word,
     return code;
 }
 
-enum exit_code command_dead_letters(const struct command_options *options,
-                                    int word_count, const char *const *words)
+enum exit_code command_dead_letters(const struct command_options *options)
 {
     struct letters letters = {.is_json = options->is_json};
-    const char *word = word_count > 0 ? words[0] : "";
-    bool is_show = strcmp(word, "show") == 0;
+    const char *word = options->word;
     bool is_task = strcmp(word, "replay") == 0 || strcmp(word, "purge") == 0;
     log_open(options->is_verbose, false);
-    if ((!is_show && !is_task && strcmp(word, "list") != 0) || word_count > 2 ||
-        (is_show && word_count != 2)) {
-        return misused(USAGE);
-    }
     if (is_task && options->outlet == NULL) {
-        return misused("dead-letters replay and purge need --outlet");
+        log_line(LOG_LEVEL_ERROR,
+                 "dead-letters replay and purge need --outlet");
+        return EXIT_CODE_USAGE;
     }
     enum exit_code code =
         command_load_config(options, CONFIG_RUN, &letters.config);
@@ -247,8 +233,9 @@ enum exit_code command_dead_letters(const struct command_options *options,
         return code;
     }
     if (selection_read(&letters.selection, letters.config, options) != 0 ||
-        (word_count == 2 &&
-         selection_read_arrival(&letters.selection, words[1]) != 0)) {
+        (options->argument_count > 0 &&
+         selection_read_arrival(&letters.selection, options->arguments[0]) !=
+             0)) {
         config_free(letters.config);
         return EXIT_CODE_USAGE;
     }

@@ -44,9 +44,11 @@ static enum exit_code backup(const struct config *config, const char *name,
     return EXIT_CODE_FINE;
 }
 
-enum exit_code command_inbox_backup(const struct command_options *options,
-                                    const char *inbox, const char *path)
+enum exit_code command_inbox_backup(const struct command_options *options)
 {
+    int last = options->argument_count - 1;
+    const char *inbox = last > 0 ? options->arguments[0] : NULL;
+    const char *path = options->arguments[last];
     log_open(options->is_verbose, false);
     struct config *config;
     enum exit_code code = command_load_config(options, CONFIG_RUN, &config);

@@ -22,9 +22,9 @@ static enum exit_code migrate(const struct command_options *options,
     return EXIT_CODE_FINE;
 }
 
-enum exit_code command_migrate(const struct command_options *options,
-                               const char *inbox)
+enum exit_code command_migrate(const struct command_options *options)
 {
+    const char *inbox = options->arguments[0]; /* or NULL */
     log_open(options->is_verbose, false);
     struct config *config;
     enum exit_code code = command_load_config(options, CONFIG_RUN, &config);

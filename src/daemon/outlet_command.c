@@ -140,15 +140,15 @@ static enum exit_code release_here(struct config *config,
 
 /* The command */
 
-enum exit_code command_outlet(const struct command_options *options,
-                              const char *const words[3])
+enum exit_code command_outlet(const struct command_options *options)
 {
     struct release release;
     enum exit_code code;
     char line[3 * HAPLO_TEXT_SIZE_MAX];
     char text[HAPLO_TEXT_SIZE_MAX];
     log_open(options->is_verbose, false);
-    snprintf(line, sizeof line, "%s %s %s", words[0], words[1], words[2]);
+    snprintf(line, sizeof line, "%s %s %s", options->word,
+             options->arguments[0], options->arguments[1]);
     if (release_parse(&release, line, text, sizeof text) != 0) {
         log_line(LOG_LEVEL_ERROR, "%s", text);
         return EXIT_CODE_USAGE;

@@ -23,9 +23,10 @@ static const struct config_inbox *find(const struct config *config,
     return command_find_inbox(config, inbox);
 }
 
-enum exit_code command_outlet_forget(const struct command_options *options,
-                                     const char *outlet, const char *inbox)
+enum exit_code command_outlet_forget(const struct command_options *options)
 {
+    const char *outlet = options->arguments[0];
+    const char *inbox = options->arguments[1]; /* or NULL */
     struct task_request request = {.kind = INBOX_TASK_OUTLET_FORGET,
                                    .until_ms = INBOX_FILTER_NO_END};
     struct config *config;

@@ -196,9 +196,9 @@ static enum exit_code test_run(struct outlet_test *test)
     return test->code;
 }
 
-enum exit_code command_outlet_test(const struct command_options *options,
-                                   const char *name)
+enum exit_code command_outlet_test(const struct command_options *options)
 {
+    const char *name = options->arguments[0];
     struct outlet_test test = {.code = EXIT_CODE_FAILED};
     struct config *config;
     log_open(options->is_verbose, false);

@@ -162,9 +162,9 @@ static void tell_missing(const struct config *config, const char *name)
     }
 }
 
-enum exit_code command_peek(const struct command_options *options,
-                            const char *name)
+enum exit_code command_peek(const struct command_options *options)
 {
+    const char *name = options->arguments[0];
     struct config *config;
     log_open(options->is_verbose, false);
     enum exit_code code = command_load_config(options, CONFIG_RUN, &config);

@@ -268,12 +268,11 @@ static enum exit_code erase(struct purge *purge)
     return code;
 }
 
-enum exit_code command_purge(const struct command_options *options,
-                             int word_count)
+enum exit_code command_purge(const struct command_options *options)
 {
     struct purge purge = {.count = 0};
     log_open(options->is_verbose, false);
-    if (word_count > 0 || !is_one_of_three(options)) {
+    if (!is_one_of_three(options)) {
         return misused(USAGE);
     }
     enum exit_code code =

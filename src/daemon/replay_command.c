@@ -221,16 +221,14 @@ static enum exit_code start(struct replay *replay,
 
 /* The command */
 
-enum exit_code command_replay(const struct command_options *options,
-                              int word_count, const char *const *words)
+enum exit_code command_replay(const struct command_options *options)
 {
     struct replay replay = {.is_json = options->is_json};
-    const char *word = word_count > 0 ? words[0] : "";
-    bool is_stop = strcmp(word, "stop") == 0 && word_count == 2;
-    bool is_list = strcmp(word, "list") == 0 && word_count == 1;
+    bool is_stop = strcmp(options->word, "stop") == 0;
+    bool is_list = strcmp(options->word, "list") == 0;
     log_open(options->is_verbose, false);
     if (!is_stop && !is_list &&
-        (word_count > 0 || options->outlet == NULL || options->since == NULL)) {
+        (options->outlet == NULL || options->since == NULL)) {
         return misused(USAGE);
     }
     enum exit_code code =
@@ -243,6 +241,6 @@ enum exit_code command_replay(const struct command_options *options,
         return EXIT_CODE_USAGE;
     }
     return is_list   ? list(&replay)
-           : is_stop ? stop(&replay, words[1])
+           : is_stop ? stop(&replay, options->arguments[0])
                      : start(&replay, options);
 }

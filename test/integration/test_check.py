@@ -239,6 +239,29 @@ def test_help_tells_all_commands_and_options():
     assert max(map(len, done.out.splitlines())) <= 80
 
 
+# What somebody types who remembers half of it.
+def test_help_of_one_command_tells_its_options():
+    done = run_program("help", "replay")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[0].startswith("  replay --outlet OUTLET --since TIME")
+    assert any(line.startswith("      --new-identity") for line in lines)
+    assert "peek" not in done.out and "--owner" not in done.out
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["inbox"], "inbox takes one of these words: backup"),
+    (["inbox", "restore"], "inbox takes one of these words: backup"),
+    (["outlet", "test"], "outlet test takes OUTLET: see"),
+    (["once", "more"], "once takes no argument: see"),
+    (["check", "--json"], "--json is an option of dead-letters list"),
+    (["dead-letters", "show", "--json", "1"], "not of dead-letters show: see"),
+])
+def test_a_wrong_command_line_is_told_what_is_right(arguments, words):
+    done = run_program(*arguments, cwd=os.sep)
+    assert done.code == 2 and words in done.err
+
+
 def test_help_config_tells_all_keys():
     done = run_program("help", "config")
     assert done.code == 0 and done.err == ""

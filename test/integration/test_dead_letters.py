@@ -151,8 +151,8 @@ def test_purge_forgets_dead_letters(picky_of, is_running):
 
 
 @pytest.mark.parametrize("words,code,told", [
-    (["list", "show", "it"], 2, "dead-letters takes"),
-    (["show"], 2, "dead-letters takes"),
+    (["list", "show", "it"], 2, "dead-letters list takes [ARRIVAL]"),
+    (["show"], 2, "dead-letters show takes ARRIVAL"),
     (["show", "x"], 2, "x is not the arrival"),
     (["show", "999"], 1, "message 999 is not a dead letter"),
     (["purge"], 2, "need --outlet"),
