@@ -88,7 +88,7 @@ static void loading_clear(struct config_loading *loading)
 static void file_load(struct config_loading *loading, int fd)
 {
     struct config_errors *errors = &loading->errors;
-    loading->events = config_events_new(fd);
+    loading->events = config_events_new(fd, 0);
     if (loading->events == NULL) {
         config_loading_no_memory(loading);
         return;
@@ -114,7 +114,7 @@ static bool may_hold(const struct config_errors *errors)
 static int file_open(struct config_loading *loading, const char *path)
 {
     struct config_errors *errors = &loading->errors;
-    const struct config_place whole_file = {0, 0};
+    const struct config_place whole_file = {0};
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
@@ -149,9 +149,36 @@ static bool has_no_memory(const struct config_loading *loading)
 static void no_memory_tell(struct config_loading *loading)
 {
     config_errors_clear(&loading->errors);
-    config_errors_add(&loading->errors, (struct config_place){0, 0},
+    config_errors_add(&loading->errors, (struct config_place){0},
                       "out of memory");
     loading->is_outage = true;
+}
+
+/* Returns the number of errors. */
+static int errors_print(struct config_loading *loading, const char *path,
+                        FILE *file)
+{
+    struct config_file main_file = {.path = path};
+    const struct config fallback = {
+        .path = path, .files = &main_file, .file_count = 1};
+    const struct config *config = loading->config;
+    return config_errors_end(
+        &loading->errors,
+        config != NULL && config->files != NULL ? config : &fallback, file);
+}
+
+int config_file_add(struct config_loading *loading, const char *path,
+                    struct config_place included_at)
+{
+    struct config *config = loading->config;
+    struct config_file *files = realloc(
+        config->files, (config->file_count + 1) * sizeof *config->files);
+    if (files == NULL) {
+        return config_loading_no_memory(loading);
+    }
+    config->files = files;
+    files[config->file_count++] = (struct config_file){path, included_at};
+    return 0;
 }
 
 int config_load(const char *path, enum config_mode mode, FILE *errors,
@@ -167,7 +194,9 @@ int config_load(const char *path, enum config_mode mode, FILE *errors,
     } else {
         config->path = path;
         config->checks_files = mode == CONFIG_CHECK;
-        fd = file_open(&loading, path);
+        if (config_file_add(&loading, path, (struct config_place){0}) == 0) {
+            fd = file_open(&loading, path);
+        }
     }
     if (fd >= 0) {
         file_load(&loading, fd);
@@ -182,7 +211,7 @@ int config_load(const char *path, enum config_mode mode, FILE *errors,
     }
     loading_clear(&loading);
     if (loading.errors.count > 0) {
-        int count = config_errors_end(&loading.errors, path, errors);
+        int count = errors_print(&loading, path, errors);
         config_free(config);
         return loading.is_outage ? CONFIG_FAILED : count;
     }
@@ -195,6 +224,7 @@ void config_free(struct config *config)
     if (config == NULL) {
         return;
     }
+    free(config->files);
     free(config->inboxes);
     free(config->outlets);
     free(config->servers);

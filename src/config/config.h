@@ -27,10 +27,18 @@
 
 #define CONFIG_FILE_SIZE_MAX 268435456 /* enough for 5 million queues */
 
-/* A position in the file. Lines and columns start at 1. */
+/* A position in one of the files. Lines and columns start at 1. Small, because
+ * each queue has one. */
 struct config_place {
     uint32_t line;   /* 0: no position */
-    uint32_t column; /* in characters */
+    uint16_t column; /* in characters; the maximum: that or more */
+    uint16_t file;   /* index in the configuration's files; 0: the main one */
+};
+
+/* A file that the configuration consists of. */
+struct config_file {
+    const char *path;                /* as given, or as found by a pattern */
+    struct config_place included_at; /* of the pattern; line 0: the main file */
 };
 
 enum config_key_kind { CONFIG_KEY_FILE, CONFIG_KEY_ENV, CONFIG_KEY_CREDENTIAL };
@@ -92,7 +100,9 @@ struct config_held {
 };
 
 struct config {
-    const char *path;                /* path of the file, as given */
+    const char *path;                /* path of the main file, as given */
+    struct config_file *files;       /* the main file first */
+    size_t file_count;               /* length of files */
     bool checks_files;               /* while loading: looks at files */
     const char *state_dir;           /* resolved */
     unsigned in_flight_max;          /* concurrent requests, all servers */
@@ -136,6 +146,10 @@ int config_load(const char *path, enum config_mode mode, FILE *errors,
 
 /* config may be NULL. */
 void config_free(struct config *config);
+
+/* The path of the file that a position is in. */
+const char *config_place_path(const struct config *config,
+                              struct config_place place);
 
 /* Fill the options for the library. They borrow strings from the
  * configuration. The caller adds data, and for a queue also api_key, state and

@@ -12,9 +12,33 @@ static char shown(char c)
     return (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
 }
 
-static bool is_before(struct config_place a, struct config_place b)
+bool config_place_is_before(struct config_place a, struct config_place b)
 {
-    return a.line != b.line ? a.line < b.line : a.column < b.column;
+    return a.file != b.file   ? a.file < b.file
+           : a.line != b.line ? a.line < b.line
+                              : a.column < b.column;
+}
+
+const char *config_place_path(const struct config *config,
+                              struct config_place place)
+{
+    return config->files[place.file].path;
+}
+
+const char *config_place_show(const struct config *config,
+                              struct config_place from,
+                              struct config_place place,
+                              char text[CONFIG_PLACE_SIZE])
+{
+    char path[CONFIG_SHOW_SIZE];
+    if (from.file == place.file) {
+        snprintf(text, CONFIG_PLACE_SIZE, "line %" PRIu32, place.line);
+    } else {
+        snprintf(text, CONFIG_PLACE_SIZE, "%s:%" PRIu32 ":%u",
+                 config_show(config_place_path(config, place), path),
+                 place.line, place.column);
+    }
+    return text;
 }
 
 __attribute__((format(printf, 1, 0))) static char *text_make(const char *format,
@@ -35,7 +59,8 @@ static void list_insert(struct config_errors *errors, struct config_place place,
                         char *text)
 {
     int i = errors->count - 1;
-    for (; i > 0 && is_before(place, errors->list[i - 1].place); i--) {
+    for (; i > 0 && config_place_is_before(place, errors->list[i - 1].place);
+         i--) {
         errors->list[i] = errors->list[i - 1];
     }
     errors->list[i] = (struct config_error){place, text};
@@ -107,21 +132,22 @@ void config_errors_clear(struct config_errors *errors)
     errors->file_count = 0;
 }
 
-int config_errors_end(struct config_errors *errors, const char *path,
+int config_errors_end(struct config_errors *errors, const struct config *config,
                       FILE *file)
 {
     int count = errors->count;
     for (int i = 0; i < count && i < CONFIG_ERRORS_MAX; i++) {
         const struct config_error *error = &errors->list[i];
-        fprintf(file, "%s:", path);
+        fprintf(file, "%s:", config_place_path(config, error->place));
         if (error->place.line > 0) {
-            fprintf(file, "%" PRIu32 ":%" PRIu32 ":", error->place.line,
+            fprintf(file, "%" PRIu32 ":%u:", error->place.line,
                     error->place.column);
         }
         fprintf(file, " %s\n", error->text ? error->text : "out of memory");
     }
     if (count > CONFIG_ERRORS_MAX) {
-        fprintf(file, "%s: and %d more\n", path, count - CONFIG_ERRORS_MAX);
+        fprintf(file, "%s: and %d more\n", config->path,
+                count - CONFIG_ERRORS_MAX);
     }
     config_errors_clear(errors);
     return count;

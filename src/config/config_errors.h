@@ -15,6 +15,7 @@
 #define CONFIG_ERRORS_MAX 20 /* errors printed; the rest is counted */
 #define CONFIG_SHOW_SIZE 140 /* bytes of a value in an error */
 #define CONFIG_HIDDEN "(hidden)"
+#define CONFIG_PLACE_SIZE (CONFIG_SHOW_SIZE + 32) /* of config_place_show() */
 
 enum config_scope_kind {
     CONFIG_SCOPE_FILE,   /* nothing can start */
@@ -66,10 +67,21 @@ void config_errors_share(struct config_errors *errors,
 void config_errors_clear(struct config_errors *errors);
 
 /* Prints "PATH:LINE:COLUMN: text" for each error in order ("PATH: text" for
- * the whole file), and the number of further ones. Removes them. Returns the
+ * a whole file), and the number of further ones. Removes them. Returns the
  * total number. */
-int config_errors_end(struct config_errors *errors, const char *path,
+int config_errors_end(struct config_errors *errors, const struct config *config,
                       FILE *file);
+
+/* Whether a position is before another one: in the order in which the files
+ * are read. */
+bool config_place_is_before(struct config_place a, struct config_place b);
+
+/* The name of a position in an error at `from`: "line 7" in the same file,
+ * otherwise "PATH:7:3". */
+const char *config_place_show(const struct config *config,
+                              struct config_place from,
+                              struct config_place place,
+                              char text[CONFIG_PLACE_SIZE]);
 
 /* Returns a value in a form that may be shown: short and without control
  * characters. config_quote() adds quotes, and returns CONFIG_HIDDEN if it

@@ -42,6 +42,7 @@ struct anchor {
 struct config_events {
     yaml_parser_t parser;           /* of libyaml */
     int fd;                         /* borrowed; the file */
+    uint16_t file;                  /* its index, for positions */
     size_t size;                    /* bytes read so far */
     int read_error;                 /* errno, or 0 */
     int depth;                      /* open lists and mappings */
@@ -67,10 +68,16 @@ static const char *anchor_name(const void *anchor)
     return ((const struct anchor *)anchor)->name;
 }
 
-static struct config_place place_of(const yaml_mark_t *mark)
+static uint16_t column_of(size_t column)
+{
+    return (uint16_t)(column < UINT16_MAX ? column : UINT16_MAX);
+}
+
+static struct config_place place_of(const struct config_events *events,
+                                    const yaml_mark_t *mark)
 {
     return (struct config_place){(uint32_t)mark->line + 1,
-                                 (uint32_t)mark->column + 1};
+                                 column_of(mark->column + 1), events->file};
 }
 
 /* Ends the stream with an error. Returns -1. */
@@ -121,31 +128,33 @@ static struct config_place place_at(const struct config_events *events,
                                     size_t offset)
 {
     unsigned char bytes[4096];
-    struct config_place place = {1, 1};
+    size_t column = 1;
+    struct config_place place = {.line = 1, .file = events->file};
     for (size_t done = 0; done < offset;) {
         size_t left = offset - done;
         ssize_t count =
             pread(events->fd, bytes, left < sizeof bytes ? left : sizeof bytes,
                   (off_t)done);
         if (count <= 0) {
-            return (struct config_place){0, 0};
+            return (struct config_place){.file = events->file};
         }
         for (ssize_t i = 0; i < count; i++) {
             /* Do not count continuation bytes as columns. */
-            place.column += (bytes[i] & 0xc0) != 0x80;
+            column += (bytes[i] & 0xc0) != 0x80;
             if (bytes[i] == '\n') {
                 place.line++;
-                place.column = 1;
+                column = 1;
             }
         }
         done += (size_t)count;
     }
+    place.column = column_of(column);
     return place;
 }
 
 static int reader_fail(struct config_events *events, const char *problem)
 {
-    const struct config_place whole_file = {0, 0};
+    const struct config_place whole_file = {.file = events->file};
     if (events->read_error != 0) {
         return events_fail(events, whole_file, "cannot be read: %s: %s",
                            strerror(events->read_error),
@@ -172,7 +181,7 @@ static int syntax_fail(struct config_events *events)
     case YAML_READER_ERROR:
         return reader_fail(events, problem);
     default:
-        return events_fail(events, place_of(&parser->problem_mark),
+        return events_fail(events, place_of(events, &parser->problem_mark),
                            "%s%s%s: check the indentation (no tabs), colons "
                            "and quotes here and above",
                            problem, parser->context ? " " : "",
@@ -256,7 +265,7 @@ static void anchors_close(struct config_events *events)
 
 static int alias_replay(struct config_events *events, const yaml_event_t *from)
 {
-    struct config_place place = place_of(&from->start_mark);
+    struct config_place place = place_of(events, &from->start_mark);
     const struct anchor *anchor =
         name_table_find(&events->names, (const char *)from->data.alias.anchor);
     if (anchor == NULL || anchor->count == 0) {
@@ -295,7 +304,8 @@ static int event_take(struct config_events *events, yaml_event_t *from,
                       struct config_event *event)
 {
     const yaml_char_t *anchor = NULL;
-    *event = (struct config_event){.place = place_of(&from->start_mark)};
+    *event =
+        (struct config_event){.place = place_of(events, &from->start_mark)};
     events->file_place = event->place;
     switch (from->type) {
     case YAML_ALIAS_EVENT:
@@ -451,7 +461,7 @@ bool config_events_is_outage(const struct config_events *events)
     return errno_is_outage(events->read_error);
 }
 
-struct config_events *config_events_new(int fd)
+struct config_events *config_events_new(int fd, size_t file)
 {
     struct config_events *events = calloc(1, sizeof *events);
     if (events == NULL || !yaml_parser_initialize(&events->parser)) {
@@ -459,6 +469,7 @@ struct config_events *config_events_new(int fd)
         return NULL;
     }
     events->fd = fd;
+    events->file = (uint16_t)file;
     events->names.name_of = anchor_name;
     yaml_parser_set_input(&events->parser, file_read, events);
     return events;

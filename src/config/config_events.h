@@ -29,9 +29,9 @@ struct config_event {
 
 struct config_events;
 
-/* Reads the file incrementally; it may be a pipe. Borrows fd. NULL if memory
- * runs out. */
-struct config_events *config_events_new(int fd);
+/* Reads the file incrementally; it may be a pipe. Its index is part of all
+ * positions. Borrows fd. NULL if memory runs out. */
+struct config_events *config_events_new(int fd, size_t file);
 
 /* events may be NULL. */
 void config_events_free(struct config_events *events);

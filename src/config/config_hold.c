@@ -29,13 +29,10 @@ static int confined_compare(const void *a, const void *b)
         &((const struct config_confined *)a)->error;
     const struct config_error *second =
         &((const struct config_confined *)b)->error;
-    if (first->place.line != second->place.line) {
-        return first->place.line < second->place.line ? -1 : 1;
-    }
-    if (first->place.column != second->place.column) {
-        return first->place.column < second->place.column ? -1 : 1;
-    }
-    return strcmp(first->text, second->text);
+    return config_place_is_before(first->place, second->place) ? -1
+           : config_place_is_before(second->place, first->place)
+               ? 1
+               : strcmp(first->text, second->text);
 }
 
 /* Copies the problems to the configuration, in the order of the file. */

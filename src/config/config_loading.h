@@ -118,6 +118,11 @@ struct config_loading {
     struct name_table paths;        /* of state_dir, inboxes and outlets */
 };
 
+/* Adds a file to those of the configuration. Borrows path for its lifetime. 0
+ * or -1. */
+int config_file_add(struct config_loading *loading, const char *path,
+                    struct config_place included_at);
+
 /* Memory ran out: ends reading. Returns -1. */
 int config_loading_no_memory(struct config_loading *loading);
 

@@ -1,6 +1,5 @@
 #include "config/config_mapping.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,10 +174,11 @@ struct config_pair *config_mapping_add(struct config_mapping *mapping,
     }
     free(text);
     if (first != NULL) {
+        char shown[CONFIG_PLACE_SIZE];
         key_fail(mapping, place,
-                 "%s: it is already given in line %" PRIu32
-                 ": remove one of them",
-                 row->name, first->place.line);
+                 "%s: it is already given in %s: remove one of them", row->name,
+                 config_place_show(mapping->loading->config, place,
+                                   first->place, shown));
     }
     if (row == NULL || first != NULL) {
         return NULL;

@@ -243,7 +243,7 @@ void config_read(struct config_loading *loading)
         config_mapping_end(&top);
     } else if (event.kind == CONFIG_EVENT_END ||
                (event.kind == CONFIG_EVENT_VALUE && event.text[0] == '\0')) {
-        config_errors_add(&loading->errors, (struct config_place){0, 0},
+        config_errors_add(&loading->errors, (struct config_place){0},
                           "the file is empty: give it state_dir, inbox and "
                           "servers");
         free(event.text);

@@ -15,7 +15,6 @@
  */
 #include "config/config_resolve.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,10 +35,11 @@ void config_twice_fail(struct config_loading *loading,
                        struct config_place place, const char *where,
                        const char *what, struct config_place first)
 {
+    char shown[CONFIG_PLACE_SIZE];
     config_errors_add(&loading->errors, place,
-                      "%s: its %s is already used in line %" PRIu32
-                      ": choose another",
-                      where, what, first.line);
+                      "%s: its %s is already used in %s: choose another", where,
+                      what,
+                      config_place_show(loading->config, place, first, shown));
 }
 
 /* The same for the name of a queue or a server. Which of the two is meant

@@ -10,7 +10,6 @@
  * Usually all origins differ, and no queue is looked at. An alias of the host
  * or another address cannot be recognised here.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -72,16 +71,18 @@ static void twin_fail(struct config_loading *loading,
                       const struct config_queue *queue,
                       const struct config_queue *first)
 {
+    char shown[CONFIG_PLACE_SIZE];
     const struct config *config = loading->config;
     struct config_errors *errors = &loading->errors;
     errors->scope = (struct config_scope){CONFIG_SCOPE_QUEUE,
                                           (size_t)(queue - config->queues)};
-    config_errors_add(errors, queue->place,
-                      "queue %s/%s: it is the queue %s/%s of line %" PRIu32
-                      ": both have the same URL and name: remove one of them",
-                      queue->server->options.name, queue->name,
-                      first->server->options.name, first->name,
-                      first->place.line);
+    config_errors_add(
+        errors, queue->place,
+        "queue %s/%s: it is the queue %s/%s of %s: both have the same URL and "
+        "name: remove one of them",
+        queue->server->options.name, queue->name, first->server->options.name,
+        first->name,
+        config_place_show(config, queue->place, first->place, shown));
     config_errors_share(
         errors, (struct config_scope){CONFIG_SCOPE_QUEUE,
                                       (size_t)(first - config->queues)});

@@ -184,7 +184,7 @@ static bool key_check(const struct reading *reading,
             fail(reading, key->place,
                  "%s is already given in line %" PRIu32
                  ": write all its values as one list",
-                 key->text, first->line);
+                 key->text, first->line); /* of the same mapping */
             return false;
         }
     }

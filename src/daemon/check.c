@@ -33,9 +33,9 @@ static int tls_error(const struct config *config,
                      const struct config_server *server, const char *option,
                      const struct reason *why)
 {
-    fprintf(stderr, "%s:%u:%u: server %s: %s%s\n", config->path,
-            server->place.line, server->place.column, server->options.name,
-            option, why->text);
+    fprintf(stderr, "%s:%u:%u: server %s: %s%s\n",
+            config_place_path(config, server->place), server->place.line,
+            server->place.column, server->options.name, option, why->text);
     return -1;
 }
 
@@ -105,7 +105,8 @@ static void outlets_warn(const struct config *config)
         const struct forwarder_options *forward = &outlet->forward;
         if (forward->type->is_lacking != NULL &&
             forward->type->is_lacking(forward->type_options, why, sizeof why)) {
-            fprintf(stderr, "%s:%u:%u: warning: outlet %s: %s\n", config->path,
+            fprintf(stderr, "%s:%u:%u: warning: outlet %s: %s\n",
+                    config_place_path(config, outlet->place),
                     outlet->place.line, outlet->place.column, forward->name,
                     why);
         }

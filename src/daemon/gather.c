@@ -80,8 +80,9 @@ static void on_inbox_opened(struct inbox *opened, int error, const char *why,
     struct gather *gather = inbox->gather;
     if (error != 0) {
         log_line(LOG_LEVEL_ERROR, "%s:%u:%u: inbox %s: %s",
-                 gather->config->path, inbox->config->place.line,
-                 inbox->config->place.column, inbox->config->name, why);
+                 config_place_path(gather->config, inbox->config->place),
+                 inbox->config->place.line, inbox->config->place.column,
+                 inbox->config->name, why);
         inbox->inbox = NULL;
     } else if (gather->phase == GATHER_CLOSING_INBOXES) {
         close_inbox(inbox);

@@ -229,8 +229,9 @@ static void tell(const struct gather *gather, size_t *count,
                  struct config_place place, const char *why)
 {
     if (++*count <= TOLD_MAX) {
-        log_line(LOG_LEVEL_ERROR, "%s:%u:%u: %s", gather->config->path,
-                 place.line, place.column, why);
+        log_line(LOG_LEVEL_ERROR, "%s:%u:%u: %s",
+                 config_place_path(gather->config, place), place.line,
+                 place.column, why);
     }
 }
 

@@ -204,7 +204,8 @@ static void give_up_held(struct once *once)
         snprintf(text, sizeof text,
                  "%s/%s: not drained: %s because of %s:%u:%u", hold->server,
                  hold->name, haplo_queue_state_name(hold->state),
-                 gather->config->path, hold->place.line, hold->place.column);
+                 config_place_path(gather->config, hold->place),
+                 hold->place.line, hold->place.column);
         if (hold->queue != NULL) {
             once_give_up(once, hold->queue->command, text);
         } else {

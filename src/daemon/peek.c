@@ -151,7 +151,8 @@ static void tell_missing(const struct config *config, const char *name)
 {
     const struct config_held *held = config_held_find(config, name);
     if (held != NULL) {
-        log_line(LOG_LEVEL_ERROR, "%s:%u:%u: %s", config->path,
+        log_line(LOG_LEVEL_ERROR, "%s:%u:%u: %s",
+                 config_place_path(config, held->problem->place),
                  held->problem->place.line, held->problem->place.column,
                  held->problem->text);
     } else {
