@@ -3,6 +3,11 @@
 VERSION := 0.1.0
 SOVERSION := 0
 PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR ?= $(PREFIX)/share
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 DESTDIR ?=
 BUILD ?= build
 PYTHON ?= /usr/bin/python3
@@ -17,7 +22,7 @@ BUILD_PACKAGES := gcc libc6-dev make libuv1-dev libcurl4-openssl-dev \
 	libhttp-parser-dev libssl-dev zlib1g-dev libpq-dev librdkafka-dev \
 	libnats-dev pkg-config ca-certificates python3
 TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
-	postgresql pgbouncer nats-server kcat nginx
+	postgresql pgbouncer nats-server kcat nginx zsh
 CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 # Peers that cannot be had are named as missing by `make bench`.
@@ -63,12 +68,19 @@ else
 # -- Compiling ----------------------------------------------------------------
 
 CC ?= cc
+OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -Wwrite-strings
 WERROR ?= $(if $(CI),-Werror)
+# HARDENING= leaves out what makes faults harder to exploit.
+HARDENING ?= -fstack-protector-strong -fstack-clash-protection \
+	$(if $(filter -O%,$(filter-out -O0 -Og,$(CFLAGS))), \
+		-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+ALL_LDFLAGS = $(if $(HARDENING),-z relro -z now) $(LDFLAGS)
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -fPIC \
-	-fvisibility=hidden -Iinclude -Isrc -MMD -MP $(CFLAGS)
+	-fvisibility=hidden -Iinclude -Isrc -MMD -MP $(HARDENING) $(CPPFLAGS) \
+	$(CFLAGS)
 LIBPQ_CFLAGS := $(shell pkg-config --cflags libpq 2>/dev/null)
 
 # Types of inboxes and outlets are included if pkg-config finds their library.
@@ -127,6 +139,8 @@ bench_micro := $(BUILD)/bench/micro
 bench_busy_poll := $(BUILD)/bench/busy_poll.so
 
 LIB_A := $(BUILD)/libhaplopoll.a
+# The same, with what it hides from applications.
+PARTS_A := $(BUILD)/libparts.a
 LIB_SO := $(BUILD)/libhaplopoll.so.$(VERSION)
 
 # `make V=1` shows the commands.
@@ -154,23 +168,33 @@ $(BUILD)/types: FORCE
 FORCE:
 
 # q, not r: two folders may have files of the same name.
-$(LIB_A): $(lib_obj)
+$(PARTS_A): $(lib_obj)
 	@rm -f $@
 	$(call say,AR)
 	$(Q)ar qcs $@ $^
 
-$(LIB_SO): $(lib_obj)
-	$(call say,LD)
-	$(Q)$(CC) -shared -Wl,-soname,libhaplopoll.so.$(SOVERSION) $(CFLAGS) \
-		$(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+# One object, so that an application sees haplo_* alone, and its own names do
+# not clash with the library's.
+$(LIB_A): $(lib_obj)
+	@rm -f $@
+	$(call say,AR)
+	$(Q)$(LD) -r -o $(BUILD)/haplopoll.o $^
+	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/haplopoll.o
+	$(Q)ar qcs $@ $(BUILD)/haplopoll.o
 
-$(BUILD)/haplo-poll: $(daemon_obj) $(LIB_A)
+$(LIB_SO): $(lib_obj) src/libhaplopoll.map
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
+	$(Q)$(CC) -shared -Wl,-soname,libhaplopoll.so.$(SOVERSION) \
+		-Wl,--version-script=src/libhaplopoll.map $(CFLAGS) \
+		$(ALL_LDFLAGS) -o $@ $(lib_obj) $(LIB_LIBS)
+
+$(BUILD)/haplo-poll: $(daemon_obj) $(PARTS_A)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
 
 $(BUILD)/haplo-sim: $(sim_obj)
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(SIM_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(SIM_LIBS)
 
 # Objects are kept, also where a pattern makes them on its way.
 .SECONDARY:
@@ -208,7 +232,7 @@ $(BUILD)/test/test_outlet_example: $(call obj,$(outlet_example_src))
 
 # haplo-poll with an outlet type from outside, that refuses messages.
 $(BUILD)/test/haplo-poll-picky: $(BUILD)/test/outlet/picky.o \
-		$(filter-out %/daemon/program.o,$(daemon_obj)) $(LIB_A)
+		$(filter-out %/daemon/program.o,$(daemon_obj)) $(PARTS_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
 
@@ -343,20 +367,20 @@ $(bench_producers): $(BUILD)/bench/produce_%: $(BUILD)/bench/produce_%.o \
 
 # Reaches what the library hides.
 inbox_obj := $(call obj,$(call without,$(call src_of,inbox)))
-$(bench_micro): $(call obj,$(wildcard bench/micro*.c)) $(inbox_obj) $(LIB_A)
+$(bench_micro): $(call obj,$(wildcard bench/micro*.c)) $(inbox_obj) $(PARTS_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(TYPE_LIBS) $(LIB_LIBS)
 
 bench_costs := $(patsubst %,$(BUILD)/bench/%_cost, \
 	inbox $(filter postgres,$(TYPES)))
 $(bench_costs): %: %.o $(call obj,bench/feeders.c bench/null_inbox.c) \
-		$(inbox_obj) $(LIB_A)
+		$(inbox_obj) $(PARTS_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(TYPE_LIBS) $(LIB_LIBS)
 
 # The daemon with one more type of inbox, which drops its messages.
 $(bench_daemon): $(filter-out %/daemon/program.o,$(daemon_obj)) \
-		$(call obj,bench/null_daemon.c bench/null_inbox.c) $(LIB_A)
+		$(call obj,bench/null_daemon.c bench/null_inbox.c) $(PARTS_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
 
@@ -596,26 +620,52 @@ fuzz:
 fuzz-corpus:
 	$(PYTHON) test/fuzz/run.py --build build-fuzz --keep $(FUZZ_TARGETS)
 
+# -- Installing ---------------------------------------------------------------
+
+# What goes where, as FOLDER:FILE; a folder of a file is created.
+installed_programs := $(BINDIR):$(BUILD)/haplo-poll $(BINDIR):$(BUILD)/haplo-sim
+installed_libs := $(LIBDIR):$(LIB_SO)
+installed_files := $(INCLUDEDIR):include/haplopoll.h $(LIBDIR):$(LIB_A) \
+	$(LIBDIR)/pkgconfig:$(BUILD)/haplopoll.pc \
+	$(patsubst %,$(DATADIR)/man/man1:%,$(wildcard man/*.1)) \
+	$(patsubst %,$(DATADIR)/man/man5:%,$(wildcard man/*.5)) \
+	$(DATADIR)/bash-completion/completions:packaging/completion/haplo-poll \
+	$(DATADIR)/zsh/site-functions:packaging/completion/_haplo-poll
+installed_links := $(LIBDIR)/libhaplopoll.so.$(SOVERSION) \
+	$(LIBDIR)/libhaplopoll.so
+
+folder_of = $(DESTDIR)$(firstword $(subst :, ,$(1)))
+file_of = $(lastword $(subst :, ,$(1)))
+define install_each
+$(foreach one,$(2),
+	install -D -m $(1) $(call file_of,$(one)) \
+		$(call folder_of,$(one))/$(notdir $(call file_of,$(one))))
+endef
+
+$(BUILD)/haplopoll.pc: src/haplopoll.pc.in FORCE
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+		-e 's|@LIBS@|$(LIB_LIBS)|' $< >$@
+
+# Without DESTDIR the loader has to learn of the library: as root it does, and
+# otherwise the last line tells how.
 .PHONY: install
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include \
-		$(DESTDIR)$(PREFIX)/lib/pkgconfig \
-		$(DESTDIR)$(PREFIX)/share/man/man1 \
-		$(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 755 $(BUILD)/haplo-poll $(BUILD)/haplo-sim \
-		$(DESTDIR)$(PREFIX)/bin
-	install -m 644 include/haplopoll.h $(DESTDIR)$(PREFIX)/include
-	install -m 644 $(LIB_A) $(DESTDIR)$(PREFIX)/lib
-	install -m 755 $(LIB_SO) $(DESTDIR)$(PREFIX)/lib
-	ln -sf libhaplopoll.so.$(VERSION) \
-		$(DESTDIR)$(PREFIX)/lib/libhaplopoll.so.$(SOVERSION)
-	ln -sf libhaplopoll.so.$(SOVERSION) \
-		$(DESTDIR)$(PREFIX)/lib/libhaplopoll.so
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
-		src/haplopoll.pc.in \
-		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/haplopoll.pc
-	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+install: all $(BUILD)/haplopoll.pc
+	$(call install_each,755,$(installed_programs) $(installed_libs))
+	$(call install_each,644,$(installed_files))
+	ln -sf $(notdir $(LIB_SO)) $(DESTDIR)$(firstword $(installed_links))
+	ln -sf $(notdir $(firstword $(installed_links))) \
+		$(DESTDIR)$(lastword $(installed_links))
+ifeq ($(DESTDIR),)
+	@if [ "$$(id -u)" = 0 ]; then ldconfig; else \
+		echo "run ldconfig as root, or set LD_LIBRARY_PATH=$(LIBDIR)"; fi
+endif
+
+.PHONY: uninstall
+uninstall:
+	rm -f $(foreach one,$(installed_programs) $(installed_libs) \
+		$(installed_files),$(call folder_of,$(one))/$(notdir \
+		$(call file_of,$(one)))) $(addprefix $(DESTDIR),$(installed_links))
 
 .PHONY: clean
 clean:

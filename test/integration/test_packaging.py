@@ -1,0 +1,131 @@
+"""What `make install` puts where, and what is found there: the library as others
+link it, and completion for shells."""
+import os
+import re
+import subprocess
+
+import pytest
+from poll import BUILD, PROGRAM
+from sim import ROOT
+
+COMPLETION = ROOT / "packaging" / "completion"
+SOURCE = """
+#include <haplopoll.h>
+#include <stdio.h>
+/* Names that the library has as well, but hides. */
+int alloc_bytes, batch_new, heap_push;
+int main(void) { puts(haplo_version()); return 0; }
+"""
+
+
+def run(*words, **options):
+    done = subprocess.run([str(word) for word in words], text=True, check=False,
+                          capture_output=True, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def make(*words):
+    environment = {name: value for name, value in os.environ.items()
+                   if not name.startswith("MAKE")}
+    return run("make", "--no-print-directory", "-o", "all", f"BUILD={BUILD}",
+               *words, cwd=ROOT, env=environment)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The folder that is the root of an installation below /usr."""
+    root = tmp_path_factory.mktemp("root")
+    make("install", f"DESTDIR={root}", "PREFIX=/usr")
+    return root
+
+
+def pkg_config(root, *words):
+    return run("pkg-config", *words, "haplopoll", env={
+        **os.environ, "PKG_CONFIG_PATH": str(root / "usr/lib/pkgconfig"),
+        "PKG_CONFIG_SYSROOT_DIR": str(root)}).split()
+
+
+def symbols(*words):
+    return {line.split()[-1] for line in run("nm", *words).splitlines()
+            if line.strip() and not line.endswith(":")}
+
+
+def test_the_installed_files_are_those_that_are_removed(tmp_path):
+    make("install", f"DESTDIR={tmp_path}", "PREFIX=/opt/haplo",
+         "LIBDIR=/opt/haplo/lib64")
+    assert (tmp_path / "opt/haplo/bin/haplo-poll").exists()
+    assert (tmp_path / "opt/haplo/lib64/libhaplopoll.so").resolve().exists()
+    make("uninstall", f"DESTDIR={tmp_path}", "PREFIX=/opt/haplo",
+         "LIBDIR=/opt/haplo/lib64")
+    assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == []
+
+
+# An application may have a function of any name but haplo_*.
+@pytest.mark.parametrize("link", ["shared", "static"])
+def test_an_application_builds_with_pkg_config_alone(installed, tmp_path, link):
+    (tmp_path / "app.c").write_text(SOURCE)
+    flags = pkg_config(installed, "--cflags")
+    libs = (pkg_config(installed, "--libs") if link == "shared" else
+            [installed / "usr/lib/libhaplopoll.a",
+             *pkg_config(installed, "--libs", "--static")[2:]])
+    run("cc", "-o", tmp_path / "app", tmp_path / "app.c", *flags, *libs)
+    assert run(tmp_path / "app", env={
+        **os.environ, "LD_LIBRARY_PATH": str(installed / "usr/lib")}
+    ).startswith("0.")
+
+
+# What the library needs is its own matter: whoever compiles against the header
+# needs libuv's, and no other -dev package.
+def test_compiling_needs_the_headers_of_libuv_only(installed):
+    assert all(flag.startswith("-I") for flag in pkg_config(installed,
+                                                            "--cflags"))
+    text = (installed / "usr/lib/pkgconfig/haplopoll.pc").read_text()
+    assert "Requires: libuv\n" in text
+    assert "Requires.private" not in text
+    assert "@" not in text
+
+
+def test_the_library_shows_its_public_functions_only(installed):
+    declared = set(re.findall(r"\b(haplo_\w+)\(", run(
+        "cc", "-E", "-P", "-I", ROOT / "include",
+        ROOT / "include/haplopoll.h")))
+    for words in (["-g", "--defined-only",
+                   installed / "usr/lib/libhaplopoll.a"],
+                  ["-D", "--defined-only",
+                   installed / "usr/lib/libhaplopoll.so"]):
+        shown = {name.split("@")[0] for name in symbols(*words)}
+        assert shown - {"HAPLOPOLL_0"} <= declared, words
+        assert len(shown) > 30
+
+
+# Completion
+
+def complete_in_bash(*words):
+    script = (f'source {COMPLETION}/haplo-poll; COMP_WORDS=("$@"); '
+              'COMP_CWORD=$(($# - 1)); _haplo_poll; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    return run("bash", "-c", script, "bash", PROGRAM, *words).split()
+
+
+def complete_in_zsh(*words):
+    script = ("setopt extendedglob; compadd() { shift; print -l -r -- $@ }; "
+              "_files() { : }; _call_program() { shift; \"$@\" }; "
+              "words=(\"$@\"); CURRENT=$#; "
+              f"complete_it() {{ source {COMPLETION}/_haplo-poll }}; "
+              "complete_it")
+    return run("zsh", "-f", "-c", script, "zsh", PROGRAM, *words).split()
+
+
+@pytest.mark.parametrize("complete", [complete_in_bash, complete_in_zsh])
+def test_completion_knows_commands_their_words_and_options(complete):
+    commands = complete("")
+    assert {"run", "once", "check", "outlet", "help"} <= set(commands)
+    assert set(complete("-c", "some.yaml", "")) == set(commands)
+    assert {"retry", "skip", "test"} <= set(complete("outlet", ""))
+    assert {"--config", "--since"} <= set(complete("replay", "--"))
+    assert complete("peek", "") == []
+    if complete is complete_in_bash:  # zsh itself leaves out what does not fit
+        assert complete("pee") == ["peek"]
+
+
