@@ -11,7 +11,7 @@
 
 #include "base/wall_clock.h"
 #include "daemon/command.h"
-#include "daemon/json_text.h"
+#include "daemon/json_writer.h"
 #include "daemon/log.h"
 #include "daemon/selection.h"
 #include "daemon/task_command.h"
@@ -23,6 +23,7 @@ struct letters {
     struct config *config;      /* owned */
     struct selection selection; /* which */
     bool is_json;               /* lines of JSON instead of a table */
+    struct json_writer json;    /* a line of it; owned */
     uint64_t count;             /* of rows so far */
 };
 
@@ -62,20 +63,20 @@ static bool count_letter(const struct inbox_letter *letter, void *data)
 
 /* list */
 
-static void print_json(const struct inbox_letter *letter)
+static void print_json(struct json_writer *json,
+                       const struct inbox_letter *letter)
 {
-    char at[WALL_CLOCK_TEXT_SIZE];
-    printf("{\"arrival\":%" PRIu64 ",", letter->message.arrival);
-    json_text_print("outlet", letter->outlet);
-    putchar(',');
-    json_text_print("server", letter->message.server);
-    putchar(',');
-    json_text_print("queue", letter->message.queue);
-    putchar(',');
-    json_text_print("refused_at", wall_clock_text_ms(letter->at_ms, at));
-    printf(",\"attempts\":%" PRIu64 ",", letter->attempts);
-    json_text_print("reason", letter->why);
-    printf("}\n");
+    json_object(json, NULL);
+    json_count(json, "arrival", letter->message.arrival);
+    json_text(json, "outlet", letter->outlet);
+    json_text(json, "server", letter->message.server);
+    json_text(json, "queue", letter->message.queue);
+    json_time(json, "refused_at", letter->at_ms);
+    json_count(json, "attempts", letter->attempts);
+    json_text(json, "reason", letter->why);
+    json_object_end(json);
+    json_end_line(json);
+    (void)json_writer_print(json, stdout); /* output.h tells of an error */
 }
 
 static bool list_letter(const struct inbox_letter *letter, void *data)
@@ -84,8 +85,8 @@ static bool list_letter(const struct inbox_letter *letter, void *data)
     char at[WALL_CLOCK_TEXT_SIZE];
     char queue[2 * HAPLO_NAME_SIZE_MAX + 2];
     if (letters->is_json) {
-        print_json(letter);
-        return true;
+        print_json(&letters->json, letter);
+        return !letters->json.is_failed;
     }
     if (letters->count++ == 0) {
         printf("%-10s  %-20s  %8s  %-16s  %-24s  %s\n", "ARRIVAL", "REFUSED",
@@ -97,6 +98,17 @@ static bool list_letter(const struct inbox_letter *letter, void *data)
            letter->message.arrival, wall_clock_text(letter->at_ms, at),
            letter->attempts, letter->outlet, queue, letter->why);
     return true;
+}
+
+static enum exit_code list(struct letters *letters)
+{
+    enum exit_code code = read_all(letters, list_letter);
+    if (letters->json.is_failed) {
+        log_line(LOG_LEVEL_ERROR, "out of memory");
+        code = EXIT_CODE_FAILED;
+    }
+    json_writer_free(&letters->json);
+    return code;
 }
 
 /* show */
@@ -210,8 +222,7 @@ static enum exit_code carry_out(struct letters *letters, const char *word,
     if (strcmp(word, "purge") == 0) {
         return purge(letters, options);
     }
-    code = strcmp(word, "list") == 0 ? read_all(letters, list_letter)
-                                     : show(letters);
+    code = strcmp(word, "list") == 0 ? list(letters) : show(letters);
     config_free(letters->config);
     return code;
 }

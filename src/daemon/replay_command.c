@@ -15,7 +15,7 @@
 #include "base/wall_clock.h"
 #include "config/units.h"
 #include "daemon/command.h"
-#include "daemon/json_text.h"
+#include "daemon/json_writer.h"
 #include "daemon/log.h"
 #include "daemon/selection.h"
 #include "daemon/task_command.h"
@@ -33,6 +33,7 @@ struct replay {
     uint64_t count;             /* of messages or rows, so far */
     struct preview *preview;    /* of the outlet; for --dry-run */
     bool is_out_of_memory;      /* it could not be asked */
+    struct json_writer json;    /* list: a line of it; owned */
     const char *inbox;          /* list: the inbox that is read */
 };
 
@@ -60,26 +61,25 @@ static const char *state_of(const struct inbox_replay *row)
     return row->changed_at_ms == row->created_at_ms ? "new" : "running";
 }
 
-static void print_json(const struct inbox_replay *row)
+static void print_json(struct json_writer *json, const struct inbox_replay *row)
 {
-    char at[WALL_CLOCK_TEXT_SIZE];
-    printf("{\"replay\":%" PRIu64 ",", row->id);
-    json_text_print("outlet", row->outlet);
-    putchar(',');
-    json_text_print("queue", row->queue);
-    putchar(',');
-    json_text_print("messages", row->is_of_letters ? "dead letters" : "all");
-    printf(",\"new_identity\":%s,", row->has_new_ids ? "true" : "false");
-    json_text_print("state", state_of(row));
-    printf(",\"delivered\":%" PRIu64 ",\"refused\":%" PRIu64
-           ",\"cursor\":%" PRIu64 ",\"last\":%" PRIu64 ",",
-           row->delivered_count, row->refused_count, row->cursor, row->last);
-    json_text_print("created_at", wall_clock_text_ms(row->created_at_ms, at));
-    putchar(',');
-    json_text_print("changed_at", wall_clock_text_ms(row->changed_at_ms, at));
-    putchar(',');
-    json_text_print("reason", row->why.text);
-    printf("}\n");
+    json_object(json, NULL);
+    json_count(json, "replay", row->id);
+    json_text(json, "outlet", row->outlet);
+    json_text(json, "queue", row->queue);
+    json_text(json, "messages", row->is_of_letters ? "dead letters" : "all");
+    json_bool(json, "new_identity", row->has_new_ids);
+    json_text(json, "state", state_of(row));
+    json_count(json, "delivered", row->delivered_count);
+    json_count(json, "refused", row->refused_count);
+    json_count(json, "cursor", row->cursor);
+    json_count(json, "last", row->last);
+    json_time(json, "created_at", row->created_at_ms);
+    json_time(json, "changed_at", row->changed_at_ms);
+    json_text(json, "reason", row->why.text);
+    json_object_end(json);
+    json_end_line(json);
+    (void)json_writer_print(json, stdout); /* output.h tells of an error */
 }
 
 static bool list_row(const struct inbox_replay *row, void *data)
@@ -87,8 +87,8 @@ static bool list_row(const struct inbox_replay *row, void *data)
     struct replay *replay = data;
     char at[WALL_CLOCK_TEXT_SIZE];
     if (replay->is_json) {
-        print_json(row);
-        return true;
+        print_json(&replay->json, row);
+        return !replay->json.is_failed;
     }
     if (replay->count++ == 0) {
         printf("%6s  %-16s  %-8s  %10s  %8s  %10s  %10s  %-20s  %s\n", "REPLAY",
@@ -131,6 +131,11 @@ static enum exit_code list(struct replay *replay)
             code = view_inbox(inbox, &view);
         }
     }
+    if (replay->json.is_failed) {
+        log_line(LOG_LEVEL_ERROR, "out of memory");
+        code = EXIT_CODE_FAILED;
+    }
+    json_writer_free(&replay->json);
     config_free(replay->config);
     return code;
 }
