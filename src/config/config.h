@@ -106,6 +106,7 @@ struct config {
     bool checks_files;               /* while loading: looks at files */
     const char *state_dir;           /* resolved */
     unsigned in_flight_max;          /* concurrent requests, all servers */
+    uint64_t drain_timeout_ms;       /* to finish work when it is stopped */
     size_t undelivered_bytes_max;    /* bodies held by the poller, and by each
                                         inbox */
     struct config_inbox *inboxes;    /* at least one */

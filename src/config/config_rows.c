@@ -114,6 +114,19 @@ static const struct option_row top_rows[] = {
                 "queues.",
     },
     {
+        .name = "drain_timeout",
+        .value = OPTION_DURATION,
+        .min = 1,
+        .max = HOUR,
+        .fallback = "30s",
+        IN_CONFIG(drain_timeout_ms),
+        .help = "When the process is stopped, it fetches nothing more, and has "
+                "this long to store and mark outstanding batches and to finish "
+                "what outlets have in flight. What is left then is not lost: "
+                "the next run gets it again. The service manager must wait "
+                "longer: see TimeoutStopSec in systemd.service(5).",
+    },
+    {
         .name = "inbox",
         .value = OPTION_REFERENCE,
         .fallback = "see inboxes",

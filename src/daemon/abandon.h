@@ -5,11 +5,15 @@
  * may take a minute. The loop waits for it, and so does exit(), because libuv
  * joins its threads there. So once everything is stored and closed, the loop is
  * given a moment to end by itself, and is then abandoned.
+ *
+ * A write to a disk that hangs cannot be cancelled either. abandon_within()
+ * sets the time after which the process exits whatever it waits for.
  */
 #ifndef DAEMON_ABANDON_H
 #define DAEMON_ABANDON_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <uv.h>
 
@@ -18,6 +22,7 @@
 struct abandon {
     uv_timer_t timer; /* runs while the loop is given its moment, and does not
                          keep it running */
+    uv_timer_t limit; /* of abandon_within(); does not keep it running either */
     bool is_done;     /* the loop was stopped, with handles left in it */
 };
 
@@ -27,8 +32,12 @@ void abandon_init(struct abandon *abandon, uv_loop_t *loop);
  * loop if these take more than a moment. */
 void abandon_soon(struct abandon *abandon);
 
+/* Exits in this time, with EXIT_CODE_FAILED, unless the loop ends before. The
+ * earliest call counts. */
+void abandon_within(struct abandon *abandon, uint64_t limit_ms);
+
 /* To be called when the loop has ended by itself, before it is closed: closes
- * the timer. */
+ * the timers. */
 void abandon_close(struct abandon *abandon);
 
 /* To be called last, while the loop is still in memory, because a look-up may

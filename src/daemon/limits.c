@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/reason.h"
+#include "daemon/signals.h"
 
 #define DESCRIPTOR_COUNT_MIN 32 /* loop, inbox, keys, a few connections */
 #define THREAD_COUNT_DEFAULT 4  /* default size of the thread pool */
@@ -35,8 +36,7 @@ void limits_prepare(void)
 {
     struct rlimit limit;
     prctl(PR_SET_DUMPABLE, 0);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
+    signals_prepare();
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
@@ -127,41 +127,6 @@ static void work_nothing_done(uv_work_t *work, int status)
     free(work);
 }
 
-static const int ending_signals[] = {SIGINT, SIGTERM};
-
-static void fill_ending_signals(sigset_t *signals)
-{
-    sigemptyset(signals);
-    for (size_t i = 0; i < 2; i++) {
-        sigaddset(signals, ending_signals[i]);
-    }
-}
-
-static void hold_signals(sigset_t *before)
-{
-    sigset_t signals;
-    fill_ending_signals(&signals);
-    pthread_sigmask(SIG_BLOCK, &signals, before);
-}
-
-void limits_hold_signals(void)
-{
-    hold_signals(NULL);
-}
-
-void limits_release_signals(void)
-{
-    sigset_t signals;
-    fill_ending_signals(&signals);
-    for (size_t i = 0; i < 2; i++) {
-        signal(ending_signals[i], SIG_IGN); /* discards what is pending */
-    }
-    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-    for (size_t i = 0; i < 2; i++) {
-        signal(ending_signals[i], SIG_DFL);
-    }
-}
-
 /* Makes the pool start its threads, with signals blocked, so that the main
  * thread alone handles them. */
 static int start_threads(uv_loop_t *loop)
@@ -171,7 +136,7 @@ static int start_threads(uv_loop_t *loop)
     if (work == NULL) {
         return UV_ENOMEM;
     }
-    hold_signals(&before);
+    signals_hold(&before);
     int error = uv_queue_work(loop, work, work_nothing, work_nothing_done);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;

@@ -9,22 +9,14 @@
 
 #include <uv.h>
 
-/* Disables core dumps, since API keys are in memory. Ignores SIGPIPE and
- * SIGXFSZ, so that a lost peer or a file size limit is an error and not the
- * end. Raises the descriptor limit for many sockets. Lets the heap keep some
- * free memory. */
+/* Disables core dumps, since API keys are in memory. Ignores signals that have
+ * no meaning (signals.h). Raises the descriptor limit for many sockets. Lets
+ * the heap keep some free memory. */
 void limits_prepare(void);
 
 /* Initialises the loop and starts the thread pool. Checks first that enough
  * descriptors and threads are available, because libuv aborts if there are
  * not. Returns 0, or -1 with why set and no loop. */
 int limits_loop_init(uv_loop_t *loop, char *why, size_t why_size);
-
-/* Ignores SIGINT and SIGTERM from now on: the process is exiting. */
-void limits_hold_signals(void);
-
-/* From now on SIGINT and SIGTERM end the process. Those that have been held
- * are forgotten. */
-void limits_release_signals(void);
 
 #endif

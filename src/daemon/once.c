@@ -29,8 +29,8 @@
 
 #include "base/container_of.h"
 #include "daemon/gather_holds.h"
-#include "daemon/limits.h"
 #include "daemon/log.h"
+#include "daemon/signals.h"
 #include "daemon/trace.h"
 
 static struct once *once_of(struct gather *gather)
@@ -289,7 +289,7 @@ enum exit_code command_once(const struct command_options *options)
     }
     if (code == EXIT_CODE_FINE) {
         code = session_run(&once.session, &callbacks);
-        limits_release_signals(); /* stdout may have no reader */
+        signals_release(); /* stdout may have no reader */
         bool is_printed = once_report_print(&once.report);
         if (code == EXIT_CODE_FINE &&
             (!once.is_done || once.failed_count > 0 || !is_printed)) {

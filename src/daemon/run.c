@@ -14,6 +14,7 @@
 #include "daemon/gather_holds.h"
 #include "daemon/log.h"
 #include "daemon/outlet_log.h"
+#include "daemon/poll_all.h"
 #include "daemon/session.h"
 #include "daemon/trace.h"
 
@@ -21,6 +22,7 @@ struct run {
     struct session session;       /* see run_of() */
     struct file_watch file_watch; /* what queues wait for */
     struct outlet_log outlet_log; /* what is logged of outlets */
+    struct poll_all poll_all;     /* SIGUSR1 */
 };
 
 /* Attached to a gather_queue that fails; NULL for all others. */
@@ -242,11 +244,24 @@ static void on_opened(struct session *session)
 {
     struct run *run = container_of(session, struct run, session);
     file_watch_init(&run->file_watch, &session->loop, &session->gather);
+    poll_all_init(&run->poll_all, &session->loop, &session->gather);
     tell_holds(&session->gather);
     tell_held_by_earlier_runs(&session->gather);
     if (session->gather.hold_count > 0) {
         file_watch_start(&run->file_watch);
     }
+}
+
+static void on_hangup(struct session *session)
+{
+    (void)session;
+    log_line(LOG_LEVEL_WARNING, "SIGHUP: ignored: restart haplo-poll to make "
+                                "it read its configuration again");
+}
+
+static void on_poll_now(struct session *session)
+{
+    poll_all_start(&container_of(session, struct run, session)->poll_all);
 }
 
 static void free_queues(const struct gather_server *server)
@@ -264,6 +279,7 @@ static void on_drained(struct gather *gather)
     const struct gather_server *server;
     size_t cursor = 0;
     file_watch_close(&run->file_watch);
+    poll_all_close(&run->poll_all);
     while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
         free_queues(server);
     }
@@ -276,10 +292,13 @@ enum exit_code command_run(const struct command_options *options)
         .event_cb = on_event,
         .outlet_event_cb = on_outlet_event,
         .drained_cb = on_drained,
+        .hangup_cb = on_hangup,
+        .poll_now_cb = on_poll_now,
         .has_pauses = true,
     };
     struct run run = {0};
     outlet_log_init(&run.outlet_log);
+    signals_hold_hangup();
     log_open(options->is_verbose, true);
     struct config *config;
     enum exit_code code = command_load_config(options, CONFIG_RUN, &config);

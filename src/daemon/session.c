@@ -5,9 +5,9 @@
  *   - The state directory is locked and the loop created (session_open).
  *   - Everything is started; when the inboxes are open, the command is
  *     informed (session_run).
- *   - The loop runs until SIGINT, SIGTERM or the command ends it. Then nothing
- *     more is fetched; batches, and what outlets have in flight, are finished
- *     within SESSION_STOP_DEADLINE_MS. A second signal ends this immediately.
+ *   - The loop runs until a signal or the command ends it. Then nothing more is
+ *     fetched; batches, and what outlets have in flight, are finished within
+ *     drain_timeout. A second signal ends this immediately.
  *   - Everything is closed, and the loop ends; it does not wait for names that
  *     are being looked up (abandon.h).
  *
@@ -17,6 +17,9 @@
  *     it is.
  *   - The control socket cannot be created: a warning is logged; everything
  *     else works.
+ *   - An inbox does not finish what it is writing, because its disk hangs: the
+ *     process exits without it, a few seconds after a second signal or after
+ *     drain_timeout. That is as safe as a crash.
  */
 #include "daemon/session.h"
 
@@ -47,11 +50,7 @@ static void on_inboxes_closed(struct gather *gather)
 
 static void on_gather_closed(struct gather *gather)
 {
-    struct session *session = session_of(gather);
-    /* Otherwise another signal would kill the process at the very end. */
-    limits_hold_signals();
-    uv_close((uv_handle_t *)&session->sigint, NULL);
-    uv_close((uv_handle_t *)&session->sigterm, NULL);
+    signals_close(&session_of(gather)->signals);
 }
 
 void session_end_within(struct session *session, uint64_t deadline_ms)
@@ -68,18 +67,45 @@ void session_end(struct session *session)
     if (session->is_ending) {
         gather_close(&session->gather, 0, on_gather_closed);
     } else {
-        session_end_within(session, SESSION_STOP_DEADLINE_MS);
+        session_end_within(session, session->config->drain_timeout_ms);
     }
 }
 
-static void on_signal(uv_signal_t *handle, int signal_number)
+static void end_by_signal(struct session *session, int number, bool is_now)
 {
-    struct session *session = handle->data;
-    log_line(LOG_LEVEL_INFO, "%s: %s",
-             signal_number == SIGINT ? "SIGINT" : "SIGTERM",
-             session->is_ending ? "exiting immediately"
-                                : "finishing outstanding work");
+    char name[SIGNAL_NAME_SIZE];
+    is_now = is_now || session->is_ending;
+    log_line(LOG_LEVEL_INFO, "%s: %s", signals_name(number, name, sizeof name),
+             is_now ? "exiting immediately" : "finishing outstanding work");
     session_end(session);
+    if (is_now) {
+        gather_close(&session->gather, 0, on_gather_closed);
+    }
+    abandon_within(&session->abandon,
+                   is_now
+                       ? SESSION_CLOSE_NOW_MS
+                       : session->config->drain_timeout_ms + SESSION_CLOSE_MS);
+}
+
+/* Those for the command; ignored where it is not ready for them. */
+static void pass_signal(struct session *session, session_signal_cb signal_cb)
+{
+    if (session->is_open && !session->is_ending && signal_cb != NULL) {
+        signal_cb(session);
+    }
+}
+
+static void on_signal(void *data, enum signal_meaning meaning, int number)
+{
+    struct session *session = data;
+    if (meaning == SIGNAL_POLL_NOW) {
+        pass_signal(session, session->options.poll_now_cb);
+    } else if (meaning == SIGNAL_HANGUP && session->options.hangup_cb != NULL) {
+        session->is_hangup_due = !session->is_open;
+        pass_signal(session, session->options.hangup_cb);
+    } else {
+        end_by_signal(session, number, meaning == SIGNAL_END_NOW);
+    }
 }
 
 static void close_loop(struct session *session)
@@ -97,35 +123,6 @@ static void free_session(struct session *session)
 
 /* The start */
 
-/* Keeps the loop alive until the session ends: if all queues are blocked or
- * paused, nothing else does. */
-static int start_signal(struct session *session, uv_signal_t *handle,
-                        int signal_number)
-{
-    int error = uv_signal_init(&session->loop, handle);
-    if (error != 0) {
-        return error;
-    }
-    handle->data = session;
-    error = uv_signal_start(handle, on_signal, signal_number);
-    if (error != 0) {
-        uv_close((uv_handle_t *)handle, NULL);
-    }
-    return error;
-}
-
-static int start_signals(struct session *session)
-{
-    int error = start_signal(session, &session->sigint, SIGINT);
-    if (error == 0) {
-        error = start_signal(session, &session->sigterm, SIGTERM);
-        if (error != 0) {
-            uv_close((uv_handle_t *)&session->sigint, NULL);
-        }
-    }
-    return error;
-}
-
 /* From here on, nothing that is logged may block. */
 static int open_loop(struct session *session, char *why, size_t why_size)
 {
@@ -136,7 +133,8 @@ static int open_loop(struct session *session, char *why, size_t why_size)
     int error = log_start();
     if (error == 0) {
         what = "create an event loop";
-        error = start_signals(session);
+        error = signals_start(&session->signals, &session->loop, on_signal,
+                              session);
     }
     if (error != 0) {
         (void)reason_write(why, why_size, 0, "cannot %s: %s", what,
@@ -188,7 +186,11 @@ static void on_opened(struct gather *gather, int error)
 {
     struct session *session = session_of(gather);
     if (error == 0) {
-        session->opened_cb(session);
+        session->is_open = true;
+        session->options.opened_cb(session);
+        if (session->is_hangup_due) {
+            pass_signal(session, session->options.hangup_cb);
+        }
         return;
     }
     session->code = exit_code_of(error);
@@ -236,7 +238,7 @@ enum exit_code session_run(struct session *session,
         .drained_cb = options->drained_cb,
         .inboxes_closed_cb = on_inboxes_closed,
     };
-    session->opened_cb = options->opened_cb;
+    session->options = *options;
     abandon_init(&session->abandon, &session->loop);
     open_control(session);
     gather_open(&session->gather, &session->loop, session->config,

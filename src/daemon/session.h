@@ -15,13 +15,21 @@
 #include "daemon/command.h"
 #include "daemon/control.h"
 #include "daemon/gather.h"
+#include "daemon/signals.h"
 
-#define SESSION_STOP_DEADLINE_MS 30000 /* for finishing outstanding work */
+/* After drain_timeout, for inboxes to finish what they are writing; and after a
+ * second signal. */
+#define SESSION_CLOSE_MS 10000
+#define SESSION_CLOSE_NOW_MS 2000
 
 struct session;
 
 /* Fires when all inboxes are open and everything has started. */
 typedef void (*session_opened_cb)(struct session *session);
+
+/* A signal has arrived. Fires only after opened_cb, and not while ending. A
+ * SIGHUP that comes earlier is kept until then. */
+typedef void (*session_signal_cb)(struct session *session);
 
 /* Callbacks of a command. Those other than opened_cb are as in gather.h, and
  * fire only after opened_cb. */
@@ -31,6 +39,8 @@ struct session_options {
     gather_marked_cb marked_cb;              /* or NULL */
     gather_outlet_event_cb outlet_event_cb;  /* or NULL */
     gather_cb drained_cb;                    /* or NULL */
+    session_signal_cb hangup_cb;             /* SIGHUP; NULL: it ends */
+    session_signal_cb poll_now_cb;           /* SIGUSR1; NULL: ignored */
     const struct config_outlet *only_outlet; /* see struct gather_options */
     const struct config_inbox *only_inbox;   /* likewise */
     bool has_pauses;                         /* likewise */
@@ -38,17 +48,18 @@ struct session_options {
 
 /* Embedded in a command, which gets itself by container_of(). */
 struct session {
-    struct config *config;       /* owned */
-    int lock;                    /* descriptor of the state directory lock */
-    uv_loop_t loop;              /* owned */
-    uv_signal_t sigint;          /* ends the session */
-    uv_signal_t sigterm;         /* ends the session */
-    struct abandon abandon;      /* ends it despite a name look-up */
-    struct control control;      /* requests of other processes */
-    struct gather gather;        /* the configuration at work */
-    session_opened_cb opened_cb; /* callback of the command */
-    bool is_ending;              /* session_end() was called */
-    enum exit_code code;         /* why it failed to start, or FINE */
+    struct config *config;          /* owned */
+    int lock;                       /* descriptor of the state directory lock */
+    uv_loop_t loop;                 /* owned */
+    struct signals signals;         /* end it, or are for the command */
+    struct abandon abandon;         /* ends it despite a name look-up */
+    struct control control;         /* requests of other processes */
+    struct gather gather;           /* the configuration at work */
+    struct session_options options; /* of the command */
+    bool is_open;                   /* opened_cb was called */
+    bool is_hangup_due;             /* a SIGHUP came before that */
+    bool is_ending;                 /* session_end() was called */
+    enum exit_code code;            /* why it failed to start, or FINE */
 };
 
 /* Takes the configuration, locks the state directory and creates the loop.
@@ -66,8 +77,8 @@ enum exit_code session_run(struct session *session,
  * returns: see abandon_exit(). */
 enum exit_code session_exit(const struct session *session, enum exit_code code);
 
-/* Drains for at most SESSION_STOP_DEADLINE_MS and ends, so that session_run()
- * returns. A second call ends the waiting. */
+/* Drains for at most drain_timeout and ends, so that session_run() returns. A
+ * second call ends the waiting. */
 void session_end(struct session *session);
 
 /* The same, with another deadline. Does nothing if it is ending already. */
