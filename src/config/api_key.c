@@ -75,12 +75,11 @@ static int key_from_environment(const char *name, char *key, char *why,
     return error;
 }
 
-static bool exists(const struct config_key *key)
+bool api_key_exists(const struct config_key *key)
 {
-    struct stat status;
     return key->kind == CONFIG_KEY_ENV
                ? getenv(key->name) != NULL
-               : key->path != NULL && stat(key->path, &status) == 0;
+               : key->path != NULL && access(key->path, R_OK) == 0;
 }
 
 static const char *api_key_option(enum config_key_kind kind)
@@ -111,7 +110,7 @@ int api_key_read(const struct config_key *key, char *text, char *why,
     if (error == 0) {
         return 0;
     }
-    if (!exists(key) && api_key_is_like(key->name)) {
+    if (!api_key_exists(key) && api_key_is_like(key->name)) {
         (void)reason_write(
             why, why_size, 0,
             "%s: the value looks like an API key: write the key to a "

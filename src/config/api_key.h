@@ -21,6 +21,9 @@
 int api_key_read(const struct config_key *key, char *text, char *why,
                  size_t why_size);
 
+/* True if this user can get at the key, or what is in its place. */
+bool api_key_exists(const struct config_key *key);
+
 /* True if text looks like an API key that was written in place of its file or
  * variable. No message may show it. */
 bool api_key_is_like(const char *text);

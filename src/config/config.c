@@ -45,6 +45,7 @@ static void loading_init(struct config_loading *loading, struct config *config,
     *loading = (struct config_loading){
         .config = config,
         .errors.keeps_confined = mode == CONFIG_RUN,
+        .errors.is_strict = mode == CONFIG_CHECK_STRICT,
         .errors.confined.item_size = sizeof(struct config_confined),
         .pairs.item_size = sizeof(struct config_pair),
         .inboxes.item_size = sizeof(struct config_inbox),
@@ -107,7 +108,7 @@ static void file_load(struct config_loading *loading, int fd)
 static bool may_hold(const struct config_errors *errors)
 {
     return errors->keeps_confined && errors->count > 0 &&
-           errors->file_count == 0;
+           errors->whole_count == 0;
 }
 
 /* Returns a descriptor or -1. */
@@ -123,13 +124,14 @@ static int file_open(struct config_loading *loading, const char *path)
                              : errno == EACCES
                                  ? "give this user permission to read it"
                                  : "try again";
-        return config_errors_add(errors, whole_file, "cannot be opened: %s: %s",
-                                 strerror(errno), advice);
+        return config_errors_add(errors, HP_FILE_UNREADABLE, whole_file,
+                                 "cannot be opened: %s: %s", strerror(errno),
+                                 advice);
     }
     /* config_events.c checks this as well, but only after reading it. */
     if (fstat(fd, &status) == 0 && status.st_size > CONFIG_FILE_SIZE_MAX) {
         close(fd);
-        return config_errors_add(errors, whole_file,
+        return config_errors_add(errors, HP_FILE_TOO_LARGE, whole_file,
                                  "larger than %d bytes: split it",
                                  CONFIG_FILE_SIZE_MAX);
     }
@@ -149,22 +151,9 @@ static bool has_no_memory(const struct config_loading *loading)
 static void no_memory_tell(struct config_loading *loading)
 {
     config_errors_clear(&loading->errors);
-    config_errors_add(&loading->errors, (struct config_place){0},
+    config_errors_add(&loading->errors, HP_NO_MEMORY, (struct config_place){0},
                       "out of memory");
     loading->is_outage = true;
-}
-
-/* Returns the number of errors. */
-static int errors_print(struct config_loading *loading, const char *path,
-                        FILE *file)
-{
-    struct config_file main_file = {.path = path};
-    const struct config fallback = {
-        .path = path, .files = &main_file, .file_count = 1};
-    const struct config *config = loading->config;
-    return config_errors_end(
-        &loading->errors,
-        config != NULL && config->files != NULL ? config : &fallback, file);
 }
 
 int config_file_add(struct config_loading *loading, const char *path,
@@ -181,8 +170,8 @@ int config_file_add(struct config_loading *loading, const char *path,
     return 0;
 }
 
-int config_load(const char *path, enum config_mode mode, FILE *errors,
-                struct config **out)
+int config_load(const char *path, enum config_mode mode,
+                struct config_errors *errors, struct config **out)
 {
     struct config_loading loading;
     struct config *config = calloc(1, sizeof *config);
@@ -193,7 +182,7 @@ int config_load(const char *path, enum config_mode mode, FILE *errors,
         config_loading_no_memory(&loading);
     } else {
         config->path = path;
-        config->checks_files = mode == CONFIG_CHECK;
+        config->checks_files = mode != CONFIG_RUN;
         if (config_file_add(&loading, path, (struct config_place){0}) == 0) {
             fd = file_open(&loading, path);
         }
@@ -210,10 +199,11 @@ int config_load(const char *path, enum config_mode mode, FILE *errors,
         no_memory_tell(&loading);
     }
     loading_clear(&loading);
-    if (loading.errors.count > 0) {
-        int count = errors_print(&loading, path, errors);
+    config_errors_name_files(&loading.errors, path, config);
+    *errors = loading.errors;
+    if (errors->count > 0) {
         config_free(config);
-        return loading.is_outage ? CONFIG_FAILED : count;
+        return loading.is_outage ? CONFIG_FAILED : errors->count;
     }
     *out = config;
     return 0;

@@ -20,12 +20,15 @@
 #include <stdio.h>
 
 #include "config/arena.h"
+#include "config/codes.h"
 #include "haplopoll.h"
 #include "inbox/inbox.h"
 #include "outlets/forwarder/forwarder.h"
 #include "outlets/outlet.h"
 
 #define CONFIG_FILE_SIZE_MAX 268435456 /* enough for 5 million queues */
+
+struct config_errors;
 
 /* A position in one of the files. Lines and columns start at 1. Small, because
  * each queue has one. */
@@ -88,6 +91,7 @@ struct config_server {
 
 /* What is wrong with a queue or a server. */
 struct config_problem {
+    enum diagnostic_code code; /* what kind of error it is */
     struct config_place place; /* where it is */
     const char *text;          /* "queue example/student: interval: ..." */
 };
@@ -126,8 +130,11 @@ struct config {
 
 enum config_mode {
     /* Everything must be right. Reads each API key once to check it, opens all
-     * files, and looks at folders. */
+     * files, and looks at folders; what is missing is worth a warning. */
     CONFIG_CHECK,
+    /* The same, and nothing may be missing that the machine or the user that
+     * runs haplo-poll may have. */
+    CONFIG_CHECK_STRICT,
     /* Queues and servers with problems are held; everything else runs. Looks
      * at no other file. */
     CONFIG_RUN
@@ -137,13 +144,13 @@ enum config_mode {
 
 /*
  * Loads the file. Returns 0 and sets *out, which config_free() frees; or
- * returns the number of errors, or CONFIG_FAILED, sets *out to NULL, and
- * writes a line for each error to `errors`: "FILE:LINE:COLUMN: what is wrong:
- * what to do". After the first 20 they are only counted. Borrows path for the
- * lifetime of the configuration. Keeps no API key.
+ * returns the number of errors, or CONFIG_FAILED, and sets *out to NULL. Either
+ * way it fills `errors`, which config_errors_clear() empties: what is wrong and
+ * what to do, and warnings. Borrows path for the lifetime of the configuration.
+ * Keeps no API key.
  */
-int config_load(const char *path, enum config_mode mode, FILE *errors,
-                struct config **out);
+int config_load(const char *path, enum config_mode mode,
+                struct config_errors *errors, struct config **out);
 
 /* config may be NULL. */
 void config_free(struct config *config);

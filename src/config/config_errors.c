@@ -12,6 +12,13 @@ static char shown(char c)
     return (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
 }
 
+/* True for what another user or another machine may well have. */
+static bool is_warning(enum diagnostic_code code)
+{
+    return code == HP_API_KEY_MISSING || code == HP_INPUT_FILE_MISSING ||
+           code == HP_PATH_MISSING || code == HP_OUTLET_LACKS;
+}
+
 bool config_place_is_before(struct config_place a, struct config_place b)
 {
     return a.file != b.file   ? a.file < b.file
@@ -54,23 +61,23 @@ __attribute__((format(printf, 1, 0))) static char *text_make(const char *format,
     return text;
 }
 
-/* Inserts it after earlier ones at the same position. Takes text. */
-static void list_insert(struct config_errors *errors, struct config_place place,
-                        char *text)
+/* Inserts it after earlier ones at the same position. Takes its text. */
+static void list_insert(struct config_errors *errors, struct config_error error)
 {
-    int i = errors->count - 1;
-    for (; i > 0 && config_place_is_before(place, errors->list[i - 1].place);
+    int i = errors->listed++;
+    for (; i > 0 &&
+           config_place_is_before(error.place, errors->list[i - 1].place);
          i--) {
         errors->list[i] = errors->list[i - 1];
     }
-    errors->list[i] = (struct config_error){place, text};
+    errors->list[i] = error;
 }
 
-static void confine(struct config_errors *errors, struct config_place place,
-                    const char *text)
+static void confine(struct config_errors *errors,
+                    const struct config_error *error)
 {
     struct config_confined *confined = NULL;
-    char *copy = text != NULL ? strdup(text) : NULL;
+    char *copy = error->text != NULL ? strdup(error->text) : NULL;
     if (copy != NULL) {
         confined = list_add(&errors->confined);
     }
@@ -80,32 +87,40 @@ static void confine(struct config_errors *errors, struct config_place place,
         return;
     }
     confined->scope = errors->scope;
-    confined->error = (struct config_error){place, copy};
+    confined->error = *error;
+    confined->error.text = copy;
 }
 
-int config_errors_add(struct config_errors *errors, struct config_place place,
-                      const char *format, ...)
+int config_errors_add(struct config_errors *errors, enum diagnostic_code code,
+                      struct config_place place, const char *format, ...)
 {
-    bool is_listed = errors->count++ < CONFIG_ERRORS_MAX;
-    bool is_confined = errors->scope.kind != CONFIG_SCOPE_FILE;
+    struct config_error error = {
+        .code = code,
+        .is_warning = !errors->is_strict && is_warning(code),
+        .place = place,
+    };
+    bool is_listed = error.is_warning
+                         ? errors->warning_count++ < CONFIG_WARNINGS_MAX
+                         : errors->count++ < CONFIG_ERRORS_MAX;
+    bool is_confined =
+        !error.is_warning && errors->scope.kind != CONFIG_SCOPE_FILE;
     bool is_kept = is_confined && errors->keeps_confined;
     va_list arguments;
-    errors->file_count += !is_confined;
-    if (!is_listed && !is_kept) {
-        return -1;
+    errors->whole_count += !error.is_warning && !is_confined;
+    if (is_listed || is_kept) {
+        va_start(arguments, format);
+        error.text = text_make(format, arguments);
+        va_end(arguments);
     }
-    va_start(arguments, format);
-    char *text = text_make(format, arguments);
-    va_end(arguments);
     if (is_kept) {
-        confine(errors, place, text);
+        confine(errors, &error);
     }
     if (is_listed) {
-        list_insert(errors, place, text);
+        list_insert(errors, error);
     } else {
-        free(text);
+        free(error.text);
     }
-    return -1;
+    return error.is_warning ? 0 : -1;
 }
 
 void config_errors_share(struct config_errors *errors,
@@ -118,9 +133,39 @@ void config_errors_share(struct config_errors *errors,
     }
 }
 
+static void files_free(struct config_errors *errors)
+{
+    for (size_t i = 0; i < errors->file_count; i++) {
+        free((char *)errors->files[i].path);
+    }
+    free(errors->files);
+    errors->files = NULL;
+    errors->file_count = 0;
+}
+
+/* If memory runs out, all errors seem to be in the main file; but then there
+ * is only one. */
+void config_errors_name_files(struct config_errors *errors, const char *path,
+                              const struct config *config)
+{
+    size_t count = config != NULL ? config->file_count : 0;
+    errors->path = path;
+    errors->files = count > 0 ? calloc(count, sizeof *errors->files) : NULL;
+    for (size_t i = 0; errors->files != NULL && i < count; i++) {
+        errors->files[i] = config->files[i];
+        errors->files[i].path = strdup(config->files[i].path);
+        if (errors->files[i].path == NULL) {
+            files_free(errors);
+            return;
+        }
+        errors->file_count++;
+    }
+}
+
 void config_errors_clear(struct config_errors *errors)
 {
-    for (int i = 0; i < errors->count && i < CONFIG_ERRORS_MAX; i++) {
+    files_free(errors);
+    for (int i = 0; i < errors->listed; i++) {
         free(errors->list[i].text);
     }
     for (size_t i = 0; i < errors->confined.count; i++) {
@@ -128,29 +173,35 @@ void config_errors_clear(struct config_errors *errors)
         free(confined->error.text);
     }
     list_free(&errors->confined);
+    errors->listed = 0;
     errors->count = 0;
-    errors->file_count = 0;
+    errors->warning_count = 0;
+    errors->whole_count = 0;
 }
 
-int config_errors_end(struct config_errors *errors, const struct config *config,
-                      FILE *file)
+const char *config_errors_path(const struct config_errors *errors,
+                               struct config_place place)
 {
-    int count = errors->count;
-    for (int i = 0; i < count && i < CONFIG_ERRORS_MAX; i++) {
+    return place.file < errors->file_count ? errors->files[place.file].path
+                                           : errors->path;
+}
+
+void config_errors_print(const struct config_errors *errors, FILE *file)
+{
+    for (int i = 0; i < errors->listed; i++) {
         const struct config_error *error = &errors->list[i];
-        fprintf(file, "%s:", config_place_path(config, error->place));
+        fprintf(file, "%s:", config_errors_path(errors, error->place));
         if (error->place.line > 0) {
             fprintf(file, "%" PRIu32 ":%u:", error->place.line,
                     error->place.column);
         }
-        fprintf(file, " %s\n", error->text ? error->text : "out of memory");
+        fprintf(file, " %s%s\n", error->is_warning ? "warning: " : "",
+                error->text ? error->text : "out of memory");
     }
-    if (count > CONFIG_ERRORS_MAX) {
-        fprintf(file, "%s: and %d more\n", config->path,
-                count - CONFIG_ERRORS_MAX);
+    if (errors->count > CONFIG_ERRORS_MAX) {
+        fprintf(file, "%s: and %d more\n", errors->path,
+                errors->count - CONFIG_ERRORS_MAX);
     }
-    config_errors_clear(errors);
-    return count;
 }
 
 /* Leaves room for "..." and two quotes. */

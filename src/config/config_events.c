@@ -51,6 +51,7 @@ struct config_events {
     bool has_ended;                 /* no more events */
     bool has_failed;                /* it ended with an error */
     char *error;                    /* owned; NULL: out of memory */
+    enum diagnostic_code code;      /* of the error */
     struct config_place place;      /* position of the error */
     struct config_event *recorded;  /* owned */
     size_t recorded_count;          /* number of recorded events */
@@ -81,9 +82,9 @@ static struct config_place place_of(const struct config_events *events,
 }
 
 /* Ends the stream with an error. Returns -1. */
-__attribute__((format(printf, 3, 4))) static int events_fail(
-    struct config_events *events, struct config_place place, const char *format,
-    ...)
+__attribute__((format(printf, 4, 5))) static int events_fail(
+    struct config_events *events, enum diagnostic_code code,
+    struct config_place place, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -93,12 +94,14 @@ __attribute__((format(printf, 3, 4))) static int events_fail(
     va_end(arguments);
     events->has_ended = true;
     events->has_failed = true;
+    events->code = code;
     events->place = place;
     return -1;
 }
 
 static int memory_fail(struct config_events *events)
 {
+    events->code = HP_NO_MEMORY;
     events->has_ended = true;
     events->has_failed = true;
     return -1;
@@ -156,17 +159,19 @@ static int reader_fail(struct config_events *events, const char *problem)
 {
     const struct config_place whole_file = {.file = events->file};
     if (events->read_error != 0) {
-        return events_fail(events, whole_file, "cannot be read: %s: %s",
-                           strerror(events->read_error),
-                           events->read_error == EISDIR
-                               ? "give the path of a file"
-                               : "try again");
+        return events_fail(
+            events, HP_FILE_UNREADABLE, whole_file, "cannot be read: %s: %s",
+            strerror(events->read_error),
+            events->read_error == EISDIR ? "give the path of a file"
+                                         : "try again");
     }
     if (events->size > CONFIG_FILE_SIZE_MAX) {
-        return events_fail(events, whole_file, "larger than %d bytes: split it",
+        return events_fail(events, HP_FILE_TOO_LARGE, whole_file,
+                           "larger than %d bytes: split it",
                            CONFIG_FILE_SIZE_MAX);
     }
-    return events_fail(events, place_at(events, events->parser.problem_offset),
+    return events_fail(events, HP_FILE_NOT_TEXT,
+                       place_at(events, events->parser.problem_offset),
                        "%s: save the file as UTF-8 text", problem);
 }
 
@@ -181,7 +186,8 @@ static int syntax_fail(struct config_events *events)
     case YAML_READER_ERROR:
         return reader_fail(events, problem);
     default:
-        return events_fail(events, place_of(events, &parser->problem_mark),
+        return events_fail(events, HP_YAML_SYNTAX,
+                           place_of(events, &parser->problem_mark),
                            "%s%s%s: check the indentation (no tabs), colons "
                            "and quotes here and above",
                            problem, parser->context ? " " : "",
@@ -208,7 +214,7 @@ static int event_record(struct config_events *events,
                         const struct config_event *event)
 {
     if (events->recorded_count == RECORDED_MAX) {
-        return events_fail(events, events->file_place,
+        return events_fail(events, HP_ALIAS_FLOOD, events->file_place,
                            "more than %d values have an anchor: write out what "
                            "is large",
                            RECORDED_MAX);
@@ -235,7 +241,7 @@ static int anchor_open(struct config_events *events, const yaml_char_t *text,
     const char *name = (const char *)text;
     size_t size = strlen(name) + 1;
     if (name_table_find(&events->names, name) != NULL) {
-        return events_fail(events, place,
+        return events_fail(events, HP_ANCHOR_TWICE, place,
                            "this anchor is already defined: give it another "
                            "name");
     }
@@ -269,14 +275,14 @@ static int alias_replay(struct config_events *events, const yaml_event_t *from)
     const struct anchor *anchor =
         name_table_find(&events->names, (const char *)from->data.alias.anchor);
     if (anchor == NULL || anchor->count == 0) {
-        return events_fail(events, place,
+        return events_fail(events, HP_ALIAS_UNDEFINED, place,
                            "undefined alias: define it above with &");
     }
     events->replay_next = anchor->first;
     events->replay_end = anchor->first + anchor->count;
     events->replayed_count += anchor->count;
     if (events->replayed_count > REPLAYED_MAX) {
-        return events_fail(events, place,
+        return events_fail(events, HP_ALIAS_FLOOD, place,
                            "aliases stand for more than %d values: write out "
                            "fewer",
                            REPLAYED_MAX);
@@ -293,7 +299,7 @@ static int value_take(struct config_events *events, yaml_event_t *from,
     from->data.scalar.value = NULL;
     if (memchr(event->text, '\0', from->data.scalar.length) != NULL) {
         free(event->text);
-        return events_fail(events, event->place,
+        return events_fail(events, HP_FILE_NOT_TEXT, event->place,
                            "a value holds a NUL character: remove it");
     }
     return 0;
@@ -330,7 +336,7 @@ static int event_take(struct config_events *events, yaml_event_t *from,
     case YAML_DOCUMENT_START_EVENT:
         return events->document_count++ == 0
                    ? 0
-                   : events_fail(events, event->place,
+                   : events_fail(events, HP_SECOND_DOCUMENT, event->place,
                                  "a second document begins: keep one in the "
                                  "file");
     default: /* stream events, end of a document */
@@ -452,7 +458,7 @@ bool config_events_failed(const struct config_events *events)
 void config_events_tell(const struct config_events *events,
                         struct config_errors *errors)
 {
-    config_errors_add(errors, events->place, "%s",
+    config_errors_add(errors, events->code, events->place, "%s",
                       events->error != NULL ? events->error : "out of memory");
 }
 

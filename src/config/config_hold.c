@@ -50,6 +50,7 @@ static int problems_take(struct config_loading *loading)
     for (size_t i = 0; i < confined->count; i++) {
         const struct config_confined *from = list_at(confined, i);
         config->problems[i] = (struct config_problem){
+            .code = from->error.code,
             .place = from->error.place,
             .text = arena_string(&config->arena, from->error.text),
         };

@@ -40,14 +40,14 @@ static void type_fail(const struct config_mapping *mapping)
     }
     const char *needs = config_mapping_type_needs(mapping);
     if (needs != NULL) {
-        config_mapping_fail(mapping, pair,
+        config_mapping_fail(mapping, HP_TYPE_NOT_BUILT, pair,
                             "type: this haplo-poll was built without %s: "
                             "install %s and build it again",
                             pair->text, needs);
         return;
     }
     types_list(mapping->level, types, sizeof types);
-    config_mapping_fail(mapping, pair,
+    config_mapping_fail(mapping, HP_TYPE_UNKNOWN, pair,
                         "type: no type is named %s: write one of: %s",
                         config_quote(pair->text, quoted), types);
 }
@@ -75,7 +75,7 @@ static int foreign_check(const struct config_mapping *mapping, const char *type,
         const char *name = pair->row->name;
         if (!is_common(mapping, name) &&
             option_table_find(table, name) == NULL) {
-            result = config_mapping_fail(mapping, pair,
+            result = config_mapping_fail(mapping, HP_KEY_OF_OTHER_TYPE, pair,
                                          "%s is not an option of the type %s: "
                                          "remove it, or change the type",
                                          name, type);
@@ -150,9 +150,12 @@ static void short_inbox_take(const struct config_mapping *top,
     if (inbox->options == NULL ||
         config_values_default(loading->config, &table, inbox->options) != 0) {
         config_loading_no_memory(loading);
-    } else if (config_value_parse(loading->config, row, path, inbox->options,
-                                  why, sizeof why) != 0) {
-        config_mapping_fail(top, pair, "inbox: %s", why);
+        return;
+    }
+    enum diagnostic_code code = config_value_parse(
+        loading->config, row, path, inbox->options, why, sizeof why);
+    if (code != HP_NONE) {
+        config_mapping_fail(top, code, pair, "inbox: %s", why);
     }
 }
 
@@ -180,7 +183,7 @@ static void type_check(const struct config_mapping *mapping,
     char why[HAPLO_TEXT_SIZE_MAX];
     if (forward->type->check != NULL && forward->type_options != NULL &&
         forward->type->check(forward->type_options, why, sizeof why) != 0) {
-        config_mapping_fail(mapping, NULL, "%s", why);
+        config_mapping_fail(mapping, HP_OUTLET_CONTRADICTORY, NULL, "%s", why);
     }
 }
 
@@ -190,7 +193,7 @@ static void backoff_check(const struct config_mapping *mapping,
     char first[UNITS_TEXT_SIZE];
     char longest[UNITS_TEXT_SIZE];
     if (forward->backoff_max_ms < forward->backoff_ms) {
-        config_mapping_fail(mapping,
+        config_mapping_fail(mapping, HP_LIMITS_CROSSED,
                             config_mapping_find(mapping, "backoff_max"),
                             "backoff_max (%s) is below backoff (%s): raise the "
                             "one or lower the other",
@@ -245,7 +248,7 @@ static void inboxes_take(const struct config_mapping *top)
     const struct config_pair *one = config_mapping_find(top, "inbox");
     const struct config_pair *several = config_mapping_find(top, "inboxes");
     if (one != NULL && several != NULL) {
-        config_mapping_fail(top, one,
+        config_mapping_fail(top, HP_KEYS_EXCLUSIVE, one,
                             "both inbox and inboxes are given: keep one of "
                             "them");
     } else if (one != NULL) {
@@ -253,7 +256,7 @@ static void inboxes_take(const struct config_mapping *top)
     } else if (several == NULL) {
         config_mapping_missing(top, "inbox");
     } else if (several->entry_count == 0 && !several->is_bad) {
-        config_mapping_fail(top, several,
+        config_mapping_fail(top, HP_LIST_EMPTY, several,
                             "there are no inboxes: list at least one under "
                             "inboxes");
     }
@@ -275,7 +278,7 @@ void config_top_take(const struct config_mapping *mapping)
     }
     inboxes_take(mapping);
     if (servers == NULL || (servers->entry_count == 0 && !servers->is_bad)) {
-        config_mapping_fail(mapping, servers,
+        config_mapping_fail(mapping, HP_LIST_EMPTY, servers,
                             "there are no servers: list at least one under "
                             "servers");
     }

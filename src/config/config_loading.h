@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/name_table.h"
+#include "config/codes.h"
 #include "config/config.h"
 #include "config/config_errors.h"
 #include "config/config_events.h"
@@ -46,6 +47,7 @@ struct own_options {
 /* The location of an API key, and what is wrong with it. */
 struct key_draft {
     const struct config_key *key; /* in the configuration */
+    enum diagnostic_code code;    /* of that; HP_NONE: nothing */
     char *why;                    /* NULL: nothing, or not read yet */
 };
 

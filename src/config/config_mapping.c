@@ -88,35 +88,37 @@ static const char *config_mapping_where(const struct config_mapping *mapping,
 }
 
 static int fail_at(const struct config_mapping *mapping,
-                   struct config_place place, const char *format,
-                   va_list arguments)
+                   enum diagnostic_code code, struct config_place place,
+                   const char *format, va_list arguments)
 {
     char text[2 * HAPLO_TEXT_SIZE_MAX];
     char where[CONFIG_WHERE_SIZE];
     vsnprintf(text, sizeof text, format, arguments);
-    return config_errors_add(&mapping->loading->errors, place, "%s%s",
+    return config_errors_add(&mapping->loading->errors, code, place, "%s%s",
                              config_mapping_where(mapping, where), text);
 }
 
 int config_mapping_fail(const struct config_mapping *mapping,
+                        enum diagnostic_code code,
                         const struct config_pair *pair, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fail_at(mapping, pair != NULL ? pair->place : mapping->place, format,
-            arguments);
+    int result =
+        fail_at(mapping, code, pair != NULL ? pair->place : mapping->place,
+                format, arguments);
     va_end(arguments);
-    return -1;
+    return result;
 }
 
 /* The same at a position without a pair, for an unknown key. */
-__attribute__((format(printf, 3, 4))) static void key_fail(
-    const struct config_mapping *mapping, struct config_place place,
-    const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void key_fail(
+    const struct config_mapping *mapping, enum diagnostic_code code,
+    struct config_place place, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fail_at(mapping, place, format, arguments);
+    fail_at(mapping, code, place, format, arguments);
     va_end(arguments);
 }
 
@@ -127,20 +129,23 @@ static void unknown_fail(const struct config_mapping *mapping, const char *key,
     char homes[HAPLO_TEXT_SIZE_MAX];
     const struct option_row *row = config_option_suggest(mapping->level, key);
     if (api_key_is_like(key)) {
-        key_fail(mapping, place,
+        key_fail(mapping, HP_SECRET_PASTED, place,
                  "unknown key: it looks like an API key: write the key to a "
                  "file, and the file's path to api_key_file");
     } else if (config_option_homes(key, homes, sizeof homes)) {
-        key_fail(mapping, place, "%s is not allowed here: it belongs to %s",
+        key_fail(mapping, HP_KEY_MISPLACED, place,
+                 "%s is not allowed here: it belongs to %s",
                  config_quote(key, quoted), homes);
     } else if (strcmp(key, "<<") == 0) {
-        key_fail(mapping, place,
+        key_fail(mapping, HP_KEY_MERGE, place,
                  "merge keys (<<) are not supported: use defaults");
     } else if (row != NULL) {
-        key_fail(mapping, place, "unknown key %s: did you mean \"%s\"?",
+        key_fail(mapping, HP_KEY_UNKNOWN, place,
+                 "unknown key %s: did you mean \"%s\"?",
                  config_quote(key, quoted), row->name);
     } else {
-        key_fail(mapping, place, "unknown key %s: see haplo-poll help config",
+        key_fail(mapping, HP_KEY_UNKNOWN, place,
+                 "unknown key %s: see haplo-poll help config",
                  config_quote(key, quoted));
     }
 }
@@ -175,7 +180,7 @@ struct config_pair *config_mapping_add(struct config_mapping *mapping,
     free(text);
     if (first != NULL) {
         char shown[CONFIG_PLACE_SIZE];
-        key_fail(mapping, place,
+        key_fail(mapping, HP_KEY_TWICE, place,
                  "%s: it is already given in %s: remove one of them", row->name,
                  config_place_show(mapping->loading->config, place,
                                    first->place, shown));
@@ -266,7 +271,7 @@ static int shape_check(const struct config_mapping *mapping,
     /* Where a list of values is required, say what is wrong with its entries.
      */
     if (pair->shape == SHAPE_LIST && wanted == SHAPE_TEXTS) {
-        return config_mapping_fail(mapping, pair,
+        return config_mapping_fail(mapping, HP_ENTRY_SHAPE, pair,
                                    "%s: an entry is not a single value: write "
                                    "one value for each",
                                    row->name);
@@ -274,9 +279,10 @@ static int shape_check(const struct config_mapping *mapping,
     if (pair->shape == wanted) {
         return 0;
     }
-    return config_mapping_fail(
-        mapping, pair, "%s: it is %s: write %s", pair->row->name, got,
-        wanted == SHAPE_TEXT ? "one value" : "a list: [ONE, TWO]");
+    return config_mapping_fail(mapping, HP_VALUE_SHAPE, pair,
+                               "%s: it is %s: write %s", pair->row->name, got,
+                               wanted == SHAPE_TEXT ? "one value"
+                                                    : "a list: [ONE, TWO]");
 }
 
 const char *config_mapping_text(const struct config_mapping *mapping,
@@ -287,7 +293,7 @@ const char *config_mapping_text(const struct config_mapping *mapping,
         return NULL;
     }
     if (pair->text[0] == '\0') {
-        config_mapping_fail(mapping, pair,
+        config_mapping_fail(mapping, HP_VALUE_EMPTY, pair,
                             "%s: it has no value: write one, or remove it",
                             name);
         return NULL;
@@ -298,7 +304,8 @@ const char *config_mapping_text(const struct config_mapping *mapping,
 int config_mapping_missing(const struct config_mapping *mapping,
                            const char *name)
 {
-    return config_mapping_fail(mapping, NULL, "%s is missing: add it", name);
+    return config_mapping_fail(mapping, HP_KEY_MISSING, NULL,
+                               "%s is missing: add it", name);
 }
 
 /* Like config_mapping_apply(), for one row that has a pair. */
@@ -311,15 +318,15 @@ static int pair_apply(const struct config_mapping *mapping,
     if (shape_check(mapping, pair, row) != 0) {
         return -1;
     }
-    int error =
+    enum diagnostic_code code =
         row->value == OPTION_TEXT_LIST
             ? config_list_parse(config, row, pair->texts.items,
                                 pair->texts.count, values, why, sizeof why)
             : config_value_parse(config, row, pair->text, values, why,
                                  sizeof why);
-    return error == 0
-               ? 0
-               : config_mapping_fail(mapping, pair, "%s: %s", row->name, why);
+    return code == HP_NONE ? 0
+                           : config_mapping_fail(mapping, code, pair, "%s: %s",
+                                                 row->name, why);
 }
 
 const char *config_mapping_name(const struct config_mapping *mapping)
@@ -335,7 +342,7 @@ const char *config_mapping_name(const struct config_mapping *mapping)
         return NULL;
     }
     if (haplo_name_check(text, why, sizeof why) != 0) {
-        config_mapping_fail(mapping, pair, "name: %s: %s",
+        config_mapping_fail(mapping, HP_NAME_INVALID, pair, "name: %s: %s",
                             config_quote(text, quoted), why);
         return NULL;
     }

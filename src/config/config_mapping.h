@@ -87,10 +87,11 @@ int config_mapping_missing(const struct config_mapping *mapping,
                            const char *name);
 
 /* Adds an error at a pair, or if it is NULL at the start of the mapping.
- * Prefixes the text with "WHERE: ". Returns -1. */
+ * Prefixes the text with "WHERE: ". Returns what config_errors_add() does. */
 int config_mapping_fail(const struct config_mapping *mapping,
+                        enum diagnostic_code code,
                         const struct config_pair *pair, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 4, 5)));
 
 /* The name for error messages; the number of the entry if it has none. */
 const char *config_entry_name(const char *name, size_t index,

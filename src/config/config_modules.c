@@ -46,7 +46,8 @@ static void path_check(struct config_loading *loading, const char *path,
     const struct path_owner *first =
         config_name_add(loading, &loading->paths, owner, real);
     if (first != NULL) {
-        config_twice_fail(loading, place, where, option, first->place);
+        config_twice_fail(loading, HP_PATH_TWICE, place, where, option,
+                          first->place);
     }
 }
 
@@ -81,7 +82,8 @@ static void inbox_check(struct config_loading *loading,
         first = config_name_add(loading, names, inbox, inbox->name);
     }
     if (first != NULL) {
-        config_twice_fail(loading, inbox->place, where, "name", first->place);
+        config_twice_fail(loading, HP_NAME_TWICE, inbox->place, where, "name",
+                          first->place);
     }
     if (inbox->type != NULL) {
         const struct option_table table = {inbox->type->options,
@@ -118,7 +120,7 @@ void config_inbox_check(struct config_loading *loading, const char *name,
 {
     char quoted[CONFIG_SHOW_SIZE];
     if (name != NULL && config_inbox_find(loading->config, name) == NULL) {
-        config_errors_add(&loading->errors, place,
+        config_errors_add(&loading->errors, HP_INBOX_UNKNOWN, place,
                           "%s: inbox: no inbox is named %s: give the name of "
                           "an inbox of this file",
                           where, config_quote(name, quoted));
@@ -168,12 +170,12 @@ static void pattern_check(struct config_loading *loading, const char *pattern,
     const char *slash = strchr(pattern, '/');
     if (slash == NULL || slash == pattern || slash[1] == '\0' ||
         strchr(slash + 1, '/') != NULL) {
-        config_errors_add(&loading->errors, place,
+        config_errors_add(&loading->errors, HP_PATTERN_INVALID, place,
                           "%s: queues: %s: write SERVER/QUEUE, with * in place "
                           "of any text",
                           where, config_quote(pattern, quoted));
     } else if (!pattern_matches_any(loading, pattern)) {
-        config_errors_add(&loading->errors, place,
+        config_errors_add(&loading->errors, HP_PATTERN_MATCHES_NOTHING, place,
                           "%s: queues: %s matches no queue of this file: "
                           "correct it, or remove it",
                           where, config_quote(pattern, quoted));
@@ -192,7 +194,7 @@ static void outlet_connect(struct config_loading *loading,
     } else if (config->inbox_count == 1) {
         outlet->inbox = config->inboxes;
     } else if (config->inbox_count > 1) {
-        config_errors_add(&loading->errors, outlet->place,
+        config_errors_add(&loading->errors, HP_INBOX_AMBIGUOUS, outlet->place,
                           "%s: it has no inbox and there are several: add "
                           "\"inbox: NAME\"",
                           where);
@@ -224,7 +226,8 @@ static void outlet_check(struct config_loading *loading,
         first = config_name_add(loading, names, outlet, forward->name);
     }
     if (first != NULL) {
-        config_twice_fail(loading, outlet->place, where, "name", first->place);
+        config_twice_fail(loading, HP_NAME_TWICE, outlet->place, where, "name",
+                          first->place);
     }
     if (forward->type != NULL) {
         const struct option_table table = {forward->type->options,

@@ -101,22 +101,27 @@ static int file_look(const char *path, const struct stat *status)
     return faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == 0 ? 0 : errno;
 }
 
-/* Somebody may have pasted a key in place of the path. */
-static int look_fail(const char *path, const char *what, int number, char *why,
-                     size_t why_size)
+/* Somebody may have pasted a key in place of the path. What another user, or
+ * another machine, may well have is only worth a warning. */
+static enum diagnostic_code look_fail(const char *path, const char *what,
+                                      int number, char *why, size_t why_size)
 {
     struct reason reason;
     const char *slash = strrchr(path, '/');
     bool is_hidden = api_key_is_like(slash != NULL ? slash + 1 : path);
     if (number == 0) {
-        return 0;
+        return HP_NONE;
     }
     errno_reason_set(&reason, HAPLO_EINVAL, is_hidden ? CONFIG_HIDDEN : path,
                      what, number);
-    return reason_write(why, why_size, HAPLO_EINVAL, "%s", reason.text);
+    (void)reason_write(why, why_size, 0, "%s", reason.text);
+    return is_hidden                              ? HP_SECRET_PASTED
+           : number == ENOENT || number == EACCES ? HP_PATH_MISSING
+                                                  : HP_PATH_UNUSABLE;
 }
 
-int config_path_may_write(const char *path, char *why, size_t why_size)
+enum diagnostic_code config_path_may_write(const char *path, char *why,
+                                           size_t why_size)
 {
     struct stat status;
     bool exists = stat(path, &status) == 0;
@@ -128,7 +133,8 @@ int config_path_may_write(const char *path, char *why, size_t why_size)
                      number, why, why_size);
 }
 
-int config_path_may_fill(const char *path, char *why, size_t why_size)
+enum diagnostic_code config_path_may_fill(const char *path, char *why,
+                                          size_t why_size)
 {
     int number = folder_look(path);
     if (number != ENOENT) {

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "config/codes.h"
 #include "config/config.h"
 
 /* Resolves a path relative to the folder of the configuration file. *name (may
@@ -27,9 +28,11 @@ const char *config_path_join(struct config *config, const char *folder,
 const char *config_path_real(struct arena *arena, const char *path);
 
 /* Look whether a file can be written, which may not exist yet; or files in a
- * folder, which may not exist yet. Change nothing. Return 0, or HAPLO_EINVAL
- * with why set. */
-int config_path_may_write(const char *path, char *why, size_t why_size);
-int config_path_may_fill(const char *path, char *why, size_t why_size);
+ * folder, which may not exist yet. Change nothing. Return HP_NONE, or what
+ * is wrong with why set. */
+enum diagnostic_code config_path_may_write(const char *path, char *why,
+                                           size_t why_size);
+enum diagnostic_code config_path_may_fill(const char *path, char *why,
+                                          size_t why_size);
 
 #endif

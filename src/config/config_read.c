@@ -135,7 +135,7 @@ static void entry_fail(const struct config_mapping *mapping,
         errors->scope = (struct config_scope){CONFIG_SCOPE_ENTRY, 0};
     }
     at.place = event->place;
-    config_mapping_fail(mapping, &at,
+    config_mapping_fail(mapping, HP_ENTRY_SHAPE, &at,
                         "%s: entry %zu is %s: write \"- name: NAME\" and its "
                         "other keys below",
                         group->name, number, shape_text(event));
@@ -175,7 +175,8 @@ static void group_read(struct config_mapping *mapping, struct config_pair pair,
     } else {
         pair.is_bad = true;
         config_mapping_fail(
-            mapping, &pair, "%s: it is %s: %s", group->name, shape_text(event),
+            mapping, HP_VALUE_SHAPE, &pair, "%s: it is %s: %s", group->name,
+            shape_text(event),
             group->is_list ? "write a list below, each entry beginning with "
                              "\"- name: NAME\""
                            : "write keys and values below, or leave it out");
@@ -221,7 +222,7 @@ static void mapping_read(struct config_mapping *mapping)
             pair = config_mapping_add(mapping, key.text, key.place);
         } else {
             const struct config_pair at = {.place = key.place};
-            config_mapping_fail(mapping, &at,
+            config_mapping_fail(mapping, HP_KEY_NOT_A_WORD, &at,
                                 "a key is not a plain word: write KEY: VALUE");
             config_events_skip(loading->events, &key);
         }
@@ -243,13 +244,14 @@ void config_read(struct config_loading *loading)
         config_mapping_end(&top);
     } else if (event.kind == CONFIG_EVENT_END ||
                (event.kind == CONFIG_EVENT_VALUE && event.text[0] == '\0')) {
-        config_errors_add(&loading->errors, (struct config_place){0},
+        config_errors_add(&loading->errors, HP_FILE_EMPTY,
+                          (struct config_place){0},
                           "the file is empty: give it state_dir, inbox and "
                           "servers");
         free(event.text);
         return;
     } else {
-        config_mapping_fail(&top, NULL,
+        config_mapping_fail(&top, HP_FILE_NOT_MAPPING, NULL,
                             "the file is %s: give it the keys state_dir, inbox "
                             "and servers",
                             shape_text(&event));

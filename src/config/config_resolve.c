@@ -32,11 +32,12 @@ static const char *queue_name_of(const void *queue)
 }
 
 void config_twice_fail(struct config_loading *loading,
-                       struct config_place place, const char *where,
-                       const char *what, struct config_place first)
+                       enum diagnostic_code code, struct config_place place,
+                       const char *where, const char *what,
+                       struct config_place first)
 {
     char shown[CONFIG_PLACE_SIZE];
-    config_errors_add(&loading->errors, place,
+    config_errors_add(&loading->errors, code, place,
                       "%s: its %s is already used in %s: choose another", where,
                       what,
                       config_place_show(loading->config, place, first, shown));
@@ -50,7 +51,7 @@ static void name_twice_fail(struct config_loading *loading,
 {
     struct config_errors *errors = &loading->errors;
     const struct config_scope scope = {errors->scope.kind, first_index};
-    config_twice_fail(loading, place, where, "name", first);
+    config_twice_fail(loading, HP_NAME_TWICE, place, where, "name", first);
     config_errors_share(errors, scope);
 }
 
@@ -139,7 +140,8 @@ static void queue_resolve(struct config_loading *loading,
                         (size_t)(first - config->queues));
     }
     if (queue->key == NULL) {
-        config_errors_add(&loading->errors, queue->place,
+        config_errors_add(&loading->errors, HP_KEY_OF_QUEUE_MISSING,
+                          queue->place,
                           "%s: it has no API key: add api_key_file, "
                           "api_key_env or api_key_credential",
                           where);
@@ -200,7 +202,7 @@ static void server_resolve(struct config_loading *loading, size_t index)
     if (draft->is_sound && !loading->has_bad_defaults &&
         options->tls_key_file != NULL &&
         options->tls_certificate_file == NULL) {
-        config_errors_add(&loading->errors, draft->tls_place,
+        config_errors_add(&loading->errors, HP_TLS_KEY_ALONE, draft->tls_place,
                           "%s: tls_key_file is given without "
                           "tls_certificate_file: add that too",
                           where);

@@ -14,8 +14,9 @@ const void *config_name_add(struct config_loading *loading,
 
 /* Reports that a name or path is already used at position `first`. */
 void config_twice_fail(struct config_loading *loading,
-                       struct config_place place, const char *where,
-                       const char *what, struct config_place first);
+                       enum diagnostic_code code, struct config_place place,
+                       const char *where, const char *what,
+                       struct config_place first);
 
 /* Finds queues that are the same one on the server (config_twins.c). */
 void config_twins_find(struct config_loading *loading);

@@ -97,11 +97,12 @@ static void own_parse(const struct config_mapping *mapping,
         if (pairs->texts[i] == NULL) {
             continue;
         }
-        if (config_value_parse(config, row, pairs->texts[i], &own->values, why,
-                               sizeof why) != 0) {
+        enum diagnostic_code code = config_value_parse(
+            config, row, pairs->texts[i], &own->values, why, sizeof why);
+        if (code != HP_NONE &&
+            config_mapping_fail(mapping, code, pairs->list[i], "%s: %s",
+                                row->name, why) != 0) {
             own->is_sound = false;
-            config_mapping_fail(mapping, pairs->list[i], "%s: %s", row->name,
-                                why);
         } else {
             own->set |= UINT64_C(1) << i;
         }
@@ -207,6 +208,11 @@ static int key_try(struct config_loading *loading, struct key_draft *draft)
     if (error == 0) {
         return 0;
     }
+    draft->code =
+        !api_key_exists(draft->key) && api_key_is_like(draft->key->name)
+            ? HP_SECRET_PASTED
+        : api_key_exists(draft->key) ? HP_API_KEY_UNUSABLE
+                                     : HP_API_KEY_MISSING;
     draft->why = arena_string(&loading->arena, why);
     return draft->why != NULL ? 0 : -1;
 }
@@ -247,7 +253,7 @@ static const struct config_key *key_of(const struct config_mapping *mapping,
         return NULL;
     }
     if (draft->why != NULL) {
-        config_mapping_fail(mapping, pair, "%s", draft->why);
+        config_mapping_fail(mapping, draft->code, pair, "%s", draft->why);
     }
     return draft->key;
 }
@@ -266,7 +272,7 @@ static const struct config_key *key_take(const struct config_mapping *mapping)
             continue;
         }
         if (first != NULL) {
-            config_mapping_fail(mapping, pair,
+            config_mapping_fail(mapping, HP_KEYS_EXCLUSIVE, pair,
                                 "both %s and %s are given: keep one of them",
                                 first->row->name, pair->row->name);
             continue;
@@ -278,7 +284,7 @@ static const struct config_key *key_take(const struct config_mapping *mapping)
         }
         if (strcmp(pair->row->name, "api_key_credential") == 0 &&
             strchr(pair->text, '/') != NULL) {
-            config_mapping_fail(mapping, pair,
+            config_mapping_fail(mapping, HP_CREDENTIAL_NAME, pair,
                                 "api_key_credential: %s is not the name of a "
                                 "credential: give a name without slashes, or "
                                 "use api_key_file",
@@ -337,7 +343,7 @@ static void server_url_check(const struct config_mapping *mapping,
     if (options->url != NULL &&
         haplo_url_check(options->url, options->allow_http, why, sizeof why) !=
             0) {
-        config_mapping_fail(mapping, pair, "url: %s", why);
+        config_mapping_fail(mapping, HP_URL_REFUSED, pair, "url: %s", why);
     }
 }
 
@@ -362,7 +368,7 @@ void config_server_take(const struct config_mapping *mapping)
     }
     draft->is_sound = own == 0 && shared == 0 && draft->own->is_sound;
     if (queues == NULL || (queues->entry_count == 0 && !queues->is_bad)) {
-        config_mapping_fail(mapping, queues,
+        config_mapping_fail(mapping, HP_LIST_EMPTY, queues,
                             "it has no queues: list at least one under "
                             "queues");
     }

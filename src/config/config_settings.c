@@ -12,6 +12,7 @@
 
 /* An option that contradicts another. */
 struct contradiction {
+    enum diagnostic_code code;      /* what kind of contradiction */
     const char *option;             /* its name */
     char text[HAPLO_TEXT_SIZE_MAX]; /* what is wrong, and what to do */
 };
@@ -23,11 +24,13 @@ struct contradictions {
     size_t count;                                  /* number found */
 };
 
-__attribute__((format(printf, 3, 4))) static void contradict(
-    struct contradictions *found, const char *option, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void contradict(
+    struct contradictions *found, enum diagnostic_code code, const char *option,
+    const char *format, ...)
 {
     va_list arguments;
     struct contradiction *next = &found->list[found->count++];
+    next->code = code;
     next->option = option;
     va_start(arguments, format);
     vsnprintf(next->text, sizeof next->text, format, arguments);
@@ -40,7 +43,7 @@ static void at_least_check(struct contradictions *found, const char *larger,
 {
     char texts[2][UNITS_TEXT_SIZE];
     if (larger_ms < smaller_ms) {
-        contradict(found, larger,
+        contradict(found, HP_LIMITS_CROSSED, larger,
                    "%s (%s) is below %s (%s): raise the one or lower the other",
                    larger, duration_format(larger_ms, texts[0]), smaller,
                    duration_format(smaller_ms, texts[1]));
@@ -69,7 +72,7 @@ static void format_check(struct contradictions *found, uint64_t own,
         [HAPLO_FORMAT_JSON] = "json", [HAPLO_FORMAT_RAW] = "raw"};
     for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++) {
         if (uses[i].format != format && is_set(own, uses[i].option)) {
-            contradict(found, uses[i].option,
+            contradict(found, HP_OPTION_WITHOUT_EFFECT, uses[i].option,
                        "%s has no effect with the format %s: remove it, or add "
                        "\"format: %s\"",
                        uses[i].option, names[format], names[uses[i].format]);
@@ -90,7 +93,7 @@ static void contradictions_find(const struct haplo_queue_options *options,
     format_check(found, own, options->format);
     if (options->format == HAPLO_FORMAT_RAW && options->token_pattern == NULL) {
         contradict(
-            found, "format",
+            found, HP_TOKEN_PATTERN_MISSING, "format",
             "the format raw needs a token_pattern, without which nothing "
             "could be marked: add token_pattern");
     }
@@ -193,7 +196,8 @@ void config_settings_check(struct config_loading *loading,
                            option_place(loading, queue, "inbox"), where);
     }
     if (settings->needs_inbox) {
-        config_errors_add(&loading->errors, queue->queue.place,
+        config_errors_add(&loading->errors, HP_INBOX_AMBIGUOUS,
+                          queue->queue.place,
                           "%s: it has no inbox and there are several: add "
                           "\"inbox: NAME\"",
                           where);
@@ -203,7 +207,7 @@ void config_settings_check(struct config_loading *loading,
     }
     contradictions_find(&settings->settings->options, own->set, &found);
     for (size_t i = 0; i < found.count; i++) {
-        config_errors_add(&loading->errors,
+        config_errors_add(&loading->errors, found.list[i].code,
                           option_place(loading, queue, found.list[i].option),
                           "%s: %s", where, found.list[i].text);
     }

@@ -77,7 +77,7 @@ static void twin_fail(struct config_loading *loading,
     errors->scope = (struct config_scope){CONFIG_SCOPE_QUEUE,
                                           (size_t)(queue - config->queues)};
     config_errors_add(
-        errors, queue->place,
+        errors, HP_QUEUE_TWICE, queue->place,
         "queue %s/%s: it is the queue %s/%s of %s: both have the same URL and "
         "name: remove one of them",
         queue->server->options.name, queue->name, first->server->options.name,

@@ -23,15 +23,16 @@ struct parsing {
     size_t why_size;              /* of why */
 };
 
-__attribute__((format(printf, 2, 3))) static int refuse(
-    const struct parsing *parsing, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static enum diagnostic_code refuse(
+    const struct parsing *parsing, enum diagnostic_code code,
+    const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    (void)reason_write_list(parsing->why, parsing->why_size, HAPLO_EINVAL,
-                            format, arguments);
+    (void)reason_write_list(parsing->why, parsing->why_size, 0, format,
+                            arguments);
     va_end(arguments);
-    return HAPLO_EINVAL;
+    return code;
 }
 
 /* True if it may contain a password, such as a URL. */
@@ -42,51 +43,54 @@ static bool is_secret(const struct parsing *parsing)
 }
 
 /* The same, prefixed with the value: "\"60\" is not a duration ...". */
-static int refuse_value(const struct parsing *parsing, const char *joint,
-                        const char *reason)
+static enum diagnostic_code refuse_value(const struct parsing *parsing,
+                                         enum diagnostic_code code,
+                                         const char *joint, const char *reason)
 {
     char quoted[CONFIG_SHOW_SIZE];
-    return refuse(parsing, "%s%s%s",
+    return refuse(parsing, code, "%s%s%s",
                   is_secret(parsing) ? CONFIG_HIDDEN
                                      : config_quote(parsing->text, quoted),
                   joint, reason);
 }
 
 /* Calls the check of the module that declared the row. */
-static int check(const struct parsing *parsing)
+static enum diagnostic_code check(const struct parsing *parsing)
 {
     char why[HAPLO_TEXT_SIZE_MAX];
     if (parsing->row->check == NULL ||
         parsing->row->check(parsing->text, why, sizeof why) == 0) {
-        return 0;
+        return HP_NONE;
     }
-    return refuse_value(parsing, ": ", why);
+    return refuse_value(parsing, HP_VALUE_REFUSED, ": ", why);
 }
 
-static int text_store(const struct parsing *parsing, const char *text)
+static enum diagnostic_code text_store(const struct parsing *parsing,
+                                       const char *text)
 {
     if (text == NULL) {
-        return refuse(parsing, "out of memory");
+        return refuse(parsing, HP_NO_MEMORY, "out of memory");
     }
     *(const char **)parsing->target = text;
-    return 0;
+    return HP_NONE;
 }
 
-static int text_parse(const struct parsing *parsing)
+static enum diagnostic_code text_parse(const struct parsing *parsing)
 {
-    int error = check(parsing);
-    return error != 0
-               ? error
+    enum diagnostic_code code = check(parsing);
+    return code != HP_NONE
+               ? code
                : text_store(parsing, arena_string(&parsing->config->arena,
                                                   parsing->text));
 }
 
-static int path_store(const struct parsing *parsing)
+static enum diagnostic_code path_store(const struct parsing *parsing)
 {
-    int error = check(parsing);
-    return error != 0 ? error
-                      : text_store(parsing, config_path(parsing->config,
-                                                        parsing->text, NULL));
+    enum diagnostic_code code = check(parsing);
+    return code != HP_NONE
+               ? code
+               : text_store(parsing,
+                            config_path(parsing->config, parsing->text, NULL));
 }
 
 static const char *path_of(const struct parsing *parsing)
@@ -95,46 +99,48 @@ static const char *path_of(const struct parsing *parsing)
 }
 
 /* Looks at the path, if the configuration is being checked. */
-static int path_look(const struct parsing *parsing,
-                     int (*look)(const char *path, char *why, size_t why_size))
+static enum diagnostic_code path_look(
+    const struct parsing *parsing,
+    enum diagnostic_code (*look)(const char *path, char *why, size_t why_size))
 {
-    int error = path_store(parsing);
-    return error != 0 || !parsing->config->checks_files
-               ? error
+    enum diagnostic_code code = path_store(parsing);
+    return code != HP_NONE || !parsing->config->checks_files
+               ? code
                : look(path_of(parsing), parsing->why, parsing->why_size);
 }
 
-static int path_parse(const struct parsing *parsing)
+static enum diagnostic_code path_parse(const struct parsing *parsing)
 {
     return path_look(parsing, config_path_may_write);
 }
 
-static int folder_parse(const struct parsing *parsing)
+static enum diagnostic_code folder_parse(const struct parsing *parsing)
 {
     return path_look(parsing, config_path_may_fill);
 }
 
-static int file_parse(const struct parsing *parsing)
+static enum diagnostic_code file_parse(const struct parsing *parsing)
 {
-    int error = path_store(parsing);
-    return error != 0 || !parsing->config->checks_files
-               ? error
+    enum diagnostic_code code = path_store(parsing);
+    return code != HP_NONE || !parsing->config->checks_files
+               ? code
                : config_file_check(path_of(parsing),
                                    parsing->row->value == OPTION_PRIVATE_FILE,
                                    parsing->why, parsing->why_size);
 }
 
-static int bool_parse(const struct parsing *parsing)
+static enum diagnostic_code bool_parse(const struct parsing *parsing)
 {
     bool is_true = strcmp(parsing->text, "true") == 0;
     if (!is_true && strcmp(parsing->text, "false") != 0) {
-        return refuse_value(parsing, "", " is not true or false: write one");
+        return refuse_value(parsing, HP_NOT_A_BOOLEAN, "",
+                            " is not true or false: write one");
     }
     *(bool *)parsing->target = is_true;
-    return 0;
+    return HP_NONE;
 }
 
-static int choice_parse(const struct parsing *parsing)
+static enum diagnostic_code choice_parse(const struct parsing *parsing)
 {
     int index = 0;
     const char *word = parsing->row->choices;
@@ -144,14 +150,14 @@ static int choice_parse(const struct parsing *parsing)
         if (strlen(parsing->text) == size &&
             strncmp(parsing->text, word, size) == 0) {
             *(int *)parsing->target = index;
-            return 0;
+            return HP_NONE;
         }
         index++;
         word += size + strspn(word + size, " ");
     }
     snprintf(reason, sizeof reason, " is not possible: write one of: %s",
              parsing->row->choices);
-    return refuse_value(parsing, "", reason);
+    return refuse_value(parsing, HP_NOT_A_CHOICE, "", reason);
 }
 
 static const char *count_format(uint64_t count, char text[UNITS_TEXT_SIZE])
@@ -160,66 +166,70 @@ static const char *count_format(uint64_t count, char text[UNITS_TEXT_SIZE])
     return text;
 }
 
-static int number_read(const struct parsing *parsing, uint64_t *number,
-                       int (*parse)(const char *, uint64_t *),
-                       const char *(*format)(uint64_t, char *),
-                       const char *reason)
+static enum diagnostic_code number_read(const struct parsing *parsing,
+                                        uint64_t *number,
+                                        int (*parse)(const char *, uint64_t *),
+                                        const char *(*format)(uint64_t, char *),
+                                        enum diagnostic_code code,
+                                        const char *reason)
 {
     char min[UNITS_TEXT_SIZE];
     char max[UNITS_TEXT_SIZE];
     char text[HAPLO_TEXT_SIZE_MAX];
     const struct option_row *row = parsing->row;
     if (parse(parsing->text, number) != 0) {
-        return refuse_value(parsing, "", reason);
+        return refuse_value(parsing, code, "", reason);
     }
     if (*number >= row->min && *number <= row->max) {
-        return 0;
+        return HP_NONE;
     }
     snprintf(text, sizeof text, " is out of range: give %s to %s%s",
              format(row->min, min), format(row->max, max),
              option_has_none(row) ? ", or none" : "");
-    return refuse_value(parsing, "", text);
+    return refuse_value(parsing, HP_OUT_OF_RANGE, "", text);
 }
 
-static int count_value_parse(const struct parsing *parsing)
+static enum diagnostic_code count_value_parse(const struct parsing *parsing)
 {
     uint64_t count;
-    int error = number_read(parsing, &count, count_parse, count_format,
-                            " is not a count: write a whole number");
-    if (error == 0) {
+    enum diagnostic_code code =
+        number_read(parsing, &count, count_parse, count_format, HP_NOT_A_COUNT,
+                    " is not a count: write a whole number");
+    if (code == HP_NONE) {
         *(unsigned *)parsing->target = (unsigned)count;
     }
-    return error;
+    return code;
 }
 
-static int duration_value_parse(const struct parsing *parsing)
+static enum diagnostic_code duration_value_parse(const struct parsing *parsing)
 {
     uint64_t ms;
-    int error = number_read(
-        parsing, &ms, duration_parse, duration_format,
+    enum diagnostic_code code = number_read(
+        parsing, &ms, duration_parse, duration_format, HP_NOT_A_DURATION,
         " is not a duration: write it like " UNITS_DURATION_EXAMPLES);
-    if (error == 0) {
+    if (code == HP_NONE) {
         *(uint64_t *)parsing->target = ms;
     }
-    return error;
+    return code;
 }
 
-static int size_value_parse(const struct parsing *parsing)
+static enum diagnostic_code size_value_parse(const struct parsing *parsing)
 {
     uint64_t bytes;
-    int error =
-        number_read(parsing, &bytes, size_parse, size_format,
+    enum diagnostic_code code =
+        number_read(parsing, &bytes, size_parse, size_format, HP_NOT_A_SIZE,
                     " is not a size: write it like " UNITS_SIZE_EXAMPLES);
-    if (error == 0) {
+    if (code == HP_NONE) {
         *(size_t *)parsing->target = (size_t)bytes;
     }
-    return error;
+    return code;
 }
 
 /* The size of what each kind stores, and its parser. */
 static const struct {
-    size_t size;                          /* bytes; 0: stores nothing */
-    int (*parse)(const struct parsing *); /* NULL: parsed elsewhere */
+    size_t size; /* bytes; 0: stores nothing */
+    enum diagnostic_code (*parse)(
+        const struct parsing *); /* NULL: parsed elsewhere */
 } kinds[] = {
     [OPTION_BOOL] = {sizeof(bool), bool_parse},
     [OPTION_COUNT_32] = {sizeof(unsigned), count_value_parse},
@@ -237,8 +247,8 @@ static const struct {
     [OPTION_GROUP] = {0, NULL},
 };
 
-int config_file_check(const char *path, bool is_private, char *why,
-                      size_t why_size)
+enum diagnostic_code config_file_check(const char *path, bool is_private,
+                                       char *why, size_t why_size)
 {
     int fd;
     char quoted[CONFIG_SHOW_SIZE];
@@ -246,58 +256,66 @@ int config_file_check(const char *path, bool is_private, char *why,
     const char *slash = strrchr(path, '/');
     if (input_file_open(path, is_private, &fd, reason, sizeof reason) == 0) {
         close(fd);
-        return 0;
+        return HP_NONE;
     }
-    return api_key_is_like(slash != NULL ? slash + 1 : path)
-               ? reason_write(why, why_size, HAPLO_EINVAL,
-                              CONFIG_HIDDEN " cannot be opened: give the path "
-                                            "of a file")
-               : reason_write(why, why_size, HAPLO_EINVAL, "%s: %s",
-                              config_quote(path, quoted), reason);
+    if (api_key_is_like(slash != NULL ? slash + 1 : path)) {
+        (void)reason_write(why, why_size, 0,
+                           CONFIG_HIDDEN " cannot be opened: give the path of "
+                                         "a file");
+        return HP_SECRET_PASTED;
+    }
+    (void)reason_write(why, why_size, 0, "%s: %s", config_quote(path, quoted),
+                       reason);
+    return access(path, R_OK) != 0 ? HP_INPUT_FILE_MISSING
+                                   : HP_INPUT_FILE_UNUSABLE;
 }
 
-int config_value_parse(struct config *config, const struct option_row *row,
-                       const char *text, void *values, char *why,
-                       size_t why_size)
+enum diagnostic_code config_value_parse(struct config *config,
+                                        const struct option_row *row,
+                                        const char *text, void *values,
+                                        char *why, size_t why_size)
 {
     struct parsing parsing = {
         config, row, text, (char *)values + row->offset, why, why_size};
     assert(kinds[row->value].parse != NULL);
     if (text[0] == '\0') {
-        return refuse(&parsing, "it has no value: write one, or remove it");
+        return refuse(&parsing, HP_VALUE_EMPTY,
+                      "it has no value: write one, or remove it");
     }
     if (option_has_none(row) && strcmp(text, "none") == 0) {
         memset(parsing.target, 0, kinds[row->value].size);
-        return 0;
+        return HP_NONE;
     }
     return kinds[row->value].parse(&parsing);
 }
 
-int config_list_parse(struct config *config, const struct option_row *row,
-                      char *const *texts, size_t count, void *values, char *why,
-                      size_t why_size)
+enum diagnostic_code config_list_parse(struct config *config,
+                                       const struct option_row *row,
+                                       char *const *texts, size_t count,
+                                       void *values, char *why, size_t why_size)
 {
     struct parsing parsing = {config, row,     "", (char *)values + row->offset,
                               why,    why_size};
     if (count == 0) {
-        return refuse(&parsing, "the list is empty: write an entry, or remove "
-                                "it");
+        return refuse(&parsing, HP_LIST_EMPTY,
+                      "the list is empty: write an entry, or remove "
+                      "it");
     }
     const char **list = arena_bytes(&config->arena, (count + 1) * sizeof *list);
     for (size_t i = 0; list != NULL && i < count; i++) {
         parsing.text = texts[i];
         parsing.target = &list[i];
-        int error = text_parse(&parsing);
-        if (error != 0) {
-            return error;
+        enum diagnostic_code code = text_parse(&parsing);
+        if (code != HP_NONE) {
+            return code;
         }
     }
     parsing.target = (char *)values + row->offset;
     if (list == NULL) {
-        return refuse(&parsing, "out of memory");
+        return refuse(&parsing, HP_NO_MEMORY, "out of memory");
     }
     *(const char ***)parsing.target = list;
-    return 0;
+    return HP_NONE;
 }
 
 int config_values_default(struct config *config,
@@ -311,7 +329,7 @@ int config_values_default(struct config *config,
                          kinds[row->value].parse != NULL;
         /* Only memory can run out: a test parses all defaults. */
         if (is_parsed && config_value_parse(config, row, row->fallback, values,
-                                            why, sizeof why) != 0) {
+                                            why, sizeof why) != HP_NONE) {
             return -1;
         }
     }

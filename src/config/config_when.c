@@ -35,9 +35,9 @@ static void no_memory(const struct reading *reading)
 }
 
 /* "when: alternative 2: ..." */
-__attribute__((format(printf, 3, 4))) static void fail(
-    const struct reading *reading, struct config_place place,
-    const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void fail(
+    const struct reading *reading, enum diagnostic_code code,
+    struct config_place place, const char *format, ...)
 {
     char text[HAPLO_TEXT_SIZE_MAX];
     const struct config_pair at = {.place = place};
@@ -45,8 +45,8 @@ __attribute__((format(printf, 3, 4))) static void fail(
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    config_mapping_fail(reading->mapping, &at, "when: alternative %zu: %s",
-                        reading->number, text);
+    config_mapping_fail(reading->mapping, code, &at,
+                        "when: alternative %zu: %s", reading->number, text);
     reading->pair->is_bad = true;
 }
 
@@ -83,12 +83,12 @@ static void value_add(struct reading *reading, const struct config_event *event)
     struct reason why;
     struct config *config = reading->mapping->loading->config;
     if (event->text[0] == '\0') {
-        fail(reading, event->place,
+        fail(reading, HP_WHEN_VALUE, event->place,
              "a value is empty: write null for one that is missing");
         return;
     }
     if (route_value_check(event->text, &why) != 0) {
-        fail(reading, event->place, "%s", why.text);
+        fail(reading, HP_WHEN_VALUE, event->place, "%s", why.text);
         return;
     }
     const char **value = list_add(&reading->values);
@@ -105,7 +105,7 @@ static void value_read(struct reading *reading, struct config_event *event)
         free(event->text);
         return;
     }
-    fail(reading, event->place,
+    fail(reading, HP_WHEN_VALUE, event->place,
          "a value is %s: write one value, or a list of values",
          event->kind == CONFIG_EVENT_LIST ? "a list within a list"
                                           : "a mapping");
@@ -135,7 +135,7 @@ static void values_read(struct reading *reading)
         value_read(reading, &event);
     }
     if (count == 0 && !reading->is_cut) {
-        fail(reading, place,
+        fail(reading, HP_WHEN_EMPTY, place,
              "a list of values is empty, so nothing would match: write one, or "
              "remove the key");
     }
@@ -161,10 +161,11 @@ static void key_fail(const struct reading *reading, const char *key,
     const struct option_row *row =
         key[0] != '/' ? short_form_suggest(key) : NULL;
     if (row != NULL) {
-        fail(reading, place, "unknown key %s: did you mean \"%s\"?",
-             config_quote(key, quoted), row->name);
+        fail(reading, HP_WHEN_KEY, place,
+             "unknown key %s: did you mean \"%s\"?", config_quote(key, quoted),
+             row->name);
     } else {
-        fail(reading, place, "%s", why->text);
+        fail(reading, HP_WHEN_KEY, place, "%s", why->text);
     }
 }
 
@@ -181,7 +182,7 @@ static bool key_check(const struct reading *reading,
         const struct route_test *test = list_at(&reading->tests, i);
         if (strcmp(test->key, key->text) == 0) {
             const struct config_place *first = list_at(&reading->places, i);
-            fail(reading, key->place,
+            fail(reading, HP_KEY_TWICE, key->place,
                  "%s is already given in line %" PRIu32
                  ": write all its values as one list",
                  key->text, first->line); /* of the same mapping */
@@ -234,13 +235,14 @@ static void alternative_read(struct reading *reading, struct config_place place)
             test_read(reading, &key);
             continue;
         }
-        fail(reading, key.place, "a key is not a plain word: write KEY: VALUE");
+        fail(reading, HP_KEY_NOT_A_WORD, key.place,
+             "a key is not a plain word: write KEY: VALUE");
         config_events_skip(loading->events, &key);
         config_events_next(loading->events, &key);
         config_events_skip(loading->events, &key);
     }
     if (count == 0 && !reading->is_cut) {
-        fail(reading, place,
+        fail(reading, HP_WHEN_EMPTY, place,
              "it is empty, so that everything would match: write KEY: VALUE, "
              "or remove when");
     }
@@ -267,7 +269,7 @@ static void alternatives_read(struct reading *reading)
             alternative_read(reading, event.place);
             continue;
         }
-        fail(reading, event.place,
+        fail(reading, HP_ENTRY_SHAPE, event.place,
              "it is %s: write {POINTER: VALUE}, such as "
              "{/action: \"object:change\"}",
              event.kind == CONFIG_EVENT_LIST ? "a list" : "a single value");
@@ -309,7 +311,7 @@ void config_when_read(const struct config_mapping *mapping,
     }
     if (reading.number == 0 && !reading.is_cut) {
         pair->is_bad = true;
-        config_mapping_fail(mapping, pair,
+        config_mapping_fail(mapping, HP_WHEN_EMPTY, pair,
                             "when: it has no alternative: write {POINTER: "
                             "VALUE}, or a list of these, or remove it");
     }

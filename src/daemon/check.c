@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/reason.h"
+#include "config/config_errors.h"
 #include "daemon/command.h"
 #include "http/ca_file.h"
 #include "http/key_pair.h"
@@ -16,7 +17,10 @@ enum exit_code command_load_config(const struct command_options *options,
                                    enum config_mode mode,
                                    struct config **config)
 {
-    int result = config_load(options->config_path, mode, stderr, config);
+    struct config_errors errors;
+    int result = config_load(options->config_path, mode, &errors, config);
+    config_errors_print(&errors, stderr);
+    config_errors_clear(&errors);
     if (result == 0) {
         return EXIT_CODE_FINE;
     }
@@ -116,7 +120,8 @@ static void outlets_warn(const struct config *config)
 enum exit_code command_check(const struct command_options *options)
 {
     struct config *config;
-    enum exit_code code = command_load_config(options, CONFIG_CHECK, &config);
+    enum exit_code code =
+        command_load_config(options, CONFIG_CHECK_STRICT, &config);
     if (code != EXIT_CODE_FINE) {
         return code;
     }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "config/config_errors.h"
 #include "taker.h"
 
 #define KEY "Kq3_x-0123456789abcdefghijklmnopqrstuvwxyzAB"
@@ -80,7 +81,10 @@ static void check_held(const struct config *config)
 static void check_mode(const char *path, enum config_mode mode, FILE *file)
 {
     struct config *config;
-    int count = config_load(path, mode, file, &config);
+    struct config_errors errors;
+    int count = config_load(path, mode, &errors, &config);
+    config_errors_print(&errors, file);
+    config_errors_clear(&errors);
     FUZZ_CHECK((count == 0) == (config != NULL));
     if (config != NULL) {
         FUZZ_CHECK(mode == CONFIG_RUN || config->problem_count == 0);

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "config/config.h"
+#include "config/config_errors.h"
 #include "fault.h"
 #include "sweep.h"
 
@@ -161,7 +162,10 @@ static bool config_try(const char *name, enum config_mode mode,
     memset(text, 0, TEXT_SIZE);
     FILE *file = text_open(text);
     fault_resume();
-    int count = config_load(path, mode, file, &config);
+    struct config_errors errors;
+    int count = config_load(path, mode, &errors, &config);
+    config_errors_print(&errors, file);
+    config_errors_clear(&errors);
     assert_true((count == 0) == (config != NULL));
     if (config != NULL) {
         config_print(config, file);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "config/config_errors.h"
 
 #define FILE_NAME "haplo-poll.yaml"
 #define KEY "Kq3_x-0123456789abcdefghijklmnopqrstuvwxyzAB"
@@ -161,7 +162,10 @@ static inline struct config *load_for(enum config_mode mode, const char *path,
     struct config *config;
     FILE *file = open_memstream(errors, &size);
     assert_non_null(file);
-    *count = config_load(path, mode, file, &config);
+    struct config_errors found;
+    *count = config_load(path, mode, &found, &config);
+    config_errors_print(&found, file);
+    config_errors_clear(&found);
     fclose(file);
     assert_true((*count == 0) == (config != NULL));
     return config;
@@ -169,7 +173,7 @@ static inline struct config *load_for(enum config_mode mode, const char *path,
 
 static inline struct config *load(const char *path, int *count, char **errors)
 {
-    return load_for(CONFIG_CHECK, path, count, errors);
+    return load_for(CONFIG_CHECK_STRICT, path, count, errors);
 }
 
 /* Loads a text as `run` does. */
