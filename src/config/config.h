@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "config/arena.h"
 #include "config/codes.h"
@@ -42,6 +43,16 @@ struct config_place {
 struct config_file {
     const char *path;                /* as given, or as found by a pattern */
     struct config_place included_at; /* of the pattern; line 0: the main file */
+};
+
+/* Where the process can be observed and controlled. */
+struct config_admin {
+    const char *socket;          /* path; NULL: admin.sock in state_dir */
+    const char *listen;          /* "127.0.0.1:8080"; NULL: no TCP */
+    const char *token_file;      /* for the role full; or NULL */
+    const char *read_token_file; /* for the role read; or NULL */
+    const char *const *hosts;    /* names of a proxy; ends in NULL; or NULL */
+    bool allows_remote;          /* listen need not be loopback */
 };
 
 enum config_key_kind { CONFIG_KEY_FILE, CONFIG_KEY_ENV, CONFIG_KEY_CREDENTIAL };
@@ -113,6 +124,7 @@ struct config {
     uint64_t drain_timeout_ms;       /* to finish work when it is stopped */
     size_t undelivered_bytes_max;    /* bodies held by the poller, and by each
                                         inbox */
+    struct config_admin admin;       /* see above */
     struct config_inbox *inboxes;    /* at least one */
     size_t inbox_count;              /* length of inboxes */
     struct config_outlet *outlets;   /* maybe none */
@@ -185,6 +197,10 @@ const struct config_queue *config_queue_find(const struct config *config,
                                              const char *name);
 const struct config_held *config_held_find(const struct config *config,
                                            const char *name);
+
+/* Reads the address of admin.listen, which has been checked. False if it is
+ * none. */
+bool config_admin_address(const char *listen, struct sockaddr_storage *address);
 
 /* Prints what would run: a line for each queue, with the location of its key,
  * then a line for each inbox and outlet. */

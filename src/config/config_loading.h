@@ -129,8 +129,11 @@ int config_file_add(struct config_loading *loading, const char *path,
 int config_loading_no_memory(struct config_loading *loading);
 
 /* Called at the end of the mapping of each section (config_inboxes.c,
- * config_servers.c), and for a server also at its beginning. */
+ * config_servers.c, config_admin.c), and for a server also at its beginning;
+ * for `admin`, which may be missing, at that of the file. */
 struct config_mapping;
+void config_admin_begin(struct config_loading *loading);
+void config_admin_take(const struct config_mapping *mapping);
 void config_top_take(const struct config_mapping *mapping);
 void config_inbox_take(const struct config_mapping *mapping);
 void config_outlet_take(const struct config_mapping *mapping);

@@ -76,6 +76,8 @@ static const char *config_mapping_where(const struct config_mapping *mapping,
     text[0] = '\0';
     if (mapping->level == LEVEL_DEFAULTS) {
         snprintf(text, CONFIG_WHERE_SIZE, "defaults: ");
+    } else if (mapping->level == LEVEL_ADMIN) {
+        snprintf(text, CONFIG_WHERE_SIZE, "admin: ");
     } else if (mapping->level == LEVEL_QUEUE) {
         snprintf(text, CONFIG_WHERE_SIZE,
                  "queue %s/%s: ", mapping_name(mapping->outer, outer),

@@ -13,6 +13,7 @@ struct option_table config_level_table(enum config_level level, size_t index)
 {
     static const struct option_table *const tables[LEVEL_COUNT][5] = {
         [LEVEL_TOP] = {&config_top_rows},
+        [LEVEL_ADMIN] = {&config_admin_rows},
         [LEVEL_DEFAULTS] = {&config_server_rows, &config_queue_rows},
         [LEVEL_INBOX] = {&config_inbox_rows},
         [LEVEL_OUTLET] = {&config_outlet_rows},
@@ -49,9 +50,10 @@ struct option_table config_type_table(enum config_level level, size_t index)
 static const char *config_level_text(enum config_level level)
 {
     static const char *const texts[LEVEL_COUNT] = {
-        [LEVEL_TOP] = "the top level", [LEVEL_DEFAULTS] = "defaults",
-        [LEVEL_INBOX] = "an inbox",    [LEVEL_OUTLET] = "an outlet",
-        [LEVEL_SERVER] = "a server",   [LEVEL_QUEUE] = "a queue",
+        [LEVEL_TOP] = "the top level", [LEVEL_ADMIN] = "admin",
+        [LEVEL_DEFAULTS] = "defaults", [LEVEL_INBOX] = "an inbox",
+        [LEVEL_OUTLET] = "an outlet",  [LEVEL_SERVER] = "a server",
+        [LEVEL_QUEUE] = "a queue",
     };
     return texts[level];
 }

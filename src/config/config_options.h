@@ -16,6 +16,7 @@
 /* The kind of mapping that contains a key. */
 enum config_level {
     LEVEL_TOP,
+    LEVEL_ADMIN,
     LEVEL_DEFAULTS,
     LEVEL_INBOX,
     LEVEL_OUTLET,
@@ -37,6 +38,8 @@ struct queue_values {
 
 /* The table of the top level (fills struct config). */
 extern const struct option_table config_top_rows;
+/* The table of the map `admin` (fills struct config_admin). */
+extern const struct option_table config_admin_rows;
 /* Tables of all inboxes and outlets of any type (read by config_inboxes.c; an
  * outlet also has the rows of the forwarder). */
 extern const struct option_table config_inbox_rows;

@@ -30,7 +30,7 @@ struct group {
 static const struct group groups[] = {
     {"inboxes", true, LEVEL_INBOX},      {"outlets", true, LEVEL_OUTLET},
     {"defaults", false, LEVEL_DEFAULTS}, {"servers", true, LEVEL_SERVER},
-    {"queues", true, LEVEL_QUEUE},
+    {"queues", true, LEVEL_QUEUE},       {"admin", false, LEVEL_ADMIN},
 };
 
 static const struct group *group_of(const struct option_row *row)
@@ -46,6 +46,8 @@ static void section_begin(struct config_mapping *mapping)
 {
     if (mapping->level == LEVEL_SERVER) {
         config_server_begin(mapping);
+    } else if (mapping->level == LEVEL_TOP) {
+        config_admin_begin(mapping->loading);
     }
 }
 
@@ -54,6 +56,9 @@ static void section_take(const struct config_mapping *mapping)
     switch (mapping->level) {
     case LEVEL_TOP:
         config_top_take(mapping);
+        break;
+    case LEVEL_ADMIN:
+        config_admin_take(mapping);
         break;
     case LEVEL_DEFAULTS:
         config_defaults_take(mapping);

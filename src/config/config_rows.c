@@ -127,6 +127,13 @@ static const struct option_row top_rows[] = {
                 "longer: see TimeoutStopSec in systemd.service(5).",
     },
     {
+        .name = "admin",
+        .value = OPTION_GROUP,
+        .fallback = "a socket in state_dir",
+        .word = "mapping",
+        .help = "Where the running process can be observed and controlled.",
+    },
+    {
         .name = "inbox",
         .value = OPTION_REFERENCE,
         .fallback = "see inboxes",

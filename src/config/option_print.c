@@ -216,6 +216,7 @@ static void all_print(const struct style *style, FILE *file)
     const struct option_table forwarder = {forwarder_option_rows,
                                            forwarder_option_count};
     SECTION("Top level", {&config_top_rows, NULL});
+    SECTION("Admin", {&config_admin_rows, NULL});
     SECTION("Inbox", {&config_inbox_rows, NULL});
     types_print(style, LEVEL_INBOX, file);
     SECTION("Outlet", {&config_outlet_rows, NULL}, {&forwarder, NULL});
