@@ -182,7 +182,9 @@ int config_load(const char *path, enum config_mode mode,
         config_loading_no_memory(&loading);
     } else {
         config->path = path;
-        config->checks_files = mode != CONFIG_RUN;
+        config->user_count = 1;
+        config->checks_files =
+            mode == CONFIG_CHECK || mode == CONFIG_CHECK_STRICT;
         if (config_file_add(&loading, path, (struct config_place){0}) == 0) {
             fd = file_open(&loading, path);
         }
@@ -209,9 +211,15 @@ int config_load(const char *path, enum config_mode mode,
     return 0;
 }
 
+struct config *config_keep(struct config *config)
+{
+    config->user_count++;
+    return config;
+}
+
 void config_free(struct config *config)
 {
-    if (config == NULL) {
+    if (config == NULL || --config->user_count > 0) {
         return;
     }
     free(config->files);

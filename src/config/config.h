@@ -138,6 +138,7 @@ struct config {
     struct config_problem *problems; /* of these, in the order of the file */
     size_t problem_count;            /* length of problems */
     struct arena arena;              /* owns strings and shared structs */
+    unsigned user_count;             /* see config_keep() */
 };
 
 enum config_mode {
@@ -149,7 +150,9 @@ enum config_mode {
     CONFIG_CHECK_STRICT,
     /* Queues and servers with problems are held; everything else runs. Looks
      * at no other file. */
-    CONFIG_RUN
+    CONFIG_RUN,
+    /* Everything in the file must be right. Looks at no other file. */
+    CONFIG_RELOAD
 };
 
 #define CONFIG_FAILED (-1) /* memory or the disk failed, not the file */
@@ -164,7 +167,11 @@ enum config_mode {
 int config_load(const char *path, enum config_mode mode,
                 struct config_errors *errors, struct config **out);
 
-/* config may be NULL. */
+/* One more user borrows from it: config_free() must be called once more.
+ * Returns it. To be called on one thread only, as config_free(). */
+struct config *config_keep(struct config *config);
+
+/* Frees it, if this was its last user. config may be NULL. */
 void config_free(struct config *config);
 
 /* The path of the file that a position is in. */

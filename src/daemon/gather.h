@@ -18,6 +18,7 @@
 
 #include "base/name_table.h"
 #include "config/config.h"
+#include "config/config_digest.h"
 #include "daemon/failed_logins.h"
 #include "haplopoll.h"
 #include "inbox/inbox.h"
@@ -136,6 +137,10 @@ struct gather {
     size_t batches_left;  /* unconfirmed when the poller stopped */
     uint64_t deadline_ms; /* for closing, in loop time */
     gather_cb closed_cb;  /* of gather_close() */
+    unsigned generation;  /* of the configuration: 1 at the start, and one more
+                             with each reload that changes something */
+    char digest[CONFIG_DIGEST_SIZE]; /* of the configuration; "": unknown */
+    uint64_t configured_ms;          /* wall clock: start or last reload */
 };
 
 /* Opens the inboxes, then starts everything. Borrows loop and config, copies
