@@ -18,6 +18,8 @@
 #include "daemon/session.h"
 #include "daemon/trace.h"
 
+#define READY_TEXT_SIZE 128
+
 struct run {
     struct session session;       /* see run_of() */
     struct file_watch file_watch; /* what queues wait for */
@@ -197,8 +199,9 @@ static void tell_count(const char *what, size_t count)
     }
 }
 
-static void tell_holds(const struct gather *gather)
+static void tell_holds(struct session *session)
 {
+    const struct gather *gather = &session->gather;
     const struct gather_hold *hold;
     size_t watched_count = 0;
     size_t polled_count = gather->queue_count;
@@ -207,9 +210,12 @@ static void tell_holds(const struct gather *gather)
         watched_count += hold->is_watched;
         polled_count -= hold->queue != NULL;
     }
-    log_line(LOG_LEVEL_INFO, "polling; queues: %zu, servers: %zu, outlets: %zu",
-             polled_count, gather->config->server_count,
-             gather->config->outlet_count);
+    char text[READY_TEXT_SIZE];
+    snprintf(text, sizeof text,
+             "polling; queues: %zu, servers: %zu, outlets: %zu", polled_count,
+             gather->config->server_count, gather->config->outlet_count);
+    log_line(LOG_LEVEL_INFO, "%s", text);
+    notify_ready(&session->notify, text);
     tell_count("queues held until their files are corrected", watched_count);
     tell_count("queues held until haplo-poll is restarted with a corrected "
                "configuration",
@@ -245,7 +251,7 @@ static void on_opened(struct session *session)
     struct run *run = container_of(session, struct run, session);
     file_watch_init(&run->file_watch, &session->loop, &session->gather);
     poll_all_init(&run->poll_all, &session->loop, &session->gather);
-    tell_holds(&session->gather);
+    tell_holds(session);
     tell_held_by_earlier_runs(&session->gather);
     if (session->gather.hold_count > 0) {
         file_watch_start(&run->file_watch);

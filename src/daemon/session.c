@@ -50,13 +50,16 @@ static void on_inboxes_closed(struct gather *gather)
 
 static void on_gather_closed(struct gather *gather)
 {
-    signals_close(&session_of(gather)->signals);
+    struct session *session = session_of(gather);
+    signals_close(&session->signals);
+    notify_close(&session->notify);
 }
 
 void session_end_within(struct session *session, uint64_t deadline_ms)
 {
     if (!session->is_ending) {
         session->is_ending = true;
+        notify_stopping(&session->notify, deadline_ms + SESSION_CLOSE_MS);
         control_close(&session->control);
         gather_close(&session->gather, deadline_ms, on_gather_closed);
     }
@@ -179,6 +182,7 @@ enum exit_code session_open(struct session *session, struct config *config)
         free_session(session);
         return EXIT_CODE_FAILED;
     }
+    notify_open(&session->notify, &session->loop);
     return EXIT_CODE_FINE;
 }
 

@@ -15,6 +15,7 @@
 #include "daemon/command.h"
 #include "daemon/control.h"
 #include "daemon/gather.h"
+#include "daemon/notify.h"
 #include "daemon/signals.h"
 
 /* After drain_timeout, for inboxes to finish what they are writing; and after a
@@ -51,6 +52,7 @@ struct session {
     struct config *config;          /* owned */
     int lock;                       /* descriptor of the state directory lock */
     uv_loop_t loop;                 /* owned */
+    struct notify notify;           /* tells the service manager */
     struct signals signals;         /* end it, or are for the command */
     struct abandon abandon;         /* ends it despite a name look-up */
     struct control control;         /* requests of other processes */
