@@ -438,7 +438,7 @@ sim-mutants: $(BUILD)/simulation
 # Minutes of crashes, damage and mishaps, also of what outlets and inboxes need:
 # receivers, brokers, databases. SEED=n makes the same plan again.
 .PHONY: torture
-torture: all $(shims)
+torture: all $(shims) $(kafka_mock)
 	$(PYTHON) test/torture/run.py --build $(BUILD) \
 		$(if $(SEED),--seed=$(SEED))
 
