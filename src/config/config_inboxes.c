@@ -1,27 +1,40 @@
 /*
  * config_inboxes.c - reads the top level, inboxes and outlets.
  */
+#include "base/similar.h"
 #include "config/config_mapping.h"
 #include "config/config_value.h"
 #include "config/units.h"
 
-/* Writes the names of all types: "files, stdout". */
-static void types_list(enum config_level level, char *text, size_t text_size)
+/* The name of the type at index; NULL: there are no more. */
+static const char *type_at(enum config_level level, size_t index)
 {
-    size_t size = 0;
-    text[0] = '\0';
-    for (size_t i = 0; size < text_size; i++) {
-        const struct inbox_type *inbox = inbox_type_at(i);
-        const struct outlet_type *outlet = outlet_type_at(i);
-        const char *name = level == LEVEL_INBOX && inbox != NULL ? inbox->name
-                           : level == LEVEL_OUTLET && outlet != NULL
-                               ? outlet->name
-                               : NULL;
-        if (name == NULL) {
-            return;
+    const struct inbox_type *inbox = inbox_type_at(index);
+    const struct outlet_type *outlet = outlet_type_at(index);
+    if (level == LEVEL_INBOX) {
+        return inbox != NULL ? inbox->name : NULL;
+    }
+    return outlet != NULL ? outlet->name : NULL;
+}
+
+/* Writes the similar one, or the names of all: "write one of: files, stdout".
+ */
+static void types_suggest(enum config_level level, const char *type, char *text,
+                          size_t text_size)
+{
+    struct similar similar;
+    const char *name;
+    similar_begin(&similar, type);
+    size_t size = (size_t)snprintf(text, text_size, "write one of: ");
+    for (size_t i = 0; (name = type_at(level, i)) != NULL; i++) {
+        similar_consider(&similar, name);
+        if (size < text_size) {
+            size += (size_t)snprintf(text + size, text_size - size, "%s%s",
+                                     i == 0 ? "" : ", ", name);
         }
-        size += (size_t)snprintf(text + size, text_size - size, "%s%s",
-                                 i == 0 ? "" : ", ", name);
+    }
+    if (similar.best != NULL) {
+        snprintf(text, text_size, "did you mean \"%s\"?", similar.best);
     }
 }
 
@@ -46,9 +59,9 @@ static void type_fail(const struct config_mapping *mapping)
                             pair->text, needs);
         return;
     }
-    types_list(mapping->level, types, sizeof types);
+    types_suggest(mapping->level, pair->text, types, sizeof types);
     config_mapping_fail(mapping, HP_TYPE_UNKNOWN, pair,
-                        "type: no type is named %s: write one of: %s",
+                        "type: no type is named %s: %s",
                         config_quote(pair->text, quoted), types);
 }
 
@@ -172,7 +185,7 @@ static void patterns_take(const struct config_mapping *mapping,
         config_mapping_apply(mapping, &only, &patterns, NULL) == 0) {
         draft->outlet.forward.queues = patterns;
         draft->outlet.forward.queue_count = pair->texts.count;
-        draft->queues_place = pair->place;
+        draft->queues_place = pair->value_place;
     }
 }
 
@@ -225,7 +238,7 @@ void config_outlet_take(const struct config_mapping *mapping)
     forward->when = when != NULL ? when->rules : NULL;
     if (inbox != NULL) {
         const char *name = config_mapping_text(mapping, "inbox");
-        draft->inbox_place = inbox->place;
+        draft->inbox_place = inbox->value_place;
         draft->inbox =
             arena_string(&mapping->loading->arena, name != NULL ? name : "");
     }

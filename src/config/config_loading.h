@@ -72,13 +72,13 @@ struct server_draft {
     bool is_sound;                   /* every value is valid */
     struct config_place url_place;   /* of its key */
     struct config_place tls_place;   /* of tls_key_file, if set */
-    struct config_place inbox_place; /* of the key inbox, if set */
+    struct config_place inbox_place; /* of the value of inbox, if set */
 };
 
 struct outlet_draft {
     struct config_outlet outlet;     /* everything except its inbox */
     const char *inbox;               /* name of its inbox; NULL: the only one */
-    struct config_place inbox_place; /* of the key inbox */
+    struct config_place inbox_place; /* of the value of inbox */
     struct config_place queues_place; /* of its patterns */
 };
 
@@ -103,7 +103,7 @@ struct config_loading {
     struct haplo_server_options server_defaults; /* in `defaults` */
     uint64_t server_defaults_set;             /* rows of config_server_rows */
     struct own_options *queue_defaults;       /* the same for queues */
-    struct config_place defaults_inbox_place; /* of the key inbox in it */
+    struct config_place defaults_inbox_place; /* of the value of inbox in it */
     bool has_bad_defaults;                    /* a value is invalid */
 
     struct own_options

@@ -100,15 +100,28 @@ static int fail_at(const struct config_mapping *mapping,
                              config_mapping_where(mapping, where), text);
 }
 
+/* What is wrong with a value is shown where the value is. */
+static struct config_place place_of(const struct config_pair *pair,
+                                    enum diagnostic_code code)
+{
+    bool is_of_value =
+        code == HP_VALUE_SHAPE || code == HP_INBOX_UNKNOWN ||
+        (code >= HP_NOT_A_BOOLEAN && code <= HP_TYPE_NOT_BUILT) ||
+        (code >= HP_API_KEY_MISSING && code <= HP_PATH_MISSING) ||
+        code == HP_SECRET_PASTED;
+    return is_of_value && pair->value_place.line > 0 ? pair->value_place
+                                                     : pair->place;
+}
+
 int config_mapping_fail(const struct config_mapping *mapping,
                         enum diagnostic_code code,
                         const struct config_pair *pair, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int result =
-        fail_at(mapping, code, pair != NULL ? pair->place : mapping->place,
-                format, arguments);
+    int result = fail_at(mapping, code,
+                         pair != NULL ? place_of(pair, code) : mapping->place,
+                         format, arguments);
     va_end(arguments);
     return result;
 }

@@ -21,6 +21,7 @@ enum config_shape {
 struct config_pair {
     const struct option_row *row;    /* for inboxes and outlets, of any type */
     struct config_place place;       /* of the key */
+    struct config_place value_place; /* of its value; line 0: not read yet */
     enum config_shape shape;         /* of the value */
     char *text;                      /* owned; SHAPE_TEXT */
     struct list texts;               /* char *, owned; SHAPE_TEXTS */
@@ -86,7 +87,8 @@ int config_mapping_apply(const struct config_mapping *mapping,
 int config_mapping_missing(const struct config_mapping *mapping,
                            const char *name);
 
-/* Adds an error at a pair, or if it is NULL at the start of the mapping.
+/* Adds an error at a pair: at its value if it is about that, otherwise at its
+ * key; or if it is NULL at the start of the mapping.
  * Prefixes the text with "WHERE: ". Returns what config_errors_add() does. */
 int config_mapping_fail(const struct config_mapping *mapping,
                         enum diagnostic_code code,

@@ -3,11 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/similar.h"
 #include "inbox/inbox.h"
 #include "outlets/forwarder/forwarder.h"
 #include "outlets/outlet.h"
-
-#define SUGGEST_SIZE_MAX 40 /* longer names do not resemble any row */
 
 struct option_table config_level_table(enum config_level level, size_t index)
 {
@@ -125,95 +124,41 @@ bool config_option_homes(const char *name, char *text, size_t text_size)
     return count > 0;
 }
 
-static size_t least(size_t a, size_t b)
+static const struct option_row *suggest_from(struct similar *similar,
+                                             const struct option_table *table)
 {
-    return a < b ? a : b;
-}
-
-/* The number of insertions, deletions, replacements and swaps from a to b. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t rows[3][SUGGEST_SIZE_MAX + 1];
-    size_t a_size = strlen(a);
-    size_t b_size = strlen(b);
-    for (size_t j = 0; j <= b_size; j++) {
-        rows[0][j] = j;
-    }
-    for (size_t i = 1; i <= a_size; i++) {
-        size_t *before = rows[(i + 1) % 3];
-        size_t *above = rows[(i - 1) % 3];
-        size_t *row = rows[i % 3];
-        row[0] = i;
-        for (size_t j = 1; j <= b_size; j++) {
-            size_t cost = a[i - 1] != b[j - 1];
-            row[j] =
-                least(least(above[j] + 1, row[j - 1] + 1), above[j - 1] + cost);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
-                a[i - 2] == b[j - 1]) {
-                row[j] = least(row[j], before[j - 2] + 1);
-            }
-        }
-    }
-    return rows[a_size % 3][b_size];
-}
-
-/* The best row so far. */
-struct suggestion {
-    const char *name;             /* as written */
-    size_t size;                  /* of name */
-    const struct option_row *row; /* NULL: none yet */
-    size_t distance;              /* its edit distance; initially the limit */
-};
-
-static void suggest_from(struct suggestion *best,
-                         const struct option_table *table)
-{
+    const struct option_row *best = NULL;
     for (size_t i = 0; i < table->count; i++) {
-        const struct option_row *row = &table->rows[i];
-        if (strlen(row->name) > SUGGEST_SIZE_MAX) {
-            continue;
-        }
-        /* "api_key" is not close to "api_key_file", but clearly means it. */
-        bool is_start =
-            best->size > 3 && strncmp(row->name, best->name, best->size) == 0;
-        size_t distance = is_start ? 0 : edit_distance(best->name, row->name);
-        if (distance < best->distance ||
-            (best->row == NULL && distance == best->distance)) {
-            best->row = row;
-            best->distance = distance;
+        if (similar_consider(similar, table->rows[i].name)) {
+            best = &table->rows[i];
         }
     }
+    return best;
 }
 
 const struct option_row *option_table_suggest(const struct option_table *table,
                                               const char *name)
 {
-    size_t size = strlen(name);
-    if (size < 2 || size > SUGGEST_SIZE_MAX) {
-        return NULL;
-    }
-    struct suggestion best = {name, size, NULL, 1 + size / 3};
-    suggest_from(&best, table);
-    return best.row;
+    struct similar similar;
+    similar_begin(&similar, name);
+    return suggest_from(&similar, table);
 }
 
 const struct option_row *config_option_suggest(enum config_level level,
                                                const char *name)
 {
-    size_t size = strlen(name);
-    if (size < 2 || size > SUGGEST_SIZE_MAX) {
-        return NULL;
+    struct similar similar;
+    const struct option_row *best = NULL;
+    struct option_table (*const groups[])(enum config_level, size_t) = {
+        config_level_table, config_type_table};
+    similar_begin(&similar, name);
+    for (size_t group = 0; group < 2; group++) {
+        struct option_table table = groups[group](level, 0);
+        for (size_t i = 1; table.rows != NULL; i++) {
+            const struct option_row *row = suggest_from(&similar, &table);
+            best = row != NULL ? row : best;
+            table = groups[group](level, i);
+        }
     }
-    struct suggestion best = {name, size, NULL, 1 + size / 3};
-    struct option_table table = config_level_table(level, 0);
-    for (size_t i = 1; table.rows != NULL; i++) {
-        suggest_from(&best, &table);
-        table = config_level_table(level, i);
-    }
-    table = config_type_table(level, 0);
-    for (size_t i = 1; table.rows != NULL; i++) {
-        suggest_from(&best, &table);
-        table = config_type_table(level, i);
-    }
-    return best.row;
+    return best;
 }

@@ -199,6 +199,9 @@ static void value_read(struct config_mapping *mapping, struct config_pair *pair)
     if (event.kind == CONFIG_EVENT_END) {
         return;
     }
+    if (pair != NULL) {
+        pair->value_place = event.place;
+    }
     if (pair == NULL) {
         config_events_skip(loading->events, &event);
     } else if (strcmp(pair->row->name, "when") == 0) {

@@ -149,7 +149,9 @@ static int places_take(struct config_loading *loading,
         }
         assert(pairs->list[i] != NULL);
         place->index = (uint32_t)i;
-        place->place = pairs->list[i]->place;
+        bool is_name = config_queue_rows.rows[i].value == OPTION_REFERENCE;
+        place->place =
+            is_name ? pairs->list[i]->value_place : pairs->list[i]->place;
     }
     return 0;
 }
@@ -305,10 +307,17 @@ static struct config_place place_of(const struct config_mapping *mapping,
     return pair != NULL ? pair->place : mapping->place;
 }
 
+static struct config_place value_place_of(const struct config_mapping *mapping,
+                                          const char *name)
+{
+    const struct config_pair *pair = config_mapping_find(mapping, name);
+    return pair != NULL ? pair->value_place : mapping->place;
+}
+
 void config_defaults_take(const struct config_mapping *mapping)
 {
     struct config_loading *loading = mapping->loading;
-    loading->defaults_inbox_place = place_of(mapping, "inbox");
+    loading->defaults_inbox_place = value_place_of(mapping, "inbox");
     loading->queue_defaults = own_take(mapping);
     if (loading->queue_defaults == NULL) {
         config_loading_no_memory(loading);
@@ -359,7 +368,7 @@ void config_server_take(const struct config_mapping *mapping)
                                       &draft->set);
     server_url_check(mapping, options);
     draft->tls_place = place_of(mapping, "tls_key_file");
-    draft->inbox_place = place_of(mapping, "inbox");
+    draft->inbox_place = value_place_of(mapping, "inbox");
     draft->key = key_take(mapping);
     draft->own = own_take(mapping);
     if (draft->own == NULL) {

@@ -8,6 +8,7 @@
 
 #include "base/input_file.h"
 #include "base/reason.h"
+#include "base/similar.h"
 #include "config/api_key.h"
 #include "config/config_errors.h"
 #include "config/config_path.h"
@@ -140,11 +141,40 @@ static enum diagnostic_code bool_parse(const struct parsing *parsing)
     return HP_NONE;
 }
 
+/* A word of a list, copied; the longest one is "dead_letter". */
+#define CHOICE_SIZE 32
+
+/* " is not possible: did you mean "block"?", or all words. */
+static enum diagnostic_code choice_refuse(const struct parsing *parsing)
+{
+    char reason[HAPLO_TEXT_SIZE_MAX];
+    char best[CHOICE_SIZE] = "";
+    char word[CHOICE_SIZE];
+    struct similar similar;
+    const char *choices = parsing->row->choices;
+    similar_begin(&similar, parsing->text);
+    for (const char *at = choices; *at != '\0';) {
+        size_t size = strcspn(at, " ");
+        snprintf(word, sizeof word, "%.*s", (int)size, at);
+        if (similar_consider(&similar, word)) {
+            memcpy(best, word, sizeof best);
+        }
+        at += size + strspn(at + size, " ");
+    }
+    if (best[0] != '\0') {
+        snprintf(reason, sizeof reason,
+                 " is not possible: did you mean \"%s\"?", best);
+    } else {
+        snprintf(reason, sizeof reason, " is not possible: write one of: %s",
+                 choices);
+    }
+    return refuse_value(parsing, HP_NOT_A_CHOICE, "", reason);
+}
+
 static enum diagnostic_code choice_parse(const struct parsing *parsing)
 {
     int index = 0;
     const char *word = parsing->row->choices;
-    char reason[HAPLO_TEXT_SIZE_MAX];
     while (*word != '\0') {
         size_t size = strcspn(word, " ");
         if (strlen(parsing->text) == size &&
@@ -155,9 +185,7 @@ static enum diagnostic_code choice_parse(const struct parsing *parsing)
         index++;
         word += size + strspn(word + size, " ");
     }
-    snprintf(reason, sizeof reason, " is not possible: write one of: %s",
-             parsing->row->choices);
-    return refuse_value(parsing, HP_NOT_A_CHOICE, "", reason);
+    return choice_refuse(parsing);
 }
 
 static const char *count_format(uint64_t count, char text[UNITS_TEXT_SIZE])

@@ -264,15 +264,15 @@ static void every_key_is_tried_when_the_file_is_loaded(void **state)
     (void)state;
     text_write("key", KEY, 0644);
     assert_refused(HEAD SERVER QUEUE,
-                   ":8:9: queue example/student: api_key_file key: accessible "
+                   ":8:23: queue example/student: api_key_file key: accessible "
                    "to others (mode 0644): run chmod 600 key\n");
     text_write("key", KEY "\n", 0600);
     assert_refused(HEAD SERVER "      - {name: a, api_key_credential: a}\n",
-                   ":7:19: queue example/a: api_key_credential a: "
+                   ":7:39: queue example/a: api_key_credential a: "
                    "CREDENTIALS_DIRECTORY is not set: run it by systemd with "
                    "LoadCredential=, or use api_key_file\n");
     assert_refused(HEAD SERVER "      - {name: a, api_key_credential: a/b}\n",
-                   ":7:19: queue example/a: api_key_credential: \"a/b\" is not "
+                   ":7:39: queue example/a: api_key_credential: \"a/b\" is not "
                    "the name of a credential: give a name without slashes, or "
                    "use api_key_file\n");
     setenv("CREDENTIALS_DIRECTORY", folder, 1);

@@ -73,30 +73,30 @@ static void no_part_of_a_key_is_shown_wherever_it_was_pasted(void **state)
                                "         name: a, " KEY ": a}\n",
                    expected);
     assert_refused(HEAD SERVER "      - {name: a, api_key_file: " KEY "}\n",
-                   ":7:19: queue example/a: api_key_file: the value looks like "
+                   ":7:33: queue example/a: api_key_file: the value looks like "
                    "an API key: write the key to a file, and the file's path "
                    "to api_key_file\n");
     assert_refused(HEAD SERVER QUEUE "        interval: " KEY "\n",
-                   ":9:9: queue example/student: interval: (hidden) is not a "
+                   ":9:19: queue example/student: interval: (hidden) is not a "
                    "duration: write it like 250ms, 30s, 5m, 1h or 1d\n");
     assert_refused(HEAD SERVER "      - {name: " KEY ", interval: x, "
                                "api_key_file: key}\n",
-                   ":7:62: queue example/1: interval: \"x\" is not a duration: "
+                   ":7:72: queue example/1: interval: \"x\" is not a duration: "
                    "write it like 250ms, 30s, 5m, 1h or 1d\n");
     assert_refused(
         HEAD "  - name: a\n"
              "    url: https://haplo:" KEY "@a.example\n"
              "    proxy: ftp://me:" KEY "@proxy\n"
              "    queues: [{name: a, api_key_file: key}]\n",
-        ":5:5: server a: url: (hidden): it must not hold a user or "
+        ":5:10: server a: url: (hidden): it must not hold a user or "
         "a password: write https://HOST, and give each queue its API "
         "key\n"
-        ":6:5: server a: proxy: (hidden): invalid URL of a proxy: "
+        ":6:12: server a: proxy: (hidden): invalid URL of a proxy: "
         "write http://HOST:PORT, or https, socks5h or socks4a in "
         "place of http\n");
     assert_refused(HEAD SERVER QUEUE "outlets: [{name: a, type: post, url: u, "
                                      "queues: [" KEY "]}]\n",
-                   ":9:41: outlet a: queues: (hidden): write SERVER/QUEUE, "
+                   ":9:49: outlet a: queues: (hidden): write SERVER/QUEUE, "
                    "with * in place of any text\n");
 }
 
@@ -104,23 +104,24 @@ static void no_part_of_a_key_is_shown_wherever_it_was_pasted(void **state)
 static void a_value_of_the_wrong_shape_is_told_plainly(void **state)
 {
     (void)state;
-    assert_refused(HEAD SERVER QUEUE "        interval: [1s]\n",
-                   ":9:9: queue example/student: interval: it is a list: write "
-                   "one value\n");
+    assert_refused(
+        HEAD SERVER QUEUE "        interval: [1s]\n",
+        ":9:19: queue example/student: interval: it is a list: write "
+        "one value\n");
     assert_refused(HEAD SERVER QUEUE "        interval: {a: b}\n",
-                   ":9:9: queue example/student: interval: it is a mapping: "
+                   ":9:19: queue example/student: interval: it is a mapping: "
                    "write one value\n");
     assert_refused(HEAD SERVER,
-                   ":6:5: server example: queues: it is empty: write a list "
+                   ":6:12: server example: queues: it is empty: write a list "
                    "below, each entry beginning with \"- name: NAME\"\n");
     assert_refused(HEAD SERVER QUEUE "outlets: {name: x}\n",
-                   ":9:1: outlets: it is a mapping: write a list below, each "
+                   ":9:10: outlets: it is a mapping: write a list below, each "
                    "entry beginning with \"- name: NAME\"\n");
     assert_refused(HEAD "  - example\n",
                    ":4:5: servers: entry 1 is a single value: write \"- name: "
                    "NAME\" and its other keys below\n");
     assert_refused("defaults:\n" HEAD SERVER QUEUE,
-                   ":1:1: defaults: it is empty: write keys and values below, "
+                   ":1:10: defaults: it is empty: write keys and values below, "
                    "or leave it out\n");
     assert_refused("- a\n", ":1:1: the file is a list: give it the keys "
                             "state_dir, inbox and servers\n");
@@ -131,8 +132,8 @@ static void a_value_of_the_wrong_shape_is_told_plainly(void **state)
     assert_refused(HEAD SERVER QUEUE
                    "outlets: [{name: a, type: post, url: [u], groups: g,\n"
                    "  queues: [[a]]}]\n",
-                   ":9:33: outlet a: url: it is a list: write one value\n"
-                   ":9:43: outlet a: groups: it is a single value: write a "
+                   ":9:38: outlet a: url: it is a list: write one value\n"
+                   ":9:51: outlet a: groups: it is a single value: write a "
                    "list: [ONE, TWO]\n"
                    ":10:3: outlet a: queues: an entry is not a single value: "
                    "write one value for each\n");
@@ -248,19 +249,19 @@ static void all_errors_are_told_at_once_in_the_order_of_the_file(void **state)
     snprintf(
         expected, sizeof expected,
         ":1:1: state_dir is missing: add it\n"
-        ":1:21: inbox a: type: no type is named \"mysql\": write one of: %s\n"
+        ":1:27: inbox a: type: no type is named \"mysql\": write one of: %s\n"
         ":3:5: server 1: name is missing: add it\n"
-        ":3:5: server 1: url: \"server.example\": no scheme: write "
+        ":3:10: server 1: url: \"server.example\": no scheme: write "
         "https://HOST\n"
         ":5:9: queue 1/x: it has no API key: add api_key_file, api_key_env or "
         "api_key_credential\n"
-        ":6:9: queue 1/x: inbox: no inbox is named \"b\": give the name of "
+        ":6:16: queue 1/x: inbox: no inbox is named \"b\": give the name of "
         "an inbox of this file\n"
-        ":7:9: queue 1/x: interval: \"60\" is not a duration: write it like "
+        ":7:19: queue 1/x: interval: \"60\" is not a duration: write it like "
         "250ms, 30s, 5m, 1h or 1d\n"
-        ":8:9: queue 1/x: max_body: \"64MB\" is not a size: write it like "
+        ":8:19: queue 1/x: max_body: \"64MB\" is not a size: write it like "
         "512K, 64M, 1G or a number of bytes\n"
-        ":9:9: queue 1/x: mark_attempts_max: \"0\" is out of range: give 1 to "
+        ":9:28: queue 1/x: mark_attempts_max: \"0\" is out of range: give 1 to "
         "100\n"
         ":10:9: queue 1/x: unknown key \"intervall\": did you mean "
         "\"interval\"?\n"
@@ -293,13 +294,13 @@ static void an_error_that_queues_share_is_told_for_each(void **state)
         HEAD SERVER "      - {name: a, interval: x, api_key_file: key}\n"
                     "      - {name: b, interval: x, api_key_file: no}\n"
                     "      - {name: c, api_key_file: no}\n",
-        ":7:19: queue example/a: interval: \"x\" is not a duration: write it "
+        ":7:29: queue example/a: interval: \"x\" is not a duration: write it "
         "like 250ms, 30s, 5m, 1h or 1d\n"
-        ":8:19: queue example/b: interval: \"x\" is not a duration: write it "
+        ":8:29: queue example/b: interval: \"x\" is not a duration: write it "
         "like 250ms, 30s, 5m, 1h or 1d\n"
-        ":8:32: queue example/b: api_key_file no: cannot be read: No such file "
+        ":8:46: queue example/b: api_key_file no: cannot be read: No such file "
         "or directory: create the file, or correct the path\n"
-        ":9:19: queue example/c: api_key_file no: cannot be read: No such file "
+        ":9:33: queue example/c: api_key_file no: cannot be read: No such file "
         "or directory: create the file, or correct the path\n");
 }
 

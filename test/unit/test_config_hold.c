@@ -70,7 +70,7 @@ static void a_queue_with_a_problem_is_held_alone(void **state)
     assert_running(config, "example/a example/c example/h ");
     assert_int_equal(config->problem_count, 5);
     assert_problem(config, 0,
-                   "8:38: queue example/b: interval: \"x\" is not a duration: "
+                   "8:48: queue example/b: interval: \"x\" is not a duration: "
                    "write it like 250ms, 30s, 5m, 1h or 1d");
     assert_problem(config, 1,
                    "8:51: queue example/b: unknown key \"colour\": see "
@@ -103,7 +103,7 @@ static void a_server_with_a_problem_is_held_with_its_queues(void **state)
     assert_running(config, "example/c ");
     assert_int_equal(config->problem_count, 4);
     assert_problem(config, 0,
-                   "5:5: server bad: url: \"server.example\": no scheme: "
+                   "5:10: server bad: url: \"server.example\": no scheme: "
                    "write https://HOST");
     assert_problem(config, 2,
                    "13:39: server none: it has no queues: list at least one "

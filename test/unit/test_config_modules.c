@@ -64,7 +64,7 @@ static void an_inbox_has_the_options_of_its_type(void **state)
     assert_refused("state_dir: state\n"
                    "inboxes: [{type: memory, size: 2G, name: x}]\n"
                    "servers:\n" SERVER QUEUE,
-                   ":2:26: inbox x: size: \"2G\" is out of range: give 1K to "
+                   ":2:32: inbox x: size: \"2G\" is out of range: give 1K to "
                    "1M\n");
     assert_refused("state_dir: state\n"
                    "inboxes: [{type: sqlite, size: 2K, name: x}]\n"
@@ -114,11 +114,11 @@ static void an_inbox_may_be_omitted_only_if_there_is_one(void **state)
     assert_refused(TWO_INBOXES SERVER QUEUE
                    "    inbox: c\n"
                    "defaults: {inbox: d}\n" POST(", inbox: e"),
-                   ":11:5: server example: inbox: no inbox is named \"c\": "
+                   ":11:12: server example: inbox: no inbox is named \"c\": "
                    "give the name of an inbox of this file\n"
-                   ":12:12: defaults: inbox: no inbox is named \"d\": give "
+                   ":12:19: defaults: inbox: no inbox is named \"d\": give "
                    "the name of an inbox of this file\n"
-                   ":13:41: outlet p: inbox: no inbox is named \"e\": give "
+                   ":13:48: outlet p: inbox: no inbox is named \"e\": give "
                    "the name of an inbox of this file\n");
 }
 
@@ -135,7 +135,7 @@ static void there_is_one_way_to_name_inboxes(void **state)
                    ":2:1: there are no inboxes: list at least one under "
                    "inboxes\n");
     assert_refused("state_dir: x\ninbox: [a]\nservers:\n" SERVER QUEUE,
-                   ":2:1: inbox: it is a list: write one value\n");
+                   ":2:8: inbox: it is a list: write one value\n");
 }
 
 /* Two that write to one file destroy it. */
@@ -225,20 +225,20 @@ static void an_outlet_names_its_queues(void **state)
     assert_string_equal(forward->queues[1], "*/stu*");
     config_free(config);
     assert_refused(HEAD SERVER QUEUE POST(", queues: [example/studnt]"),
-                   ":9:41: outlet p: queues: \"example/studnt\" matches no "
-                   "queue of this file: correct it, or remove it\n");
+                   ":9:49: outlet p: queues: \"example/studnt\" matches no "
+                   "queue of this file: did you mean \"example/student\"?\n");
     assert_refused(
         HEAD SERVER QUEUE POST(", queues: ['live-*/*', example, "
                                "a/b/c, /x, x/]"),
-        ":9:41: outlet p: queues: \"live-*/*\" matches no queue of "
+        ":9:49: outlet p: queues: \"live-*/*\" matches no queue of "
         "this file: correct it, or remove it\n"
-        ":9:41: outlet p: queues: \"example\": write SERVER/QUEUE, "
+        ":9:49: outlet p: queues: \"example\": write SERVER/QUEUE, "
         "with * in place of any text\n"
-        ":9:41: outlet p: queues: \"a/b/c\": write SERVER/QUEUE, "
+        ":9:49: outlet p: queues: \"a/b/c\": write SERVER/QUEUE, "
         "with * in place of any text\n"
-        ":9:41: outlet p: queues: \"/x\": write SERVER/QUEUE, with * "
+        ":9:49: outlet p: queues: \"/x\": write SERVER/QUEUE, with * "
         "in place of any text\n"
-        ":9:41: outlet p: queues: \"x/\": write SERVER/QUEUE, with * "
+        ":9:49: outlet p: queues: \"x/\": write SERVER/QUEUE, with * "
         "in place of any text\n");
     assert_refused(
         HEAD SERVER QUEUE POST(", queues: []"),
@@ -255,12 +255,12 @@ static void an_outlets_options_are_checked(void **state)
                    ":9:11: outlet p: put cannot tell groups: remove one of "
                    "them\n");
     assert_refused(HEAD SERVER QUEUE POST(", groups: [a, 'b c']"),
-                   ":9:41: outlet p: groups: \"b c\": it has a character that "
+                   ":9:49: outlet p: groups: \"b c\": it has a character that "
                    "cannot stand in a poll URL: copy a queue's name from its "
                    "page, and choose a server's like example-live\n");
     assert_refused(
         HEAD SERVER QUEUE POST(", password: [" KEY "]"),
-        ":9:41: outlet p: password: it is a list: write one value\n");
+        ":9:51: outlet p: password: it is a list: write one value\n");
     assert_refused(HEAD SERVER QUEUE "outlets: [{type: post}, {name: x}]\n",
                    ":9:11: outlet 1: name is missing: add it\n"
                    ":9:11: outlet 1: url is missing: add it\n"

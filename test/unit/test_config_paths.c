@@ -55,11 +55,11 @@ static void a_missing_parent_is_told(void **state)
     (void)state;
     assert_refused(
         TOP("no/state", "no/inbox.db") FILES("no/files"),
-        ":1:1: state_dir: no/state: cannot be created: no such file or "
+        ":1:12: state_dir: no/state: cannot be created: no such file or "
         "directory: make its parent folder, or give another path\n"
-        ":2:1: inbox: no/inbox.db: cannot be created: no such file or "
+        ":2:8: inbox: no/inbox.db: cannot be created: no such file or "
         "directory: make its parent folder, or give another path\n"
-        ":10:30: outlet out: path: no/files: cannot be created: no such file "
+        ":10:36: outlet out: path: no/files: cannot be created: no such file "
         "or directory: make its parent folder, or give another path\n");
 }
 
@@ -68,11 +68,11 @@ static void something_else_in_its_place_is_told(void **state)
 {
     (void)state;
     assert_refused(TOP("key", ".") FILES("key/files"),
-                   ":1:1: state_dir: key: cannot be written: not a directory: "
+                   ":1:12: state_dir: key: cannot be written: not a directory: "
                    "a file is in the place of a folder\n"
-                   ":2:1: inbox: .: cannot be written: illegal operation on a "
+                   ":2:8: inbox: .: cannot be written: illegal operation on a "
                    "directory: a folder is in the place of a file\n"
-                   ":10:30: outlet out: path: key/files: cannot be written: "
+                   ":10:36: outlet out: path: key/files: cannot be written: "
                    "not a directory: a file is in the place of a folder\n");
 }
 
@@ -95,9 +95,9 @@ static void what_this_user_may_not_write_is_told(void **state)
     assert_int_equal(mkdir("closed", 0500), 0);
     obey_modes();
     assert_refused(TOP("closed", "closed/inbox.db"),
-                   ":1:1: state_dir: closed: cannot be written: permission "
+                   ":1:12: state_dir: closed: cannot be written: permission "
                    "denied: let this user write there\n"
-                   ":2:1: inbox: closed/inbox.db: cannot be created: "
+                   ":2:8: inbox: closed/inbox.db: cannot be created: "
                    "permission denied: let this user write there\n");
     assert_int_equal(rmdir("closed"), 0);
 }
@@ -107,7 +107,7 @@ static void no_key_is_shown(void **state)
 {
     (void)state;
     assert_refused(TOP("no/" KEY, "inbox.db"),
-                   ":1:1: state_dir: (hidden): cannot be created: no such "
+                   ":1:12: state_dir: (hidden): cannot be created: no such "
                    "file or directory: make its parent folder, or give "
                    "another path\n");
 }
@@ -122,12 +122,12 @@ static void tls_files_are_opened(void **state)
                         "    tls_certificate_file: .\n"
                         "    tls_key_file: " FILE_NAME ".key\n"
                         "    queues:\n" QUEUE,
-                   ":6:5: server example: tls_ca_file: \"ca.pem\": cannot be "
+                   ":6:18: server example: tls_ca_file: \"ca.pem\": cannot be "
                    "read: No such file or directory: create the file, or "
                    "correct the path\n"
-                   ":7:5: server example: tls_certificate_file: \".\": not a "
+                   ":7:27: server example: tls_certificate_file: \".\": not a "
                    "regular file: correct the path\n"
-                   ":8:5: server example: tls_key_file: \"haplo-poll.yaml.key"
+                   ":8:19: server example: tls_key_file: \"haplo-poll.yaml.key"
                    "\": cannot be read: No such file or directory: create the "
                    "file, or correct the path\n");
 }

@@ -16,7 +16,7 @@ static void assert_url_refused(const char *url, const char *expected)
                   "    url: '%s'\n"
                   "    queues: [{name: a, api_key_file: key}]\n",
              url);
-    snprintf(line, sizeof line, ":5:5: server a: url: %s\n", expected);
+    snprintf(line, sizeof line, ":5:10: server a: url: %s\n", expected);
     assert_refused(text, line);
 }
 
@@ -104,7 +104,10 @@ static void assert_value_refused(const char *line, const char *expected)
     char text[1024];
     char error[1024];
     snprintf(text, sizeof text, HEAD SERVER QUEUE "        %s\n", line);
-    snprintf(error, sizeof error, ":9:9: queue example/student: %s\n",
+    /* At the value, or at the key if there is none. */
+    const char *value = strstr(line, ": ");
+    int column = value != NULL ? (int)(value + 2 - line) + 9 : 9;
+    snprintf(error, sizeof error, ":9:%d: queue example/student: %s\n", column,
              expected);
     assert_refused(text, error);
 }
@@ -143,13 +146,13 @@ static void a_bad_value_is_told_with_what_a_good_one_is(void **state)
                          "interval: \"1s?[31m\" is not a duration: write it "
                          "like 250ms, 30s, 5m, 1h or 1d");
     assert_refused(HEAD SERVER QUEUE "    allow_http: yes\n",
-                   ":9:5: server example: allow_http: \"yes\" is not true or "
+                   ":9:17: server example: allow_http: \"yes\" is not true or "
                    "false: write one\n");
     assert_refused(HEAD SERVER "      - {name: a, api_key_env: \"A\\nB\\e\"}\n",
-                   ":7:19: queue example/a: api_key_env A?B?: no such variable "
+                   ":7:32: queue example/a: api_key_env A?B?: no such variable "
                    "in the environment: set it, or use api_key_file\n");
     assert_refused(HEAD SERVER QUEUE "    tls_ca_file: no.pem\n",
-                   ":9:5: server example: tls_ca_file: \"no.pem\": cannot be "
+                   ":9:18: server example: tls_ca_file: \"no.pem\": cannot be "
                    "read: No such file or directory: create the file, or "
                    "correct the path\n");
 }
@@ -164,8 +167,9 @@ static void a_bad_pattern_is_told_with_an_example(void **state)
                0600);
     assert_null(load(FILE_NAME, &count, &errors));
     assert_int_equal(count, 1);
-    assert_non_null(strstr(errors, ":9:9: queue example/student: token_pattern:"
-                                   " \"(a\": "));
+    assert_non_null(strstr(errors,
+                           ":9:24: queue example/student: token_pattern:"
+                           " \"(a\": "));
     assert_non_null(strstr(errors,
                            "Missing ')': write it like <token>([^<]+)</token>"
                            "\n"));
@@ -203,19 +207,19 @@ static void names_that_no_url_or_log_can_carry_are_refused(void **state)
     int count;
     (void)state;
     snprintf(expected, sizeof expected,
-             ":7:10: queue example/a/b: name: "
+             ":7:16: queue example/a/b: name: "
              "\"a/b\": %s",
              why);
     assert_refused(HEAD SERVER "      - {name: a/b, api_key_file: key}\n",
                    expected);
-    snprintf(expected, sizeof expected, ":4:5: server a b: name: \"a b\": %s",
+    snprintf(expected, sizeof expected, ":4:11: server a b: name: \"a b\": %s",
              why);
     assert_refused(HEAD "  - name: a b\n"
                         "    url: https://h\n"
                         "    queues: [{name: a, api_key_file: key}]\n",
                    expected);
     assert_refused(HEAD SERVER "      - {name: .., api_key_file: key}\n",
-                   ":7:10: queue example/..: name: \"..\": it is the name of a "
+                   ":7:16: queue example/..: name: \"..\": it is the name of a "
                    "folder: choose another\n");
     memset(name, '.', sizeof name);
     name[HAPLO_NAME_SIZE_MAX + 1] = '\0';
