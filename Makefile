@@ -22,7 +22,7 @@ BUILD_PACKAGES := gcc libc6-dev make libuv1-dev libcurl4-openssl-dev \
 	libhttp-parser-dev libssl-dev zlib1g-dev libpq-dev librdkafka-dev \
 	libnats-dev pkg-config ca-certificates python3
 TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
-	postgresql pgbouncer nats-server kcat nginx zsh
+	postgresql pgbouncer nats-server kcat nginx zsh systemd
 CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 # Peers that cannot be had are named as missing by `make bench`.
@@ -630,7 +630,9 @@ installed_files := $(INCLUDEDIR):include/haplopoll.h $(LIBDIR):$(LIB_A) \
 	$(patsubst %,$(DATADIR)/man/man1:%,$(wildcard man/*.1)) \
 	$(patsubst %,$(DATADIR)/man/man5:%,$(wildcard man/*.5)) \
 	$(DATADIR)/bash-completion/completions:packaging/completion/haplo-poll \
-	$(DATADIR)/zsh/site-functions:packaging/completion/_haplo-poll
+	$(DATADIR)/zsh/site-functions:packaging/completion/_haplo-poll \
+	$(UNITDIR):$(BUILD)/haplo-poll.service \
+	$(DATADIR)/doc/haplo-poll/systemd:packaging/systemd/exec-outlet.conf
 installed_links := $(LIBDIR)/libhaplopoll.so.$(SOVERSION) \
 	$(LIBDIR)/libhaplopoll.so
 
@@ -647,10 +649,13 @@ $(BUILD)/haplopoll.pc: src/haplopoll.pc.in FORCE
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 		-e 's|@LIBS@|$(LIB_LIBS)|' $< >$@
 
+$(BUILD)/haplo-poll.service: packaging/systemd/haplo-poll.service FORCE
+	$(Q)sed 's|/usr/bin/|$(BINDIR)/|' $< >$@
+
 # Without DESTDIR the loader has to learn of the library: as root it does, and
 # otherwise the last line tells how.
 .PHONY: install
-install: all $(BUILD)/haplopoll.pc
+install: all $(BUILD)/haplopoll.pc $(BUILD)/haplo-poll.service
 	$(call install_each,755,$(installed_programs) $(installed_libs))
 	$(call install_each,644,$(installed_files))
 	ln -sf $(notdir $(LIB_SO)) $(DESTDIR)$(firstword $(installed_links))

@@ -3,6 +3,7 @@ out, and it is said: see conftest.py."""
 import functools
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
@@ -45,9 +46,15 @@ def has_plain_memory():
     return b"__asan_init" not in pathlib.Path(BUILD, "haplo-poll").read_bytes()
 
 
+@functools.cache
+def has_systemd_analyze():
+    return shutil.which("systemd-analyze") is not None
+
+
 NEEDS = {
     "mount": (may_mount, "mount(8)"),
     "stranger": (may_be_a_stranger, "another user, and a build without coverage"),
+    "systemd-analyze": (has_systemd_analyze, "systemd-analyze(1)"),
     "plain": (is_plain, "a build without coverage"),
     "plain_memory": (has_plain_memory, "a build without AddressSanitizer"),
 }
