@@ -25,6 +25,14 @@ def as_bytes(text):
     return text.encode() if isinstance(text, str) else text
 
 
+def made(sim):
+    """How often (server, queue, bytes) was made."""
+    return collections.Counter(
+        (*name, as_bytes(message["bytes"]))
+        for name, messages in sim.all_messages(exact=True).items()
+        for message in messages)
+
+
 def made_lines(sim):
     """How often (server, queue, line) was made."""
     return collections.Counter(

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from files_outlet import as_bytes, packed
+from files_outlet import made, packed
 from sim import Sim, wait_for
 
 
@@ -28,14 +28,6 @@ def lines_in(path):
     text = path.read_bytes() if path.exists() else b""
     return [json.loads(line) for line in text.splitlines(keepends=True)
             if line.endswith(b"\n")]
-
-
-def made(sim):
-    """How often (server, queue, bytes) was made."""
-    return collections.Counter(
-        (*name, as_bytes(message["bytes"]))
-        for name, messages in sim.all_messages(exact=True).items()
-        for message in messages)
 
 
 # A batch is lines of JSON; all there is arrives, in the order of its queue.

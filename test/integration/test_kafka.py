@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 
+from files_outlet import made
 from kafka_cluster import (NOT_AUTHORIZED, PRODUCE, TOO_LARGE, UNKNOWN_TOPIC,
                            KafkaCluster)
 from sim import ROOT, Sim, wait_for
@@ -19,14 +20,6 @@ def use_kafka(poll, cluster, **options):
          "backoff": "20ms", "backoff_max": "100ms", "topic": "haplo",
          **options}]
     return poll
-
-
-def made(sim):
-    """How often (server, queue, bytes) was made."""
-    return collections.Counter(
-        (*name, message["bytes"].encode())
-        for name, messages in sim.all_messages(exact=True).items()
-        for message in messages)
 
 
 def received(messages):

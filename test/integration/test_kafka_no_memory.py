@@ -1,9 +1,10 @@
 """The outlet of type kafka, short of memory at each of haplo-poll's own
 allocations."""
 import no_memory
+from files_outlet import made
 from kafka_cluster import KafkaCluster
 from sim import Sim
-from test_kafka import made, received, use_kafka
+from test_kafka import received, use_kafka
 
 STRIDE = 3
 

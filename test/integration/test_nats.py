@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from files_outlet import made
 from nats_server import NatsCluster, NatsServer, own_address
 from sim import ROOT, Sim, wait_for
 
@@ -19,14 +20,6 @@ def use_nats(poll, urls, **options):
         {"name": "bus", "type": "nats", "urls": urls, "backoff": "20ms",
          "backoff_max": "100ms", **options}]
     return poll
-
-
-def made(sim):
-    """How often (server, queue, bytes) was made."""
-    return collections.Counter(
-        (*name, message["bytes"].encode())
-        for name, messages in sim.all_messages(exact=True).items()
-        for message in messages)
 
 
 def received(stored):

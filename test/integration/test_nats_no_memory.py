@@ -1,9 +1,10 @@
 """The outlet of type nats, short of memory at each of haplo-poll's own
 allocations."""
 import no_memory
+from files_outlet import made
 from nats_server import NatsServer
 from sim import Sim
-from test_nats import made, received, use_nats
+from test_nats import received, use_nats
 
 STRIDE = 3
 

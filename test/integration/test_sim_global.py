@@ -107,6 +107,7 @@ def test_switching_it_on_is_a_flood():
         sim.script("queue app1 global messages=20000 objects=20000")
         assert sim.unread("app1", "global") == 20000
         first = fetch(sim, queue="global", key=wide).json()["messages"]
+        assert len(first) == 16
         assert {m.get("operation") for m in first} <= {"create", "export"}
         sim.script("message app1 global count=16")
         assert sim.unread("app1", "global") == 20016
