@@ -252,7 +252,9 @@ simulated_src := $(filter-out %/durable.c %/errno_reason.c %/file_mode.c \
 	src/inbox/inbox.c src/inbox/inbox_filter.c src/inbox/inbox_purge.c \
 	src/inbox/inbox_task.c \
 	$(wildcard src/inbox/group_*.c) \
-	$(wildcard src/daemon/gather*.c) src/daemon/failed_logins.c \
+	$(wildcard src/daemon/gather*.c src/daemon/observer*.c) \
+	$(addprefix src/daemon/,failed_logins.c failure_class.c history.c \
+		resends.c) \
 	$(wildcard src/outlets/forwarder/*.c)
 simulated_obj := $(patsubst %.c,$(BUILD)/simulated/%.o,$(simulated_src))
 simulation_obj := $(simulated_obj) $(call obj,$(filter-out \

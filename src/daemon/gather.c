@@ -29,12 +29,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/wall_clock.h"
 #include "daemon/gather_batch.h"
 #include "daemon/gather_moves.h"
 #include "daemon/gather_outlets.h"
 #include "daemon/gather_queues.h"
 #include "daemon/gather_space.h"
 #include "daemon/log.h"
+#include "daemon/observer_feed.h"
 
 #define PATH_SIZE_MAX 4300        /* a longer one cannot be opened */
 #define ARRIVALS_FILE "arrivals." /* in state_dir; one for each inbox */
@@ -90,6 +92,7 @@ static void on_inbox_opened(struct inbox *opened, int error, const char *why,
     } else {
         inbox->inbox = opened;
         inbox->is_open = true;
+        observer_feed_opened(inbox);
         gather_space_listen(inbox);
     }
     gather_answered(gather, error);
@@ -98,7 +101,7 @@ static void on_inbox_opened(struct inbox *opened, int error, const char *why,
 static void on_inbox_warning(struct inbox *inbox, const char *text, void *data)
 {
     (void)inbox;
-    (void)data;
+    observer_feed_inbox_warning(data, text);
     log_line(LOG_LEVEL_WARNING, "%s", text);
 }
 
@@ -115,7 +118,7 @@ static int open_inbox(struct gather *gather, const struct config_inbox *config)
     char used_by[PATH_SIZE_MAX];
     char arrivals_path[PATH_SIZE_MAX];
     const char *state_dir = gather->config->state_dir;
-    const struct inbox_options options = {
+    struct inbox_options options = {
         .name = config->name,
         .type = config->type,
         .type_options = config->options,
@@ -138,6 +141,8 @@ static int open_inbox(struct gather *gather, const struct config_inbox *config)
         free(inbox);
         return HAPLO_ENOMEM;
     }
+    observer_feed_add_inbox(inbox);
+    options.warning_data = inbox;
     inbox->inbox = inbox_open(gather->loop, &options, on_inbox_opened, inbox);
     if (inbox->inbox == NULL) {
         return HAPLO_ENOMEM;
@@ -175,12 +180,24 @@ static void open_inboxes(struct gather *gather)
 
 /* Closing */
 
-static void free_objects(struct name_table *table)
+static void free_outlets(struct name_table *table)
 {
+    struct gather_outlet *outlet;
     size_t cursor = 0;
-    void *object;
-    while ((object = name_table_next(table, &cursor)) != NULL) {
-        free(object);
+    while ((outlet = name_table_next(table, &cursor)) != NULL) {
+        observer_feed_remove_outlet(outlet);
+        free(outlet);
+    }
+    name_table_free(table);
+}
+
+static void free_inboxes(struct name_table *table)
+{
+    struct gather_inbox *inbox;
+    size_t cursor = 0;
+    while ((inbox = name_table_next(table, &cursor)) != NULL) {
+        observer_feed_remove_inbox(inbox);
+        free(inbox);
     }
     name_table_free(table);
 }
@@ -190,8 +207,10 @@ static void on_poller_closed(void *data)
     struct gather *gather = data;
     gather_queues_free(gather);
     gather_batch_free_spares(gather);
-    free_objects(&gather->outlets);
-    free_objects(&gather->inboxes);
+    free_outlets(&gather->outlets);
+    free_inboxes(&gather->inboxes);
+    resends_free(&gather->resends);
+    observer_free(&gather->observer);
     gather->closed_cb(gather);
 }
 
@@ -338,6 +357,7 @@ void gather_open(struct gather *gather, uv_loop_t *loop,
         .options = *options,
         .inboxes.name_of = inbox_name_of,
     };
+    observer_init(&gather->observer, wall_clock_ms());
     gather_queues_init(gather);
     gather_outlets_init(gather);
     gather->pending_count++; /* released after the loop */

@@ -20,6 +20,8 @@
 #include "config/config.h"
 #include "config/config_digest.h"
 #include "daemon/failed_logins.h"
+#include "daemon/observer.h"
+#include "daemon/resends.h"
 #include "haplopoll.h"
 #include "inbox/inbox.h"
 #include "outlets/forwarder/forwarder.h"
@@ -40,6 +42,7 @@ struct gather_inbox {
     const struct config_inbox *config; /* borrowed */
     struct inbox *inbox;               /* NULL: opening failed */
     bool is_open;                      /* opening is complete */
+    struct observer_inbox seen;        /* what happened to it */
     struct gather_unrouted unrouted;   /* see above */
 };
 
@@ -48,6 +51,7 @@ struct gather_outlet {
     const struct config_outlet *config; /* borrowed */
     struct gather_inbox *inbox;         /* the inbox it forwards from */
     struct forwarder *forwarder;        /* NULL: closed */
+    struct observer_outlet seen;        /* what happened to it */
     bool is_closing;                    /* it is being closed for good */
     bool is_restarting;                 /* it is being closed, then started */
 };
@@ -60,16 +64,18 @@ struct gather_server {
     char *why;                          /* owned; why it is held, or NULL */
     struct name_table queues;           /* struct gather_queue; owned */
     unsigned failed_logins;             /* consecutive, as in the file */
+    struct observer_server seen;        /* what happened to it */
     void *command;                      /* the command's own, or NULL */
 };
 
-/* The data of a haplo_queue. There may be a million: it fits 56 bytes. */
+/* The data of a haplo_queue. There may be a million: it fits 88 bytes. */
 struct gather_queue {
     const struct config_queue *config; /* borrowed */
     struct gather_server *server;      /* the server it belongs to */
     struct haplo_queue *queue;         /* NULL: held */
     struct inbox_queue *stored;        /* its queue in the inbox */
     void *command;                     /* the command's own, or NULL */
+    struct observer_queue seen;        /* what happened to it */
     uint64_t stored_count;             /* messages stored by this run */
     uint32_t repeat_count;    /* messages that had been stored before */
     uint32_t key_stamp : 31;  /* of the key file when last read */
@@ -133,7 +139,9 @@ struct gather {
     TAILQ_HEAD(gather_hold_list, gather_hold) holds; /* owned */
     size_t hold_count;                               /* length of holds */
     struct failed_logins failed_logins;              /* counted over all runs */
-    struct gather_delivery *free_deliveries;         /* pool */
+    struct observer observer; /* what has happened to all of these */
+    struct resends resends;   /* messages that were sent again */
+    struct gather_delivery *free_deliveries; /* pool */
     size_t batches_left;  /* unconfirmed when the poller stopped */
     uint64_t deadline_ms; /* for closing, in loop time */
     gather_cb closed_cb;  /* of gather_close() */

@@ -33,6 +33,7 @@
 #include "base/container_of.h"
 #include "base/wall_clock.h"
 #include "daemon/gather_moves.h"
+#include "daemon/observer_feed.h"
 
 struct gather_delivery {
     struct inbox_delivery delivery; /* passed to the inbox */
@@ -105,6 +106,7 @@ static void on_delivered(struct inbox_delivery *stored,
     struct gather_queue *queue = delivery->queue;
     queue->stored_count += stored->stored_count;
     queue->repeat_count += (uint32_t)stored->repeat_count;
+    observer_feed_delivered(queue, stored, verdict, why);
     /* Other errors concern the queue, and an event reports them. */
     int error = answer(delivery, verdict, why);
     assert(error != HAPLO_EANSWERED);
@@ -155,6 +157,7 @@ void gather_batch_on_marked(struct haplo_queue *haplo_queue,
     const struct gather *gather = queue->server->gather;
     if (!is_closing(gather)) {
         inbox_confirmed(queue->stored, mark);
+        observer_feed_marked(queue, mark);
         if (gather->options.marked_cb != NULL) {
             gather->options.marked_cb(queue, mark);
         }

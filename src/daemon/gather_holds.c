@@ -19,6 +19,7 @@
 #include "daemon/gather_key.h"
 #include "daemon/gather_queues.h"
 #include "daemon/log.h"
+#include "daemon/observer_feed.h"
 
 #define TOLD_MAX 20 /* lines; as many as `check` prints */
 
@@ -86,6 +87,7 @@ int gather_hold_queue(struct gather_queue *queue, enum haplo_queue_state state,
     if (text == NULL) {
         return HAPLO_ENOMEM;
     }
+    observer_feed_held(queue, text);
     return add(queue->server->gather,
                &(struct gather_hold){
                    .server = queue->server->config->options.name,
@@ -109,6 +111,7 @@ int gather_hold_server(struct gather_server *server, const char *why)
     if (server->why == NULL) {
         return HAPLO_ENOMEM;
     }
+    observer_feed_server_held(server, server->why);
     for (size_t i = 0; error == 0 && i < config->queue_count; i++) {
         const char *name = config->queues[i].name;
         error = add(server->gather,
@@ -165,6 +168,7 @@ static bool server_is_added(struct gather_server *server,
         *failed = server;
         return false;
     }
+    observer_feed_server_unheld(server);
     log_line(LOG_LEVEL_INFO,
              "%s: its TLS files can be read now: polling its queues",
              server->config->options.name);
@@ -181,6 +185,7 @@ static bool retried(struct gather *gather, const struct gather_hold *hold)
         log_line(LOG_LEVEL_WARNING, "%s", newest->why);
         return newest->is_watched;
     }
+    observer_feed_unheld(hold->queue);
     if (hold->state == HAPLO_QUEUE_REFUSED) {
         log_line(LOG_LEVEL_INFO, "%s: its API key can be read now: trying it",
                  gather_queue_name(hold->queue, name));

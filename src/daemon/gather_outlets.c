@@ -4,6 +4,7 @@
 
 #include "daemon/gather_unrouted.h"
 #include "daemon/log.h"
+#include "daemon/observer_feed.h"
 
 #define RESTART_MS 5000 /* for parcels in flight */
 
@@ -30,6 +31,7 @@ static void on_event(struct forwarder *forwarder,
 {
     struct gather_outlet *outlet = data;
     (void)forwarder;
+    observer_feed_outlet(outlet, event);
     if (outlet->gather->options.outlet_event_cb != NULL) {
         outlet->gather->options.outlet_event_cb(outlet, event);
     }
@@ -75,6 +77,7 @@ static struct gather_outlet *make_outlet(struct gather *gather,
         free(outlet);
         return NULL;
     }
+    observer_feed_add_outlet(outlet);
     return outlet;
 }
 

@@ -27,6 +27,7 @@
 #include "daemon/gather_key.h"
 #include "daemon/gather_space.h"
 #include "daemon/log.h"
+#include "daemon/observer_feed.h"
 
 static const char *server_name_of(const void *server)
 {
@@ -69,6 +70,7 @@ static int make_queue(struct gather_server *server,
         return error;
     }
     server->gather->queue_count++;
+    observer_feed_add_queue(queue);
     return inbox_queue_open(inbox_of(queue), server->config->options.name,
                             config->name, &queue->stored);
 }
@@ -88,6 +90,7 @@ static int make_server(struct gather *gather,
         free(server);
         return error;
     }
+    observer_feed_add_server(server);
     error = name_table_reserve(&server->queues, config->queue_count);
     for (size_t i = 0; error == 0 && i < config->queue_count; i++) {
         error = make_queue(server, &config->queues[i]);
@@ -119,6 +122,7 @@ static void on_event(struct haplo_poller *poller,
         return;
     }
     gather_batch_on_event(event);
+    observer_feed_event(event);
     if (gather->options.event_cb != NULL) {
         gather->options.event_cb(poller, event);
     }
@@ -289,6 +293,7 @@ static void free_queues(struct gather_server *server)
     struct gather_queue *queue;
     size_t cursor = 0;
     while ((queue = name_table_next(&server->queues, &cursor)) != NULL) {
+        observer_feed_remove_queue(queue);
         free(queue);
     }
     name_table_free(&server->queues);
@@ -301,6 +306,7 @@ void gather_queues_free(struct gather *gather)
     gather_holds_free(gather);
     while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
         free_queues(server);
+        observer_feed_remove_server(server);
         free(server->why);
         free(server);
     }

@@ -1,6 +1,7 @@
 #include "daemon/gather_space.h"
 
 #include "daemon/log.h"
+#include "daemon/observer_feed.h"
 
 static void pause_or_resume(const struct gather_queue *queue, bool is_short)
 {
@@ -14,9 +15,9 @@ static void pause_or_resume(const struct gather_queue *queue, bool is_short)
     }
 }
 
-static void tell(const struct gather_inbox *inbox, bool is_short,
-                 const char *why)
+static void tell(struct gather_inbox *inbox, bool is_short, const char *why)
 {
+    observer_feed_space(inbox, is_short, why);
     log_line(is_short ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "inbox %s: %s: %s",
              inbox->config->name,
              is_short ? "no more messages are fetched"
@@ -27,7 +28,7 @@ static void tell(const struct gather_inbox *inbox, bool is_short,
 static void on_space(struct inbox *changed, bool is_short, const char *why,
                      void *data)
 {
-    const struct gather_inbox *inbox = data;
+    struct gather_inbox *inbox = data;
     const struct gather *gather = inbox->gather;
     const struct gather_server *server;
     size_t cursor = 0;

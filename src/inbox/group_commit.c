@@ -41,6 +41,7 @@
 #include "inbox/inbox_private.h"
 
 #define CONFIRM_RETRY_MS 1000
+#define NS_PER_US 1000
 
 /* Starting a group */
 
@@ -382,6 +383,9 @@ void group_commit_written(struct group_commit *commit)
     bool is_split = group_is_to_be_split(group);
 
     assert(commit->is_writing);
+    inbox_committed(commit->inbox,
+                    (uv_hrtime() - commit->write_began_ns) / NS_PER_US,
+                    group->fault == INBOX_FINE);
     if (group->fault == INBOX_FINE) {
         group->why.text[0] = '\0';
     }
@@ -411,6 +415,7 @@ static void on_start(uv_idle_t *handle)
     }
     if (group_take(commit)) {
         commit->is_writing = true;
+        commit->write_began_ns = uv_hrtime();
         commit->ops->write(commit->store, &commit->group);
     } else if (commit->is_finishing && STAILQ_EMPTY(&commit->refused)) {
         commit->is_finishing = false;

@@ -29,6 +29,7 @@ struct group_commit {
     size_t alone_count;      /* how many of waiting get a group each */
     size_t held_bytes;       /* bytes of batches that are not stored yet */
     size_t held_max;         /* limit for held_bytes; 0: none */
+    uint64_t write_began_ns; /* when the group was passed to the store */
     bool is_writing;         /* a group is being written or reported */
     bool is_confirm_due;     /* confirms alone may form a group */
     bool is_finishing;       /* call inbox_commit_done() when idle */

@@ -370,6 +370,21 @@ void inbox_listen_space(struct inbox *inbox, inbox_space_cb space_cb,
     inbox->space_data = data;
 }
 
+void inbox_listen_commits(struct inbox *inbox, inbox_committed_cb committed_cb,
+                          void *data)
+{
+    inbox->committed_cb = committed_cb;
+    inbox->committed_data = data;
+}
+
+void inbox_committed(struct inbox *inbox, uint64_t duration_us, bool is_stored)
+{
+    if (inbox->committed_cb != NULL) {
+        inbox->committed_cb(inbox, duration_us, is_stored,
+                            inbox->committed_data);
+    }
+}
+
 const char *inbox_short_why(const struct inbox *inbox)
 {
     return inbox->commit.is_short ? inbox->commit.short_why.text : NULL;

@@ -251,6 +251,12 @@ typedef void (*inbox_space_cb)(struct inbox *inbox, bool is_short,
 void inbox_listen_space(struct inbox *inbox, inbox_space_cb space_cb,
                         void *data);
 
+/* A group was written: how long that took, and whether it was stored. */
+typedef void (*inbox_committed_cb)(struct inbox *inbox, uint64_t duration_us,
+                                   bool is_stored, void *data);
+void inbox_listen_commits(struct inbox *inbox, inbox_committed_cb committed_cb,
+                          void *data);
+
 /* The reason while it is nearly full; otherwise NULL. */
 const char *inbox_short_why(const struct inbox *inbox);
 

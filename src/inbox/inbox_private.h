@@ -29,6 +29,8 @@ struct inbox {
     void *stored_data;                /* for stored_cb */
     inbox_space_cb space_cb;          /* or NULL */
     void *space_data;                 /* for space_cb */
+    inbox_committed_cb committed_cb;  /* or NULL */
+    void *committed_data;             /* for committed_cb */
     inbox_warning_cb warning_cb;      /* or NULL */
     void *warning_data;               /* for warning_cb */
     inbox_closed_cb closed_cb;        /* of inbox_close(), or NULL */
@@ -48,6 +50,9 @@ void inbox_queue_take_state(struct inbox_queue *queue,
 /* Calls stored_cb. */
 void inbox_stored(struct inbox *inbox, const struct inbox_queue *queue,
                   uint64_t last_arrival, size_t count);
+
+/* Calls committed_cb. */
+void inbox_committed(struct inbox *inbox, uint64_t duration_us, bool is_stored);
 
 /* To be called when a task has ended. */
 void inbox_tasks_changed(struct inbox *inbox);
