@@ -56,14 +56,17 @@ extern "C" {
 
 /* -- Limits --------------------------------------------------------------- */
 
-#define HAPLO_NAME_SIZE_MAX 128       /* a server's or a queue's name */
-#define HAPLO_URL_SIZE_MAX 1024       /* a server's URL */
-#define HAPLO_KEY_SIZE_MIN 16         /* an API key; the minimum of servers */
-#define HAPLO_KEY_SIZE_MAX 256        /* an API key; Haplo generates 44 */
-#define HAPLO_TOKEN_SIZE_MAX 1048569  /* percent-encoded, as it is posted */
-#define HAPLO_TEXT_SIZE_MAX 512       /* one line of explanation */
-#define HAPLO_WAIT_MS_MAX 2678400000  /* 31 days; for any wait or time limit */
-#define HAPLO_POINTER_DEPTH_MAX 16    /* segments of a JSON pointer */
+#define HAPLO_NAME_SIZE_MAX 128      /* a server's or a queue's name */
+#define HAPLO_URL_SIZE_MAX 1024      /* a server's URL */
+#define HAPLO_PATH_SIZE_MAX 256      /* the path in it; fetch_path, mark_path */
+#define HAPLO_USER_SIZE_MAX 64       /* the user in front of an API key */
+#define HAPLO_FIELD_SIZE_MAX 64      /* a token_field */
+#define HAPLO_KEY_SIZE_MIN 16        /* an API key; the minimum of servers */
+#define HAPLO_KEY_SIZE_MAX 256       /* an API key; Haplo generates 44 */
+#define HAPLO_TOKEN_SIZE_MAX 1048569 /* percent-encoded, as it is posted */
+#define HAPLO_TEXT_SIZE_MAX 512      /* one line of explanation */
+#define HAPLO_WAIT_MS_MAX 2678400000 /* 31 days; for any wait or time limit */
+#define HAPLO_POINTER_DEPTH_MAX 16   /* segments of a JSON pointer */
 #define HAPLO_LEFTOVER_COUNT_MAX 1024 /* see haplo_batch_state() */
 
 /* -- Errors --------------------------------------------------------------- */
@@ -374,8 +377,12 @@ HAPLO_EXTERN void haplo_poller_stats(const struct haplo_poller *poller,
 struct haplo_server_options {
     size_t struct_size;      /* sizeof(struct haplo_server_options) */
     const char *name;        /* required; unique in the poller */
-    const char *url;         /* required; https://HOST[:PORT] */
+    const char *url;         /* required; https://HOST[:PORT][/PATH] */
     bool allow_http;         /* allow http to hosts other than loopback */
+    const char *fetch_path;  /* appended to it; see below */
+    const char *mark_path;   /* likewise */
+    const char *user;        /* in front of each API key: "haplo" */
+    const char *token_field; /* of the form that marks: "token" */
     const char *tls_ca_file; /* PEM; default: the system bundle */
     const char *tls_certificate_file; /* PEM, of the client; none */
     const char *tls_key_file;         /* PEM, of the client; none */
@@ -395,6 +402,12 @@ struct haplo_server_options {
  * Adds a server. Copies options. On error, why (may be NULL), a buffer of
  * why_size bytes, receives one line.
  *
+ * Where a reverse proxy gives a server a path, it belongs to the URL. The paths
+ * of a fetch and of a mark follow it:
+ * "/api/haplo-integration-messages/poll/{queue}/fetch" and ".../{queue}/mark".
+ * For a server that has been modified, they, the user and the form's field can
+ * be replaced. {queue} stands for the name of a queue.
+ *
  * A Haplo server counts the failed logins of our address, over all of its
  * applications and users, and locks the address out at 50. So all servers of a
  * poller that are the same actual server share one budget of failed logins, of
@@ -409,7 +422,8 @@ struct haplo_server_options {
  * have the same login_group, whatever their addresses. It is named like a
  * server.
  *
- * HAPLO_EINVAL (name, URL, login_group, http without allow_http),
+ * HAPLO_EINVAL (name, URL, paths, user, token_field, login_group, http without
+ * allow_http),
  * HAPLO_EEXIST, HAPLO_ENOMEM, HAPLO_ESTOPPED; on error *server is NULL.
  */
 HAPLO_EXTERN int haplo_server_add(struct haplo_poller *poller,
@@ -651,10 +665,24 @@ HAPLO_EXTERN int haplo_api_key_check(const char *api_key, char *why,
                                      size_t why_size);
 
 /* A server's URL: https://HOST or https://HOST:PORT, and http:// if HOST is
- * localhost, *.localhost, 127.0.0.0/8 or [::1], or with allow_http. A name with
- * characters outside ASCII is written as xn--... */
+ * localhost, *.localhost, 127.0.0.0/8 or [::1], or with allow_http. A path may
+ * follow, but neither a user nor a query, as both often are secrets. A name
+ * with characters outside ASCII is written as xn--... */
 HAPLO_EXTERN int haplo_url_check(const char *url, bool allow_http, char *why,
                                  size_t why_size);
+
+/* A server's fetch_path or mark_path: it begins with a slash and contains
+ * {queue} once. Characters that a path cannot have are written as %XX. */
+HAPLO_EXTERN int haplo_path_check(const char *path, char *why, size_t why_size);
+
+/* A server's user: 1 to HAPLO_USER_SIZE_MAX printable ASCII characters without
+ * spaces and colons. */
+HAPLO_EXTERN int haplo_user_check(const char *user, char *why, size_t why_size);
+
+/* A server's token_field: 1 to HAPLO_FIELD_SIZE_MAX letters, digits and
+ * -._~ */
+HAPLO_EXTERN int haplo_field_check(const char *field, char *why,
+                                   size_t why_size);
 
 /* A proxy's URL: http, https, socks5h or socks4a, then HOST:PORT, optionally
  * preceded by a user and a password. */

@@ -9,22 +9,44 @@
 #include "base/input_file.h"
 #include "base/reason.h"
 
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define DIGITS "0123456789"
+#define KEY_CHARACTERS UPPER LOWER DIGITS "-_"
+
 /* Keys of Haplo are 44 random letters and digits. Names of files and variables
  * are rarely as long, or a mix of upper case, lower case and digits. */
-bool api_key_is_like(const char *text)
+static bool is_like(const char *text, size_t size)
 {
-    static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    static const char lower[] = "abcdefghijklmnopqrstuvwxyz";
-    static const char digits[] = "0123456789";
-    size_t size = strlen(text);
-    if (size < HAPLO_KEY_SIZE_MIN ||
-        strspn(text, "abcdefghijklmnopqrstuvwxyz"
-                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != size) {
-        return false;
+    bool has_upper = false;
+    bool has_lower = false;
+    bool has_digit = false;
+    for (size_t i = 0; i < size; i++) {
+        has_upper = has_upper || strchr(UPPER, text[i]) != NULL;
+        has_lower = has_lower || strchr(LOWER, text[i]) != NULL;
+        has_digit = has_digit || strchr(DIGITS, text[i]) != NULL;
     }
     return size >= 40 ||
-           (strpbrk(text, upper) != NULL && strpbrk(text, lower) != NULL &&
-            strpbrk(text, digits) != NULL);
+           (size >= HAPLO_KEY_SIZE_MIN && has_upper && has_lower && has_digit);
+}
+
+bool api_key_is_like(const char *text)
+{
+    size_t size = strlen(text);
+    return strspn(text, KEY_CHARACTERS) == size && is_like(text, size);
+}
+
+bool api_key_is_part(const char *text)
+{
+    while (*text != '\0') {
+        size_t size = strspn(text, KEY_CHARACTERS);
+        if (is_like(text, size)) {
+            return true;
+        }
+        text += size;
+        text += strcspn(text, KEY_CHARACTERS);
+    }
+    return false;
 }
 
 /* Accepts a trailing newline, which editors add. */

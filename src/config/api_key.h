@@ -28,4 +28,7 @@ bool api_key_exists(const struct config_key *key);
  * variable. No message may show it. */
 bool api_key_is_like(const char *text);
 
+/* True if a part of a URL or a path looks like one. */
+bool api_key_is_part(const char *text);
+
 #endif

@@ -175,8 +175,11 @@ struct config *config_keep(struct config *config);
 void config_free(struct config *config);
 
 /* The path of the file that a position is in. */
-const char *config_place_path(const struct config *config,
-                              struct config_place place);
+static inline const char *config_place_path(const struct config *config,
+                                            struct config_place place)
+{
+    return config->files[place.file].path;
+}
 
 /* Fill the options for the library. They borrow strings from the
  * configuration. The caller adds data, and for a queue also api_key, state and

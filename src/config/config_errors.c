@@ -26,12 +26,6 @@ bool config_place_is_before(struct config_place a, struct config_place b)
                               : a.column < b.column;
 }
 
-const char *config_place_path(const struct config *config,
-                              struct config_place place)
-{
-    return config->files[place.file].path;
-}
-
 const char *config_place_show(const struct config *config,
                               struct config_place from,
                               struct config_place place,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/reason.h"
+#include "config/api_key.h"
 #include "config/config.h"
 #include "config/config_options.h"
 
@@ -77,10 +78,28 @@ static int pattern_check(const char *value, char *why, size_t why_size)
     return error;
 }
 
+/* Logs show URLs and paths. */
+static int part_check(const char *value, char *why, size_t why_size)
+{
+    return api_key_is_part(value)
+               ? reason_write(why, why_size, HAPLO_EINVAL,
+                              "a part of its path looks like an API key, and "
+                              "logs would show it: remove it, and give the "
+                              "key's file as api_key_file")
+               : 0;
+}
+
 /* Whether http is allowed is known only once the whole server is. */
 static int url_check(const char *value, char *why, size_t why_size)
 {
-    return haplo_url_check(value, true, why, why_size);
+    int error = haplo_url_check(value, true, why, why_size);
+    return error != 0 ? error : part_check(value, why, why_size);
+}
+
+static int path_check(const char *value, char *why, size_t why_size)
+{
+    int error = haplo_path_check(value, why, why_size);
+    return error != 0 ? error : part_check(value, why, why_size);
 }
 
 static const struct option_row top_rows[] = {
@@ -258,9 +277,12 @@ static const struct option_row server_own_rows[] = {
         .word = "URL",
         .check = url_check,
         IN_SERVER(url),
-        .help = "The server's URL, https://HOST or https://HOST:PORT. A host "
-                "name outside ASCII is written as xn--..., which idn2 prints. "
-                "Names in use are looked up every minute, and connections to "
+        .help = "The server's URL, https://HOST or https://HOST:PORT. A path "
+                "may follow, as in https://HOST/haplo, if a reverse proxy "
+                "gives it to the server; but neither a user nor a query, as "
+                "both may be secret. A host name outside ASCII is written as "
+                "xn--..., which idn2 prints. Names in use are looked up every "
+                "minute, and connections to "
                 "addresses that a name no longer has are not used again.",
     },
     {
@@ -297,6 +319,45 @@ static const struct option_row server_own_rows[] = {
 const struct option_table server_own_options = TABLE(server_own_rows);
 
 static const struct option_row server_rows[] = {
+    {
+        .name = "fetch_path",
+        .value = OPTION_TEXT,
+        .word = "path",
+        .fallback = "/api/haplo-integration-messages/poll/{queue}/fetch",
+        .check = path_check,
+        IN_SERVER(fetch_path),
+        .help = "The path of a fetch, which follows the URL. {queue} stands "
+                "for the name of the queue. Only for a server that has been "
+                "modified, as are the three options below.",
+    },
+    {
+        .name = "mark_path",
+        .value = OPTION_TEXT,
+        .word = "path",
+        .fallback = "/api/haplo-integration-messages/poll/{queue}/mark",
+        .check = path_check,
+        IN_SERVER(mark_path),
+        .help = "The path of a mark, likewise.",
+    },
+    {
+        .name = "user",
+        .value = OPTION_SECRET,
+        .word = "name",
+        .fallback = "haplo",
+        .check = haplo_user_check,
+        IN_SERVER(user),
+        .help = "The user that logs in with the API key, in HTTP Basic "
+                "authentication.",
+    },
+    {
+        .name = "token_field",
+        .value = OPTION_TEXT,
+        .word = "name",
+        .fallback = "token",
+        .check = haplo_field_check,
+        IN_SERVER(token_field),
+        .help = "The field of the form that carries the token of a mark.",
+    },
     {
         .name = "tls_ca_file",
         .value = OPTION_FILE,

@@ -2,12 +2,13 @@
  * config_twins.c - finds queues that are the same one on the server, under two
  * names: each would mark messages before the other has seen them.
  *
- *   - The URL of each server is reduced to its origin, which has one spelling:
- *     "https://server.example.ac.uk:443".
- *   - Where several servers have the same origin, the queues of a later one
+ *   - The URL of each server, with the path of its marks, is reduced to its
+ *     target, which has one spelling:
+ *     "https://server.example.ac.uk:443/poll/{queue}/mark".
+ *   - Where several servers have the same target, the queues of a later one
  *     are looked up among those of the earlier ones.
  *
- * Usually all origins differ, and no queue is looked at. An alias of the host
+ * Usually all targets differ, and no queue is looked at. An alias of the host
  * or another address cannot be recognised here.
  */
 #include <stdlib.h>
@@ -19,17 +20,17 @@
 
 #define PORT_SIZE 8 /* ":65535" and a NUL */
 
-/* Servers with the same origin. */
+/* Servers with the same target. */
 struct twins {
-    const char *origin;                /* owned by the loading's arena */
+    const char *target;                /* owned by the loading's arena */
     const struct config_server *first; /* the first one */
     struct name_table queues; /* struct config_queue of all of them, if there
                                  are several; owned */
 };
 
-static const char *origin_of(const void *twins)
+static const char *target_of(const void *twins)
 {
-    return ((const struct twins *)twins)->origin;
+    return ((const struct twins *)twins)->target;
 }
 
 static const char *queue_name_of(const void *queue)
@@ -44,27 +45,43 @@ static size_t host_size(const char *host)
     return end != NULL ? (size_t)(end + 1 - host) : strcspn(host, ":/");
 }
 
-/* The origin of a valid URL; NULL if memory runs out. */
-static char *origin_make(struct arena *arena, const char *url)
+/* Writes "SCHEME://HOST:PORT" in lower case, and returns its end. */
+static char *origin_write(char *to, const char *url, size_t size,
+                          unsigned long port)
 {
-    bool is_http = strncasecmp(url, "http:", 5) == 0;
-    const char *host = strstr(url, "://") + 3;
-    size_t scheme_size = (size_t)(host - url);
-    size_t size = host_size(host);
-    unsigned long port = host[size] == ':' ? strtoul(host + size + 1, NULL, 10)
-                         : is_http         ? 80
-                                           : 443;
-    size -= size > 0 && host[size - 1] == '.'; /* the root of all names */
-    char *origin = arena_room(arena, scheme_size + size + PORT_SIZE);
-    if (origin == NULL) {
-        return NULL;
-    }
-    memcpy(origin, url, scheme_size + size);
-    snprintf(origin + scheme_size + size, PORT_SIZE, ":%lu", port);
-    for (char *c = origin; *c != '\0'; c++) {
+    char *end = to + size;
+    memcpy(to, url, size);
+    end -= to[size - 1] == '.'; /* the root of all names */
+    end += sprintf(end, ":%lu", port);
+    for (char *c = to; c < end; c++) {
         *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + ('a' - 'A') : *c);
     }
-    return origin;
+    return end;
+}
+
+/* The target of a server with a valid URL; NULL if memory runs out. */
+static char *target_make(struct arena *arena,
+                         const struct haplo_server_options *options)
+{
+    const char *url = options->url;
+    bool is_http = strncasecmp(url, "http:", 5) == 0;
+    const char *host = strstr(url, "://") + 3;
+    const char *rest = host + host_size(host);
+    const char *path = rest + strcspn(rest, "/");
+    size_t path_size = strlen(path);
+    unsigned long port = *rest == ':' ? strtoul(rest + 1, NULL, 10)
+                         : is_http    ? 80
+                                      : 443;
+    char *target =
+        arena_room(arena, strlen(url) + PORT_SIZE + strlen(options->mark_path));
+    if (target == NULL) {
+        return NULL;
+    }
+    path_size -= path_size > 0 && path[path_size - 1] == '/';
+    char *end = origin_write(target, url, (size_t)(rest - url), port);
+    memcpy(end, path, path_size);
+    strcpy(end + path_size, options->mark_path);
+    return target;
 }
 
 static void twin_fail(struct config_loading *loading,
@@ -112,9 +129,9 @@ static int queues_add(struct config_loading *loading, struct twins *twins,
 static int server_add(struct config_loading *loading, struct name_table *table,
                       const struct config_server *server)
 {
-    const char *origin = origin_make(&loading->arena, server->options.url);
+    const char *target = target_make(&loading->arena, &server->options);
     struct twins *twins =
-        origin != NULL ? name_table_find(table, origin) : NULL;
+        target != NULL ? name_table_find(table, target) : NULL;
     if (twins != NULL) {
         if (twins->queues.count == 0 &&
             queues_add(loading, twins, twins->first) != 0) {
@@ -123,10 +140,10 @@ static int server_add(struct config_loading *loading, struct name_table *table,
         return queues_add(loading, twins, server);
     }
     twins = arena_bytes(&loading->arena, sizeof *twins);
-    if (origin == NULL || twins == NULL) {
+    if (target == NULL || twins == NULL) {
         return -1;
     }
-    twins->origin = origin;
+    twins->target = target;
     twins->first = server;
     twins->queues.name_of = queue_name_of;
     return name_table_add(table, twins);
@@ -145,7 +162,7 @@ static void twins_free(struct name_table *table)
 void config_twins_find(struct config_loading *loading)
 {
     const struct config *config = loading->config;
-    struct name_table table = {.name_of = origin_of};
+    struct name_table table = {.name_of = target_of};
     for (size_t i = 0; i < config->server_count; i++) {
         const struct config_server *server = &config->servers[i];
         if (server->options.url != NULL && server->options.name != NULL &&

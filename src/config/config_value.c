@@ -36,11 +36,14 @@ __attribute__((format(printf, 3, 4))) static enum diagnostic_code refuse(
     return code;
 }
 
-/* True if it may contain a password, such as a URL. */
+/* True if it may contain a password or a key: as the user of a URL, in its
+ * query, or in a path. */
 static bool is_secret(const struct parsing *parsing)
 {
-    return parsing->row->value == OPTION_SECRET ||
-           strchr(parsing->text, '@') != NULL;
+    const char *text = parsing->text;
+    bool is_path = text[0] == '/' || strstr(text, "://") != NULL;
+    return parsing->row->value == OPTION_SECRET || strchr(text, '@') != NULL ||
+           (is_path && (strpbrk(text, "?#") != NULL || api_key_is_part(text)));
 }
 
 /* The same, prefixed with the value: "\"60\" is not a duration ...". */

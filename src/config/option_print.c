@@ -9,7 +9,8 @@
 #include "outlets/forwarder/forwarder.h"
 #include "outlets/outlet.h"
 
-#define LINE_SIZE 76 /* longest line */
+#define FALLBACK_SIZE 30 /* a longer default gets a line of its own */
+#define LINE_SIZE 76     /* longest line */
 
 /* An output format. */
 struct style {
@@ -113,7 +114,9 @@ static void help_row(const struct option_row *row, const char *also, FILE *file)
     if (row->fallback == NULL) {
         fputs("; required", file);
     } else {
-        fprintf(file, "; default: %s", row->fallback);
+        const char *joint =
+            strlen(row->fallback) > FALLBACK_SIZE ? "\n      " : " ";
+        fprintf(file, ";%sdefault: %s", joint, row->fallback);
     }
     fputc('\n', file);
     text_print(row->help, 6, 0, file);

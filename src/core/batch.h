@@ -38,6 +38,7 @@ struct batch {
     size_t new_count;               /* messages that are not repeats; also of
                                        a token */
     size_t message_capacity;        /* entries allocated */
+    const char *form_field;         /* borrowed; NULL: "token" */
     char *form;                     /* owned; "token=" and the encoded token */
     size_t form_size;               /* 0: no token, nothing to mark */
     size_t form_capacity;           /* bytes allocated */

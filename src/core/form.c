@@ -6,12 +6,11 @@
 
 #include "base/alloc.h"
 
-#define FORM_FIELD "token="
-#define FORM_FIELD_SIZE (sizeof FORM_FIELD - 1)
+#define FORM_FIELD "token"
 #define FORM_SIZE_MIN 256       /* enough for the tokens of most batches */
 #define SERVER_FORM_MAX 1048576 /* the server rejects this size with 500 */
 
-static_assert(FORM_FIELD_SIZE + HAPLO_TOKEN_SIZE_MAX < SERVER_FORM_MAX,
+static_assert(sizeof FORM_FIELD + HAPLO_TOKEN_SIZE_MAX < SERVER_FORM_MAX,
               "the longest token must fit in a form that the server accepts");
 
 /* RFC 3986, 2.3. Not isalnum(), which depends on the locale. */
@@ -50,11 +49,14 @@ static size_t encoded_size(const char *token, size_t size)
     return encoded;
 }
 
-static void form_write(struct batch *batch, const char *token, size_t size)
+static void form_write(struct batch *batch, const char *field,
+                       const char *token, size_t size)
 {
     static const char digits[] = "0123456789ABCDEF";
-    memcpy(batch->form, FORM_FIELD, FORM_FIELD_SIZE);
-    char *next = batch->form + FORM_FIELD_SIZE;
+    size_t field_size = strlen(field);
+    memcpy(batch->form, field, field_size);
+    batch->form[field_size] = '=';
+    char *next = batch->form + field_size + 1;
     for (size_t i = 0; i < size; i++) {
         unsigned char byte = (unsigned char)token[i];
         if (byte_is_unreserved(byte)) {
@@ -75,20 +77,24 @@ int form_set(struct batch *batch, const char *token, size_t size,
     if (size == 0) {
         return 0;
     }
+    const char *field =
+        batch->form_field != NULL ? batch->form_field : FORM_FIELD;
+    size_t field_size = strlen(field) + 1;
     size_t encoded = encoded_size(token, size);
-    if (encoded > HAPLO_TOKEN_SIZE_MAX) {
+    size_t encoded_max = SERVER_FORM_MAX - 1 - field_size;
+    if (encoded > encoded_max) {
         return reason_set(why, HAPLO_ETOOBIG,
                           "the token has %zu bytes when it is posted, and "
-                          "servers accept %d: too many messages are unread; "
+                          "servers accept %zu: too many messages are unread; "
                           "update the plugin of the server (since 2020 it "
                           "sends 16 messages at a time), or mark old messages "
                           "there",
-                          encoded, HAPLO_TOKEN_SIZE_MAX);
+                          encoded, encoded_max);
     }
-    if (form_reserve(batch, FORM_FIELD_SIZE + encoded) != 0) {
+    if (form_reserve(batch, field_size + encoded) != 0) {
         return reason_set(why, HAPLO_ENOMEM, "out of memory");
     }
-    form_write(batch, token, size);
-    assert(batch->form_size == FORM_FIELD_SIZE + encoded);
+    form_write(batch, field, token, size);
+    assert(batch->form_size == field_size + encoded);
     return 0;
 }

@@ -45,8 +45,16 @@ bool reply_head_is_type(const struct reply_head *head, const char *type)
            strncasecmp(own, type, size) == 0;
 }
 
+/* The path of the polling API, which follows that of a reverse proxy. */
+static const char *api_find(const char *path)
+{
+    const char *api = strstr(path, "/api/haplo-integration-messages/");
+    return api != NULL && api <= path + strcspn(path, "?#") ? api : NULL;
+}
+
 /* The value that `url` in the configuration should have: scheme, host and port
- * of the Location, without credentials. False if it has no host. */
+ * of the Location, and the path in front of the API's, without credentials.
+ * False if it has no host. */
 static bool origin_of(const char *location, char *origin, size_t origin_size)
 {
     const char *host = strstr(location, "://");
@@ -60,9 +68,12 @@ static bool origin_of(const char *location, char *origin, size_t origin_size)
     if (user_end != NULL) {
         host = user_end + 1;
     }
+    bool has_host = end > host;
+    const char *api = api_find(end);
+    end = api != NULL ? api : end;
     snprintf(origin, origin_size, "%.*s://%.*s", (int)scheme_size, location,
              (int)(end - host), host);
-    return end > host;
+    return has_host;
 }
 
 static int redirect_error(const struct reply_head *head, struct reason *why)

@@ -32,12 +32,13 @@ static void base64_write(char *to, const char *from, size_t size)
     *to = '\0';
 }
 
-void credentials_set(struct credentials *credentials, const char *api_key)
+void credentials_set(struct credentials *credentials, const char *user,
+                     const char *api_key)
 {
     char login[CREDENTIALS_LOGIN_SIZE_MAX + 1];
     char *authorization = credentials->authorization;
     size_t size =
-        (size_t)(stpcpy(stpcpy(login, CREDENTIALS_USER), api_key) - login);
+        (size_t)(stpcpy(stpcpy(stpcpy(login, user), ":"), api_key) - login);
     base64_write(stpcpy(authorization, CREDENTIALS_PREFIX), login, size);
     explicit_bzero(login, size);
     credentials->headers[0].data = authorization;

@@ -10,11 +10,10 @@
 #include "haplopoll.h"
 
 #define CREDENTIALS_PREFIX "Authorization: Basic "
-#define CREDENTIALS_USER "haplo:"
 #define CREDENTIALS_LOGIN_SIZE_MAX \
-    (sizeof CREDENTIALS_USER - 1 + HAPLO_KEY_SIZE_MAX)
+    (HAPLO_USER_SIZE_MAX + 1 + HAPLO_KEY_SIZE_MAX)
 
-/* "Authorization: Basic base64(haplo:KEY)" (a Haplo server accepts no other
+/* "Authorization: Basic base64(USER:KEY)" (a Haplo server accepts no other
  * spelling) and "User-Agent: haplo-poll/VERSION". A fetch must reach the server
  * itself, so it asks caches in between to let it pass. "Expect:" is not needed:
  * libcurl does not send it below 1 MiB, and the longest form is smaller.
@@ -27,8 +26,10 @@ struct credentials {
                        (CREDENTIALS_LOGIN_SIZE_MAX + 2) / 3 * 4];
 };
 
-/* Sets the headers for a key of at most HAPLO_KEY_SIZE_MAX characters. */
-void credentials_set(struct credentials *credentials, const char *api_key);
+/* Sets the headers for a user of at most HAPLO_USER_SIZE_MAX characters and a
+ * key of at most HAPLO_KEY_SIZE_MAX. */
+void credentials_set(struct credentials *credentials, const char *user,
+                     const char *api_key);
 
 /* Erases the key from memory. */
 void credentials_wipe(struct credentials *credentials);

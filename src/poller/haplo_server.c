@@ -9,6 +9,7 @@
 void object_free_server(struct haplo_server *server)
 {
     name_table_free(&server->queues);
+    dialect_free(&server->dialect);
     alloc_free(server->name);
     alloc_free(server);
 }
@@ -27,6 +28,7 @@ static void server_defaults(struct haplo_server_options *options)
     DEFAULT_TO(options->total_timeout_ms, 120000);
     DEFAULT_TO(options->failed_logins_max, 5);
     DEFAULT_TO(options->breaker_failures, 5);
+    dialect_defaults(options);
 }
 
 static bool has_long_wait(const struct haplo_server_options *options)
@@ -51,6 +53,9 @@ static int server_check(const struct haplo_poller *poller,
     if (error == 0) {
         error = options_check_urls(options, why);
     }
+    if (error == 0) {
+        error = dialect_check(options, why);
+    }
     if (error == 0 && options->login_group != NULL &&
         options->login_group[0] != '\0') {
         error = options_check_name("login group", options->login_group, why);
@@ -71,7 +76,7 @@ static int server_make_endpoint(struct haplo_server *server,
                                 struct reason *why)
 {
     const struct endpoint_options of_endpoint = {
-        .url = options->url,
+        .url = server->dialect.origin,
         .allow_http = options->allow_http,
         .proxy = options->proxy,
         .tls_ca_file = options->tls_ca_file,
@@ -108,7 +113,7 @@ static int server_make(struct haplo_poller *poller,
     server_init(&server->core, &policy);
     int error = HAPLO_ENOMEM;
     server->name = alloc_string(options->name);
-    if (server->name == NULL) {
+    if (server->name == NULL || dialect_init(&server->dialect, options) != 0) {
         goto fail_server;
     }
     error = server_make_endpoint(server, options, why);

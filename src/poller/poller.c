@@ -355,7 +355,7 @@ static int on_resolved(const struct transfer *transfer, struct reason *why)
 static int start_fetch(struct haplo_queue *queue, struct request *request)
 {
     queue->counters.fetch_count++;
-    request_aim(request, "fetch");
+    request_aim(request, &server_of(queue)->dialect.fetch);
     request->transfer.headers = &request->credentials.fetch;
     request->transfer.body = NULL;
     request->transfer.body_size = 0;
@@ -369,8 +369,8 @@ static int start_fetch(struct haplo_queue *queue, struct request *request)
 static int start_mark(struct haplo_queue *queue, struct request *request)
 {
     /* The server would accept an empty token, but mark nothing. */
-    assert(queue->batch->form_size > strlen("token="));
-    request_aim(request, "mark");
+    assert(queue->batch->form_size > 0);
+    request_aim(request, &server_of(queue)->dialect.mark);
     request->transfer.headers = &request->credentials.form;
     request->transfer.body = queue->batch->form;
     request->transfer.body_size = queue->batch->form_size;

@@ -19,6 +19,7 @@
 #include "haplopoll.h"
 #include "http/client.h"
 #include "http/endpoint.h"
+#include "poller/dialect.h"
 #include "poller/queue_settings.h"
 #include "poller/request.h"
 
@@ -64,6 +65,7 @@ struct haplo_server {
     TAILQ_ENTRY(haplo_server) link;  /* in the list of the poller */
     char *name;                      /* owned */
     void *data;                      /* the application's */
+    struct dialect dialect;          /* what its requests look like */
     struct endpoint *endpoint;       /* owned */
     bool has_fixed_sites;            /* whatever its addresses: location.h */
     struct name_table queues;        /* the owned queues */

@@ -31,7 +31,11 @@ static void pool_put(struct batch *batch, struct batch **free_ones)
 bool queue_batch_begin(struct haplo_queue *queue)
 {
     queue->batch = pool_take(&server_of(queue)->poller->free_batches);
-    return queue->batch != NULL;
+    if (queue->batch == NULL) {
+        return false;
+    }
+    queue->batch->form_field = server_of(queue)->dialect.token_field;
+    return true;
 }
 
 void queue_batch_count(struct haplo_queue *queue)

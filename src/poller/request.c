@@ -1,18 +1,7 @@
 #include "poller/request.h"
 
-#include <string.h>
-
 #include "base/alloc.h"
 #include "poller/poller.h"
-
-/* A name never needs encoding: haplo_name_check() has seen to that. */
-static void path_write(char *path, const char *name, const char *verb)
-{
-    path = stpcpy(path, REQUEST_PATH_PREFIX);
-    path = stpcpy(path, name);
-    *path++ = '/';
-    strcpy(path, verb);
-}
 
 struct request *request_take(struct haplo_queue *queue)
 {
@@ -61,12 +50,15 @@ struct reading *request_read(struct request *request)
     return reading;
 }
 
-void request_aim(struct request *request, const char *verb)
+void request_aim(struct request *request, const struct dialect_path *path)
 {
     struct haplo_queue *queue = request->queue;
-    path_write(request->path, queue->name, verb);
-    credentials_set(&request->credentials, queue->api_key);
-    request->transfer.endpoint = server_of(queue)->endpoint;
+    const struct haplo_server *server = server_of(queue);
+    /* A name never needs encoding: haplo_name_check() has seen to that. */
+    dialect_path_write(request->path, path, queue->name);
+    credentials_set(&request->credentials, server->dialect.user,
+                    queue->api_key);
+    request->transfer.endpoint = server->endpoint;
     request->transfer.path = request->path;
     request->transfer.is_uncompressed =
         settings_of(queue)->format.kind == HAPLO_FORMAT_RAW;

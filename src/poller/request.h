@@ -17,9 +17,7 @@
 #include "haplopoll.h"
 #include "http/transfer.h"
 #include "poller/credentials.h"
-
-#define REQUEST_PATH_PREFIX "/api/haplo-integration-messages/poll/"
-#define REQUEST_VERB_MAX "/fetch"
+#include "poller/dialect.h"
 
 /* Parses a response; pooled. */
 struct reading {
@@ -39,8 +37,7 @@ struct request {
     bool has_old_key;               /* the queue has a new key by now */
     struct reason why;              /* set by `reading` on error */
     struct reading *reading;        /* once the response has begun; or NULL */
-    char path[sizeof REQUEST_PATH_PREFIX + HAPLO_NAME_SIZE_MAX +
-              sizeof REQUEST_VERB_MAX];
+    char path[DIALECT_PATH_SIZE];   /* of the fetch or the mark */
 };
 
 /* Gets a request for the queue; NULL if memory runs out. */
@@ -53,6 +50,6 @@ void request_release(struct haplo_queue *queue);
 struct reading *request_read(struct request *request);
 
 /* Sets path and credentials of its transfer. */
-void request_aim(struct request *request, const char *verb);
+void request_aim(struct request *request, const struct dialect_path *path);
 
 #endif

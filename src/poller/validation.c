@@ -9,6 +9,7 @@
 
 #include "http/host.h"
 #include "poller/options.h"
+#include "poller/url_path.h"
 
 #define HOST_SIZE_MAX 253 /* longest DNS name */
 #define BYTE_ORDER_MARK "\xEF\xBB\xBF"
@@ -28,20 +29,13 @@ static int refused(int error, const struct reason *reason, char *why,
     return error;
 }
 
-/* The characters that a URL path may contain unencoded (RFC 3986, 3.3). */
-static bool is_path_character(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || strchr("-._~!$&'()*+,;=:@", c) != NULL;
-}
-
 static int name_check(const char *name, struct reason *why)
 {
     size_t size = 0;
     if (name == NULL || name[0] == '\0') {
         return reason_set(why, HAPLO_EINVAL, "it is empty: give it a name");
     }
-    while (name[size] != '\0' && is_path_character(name[size])) {
+    while (url_path_has(name[size])) {
         size++;
     }
     if (size + strlen(name + size) > HAPLO_NAME_SIZE_MAX) {
@@ -173,27 +167,42 @@ static size_t host_copy(const char *text, char host[HOST_SIZE_MAX + 1])
     return size;
 }
 
-/* Accepts an optional ":PORT", then an optional "/". */
+/* Skips an optional ":PORT". */
+static int port_skip(const char **rest, struct reason *why)
+{
+    if (**rest != ':') {
+        return 0;
+    }
+    size_t digits = strspn(*rest + 1, "0123456789");
+    unsigned long port = strtoul(*rest + 1, NULL, 10);
+    if (digits == 0 || digits > 5 || port == 0 || port > 65535) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "invalid port: give 1 to 65535, or leave it out");
+    }
+    *rest += 1 + digits;
+    return 0;
+}
+
+/* Accepts an optional ":PORT", then an optional path. */
 static int rest_check(const char *rest, struct reason *why)
 {
-    if (*rest == ':') {
-        size_t digits = strspn(rest + 1, "0123456789");
-        unsigned long port = strtoul(rest + 1, NULL, 10);
-        if (digits == 0 || digits > 5 || port == 0 || port > 65535) {
-            return reason_set(why, HAPLO_EINVAL,
-                              "invalid port: give 1 to 65535, or leave it out");
-        }
-        rest += 1 + digits;
+    int error = port_skip(&rest, why);
+    if (error != 0) {
+        return error;
     }
-    if (*rest == '/') {
-        rest++;
-    }
-    if (*rest != '\0') {
+    if (strchr("/?#", *rest) == NULL) {
         return reason_set(why, HAPLO_EINVAL,
-                          "something follows the host: write https://HOST or "
-                          "https://HOST:PORT; the queue's name gives the rest");
+                          "something follows the host: write https://HOST, "
+                          "https://HOST:PORT or https://HOST/PATH");
     }
-    return 0;
+    /* What people paste is often the URL of a queue. */
+    if (strstr(rest, "/api/haplo-integration-messages") != NULL) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "it goes on with the path of a queue: leave out "
+                          "/api/haplo-integration-messages and what follows; "
+                          "the queue's name gives the rest");
+    }
+    return url_path_check(rest, why);
 }
 
 /* Checks "HOST:PORT" of a server. The reason must not contain the URL, which
@@ -270,7 +279,11 @@ static bool proxy_authority_is_valid(const char *text)
         return false;
     }
     size_t size = host_copy(rest, host);
-    return host_is_valid(host) && rest_check(rest + size, NULL) == 0;
+    if (!host_is_valid(host)) {
+        return false;
+    }
+    rest += size;
+    return port_skip(&rest, NULL) == 0 && rest[*rest == '/'] == '\0';
 }
 
 static bool proxy_host_is_foreign(const char *text)

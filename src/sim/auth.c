@@ -1,6 +1,6 @@
 /*
  * Checks the API key of a request, in the order in which the real server does:
- *   - An Authorization header other than "Basic " + base64("haplo:" + key)
+ *   - An Authorization header other than "Basic " + base64(user + ":" + key)
  *     counts as no key: the request runs as the anonymous user.
  *   - A key shorter than 16 characters is invalid and never counted.
  *   - A throttled address is refused before its key is looked up. This does
@@ -56,32 +56,33 @@ bool sim_throttle_is_on(const struct sim_login_failures *failures,
 }
 
 /* Decodes the key into *key; false if the header does not have that form. */
-static bool header_decode(const char *header, size_t size,
-                          struct sim_buffer *key)
+static bool header_decode(const struct sim_app *app, const char *header,
+                          size_t size, struct sim_buffer *key)
 {
     static const char scheme[] = "Basic ";
-    static const char user[] = "haplo:";
+    const char *user = app->settings.user;
+    size_t user_size = strlen(user);
     if (header == NULL || size < sizeof scheme - 1 ||
         memcmp(header, scheme, sizeof scheme - 1) != 0) {
         return false;
     }
     if (!sim_base64_decode(key, header + sizeof scheme - 1,
                            size - (sizeof scheme - 1)) ||
-        key->size < sizeof user - 1 ||
-        memcmp(key->bytes, user, sizeof user - 1) != 0) {
+        key->size <= user_size || memcmp(key->bytes, user, user_size) != 0 ||
+        key->bytes[user_size] != ':') {
         return false;
     }
-    sim_buffer_consume(key, sizeof user - 1);
+    sim_buffer_consume(key, user_size + 1);
     return true;
 }
 
-static bool key_fits_path(const struct sim_key *key, const char *path,
-                          size_t path_size)
+static bool key_fits_path(const struct sim_app *app, const struct sim_key *key,
+                          const char *path, size_t path_size)
 {
     if (key->queue[0] == '\0') {
         return true;
     }
-    struct sim_path parts = sim_path_parse(path, path_size);
+    struct sim_path parts = sim_path_parse(&app->settings, path, path_size);
     return parts.queue != NULL && parts.queue_size == strlen(key->queue) &&
            memcmp(parts.queue, key->queue, parts.queue_size) == 0;
 }
@@ -130,7 +131,7 @@ enum sim_auth_outcome sim_auth_check(struct sim_app *app, const char *header,
 {
     struct sim_buffer text = {0};
     enum sim_auth_outcome outcome = SIM_AUTH_INVALID;
-    if (!header_decode(header, header_size, &text)) {
+    if (!header_decode(app, header, header_size, &text)) {
         sim_buffer_free(&text);
         return SIM_AUTH_ANONYMOUS;
     }
@@ -142,7 +143,7 @@ enum sim_auth_outcome sim_auth_check(struct sim_app *app, const char *header,
     if (outcome != SIM_AUTH_OK) {
         return outcome;
     }
-    if (!key_fits_path(*key, path, path_size)) {
+    if (!key_fits_path(app, *key, path, path_size)) {
         return SIM_AUTH_INVALID;
     }
     return (*key)->status == SIM_KEY_BLOCKED ? SIM_AUTH_BLOCKED : SIM_AUTH_OK;

@@ -172,6 +172,29 @@ static bool has_polled_queue(const struct sim_app *app)
     return false;
 }
 
+/* What the server has in another way than it is documented. */
+static void dialect_write(const struct sim_settings *settings,
+                          struct sim_buffer *to)
+{
+    struct sim_settings usual;
+    sim_options_default(SIM_SCOPE_APP, &usual);
+    const struct {
+        const char *option;
+        const char *value;
+        const char *usual;
+    } options[] = {
+        {"    fetch_path", settings->fetch_path, usual.fetch_path},
+        {"    mark_path", settings->mark_path, usual.mark_path},
+        {"    user", settings->user, usual.user},
+        {"    token_field", settings->token_field, usual.token_field},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (strcmp(options[i].value, options[i].usual) != 0) {
+            pair_write(to, options[i].option, "", options[i].value);
+        }
+    }
+}
+
 static void config_app(const struct sim_app *app, const char *prefix,
                        struct sim_buffer *to)
 {
@@ -183,6 +206,7 @@ static void config_app(const struct sim_app *app, const char *prefix,
     if (needs_allowance(app)) {
         sim_buffer_text(to, "    allow_http: true\n");
     }
+    dialect_write(&app->settings, to);
     sim_buffer_text(to, "    queues:\n");
     for (size_t i = 0; i < app->queue_count; i++) {
         const struct sim_queue *queue = app->queues[i];

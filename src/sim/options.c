@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/faults.h"
+#include "sim/path.h"
 #include "sim/settings.h"
 
 #define MEMBER(type, name) offsetof(struct type, name)
@@ -38,6 +39,11 @@ static const struct sim_option rows[] = {
     {SIM_SCOPE_APP, SIM_TYPE_TEXT, "port", ARRAY(sim_settings, port), 0, 0, "0", NULL, "number; 0: any free one; NAME: share that application's", true},
     {SIM_SCOPE_APP, SIM_TYPE_TEXT, "host", ARRAY(sim_settings, host), 0, 0, "localhost", NULL, "primary host name", true},
     {SIM_SCOPE_APP, SIM_TYPE_TEXT, "alias", ARRAY(sim_settings, alias), 0, 0, NULL, NULL, "additional host names, comma-separated; they redirect to host", true},
+    {SIM_SCOPE_APP, SIM_TYPE_TEXT, "path", ARRAY(sim_settings, path), 0, 0, NULL, NULL, "path of the URL, such as /haplo, as a reverse proxy gives it", true},
+    {SIM_SCOPE_APP, SIM_TYPE_TEXT, "fetch-path", ARRAY(sim_settings, fetch_path), 0, 0, SIM_PATH_PREFIX "{queue}/fetch", NULL, "path of a fetch, after that of the URL", true},
+    {SIM_SCOPE_APP, SIM_TYPE_TEXT, "mark-path", ARRAY(sim_settings, mark_path), 0, 0, SIM_PATH_PREFIX "{queue}/mark", NULL, "path of a mark, likewise", true},
+    {SIM_SCOPE_APP, SIM_TYPE_TEXT, "user", ARRAY(sim_settings, user), 0, 0, "haplo", NULL, "user that logs in with API keys", true},
+    {SIM_SCOPE_APP, SIM_TYPE_TEXT, "token-field", ARRAY(sim_settings, token_field), 0, 0, "token", NULL, "field of the form that carries a token", true},
     {SIM_SCOPE_APP, SIM_TYPE_CHOICE, "certificate", MEMBER(sim_settings, certificate), 0, 0, 0, "good", "good|expired|unknown-ca|wrong-name", "certificate of the port", false},
     {SIM_SCOPE_APP, SIM_TYPE_YES, "active", MEMBER(sim_settings, active), 0, 0, 0, "yes", NULL, "no: respond 404 to everything", false},
     {SIM_SCOPE_APP, SIM_TYPE_YES, "http-redirect", MEMBER(sim_settings, http_redirect), 0, 0, 0, "no", NULL, "open a plain port as well, which redirects to https", true},

@@ -68,15 +68,14 @@ static bool token_find(struct sim_turn *turn, struct sim_buffer *token)
 {
     static const char form[] = "application/x-www-form-urlencoded";
     const struct sim_request *request = &turn->own->request;
+    const char *field = turn->app->settings.token_field;
     if (request->content_type.size >= sizeof form - 1 &&
         strncasecmp(request->content_type.bytes, form, sizeof form - 1) == 0 &&
-        sim_form_find(token, request->body.bytes, request->body.size,
-                      "token")) {
+        sim_form_find(token, request->body.bytes, request->body.size, field)) {
         return true;
     }
     return turn->path.query != NULL &&
-           sim_form_find(token, turn->path.query, turn->path.query_size,
-                         "token");
+           sim_form_find(token, turn->path.query, turn->path.query_size, field);
 }
 
 /* Marks at most limit ids of a decoded token. As with parseInt() on the
@@ -159,8 +158,11 @@ static void serve_authenticated(struct sim_turn *turn,
     if (request->method != HTTP_GET && request->method != HTTP_POST) {
         sim_response_not_found(response);
     } else if (must_redirect(turn)) {
-        sim_response_redirect(response, turn->app->url, request->url.bytes,
-                              request->url.size);
+        /* Its URL has the path in front already. */
+        size_t skipped = strlen(turn->app->settings.path);
+        sim_response_redirect(response, turn->app->url,
+                              request->url.bytes + skipped,
+                              request->url.size - skipped);
     } else if (turn->path.verb == SIM_VERB_OTHER) {
         sim_response_bad_path(response);
     } else if (key->status == SIM_KEY_UNPERMITTED) {

@@ -130,8 +130,8 @@ static bool port_open(struct sim_server *server, struct sim_app *app,
 static void url_write(char *to, size_t size, const struct sim_app *app,
                       const struct sim_listener *listener)
 {
-    snprintf(to, size, "%s://%s:%u", listener->tls == NULL ? "http" : "https",
-             app->settings.host, listener->port);
+    snprintf(to, size, "%s://%s:%u%s", listener->tls == NULL ? "http" : "https",
+             app->settings.host, listener->port, app->settings.path);
 }
 
 static bool app_open(struct sim_server *server, struct sim_app *app,

@@ -196,7 +196,8 @@ static void turn_prepare(struct sim_turn *turn, struct sim_app *app)
     struct sim_world *world = sim_turn_world(turn);
     turn->app = app;
     turn->start_ms = world->now_ms;
-    turn->path = sim_path_parse(request->url.bytes, request->url.size);
+    turn->path =
+        sim_path_parse(&app->settings, request->url.bytes, request->url.size);
     turn->queue =
         turn->path.queue == NULL
             ? NULL

@@ -51,6 +51,11 @@ struct sim_settings {
     char port[SIM_NAME_SIZE];   /* number, 0, or application to share with */
     char host[256];             /* primary host name */
     char alias[SIM_HOSTS_SIZE]; /* additional names, which redirect to host */
+    char path[64];              /* in front of all paths, "" or "/haplo" */
+    char fetch_path[96];        /* with {queue} in it */
+    char mark_path[96];         /* with {queue} in it */
+    char user[64];              /* that goes with API keys */
+    char token_field[64];       /* of the form of a mark */
     int certificate;            /* enum sim_certificate_kind */
     bool active;                /* false: 404 for everything */
     bool http_redirect;         /* plain port as well, which redirects */

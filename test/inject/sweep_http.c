@@ -49,7 +49,7 @@ static void stage_open(void)
     http_server_open(&stage.server, &stage.loop);
     names_set("127.0.0.1", "::1", NULL);
     fault_resume();
-    credentials_set(&stage.credentials, KEY);
+    credentials_set(&stage.credentials, "haplo", KEY);
     int error = http_client_new(&stage.loop, 4, &stage.client);
     if (error != 0) {
         assert_int_equal(error, HAPLO_ENOMEM);

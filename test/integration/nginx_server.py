@@ -2,6 +2,10 @@
 
     with Nginx(folder, ca.issue("nginx"), receiver.port) as nginx:
         url = f"{nginx.url}/hook"
+
+    locations = {"/live/": proxy_pass(live_port), "/old": "return 404"}
+    with Nginx(folder, ca.issue("nginx"), locations=locations) as nginx:
+        url = f"{nginx.url}/live"
 """
 import socket
 import subprocess
@@ -15,7 +19,8 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{}}
 http {{
-    access_log off;
+    log_format requests "$request_method $request_uri $status";
+    access_log {folder}/access.log requests;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
@@ -26,7 +31,7 @@ http {{
         ssl_certificate {pair.certificate};
         ssl_certificate_key {pair.key};
         client_max_body_size {body_size_max};
-        location / {{ proxy_pass http://127.0.0.1:{to}; }}
+        {locations}
     }}
 }}
 """
@@ -37,19 +42,32 @@ def free_port():
         return server.getsockname()[1]
 
 
+def proxy_pass(port, path="/"):
+    """To that port, under another path than the location."""
+    return (f"proxy_pass http://127.0.0.1:{port}{path}; "
+            "proxy_set_header Host localhost")
+
+
 def is_open(port):
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Nginx:
-    def __init__(self, folder, pair, to, body_size_max="1m"):
+    def __init__(self, folder, pair, to=None, body_size_max="1m",
+                 locations=None):
+        if locations is None:
+            locations = {"/": f"proxy_pass http://127.0.0.1:{to}"}
+        self.log = folder / "access.log"
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         path = folder / "nginx.conf"
-        path.write_text(CONFIG.format(folder=folder, pair=pair, to=to,
+        path.write_text(CONFIG.format(folder=folder, pair=pair,
                                       port=self.port,
-                                      body_size_max=body_size_max))
+                                      body_size_max=body_size_max,
+                                      locations="\n        ".join(
+                                          f"location {path} {{ {what}; }}"
+                                          for path, what in locations.items())))
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig=KILL", "/usr/sbin/nginx", "-c", path,
              "-p", folder], stdin=subprocess.DEVNULL,

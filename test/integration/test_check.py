@@ -151,7 +151,7 @@ def name_twice(poll):
         (remove_inbox, ["inbox"]),
         (name_twice, ["app1/q1", "already used in line 14"]),
         (change_server(url="server.example"), ["app1", "url", "https://"]),
-        (change_server(url="https://h/path"), ["app1", "url"]),
+        (change_server(url="https://h//path"), ["app1", "url"]),
         (change_server(url="http://h.example"), ["url", "allow_http"]),
         (change_server(url="https://u:secret@h"), ["app1", "url"]),
         (change_server(name="a/b"), ["server", "a/b"]),

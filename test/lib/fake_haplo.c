@@ -80,9 +80,13 @@ static void answer_mark(struct http_peer *peer, struct fake_queue *queue)
     unsigned last = 0;
     unsigned count = 0;
     char body[64];
+    const char *field =
+        server->form_field != NULL ? server->form_field : "token";
     const char *form = strstr(peer->request, "\r\n\r\n");
     MUST(form != NULL);
-    MUST(sscanf(form, "\r\n\r\ntoken=T%u-%u", &first, &last) == 2);
+    form += 4;
+    MUST(strncmp(form, field, strlen(field)) == 0);
+    MUST(sscanf(form + strlen(field), "=T%u-%u", &first, &last) == 2);
     server->unaccepted_marks += last > queue->accepted;
     if (last > queue->marked) {
         count = last - queue->marked;
@@ -131,10 +135,12 @@ static struct fake_queue *queue_find(struct fake_server *server,
                                      const struct http_peer *peer)
 {
     char name[512] = "";
+    const char *prefix = server->prefix != NULL ? server->prefix : PATH_PREFIX;
     const char *login = strstr(peer->request, "Authorization: Basic ");
     MUST(login != NULL);
     MUST(sscanf(peer->request, "%*s %1023s", server->path) == 1);
-    MUST(sscanf(server->path, PATH_PREFIX "%511[^/]", name) == 1);
+    MUST(strncmp(server->path, prefix, strlen(prefix)) == 0);
+    MUST(sscanf(server->path + strlen(prefix), "%511[^/]", name) == 1);
     for (unsigned i = 0; i < server->queue_count; i++) {
         struct fake_queue *queue = &server->queues[i];
         if (strcmp(queue->name, name) == 0) {

@@ -43,6 +43,8 @@ struct fake_server {
     unsigned open_count_max;                   /* the most at once */
     unsigned request_count;                    /* since the start */
     unsigned unaccepted_marks;  /* of messages that were not accepted before */
+    const char *prefix;         /* of its paths; NULL: as documented */
+    const char *form_field;     /* that carries a token; NULL: "token" */
     char path[1024];            /* of the newest request */
     void (*in_request)(void *); /* done before the response, or NULL */
     void *data;                 /* for that */

@@ -219,19 +219,21 @@ void scene_start(struct scene *scene,
                      0);
 }
 
-/* Server "a", then "b", each with a fake of its own; struct_size, name and url
- * are filled in. */
+/* Server "a", then "b", each with a fake of its own; struct_size and name are
+ * filled in, and url, in front of a path that it may have. */
 int scene_try_server(struct scene *scene, struct haplo_server_options options)
 {
     static const char *const names[] = {"a", "b"};
     unsigned index = scene->server_count;
-    char url[64];
+    char url[128];
     char why[HAPLO_TEXT_SIZE_MAX] = "";
     assert_true(index < SERVERS_MAX);
     if (fake_port(&scene->fakes[index]) == 0) {
         fake_open(&scene->fakes[index], &scene->loop);
     }
-    sprintf(url, "http://127.0.0.1:%d", fake_port(&scene->fakes[index]));
+    snprintf(url, sizeof url, "http://127.0.0.1:%d%s",
+             fake_port(&scene->fakes[index]),
+             options.url != NULL ? options.url : "");
     options.struct_size = sizeof options;
     options.name = names[index];
     options.url = url;

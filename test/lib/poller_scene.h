@@ -89,8 +89,8 @@ void scene_start(struct scene *scene,
 /* Both, and server "a". */
 struct scene *scene_open(void);
 
-/* Server "a", then "b", each with a fake of its own; struct_size, name and url
- * are filled in. */
+/* Server "a", then "b", each with a fake of its own; struct_size and name are
+ * filled in, and url, in front of a path that it may have. */
 int scene_try_server(struct scene *scene, struct haplo_server_options options);
 struct haplo_server *scene_add_server(struct scene *scene,
                                       struct haplo_server_options options);

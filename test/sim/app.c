@@ -105,7 +105,9 @@ static void make_config(struct app *app, struct process *process)
 {
     struct world *world = process->world;
     struct config_queue *queue = app->queues;
-    app->config.path = "config";
+    app->config.path = app->file.path = "config";
+    app->config.files = &app->file;
+    app->config.file_count = 1;
     app->config.state_dir = process->host == 0 ? "0" : "1";
     app->config.in_flight_max = world->plan.in_flight_max;
     app->config.undelivered_bytes_max = world->plan.held_bytes_max;

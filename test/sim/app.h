@@ -24,6 +24,7 @@ struct store;
 struct app {
     struct gather gather;
     struct config config;                         /* for it */
+    struct config_file file;                      /* its only one */
     struct config_inbox inboxes[APP_INBOXES_MAX]; /* by store */
     struct store *stores[APP_INBOXES_MAX];        /* their options */
     struct config_server servers[APP_SERVERS_MAX];

@@ -183,6 +183,32 @@ static void a_queue_under_two_names_is_found(void **state)
     config_free(config);
 }
 
+/* A reverse proxy may lead to several servers, by their paths. */
+static void a_queue_at_another_path_is_another_one(void **state)
+{
+    static const char text[] =
+        HEAD SERVER QUEUE "  - name: second\n"
+                          "    url: https://server.example.ac.uk/x\n"
+                          "    queues: [{name: student, api_key_file: key}]\n"
+                          "  - name: third\n"
+                          "    url: https://server.example.ac.uk\n"
+                          "    mark_path: /{queue}\n"
+                          "    queues: [{name: student, api_key_file: key}]\n";
+    (void)state;
+    config_free(assert_loaded(text));
+    assert_refused(HEAD SERVER QUEUE
+                   "  - name: a\n"
+                   "    url: https://h/x/\n"
+                   "    queues: [{name: student, api_key_file: key}]\n"
+                   "  - name: b\n"
+                   "    url: https://h:443\n"
+                   "    mark_path: /x/api/haplo-integration-messages/poll/"
+                   "{queue}/mark\n"
+                   "    queues: [{name: student, api_key_file: key}]\n",
+                   ":15:14: queue b/student: it is the queue a/student of line "
+                   "11: both have the same URL and name: remove one of them\n");
+}
+
 /* What uses a file tries it, and again when it has been corrected. */
 static void files_are_left_to_those_who_use_them(void **state)
 {
@@ -278,6 +304,7 @@ int main(void)
         cmocka_unit_test(an_entry_of_the_wrong_shape_is_skipped),
         cmocka_unit_test(of_two_with_one_name_neither_runs),
         cmocka_unit_test(a_queue_under_two_names_is_found),
+        cmocka_unit_test(a_queue_at_another_path_is_another_one),
         cmocka_unit_test(files_are_left_to_those_who_use_them),
         cmocka_unit_test(nothing_may_be_left),
         cmocka_unit_test(an_outlet_may_name_a_held_queue),

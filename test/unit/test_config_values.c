@@ -45,10 +45,41 @@ static void only_urls_that_keep_the_key_secret_are_taken(void **state)
     assert_url_refused("http://h.example", clear);
     assert_url_refused("h.example",
                        "\"h.example\": no scheme: write https://HOST");
-    assert_url_refused("https://h/api/q/fetch",
-                       "\"https://h/api/q/fetch\": something follows the host: "
-                       "write https://HOST or https://HOST:PORT; the queue's "
-                       "name gives the rest");
+    assert_url_taken("https://h.example/haplo", "");
+    assert_url_refused("https://h//q",
+                       "\"https://h//q\": its path has two slashes in a row, "
+                       "which proxies merge: write one");
+}
+
+/* A URL is in logs, metrics and on the page, of this program and of every
+ * proxy. What may be a secret is not even in the error. */
+static void a_url_with_a_secret_is_refused_and_not_shown(void **state)
+{
+    (void)state;
+    assert_url_refused("https://me:secret@h/x",
+                       "(hidden): it must not hold a user or a password: write "
+                       "https://HOST, and give each queue its API key");
+    assert_url_refused(
+        "https://h/x?key=secret",
+        "(hidden): it must not hold a query or a fragment, which "
+        "logs of servers and proxies would show: leave it out");
+    assert_url_refused(
+        "https://h/" KEY "/x",
+        "(hidden): a part of its path looks like an API key, and "
+        "logs would show it: remove it, and give the key's file "
+        "as api_key_file");
+    assert_refused(HEAD SERVER QUEUE "    fetch_path: /" KEY "/{queue}\n"
+                                     "    mark_path: /{queue}?key=secret\n"
+                                     "    user: haplo:secret\n",
+                   ":9:5: server example: fetch_path: (hidden): a part of its "
+                   "path looks like an API key, and logs would show it: remove "
+                   "it, and give the key's file as api_key_file\n"
+                   ":10:5: server example: mark_path: (hidden): it must not "
+                   "hold a query or a fragment, which logs of servers and "
+                   "proxies would show: leave it out\n"
+                   ":11:5: server example: user: (hidden): it has a colon, a "
+                   "space or another character that a user cannot have: give "
+                   "the user alone, without a password\n");
 }
 
 /* Each of these would fail only at the first fetch, or never be seen. */
@@ -239,6 +270,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_urls_that_keep_the_key_secret_are_taken),
+        cmocka_unit_test(a_url_with_a_secret_is_refused_and_not_shown),
         cmocka_unit_test(values_that_contradict_each_other_are_refused),
         cmocka_unit_test(inherited_values_can_contradict_too),
         cmocka_unit_test(a_bad_value_is_told_with_what_a_good_one_is),

@@ -214,6 +214,10 @@ static void a_redirect_names_the_url_to_configure(void **state)
     } cases[] = {
         {"https://a.example:8443/x?y#z", "`url` to https://a.example:8443"},
         {"HTTPS://a.example", "`url` to HTTPS://a.example"},
+        {"https://a.example/x/api/haplo-integration-messages/poll/q/fetch",
+         "`url` to https://a.example/x"},
+        {"https://a.example/x?to=/api/haplo-integration-messages/poll/q/fetch",
+         "`url` to https://a.example"},
         {"https://me@a.example/x", "`url` to https://a.example"},
         {"https:///x", "302 to https:///x; redirects are not followed"},
         {"/login", "302 to /login; redirects are not followed"},

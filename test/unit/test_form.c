@@ -83,6 +83,25 @@ static void the_longest_token_fits_in_what_the_server_takes(void **state)
     batch_free(batch);
 }
 
+/* A modified server may call it otherwise. The limit is that of the form. */
+static void a_form_may_have_another_field(void **state)
+{
+    (void)state;
+    struct batch *batch = batch_new();
+    char *token = token_of('x', HAPLO_TOKEN_SIZE_MAX);
+    assert_non_null(batch);
+    batch->form_field = "batch_token";
+    assert_int_equal(form_set(batch, "a+", 2, &why), 0);
+    assert_int_equal(batch->form_size, strlen("batch_token=a%2B"));
+    assert_memory_equal(batch->form, "batch_token=a%2B", batch->form_size);
+    assert_int_equal(form_set(batch, token, HAPLO_TOKEN_SIZE_MAX - 6, &why), 0);
+    assert_int_equal(batch->form_size, 1048575);
+    assert_int_equal(form_set(batch, token, HAPLO_TOKEN_SIZE_MAX - 5, &why),
+                     HAPLO_ETOOBIG);
+    free(token);
+    batch_free(batch);
+}
+
 /* Only somebody at the server can do something about it. */
 static void too_long_a_token_is_explained(void **state)
 {
@@ -121,6 +140,7 @@ int main(void)
         cmocka_unit_test(any_byte_may_be_in_a_token),
         cmocka_unit_test(an_empty_token_leaves_no_form),
         cmocka_unit_test(the_longest_token_fits_in_what_the_server_takes),
+        cmocka_unit_test(a_form_may_have_another_field),
         cmocka_unit_test(too_long_a_token_is_explained),
         cmocka_unit_test(a_failing_allocator_leaves_no_form),
     };

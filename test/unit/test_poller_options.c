@@ -154,9 +154,9 @@ static void urls_that_are_no_https_server_are_refused(void **state)
         {"ftp://haplo.example.org", "unknown scheme"},
         {"http://haplo.example.org", "allow_http"},
         {"http://127.0.0.1.example.org", "allow_http"},
-        {"https://haplo.example.org/path", "follows the host"},
-        {"https://haplo.example.org/?a=b", "follows the host"},
-        {"https://haplo.example.org/#f", "follows the host"},
+        {"https://haplo.example.org/a//b", "two slashes"},
+        {"https://haplo.example.org/?a=b", "a query or a fragment"},
+        {"https://haplo.example.org/#f", "a query or a fragment"},
         {"https://user@haplo.example.org", "user"},
         {"https://user:secret@haplo.example.org", "user"},
         {"https://haplo.example.org:70000", "url"},
@@ -190,6 +190,18 @@ static void other_options_of_a_server_are_checked_as_well(void **state)
     options = good;
     options.proxy = "socks5://proxy.test";
     check_server_refused(scene, &options, "proxy");
+    options = good;
+    options.fetch_path = "/fetch";
+    check_server_refused(scene, &options, "fetch_path: it must contain");
+    options = good;
+    options.mark_path = "{queue}";
+    check_server_refused(scene, &options, "mark_path: a path begins");
+    options = good;
+    options.user = "a:b";
+    check_server_refused(scene, &options, "user: ");
+    options = good;
+    options.token_field = "a=";
+    check_server_refused(scene, &options, "token_field: ");
     options = good;
     options.total_timeout_ms = HAPLO_WAIT_MS_MAX + 1;
     check_server_refused(scene, &options, "31 days");

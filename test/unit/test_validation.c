@@ -87,11 +87,12 @@ static void assert_url_refused(const char *url, const char *expected)
 static void only_urls_that_keep_the_key_secret_are_taken(void **state)
 {
     static const char *const possible[] = {
-        "https://h.example",      "https://h.example/",
-        "HTTPS://h.example:8443", "https://[2001:db8::1]:8443/",
-        "http://localhost:8080",  "http://LOCALHOST",
-        "http://127.0.0.9",       "http://[::1]:80",
-        "https://a_b-c.example.",
+        "https://h.example",       "https://h.example/",
+        "HTTPS://h.example:8443",  "https://[2001:db8::1]:8443/",
+        "http://localhost:8080",   "http://LOCALHOST",
+        "http://127.0.0.9",        "http://[::1]:80",
+        "https://a_b-c.example.",  "https://h.example/haplo",
+        "https://h/a/b.c/%C3%BC/", "https://[::1]:80/~x;y=(z)",
     };
     char longest[HAPLO_URL_SIZE_MAX + 2] = "https://";
     (void)state;
@@ -113,15 +114,98 @@ static void only_urls_that_keep_the_key_secret_are_taken(void **state)
     assert_url_refused("https://a\xef\xbc\x8e"
                        "b",
                        "write it as xn--");
-    assert_url_refused("https://h/\xc3\xb6", "something follows the host");
+    assert_url_refused("https://h/\xc3\xb6", "write it as %XX");
+    assert_url_refused("https://h/%2", "write it as %XX");
+    assert_url_refused("https://h/a b", "write it as %XX");
+    assert_url_refused("https://h/{queue}", "write it as %XX");
+    assert_url_refused("https://h//", "two slashes in a row");
+    assert_url_refused("https://h/a//b", "two slashes in a row");
+    assert_url_refused("https://h/a/../b", "a segment . or ..");
+    assert_url_refused("https://h/.", "a segment . or ..");
+    assert_url_refused("https://h/?key=secret", "a query or a fragment");
+    assert_url_refused("https://h/a?key=secret", "a query or a fragment");
+    assert_url_refused("https://h/a#secret", "a query or a fragment");
     assert_url_refused("https://h:", "invalid port");
     assert_url_refused("https://h:0", "invalid port");
     assert_url_refused("https://h:65536", "invalid port");
-    assert_url_refused("https://h/api/q/fetch", "something follows the host");
-    assert_url_refused("https://h?q", "something follows the host");
+    assert_url_refused("https://h/api/haplo-integration-messages/poll/q/fetch",
+                       "the path of a queue");
+    assert_url_refused("https://h?q", "a query or a fragment");
     assert_int_equal(haplo_url_check(NULL, true, NULL, 0), HAPLO_EINVAL);
     memset(longest + 8, 'h', sizeof longest - 9);
     assert_url_refused(longest, "longer than 1024 characters");
+    longest[9] = '/';
+    longest[10 + HAPLO_PATH_SIZE_MAX] = '\0';
+    assert_url_refused(longest, "longer than 256 characters");
+    longest[9 + HAPLO_PATH_SIZE_MAX] = '\0';
+    assert_int_equal(haplo_url_check(longest, false, NULL, 0), 0);
+}
+
+static void assert_path_refused(const char *path, const char *expected)
+{
+    ASSERT_REFUSED(haplo_path_check(path, why, sizeof why), path, expected);
+}
+
+/* A path that proxies rewrite, or one that all queues share, would fetch
+ * something else than it says. */
+static void a_path_of_requests_names_the_queue_once(void **state)
+{
+    static const char *const possible[] = {
+        "/{queue}",       "/poll/{queue}/fetch", "/p-{queue}.json",
+        "/{queue}/mark/", "/%C3%BC/..{queue}",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof possible / sizeof possible[0]; i++) {
+        assert_int_equal(haplo_path_check(possible[i], NULL, 0), 0);
+    }
+    assert_path_refused("polls/{queue}", "begins with a slash");
+    assert_path_refused("/polls", "must contain {queue} once");
+    assert_path_refused("/{queue}/{queue}", "must contain {queue} once");
+    assert_path_refused("/poll//{queue}", "two slashes in a row");
+    assert_path_refused("/../{queue}", "a segment . or ..");
+    assert_path_refused("/{queue}/..", "a segment . or ..");
+    assert_path_refused("/{queue}?key=secret", "a query or a fragment");
+    assert_path_refused("/{queue}/{x}", "write it as %XX");
+    assert_path_refused("/{queue} x", "write it as %XX");
+    assert_int_equal(haplo_path_check("", NULL, 0), HAPLO_EINVAL);
+    assert_int_equal(haplo_path_check(NULL, NULL, 0), HAPLO_EINVAL);
+}
+
+static void assert_user_refused(const char *user)
+{
+    ASSERT_REFUSED(haplo_user_check(user, why, sizeof why), user, "user");
+}
+
+/* What is behind a colon would be sent as part of the key, and be a failed
+ * login. */
+static void a_user_is_one_word_without_a_password(void **state)
+{
+    char longest[HAPLO_USER_SIZE_MAX + 2];
+    (void)state;
+    assert_int_equal(haplo_user_check("me@h.example", NULL, 0), 0);
+    assert_user_refused("me:secret");
+    assert_user_refused("m e");
+    assert_user_refused("m\xc3\xa9");
+    assert_user_refused("m\x7f");
+    assert_int_equal(haplo_user_check("", NULL, 0), HAPLO_EINVAL);
+    assert_int_equal(haplo_user_check(NULL, NULL, 0), HAPLO_EINVAL);
+    memset(longest, 'u', sizeof longest);
+    longest[HAPLO_USER_SIZE_MAX + 1] = '\0';
+    assert_user_refused(longest);
+    longest[HAPLO_USER_SIZE_MAX] = '\0';
+    assert_int_equal(haplo_user_check(longest, NULL, 0), 0);
+}
+
+/* It is posted as it is written. */
+static void a_field_of_a_form_needs_no_encoding(void **state)
+{
+    (void)state;
+    assert_int_equal(haplo_field_check("batch_token-1.x~", NULL, 0), 0);
+    assert_int_equal(haplo_field_check("a=b", NULL, 0), HAPLO_EINVAL);
+    assert_int_equal(haplo_field_check("a b", NULL, 0), HAPLO_EINVAL);
+    assert_int_equal(haplo_field_check("a&b", NULL, 0), HAPLO_EINVAL);
+    assert_int_equal(haplo_field_check("", NULL, 0), HAPLO_EINVAL);
+    assert_int_equal(haplo_field_check(NULL, NULL, 0), HAPLO_EINVAL);
 }
 
 static void assert_proxy_refused(const char *url)
@@ -159,6 +243,9 @@ int main(void)
         cmocka_unit_test(a_name_is_what_a_url_holds_unencoded),
         cmocka_unit_test(what_cannot_be_an_api_key_is_refused),
         cmocka_unit_test(only_urls_that_keep_the_key_secret_are_taken),
+        cmocka_unit_test(a_path_of_requests_names_the_queue_once),
+        cmocka_unit_test(a_user_is_one_word_without_a_password),
+        cmocka_unit_test(a_field_of_a_form_needs_no_encoding),
         cmocka_unit_test(a_proxy_has_one_of_four_schemes_and_maybe_a_password),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
