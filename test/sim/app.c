@@ -146,14 +146,6 @@ void config_server_options(const struct config_server *server,
     *options = server->options;
 }
 
-/* The configuration is in one file. */
-const char *config_place_path(const struct config *config,
-                              struct config_place place)
-{
-    (void)place;
-    return config->path;
-}
-
 /* The operator has none. */
 int config_server_files(const struct config_server *server, char *why,
                         size_t why_size)
