@@ -71,13 +71,13 @@ static void a_url_with_a_secret_is_refused_and_not_shown(void **state)
     assert_refused(HEAD SERVER QUEUE "    fetch_path: /" KEY "/{queue}\n"
                                      "    mark_path: /{queue}?key=secret\n"
                                      "    user: haplo:secret\n",
-                   ":9:5: server example: fetch_path: (hidden): a part of its "
+                   ":9:17: server example: fetch_path: (hidden): a part of its "
                    "path looks like an API key, and logs would show it: remove "
                    "it, and give the key's file as api_key_file\n"
-                   ":10:5: server example: mark_path: (hidden): it must not "
+                   ":10:16: server example: mark_path: (hidden): it must not "
                    "hold a query or a fragment, which logs of servers and "
                    "proxies would show: leave it out\n"
-                   ":11:5: server example: user: (hidden): it has a colon, a "
+                   ":11:11: server example: user: (hidden): it has a colon, a "
                    "space or another character that a user cannot have: give "
                    "the user alone, without a password\n");
 }
