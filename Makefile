@@ -20,7 +20,7 @@ PYTHON ?= /usr/bin/python3
 BUILD_PACKAGES := gcc libc6-dev make libuv1-dev libcurl4-openssl-dev \
 	libyajl-dev libxxhash-dev libtre-dev libsqlite3-dev libyaml-dev \
 	libhttp-parser-dev libssl-dev zlib1g-dev libpq-dev librdkafka-dev \
-	libnats-dev pkg-config ca-certificates python3
+	libnats-dev libmicrohttpd-dev pkg-config ca-certificates python3
 TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
 	postgresql pgbouncer nats-server kcat nginx zsh systemd
 CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc
@@ -96,7 +96,7 @@ TYPE_LIBS := $(if $(filter postgres,$(TYPES)),-lpq) \
 left_out := $(filter-out $(TYPES),postgres kafka nats)
 
 LIB_LIBS := -luv -lcurl -lssl -lcrypto -lyajl -lxxhash -ltre
-DAEMON_LIBS := -lsqlite3 -lyaml -lz $(TYPE_LIBS)
+DAEMON_LIBS := -lsqlite3 -lyaml -lz -lmicrohttpd $(TYPE_LIBS)
 SIM_LIBS := -luv -lhttp_parser -lssl -lcrypto -lz -lyajl -lxxhash
 
 # The folders of src/ that make up the library, and those that make up

@@ -29,7 +29,8 @@ PROJECT = {
 LIBRARIES = {
     "uv.h": ["include", "src/base", "src/http", "src/poller", "src/inbox",
              "src/outlets", "src/daemon", "src/sim", "examples"],
-    "curl/": ["src/http", "src/poller"],
+    "curl/": ["src/http", "src/poller", "src/daemon/admin"],
+    "microhttpd.h": ["src/daemon/admin"],
     "yajl/": ["src/core", "src/sim"],
     "xxhash.h": ["src/base", "src/core", "src/poller", "src/sim"],
     "tre/": ["src/core"],
@@ -39,7 +40,7 @@ LIBRARIES = {
     "http_parser.h": ["src/sim"],
     "librdkafka/": ["src/outlets/kafka"],
     "nats/": ["src/outlets/nats"],
-    "openssl/": ["src/config/config_digest.c", "src/http",
+    "openssl/": ["src/config/config_digest.c", "src/daemon/admin", "src/http",
                  "src/outlets/webhook", "src/sim"],
     "zlib.h": ["src/outlets/files", "src/sim"],
 }

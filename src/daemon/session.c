@@ -45,7 +45,10 @@ struct session *session_of(struct gather *gather)
 
 static void on_inboxes_closed(struct gather *gather)
 {
-    abandon_soon(&session_of(gather)->abandon);
+    struct session *session = session_of(gather);
+    admin_close(session->admin);
+    session->admin = NULL;
+    abandon_soon(&session->abandon);
 }
 
 static void on_gather_closed(struct gather *gather)
@@ -245,6 +248,8 @@ enum exit_code session_run(struct session *session,
     session->options = *options;
     abandon_init(&session->abandon, &session->loop);
     open_control(session);
+    session->admin =
+        admin_open(&session->loop, session->config, &session->gather);
     gather_open(&session->gather, &session->loop, session->config,
                 &gather_options);
     uv_run(&session->loop, UV_RUN_DEFAULT);

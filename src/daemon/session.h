@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "daemon/abandon.h"
+#include "daemon/admin/admin.h"
 #include "daemon/command.h"
 #include "daemon/control.h"
 #include "daemon/gather.h"
@@ -56,6 +57,7 @@ struct session {
     struct signals signals;         /* end it, or are for the command */
     struct abandon abandon;         /* ends it despite a name look-up */
     struct control control;         /* requests of other processes */
+    struct admin *admin;            /* observes and controls it; or NULL */
     struct gather gather;           /* the configuration at work */
     struct session_options options; /* of the command */
     bool is_open;                   /* opened_cb was called */
