@@ -56,7 +56,7 @@ static_assert(HAPLO_SITE_SIZE_MAX == 1032, "SITE_FORMAT");
 
 static const char *name_of(const struct gather_server *server)
 {
-    return server->config->options.name;
+    return server->name;
 }
 
 static void path_of(const struct failed_logins *failed, const char *ending,

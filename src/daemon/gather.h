@@ -37,34 +37,50 @@ struct gather_unrouted {
     uint64_t logged_ms;    /* when that was, in loop time */
 };
 
+/*
+ * A reload lets objects go that are to be closed or replaced. Such an object
+ * is leaving: it finishes what it has begun, and begins nothing. The pointers
+ * to the configuration may change with each reload; names and objects stay.
+ */
+
 struct gather_inbox {
     struct gather *gather;             /* its owner */
+    char *name;                        /* owned */
     const struct config_inbox *config; /* borrowed */
-    struct inbox *inbox;               /* NULL: opening failed */
+    struct inbox *inbox;               /* NULL: not open */
+    size_t user_count;                 /* queues and forwarders that use it */
+    char *why;                         /* owned; why opening failed, or NULL */
     bool is_open;                      /* opening is complete */
     struct observer_inbox seen;        /* what happened to it */
+    bool is_opening;                   /* or this will end */
+    bool is_closing;                   /* while at work */
+    bool is_leaving;                   /* see above */
     struct gather_unrouted unrouted;   /* see above */
 };
 
 struct gather_outlet {
     struct gather *gather;              /* its owner */
+    char *name;                         /* owned */
     const struct config_outlet *config; /* borrowed */
     struct gather_inbox *inbox;         /* the inbox it forwards from */
     struct forwarder *forwarder;        /* NULL: closed */
     struct observer_outlet seen;        /* what happened to it */
     bool is_closing;                    /* it is being closed for good */
     bool is_restarting;                 /* it is being closed, then started */
+    bool is_leaving;                    /* see above */
 };
 
 /* The data of a haplo_server. */
 struct gather_server {
     struct gather *gather;              /* its owner */
+    char *name;                         /* owned */
     const struct config_server *config; /* borrowed */
-    struct haplo_server *server;        /* NULL: held */
+    struct haplo_server *server;        /* NULL: held, or left */
     char *why;                          /* owned; why it is held, or NULL */
     struct name_table queues;           /* struct gather_queue; owned */
     unsigned failed_logins;             /* consecutive, as in the file */
     struct observer_server seen;        /* what happened to it */
+    bool is_leaving;                    /* see above */
     void *command;                      /* the command's own, or NULL */
 };
 
@@ -72,17 +88,23 @@ struct gather_server {
 struct gather_queue {
     const struct config_queue *config; /* borrowed */
     struct gather_server *server;      /* the server it belongs to */
-    struct haplo_queue *queue;         /* NULL: held */
-    struct inbox_queue *stored;        /* its queue in the inbox */
+    struct haplo_queue *queue;         /* NULL: held, or left */
+    struct inbox_queue *stored;        /* its queue in the inbox; NULL: none
+                                          while that is replaced */
     void *command;                     /* the command's own, or NULL */
     struct observer_queue seen;        /* what happened to it */
     uint64_t stored_count;             /* messages stored by this run */
     uint32_t repeat_count;    /* messages that had been stored before */
-    uint32_t key_stamp : 31;  /* of the key file when last read */
+    uint32_t key_stamp : 30;  /* of the key file when last read */
     uint32_t key_refused : 1; /* the last attempt was refused */
+    uint32_t is_leaving : 1;  /* see above */
 };
 
 typedef void (*gather_cb)(struct gather *gather);
+typedef void (*gather_queue_cb)(struct gather_queue *queue);
+typedef void (*gather_server_cb)(struct gather_server *server);
+typedef void (*gather_outlet_cb)(struct gather_outlet *outlet);
+typedef void (*gather_inbox_cb)(struct gather_inbox *inbox);
 
 /* error: 0, or HAPLO_E* after the causes have been logged. */
 typedef void (*gather_opened_cb)(struct gather *gather, int error);
@@ -111,7 +133,13 @@ struct gather_options {
     gather_outlet_event_cb outlet_event_cb; /* events of outlets */
     gather_cb drained_cb;                   /* see gather_close() */
     gather_cb inboxes_closed_cb;            /* see gather_close() */
-    void *data;                             /* for the owner */
+    gather_cb held_cb;                      /* a queue is held now; or NULL */
+    gather_queue_cb queue_gone_cb;   /* it is about to be freed, because of a */
+    gather_server_cb server_gone_cb; /* reload; all that it refers to can be */
+    gather_outlet_cb
+        outlet_gone_cb;            /* read once more, and `command` is to be */
+    gather_inbox_cb inbox_gone_cb; /* freed; or NULL */
+    void *data;                    /* for the owner */
 };
 
 enum gather_phase {
@@ -145,8 +173,10 @@ struct gather {
     size_t batches_left;  /* unconfirmed when the poller stopped */
     uint64_t deadline_ms; /* for closing, in loop time */
     gather_cb closed_cb;  /* of gather_close() */
-    unsigned generation;  /* of the configuration: 1 at the start, and one more
-                             with each reload that changes something */
+    gather_cb stirred_cb; /* something that a reload may wait for has
+                             happened; or NULL */
+    unsigned generation;  /* of the configuration: 1 at the start, one more with
+                             each reload that was not rejected */
     char digest[CONFIG_DIGEST_SIZE]; /* of the configuration; "": unknown */
     uint64_t configured_ms;          /* wall clock: start or last reload */
 };
@@ -171,6 +201,12 @@ void gather_close(struct gather *gather, uint64_t deadline_ms,
 /* For its parts: one of the operations in pending_count has completed. error:
  * 0, or HAPLO_E* with the cause logged. */
 void gather_answered(struct gather *gather, int error);
+
+/* The same: calls stirred_cb. */
+void gather_stirred(struct gather *gather);
+
+/* True if only one inbox or outlet is wanted. */
+bool gather_is_restricted(const struct gather *gather);
 
 /* NULL: there is no outlet with this name. */
 struct gather_outlet *gather_find_outlet(const struct gather *gather,

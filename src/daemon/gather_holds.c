@@ -40,6 +40,9 @@ static int add(struct gather *gather, const struct gather_hold *from)
     *hold = *from;
     TAILQ_INSERT_TAIL(&gather->holds, hold, link);
     gather->hold_count++;
+    if (gather->options.held_cb != NULL) {
+        gather->options.held_cb(gather);
+    }
     return 0;
 }
 
@@ -90,7 +93,7 @@ int gather_hold_queue(struct gather_queue *queue, enum haplo_queue_state state,
     observer_feed_held(queue, text);
     return add(queue->server->gather,
                &(struct gather_hold){
-                   .server = queue->server->config->options.name,
+                   .server = queue->server->name,
                    .name = queue->config->name,
                    .queue = queue,
                    .state = state,
@@ -102,28 +105,37 @@ int gather_hold_queue(struct gather_queue *queue, enum haplo_queue_state state,
                });
 }
 
+int gather_hold_with_server(struct gather_queue *queue)
+{
+    const struct gather_server *server = queue->server;
+    return add(server->gather, &(struct gather_hold){
+                                   .server = server->name,
+                                   .name = queue->config->name,
+                                   .queue = queue,
+                                   .state = HAPLO_QUEUE_BLOCKED,
+                                   .is_watched = true,
+                                   .place = server->config->place,
+                                   .why = server->why,
+                               });
+}
+
+int gather_server_blame(struct gather_server *server, const char *why)
+{
+    free(server->why);
+    server->why = text_make("server", server->name, why);
+    return server->why == NULL ? HAPLO_ENOMEM : 0;
+}
+
 int gather_hold_server(struct gather_server *server, const char *why)
 {
     const struct config_server *config = server->config;
-    int error = 0;
-    free(server->why);
-    server->why = text_make("server", config->options.name, why);
-    if (server->why == NULL) {
-        return HAPLO_ENOMEM;
+    int error = gather_server_blame(server, why);
+    if (error == 0) {
+        observer_feed_server_held(server, server->why);
     }
-    observer_feed_server_held(server, server->why);
     for (size_t i = 0; error == 0 && i < config->queue_count; i++) {
-        const char *name = config->queues[i].name;
-        error = add(server->gather,
-                    &(struct gather_hold){
-                        .server = config->options.name,
-                        .name = name,
-                        .queue = name_table_find(&server->queues, name),
-                        .state = HAPLO_QUEUE_BLOCKED,
-                        .is_watched = true,
-                        .place = config->place,
-                        .why = server->why,
-                    });
+        error = gather_hold_with_server(
+            name_table_find(&server->queues, config->queues[i].name));
     }
     return error;
 }
@@ -136,7 +148,7 @@ static void server_explain(struct gather_server *server, const char *why)
 {
     struct gather *gather = server->gather;
     struct gather_hold *hold;
-    char *text = text_make("server", server->config->options.name, why);
+    char *text = text_make("server", server->name, why);
     if (text == NULL || strcmp(text, server->why) == 0) {
         free(text);
         return;
@@ -171,7 +183,7 @@ static bool server_is_added(struct gather_server *server,
     observer_feed_server_unheld(server);
     log_line(LOG_LEVEL_INFO,
              "%s: its TLS files can be read now: polling its queues",
-             server->config->options.name);
+             server->name);
     return true;
 }
 
@@ -201,7 +213,7 @@ static bool retry(struct gather *gather, struct gather_hold *hold,
     bool is_by_key = hold->state == HAPLO_QUEUE_REFUSED;
     if (!server_is_added(hold->queue->server, failed) ||
         (is_by_key && !gather_key_has_changed(hold->queue)) ||
-        gather_queues_add_queue(hold->queue) != 0) {
+        gather_queues_add_queue(hold->queue, false) != 0) {
         return true;
     }
     bool is_held = retried(gather, hold);

@@ -39,6 +39,10 @@ int gather_hold_queue(struct gather_queue *queue, enum haplo_queue_state state,
  * HAPLO_ENOMEM. */
 int gather_hold_server(struct gather_server *server, const char *why);
 
+/* The two steps of that: remembers why, and holds a queue for this reason. */
+int gather_server_blame(struct gather_server *server, const char *why);
+int gather_hold_with_server(struct gather_queue *queue);
+
 /* Adds those to the poller whose files have been corrected, and logs it. True
  * if others remain that may be corrected later. */
 bool gather_holds_retry(struct gather *gather);
@@ -47,6 +51,7 @@ bool gather_holds_retry(struct gather *gather);
  * their number. */
 void gather_holds_tell(const struct gather *gather);
 
+/* Ends all holds; the queues are not in the poller all the same. */
 void gather_holds_free(struct gather *gather);
 
 #endif

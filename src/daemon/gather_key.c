@@ -5,7 +5,7 @@
 
 #include "daemon/log.h"
 
-#define KEY_STAMP_MASK 0x7fffffffU
+#define KEY_STAMP_MASK 0x3fffffffU
 
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
@@ -13,9 +13,9 @@ static uint64_t mix(uint64_t hash, uint64_t value)
     return hash ^ hash >> 29;
 }
 
-/* Identifies the file and its last change in the 31 bits that a queue has for
+/* Identifies the file and its last change in the 30 bits that a queue has for
  * this. Includes changes of the mode, which can make a key usable. One change
- * in two billion goes unnoticed until the key is tried again anyway. 0: there
+ * in a billion goes unnoticed until the key is tried again anyway. 0: there
  * is no file. */
 static uint32_t stamp_of(const struct config_key *key)
 {
@@ -27,7 +27,7 @@ static uint32_t stamp_of(const struct config_key *key)
     hash = mix(hash, (uint64_t)status.st_size);
     hash = mix(hash, (uint64_t)status.st_ctim.tv_sec);
     hash = mix(hash, (uint64_t)status.st_ctim.tv_nsec);
-    return (uint32_t)(hash >> 33) | 1;
+    return (uint32_t)(hash >> 34) | 1;
 }
 
 /* Computes the stamp before reading the file, so that a change in between is

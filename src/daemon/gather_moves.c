@@ -19,7 +19,8 @@
  *   - The inbox that it was moved to is no longer configured: it starts
  *     without a state. Messages that are still unread may be stored again,
  *     which a warning says.
- *   - A step fails: nothing starts.
+ *   - A step fails: at the start, nothing starts; in a reload, this queue is
+ *     not polled, and it is tried again.
  */
 #include "daemon/gather_moves.h"
 
@@ -36,6 +37,8 @@ struct move {
     struct gather_queue *queue;   /* the queue being moved */
     struct inbox_queue *old;      /* gets a note in this step, or NULL */
     char *state;                  /* owned; stored in this step, or NULL */
+    gather_moved_cb moved_cb;     /* fires at the end */
+    void *data;                   /* for moved_cb */
 };
 
 bool gather_moves_is_note(struct haplo_slice stored)
@@ -51,7 +54,7 @@ static bool is_state(struct haplo_slice stored)
 
 static const char *server_of(const struct gather_queue *queue)
 {
-    return queue->server->config->options.name;
+    return queue->server->name;
 }
 
 /* An inbox other than its own that has the state of the queue, or NULL. */
@@ -62,7 +65,7 @@ static struct inbox *find_elsewhere(const struct gather_queue *queue,
     size_t cursor = 0;
     while (
         (inbox = name_table_next(&queue->server->gather->inboxes, &cursor))) {
-        if (inbox->inbox != queue->stored->inbox) {
+        if (inbox->is_open && inbox->inbox != queue->stored->inbox) {
             *state = inbox_stored_state(inbox->inbox, server_of(queue),
                                         queue->config->name);
             if (is_state(*state)) {
@@ -77,7 +80,9 @@ static void move_on(struct move *move);
 
 static void end_move(struct move *move, int error, const char *why)
 {
-    struct gather *gather = move->queue->server->gather;
+    gather_moved_cb moved_cb = move->moved_cb;
+    struct gather_queue *queue = move->queue;
+    void *data = move->data;
     char name[GATHER_NAME_SIZE];
     if (error != 0) {
         log_line(LOG_LEVEL_ERROR,
@@ -86,7 +91,7 @@ static void end_move(struct move *move, int error, const char *why)
                  inbox_name(move->queue->stored->inbox), why);
     }
     free(move);
-    gather_answered(gather, error);
+    moved_cb(queue, error, data);
 }
 
 static void on_replaced(struct inbox_replace *replace, int error,
@@ -99,7 +104,7 @@ static void on_replaced(struct inbox_replace *replace, int error,
     }
     free(move->state);
     move->state = NULL;
-    if (error != 0 || move->queue->server->gather->phase != GATHER_MOVING) {
+    if (error != 0 || move->queue->server->gather->phase > GATHER_OPEN) {
         end_move(move, error, why);
     } else {
         move_on(move);
@@ -167,23 +172,44 @@ static void move_on(struct move *move)
     }
 }
 
+bool gather_move_is_due(const struct gather_queue *queue)
+{
+    struct haplo_slice elsewhere;
+    return gather_moves_is_note(queue->stored->state) ||
+           find_elsewhere(queue, &elsewhere) != NULL;
+}
+
+int gather_move_start(struct gather_queue *queue, gather_moved_cb moved_cb,
+                      void *data)
+{
+    struct move *move = calloc(1, sizeof *move);
+    if (move == NULL) {
+        log_line(LOG_LEVEL_ERROR, "%s", haplo_error_text(HAPLO_ENOMEM));
+        return HAPLO_ENOMEM;
+    }
+    move->queue = queue;
+    move->moved_cb = moved_cb;
+    move->data = data;
+    move_on(move);
+    return 0;
+}
+
+static void on_moved(struct gather_queue *queue, int error, void *data)
+{
+    (void)data;
+    gather_answered(queue->server->gather, error);
+}
+
 static void start_move(struct gather_queue *queue)
 {
     struct gather *gather = queue->server->gather;
-    struct haplo_slice elsewhere;
-    if (!gather_moves_is_note(queue->stored->state) &&
-        find_elsewhere(queue, &elsewhere) == NULL) {
+    if (!gather_move_is_due(queue)) {
         return;
     }
-    struct move *move = calloc(1, sizeof *move);
     gather->pending_count++;
-    if (move == NULL) {
-        log_line(LOG_LEVEL_ERROR, "%s", haplo_error_text(HAPLO_ENOMEM));
+    if (gather_move_start(queue, on_moved, NULL) != 0) {
         gather_answered(gather, HAPLO_ENOMEM);
-        return;
     }
-    move->queue = queue;
-    move_on(move);
 }
 
 void gather_moves_start(struct gather *gather)

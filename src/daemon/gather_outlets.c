@@ -1,6 +1,8 @@
 #include "daemon/gather_outlets.h"
 
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/gather_unrouted.h"
 #include "daemon/log.h"
@@ -10,7 +12,7 @@
 
 static const char *name_of(const void *outlet)
 {
-    return ((const struct gather_outlet *)outlet)->config->forward.name;
+    return ((const struct gather_outlet *)outlet)->name;
 }
 
 void gather_outlets_init(struct gather *gather)
@@ -43,12 +45,14 @@ static void on_stored(struct inbox *inbox, const struct inbox_queue *queue,
     struct gather_inbox *from = data;
     const struct gather_outlet *outlet;
     bool is_routed = from->gather->options.only_outlet != NULL;
+    bool has_outlets = false;
     size_t cursor = 0;
     (void)inbox;
     while ((outlet = name_table_next(&from->gather->outlets, &cursor))) {
         if (outlet->inbox != from) {
             continue;
         }
+        has_outlets = true;
         if (outlet->forwarder == NULL) {
             is_routed = true; /* it starts again, and will read them */
             continue;
@@ -58,12 +62,26 @@ static void on_stored(struct inbox *inbox, const struct inbox_queue *queue,
             forwarder_wants(outlet->forwarder, queue->server, queue->name);
         forwarder_wake(outlet->forwarder, queue, last_arrival, count);
     }
-    if (!is_routed && queue != NULL) {
+    if (!is_routed && has_outlets && queue != NULL) {
         gather_unrouted_count(from, queue->server, queue->name, count);
     }
 }
 
-static struct gather_outlet *make_outlet(struct gather *gather,
+static void outlet_free(struct gather_outlet *outlet)
+{
+    free(outlet->name);
+    free(outlet);
+}
+
+void gather_outlet_configure(struct gather_outlet *outlet,
+                             const struct config_outlet *config)
+{
+    outlet->config = config;
+    outlet->inbox =
+        name_table_find(&outlet->gather->inboxes, config->inbox->name);
+}
+
+struct gather_outlet *gather_outlet_make(struct gather *gather,
                                          const struct config_outlet *config)
 {
     struct gather_outlet *outlet = calloc(1, sizeof *outlet);
@@ -71,18 +89,17 @@ static struct gather_outlet *make_outlet(struct gather *gather,
         return NULL;
     }
     outlet->gather = gather;
-    outlet->config = config;
-    outlet->inbox = name_table_find(&gather->inboxes, config->inbox->name);
-    if (name_table_add(&gather->outlets, outlet) != 0) {
-        free(outlet);
+    gather_outlet_configure(outlet, config);
+    outlet->name = strdup(config->forward.name);
+    if (outlet->name == NULL || name_table_add(&gather->outlets, outlet) != 0) {
+        outlet_free(outlet);
         return NULL;
     }
     observer_feed_add_outlet(outlet);
     return outlet;
 }
 
-/* 0 or HAPLO_ENOMEM. */
-static int start_forwarder(struct gather_outlet *outlet)
+int gather_outlet_start(struct gather_outlet *outlet)
 {
     struct gather *gather = outlet->gather;
     outlet->forwarder =
@@ -91,21 +108,19 @@ static int start_forwarder(struct gather_outlet *outlet)
     if (outlet->forwarder == NULL) {
         return HAPLO_ENOMEM;
     }
+    outlet->inbox->user_count++;
     if (gather->options.only_outlet == NULL) {
         forwarder_on_declined(outlet->forwarder, gather_unrouted_declined);
     }
+    inbox_listen(outlet->inbox->inbox, on_stored, outlet->inbox);
     return 0;
 }
 
 static int start_outlet(struct gather *gather,
                         const struct config_outlet *config)
 {
-    struct gather_outlet *outlet = make_outlet(gather, config);
-    if (outlet == NULL || start_forwarder(outlet) != 0) {
-        return HAPLO_ENOMEM;
-    }
-    inbox_listen(outlet->inbox->inbox, on_stored, outlet->inbox);
-    return 0;
+    struct gather_outlet *outlet = gather_outlet_make(gather, config);
+    return outlet == NULL ? HAPLO_ENOMEM : gather_outlet_start(outlet);
 }
 
 static bool is_wanted(const struct gather *gather,
@@ -116,16 +131,16 @@ static bool is_wanted(const struct gather *gather,
 }
 
 /* Tells the inbox which outlets it must keep messages for. */
-static int retain(struct gather *gather, const struct gather_inbox *inbox)
+static int retain(const struct gather_inbox *inbox)
 {
-    const struct config *config = gather->config;
+    const struct config *config = inbox->gather->config;
     const char **names = calloc(config->outlet_count + 1, sizeof *names);
     size_t count = 0;
     if (names == NULL) {
         return HAPLO_ENOMEM;
     }
     for (size_t i = 0; i < config->outlet_count; i++) {
-        if (config->outlets[i].inbox == inbox->config) {
+        if (strcmp(config->outlets[i].inbox->name, inbox->name) == 0) {
             names[count++] = config->outlets[i].forward.name;
         }
     }
@@ -134,11 +149,22 @@ static int retain(struct gather *gather, const struct gather_inbox *inbox)
     return 0;
 }
 
+int gather_outlets_retain(const struct gather *gather)
+{
+    const struct gather_inbox *inbox;
+    size_t cursor = 0;
+    while ((inbox = name_table_next(&gather->inboxes, &cursor)) != NULL) {
+        if (inbox->is_open && !inbox->is_leaving && retain(inbox) != 0) {
+            log_line(LOG_LEVEL_ERROR, "inbox %s: out of memory", inbox->name);
+            return HAPLO_ENOMEM;
+        }
+    }
+    return 0;
+}
+
 int gather_outlets_start(struct gather *gather)
 {
     const struct config *config = gather->config;
-    const struct gather_inbox *inbox;
-    size_t cursor = 0;
     for (size_t i = 0; i < config->outlet_count; i++) {
         const struct config_outlet *outlet = &config->outlets[i];
         if (is_wanted(gather, outlet) && start_outlet(gather, outlet) != 0) {
@@ -147,41 +173,56 @@ int gather_outlets_start(struct gather *gather)
             return HAPLO_ENOMEM;
         }
     }
-    while (gather->options.only_outlet == NULL &&
-           (inbox = name_table_next(&gather->inboxes, &cursor)) != NULL) {
-        if (retain(gather, inbox) != 0) {
-            log_line(LOG_LEVEL_ERROR, "inbox %s: out of memory",
-                     inbox->config->name);
-            return HAPLO_ENOMEM;
-        }
-    }
-    return 0;
+    return gather->options.only_outlet == NULL ? gather_outlets_retain(gather)
+                                               : 0;
 }
 
 /* Closing */
 
-static void on_closed(void *data)
+static void restart(struct gather_outlet *outlet)
 {
-    struct gather_outlet *outlet = data;
-    outlet->forwarder = NULL;
-    gather_answered(outlet->gather, 0);
-}
-
-/* The end of a restart, or of both if it is closed meanwhile. */
-static void on_restart_closed(void *data)
-{
-    struct gather_outlet *outlet = data;
-    outlet->is_restarting = false;
-    if (outlet->is_closing) {
-        on_closed(outlet);
-        return;
-    }
-    if (start_forwarder(outlet) != 0) {
+    if (gather_outlet_start(outlet) != 0) {
         log_line(LOG_LEVEL_ERROR,
                  "outlet %s: out of memory: it forwards nothing until "
                  "haplo-poll is restarted",
-                 outlet->config->forward.name);
+                 outlet->name);
     }
+}
+
+/* It may have been closed for one reason, and then for another. */
+static void on_closed(void *data)
+{
+    struct gather_outlet *outlet = data;
+    bool is_restarting = outlet->is_restarting;
+    outlet->forwarder = NULL;
+    outlet->is_restarting = false;
+    outlet->inbox->user_count--;
+    if (outlet->is_closing) {
+        gather_answered(outlet->gather, 0);
+    } else if (outlet->is_leaving) {
+        gather_stirred(outlet->gather);
+    } else if (is_restarting) {
+        restart(outlet);
+    }
+}
+
+void gather_outlet_stop(struct gather_outlet *outlet)
+{
+    if (outlet->forwarder != NULL) {
+        forwarder_close(outlet->forwarder, RESTART_MS, on_closed, outlet);
+    }
+}
+
+void gather_outlet_drop(struct gather_outlet *outlet)
+{
+    struct gather *gather = outlet->gather;
+    assert(outlet->forwarder == NULL);
+    if (gather->options.outlet_gone_cb != NULL) {
+        gather->options.outlet_gone_cb(outlet);
+    }
+    observer_feed_remove_outlet(outlet);
+    name_table_remove(&gather->outlets, outlet);
+    outlet_free(outlet);
 }
 
 void gather_outlets_restart(struct gather *gather, const struct inbox *inbox)
@@ -193,10 +234,9 @@ void gather_outlets_restart(struct gather *gather, const struct inbox *inbox)
     }
     while ((outlet = name_table_next(&gather->outlets, &cursor)) != NULL) {
         if (outlet->forwarder != NULL && !outlet->is_restarting &&
-            outlet->inbox->inbox == inbox) {
+            !outlet->is_leaving && outlet->inbox->inbox == inbox) {
             outlet->is_restarting = true;
-            forwarder_close(outlet->forwarder, RESTART_MS, on_restart_closed,
-                            outlet);
+            gather_outlet_stop(outlet);
         }
     }
 }
@@ -215,4 +255,15 @@ void gather_outlets_close(struct gather *gather)
             forwarder_close(outlet->forwarder, left_ms, on_closed, outlet);
         }
     }
+}
+
+void gather_outlets_free(struct gather *gather)
+{
+    struct gather_outlet *outlet;
+    size_t cursor = 0;
+    while ((outlet = name_table_next(&gather->outlets, &cursor)) != NULL) {
+        observer_feed_remove_outlet(outlet);
+        outlet_free(outlet);
+    }
+    name_table_free(&gather->outlets);
 }

@@ -17,6 +17,7 @@
  */
 #include "daemon/gather_queues.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@
 
 static const char *server_name_of(const void *server)
 {
-    return ((const struct gather_server *)server)->config->options.name;
+    return ((const struct gather_server *)server)->name;
 }
 
 static const char *queue_name_of(const void *queue)
@@ -48,15 +49,33 @@ void gather_queues_init(struct gather *gather)
 
 /* Objects */
 
-static struct inbox *inbox_of(const struct gather_queue *queue)
+struct gather_inbox *gather_queue_inbox(const struct gather_queue *queue)
 {
-    const struct gather_inbox *inbox = name_table_find(
-        &queue->server->gather->inboxes, queue->config->settings->inbox->name);
-    return inbox->inbox;
+    return name_table_find(&queue->server->gather->inboxes,
+                           queue->config->settings->inbox->name);
 }
 
-static int make_queue(struct gather_server *server,
-                      const struct config_queue *config)
+int gather_queue_store_in(struct gather_queue *queue,
+                          struct gather_inbox *inbox)
+{
+    int error = inbox_queue_open(inbox->inbox, queue->server->name,
+                                 queue->config->name, &queue->stored);
+    inbox->user_count += error == 0;
+    return error;
+}
+
+void gather_queue_leave_inbox(struct gather_queue *queue)
+{
+    struct gather_inbox *inbox = name_table_find(
+        &queue->server->gather->inboxes, inbox_name(queue->stored->inbox));
+    inbox_queue_close(queue->stored);
+    queue->stored = NULL;
+    inbox->user_count--;
+}
+
+int gather_queue_make(struct gather_server *server,
+                      const struct config_queue *config,
+                      struct gather_queue **out)
 {
     struct gather_queue *queue = calloc(1, sizeof *queue);
     if (queue == NULL) {
@@ -71,12 +90,36 @@ static int make_queue(struct gather_server *server,
     }
     server->gather->queue_count++;
     observer_feed_add_queue(queue);
-    return inbox_queue_open(inbox_of(queue), server->config->options.name,
-                            config->name, &queue->stored);
+    *out = queue;
+    return 0;
 }
 
-static int make_server(struct gather *gather,
-                       const struct config_server *config)
+void gather_queue_drop(struct gather_queue *queue)
+{
+    struct gather *gather = queue->server->gather;
+    assert(queue->queue == NULL);
+    if (queue->stored != NULL) {
+        gather_queue_leave_inbox(queue);
+    }
+    if (gather->options.queue_gone_cb != NULL) {
+        gather->options.queue_gone_cb(queue);
+    }
+    observer_feed_remove_queue(queue);
+    name_table_remove(&queue->server->queues, queue);
+    gather->queue_count--;
+    free(queue);
+}
+
+static void server_free(struct gather_server *server)
+{
+    free(server->name);
+    free(server->why);
+    free(server);
+}
+
+int gather_server_make(struct gather *gather,
+                       const struct config_server *config,
+                       struct gather_server **out)
 {
     struct gather_server *server = calloc(1, sizeof *server);
     if (server == NULL) {
@@ -85,13 +128,46 @@ static int make_server(struct gather *gather,
     server->gather = gather;
     server->config = config;
     server->queues.name_of = queue_name_of;
-    int error = name_table_add(&gather->servers, server);
-    if (error != 0) {
-        free(server);
-        return error;
+    server->name = strdup(config->options.name);
+    if (server->name == NULL || name_table_add(&gather->servers, server) != 0) {
+        server_free(server);
+        return HAPLO_ENOMEM;
     }
     observer_feed_add_server(server);
-    error = name_table_reserve(&server->queues, config->queue_count);
+    *out = server;
+    return 0;
+}
+
+void gather_server_drop(struct gather_server *server)
+{
+    struct gather *gather = server->gather;
+    assert(server->server == NULL && server->queues.count == 0);
+    if (gather->options.server_gone_cb != NULL) {
+        gather->options.server_gone_cb(server);
+    }
+    observer_feed_remove_server(server);
+    name_table_remove(&gather->servers, server);
+    name_table_free(&server->queues);
+    server_free(server);
+}
+
+static int make_queue(struct gather_server *server,
+                      const struct config_queue *config)
+{
+    struct gather_queue *queue;
+    int error = gather_queue_make(server, config, &queue);
+    return error != 0 ? error
+                      : gather_queue_store_in(queue, gather_queue_inbox(queue));
+}
+
+static int make_server(struct gather *gather,
+                       const struct config_server *config)
+{
+    struct gather_server *server;
+    int error = gather_server_make(gather, config, &server);
+    if (error == 0) {
+        error = name_table_reserve(&server->queues, config->queue_count);
+    }
     for (size_t i = 0; error == 0 && i < config->queue_count; i++) {
         error = make_queue(server, &config->queues[i]);
     }
@@ -140,7 +216,7 @@ static int make_poller(struct gather *gather)
 /* Shared by the steps that add servers and queues. */
 struct adding {
     struct gather_key_reader keys; /* reads shared files only once */
-    bool has_failed_logins;        /* of earlier runs, that still count */
+    bool has_failed_logins;        /* that still count, but not of these keys */
     char why[HAPLO_TEXT_SIZE_MAX]; /* one line */
 };
 
@@ -176,10 +252,9 @@ static int add_queue(struct gather_queue *queue, struct adding *adding)
                : gather_hold_queue(queue, HAPLO_QUEUE_BLOCKED, adding->why);
 }
 
-/* Its key may be a new one, so it is not taken to be proven. */
-int gather_queues_add_queue(struct gather_queue *queue)
+int gather_queues_add_queue(struct gather_queue *queue, bool has_old_key)
 {
-    struct adding adding = {.has_failed_logins = false};
+    struct adding adding = {.has_failed_logins = has_old_key};
     int error = add_queue(queue, &adding);
     gather_key_reader_wipe(&adding.keys);
     return error;
@@ -307,8 +382,7 @@ void gather_queues_free(struct gather *gather)
     while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
         free_queues(server);
         observer_feed_remove_server(server);
-        free(server->why);
-        free(server);
+        server_free(server);
     }
     name_table_free(&gather->servers);
 }
@@ -326,7 +400,7 @@ struct gather_queue *gather_find_queue(const struct gather *gather,
 const char *gather_queue_name(const struct gather_queue *queue,
                               char text[GATHER_NAME_SIZE])
 {
-    snprintf(text, GATHER_NAME_SIZE, "%s/%s",
-             queue->server->config->options.name, queue->config->name);
+    snprintf(text, GATHER_NAME_SIZE, "%s/%s", queue->server->name,
+             queue->config->name);
     return text;
 }

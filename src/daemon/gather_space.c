@@ -5,8 +5,8 @@
 
 static void pause_or_resume(const struct gather_queue *queue, bool is_short)
 {
-    if (queue->queue == NULL) {
-        return; /* held */
+    if (queue->queue == NULL || queue->is_leaving) {
+        return; /* held, or paused anyway */
     }
     if (is_short) {
         haplo_queue_pause(queue->queue);
@@ -19,7 +19,7 @@ static void tell(struct gather_inbox *inbox, bool is_short, const char *why)
 {
     observer_feed_space(inbox, is_short, why);
     log_line(is_short ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "inbox %s: %s: %s",
-             inbox->config->name,
+             inbox->name,
              is_short ? "no more messages are fetched"
                       : "messages are fetched again",
              why);
@@ -41,7 +41,7 @@ static void on_space(struct inbox *changed, bool is_short, const char *why,
         const struct gather_queue *queue;
         size_t queue_cursor = 0;
         while ((queue = name_table_next(&server->queues, &queue_cursor))) {
-            if (queue->config->settings->inbox == inbox->config) {
+            if (queue->stored != NULL && queue->stored->inbox == inbox->inbox) {
                 pause_or_resume(queue, is_short);
             }
         }

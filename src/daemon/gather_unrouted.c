@@ -18,23 +18,9 @@ void gather_unrouted_count(struct gather_inbox *inbox, const char *server,
     log_line(LOG_LEVEL_INFO,
              "inbox %s: unrouted messages, which no outlet forwards: %llu so "
              "far, the last one of %s/%s",
-             inbox->config->name, (unsigned long long)unrouted->count, server,
-             queue);
+             inbox->name, (unsigned long long)unrouted->count, server, queue);
     unrouted->logged_count = unrouted->count;
     unrouted->logged_ms = now_ms;
-}
-
-/* The outlet at an index of the configuration, if it forwards from this
- * inbox. */
-static struct gather_outlet *outlet_at(const struct gather_inbox *inbox,
-                                       size_t index)
-{
-    const struct config_outlet *config = &inbox->gather->config->outlets[index];
-    struct gather_outlet *outlet =
-        gather_find_outlet(inbox->gather, config->forward.name);
-    return outlet != NULL && outlet->inbox == inbox && outlet->forwarder != NULL
-               ? outlet
-               : NULL;
 }
 
 void gather_unrouted_declined(struct forwarder *forwarder,
@@ -42,10 +28,11 @@ void gather_unrouted_declined(struct forwarder *forwarder,
 {
     const struct gather_outlet *declining = data;
     struct gather_inbox *inbox = declining->inbox;
+    const struct gather_outlet *outlet;
     bool is_first = true;
-    for (size_t i = 0; i < inbox->gather->config->outlet_count; i++) {
-        const struct gather_outlet *outlet = outlet_at(inbox, i);
-        if (outlet == NULL ||
+    size_t cursor = 0;
+    while ((outlet = name_table_next(&inbox->gather->outlets, &cursor))) {
+        if (outlet->inbox != inbox || outlet->forwarder == NULL ||
             !forwarder_wants(outlet->forwarder, message->server,
                              message->queue)) {
             continue;

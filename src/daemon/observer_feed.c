@@ -48,8 +48,7 @@ static struct observer_note note_with(const char *text)
 
 void observer_feed_add_server(struct gather_server *server)
 {
-    observer_server_add(&server->seen, server->config->options.name,
-                        wall_clock_ms());
+    observer_server_add(&server->seen, server->name, wall_clock_ms());
 }
 
 void observer_feed_remove_server(struct gather_server *server)
@@ -71,8 +70,7 @@ void observer_feed_remove_queue(struct gather_queue *queue)
 
 void observer_feed_add_outlet(struct gather_outlet *outlet)
 {
-    observer_outlet_add(&outlet->seen, outlet->config->forward.name,
-                        wall_clock_ms());
+    observer_outlet_add(&outlet->seen, outlet->name, wall_clock_ms());
 }
 
 void observer_feed_remove_outlet(struct gather_outlet *outlet)
@@ -82,7 +80,7 @@ void observer_feed_remove_outlet(struct gather_outlet *outlet)
 
 void observer_feed_add_inbox(struct gather_inbox *inbox)
 {
-    observer_inbox_add(&inbox->seen, inbox->config->name, wall_clock_ms());
+    observer_inbox_add(&inbox->seen, inbox->name, wall_clock_ms());
 }
 
 void observer_feed_remove_inbox(struct gather_inbox *inbox)

@@ -84,7 +84,7 @@ static enum exit_code explain(const struct gather_outlet *outlet,
         return EXIT_CODE_USAGE;
     }
     if (queue != NULL &&
-        (queue->settings->inbox != outlet->config->inbox ||
+        (strcmp(queue->settings->inbox->name, outlet->inbox->name) != 0 ||
          !forwarder_options_want(&outlet->config->forward, release->server,
                                  release->queue))) {
         snprintf(text, text_size,

@@ -95,6 +95,7 @@ static void group_take_confirms(struct group_commit *commit)
         STAILQ_REMOVE_HEAD(&commit->confirms.waiting, link);
         STAILQ_INSERT_TAIL(&group->confirms, confirm, link);
         confirm->queue->confirm = NULL; /* a newer one may arrive */
+        confirm->queue->is_confirming = true;
         group->part_count++;
     }
 }

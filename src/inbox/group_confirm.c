@@ -122,6 +122,7 @@ bool group_confirms_settle(struct group_confirms *confirms,
 
     while ((confirm = STAILQ_FIRST(&group->confirms)) != NULL) {
         STAILQ_REMOVE_HEAD(&group->confirms, link);
+        confirm->queue->is_confirming = false;
         if (group->fault == INBOX_FINE) {
             confirm_stored(confirms, confirm);
         } else {

@@ -207,6 +207,11 @@ void inbox_confirmed(struct inbox_queue *queue, const struct haplo_mark *mark)
     group_commit_confirm(&queue->inbox->commit, queue, mark);
 }
 
+bool inbox_queue_is_settled(const struct inbox_queue *queue)
+{
+    return queue->confirm == NULL && !queue->is_confirming;
+}
+
 void inbox_replace_state(struct inbox_replace *replace)
 {
     assert(replace->queue->is_open);
@@ -396,6 +401,11 @@ void inbox_store_space(struct inbox *inbox, bool is_short, const char *why)
     if (inbox->space_cb != NULL) {
         inbox->space_cb(inbox, is_short, why, inbox->space_data);
     }
+}
+
+void inbox_set_undelivered_max(struct inbox *inbox, size_t bytes_max)
+{
+    inbox->commit.held_max = bytes_max;
 }
 
 const char *inbox_name(const struct inbox *inbox)

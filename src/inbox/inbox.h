@@ -138,6 +138,9 @@ int inbox_migrate(const struct inbox_type *type, const void *type_options,
                   const char *owner, const char *writer, char *text,
                   size_t text_size);
 
+/* Sets another undelivered_bytes_max. What exceeds it already stays. */
+void inbox_set_undelivered_max(struct inbox *inbox, size_t bytes_max);
+
 const char *inbox_name(const struct inbox *inbox);
 const char *inbox_uuid(const struct inbox *inbox);
 
@@ -156,6 +159,7 @@ struct inbox_queue {
     size_t held_bytes;             /* bytes of its batch that is not stored */
     size_t state_capacity;         /* of the memory behind state */
     bool is_open;                  /* opened and not closed */
+    bool is_confirming;            /* a confirmed state is being written */
 };
 
 /* Finds the queue, or creates it in memory; its first batch adds its row.
@@ -217,6 +221,10 @@ void inbox_confirmed(struct inbox_queue *queue, const struct haplo_mark *mark);
 /* The queue's batch, which ended with INBOX_RETRY, was dropped and will not be
  * delivered again. It no longer counts toward the byte limit. */
 void inbox_batch_dropped(struct inbox_queue *queue);
+
+/* False while a confirmed state of the queue is on its way to the database, so
+ * that another state than the stored one follows. */
+bool inbox_queue_is_settled(const struct inbox_queue *queue);
 
 /* The stored state of a queue, which need not be open; empty: none. Valid
  * until the loop runs again. */
