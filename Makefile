@@ -8,6 +8,7 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DATADIR ?= $(PREFIX)/share
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+ZSHDIR ?= $(DATADIR)/zsh/site-functions
 DESTDIR ?=
 BUILD ?= build
 PYTHON ?= /usr/bin/python3
@@ -23,7 +24,8 @@ BUILD_PACKAGES := gcc libc6-dev make libuv1-dev libcurl4-openssl-dev \
 	libnats-dev libmicrohttpd-dev pkg-config ca-certificates python3
 TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
 	postgresql pgbouncer nats-server kcat nginx zsh systemd
-CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc
+CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc debhelper dpkg-dev \
+	lintian debootstrap
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 # Peers that cannot be had are named as missing by `make bench`.
 BENCH_PACKAGES := nginx openssl ca-certificates util-linux valgrind wrk curl \
@@ -632,7 +634,7 @@ installed_files := $(INCLUDEDIR):include/haplopoll.h $(LIBDIR):$(LIB_A) \
 	$(patsubst %,$(DATADIR)/man/man1:%,$(wildcard man/*.1)) \
 	$(patsubst %,$(DATADIR)/man/man5:%,$(wildcard man/*.5)) \
 	$(DATADIR)/bash-completion/completions:packaging/completion/haplo-poll \
-	$(DATADIR)/zsh/site-functions:packaging/completion/_haplo-poll \
+	$(ZSHDIR):packaging/completion/_haplo-poll \
 	$(UNITDIR):$(BUILD)/haplo-poll.service \
 	$(DATADIR)/doc/haplo-poll/systemd:packaging/systemd/exec-outlet.conf
 installed_links := $(LIBDIR)/libhaplopoll.so.$(SOVERSION) \
@@ -673,6 +675,24 @@ uninstall:
 	rm -f $(foreach one,$(installed_programs) $(installed_libs) \
 		$(installed_files),$(call folder_of,$(one))/$(notdir \
 		$(call file_of,$(one)))) $(addprefix $(DESTDIR),$(installed_links))
+
+# -- Debian's packages ---------------------------------------------------------
+
+# They are made in a copy of the sources, and end up in $(BUILD)/deb.
+.PHONY: deb
+deb:
+	rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/haplo-poll
+	tar -c --exclude=./build --exclude='./build-*' --exclude=./.git . | \
+		tar -x -C $(BUILD)/deb/haplo-poll
+	cp -r packaging/debian $(BUILD)/deb/haplo-poll/debian
+	cd $(BUILD)/deb/haplo-poll && dpkg-buildpackage -b -us -uc
+	rm -r $(BUILD)/deb/haplo-poll
+
+# Installs them in a root of their own, polls there, and removes them.
+.PHONY: check-deb
+check-deb: deb
+	lintian --fail-on=error,warning $(BUILD)/deb/*.changes
+	$(PYTHON) test/package/clean_root.py $(BUILD)/deb
 
 .PHONY: clean
 clean:

@@ -62,6 +62,7 @@ def test_the_installed_files_are_those_that_are_removed(tmp_path):
 
 
 # An application may have a function of any name but haplo_*.
+@pytest.mark.needs("plain", "plain_memory")
 @pytest.mark.parametrize("link", ["shared", "static"])
 def test_an_application_builds_with_pkg_config_alone(installed, tmp_path, link):
     (tmp_path / "app.c").write_text(SOURCE)
@@ -86,6 +87,7 @@ def test_compiling_needs_the_headers_of_libuv_only(installed):
     assert "@" not in text
 
 
+@pytest.mark.needs("plain", "plain_memory")
 def test_the_library_shows_its_public_functions_only(installed):
     declared = set(re.findall(r"\b(haplo_\w+)\(", run(
         "cc", "-E", "-P", "-I", ROOT / "include",

@@ -135,7 +135,7 @@ const struct option_row kafka_option_rows[KAFKA_OPTION_COUNT] = {
         .value = OPTION_BOOL,
         .fallback = "false",
         IN_OPTIONS(allow_plaintext),
-        .help = "Allows to log in to another host without TLS. With PLAIN, the "
+        .help = "Allows logins to another host without TLS. With PLAIN, the "
                 "password then crosses the network unencrypted.",
     },
     {

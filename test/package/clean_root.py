@@ -1,0 +1,138 @@
+"""Installs the Debian packages in a root of their own, polls a simulator there,
+and removes them again:
+
+    clean_root.py PACKAGES [ROOT]
+
+PACKAGES is the folder that `make deb` fills, ROOT a folder to create (default:
+one that is removed). Needs root, debootstrap and Debian's packages. Exits with
+1 if a check fails.
+"""
+import pathlib
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+
+MIRROR = "http://deb.debian.org/debian"
+SERVERS, QUEUES, MESSAGES = 2, 5, 100
+# What an installation may leave, or the run here makes.
+LEFT_ALONE = ("/dev/", "/etc/ld.so.cache", "/packages/", "/proc/", "/run/",
+              "/tmp/", "/var/cache/", "/var/lib/apt/", "/var/lib/dpkg/",
+              "/var/log/")
+
+POLL = f"""
+set -e
+haplo-sim --apps={SERVERS} --queues={QUEUES} --messages={MESSAGES} --tls \\
+    --dir=/tmp/sim --write-config=/tmp/sim/haplo-poll.yaml >/tmp/sim.log 2>&1 &
+while ! [ -s /tmp/sim/ready ]; do sleep 0.1; done
+haplo-poll -c /tmp/sim/haplo-poll.yaml check >/dev/null
+haplo-poll -q -c /tmp/sim/haplo-poll.yaml once
+kill $!
+"""
+BUILD = """
+set -e
+cd /tmp
+cc -o minimal /usr/share/doc/libhaplopoll-dev/examples/minimal.c \\
+    $(pkg-config --cflags --libs haplopoll)
+ldd minimal | grep -q libhaplopoll.so.0
+"""
+
+
+def say(line):
+    print(line, flush=True)
+
+
+def run(*words, **options):
+    return subprocess.run([str(word) for word in words], check=True, text=True,
+                          stdin=subprocess.DEVNULL, **options)
+
+
+class Root:
+    """A Debian of its own."""
+
+    def __init__(self, path):
+        self.path = path
+        run("debootstrap", "--variant=minbase", "--include=ca-certificates",
+            "bookworm", path, MIRROR, stdout=subprocess.DEVNULL)
+        for name in pathlib.Path("/etc/apt/apt.conf.d").iterdir():
+            shutil.copy(name, path / "etc/apt/apt.conf.d")
+        shutil.copy("/etc/resolv.conf", path / "etc")
+
+    def run(self, script, **options):
+        """In namespaces of its own, so that all it mounts and starts ends."""
+        inner = (f"mount -t proc proc {self.path}/proc && "
+                 f"mount --bind /dev {self.path}/dev && "
+                 f"exec chroot {self.path} /bin/sh -c \"$1\"")
+        return run("unshare", "--mount", "--pid", "--fork", "bash", "-c", inner,
+                   "bash", "export DEBIAN_FRONTEND=noninteractive LC_ALL=C; "
+                   + script, **options)
+
+    def files(self):
+        found = set()
+        for path in self.path.rglob("*"):
+            name = "/" + str(path.relative_to(self.path))
+            if not name.startswith(LEFT_ALONE):
+                found.add(name)
+        return found
+
+    def apt(self, words):
+        self.run(f"apt-get -qq -y --no-install-recommends {words} >/tmp/apt.log "
+                 "2>&1 || { cat /tmp/apt.log; exit 1; }")
+
+
+def check(root, packages):
+    """Prints what was checked; an AssertionError or a failed command is a
+    failed check."""
+    # What the packages depend on comes with them, and is not removed.
+    root.apt("update")
+    (root.path / "packages").mkdir()
+    for package in packages:
+        shutil.copy(package, root.path / "packages")
+    root.apt("install systemd gcc libc6-dev pkg-config")
+    root.apt("install -f --download-only /packages/*.deb")
+    names = [package.name.split("_")[0] for package in packages]
+    depends = root.run(
+        "apt-get -s install /packages/*.deb | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p'",
+        capture_output=True).stdout.split()
+    root.apt("install " + " ".join(set(depends) - set(names)))
+    before = root.files()
+    root.apt("install /packages/*.deb")
+    say(f"installed: {', '.join(names)}; {len(root.files() - before)} files")
+
+    root.run("systemd-analyze verify --man=no "
+             "/lib/systemd/system/haplo-poll.service")
+    assert not root.run("systemctl is-enabled haplo-poll || true",
+                        capture_output=True).stdout.startswith("enabled")
+    say("unit: verified, not enabled")
+
+    root.run(POLL)
+    with sqlite3.connect(root.path / "tmp/sim/inbox.db") as inbox:
+        count, = inbox.execute("SELECT count(*) FROM messages").fetchone()
+    assert count == SERVERS * QUEUES * MESSAGES, count
+    say(f"polled: {count} messages")
+
+    root.run(BUILD)
+    say("built: an application, with pkg-config")
+
+    root.apt("purge " + " ".join(names))
+    left = root.files() - before
+    assert not left, sorted(left)
+    assert not before - root.files(), sorted(before - root.files())
+    say("removed: nothing is left")
+
+
+def main():
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    packages = [path for path in sorted(pathlib.Path(sys.argv[1]).glob("*.deb"))
+                if "-dbgsym_" not in path.name]
+    if len(packages) != 3:
+        sys.exit(f"clean_root: three packages expected in {sys.argv[1]}")
+    with tempfile.TemporaryDirectory(prefix="haplo-root-") as folder:
+        path = pathlib.Path(sys.argv[2] if len(sys.argv) == 3 else folder)
+        check(Root(path.resolve()), packages)
+
+
+if __name__ == "__main__":
+    main()
