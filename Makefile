@@ -23,7 +23,8 @@ BUILD_PACKAGES := gcc libc6-dev make libuv1-dev libcurl4-openssl-dev \
 	libhttp-parser-dev libssl-dev zlib1g-dev libpq-dev librdkafka-dev \
 	libnats-dev libmicrohttpd-dev pkg-config ca-certificates python3
 TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
-	postgresql pgbouncer nats-server kcat nginx zsh systemd
+	postgresql pgbouncer nats-server kcat nginx zsh systemd chromium \
+	chromium-driver
 CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc debhelper dpkg-dev \
 	lintian debootstrap
 FUZZ_PACKAGES := clang libclang-rt-14-dev
@@ -158,6 +159,9 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(ALL_CFLAGS) $(INCLUDES) -c -o $@ $<
 
 $(BUILD)/src/inbox/postgres/%.o: INCLUDES := $(LIBPQ_CFLAGS)
+
+# The page is part of the program: its files are read by the assembler.
+$(BUILD)/src/daemon/admin/page_files.o: $(wildcard web/*)
 
 # The registries are compiled again when other types are included.
 registries := $(call obj,src/inbox/inbox_types.c src/outlets/outlet_types.c)

@@ -174,7 +174,8 @@ def main():
     parser.add_argument("--unit", nargs="+", default=["test_*"],
                         help="patterns of unit tests' names")
     parser.add_argument("--integration", nargs="+",
-                        default=["test/integration"], help="files or folders")
+                        default=["test/integration", "test/browser"],
+                        help="files or folders")
     # Most integration tests wait more than they compute.
     parser.add_argument("--jobs", type=int,
                         default=len(os.sched_getaffinity(0)) + 2,

@@ -1,0 +1,97 @@
+"""The page and its connection: lost, held back by a proxy, refused."""
+from fixture import Fixture
+from sim import wait_for
+
+LINK = "document.getElementById('link').dataset.link"
+SHOWN = "document.querySelectorAll('.queue').length > 0"
+
+
+def open_page(browser, fixture):
+    browser.open(fixture.url)
+    browser.wait(SHOWN)
+    browser.wait(f"{LINK} === 'live'")
+
+
+# An operator must not take an old picture for what is so now.
+def test_a_lost_connection_is_visible_until_it_is_back(browser):
+    with Fixture() as fixture:
+        open_page(browser, fixture)
+        fixture.is_down = True
+        browser.wait(f"{LINK} === 'lost'")
+        assert browser.text("#link").startswith("Connection lost since ")
+        assert browser.run(SHOWN)
+        fixture.is_down = False
+        browser.wait(f"{LINK} === 'live'")
+        assert browser.text("#link") == "Live"
+        browser.check_clean("net::ERR_")
+
+
+# Some proxies pass a response on only when it is complete.
+def test_events_that_a_proxy_holds_back_are_replaced_by_polling(browser):
+    with Fixture() as fixture:
+        fixture.sends_events = False
+        browser.open(fixture.url)
+        browser.wait(SHOWN)
+        browser.wait(f"{LINK} === 'polling'")
+        fixture.change("s1/queue-1", health="failing", state="BACKOFF",
+                       cause="fetch s1/queue-1: connect: refused")
+        browser.wait("document.querySelector('.queue').innerText"
+                     ".includes('connect: refused')")
+        assert browser.text("#link") == "Every 5 seconds"
+        fixture.sends_events = True
+        browser.wait(f"{LINK} === 'live'")
+        browser.check_clean()
+
+
+# Nothing is shown to somebody who has no token, and a wrong one is named.
+def test_a_token_opens_the_page_where_one_is_asked_for(browser):
+    with Fixture(token="secret-token") as fixture:
+        browser.open(fixture.url)
+        browser.wait("!document.getElementById('login').hidden")
+        assert browser.run("document.getElementById('app').hidden")
+        assert browser.run("document.activeElement.id") == "token"
+        browser.type("wrong")
+        browser.press("Enter")
+        browser.wait("document.getElementById('login-error').textContent !== ''")
+        assert browser.text("#login-error") == "the token is wrong"
+        browser.type("secret-token")  # what was wrong is selected
+        browser.press("Enter")
+        browser.wait(SHOWN)
+        assert browser.run("document.getElementById('login').hidden")
+        assert browser.run("document.getElementById('token').value") == ""
+        assert "secret-token" not in browser.run("JSON.stringify([document.cookie,"
+                                                 " {...sessionStorage}])")
+        browser.check_clean("401")
+
+
+# A role that may only look is not offered what it may not do.
+def test_who_may_only_read_sees_no_buttons(browser):
+    with Fixture() as fixture:
+        fixture.role = "read"
+        browser.open(fixture.url + "#queue/s1/queue-1")
+        browser.wait("document.querySelector('#story .history li') !== null")
+        assert browser.visible("#story button") == ["Close"]
+        assert "IDLE" in browser.text("#story")
+        browser.check_clean()
+
+
+# What is no longer there was taken out of the configuration.
+def test_a_story_of_a_queue_that_is_gone_says_so(browser):
+    with Fixture() as fixture:
+        browser.open(fixture.url + "#queue/s1/nonesuch")
+        browser.wait("document.querySelector('#story .empty') !== null")
+        assert browser.text("#story .empty") == "there is no such thing"
+        browser.check_clean("404")
+
+
+# A server restarts, and its counters begin again: no spike, and no error.
+def test_a_restarted_process_is_followed(browser):
+    with Fixture() as fixture:
+        open_page(browser, fixture)
+        fixture.started_at = "2026-11-30T00:00:00.000Z"
+        fixture.stored = 0
+        seen = len(fixture.listeners)
+        fixture.send("status", fixture.status())
+        wait_for(lambda: len(fixture.listeners) >= seen)
+        browser.wait("document.querySelector('.gauge p').innerText !== ''")
+        browser.check_clean()

@@ -1,0 +1,26 @@
+// Health as the API has it: its order, its words and its tone. Tones are what
+// parts.css has colours and shapes for.
+
+export const HEALTHS = ['blocked', 'refused', 'held', 'failing', 'paused', 'ok'];
+
+const TONES = {
+  ok: 'fine', paused: 'paused', failing: 'failing',
+  refused: 'stuck', blocked: 'stuck', held: 'stuck',
+};
+
+export function tone(health) {
+  return TONES[health] ?? 'unknown';
+}
+
+export function rank(health) {
+  const index = HEALTHS.indexOf(health);
+  return index < 0 ? HEALTHS.length : index;
+}
+
+export function isTrouble(health) {
+  return health !== 'ok' && health !== 'paused';
+}
+
+export function troubleCount(counts) {
+  return counts.failing + counts.refused + counts.blocked + counts.held;
+}

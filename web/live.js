@@ -1,0 +1,147 @@
+// Keeps the model up to date.
+//
+//   - Server-sent events bring what changes; every REFRESH_MS all else, such as
+//     counters, is loaded.
+//   - If no event arrives for SILENCE_MS although a status is due every five
+//     seconds, as behind a proxy that holds responses back, everything is loaded
+//     every POLL_MS instead. Events are used again as soon as one arrives.
+//   - If a request has no response, the page says since when. It tries again,
+//     at most every RETRY_MS_MAX.
+//   - If the process asks for a login, on_login is called, and nothing more is
+//     done until start().
+
+import {ApiError, openEvents} from './api.js';
+
+const REFRESH_MS = 10000;
+const POLL_MS = 5000;
+const SILENCE_MS = 12000;
+const RETRY_MS_MIN = 1000;
+const RETRY_MS_MAX = 10000;
+
+export class Live {
+  // on_link(state, sinceMs): 'live', 'polling' or 'lost'; on_event(name, item).
+  constructor(model, {on_link, on_login, on_event, on_loaded}) {
+    this.model = model;
+    this.on_link = on_link;
+    this.on_login = on_login;
+    this.on_event = on_event;
+    this.on_loaded = on_loaded;
+    this.events = null;     // EventSource
+    this.eventAtMs = 0;     // when the last event arrived
+    this.lostAtMs = null;   // since when there is no response
+    this.retryMs = RETRY_MS_MIN;
+    this.timer = null;
+    this.isLoading = false;
+    this.isStopped = true;
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden) {
+        this.refreshSoon();
+      }
+    });
+  }
+
+  start() {
+    this.isStopped = false;
+    this.connect();
+    this.refresh();
+  }
+
+  stop() {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    this.events?.close();
+    this.events = null;
+  }
+
+  get isLive() {
+    return Date.now() - this.eventAtMs < SILENCE_MS;
+  }
+
+  connect() {
+    this.events?.close();
+    this.events = openEvents();
+    const on = (name, take) => {
+      this.events.addEventListener(name, (event) => {
+        this.eventAtMs = Date.now();
+        take(JSON.parse(event.data));
+        this.tell();
+      });
+    };
+    on('status', (status) => this.model.noteStatus(status));
+    on('queue', (queue) => {
+      this.model.noteQueue(queue);
+      this.on_event('queue', queue);
+    });
+    on('server', (server) => this.model.noteServer(server));
+    on('outlet', (outlet) => {
+      this.model.noteOutlet(outlet);
+      this.on_event('outlet', outlet);
+    });
+    on('gap', () => this.refreshSoon());
+    this.events.onerror = () => {
+      this.eventAtMs = 0;
+      this.refreshSoon();
+    };
+  }
+
+  // Loading
+
+  refreshSoon() {
+    if (!this.isStopped && !this.isLoading) {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.refresh(), 50);
+    }
+  }
+
+  async refresh() {
+    this.isLoading = true;
+    let delayMs = 0;
+    try {
+      await this.model.load();
+      delayMs = this.found();
+      this.on_loaded();
+    } catch (error) {
+      delayMs = this.failed(error);
+    }
+    this.isLoading = false;
+    if (!this.isStopped) {
+      this.tell();
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.refresh(), delayMs);
+    }
+  }
+
+  found() {
+    this.lostAtMs = null;
+    this.retryMs = RETRY_MS_MIN;
+    if (this.events?.readyState === EventSource.CLOSED) {
+      this.connect(); // the browser has given up, this page has not
+    }
+    return this.isLive ? REFRESH_MS : POLL_MS;
+  }
+
+  failed(error) {
+    if (!(error instanceof ApiError)) {
+      console.error(error); // a fault of this page
+      return RETRY_MS_MAX;
+    }
+    if (error.status === 401) {
+      this.stop();
+      this.on_login();
+      return 0;
+    }
+    this.eventAtMs = 0;
+    this.lostAtMs ??= Date.now();
+    this.retryMs = Math.min(this.retryMs * 1.5, RETRY_MS_MAX);
+    return this.retryMs;
+  }
+
+  tell() {
+    if (this.lostAtMs !== null && this.eventAtMs > this.lostAtMs) {
+      this.lostAtMs = null;
+    }
+    const state = this.lostAtMs !== null ? 'lost'
+      : this.isLive ? 'live' : 'polling';
+    this.on_link(state, this.lostAtMs);
+  }
+}

@@ -1,0 +1,108 @@
+// The page of haplo-poll: puts its parts together.
+//
+//   - The model has what is known, live.js keeps it up to date.
+//   - The summary, the cards, the grid of queues and the story of one object
+//     each show a part of it, and change only what has changed.
+//   - If the process asks for a login, the form is shown instead.
+
+import {drawCards} from './cards.js';
+import {queueColumns} from './columns.js';
+import {byId, setHidden, setText} from './dom.js';
+import {Filters} from './filters.js';
+import {time} from './format.js';
+import {Grid} from './grid.js';
+import {Live} from './live.js';
+import {Login} from './login.js';
+import {Model} from './model.js';
+import {Story} from './story.js';
+import {drawSummary} from './summary.js';
+
+const TOAST_MS = 6000;
+const TICK_MS = 1000;
+
+const model = new Model();
+let toastTimer = null;
+
+function say(text) {
+  setText(byId('toast'), text);
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => setText(byId('toast'), ''), TOAST_MS);
+}
+
+function showLink(state, sinceMs) {
+  const texts = {
+    live: 'Live',
+    polling: 'Every 5 seconds',
+    lost: `Connection lost since ${time(sinceMs, Date.now())}`,
+  };
+  byId('link').dataset.link = state;
+  setText(byId('link-text'), texts[state]);
+}
+
+const grid = new Grid(byId('grid'), queueColumns(model), {
+  on_open: (name) => story.open('queue', ...splitName(name)),
+  on_sort: (key) => filters.sortBy(key),
+});
+
+function splitName(name) {
+  const {server, queue} = model.byName.get(name);
+  return [server, queue];
+}
+
+const filters = new Filters(model, grid);
+
+const story = new Story(model, {
+  say,
+  on_open(kind, name) {
+    grid.select(kind === 'queue' ? name : null);
+  },
+  on_close() {
+    grid.focusActive();
+  },
+});
+
+const live = new Live(model, {
+  on_link: showLink,
+  on_login() {
+    setHidden(byId('app'), true);
+    login.ask();
+  },
+  on_event: (kind, object) => story.note(kind, object.name),
+  on_loaded() {
+    story.load();
+    login.offerLogOut();
+  },
+});
+
+const login = new Login({
+  on_done() {
+    live.start();
+    story.follow(false);
+  },
+});
+
+function draw() {
+  if (model.status === null) {
+    return;
+  }
+  drawSummary(model);
+  drawCards(model, {
+    on_server: (name) => filters.byServer(name),
+    on_outlet: (name) => story.open('outlet', name),
+  });
+  filters.draw();
+}
+
+model.subscribe(draw);
+document.querySelector('.skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  byId('queues').focus();
+});
+setInterval(() => {
+  live.tell(); // it may have become silent
+  if (!document.hidden) {
+    grid.draw(); // "since" and "last success" go on
+  }
+}, TICK_MS);
+story.follow(false);
+live.start();

@@ -1,0 +1,125 @@
+// The story of one queue or one outlet, beside the list. Which one it is stands
+// in the fragment of the page's URL, #queue/SERVER/QUEUE or #outlet/NAME: so it
+// survives a reload, and can be sent to a colleague.
+//
+// It is loaded when it is opened, when an event is about it, and with every
+// refresh of the model. It is built once and then kept up to date, so that
+// focus, selection and scroll position stay.
+
+import {ApiError} from './api.js';
+import {byId, el, setHidden} from './dom.js';
+import {OutletStory} from './outlet_story.js';
+import {QueueStory} from './queue_story.js';
+
+const KINDS = {queue: QueueStory, outlet: OutletStory};
+
+export class Story {
+  // on_open(kind, name): another story is shown, or none (null, null).
+  constructor(model, {on_open, on_close, say}) {
+    this.model = model;
+    this.on_open = on_open;
+    this.on_close = on_close;
+    this.say = say;
+    this.root = byId('story');
+    this.current = null;
+    this.name = null; // of the queue or outlet
+    this.kind = null;
+    window.addEventListener('hashchange', () => this.follow(true));
+    document.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape' && this.current !== null) {
+        this.close();
+      }
+    });
+  }
+
+  open(kind, ...names) {
+    const hash = `#${kind}/${names.map(encodeURIComponent).join('/')}`;
+    if (location.hash === hash) {
+      this.root.querySelector('h2')?.focus();
+    } else {
+      location.hash = hash;
+    }
+  }
+
+  close() {
+    history.pushState(null, '', location.pathname + location.search);
+    this.follow(false);
+    this.on_close();
+  }
+
+  // Shows what the fragment names.
+  follow(withFocus) {
+    const [kind, ...names] = location.hash.slice(1).split('/')
+      .map(decodeURIComponent);
+    const isStory = kind in KINDS && names.length === (kind === 'queue' ? 2 : 1);
+    this.root.replaceChildren();
+    this.current = null;
+    this.kind = isStory ? kind : null;
+    this.name = isStory ? names.join('/') : null;
+    if (isStory) {
+      this.begin(names, withFocus);
+    }
+    setHidden(this.root, !isStory);
+    setHidden(byId('side'), isStory);
+    this.on_open(this.kind, this.name);
+  }
+
+  begin(names, withFocus) {
+    const body = el('div');
+    const title = el('h2', {id: 'story-title', tabindex: '-1'});
+    this.root.append(el('div', {class: 'story-head'}, title,
+      el('button', {
+        type: 'button', class: 'quiet', onclick: () => this.close(),
+      }, 'Close')), body);
+    this.root.scrollTop = 0;
+    this.current = new KINDS[this.kind](this.model, names,
+      {title, body, act: (work) => this.act(work)});
+    setHidden(this.root, false);
+    this.load();
+    if (withFocus) {
+      title.focus({preventScroll: true});
+    }
+  }
+
+  async load() {
+    const {current} = this;
+    if (current === null) {
+      return;
+    }
+    try {
+      const detail = await current.load();
+      if (current === this.current) {
+        current.show(detail);
+      }
+    } catch (error) {
+      if (current !== this.current) {
+        return;
+      }
+      if (!(error instanceof ApiError)) {
+        throw error;
+      }
+      if (error.status === 404) {
+        current.body.replaceChildren(el('p', {class: 'empty'}, error.message));
+      } // of a lost connection, the bar says more
+    }
+  }
+
+  note(kind, name) {
+    if (kind === this.kind && name === this.name) {
+      this.load();
+    }
+  }
+
+  // Carries out what a button asks for, says what became of it, and shows it.
+  async act(work) {
+    try {
+      this.say(await work());
+    } catch (error) {
+      if (!(error instanceof ApiError)) {
+        throw error;
+      }
+      this.say(error.message);
+    }
+    await this.load();
+  }
+}

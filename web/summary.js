@@ -1,0 +1,135 @@
+// The top of the page: what the whole is like, in one sentence, and the rates,
+// the backlog and the lag.
+
+import {byId, el, setAttribute, setHidden, setText, syncList} from './dom.js';
+import {count, counted, duration, rate} from './format.js';
+import {HEALTHS, tone, troubleCount} from './health.js';
+import {makeState, drawState} from './columns.js';
+import {drawPlot, makePlot} from './plot.js';
+import {SLOTS} from './series.js';
+
+const PHASES = {
+  opening: 'Starting', draining: 'Finishing its work', closing: 'Stopping',
+};
+
+function verdictOf(status) {
+  const {total} = status.queues;
+  const trouble = troubleCount(status.queues);
+  if (status.phase !== 'open') {
+    return PHASES[status.phase];
+  }
+  if (total === 0) {
+    return 'No queues are configured';
+  }
+  if (trouble > 0) {
+    return `${count(trouble)} of ${counted(total, 'queue')} ` +
+      `${trouble === 1 ? 'is' : 'are'} in trouble`;
+  }
+  return total === 1 ? 'The queue is fine' : `All ${count(total)} queues are fine`;
+}
+
+// What else is wrong, besides queues.
+function notesOf(status) {
+  const notes = [];
+  const add = (counts, noun, plural) => {
+    const trouble = troubleCount(counts);
+    if (trouble > 0) {
+      notes.push(`${counted(trouble, noun, plural)} in trouble`);
+    }
+  };
+  add(status.servers, 'server');
+  add(status.outlets, 'outlet');
+  add(status.inboxes, 'inbox', 'inboxes');
+  if (status.configuration.last_reload_ok === false) {
+    notes.push('The last reload was rejected: ' +
+      status.configuration.last_reload_error);
+  }
+  return notes;
+}
+
+function drawNotes(status) {
+  const states = HEALTHS.filter((health) => health !== 'ok' &&
+    status.queues[health] > 0).map((health) => ({health, key: health}));
+  const notes = notesOf(status).map((text) => ({text, key: text}));
+  syncList(byId('verdict-note'), [...states, ...notes], (item) => item.key,
+    (item) => item.health ? makeState() : el('span', {class: 'dim'}),
+    (child, item) => {
+      if (item.health) {
+        drawState(child, item.health,
+          `${count(status.queues[item.health])} ${item.health}`);
+      } else {
+        setText(child, item.text);
+      }
+    });
+}
+
+function drawSpectrum(counts) {
+  const parts = HEALTHS.filter((health) => counts[health] > 0);
+  syncList(byId('spectrum'), parts, (health) => health, () => el('span'),
+    (child, health) => {
+      setAttribute(child, 'data-health', tone(health));
+      child.style.flex = `${counts[health]} 1 0`;
+    });
+  setAttribute(byId('spectrum'), 'aria-label', 'Queues by state: ' +
+    parts.map((health) => `${counts[health]} ${health}`).join(', '));
+}
+
+const GAUGES = [
+  {key: 'stored', title: 'Received', unit: 'messages/s', text: rate},
+  {key: 'delivered', title: 'Forwarded', unit: 'messages/s', text: rate},
+  {key: 'backlog', title: 'Backlog', unit: 'messages', text: count},
+  {key: 'lag', title: 'Lag', unit: '', text: duration},
+];
+
+function makeGauge(gauge) {
+  return el('div', {class: 'gauge'}, el('h3', {}, gauge.title),
+    el('p', {}, el('span'), ' ', el('small', {}, gauge.unit)), makePlot());
+}
+
+function drawGauges(totals) {
+  syncList(byId('gauges'), GAUGES, (gauge) => gauge.key, makeGauge,
+    (child, gauge) => {
+      const series = totals[gauge.key];
+      setText(child.children[1].firstChild, gauge.text(series.last));
+      drawPlot(child.lastChild, series.values, SLOTS);
+    });
+}
+
+// Tells a screen reader when the number of queues in trouble has changed, but
+// not more often than a person wants to hear it.
+const TELL_MS = 10000;
+let told = {text: null, atMs: 0};
+
+function announce(text) {
+  const nowMs = Date.now();
+  if (told.text === text || nowMs - told.atMs < TELL_MS) {
+    return;
+  }
+  if (told.text !== null) {
+    setText(byId('announcement'), text);
+  }
+  told = {text, atMs: nowMs};
+}
+
+export function drawSummary(model) {
+  const {status} = model;
+  const text = verdictOf(status);
+  const {environment, version, configuration} = status;
+  setText(byId('verdict'), text);
+  setText(byId('about'), [environment && `environment ${environment}`,
+    `version ${version}`,
+    `up ${duration(status.uptime_seconds)}`,
+    `configuration ${configuration.generation}`].filter(Boolean).join(' · '));
+  setAttribute(byId('about'), 'title', configuration.path);
+  const trouble = troubleCount(status.queues);
+  const title = `${trouble > 0 ? `(${trouble}) ` : ''}haplo-poll` +
+    `${environment ? ` ${environment}` : ''}`;
+  if (document.title !== title) {
+    document.title = title;
+  }
+  drawNotes(status);
+  drawSpectrum(status.queues);
+  drawGauges(model.totals);
+  announce(text);
+  setHidden(byId('app'), false);
+}
