@@ -69,6 +69,7 @@ def test_who_may_only_read_sees_no_buttons(browser):
     with Fixture() as fixture:
         fixture.role = "read"
         browser.open(fixture.url + "#queue/s1/queue-1")
+        browser.wait(SHOWN)
         browser.wait("document.querySelector('#story .history li') !== null")
         assert browser.visible("#story button") == ["Close"]
         assert "IDLE" in browser.text("#story")

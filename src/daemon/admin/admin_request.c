@@ -77,9 +77,14 @@ void admin_request_free(struct admin_request *request)
 void admin_add_header(struct admin_request *request, const char *name,
                       const char *value)
 {
-    if (request->response != NULL) {
-        (void)MHD_add_response_header(request->response, name, value);
+    if (request->response == NULL) {
+        return;
     }
+    const char *old = MHD_get_response_header(request->response, name);
+    if (old != NULL) {
+        (void)MHD_del_response_header(request->response, name, old);
+    }
+    (void)MHD_add_response_header(request->response, name, value);
 }
 
 /* Nothing of this is for caches, frames, other sites or guesses about its type.

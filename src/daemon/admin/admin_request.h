@@ -81,7 +81,8 @@ void admin_reply_error(struct admin_request *request, unsigned status,
                        const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Adds a header to the response that was just given. */
+/* Adds a header to the response that was just given, in place of one with this
+ * name. */
 void admin_add_header(struct admin_request *request, const char *name,
                       const char *value);
 
