@@ -5,8 +5,10 @@
 //   - If no event arrives for SILENCE_MS although a status is due every five
 //     seconds, as behind a proxy that holds responses back, everything is loaded
 //     every POLL_MS instead. Events are used again as soon as one arrives.
-//   - If a request has no response, the page says since when. It tries again,
-//     at most every RETRY_MS_MAX.
+//   - If a request has no response, the page says since when; if it is refused,
+//     as while the process starts, the page says why. It tries again, at first
+//     soon, then every RETRY_MS_MAX.
+//   - While nobody looks, everything is loaded every HIDDEN_MS.
 //   - If the process asks for a login, on_login is called, and nothing more is
 //     done until start().
 
@@ -17,9 +19,11 @@ const POLL_MS = 5000;
 const SILENCE_MS = 12000;
 const RETRY_MS_MIN = 1000;
 const RETRY_MS_MAX = 10000;
+const HIDDEN_MS = 60000;
 
 export class Live {
-  // on_link(state, sinceMs): 'live', 'polling' or 'lost'; on_event(name, item).
+  // on_link(state, detail): 'live', 'polling', 'lost' with the time since when,
+  // or 'refused' with the reason; on_event(name, item).
   constructor(model, {on_link, on_login, on_event, on_loaded}) {
     this.model = model;
     this.on_link = on_link;
@@ -29,6 +33,7 @@ export class Live {
     this.events = null;     // EventSource
     this.eventAtMs = 0;     // when the last event arrived
     this.lostAtMs = null;   // since when there is no response
+    this.refusal = null;    // why a request was refused
     this.retryMs = RETRY_MS_MIN;
     this.timer = null;
     this.isLoading = false;
@@ -67,7 +72,13 @@ export class Live {
         this.tell();
       });
     };
-    on('status', (status) => this.model.noteStatus(status));
+    on('status', (status) => {
+      const old = this.model.status?.configuration.generation;
+      this.model.noteStatus(status);
+      if (old !== undefined && old !== status.configuration.generation) {
+        this.refreshSoon(); // queues may have come and gone
+      }
+    });
     on('queue', (queue) => {
       this.model.noteQueue(queue);
       this.on_event('queue', queue);
@@ -113,11 +124,12 @@ export class Live {
 
   found() {
     this.lostAtMs = null;
+    this.refusal = null;
     this.retryMs = RETRY_MS_MIN;
     if (this.events?.readyState === EventSource.CLOSED) {
       this.connect(); // the browser has given up, this page has not
     }
-    return this.isLive ? REFRESH_MS : POLL_MS;
+    return document.hidden ? HIDDEN_MS : this.isLive ? REFRESH_MS : POLL_MS;
   }
 
   failed(error) {
@@ -131,7 +143,8 @@ export class Live {
       return 0;
     }
     this.eventAtMs = 0;
-    this.lostAtMs ??= Date.now();
+    this.refusal = error.status > 0 ? error.message : null;
+    this.lostAtMs = error.status > 0 ? null : this.lostAtMs ?? Date.now();
     this.retryMs = Math.min(this.retryMs * 1.5, RETRY_MS_MAX);
     return this.retryMs;
   }
@@ -140,8 +153,12 @@ export class Live {
     if (this.lostAtMs !== null && this.eventAtMs > this.lostAtMs) {
       this.lostAtMs = null;
     }
-    const state = this.lostAtMs !== null ? 'lost'
-      : this.isLive ? 'live' : 'polling';
-    this.on_link(state, this.lostAtMs);
+    if (this.refusal !== null) {
+      this.on_link('refused', this.refusal);
+    } else if (this.lostAtMs !== null) {
+      this.on_link('lost', this.lostAtMs);
+    } else {
+      this.on_link(this.isLive ? 'live' : 'polling', null);
+    }
   }
 }

@@ -29,14 +29,16 @@ function say(text) {
   toastTimer = setTimeout(() => setText(byId('toast'), ''), TOAST_MS);
 }
 
-function showLink(state, sinceMs) {
-  const texts = {
-    live: 'Live',
-    polling: 'Every 5 seconds',
-    lost: `Connection lost since ${time(sinceMs, Date.now())}`,
-  };
+const LINK_TEXTS = {
+  live: () => 'Live',
+  polling: () => 'Every 5 seconds',
+  lost: (sinceMs) => `Connection lost since ${time(sinceMs, Date.now())}`,
+  refused: (reason) => `Not available: ${reason}`,
+};
+
+function showLink(state, detail) {
   byId('link').dataset.link = state;
-  setText(byId('link-text'), texts[state]);
+  setText(byId('link-text'), LINK_TEXTS[state](detail));
 }
 
 const grid = new Grid(byId('grid'), queueColumns(model), {
@@ -101,7 +103,8 @@ document.querySelector('.skip').addEventListener('click', (event) => {
 setInterval(() => {
   live.tell(); // it may have become silent
   if (!document.hidden) {
-    grid.draw(); // "since" and "last success" go on
+    grid.draw(); // "since" and "in 5 s" go on
+    story.tick();
   }
 }, TICK_MS);
 story.follow(false);

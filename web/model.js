@@ -39,6 +39,7 @@ export class Model {
     this.listeners = [];
     this.timer = null;
     this.query = null;        // of the filter, while isPart
+    this.loadCount = 0;       // of the queues
     recallSeries(this.totals);
   }
 
@@ -83,8 +84,13 @@ export class Model {
   async loadQueues() {
     this.isPart = this.status.queues.total > FULL_MAX;
     const query = this.isPart ? this.query ?? {sort: 'health'} : {};
+    this.loadCount += 1;
+    const number = this.loadCount;
     const list = await api.getList('queues', 'queues', query,
       this.isPart ? PART_MAX : Infinity);
+    if (number !== this.loadCount) {
+      return; // a newer one, with another filter, is on its way
+    }
     this.matched = list.matched;
     this.setQueues(list.items);
   }

@@ -21,8 +21,9 @@ export class Story {
     this.on_close = on_close;
     this.say = say;
     this.root = byId('story');
-    this.current = null;
-    this.name = null; // of the queue or outlet
+    this.current = null; // QueueStory or OutletStory
+    this.detail = null;  // what was last loaded for it
+    this.name = null;    // of the queue or outlet
     this.kind = null;
     window.addEventListener('hashchange', () => this.follow(true));
     document.addEventListener('keydown', (event) => {
@@ -54,6 +55,7 @@ export class Story {
     const isStory = kind in KINDS && names.length === (kind === 'queue' ? 2 : 1);
     this.root.replaceChildren();
     this.current = null;
+    this.detail = null;
     this.kind = isStory ? kind : null;
     this.name = isStory ? names.join('/') : null;
     if (isStory) {
@@ -89,6 +91,7 @@ export class Story {
     try {
       const detail = await current.load();
       if (current === this.current) {
+        this.detail = detail;
         current.show(detail);
       }
     } catch (error) {
@@ -101,6 +104,13 @@ export class Story {
       if (error.status === 404) {
         current.body.replaceChildren(el('p', {class: 'empty'}, error.message));
       } // of a lost connection, the bar says more
+    }
+  }
+
+  // Times go on.
+  tick() {
+    if (this.detail !== null) {
+      this.current.show(this.detail);
     }
   }
 

@@ -88,6 +88,7 @@ class Fixture:
         self.token = token          # what has to be logged in with, or None
         self.sends_events = True    # False: a proxy holds them back
         self.is_down = False        # no request gets a response
+        self.is_starting = False    # each gets a 503
         self.role = "full"
         self.started_at = stamp(86400 * 12)
         self.stored = 100000
@@ -186,7 +187,10 @@ class Fixture:
                     if one["server"] == server["name"]])
             return self.page_of("servers", list(self.servers.values()), query)
         if path == "queues":
-            items = list(self.queues.values())
+            items = [one for one in self.queues.values()
+                     if query.get("match", "") in one["name"]
+                     and query.get("health", one["health"]) == one["health"]
+                     and query.get("server", one["server"]) == one["server"]]
             return {**self.page_of("queues", items, query),
                     "matched": len(items)}
         if path == "outlets":
@@ -278,6 +282,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         query = dict(urllib.parse.parse_qsl(parts.query))
         if self.is_refused(path):
             self.fail(401, "log in first")
+        elif self.world.is_starting:
+            self.fail(503, "it is starting")
         elif path == "events":
             self.serve_events()
         else:

@@ -76,6 +76,19 @@ def test_who_may_only_read_sees_no_buttons(browser):
         browser.check_clean()
 
 
+# A process that migrates an inbox is not one that is gone.
+def test_a_process_that_starts_is_waited_for(browser):
+    with Fixture() as fixture:
+        fixture.is_starting = True
+        browser.open(fixture.url)
+        browser.wait(f"{LINK} === 'refused'")
+        assert browser.text("#link") == "Not available: it is starting"
+        fixture.is_starting = False
+        browser.wait(f"{LINK} === 'live'")
+        browser.wait(SHOWN)
+        browser.check_clean("503")
+
+
 # What is no longer there was taken out of the configuration.
 def test_a_story_of_a_queue_that_is_gone_says_so(browser):
     with Fixture() as fixture:

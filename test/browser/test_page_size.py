@@ -105,3 +105,37 @@ def test_queues_come_and_go(browser):
         assert "s1/queue-2" not in browser.text("#grid")
         assert "s1/new-2" in browser.text("#grid")
         browser.check_clean()
+
+
+# 100,000 queues are not loaded into a browser; the process filters them.
+def test_more_queues_than_it_loads_are_filtered_by_the_process(browser):
+    with Fixture(queues=6000, servers=10) as fixture:
+        fixture.queues["s7/queue-599"].update(health="refused",
+                                              cause="403 INVALID-API-KEY")
+        browser.open(fixture.url)
+        browser.wait("document.getElementById('queue-count').innerText"
+                     " === '1,000 of 6,000'")
+        browser.click("#search")
+        browser.type("queue-599")
+        browser.wait("document.getElementById('queue-count').innerText"
+                     " === '10'")
+        browser.click("#chips [data-key=refused]")
+        browser.wait("document.getElementById('queue-count').innerText"
+                     " === '1'")
+        assert browser.texts(".queue .name") == ["s7/queue-599"]
+        browser.check_clean()
+
+
+# A reload of the configuration shows its queues at once.
+def test_a_new_configuration_is_loaded(browser):
+    with Fixture(queues=5, servers=1) as fixture:
+        browser.open(fixture.url)
+        browser.wait("document.querySelectorAll('.queue').length === 5"
+                     " && document.getElementById('link').dataset.link"
+                     " === 'live'")
+        fixture.queues["s1/new"] = make_queue("s1", "new")
+        status = fixture.status()
+        status["configuration"]["generation"] += 1
+        fixture.send("status", status)
+        browser.wait("document.querySelectorAll('.queue').length === 6")
+        browser.check_clean()
