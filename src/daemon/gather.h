@@ -29,6 +29,7 @@
 struct gather;
 struct gather_delivery; /* a batch being stored in an inbox */
 struct gather_hold;     /* a queue that cannot be polled: gather_holds.h */
+struct pauses;          /* pauses.h */
 
 /* Messages that no outlet of an inbox forwards: gather_unrouted.h. */
 struct gather_unrouted {
@@ -127,6 +128,8 @@ struct gather_options {
     bool has_pauses;            /* queues are paused while the disk of
                                                           their inbox is nearly full;
                                                           otherwise their batches fail */
+    struct pauses *pauses;      /* queues that operators have paused;
+                                   borrowed; NULL: pauses do not count */
     gather_opened_cb opened_cb; /* see gather_open() */
     haplo_event_cb event_cb;    /* events of servers and queues */
     gather_marked_cb marked_cb; /* confirmed marks; or NULL */

@@ -26,7 +26,7 @@
 #include "daemon/gather_batch.h"
 #include "daemon/gather_holds.h"
 #include "daemon/gather_key.h"
-#include "daemon/gather_space.h"
+#include "daemon/gather_pause.h"
 #include "daemon/log.h"
 #include "daemon/observer_feed.h"
 
@@ -234,7 +234,7 @@ static int add_to_poller(struct gather_queue *queue, struct adding *adding)
     int error = haplo_queue_add(queue->server->server, &options, &queue->queue,
                                 adding->why, sizeof adding->why);
     if (error == 0) {
-        gather_space_added(queue);
+        gather_pause_apply(queue);
     }
     return error;
 }

@@ -1,19 +1,8 @@
 #include "daemon/gather_space.h"
 
+#include "daemon/gather_pause.h"
 #include "daemon/log.h"
 #include "daemon/observer_feed.h"
-
-static void pause_or_resume(const struct gather_queue *queue, bool is_short)
-{
-    if (queue->queue == NULL || queue->is_leaving) {
-        return; /* held, or paused anyway */
-    }
-    if (is_short) {
-        haplo_queue_pause(queue->queue);
-    } else {
-        haplo_queue_resume(queue->queue);
-    }
-}
 
 static void tell(struct gather_inbox *inbox, bool is_short, const char *why)
 {
@@ -38,11 +27,11 @@ static void on_space(struct inbox *changed, bool is_short, const char *why,
     }
     tell(inbox, is_short, why);
     while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
-        const struct gather_queue *queue;
+        struct gather_queue *queue;
         size_t queue_cursor = 0;
         while ((queue = name_table_next(&server->queues, &queue_cursor))) {
             if (queue->stored != NULL && queue->stored->inbox == inbox->inbox) {
-                pause_or_resume(queue, is_short);
+                gather_pause_apply(queue);
             }
         }
     }
@@ -57,13 +46,5 @@ void gather_space_listen(struct gather_inbox *inbox)
     inbox_listen_space(inbox->inbox, on_space, inbox);
     if (why != NULL) {
         tell(inbox, true, why);
-    }
-}
-
-void gather_space_added(const struct gather_queue *queue)
-{
-    if (queue->server->gather->options.has_pauses &&
-        inbox_short_why(queue->stored->inbox) != NULL) {
-        haplo_queue_pause(queue->queue);
     }
 }

@@ -11,8 +11,4 @@
  * its queues to be paused; then their batches fail instead. */
 void gather_space_listen(struct gather_inbox *inbox);
 
-/* To be called when a queue was added to the poller: pauses it if it must
- * wait. */
-void gather_space_added(const struct gather_queue *queue);
-
 #endif

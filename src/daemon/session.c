@@ -123,6 +123,7 @@ static void close_loop(struct session *session)
 
 static void free_session(struct session *session)
 {
+    pauses_free(&session->pauses);
     state_dir_unlock(session->lock);
     config_free(session->config);
 }
@@ -238,6 +239,7 @@ enum exit_code session_run(struct session *session,
         .only_outlet = options->only_outlet,
         .only_inbox = options->only_inbox,
         .has_pauses = options->has_pauses,
+        .pauses = options->has_pauses ? &session->pauses : NULL,
         .opened_cb = on_opened,
         .event_cb = options->event_cb,
         .marked_cb = options->marked_cb,
@@ -247,6 +249,9 @@ enum exit_code session_run(struct session *session,
     };
     session->options = *options;
     abandon_init(&session->abandon, &session->loop);
+    if (options->has_pauses) {
+        pauses_load(&session->pauses, session->config->state_dir);
+    }
     open_control(session);
     session->admin =
         admin_open(&session->loop, session->config, &session->gather);

@@ -17,6 +17,7 @@
 #include "daemon/control.h"
 #include "daemon/gather.h"
 #include "daemon/notify.h"
+#include "daemon/pauses.h"
 #include "daemon/signals.h"
 
 /* After drain_timeout, for inboxes to finish what they are writing; and after a
@@ -57,6 +58,7 @@ struct session {
     struct signals signals;         /* end it, or are for the command */
     struct abandon abandon;         /* ends it despite a name look-up */
     struct control control;         /* requests of other processes */
+    struct pauses pauses;           /* queues that operators have paused */
     struct admin *admin;            /* observes and controls it; or NULL */
     struct gather gather;           /* the configuration at work */
     struct session_options options; /* of the command */

@@ -11,6 +11,7 @@ import http.client
 import json
 import socket
 
+import openapi
 from sim import wait_for
 
 Reply = collections.namedtuple("Reply", "status headers body")
@@ -49,9 +50,19 @@ class Admin:
             connection.request(method, path, body,
                                {**self.headers, **(headers or {})})
             response = connection.getresponse()
-            return Reply(response.status, response.headers, response.read())
+            reply = Reply(response.status, response.headers, response.read())
         finally:
             connection.close()
+        if openapi.template_of(path) is not None and reply.status != 405:
+            self.judge(method, path, reply)
+        return reply
+
+    @staticmethod
+    def judge(method, path, reply):
+        kind = reply.headers["Content-Type"]
+        if kind == "application/json":
+            openapi.check(method, path, reply.status, kind,
+                          json.loads(reply.body))
 
     def get(self, path, status=200, **headers):
         """The document at a path."""

@@ -3,13 +3,33 @@
  * has the same paths; a test compares them.
  */
 #include "daemon/admin/admin_health.h"
+#include "daemon/admin/admin_lists.h"
+#include "daemon/admin/admin_queue.h"
+#include "daemon/admin/admin_queues.h"
+#include "daemon/admin/admin_ready.h"
 #include "daemon/admin/admin_route.h"
+#include "daemon/admin/admin_status.h"
 #include "daemon/admin/page.h"
 
+#define NONE ADMIN_ROLE_NONE
+#define READ ADMIN_ROLE_READ
+#define FULL ADMIN_ROLE_FULL
+#define API "/api/v1"
+#define QUEUE API "/queues/{server}/{queue}"
+
 const struct admin_route admin_routes[] = {
-    {"GET", "/healthz", ADMIN_ROLE_NONE, true, admin_get_health},
-    {"GET", "/", ADMIN_ROLE_NONE, true, page_get},
-    {"GET", "/{file}", ADMIN_ROLE_NONE, true, page_get_file},
+    {"GET", "/healthz", NONE, true, admin_get_health},
+    {"GET", "/readyz", NONE, true, admin_get_ready},
+    {"GET", API "/status", READ, false, admin_get_status},
+    {"GET", API "/servers", READ, false, admin_get_servers},
+    {"GET", API "/servers/{server}", READ, false, admin_get_server},
+    {"GET", API "/queues", READ, false, admin_get_queues},
+    {"GET", QUEUE, READ, false, admin_get_queue},
+    {"GET", API "/outlets", READ, false, admin_get_outlets},
+    {"GET", API "/outlets/{outlet}", READ, false, admin_get_outlet},
+    {"GET", API "/inboxes", READ, false, admin_get_inboxes},
+    {"GET", "/", NONE, true, page_get},
+    {"GET", "/{file}", NONE, true, page_get_file},
 };
 
 const size_t admin_route_count = sizeof admin_routes / sizeof admin_routes[0];

@@ -1,0 +1,166 @@
+#include "daemon/admin/admin_lists.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/admin/admin_object.h"
+#include "daemon/admin/admin_page.h"
+#include "daemon/admin/admin_private.h"
+
+#define LANE_COUNT_MAX 100 /* of an outlet, in a response */
+
+/* Servers */
+
+void admin_get_servers(struct admin_request *request)
+{
+    const struct gather *gather = request->admin->gather;
+    const struct gather_server *server;
+    struct json_writer json = {0};
+    struct admin_page page;
+    char next[ADMIN_PAGE_CURSOR_SIZE];
+    char why[HAPLO_TEXT_SIZE_MAX] = "out of memory";
+    size_t cursor = 0;
+    int error = admin_page_init(&page, admin_query(request, "limit"),
+                                admin_query(request, "after"), why, sizeof why);
+    if (error != 0) {
+        admin_page_free(&page);
+        admin_reply_error(request, error == HAPLO_EINVAL ? 400 : 500, "%s",
+                          why);
+        return;
+    }
+    while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
+        admin_page_offer(&page, 0, server->config->options.name);
+    }
+    admin_page_sort(&page);
+    json.is_failed = page.is_failed;
+    json_object(&json, NULL);
+    json_array(&json, "servers");
+    for (size_t i = 0; i < page.count; i++) {
+        admin_write_server(
+            &json, NULL,
+            name_table_find(&gather->servers, page.entries[i].name));
+    }
+    json_array_end(&json);
+    json_text(&json, "next", admin_page_next(&page, next));
+    json_object_end(&json);
+    admin_page_free(&page);
+    admin_reply_json(request, 200, &json);
+}
+
+void admin_get_server(struct admin_request *request)
+{
+    const struct gather *gather = request->admin->gather;
+    const struct gather_server *server =
+        name_table_find(&gather->servers, admin_parameter(request, "server"));
+    struct json_writer json = {0};
+    if (server == NULL) {
+        admin_reply_error(request, 404,
+                          "there is no server %s: see /api/v1/servers",
+                          admin_parameter(request, "server"));
+        return;
+    }
+    json_object(&json, NULL);
+    admin_write_server(&json, "server", server);
+    admin_write_transitions(&json, gather, server->seen.newest_id);
+    json_object_end(&json);
+    admin_reply_json(request, 200, &json);
+}
+
+/* Outlets: there are few, in the order of the configuration */
+
+void admin_get_outlets(struct admin_request *request)
+{
+    const struct gather *gather = request->admin->gather;
+    struct json_writer json = {0};
+    json_object(&json, NULL);
+    json_array(&json, "outlets");
+    for (size_t i = 0; i < gather->config->outlet_count; i++) {
+        const struct gather_outlet *outlet = name_table_find(
+            &gather->outlets, gather->config->outlets[i].forward.name);
+        if (outlet != NULL) {
+            admin_write_outlet(&json, NULL, outlet);
+        }
+    }
+    json_array_end(&json);
+    json_object_end(&json);
+    admin_reply_json(request, 200, &json);
+}
+
+static void write_lane(struct json_writer *json,
+                       const struct observer_lane *lane, const char *name)
+{
+    const char *slash = strchr(name, '/');
+    json_object(json, NULL);
+    json_slice(json, "server",
+               (struct haplo_slice){name, (size_t)(slash - name)});
+    json_text(json, "queue", slash + 1);
+    json_text(json, "state", observer_outlet_label(lane->state));
+    json_text(json, "cause", lane->text);
+    if (lane->arrival == 0) {
+        json_null(json, "arrival");
+    } else {
+        json_count(json, "arrival", lane->arrival);
+    }
+    json_time(json, "since", lane->since_ms);
+    json_object_end(json);
+}
+
+/* The names of lanes are "OUTLET: SERVER/QUEUE". */
+static void write_lanes(struct json_writer *json, const struct gather *gather,
+                        const char *outlet)
+{
+    const struct observer_lane *lane;
+    size_t size = strlen(outlet);
+    size_t count = 0;
+    size_t cursor = 0;
+    json_array(json, "lanes");
+    while (count < LANE_COUNT_MAX &&
+           (lane = name_table_next(&gather->observer.lanes, &cursor)) != NULL) {
+        if (strncmp(lane->name, outlet, size) == 0 &&
+            strncmp(lane->name + size, ": ", 2) == 0) {
+            write_lane(json, lane, lane->name + size + 2);
+            count++;
+        }
+    }
+    json_array_end(json);
+}
+
+void admin_get_outlet(struct admin_request *request)
+{
+    const struct gather *gather = request->admin->gather;
+    const struct gather_outlet *outlet =
+        gather_find_outlet(gather, admin_parameter(request, "outlet"));
+    struct json_writer json = {0};
+    if (outlet == NULL) {
+        admin_reply_error(request, 404,
+                          "there is no outlet %s: see /api/v1/outlets",
+                          admin_parameter(request, "outlet"));
+        return;
+    }
+    json_object(&json, NULL);
+    admin_write_outlet(&json, "outlet", outlet);
+    write_lanes(&json, gather, outlet->config->forward.name);
+    admin_write_transitions(&json, gather, outlet->seen.newest_id);
+    json_object_end(&json);
+    admin_reply_json(request, 200, &json);
+}
+
+/* Inboxes: likewise */
+
+void admin_get_inboxes(struct admin_request *request)
+{
+    const struct gather *gather = request->admin->gather;
+    struct json_writer json = {0};
+    json_object(&json, NULL);
+    json_array(&json, "inboxes");
+    for (size_t i = 0; i < gather->config->inbox_count; i++) {
+        const struct gather_inbox *inbox =
+            name_table_find(&gather->inboxes, gather->config->inboxes[i].name);
+        if (inbox != NULL) {
+            admin_write_inbox(&json, NULL, inbox);
+        }
+    }
+    json_array_end(&json);
+    json_object_end(&json);
+    admin_reply_json(request, 200, &json);
+}

@@ -1,0 +1,274 @@
+#include "daemon/admin/admin_object.h"
+
+#include "base/wall_clock.h"
+#include "config/config.h"
+
+#define TRANSITION_COUNT_MAX 20 /* of one object, in a response */
+
+/* Health */
+
+const char *admin_health_name(enum admin_health health)
+{
+    static const char *const names[ADMIN_HEALTH_COUNT] = {
+        [ADMIN_HEALTH_OK] = "ok",           [ADMIN_HEALTH_PAUSED] = "paused",
+        [ADMIN_HEALTH_FAILING] = "failing", [ADMIN_HEALTH_REFUSED] = "refused",
+        [ADMIN_HEALTH_BLOCKED] = "blocked", [ADMIN_HEALTH_HELD] = "held",
+    };
+    return names[health];
+}
+
+static const enum admin_health of_queue_state[OBSERVER_QUEUE_STATE_COUNT] = {
+    [OBSERVER_QUEUE_STARTING] = ADMIN_HEALTH_OK,
+    [OBSERVER_QUEUE_WORKING] = ADMIN_HEALTH_OK,
+    [OBSERVER_QUEUE_FAILING] = ADMIN_HEALTH_FAILING,
+    [OBSERVER_QUEUE_UNDELIVERED] = ADMIN_HEALTH_FAILING,
+    [OBSERVER_QUEUE_REFUSED] = ADMIN_HEALTH_REFUSED,
+    [OBSERVER_QUEUE_BLOCKED] = ADMIN_HEALTH_BLOCKED,
+    [OBSERVER_QUEUE_PAUSED] = ADMIN_HEALTH_PAUSED,
+    [OBSERVER_QUEUE_HELD] = ADMIN_HEALTH_HELD,
+};
+
+enum admin_health admin_health_of_queue(const struct gather_queue *queue)
+{
+    return queue->queue == NULL ? ADMIN_HEALTH_HELD
+                                : of_queue_state[queue->seen.state];
+}
+
+enum admin_health admin_health_of_server(const struct gather_server *server)
+{
+    return server->server == NULL                     ? ADMIN_HEALTH_HELD
+           : server->seen.state == OBSERVER_SERVER_UP ? ADMIN_HEALTH_OK
+                                                      : ADMIN_HEALTH_FAILING;
+}
+
+enum admin_health admin_health_of_outlet(const struct gather_outlet *outlet)
+{
+    switch (outlet->seen.state) {
+    case OBSERVER_OUTLET_WAITING:
+    case OBSERVER_OUTLET_BROKEN:
+        return ADMIN_HEALTH_FAILING;
+    case OBSERVER_OUTLET_BLOCKED:
+        return ADMIN_HEALTH_BLOCKED;
+    default:
+        break;
+    }
+    struct forwarder_stats stats = {0};
+    if (outlet->forwarder == NULL) {
+        return ADMIN_HEALTH_HELD;
+    }
+    forwarder_stats(outlet->forwarder, &stats);
+    return stats.blocked_lane_count > 0   ? ADMIN_HEALTH_BLOCKED
+           : stats.waiting_lane_count > 0 ? ADMIN_HEALTH_FAILING
+                                          : ADMIN_HEALTH_OK;
+}
+
+enum admin_health admin_health_of_inbox(const struct gather_inbox *inbox)
+{
+    return inbox->inbox == NULL || inbox->seen.state == OBSERVER_INBOX_FAILING
+               ? ADMIN_HEALTH_FAILING
+           : inbox->seen.state == OBSERVER_INBOX_SHORT ? ADMIN_HEALTH_PAUSED
+                                                       : ADMIN_HEALTH_OK;
+}
+
+void admin_write_counts(struct json_writer *json, const char *name,
+                        const size_t counts[ADMIN_HEALTH_COUNT])
+{
+    size_t total = 0;
+    for (int i = 0; i < ADMIN_HEALTH_COUNT; i++) {
+        total += counts[i];
+    }
+    json_object(json, name);
+    json_count(json, "total", total);
+    for (int i = 0; i < ADMIN_HEALTH_COUNT; i++) {
+        json_count(json, admin_health_name((enum admin_health)i), counts[i]);
+    }
+    json_object_end(json);
+}
+
+void admin_write_queue_counts(struct json_writer *json, const char *name,
+                              const size_t *counts, size_t extra)
+{
+    size_t sums[ADMIN_HEALTH_COUNT] = {[ADMIN_HEALTH_HELD] = extra};
+    for (int i = 0; i < OBSERVER_QUEUE_STATE_COUNT; i++) {
+        sums[of_queue_state[i]] += counts[i];
+    }
+    admin_write_counts(json, name, sums);
+}
+
+/* Parts */
+
+void admin_write_time_at(struct json_writer *json, const char *name,
+                         uint64_t wait_ms)
+{
+    json_time(json, name, wait_ms == 0 ? 0 : wall_clock_ms() + wait_ms);
+}
+
+static const char *text_or_null(const char *text)
+{
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+static void write_error(struct json_writer *json, int error)
+{
+    json_text(json, "error", error == 0 ? NULL : haplo_error_name(error));
+}
+
+static void write_transition(struct json_writer *json,
+                             const struct transition *transition)
+{
+    json_object(json, NULL);
+    json_time(json, "at", transition->at_ms);
+    json_text(json, "from", transition->from);
+    json_text(json, "to", transition->to);
+    write_error(json, transition->error);
+    json_text(json, "cause", text_or_null(transition->text));
+    json_count(json, "failures", transition->failures);
+    if (transition->delay_ms == 0) {
+        json_null(json, "next_seconds");
+    } else {
+        json_seconds(json, "next_seconds", transition->delay_ms);
+    }
+    json_object_end(json);
+}
+
+void admin_write_transitions(struct json_writer *json,
+                             const struct gather *gather, uint64_t newest_id)
+{
+    const struct transition *found[TRANSITION_COUNT_MAX];
+    const struct transition *transition =
+        history_find(&gather->observer.history, newest_id);
+    size_t count = 0;
+    while (transition != NULL && count < TRANSITION_COUNT_MAX) {
+        found[count++] = transition;
+        transition =
+            history_find(&gather->observer.history, transition->previous_id);
+    }
+    json_array(json, "transitions");
+    while (count > 0) {
+        write_transition(json, found[--count]);
+    }
+    json_array_end(json);
+}
+
+/* Server */
+
+static void write_server_stats(struct json_writer *json,
+                               const struct haplo_server_stats *stats)
+{
+    admin_write_time_at(json, "next_at", stats->wait_ms);
+    json_count(json, "in_flight", stats->in_flight);
+    json_count(json, "failed_logins", stats->failed_logins);
+    json_bool(json, "logins_held", stats->logins_held);
+    json_count(json, "requests_total", stats->request_count);
+    json_count(json, "failed_logins_total", stats->failed_login_count);
+    json_count(json, "throttles_total", stats->throttle_count);
+}
+
+void admin_write_server(struct json_writer *json, const char *name,
+                        const struct gather_server *server)
+{
+    const struct observer_server *seen = &server->seen;
+    const struct haplo_server_options *options = &server->config->options;
+    struct haplo_server_stats stats = {.struct_size = sizeof stats};
+    bool is_held = server->server == NULL;
+    if (!is_held) {
+        haplo_server_stats(server->server, &stats);
+    }
+    json_object(json, name);
+    json_text(json, "name", options->name);
+    json_text(json, "url", options->url);
+    json_text(json, "state",
+              is_held ? "HELD" : haplo_server_state_name(stats.state));
+    json_text(json, "state_text",
+              is_held ? observer_server_text(OBSERVER_SERVER_HELD)
+                      : haplo_server_state_text(stats.state));
+    json_text(json, "health",
+              admin_health_name(admin_health_of_server(server)));
+    json_time(json, "since", seen->since_ms);
+    json_text(json, "cause", text_or_null(is_held ? server->why : seen->text));
+    write_error(json, seen->error);
+    json_count(json, "failures", stats.failures);
+    json_time(json, "last_success_at", seen->success_ms);
+    json_count(json, "in_flight_max", options->in_flight_max);
+    write_server_stats(json, &stats);
+    admin_write_queue_counts(json, "queues", seen->queue_counts, 0);
+    json_object_end(json);
+}
+
+/* Outlet */
+
+static const char *outlet_state(const struct gather_outlet *outlet,
+                                const struct forwarder_stats *stats)
+{
+    return outlet->forwarder == NULL       ? "closed"
+           : stats->is_broken              ? "broken"
+           : stats->is_inbox_down          ? "waiting"
+           : stats->blocked_lane_count > 0 ? "blocked"
+           : stats->waiting_lane_count > 0 ||
+                   outlet->seen.state != OBSERVER_OUTLET_WORKING
+               ? "waiting"
+               : "working";
+}
+
+static void write_outlet_counts(struct json_writer *json,
+                                const struct forwarder_stats *stats)
+{
+    json_bool(json, "is_caught_up", stats->is_caught_up);
+    json_count(json, "blocked_lanes", stats->blocked_lane_count);
+    json_count(json, "waiting_lanes", stats->waiting_lane_count);
+    json_count(json, "cursor", stats->cursor);
+    json_count(json, "delivered_total", stats->delivered_count);
+    json_count(json, "filtered_total", stats->filtered_count);
+    json_count(json, "dead_letters_total", stats->dead_letter_count);
+    json_count(json, "skipped_total", stats->skipped_count);
+    json_count(json, "retries_total", stats->retry_count);
+}
+
+void admin_write_outlet(struct json_writer *json, const char *name,
+                        const struct gather_outlet *outlet)
+{
+    struct forwarder_stats stats = {.why = ""};
+    enum admin_health health = admin_health_of_outlet(outlet);
+    if (outlet->forwarder != NULL) {
+        forwarder_stats(outlet->forwarder, &stats);
+    }
+    json_object(json, name);
+    json_text(json, "name", outlet->config->forward.name);
+    json_text(json, "type", outlet->config->forward.type->name);
+    json_text(json, "inbox", outlet->config->inbox->name);
+    json_text(json, "state", outlet_state(outlet, &stats));
+    json_text(json, "health", admin_health_name(health));
+    json_time(json, "since", outlet->seen.since_ms);
+    json_text(json, "cause",
+              health == ADMIN_HEALTH_OK   ? NULL
+              : outlet->seen.text != NULL ? text_or_null(outlet->seen.text)
+                                          : text_or_null(stats.why));
+    json_time(json, "last_success_at", outlet->seen.success_ms);
+    admin_write_time_at(json, "next_at", stats.wait_ms);
+    write_outlet_counts(json, &stats);
+    json_null(json, "lag_messages");
+    json_null(json, "lag_seconds");
+    json_object_end(json);
+}
+
+/* Inbox */
+
+void admin_write_inbox(struct json_writer *json, const char *name,
+                       const struct gather_inbox *inbox)
+{
+    bool is_open = inbox->is_open && inbox->inbox != NULL;
+    json_object(json, name);
+    json_text(json, "name", inbox->config->name);
+    json_text(json, "type", inbox->config->type->name);
+    json_text(json, "uuid", is_open ? inbox_uuid(inbox->inbox) : NULL);
+    json_text(json, "state",
+              is_open                ? "open"
+              : inbox->inbox == NULL ? "failed"
+                                     : "opening");
+    json_text(json, "health", admin_health_name(admin_health_of_inbox(inbox)));
+    json_time(json, "since", inbox->seen.since_ms);
+    json_text(json, "cause", text_or_null(inbox->seen.text));
+    json_time(json, "last_success_at", inbox->seen.success_ms);
+    json_count(json, "unrouted_total", inbox->unrouted.count);
+    json_object_end(json);
+}
