@@ -2,6 +2,7 @@
  * admin_routes.c - everything that the admin socket serves. docs/openapi.yaml
  * has the same paths; a test compares them.
  */
+#include "daemon/admin/admin_actions.h"
 #include "daemon/admin/admin_health.h"
 #include "daemon/admin/admin_lists.h"
 #include "daemon/admin/admin_queue.h"
@@ -25,8 +26,13 @@ const struct admin_route admin_routes[] = {
     {"GET", API "/servers/{server}", READ, false, admin_get_server},
     {"GET", API "/queues", READ, false, admin_get_queues},
     {"GET", QUEUE, READ, false, admin_get_queue},
+    {"POST", QUEUE "/pause", FULL, false, admin_post_pause},
+    {"POST", QUEUE "/resume", FULL, false, admin_post_resume},
+    {"POST", QUEUE "/poll-now", FULL, false, admin_post_poll_now},
     {"GET", API "/outlets", READ, false, admin_get_outlets},
     {"GET", API "/outlets/{outlet}", READ, false, admin_get_outlet},
+    {"POST", API "/outlets/{outlet}/lanes/{server}/{queue}/{release}", FULL,
+     false, admin_post_release},
     {"GET", API "/inboxes", READ, false, admin_get_inboxes},
     {"GET", "/", NONE, true, page_get},
     {"GET", "/{file}", NONE, true, page_get_file},
