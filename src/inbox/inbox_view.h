@@ -1,7 +1,7 @@
 /*
  * inbox_view.h - reads an inbox for a command, next to the process that stores
  * into it. Blocks, so it is for processes that have no loop. Everything is read
- * as of one moment.
+ * as of one moment, unless slice_cb is set.
  */
 #ifndef INBOX_INBOX_VIEW_H
 #define INBOX_INBOX_VIEW_H
@@ -12,6 +12,8 @@
 #include "inbox/inbox.h"
 #include "inbox/inbox_filter.h"
 #include "inbox/inbox_replay.h"
+#include "inbox/inbox_survey.h"
+#include "inbox/inbox_trace.h"
 
 /* A dead letter. All strings and bytes are borrowed. */
 struct inbox_letter {
@@ -43,7 +45,20 @@ struct inbox_view {
     inbox_message_cb message_cb; /* messages that the outlet of the filter has
                                     passed, and that are not deferred; all if
                                     it has no outlet */
-    void *data;                  /* for the callback */
+    /* Or NULL. Set, with message_cb and without an outlet: messages are read in
+     * many short transactions, so that a slow reader is in nobody's way; what
+     * is deleted in the meantime may be missing. message_cb then returns false
+     * to end a transaction, and this function, which is called between two of
+     * them, to end the reading. */
+    bool (*slice_cb)(void *data);
+    /* Counts, of the whole inbox: */
+    inbox_summary_cb summary_cb;      /* the inbox; together with outlet_cb */
+    inbox_outlet_survey_cb outlet_cb; /* outlets, by name */
+    inbox_queue_survey_cb queue_cb;   /* queues with messages, by name */
+    /* The message of filter.arrival, then each outlet: */
+    inbox_trace_cb trace_cb;
+    inbox_trace_outlet_cb trace_outlet_cb;
+    void *data; /* for the callback */
     /* Set, with message_cb or none: the first and the last of these messages,
      * of all queues; 0: there are none. Others may be between them. */
     uint64_t *first;

@@ -5,126 +5,32 @@
  */
 #include "inbox/postgres/pg_view.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <libpq-fe.h>
 
 #include "base/reason.h"
-#include "core/identity.h"
 #include "inbox/inbox_view.h"
 #include "inbox/postgres/pg_connect.h"
-#include "inbox/postgres/pg_names.h"
 #include "inbox/postgres/pg_replay_row.h"
 #include "inbox/postgres/pg_statement.h"
+#include "inbox/postgres/pg_survey.h"
+#include "inbox/postgres/pg_trace.h"
+#include "inbox/postgres/pg_view_rows.h"
 
-#define NUMBER_SIZE_MAX 24
-
-struct pg_viewing {
-    PGconn *pg;                    /* owned */
-    const char *schema;            /* borrowed */
-    const struct inbox_view *view; /* what is read */
-    struct reason why;             /* of the failure */
-    bool is_ended;                 /* a callback wants no more rows */
-};
-
-static int fail(struct pg_viewing *viewing, const char *what,
-                const PGresult *result)
-{
-    const char *primary =
-        result != NULL ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)
-                       : NULL;
-    struct reason text;
-
-    pg_message(&text, primary != NULL ? primary : PQerrorMessage(viewing->pg));
-    return reason_set(&viewing->why, HAPLO_EDELIVERY, "schema %s: %s: %s",
-                      viewing->schema, what, text.text);
-}
-
-/* Rows */
-
-typedef void (*row_cb)(struct pg_viewing *viewing, const PGresult *row);
-
-static int rows_take(struct pg_viewing *viewing, row_cb read_cb)
-{
-    PGresult *result;
-    int error = 0;
-
-    while ((result = PQgetResult(viewing->pg)) != NULL) {
-        ExecStatusType status = PQresultStatus(result);
-
-        if (status == PGRES_SINGLE_TUPLE && !viewing->is_ended && error == 0) {
-            read_cb(viewing, result);
-        } else if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK) {
-            error = fail(viewing, "read", result);
-        }
-        PQclear(result);
-    }
-    return error;
-}
-
-/* A statement with these parameters, in PostgreSQL's text format. */
-static int rows_read(struct pg_viewing *viewing, const char *sql,
-                     const char *const *values, int count, row_cb read_cb)
-{
-    char *expanded = pg_names_expand(viewing->schema, sql);
-    int is_sent;
-
-    if (expanded == NULL) {
-        return reason_set(&viewing->why, HAPLO_ENOMEM, "out of memory");
-    }
-    is_sent = PQsendQueryParams(viewing->pg, expanded, count, NULL, values,
-                                NULL, NULL, 1);
-    free(expanded);
-    if (!is_sent || !PQsetSingleRowMode(viewing->pg)) {
-        return fail(viewing, "read", NULL);
-    }
-    return rows_take(viewing, read_cb);
-}
-
-static const char *number_text(uint64_t value, char text[NUMBER_SIZE_MAX])
-{
-    if (value > (uint64_t)INT64_MAX) {
-        value = INT64_MAX;
-    }
-    (void)snprintf(text, NUMBER_SIZE_MAX, "%" PRIu64, value);
-    return text;
-}
+#define BEGIN "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+#define SLICE_ROWS_MAX 256 /* of a transaction; libpq receives all of them */
 
 /* Messages */
-
-#define MESSAGE_COLUMNS                                                    \
-    "s.arrival, coalesce(q.server, '?'), coalesce(q.queue, '?'), s.batch," \
-    " b.count::bigint, b.format::bigint, b.fetched_at, s.queue, s.body"
-#define MESSAGE_JOINS                           \
-    " LEFT JOIN @queues AS q ON q.id = s.queue" \
-    " LEFT JOIN @batches AS b ON b.first_arrival = s.batch"
-#define MESSAGE_COLUMN_COUNT 9
-
-/* With the body and the hash. */
-static void message_fill(const PGresult *row, struct inbox_message *message)
-{
-    *message = (struct inbox_message){
-        .arrival = (uint64_t)pg_number(row, 0, 0),
-        .server = pg_text(row, 0, 1),
-        .queue = pg_text(row, 0, 2),
-        .batch_first = (uint64_t)pg_number(row, 0, 3),
-        .batch_count = (uint32_t)pg_number(row, 0, 4),
-        .format = (enum haplo_format)pg_number(row, 0, 5),
-        .received_at_ms = (uint64_t)pg_number(row, 0, 6),
-        .queue_id = (uint64_t)pg_number(row, 0, 7),
-        .body = pg_bytes(row, 0, 8),
-    };
-    message->hash = identity_hash(message->body);
-}
 
 static void on_message(struct pg_viewing *viewing, const PGresult *row)
 {
     const struct inbox_view *view = viewing->view;
     struct inbox_message message;
 
-    message_fill(row, &message);
+    pg_view_message(row, &message);
+    viewing->last_arrival = message.arrival;
     if (inbox_filter_takes_queue(&view->filter, message.server,
                                  message.queue) &&
         inbox_filter_takes_time(&view->filter, message.received_at_ms)) {
@@ -135,37 +41,72 @@ static void on_message(struct pg_viewing *viewing, const PGresult *row)
 static int messages_view(struct pg_viewing *viewing)
 {
     const struct inbox_view *view = viewing->view;
-    char first[NUMBER_SIZE_MAX];
-    char last[NUMBER_SIZE_MAX];
+    char first[PG_VIEW_NUMBER_SIZE];
+    char last[PG_VIEW_NUMBER_SIZE];
     const char *const values[] = {view->filter.outlet,
-                                  number_text(*view->first, first),
-                                  number_text(*view->last, last)};
+                                  pg_view_number(*view->first, first),
+                                  pg_view_number(*view->last, last)};
 
-    return rows_read(
+    return pg_view_rows(
         viewing,
-        "SELECT " MESSAGE_COLUMNS " FROM @stored AS s"
+        "SELECT " PG_VIEW_COLUMNS " FROM @stored AS s"
         " JOIN @outlets AS o ON o.name = $1"
         " JOIN @positions AS p ON p.outlet = o.id AND p.queue = s.queue"
-        "  AND p.position >= s.arrival" MESSAGE_JOINS
+        "  AND p.position >= s.arrival" PG_VIEW_JOINS
         " WHERE s.arrival BETWEEN $2::bigint AND $3::bigint"
         " ORDER BY s.arrival",
         values, 3, on_message);
 }
 
+/* Of the messages from first to last, at most so many. */
+static int some_messages_view(struct pg_viewing *viewing, uint64_t first,
+                              uint64_t last, uint64_t limit)
+{
+    char texts[3][PG_VIEW_NUMBER_SIZE];
+    const char *const values[] = {pg_view_number(first, texts[0]),
+                                  pg_view_number(last, texts[1]),
+                                  pg_view_number(limit, texts[2])};
+
+    return pg_view_rows(viewing,
+                        "SELECT " PG_VIEW_COLUMNS
+                        " FROM @stored AS s" PG_VIEW_JOINS
+                        " WHERE s.arrival BETWEEN $1::bigint AND $2::bigint"
+                        " ORDER BY s.arrival LIMIT $3::bigint",
+                        values, 3, on_message);
+}
+
+/* What becomes visible late has a lower arrival than what was read already. It
+ * was not there when the reading began. */
+static int slices_view(struct pg_viewing *viewing)
+{
+    const struct inbox_view *view = viewing->view;
+    uint64_t first = *view->first;
+    bool is_end = false;
+    int error = 0;
+
+    while (error == 0 && !is_end) {
+        error = some_messages_view(viewing, first, *view->last, SLICE_ROWS_MAX);
+        is_end = viewing->seen_count == 0;
+        first = viewing->last_arrival + 1;
+        viewing->is_ended = false;
+        if (error == 0) {
+            error = pg_view_run(viewing, "COMMIT");
+        }
+        is_end = is_end || !view->slice_cb(view->data);
+        if (error == 0 && !is_end) {
+            error = pg_view_run(viewing, BEGIN);
+        }
+    }
+    return error;
+}
+
 static int all_messages_view(struct pg_viewing *viewing)
 {
     const struct inbox_view *view = viewing->view;
-    char first[NUMBER_SIZE_MAX];
-    char last[NUMBER_SIZE_MAX];
-    const char *const values[] = {number_text(*view->first, first),
-                                  number_text(*view->last, last)};
 
-    return rows_read(viewing,
-                     "SELECT " MESSAGE_COLUMNS
-                     " FROM @stored AS s" MESSAGE_JOINS
-                     " WHERE s.arrival BETWEEN $1::bigint AND $2::bigint"
-                     " ORDER BY s.arrival",
-                     values, 2, on_message);
+    return view->slice_cb != NULL ? slices_view(viewing)
+                                  : some_messages_view(viewing, *view->first,
+                                                       *view->last, UINT64_MAX);
 }
 
 /* Ranges */
@@ -185,8 +126,8 @@ static void on_outlet(struct pg_viewing *viewing, const PGresult *row)
 static int outlet_check(struct pg_viewing *viewing)
 {
     const char *const values[] = {viewing->view->filter.outlet};
-    int error = rows_read(viewing, "SELECT id FROM @outlets WHERE name = $1",
-                          values, 1, on_outlet);
+    int error = pg_view_rows(viewing, "SELECT id FROM @outlets WHERE name = $1",
+                             values, 1, on_outlet);
 
     if (error == 0 && !viewing->is_ended) {
         error = reason_set(&viewing->why, HAPLO_ENOTFOUND,
@@ -204,17 +145,17 @@ static int outlet_check(struct pg_viewing *viewing)
 static int range_view(struct pg_viewing *viewing)
 {
     const struct inbox_view *view = viewing->view;
-    char since[NUMBER_SIZE_MAX];
-    char until[NUMBER_SIZE_MAX];
+    char since[PG_VIEW_NUMBER_SIZE];
+    char until[PG_VIEW_NUMBER_SIZE];
     const char *const values[] = {view->filter.outlet,
-                                  number_text(view->filter.since_ms, since),
-                                  number_text(view->filter.until_ms, until)};
+                                  pg_view_number(view->filter.since_ms, since),
+                                  pg_view_number(view->filter.until_ms, until)};
     int error = outlet_check(viewing);
 
     *view->first = 0;
     *view->last = 0;
     if (error == 0) {
-        error = rows_read(
+        error = pg_view_rows(
             viewing,
             "SELECT min(r.first), max(least(l.last, r.position)) FROM"
             " (SELECT b.queue, p.position, min(b.first_arrival) AS first,"
@@ -240,21 +181,21 @@ static int range_view(struct pg_viewing *viewing)
 static int all_view(struct pg_viewing *viewing)
 {
     const struct inbox_view *view = viewing->view;
-    char since[NUMBER_SIZE_MAX];
-    char until[NUMBER_SIZE_MAX];
-    const char *const values[] = {number_text(view->filter.since_ms, since),
-                                  number_text(view->filter.until_ms, until)};
+    char since[PG_VIEW_NUMBER_SIZE];
+    char until[PG_VIEW_NUMBER_SIZE];
+    const char *const values[] = {pg_view_number(view->filter.since_ms, since),
+                                  pg_view_number(view->filter.until_ms, until)};
     int error;
 
     *view->first = 0;
     *view->last = 0;
-    error =
-        rows_read(viewing,
-                  "SELECT min(s.arrival), max(s.arrival) FROM @stored AS s"
-                  " LEFT JOIN @batches AS b ON b.first_arrival = s.batch WHERE"
-                  " coalesce(b.fetched_at, 0) >= $1::bigint"
-                  " AND coalesce(b.fetched_at, 0) < $2::bigint",
-                  values, 2, on_range);
+    error = pg_view_rows(
+        viewing,
+        "SELECT min(s.arrival), max(s.arrival) FROM @stored AS s"
+        " LEFT JOIN @batches AS b ON b.first_arrival = s.batch WHERE"
+        " coalesce(b.fetched_at, 0) >= $1::bigint"
+        " AND coalesce(b.fetched_at, 0) < $2::bigint",
+        values, 2, on_range);
     return error == 0 && view->message_cb != NULL && *view->first != 0
                ? all_messages_view(viewing)
                : error;
@@ -264,7 +205,7 @@ static int all_view(struct pg_viewing *viewing)
 
 static void on_letter(struct pg_viewing *viewing, const PGresult *row)
 {
-    const int at = MESSAGE_COLUMN_COUNT;
+    const int at = PG_VIEW_COLUMN_COUNT;
     const struct inbox_view *view = viewing->view;
     const struct inbox_filter *filter = &view->filter;
     struct inbox_letter letter = {
@@ -276,7 +217,7 @@ static void on_letter(struct pg_viewing *viewing, const PGresult *row)
         .is_gone = PQgetisnull(row, 0, 0),
     };
 
-    message_fill(row, &letter.message);
+    pg_view_message(row, &letter.message);
     letter.message.arrival = (uint64_t)pg_number(row, 0, at + 5);
     letter.message.server = pg_text(row, 0, at + 6);
     letter.message.queue = pg_text(row, 0, at + 7);
@@ -290,18 +231,18 @@ static void on_letter(struct pg_viewing *viewing, const PGresult *row)
 
 static int letters_view(struct pg_viewing *viewing)
 {
-    char arrival[NUMBER_SIZE_MAX];
+    char arrival[PG_VIEW_NUMBER_SIZE];
     const char *const values[] = {
-        number_text(viewing->view->filter.arrival, arrival)};
+        pg_view_number(viewing->view->filter.arrival, arrival)};
 
-    return rows_read(
+    return pg_view_rows(
         viewing,
-        "SELECT " MESSAGE_COLUMNS ", (SELECT uuid::text FROM @inbox),"
+        "SELECT " PG_VIEW_COLUMNS ", (SELECT uuid::text FROM @inbox),"
         " coalesce(o.name, '?'), d.at, d.attempts, d.why, d.arrival,"
         " coalesce(dq.server, '?'), coalesce(dq.queue, '?')"
         " FROM @dead_letters AS d LEFT JOIN @outlets AS o ON o.id = d.outlet"
         " LEFT JOIN @queues AS dq ON dq.id = d.queue"
-        " LEFT JOIN @stored AS s ON s.arrival = d.arrival" MESSAGE_JOINS
+        " LEFT JOIN @stored AS s ON s.arrival = d.arrival" PG_VIEW_JOINS
         " WHERE $1::bigint = 0 OR d.arrival = $1::bigint"
         " ORDER BY d.arrival, d.outlet",
         values, 1, on_letter);
@@ -324,13 +265,8 @@ static void on_replay(struct pg_viewing *viewing, const PGresult *row)
 
 static int view_read(struct pg_viewing *viewing)
 {
-    PGresult *begun =
-        PQexec(viewing->pg, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    int error = PQresultStatus(begun) == PGRES_COMMAND_OK
-                    ? 0
-                    : fail(viewing, "begin", begun);
+    int error = pg_view_run(viewing, BEGIN);
 
-    PQclear(begun);
     if (error != 0) {
         return error;
     }
@@ -338,8 +274,17 @@ static int view_read(struct pg_viewing *viewing)
         return letters_view(viewing);
     }
     if (viewing->view->replay_cb != NULL) {
-        return rows_read(viewing, PG_REPLAY_ROW_SELECT " ORDER BY r.id", NULL,
-                         0, on_replay);
+        return pg_view_rows(viewing, PG_REPLAY_ROW_SELECT " ORDER BY r.id",
+                            NULL, 0, on_replay);
+    }
+    if (viewing->view->summary_cb != NULL) {
+        return pg_survey_view(viewing);
+    }
+    if (viewing->view->queue_cb != NULL) {
+        return pg_survey_queues_view(viewing);
+    }
+    if (viewing->view->trace_cb != NULL) {
+        return pg_trace_view(viewing);
     }
     return viewing->view->filter.outlet != NULL ? range_view(viewing)
                                                 : all_view(viewing);

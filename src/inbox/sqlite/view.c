@@ -1,94 +1,30 @@
 /*
  * view.c - reads dead letters, replays or messages for a command, in one read
  * transaction of a connection of its own. Commits continue in the meantime, but
- * the WAL grows.
+ * the WAL grows; hence slices, between which there is none. What else there is
+ * to read is in view_survey.c and view_trace.c.
  */
 #include "inbox/sqlite/view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/identity.h"
 #include "inbox/inbox_view.h"
 #include "inbox/sqlite/connection.h"
 #include "inbox/sqlite/db_error.h"
 #include "inbox/sqlite/db_query.h"
 #include "inbox/sqlite/db_source.h"
-#include "inbox/sqlite/db_value.h"
 #include "inbox/sqlite/replay_row.h"
-
-/* Of a column that is never NULL. False if memory runs out. */
-static bool text_get(sqlite3_stmt *row, int column, const char **text)
-{
-    *text = (const char *)sqlite3_column_text(row, column);
-    return *text != NULL;
-}
-
-static uint64_t number_of(sqlite3_stmt *row, int column)
-{
-    return (uint64_t)sqlite3_column_int64(row, column);
-}
-
-/* Steps through all rows. read_cb returns SQLITE_ROW to go on, SQLITE_DONE to
- * end, or an error. Returns SQLITE_OK or an error. */
-typedef int (*row_cb)(sqlite3_stmt *row, const struct inbox_view *view);
-
-static int rows_read(sqlite3_stmt *select, const struct inbox_view *view,
-                     row_cb read_cb)
-{
-    int code = SQLITE_ROW;
-
-    while (code == SQLITE_ROW && (code = sqlite3_step(select)) == SQLITE_ROW) {
-        code = read_cb(select, view);
-    }
-    (void)sqlite3_finalize(select); /* repeats the error of the step */
-    return code == SQLITE_DONE ? SQLITE_OK : code;
-}
+#include "inbox/sqlite/view_rows.h"
+#include "inbox/sqlite/view_survey.h"
+#include "inbox/sqlite/view_trace.h"
 
 /* Messages */
-
-/* The columns that message_read() expects, from the first one on: body is last,
- * as reading it costs most. */
-#define MESSAGE_COLUMNS                                                       \
-    "s.arrival, coalesce(q.server, '?'), coalesce(q.queue, '?'), s.position," \
-    " b.count, b.format, b.fetched_at, s.queue, s.body"
-#define MESSAGE_JOINS                          \
-    " LEFT JOIN queues AS q ON q.id = s.queue" \
-    " LEFT JOIN batches AS b ON b.first_arrival = s.arrival - s.position"
-#define MESSAGE_COLUMN_COUNT 9
-
-/* Without the body. Returns SQLITE_ROW or an error. */
-static int head_read(sqlite3_stmt *row, int at, struct inbox_message *message)
-{
-    *message = (struct inbox_message){
-        .arrival = number_of(row, at),
-        .batch_first = number_of(row, at) - number_of(row, at + 3),
-        .batch_count = (uint32_t)number_of(row, at + 4),
-        .format = (enum haplo_format)number_of(row, at + 5),
-        .received_at_ms = number_of(row, at + 6),
-        .queue_id = number_of(row, at + 7),
-    };
-    return text_get(row, at + 1, &message->server) &&
-                   text_get(row, at + 2, &message->queue)
-               ? SQLITE_ROW
-               : SQLITE_NOMEM;
-}
-
-static int body_read(sqlite3_stmt *row, int at, struct inbox_message *message)
-{
-    int code = db_column_bytes(row, at + 8, &message->body);
-
-    if (code != SQLITE_OK) {
-        return code;
-    }
-    message->hash = identity_hash(message->body);
-    return SQLITE_ROW;
-}
 
 static int message_read(sqlite3_stmt *row, const struct inbox_view *view)
 {
     struct inbox_message message;
-    int code = head_read(row, 0, &message);
+    int code = view_head(row, 0, &message);
 
     if (code != SQLITE_ROW) {
         return code;
@@ -98,7 +34,7 @@ static int message_read(sqlite3_stmt *row, const struct inbox_view *view)
         !inbox_filter_takes_time(&view->filter, message.received_at_ms)) {
         return SQLITE_ROW;
     }
-    code = body_read(row, 0, &message);
+    code = view_body(row, 0, &message);
     if (code != SQLITE_ROW) {
         return code;
     }
@@ -109,16 +45,66 @@ static int messages_read(sqlite3 *db, const struct inbox_view *view,
                          uint64_t outlet_id, uint64_t first, uint64_t last)
 {
     sqlite3_stmt *select;
-    int code =
-        db_query(db, &select,
-                 "SELECT " MESSAGE_COLUMNS " FROM stored AS s" MESSAGE_JOINS
-                 " WHERE s.arrival BETWEEN ?1 AND ?2 AND NOT EXISTS"
-                 " (SELECT 1 FROM deferred AS d WHERE d.outlet = ?3"
-                 "  AND d.queue = s.queue AND d.arrival = s.arrival)"
-                 " ORDER BY s.arrival",
-                 "iii", first, last, outlet_id);
+    int code = db_query(db, &select,
+                        "SELECT " VIEW_COLUMNS " FROM stored AS s" VIEW_JOINS
+                        " WHERE s.arrival BETWEEN ?1 AND ?2 AND NOT EXISTS"
+                        " (SELECT 1 FROM deferred AS d WHERE d.outlet = ?3"
+                        "  AND d.queue = s.queue AND d.arrival = s.arrival)"
+                        " ORDER BY s.arrival",
+                        "iii", first, last, outlet_id);
 
-    return code == SQLITE_OK ? rows_read(select, view, message_read) : code;
+    return code == SQLITE_OK ? view_rows(select, view, message_read) : code;
+}
+
+/* Slices */
+
+#define SLICE_ROWS_MAX 10000 /* of a transaction, also if none is taken */
+
+/* Reads from *from on until the callback has enough, and moves *from behind
+ * the last one that was read. *is_end: there are no more. */
+static int slice_read(sqlite3 *db, const struct inbox_view *view,
+                      uint64_t *from, uint64_t last, bool *is_end)
+{
+    sqlite3_stmt *select;
+    int code = db_query(db, &select,
+                        "SELECT " VIEW_COLUMNS " FROM stored AS s" VIEW_JOINS
+                        " WHERE s.arrival BETWEEN ?1 AND ?2"
+                        " ORDER BY s.arrival LIMIT ?3",
+                        "iii", *from, last, (uint64_t)SLICE_ROWS_MAX);
+
+    *is_end = true;
+    if (code != SQLITE_OK) {
+        return code;
+    }
+    code = SQLITE_ROW;
+    while (code == SQLITE_ROW && (code = sqlite3_step(select)) == SQLITE_ROW) {
+        *is_end = false;
+        *from = view_number(select, 0) + 1;
+        code = message_read(select, view);
+    }
+    (void)sqlite3_finalize(select); /* repeats the error of the step */
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int slices_read(sqlite3 *db, const struct inbox_view *view,
+                       uint64_t first, uint64_t last)
+{
+    bool is_end = false;
+    int code = SQLITE_OK;
+
+    while (code == SQLITE_OK && !is_end) {
+        code = slice_read(db, view, &first, last, &is_end);
+        if (code == SQLITE_OK) {
+            code = connection_run(db, "COMMIT");
+        }
+        if (code == SQLITE_OK && !view->slice_cb(view->data)) {
+            is_end = true;
+        }
+        if (code == SQLITE_OK && !is_end) {
+            code = connection_run(db, "BEGIN");
+        }
+    }
+    return code;
 }
 
 /* Ranges */
@@ -136,8 +122,8 @@ static int outlet_find(sqlite3 *db, const char *name, uint64_t *id,
         code = sqlite3_step(select);
     }
     if (code == SQLITE_ROW) {
-        *id = number_of(select, 0);
-        *cursor = number_of(select, 1);
+        *id = view_number(select, 0);
+        *cursor = view_number(select, 1);
         code = SQLITE_DONE;
     }
     (void)sqlite3_finalize(select); /* repeats the error of the step */
@@ -161,8 +147,8 @@ static int range_find(sqlite3 *db, const struct inbox_view *view,
         code = sqlite3_step(select);
     }
     if (code == SQLITE_ROW) {
-        *first = number_of(select, 0);
-        *last = number_of(select, 1);
+        *first = view_number(select, 0);
+        *last = view_number(select, 1);
         code = SQLITE_DONE;
     }
     (void)sqlite3_finalize(select); /* repeats the error of the step */
@@ -192,38 +178,41 @@ static int range_view(sqlite3 *db, const struct inbox_view *view,
     }
     *view->first = first;
     *view->last = last;
-    return code == SQLITE_OK && view->message_cb != NULL && first != 0
-               ? messages_read(db, view, outlet_id, first, last)
-               : code;
+    if (code != SQLITE_OK || view->message_cb == NULL || first == 0) {
+        return code;
+    }
+    return view->slice_cb != NULL
+               ? slices_read(db, view, first, last)
+               : messages_read(db, view, outlet_id, first, last);
 }
 
 /* Dead letters */
 
 #define LETTERS                                                         \
-    "SELECT " MESSAGE_COLUMNS ", (SELECT uuid FROM inbox),"             \
+    "SELECT " VIEW_COLUMNS ", (SELECT uuid FROM inbox),"                \
     " coalesce(o.name, '?'), d.at, d.attempts, d.why, d.arrival,"       \
     " coalesce(dq.server, '?'), coalesce(dq.queue, '?')"                \
     " FROM dead_letters AS d LEFT JOIN outlets AS o ON o.id = d.outlet" \
     " LEFT JOIN queues AS dq ON dq.id = d.queue"                        \
-    " LEFT JOIN stored AS s ON s.arrival = d.arrival" MESSAGE_JOINS     \
+    " LEFT JOIN stored AS s ON s.arrival = d.arrival" VIEW_JOINS        \
     " WHERE (?1 = 0 OR d.arrival = ?1) ORDER BY d.arrival, d.outlet"
 
 static int letter_read(sqlite3_stmt *row, const struct inbox_view *view)
 {
-    const int at = MESSAGE_COLUMN_COUNT;
+    const int at = VIEW_COLUMN_COUNT;
     struct inbox_letter letter = {
-        .at_ms = number_of(row, at + 2),
-        .attempts = number_of(row, at + 3),
+        .at_ms = view_number(row, at + 2),
+        .attempts = view_number(row, at + 3),
         .is_gone = sqlite3_column_type(row, 0) == SQLITE_NULL,
     };
-    int code = head_read(row, 0, &letter.message);
+    int code = view_head(row, 0, &letter.message);
 
-    letter.message.arrival = number_of(row, at + 5);
-    if (code != SQLITE_ROW || !text_get(row, at, &letter.inbox_uuid) ||
-        !text_get(row, at + 1, &letter.outlet) ||
-        !text_get(row, at + 4, &letter.why) ||
-        !text_get(row, at + 6, &letter.message.server) ||
-        !text_get(row, at + 7, &letter.message.queue)) {
+    letter.message.arrival = view_number(row, at + 5);
+    if (code != SQLITE_ROW || !view_text(row, at, &letter.inbox_uuid) ||
+        !view_text(row, at + 1, &letter.outlet) ||
+        !view_text(row, at + 4, &letter.why) ||
+        !view_text(row, at + 6, &letter.message.server) ||
+        !view_text(row, at + 7, &letter.message.queue)) {
         return SQLITE_NOMEM;
     }
     if (!inbox_filter_takes_outlet(&view->filter, letter.outlet) ||
@@ -233,7 +222,7 @@ static int letter_read(sqlite3_stmt *row, const struct inbox_view *view)
         return SQLITE_ROW;
     }
     if (!letter.is_gone && view->filter.arrival != 0) {
-        code = body_read(row, 0, &letter.message);
+        code = view_body(row, 0, &letter.message);
     }
     if (code != SQLITE_ROW) {
         return code;
@@ -246,7 +235,7 @@ static int letters_view(sqlite3 *db, const struct inbox_view *view)
     sqlite3_stmt *select;
     int code = db_query(db, &select, LETTERS, "i", view->filter.arrival);
 
-    return code == SQLITE_OK ? rows_read(select, view, letter_read) : code;
+    return code == SQLITE_OK ? view_rows(select, view, letter_read) : code;
 }
 
 /* Replays */
@@ -269,7 +258,7 @@ static int replays_view(sqlite3 *db, const struct inbox_view *view)
     sqlite3_stmt *select;
     int code = db_query(db, &select, REPLAY_ROW_SELECT " ORDER BY r.id", "");
 
-    return code == SQLITE_OK ? rows_read(select, view, replay_read) : code;
+    return code == SQLITE_OK ? view_rows(select, view, replay_read) : code;
 }
 
 /* The view */
@@ -281,9 +270,12 @@ static int view_read(sqlite3 *db, const char *path,
     int code = connection_run(db, "BEGIN");
 
     if (code == SQLITE_OK) {
-        code = view->letter_cb != NULL   ? letters_view(db, view)
-               : view->replay_cb != NULL ? replays_view(db, view)
-                                         : range_view(db, view, &is_known);
+        code = view->letter_cb != NULL    ? letters_view(db, view)
+               : view->replay_cb != NULL  ? replays_view(db, view)
+               : view->summary_cb != NULL ? survey_view(db, view)
+               : view->queue_cb != NULL   ? survey_queues_view(db, view)
+               : view->trace_cb != NULL   ? trace_view(db, view)
+                                          : range_view(db, view, &is_known);
     }
     if (code != SQLITE_OK) {
         return db_explain(db, path, code, why);
