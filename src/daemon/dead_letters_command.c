@@ -14,9 +14,15 @@
 #include "daemon/json_writer.h"
 #include "daemon/log.h"
 #include "daemon/selection.h"
+#include "daemon/table.h"
 #include "daemon/task_command.h"
 #include "inbox/inbox_view.h"
 #include "outlets/message_id.h"
+
+static const struct table_column columns[] = {
+    {"ARRIVAL", true, 0}, {"REFUSED", false, 0}, {"ATTEMPTS", true, 0},
+    {"OUTLET", false, 8}, {"QUEUE", false, 12},  {"REASON", false, 16},
+};
 
 /* All that the command knows. */
 struct letters {
@@ -24,6 +30,7 @@ struct letters {
     struct selection selection; /* which */
     bool is_json;               /* lines of JSON instead of a table */
     struct json_writer json;    /* a line of it; owned */
+    struct table table;         /* list: a row for each */
     uint64_t count;             /* of rows so far */
 };
 
@@ -76,38 +83,39 @@ static void print_json(struct json_writer *json,
     json_text(json, "reason", letter->why);
     json_object_end(json);
     json_end_line(json);
-    (void)json_writer_print(json, stdout); /* output.h tells of an error */
 }
 
 static bool list_letter(const struct inbox_letter *letter, void *data)
 {
     struct letters *letters = data;
-    char at[WALL_CLOCK_TEXT_SIZE];
-    char queue[2 * HAPLO_NAME_SIZE_MAX + 2];
+    struct table *table = &letters->table;
     if (letters->is_json) {
         print_json(&letters->json, letter);
-        return !letters->json.is_failed;
+        return json_writer_print(&letters->json, stdout) == 0;
     }
-    if (letters->count++ == 0) {
-        printf("%-10s  %-20s  %8s  %-16s  %-24s  %s\n", "ARRIVAL", "REFUSED",
-               "ATTEMPTS", "OUTLET", "QUEUE", "REASON");
-    }
-    snprintf(queue, sizeof queue, "%s/%s", letter->message.server,
-             letter->message.queue);
-    printf("%-10" PRIu64 "  %-20s  %8" PRIu64 "  %-16s  %-24s  %s\n",
-           letter->message.arrival, wall_clock_text(letter->at_ms, at),
-           letter->attempts, letter->outlet, queue, letter->why);
+    table_format(table, TERMINAL_PLAIN, "%" PRIu64, letter->message.arrival);
+    table_time(table, letter->at_ms);
+    table_count(table, letter->attempts, TERMINAL_PLAIN);
+    table_text(table, TERMINAL_PLAIN, letter->outlet);
+    table_format(table, TERMINAL_PLAIN, "%s/%s", letter->message.server,
+                 letter->message.queue);
+    table_text(table, TERMINAL_PLAIN, letter->why);
     return true;
 }
 
 static enum exit_code list(struct letters *letters)
 {
+    struct terminal terminal;
+    terminal_init(&terminal, stdout);
+    table_init(&letters->table, &terminal, columns,
+               sizeof columns / sizeof *columns);
     enum exit_code code = read_all(letters, list_letter);
-    if (letters->json.is_failed) {
-        log_line(LOG_LEVEL_ERROR, "out of memory");
+    bool is_short = letters->json.is_failed;
+    json_writer_free(&letters->json);
+    if (table_end(&letters->table) != 0 || is_short) {
+        log_line(LOG_LEVEL_ERROR, "out of memory: the list is incomplete");
         code = EXIT_CODE_FAILED;
     }
-    json_writer_free(&letters->json);
     return code;
 }
 

@@ -2,15 +2,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "daemon/log.h"
 #include "daemon/once.h"
 #include "daemon/output.h"
+#include "daemon/table.h"
 
 #define TERMINAL_INTERVAL_MS 200
 #define LINE_INTERVAL_MS 1000
-#define PROGRESS_SIZE_MAX 128
+#define PROGRESS "%zu of %zu queues done, %llu messages"
 
 /* A row of the table: one server, or the total. */
 struct row {
@@ -56,27 +56,42 @@ static void row_add(struct row *sum, const struct row *row)
     }
 }
 
-static void row_print(FILE *out, const char *name, const struct row *row)
+static const struct table_column columns[] = {
+    {"server", false, 12}, {"queues", true, 0},  {"batches", true, 0},
+    {"messages", true, 0}, {"repeats", true, 0}, {"errors", true, 0},
+    {"time", true, 0},
+};
+
+static void row_print(struct table *table, const char *name,
+                      const struct row *row)
 {
-    fprintf(out, "%-24s %7llu %8llu %9llu %8llu %7llu %7.2f s\n", name,
-            (unsigned long long)row->queues, (unsigned long long)row->batches,
-            (unsigned long long)row->messages, (unsigned long long)row->repeats,
-            (unsigned long long)row->errors, (double)row->time_ms / 1000);
+    table_text(table, TERMINAL_PLAIN, name);
+    table_count(table, row->queues, TERMINAL_PLAIN);
+    table_count(table, row->batches, TERMINAL_PLAIN);
+    table_count(table, row->messages, TERMINAL_PLAIN);
+    table_count(table, row->repeats, TERMINAL_PLAIN);
+    table_count(table, row->errors, TERMINAL_WARNING);
+    table_format(table, TERMINAL_PLAIN, "%.2f s", (double)row->time_ms / 1000);
 }
 
-static void print_table(const struct once_report *report, FILE *out)
+/* Returns 0 or HAPLO_ENOMEM. */
+static int print_table(const struct once_report *report, FILE *out)
 {
     const struct once *once = report->once;
+    struct terminal terminal;
+    struct table table;
     struct row sum = {0};
-    fprintf(out, "%-24s %7s %8s %9s %8s %7s %9s\n", "server", "queues",
-            "batches", "messages", "repeats", "errors", "time");
+    terminal_init(&terminal, stdout);
+    terminal.out = out;
+    table_init(&table, &terminal, columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < once->server_count; i++) {
         const struct once_server *server = &once->servers[i];
         struct row row = server_row(report, server);
         row_add(&sum, &row);
-        row_print(out, server->server->config->options.name, &row);
+        row_print(&table, server->server->config->options.name, &row);
     }
-    row_print(out, "all", &sum);
+    row_print(&table, "all", &sum);
+    return table_end(&table);
 }
 
 static void print_unrouted(const struct once_report *report, FILE *out)
@@ -102,9 +117,9 @@ static char *format_table(const struct once_report *report)
     if (out == NULL) {
         return NULL;
     }
-    print_table(report, out);
+    int error = print_table(report, out);
     print_unrouted(report, out);
-    if (fclose(out) != 0) {
+    if (fclose(out) != 0 || error != 0) {
         free(text);
         return NULL;
     }
@@ -120,14 +135,13 @@ static bool is_worth_a_line(struct once_report *report, uint64_t messages)
     report->told_messages = messages;
     report->told_settled = settled;
     report->has_told = true;
-    return report->is_terminal || is_news;
+    return report->progress.is_on || is_news;
 }
 
 static void on_timer(uv_timer_t *timer)
 {
     struct once_report *report = timer->data;
     const struct once *once = report->once;
-    char text[PROGRESS_SIZE_MAX];
     uint64_t messages = 0;
     for (size_t i = 0; i < once->queue_count; i++) {
         messages += once->queues[i].queue->stored_count;
@@ -135,22 +149,12 @@ static void on_timer(uv_timer_t *timer)
     if (!is_worth_a_line(report, messages)) {
         return;
     }
-    snprintf(text, sizeof text, "%s%zu of %zu queues done, %llu messages",
-             report->is_terminal ? "\rhaplo-poll: " : "", once->settled_count,
-             once->queue_count, (unsigned long long)messages);
-    if (report->is_terminal) {
-        log_text(text);
-        report->has_progress = true;
+    if (report->progress.is_on) {
+        progress_line_show(&report->progress, PROGRESS, once->settled_count,
+                           once->queue_count, (unsigned long long)messages);
     } else {
-        log_line(LOG_LEVEL_INFO, "%s", text);
-    }
-}
-
-static void leave_progress(struct once_report *report)
-{
-    if (report->has_progress) {
-        log_text("\n");
-        report->has_progress = false;
+        log_line(LOG_LEVEL_INFO, PROGRESS, once->settled_count,
+                 once->queue_count, (unsigned long long)messages);
     }
 }
 
@@ -159,12 +163,12 @@ void once_report_start(struct once_report *report, const struct once *once)
     uv_loop_t *loop = once->wake.loop;
     report->once = once;
     report->started_ms = uv_now(loop);
-    report->is_terminal = isatty(STDERR_FILENO) != 0;
+    progress_line_start(&report->progress, report->is_quiet);
     uv_timer_init(loop, &report->timer); /* cannot fail */
     report->timer.data = report;
     if (!report->is_quiet) {
         uint64_t interval_ms =
-            report->is_terminal ? TERMINAL_INTERVAL_MS : LINE_INTERVAL_MS;
+            report->progress.is_on ? TERMINAL_INTERVAL_MS : LINE_INTERVAL_MS;
         uv_timer_start(&report->timer, on_timer, interval_ms, interval_ms);
         uv_unref((uv_handle_t *)&report->timer);
     }
@@ -172,13 +176,13 @@ void once_report_start(struct once_report *report, const struct once *once)
 
 void once_report_line(struct once_report *report, const char *text)
 {
-    leave_progress(report);
+    progress_line_clear(&report->progress);
     log_line(LOG_LEVEL_ERROR, "%s", text);
 }
 
 void once_report_end(struct once_report *report)
 {
-    leave_progress(report);
+    progress_line_clear(&report->progress);
     uv_close((uv_handle_t *)&report->timer, NULL);
     if (!report->is_quiet) {
         report->table = format_table(report);

@@ -11,20 +11,21 @@
 
 #include <uv.h>
 
+#include "daemon/terminal.h"
+
 struct once;
 
 struct once_report {
-    const struct once *once; /* borrowed */
-    uv_timer_t timer;        /* updates the progress */
-    uint64_t started_ms;     /* in loop time */
-    bool is_quiet;           /* no progress, no table */
-    bool is_terminal;        /* stderr is one: progress is overwritten */
-    bool has_progress;       /* a line of progress is on the terminal */
-    bool has_told;           /* progress was told at least once */
-    size_t told_settled;     /* queues done, as told last */
-    uint64_t told_messages;  /* messages stored, as told last */
-    char *table;             /* owned: what is to be printed, or NULL */
-    bool has_failed;         /* no memory for the table */
+    const struct once *once;       /* borrowed */
+    uv_timer_t timer;              /* updates the progress */
+    uint64_t started_ms;           /* in loop time */
+    bool is_quiet;                 /* no progress, no table */
+    struct progress_line progress; /* on a terminal */
+    bool has_told;                 /* progress was told at least once */
+    size_t told_settled;           /* queues done, as told last */
+    uint64_t told_messages;        /* messages stored, as told last */
+    char *table;                   /* owned: what is to be printed, or NULL */
+    bool has_failed;               /* no memory for the table */
 };
 
 /* is_quiet must be set. */

@@ -18,6 +18,7 @@
 #include "daemon/json_writer.h"
 #include "daemon/log.h"
 #include "daemon/selection.h"
+#include "daemon/table.h"
 #include "daemon/task_command.h"
 #include "inbox/inbox_view.h"
 #include "outlets/preview.h"
@@ -26,11 +27,18 @@
     "replay takes --outlet and --since, to start one; list; or stop and the" \
     " number of a replay"
 
+static const struct table_column columns[] = {
+    {"REPLAY", true, 0},    {"OUTLET", false, 8},  {"STATE", false, 0},
+    {"DELIVERED", true, 0}, {"REFUSED", true, 0},  {"AT", true, 0},
+    {"END", true, 0},       {"STARTED", false, 0}, {"REASON", false, 16},
+};
+
 struct replay {
     struct config *config;      /* owned */
     struct selection selection; /* which messages, or replays */
     bool is_json;               /* lines of JSON instead of a table */
-    uint64_t count;             /* of messages or rows, so far */
+    struct table table;         /* list: a row for each */
+    uint64_t count;             /* of messages, so far */
     struct preview *preview;    /* of the outlet; for --dry-run */
     bool is_out_of_memory;      /* it could not be asked */
     struct json_writer json;    /* list: a line of it; owned */
@@ -79,27 +87,25 @@ static void print_json(struct json_writer *json, const struct inbox_replay *row)
     json_text(json, "reason", row->why.text);
     json_object_end(json);
     json_end_line(json);
-    (void)json_writer_print(json, stdout); /* output.h tells of an error */
 }
 
 static bool list_row(const struct inbox_replay *row, void *data)
 {
     struct replay *replay = data;
-    char at[WALL_CLOCK_TEXT_SIZE];
+    struct table *table = &replay->table;
     if (replay->is_json) {
         print_json(&replay->json, row);
-        return !replay->json.is_failed;
+        return json_writer_print(&replay->json, stdout) == 0;
     }
-    if (replay->count++ == 0) {
-        printf("%6s  %-16s  %-8s  %10s  %8s  %10s  %10s  %-20s  %s\n", "REPLAY",
-               "OUTLET", "STATE", "DELIVERED", "REFUSED", "AT", "END",
-               "STARTED", "REASON");
-    }
-    printf("%6" PRIu64 "  %-16s  %-8s  %10" PRIu64 "  %8" PRIu64 "  %10" PRIu64
-           "  %10" PRIu64 "  %-20s  %s\n",
-           row->id, row->outlet, state_of(row), row->delivered_count,
-           row->refused_count, row->cursor, row->last,
-           wall_clock_text(row->created_at_ms, at), row->why.text);
+    table_format(table, TERMINAL_PLAIN, "%" PRIu64, row->id);
+    table_text(table, TERMINAL_PLAIN, row->outlet);
+    table_text(table, TERMINAL_PLAIN, state_of(row));
+    table_count(table, row->delivered_count, TERMINAL_PLAIN);
+    table_count(table, row->refused_count, TERMINAL_WARNING);
+    table_count(table, row->cursor, TERMINAL_PLAIN);
+    table_count(table, row->last, TERMINAL_PLAIN);
+    table_time(table, row->created_at_ms);
+    table_text(table, TERMINAL_PLAIN, row->why.text);
     return true;
 }
 
@@ -123,7 +129,11 @@ static enum exit_code list(struct replay *replay)
         .replay_cb = list_row,
         .data = replay,
     };
+    struct terminal terminal;
     enum exit_code code = EXIT_CODE_FINE;
+    terminal_init(&terminal, stdout);
+    table_init(&replay->table, &terminal, columns,
+               sizeof columns / sizeof *columns);
     for (size_t i = 0; i < config->inbox_count && code == EXIT_CODE_FINE; i++) {
         const struct config_inbox *inbox = &config->inboxes[i];
         if (replay->selection.inbox == NULL ||
