@@ -17,6 +17,12 @@ enum exit_code {
     EXIT_CODE_IN_USE = 3  /* another process uses state_dir or an inbox */
 };
 
+/* The first of two that is not FINE. */
+static inline enum exit_code exit_code_worse(enum exit_code a, enum exit_code b)
+{
+    return a != EXIT_CODE_FINE ? a : b;
+}
+
 #define COMMAND_CONFIG_DEFAULT "/etc/haplo-poll/haplo-poll.yaml"
 
 /* What the command line says. All strings are those of the command line. */
@@ -38,6 +44,9 @@ struct command_options {
     bool is_dry_run;         /* --dry-run: only count */
     bool has_new_ids;        /* --new-identity */
     const char *inbox;       /* --inbox, or NULL */
+    bool is_raw;             /* --raw: the bytes of a message */
+    const char *format;      /* --format, or NULL */
+    const char *id;          /* --id, or NULL */
     const char *object;      /* --object, or NULL; see purge_command.c */
     const char *pointer;     /* --pointer, or NULL */
     const char *value;       /* --value, or NULL */
@@ -58,6 +67,11 @@ enum exit_code command_outlet_test(const struct command_options *options);
 enum exit_code command_dead_letters(const struct command_options *options);
 enum exit_code command_replay(const struct command_options *options);
 enum exit_code command_purge(const struct command_options *options);
+enum exit_code command_inbox_list(const struct command_options *options);
+enum exit_code command_inbox_count(const struct command_options *options);
+enum exit_code command_inbox_show(const struct command_options *options);
+enum exit_code command_inbox_export(const struct command_options *options);
+enum exit_code command_trace(const struct command_options *options);
 enum exit_code command_inbox_backup(const struct command_options *options);
 enum exit_code command_migrate(const struct command_options *options);
 enum exit_code command_version(const struct command_options *options);

@@ -34,6 +34,16 @@ static const struct command_row rows[] = {
     {"purge", "--object REF", 0, 0, command_purge,
      "erase messages about an object, and all copies that the inbox has of "
      "them"},
+    {"inbox list", "", 0, 0, command_inbox_list,
+     "how much is in the inboxes, and how far outlets have got"},
+    {"inbox count", "", 0, 0, command_inbox_count,
+     "how many messages there are of each queue"},
+    {"inbox show", "ARRIVAL", 1, 1, command_inbox_show, "show one message"},
+    {"inbox export", "", 0, 0, command_inbox_export,
+     "print messages, one a line"},
+    {"trace", "[ARRIVAL|ID]", 0, 1, command_trace,
+     "tell what became of a message: when it was fetched, stored and marked, "
+     "and what each outlet did with it"},
     {"inbox backup", "[INBOX] FILE", 1, 2, command_inbox_backup,
      "copy an inbox, even while it is in use"},
     {"migrate", "[INBOX]", 0, 1, command_migrate,

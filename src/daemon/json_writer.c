@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/wall_clock.h"
 
 #define CAPACITY_MIN 1024
@@ -61,45 +62,15 @@ static void put(struct json_writer *json, const char *text)
 
 /* Texts */
 
-static bool is_continuation(unsigned char byte)
-{
-    return (byte & 0xc0) == 0x80;
-}
-
-/* Length of the UTF-8 character at text, of at most size bytes; 0: it is none
- * (RFC 3629, 4). */
-static size_t character_size(const unsigned char *text, size_t size)
-{
-    unsigned char first = text[0];
-    size_t length = first < 0x80   ? 1
-                    : first < 0xc2 ? 0
-                    : first < 0xe0 ? 2
-                    : first < 0xf0 ? 3
-                    : first < 0xf5 ? 4
-                                   : 0;
-    if (length > size) {
-        return 0;
-    }
-    for (size_t i = 1; i < length; i++) {
-        if (!is_continuation(text[i])) {
-            return 0;
-        }
-    }
-    if ((first == 0xe0 && text[1] < 0xa0) ||
-        (first == 0xed && text[1] > 0x9f) ||
-        (first == 0xf0 && text[1] < 0x90) ||
-        (first == 0xf4 && text[1] > 0x8f)) {
-        return 0;
-    }
-    return length;
-}
-
 static void put_escape(struct json_writer *json, unsigned char byte)
 {
+    static const char letters[] = "\"\\\n\r\t";
+    static const char escapes[] = "\"\\nrt";
+    const char *found = byte != '\0' ? strchr(letters, byte) : NULL;
     char escape[8];
-    int size = byte == '"' || byte == '\\'
-                   ? snprintf(escape, sizeof escape, "\\%c", byte)
-                   : snprintf(escape, sizeof escape, "\\u%04x", byte);
+    int size = found != NULL ? snprintf(escape, sizeof escape, "\\%c",
+                                        escapes[found - letters])
+                             : snprintf(escape, sizeof escape, "\\u%04x", byte);
     json_raw(json, escape, (size_t)size);
 }
 
@@ -110,8 +81,7 @@ static void put_escaped(struct json_writer *json, const char *text, size_t size)
     size_t at = 0;
     while (at < size) {
         unsigned char byte = (unsigned char)text[at];
-        size_t length =
-            character_size((const unsigned char *)text + at, size - at);
+        size_t length = utf8_character_size(text + at, size - at);
         if (length > 0 && byte >= ' ' && byte != '"' && byte != '\\' &&
             byte != 0x7f) {
             at += length;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/wall_clock.h"
+#include "outlets/base64.h"
 #include "outlets/message_id.h"
 #include "outlets/ndjson.h"
 
@@ -16,7 +17,7 @@ size_t envelope_size_max(const struct inbox_message *message,
 {
     size_t names = strlen(message->server) + strlen(message->queue);
     size_t body = message->format == HAPLO_FORMAT_RAW
-                      ? (message->body.size + 2) / 3 * 4
+                      ? base64_size(message->body.size)
                       : message->body.size;
 
     return FIXED_SIZE_MAX + strlen(inbox_uuid) + 6 * names + body;
@@ -46,32 +47,13 @@ static char *string_put(char *out, const char *text)
     return out;
 }
 
-static char *base64_put(char *out, struct haplo_slice bytes)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                 "abcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < bytes.size; i += 3) {
-        size_t left = bytes.size - i;
-        uint32_t group = (uint32_t)(unsigned char)bytes.data[i] << 16;
-
-        group |= left > 1 ? (uint32_t)(unsigned char)bytes.data[i + 1] << 8 : 0;
-        group |= left > 2 ? (uint32_t)(unsigned char)bytes.data[i + 2] : 0;
-        *out++ = digits[group >> 18];
-        *out++ = digits[group >> 12 & 63];
-        *out++ = left > 1 ? digits[group >> 6 & 63] : '=';
-        *out++ = left > 2 ? digits[group & 63] : '=';
-    }
-    return out;
-}
-
 static char *body_put(char *out, const struct inbox_message *message)
 {
     struct ndjson ndjson = {.in_string = false};
 
     if (message->format == HAPLO_FORMAT_RAW) {
         out = text_put(out, ",\"message_base64\":\"");
-        out = base64_put(out, message->body);
+        out = base64_write(out, message->body);
         return text_put(out, "\"");
     }
     out = text_put(out, ",\"message\":");

@@ -250,8 +250,8 @@ def test_help_of_one_command_tells_its_options():
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["inbox"], "inbox takes one of these words: backup"),
-    (["inbox", "restore"], "inbox takes one of these words: backup"),
+    (["inbox"], "inbox takes one of these words: list, "),
+    (["inbox", "restore"], "inbox takes one of these words: list, "),
     (["outlet", "test"], "outlet test takes OUTLET: see"),
     (["once", "more"], "once takes no argument: see"),
     (["check", "--json"], "--json is an option of dead-letters list"),
