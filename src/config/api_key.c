@@ -1,5 +1,6 @@
 #include "config/api_key.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,7 @@ static const char *api_key_option(enum config_key_kind kind)
         [CONFIG_KEY_FILE] = "api_key_file",
         [CONFIG_KEY_ENV] = "api_key_env",
         [CONFIG_KEY_CREDENTIAL] = "api_key_credential",
+        [CONFIG_KEY_COMMAND] = "api_key_command",
     };
     return names[kind];
 }
@@ -119,6 +121,7 @@ int api_key_read(const struct config_key *key, char *text, char *why,
 {
     char reason[HAPLO_TEXT_SIZE_MAX];
     int error = HAPLO_EINVAL;
+    assert(key->kind != CONFIG_KEY_COMMAND);
     text[0] = '\0';
     if (key->kind == CONFIG_KEY_ENV) {
         error = key_from_environment(key->name, text, reason, sizeof reason);

@@ -16,7 +16,8 @@
  * Reads a key from its source into text (API_KEY_SIZE bytes), which the caller
  * wipes with explicit_bzero(). Returns 0; or HAPLO_EINVAL with text empty and
  * one line in why ("api_key_file keys/student: cannot be read: ..."). key->path
- * is the file to watch for a new key.
+ * is the file to watch for a new key. Not for CONFIG_KEY_COMMAND, which
+ * daemon/key_commands.h runs.
  */
 int api_key_read(const struct config_key *key, char *text, char *why,
                  size_t why_size);

@@ -55,14 +55,24 @@ struct config_admin {
     bool allows_remote;          /* listen need not be loopback */
 };
 
-enum config_key_kind { CONFIG_KEY_FILE, CONFIG_KEY_ENV, CONFIG_KEY_CREDENTIAL };
+/* In the order of key_options. */
+enum config_key_kind {
+    CONFIG_KEY_FILE,
+    CONFIG_KEY_ENV,
+    CONFIG_KEY_CREDENTIAL,
+    CONFIG_KEY_COMMAND
+};
 
 /* The location of an API key, shared by all queues that use it. */
 struct config_key {
     enum config_key_kind kind; /* what `name` refers to */
-    const char *name; /* as in the file: path, variable or credential */
+    const char *name; /* as in the file: path, variable or credential; or the
+                         words of the command, with a space between them */
     const char *path; /* file to read; NULL for ENV, and for
-                         CREDENTIAL without a folder from systemd */
+                         CREDENTIAL without a folder from systemd, and
+                         for COMMAND */
+    const char *const *words; /* COMMAND: the program and its arguments; ends in
+                                 NULL */
 };
 
 struct config_inbox {
@@ -115,13 +125,14 @@ struct config_held {
 };
 
 struct config {
-    const char *path;                /* path of the main file, as given */
-    struct config_file *files;       /* the main file first */
-    size_t file_count;               /* length of files */
-    bool checks_files;               /* while loading: looks at files */
-    const char *state_dir;           /* resolved */
-    unsigned in_flight_max;          /* concurrent requests, all servers */
-    uint64_t drain_timeout_ms;       /* to finish work when it is stopped */
+    const char *path;                    /* path of the main file, as given */
+    struct config_file *files;           /* the main file first */
+    size_t file_count;                   /* length of files */
+    bool checks_files;                   /* while loading: looks at files */
+    const char *state_dir;               /* resolved */
+    unsigned in_flight_max;              /* concurrent requests, all servers */
+    uint64_t api_key_command_timeout_ms; /* of one run */
+    uint64_t drain_timeout_ms;           /* to finish work when it is stopped */
     size_t undelivered_bytes_max;    /* bodies held by the poller, and by each
                                         inbox */
     struct config_admin admin;       /* see above */

@@ -109,8 +109,9 @@ struct config_loading {
     struct own_options
         *nothing_own;              /* for mappings that set nothing; or NULL */
     struct name_table own_options; /* struct own_options by text */
-    struct name_table keys[3];     /* struct key_draft by name, of each kind */
-    struct name_table settings;    /* struct settings_draft by text */
+    struct name_table keys[CONFIG_KEY_COMMAND +
+                           1];  /* struct key_draft by name, of each kind */
+    struct name_table settings; /* struct settings_draft by text */
 
     /* Once everything has been read: */
     struct haplo_server_options server_base; /* what servers inherit */

@@ -300,6 +300,12 @@ static int shape_check(const struct config_mapping *mapping,
                                                     : "a list: [ONE, TWO]");
 }
 
+bool config_mapping_is_list(const struct config_mapping *mapping,
+                            const struct config_pair *pair)
+{
+    return shape_check(mapping, pair, pair->row) == 0;
+}
+
 const char *config_mapping_text(const struct config_mapping *mapping,
                                 const char *name)
 {

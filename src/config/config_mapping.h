@@ -71,6 +71,11 @@ struct config_pair *config_mapping_find(const struct config_mapping *mapping,
 const char *config_mapping_text(const struct config_mapping *mapping,
                                 const char *name);
 
+/* True if the value of a row of OPTION_TEXT_LIST is a list of values; otherwise
+ * reports an error. */
+bool config_mapping_is_list(const struct config_mapping *mapping,
+                            const struct config_pair *pair);
+
 /* The name of an inbox, an outlet or a queue, owned by the configuration. NULL
  * after reporting an error, or if memory runs out. */
 const char *config_mapping_name(const struct config_mapping *mapping);

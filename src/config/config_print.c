@@ -42,6 +42,9 @@ static void key_format(const struct config_key *key, char *text,
     case CONFIG_KEY_ENV:
         snprintf(text, text_size, "$%s", key->name);
         break;
+    case CONFIG_KEY_COMMAND:
+        snprintf(text, text_size, "command %s", key->name);
+        break;
     case CONFIG_KEY_CREDENTIAL:
         snprintf(text, text_size, "credential %s", key->name);
         break;

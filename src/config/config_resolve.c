@@ -143,7 +143,8 @@ static void queue_resolve(struct config_loading *loading,
         config_errors_add(&loading->errors, HP_KEY_OF_QUEUE_MISSING,
                           queue->place,
                           "%s: it has no API key: add api_key_file, "
-                          "api_key_env or api_key_credential",
+                          "api_key_env, api_key_credential or "
+                          "api_key_command",
                           where);
     }
     config_settings_check(loading, draft, settings, where);

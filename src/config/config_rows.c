@@ -133,6 +133,17 @@ static const struct option_row top_rows[] = {
                 "queues.",
     },
     {
+        .name = "api_key_command_timeout",
+        .value = OPTION_DURATION,
+        .min = 1,
+        .max = HOUR,
+        .fallback = "30s",
+        IN_CONFIG(api_key_command_timeout_ms),
+        .help =
+            "Time limit of one run of an api_key_command. It is ended after "
+            "that, and run again later.",
+    },
+    {
         .name = "drain_timeout",
         .value = OPTION_DURATION,
         .min = 1,
@@ -490,7 +501,7 @@ static const struct option_row key_rows[] = {
     {
         .name = "api_key_file",
         .value = OPTION_REFERENCE,
-        .fallback = "one of the three",
+        .fallback = "one of the four",
         .word = "path",
         .help = "File that holds the API key and nothing else. Others must not "
                 "be able to read it. At a server, it is the key of all queues "
@@ -499,17 +510,28 @@ static const struct option_row key_rows[] = {
     {
         .name = "api_key_env",
         .value = OPTION_REFERENCE,
-        .fallback = "one of the three",
+        .fallback = "one of the four",
         .word = "name",
         .help = "Environment variable that holds the API key.",
     },
     {
         .name = "api_key_credential",
         .value = OPTION_REFERENCE,
-        .fallback = "one of the three",
+        .fallback = "one of the four",
         .word = "name",
         .help = "Name of a systemd credential that holds the API key. See "
                 "LoadCredential in systemd.exec(5).",
+    },
+    {
+        .name = "api_key_command",
+        .value = OPTION_TEXT_LIST,
+        .fallback = "one of the four",
+        .word = "list of words",
+        .help =
+            "A command that prints the API key and nothing else: a program "
+            "and its arguments. It runs when the process starts, and again "
+            "when the server refuses the key; see API keys from commands in "
+            "haplo-poll.yaml(5).",
     },
 };
 const struct option_table key_options = TABLE(key_rows);

@@ -180,9 +180,36 @@ static struct own_options *own_take(const struct config_mapping *mapping)
 
 /* API keys */
 
+/* The program may be named by a path relative to the file. */
+static int key_fill_words(struct config *config, const struct config_pair *pair,
+                          struct config_key *key)
+{
+    size_t count = pair->texts.count;
+    const char **words =
+        arena_bytes(&config->arena, (count + 1) * sizeof *words);
+    key->name = arena_string(&config->arena, pair->text);
+    if (words == NULL || key->name == NULL) {
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *word = *(char **)list_at(&pair->texts, i);
+        words[i] = i == 0 && strchr(word, '/') != NULL
+                       ? config_path(config, word, NULL)
+                       : arena_string(&config->arena, word);
+        if (words[i] == NULL) {
+            return -1;
+        }
+    }
+    key->words = words;
+    return 0;
+}
+
 static int key_fill(struct config *config, const struct config_pair *pair,
                     struct config_key *key)
 {
+    if (key->kind == CONFIG_KEY_COMMAND) {
+        return key_fill_words(config, pair, key);
+    }
     const char *folder = getenv("CREDENTIALS_DIRECTORY");
     if (key->kind == CONFIG_KEY_FILE) {
         key->path = config_path(config, pair->text, &key->name);
@@ -202,7 +229,8 @@ static int key_try(struct config_loading *loading, struct key_draft *draft)
 {
     char text[API_KEY_SIZE];
     char why[2 * HAPLO_TEXT_SIZE_MAX];
-    if (!loading->config->checks_files) {
+    if (!loading->config->checks_files ||
+        draft->key->kind == CONFIG_KEY_COMMAND) {
         return 0;
     }
     int error = api_key_read(draft->key, text, why, sizeof why);
@@ -260,6 +288,61 @@ static const struct config_key *key_of(const struct config_mapping *mapping,
     return draft->key;
 }
 
+/* Writes the words of a command, with a space between them; what is a space or
+ * a backslash in a word gets a backslash, so that no two commands have the same
+ * text. -1 if memory runs out. */
+static int words_join(struct config_pair *pair)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < pair->texts.count; i++) {
+        size += 2 * strlen(*(char **)list_at(&pair->texts, i)) + 1;
+    }
+    char *end = pair->text = malloc(size);
+    for (size_t i = 0; end != NULL && i < pair->texts.count; i++) {
+        for (const char *c = *(char **)list_at(&pair->texts, i); *c != '\0';
+             c++) {
+            if (*c == ' ' || *c == '\\') {
+                *end++ = '\\';
+            }
+            *end++ = *c;
+        }
+        *end++ = i + 1 < pair->texts.count ? ' ' : '\0';
+    }
+    return pair->text != NULL ? 0 : -1;
+}
+
+/* Checks the words of a command, and writes them into pair->text. */
+static bool command_take(const struct config_mapping *mapping,
+                         struct config_pair *pair)
+{
+    if (!config_mapping_is_list(mapping, pair)) {
+        return false;
+    }
+    if (pair->texts.count == 0 ||
+        (*(char **)list_at(&pair->texts, 0))[0] == '\0') {
+        config_mapping_fail(mapping, HP_LIST_EMPTY, pair,
+                            "%s: it names no program: write it like "
+                            "[/usr/local/bin/haplo-key, student]",
+                            pair->row->name);
+        return false;
+    }
+    for (size_t i = 0; i < pair->texts.count; i++) {
+        if (api_key_is_like(*(char **)list_at(&pair->texts, i))) {
+            config_mapping_fail(mapping, HP_SECRET_PASTED, pair,
+                                "%s: a word looks like an API key: everybody "
+                                "on this machine could read it in the list of "
+                                "processes; let the command read it",
+                                pair->row->name);
+            return false;
+        }
+    }
+    if (words_join(pair) != 0) {
+        config_loading_no_memory(mapping->loading);
+        return false;
+    }
+    return true;
+}
+
 /* The key that the mapping specifies; NULL: none. */
 static const struct config_key *key_take(const struct config_mapping *mapping)
 {
@@ -269,7 +352,7 @@ static const struct config_key *key_take(const struct config_mapping *mapping)
     const struct config_pair *first = NULL;
     const struct config_key *key = NULL;
     for (size_t i = 0; i < mapping->count; i++) {
-        const struct config_pair *pair = config_mapping_at(mapping, i);
+        struct config_pair *pair = config_mapping_at(mapping, i);
         if (!is_of(&key_options, pair->row)) {
             continue;
         }
@@ -281,7 +364,9 @@ static const struct config_key *key_take(const struct config_mapping *mapping)
         }
         first = pair;
         key = &bad_key;
-        if (config_mapping_text(mapping, pair->row->name) == NULL) {
+        if (pair->row->value == OPTION_TEXT_LIST
+                ? !command_take(mapping, pair)
+                : config_mapping_text(mapping, pair->row->name) == NULL) {
             continue;
         }
         if (strcmp(pair->row->name, "api_key_credential") == 0 &&

@@ -62,6 +62,15 @@ void file_watch_start(struct file_watch *watch)
     }
 }
 
+void file_watch_soon(struct file_watch *watch)
+{
+    if (!uv_is_active((uv_handle_t *)&watch->timer) ||
+        uv_timer_get_due_in(&watch->timer) > FILE_WATCH_SOON_MS) {
+        uv_timer_start(&watch->timer, on_timer, FILE_WATCH_SOON_MS,
+                       FILE_WATCH_INTERVAL_MS);
+    }
+}
+
 void file_watch_close(struct file_watch *watch)
 {
     uv_close((uv_handle_t *)&watch->timer, NULL);

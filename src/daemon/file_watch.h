@@ -14,6 +14,7 @@
 #include "daemon/gather.h"
 
 #define FILE_WATCH_INTERVAL_MS 2000
+#define FILE_WATCH_SOON_MS 100 /* many end at the same time */
 
 struct file_watch {
     uv_timer_t timer;      /* runs while one is awaited; unreferenced */
@@ -25,6 +26,9 @@ void file_watch_init(struct file_watch *watch, uv_loop_t *loop,
 
 /* To be called when a queue becomes REFUSED, and if any are held. */
 void file_watch_start(struct file_watch *watch);
+
+/* The same, to look earlier: an api_key_command has ended. */
+void file_watch_soon(struct file_watch *watch);
 
 void file_watch_close(struct file_watch *watch);
 

@@ -30,6 +30,7 @@ struct gather;
 struct gather_delivery; /* a batch being stored in an inbox */
 struct gather_hold;     /* a queue that cannot be polled: gather_holds.h */
 struct pauses;          /* pauses.h */
+struct key_commands;    /* key_commands.h */
 
 /* Messages that no outlet of an inbox forwards: gather_unrouted.h. */
 struct gather_unrouted {
@@ -96,7 +97,7 @@ struct gather_queue {
     struct observer_queue seen;        /* what happened to it */
     uint64_t stored_count;             /* messages stored by this run */
     uint32_t repeat_count;    /* messages that had been stored before */
-    uint32_t key_stamp : 30;  /* of the key file when last read */
+    uint32_t key_stamp : 30;  /* of the key when last read */
     uint32_t key_refused : 1; /* the last attempt was refused */
     uint32_t is_leaving : 1;  /* see above */
 };
@@ -125,6 +126,8 @@ struct gather_options {
     const struct config_inbox *only_inbox; /* only open this one; poll and
                                               forward nothing; NULL: no
                                               restriction */
+    struct key_commands *key_commands;     /* run commands for keys; NULL if no
+                                              queue is polled */
     bool has_pauses;            /* queues are paused while the disk of
                                                           their inbox is nearly full;
                                                           otherwise their batches fail */

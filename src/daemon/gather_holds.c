@@ -82,8 +82,8 @@ static char *text_make(const char *kind, const char *name, const char *why)
     return text;
 }
 
-int gather_hold_queue(struct gather_queue *queue, enum haplo_queue_state state,
-                      const char *why)
+static int hold_queue(struct gather_queue *queue, enum haplo_queue_state state,
+                      bool is_expected, const char *why)
 {
     char name[GATHER_NAME_SIZE];
     char *text = text_make("queue", gather_queue_name(queue, name), why);
@@ -91,18 +91,32 @@ int gather_hold_queue(struct gather_queue *queue, enum haplo_queue_state state,
         return HAPLO_ENOMEM;
     }
     observer_feed_held(queue, text);
-    return add(queue->server->gather,
-               &(struct gather_hold){
-                   .server = queue->server->name,
-                   .name = queue->config->name,
-                   .queue = queue,
-                   .state = state,
-                   .is_watched = state == HAPLO_QUEUE_REFUSED &&
-                                 queue->config->key->path != NULL,
-                   .place = queue->config->place,
-                   .why = text,
-                   .own_why = text,
-               });
+    return add(
+        queue->server->gather,
+        &(struct gather_hold){
+            .server = queue->server->name,
+            .name = queue->config->name,
+            .queue = queue,
+            .state = state,
+            .is_watched = state == HAPLO_QUEUE_REFUSED &&
+                          (queue->config->key->path != NULL ||
+                           queue->config->key->kind == CONFIG_KEY_COMMAND),
+            .is_expected = is_expected,
+            .place = queue->config->place,
+            .why = text,
+            .own_why = text,
+        });
+}
+
+int gather_hold_queue(struct gather_queue *queue, enum haplo_queue_state state,
+                      const char *why)
+{
+    return hold_queue(queue, state, false, why);
+}
+
+int gather_hold_until_key(struct gather_queue *queue, const char *why)
+{
+    return hold_queue(queue, HAPLO_QUEUE_REFUSED, true, why);
 }
 
 int gather_hold_with_server(struct gather_queue *queue)
@@ -198,6 +212,9 @@ static bool retried(struct gather *gather, const struct gather_hold *hold)
         return newest->is_watched;
     }
     observer_feed_unheld(hold->queue);
+    if (hold->is_expected) {
+        return false; /* due within its interval, like the others */
+    }
     if (hold->state == HAPLO_QUEUE_REFUSED) {
         log_line(LOG_LEVEL_INFO, "%s: its API key can be read now: trying it",
                  gather_queue_name(hold->queue, name));
@@ -264,7 +281,7 @@ void gather_holds_tell(const struct gather *gather)
              config->problems[i].text);
     }
     TAILQ_FOREACH (hold, &gather->holds, link) {
-        if (hold->queue != NULL && hold->why != told) {
+        if (hold->queue != NULL && hold->why != told && !hold->is_expected) {
             tell(gather, &count, hold->place, hold->why);
             told = hold->why;
         }

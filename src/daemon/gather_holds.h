@@ -19,6 +19,7 @@ struct gather_hold {
     struct gather_queue *queue;   /* NULL: not valid in the configuration */
     enum haplo_queue_state state; /* REFUSED: its key; BLOCKED: all else */
     bool is_watched;              /* ends when a file is corrected */
+    bool is_expected;             /* nothing is wrong: its key is on its way */
     struct config_place place;    /* in the configuration */
     const char *why; /* "queue example/student: ..."; the same pointer for all
                         queues of a server that is at fault */
@@ -34,6 +35,10 @@ int gather_holds_take(struct gather *gather);
 /* Holds a queue. 0 or HAPLO_ENOMEM. */
 int gather_hold_queue(struct gather_queue *queue, enum haplo_queue_state state,
                       const char *why);
+
+/* Holds a queue until the command has printed its API key. 0 or
+ * HAPLO_ENOMEM. */
+int gather_hold_until_key(struct gather_queue *queue, const char *why);
 
 /* Holds all queues of a server until its TLS files can be read. 0 or
  * HAPLO_ENOMEM. */

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "daemon/key_commands.h"
 #include "daemon/log.h"
 
 #define KEY_STAMP_MASK 0x3fffffffU
@@ -17,7 +18,7 @@ static uint64_t mix(uint64_t hash, uint64_t value)
  * this. Includes changes of the mode, which can make a key usable. One change
  * in a billion goes unnoticed until the key is tried again anyway. 0: there
  * is no file. */
-static uint32_t stamp_of(const struct config_key *key)
+static uint32_t stamp_of_file(const struct config_key *key)
 {
     struct stat status;
     if (key->path == NULL || stat(key->path, &status) != 0) {
@@ -30,19 +31,43 @@ static uint32_t stamp_of(const struct config_key *key)
     return (uint32_t)(hash >> 34) | 1;
 }
 
-/* Computes the stamp before reading the file, so that a change in between is
+static struct key_commands *commands_of(const struct gather_queue *queue)
+{
+    return queue->server->gather->options.key_commands;
+}
+
+/* 0: there is no key now. */
+static uint32_t stamp_of(const struct gather_queue *queue)
+{
+    const struct config_key *key = queue->config->key;
+    return key->kind == CONFIG_KEY_COMMAND
+               ? key_commands_look(commands_of(queue), key)
+               : stamp_of_file(key);
+}
+
+static int read_key(const struct gather_queue *queue, char *text, char *why,
+                    size_t why_size)
+{
+    const struct config_key *key = queue->config->key;
+    return key->kind == CONFIG_KEY_COMMAND
+               ? key_commands_read(commands_of(queue), key, text, why, why_size)
+               : api_key_read(key, text, why, why_size);
+}
+
+/* Computes the stamp before reading a file, so that a change in between is
  * noticed later. */
 int gather_key_read(struct gather_key_reader *reader,
                     struct gather_queue *queue, char *why, size_t why_size)
 {
     const struct config_key *from = queue->config->key;
+    int error = 0;
     if (reader->from != from) {
-        reader->stamp = stamp_of(from);
-        int error = api_key_read(from, reader->key, why, why_size);
+        reader->stamp = stamp_of(queue);
+        error = read_key(queue, reader->key, why, why_size);
         reader->from = error == 0 ? from : NULL;
     }
     queue->key_stamp = reader->stamp & KEY_STAMP_MASK;
-    return reader->from == from ? 0 : HAPLO_EINVAL;
+    return error;
 }
 
 void gather_key_reader_wipe(struct gather_key_reader *reader)
@@ -52,7 +77,7 @@ void gather_key_reader_wipe(struct gather_key_reader *reader)
 
 bool gather_key_has_changed(const struct gather_queue *queue)
 {
-    uint32_t stamp = stamp_of(queue->config->key);
+    uint32_t stamp = stamp_of(queue);
     return stamp != 0 && stamp != queue->key_stamp;
 }
 

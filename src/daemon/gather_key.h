@@ -1,6 +1,6 @@
 /*
- * gather_key.h - reads the API keys of queues, and detects when a key file has
- * changed since it was read.
+ * gather_key.h - reads the API keys of queues, and detects when one has changed
+ * since it was read.
  */
 #ifndef DAEMON_GATHER_KEY_H
 #define DAEMON_GATHER_KEY_H
@@ -16,13 +16,15 @@ struct gather_key_reader {
     char key[API_KEY_SIZE];        /* secret */
 };
 
-/* Reads the key of the queue. 0, or HAPLO_EINVAL with why set. */
+/* Reads the key of the queue. Returns 0; or HAPLO_EINVAL or HAPLO_ENOMEM, or
+ * HAPLO_EBUSY if its command has not printed it yet, with why set. */
 int gather_key_read(struct gather_key_reader *reader,
                     struct gather_queue *queue, char *why, size_t why_size);
 
 void gather_key_reader_wipe(struct gather_key_reader *reader);
 
-/* True if the key file has changed since the key was read. */
+/* True if the key file has changed since the key was read, or its command has
+ * printed another one. Runs the command again, unless it has only just run. */
 bool gather_key_has_changed(const struct gather_queue *queue);
 
 /* Reads the key of a queue again, and uses it if it is valid. */

@@ -242,11 +242,15 @@ static int add_to_poller(struct gather_queue *queue, struct adding *adding)
 /* Adds or holds it. 0 or HAPLO_ENOMEM. */
 static int add_queue(struct gather_queue *queue, struct adding *adding)
 {
-    if (gather_key_read(&adding->keys, queue, adding->why,
-                        sizeof adding->why) != 0) {
+    int error =
+        gather_key_read(&adding->keys, queue, adding->why, sizeof adding->why);
+    if (error == HAPLO_EBUSY) {
+        return gather_hold_until_key(queue, adding->why);
+    }
+    if (error != 0) {
         return gather_hold_queue(queue, HAPLO_QUEUE_REFUSED, adding->why);
     }
-    int error = add_to_poller(queue, adding);
+    error = add_to_poller(queue, adding);
     return error == 0 || error == HAPLO_ENOMEM
                ? error
                : gather_hold_queue(queue, HAPLO_QUEUE_BLOCKED, adding->why);

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/api_key.h"
 #include "daemon/abandon.h"
 #include "daemon/command.h"
+#include "daemon/key_commands.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
 #include "daemon/output.h"
@@ -17,6 +17,7 @@ struct peek {
     const struct config_queue *config; /* the queue to peek at */
     struct haplo_poller *poller;       /* has only this queue */
     struct haplo_queue *queue;         /* its queue */
+    uint64_t key_time_limit_ms;        /* of its api_key_command */
     uv_loop_t loop;                    /* owned */
     uv_timer_t end;                    /* ends it outside of callbacks */
     struct abandon abandon;            /* ends it despite a name look-up */
@@ -101,7 +102,8 @@ static int add_queue(struct peek *peek, char *why, size_t why_size)
     if (error != 0) {
         return error;
     }
-    if (api_key_read(peek->config->key, key, why, why_size) != 0) {
+    if (key_commands_read_now(peek->config->key, peek->key_time_limit_ms, key,
+                              why, why_size) != 0) {
         return HAPLO_EINVAL;
     }
     config_queue_options(peek->config, &options);
@@ -172,7 +174,10 @@ enum exit_code command_peek(const struct command_options *options)
     if (code != EXIT_CODE_FINE) {
         return code;
     }
-    struct peek peek = {.config = config_queue_find(config, name)};
+    struct peek peek = {
+        .config = config_queue_find(config, name),
+        .key_time_limit_ms = config->api_key_command_timeout_ms,
+    };
     if (peek.config != NULL) {
         code = peek_run(&peek);
     } else {

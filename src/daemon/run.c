@@ -204,10 +204,12 @@ static void tell_holds(struct session *session)
     const struct gather *gather = &session->gather;
     const struct gather_hold *hold;
     size_t watched_count = 0;
+    size_t expected_count = 0;
     size_t polled_count = gather->queue_count;
     gather_holds_tell(gather);
     TAILQ_FOREACH (hold, &gather->holds, link) {
-        watched_count += hold->is_watched;
+        expected_count += hold->is_expected;
+        watched_count += hold->is_watched && !hold->is_expected;
         polled_count -= hold->queue != NULL;
     }
     char text[READY_TEXT_SIZE];
@@ -219,8 +221,12 @@ static void tell_holds(struct session *session)
     tell_count("queues held until their files are corrected", watched_count);
     tell_count("queues held until haplo-poll is restarted with a corrected "
                "configuration",
-               gather->hold_count - watched_count);
-    if (polled_count == 0) {
+               gather->hold_count - watched_count - expected_count);
+    if (expected_count > 0) {
+        log_line(LOG_LEVEL_INFO,
+                 "queues that wait for their api_key_command: %zu",
+                 expected_count);
+    } else if (polled_count == 0) {
         log_line(LOG_LEVEL_WARNING, "no queue can be polled: see above");
     }
 }
@@ -265,6 +271,11 @@ static void on_hangup(struct session *session)
                                 "it read its configuration again");
 }
 
+static void on_keys_changed(struct session *session)
+{
+    file_watch_soon(&container_of(session, struct run, session)->file_watch);
+}
+
 static void on_poll_now(struct session *session)
 {
     poll_all_start(&container_of(session, struct run, session)->poll_all);
@@ -300,6 +311,7 @@ enum exit_code command_run(const struct command_options *options)
         .drained_cb = on_drained,
         .hangup_cb = on_hangup,
         .poll_now_cb = on_poll_now,
+        .keys_changed_cb = on_keys_changed,
         .has_pauses = true,
     };
     struct run run = {0};

@@ -63,6 +63,7 @@ void session_end_within(struct session *session, uint64_t deadline_ms)
     if (!session->is_ending) {
         session->is_ending = true;
         notify_stopping(&session->notify, deadline_ms + SESSION_CLOSE_MS);
+        key_commands_close(&session->key_commands);
         control_close(&session->control);
         gather_close(&session->gather, deadline_ms, on_gather_closed);
     }
@@ -232,12 +233,35 @@ static void open_control(struct session *session)
     }
 }
 
+static void on_keys_changed(void *data)
+{
+    struct session *session = data;
+    pass_signal(session, session->options.keys_changed_cb);
+}
+
+/* What polls for long does not wait for them; see gather_hold_until_key(). */
+static void start_key_commands(struct session *session)
+{
+    const struct config *config = session->config;
+    uint64_t limit_ms = config->api_key_command_timeout_ms;
+    bool is_polling = session->options.only_outlet == NULL &&
+                      session->options.only_inbox == NULL;
+    if (session->options.keys_changed_cb == NULL && is_polling &&
+        key_commands_run_all(&session->key_commands, limit_ms, config->queues,
+                             config->queue_count) == 0) {
+        return;
+    }
+    key_commands_init(&session->key_commands, &session->loop, limit_ms,
+                      on_keys_changed, session);
+}
+
 enum exit_code session_run(struct session *session,
                            const struct session_options *options)
 {
     const struct gather_options gather_options = {
         .only_outlet = options->only_outlet,
         .only_inbox = options->only_inbox,
+        .key_commands = &session->key_commands,
         .has_pauses = options->has_pauses,
         .pauses = options->has_pauses ? &session->pauses : NULL,
         .opened_cb = on_opened,
@@ -252,6 +276,7 @@ enum exit_code session_run(struct session *session,
     if (options->has_pauses) {
         pauses_load(&session->pauses, session->config->state_dir);
     }
+    start_key_commands(session);
     open_control(session);
     session->admin =
         admin_open(&session->loop, session->config, &session->gather);
@@ -260,6 +285,7 @@ enum exit_code session_run(struct session *session,
     uv_run(&session->loop, UV_RUN_DEFAULT);
     if (!session->abandon.is_done) {
         abandon_close(&session->abandon);
+        key_commands_free(&session->key_commands);
         close_loop(session);
         free_session(session);
     }

@@ -16,6 +16,7 @@
 #include "daemon/command.h"
 #include "daemon/control.h"
 #include "daemon/gather.h"
+#include "daemon/key_commands.h"
 #include "daemon/notify.h"
 #include "daemon/pauses.h"
 #include "daemon/signals.h"
@@ -30,8 +31,8 @@ struct session;
 /* Fires when all inboxes are open and everything has started. */
 typedef void (*session_opened_cb)(struct session *session);
 
-/* A signal has arrived. Fires only after opened_cb, and not while ending. A
- * SIGHUP that comes earlier is kept until then. */
+/* Something has happened: a signal has arrived. Fires only after opened_cb, and
+ * not while ending. A SIGHUP that comes earlier is kept until then. */
 typedef void (*session_signal_cb)(struct session *session);
 
 /* Callbacks of a command. Those other than opened_cb are as in gather.h, and
@@ -47,6 +48,8 @@ struct session_options {
     const struct config_outlet *only_outlet; /* see struct gather_options */
     const struct config_inbox *only_inbox;   /* likewise */
     bool has_pauses;                         /* likewise */
+    session_signal_cb keys_changed_cb; /* an api_key_command has ended; NULL:
+                                          all of them end before it starts */
 };
 
 /* Embedded in a command, which gets itself by container_of(). */
@@ -56,6 +59,7 @@ struct session {
     uv_loop_t loop;                 /* owned */
     struct notify notify;           /* tells the service manager */
     struct signals signals;         /* end it, or are for the command */
+    struct key_commands key_commands; /* run for API keys */
     struct abandon abandon;         /* ends it despite a name look-up */
     struct control control;         /* requests of other processes */
     struct pauses pauses;           /* queues that operators have paused */

@@ -6,6 +6,7 @@
 
 #include "daemon/gather_batch.h"
 #include "daemon/gather_key.h"
+#include "daemon/key_commands.h"
 #include "destination_type.h"
 #include "kept.h"
 #include "network.h"
@@ -177,6 +178,27 @@ int api_key_read(const struct config_key *key, char *text, char *why,
         }
     }
     return HAPLO_EINVAL;
+}
+
+/* No key in the simulation is printed by a command. */
+int key_commands_read(struct key_commands *commands,
+                      const struct config_key *key, char *text, char *why,
+                      size_t why_size)
+{
+    (void)commands;
+    (void)why;
+    (void)why_size;
+    assert(key->kind != CONFIG_KEY_COMMAND);
+    text[0] = '\0';
+    return HAPLO_EINVAL;
+}
+
+uint32_t key_commands_look(struct key_commands *commands,
+                           const struct config_key *key)
+{
+    (void)commands;
+    assert(key->kind != CONFIG_KEY_COMMAND);
+    return 0;
 }
 
 static void on_event(struct haplo_poller *poller,

@@ -38,7 +38,8 @@ static void key_write(const char *text, size_t size, mode_t mode)
     assert_int_equal(chmod("key", mode), 0);
 }
 
-static const struct config_key from_file = {CONFIG_KEY_FILE, "key", "key"};
+static const struct config_key from_file = {
+    .kind = CONFIG_KEY_FILE, .name = "key", .path = "key"};
 
 /* Reads the key; why says what was wrong with it. */
 static void assert_refused(const struct config_key *from, const char *expected)
@@ -143,9 +144,12 @@ static void a_file_open_to_others_is_refused(void **state)
 /* Opening a FIFO waits for a writer, perhaps forever. */
 static void only_a_regular_file_is_read(void **state)
 {
-    static const struct config_key here = {CONFIG_KEY_FILE, ".", "."};
-    static const struct config_key fifo = {CONFIG_KEY_FILE, "fifo", "fifo"};
-    static const struct config_key none = {CONFIG_KEY_FILE, "no", "no"};
+    static const struct config_key here = {
+        .kind = CONFIG_KEY_FILE, .name = ".", .path = "."};
+    static const struct config_key fifo = {
+        .kind = CONFIG_KEY_FILE, .name = "fifo", .path = "fifo"};
+    static const struct config_key none = {
+        .kind = CONFIG_KEY_FILE, .name = "no", .path = "no"};
     (void)state;
     assert_refused(&here,
                    "api_key_file .: not a regular file: correct the path");
@@ -160,7 +164,8 @@ static void only_a_regular_file_is_read(void **state)
 /* Containers hand secrets over in the environment. */
 static void a_variable_can_hold_the_key(void **state)
 {
-    static const struct config_key from = {CONFIG_KEY_ENV, "TEST_KEY", NULL};
+    static const struct config_key from = {
+        .kind = CONFIG_KEY_ENV, .name = "TEST_KEY", .path = NULL};
     (void)state;
     unsetenv("TEST_KEY");
     assert_refused(&from, "api_key_env TEST_KEY: no such variable in "
@@ -177,10 +182,10 @@ static void a_variable_can_hold_the_key(void **state)
 /* systemd hands secrets over in a folder of the service's own. */
 static void a_credential_can_hold_the_key(void **state)
 {
-    static const struct config_key from = {CONFIG_KEY_CREDENTIAL, "student",
-                                           "key"};
-    static const struct config_key lost = {CONFIG_KEY_CREDENTIAL, "student",
-                                           NULL};
+    static const struct config_key from = {
+        .kind = CONFIG_KEY_CREDENTIAL, .name = "student", .path = "key"};
+    static const struct config_key lost = {
+        .kind = CONFIG_KEY_CREDENTIAL, .name = "student", .path = NULL};
     (void)state;
     key_write(KEY, strlen(KEY), 0400);
     assert_read(&from, KEY);
@@ -193,8 +198,10 @@ static void a_credential_can_hold_the_key(void **state)
 /* People paste the key where its file's name belongs; logs are read widely. */
 static void a_key_in_place_of_its_file_is_not_shown(void **state)
 {
-    static const struct config_key file = {CONFIG_KEY_FILE, KEY, KEY};
-    static const struct config_key variable = {CONFIG_KEY_ENV, KEY, NULL};
+    static const struct config_key file = {
+        .kind = CONFIG_KEY_FILE, .name = KEY, .path = KEY};
+    static const struct config_key variable = {
+        .kind = CONFIG_KEY_ENV, .name = KEY, .path = NULL};
     (void)state;
     assert_refused(&file,
                    "api_key_file: the value looks like an API key: write "

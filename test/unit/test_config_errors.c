@@ -65,7 +65,8 @@ static void no_part_of_a_key_is_shown_wherever_it_was_pasted(void **state)
     (void)state;
     assert_refused(HEAD SERVER "      - {name: a, api_key: " KEY "}\n",
                    ":7:9: queue example/a: it has no API key: add "
-                   "api_key_file, api_key_env or api_key_credential\n"
+                   "api_key_file, api_key_env, api_key_credential or "
+                   "api_key_command\n"
                    ":7:19: queue example/a: unknown key \"api_key\": did you "
                    "mean \"api_key_file\"?\n");
     snprintf(expected, sizeof expected, ":8:19: queue example/a: %s", unknown);
@@ -253,8 +254,8 @@ static void all_errors_are_told_at_once_in_the_order_of_the_file(void **state)
         ":3:5: server 1: name is missing: add it\n"
         ":3:10: server 1: url: \"server.example\": no scheme: write "
         "https://HOST\n"
-        ":5:9: queue 1/x: it has no API key: add api_key_file, api_key_env or "
-        "api_key_credential\n"
+        ":5:9: queue 1/x: it has no API key: add api_key_file, api_key_env, "
+        "api_key_credential or api_key_command\n"
         ":6:16: queue 1/x: inbox: no inbox is named \"b\": give the name of "
         "an inbox of this file\n"
         ":7:19: queue 1/x: interval: \"60\" is not a duration: write it like "

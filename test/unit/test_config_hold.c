@@ -77,7 +77,8 @@ static void a_queue_with_a_problem_is_held_alone(void **state)
                    "haplo-poll help config");
     assert_problem(config, 2,
                    "10:9: queue example/d: it has no API key: add "
-                   "api_key_file, api_key_env or api_key_credential");
+                   "api_key_file, api_key_env, api_key_credential or "
+                   "api_key_command");
     assert_int_equal(config->held_count, 4);
     assert_held(config, 0, "example/b", 0);
     assert_held(config, 1, "example/d", 2);

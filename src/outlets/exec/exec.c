@@ -146,7 +146,7 @@ static void job_run(struct exec_job *job)
         return;
     }
     exec_run_start(&job->run, exec->loop, &exec->command, environment.entries,
-                   input, on_run_done);
+                   input, -1, on_run_done);
     (void)close(input); /* the command has its own */
     exec_environment_free(&environment);
 }

@@ -14,9 +14,8 @@
 #define OWN_COUNT_MAX 8 /* about the messages */
 
 /* What programs need to be found and to write for the people here. */
-static const char *const inherited[] = {"PATH", "HOME", "LANG", "LC_ALL", "TZ"};
-
-#define INHERITED_COUNT (sizeof(inherited) / sizeof(inherited[0]))
+static const char *const inherited[EXEC_INHERITED_COUNT] = {
+    "PATH", "HOME", "LANG", "LC_ALL", "TZ"};
 
 /* Length of the name that an entry begins with. */
 static size_t name_size(const char *entry)
@@ -55,15 +54,18 @@ static void entry_set(struct exec_environment *environment, char *entry)
     entry_add(environment, entry);
 }
 
-static void inherited_add(struct exec_environment *environment)
+size_t exec_environment_inherited(char *entries[EXEC_INHERITED_COUNT])
 {
-    for (size_t i = 0; i < INHERITED_COUNT; i++) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < EXEC_INHERITED_COUNT; i++) {
         char *entry = entry_find(inherited[i], strlen(inherited[i]));
 
         if (entry != NULL) {
-            entry_add(environment, entry);
+            entries[count++] = entry;
         }
     }
+    return count;
 }
 
 static void added_set(struct exec_environment *environment,
@@ -141,12 +143,12 @@ bool exec_environment_make(struct exec_environment *environment,
     environment->count = 0;
     environment->used = 0;
     environment->entries =
-        malloc((INHERITED_COUNT + added_count + OWN_COUNT_MAX + 1) *
+        malloc((EXEC_INHERITED_COUNT + added_count + OWN_COUNT_MAX + 1) *
                sizeof(*environment->entries));
     if (environment->entries == NULL) {
         return false;
     }
-    inherited_add(environment);
+    environment->count = exec_environment_inherited(environment->entries);
     added_set(environment, added);
     messages_add(environment, parcel, count, is_batch, inbox_uuid);
     environment->entries[environment->count] = NULL;

@@ -1,8 +1,8 @@
 /*
  * exec_run.c - one run of a command.
  *
- *   - A pipe for standard error is made. Standard input is a file, standard
- *     output is /dev/null.
+ *   - A pipe for standard error is made. Standard input and output are files,
+ *     or /dev/null.
  *   - libuv starts the command in a session, and so a process group, of its
  *     own, with default signal handlers and no signal blocked.
  *   - While it runs, the end of its standard error is kept.
@@ -218,14 +218,21 @@ static int stderr_open(struct exec_run *run)
     return ends[1];
 }
 
+static uv_stdio_container_t stream_of(int descriptor)
+{
+    return (uv_stdio_container_t){.flags = descriptor < 0 ? UV_IGNORE
+                                                          : UV_INHERIT_FD,
+                                  .data.fd = descriptor};
+}
+
 /* Returns 0 or UV_E*. */
 static int process_start(struct exec_run *run, char **environment, int input,
-                         int output)
+                         int output, int errors)
 {
     uv_stdio_container_t streams[] = {
-        {.flags = UV_INHERIT_FD, .data.fd = input},
-        {.flags = UV_IGNORE},
-        {.flags = UV_INHERIT_FD, .data.fd = output},
+        stream_of(input),
+        stream_of(output),
+        stream_of(errors),
     };
     const uv_process_options_t options = {
         .exit_cb = on_ended,
@@ -249,22 +256,23 @@ static int process_start(struct exec_run *run, char **environment, int input,
     return error;
 }
 
-static int run_start(struct exec_run *run, char **environment, int input)
+static int run_start(struct exec_run *run, char **environment, int input,
+                     int output)
 {
-    int output = stderr_open(run);
+    int errors = stderr_open(run);
     int error;
 
-    if (output < 0) {
-        return output;
+    if (errors < 0) {
+        return errors;
     }
-    error = process_start(run, environment, input, output);
-    (void)close(output); /* the command has its own */
+    error = process_start(run, environment, input, output, errors);
+    (void)close(errors); /* the command has its own */
     return error;
 }
 
 void exec_run_start(struct exec_run *run, uv_loop_t *loop,
                     const struct exec_command *command, char **environment,
-                    int input, exec_run_done_cb done_cb)
+                    int input, int output, exec_run_done_cb done_cb)
 {
     *run = (struct exec_run){.command = command, .done_cb = done_cb};
     (void)uv_timer_init(loop, &run->timer);
@@ -272,7 +280,7 @@ void exec_run_start(struct exec_run *run, uv_loop_t *loop,
     run->timer.data = run;
     run->stderr_pipe.data = run;
     run->open_count = 2;
-    run->result.start_error = run_start(run, environment, input);
+    run->result.start_error = run_start(run, environment, input, output);
     if (run->result.start_error != 0) {
         run->result.is_folder_at_fault = access(command->folder, X_OK) != 0;
         handles_close(run);

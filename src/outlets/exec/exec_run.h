@@ -52,12 +52,13 @@ struct exec_run {
     char chunk[EXEC_CHUNK_SIZE];        /* of standard error */
 };
 
-/* Starts the command with these entries as its whole environment, and input, a
- * descriptor, as its standard input; borrows both until it returns. done_cb
- * fires once, from the loop, also if the command cannot be started. */
+/* Starts the command with these entries as its whole environment, and these
+ * descriptors as its standard input and output, -1 for /dev/null; borrows all
+ * of them until it returns. done_cb fires once, from the loop, also if the
+ * command cannot be started. */
 void exec_run_start(struct exec_run *run, uv_loop_t *loop,
                     const struct exec_command *command, char **environment,
-                    int input, exec_run_done_cb done_cb);
+                    int input, int output, exec_run_done_cb done_cb);
 
 /* Ends it because the outlet is closed: within grace_ms, and soon. */
 void exec_run_close(struct exec_run *run);
