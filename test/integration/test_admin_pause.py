@@ -32,7 +32,7 @@ def test_a_pause_holds_across_restarts_until_it_is_ended(poll_of):
         wait_for(lambda: sim.unread("app1", "q2") == 0, 20)
         path = poll.folder / "state" / "pauses"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        sim.script("message app=app1 queue=q1 count=5")
+        sim.script("message app1 q1 count=5")
         assert running.stop() == 0
         poll.start().wait_for_line("polling;")
         admin = admin_of(poll)

@@ -46,10 +46,9 @@ static void open_local(struct admin *admin)
     admin->open_ports++;
 }
 
-static void open_remote(struct admin *admin)
+static void open_remote(struct admin *admin, const char *where)
 {
     char why[HAPLO_TEXT_SIZE_MAX];
-    const char *where = admin->config->admin.listen;
     int descriptor;
     if (where == NULL) {
         return;
@@ -80,14 +79,13 @@ struct admin *admin_open(uv_loop_t *loop, const struct config *config,
     }
     *admin = (struct admin){
         .loop = loop,
-        .config = config,
         .gather = gather,
         .path = path,
         .open_ports = 1, /* admin_close() ends this one */
         .started_at_ms = wall_clock_ms(),
     };
     open_local(admin);
-    open_remote(admin);
+    open_remote(admin, config->admin.listen);
     return admin;
 }
 

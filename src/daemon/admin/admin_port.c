@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/container_of.h"
+#include "daemon/admin/admin_access.h"
 #include "daemon/admin/admin_private.h"
 
 #define SWEEP_MS 1000
@@ -187,7 +188,7 @@ static void route(struct admin_request *request, const char *method,
     const char *size = admin_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
     admin_route_find(admin_routes, admin_route_count, method, path,
                      &request->match);
-    if (!admin_allows(request, request->client->port->is_local)) {
+    if (!admin_allows(request, method, request->client->port->is_local)) {
         return;
     }
     if (request->match.route == NULL) {

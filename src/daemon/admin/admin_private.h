@@ -8,19 +8,20 @@
 
 #include "daemon/admin/admin.h"
 #include "daemon/admin/admin_port.h"
+#include "daemon/admin/admin_tokens.h"
 
 struct admin {
-    uv_loop_t *loop;             /* borrowed */
-    const struct config *config; /* borrowed */
-    struct gather *gather;       /* borrowed */
-    struct admin_port local;     /* the unix socket */
-    struct admin_port remote;    /* the TCP port */
-    char *path;                  /* owned; of the unix socket */
-    dev_t device;                /* of the file at this path, when bound */
-    ino_t inode;                 /* the same */
-    unsigned open_ports;         /* that have not been closed */
-    uint64_t started_at_ms;      /* wall clock */
-    unsigned stream_count;       /* responses that are made piece by piece */
+    uv_loop_t *loop;            /* borrowed */
+    struct gather *gather;      /* borrowed */
+    struct admin_port local;    /* the unix socket */
+    struct admin_port remote;   /* the TCP port */
+    char *path;                 /* owned; of the unix socket */
+    dev_t device;               /* of the file at this path, when bound */
+    ino_t inode;                /* the same */
+    unsigned open_ports;        /* that have not been closed */
+    uint64_t started_at_ms;     /* wall clock */
+    struct admin_tokens tokens; /* who may use the TCP port */
+    unsigned stream_count;      /* responses that are made piece by piece */
 };
 
 /* A port is closed: all its clients are gone. */
@@ -28,8 +29,5 @@ void admin_port_closed(struct admin *admin);
 
 /* True while servers, queues and outlets can be read. */
 bool admin_is_readable(const struct admin *admin);
-
-/* Decides who asks, and whether the request may go on; otherwise replies. */
-bool admin_allows(struct admin_request *request, bool is_local);
 
 #endif

@@ -34,23 +34,23 @@ struct admin_stream;
 #define ADMIN_BODY_SIZE_MAX 65536 /* of a request */
 
 struct admin_request {
-    struct admin *admin;                 /* its owner */
-    struct MHD_Connection *connection;   /* borrowed; NULL: it has gone while
-                                            the request was waiting */
-    struct admin_connection *client;     /* see admin_port.h */
-    struct admin_match match;            /* its route and parameters */
-    enum admin_role role;                /* of whoever asks */
-    char *body;                          /* owned; NUL-terminated, or NULL */
-    size_t body_size;                    /* without the NUL */
-    bool is_too_large;                   /* the rest of the body is dropped */
-    bool is_handled;                     /* handle_cb was called */
-    bool is_waiting;                     /* admin_wait() was called */
-    bool is_suspended;                   /* libmicrohttpd leaves it alone */
-    TAILQ_ENTRY(admin_request) link;     /* of those that are suspended */
-    unsigned status;                     /* of the response */
-    struct MHD_Response *response;       /* owned; NULL: none yet */
-    struct admin_stream *stream;         /* makes the response; or NULL */
-    const struct admin_session *session; /* if it came with a cookie */
+    struct admin *admin;               /* its owner */
+    struct MHD_Connection *connection; /* borrowed; NULL: it has gone while
+                                          the request was waiting */
+    struct admin_connection *client;   /* see admin_port.h */
+    struct admin_match match;          /* its route and parameters */
+    enum admin_role role;              /* of whoever asks */
+    char *body;                        /* owned; NUL-terminated, or NULL */
+    size_t body_size;                  /* without the NUL */
+    bool is_too_large;                 /* the rest of the body is dropped */
+    bool is_handled;                   /* handle_cb was called */
+    bool is_waiting;                   /* admin_wait() was called */
+    bool is_suspended;                 /* libmicrohttpd leaves it alone */
+    TAILQ_ENTRY(admin_request) link;   /* of those that are suspended */
+    unsigned status;                   /* of the response */
+    struct MHD_Response *response;     /* owned; NULL: none yet */
+    struct admin_stream *stream;       /* makes the response; or NULL */
+    struct admin_session *session;     /* if it came with a cookie; or NULL */
 };
 
 /* A parameter of the path, by name. */

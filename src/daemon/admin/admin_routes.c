@@ -5,6 +5,7 @@
 #include "daemon/admin/admin_actions.h"
 #include "daemon/admin/admin_health.h"
 #include "daemon/admin/admin_lists.h"
+#include "daemon/admin/admin_login.h"
 #include "daemon/admin/admin_queue.h"
 #include "daemon/admin/admin_queues.h"
 #include "daemon/admin/admin_ready.h"
@@ -34,6 +35,9 @@ const struct admin_route admin_routes[] = {
     {"POST", API "/outlets/{outlet}/lanes/{server}/{queue}/{release}", FULL,
      false, admin_post_release},
     {"GET", API "/inboxes", READ, false, admin_get_inboxes},
+    {"GET", API "/session", READ, true, admin_get_session},
+    {"POST", API "/session", NONE, true, admin_post_session},
+    {"DELETE", API "/session", READ, true, admin_delete_session},
     {"GET", "/", NONE, true, page_get},
     {"GET", "/{file}", NONE, true, page_get_file},
 };
