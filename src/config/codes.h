@@ -25,6 +25,9 @@ enum diagnostic_code {
     HP_ALIAS_FLOOD = 108,
     HP_FILE_EMPTY = 109,
     HP_FILE_NOT_MAPPING = 110,
+    HP_INCLUDE_UNREADABLE = 111,
+    HP_INCLUDE_TWICE = 112,
+    HP_INCLUDE_LIMIT = 113,
 
     /* Keys */
     HP_KEY_UNKNOWN = 201,

@@ -1,8 +1,9 @@
 /*
  * config.c - loads a configuration file.
  *
- *   - config_events.c turns it into a stream of events. config_read.c reads
- *     them once and creates drafts of the sections.
+ *   - config_file.c opens it, and config_events.c turns it into a stream of
+ *     events. config_read.c reads them once and creates drafts of the sections;
+ *     on the way it reads the files that are included.
  *   - config_resolve.c turns the drafts into the configuration.
  *
  *   - config_hold.c takes out the queues and servers that have problems, if
@@ -13,14 +14,9 @@
  */
 #include "config/config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/errno_reason.h"
+#include "config/config_file.h"
 #include "config/config_loading.h"
 #include "config/config_mapping.h"
 
@@ -64,7 +60,6 @@ static void loading_init(struct config_loading *loading, struct config *config,
 /* Frees everything except the errors. */
 static void loading_clear(struct config_loading *loading)
 {
-    config_events_free(loading->events);
     for (size_t i = 0;
          loading->queue_names != NULL && i < loading->servers.count; i++) {
         name_table_free(&loading->queue_names[i]);
@@ -72,6 +67,7 @@ static void loading_clear(struct config_loading *loading)
     free(loading->queue_names);
     name_table_free(&loading->server_names);
     name_table_free(&loading->paths);
+    list_free(&loading->file_ids);
     list_free(&loading->pairs);
     list_free(&loading->inboxes);
     list_free(&loading->outlets);
@@ -86,56 +82,11 @@ static void loading_clear(struct config_loading *loading)
     arena_free(&loading->arena);
 }
 
-static void file_load(struct config_loading *loading, int fd)
-{
-    struct config_errors *errors = &loading->errors;
-    loading->events = config_events_new(fd, 0);
-    if (loading->events == NULL) {
-        config_loading_no_memory(loading);
-        return;
-    }
-    config_read(loading);
-    if (!loading->has_no_memory && config_events_failed(loading->events)) {
-        config_errors_clear(errors);
-        config_events_tell(loading->events, errors);
-        loading->is_outage = config_events_is_outage(loading->events);
-    } else if (!loading->has_no_memory) {
-        config_resolve(loading);
-    }
-}
-
 /* True if the errors leave something to run. */
 static bool may_hold(const struct config_errors *errors)
 {
     return errors->keeps_confined && errors->count > 0 &&
            errors->whole_count == 0;
-}
-
-/* Returns a descriptor or -1. */
-static int file_open(struct config_loading *loading, const char *path)
-{
-    struct config_errors *errors = &loading->errors;
-    const struct config_place whole_file = {0};
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
-        loading->is_outage = errno_is_outage(errno);
-        const char *advice = errno == ENOENT ? "create it, or give its path"
-                             : errno == EACCES
-                                 ? "give this user permission to read it"
-                                 : "try again";
-        return config_errors_add(errors, HP_FILE_UNREADABLE, whole_file,
-                                 "cannot be opened: %s: %s", strerror(errno),
-                                 advice);
-    }
-    /* config_events.c checks this as well, but only after reading it. */
-    if (fstat(fd, &status) == 0 && status.st_size > CONFIG_FILE_SIZE_MAX) {
-        close(fd);
-        return config_errors_add(errors, HP_FILE_TOO_LARGE, whole_file,
-                                 "larger than %d bytes: split it",
-                                 CONFIG_FILE_SIZE_MAX);
-    }
-    return fd;
 }
 
 /* The arenas are asked as well: a missing name would otherwise look like one
@@ -175,7 +126,6 @@ int config_load(const char *path, enum config_mode mode,
 {
     struct config_loading loading;
     struct config *config = calloc(1, sizeof *config);
-    int fd = -1;
     loading_init(&loading, config, mode);
     *out = NULL;
     if (config == NULL) {
@@ -185,13 +135,10 @@ int config_load(const char *path, enum config_mode mode,
         config->user_count = 1;
         config->checks_files =
             mode == CONFIG_CHECK || mode == CONFIG_CHECK_STRICT;
-        if (config_file_add(&loading, path, (struct config_place){0}) == 0) {
-            fd = file_open(&loading, path);
+        if (config_file_add(&loading, path, (struct config_place){0}) == 0 &&
+            config_file_read_main(&loading) && !loading.has_no_memory) {
+            config_resolve(&loading);
         }
-    }
-    if (fd >= 0) {
-        file_load(&loading, fd);
-        close(fd);
     }
     if (!has_no_memory(&loading) && may_hold(&loading.errors)) {
         config_hold(&loading);

@@ -129,6 +129,8 @@ struct config {
     struct config_file *files;           /* the main file first */
     size_t file_count;                   /* length of files */
     bool checks_files;                   /* while loading: looks at files */
+    size_t path_file; /* while loading: index of the file that paths are
+                         relative to */
     const char *state_dir;               /* resolved */
     unsigned in_flight_max;              /* concurrent requests, all servers */
     uint64_t api_key_command_timeout_ms; /* of one run */

@@ -158,6 +158,7 @@ static void short_inbox_take(const struct config_mapping *top,
     }
     const struct option_table table = {type->options, type->option_count};
     const struct option_row *row = option_table_find(&table, "path");
+    loading->config->path_file = pair->place.file;
     inbox->options =
         arena_bytes(&loading->config->arena, type->options_size + 1);
     if (inbox->options == NULL ||
@@ -255,20 +256,28 @@ void config_outlet_take(const struct config_mapping *mapping)
     type_check(mapping, forward);
 }
 
-/* Exactly one of inbox and inboxes must be given. */
+/* True if a list has entries, none of which became a section, or is none. That
+ * has been reported. */
+static bool is_bad_list(const struct config_pair *list)
+{
+    return list != NULL && (list->is_bad || list->entry_count > 0);
+}
+
+/* Either inbox or inboxes must be given; the latter also in included files. */
 static void inboxes_take(const struct config_mapping *top)
 {
     const struct config_pair *one = config_mapping_find(top, "inbox");
     const struct config_pair *several = config_mapping_find(top, "inboxes");
-    if (one != NULL && several != NULL) {
+    size_t count = top->loading->inboxes.count;
+    if (one != NULL && (several != NULL || count > 0)) {
         config_mapping_fail(top, HP_KEYS_EXCLUSIVE, one,
                             "both inbox and inboxes are given: keep one of "
                             "them");
     } else if (one != NULL) {
         short_inbox_take(top, one);
-    } else if (several == NULL) {
+    } else if (several == NULL && count == 0) {
         config_mapping_missing(top, "inbox");
-    } else if (several->entry_count == 0 && !several->is_bad) {
+    } else if (count == 0 && !is_bad_list(several)) {
         config_mapping_fail(top, HP_LIST_EMPTY, several,
                             "there are no inboxes: list at least one under "
                             "inboxes");
@@ -277,6 +286,7 @@ static void inboxes_take(const struct config_mapping *top)
 
 void config_top_take(const struct config_mapping *mapping)
 {
+    const struct config_loading *loading = mapping->loading;
     const struct config_pair *servers = config_mapping_find(mapping, "servers");
     const struct config_pair *state_dir =
         config_mapping_find(mapping, "state_dir");
@@ -290,7 +300,7 @@ void config_top_take(const struct config_mapping *mapping)
         mapping->loading->state_dir_place = state_dir->place;
     }
     inboxes_take(mapping);
-    if (servers == NULL || (servers->entry_count == 0 && !servers->is_bad)) {
+    if (loading->servers.count == 0 && !is_bad_list(servers)) {
         config_mapping_fail(mapping, HP_LIST_EMPTY, servers,
                             "there are no servers: list at least one under "
                             "servers");

@@ -85,7 +85,10 @@ struct outlet_draft {
 /* All of this is freed when the file has been loaded. */
 struct config_loading {
     struct config *config;        /* being filled */
-    struct config_events *events; /* the file */
+    struct config_events *events; /* of the file being read; or NULL */
+    struct list file_ids;         /* of the configuration's files */
+    struct config_events *failed; /* owned; of the file that is not YAML, which
+                                     is the only error; or NULL */
     struct config_errors errors;  /* found so far */
     bool has_no_memory;           /* memory ran out: the only error */
     bool is_outage;               /* the error is not one of the file */
@@ -109,8 +112,9 @@ struct config_loading {
     struct own_options
         *nothing_own;              /* for mappings that set nothing; or NULL */
     struct name_table own_options; /* struct own_options by text */
-    struct name_table keys[CONFIG_KEY_COMMAND +
-                           1];  /* struct key_draft by name, of each kind */
+    /* struct key_draft by name, of each kind; those of one file: */
+    struct name_table keys[CONFIG_KEY_COMMAND + 1];
+    size_t keys_file;           /* index of that file */
     struct name_table settings; /* struct settings_draft by text */
 
     /* Once everything has been read: */
@@ -143,8 +147,9 @@ void config_queue_take(const struct config_mapping *mapping);
 void config_server_begin(struct config_mapping *mapping);
 void config_server_take(const struct config_mapping *mapping);
 
-/* Reads the whole file (config_read.c). */
-void config_read(struct config_loading *loading);
+/* Reads a whole file, which is the main one or an included one (config_read.c).
+ */
+void config_read(struct config_loading *loading, enum config_level level);
 
 /* Creates the configuration from the drafts (config_resolve.c). */
 void config_resolve(struct config_loading *loading);

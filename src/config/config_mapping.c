@@ -82,7 +82,8 @@ static const char *config_mapping_where(const struct config_mapping *mapping,
         snprintf(text, CONFIG_WHERE_SIZE,
                  "queue %s/%s: ", mapping_name(mapping->outer, outer),
                  mapping_name(mapping, name));
-    } else if (mapping->level != LEVEL_TOP) {
+    } else if (mapping->level != LEVEL_TOP &&
+               mapping->level != LEVEL_INCLUDED) {
         snprintf(text, CONFIG_WHERE_SIZE, "%s %s: ", kinds[mapping->level],
                  mapping_name(mapping, name));
     }
@@ -147,6 +148,12 @@ static void unknown_fail(const struct config_mapping *mapping, const char *key,
         key_fail(mapping, HP_SECRET_PASTED, place,
                  "unknown key: it looks like an API key: write the key to a "
                  "file, and the file's path to api_key_file");
+    } else if (mapping->level == LEVEL_INCLUDED &&
+               config_option_find(LEVEL_TOP, key) != NULL) {
+        key_fail(mapping, HP_KEY_MISPLACED, place,
+                 "%s is not allowed in an included file: move it to %s",
+                 config_quote(key, quoted),
+                 config_show(mapping->loading->config->path, homes));
     } else if (config_option_homes(key, homes, sizeof homes)) {
         key_fail(mapping, HP_KEY_MISPLACED, place,
                  "%s is not allowed here: it belongs to %s",
@@ -339,6 +346,7 @@ static int pair_apply(const struct config_mapping *mapping,
     if (shape_check(mapping, pair, row) != 0) {
         return -1;
     }
+    config->path_file = pair->place.file;
     enum diagnostic_code code =
         row->value == OPTION_TEXT_LIST
             ? config_list_parse(config, row, pair->texts.items,

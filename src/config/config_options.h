@@ -16,6 +16,7 @@
 /* The kind of mapping that contains a key. */
 enum config_level {
     LEVEL_TOP,
+    LEVEL_INCLUDED, /* the top level of a file that is included */
     LEVEL_ADMIN,
     LEVEL_DEFAULTS,
     LEVEL_INBOX,
@@ -36,8 +37,10 @@ struct queue_values {
     const char *inbox;                  /* name of an inbox, or NULL */
 };
 
-/* The table of the top level (fills struct config). */
+/* The table of the top level (fills struct config), and the part of it that is
+ * also that of an included file. */
 extern const struct option_table config_top_rows;
+extern const struct option_table config_included_rows;
 /* The table of the map `admin` (fills struct config_admin). */
 extern const struct option_table config_admin_rows;
 /* Tables of all inboxes and outlets of any type (read by config_inboxes.c; an

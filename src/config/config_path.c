@@ -35,10 +35,11 @@ const char *config_path_join(struct config *config, const char *folder,
 const char *config_path(struct config *config, const char *path,
                         const char **name)
 {
-    const char *slash = strrchr(config->path, '/');
+    const char *file = config->files[config->path_file].path;
+    const char *slash = strrchr(file, '/');
     if (path[0] != '/' && slash != NULL) {
-        return config_path_join(config, config->path,
-                                (size_t)(slash - config->path), path, name);
+        return config_path_join(config, file, (size_t)(slash - file), path,
+                                name);
     }
     const char *copy = arena_string(&config->arena, path);
     if (copy != NULL && name != NULL) {

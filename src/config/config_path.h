@@ -1,6 +1,6 @@
 /*
- * config_path.h - paths in the configuration file, which are relative to its
- * folder.
+ * config_path.h - paths in the configuration, which are relative to the folder
+ * of the file that they are in.
  */
 #ifndef CONFIG_CONFIG_PATH_H
 #define CONFIG_CONFIG_PATH_H
@@ -11,7 +11,8 @@
 #include "config/codes.h"
 #include "config/config.h"
 
-/* Resolves a path relative to the folder of the configuration file. *name (may
+/* Resolves a path relative to the folder of the file that it is in,
+ * config->path_file. *name (may
  * be NULL) points to the given path at its end. Owned by the configuration;
  * NULL if memory runs out. */
 const char *config_path(struct config *config, const char *path,

@@ -140,6 +140,9 @@ void config_print(const struct config *config, FILE *file)
         rules_print(config, file);
     }
     fputc('\n', file);
+    if (config->file_count > 1) {
+        fprintf(file, "files: %zu\n", config->file_count);
+    }
     inboxes_print(config, file);
     fprintf(file, "servers: %zu, queues: %zu, outlets: %zu, state: %s\n",
             config->server_count, config->queue_count, config->outlet_count,

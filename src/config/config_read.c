@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/config_file.h"
 #include "config/config_mapping.h"
 #include "config/config_when.h"
 
@@ -56,6 +57,8 @@ static void section_take(const struct config_mapping *mapping)
     switch (mapping->level) {
     case LEVEL_TOP:
         config_top_take(mapping);
+        break;
+    case LEVEL_INCLUDED: /* everything in it has been taken */
         break;
     case LEVEL_ADMIN:
         config_admin_take(mapping);
@@ -204,6 +207,8 @@ static void value_read(struct config_mapping *mapping, struct config_pair *pair)
     }
     if (pair == NULL) {
         config_events_skip(loading->events, &event);
+    } else if (strcmp(pair->row->name, "include") == 0) {
+        config_include_read(mapping, &event);
     } else if (strcmp(pair->row->name, "when") == 0) {
         config_when_read(mapping, pair, &event);
     } else if (pair->row->value == OPTION_GROUP) {
@@ -238,31 +243,45 @@ static void mapping_read(struct config_mapping *mapping)
     }
 }
 
-void config_read(struct config_loading *loading)
+static bool is_empty(const struct config_event *event)
+{
+    return event->kind == CONFIG_EVENT_END ||
+           (event->kind == CONFIG_EVENT_VALUE && event->text[0] == '\0');
+}
+
+/* Nothing needs to be in an included file. */
+static void empty_take(const struct config_mapping *top)
+{
+    if (top->level == LEVEL_TOP) {
+        config_errors_add(&top->loading->errors, HP_FILE_EMPTY,
+                          (struct config_place){0},
+                          "the file is empty: give it state_dir, inbox and "
+                          "servers");
+    }
+}
+
+void config_read(struct config_loading *loading, enum config_level level)
 {
     struct config_event event;
-    struct config_mapping top = {.loading = loading, .level = LEVEL_TOP};
+    struct config_mapping top = {.loading = loading, .level = level};
     config_events_next(loading->events, &event);
     top.place = event.place;
     if (event.kind == CONFIG_EVENT_MAPPING) {
+        section_begin(&top);
         mapping_read(&top);
         if (!loading->has_no_memory) {
             section_take(&top);
         }
         config_mapping_end(&top);
-    } else if (event.kind == CONFIG_EVENT_END ||
-               (event.kind == CONFIG_EVENT_VALUE && event.text[0] == '\0')) {
-        config_errors_add(&loading->errors, HP_FILE_EMPTY,
-                          (struct config_place){0},
-                          "the file is empty: give it state_dir, inbox and "
-                          "servers");
+    } else if (is_empty(&event)) {
+        empty_take(&top);
         free(event.text);
-        return;
     } else {
-        config_mapping_fail(&top, HP_FILE_NOT_MAPPING, NULL,
-                            "the file is %s: give it the keys state_dir, inbox "
-                            "and servers",
-                            shape_text(&event));
+        config_mapping_fail(
+            &top, HP_FILE_NOT_MAPPING, NULL,
+            "the file is %s: give it the keys %s", shape_text(&event),
+            level == LEVEL_TOP ? "state_dir, inbox and servers"
+                               : "inboxes, outlets and servers");
         config_events_skip(loading->events, &event);
     }
     /* Only the end of the file may follow; a second document is an error. */

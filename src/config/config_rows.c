@@ -173,6 +173,24 @@ static const struct option_row top_rows[] = {
                 "path.",
     },
     {
+        .name = "defaults",
+        .value = OPTION_GROUP,
+        .fallback = "nothing",
+        .word = "mapping",
+        .help = "Values for all servers and queues that do not set their own.",
+    },
+    /* From here on also in included files. */
+    {
+        .name = "include",
+        .value = OPTION_GROUP,
+        .fallback = "nothing",
+        .word = "list of patterns",
+        .help = "Further files, whose inboxes, outlets and servers belong to "
+                "the configuration as well: a path or a pattern, or a list of "
+                "them, relative to the folder of this file. See Several files "
+                "in haplo-poll.yaml(5).",
+    },
+    {
         .name = "inboxes",
         .value = OPTION_GROUP,
         .fallback = "see inbox",
@@ -190,13 +208,6 @@ static const struct option_row top_rows[] = {
                 "forwarded to.",
     },
     {
-        .name = "defaults",
-        .value = OPTION_GROUP,
-        .fallback = "nothing",
-        .word = "mapping",
-        .help = "Values for all servers and queues that do not set their own.",
-    },
-    {
         .name = "servers",
         .value = OPTION_GROUP,
         .word = "list",
@@ -204,6 +215,11 @@ static const struct option_row top_rows[] = {
     },
 };
 const struct option_table config_top_rows = TABLE(top_rows);
+
+#define INCLUDED_COUNT 4
+const struct option_table config_included_rows = {
+    top_rows + sizeof top_rows / sizeof top_rows[0] - INCLUDED_COUNT,
+    INCLUDED_COUNT};
 
 static const struct option_row inbox_rows[] = {
     {

@@ -267,6 +267,19 @@ static struct key_draft *key_draft_new(struct config_loading *loading,
     return draft;
 }
 
+/* In another file, the same path may be that of another key. */
+static void keys_turn_to(struct config_loading *loading, size_t file)
+{
+    loading->config->path_file = file;
+    if (file == loading->keys_file) {
+        return;
+    }
+    loading->keys_file = file;
+    for (size_t i = 0; i < sizeof loading->keys / sizeof *loading->keys; i++) {
+        name_table_free(&loading->keys[i]);
+    }
+}
+
 /* The key at this location, read only once for all its queues. */
 static const struct config_key *key_of(const struct config_mapping *mapping,
                                        const struct config_pair *pair)
@@ -274,6 +287,7 @@ static const struct config_key *key_of(const struct config_mapping *mapping,
     struct config_loading *loading = mapping->loading;
     enum config_key_kind kind =
         (enum config_key_kind)(pair->row - key_options.rows);
+    keys_turn_to(loading, pair->place.file);
     struct key_draft *draft = name_table_find(&loading->keys[kind], pair->text);
     if (draft == NULL) {
         draft = key_draft_new(loading, pair, kind);
