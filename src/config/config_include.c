@@ -64,7 +64,7 @@ static char *pattern_make(struct config_loading *loading, const char *pattern,
 static void matches_include(struct config_loading *loading, const char *whole,
                             struct config_place place)
 {
-    glob_t found;
+    glob_t found = {0};
     char shown[CONFIG_SHOW_SIZE];
     switch (glob(whole, 0, on_glob_error, &found)) {
     case 0:

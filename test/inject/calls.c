@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <locale.h>
 #include <netdb.h>
 #include <openssl/hmac.h>

@@ -247,6 +247,9 @@
     X(FILE *, fopen, (const char *a, const char *b), (a, b),                   \
       FAIL(NULL, EMFILE), BEFORE)                                              \
     X(int, fstat, (int a, struct stat *b), (a, b), FAIL(-1, EIO), BEFORE)      \
+    X(int, glob,                                                               \
+      (const char *a, int b, int (*c)(const char *, int), glob_t *d),          \
+      (a, b, c, d), WAYS(GLOB_NOSPACE, GLOB_ABORTED), BEFORE)                  \
     X(int, fsync, (int a), (a), WAYS(FAIL(-1, EIO), FAIL(-1, ENOSPC)), BEFORE) \
     X(int, ftruncate, (int a, off_t b), (a, b), FAIL(-1, ENOSPC), BEFORE)      \
     X(int, gethostname, (char *a, size_t b), (a, b), FAIL(-1, ENAMETOOLONG),   \

@@ -29,6 +29,7 @@ static pid_t owner; /* of the folder */
 /* Sections, inheritance, aliases, each kind of value and of key. */
 static const char good_text[] =
     "state_dir: state\n"
+    "include: [included.yaml, 'none*.yaml']\n"
     "defaults: {interval: 30s, max_body: 8M, format: json, inbox: one}\n"
     "inboxes:\n"
     "  - {name: one, type: sqlite, path: one.db}\n"
@@ -55,6 +56,13 @@ static const char good_text[] =
     "    queues:\n"
     "      - {name: c, api_key_file: key, inbox: two, format: raw,\n"
     "         token_pattern: 't=([a-z]*)'}\n";
+
+static const char included_text[] =
+    "servers:\n"
+    "  - name: fourth\n"
+    "    url: https://fourth.example.ac.uk/haplo\n"
+    "    mark_path: /{queue}/mark\n"
+    "    queues: [{name: d, api_key_file: key}]\n";
 
 /* An error of each step. */
 static const char wrong_text[] =
@@ -117,7 +125,8 @@ static void text_write(const char *name, const char *text)
 static void folder_remove(void)
 {
     static const char *const names[] = {"key", "good.yaml", "wrong.yaml",
-                                        "held.yaml", "broken.yaml"};
+                                        "held.yaml", "broken.yaml",
+                                        "included.yaml"};
     char path[128];
     if (getpid() != owner) {
         return;
@@ -136,6 +145,7 @@ static void config_set_up(void)
     assert_int_equal(atexit(folder_remove), 0);
     text_write("key", KEY "\n");
     text_write("good.yaml", good_text);
+    text_write("included.yaml", included_text);
     text_write("wrong.yaml", wrong_text);
     text_write("held.yaml", held_text);
     text_write("broken.yaml", broken_text);
