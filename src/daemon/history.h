@@ -43,9 +43,11 @@ struct transition {
     const char *outlet; /* of a lane; "" otherwise */
     const char *inbox;  /* of a queue; "" otherwise */
     const char *text;   /* one line; "": none */
-    struct observer_server *at; /* only while it is reported: of the queue or
-                                   server; otherwise NULL */
-    char *memory;               /* owned by the history: of these strings */
+    /* Only while it is reported; otherwise NULL: */
+    const struct observer_server *at; /* the server, or that of the queue */
+    void **log;   /* what the log keeps for a queue or lane in trouble; NULL: it
+                     cannot keep anything */
+    char *memory; /* owned by the history: of these strings */
 };
 
 struct history {

@@ -110,6 +110,7 @@ struct observer_trouble {
     uint64_t newest_id; /* its newest transition; 0: none */
     int error;          /* of the newest failure: HAPLO_E*, or 0 */
     char *text;         /* owned; the newest cause, one line; or NULL */
+    void *log;          /* the log's own; NULL: nothing */
     uint32_t failures[FAILURE_CLASS_COUNT]; /* since the start; saturate */
 };
 
@@ -140,7 +141,6 @@ struct observer_server {
     uint64_t marked_batch_count; /* confirmed */
     uint64_t marked_message_count; /* in those */
     uint64_t unread_count;         /* sum over its queues */
-    void *reader;                  /* free for one listener: the log */
 };
 
 struct observer_outlet {
@@ -163,6 +163,7 @@ struct observer_lane {
     uint64_t in_a_row;                /* waits since then */
     uint64_t arrival;                 /* message that holds it; 0: unknown */
     char *text;                       /* owned; why */
+    void *log;                        /* the log's own; NULL: nothing */
 };
 
 /* Upper bounds of the histogram of commits, in milliseconds; the last bucket
@@ -244,19 +245,25 @@ struct observer_place {
 
 void observer_server_add(struct observer_server *server, const char *name,
                          uint64_t now_ms);
-/* All queues must have been removed. */
-void observer_server_remove(struct observer_server *server);
+/* What is removed while it is in trouble has one more transition, to "removed".
+ * All queues of a server must have been removed before. */
+void observer_server_remove(struct observer *observer,
+                            struct observer_server *server);
 void observer_queue_add(struct observer *observer,
                         const struct observer_place *place, uint64_t now_ms);
 void observer_queue_remove(struct observer *observer,
                            const struct observer_place *place);
 void observer_outlet_add(struct observer_outlet *outlet, const char *name,
                          uint64_t now_ms);
+/* Forgets the troubles of its lanes: it starts again from what is stored. */
+void observer_outlet_reset(struct observer *observer,
+                           struct observer_outlet *outlet);
 void observer_outlet_remove(struct observer *observer,
                             struct observer_outlet *outlet);
 void observer_inbox_add(struct observer_inbox *inbox, const char *name,
                         uint64_t now_ms);
-void observer_inbox_remove(struct observer_inbox *inbox);
+void observer_inbox_remove(struct observer *observer,
+                           struct observer_inbox *inbox);
 
 /* The queue works: it was drained, or a batch was marked. */
 void observer_queue_worked(struct observer *observer,

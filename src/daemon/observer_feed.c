@@ -53,7 +53,7 @@ void observer_feed_add_server(struct gather_server *server)
 
 void observer_feed_remove_server(struct gather_server *server)
 {
-    observer_server_remove(&server->seen);
+    observer_server_remove(&server->gather->observer, &server->seen);
 }
 
 void observer_feed_add_queue(struct gather_queue *queue)
@@ -85,7 +85,7 @@ void observer_feed_add_inbox(struct gather_inbox *inbox)
 
 void observer_feed_remove_inbox(struct gather_inbox *inbox)
 {
-    observer_inbox_remove(&inbox->seen);
+    observer_inbox_remove(&inbox->gather->observer, &inbox->seen);
 }
 
 /* Events of the poller */

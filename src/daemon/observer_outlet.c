@@ -62,7 +62,8 @@ static struct observer_lane *lane_make(struct observer *observer,
 
 static void lane_report(struct observer *observer,
                         struct observer_outlet *outlet, const char *server,
-                        const char *queue, const struct transition *change,
+                        const char *queue, struct observer_lane *lane,
+                        const struct transition *change,
                         const struct observer_note *note)
 {
     struct transition transition = *change;
@@ -72,6 +73,7 @@ static void lane_report(struct observer *observer,
     transition.delay_ms = note->delay_ms;
     transition.arrival = note->arrival;
     transition.text = note->text;
+    transition.log = lane == NULL ? NULL : &lane->log;
     if (server == NULL) {
         transition.kind = TRANSITION_OUTLET;
         transition.name = outlet->name;
@@ -96,8 +98,8 @@ static void lane_worked(struct observer *observer,
         .lasted_ms =
             note->now_ms > lane->began_ms ? note->now_ms - lane->began_ms : 0,
     };
+    lane_report(observer, outlet, server, queue, lane, &change, note);
     lane_free(observer, lane);
-    lane_report(observer, outlet, server, queue, &change, note);
 }
 
 static void lane_enter(struct observer *observer,
@@ -129,7 +131,7 @@ static void lane_enter(struct observer *observer,
         observer_set_text(&lane->text, note->text);
     }
     if (before != state) {
-        lane_report(observer, outlet, server, queue,
+        lane_report(observer, outlet, server, queue, lane,
                     &(struct transition){
                         .from = observer_outlet_label(before),
                         .to = observer_outlet_label(state),
@@ -156,16 +158,31 @@ static bool is_lane_of(const struct observer_lane *lane, const char *outlet)
 }
 
 /* Removing one moves others in the table, so the search starts again. */
-void observer_outlet_remove(struct observer *observer,
-                            struct observer_outlet *outlet)
+void observer_outlet_reset(struct observer *observer,
+                           struct observer_outlet *outlet)
 {
+    const struct transition removed = {.from = "waiting", .to = "removed"};
+    const struct observer_note note = {0};
     struct observer_lane *lane;
     size_t cursor = 0;
     while ((lane = name_table_next(&observer->lanes, &cursor)) != NULL) {
         if (is_lane_of(lane, outlet->name)) {
+            lane_report(observer, outlet, "", lane->name, lane, &removed,
+                        &note);
             lane_free(observer, lane);
             cursor = 0;
         }
+    }
+}
+
+void observer_outlet_remove(struct observer *observer,
+                            struct observer_outlet *outlet)
+{
+    const struct transition removed = {.from = "waiting", .to = "removed"};
+    observer_outlet_reset(observer, outlet);
+    if (outlet->state != OBSERVER_OUTLET_WORKING) {
+        lane_report(observer, outlet, NULL, NULL, NULL, &removed,
+                    &(struct observer_note){0});
     }
     free(outlet->text);
     outlet->text = NULL;
@@ -190,7 +207,7 @@ void observer_outlet_enter(struct observer *observer,
     if (before != state) {
         outlet->state = state;
         outlet->since_ms = note->now_ms;
-        lane_report(observer, outlet, NULL, NULL,
+        lane_report(observer, outlet, NULL, NULL, NULL,
                     &(struct transition){
                         .from = observer_outlet_label(before),
                         .to = observer_outlet_label(state),
@@ -206,7 +223,7 @@ void observer_outlet_tell(struct observer *observer,
                           const struct observer_note *note)
 {
     outlet->refused_count += strcmp(label, "dead_letter") == 0;
-    lane_report(observer, outlet, server, queue,
+    lane_report(observer, outlet, server, queue, NULL,
                 &(struct transition){
                     .from = observer_outlet_label(outlet->state), .to = label},
                 note);
@@ -219,12 +236,6 @@ void observer_inbox_add(struct observer_inbox *inbox, const char *name,
 {
     *inbox = (struct observer_inbox){
         .name = name, .state = OBSERVER_INBOX_WORKING, .since_ms = now_ms};
-}
-
-void observer_inbox_remove(struct observer_inbox *inbox)
-{
-    free(inbox->text);
-    inbox->text = NULL;
 }
 
 static void inbox_report(struct observer *observer,
@@ -244,6 +255,17 @@ static void inbox_report(struct observer *observer,
                                       .name = inbox->name,
                                       .text = note->text,
                                   });
+}
+
+void observer_inbox_remove(struct observer *observer,
+                           struct observer_inbox *inbox)
+{
+    if (inbox->state != OBSERVER_INBOX_WORKING) {
+        inbox_report(observer, inbox, observer_inbox_label(inbox->state),
+                     "removed", &(struct observer_note){0}, 0);
+    }
+    free(inbox->text);
+    inbox->text = NULL;
 }
 
 void observer_inbox_enter(struct observer *observer,

@@ -62,6 +62,7 @@ static void queue_report(struct observer *observer,
                       .inbox = place->inbox,
                       .text = note->text,
                       .at = place->server,
+                      .log = trouble == NULL ? NULL : &trouble->log,
                   });
     if (trouble != NULL) {
         trouble->newest_id = id;
@@ -83,6 +84,10 @@ void observer_queue_remove(struct observer *observer,
                            const struct observer_place *place)
 {
     struct observer_queue *queue = place->queue;
+    if (queue->trouble != NULL && queue->trouble->log != NULL) {
+        queue_report(observer, place, observer_queue_label(queue->state),
+                     "removed", &(struct observer_note){0}, 0);
+    }
     place->server->queue_counts[queue->state]--;
     place->server->unread_count -= queue->unread_count;
     observer->queue_counts[queue->state]--;
@@ -223,12 +228,6 @@ void observer_server_add(struct observer_server *server, const char *name,
         .name = name, .state = OBSERVER_SERVER_UP, .since_ms = now_ms};
 }
 
-void observer_server_remove(struct observer_server *server)
-{
-    free(server->text);
-    server->text = NULL;
-}
-
 static void server_report(struct observer *observer,
                           struct observer_server *server, const char *from,
                           const char *to, const struct observer_note *note,
@@ -248,6 +247,17 @@ static void server_report(struct observer *observer,
                                       .text = note->text,
                                       .at = server,
                                   });
+}
+
+void observer_server_remove(struct observer *observer,
+                            struct observer_server *server)
+{
+    if (server->state != OBSERVER_SERVER_UP) {
+        server_report(observer, server, observer_server_label(server->state),
+                      "removed", &(struct observer_note){0}, 0);
+    }
+    free(server->text);
+    server->text = NULL;
 }
 
 void observer_server_enter(struct observer *observer,

@@ -85,7 +85,7 @@ static int teardown(void **state)
 {
     struct scene *scene = *state;
     observer_outlet_remove(&scene->observer, &scene->outlet);
-    observer_inbox_remove(&scene->inbox);
+    observer_inbox_remove(&scene->observer, &scene->inbox);
     for (unsigned i = 0; i < 2; i++) {
         struct observer_place place = place_of(scene, i);
         observer_queue_remove(&scene->observer, &place);
@@ -95,7 +95,7 @@ static int teardown(void **state)
         assert_int_equal(scene->observer.queue_counts[i], 0);
     }
     assert_int_equal(scene->server.unread_count, 0);
-    observer_server_remove(&scene->server);
+    observer_server_remove(&scene->observer, &scene->server);
     observer_unlisten(&scene->listener);
     observer_free(&scene->observer);
     free(scene);
