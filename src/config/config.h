@@ -132,6 +132,7 @@ struct config {
     size_t path_file; /* while loading: index of the file that paths are
                          relative to */
     const char *state_dir;               /* resolved */
+    int log_format;                      /* enum log_format */
     unsigned in_flight_max;              /* concurrent requests, all servers */
     uint64_t api_key_command_timeout_ms; /* of one run */
     uint64_t drain_timeout_ms;           /* to finish work when it is stopped */

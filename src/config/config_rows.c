@@ -157,6 +157,16 @@ static const struct option_row top_rows[] = {
                 "longer: see TimeoutStopSec in systemd.service(5).",
     },
     {
+        .name = "log_format",
+        .value = OPTION_CHOICE,
+        .choices = "text logfmt json",
+        .fallback = "text",
+        IN_CONFIG(log_format),
+        .help = "How `run` writes log lines: text for people; logfmt or json "
+                "for programs, with fields such as server, queue, class and "
+                "count, which the text says as well.",
+    },
+    {
         .name = "admin",
         .value = OPTION_GROUP,
         .fallback = "a socket in state_dir",

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "haplopoll.h"
 
@@ -109,18 +108,20 @@ static const char *detail_of(const char *text, const char *name)
                : text;
 }
 
-/* A hash of the text in which all numbers are the same. */
+/* A hash (FNV-1a) of the text in which all numbers are the same. */
 static uint64_t pattern_of(const char *detail)
 {
-    char pattern[HAPLO_TEXT_SIZE_MAX];
-    size_t size = 0;
-    for (const char *c = detail; *c != '\0' && size < sizeof pattern; c++) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    bool was_digit = false;
+    for (const char *c = detail; *c != '\0'; c++) {
         bool is_digit = isdigit((unsigned char)*c) != 0;
-        if (!is_digit || size == 0 || pattern[size - 1] != '0') {
-            pattern[size++] = is_digit ? '0' : *c;
+        if (!is_digit || !was_digit) {
+            hash ^= is_digit ? '0' : (unsigned char)*c;
+            hash *= UINT64_C(0x100000001b3);
         }
+        was_digit = is_digit;
     }
-    return XXH3_64bits(pattern, size);
+    return hash;
 }
 
 /* Whole servers, outlets and inboxes are in one state at a time, whatever the

@@ -133,6 +133,8 @@ struct gather_options {
                                                           otherwise their batches fail */
     struct pauses *pauses;      /* queues that operators have paused;
                                    borrowed; NULL: pauses do not count */
+    bool has_log; /* a listener of the observer logs what it hears, so that
+                     it need not be logged here */
     gather_opened_cb opened_cb; /* see gather_open() */
     haplo_event_cb event_cb;    /* events of servers and queues */
     gather_marked_cb marked_cb; /* confirmed marks; or NULL */

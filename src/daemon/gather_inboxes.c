@@ -149,8 +149,11 @@ static void on_opened(struct inbox *opened, int error, const char *why,
 static void on_warning(struct inbox *inbox, const char *text, void *data)
 {
     (void)inbox;
+    const struct gather_inbox *own = data;
     observer_feed_inbox_warning(data, text);
-    log_line(LOG_LEVEL_WARNING, "%s", text);
+    if (!own->gather->options.has_log) {
+        log_line(LOG_LEVEL_WARNING, "%s", text);
+    }
 }
 
 /* The limit of the poller covers all inboxes. Each gets an equal share, and

@@ -202,6 +202,7 @@ static void on_closed(void *data)
     } else if (outlet->is_leaving) {
         gather_stirred(outlet->gather);
     } else if (is_restarting) {
+        observer_feed_reset_outlet(outlet);
         restart(outlet);
     }
 }

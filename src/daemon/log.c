@@ -17,37 +17,53 @@
 #define TEXT_SIZE_MAX 1024
 #define PREFIX_SIZE_MAX 64
 static_assert(PREFIX_SIZE_MAX + TEXT_SIZE_MAX + 1 <= LOG_LINE_SIZE_MAX,
-              "a line with its prefix and newline");
+              "a line of text with its prefix and newline");
 
 static bool is_verbose_now;
 static bool is_timed_now;
 static bool is_journal_now;
+static enum log_format format_now;
 
 /* Lines */
 
-static int format_prefix(enum log_level level, char *prefix)
+/* The journal reads the level, and knows the name and the time. */
+static size_t format_journal(char line[LOG_LINE_SIZE_MAX], enum log_level level,
+                             const struct log_record *record)
 {
     /* syslog(3) levels, which systemd reads: err, warning, info, debug */
-    static const int journal_levels[] = {3, 4, 6, 7};
-    char time[WALL_CLOCK_TEXT_SIZE];
-    if (is_journal_now) {
-        return snprintf(prefix, PREFIX_SIZE_MAX, "<%d>", journal_levels[level]);
+    static const int levels[] = {3, 4, 6, 7};
+    size_t size =
+        (size_t)snprintf(line, PREFIX_SIZE_MAX, "<%d>", levels[level]);
+    size_t room = LOG_LINE_SIZE_MAX - size;
+    if (format_now == LOG_FORMAT_TEXT) {
+        return size + (size_t)snprintf(line + size, room, "%s\n", record->text);
     }
-    return snprintf(prefix, PREFIX_SIZE_MAX, "%s%shaplo-poll: ",
-                    is_timed_now ? wall_clock_text_ms(wall_clock_ms(), time)
-                                 : "",
-                    is_timed_now ? " " : "");
+    return size + log_format_line(format_now, record, line + size, room);
 }
 
 /* Returns the size of the line. */
+static size_t format_record(char line[LOG_LINE_SIZE_MAX], enum log_level level,
+                            const char *text, const struct log_field *fields,
+                            size_t field_count)
+{
+    static const char *const levels[] = {"error", "warning", "info", "debug"};
+    char time[WALL_CLOCK_TEXT_SIZE];
+    const struct log_record record = {
+        .time = is_timed_now ? wall_clock_text_ms(wall_clock_ms(), time) : "",
+        .level = levels[level],
+        .text = text,
+        .fields = fields,
+        .field_count = field_count,
+    };
+    return is_journal_now
+               ? format_journal(line, level, &record)
+               : log_format_line(format_now, &record, line, LOG_LINE_SIZE_MAX);
+}
+
 static size_t format_line(char line[LOG_LINE_SIZE_MAX], enum log_level level,
                           const char *text)
 {
-    int size = format_prefix(level, line);
-    assert(size > 0 && size < PREFIX_SIZE_MAX);
-    size +=
-        snprintf(line + size, LOG_LINE_SIZE_MAX - (size_t)size, "%s\n", text);
-    return (size_t)size;
+    return format_record(line, level, text, NULL, 0);
 }
 
 static size_t format_notice(char *line, uint64_t missing_count)
@@ -85,6 +101,11 @@ void log_open(bool is_verbose, bool is_timed)
     log_writer_open(format_notice);
 }
 
+void log_use_format(enum log_format format)
+{
+    format_now = format;
+}
+
 int log_start(void)
 {
     return log_writer_start();
@@ -115,6 +136,20 @@ void log_line(enum log_level level, const char *format, ...)
     va_end(arguments);
     reason_clean(text);
     log_writer_put(line, format_line(line, level, text));
+}
+
+void log_fields(enum log_level level, const struct log_field *fields,
+                size_t field_count, const char *text)
+{
+    char clean[TEXT_SIZE_MAX];
+    char line[LOG_LINE_SIZE_MAX];
+    if (!log_takes(level)) {
+        return;
+    }
+    (void)snprintf(clean, sizeof clean, "%s", text);
+    reason_clean(clean);
+    log_writer_put(line,
+                   format_record(line, level, clean, fields, field_count));
 }
 
 void log_text(const char *text)

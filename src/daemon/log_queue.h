@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LOG_LINE_SIZE_MAX 1120 /* a line with its prefix and newline */
+#define LOG_LINE_SIZE_MAX 1536 /* a line with its prefix and newline */
 #define LOG_QUEUE_SIZE 262144  /* thousands of lines */
 
 /* Zeroed: empty. */

@@ -10,6 +10,7 @@
  */
 #include "daemon/observer_feed.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/wall_clock.h"
@@ -76,6 +77,11 @@ void observer_feed_add_outlet(struct gather_outlet *outlet)
 void observer_feed_remove_outlet(struct gather_outlet *outlet)
 {
     observer_outlet_remove(&outlet->gather->observer, &outlet->seen);
+}
+
+void observer_feed_reset_outlet(struct gather_outlet *outlet)
+{
+    observer_outlet_reset(&outlet->gather->observer, &outlet->seen);
 }
 
 void observer_feed_add_inbox(struct gather_inbox *inbox)
@@ -166,6 +172,20 @@ static void on_queue_event(const struct haplo_event *event)
     }
 }
 
+/* Keys that have not worked yet wait, so that the server does not lock out the
+ * address. */
+static void warn_of_logins(struct gather_server *server,
+                           struct observer_note *note)
+{
+    char text[HAPLO_TEXT_SIZE_MAX];
+    (void)snprintf(text, sizeof text,
+                   "too many failed logins in a row: API keys that have not "
+                   "worked yet wait for %.0f s",
+                   (double)note->delay_ms / 1000);
+    note->text = text;
+    observer_server_warn(&server->gather->observer, &server->seen, note);
+}
+
 static void on_server_event(const struct haplo_event *event)
 {
     struct gather_server *server = haplo_server_data(event->server);
@@ -173,7 +193,7 @@ static void on_server_event(const struct haplo_event *event)
     struct observer_note note = note_of(event);
     if (event->from == event->to) {
         if (event->error != 0) {
-            observer_server_warn(observer, &server->seen, &note);
+            warn_of_logins(server, &note);
         }
         return;
     }

@@ -15,6 +15,8 @@ void observer_feed_add_queue(struct gather_queue *queue);
 void observer_feed_remove_queue(struct gather_queue *queue);
 void observer_feed_add_outlet(struct gather_outlet *outlet);
 void observer_feed_remove_outlet(struct gather_outlet *outlet);
+/* It starts again from what is stored. */
+void observer_feed_reset_outlet(struct gather_outlet *outlet);
 void observer_feed_add_inbox(struct gather_inbox *inbox);
 void observer_feed_remove_inbox(struct gather_inbox *inbox);
 

@@ -18,8 +18,8 @@
 #include "daemon/command.h"
 #include "daemon/control_ask.h"
 #include "daemon/log.h"
-#include "daemon/outlet_log.h"
 #include "daemon/release.h"
+#include "daemon/run_log.h"
 #include "daemon/session.h"
 #include "daemon/trace.h"
 
@@ -27,7 +27,7 @@ struct outlet_command {
     struct session session;        /* runs only this outlet */
     const struct release *release; /* what to do */
     uv_timer_t wake;               /* does the work that follows from events */
-    struct outlet_log log;         /* of what follows the release */
+    struct run_log log;            /* of what follows the release */
     bool is_released;              /* released; waiting for rest */
     enum exit_code code;           /* result of the release */
 };
@@ -84,6 +84,9 @@ static void on_wake(uv_timer_t *timer)
     }
     if (!command->is_released) {
         command->is_released = true;
+        observer_listen(&command->session.gather.observer,
+                        &command->log.listener);
+        run_log_open(&command->log);
         command->code = release_do(&command->session.gather, command->release,
                                    text, sizeof text);
         log_line(LOG_LEVEL_INFO, "%s", text);
@@ -98,9 +101,6 @@ static void on_outlet_event(struct gather_outlet *outlet,
 {
     struct outlet_command *command = command_of(outlet->gather);
     trace_outlet(event);
-    if (command->is_released) {
-        outlet_log_note(&command->log, event); /* the result of the release */
-    }
     uv_timer_start(&command->wake, on_wake, 0, 0); /* cannot fail */
 }
 
@@ -114,7 +114,9 @@ static void on_opened(struct session *session)
 
 static void on_drained(struct gather *gather)
 {
-    uv_close((uv_handle_t *)&command_of(gather)->wake, NULL);
+    struct outlet_command *command = command_of(gather);
+    uv_close((uv_handle_t *)&command->wake, NULL);
+    run_log_close(&command->log);
 }
 
 static enum exit_code release_here(struct config *config,
@@ -128,12 +130,12 @@ static enum exit_code release_here(struct config *config,
     };
     struct outlet_command command = {.release = release,
                                      .code = EXIT_CODE_FAILED};
-    outlet_log_init(&command.log);
+    run_log_init(&command.log, &command.session.gather);
     enum exit_code code = session_open(&command.session, config);
     if (code == EXIT_CODE_FINE) {
         code = session_run(&command.session, &session_options);
     }
-    outlet_log_free(&command.log);
+    run_log_free(&command.log);
     return session_exit(&command.session,
                         code == EXIT_CODE_FINE ? command.code : code);
 }

@@ -1,9 +1,7 @@
 /*
- * run.c - polls and forwards until stopped, and logs what operators need to
- * know: what fails and why, once and not at each attempt; what works again;
- * what has to wait for the breaker, silence or failed logins of a server;
- * which outlet, or which queue of it, waits or is blocked; which queues are
- * held because of the configuration or its files.
+ * run.c - polls and forwards until stopped. What happens is logged by the
+ * reporter (run_log.c); here, which queues are held because of the
+ * configuration or its files, and which keys wait because of earlier runs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +11,8 @@
 #include "daemon/file_watch.h"
 #include "daemon/gather_holds.h"
 #include "daemon/log.h"
-#include "daemon/outlet_log.h"
 #include "daemon/poll_all.h"
+#include "daemon/run_log.h"
 #include "daemon/session.h"
 #include "daemon/trace.h"
 
@@ -23,13 +21,8 @@
 struct run {
     struct session session;       /* see run_of() */
     struct file_watch file_watch; /* what queues wait for */
-    struct outlet_log outlet_log; /* what is logged of outlets */
+    struct run_log log;           /* what happens */
     struct poll_all poll_all;     /* SIGUSR1 */
-};
-
-/* Attached to a gather_queue that fails; NULL for all others. */
-struct run_queue {
-    uint64_t failures; /* since the last success */
 };
 
 static struct run *run_of(struct gather *gather)
@@ -37,111 +30,7 @@ static struct run *run_of(struct gather *gather)
     return container_of(session_of(gather), struct run, session);
 }
 
-/* Queues */
-
-/* Counts a failure and returns the number of consecutive ones; 1 if memory
- * runs out. */
-static uint64_t count_failure(struct gather_queue *queue)
-{
-    if (queue->command == NULL) {
-        queue->command = calloc(1, sizeof(struct run_queue));
-    }
-    struct run_queue *own = queue->command;
-    return own == NULL ? 1 : ++own->failures;
-}
-
-/* Resets the count and returns it. */
-static uint64_t forget_failures(struct gather_queue *queue)
-{
-    struct run_queue *own = queue->command;
-    uint64_t failures = own == NULL ? 0 : own->failures;
-    free(own);
-    queue->command = NULL;
-    return failures;
-}
-
-/* A persistent failure is logged the 1st, 2nd, 4th, 8th ... time. */
-static bool is_worth_telling(uint64_t failures)
-{
-    return (failures & (failures - 1)) == 0;
-}
-
-static bool is_failure(const struct haplo_event *event)
-{
-    if (event->error == HAPLO_ESTALE) {
-        return event->from != event->to; /* also where it is READY at once */
-    }
-    switch (event->to) {
-    case HAPLO_QUEUE_BACKOFF:
-    case HAPLO_QUEUE_REFUSED:
-    case HAPLO_QUEUE_BLOCKED:
-    case HAPLO_QUEUE_DELIVER_WAIT:
-        return event->from != event->to;
-    default:
-        return false;
-    }
-}
-
-/* Drained or marked. READY alone may mean just the next attempt. */
-static bool is_end_of_batch(const struct haplo_event *event)
-{
-    return event->to == HAPLO_QUEUE_IDLE ||
-           (event->to == HAPLO_QUEUE_READY &&
-            event->from == HAPLO_QUEUE_MARKING);
-}
-
-static void tell_failure(struct gather_queue *queue,
-                         const struct haplo_event *event)
-{
-    uint64_t failures = count_failure(queue);
-    if (!is_worth_telling(failures)) {
-        return;
-    }
-    if (event->to == HAPLO_QUEUE_BLOCKED) {
-        log_line(LOG_LEVEL_ERROR, "%s: the queue is blocked", event->text);
-        return;
-    }
-    log_line(LOG_LEVEL_WARNING, "%s (%llu in a row; next try in %.1f s)",
-             event->text, (unsigned long long)failures,
-             (double)event->delay_ms / 1000);
-}
-
-static void tell_success(struct gather_queue *queue)
-{
-    char name[GATHER_NAME_SIZE];
-    uint64_t failures = forget_failures(queue);
-    if (failures > 0) {
-        log_line(LOG_LEVEL_INFO, "%s: works again after %llu failure%s",
-                 gather_queue_name(queue, name), (unsigned long long)failures,
-                 failures == 1 ? "" : "s");
-    }
-}
-
-static void on_queue_event(struct run *run, const struct haplo_event *event)
-{
-    struct gather_queue *queue = haplo_queue_data(event->queue);
-    bool is_success = event->error == 0 && is_end_of_batch(event);
-    if (event->from == event->to) {
-        log_line(LOG_LEVEL_WARNING, "%s", event->text);
-    } else if (is_failure(event)) {
-        tell_failure(queue, event);
-    } else if (is_success) {
-        tell_success(queue);
-    }
-    if (event->to == HAPLO_QUEUE_REFUSED) {
-        file_watch_start(&run->file_watch);
-    }
-}
-
-/* Servers */
-
-static void tell_held(const char *name, const char *when, uint64_t wait_ms)
-{
-    log_line(LOG_LEVEL_WARNING,
-             "%s: too many failed logins in a row%s: API keys that have not "
-             "worked yet wait for %.0f s",
-             name, when, (double)wait_ms / 1000);
-}
+/* Failed logins */
 
 static void tell_held_by_earlier_runs(const struct gather *gather)
 {
@@ -154,39 +43,12 @@ static void tell_held_by_earlier_runs(const struct gather *gather)
         }
         haplo_server_stats(server->server, &stats);
         if (stats.logins_held) {
-            tell_held(haplo_server_name(server->server), " before this run",
-                      stats.wait_ms);
+            log_line(LOG_LEVEL_WARNING,
+                     "%s: too many failed logins in a row before this run: API "
+                     "keys that have not worked yet wait for %.0f s",
+                     haplo_server_name(server->server),
+                     (double)stats.wait_ms / 1000);
         }
-    }
-}
-
-static void on_server_event(const struct haplo_event *event)
-{
-    const char *name = haplo_server_name(event->server);
-    double wait_s = (double)event->delay_ms / 1000;
-    if (event->from == event->to) {
-        if (event->error != 0) {
-            tell_held(name, "", event->delay_ms);
-        }
-        return;
-    }
-    switch (event->to) {
-    case HAPLO_SERVER_DOWN:
-        log_line(LOG_LEVEL_WARNING,
-                 "%s: server is failing: %s; next try in %.1f s", name,
-                 event->text, wait_s);
-        break;
-    case HAPLO_SERVER_SILENT:
-        log_line(LOG_LEVEL_WARNING,
-                 "%s: the server refuses all logins from this address: no "
-                 "request for %.0f s",
-                 name, wait_s);
-        break;
-    case HAPLO_SERVER_UP:
-        log_line(LOG_LEVEL_INFO, "%s: server works again", name);
-        break;
-    default:
-        break;
     }
 }
 
@@ -236,20 +98,18 @@ static void tell_holds(struct session *session)
 static void on_event(struct haplo_poller *poller,
                      const struct haplo_event *event)
 {
+    struct run *run = run_of(haplo_poller_data(poller));
     trace_event(event);
-    if (event->queue != NULL) {
-        on_queue_event(run_of(haplo_poller_data(poller)), event);
-    } else {
-        on_server_event(event);
+    if (event->queue != NULL && event->to == HAPLO_QUEUE_REFUSED) {
+        file_watch_start(&run->file_watch);
     }
 }
 
 static void on_outlet_event(struct gather_outlet *outlet,
                             const struct forwarder_event *event)
 {
-    struct run *run = run_of(outlet->gather);
+    (void)outlet;
     trace_outlet(event);
-    outlet_log_note(&run->outlet_log, event);
 }
 
 static void on_opened(struct session *session)
@@ -259,6 +119,7 @@ static void on_opened(struct session *session)
     poll_all_init(&run->poll_all, &session->loop, &session->gather);
     tell_holds(session);
     tell_held_by_earlier_runs(&session->gather);
+    run_log_open(&run->log);
     if (session->gather.hold_count > 0) {
         file_watch_start(&run->file_watch);
     }
@@ -281,30 +142,18 @@ static void on_poll_now(struct session *session)
     poll_all_start(&container_of(session, struct run, session)->poll_all);
 }
 
-static void free_queues(const struct gather_server *server)
-{
-    struct gather_queue *queue;
-    size_t cursor = 0;
-    while ((queue = name_table_next(&server->queues, &cursor)) != NULL) {
-        forget_failures(queue);
-    }
-}
-
 static void on_drained(struct gather *gather)
 {
     struct run *run = run_of(gather);
-    const struct gather_server *server;
-    size_t cursor = 0;
     file_watch_close(&run->file_watch);
     poll_all_close(&run->poll_all);
-    while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
-        free_queues(server);
-    }
+    run_log_close(&run->log);
 }
 
 enum exit_code command_run(const struct command_options *options)
 {
-    static const struct session_options callbacks = {
+    struct run run = {0};
+    const struct session_options callbacks = {
         .opened_cb = on_opened,
         .event_cb = on_event,
         .outlet_event_cb = on_outlet_event,
@@ -313,20 +162,21 @@ enum exit_code command_run(const struct command_options *options)
         .poll_now_cb = on_poll_now,
         .keys_changed_cb = on_keys_changed,
         .has_pauses = true,
+        .listener = &run.log.listener,
     };
-    struct run run = {0};
-    outlet_log_init(&run.outlet_log);
+    run_log_init(&run.log, &run.session.gather);
     signals_hold_hangup();
     log_open(options->is_verbose, true);
     struct config *config;
     enum exit_code code = command_load_config(options, CONFIG_RUN, &config);
     if (code == EXIT_CODE_FINE) {
+        log_use_format((enum log_format)config->log_format);
         code = session_open(&run.session, config);
     }
     if (code == EXIT_CODE_FINE) {
         code = session_run(&run.session, &callbacks);
     }
-    outlet_log_free(&run.outlet_log);
+    run_log_free(&run.log);
     if (code == EXIT_CODE_FINE) {
         log_line(LOG_LEVEL_INFO, "stopped; batches left unmarked: %zu",
                  run.session.gather.batches_left);

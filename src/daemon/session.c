@@ -270,6 +270,7 @@ enum exit_code session_run(struct session *session,
         .outlet_event_cb = options->outlet_event_cb,
         .drained_cb = options->drained_cb,
         .inboxes_closed_cb = on_inboxes_closed,
+        .has_log = options->listener != NULL,
     };
     session->options = *options;
     abandon_init(&session->abandon, &session->loop);
@@ -282,6 +283,9 @@ enum exit_code session_run(struct session *session,
         admin_open(&session->loop, session->config, &session->gather);
     gather_open(&session->gather, &session->loop, session->config,
                 &gather_options);
+    if (options->listener != NULL) {
+        observer_listen(&session->gather.observer, options->listener);
+    }
     uv_run(&session->loop, UV_RUN_DEFAULT);
     if (!session->abandon.is_done) {
         abandon_close(&session->abandon);

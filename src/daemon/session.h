@@ -50,6 +50,9 @@ struct session_options {
     bool has_pauses;                         /* likewise */
     session_signal_cb keys_changed_cb; /* an api_key_command has ended; NULL:
                                           all of them end before it starts */
+    struct observer_listener *listener;      /* hears everything from the
+                                                start; or NULL: the command
+                                                logs nothing that happens */
 };
 
 /* Embedded in a command, which gets itself by container_of(). */

@@ -181,7 +181,7 @@ def test_file_size_limit_while_it_runs(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=10", "--size=2k") as sim:
         poll = poll_of(sim)
         poll.config["defaults"]["interval"] = "20ms"
-        run = poll.start()
+        run = poll.start("-v", "run")
         sim.wait_until_read()
         limit_running(run, resource.RLIMIT_FSIZE, 128 << 10)
         sim.script("message app1 q1 count=300")
@@ -189,7 +189,7 @@ def test_file_size_limit_while_it_runs(poll_of):
         poll.check_nothing_lost()
         unread = sim.unread()
         assert unread > 0
-        run.wait_for_line("deliver app1/q1", "(4 in a row")
+        run.wait_for_line("app1/q1: DELIVERING -> DELIVER_WAIT", count=4)
         assert sim.unread() == unread
         limit_running(run, resource.RLIMIT_FSIZE, resource.RLIM_INFINITY)
         sim.wait_until_read()

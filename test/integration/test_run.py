@@ -167,27 +167,6 @@ def test_stop_drops_a_fetch(poll_of):
 # What it tells
 
 
-# A failure that lasts must be seen in a log, and must not fill it; one wants
-# to know when it is over, too.
-def test_tells_failures_once_and_sums_up(poll_of):
-    with Sim("--apps=2", "--queues=1", "--messages=3", "--tls") as sim:
-        poll = poll_of(sim)
-        sim.script("fault app=app1 on=fetch do=status code=500 times=0")
-        waits = {"backoff": "1ms", "backoff_max": "5ms"}
-        run = start(poll, breaker_failures=1000, **waits)
-        run.wait_for_line("(16 in a row; next try in ")
-        sim.script("clear faults")
-        run.wait_for_line("app1/q1: works again after ", " failures")
-        lines = run.lines("app1/q1")
-        counts = [re.findall(r"\((\d+) in a row", line) for line in lines]
-        counts = [int(found[0]) for found in counts if found]
-        assert counts[:5] == [1, 2, 4, 8, 16] and len(counts) <= 8
-        assert all("responded 500" in line for line in lines[: len(counts)])
-        assert not run.lines("app2/")
-        assert run.stop() == 0
-        poll.check_all_stored()
-
-
 # One line for a server that is down, and not one for each of its queues again
 # and again; it is left alone, and used again when it answers.
 def test_tells_of_a_server_that_is_down(poll_of):

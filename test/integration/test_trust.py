@@ -179,11 +179,11 @@ def test_what_is_no_longer_trusted_is_left(poll_of, answer, version):
             config["tls_ca_file"] = str(used)
             config["interval"] = "20ms"
             poll.config["servers"].append(config)
-            running = poll.start()
+            running = poll.start("-v", "run")
             wait_for(lambda: server.fetches >= 3)
             overwrite(used, pathlib.Path(other_authority(sim.dir)))
             running.wait_for_line("old/q: TLS with", "issuer certificate")
             count = server.fetches
-            running.wait_for_line("old/q: TLS with", "4 in a row")
+            running.wait_for_line("old/q: FETCHING -> BACKOFF", count=4)
             assert server.fetches == count
             assert running.stop() == 0

@@ -113,7 +113,7 @@ class Mishaps:
     # Common steps
 
     def start(self):
-        self.run = self.poll.start()
+        self.run = self.poll.start("-v", "run")
         self.run.wait_for_line("polling;")
 
     def stop(self):
@@ -202,9 +202,11 @@ class Mishaps:
             pass
         self.feed()
         self.sim.script("message app1 q1", "message app2 q2")
-        self.run.wait_for_line("deliver app1/q1", "(2 in a row")
+        retry = "app1/q1: DELIVERING -> DELIVER_WAIT"
+        count = len(self.run.lines(retry))
+        self.run.wait_for_line(retry, count=count + 2)
         unread = self.sim.unread()
-        self.run.wait_for_line("deliver app1/q1", "(4 in a row")
+        self.run.wait_for_line(retry, count=count + 4)
         assert unread == self.sim.unread() > 0, "marked into a truncated file"
         self.stop()
         self.put_back()
