@@ -81,9 +81,10 @@ struct admin *admin_open(uv_loop_t *loop, const struct config *config,
         .loop = loop,
         .gather = gather,
         .path = path,
-        .open_ports = 1, /* admin_close() ends this one */
+        .open_ports = 1, /* that of the events */
         .started_at_ms = wall_clock_ms(),
     };
+    admin_events_init(&admin->events, admin);
     open_local(admin);
     open_remote(admin, config->admin.listen);
     return admin;
@@ -107,5 +108,5 @@ void admin_close(struct admin *admin)
     }
     admin_port_close(&admin->local);
     admin_port_close(&admin->remote);
-    admin_port_closed(admin);
+    admin_events_close(&admin->events);
 }

@@ -60,6 +60,13 @@ static void on_timer(uv_timer_t *timer)
     run(container_of(timer, struct admin_port, timer));
 }
 
+void admin_port_run_soon(struct admin_port *port)
+{
+    if (port->daemon != NULL) {
+        uv_timer_start(&port->timer, on_timer, 0, 0);
+    }
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     (void)status;

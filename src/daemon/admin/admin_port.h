@@ -54,6 +54,9 @@ struct admin_port {
 int admin_port_open(struct admin_port *port, struct admin *admin,
                     int descriptor, bool is_local);
 
+/* A connection was resumed, which libmicrohttpd notices only when it runs. */
+void admin_port_run_soon(struct admin_port *port);
+
 /* Disconnects everybody. admin_port_closed() of admin_private.h follows, from
  * the loop, unless it was not open. */
 void admin_port_close(struct admin_port *port);

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "daemon/admin/admin.h"
+#include "daemon/admin/admin_events.h"
 #include "daemon/admin/admin_port.h"
 #include "daemon/admin/admin_tokens.h"
 
@@ -21,6 +22,7 @@ struct admin {
     unsigned open_ports;        /* that have not been closed */
     uint64_t started_at_ms;     /* wall clock */
     struct admin_tokens tokens; /* who may use the TCP port */
+    struct admin_events events; /* clients that listen to them */
     unsigned stream_count;      /* responses that are made piece by piece */
 };
 

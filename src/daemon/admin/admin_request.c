@@ -46,6 +46,7 @@ void admin_request_resume(struct admin_request *request)
         request->is_suspended = false;
         TAILQ_REMOVE(&request->client->port->suspended, request, link);
         MHD_resume_connection(request->connection);
+        admin_port_run_soon(request->client->port);
     }
 }
 

@@ -3,6 +3,7 @@
  * has the same paths; a test compares them.
  */
 #include "daemon/admin/admin_actions.h"
+#include "daemon/admin/admin_events.h"
 #include "daemon/admin/admin_health.h"
 #include "daemon/admin/admin_lists.h"
 #include "daemon/admin/admin_login.h"
@@ -35,6 +36,7 @@ const struct admin_route admin_routes[] = {
     {"POST", API "/outlets/{outlet}/lanes/{server}/{queue}/{release}", FULL,
      false, admin_post_release},
     {"GET", API "/inboxes", READ, false, admin_get_inboxes},
+    {"GET", API "/events", READ, false, admin_get_events},
     {"GET", API "/session", READ, true, admin_get_session},
     {"POST", API "/session", NONE, true, admin_post_session},
     {"DELETE", API "/session", READ, true, admin_delete_session},
