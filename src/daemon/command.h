@@ -65,6 +65,7 @@ enum exit_code command_outlet(const struct command_options *options);
 enum exit_code command_outlet_forget(const struct command_options *options);
 enum exit_code command_outlet_test(const struct command_options *options);
 enum exit_code command_dead_letters(const struct command_options *options);
+enum exit_code command_reload(const struct command_options *options);
 enum exit_code command_replay(const struct command_options *options);
 enum exit_code command_purge(const struct command_options *options);
 enum exit_code command_inbox_list(const struct command_options *options);

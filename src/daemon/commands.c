@@ -27,6 +27,9 @@ static const struct command_row rows[] = {
      "send what was refused again"},
     {"dead-letters purge", "[ARRIVAL]", 0, 1, command_dead_letters,
      "forget what was refused"},
+    {"reload", "", 0, 0, command_reload,
+     "make a running process read the configuration again, and print what has "
+     "changed"},
     {"replay", "--outlet OUTLET --since TIME", 0, 0, command_replay,
      "send messages to an outlet again"},
     {"replay list", "", 0, 0, command_replay, "show replays"},

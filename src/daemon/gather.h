@@ -31,6 +31,7 @@ struct gather_delivery; /* a batch being stored in an inbox */
 struct gather_hold;     /* a queue that cannot be polled: gather_holds.h */
 struct pauses;          /* pauses.h */
 struct key_commands;    /* key_commands.h */
+struct reload_changes;  /* reload_change.h */
 
 /* Messages that no outlet of an inbox forwards: gather_unrouted.h. */
 struct gather_unrouted {
@@ -40,9 +41,10 @@ struct gather_unrouted {
 };
 
 /*
- * A reload lets objects go that are to be closed or replaced. Such an object
- * is leaving: it finishes what it has begun, and begins nothing. The pointers
- * to the configuration may change with each reload; names and objects stay.
+ * A reload adds, replaces and removes objects while others are at work. One
+ * that is changing is in the hands of the reload: see reload_change.h. The
+ * pointers to the configuration may change with each reload; objects and their
+ * names stay.
  */
 
 struct gather_inbox {
@@ -56,7 +58,7 @@ struct gather_inbox {
     struct observer_inbox seen;        /* what happened to it */
     bool is_opening;                   /* or this will end */
     bool is_closing;                   /* while at work */
-    bool is_leaving;                   /* see above */
+    bool is_changing;                  /* see above */
     struct gather_unrouted unrouted;   /* see above */
 };
 
@@ -69,7 +71,7 @@ struct gather_outlet {
     struct observer_outlet seen;        /* what happened to it */
     bool is_closing;                    /* it is being closed for good */
     bool is_restarting;                 /* it is being closed, then started */
-    bool is_leaving;                    /* see above */
+    bool is_changing;                   /* see above */
 };
 
 /* The data of a haplo_server. */
@@ -82,7 +84,7 @@ struct gather_server {
     struct name_table queues;           /* struct gather_queue; owned */
     unsigned failed_logins;             /* consecutive, as in the file */
     struct observer_server seen;        /* what happened to it */
-    bool is_leaving;                    /* see above */
+    bool is_changing;                   /* see above */
     void *command;                      /* the command's own, or NULL */
 };
 
@@ -99,14 +101,10 @@ struct gather_queue {
     uint32_t repeat_count;    /* messages that had been stored before */
     uint32_t key_stamp : 30;  /* of the key when last read */
     uint32_t key_refused : 1; /* the last attempt was refused */
-    uint32_t is_leaving : 1;  /* see above */
+    uint32_t is_changing : 1; /* see above */
 };
 
 typedef void (*gather_cb)(struct gather *gather);
-typedef void (*gather_queue_cb)(struct gather_queue *queue);
-typedef void (*gather_server_cb)(struct gather_server *server);
-typedef void (*gather_outlet_cb)(struct gather_outlet *outlet);
-typedef void (*gather_inbox_cb)(struct gather_inbox *inbox);
 
 /* error: 0, or HAPLO_E* after the causes have been logged. */
 typedef void (*gather_opened_cb)(struct gather *gather, int error);
@@ -128,26 +126,21 @@ struct gather_options {
                                               restriction */
     struct key_commands *key_commands;     /* run commands for keys; NULL if no
                                               queue is polled */
-    bool has_pauses;            /* queues are paused while the disk of
-                                                          their inbox is nearly full;
-                                                          otherwise their batches fail */
-    struct pauses *pauses;      /* queues that operators have paused;
-                                   borrowed; NULL: pauses do not count */
+    bool has_pauses;       /* queues are paused while the disk of
+                                                     their inbox is nearly full;
+                                                     otherwise their batches fail */
+    struct pauses *pauses; /* queues that operators have paused;
+                              borrowed; NULL: pauses do not count */
     bool has_log; /* a listener of the observer logs what it hears, so that
                      it need not be logged here */
-    gather_opened_cb opened_cb; /* see gather_open() */
-    haplo_event_cb event_cb;    /* events of servers and queues */
-    gather_marked_cb marked_cb; /* confirmed marks; or NULL */
+    gather_opened_cb opened_cb;             /* see gather_open() */
+    haplo_event_cb event_cb;                /* events of servers and queues */
+    gather_marked_cb marked_cb;             /* confirmed marks; or NULL */
     gather_outlet_event_cb outlet_event_cb; /* events of outlets */
     gather_cb drained_cb;                   /* see gather_close() */
     gather_cb inboxes_closed_cb;            /* see gather_close() */
     gather_cb held_cb;                      /* a queue is held now; or NULL */
-    gather_queue_cb queue_gone_cb;   /* it is about to be freed, because of a */
-    gather_server_cb server_gone_cb; /* reload; all that it refers to can be */
-    gather_outlet_cb
-        outlet_gone_cb;            /* read once more, and `command` is to be */
-    gather_inbox_cb inbox_gone_cb; /* freed; or NULL */
-    void *data;                    /* for the owner */
+    void *data;                             /* for the owner */
 };
 
 enum gather_phase {
@@ -178,13 +171,14 @@ struct gather {
     struct observer observer; /* what has happened to all of these */
     struct resends resends;   /* messages that were sent again */
     struct gather_delivery *free_deliveries; /* pool */
-    size_t batches_left;  /* unconfirmed when the poller stopped */
-    uint64_t deadline_ms; /* for closing, in loop time */
-    gather_cb closed_cb;  /* of gather_close() */
-    gather_cb stirred_cb; /* something that a reload may wait for has
-                             happened; or NULL */
-    unsigned generation;  /* of the configuration: 1 at the start, one more with
-                             each reload that was not rejected */
+    size_t batches_left;            /* unconfirmed when the poller stopped */
+    uint64_t deadline_ms;           /* for closing, in loop time */
+    gather_cb closed_cb;            /* of gather_close() */
+    gather_cb stirred_cb;           /* something that a reload may wait for has
+                                       happened; or NULL */
+    struct reload_changes *changes; /* of a reload, for stirred_cb; or NULL */
+    unsigned generation; /* of the configuration: 1 at the start, one more with
+                            each reload that was not rejected */
     char digest[CONFIG_DIGEST_SIZE]; /* of the configuration; "": unknown */
     uint64_t configured_ms;          /* wall clock: start or last reload */
 };

@@ -72,9 +72,6 @@ static void inbox_free(struct gather_inbox *inbox)
 void gather_inbox_drop(struct gather_inbox *inbox)
 {
     assert(inbox->inbox == NULL && inbox->user_count == 0);
-    if (inbox->gather->options.inbox_gone_cb != NULL) {
-        inbox->gather->options.inbox_gone_cb(inbox);
-    }
     observer_feed_remove_inbox(inbox);
     name_table_remove(&inbox->gather->inboxes, inbox);
     inbox_free(inbox);

@@ -154,7 +154,7 @@ int gather_outlets_retain(const struct gather *gather)
     const struct gather_inbox *inbox;
     size_t cursor = 0;
     while ((inbox = name_table_next(&gather->inboxes, &cursor)) != NULL) {
-        if (inbox->is_open && !inbox->is_leaving && retain(inbox) != 0) {
+        if (inbox->is_open && !inbox->is_changing && retain(inbox) != 0) {
             log_line(LOG_LEVEL_ERROR, "inbox %s: out of memory", inbox->name);
             return HAPLO_ENOMEM;
         }
@@ -199,7 +199,7 @@ static void on_closed(void *data)
     outlet->inbox->user_count--;
     if (outlet->is_closing) {
         gather_answered(outlet->gather, 0);
-    } else if (outlet->is_leaving) {
+    } else if (outlet->is_changing) {
         gather_stirred(outlet->gather);
     } else if (is_restarting) {
         observer_feed_reset_outlet(outlet);
@@ -207,10 +207,10 @@ static void on_closed(void *data)
     }
 }
 
-void gather_outlet_stop(struct gather_outlet *outlet)
+void gather_outlet_stop(struct gather_outlet *outlet, uint64_t deadline_ms)
 {
     if (outlet->forwarder != NULL) {
-        forwarder_close(outlet->forwarder, RESTART_MS, on_closed, outlet);
+        forwarder_close(outlet->forwarder, deadline_ms, on_closed, outlet);
     }
 }
 
@@ -218,9 +218,6 @@ void gather_outlet_drop(struct gather_outlet *outlet)
 {
     struct gather *gather = outlet->gather;
     assert(outlet->forwarder == NULL);
-    if (gather->options.outlet_gone_cb != NULL) {
-        gather->options.outlet_gone_cb(outlet);
-    }
     observer_feed_remove_outlet(outlet);
     name_table_remove(&gather->outlets, outlet);
     outlet_free(outlet);
@@ -235,9 +232,9 @@ void gather_outlets_restart(struct gather *gather, const struct inbox *inbox)
     }
     while ((outlet = name_table_next(&gather->outlets, &cursor)) != NULL) {
         if (outlet->forwarder != NULL && !outlet->is_restarting &&
-            !outlet->is_leaving && outlet->inbox->inbox == inbox) {
+            !outlet->is_changing && outlet->inbox->inbox == inbox) {
             outlet->is_restarting = true;
-            gather_outlet_stop(outlet);
+            gather_outlet_stop(outlet, RESTART_MS);
         }
     }
 }

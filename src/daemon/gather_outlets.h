@@ -27,9 +27,9 @@ int gather_outlet_start(struct gather_outlet *outlet);
 void gather_outlet_configure(struct gather_outlet *outlet,
                              const struct config_outlet *config);
 
-/* Closes the forwarder of one that is leaving: what is in flight is finished.
- * Then it is NULL, and stirred_cb is called. */
-void gather_outlet_stop(struct gather_outlet *outlet);
+/* Closes the forwarder of one that is changing; what is in flight may finish
+ * within deadline_ms. Then it is NULL, and stirred_cb is called. */
+void gather_outlet_stop(struct gather_outlet *outlet, uint64_t deadline_ms);
 
 /* Removes and frees one without a forwarder. */
 void gather_outlet_drop(struct gather_outlet *outlet);

@@ -24,8 +24,8 @@ void gather_pause_apply(struct gather_queue *queue)
     const struct pause *pause =
         pauses_find(queue->server->gather->options.pauses,
                     queue->server->config->options.name, queue->config->name);
-    if (queue->queue == NULL || queue->is_leaving) {
-        return; /* held, or paused anyway */
+    if (queue->queue == NULL) {
+        return; /* held, or changing */
     }
     if (pause != NULL && queue->seen.state != OBSERVER_QUEUE_PAUSED) {
         tell(queue, pause);

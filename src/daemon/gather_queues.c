@@ -101,9 +101,6 @@ void gather_queue_drop(struct gather_queue *queue)
     if (queue->stored != NULL) {
         gather_queue_leave_inbox(queue);
     }
-    if (gather->options.queue_gone_cb != NULL) {
-        gather->options.queue_gone_cb(queue);
-    }
     observer_feed_remove_queue(queue);
     name_table_remove(&queue->server->queues, queue);
     gather->queue_count--;
@@ -142,9 +139,6 @@ void gather_server_drop(struct gather_server *server)
 {
     struct gather *gather = server->gather;
     assert(server->server == NULL && server->queues.count == 0);
-    if (gather->options.server_gone_cb != NULL) {
-        gather->options.server_gone_cb(server);
-    }
     observer_feed_remove_server(server);
     name_table_remove(&gather->servers, server);
     name_table_free(&server->queues);

@@ -306,6 +306,14 @@ void observer_feed_unheld(struct gather_queue *queue)
     }
 }
 
+void observer_feed_restarted(struct gather_queue *queue)
+{
+    struct observer_place place = place_of(queue);
+    struct observer_note note = note_with(NULL);
+    observer_queue_enter(observer_of(queue), &place, OBSERVER_QUEUE_STARTING,
+                         &note);
+}
+
 /* The server reports it; its queues may be many. */
 void observer_feed_server_held(struct gather_server *server, const char *why)
 {

@@ -61,35 +61,74 @@ static void tell_count(const char *what, size_t count)
     }
 }
 
-static void tell_holds(struct session *session)
+/* "polling; queues: 3, servers: 2, outlets: 1" */
+static void tell_ready(struct session *session)
 {
     const struct gather *gather = &session->gather;
     const struct gather_hold *hold;
-    size_t watched_count = 0;
     size_t expected_count = 0;
     size_t polled_count = gather->queue_count;
-    gather_holds_tell(gather);
+    char text[READY_TEXT_SIZE];
     TAILQ_FOREACH (hold, &gather->holds, link) {
         expected_count += hold->is_expected;
-        watched_count += hold->is_watched && !hold->is_expected;
         polled_count -= hold->queue != NULL;
     }
-    char text[READY_TEXT_SIZE];
     snprintf(text, sizeof text,
              "polling; queues: %zu, servers: %zu, outlets: %zu", polled_count,
              gather->config->server_count, gather->config->outlet_count);
     log_line(LOG_LEVEL_INFO, "%s", text);
     notify_ready(&session->notify, text);
+    if (polled_count == 0 && expected_count == 0) {
+        log_line(LOG_LEVEL_WARNING, "no queue can be polled: see above");
+    }
+}
+
+static void tell_holds(const struct gather *gather)
+{
+    const struct gather_hold *hold;
+    size_t watched_count = 0;
+    size_t expected_count = 0;
+    gather_holds_tell(gather);
+    TAILQ_FOREACH (hold, &gather->holds, link) {
+        expected_count += hold->is_expected;
+        watched_count += hold->is_watched && !hold->is_expected;
+    }
     tell_count("queues held until their files are corrected", watched_count);
-    tell_count("queues held until haplo-poll is restarted with a corrected "
-               "configuration",
+    tell_count("queues held until the configuration is corrected and reloaded",
                gather->hold_count - watched_count - expected_count);
     if (expected_count > 0) {
         log_line(LOG_LEVEL_INFO,
                  "queues that wait for their api_key_command: %zu",
                  expected_count);
-    } else if (polled_count == 0) {
-        log_line(LOG_LEVEL_WARNING, "no queue can be polled: see above");
+    }
+}
+
+/* Reloads */
+
+static void on_reload(struct reload *reload, const struct reload_result *result)
+{
+    struct session *session = session_of(reload->gather);
+    if (result == NULL) {
+        notify_reloading(&session->notify);
+        return;
+    }
+    if (result->is_accepted) {
+        log_use_format((enum log_format)session->config->log_format);
+    }
+    tell_ready(session);
+}
+
+static void on_hangup(struct session *session)
+{
+    log_line(LOG_LEVEL_INFO, "SIGHUP: reading the configuration again");
+    (void)reload_request(&session->reload, NULL, NULL);
+}
+
+static void on_held(struct gather *gather)
+{
+    struct run *run = run_of(gather);
+    if (session_of(gather)->reload.is_open) {
+        file_watch_start(&run->file_watch);
     }
 }
 
@@ -117,19 +156,13 @@ static void on_opened(struct session *session)
     struct run *run = container_of(session, struct run, session);
     file_watch_init(&run->file_watch, &session->loop, &session->gather);
     poll_all_init(&run->poll_all, &session->loop, &session->gather);
-    tell_holds(session);
+    tell_holds(&session->gather);
+    tell_ready(session);
     tell_held_by_earlier_runs(&session->gather);
     run_log_open(&run->log);
     if (session->gather.hold_count > 0) {
         file_watch_start(&run->file_watch);
     }
-}
-
-static void on_hangup(struct session *session)
-{
-    (void)session;
-    log_line(LOG_LEVEL_WARNING, "SIGHUP: ignored: restart haplo-poll to make "
-                                "it read its configuration again");
 }
 
 static void on_keys_changed(struct session *session)
@@ -159,6 +192,8 @@ enum exit_code command_run(const struct command_options *options)
         .outlet_event_cb = on_outlet_event,
         .drained_cb = on_drained,
         .hangup_cb = on_hangup,
+        .reload_cb = on_reload,
+        .held_cb = on_held,
         .poll_now_cb = on_poll_now,
         .keys_changed_cb = on_keys_changed,
         .has_pauses = true,

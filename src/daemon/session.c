@@ -32,6 +32,7 @@
 #include "daemon/limits.h"
 #include "daemon/log.h"
 #include "daemon/release.h"
+#include "daemon/reload_request.h"
 #include "daemon/state_dir.h"
 #include "daemon/task_request.h"
 #include "daemon/task_run.h"
@@ -64,6 +65,7 @@ void session_end_within(struct session *session, uint64_t deadline_ms)
         session->is_ending = true;
         notify_stopping(&session->notify, deadline_ms + SESSION_CLOSE_MS);
         key_commands_close(&session->key_commands);
+        reload_close(&session->reload);
         control_close(&session->control);
         gather_close(&session->gather, deadline_ms, on_gather_closed);
     }
@@ -125,7 +127,9 @@ static void close_loop(struct session *session)
 static void free_session(struct session *session)
 {
     pauses_free(&session->pauses);
+    reload_free(&session->reload);
     state_dir_unlock(session->lock);
+    config_free(session->first_config);
     config_free(session->config);
 }
 
@@ -196,6 +200,10 @@ static void on_opened(struct gather *gather, int error)
     struct session *session = session_of(gather);
     if (error == 0) {
         session->is_open = true;
+        if (session->options.reload_cb != NULL) {
+            reload_open(&session->reload, &session->loop, gather,
+                        &session->config, session->options.reload_cb);
+        }
         session->options.opened_cb(session);
         if (session->is_hangup_due) {
             pass_signal(session, session->options.hangup_cb);
@@ -211,6 +219,10 @@ static void on_request(struct control *control, uint64_t number,
 {
     struct session *session = data;
     char text[HAPLO_TEXT_SIZE_MAX] = "";
+    if (strcmp(request, RELOAD_REQUEST) == 0) {
+        reload_by_request(&session->reload, control, number);
+        return;
+    }
     if (task_request_is(request)) {
         task_run_by_request(&session->gather, control, number, request);
         return;
@@ -269,6 +281,7 @@ enum exit_code session_run(struct session *session,
         .marked_cb = options->marked_cb,
         .outlet_event_cb = options->outlet_event_cb,
         .drained_cb = options->drained_cb,
+        .held_cb = options->held_cb,
         .inboxes_closed_cb = on_inboxes_closed,
         .has_log = options->listener != NULL,
     };
@@ -279,6 +292,7 @@ enum exit_code session_run(struct session *session,
     }
     start_key_commands(session);
     open_control(session);
+    session->first_config = config_keep(session->config);
     session->admin =
         admin_open(&session->loop, session->config, &session->gather);
     gather_open(&session->gather, &session->loop, session->config,

@@ -19,6 +19,7 @@
 #include "daemon/key_commands.h"
 #include "daemon/notify.h"
 #include "daemon/pauses.h"
+#include "daemon/reload.h"
 #include "daemon/signals.h"
 
 /* After drain_timeout, for inboxes to finish what they are writing; and after a
@@ -45,6 +46,8 @@ struct session_options {
     gather_cb drained_cb;                    /* or NULL */
     session_signal_cb hangup_cb;             /* SIGHUP; NULL: it ends */
     session_signal_cb poll_now_cb;           /* SIGUSR1; NULL: ignored */
+    reload_event_cb reload_cb;               /* NULL: it cannot be reloaded */
+    gather_cb held_cb;                       /* as in gather.h; or NULL */
     const struct config_outlet *only_outlet; /* see struct gather_options */
     const struct config_inbox *only_inbox;   /* likewise */
     bool has_pauses;                         /* likewise */
@@ -68,6 +71,8 @@ struct session {
     struct pauses pauses;           /* queues that operators have paused */
     struct admin *admin;            /* observes and controls it; or NULL */
     struct gather gather;           /* the configuration at work */
+    struct reload reload;           /* replaces that, if the command can */
+    struct config *first_config;    /* owned; that of the admin socket */
     struct session_options options; /* of the command */
     bool is_open;                   /* opened_cb was called */
     bool is_hangup_due;             /* a SIGHUP came before that */

@@ -7,6 +7,12 @@
 
 #include "daemon/span_text.h"
 
+/* What a reload has removed is not counted any more. */
+static uint64_t grown(uint64_t now, uint64_t before)
+{
+    return now > before ? now - before : 0;
+}
+
 /* Appends to the text what fits. */
 static void add(char text[SUMMARY_TEXT_SIZE], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -67,20 +73,20 @@ const char *summary_text(const struct summary *summary,
     text[0] = '\0';
     add(text, "in the last %s: %" PRIu64 " messages stored",
         span_text(summary->now_ms - before->now_ms, span),
-        summary->stored_count - before->stored_count);
+        grown(summary->stored_count, before->stored_count));
     add(text, ", %" PRIu64 " repeats",
-        summary->repeat_count - before->repeat_count);
+        grown(summary->repeat_count, before->repeat_count));
     if (summary->resend_count > before->resend_count) {
         add(text, ", %" PRIu64 " sent again",
-            summary->resend_count - before->resend_count);
+            grown(summary->resend_count, before->resend_count));
     }
     if (summary->outlet_count > 0) {
         add(text, ", %" PRIu64 " forwarded, %" PRIu64 " dead letters",
-            summary->delivered_count - before->delivered_count,
-            summary->dead_letter_count - before->dead_letter_count);
+            grown(summary->delivered_count, before->delivered_count),
+            grown(summary->dead_letter_count, before->dead_letter_count));
     }
     add(text, ", %" PRIu64 " failures",
-        summary->failure_count - before->failure_count);
+        grown(summary->failure_count, before->failure_count));
     add_queues(text, summary);
     add_others(text, summary);
     if (summary->unread_count > 0) {

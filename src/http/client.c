@@ -72,6 +72,13 @@ int http_client_new(uv_loop_t *loop, unsigned transfers_max,
     return 0;
 }
 
+void http_client_allow(struct http_client *client, unsigned transfers_max)
+{
+    if (transfers_max > client->transfers_max) {
+        client->transfers_max = transfers_max;
+    }
+}
+
 void http_client_hold(struct http_client *client)
 {
     client->pending_count++;

@@ -22,6 +22,9 @@ typedef void (*http_client_close_cb)(struct http_client *client, void *data);
 int http_client_new(uv_loop_t *loop, unsigned transfers_max,
                     struct http_client **result);
 
+/* Allows more transfers; a lower number changes nothing. */
+void http_client_allow(struct http_client *client, unsigned transfers_max);
+
 /* Cancels all transfers without calling them back, and frees itself; fires
  * close_cb (may be NULL) once from the loop when no handle and no look-up is
  * left. Free the endpoints before it, or after it before the loop runs on. May

@@ -17,6 +17,12 @@ static uint64_t random_number(void)
     return number;
 }
 
+static void limits_default(struct haplo_poller_options *options)
+{
+    DEFAULT_TO(options->in_flight_max, 256);
+    DEFAULT_TO(options->undelivered_bytes_max, (size_t)256 << 20);
+}
+
 int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
                      struct haplo_poller **out)
 {
@@ -28,9 +34,7 @@ int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
     if (given != NULL) {
         OPTIONS_COPY(&options, given);
     }
-    DEFAULT_TO(options.in_flight_max, 256);
-    DEFAULT_TO(options.undelivered_bytes_max, (size_t)256 << 20);
-
+    limits_default(&options);
     struct haplo_poller *poller = alloc_zeroed(1, sizeof *poller);
     if (poller == NULL) {
         return HAPLO_ENOMEM;
@@ -158,6 +162,23 @@ void haplo_poller_close(struct haplo_poller *poller, haplo_close_cb close_cb)
     uv_timer_start(&poller->timer, on_wait, HAPLO_WAIT_MS_MAX,
                    HAPLO_WAIT_MS_MAX); /* cannot fail */
     http_client_close(poller->http, on_http_closed, poller);
+}
+
+void haplo_poller_set_limits(struct haplo_poller *poller,
+                             unsigned in_flight_max,
+                             size_t undelivered_bytes_max)
+{
+    struct haplo_poller_options options = {
+        .in_flight_max = in_flight_max,
+        .undelivered_bytes_max = undelivered_bytes_max,
+    };
+    limits_default(&options);
+    poller->scheduler.in_flight_max = options.in_flight_max;
+    poller->scheduler.held_bytes_max = options.undelivered_bytes_max;
+    if (poller->phase == POLLER_RUNNING) {
+        http_client_allow(poller->http, options.in_flight_max);
+        poller_wake(poller);
+    }
 }
 
 void *haplo_poller_data(const struct haplo_poller *poller)

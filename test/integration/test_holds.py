@@ -224,8 +224,8 @@ def test_run_stays_while_all_queues_are_held(poll_of):
         run = poll.start()
         run.wait_for_line("polling; queues: 0, servers: 1")
         run.wait_for_line("queues held until their files are corrected: 1")
-        run.wait_for_line("queues held until haplo-poll is restarted with a "
-                          "corrected configuration: 3")
+        run.wait_for_line("queues held until the configuration is "
+                          "corrected and reloaded: 3")
         run.wait_for_line("no queue can be polled")
         assert len(run.lines("poll.yaml:")) == 3
         mend_key(path, good)
