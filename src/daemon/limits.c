@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -32,10 +33,27 @@ static void keep_heap(void)
 #endif
 }
 
+/* PR_SET_DUMPABLE also keeps other programs of this user from attaching to the
+ * process or reading its memory. The limit is for what it starts, too. */
+static void prevent_dumps(void)
+{
+    const struct rlimit none = {0, 0};
+    if (!limits_allow_dumps()) {
+        prctl(PR_SET_DUMPABLE, 0);
+        setrlimit(RLIMIT_CORE, &none);
+    }
+}
+
+bool limits_allow_dumps(void)
+{
+    const char *value = getenv(LIMITS_DUMPS_VARIABLE);
+    return value != NULL && strcmp(value, "1") == 0;
+}
+
 void limits_prepare(void)
 {
     struct rlimit limit;
-    prctl(PR_SET_DUMPABLE, 0);
+    prevent_dumps();
     signals_prepare();
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;

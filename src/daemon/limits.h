@@ -5,11 +5,18 @@
 #ifndef DAEMON_LIMITS_H
 #define DAEMON_LIMITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <uv.h>
 
-/* Disables core dumps, since API keys are in memory. Ignores signals that have
+/* Set to 1 by developers: see haplo-poll(1). */
+#define LIMITS_DUMPS_VARIABLE "HAPLO_POLL_ALLOW_DUMPS"
+
+/* True if core dumps, which contain API keys, and debuggers are allowed. */
+bool limits_allow_dumps(void);
+
+/* Disables core dumps, unless they are allowed. Ignores signals that have
  * no meaning (signals.h). Raises the descriptor limit for many sockets. Lets
  * the heap keep some free memory. */
 void limits_prepare(void);

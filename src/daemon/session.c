@@ -186,6 +186,10 @@ enum exit_code session_open(struct session *session, struct config *config)
         config_free(config);
         return code;
     }
+    if (limits_allow_dumps()) {
+        log_line(LOG_LEVEL_WARNING, LIMITS_DUMPS_VARIABLE
+                 " is set: a core dump would contain API keys and messages");
+    }
     if (open_loop(session, why, sizeof why) != 0) {
         log_line(LOG_LEVEL_ERROR, "%s", why);
         free_session(session);

@@ -51,10 +51,17 @@ def has_systemd_analyze():
     return shutil.which("systemd-analyze") is not None
 
 
+def has_core_files():
+    """Not a program that gets the dumps, or a folder for all of them."""
+    pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text()
+    return pattern.startswith("core") and has_plain_memory()
+
+
 NEEDS = {
     "mount": (may_mount, "mount(8)"),
     "stranger": (may_be_a_stranger, "another user, and a build without coverage"),
     "systemd-analyze": (has_systemd_analyze, "systemd-analyze(1)"),
+    "core_files": (has_core_files, "core dumps in the current folder"),
     "plain": (is_plain, "a build without coverage"),
     "plain_memory": (has_plain_memory, "a build without AddressSanitizer"),
 }

@@ -8,8 +8,9 @@
             assert done.code == 1 and "app1/q3" in done.err
             poll.check_nothing_lost()
 
-The fixture poll_of kills what was started and searches all that was printed
-for API keys. What is started ends with this process, too.
+The fixture poll_of kills what was started, and searches for API keys: all that
+was printed, served or written, and what processes have shown of themselves; see
+planted.py. What is started ends with this process, too.
 """
 import base64
 import collections
@@ -23,12 +24,14 @@ import sqlite3
 import subprocess
 import tempfile
 
+import planted
 from files_outlet import files_in, packed
 from sim import ROOT, wait_for
 
 BUILD = pathlib.Path(os.environ.get("HAPLO_BUILD", str(ROOT / "build")))
 PROGRAM = str(BUILD.resolve() / "haplo-poll")
 RUN_S_MAX = 60
+KEY_SIZE_MIN = 16
 
 Done = collections.namedtuple("Done", "code out err")
 
@@ -118,6 +121,7 @@ class Running:
     """A haplo-poll in the background."""
 
     def __init__(self, poll, arguments):
+        self.poll = poll
         self.log = tempfile.TemporaryFile()
         # setpriv: it ends with this process, however that ends.
         self.process = subprocess.Popen(
@@ -157,12 +161,23 @@ class Running:
     def wait(self, seconds=RUN_S_MAX):
         return self.process.wait(seconds)
 
+    def look(self):
+        """Notes what others can see of it; not once it is being waited for."""
+        pid = self.process.pid
+        if self.process.returncode is None and planted.state_of(pid):
+            socket = self.poll.state_dir / "admin.sock"
+            self.poll.seen += planted.shown_by_process(pid)
+            if planted.may_be_asked(pid, socket):
+                self.poll.seen += planted.served_at(socket)
+
     def stop(self):
         """SIGTERM; returns the exit code."""
+        self.look()
         self.signal(signal.SIGTERM)
         return self.wait()
 
     def kill(self):
+        self.look()
         self.process.kill()
         self.process.wait()
 
@@ -191,7 +206,12 @@ class Poll:
         self.environment = {**os.environ}
         self.running = []
         self.printed = []
+        self.seen = []
         self.secrets = set()
+
+    @property
+    def state_dir(self):
+        return self.folder / self.config.get("state_dir", "state")
 
     def server(self, name="app1"):
         return named(self.config["servers"], name)
@@ -250,9 +270,25 @@ class Poll:
                 self.secrets |= {key, user}
 
     def check_no_key_was_printed(self):
-        for text in self.printed:
-            for secret in self.secrets:
+        self.check_not_in(self.secrets, self.printed)
+
+    @staticmethod
+    def check_not_in(secrets, texts):
+        for text in texts:
+            for secret in secrets:
                 assert secret not in text
+
+    def check_no_key_is_anywhere(self):
+        """But in key files, and on the way to the server."""
+        self.check_no_key_was_printed()
+        keys = {secret for secret in self.secrets
+                if len(secret) >= KEY_SIZE_MIN}  # not a word of a page
+        self.check_not_in(keys, self.seen)
+        self.check_not_in(keys, planted.written_below(self.state_dir))
+        self.check_not_in(keys, (
+            planted.read(path) for path in
+            self.folder.glob(self.inbox_path.name + "*")))
+        assert not planted.cores_in(self.folder, os.getcwd())
 
     # What became of the messages
 

@@ -1,0 +1,84 @@
+"""Where keys must not be: what processes show to others on the machine, what the
+admin socket serves, and the files that haplo-poll writes.
+
+All of these return texts, which Poll searches at the end of each test for the
+keys that the simulator has planted.
+"""
+import contextlib
+import http.client
+import os
+import pathlib
+import socket
+
+PATHS = ["/", "/healthz", "/readyz", "/metrics", "/metrics?per=queue",
+         "/api/v1/status", "/api/v1/servers", "/api/v1/queues",
+         "/api/v1/outlets", "/api/v1/inboxes", "/api/v1/dead-letters"]
+SECONDS_MAX = 2
+FILE_SIZE_MAX = 64 << 20
+
+
+def read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read(FILE_SIZE_MAX).decode(errors="replace")
+    except OSError:
+        return ""  # it has ended, or is another user's
+
+
+def state_of(pid):
+    """"R", "S", "T" and so on; "" if there is no such process."""
+    return read(f"/proc/{pid}/stat").rpartition(")")[2][1:2]
+
+
+def children_of(pid):
+    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in read(task).split():
+            yield int(child)
+            yield from children_of(int(child))
+
+
+def shown_by_process(pid):
+    """Its command line, and those of its children with their environment."""
+    yield read(f"/proc/{pid}/cmdline")
+    yield read(f"/proc/{pid}/comm")
+    for child in children_of(pid):
+        yield read(f"/proc/{child}/cmdline")
+        yield read(f"/proc/{child}/environ")
+
+
+class Connection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=SECONDS_MAX)
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def served_at(path):
+    """What the admin socket there responds; nothing if it is stuck or busy."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        for target in PATHS:
+            connection = Connection(path)
+            connection.request("GET", target)
+            yield connection.getresponse().read().decode(errors="replace")
+            connection.close()
+
+
+def written_below(folder):
+    """The files of a state directory or an inbox, and core dumps."""
+    for path in pathlib.Path(folder).glob("*"):
+        if path.is_file():
+            yield read(path)
+
+
+def cores_in(*folders):
+    return [path for folder in folders
+            for path in pathlib.Path(folder).glob("core*")
+            if path.is_file() and read(path).startswith("\x7fELF")]
+
+
+def may_be_asked(pid, path):
+    return state_of(pid) in ("R", "S") and os.path.exists(path)
