@@ -31,7 +31,7 @@ LIBRARIES = {
              "src/outlets", "src/daemon", "src/sim", "examples"],
     "curl/": ["src/http", "src/poller", "src/daemon/admin"],
     "microhttpd.h": ["src/daemon/admin"],
-    "yajl/": ["src/core", "src/sim"],
+    "yajl/": ["src/core", "src/daemon/json_tree.c", "src/sim"],
     "xxhash.h": ["src/base", "src/core", "src/poller", "src/sim"],
     "tre/": ["src/core"],
     "sqlite3.h": ["src/inbox/sqlite", "examples"],

@@ -11,10 +11,11 @@
 
 /* Documented in haplo-poll(1): scripts rely on them. */
 enum exit_code {
-    EXIT_CODE_FINE = 0,   /* success */
-    EXIT_CODE_FAILED = 1, /* a queue, an outlet or the system failed */
-    EXIT_CODE_USAGE = 2,  /* command line or configuration */
-    EXIT_CODE_IN_USE = 3  /* another process uses state_dir or an inbox */
+    EXIT_CODE_FINE = 0,       /* success */
+    EXIT_CODE_FAILED = 1,     /* a queue, an outlet or the system failed */
+    EXIT_CODE_USAGE = 2,      /* command line or configuration */
+    EXIT_CODE_IN_USE = 3,     /* another process uses state_dir or an inbox */
+    EXIT_CODE_NOT_RUNNING = 4 /* no process runs that could be asked */
 };
 
 /* The first of two that is not FINE. */
@@ -44,6 +45,8 @@ struct command_options {
     bool is_dry_run;         /* --dry-run: only count */
     bool has_new_ids;        /* --new-identity */
     const char *inbox;       /* --inbox, or NULL */
+    bool is_all;             /* --all: also what works */
+    bool is_watch;           /* --watch: again and again */
     bool is_raw;             /* --raw: the bytes of a message */
     const char *format;      /* --format, or NULL */
     const char *id;          /* --id, or NULL */
@@ -68,6 +71,8 @@ enum exit_code command_dead_letters(const struct command_options *options);
 enum exit_code command_reload(const struct command_options *options);
 enum exit_code command_replay(const struct command_options *options);
 enum exit_code command_purge(const struct command_options *options);
+enum exit_code command_status(const struct command_options *options);
+enum exit_code command_pause(const struct command_options *options);
 enum exit_code command_inbox_list(const struct command_options *options);
 enum exit_code command_inbox_count(const struct command_options *options);
 enum exit_code command_inbox_show(const struct command_options *options);

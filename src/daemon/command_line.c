@@ -45,7 +45,7 @@ static const struct row rows[] = {
      "dead-letters, replay, purge, inbox count, inbox export",
      "only before this time"},
     {"json", "", VALUE_NONE, AT(is_json),
-     "dead-letters list, replay list, inbox list, inbox count, trace",
+     "dead-letters list, replay list, inbox list, inbox count, trace, status",
      "lines of JSON"},
     {"dry-run", "", VALUE_NONE, AT(is_dry_run), "dead-letters, replay, purge",
      "change nothing"},
@@ -62,6 +62,10 @@ static const struct row rows[] = {
     {"inbox", "INBOX", VALUE_TEXT, AT(inbox),
      "purge, inbox list, inbox count, inbox show, inbox export, trace",
      "only this inbox"},
+    {"all", "", VALUE_NONE, AT(is_all), "status",
+     "also queues and servers that work"},
+    {"watch", "", VALUE_NONE, AT(is_watch), "status",
+     "again and again, until q or Ctrl-C"},
     {"raw", "", VALUE_NONE, AT(is_raw), "inbox show",
      "exactly the bytes of the message, and nothing else"},
     {"format", "FORMAT", VALUE_TEXT, AT(format), "inbox export",
@@ -70,8 +74,8 @@ static const struct row rows[] = {
      "messages to which the server gave this id; reads the whole inbox"},
     {"server", "SERVER", VALUE_TEXT, AT(server), "purge",
      "only of this server"},
-    {"reason", "TEXT", VALUE_TEXT, AT(reason), "purge",
-     "stored in place of each message"},
+    {"reason", "TEXT", VALUE_TEXT, AT(reason), "purge, pause",
+     "stored in place of each message; shown wherever the pause is"},
 };
 
 #define ROW_COUNT (sizeof rows / sizeof rows[0])

@@ -5,12 +5,22 @@
 #include "daemon/command_line.h"
 #include "daemon/help.h"
 
+#define ARGUMENTS_MAX 100000 /* a shell has a limit of its own */
+
 static const struct command_row rows[] = {
     {"run", "", 0, 0, command_run, "poll until SIGTERM or SIGINT"},
     {"once", "", 0, 0, command_once,
      "store and forward what is in all queues now, then exit"},
     {"check", "", 0, 0, command_check,
      "check the configuration, print what would run"},
+    {"status", "", 0, 0, command_status,
+     "what the running process does, and what needs attention"},
+    {"pause", "QUEUE ...", 1, ARGUMENTS_MAX, command_pause,
+     "fetch nothing more from these queues, until they are resumed; QUEUE is "
+     "SERVER/QUEUE, SERVER for all of its queues, or a pattern"},
+    {"resume", "QUEUE ...", 1, ARGUMENTS_MAX, command_pause, "end a pause"},
+    {"poll-now", "QUEUE ...", 1, ARGUMENTS_MAX, command_pause,
+     "poll these queues as soon as their server allows"},
     {"peek", "SERVER/QUEUE", 1, 1, command_peek,
      "fetch one batch and show it; never marks it"},
     {"outlet retry|skip|dead-letter", "OUTLET SERVER/QUEUE", 2, 2,

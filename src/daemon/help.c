@@ -66,7 +66,8 @@ static void print_all(void)
           "2 the\n"
           "command line or the configuration is invalid; 3 the state "
           "directory or\n"
-          "an inbox is in use.\n"
+          "an inbox is in use; 4 no process is running that could be "
+          "asked.\n"
           "\n"
           "See haplo-poll(1), which names the other manual pages.\n",
           stdout);

@@ -29,6 +29,11 @@ void table_init(struct table *table, const struct terminal *terminal,
     };
 }
 
+void table_begin_after(struct table *table, const char *prefix)
+{
+    table->prefix = prefix;
+}
+
 /* Widths */
 
 static unsigned line_width(const struct table *table)
@@ -122,6 +127,9 @@ static void print_cell(const struct table *table, size_t column,
 
 static void print_names(const struct table *table)
 {
+    if (table->prefix != NULL) {
+        fputs(table->prefix, table->terminal.out);
+    }
     for (size_t i = 0; i < table->column_count; i++) {
         print_cell(table, i, table->columns[i].name, TERMINAL_HEADING);
     }

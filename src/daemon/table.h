@@ -35,12 +35,17 @@ struct table {
     size_t kept_count;                  /* length of cells */
     unsigned widths[TABLE_COLUMNS_MAX]; /* once they are known */
     bool has_widths;                    /* they are */
+    const char *prefix;                 /* borrowed; printed before the first
+                                           line, or NULL */
     bool is_failed;                     /* memory ran out */
 };
 
 /* Copies terminal, borrows columns. */
 void table_init(struct table *table, const struct terminal *terminal,
                 const struct table_column *columns, size_t column_count);
+
+/* Prints this text, which is borrowed, before the table, if it has a row. */
+void table_begin_after(struct table *table, const char *prefix);
 
 /* The next cell of the current row, or the first one of the next row. */
 void table_text(struct table *table, enum terminal_style style,
