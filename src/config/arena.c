@@ -47,7 +47,9 @@ static void *bytes(struct arena *arena, size_t size, size_t alignment)
     if (size > BLOCK_SIZE / 4) {
         return large_bytes(arena, size);
     }
-    if (arena->left < skip || arena->left - skip < size) {
+    /* Even nothing has an address: NULL would mean that memory ran out. */
+    if (arena->next == NULL || arena->left < skip ||
+        arena->left - skip < size) {
         struct arena_block *block = block_new(arena, BLOCK_SIZE);
         if (block == NULL) {
             return NULL;

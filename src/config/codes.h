@@ -86,7 +86,36 @@ enum diagnostic_code {
     HP_PATH_UNUSABLE = 606,
     HP_TLS_FILE_INVALID = 607,
     HP_OUTLET_LACKS = 608,
-    HP_PATH_MISSING = 609
+    HP_PATH_MISSING = 609,
+    HP_SECRET_MISSING = 610,
+
+    /* What `doctor` finds out about a server and its queues; the first ones
+     * are the errors of the library */
+    HP_SERVER_UNRESOLVED = 701,
+    HP_SERVER_UNREACHABLE = 702,
+    HP_SERVER_SILENT = 703,
+    HP_SERVER_TLS = 704,
+    HP_SERVER_RESET = 705,
+    HP_SERVER_PROXY = 706,
+    HP_SERVER_REDIRECTS = 707,
+    HP_SERVER_NOT_FOUND = 708,
+    HP_SERVER_ERROR = 709,
+    HP_SERVER_STATUS = 710,
+    HP_SERVER_PROTOCOL = 711,
+    HP_QUEUE_KEY_REFUSED = 720,
+    HP_QUEUE_THROTTLED = 721,
+    HP_QUEUE_CONTENT = 722,
+    HP_QUEUE_DOCUMENT = 723,
+    HP_QUEUE_TOO_BIG = 724,
+    HP_QUEUE_CACHED = 725,
+    HP_QUEUE_FAILED = 726,
+    HP_CERTIFICATE_EXPIRES = 730,
+    HP_LOGINS_SPARED = 731,
+
+    /* What it finds out about inboxes and outlets */
+    HP_INBOX_UNUSABLE = 801,
+    HP_OUTLET_UNREACHABLE = 802,
+    HP_OUTLET_NOT_EXAMINED = 803
 };
 
 #endif

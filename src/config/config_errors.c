@@ -6,17 +6,17 @@
 #include <string.h>
 
 #include "config/api_key.h"
+#include "config/catalogue.h"
 
 static char shown(char c)
 {
     return (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
 }
 
-/* True for what another user or another machine may well have. */
 static bool is_warning(enum diagnostic_code code)
 {
-    return code == HP_API_KEY_MISSING || code == HP_INPUT_FILE_MISSING ||
-           code == HP_PATH_MISSING || code == HP_OUTLET_LACKS;
+    const struct catalogue_entry *entry = catalogue_find(code);
+    return entry != NULL && entry->is_warning;
 }
 
 bool config_place_is_before(struct config_place a, struct config_place b)
@@ -178,24 +178,6 @@ const char *config_errors_path(const struct config_errors *errors,
 {
     return place.file < errors->file_count ? errors->files[place.file].path
                                            : errors->path;
-}
-
-void config_errors_print(const struct config_errors *errors, FILE *file)
-{
-    for (int i = 0; i < errors->listed; i++) {
-        const struct config_error *error = &errors->list[i];
-        fprintf(file, "%s:", config_errors_path(errors, error->place));
-        if (error->place.line > 0) {
-            fprintf(file, "%" PRIu32 ":%u:", error->place.line,
-                    error->place.column);
-        }
-        fprintf(file, " %s%s\n", error->is_warning ? "warning: " : "",
-                error->text ? error->text : "out of memory");
-    }
-    if (errors->count > CONFIG_ERRORS_MAX) {
-        fprintf(file, "%s: and %d more\n", errors->path,
-                errors->count - CONFIG_ERRORS_MAX);
-    }
 }
 
 /* Leaves room for "..." and two quotes. */

@@ -81,10 +81,6 @@ void config_errors_share(struct config_errors *errors,
 /* Removes all errors and warnings. */
 void config_errors_clear(struct config_errors *errors);
 
-/* Prints "PATH:LINE:COLUMN: text" for each error in order ("PATH: text" for
- * a whole file), and the number of further ones. */
-void config_errors_print(const struct config_errors *errors, FILE *file);
-
 /* Keeps the names of the files, which outlive the configuration; borrows the
  * path of the main file. config may be NULL. */
 void config_errors_name_files(struct config_errors *errors, const char *path,

@@ -175,6 +175,48 @@ static int reader_fail(struct config_events *events, const char *problem)
                        "%s: save the file as UTF-8 text", problem);
 }
 
+/* True if something is still open where the file ends: where it begins is more
+ * to the point. */
+static bool is_unclosed(const yaml_parser_t *parser)
+{
+    return parser->problem != NULL && parser->context != NULL &&
+           strstr(parser->problem, "unexpected end of stream") != NULL;
+}
+
+/* What to do about invalid YAML. The parser's own words say where it gave up,
+ * which means little to those who write YAML by example. */
+static const char *syntax_advice(const yaml_parser_t *parser)
+{
+    static const struct {
+        const char *problem; /* part of the parser's words */
+        const char *advice;
+    } rows[] = {
+        {"unexpected end of stream",
+         "it begins here and is never closed: add what closes it"},
+        {"found a tab", "indent with blanks, not with tabs"},
+        {"found character that cannot start any token",
+         "put the text in quotes; indent with blanks, not with tabs"},
+        {"mapping values are not allowed",
+         "here and in the line above, write a blank behind each colon, "
+         "indent the keys of one mapping alike, and put a text with \": \" in "
+         "quotes"},
+        {"could not find expected ':'",
+         "write KEY: VALUE, with a blank behind the colon"},
+        {"did not find expected ',' or",
+         "close the bracket in front of it, or write a comma between entries"},
+        {"did not find expected",
+         "indent the keys of one mapping, and the dashes of one list, alike; "
+         "close quotes and brackets above"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (parser->problem != NULL &&
+            strstr(parser->problem, rows[i].problem) != NULL) {
+            return rows[i].advice;
+        }
+    }
+    return "check the indentation (no tabs), colons and quotes here and above";
+}
+
 static int syntax_fail(struct config_events *events)
 {
     const yaml_parser_t *parser = &events->parser;
@@ -186,12 +228,12 @@ static int syntax_fail(struct config_events *events)
     case YAML_READER_ERROR:
         return reader_fail(events, problem);
     default:
-        return events_fail(events, HP_YAML_SYNTAX,
-                           place_of(events, &parser->problem_mark),
-                           "%s%s%s: check the indentation (no tabs), colons "
-                           "and quotes here and above",
-                           problem, parser->context ? " " : "",
-                           parser->context ? parser->context : "");
+        return events_fail(
+            events, HP_YAML_SYNTAX,
+            place_of(events, is_unclosed(parser) ? &parser->context_mark
+                                                 : &parser->problem_mark),
+            "%s%s%s: %s", problem, parser->context ? " " : "",
+            parser->context ? parser->context : "", syntax_advice(parser));
     }
 }
 

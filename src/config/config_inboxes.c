@@ -1,6 +1,8 @@
 /*
  * config_inboxes.c - reads the top level, inboxes and outlets.
  */
+#include <string.h>
+
 #include "base/similar.h"
 #include "config/config_mapping.h"
 #include "config/config_value.h"
@@ -186,15 +188,24 @@ static void patterns_take(const struct config_mapping *mapping,
         config_mapping_apply(mapping, &only, &patterns, NULL) == 0) {
         draft->outlet.forward.queues = patterns;
         draft->outlet.forward.queue_count = pair->texts.count;
-        draft->queues_place = pair->value_place;
+        size_t size = pair->places.count * sizeof(struct config_place);
+        draft->queue_places = arena_bytes(&mapping->loading->arena, size);
+        if (draft->queue_places != NULL) {
+            memcpy(draft->queue_places, pair->places.items, size);
+        }
     }
 }
 
-/* Lets the type check its options. */
+/* Lets the type check its options. It reads secrets, which a check need not
+ * have. */
 static void type_check(const struct config_mapping *mapping,
                        const struct forwarder_options *forward)
 {
     char why[HAPLO_TEXT_SIZE_MAX];
+    if (mapping->loading->config->checks_files &&
+        !config_secrets_are_here(mapping)) {
+        return;
+    }
     if (forward->type->check != NULL && forward->type_options != NULL &&
         forward->type->check(forward->type_options, why, sizeof why) != 0) {
         config_mapping_fail(mapping, HP_OUTLET_CONTRADICTORY, NULL, "%s", why);

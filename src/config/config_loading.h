@@ -79,7 +79,7 @@ struct outlet_draft {
     struct config_outlet outlet;     /* everything except its inbox */
     const char *inbox;               /* name of its inbox; NULL: the only one */
     struct config_place inbox_place; /* of the value of inbox */
-    struct config_place queues_place; /* of its patterns */
+    struct config_place *queue_places; /* of each of its patterns */
 };
 
 /* All of this is freed when the file has been loaded. */

@@ -38,6 +38,7 @@ void config_mapping_end(struct config_mapping *mapping)
         struct config_pair *pair = config_mapping_at(mapping, i);
         free(pair->text);
         texts_free(&pair->texts);
+        list_free(&pair->places);
     }
     mapping->loading->pairs.count = mapping->first;
     mapping->count = 0;
@@ -108,7 +109,7 @@ static struct config_place place_of(const struct config_pair *pair,
     bool is_of_value =
         code == HP_VALUE_SHAPE || code == HP_INBOX_UNKNOWN ||
         (code >= HP_NOT_A_BOOLEAN && code <= HP_TYPE_NOT_BUILT) ||
-        (code >= HP_API_KEY_MISSING && code <= HP_PATH_MISSING) ||
+        (code >= HP_API_KEY_MISSING && code <= HP_SECRET_MISSING) ||
         code == HP_SECRET_PASTED;
     return is_of_value && pair->value_place.line > 0 ? pair->value_place
                                                      : pair->place;
@@ -138,7 +139,18 @@ __attribute__((format(printf, 4, 5))) static void key_fail(
     va_end(arguments);
 }
 
-static void unknown_fail(const struct config_mapping *mapping, const char *key,
+bool config_mapping_meant(const struct config_mapping *mapping,
+                          const char *name)
+{
+    for (size_t i = 0; i < mapping->meant_count; i++) {
+        if (strcmp(mapping->meant[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void unknown_fail(struct config_mapping *mapping, const char *key,
                          struct config_place place)
 {
     char quoted[CONFIG_SHOW_SIZE];
@@ -165,6 +177,9 @@ static void unknown_fail(const struct config_mapping *mapping, const char *key,
         key_fail(mapping, HP_KEY_UNKNOWN, place,
                  "unknown key %s: did you mean \"%s\"?",
                  config_quote(key, quoted), row->name);
+        if (mapping->meant_count < CONFIG_MEANT_MAX) {
+            mapping->meant[mapping->meant_count++] = row->name;
+        }
     } else {
         key_fail(mapping, HP_KEY_UNKNOWN, place,
                  "unknown key %s: see haplo-poll help config",
@@ -219,6 +234,7 @@ struct config_pair *config_mapping_add(struct config_mapping *mapping,
     pair->row = row;
     pair->place = place;
     pair->texts.item_size = sizeof(char *);
+    pair->places.item_size = sizeof(struct config_place);
     return pair;
 }
 
@@ -239,12 +255,14 @@ static void texts_read(struct config_loading *loading, struct config_pair *pair)
             continue;
         }
         char **text = list_add(&pair->texts);
-        if (text == NULL) {
+        struct config_place *place = list_add(&pair->places);
+        if (text == NULL || place == NULL) {
             free(event.text);
             config_loading_no_memory(loading);
             return;
         }
         *text = event.text;
+        *place = event.place;
     }
 }
 
@@ -332,6 +350,9 @@ const char *config_mapping_text(const struct config_mapping *mapping,
 int config_mapping_missing(const struct config_mapping *mapping,
                            const char *name)
 {
+    if (config_mapping_meant(mapping, name)) {
+        return -1;
+    }
     return config_mapping_fail(mapping, HP_KEY_MISSING, NULL,
                                "%s is missing: add it", name);
 }

@@ -25,10 +25,13 @@ struct config_pair {
     enum config_shape shape;         /* of the value */
     char *text;                      /* owned; SHAPE_TEXT */
     struct list texts;               /* char *, owned; SHAPE_TEXTS */
+    struct list places;              /* struct config_place, of each */
     size_t entry_count;              /* entries of a group that is a list */
     const struct route_rules *rules; /* of `when`; owned by the configuration */
     bool is_bad;                     /* an error has been reported */
 };
+
+#define CONFIG_MEANT_MAX 4
 
 struct config_mapping {
     struct config_loading *loading;     /* the file being loaded */
@@ -39,6 +42,8 @@ struct config_mapping {
     struct config_place place;          /* where it starts */
     size_t first; /* index of its first pair in loading->pairs */
     size_t count; /* number of its pairs */
+    const char *meant[CONFIG_MEANT_MAX]; /* options, by unknown keys */
+    size_t meant_count;                  /* length of meant */
 };
 
 /* Adds a key whose value is read next. Takes text. Reports an error and
@@ -57,6 +62,11 @@ void config_pair_read(struct config_loading *loading, struct config_pair *pair,
 
 /* Frees its pairs. It must be the innermost mapping. */
 void config_mapping_end(struct config_mapping *mapping);
+
+/* True if an unknown key probably meant this option: that it is missing as well
+ * need not be said. */
+bool config_mapping_meant(const struct config_mapping *mapping,
+                          const char *name);
 
 /* The pair at index. */
 struct config_pair *config_mapping_at(const struct config_mapping *mapping,
@@ -99,6 +109,10 @@ int config_mapping_fail(const struct config_mapping *mapping,
                         enum diagnostic_code code,
                         const struct config_pair *pair, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* False if a secret that the mapping names is not on this machine, which is
+ * reported (config_secrets.c). */
+bool config_secrets_are_here(const struct config_mapping *mapping);
 
 /* The name for error messages; the number of the entry if it has none. */
 const char *config_entry_name(const char *name, size_t index,

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/similar.h"
 #include "config/config_mapping.h"
 #include "config/config_path.h"
 #include "config/config_resolve.h"
+#include "config/config_suggest.h"
 
 /* A path and what uses it: an inbox, an outlet or the state directory. */
 struct path_owner {
@@ -120,24 +120,17 @@ void config_inbox_check(struct config_loading *loading, const char *name,
                         struct config_place place, const char *where)
 {
     char quoted[CONFIG_SHOW_SIZE];
-    char advice[HAPLO_TEXT_SIZE_MAX] = "give the name of an inbox of this file";
+    char advice[CONFIG_SUGGEST_SIZE];
     const struct config *config = loading->config;
-    struct similar similar;
-    if (name == NULL || config_inbox_find(config, name) != NULL) {
-        return;
+    if (name != NULL && config_inbox_find(config, name) == NULL) {
+        config_errors_add(
+            &loading->errors, HP_INBOX_UNKNOWN, place,
+            "%s: inbox: no inbox is named %s: %s", where,
+            config_quote(name, quoted),
+            config_suggest_inbox(config, name,
+                                 "give the name of an inbox of this file",
+                                 advice));
     }
-    similar_begin(&similar, name);
-    for (size_t i = 0; i < config->inbox_count; i++) {
-        if (config->inboxes[i].name != NULL) {
-            similar_consider(&similar, config->inboxes[i].name);
-        }
-    }
-    if (similar.best != NULL) {
-        snprintf(advice, sizeof advice, "did you mean \"%s\"?", similar.best);
-    }
-    config_errors_add(&loading->errors, HP_INBOX_UNKNOWN, place,
-                      "%s: inbox: no inbox is named %s: %s", where,
-                      config_quote(name, quoted), advice);
 }
 
 /* True if a pattern without wildcards is the name of a queue. */
@@ -176,73 +169,11 @@ static bool pattern_matches_any(const struct config_loading *loading,
     return false;
 }
 
-/* The server with this name, or the one whose name is most similar. */
-static const struct config_server *server_suggest(const struct config *config,
-                                                  const char *name)
-{
-    struct similar similar;
-    const struct config_server *best = NULL;
-    similar_begin(&similar, name);
-    for (size_t i = 0; i < config->server_count; i++) {
-        const struct config_server *server = &config->servers[i];
-        if (server->options.name == NULL) {
-            continue;
-        }
-        if (strcmp(server->options.name, name) == 0) {
-            return server;
-        }
-        if (similar_consider(&similar, server->options.name)) {
-            best = server;
-        }
-    }
-    return best;
-}
-
-/* The same for a queue of a server. A hundred thousand queues are compared
- * with one name, not with each other's. */
-static const char *queue_suggest(const struct config_server *server,
-                                 const char *name)
-{
-    struct similar similar;
-    similar_begin(&similar, name);
-    for (size_t i = 0; i < server->queue_count; i++) {
-        const char *queue = server->queues[i].name;
-        if (queue != NULL && strcmp(queue, name) == 0) {
-            return queue;
-        }
-        if (queue != NULL) {
-            similar_consider(&similar, queue);
-        }
-    }
-    return similar.best;
-}
-
-/* What to do about a pattern that matches nothing. */
-static void pattern_advise(const struct config *config, const char *pattern,
-                           char *text, size_t text_size)
-{
-    char name[HAPLO_NAME_SIZE_MAX + 1];
-    size_t size = strcspn(pattern, "/");
-    snprintf(text, text_size, "correct it, or remove it");
-    if (strpbrk(pattern, "*?[\\") != NULL || size > HAPLO_NAME_SIZE_MAX) {
-        return;
-    }
-    memcpy(name, pattern, size);
-    name[size] = '\0';
-    const struct config_server *server = server_suggest(config, name);
-    const char *queue =
-        server != NULL ? queue_suggest(server, pattern + size + 1) : NULL;
-    if (queue != NULL) {
-        snprintf(text, text_size, "did you mean \"%s/%s\"?",
-                 server->options.name, queue);
-    }
-}
-
 static void pattern_check(struct config_loading *loading, const char *pattern,
                           struct config_place place, const char *where)
 {
     char quoted[CONFIG_SHOW_SIZE];
-    char advice[HAPLO_TEXT_SIZE_MAX];
+    char advice[CONFIG_SUGGEST_SIZE];
     const char *slash = strchr(pattern, '/');
     if (slash == NULL || slash == pattern || slash[1] == '\0' ||
         strchr(slash + 1, '/') != NULL) {
@@ -251,10 +182,12 @@ static void pattern_check(struct config_loading *loading, const char *pattern,
                           "of any text",
                           where, config_quote(pattern, quoted));
     } else if (!pattern_matches_any(loading, pattern)) {
-        pattern_advise(loading->config, pattern, advice, sizeof advice);
         config_errors_add(&loading->errors, HP_PATTERN_MATCHES_NOTHING, place,
                           "%s: queues: %s matches no queue of this file: %s",
-                          where, config_quote(pattern, quoted), advice);
+                          where, config_quote(pattern, quoted),
+                          config_suggest_queue(loading->config, pattern,
+                                               "correct it, or remove it",
+                                               advice));
     }
 }
 
@@ -281,9 +214,11 @@ static void outlet_connect(struct config_loading *loading,
     }
     /* Stop searching once no more errors are printed. */
     for (size_t i = 0;
-         i < forward->queue_count && loading->errors.count <= CONFIG_ERRORS_MAX;
+         draft->queue_places != NULL && i < forward->queue_count &&
+         loading->errors.count <= CONFIG_ERRORS_MAX;
          i++) {
-        pattern_check(loading, forward->queues[i], draft->queues_place, where);
+        pattern_check(loading, forward->queues[i], draft->queue_places[i],
+                      where);
     }
 }
 

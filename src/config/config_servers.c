@@ -357,6 +357,17 @@ static bool command_take(const struct config_mapping *mapping,
     return true;
 }
 
+/* True if an unknown key probably meant one of the options for keys. */
+static bool means_key(const struct config_mapping *mapping)
+{
+    for (size_t i = 0; i < key_options.count; i++) {
+        if (config_mapping_meant(mapping, key_options.rows[i].name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The key that the mapping specifies; NULL: none. */
 static const struct config_key *key_take(const struct config_mapping *mapping)
 {
@@ -364,7 +375,7 @@ static const struct config_key *key_take(const struct config_mapping *mapping)
     static const struct config_key bad_key = {.name = ""};
     char quoted[CONFIG_SHOW_SIZE];
     const struct config_pair *first = NULL;
-    const struct config_key *key = NULL;
+    const struct config_key *key = means_key(mapping) ? &bad_key : NULL;
     for (size_t i = 0; i < mapping->count; i++) {
         struct config_pair *pair = config_mapping_at(mapping, i);
         if (!is_of(&key_options, pair->row)) {

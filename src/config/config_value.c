@@ -66,7 +66,11 @@ static enum diagnostic_code check(const struct parsing *parsing)
         parsing->row->check(parsing->text, why, sizeof why) == 0) {
         return HP_NONE;
     }
-    return refuse_value(parsing, HP_VALUE_REFUSED, ": ", why);
+    return refuse_value(parsing,
+                        parsing->row->check == haplo_name_check
+                            ? HP_NAME_INVALID
+                            : HP_VALUE_REFUSED,
+                        ": ", why);
 }
 
 static enum diagnostic_code text_store(const struct parsing *parsing,

@@ -41,6 +41,7 @@ struct command_options {
     const char *queue;       /* --queue, or NULL */
     const char *since;       /* --since, or NULL */
     const char *until;       /* --until, or NULL */
+    bool is_strict;          /* --strict: warnings are errors */
     bool is_json;            /* --json: lines of JSON instead of a table */
     bool is_dry_run;         /* --dry-run: only count */
     bool has_new_ids;        /* --new-identity */
@@ -63,6 +64,7 @@ struct command_options {
 enum exit_code command_run(const struct command_options *options);
 enum exit_code command_once(const struct command_options *options);
 enum exit_code command_check(const struct command_options *options);
+enum exit_code command_explain(const struct command_options *options);
 enum exit_code command_peek(const struct command_options *options);
 enum exit_code command_outlet(const struct command_options *options);
 enum exit_code command_outlet_forget(const struct command_options *options);
@@ -87,6 +89,10 @@ enum exit_code command_help(const struct command_options *options);
  * logged. */
 const struct config_inbox *command_find_inbox(const struct config *config,
                                               const char *name);
+
+/* Logs that the configuration has no outlet with this name, and which one may
+ * have been meant. */
+void command_outlet_missing(const struct config *config, const char *name);
 
 /* The program without main(), so that another program can register its own
  * inbox and outlet types first. Returns an exit code. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/similar.h"
 #include "daemon/command_line.h"
 #include "daemon/help.h"
 
@@ -21,6 +22,9 @@ static const struct command_row rows[] = {
     {"resume", "QUEUE ...", 1, ARGUMENTS_MAX, command_pause, "end a pause"},
     {"poll-now", "QUEUE ...", 1, ARGUMENTS_MAX, command_pause,
      "poll these queues as soon as their server allows"},
+    {"explain", "[CODE]", 0, 1, command_explain,
+     "say what the code of an error means, with an example; without a code: "
+     "list all codes"},
     {"peek", "SERVER/QUEUE", 1, 1, command_peek,
      "fetch one batch and show it; never marks it"},
     {"outlet retry|skip|dead-letter", "OUTLET SERVER/QUEUE", 2, 2,
@@ -129,6 +133,27 @@ static void print_choice(const char *first)
     command_line_error(what, text);
 }
 
+/* "unknown command chekc: did you mean "check"?" */
+static void print_suggestion(const char *first)
+{
+    char text[128];
+    char word[32];
+    char best[sizeof word] = "";
+    struct similar similar;
+    similar_begin(&similar, first);
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        snprintf(word, sizeof word, "%.*s", (int)strcspn(rows[i].words, " |"),
+                 rows[i].words);
+        if (similar_consider(&similar, word)) {
+            memcpy(best, word, sizeof best);
+        }
+    }
+    snprintf(text, sizeof text,
+             best[0] != '\0' ? "%.32s: did you mean %s?" : "%.32s", first,
+             best);
+    command_line_error("unknown command ", text);
+}
+
 static void print_unknown(const char *first)
 {
     for (size_t i = 0; i < ROW_COUNT; i++) {
@@ -137,7 +162,7 @@ static void print_unknown(const char *first)
             return;
         }
     }
-    command_line_error("unknown command ", first);
+    print_suggestion(first);
 }
 
 static bool check_count(const struct command_row *row, int count)

@@ -188,8 +188,7 @@ static enum exit_code replay(struct letters *letters,
 {
     enum exit_code code = read_all(letters, count_letter);
     if (code == EXIT_CODE_FINE && letters->selection.outlet == NULL) {
-        log_line(LOG_LEVEL_ERROR, "%s has no outlet named %s",
-                 options->config_path, options->outlet);
+        command_outlet_missing(letters->config, options->outlet);
         code = EXIT_CODE_USAGE;
     } else if (code == EXIT_CODE_FINE &&
                (letters->count == 0 || options->is_dry_run)) {

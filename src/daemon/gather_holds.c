@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/catalogue.h"
 #include "daemon/gather_key.h"
 #include "daemon/gather_queues.h"
 #include "daemon/log.h"
@@ -260,12 +261,15 @@ bool gather_holds_retry(struct gather *gather)
 
 /* Counts the lines, and logs the first ones. */
 static void tell(const struct gather *gather, size_t *count,
-                 struct config_place place, const char *why)
+                 enum diagnostic_code code, struct config_place place,
+                 const char *why)
 {
+    char text[CODE_TEXT_SIZE];
     if (++*count <= TOLD_MAX) {
-        log_line(LOG_LEVEL_ERROR, "%s:%u:%u: %s",
+        log_line(LOG_LEVEL_ERROR,
+                 code != HP_NONE ? "%s:%u:%u: %s [%s]" : "%s:%u:%u: %s",
                  config_place_path(gather->config, place), place.line,
-                 place.column, why);
+                 place.column, why, code_format(code, text));
     }
 }
 
@@ -277,12 +281,12 @@ void gather_holds_tell(const struct gather *gather)
     const char *told = NULL;
     size_t count = 0;
     for (size_t i = 0; i < config->problem_count; i++) {
-        tell(gather, &count, config->problems[i].place,
-             config->problems[i].text);
+        tell(gather, &count, config->problems[i].code,
+             config->problems[i].place, config->problems[i].text);
     }
     TAILQ_FOREACH (hold, &gather->holds, link) {
         if (hold->queue != NULL && hold->why != told && !hold->is_expected) {
-            tell(gather, &count, hold->place, hold->why);
+            tell(gather, &count, HP_NONE, hold->place, hold->why);
             told = hold->why;
         }
         log_line(LOG_LEVEL_TRACE, "%s/%s: held: %s", hold->server, hold->name,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/reason.h"
+#include "config/config_suggest.h"
 #include "daemon/command.h"
 #include "daemon/log.h"
 
@@ -15,8 +16,12 @@ const struct config_inbox *command_find_inbox(const struct config *config,
     if (name != NULL) {
         const struct config_inbox *inbox = config_inbox_find(config, name);
         if (inbox == NULL) {
-            log_line(LOG_LEVEL_ERROR, "%s has no inbox named %s", config->path,
-                     name);
+            char advice[CONFIG_SUGGEST_SIZE];
+            log_line(LOG_LEVEL_ERROR, "%s has no inbox named %s: %s",
+                     config->path, name,
+                     config_suggest_inbox(config, name,
+                                          "`haplo-poll check` lists them",
+                                          advice));
         }
         return inbox;
     }

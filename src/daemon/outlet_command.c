@@ -161,8 +161,7 @@ enum exit_code command_outlet(const struct command_options *options)
         return code;
     }
     if (find_outlet(config, release.outlet) == NULL) {
-        log_line(LOG_LEVEL_ERROR, "%s has no outlet named %s",
-                 options->config_path, release.outlet);
+        command_outlet_missing(config, release.outlet);
         config_free(config);
         return EXIT_CODE_USAGE;
     }

@@ -212,8 +212,7 @@ enum exit_code command_outlet_test(const struct command_options *options)
         }
     }
     if (test.config == NULL) {
-        log_line(LOG_LEVEL_ERROR, "%s has no outlet named %s",
-                 options->config_path, name);
+        command_outlet_missing(config, name);
         config_free(config);
         return EXIT_CODE_USAGE;
     }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/catalogue.h"
+#include "config/config_suggest.h"
 #include "daemon/abandon.h"
 #include "daemon/command.h"
 #include "daemon/key_commands.h"
@@ -151,17 +153,20 @@ static enum exit_code peek_run(struct peek *peek)
 /* The queue is held, or not in the configuration. */
 static void tell_missing(const struct config *config, const char *name)
 {
+    char code[CODE_TEXT_SIZE];
+    char advice[CONFIG_SUGGEST_SIZE];
     const struct config_held *held = config_held_find(config, name);
     if (held != NULL) {
-        log_line(LOG_LEVEL_ERROR, "%s:%u:%u: %s",
+        log_line(LOG_LEVEL_ERROR, "%s:%u:%u: %s [%s]",
                  config_place_path(config, held->problem->place),
                  held->problem->place.line, held->problem->place.column,
-                 held->problem->text);
+                 held->problem->text, code_format(held->problem->code, code));
     } else {
-        log_line(LOG_LEVEL_ERROR,
-                 "%s has no queue %s: give SERVER/QUEUE, as `haplo-poll check` "
-                 "lists them",
-                 config->path, name);
+        log_line(LOG_LEVEL_ERROR, "%s has no queue %s: %s", config->path, name,
+                 config_suggest_queue(config, name,
+                                      "give SERVER/QUEUE, as `haplo-poll "
+                                      "check` lists them",
+                                      advice));
     }
 }
 

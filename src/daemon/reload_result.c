@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/reason.h"
+#include "daemon/diagnostic.h"
 
 #define LINE_SIZE_MAX 1024
 #define DIGEST_SHOWN 12 /* characters of a digest, enough to tell two apart */
@@ -70,7 +71,7 @@ void reload_result_take_errors(struct reload_result *result,
     if (file == NULL) {
         return;
     }
-    config_errors_print(errors, file);
+    diagnostics_print(errors, &(struct terminal){.out = file});
     if (fclose(file) == 0) {
         for (char *line = strtok_r(text, "\n", &rest); line != NULL;
              line = strtok_r(NULL, "\n", &rest)) {

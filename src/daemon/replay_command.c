@@ -212,8 +212,7 @@ static enum exit_code start(struct replay *replay,
     struct task_request request;
     enum exit_code code = EXIT_CODE_USAGE;
     if (replay->selection.outlet == NULL) {
-        log_line(LOG_LEVEL_ERROR, "%s has no outlet named %s",
-                 options->config_path, options->outlet);
+        command_outlet_missing(replay->config, options->outlet);
     } else if (selection_request(&replay->selection, replay->config,
                                  &request) == 0) {
         request.kind = INBOX_TASK_REPLAY_START;

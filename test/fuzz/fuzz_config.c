@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "config/config_errors.h"
+#include "daemon/diagnostic.h"
 #include "taker.h"
 
 #define KEY "Kq3_x-0123456789abcdefghijklmnopqrstuvwxyzAB"
@@ -83,7 +84,7 @@ static void check_mode(const char *path, enum config_mode mode, FILE *file)
     struct config *config;
     struct config_errors errors;
     int count = config_load(path, mode, &errors, &config);
-    config_errors_print(&errors, file);
+    diagnostics_print(&errors, &(struct terminal){.out = file});
     config_errors_clear(&errors);
     FUZZ_CHECK((count == 0) == (config != NULL));
     if (config != NULL) {

@@ -17,6 +17,7 @@
 
 #include "config/config.h"
 #include "config/config_errors.h"
+#include "daemon/diagnostic.h"
 #include "fault.h"
 #include "sweep.h"
 
@@ -174,7 +175,7 @@ static bool config_try(const char *name, enum config_mode mode,
     fault_resume();
     struct config_errors errors;
     int count = config_load(path, mode, &errors, &config);
-    config_errors_print(&errors, file);
+    diagnostics_print(&errors, &(struct terminal){.out = file});
     config_errors_clear(&errors);
     assert_true((count == 0) == (config != NULL));
     if (config != NULL) {

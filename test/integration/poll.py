@@ -41,6 +41,12 @@ def untimed(text):
     return re.sub(r"(?m)^\d{4}-\d\d-\d\dT[\d:.]+Z (?=haplo-poll: )", "", text)
 
 
+def errors_in(text):
+    """The errors in a configuration, each without its source line."""
+    return [line for line in text.splitlines()
+            if re.search(r": (error|warning): .* \[HP\d{4}\]$", line)]
+
+
 def run_program(*arguments, program=PROGRAM, **options):
     """Runs haplo-poll to its end."""
     done = subprocess.run(

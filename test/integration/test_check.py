@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from poll import run_program
+from poll import errors_in, run_program
 from sim import Sim
 
 
@@ -19,9 +19,9 @@ def poll(poll_of):
 def check_refused(done, *words):
     """One line: the file, line and column, and what is wrong."""
     assert done.code == 2 and done.out == ""
-    lines = done.err.splitlines()
+    lines = errors_in(done.err)
     assert len(lines) == 1, done.err
-    assert re.search(r"poll.yaml:\d+:\d+: ", lines[0]), lines[0]
+    assert re.search(r"poll.yaml:\d+:\d+: error: ", lines[0]), lines[0]
     for word in words:
         assert word in lines[0], (word, lines[0])
 
@@ -71,7 +71,7 @@ def test_key_files(poll, text, mode, words):
     if text is not None:
         path.write_text(text)
         path.chmod(mode)
-    done = poll.run("check")
+    done = poll.run("check", "--strict")
     check_refused(done, "app1/q1", "api_key_file", "keys/app1-q1", *words)
     for secret in (text or "").split():
         assert len(secret) < 8 or secret not in done.err
@@ -83,9 +83,9 @@ def test_keys_from_elsewhere(poll):
         del queue["api_key_file"]
     poll.queue("app1", "q1")["api_key_env"] = "THE_KEY"
     poll.queue("app1", "q2")["api_key_credential"] = "app1-q2"
-    check_twice = poll.run("check")
-    assert check_twice.code == 2
-    lines = check_twice.err.splitlines()
+    lines = errors_in(poll.run("check").err)
+    assert errors_in(poll.run("check", "--strict").err) == [
+        line.replace(": warning: ", ": error: ") for line in lines]
     assert len(lines) == 2
     assert "THE_KEY" in lines[0] and "CREDENTIALS_DIRECTORY" in lines[1]
     key = (poll.folder / "keys" / "app1-q1").read_text().strip()
@@ -101,15 +101,15 @@ def test_folders(poll):
     poll.config |= {"state_dir": "none/state", "inbox": "none/inbox.db",
                     "outlets": [{"name": "out", "type": "files",
                                  "path": "none/files"}]}
-    done = poll.run("check")
+    done = poll.run("check", "--strict")
     assert done.code == 2 and done.out == ""
-    lines = done.err.splitlines()
+    lines = errors_in(done.err)
     assert len(lines) == 3
     for line, name in zip(lines, ("state", "inbox.db", "files")):
         assert "poll.yaml:" in line and "parent folder" in line
         assert f"none/{name}: cannot be created" in line
     (poll.folder / "none").mkdir()
-    assert poll.run("check").code == 0
+    assert poll.run("check", "--strict").code == 0
     assert list((poll.folder / "none").iterdir()) == []
 
 
@@ -173,7 +173,7 @@ def name_twice(poll):
 )
 def test_mistakes(poll, change, words):
     change(poll)
-    done = poll.run("check")
+    done = poll.run("check", "--strict")
     check_refused(done, *words)
     assert "secret" not in done.err
 
@@ -183,7 +183,7 @@ def test_many_mistakes(poll):
     for queue in poll.queue_list("app1"):
         queue["interval"] = "never"
     done = poll.run("check")
-    assert done.code == 2 and len(done.err.splitlines()) == 2
+    assert done.code == 2 and len(errors_in(done.err)) == 2
 
     poll.server("app1")["queues"] = [
         {"name": f"q{n}", "interval": "never", "api_key_file": "keys/app1-wide"}
@@ -191,8 +191,8 @@ def test_many_mistakes(poll):
     ]
     done = poll.run("check")
     assert done.code == 2
-    lines = done.err.splitlines()
-    assert len(lines) == 21 and "10" in lines[-1]
+    assert len(errors_in(done.err)) == 20
+    assert "30 errors, of which 20 are shown" in done.err.splitlines()[-1]
 
 
 # Text that is no configuration at all.
@@ -204,7 +204,7 @@ def test_no_configuration(poll, text):
         file.write(text)
     done = poll.run("check", write=False)
     assert done.code == 2 and done.out == ""
-    assert len(done.err.splitlines()) == 1
+    assert len(errors_in(done.err)) == 1
     assert done.err.startswith(poll.path)
 
 
@@ -213,7 +213,7 @@ def test_no_configuration(poll, text):
 def test_no_file(command, tmp_path):
     done = run_program("-c", tmp_path / "none.yaml", command)
     assert done.code == 2 and done.out == ""
-    assert len(done.err.splitlines()) == 1
+    assert len(errors_in(done.err)) == 1
     assert "none.yaml" in done.err and "No such file" in done.err
 
 
@@ -254,7 +254,7 @@ def test_help_of_one_command_tells_its_options():
     (["inbox", "restore"], "inbox takes one of these words: list, "),
     (["outlet", "test"], "outlet test takes OUTLET: see"),
     (["once", "more"], "once takes no argument: see"),
-    (["check", "--json"], "--json is an option of dead-letters list"),
+    (["peek", "a/b", "--json"], "--json is an option of check, dead-letters"),
     (["dead-letters", "show", "--json", "1"], "not of dead-letters show: see"),
 ])
 def test_a_wrong_command_line_is_told_what_is_right(arguments, words):

@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from files_outlet import made, packed
+from poll import errors_in
 from sim import Sim, wait_for
 
 
@@ -288,5 +289,5 @@ def test_check_warns_of_a_program_that_is_missing(poll_of, options, words):
             assert done.err == ""
         else:
             assert f"warning: outlet out: command: {words}" in done.err
-            assert len(done.err.splitlines()) == 1
+            assert len(errors_in(done.err)) == 1
         assert poll.once().code == 0

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from poll import (PROGRAM, check_one_line_each, set_queue, set_server,
-                  untimed)
+from poll import (PROGRAM, check_one_line_each, errors_in, set_queue,
+                  set_server, untimed)
 from sim import Sim, wait_for
 from terminal import plain
 
@@ -240,7 +240,7 @@ def test_configuration_error(poll_of, options, words):
         poll.config.update(options)
         done = poll.once()
         assert done.code == 2 and done.out == ""
-        assert len(done.err.splitlines()) == 1
+        assert len(errors_in(done.err)) == 1
         assert "poll.yaml:" in done.err
         for word in words:
             assert word in done.err

@@ -141,5 +141,5 @@ def test_check_prints_the_rules(sim, poll_of):
     poll.config["outlets"][0]["when"] = {"object/ref": "80q22"}
     done = poll.run("check")
     assert done.code != 0
-    assert re.search(r"poll.yaml:\d+:\d+: outlet out: when: alternative 1: ",
+    assert re.search(r"poll.yaml:\d+:\d+: error: outlet out: when: alternative 1: ",
                      done.err)

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from nginx_server import Nginx
+from poll import errors_in
 from receiver import Receiver, signature
 from sim import Sim, wait_for
 from tls_peers import Authority
@@ -552,9 +553,9 @@ def test_behind_nginx_a_batch_that_is_too_large_is_split(poll_of, ca, pair,
 def test_what_cannot_work_is_found_by_check(poll_of, options, words):
     with Sim("--apps=1", "--queues=1") as sim, Receiver() as receiver:
         poll = hook(poll_of(sim), receiver, **options)
-        done = poll.run("check")
+        done = poll.run("check", "--strict")
         assert done.code == 2
-        lines = [line for line in done.err.splitlines() if "outlet" in line]
+        lines = [line for line in errors_in(done.err) if "outlet" in line]
         assert len(lines) == 1, done.err
         for word in words:
             assert word in lines[0]

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/catalogue.h"
 #include "config/config.h"
 #include "config/config_errors.h"
 
@@ -154,6 +155,25 @@ static inline int folder_remove(void **state)
     return chdir("/") == 0 && rmdir(folder) == 0 ? 0 : -1;
 }
 
+/* "PATH:LINE:COLUMN: TEXT" for each error; "PATH: TEXT" for a whole file. */
+static inline void errors_write(const struct config_errors *errors, FILE *file)
+{
+    for (int i = 0; i < errors->listed; i++) {
+        const struct config_error *error = &errors->list[i];
+        fprintf(file, "%s:", config_errors_path(errors, error->place));
+        if (error->place.line > 0) {
+            fprintf(file, "%u:%u:", error->place.line, error->place.column);
+        }
+        fprintf(file, " %s%s\n", error->is_warning ? "warning: " : "",
+                error->text);
+        assert_non_null(catalogue_find(error->code));
+    }
+    if (errors->count > CONFIG_ERRORS_MAX) {
+        fprintf(file, "%s: and %d more\n", errors->path,
+                errors->count - CONFIG_ERRORS_MAX);
+    }
+}
+
 /* Loads the file; what it printed is in *errors, to be freed. */
 static inline struct config *load_for(enum config_mode mode, const char *path,
                                       int *count, char **errors)
@@ -164,7 +184,7 @@ static inline struct config *load_for(enum config_mode mode, const char *path,
     assert_non_null(file);
     struct config_errors found;
     *count = config_load(path, mode, &found, &config);
-    config_errors_print(&found, file);
+    errors_write(&found, file);
     config_errors_clear(&found);
     fclose(file);
     assert_true((*count == 0) == (config != NULL));

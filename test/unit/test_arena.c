@@ -63,12 +63,23 @@ static void test_a_failure_is_remembered(void **state)
     assert_false(arena.has_failed);
 }
 
+/* An empty list is none that could not be stored. */
+static void test_nothing_at_all_can_be_allocated_first(void **state)
+{
+    struct arena arena = {.blocks = NULL};
+    (void)state;
+    assert_non_null(arena_bytes(&arena, 0));
+    assert_false(arena.has_failed);
+    arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_and_large_texts_are_kept),
         cmocka_unit_test(test_structs_are_zeroed_and_aligned),
         cmocka_unit_test(test_a_failure_is_remembered),
+        cmocka_unit_test(test_nothing_at_all_can_be_allocated_first),
     };
     return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
 }

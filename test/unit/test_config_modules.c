@@ -225,20 +225,20 @@ static void an_outlet_names_its_queues(void **state)
     assert_string_equal(forward->queues[1], "*/stu*");
     config_free(config);
     assert_refused(HEAD SERVER QUEUE POST(", queues: [example/studnt]"),
-                   ":9:49: outlet p: queues: \"example/studnt\" matches no "
+                   ":9:50: outlet p: queues: \"example/studnt\" matches no "
                    "queue of this file: did you mean \"example/student\"?\n");
     assert_refused(
         HEAD SERVER QUEUE POST(", queues: ['live-*/*', example, "
                                "a/b/c, /x, x/]"),
-        ":9:49: outlet p: queues: \"live-*/*\" matches no queue of "
+        ":9:50: outlet p: queues: \"live-*/*\" matches no queue of "
         "this file: correct it, or remove it\n"
-        ":9:49: outlet p: queues: \"example\": write SERVER/QUEUE, "
+        ":9:62: outlet p: queues: \"example\": write SERVER/QUEUE, "
         "with * in place of any text\n"
-        ":9:49: outlet p: queues: \"a/b/c\": write SERVER/QUEUE, "
+        ":9:71: outlet p: queues: \"a/b/c\": write SERVER/QUEUE, "
         "with * in place of any text\n"
-        ":9:49: outlet p: queues: \"/x\": write SERVER/QUEUE, with * "
+        ":9:78: outlet p: queues: \"/x\": write SERVER/QUEUE, with * "
         "in place of any text\n"
-        ":9:49: outlet p: queues: \"x/\": write SERVER/QUEUE, with * "
+        ":9:82: outlet p: queues: \"x/\": write SERVER/QUEUE, with * "
         "in place of any text\n");
     assert_refused(
         HEAD SERVER QUEUE POST(", queues: []"),

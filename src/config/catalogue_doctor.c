@@ -1,0 +1,214 @@
+/*
+ * catalogue_doctor.c - what is known about the codes of what `doctor` finds
+ * out.
+ */
+#include "config/catalogue_parts.h"
+
+const struct catalogue_entry catalogue_doctor[] = {
+    {
+        .code = HP_SERVER_UNRESOLVED,
+        .title = "the name of a server is not known",
+        .meaning = "The name in the URL of the server, or of its proxy, has no "
+                   "address.",
+        .advice = "Check the spelling of `url`. If `getent hosts NAME` fails "
+                  "as well, it is a matter of the name server or of "
+                  "/etc/resolv.conf.",
+    },
+    {
+        .code = HP_SERVER_UNREACHABLE,
+        .title = "no connection to a server",
+        .meaning = "Nothing accepts connections at this address and port, or a "
+                   "firewall rejects them.",
+        .advice = "Check the port in `url`, and that the server is running. If "
+                  "`curl -v URL` on this machine fails as well, ask for the "
+                  "firewall to be opened, or set `proxy`.",
+    },
+    {
+        .code = HP_SERVER_SILENT,
+        .title = "a server does not respond in time",
+        .meaning = "The connection was not established, or no response "
+                   "arrived, within the time limit. A firewall that drops "
+                   "packets looks like this, and so does a server that is "
+                   "overloaded or has just been deployed.",
+        .advice = "Try again in a minute. If it stays like that, check for a "
+                  "firewall or a missing `proxy`; for large batches raise "
+                  "total_timeout.",
+    },
+    {
+        .code = HP_SERVER_TLS,
+        .title = "no TLS connection to a server",
+        .meaning = "The certificate of the server is not trusted, has expired "
+                   "or is for another name; or the two could not agree on a "
+                   "version of TLS, or on a client certificate.",
+        .advice = "The message says which. For a private CA set tls_ca_file; "
+                  "for a client certificate tls_certificate_file. An expired "
+                  "certificate must be renewed on the server. Verification "
+                  "cannot be turned off.",
+    },
+    {
+        .code = HP_SERVER_RESET,
+        .title = "a connection was lost",
+        .meaning = "The server or something in between closed the connection "
+                   "before the response was complete.",
+        .advice = "Try again. If it happens each time, look at the logs of the "
+                  "proxy or load balancer in front of the server.",
+    },
+    {
+        .code = HP_SERVER_PROXY,
+        .title = "the proxy refuses",
+        .meaning = "The proxy does not let haplo-poll connect to the server.",
+        .advice = "Check `proxy`, and that the proxy allows CONNECT to the "
+                  "host and port of the server.",
+    },
+    {
+        .code = HP_SERVER_REDIRECTS,
+        .title = "the URL is not that of the primary hostname",
+        .meaning = "The server redirects to another address: the application "
+                   "has several hostnames, and only its primary one answers "
+                   "requests; or https is required. Redirects are not "
+                   "followed, because a mark would be lost.",
+        .advice = "Change `url` to the address in the message.",
+    },
+    {
+        .code = HP_SERVER_NOT_FOUND,
+        .title = "the server does not know this application",
+        .meaning = "The server responded 404: no application has this "
+                   "hostname, or it is not active.",
+        .advice = "Check the hostname in `url`, and whether the application is "
+                  "running.",
+    },
+    {
+        .code = HP_SERVER_ERROR,
+        .title = "the server reports an error",
+        .meaning = "The server, or a proxy in front of it, responded with a "
+                   "5xx status or 429: it is overloaded, being deployed, or "
+                   "has a fault.",
+        .advice = "Try again later. If it stays like that, the administrators "
+                  "of the server find the cause in its logs.",
+    },
+    {
+        .code = HP_SERVER_STATUS,
+        .title = "an unexpected response",
+        .meaning = "The server responded with a status that a Haplo server "
+                   "does not send: `url` may be that of something else.",
+        .advice = "Compare `url` with the address of the application, and look "
+                  "at the quoted page.",
+    },
+    {
+        .code = HP_SERVER_PROTOCOL,
+        .title = "a response that violates HTTP",
+        .meaning = "The response is malformed, so that half a message might "
+                   "pass for a whole one. It was not used.",
+        .advice = "Look for a proxy or a middlebox that changes responses. If "
+                  "the server speaks https on this port, `url` must begin with "
+                  "https://.",
+    },
+    {
+        .code = HP_QUEUE_KEY_REFUSED,
+        .title = "an API key is refused",
+        .meaning = "The server does not accept the key for this queue: it is "
+                   "not valid, it is the key of another queue, or its user is "
+                   "blocked.",
+        .advice = "Copy the key from the page of this very queue on the "
+                  "server. While the configuration has a key that is refused, "
+                  "`run` tries it every 15 minutes only, to spare the server's "
+                  "limit of failed logins.",
+    },
+    {
+        .code = HP_QUEUE_THROTTLED,
+        .title = "the server refuses all logins from this address",
+        .meaning = "There were 50 failed logins from this address, of any "
+                   "program or person. Until 310 seconds have passed without "
+                   "another one, even good keys are refused, and people at "
+                   "this address cannot log in either.",
+        .advice = "Stop whatever uses a wrong key, wait six minutes, and try "
+                  "again.",
+    },
+    {
+        .code = HP_QUEUE_CONTENT,
+        .title = "the response is not a batch",
+        .meaning = "The server responded with a page: no queue has this name, "
+                   "its method is \"send\" instead of \"poll\", or the user of "
+                   "the key may not read it. Or the queue has a formatter of "
+                   "its own.",
+        .advice = "Check the name of the queue, its method, and the "
+                  "permissions of the key's user on the server. For a "
+                  "formatter, set format and content_type.",
+    },
+    {
+        .code = HP_QUEUE_DOCUMENT,
+        .title = "the batch is not the expected document",
+        .meaning = "The response is not JSON, or has no messages or token "
+                   "where they are expected.",
+        .advice = "If the queue has a formatter of its own, set "
+                  "messages_pointer and token_pointer, or format: raw with "
+                  "token_pattern.",
+    },
+    {
+        .code = HP_QUEUE_TOO_BIG,
+        .title = "a batch is too large",
+        .meaning = "The response is larger than max_body. Old servers send all "
+                   "unread messages at once.",
+        .advice = "Raise max_body, and the memory of the service if need be.",
+    },
+    {
+        .code = HP_QUEUE_CACHED,
+        .title = "the response comes from a cache",
+        .meaning = "A cache in front of the server answered. It may repeat "
+                   "batches that have been marked.",
+        .advice = "Exempt the path of the polling API "
+                  "(/api/haplo-integration-messages/) from caching.",
+    },
+    {
+        .code = HP_QUEUE_FAILED,
+        .title = "a queue cannot be polled",
+        .meaning = "The queue could not be examined for a reason of its own.",
+        .advice = "The message says why.",
+    },
+    {
+        .code = HP_CERTIFICATE_EXPIRES,
+        .title = "a certificate expires soon",
+        .meaning = "The certificate of the server will expire within 30 days. "
+                   "From then on nothing can be fetched from it.",
+        .advice = "Have it renewed. If it is renewed automatically, find out "
+                  "why that has not happened yet: usually it does a month "
+                  "ahead.",
+        .is_warning = true,
+    },
+    {
+        .code = HP_LOGINS_SPARED,
+        .title = "a key was not tried, to spare the server",
+        .meaning = "Keys have been refused by this server recently. Another "
+                   "failed login might throttle everybody at this address, so "
+                   "no key is tried that may be wrong.",
+        .advice = "Correct the keys that are refused, and try again after the "
+                  "time that the message gives.",
+        .is_warning = true,
+    },
+    {
+        .code = HP_INBOX_UNUSABLE,
+        .title = "an inbox cannot be used",
+        .meaning = "The database of the inbox cannot be opened or read, or its "
+                   "tables are missing or of another version.",
+        .advice = "The message says why. `haplo-poll migrate` creates and "
+                  "upgrades the tables in a PostgreSQL database.",
+    },
+    {
+        .code = HP_OUTLET_UNREACHABLE,
+        .title = "an outlet cannot be reached",
+        .meaning = "The destination of the outlet does not accept a "
+                   "connection, or refuses the login.",
+        .advice = "The message says why. `haplo-poll outlet test OUTLET` sends "
+                  "it a message.",
+    },
+    {
+        .code = HP_OUTLET_NOT_EXAMINED,
+        .title = "an outlet was not examined",
+        .meaning = "Whether its destination works can only be found out by "
+                   "sending something, which a check does not do.",
+        .advice = "Run `haplo-poll outlet test OUTLET`, which sends a test "
+                  "message.",
+        .is_warning = true,
+    },
+    {.code = HP_NONE},
+};
