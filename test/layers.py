@@ -1,4 +1,5 @@
-"""Checks the direction of includes, and that src/README.md names each file."""
+"""Checks the direction of includes, that src/README.md names each file, and that
+no secret is printed."""
 import pathlib
 import re
 import sys
@@ -70,6 +71,31 @@ def faults_of(path, part):
             yield f"{path}:{number}: {part} must not include {name}"
 
 
+# What prints or formats a text. A secret in memory is a struct with the member
+# `revealed`, which must not be among its arguments.
+PRINTING = re.compile(
+    r"\b(\w*printf|\w*puts|log_\w+|reason_\w+|notify_\w+|json_\w+|observer_\w+"
+    r"|\w*fail|\w*_add|\w*explain\w*|\w*tell\w*|write)\s*\(")
+
+
+def arguments_at(text, start):
+    """Up to the parenthesis that closes the one before start."""
+    depth = 1
+    for end in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[end], 0)
+        if depth == 0:
+            return text[start:end]
+    return text[start:]
+
+
+def printed_secrets(path):
+    text = open(path, encoding="utf-8").read()
+    for call in PRINTING.finditer(text):
+        if re.search(r"\brevealed\b", arguments_at(text, call.end())):
+            number = text.count("\n", 0, call.start()) + 1
+            yield f"{path}:{number}: {call.group(1)}() must not get a secret"
+
+
 def missing_in_map():
     """The map has a section for each folder; names stand in backquotes."""
     section, named = "src", {}
@@ -94,6 +120,7 @@ def main():
                 continue  # the rules of that part are for it
             files += 1
             faults += faults_of(path, part)
+            faults += printed_secrets(path)
     print("\n".join(faults) if faults else f"{files} files: layers hold")
     return 1 if faults or files == 0 else 0
 

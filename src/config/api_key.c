@@ -51,7 +51,7 @@ bool api_key_is_part(const char *text)
 }
 
 /* Accepts a trailing newline, which editors add. */
-static int key_from_file(const char *path, char *key, char *why,
+static int key_from_file(const char *path, struct api_key *key, char *why,
                          size_t why_size)
 {
     char data[API_KEY_SIZE +
@@ -75,14 +75,14 @@ static int key_from_file(const char *path, char *key, char *why,
         error = haplo_api_key_check(data, why, why_size);
     }
     if (error == 0) {
-        memcpy(key, data, size + 1);
+        memcpy(key->revealed, data, size + 1);
     }
     explicit_bzero(data, sizeof data);
     return error;
 }
 
-static int key_from_environment(const char *name, char *key, char *why,
-                                size_t why_size)
+static int key_from_environment(const char *name, struct api_key *key,
+                                char *why, size_t why_size)
 {
     const char *value = getenv(name);
     if (value == NULL) {
@@ -93,7 +93,7 @@ static int key_from_environment(const char *name, char *key, char *why,
     }
     int error = haplo_api_key_check(value, why, why_size);
     if (error == 0) {
-        memcpy(key, value, strlen(value) + 1);
+        memcpy(key->revealed, value, strlen(value) + 1);
     }
     return error;
 }
@@ -116,13 +116,18 @@ static const char *api_key_option(enum config_key_kind kind)
     return names[kind];
 }
 
-int api_key_read(const struct config_key *key, char *text, char *why,
+void api_key_wipe(struct api_key *text)
+{
+    explicit_bzero(text, sizeof *text);
+}
+
+int api_key_read(const struct config_key *key, struct api_key *text, char *why,
                  size_t why_size)
 {
     char reason[HAPLO_TEXT_SIZE_MAX];
     int error = HAPLO_EINVAL;
     assert(key->kind != CONFIG_KEY_COMMAND);
-    text[0] = '\0';
+    text->revealed[0] = '\0';
     if (key->kind == CONFIG_KEY_ENV) {
         error = key_from_environment(key->name, text, reason, sizeof reason);
     } else if (key->path != NULL) {

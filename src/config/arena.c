@@ -10,6 +10,7 @@
 
 struct arena_block {
     struct arena_block *next;         /* in the list of the arena */
+    size_t size;                      /* of data */
     alignas(max_align_t) char data[]; /* memory handed out */
 };
 
@@ -19,6 +20,9 @@ static struct arena_block *block_new(struct arena *arena, size_t size)
     struct arena_block *block = NULL;
     if (size <= SIZE_MAX - sizeof *block) {
         block = malloc(sizeof *block + size);
+    }
+    if (block != NULL) {
+        block->size = size;
     }
     arena->has_failed |= block == NULL;
     return block;
@@ -85,10 +89,12 @@ char *arena_string(struct arena *arena, const char *text)
     return copy != NULL ? memcpy(copy, text, size + 1) : NULL;
 }
 
+/* Wiped, since a configuration may contain passwords: those of proxies. */
 void arena_free(struct arena *arena)
 {
     while (arena->blocks != NULL) {
         struct arena_block *next = arena->blocks->next;
+        explicit_bzero(arena->blocks->data, arena->blocks->size);
         free(arena->blocks);
         arena->blocks = next;
     }

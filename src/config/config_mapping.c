@@ -36,6 +36,9 @@ void config_mapping_end(struct config_mapping *mapping)
 {
     for (size_t i = 0; i < mapping->count; i++) {
         struct config_pair *pair = config_mapping_at(mapping, i);
+        if (pair->text != NULL && pair->row->value == OPTION_SECRET) {
+            explicit_bzero(pair->text, strlen(pair->text));
+        }
         free(pair->text);
         texts_free(&pair->texts);
         list_free(&pair->places);

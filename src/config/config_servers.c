@@ -227,14 +227,14 @@ static int key_fill(struct config *config, const struct config_pair *pair,
 /* Reads the key, and records why that fails. */
 static int key_try(struct config_loading *loading, struct key_draft *draft)
 {
-    char text[API_KEY_SIZE];
+    struct api_key text;
     char why[2 * HAPLO_TEXT_SIZE_MAX];
     if (!loading->config->checks_files ||
         draft->key->kind == CONFIG_KEY_COMMAND) {
         return 0;
     }
-    int error = api_key_read(draft->key, text, why, sizeof why);
-    explicit_bzero(text, sizeof text);
+    int error = api_key_read(draft->key, &text, why, sizeof why);
+    api_key_wipe(&text);
     if (error == 0) {
         return 0;
     }

@@ -45,8 +45,8 @@ static uint32_t stamp_of(const struct gather_queue *queue)
                : stamp_of_file(key);
 }
 
-static int read_key(const struct gather_queue *queue, char *text, char *why,
-                    size_t why_size)
+static int read_key(const struct gather_queue *queue, struct api_key *text,
+                    char *why, size_t why_size)
 {
     const struct config_key *key = queue->config->key;
     return key->kind == CONFIG_KEY_COMMAND
@@ -63,7 +63,7 @@ int gather_key_read(struct gather_key_reader *reader,
     int error = 0;
     if (reader->from != from) {
         reader->stamp = stamp_of(queue);
-        error = read_key(queue, reader->key, why, why_size);
+        error = read_key(queue, &reader->key, why, why_size);
         reader->from = error == 0 ? from : NULL;
     }
     queue->key_stamp = reader->stamp & KEY_STAMP_MASK;
@@ -90,7 +90,7 @@ void gather_key_reread(struct gather_queue *queue)
     if (gather_key_read(&reader, queue, why, sizeof why) != 0) {
         log_line(LOG_LEVEL_WARNING, "%s: its API key has changed: %s", name,
                  why);
-    } else if (haplo_queue_set_key(queue->queue, reader.key) == 0) {
+    } else if (haplo_queue_set_key(queue->queue, reader.key.revealed) == 0) {
         log_line(LOG_LEVEL_INFO, "%s: its API key has changed: trying it",
                  name);
     }

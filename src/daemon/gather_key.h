@@ -13,7 +13,7 @@
 struct gather_key_reader {
     const struct config_key *from; /* source of key; NULL: none */
     uint32_t stamp;                /* of the file before it was read */
-    char key[API_KEY_SIZE];        /* secret */
+    struct api_key key;            /* the key */
 };
 
 /* Reads the key of the queue. Returns 0; or HAPLO_EINVAL or HAPLO_ENOMEM, or

@@ -221,7 +221,7 @@ static int add_to_poller(struct gather_queue *queue, struct adding *adding)
     options.state = queue->stored->state;
     options.key_proven = adding->has_failed_logins && options.state.size > 0 &&
                          !queue->key_refused;
-    options.api_key = adding->keys.key;
+    options.api_key = adding->keys.key.revealed;
     options.deliver_cb = gather_batch_on_deliver;
     options.marked_cb = gather_batch_on_marked;
     options.data = queue;

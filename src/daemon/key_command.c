@@ -161,13 +161,13 @@ static int explain(const struct exec_result *result, const char *output,
                         "%s%s%s", what, tail[0] != '\0' ? ": " : "", tail);
 }
 
-int key_command_take(struct key_command *command, char key[API_KEY_SIZE],
+int key_command_take(struct key_command *command, struct api_key *key,
                      char *why, size_t why_size)
 {
     char text[OUTPUT_SIZE + 1] = "";
     const struct exec_result *result = &command->run.result;
     int error;
-    key[0] = '\0';
+    key->revealed[0] = '\0';
     if (command->output < 0) {
         return reason_write(why, why_size, HAPLO_ENOMEM,
                             "cannot be given a file for its output: %s",
@@ -181,7 +181,7 @@ int key_command_take(struct key_command *command, char key[API_KEY_SIZE],
         error = key_check(text, size, why, why_size);
     }
     if (error == 0) {
-        memcpy(key, text, strlen(text) + 1);
+        memcpy(key->revealed, text, strlen(text) + 1);
     }
     explicit_bzero(text, sizeof text);
     explicit_bzero(&command->run.result.tail, sizeof result->tail);

@@ -44,7 +44,7 @@ void key_command_stop(struct key_command *command);
 /* To be called in done_cb, once: writes the key, or "" and why there is none:
  * "failed (exit status 1): permission denied". Wipes what the command has
  * written. Returns 0, HAPLO_EINVAL or HAPLO_ENOMEM. */
-int key_command_take(struct key_command *command, char key[API_KEY_SIZE],
+int key_command_take(struct key_command *command, struct api_key *key,
                      char *why, size_t why_size);
 
 #endif

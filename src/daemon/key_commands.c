@@ -26,7 +26,7 @@ struct key_job {
     uint64_t kept_until_ms;        /* when the key is wiped */
     uint64_t next_ms;              /* not run again before */
     uint64_t wait_ms;              /* after the newest run */
-    char key[API_KEY_SIZE];        /* secret; "": none, or wiped */
+    struct api_key key;            /* "": none, or wiped */
     char why[HAPLO_TEXT_SIZE_MAX]; /* why there is none */
 };
 
@@ -75,7 +75,7 @@ static const char **words_copy(const char *const *words)
 
 static void job_free(struct key_job *job)
 {
-    explicit_bzero(job->key, sizeof job->key);
+    api_key_wipe(&job->key);
     words_free(job->words);
     free(job->name);
     free(job);
@@ -110,11 +110,11 @@ static struct key_job *job_of(struct key_commands *commands,
 /* Running */
 
 /* FNV-1a: tells keys apart, and is of no use for finding one. */
-static uint32_t stamp_of(const char *key)
+static uint32_t stamp_of(const struct api_key *key)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (; *key != '\0'; key++) {
-        hash = (hash ^ (unsigned char)*key) * UINT64_C(0x100000001b3);
+    for (const char *c = key->revealed; *c != '\0'; c++) {
+        hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
     }
     return (uint32_t)(hash >> 34) % KEY_COMMANDS_STAMP_MAX + 1;
 }
@@ -129,10 +129,11 @@ static void on_wipe(uv_timer_t *timer)
     size_t cursor = 0;
     bool is_any_left = false;
     while ((job = name_table_next(&commands->jobs, &cursor)) != NULL) {
-        if (job->key[0] != '\0' && job->kept_until_ms <= uv_now(timer->loop)) {
-            explicit_bzero(job->key, sizeof job->key);
+        if (job->key.revealed[0] != '\0' &&
+            job->kept_until_ms <= uv_now(timer->loop)) {
+            api_key_wipe(&job->key);
         }
-        is_any_left |= job->key[0] != '\0';
+        is_any_left |= job->key.revealed[0] != '\0';
     }
     if (!is_any_left) {
         uv_timer_stop(timer);
@@ -154,14 +155,15 @@ static enum key_outcome job_finish(struct key_job *job)
 {
     char why[HAPLO_TEXT_SIZE_MAX];
     uint32_t stamp;
-    job->is_failed = key_command_take(job->run, job->key, why, sizeof why) != 0;
+    job->is_failed =
+        key_command_take(job->run, &job->key, why, sizeof why) != 0;
     if (job->is_failed) {
         (void)reason_write(job->why, sizeof job->why, 0,
                            "api_key_command %s: %s", job->name, why);
         return KEY_OUTCOME_NONE;
     }
     keep(job);
-    stamp = stamp_of(job->key);
+    stamp = stamp_of(&job->key);
     if (stamp == job->stamp) {
         return KEY_OUTCOME_SAME;
     }
@@ -248,16 +250,16 @@ void key_commands_init(struct key_commands *commands, uv_loop_t *loop,
 }
 
 int key_commands_read(struct key_commands *commands,
-                      const struct config_key *key, char *text, char *why,
-                      size_t why_size)
+                      const struct config_key *key, struct api_key *text,
+                      char *why, size_t why_size)
 {
     struct key_job *job = job_of(commands, key);
-    text[0] = '\0';
+    text->revealed[0] = '\0';
     if (job == NULL) {
         return reason_write(why, why_size, HAPLO_ENOMEM, "out of memory");
     }
-    if (job->key[0] != '\0') {
-        memcpy(text, job->key, sizeof job->key);
+    if (job->key.revealed[0] != '\0') {
+        *text = job->key;
         return 0;
     }
     job_want(job);
@@ -277,7 +279,7 @@ uint32_t key_commands_look(struct key_commands *commands,
         return 0;
     }
     job_want(job);
-    return job->key[0] != '\0' ? job->stamp : 0;
+    return job->key.revealed[0] != '\0' ? job->stamp : 0;
 }
 
 /* Runs those that wait on a loop of its own. */
@@ -308,7 +310,7 @@ int key_commands_run_all(struct key_commands *commands, uint64_t time_limit_ms,
 }
 
 int key_commands_read_now(const struct config_key *key, uint64_t time_limit_ms,
-                          char *text, char *why, size_t why_size)
+                          struct api_key *text, char *why, size_t why_size)
 {
     const struct config_queue queue = {.key = key};
     struct key_commands commands;

@@ -61,13 +61,13 @@ void key_commands_init(struct key_commands *commands, uv_loop_t *loop,
                        uint64_t time_limit_ms, key_commands_cb changed_cb,
                        void *data);
 
-/* Writes the key that the command has printed into text (API_KEY_SIZE bytes).
+/* Writes the key that the command has printed into text.
  * If there is none, runs the command, unless it must wait. Returns 0; or
  * HAPLO_EBUSY if it is running or waiting for its turn, or HAPLO_EINVAL or
  * HAPLO_ENOMEM, with text empty and why set. */
 int key_commands_read(struct key_commands *commands,
-                      const struct config_key *key, char *text, char *why,
-                      size_t why_size);
+                      const struct config_key *key, struct api_key *text,
+                      char *why, size_t why_size);
 
 /* Identifies the key that key_commands_read() would write: 1 to
  * KEY_COMMANDS_STAMP_MAX. If there is none, runs the command, unless it must
@@ -85,7 +85,7 @@ int key_commands_run_all(struct key_commands *commands, uint64_t time_limit_ms,
 /* The same for one key, without anything around it: for a command that needs
  * one key. For all kinds of keys, like api_key_read(). */
 int key_commands_read_now(const struct config_key *key, uint64_t time_limit_ms,
-                          char *text, char *why, size_t why_size);
+                          struct api_key *text, char *why, size_t why_size);
 
 /* Ends those that run, soon, and starts no others. */
 void key_commands_close(struct key_commands *commands);

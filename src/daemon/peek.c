@@ -93,7 +93,7 @@ static int add_queue(struct peek *peek, char *why, size_t why_size)
                                                       sizeof server_options};
     struct haplo_queue_options options = {.struct_size = sizeof options};
     struct haplo_server *server;
-    char key[API_KEY_SIZE];
+    struct api_key key;
     config_server_options(peek->config->server, &server_options);
     int error = config_server_files(peek->config->server, why, why_size);
     if (error != 0) {
@@ -104,16 +104,16 @@ static int add_queue(struct peek *peek, char *why, size_t why_size)
     if (error != 0) {
         return error;
     }
-    if (key_commands_read_now(peek->config->key, peek->key_time_limit_ms, key,
+    if (key_commands_read_now(peek->config->key, peek->key_time_limit_ms, &key,
                               why, why_size) != 0) {
         return HAPLO_EINVAL;
     }
     config_queue_options(peek->config, &options);
-    options.api_key = key;
+    options.api_key = key.revealed;
     options.deliver_cb = on_deliver;
     options.data = peek;
     error = haplo_queue_add(server, &options, &peek->queue, why, why_size);
-    explicit_bzero(key, sizeof key);
+    api_key_wipe(&key);
     return error;
 }
 

@@ -29,9 +29,9 @@ static void text_free(char *text)
 
 void secret_free(struct secret *secret)
 {
-    text_free(secret->text);
+    text_free(secret->revealed);
     free(secret->path);
-    secret->text = NULL;
+    secret->revealed = NULL;
     secret->path = NULL;
     secret->size = 0;
 }
@@ -181,8 +181,8 @@ int secret_read(struct secret *secret, struct reason *why)
         free(text);
         return error;
     }
-    text_free(secret->text);
-    secret->text = text;
+    text_free(secret->revealed);
+    secret->revealed = text;
     secret->size = size;
     return 0;
 }
@@ -214,8 +214,8 @@ static int check(const struct secret_source *source, const char *option,
     }
     secret_init(&secret, source, option);
     error = secret_read(&secret, &reason);
-    if (error == 0 && must_be_line && secret.text != NULL &&
-        !is_line(secret.text)) {
+    if (error == 0 && must_be_line && secret.revealed != NULL &&
+        !is_line(secret.revealed)) {
         error = fail(&secret, HAPLO_EINVAL,
                      "it has a line break or another control character inside: "
                      "write it in one line",

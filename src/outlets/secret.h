@@ -72,8 +72,9 @@ struct secret {
     const char *option;                 /* "password"; borrowed */
     const struct secret_source *source; /* where it is; borrowed */
     char *path;            /* owned; the file that holds it, or NULL */
-    char *text;            /* owned; NUL-terminated; NULL: not read yet */
-    size_t size;           /* of text, without the NUL */
+    char *revealed;        /* owned; NUL-terminated; NULL: not read yet; never
+                              printed: see struct api_key */
+    size_t size;           /* of it, without the NUL */
     struct stat seen;      /* the file when it was read; zeroed: never */
     uint64_t look_next_ms; /* when to look at the file again */
 };

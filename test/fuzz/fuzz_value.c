@@ -102,12 +102,14 @@ static void check_name(const char *text)
 static void check_key_file(const char *data, size_t size)
 {
     char path[64];
-    char key[API_KEY_SIZE];
+    struct api_key text;
+    const char *key = text.revealed;
     char why[HAPLO_TEXT_SIZE_MAX];
     file_write("a", data, size);
     (void)snprintf(path, sizeof path, "%s/a", folder_path());
-    const struct config_key from = {CONFIG_KEY_FILE, path, path};
-    if (api_key_read(&from, key, why, sizeof why) != 0) {
+    const struct config_key from = {
+        .kind = CONFIG_KEY_FILE, .name = path, .path = path};
+    if (api_key_read(&from, &text, why, sizeof why) != 0) {
         FUZZ_CHECK(key[0] == '\0');
         check_line(why, sizeof why);
         FUZZ_CHECK(size < HAPLO_KEY_SIZE_MIN ||
@@ -117,7 +119,7 @@ static void check_key_file(const char *data, size_t size)
     FUZZ_CHECK(strlen(key) >= HAPLO_KEY_SIZE_MIN);
     FUZZ_CHECK(memcmp(key, data, strlen(key)) == 0);
     FUZZ_CHECK(size - strlen(key) <= 1);
-    check_line(key, sizeof key);
+    check_line(key, sizeof text.revealed);
 }
 
 static void check_shown(const char *text)

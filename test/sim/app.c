@@ -165,7 +165,7 @@ void config_queue_options(const struct config_queue *queue,
 }
 
 /* The key that the operator stored last. */
-int api_key_read(const struct config_key *key, char *text, char *why,
+int api_key_read(const struct config_key *key, struct api_key *text, char *why,
                  size_t why_size)
 {
     const struct world *world = process_current()->world;
@@ -173,7 +173,7 @@ int api_key_read(const struct config_key *key, char *text, char *why,
     (void)why_size;
     for (unsigned i = 0; i < world->queue_count; i++) {
         if (strcmp(world->queues[i].name, key->name) == 0) {
-            network_key_text(world->queues[i].client_key, text);
+            network_key_text(world->queues[i].client_key, text->revealed);
             return 0;
         }
     }
@@ -182,14 +182,14 @@ int api_key_read(const struct config_key *key, char *text, char *why,
 
 /* No key in the simulation is printed by a command. */
 int key_commands_read(struct key_commands *commands,
-                      const struct config_key *key, char *text, char *why,
-                      size_t why_size)
+                      const struct config_key *key, struct api_key *text,
+                      char *why, size_t why_size)
 {
     (void)commands;
     (void)why;
     (void)why_size;
     assert(key->kind != CONFIG_KEY_COMMAND);
-    text[0] = '\0';
+    text->revealed[0] = '\0';
     return HAPLO_EINVAL;
 }
 

@@ -44,11 +44,11 @@ static const struct config_key from_file = {
 /* Reads the key; why says what was wrong with it. */
 static void assert_refused(const struct config_key *from, const char *expected)
 {
-    char key[API_KEY_SIZE] = "old";
+    struct api_key key = {"old"};
     char why[HAPLO_TEXT_SIZE_MAX];
-    assert_int_equal(api_key_read(from, key, why, sizeof why), HAPLO_EINVAL);
+    assert_int_equal(api_key_read(from, &key, why, sizeof why), HAPLO_EINVAL);
     assert_string_equal(why, expected);
-    assert_string_equal(key, "");
+    assert_string_equal(key.revealed, "");
     assert_null(strstr(why, KEY));
 }
 
@@ -60,10 +60,10 @@ static void assert_text_refused(const char *text, const char *expected)
 
 static void assert_read(const struct config_key *from, const char *expected)
 {
-    char key[API_KEY_SIZE];
+    struct api_key key;
     char why[HAPLO_TEXT_SIZE_MAX];
-    assert_int_equal(api_key_read(from, key, why, sizeof why), 0);
-    assert_string_equal(key, expected);
+    assert_int_equal(api_key_read(from, &key, why, sizeof why), 0);
+    assert_string_equal(key.revealed, expected);
 }
 
 /* Editors end a file with a newline; the server would refuse it. */

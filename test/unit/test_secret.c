@@ -51,7 +51,7 @@ static void assert_read(const struct secret_source *source,
 
     secret_init(&secret, source, "token");
     assert_int_equal(secret_read(&secret, &why), 0);
-    assert_string_equal(secret.text, expected);
+    assert_string_equal(secret.revealed, expected);
     assert_int_equal(secret.size, strlen(expected));
     secret_free(&secret);
 }
@@ -173,7 +173,7 @@ static void no_place_means_no_secret(void **state)
     assert_false(secret_is_given(&none));
     secret_init(&secret, &none, "token");
     assert_int_equal(secret_read(&secret, &why), 0);
-    assert_null(secret.text);
+    assert_null(secret.revealed);
     assert_false(secret_refresh(&secret, 0, &why));
     secret_free(&secret);
 }
@@ -193,7 +193,7 @@ static void a_replaced_file_is_read_again_within_a_second(void **state)
     file_write("second\n", 7, 0600);
     assert_false(secret_refresh(&secret, 5999, &why));
     assert_true(secret_refresh(&secret, 6000, &why));
-    assert_string_equal(secret.text, "second");
+    assert_string_equal(secret.revealed, "second");
     assert_false(secret_refresh(&secret, 7000, &why));
     secret_free(&secret);
 }
@@ -211,12 +211,12 @@ static void while_the_file_is_missing_the_old_secret_stays(void **state)
     assert_int_equal(secret_read(&secret, &why), 0);
     unlink("token");
     assert_false(secret_refresh(&secret, 1000, &why));
-    assert_string_equal(secret.text, "first");
+    assert_string_equal(secret.revealed, "first");
     assert_non_null(strstr(why.text, "token_file token: cannot be read"));
     file_write("third", 5, 0600);
     assert_true(secret_refresh(&secret, 2000, &why));
     assert_string_equal(why.text, "");
-    assert_string_equal(secret.text, "third");
+    assert_string_equal(secret.revealed, "third");
     secret_free(&secret);
 }
 

@@ -286,7 +286,7 @@ static int secret_add(rd_kafka_conf_t *conf, const char *name,
     secret_init(&secret, source, option);
     result = secret_read(&secret, why);
     /* Its own explanation may quote the value. */
-    if (result == 0 && conf_set(conf, name, secret.text, NULL) != 0) {
+    if (result == 0 && conf_set(conf, name, secret.revealed, NULL) != 0) {
         result = reason_set(why, HAPLO_EINVAL,
                             "%s: librdkafka does not accept it", option);
     }

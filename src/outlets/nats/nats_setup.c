@@ -72,7 +72,7 @@ static int secrets_set(natsOptions *to, const struct nats_options *options,
         result = secret_read(&token, why);
     }
     if (result == 0) {
-        status = login_set(to, options, password.text, token.text);
+        status = login_set(to, options, password.revealed, token.revealed);
         result = status == NATS_OK ? 0
                                    : nats_fail(why, "the login cannot be used",
                                                "NATS", status);

@@ -20,10 +20,10 @@ static int keys_make(struct webhook_secrets *secrets, struct reason *why)
     struct webhook_keys keys;
     int error;
 
-    if (secrets->signing_secret.text == NULL) {
+    if (secrets->signing_secret.revealed == NULL) {
         return 0;
     }
-    error = webhook_keys_read(&keys, secrets->signing_secret.text, why);
+    error = webhook_keys_read(&keys, secrets->signing_secret.revealed, why);
     if (error == 0) {
         secrets->keys = keys;
     }
@@ -36,8 +36,8 @@ static int lines_make(struct webhook_secrets *secrets, struct reason *why)
 {
     struct webhook_lines *lines;
     int error = webhook_lines_new(
-        secrets->options, secrets->secret_headers.text, secrets->password.text,
-        secrets->token.text, &lines, why);
+        secrets->options, secrets->secret_headers.revealed, secrets->password.revealed,
+        secrets->token.revealed, &lines, why);
 
     if (error == 0) {
         webhook_lines_leave(secrets->lines);
@@ -103,8 +103,8 @@ bool webhook_secrets_are_in(const struct webhook_secrets *secrets,
                                     &secrets->password, &secrets->token};
 
     for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
-        if (whole[i]->text != NULL &&
-            memmem(text, size, whole[i]->text, whole[i]->size) != NULL) {
+        if (whole[i]->revealed != NULL &&
+            memmem(text, size, whole[i]->revealed, whole[i]->size) != NULL) {
             return true;
         }
     }
