@@ -53,22 +53,6 @@ static enum exit_code misused(const char *text)
 
 /* list */
 
-static const char *state_of(const struct inbox_replay *row)
-{
-    switch (row->state) {
-    case INBOX_REPLAY_DONE:
-        return "done";
-    case INBOX_REPLAY_STOPPED:
-        return "stopped";
-    case INBOX_REPLAY_RUNNING:
-        break;
-    }
-    if (row->why.text[0] != '\0') {
-        return "waiting";
-    }
-    return row->changed_at_ms == row->created_at_ms ? "new" : "running";
-}
-
 static void print_json(struct json_writer *json, const struct inbox_replay *row)
 {
     json_object(json, NULL);
@@ -77,7 +61,7 @@ static void print_json(struct json_writer *json, const struct inbox_replay *row)
     json_text(json, "queue", row->queue);
     json_text(json, "messages", row->is_of_letters ? "dead letters" : "all");
     json_bool(json, "new_identity", row->has_new_ids);
-    json_text(json, "state", state_of(row));
+    json_text(json, "state", inbox_replay_state_name(row));
     json_count(json, "delivered", row->delivered_count);
     json_count(json, "refused", row->refused_count);
     json_count(json, "cursor", row->cursor);
@@ -99,7 +83,7 @@ static bool list_row(const struct inbox_replay *row, void *data)
     }
     table_format(table, TERMINAL_PLAIN, "%" PRIu64, row->id);
     table_text(table, TERMINAL_PLAIN, row->outlet);
-    table_text(table, TERMINAL_PLAIN, state_of(row));
+    table_text(table, TERMINAL_PLAIN, inbox_replay_state_name(row));
     table_count(table, row->delivered_count, TERMINAL_PLAIN);
     table_count(table, row->refused_count, TERMINAL_WARNING);
     table_count(table, row->cursor, TERMINAL_PLAIN);

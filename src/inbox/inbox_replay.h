@@ -41,6 +41,10 @@ struct inbox_replay {
     struct reason why;                    /* why it waits, or "" */
 };
 
+/* What operators call its state: "new", "running", "waiting", "done" or
+ * "stopped". Static string. */
+const char *inbox_replay_state_name(const struct inbox_replay *replay);
+
 /* Messages with consecutive arrivals. */
 struct inbox_span {
     uint64_t first; /* arrival of the first */

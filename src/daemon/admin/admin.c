@@ -81,10 +81,11 @@ struct admin *admin_open(uv_loop_t *loop, const struct config *config,
         .loop = loop,
         .gather = gather,
         .path = path,
-        .open_ports = 1, /* that of the events */
+        .open_ports = 2, /* of the events and the views */
         .started_at_ms = wall_clock_ms(),
     };
     admin_events_init(&admin->events, admin);
+    admin_views_init(&admin->views, admin);
     open_local(admin);
     open_remote(admin, config->admin.listen);
     return admin;
@@ -108,5 +109,6 @@ void admin_close(struct admin *admin)
     }
     admin_port_close(&admin->local);
     admin_port_close(&admin->remote);
+    admin_views_close(&admin->views);
     admin_events_close(&admin->events);
 }

@@ -10,6 +10,7 @@
 #include "daemon/admin/admin_events.h"
 #include "daemon/admin/admin_port.h"
 #include "daemon/admin/admin_tokens.h"
+#include "daemon/admin/admin_view.h"
 
 struct admin {
     uv_loop_t *loop;            /* borrowed */
@@ -23,6 +24,7 @@ struct admin {
     uint64_t started_at_ms;     /* wall clock */
     struct admin_tokens tokens; /* who may use the TCP port */
     struct admin_events events; /* clients that listen to them */
+    struct admin_views views;   /* requests that read an inbox */
     unsigned stream_count;      /* responses that are made piece by piece */
 };
 

@@ -5,6 +5,7 @@
 #include "daemon/admin/admin_actions.h"
 #include "daemon/admin/admin_events.h"
 #include "daemon/admin/admin_health.h"
+#include "daemon/admin/admin_letters.h"
 #include "daemon/admin/admin_lists.h"
 #include "daemon/admin/admin_login.h"
 #include "daemon/admin/admin_queue.h"
@@ -36,6 +37,11 @@ const struct admin_route admin_routes[] = {
     {"POST", API "/outlets/{outlet}/lanes/{server}/{queue}/{release}", FULL,
      false, admin_post_release},
     {"GET", API "/inboxes", READ, false, admin_get_inboxes},
+    {"GET", API "/dead-letters", READ, false, admin_get_letters},
+    {"GET", API "/dead-letters/{outlet}/{arrival}", READ, false,
+     admin_get_letter},
+    {"GET", API "/replays", READ, false, admin_get_replays},
+    {"POST", API "/replays", FULL, false, admin_post_replay},
     {"GET", API "/events", READ, false, admin_get_events},
     {"GET", API "/session", READ, true, admin_get_session},
     {"POST", API "/session", NONE, true, admin_post_session},
