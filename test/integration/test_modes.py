@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from admin_client import Admin
 from poll import PROGRAM
 from sim import ROOT, Sim, wait_for
 
@@ -41,12 +42,14 @@ def run_it(poll, umask):
         poll.sim.wait_until_read()
         wait_for(lambda: list((poll.folder / "out").glob("*/*/*.ndjson")))
         wait_for(lambda: (poll.folder / "state" / "failed_logins").exists())
-        for name in ("state", "state/lock", "state/control",
-                     "state/failed_logins"):
-            found[name.replace("state", "state_dir", 1)] = mode_of(
-                poll.folder / name)
-        found["state_dir/arrivals.NAME"] = mode_of(
-            poll.folder / "state" / "arrivals.inbox")
+        state = poll.folder / "state"
+        Admin(state / "admin.sock").ask(
+            "POST", "/api/v1/queues/app1/q2/pause", {"reason": "a test"})
+        wait_for(lambda: (state / "pauses").exists())
+        found["state_dir"] = mode_of(state)
+        for path in state.iterdir():  # also what nobody has documented
+            name = path.name.replace("arrivals.inbox", "arrivals.NAME")
+            found[f"state_dir/{name}"] = mode_of(path)
         for ending in ("", ".lock", "-wal", "-shm"):
             found[f"inbox.db{ending}"] = mode_of(
                 inbox.with_name(inbox.name + ending))
