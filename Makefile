@@ -259,7 +259,7 @@ simulated_src := $(filter-out %/durable.c %/errno_reason.c %/file_mode.c \
 	src/inbox/inbox_task.c \
 	$(wildcard src/inbox/group_*.c) \
 	$(wildcard src/daemon/gather*.c src/daemon/observer*.c) \
-	$(addprefix src/daemon/,failed_logins.c failure_class.c history.c pauses.c \
+	$(addprefix src/daemon/,failed_logins.c failure_class.c history.c outlet_lag.c pauses.c \
 		resends.c) \
 	$(wildcard src/outlets/forwarder/*.c)
 simulated_obj := $(patsubst %.c,$(BUILD)/simulated/%.o,$(simulated_src))

@@ -21,6 +21,7 @@
 #include "config/config_digest.h"
 #include "daemon/failed_logins.h"
 #include "daemon/observer.h"
+#include "daemon/outlet_lag.h"
 #include "daemon/resends.h"
 #include "haplopoll.h"
 #include "inbox/inbox.h"
@@ -69,6 +70,7 @@ struct gather_outlet {
     struct gather_inbox *inbox;         /* the inbox it forwards from */
     struct forwarder *forwarder;        /* NULL: closed */
     struct observer_outlet seen;        /* what happened to it */
+    struct outlet_lag lag;              /* how far it is behind */
     bool is_closing;                    /* it is being closed for good */
     bool is_restarting;                 /* it is being closed, then started */
     bool is_changing;                   /* see above */

@@ -43,7 +43,7 @@ static void on_stored(struct inbox *inbox, const struct inbox_queue *queue,
                       uint64_t last_arrival, size_t count, void *data)
 {
     struct gather_inbox *from = data;
-    const struct gather_outlet *outlet;
+    struct gather_outlet *outlet;
     bool is_routed = from->gather->options.only_outlet != NULL;
     bool has_outlets = false;
     size_t cursor = 0;
@@ -53,6 +53,7 @@ static void on_stored(struct inbox *inbox, const struct inbox_queue *queue,
             continue;
         }
         has_outlets = true;
+        observer_feed_stored(outlet, last_arrival, count);
         if (outlet->forwarder == NULL) {
             is_routed = true; /* it starts again, and will read them */
             continue;

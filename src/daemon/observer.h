@@ -146,10 +146,11 @@ struct observer_server {
 struct observer_outlet {
     const char *name; /* borrowed */
     enum observer_outlet_state state;
-    uint64_t since_ms;      /* when it entered the state */
-    uint64_t success_ms;    /* a message was last delivered; 0: none yet */
-    uint64_t newest_id;     /* its newest transition; 0: none */
-    uint64_t failure_count; /* waits of outlet and lanes, since the start */
+    uint64_t since_ms;   /* when it entered the state */
+    uint64_t success_ms; /* a message was last delivered; 0: none yet */
+    uint64_t newest_id;  /* its newest transition; 0: none */
+    uint64_t failures[OBSERVER_OUTLET_STATE_COUNT]; /* times that it or a lane
+                                                       entered the state */
     uint64_t refused_count; /* messages that blocked or are dead letters */
     char *text;             /* owned; why it does not work; or NULL */
 };

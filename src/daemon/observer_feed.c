@@ -372,6 +372,44 @@ void observer_feed_outlet(struct gather_outlet *outlet,
     }
 }
 
+void observer_feed_lag(struct gather_outlet *outlet)
+{
+    struct forwarder_stats stats;
+    if (outlet->forwarder == NULL) {
+        return;
+    }
+    forwarder_stats(outlet->forwarder, &stats);
+    uint64_t settled = stats.delivered_count + stats.filtered_count +
+                       stats.dead_letter_count + stats.skipped_count;
+    if (settled > outlet->lag.settled_now) {
+        outlet->seen.success_ms = wall_clock_ms();
+    }
+    outlet_lag_settled(&outlet->lag, settled, stats.is_caught_up);
+}
+
+/* In order of arrival, what was stored before is between the cursor and the
+ * first of these. */
+void observer_feed_stored(struct gather_outlet *outlet, uint64_t last_arrival,
+                          size_t count)
+{
+    struct forwarder_stats stats = {0};
+    uint64_t before = 0;
+    if (count == 0) {
+        return;
+    }
+    if (outlet->forwarder != NULL && !outlet->lag.is_begun) {
+        forwarder_stats(outlet->forwarder, &stats);
+    }
+    if (stats.cursor > 0 && last_arrival > stats.cursor + count) {
+        before = last_arrival - count - stats.cursor;
+    }
+    uint64_t now_ms = wall_clock_ms();
+    if (outlet_lag_is_due(&outlet->lag, now_ms)) {
+        observer_feed_lag(outlet);
+    }
+    outlet_lag_arrived(&outlet->lag, before, count, now_ms);
+}
+
 /* Inboxes */
 
 static void on_committed(struct inbox *opened, uint64_t duration_us,

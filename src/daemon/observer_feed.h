@@ -48,6 +48,12 @@ void observer_feed_restarted(struct gather_queue *queue);
 void observer_feed_outlet(struct gather_outlet *outlet,
                           const struct forwarder_event *event);
 
+/* Messages were stored in its inbox: so many, and the last of them. */
+void observer_feed_stored(struct gather_outlet *outlet, uint64_t last_arrival,
+                          size_t count);
+/* Brings its lag up to date: to be called before it is read. */
+void observer_feed_lag(struct gather_outlet *outlet);
+
 /* To be called when an inbox has opened: commits are timed from then on. */
 void observer_feed_opened(struct gather_inbox *inbox);
 void observer_feed_inbox_warning(struct gather_inbox *inbox, const char *text);

@@ -116,7 +116,7 @@ static void lane_enter(struct observer *observer,
         }
         return;
     }
-    outlet->failure_count++;
+    outlet->failures[state]++;
     outlet->refused_count += state == OBSERVER_OUTLET_BLOCKED;
     if (lane == NULL) {
         lane = lane_make(observer, name, note->now_ms);
@@ -202,7 +202,7 @@ void observer_outlet_enter(struct observer *observer,
     uint64_t lasted_ms = works && note->now_ms > outlet->since_ms
                              ? note->now_ms - outlet->since_ms
                              : 0;
-    outlet->failure_count += !works;
+    outlet->failures[state]++;
     observer_set_text(&outlet->text, note->text);
     if (before != state) {
         outlet->state = state;

@@ -375,6 +375,16 @@ void inbox_listen_space(struct inbox *inbox, inbox_space_cb space_cb,
     inbox->space_data = data;
 }
 
+struct inbox_disk inbox_disk(const struct inbox *inbox)
+{
+    return inbox->disk;
+}
+
+void inbox_store_disk(struct inbox *inbox, const struct inbox_disk *disk)
+{
+    inbox->disk = *disk;
+}
+
 void inbox_listen_commits(struct inbox *inbox, inbox_committed_cb committed_cb,
                           void *data)
 {

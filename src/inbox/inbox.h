@@ -259,6 +259,14 @@ typedef void (*inbox_space_cb)(struct inbox *inbox, bool is_short,
 void inbox_listen_space(struct inbox *inbox, inbox_space_cb space_cb,
                         void *data);
 
+/* What is known of the disk of an inbox, as of the last group or so. */
+struct inbox_disk {
+    uint64_t free_bytes; /* free on it */
+    uint64_t disk_bytes; /* its size; 0: nothing is known */
+    uint64_t wal_bytes;  /* of the write-ahead log */
+};
+struct inbox_disk inbox_disk(const struct inbox *inbox);
+
 /* A group was written: how long that took, and whether it was stored. */
 typedef void (*inbox_committed_cb)(struct inbox *inbox, uint64_t duration_us,
                                    bool is_stored, void *data);

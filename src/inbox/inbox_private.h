@@ -29,6 +29,7 @@ struct inbox {
     void *stored_data;                /* for stored_cb */
     inbox_space_cb space_cb;          /* or NULL */
     void *space_data;                 /* for space_cb */
+    struct inbox_disk disk;           /* see inbox.h */
     inbox_committed_cb committed_cb;  /* or NULL */
     void *committed_data;             /* for committed_cb */
     inbox_warning_cb warning_cb;      /* or NULL */

@@ -140,6 +140,9 @@ void inbox_store_changed(struct inbox *inbox);
 /* The space for messages has become short, or is no longer: one line. */
 void inbox_store_space(struct inbox *inbox, bool is_short, const char *why);
 
+/* What is known of the disk has changed. */
+void inbox_store_disk(struct inbox *inbox, const struct inbox_disk *disk);
+
 /* Logs a warning. */
 void inbox_warn(struct inbox *inbox, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

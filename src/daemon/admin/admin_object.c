@@ -246,8 +246,9 @@ void admin_write_outlet(struct json_writer *json, const char *name,
     json_time(json, "last_success_at", outlet->seen.success_ms);
     admin_write_time_at(json, "next_at", stats.wait_ms);
     write_outlet_counts(json, &stats);
-    json_null(json, "lag_messages");
-    json_null(json, "lag_seconds");
+    json_count(json, "lag_messages", outlet_lag_messages(&outlet->lag));
+    json_seconds(json, "lag_seconds",
+                 outlet_lag_ms(&outlet->lag, wall_clock_ms()));
     json_object_end(json);
 }
 

@@ -8,6 +8,7 @@
 #include "daemon/admin/admin_letters.h"
 #include "daemon/admin/admin_lists.h"
 #include "daemon/admin/admin_login.h"
+#include "daemon/admin/admin_metrics.h"
 #include "daemon/admin/admin_queue.h"
 #include "daemon/admin/admin_queues.h"
 #include "daemon/admin/admin_ready.h"
@@ -24,6 +25,7 @@
 const struct admin_route admin_routes[] = {
     {"GET", "/healthz", NONE, true, admin_get_health},
     {"GET", "/readyz", NONE, true, admin_get_ready},
+    {"GET", "/metrics", READ, false, admin_get_metrics},
     {"GET", API "/status", READ, false, admin_get_status},
     {"GET", API "/servers", READ, false, admin_get_servers},
     {"GET", API "/servers/{server}", READ, false, admin_get_server},

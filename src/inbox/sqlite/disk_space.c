@@ -16,6 +16,8 @@
  */
 #include "inbox/sqlite/disk_space.h"
 
+#include <stdio.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "base/container_of.h"
@@ -23,6 +25,16 @@
 #define LOOK_MS 200
 #define SHORT_MS 1000
 #define DISK_PART 20 /* the limit is at most this part of the disk */
+#define PATH_SIZE_MAX 4300
+
+static uint64_t wal_bytes(const char *path)
+{
+    char wal[PATH_SIZE_MAX];
+    struct stat status;
+
+    (void)snprintf(wal, sizeof(wal), "%s-wal", path);
+    return stat(wal, &status) == 0 ? (uint64_t)status.st_size : 0;
+}
 
 void disk_space_look(struct disk_space *space)
 {
@@ -34,6 +46,7 @@ void disk_space_look(struct disk_space *space)
     }
     space->free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
     space->disk_bytes = (uint64_t)disk.f_blocks * disk.f_frsize;
+    space->wal_bytes = wal_bytes(space->path);
 }
 
 static uint64_t limit_of(const struct disk_space *space)
@@ -58,11 +71,33 @@ static double mb(uint64_t bytes)
     return (double)bytes / 1000000;
 }
 
+/* Once, while there is still time to do something about it. */
+static void warn_early(struct disk_space *space)
+{
+    uint64_t limit = limit_of(space);
+
+    if (space->disk_bytes == 0 || space->free_bytes > 3 * limit) {
+        space->is_warned = false;
+    } else if (space->free_bytes < 2 * limit && !space->is_warned &&
+               !space->is_short) {
+        space->is_warned = true;
+        inbox_warn(space->inbox,
+                   "%s: its disk will soon be full: %.1f MB are free, and "
+                   "nothing is fetched below %.1f MB (free_space_min)",
+                   space->path, mb(space->free_bytes), mb(limit));
+    }
+}
+
 static void note(struct disk_space *space)
 {
     struct reason why;
     bool was_short = space->is_short;
+    const struct inbox_disk disk = {.free_bytes = space->free_bytes,
+                                    .disk_bytes = space->disk_bytes,
+                                    .wal_bytes = space->wal_bytes};
 
+    inbox_store_disk(space->inbox, &disk);
+    warn_early(space);
     space->is_short = is_now_short(space);
     if (space->is_short == was_short) {
         return;

@@ -24,6 +24,8 @@ struct disk_space {
     uint64_t free_bytes_min;        /* 0: never looks */
     uint64_t free_bytes;            /* the helper's, while is_running */
     uint64_t disk_bytes;            /* the same; size of the disk; 0: unknown */
+    uint64_t wal_bytes;             /* the same; size of the WAL */
+    bool is_warned;                 /* of little more than the limit */
     struct worker_job job;          /* looks */
     uv_timer_t timer;               /* for the next look */
     uint64_t next_ms;               /* earliest next look, in loop time */
