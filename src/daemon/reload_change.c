@@ -347,6 +347,7 @@ void reload_changes_init(struct reload_changes *changes, uv_loop_t *loop,
 void reload_changes_hold_back(struct reload_changes *changes)
 {
     changes->is_held_back = true;
+    changes->told_count = 0;
     uv_idle_stop(&changes->slices);
 }
 

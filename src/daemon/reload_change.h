@@ -56,6 +56,7 @@ struct reload_changes {
     uv_idle_t slices;                  /* runs while any are ready */
     uv_timer_t timer;                  /* looks at those that wait */
     uint64_t wait_ms;                  /* grows while nothing happens */
+    size_t told_count;                 /* queues that this reload has held */
     bool is_held_back;                 /* during a pass */
     bool is_closed;                    /* for good */
     gather_cb settled_cb;              /* no change is left; or NULL */

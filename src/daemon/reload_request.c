@@ -6,8 +6,9 @@
 
 #include "daemon/control_ask.h"
 
-#define LINE_END '\x1e' /* between the lines of a response, which is one line \
-                         */
+#define LINE_END                                                 \
+    '\x1e' /* between the lines of a response, which is one line \
+            */
 #define TEXT_SIZE (CONTROL_LINE_SIZE_MAX - 8)
 
 /* A client that waits. */

@@ -175,6 +175,19 @@ static uint64_t result_take(struct pg_retention *retention)
 
 static void closed(struct pg_retention *retention);
 
+/* While no step is running: the newer names apply, and everything that was
+ * kept because of the others is looked at again. */
+static void names_replace(struct pg_retention *retention)
+{
+    if (retention->has_newer) {
+        pg_array_free(&retention->names);
+        retention->names = retention->newer;
+        retention->has_newer = false;
+        retention->is_told = false;
+        retention->after = 0;
+    }
+}
+
 static void on_step(struct pg_request *request)
 {
     struct pg_retention *retention = request->data;
@@ -189,6 +202,7 @@ static void on_step(struct pg_request *request)
         tell_failure(retention);
     }
     pg_request_clear(request);
+    names_replace(retention);
     if (retention->closed_cb != NULL) {
         closed(retention);
     } else {
@@ -244,24 +258,42 @@ static void on_due(uv_timer_t *timer)
 
 /* Starting and closing */
 
-/* False if memory runs out. */
-static bool prepare(struct pg_retention *retention, const char *const *outlets,
-                    size_t outlet_count)
+static bool sql_make(struct pg_retention *retention)
 {
     const char *const sql[PG_RETENTION_STATEMENTS] = {delete_sql, batches_sql,
                                                       removed_sql};
     bool is_whole = true;
 
-    pg_array_init(&retention->names, PG_TEXT);
-    for (size_t i = 0; i < outlet_count; i++) {
-        pg_array_text(&retention->names, outlets[i]);
-    }
-    is_whole = pg_array_finish(&retention->names) == 0;
     for (size_t i = 0; i < PG_RETENTION_STATEMENTS; i++) {
-        retention->sql[i] = pg_names_expand(retention->store->schema, sql[i]);
+        if (retention->sql[i] == NULL) {
+            retention->sql[i] =
+                pg_names_expand(retention->store->schema, sql[i]);
+        }
         is_whole = is_whole && retention->sql[i] != NULL;
     }
     return is_whole;
+}
+
+/* False if memory runs out. */
+static bool prepare(struct pg_retention *retention, const char *const *outlets,
+                    size_t outlet_count)
+{
+    struct pg_array names;
+
+    pg_array_init(&names, PG_TEXT);
+    for (size_t i = 0; i < outlet_count; i++) {
+        pg_array_text(&names, outlets[i]);
+    }
+    if (pg_array_finish(&names) != 0 || !sql_make(retention)) {
+        pg_array_free(&names);
+        return false;
+    }
+    if (retention->has_newer) {
+        pg_array_free(&retention->newer);
+    }
+    retention->newer = names;
+    retention->has_newer = true;
+    return true;
 }
 
 void pg_retention_start(struct pg_retention *retention,
@@ -269,14 +301,21 @@ void pg_retention_start(struct pg_retention *retention,
 {
     struct inbox *inbox = retention->store->base.inbox;
 
-    if (retention->keep_ms == 0 || retention->is_open) {
+    if (retention->keep_ms == 0) {
         return;
     }
     if (!prepare(retention, outlets, outlet_count)) {
-        inbox_warn(inbox,
-                   "inbox %s: out of memory: no old messages are deleted until "
-                   "haplo-poll is restarted",
-                   inbox_name(inbox));
+        inbox_warn(
+            inbox, "inbox %s: out of memory: %s until haplo-poll is restarted",
+            inbox_name(inbox),
+            retention->is_open ? "retention knows nothing of changed outlets"
+                               : "no old messages are deleted");
+        return;
+    }
+    if (!retention->is_running) {
+        names_replace(retention);
+    }
+    if (retention->is_open) {
         return;
     }
     (void)uv_timer_init(retention->loop, &retention->timer);
@@ -316,4 +355,7 @@ void pg_retention_free(struct pg_retention *retention)
         free(retention->sql[i]);
     }
     pg_array_free(&retention->names);
+    if (retention->has_newer) {
+        pg_array_free(&retention->newer);
+    }
 }

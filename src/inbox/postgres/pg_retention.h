@@ -27,6 +27,8 @@ struct pg_retention {
     bool keeps_latest;      /* the newest message of each object stays */
     char *sql[PG_RETENTION_STATEMENTS]; /* owned */
     struct pg_array names;              /* outlets that are configured */
+    struct pg_array newer;              /* to replace them, if has_newer */
+    bool has_newer;                     /* since the step that is running */
     uv_timer_t timer;                   /* when the next step is due */
     struct pg_request request;          /* one step */
     struct pg_statement statements[PG_RETENTION_STATEMENTS]; /* of request */

@@ -125,11 +125,53 @@ static uint64_t rest_ms(struct retention *retention)
 
 static void closed(struct retention *retention);
 
+/* names may be NULL. */
+static void names_free(char **names, size_t count)
+{
+    for (size_t i = 0; names != NULL && i < count; i++) {
+        free(names[i]);
+    }
+    free(names);
+}
+
+/* NULL if memory runs out. */
+static char **names_copy(const char *const *outlets, size_t count)
+{
+    char **names = calloc(count + 1, sizeof(*names));
+
+    for (size_t i = 0; names != NULL && i < count; i++) {
+        names[i] = strdup(outlets[i]);
+        if (names[i] == NULL) {
+            names_free(names, i);
+            return NULL;
+        }
+    }
+    return names;
+}
+
+/* While no step is running: the newer names apply, and everything that was
+ * kept because of the others is looked at again. */
+static void names_replace(struct retention *retention)
+{
+    if (retention->newer == NULL) {
+        return;
+    }
+    names_free(retention->outlets, retention->outlet_count);
+    retention->outlets = retention->newer;
+    retention->outlet_count = retention->newer_count;
+    retention->newer = NULL;
+    retention->step.outlets = (const char *const *)retention->outlets;
+    retention->step.outlet_count = retention->outlet_count;
+    retention->is_told = false;
+    retention_step_rewind(&retention->step);
+}
+
 static void step_done(struct writer_job *job)
 {
     struct retention *retention = container_of(job, struct retention, job);
 
     retention->is_running = false;
+    names_replace(retention);
     if (retention->closed_cb != NULL) {
         closed(retention);
         return;
@@ -167,60 +209,43 @@ void retention_open(struct retention *retention)
     retention->timer.data = retention;
 }
 
-static void names_free(struct retention *retention)
-{
-    for (size_t i = 0; i < retention->outlet_count; i++) {
-        free(retention->outlets[i]);
-    }
-    free(retention->outlets);
-    retention->outlets = NULL;
-    retention->outlet_count = 0;
-}
-
-/* False if memory runs out. */
-static bool names_copy(struct retention *retention, const char *const *outlets,
-                       size_t count)
-{
-    retention->outlets = calloc(count + 1, sizeof(*retention->outlets));
-    if (retention->outlets == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        retention->outlets[i] = strdup(outlets[i]);
-        if (retention->outlets[i] == NULL) {
-            return false;
-        }
-        retention->outlet_count++;
-    }
-    return true;
-}
-
 void retention_start(struct retention *retention, const char *const *outlets,
                      size_t outlet_count)
 {
-    if (retention->step.keep_ms == 0 || retention->is_started) {
+    char **names;
+
+    if (retention->step.keep_ms == 0) {
         return;
     }
-    if (!names_copy(retention, outlets, outlet_count)) {
-        names_free(retention);
+    names = names_copy(outlets, outlet_count);
+    if (names == NULL) {
         inbox_warn(retention->inbox,
-                   "inbox %s: out of memory: no old messages are deleted until "
-                   "haplo-poll is restarted",
-                   inbox_name(retention->inbox));
+                   "inbox %s: out of memory: %s until haplo-poll is restarted",
+                   inbox_name(retention->inbox),
+                   retention->is_started
+                       ? "retention knows nothing of changed outlets"
+                       : "no old messages are deleted");
         return;
     }
-    retention->step.outlets = (const char *const *)retention->outlets;
-    retention->step.outlet_count = retention->outlet_count;
-    retention->is_started = true;
-    retention->pass_ms = uv_now(retention->loop);
-    due_in(retention, 0);
+    names_free(retention->newer, retention->newer_count);
+    retention->newer = names;
+    retention->newer_count = outlet_count;
+    if (!retention->is_running) {
+        names_replace(retention);
+    }
+    if (!retention->is_started) {
+        retention->is_started = true;
+        retention->pass_ms = uv_now(retention->loop);
+        due_in(retention, 0);
+    }
 }
 
 static void on_timer_closed(uv_handle_t *timer)
 {
     struct retention *retention = timer->data;
 
-    names_free(retention);
+    names_free(retention->outlets, retention->outlet_count);
+    names_free(retention->newer, retention->newer_count);
     retention->closed_cb(retention);
 }
 

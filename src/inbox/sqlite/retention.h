@@ -30,6 +30,8 @@ struct retention {
     uint64_t pass_ms;              /* when the pass began */
     char **outlets;                /* owned; see inbox_retain() */
     size_t outlet_count;           /* length of outlets */
+    char **newer;                  /* owned; to replace them; NULL: none */
+    size_t newer_count;            /* length of newer */
     bool is_started;               /* retention_start() was called */
     bool is_running;               /* the job was submitted */
     bool has_failed;               /* so did the last step, which was logged */
@@ -41,7 +43,8 @@ struct retention {
  * rest be zero. */
 void retention_open(struct retention *retention);
 
-/* Starts to delete, if there is a retention period. Copies the names. */
+/* Starts to delete, if there is a retention period; or goes on with other
+ * names, once no step is running. Copies the names. */
 void retention_start(struct retention *retention, const char *const *outlets,
                      size_t outlet_count);
 

@@ -1,0 +1,231 @@
+"""What a reload does to servers, keys, outlets and inboxes, and that whatever
+does not work delays nothing else."""
+import pathlib
+import signal
+import socket
+import time
+
+from poll import named
+from sim import Sim, wait_for
+
+
+def quick(poll):
+    poll.config["defaults"]["interval"] = "50ms"
+    return poll
+
+
+def several_inboxes(poll, **paths):
+    del poll.config["inbox"]
+    poll.config["inboxes"] = [
+        {"name": name, "type": "sqlite", "path": path}
+        for name, path in paths.items()]
+    poll.config["defaults"]["inbox"] = next(iter(paths))
+    return poll
+
+
+def started(poll):
+    run = poll.start()
+    run.wait_for_line("polling; queues:")
+    return run
+
+
+def reload(poll, code=0, **options):
+    done = poll.run("reload", **options)
+    assert done.code == code, done
+    return done.out
+
+
+def closed_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+# The administrator of a server that is down corrects its URL, and wants to see
+# at once that this was it. Its batch of the old address is not lost.
+def test_the_url_of_a_server_is_corrected(poll_of):
+    with Sim("--apps=2", "--queues=3", "--messages=40") as sim:
+        poll = quick(poll_of(sim))
+        poll.config["defaults"].update(backoff="30s", backoff_max="30s")
+        good = poll.server("app1")["url"]
+        poll.server("app1")["url"] = f"http://127.0.0.1:{closed_port()}"
+        run = started(poll)
+        wait_for(lambda: sim.unread("app2") == 0)
+        assert sim.unread("app1") > 0
+        poll.server("app1")["url"] = good
+        assert "changed: server app1: url" in reload(poll)
+        wait_for(lambda: sim.unread("app1") == 0)
+        assert run.stop() == 0
+        poll.check_all_stored()
+
+
+# A server with other options is connected to anew, in the middle of its work.
+def test_a_busy_server_is_replaced(poll_of):
+    with Sim("--apps=1", "--queues=5", "--messages=200") as sim:
+        poll = quick(poll_of(sim))
+        run = started(poll)
+        for i in range(8):
+            poll.server()["total_timeout"] = f"{60 + i}s"
+            poll.server()["max_in_flight"] = i % 3 + 1
+            out = reload(poll)
+            assert "changed: server app1: " in out and "waiting" not in out
+        wait_for(lambda: sim.unread() == 0)
+        assert run.stop() == 0
+        assert "batches left unmarked: 0" in run.err
+        poll.check_all_stored()
+
+
+# Keys are rotated by putting a new file beside the old one, or in its place.
+def test_a_key_changes(poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=5") as sim:
+        poll = quick(poll_of(sim))
+        keys = poll.folder / "keys"
+        good = (keys / "app1-q1").read_text()
+        bad = "B" * 44 + "\n"
+        (keys / "app1-q1").write_text(bad)
+        run = started(poll)
+        wait_for(lambda: sim.queue_stats("app1", "q1")["requests"] == 1)
+        (keys / "second").write_text(good)
+        (keys / "second").chmod(0o600)
+        poll.queue()["api_key_file"] = "keys/second"
+        assert "changed: queue app1/q1: API key" in reload(poll)
+        wait_for(lambda: sim.unread() == 0)
+        assert run.stop() == 0
+        poll.secrets.add(bad.strip())
+        poll.check_all_stored()
+
+
+# Nobody has to restart the process because a queue was held at the start.
+def test_a_held_queue_is_tried_again(poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=5") as sim:
+        poll = quick(poll_of(sim))
+        poll.queue("app1", "q1")["interval"] = "never"
+        run = poll.start()
+        run.wait_for_line("queues held until the configuration is corrected "
+                          "and reloaded: 1")
+        poll.queue("app1", "q1")["interval"] = "50ms"
+        poll.queue("app1", "q2")["api_key_file"] = "keys/none"
+        out = reload(poll)
+        assert "added: queue app1/q1" in out
+        run.wait_for_line("app1/q2", "keys/none")
+        wait_for(lambda: sim.unread("app1", "q1") == 0)
+        poll.queue("app1", "q2")["api_key_file"] = "keys/app1-q2"
+        reload(poll)
+        sim.add("app1", "q2", [{"n": 1}])
+        wait_for(lambda: sim.unread() == 0)
+        assert run.stop() == 0
+        poll.check_all_stored()
+
+
+# A destination that has been down for weeks must not stand in the way of
+# anything, least of all of its own removal.
+def test_a_dead_outlet_delays_nothing(poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=20") as sim:
+        poll = quick(poll_of(sim))
+        poll.config["outlets"] = [
+            {"name": "dead", "type": "webhook",
+             "url": f"http://127.0.0.1:{closed_port()}/"},
+            {"name": "copy", "type": "files", "path": "copy"}]
+        second = poll.queue_list().pop()
+        run = started(poll)
+        wait_for(lambda: sim.unread("app1", "q1") == 0)
+        poll.queue_list().append(second)
+        poll.config["outlets"][0]["backoff"] = "2s"
+        begin = time.monotonic()
+        assert "changed: outlet dead: backoff" in reload(poll)
+        wait_for(lambda: sim.unread("app1", "q2") == 0)
+        del poll.config["outlets"][0]
+        assert "removed: outlet dead" in reload(poll)
+        poll.config["outlets"].append(
+            {"name": "late", "type": "files", "path": "late"})
+        assert "added: outlet late" in reload(poll)
+        assert time.monotonic() - begin < 8  # below the patience of one
+        wait_for(lambda: poll.lines(poll.folder / "late") ==
+                 poll.lines(poll.folder / "copy") ==
+                 poll.inbox())
+        assert run.stop() == 0
+        poll.check_nothing_lost(stored=sim.all_messages())
+
+
+# Where the new inbox cannot be opened, its queues stay in the old one and go on
+# there; once it can, they move. Nothing else waits for that.
+def test_a_dead_inbox_delays_only_its_own(poll_of):
+    with Sim("--apps=1", "--queues=3", "--messages=20") as sim:
+        poll = several_inboxes(quick(poll_of(sim)), main="inbox.db")
+        third = poll.queue_list().pop()
+        run = started(poll)
+        wait_for(lambda: sim.unread("app1", "q1") == 0)
+        (poll.folder / "late.db").mkdir()
+        poll.config["inboxes"].append(
+            {"name": "late", "type": "sqlite", "path": "late.db"})
+        poll.queue("app1", "q1")["inbox"] = "late"
+        poll.queue_list().append(third)
+        poll.write()
+        run.signal(signal.SIGHUP)
+        run.wait_for_line("reloaded: generation 2,")
+        run.wait_for_line("inbox late:")
+        wait_for(lambda: sim.unread("app1", "q3") == 0)
+        sim.add("app1", "q1", [{"n": i} for i in range(5)])
+        wait_for(lambda: sim.unread("app1", "q1") == 0)
+        (poll.folder / "late.db").rmdir()
+        run.wait_for_line("app1/q1: its state has moved from inbox main to "
+                          "late")
+        sim.add("app1", "q1", [{"n": i} for i in range(5, 9)])
+        wait_for(lambda: sim.unread() == 0)
+        assert run.stop() == 0
+        poll.check_nothing_lost(poll.folder / "inbox.db",
+                                poll.folder / "late.db",
+                                stored=sim.all_messages())
+        assert len(poll.rows("SELECT 1 FROM messages",
+                             poll.folder / "late.db")) == 4
+
+
+# An inbox is closed and opened again under its queues, even as another file:
+# what is stored and still unread is not stored a second time.
+def test_an_inbox_is_opened_again(poll_of):
+    with Sim("--apps=1", "--queues=4", "--messages=60") as sim:
+        poll = several_inboxes(quick(poll_of(sim)), main="inbox.db",
+                               other="other.db")
+        poll.config["outlets"] = [{"name": "copy", "type": "files",
+                                   "path": "copy", "inbox": "main"}]
+        poll.queue("app1", "q4")["inbox"] = "other"
+        sim.script("fault on=mark do=reset done=no probability=0.3 times=8")
+        run = started(poll)
+        wait_for(lambda: poll.inbox_count() >= 16)
+        poll.config["inboxes"][0]["wal_max"] = "99M"
+        assert "changed: inbox main: wal_max" in reload(poll)
+        poll.config["inboxes"][0]["path"] = "moved.db"
+        assert "changed: inbox main: path" in reload(poll)
+        wait_for(lambda: sim.unread() == 0, 30)
+        del poll.config["inboxes"][1]
+        del poll.queue("app1", "q4")["inbox"]
+        out = reload(poll)
+        assert "removed: inbox other" in out
+        assert "changed: queue app1/q4: inbox" in out
+        sim.add("app1", "q4", [{"n": i} for i in range(5)])
+        wait_for(lambda: sim.unread() == 0)
+        assert run.stop() == 0
+        poll.check_nothing_lost(
+            *(poll.folder / name
+              for name in ("inbox.db", "moved.db", "other.db")),
+            stored=sim.all_messages())
+
+
+# An operator is told what is not done yet, and why; it ends by itself.
+def test_what_waits_is_told(poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=5") as sim:
+        poll = quick(poll_of(sim))
+        sim.script("fault queue=q1 on=mark do=status code=500 times=0")
+        run = started(poll)
+        run.wait_for_line("app1/q1")
+        wait_for(lambda: sim.unread("app1", "q2") == 0)
+        poll.queue_list().remove(poll.queue("app1", "q1"))
+        poll.config["defaults"].update(backoff="30ms", backoff_max="40ms")
+        poll.write()
+        run.signal(signal.SIGHUP)
+        run.wait_for_line("reloaded: generation 2,")
+        sim.script("clear faults")
+        sim.add("app1", "q2", [{"n": 1}])
+        wait_for(lambda: sim.unread("app1", "q2") == 0)
+        assert run.stop() == 0
+        poll.check_nothing_lost()
