@@ -24,7 +24,7 @@ BUILD_PACKAGES := gcc libc6-dev make libuv1-dev libcurl4-openssl-dev \
 	libnats-dev libmicrohttpd-dev pkg-config ca-certificates python3
 TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
 	postgresql pgbouncer nats-server kcat nginx zsh systemd chromium \
-	chromium-driver
+	chromium-driver prometheus
 CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc debhelper dpkg-dev \
 	lintian debootstrap
 FUZZ_PACKAGES := clang libclang-rt-14-dev
@@ -640,7 +640,9 @@ installed_files := $(INCLUDEDIR):include/haplopoll.h $(LIBDIR):$(LIB_A) \
 	$(DATADIR)/bash-completion/completions:packaging/completion/haplo-poll \
 	$(ZSHDIR):packaging/completion/_haplo-poll \
 	$(UNITDIR):$(BUILD)/haplo-poll.service \
-	$(DATADIR)/doc/haplo-poll/systemd:packaging/systemd/exec-outlet.conf
+	$(DATADIR)/doc/haplo-poll/systemd:packaging/systemd/exec-outlet.conf \
+	$(patsubst %,$(DATADIR)/haplo-poll/prometheus:packaging/prometheus/%, \
+		haplo-poll.rules.yaml haplo-poll.dashboard.json)
 installed_links := $(LIBDIR)/libhaplopoll.so.$(SOVERSION) \
 	$(LIBDIR)/libhaplopoll.so
 
