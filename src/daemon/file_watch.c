@@ -25,6 +25,8 @@ static size_t look_at(const struct gather_server *server)
             if (gather_key_has_changed(queue)) {
                 gather_key_reread(queue);
             }
+        } else if (queue->queue != NULL && gather_key_was_printed(queue)) {
+            gather_key_reread(queue);
         }
     }
     return count;

@@ -81,18 +81,40 @@ bool gather_key_has_changed(const struct gather_queue *queue)
     return stamp != 0 && stamp != queue->key_stamp;
 }
 
-void gather_key_reread(struct gather_queue *queue)
+bool gather_key_was_printed(const struct gather_queue *queue)
+{
+    const struct config_key *key = queue->config->key;
+    if (key->kind != CONFIG_KEY_COMMAND) {
+        return false;
+    }
+    uint32_t stamp = key_commands_printed(commands_of(queue), key);
+    return stamp != 0 && stamp != queue->key_stamp;
+}
+
+int gather_key_replace(struct gather_queue *queue, char *why, size_t why_size)
 {
     struct gather_key_reader reader = {.from = NULL};
-    char why[HAPLO_TEXT_SIZE_MAX];
+    int error = gather_key_read(&reader, queue, why, why_size);
+    if (error == 0) {
+        error = haplo_queue_set_key(queue->queue, reader.key.revealed);
+    }
+    gather_key_reader_wipe(&reader);
+    return error;
+}
+
+void gather_key_reread(struct gather_queue *queue)
+{
+    char why[HAPLO_TEXT_SIZE_MAX] = "out of memory";
     char name[GATHER_NAME_SIZE];
     gather_queue_name(queue, name);
-    if (gather_key_read(&reader, queue, why, sizeof why) != 0) {
+    if (queue->queue == NULL) {
+        return; /* held: gather_holds_retry() */
+    }
+    if (gather_key_replace(queue, why, sizeof why) != 0) {
         log_line(LOG_LEVEL_WARNING, "%s: its API key has changed: %s", name,
                  why);
-    } else if (haplo_queue_set_key(queue->queue, reader.key.revealed) == 0) {
+    } else {
         log_line(LOG_LEVEL_INFO, "%s: its API key has changed: trying it",
                  name);
     }
-    gather_key_reader_wipe(&reader);
 }

@@ -27,7 +27,15 @@ void gather_key_reader_wipe(struct gather_key_reader *reader);
  * printed another one. Runs the command again, unless it has only just run. */
 bool gather_key_has_changed(const struct gather_queue *queue);
 
-/* Reads the key of a queue again, and uses it if it is valid. */
+/* True if its command has printed another key; does not run it. */
+bool gather_key_was_printed(const struct gather_queue *queue);
+
+/* Reads the key of a queue that is polled again, and uses it if it is valid;
+ * the old one stays otherwise. Returns 0, or HAPLO_E* with why set, unless
+ * memory has run out. */
+int gather_key_replace(struct gather_queue *queue, char *why, size_t why_size);
+
+/* The same, and logs it. Does nothing if the queue is held. */
 void gather_key_reread(struct gather_queue *queue);
 
 #endif

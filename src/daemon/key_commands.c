@@ -212,12 +212,16 @@ static void run_next(struct key_commands *commands)
     }
 }
 
-/* Queues it, unless it is at work or must wait. */
-static void job_want(struct key_job *job)
+/* Queues it, unless it is at work or must wait. A key that worked and is needed
+ * again, since a queue was added, need not wait. */
+static void job_want(struct key_job *job, bool is_needed)
 {
     struct key_commands *commands = job->owner;
-    if (job->run != NULL || commands->is_once || commands->is_closing ||
-        uv_now(commands->loop) < job->next_ms) {
+    if (job->run != NULL || commands->is_once || commands->is_closing) {
+        return;
+    }
+    if (uv_now(commands->loop) < job->next_ms &&
+        (job->is_failed || !is_needed)) {
         return;
     }
     job->run = calloc(1, sizeof *job->run);
@@ -262,7 +266,7 @@ int key_commands_read(struct key_commands *commands,
         *text = job->key;
         return 0;
     }
-    job_want(job);
+    job_want(job, true);
     if (job->run == NULL && job->is_failed) {
         return reason_write(why, why_size, HAPLO_EINVAL, "%s", job->why);
     }
@@ -278,8 +282,15 @@ uint32_t key_commands_look(struct key_commands *commands,
     if (job == NULL) {
         return 0;
     }
-    job_want(job);
+    job_want(job, false);
     return job->key.revealed[0] != '\0' ? job->stamp : 0;
+}
+
+uint32_t key_commands_printed(const struct key_commands *commands,
+                              const struct config_key *key)
+{
+    const struct key_job *job = name_table_find(&commands->jobs, key->name);
+    return job != NULL && job->key.revealed[0] != '\0' ? job->stamp : 0;
 }
 
 /* Runs those that wait on a loop of its own. */

@@ -75,6 +75,10 @@ int key_commands_read(struct key_commands *commands,
 uint32_t key_commands_look(struct key_commands *commands,
                            const struct config_key *key);
 
+/* The same, and runs nothing. */
+uint32_t key_commands_printed(const struct key_commands *commands,
+                              const struct config_key *key);
+
 /* In place of key_commands_init(), for a program that ends soon: runs the
  * commands of all these queues now, on a loop of its own, and returns when they
  * have ended. No command is run after that, and keys are kept until

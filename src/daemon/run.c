@@ -10,6 +10,7 @@
 #include "daemon/command.h"
 #include "daemon/file_watch.h"
 #include "daemon/gather_holds.h"
+#include "daemon/key_patrol.h"
 #include "daemon/log.h"
 #include "daemon/poll_all.h"
 #include "daemon/run_log.h"
@@ -23,6 +24,7 @@ struct run {
     struct file_watch file_watch; /* what queues wait for */
     struct run_log log;           /* what happens */
     struct poll_all poll_all;     /* SIGUSR1 */
+    struct key_patrol key_patrol; /* key files that change */
 };
 
 static struct run *run_of(struct gather *gather)
@@ -156,6 +158,7 @@ static void on_opened(struct session *session)
     struct run *run = container_of(session, struct run, session);
     file_watch_init(&run->file_watch, &session->loop, &session->gather);
     poll_all_init(&run->poll_all, &session->loop, &session->gather);
+    key_patrol_open(&run->key_patrol, &session->loop, &session->gather);
     tell_holds(&session->gather);
     tell_ready(session);
     tell_held_by_earlier_runs(&session->gather);
@@ -180,6 +183,7 @@ static void on_drained(struct gather *gather)
     struct run *run = run_of(gather);
     file_watch_close(&run->file_watch);
     poll_all_close(&run->poll_all);
+    key_patrol_close(&run->key_patrol);
     run_log_close(&run->log);
 }
 

@@ -270,6 +270,37 @@ def test_refused_key_is_tried_when_its_file_changes(poll_of):
         poll.check_all_stored()
 
 
+# A rotation that the administrator announces by writing the file costs no failed
+# login: the new key is in use before the next poll.
+def test_key_file_is_noticed_before_a_refusal(poll_of):
+    with Sim("--apps=1", "--queues=3", "--tls") as sim:
+        poll = poll_of(sim)
+        run = start(poll, interval="1h")
+        sim.script("key app1 q1 rotate=yes store=yes", "message app1 q1")
+        poll.note_keys()
+        run.wait_for_line("app1/q1: its API key has changed: using it")
+        run.signal(signal.SIGUSR1)
+        sim.wait_until_read()
+        assert sim.app_stats()["failed_logins"] == 0
+        assert run.stop() == 0
+        poll.check_all_stored()
+
+
+# Half a copy of a file must not replace a key that works.
+def test_bad_key_file_leaves_the_old_key_in_use(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=3") as sim:
+        poll = poll_of(sim)
+        run = start(poll)
+        (poll.folder / "keys" / "app1-q1").write_text("half")
+        run.wait_for_line("app1/q1: its API key has changed, and the old one",
+                          "too short")
+        sim.script("message app1 q1 count=3")
+        sim.wait_until_read()
+        assert len(run.lines("the old one stays in use")) == 1
+        assert run.stop() == 0
+        poll.check_all_stored()
+
+
 # A key can be revoked while it is in use.
 def test_key_rotated_while_running(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=20") as sim:

@@ -193,6 +193,14 @@ int key_commands_read(struct key_commands *commands,
     return HAPLO_EINVAL;
 }
 
+uint32_t key_commands_printed(const struct key_commands *commands,
+                              const struct config_key *key)
+{
+    (void)commands;
+    assert(key->kind != CONFIG_KEY_COMMAND);
+    return 0;
+}
+
 uint32_t key_commands_look(struct key_commands *commands,
                            const struct config_key *key)
 {
