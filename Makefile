@@ -261,7 +261,7 @@ simulated_src := $(filter-out %/durable.c %/errno_reason.c %/file_mode.c \
 	$(wildcard src/daemon/gather*.c src/daemon/observer*.c) \
 	$(addprefix src/daemon/,failed_logins.c failure_class.c history.c outlet_lag.c pauses.c \
 		resends.c) \
-	src/config/catalogue.c $(wildcard src/outlets/forwarder/*.c)
+	$(wildcard src/config/catalogue*.c src/outlets/forwarder/*.c)
 simulated_obj := $(patsubst %.c,$(BUILD)/simulated/%.o,$(simulated_src))
 simulation_obj := $(simulated_obj) $(call obj,$(filter-out \
 	test/sim/sim_main.c test/sim/test_%,$(simulation_src)))
