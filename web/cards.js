@@ -85,7 +85,7 @@ function outletFacts(outlet) {
 
 function lagText(outlet) {
   if (outlet.lag_messages === null || outlet.lag_messages === 0) {
-    return outlet.is_caught_up ? 'caught up' : '';
+    return outlet.is_caught_up ? 'caught up' : 'behind';
   }
   return `${count(outlet.lag_messages)} behind` +
     (outlet.lag_seconds === null ? '' : `, ${duration(outlet.lag_seconds)}`);
@@ -128,7 +128,8 @@ function drawInboxes(model) {
       facts: inbox.unrouted_total > 0
         ? `${counted(inbox.unrouted_total, 'message')} that no outlet forwards`
         : '',
-      right: '',
+      right: inbox.last_success_at === null ? '' : 'last stored at ' +
+        time(inbox.last_success_at, model.now),
       why: inbox.health === 'ok' ? '' : inbox.cause ?? '',
     }));
 }

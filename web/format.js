@@ -56,7 +56,7 @@ export function duration(seconds) {
     return NONE;
   }
   const s = Math.max(0, seconds);
-  if (s < 1) {
+  if (s > 0 && s < 1) {
     return `${Math.round(s * 1000)} ms`;
   }
   if (s < 10) {

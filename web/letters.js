@@ -7,12 +7,22 @@ import {makeConfirmed, makeSection} from './story_parts.js';
 
 const SHOWN_MAX = 50;
 
-// Of one outlet, of all queues or of one. A page of them suffices: they are
-// sent again all together.
+// Of one outlet, of all queues or of one: {outlet, letters, note}. A page of them
+// suffices, as they are sent again all together. If the inbox cannot be read,
+// the note says why: the rest of a story does not depend on it.
 export async function loadLetters(outlet, queue = null) {
-  const {dead_letters: letters, next} = await api.get('dead-letters',
-    {outlet, queue, limit: SHOWN_MAX});
-  return {letters, isMore: next !== null};
+  try {
+    const {dead_letters: letters, next} = await api.get('dead-letters',
+      {outlet, queue, limit: SHOWN_MAX});
+    const note = next === null ? ''
+      : `${outlet} has more; the first ${SHOWN_MAX} are listed`;
+    return {outlet, letters, note};
+  } catch (error) {
+    if (!(error instanceof api.ApiError) || error.status === 0) {
+      throw error;
+    }
+    return {outlet, letters: [], note: error.message};
+  }
 }
 
 function replay(request) {
@@ -44,10 +54,11 @@ export class Letters {
     this.outlets = '';
   }
 
-  // found: [{outlet, letters, isMore}]
+  // found: of each outlet what loadLetters() returns.
   show(found) {
     const letters = found.flatMap((one) => one.letters);
-    setHidden(this.section, letters.length === 0);
+    const notes = found.map((one) => one.note).filter(Boolean).join('; ');
+    setHidden(this.section, letters.length === 0 && notes === '');
     syncList(this.list, letters, (one) => `${one.outlet} ${one.arrival}`,
       (one) => makeLetter(one, this.act), (child, one) => {
         const [head, reason] = child.children;
@@ -58,8 +69,7 @@ export class Letters {
         setHidden(head.children[2], !this.model.mayAct);
         setText(reason, `${one.reason} (sent ${counted(one.attempts, 'time')})`);
       });
-    setText(this.more, found.some((one) => one.isMore)
-      ? `The first ${SHOWN_MAX} of each outlet are listed` : '');
+    setText(this.more, notes);
     this.showAll(found.filter((one) => one.letters.length > 0));
   }
 

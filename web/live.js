@@ -90,8 +90,11 @@ export class Live {
     });
     on('gap', () => this.refreshSoon());
     this.events.onerror = () => {
+      const wasLive = this.isLive;
       this.eventAtMs = 0;
-      this.refreshSoon();
+      if (wasLive) {
+        this.refreshSoon(); // is it only the events, or the process?
+      }
     };
   }
 

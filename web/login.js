@@ -39,10 +39,15 @@ export class Login {
 
   // Only who has logged in can log out. Asked once.
   async offerLogOut() {
-    if (!this.isKnown) {
-      this.isKnown = true;
+    if (this.isKnown) {
+      return;
+    }
+    this.isKnown = true;
+    try {
       const session = await api.get('session');
       setHidden(byId('logout'), session.expires_at === null);
+    } catch {
+      this.isKnown = false; // it is asked again
     }
   }
 

@@ -163,17 +163,19 @@ export class Model {
   // The past
 
   sampleOutlets() {
-    let backlog = 0;
-    let lag = 0;
     for (const outlet of this.outlets) {
-      backlog += outlet.lag_messages ?? 0;
-      lag = Math.max(lag, outlet.lag_seconds ?? 0);
       const past = this.outletLags.get(outlet.name) ?? new Series();
-      past.add(outlet.lag_messages ?? 0);
+      past.add(outlet.is_caught_up ? 0 : outlet.lag_messages);
       this.outletLags.set(outlet.name, past);
     }
-    this.totals.backlog.add(backlog);
-    this.totals.lag.add(lag);
+    const known = (member) => this.outlets.map((outlet) =>
+      (outlet.is_caught_up ? 0 : outlet[member]))
+      .filter((value) => value !== null);
+    const behind = known('lag_messages');
+    const lags = known('lag_seconds');
+    this.totals.backlog.add(behind.length > 0
+      ? behind.reduce((sum, one) => sum + one, 0) : null);
+    this.totals.lag.add(lags.length > 0 ? Math.max(...lags) : null);
     keepSeries(this.totals);
   }
 }

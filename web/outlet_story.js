@@ -40,23 +40,33 @@ export class OutletStory {
     this.replays = el('ul', {class: 'letters'});
     this.again = makeSection('Replays', this.replays);
     this.history = el('ol', {class: 'history'});
+    this.past = makeSection('Recent transitions', this.history);
     this.facts = el('dl', {class: 'facts-list'});
     this.body.append(
       el('p', {class: 'story-now'}, this.state, ' ', this.since), this.box,
       this.held, this.letters.section, this.again,
-      makeSection('Recent transitions', this.history),
+      this.past,
       makeSection('Since the start', this.facts));
     setHidden(this.body, true);
   }
 
   async load() {
     const detail = await api.get(`outlets/${api.pathOf(this.name)}`);
-    const [letters, replays] = await Promise.all([
-      loadLetters(this.name), api.get('replays', {outlet: this.name})]);
-    return {...detail, ...letters, replays: replays.replays};
+    const [found, replays] = await Promise.all([
+      loadLetters(this.name), this.loadReplays()]);
+    return {...detail, found, replays};
   }
 
-  show({outlet, lanes, letters, isMore, replays, transitions}) {
+  // If the inbox cannot be read, the dead letters say so.
+  async loadReplays() {
+    try {
+      return (await api.get('replays', {outlet: this.name})).replays;
+    } catch {
+      return [];
+    }
+  }
+
+  show({outlet, lanes, found, replays, transitions}) {
     const {now} = this.model;
     setHidden(this.body, false);
     drawState(this.state, outlet.health, outlet.state);
@@ -66,8 +76,9 @@ export class OutletStory {
     setText(this.next, isKnown(outlet.next_at)
       ? `Next try ${whenText(outlet.next_at, now)}` : '');
     this.showLanes(lanes, now);
-    this.letters.show([{outlet: this.name, letters, isMore}]);
+    this.letters.show([found]);
     this.showReplays(replays);
+    setHidden(this.past, transitions.length === 0);
     drawTransitions(this.history, transitions, now);
     drawFacts(this.facts, this.factsOf(outlet, now));
   }
@@ -96,8 +107,7 @@ export class OutletStory {
         setText(head.children[0], `${lane.server}/${lane.queue}`);
         setText(head.children[1], `${lane.state} since ${time(lane.since, now)}`);
         setText(cause, [isKnown(lane.arrival) ? `message ${lane.arrival}` : '',
-          lane.cause ?? '', whenText(lane.next_at, now)]
-          .filter(Boolean).join(': '));
+          lane.cause ?? ''].filter(Boolean).join(': '));
         setHidden(actions, !this.model.mayAct);
         setHidden(actions.lastChild, lane.state !== 'blocked');
       });

@@ -19,17 +19,17 @@ async function loadOutlet(name, server, queue) {
   const {outlet} = detail;
   const lane = detail.lanes.find((one) => one.server === server &&
     one.queue === queue) ?? null;
-  const found = outlet.dead_letters_total > 0
-    ? await loadLetters(name, `${server}/${queue}`)
-    : {letters: [], isMore: false};
-  return {outlet, lane, ...found};
+  const found = await loadLetters(name, `${server}/${queue}`);
+  return {outlet, lane, found};
 }
 
-function outletStep({outlet, lane, letters}) {
+function outletStep({outlet, lane, found}) {
+  const {letters} = found;
   const dead = letters.length > 0 ? `, ${counted(letters.length, 'dead letter')}`
     : '';
   const behind = outlet.lag_messages > 0
-    ? `${count(outlet.lag_messages)} behind` : 'caught up';
+    ? `${count(outlet.lag_messages)} behind`
+    : outlet.is_caught_up ? 'caught up' : 'behind';
   return {
     key: `outlet ${outlet.name}`,
     what: `Outlet ${outlet.name}`,
@@ -66,13 +66,14 @@ export class QueueStory {
     this.errors = makeSection('Last error', this.error);
     this.letters = new Letters(this.model, act, `${this.server}/${this.queue}`);
     this.history = el('ol', {class: 'history'});
+    this.past = makeSection('Recent transitions', this.history);
     this.body.append(
       el('p', {class: 'story-now'}, this.state, ' ', this.since), this.box,
       this.makeActions(act),
       makeSection('Its messages', this.steps,
         el('p', {class: 'flow'}, this.plot, this.rate)),
       this.errors, this.letters.section,
-      makeSection('Recent transitions', this.history),
+      this.past,
       makeSection('Since the start', this.facts));
     setHidden(this.body, true);
   }
@@ -156,8 +157,8 @@ export class QueueStory {
     this.showActions(queue.pause !== null);
     this.showSteps(detail);
     this.showError(detail, now);
-    this.letters.show(detail.lanes.map(({outlet, letters, isMore}) =>
-      ({outlet: outlet.name, letters, isMore})));
+    this.letters.show(detail.lanes.map((one) => one.found));
+    setHidden(this.past, detail.transitions.length === 0);
     drawTransitions(this.history, detail.transitions, now);
     drawFacts(this.facts, this.factsOf(detail, now));
   }
@@ -172,7 +173,7 @@ export class QueueStory {
     setText(this.code, [queue.state, pause === null ? queue.error : null]
       .filter(Boolean).join(' · '));
     const when = whenText(queue.next_at, now);
-    setText(this.next, `Next: ${queue.next}${when ? ` (${when})` : ''}`);
+    setText(this.next, `Next${when ? ` (${when})` : ''}: ${queue.next}`);
   }
 
   // The newest failure, if the box above does not have it.

@@ -70,6 +70,7 @@ export function recallSeries(seriesByName) {
   }
   for (const [name, series] of Object.entries(seriesByName)) {
     const values = Array.isArray(kept[name]) ? kept[name] : [];
-    series.values = values.filter(Number.isFinite).slice(-SLOTS);
+    series.values = values.filter((value) => value === null ||
+      Number.isFinite(value)).slice(-SLOTS);
   }
 }

@@ -22,7 +22,8 @@ export function whenText(when, now) {
     return '';
   }
   const seconds = (Date.parse(when) - now) / 1000;
-  return seconds <= 0 ? 'now' : `at ${time(when, now)}, in ${duration(seconds)}`;
+  return seconds <= 0 ? 'now'
+    : `at ${time(when, now)}, in ${duration(Math.ceil(seconds))}`;
 }
 
 // When a state began: since 12:03:20, for 2 min 5 s.
@@ -50,8 +51,8 @@ export function drawTransitions(list, transitions, now) {
     setAttribute(when, 'datetime', one.at);
     setAttribute(when, 'title', fullTime(one.at));
     setText(change, one.from === one.to ? one.to : `${one.from} → ${one.to}`);
-    setText(text, [one.cause, isKnown(one.messages) ? `${one.messages} messages`
-      : null, isKnown(one.next_seconds) && one.next_seconds > 0
+    setText(text, [one.cause, one.failures > 1 ? `${one.failures} in a row`
+      : null, one.next_seconds > 0
       ? `next try after ${duration(one.next_seconds)}` : null]
       .filter(isKnown).join('; '));
   });
