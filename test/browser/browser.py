@@ -25,6 +25,7 @@ import time
 import urllib.parse
 
 START_S_MAX = 60
+START_COUNT_MAX = 20
 WAIT_S_MAX = 30
 ARGUMENTS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
@@ -56,24 +57,29 @@ class Browser:
     # Its life
 
     def __enter__(self):
-        self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig=KILL", "chromedriver", "--port=0"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True)
+        for _ in range(START_COUNT_MAX):
+            port = self._start()
+            if port is not None:
+                break
+            self.end()
+        else:
+            raise BrowserError("chromedriver finds no port")
+        self.client = http.client.HTTPConnection("127.0.0.1", port,
+                                                 timeout=START_S_MAX)
         try:
-            self.client = http.client.HTTPConnection(
-                "127.0.0.1", self._port(), timeout=START_S_MAX)
             self._begin()
         except BaseException:
             self.end()
             raise
         return self
 
-    def __exit__(self, *_):
-        self.end()
-
-    def _port(self):
-        """The driver says on its standard output which port it has chosen."""
+    def _start(self):
+        """The port of a driver. None: the port that it chose for IPv6 is taken
+        for IPv4, and it has ended."""
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig=KILL", "chromedriver", "--port=0"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, start_new_session=True)
         text = b""
         end = time.monotonic() + START_S_MAX
         while time.monotonic() < end:
@@ -81,16 +87,21 @@ class Browser:
                 continue
             part = os.read(self.process.stdout.fileno(), 4096)
             if not part:
-                break
+                return None
             text += part
             found = re.search(rb"successfully on port (\d+)", text)
             if found:
                 return int(found.group(1))
+        self.end()
         raise BrowserError(f"chromedriver does not start: {text.decode()}")
+
+    def __exit__(self, *_):
+        self.end()
 
     def _begin(self):
         wanted = {
             "browserName": "chrome",
+            "acceptInsecureCerts": True,  # of a proxy with a CA of its own
             "goog:chromeOptions": {"args": ARGUMENTS},
             "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
         }
@@ -136,6 +147,12 @@ class Browser:
 
     def open(self, url):
         self._ask("POST", f"{self.session}/url", {"url": str(url)})
+
+    def new_tab(self):
+        """In place of the one there is: what a tab remembers is gone."""
+        new = self._ask("POST", f"{self.session}/window/new", {"type": "tab"})
+        self._ask("DELETE", f"{self.session}/window")
+        self._ask("POST", f"{self.session}/window", {"handle": new["handle"]})
 
     def reload(self):
         self._ask("POST", f"{self.session}/refresh", {})
@@ -268,8 +285,8 @@ class Browser:
         it asked only its own server."""
         errors = [line for line in self.errors()
                   if not any(word in line for word in allowed)]
-        assert errors == []
+        assert errors == [], "\n".join(errors)
         own = urllib.parse.urlsplit(self.url)[:2]
         strangers = [url for url in self.requests()
                      if urllib.parse.urlsplit(url)[:2] != own]
-        assert strangers == []
+        assert strangers == [], "\n".join(strangers)

@@ -20,7 +20,7 @@ def one_browser():
 @pytest.fixture
 def browser(one_browser):
     """A browser of which nothing is left from the test before but itself."""
-    one_browser.open("about:blank")
+    one_browser.new_tab()
     one_browser.devtools("Network.clearBrowserCookies")
     one_browser.resize(1440, 900)
     one_browser.forget()

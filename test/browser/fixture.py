@@ -87,6 +87,8 @@ class Fixture:
     def __init__(self, queues=200, servers=5, token=None):
         self.token = token          # what has to be logged in with, or None
         self.sends_events = True    # False: a proxy holds them back
+        self.has_events = True      # False: they are refused
+        self.event_requests = 0     # how often they were asked for
         self.is_down = False        # no request gets a response
         self.is_starting = False    # each gets a 503
         self.role = "full"
@@ -106,13 +108,14 @@ class Fixture:
             "crm": make_outlet("crm", "webhook"),
         }
         self.inboxes = [{"name": "inbox", "type": "sqlite", "uuid": None,
-                         "state": "open", "health": "ok", "cause": None,
+                         "state": "open", "health": "ok", "since": stamp(86400),
+                         "cause": None, "last_success_at": stamp(1),
                          "unrouted_total": 0}]
         self.letters = []
         self.lanes = []
         self.transitions = [
             {"at": stamp(86400 * 3), "from": "starting", "to": "working",
-             "error": None, "cause": None, "messages": None,
+             "error": None, "cause": None, "failures": 0,
              "next_seconds": None}]
 
     def __enter__(self):
@@ -153,8 +156,7 @@ class Fixture:
             "configuration": {
                 "path": "/etc/haplo-poll/haplo-poll.yaml", "generation": 3,
                 "digest": None, "loaded_at": stamp(3600),
-                "last_reload_at": stamp(3600), "last_reload_ok": True,
-                "last_reload_error": None},
+                "rejected_reloads_total": 0, "last_reload_ok": True},
             "poller": {"in_flight": 3, "in_flight_max": 64,
                        "undelivered_bytes": 0, "undelivered_bytes_max": 1 << 26,
                        "connections": 40},
@@ -284,6 +286,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.fail(401, "log in first")
         elif self.world.is_starting:
             self.fail(503, "it is starting")
+        elif path == "events" and not self.world.has_events:
+            self.world.event_requests += 1
+            self.fail(503, "too many listen already")
         elif path == "events":
             self.serve_events()
         else:

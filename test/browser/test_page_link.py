@@ -43,6 +43,23 @@ def test_events_that_a_proxy_holds_back_are_replaced_by_polling(browser):
         browser.check_clean()
 
 
+# So many pages may be open that there is no place for another listener: it must
+# not knock at the door all the time.
+def test_events_that_are_refused_are_asked_for_now_and_then(browser):
+    with Fixture() as fixture:
+        fixture.has_events = False
+        browser.open(fixture.url)
+        browser.wait(SHOWN)
+        browser.wait(f"{LINK} === 'polling'")
+        fixture.queues["s1/queue-1"]["unread"] = 4711
+        browser.wait("document.getElementById('grid').innerText"
+                     ".includes('4,711')")
+        assert fixture.event_requests <= 3
+        fixture.has_events = True
+        browser.wait(f"{LINK} === 'live'")
+        browser.check_clean("503")
+
+
 # Nothing is shown to somebody who has no token, and a wrong one is named.
 def test_a_token_opens_the_page_where_one_is_asked_for(browser):
     with Fixture(token="secret-token") as fixture:

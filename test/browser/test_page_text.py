@@ -24,11 +24,10 @@ def hostile_world(fixture):
         "arrival": 1, "outlet": "x", "server": "s1", "queue": name,
         "refused_at": stamp(), "attempts": 1, "reason": MARKUP}]
     fixture.lanes = [{"server": "s1", "queue": name, "state": "blocked",
-                      "cause": MARKUP, "arrival": 1, "since": stamp(),
-                      "next_at": None}]
+                      "cause": MARKUP, "arrival": 1, "since": stamp()}]
     fixture.transitions = [{
         "at": stamp(), "from": MARKUP, "to": MARKUP, "error": MARKUP,
-        "cause": MARKUP, "messages": 3, "next_seconds": 1.5}]
+        "cause": MARKUP, "failures": 3, "next_seconds": 1.5}]
     return name
 
 
