@@ -48,7 +48,7 @@ static const struct row rows[] = {
      "what is missing on this machine is an error"},
     {"json", "", VALUE_NONE, AT(is_json),
      "check, dead-letters list, replay list, inbox list, inbox count, trace, "
-     "status",
+     "status, explain",
      "print JSON"},
     {"dry-run", "", VALUE_NONE, AT(is_dry_run), "dead-letters, replay, purge",
      "change nothing"},

@@ -22,9 +22,9 @@ static const struct command_row rows[] = {
     {"resume", "QUEUE ...", 1, ARGUMENTS_MAX, command_pause, "end a pause"},
     {"poll-now", "QUEUE ...", 1, ARGUMENTS_MAX, command_pause,
      "poll these queues as soon as their server allows"},
-    {"explain", "[CODE]", 0, 1, command_explain,
-     "say what the code of an error means, with an example; without a code: "
-     "list all codes"},
+    {"explain", "[CODE|SERVER/QUEUE|OUTLET]", 0, 1, command_explain,
+     "what a code in an error means; or what a queue or an outlet does, why it "
+     "does not work, and what would help"},
     {"peek", "SERVER/QUEUE", 1, 1, command_peek,
      "fetch one batch and show it; never marks it"},
     {"outlet retry|skip|dead-letter", "OUTLET SERVER/QUEUE", 2, 2,

@@ -8,6 +8,7 @@
 #include "config/catalogue.h"
 #include "daemon/command.h"
 #include "daemon/command_line.h"
+#include "daemon/explain_object.h"
 
 #define WIDTH 79
 
@@ -77,6 +78,9 @@ enum exit_code command_explain(const struct command_options *options)
     }
     const struct catalogue_entry *entry =
         catalogue_find(code_parse(options->arguments[0]));
+    if (entry == NULL && strncmp(options->arguments[0], "HP", 2) != 0) {
+        return explain_object(options, options->arguments[0]);
+    }
     if (entry == NULL) {
         return command_line_error(
             "explain takes a code, such as HP0201, as errors have it at their "
