@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "base/container_of.h"
+#include "daemon/admin/admin_ask.h"
 #include "daemon/command.h"
-#include "daemon/control_ask.h"
 #include "daemon/log.h"
 #include "daemon/release.h"
 #include "daemon/run_log.h"
@@ -142,6 +142,31 @@ static enum exit_code release_here(struct config *config,
 
 /* The command */
 
+/* Asks the process that uses the state directory. False if there is none. */
+static bool ask(const struct config *config, const char *word,
+                const struct release *release, enum exit_code *code, char *text,
+                size_t text_size)
+{
+    struct admin_answer answer;
+    char path[ADMIN_ASK_PATH_SIZE] = "/api/v1/outlets";
+    *code = EXIT_CODE_USAGE;
+    if (admin_ask_append(path, release->outlet) != 0 ||
+        admin_ask_append(path, "lanes") != 0 ||
+        admin_ask_append(path, release->server) != 0 ||
+        admin_ask_append(path, release->queue) != 0 ||
+        admin_ask_append(path, word) != 0) {
+        snprintf(text, text_size, "a name is too long");
+        return true;
+    }
+    *code = EXIT_CODE_FAILED;
+    int error = admin_ask(config, "POST", path, NULL, &answer, text, text_size);
+    if (error == 0) {
+        *code = admin_answer_result(&answer, text, text_size);
+    }
+    admin_answer_free(&answer);
+    return error != HAPLO_ENOTFOUND;
+}
+
 enum exit_code command_outlet(const struct command_options *options)
 {
     struct release release;
@@ -165,7 +190,7 @@ enum exit_code command_outlet(const struct command_options *options)
         config_free(config);
         return EXIT_CODE_USAGE;
     }
-    if (control_ask(config->state_dir, line, &code, text, sizeof text)) {
+    if (ask(config, options->word, &release, &code, text, sizeof text)) {
         log_line(code == EXIT_CODE_FINE ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
                  "%s", text);
         config_free(config);

@@ -130,13 +130,3 @@ enum exit_code release_do(const struct gather *gather,
     }
     return EXIT_CODE_FINE;
 }
-
-enum exit_code release_by_request(const struct gather *gather, const char *line,
-                                  char *text, size_t text_size)
-{
-    struct release release;
-    if (release_parse(&release, line, text, text_size) != 0) {
-        return EXIT_CODE_USAGE;
-    }
-    return release_do(gather, &release, text, text_size);
-}

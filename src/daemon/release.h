@@ -30,8 +30,4 @@ enum exit_code release_do(const struct gather *gather,
                           const struct release *release, char *text,
                           size_t text_size);
 
-/* Parses a line and carries it out. */
-enum exit_code release_by_request(const struct gather *gather, const char *line,
-                                  char *text, size_t text_size);
-
 #endif

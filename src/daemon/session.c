@@ -15,7 +15,7 @@
  *
  *   - It cannot start: the cause is logged, and the exit code says what kind
  *     it is.
- *   - The control socket cannot be created: a warning is logged; everything
+ *   - The admin socket cannot be created: a warning is logged; everything
  *     else works.
  *   - An inbox does not finish what it is writing, because its disk hangs: the
  *     process exits without it, a few seconds after a second signal or after
@@ -31,11 +31,7 @@
 #include "base/reason.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
-#include "daemon/release.h"
-#include "daemon/reload_request.h"
 #include "daemon/state_dir.h"
-#include "daemon/task_request.h"
-#include "daemon/task_run.h"
 
 struct session *session_of(struct gather *gather)
 {
@@ -66,7 +62,6 @@ void session_end_within(struct session *session, uint64_t deadline_ms)
         notify_stopping(&session->notify, deadline_ms + SESSION_CLOSE_MS);
         key_commands_close(&session->key_commands);
         reload_close(&session->reload);
-        control_close(&session->control);
         gather_close(&session->gather, deadline_ms, on_gather_closed);
     }
 }
@@ -218,37 +213,6 @@ static void on_opened(struct gather *gather, int error)
     session_end(session);
 }
 
-static void on_request(struct control *control, uint64_t number,
-                       const char *request, void *data)
-{
-    struct session *session = data;
-    char text[HAPLO_TEXT_SIZE_MAX] = "";
-    if (strcmp(request, RELOAD_REQUEST) == 0) {
-        reload_by_request(&session->reload, control, number);
-        return;
-    }
-    if (task_request_is(request)) {
-        task_run_by_request(&session->gather, control, number, request);
-        return;
-    }
-    enum exit_code code =
-        release_by_request(&session->gather, request, text, sizeof text);
-    control_answer(control, number, code, text);
-}
-
-static void open_control(struct session *session)
-{
-    char why[HAPLO_TEXT_SIZE_MAX];
-    if (control_open(&session->control, &session->loop,
-                     session->config->state_dir, on_request, session, why,
-                     sizeof why) != 0) {
-        log_line(LOG_LEVEL_WARNING,
-                 "%s: `haplo-poll outlet`, dead-letters and replay will not "
-                 "reach this process",
-                 why);
-    }
-}
-
 static void on_keys_changed(void *data)
 {
     struct session *session = data;
@@ -295,10 +259,9 @@ enum exit_code session_run(struct session *session,
         pauses_load(&session->pauses, session->config->state_dir);
     }
     start_key_commands(session);
-    open_control(session);
     session->first_config = config_keep(session->config);
-    session->admin =
-        admin_open(&session->loop, session->config, &session->gather);
+    session->admin = admin_open(&session->loop, session->config,
+                                &session->gather, &session->reload);
     gather_open(&session->gather, &session->loop, session->config,
                 &gather_options);
     if (options->listener != NULL) {

@@ -1,6 +1,6 @@
 /*
  * session.h - what commands that run a configuration have in common:
- * configuration, lock, loop, signals, control socket, and the gather from
+ * configuration, lock, loop, signals, admin socket, and the gather from
  * opening to closing.
  */
 #ifndef DAEMON_SESSION_H
@@ -14,7 +14,6 @@
 #include "daemon/abandon.h"
 #include "daemon/admin/admin.h"
 #include "daemon/command.h"
-#include "daemon/control.h"
 #include "daemon/gather.h"
 #include "daemon/key_commands.h"
 #include "daemon/notify.h"
@@ -67,7 +66,6 @@ struct session {
     struct signals signals;         /* end it, or are for the command */
     struct key_commands key_commands; /* run for API keys */
     struct abandon abandon;         /* ends it despite a name look-up */
-    struct control control;         /* requests of other processes */
     struct pauses pauses;           /* queues that operators have paused */
     struct admin *admin;            /* observes and controls it; or NULL */
     struct gather gather;           /* the configuration at work */

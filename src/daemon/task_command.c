@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "base/container_of.h"
-#include "daemon/control_ask.h"
+#include "daemon/admin/admin_ask.h"
+#include "daemon/json_writer.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
 #include "daemon/task_run.h"
@@ -55,18 +56,36 @@ static enum exit_code do_here(struct config *config,
                         code == EXIT_CODE_FINE ? command.code : code);
 }
 
+/* Asks the process that uses the state directory. False if there is none. */
+static bool ask(const struct config *config, const struct task_request *request,
+                enum exit_code *code, char *text, size_t text_size)
+{
+    struct json_writer json = {0};
+    struct admin_answer answer;
+    task_request_write(request, &json);
+    json_raw(&json, "", 1); /* a NUL */
+    *code = EXIT_CODE_FAILED;
+    if (json.is_failed) {
+        snprintf(text, text_size, "out of memory");
+        json_writer_free(&json);
+        return true;
+    }
+    int error = admin_ask(config, "POST", "/api/v1/tasks", json.data, &answer,
+                          text, text_size);
+    if (error == 0) {
+        *code = admin_answer_result(&answer, text, text_size);
+    }
+    admin_answer_free(&answer);
+    json_writer_free(&json);
+    return error != HAPLO_ENOTFOUND;
+}
+
 enum exit_code task_command(struct config *config,
                             const struct task_request *request)
 {
-    char line[TASK_REQUEST_LINE_SIZE];
     char text[HAPLO_TEXT_SIZE_MAX];
-    enum exit_code code = EXIT_CODE_USAGE;
-    if (task_request_write(request, line) != 0) {
-        tell(code, "a parameter is too long, or has a tab in it");
-        config_free(config);
-        return code;
-    }
-    if (control_ask(config->state_dir, line, &code, text, sizeof text)) {
+    enum exit_code code;
+    if (ask(config, request, &code, text, sizeof text)) {
         tell(code, text);
         config_free(config);
         return code;

@@ -1,13 +1,11 @@
 #include "daemon/task_request.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/reason.h"
-#include "config/units.h"
+#include "daemon/admin/admin_form.h"
 
-#define PREFIX "task "
+#define KIND_SIZE_MAX 32
 
 static const char *const kinds[] = {
     [INBOX_TASK_LETTERS_PURGE] = "purge-letters",
@@ -21,7 +19,7 @@ static const char *const kinds[] = {
 
 /* A parameter: a text, or a number. */
 struct field {
-    const char *name; /* in the line */
+    const char *name; /* in the object */
     size_t offset;    /* in struct task_request */
     size_t size;      /* of the text with its NUL; 0: a number */
 };
@@ -46,49 +44,32 @@ static const struct field fields[] = {
 
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
 
-bool task_request_is(const char *line)
+static void field_write(const struct field *field, const void *at,
+                        struct json_writer *json)
 {
-    return strncmp(line, PREFIX, sizeof PREFIX - 1) == 0;
-}
-
-/* Writing */
-
-/* Returns what snprintf() does; 0: not set. */
-static int field_write(const struct field *field,
-                       const struct task_request *request, char *out,
-                       size_t size)
-{
-    const char *at = (const char *)request + field->offset;
-    if (field->size == 0) {
-        uint64_t number;
-        memcpy(&number, at, sizeof number);
-        return number == 0
-                   ? 0
-                   : snprintf(out, size, "\t%s=%" PRIu64, field->name, number);
-    }
-    if (strpbrk(at, "\t\n") != NULL) {
-        return -1;
-    }
-    return at[0] == '\0' ? 0 : snprintf(out, size, "\t%s=%s", field->name, at);
-}
-
-int task_request_write(const struct task_request *request,
-                       char line[TASK_REQUEST_LINE_SIZE])
-{
-    int size = snprintf(line, TASK_REQUEST_LINE_SIZE, PREFIX "%s",
-                        kinds[request->kind]);
-    for (size_t i = 0; i < FIELD_COUNT; i++) {
-        size_t left = TASK_REQUEST_LINE_SIZE - (size_t)size;
-        int added = field_write(&fields[i], request, line + size, left);
-        if (added < 0 || (size_t)added >= left) {
-            return -1;
+    uint64_t number;
+    if (field->size > 0) {
+        if (*(const char *)at != '\0') {
+            json_text(json, field->name, at);
         }
-        size += added;
+        return;
     }
-    return 0;
+    memcpy(&number, at, sizeof number);
+    if (number != 0) {
+        json_count(json, field->name, number);
+    }
 }
 
-/* Reading */
+void task_request_write(const struct task_request *request,
+                        struct json_writer *json)
+{
+    json_object(json, NULL);
+    json_text(json, "kind", kinds[request->kind]);
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        field_write(&fields[i], (const char *)request + fields[i].offset, json);
+    }
+    json_object_end(json);
+}
 
 static int kind_read(struct task_request *request, const char *word)
 {
@@ -101,53 +82,27 @@ static int kind_read(struct task_request *request, const char *word)
     return -1;
 }
 
-static int value_read(const struct field *field, struct task_request *request,
-                      const char *value)
+int task_request_read(struct task_request *request, const char *body,
+                      size_t size, char *why, size_t why_size)
 {
-    char *at = (char *)request + field->offset;
-    uint64_t number;
-    if (field->size == 0) {
-        if (count_parse(value, &number) != 0) {
-            return -1;
-        }
-        memcpy(at, &number, sizeof number);
-        return 0;
-    }
-    return (size_t)snprintf(at, field->size, "%s", value) < field->size ? 0
-                                                                        : -1;
-}
-
-static int field_read(struct task_request *request, char *word)
-{
-    char *value = strchr(word, '=');
-    if (value == NULL) {
-        return -1;
-    }
-    *value++ = '\0';
-    for (size_t i = 0; i < FIELD_COUNT; i++) {
-        if (strcmp(word, fields[i].name) == 0) {
-            return value_read(&fields[i], request, value);
-        }
-    }
-    return -1;
-}
-
-int task_request_read(struct task_request *request, const char *line, char *why,
-                      size_t why_size)
-{
-    char copy[TASK_REQUEST_LINE_SIZE];
-    char *rest = copy;
+    char kind[KIND_SIZE_MAX] = "";
+    struct admin_field members[FIELD_COUNT + 1] = {
+        {"kind", ADMIN_FIELD_TEXT, kind, sizeof kind},
+    };
     *request = (struct task_request){.until_ms = INBOX_FILTER_NO_END};
-    int size = snprintf(copy, sizeof copy, "%s", line + sizeof PREFIX - 1);
-    int error = (size_t)size < sizeof copy
-                    ? kind_read(request, strsep(&rest, "\t"))
-                    : -1;
-    while (error == 0 && rest != NULL) {
-        error = field_read(request, strsep(&rest, "\t"));
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        members[i + 1] = (struct admin_field){
+            .name = fields[i].name,
+            .kind = fields[i].size > 0 ? ADMIN_FIELD_TEXT : ADMIN_FIELD_COUNT,
+            .to = (char *)request + fields[i].offset,
+            .size = fields[i].size,
+        };
     }
-    return error == 0
-               ? 0
-               : reason_write(why, why_size, -1,
+    int error =
+        admin_form_read(body, size, members, FIELD_COUNT + 1, why, why_size);
+    return error != 0 || kind_read(request, kind) == 0
+               ? error
+               : reason_write(why, why_size, HAPLO_EINVAL,
                               "this version of haplo-poll does not know the "
                               "request: restart the one that is running");
 }

@@ -1,18 +1,17 @@
 /*
- * task_request.h - work on an inbox, as one line: "task KIND", then NAME=VALUE
- * for each parameter that is set, all separated by tabs. A command writes the
- * line, and the process that has the inbox open reads it.
+ * task_request.h - work on an inbox, as a JSON object: its kind, and each
+ * parameter that is set. A command writes it, and the process that has the
+ * inbox open reads it, from POST /api/v1/tasks.
  */
 #ifndef DAEMON_TASK_REQUEST_H
 #define DAEMON_TASK_REQUEST_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/json_writer.h"
 #include "inbox/inbox_task.h"
 
-#define TASK_REQUEST_LINE_SIZE 3072 /* for any request */
 #define TASK_REQUEST_TEXT_SIZE 512
 
 /* What to do, with copies of all parameters. Zeroed except for kind, inbox and
@@ -35,15 +34,11 @@ struct task_request {
     char why[TASK_REQUEST_TEXT_SIZE];     /* PURGE: stored with each message */
 };
 
-/* True if the line is such a request. */
-bool task_request_is(const char *line);
+void task_request_write(const struct task_request *request,
+                        struct json_writer *json);
 
-/* Returns 0, or -1 if a value has a tab or is too long. */
-int task_request_write(const struct task_request *request,
-                       char line[TASK_REQUEST_LINE_SIZE]);
-
-/* Returns 0, or -1 with why set. */
-int task_request_read(struct task_request *request, const char *line, char *why,
-                      size_t why_size);
+/* Returns 0, or HAPLO_EINVAL with why set. */
+int task_request_read(struct task_request *request, const char *body,
+                      size_t size, char *why, size_t why_size);
 
 #endif

@@ -238,35 +238,3 @@ void task_run(struct gather *gather, const struct task_request *request,
     tell_unstarted(request, inbox, error, &why);
     done_cb(EXIT_CODE_FAILED, why.text, data);
 }
-
-/* For a client */
-
-struct client {
-    struct control *control; /* it is connected to this */
-    uint64_t number;         /* of its request */
-};
-
-static void on_client_done(enum exit_code code, const char *text, void *data)
-{
-    struct client *client = data;
-    control_answer(client->control, client->number, code, text);
-    free(client);
-}
-
-void task_run_by_request(struct gather *gather, struct control *control,
-                         uint64_t number, const char *line)
-{
-    char why[HAPLO_TEXT_SIZE_MAX];
-    struct task_request request;
-    if (task_request_read(&request, line, why, sizeof why) != 0) {
-        control_answer(control, number, EXIT_CODE_USAGE, why);
-        return;
-    }
-    struct client *client = malloc(sizeof *client);
-    if (client == NULL) {
-        control_answer(control, number, EXIT_CODE_FAILED, "out of memory");
-        return;
-    }
-    *client = (struct client){control, number};
-    task_run(gather, &request, on_client_done, client);
-}

@@ -6,7 +6,6 @@
 #define DAEMON_TASK_RUN_H
 
 #include "daemon/command.h"
-#include "daemon/control.h"
 #include "daemon/gather.h"
 #include "daemon/task_request.h"
 
@@ -16,9 +15,5 @@ typedef void (*task_run_cb)(enum exit_code code, const char *text, void *data);
 /* Copies request. done_cb fires once, perhaps inside the call. */
 void task_run(struct gather *gather, const struct task_request *request,
               task_run_cb done_cb, void *data);
-
-/* Reads the line, carries it out and answers the client. */
-void task_run_by_request(struct gather *gather, struct control *control,
-                         uint64_t number, const char *line);
 
 #endif

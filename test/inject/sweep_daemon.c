@@ -19,8 +19,8 @@
 
 #include <cmocka.h>
 
+#include "daemon/admin/admin_ask.h"
 #include "daemon/command.h"
-#include "daemon/control_ask.h"
 #include "daemon_stage.h"
 #include "fault.h"
 #include "haplopoll.h"
@@ -174,14 +174,19 @@ static bool is_caught(int number)
 static void release_ask(void)
 {
     char path[128];
-    char answer[HAPLO_TEXT_SIZE_MAX];
-    enum exit_code code = EXIT_CODE_FINE;
+    char why[HAPLO_TEXT_SIZE_MAX];
+    struct admin_answer answer;
     daemon_path(path, sizeof path, "state");
-    if (control_ask(path, "retry out app1/q1", &code, answer, sizeof answer)) {
-        /* It waits where a call for it has failed. */
-        assert_true(code == EXIT_CODE_FINE || code == EXIT_CODE_FAILED);
-        assert_true(answer[0] != '\0');
+    const struct config config = {.state_dir = path};
+    if (admin_ask(&config, "POST", "/api/v1/outlets/out/lanes/app1/q1/retry",
+                  NULL, &answer, why, sizeof why) == 0) {
+        /* It waits where a call for it has failed; it may be starting. */
+        assert_true(answer.status == 200 || answer.status == 409 ||
+                    answer.status == 500 || answer.status == 503 ||
+                    answer.status == 404);
+        assert_true(answer.size > 0);
     }
+    admin_answer_free(&answer);
 }
 
 /* A request, and then SIGTERM, when the queue is drained, or when it has had

@@ -1,10 +1,8 @@
 """Outlets: what holds one of them up holds up nothing else, and what an
 operator can do about it."""
-import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 
 import pytest
@@ -121,10 +119,10 @@ def test_what_cannot_be_released(picky_of, words, told):
 
 # Nobody else may tell it what to do, and a dead process leaves nothing behind
 # that keeps the next one from it.
-def test_the_control_socket_is_private_and_goes_with_its_process(picky_of):
+def test_the_admin_socket_is_private_and_goes_with_its_process(picky_of):
     with Sim("--apps=1", "--queues=1") as sim:
         picky = picky_of(sim)
-        path = picky.poll.folder / "state" / "control"
+        path = picky.poll.folder / "state" / "admin.sock"
         run = picky.poll.start()
         run.wait_for_line("polling")
         assert path.stat().st_mode & 0o777 == 0o600
@@ -134,24 +132,6 @@ def test_the_control_socket_is_private_and_goes_with_its_process(picky_of):
         assert picky.release("skip").code == 1
         assert run.stop() == 0
         assert not path.exists()
-
-
-# A program that connects and says nothing, or nonsense, keeps nobody else out.
-def test_clients_of_the_control_socket_that_say_nothing(picky_of):
-    with Sim("--apps=1", "--queues=1") as sim:
-        picky = picky_of(sim)
-        run = picky.poll.start()
-        run.wait_for_line("polling")
-        with contextlib.ExitStack() as stack:
-            for number in range(20):
-                client = stack.enter_context(socket.socket(socket.AF_UNIX))
-                client.connect(str(picky.poll.folder / "state" / "control"))
-                client.sendall(b"x" * 100 * (number % 3))
-            done = picky.release("skip")
-            assert "neither blocked nor waiting" in done.err
-            client.sendall(b"\0\n")
-            assert client.recv(1024).startswith(b"2 ")
-        assert run.stop() == 0
 
 
 # Standard output

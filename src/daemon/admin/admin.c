@@ -66,7 +66,7 @@ static void open_remote(struct admin *admin, const char *where)
 }
 
 struct admin *admin_open(uv_loop_t *loop, const struct config *config,
-                         struct gather *gather)
+                         struct gather *gather, struct reload *reload)
 {
     struct admin *admin = calloc(1, sizeof *admin);
     char *path = admin_socket_path(config);
@@ -80,6 +80,7 @@ struct admin *admin_open(uv_loop_t *loop, const struct config *config,
     *admin = (struct admin){
         .loop = loop,
         .gather = gather,
+        .reload = reload,
         .path = path,
         .open_ports = 2, /* of the events and the views */
         .started_at_ms = wall_clock_ms(),

@@ -18,12 +18,13 @@
 #define ADMIN_SOCKET_FILE "admin.sock" /* in the state directory */
 
 struct admin;
+struct reload; /* reload.h */
 
 /* Starts to listen as the configuration says. What cannot be listened on is
- * logged; everything else works. Borrows gather. NULL if memory runs out, which
- * is logged. */
+ * logged; everything else works. Borrows gather and reload. NULL if memory runs
+ * out, which is logged. */
 struct admin *admin_open(uv_loop_t *loop, const struct config *config,
-                         struct gather *gather);
+                         struct gather *gather, struct reload *reload);
 
 /* Disconnects all clients, removes the socket, and frees itself from the loop.
  * NULL does nothing. */

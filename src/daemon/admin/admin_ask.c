@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "base/reason.h"
+#include "daemon/admin/admin_form.h"
 #include "daemon/admin/admin_listen.h"
 
 #define ANSWER_SIZE_MAX (64u << 20)
 #define CONNECT_TIMEOUT_MS 10000L
-#define SILENCE_TIMEOUT_S 10L /* a response that takes longer has a pulse */
+#define SILENCE_TIMEOUT_S 30L /* a response that takes longer has a pulse */
 
 /* Answers */
 
@@ -38,6 +39,25 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
     return count;
 }
 
+/* The members of a result, or of the object in an error. Other members, which
+ * a reload has, come later. */
+enum exit_code admin_answer_result(const struct admin_answer *answer,
+                                   char *text, size_t text_size)
+{
+    uint64_t exit_code = answer->status == 200 ? EXIT_CODE_FINE
+                         : answer->status == 404 || answer->status == 422
+                             ? EXIT_CODE_USAGE
+                             : EXIT_CODE_FAILED;
+    snprintf(text, text_size, "the response has the status %ld",
+             answer->status);
+    (void)admin_form_find(answer->body, answer->size, "message", text,
+                          text_size);
+    (void)admin_form_find_count(answer->body, answer->size, "exit_code",
+                                &exit_code);
+    return exit_code > EXIT_CODE_IN_USE ? EXIT_CODE_FAILED
+                                        : (enum exit_code)exit_code;
+}
+
 /* Paths */
 
 static bool is_unreserved(unsigned char c)
@@ -46,19 +66,34 @@ static bool is_unreserved(unsigned char c)
            (c >= 'a' && c <= 'z') || (c != '\0' && strchr("-._~", c) != NULL);
 }
 
+/* Appends a text, percent-encoded; used: bytes before it. */
+static int append(char *path, size_t path_size, size_t used, const char *text)
+{
+    for (; *text != '\0' && used + 4 <= path_size; text++) {
+        unsigned char c = (unsigned char)*text;
+        used += (size_t)snprintf(path + used, path_size - used,
+                                 is_unreserved(c) ? "%c" : "%%%02X", c);
+    }
+    return *text == '\0' && used < path_size ? 0 : -1;
+}
+
+int admin_ask_append(char path[ADMIN_ASK_PATH_SIZE], const char *segment)
+{
+    size_t used = strlen(path);
+    if (used + 2 > ADMIN_ASK_PATH_SIZE) {
+        return -1;
+    }
+    strcpy(path + used, "/");
+    return append(path, ADMIN_ASK_PATH_SIZE, used + 1, segment);
+}
+
 int admin_ask_add(char *path, size_t path_size, const char *name,
                   const char *value)
 {
     size_t used = strlen(path);
     int size = snprintf(path + used, path_size - used,
                         "%c%s=", strchr(path, '?') == NULL ? '?' : '&', name);
-    used += (size_t)size;
-    for (; *value != '\0' && used + 4 <= path_size; value++) {
-        unsigned char c = (unsigned char)*value;
-        used += (size_t)snprintf(path + used, path_size - used,
-                                 is_unreserved(c) ? "%c" : "%%%02X", c);
-    }
-    return *value == '\0' && used < path_size ? 0 : -1;
+    return append(path, path_size, used + (size_t)size, value);
 }
 
 /* Asking */
@@ -108,7 +143,8 @@ static int explain(CURLcode code, const struct config *config, char *why,
 {
     if (code == CURLE_COULDNT_CONNECT) {
         return reason_write(why, why_size, HAPLO_ENOTFOUND,
-                            "no haplo-poll is running with state_dir %s",
+                            "no process uses state_dir %s: start `haplo-poll "
+                            "run`",
                             config->state_dir);
     }
     if (code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT) {

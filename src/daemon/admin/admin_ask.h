@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "config/config.h"
+#include "daemon/command.h"
 
 struct admin_answer {
     long status; /* of HTTP */
@@ -30,6 +31,16 @@ int admin_ask(const struct config *config, const char *method, const char *path,
               size_t why_size);
 
 void admin_answer_free(struct admin_answer *answer);
+
+/* What a response means for a command: its message, and the exit code. */
+enum exit_code admin_answer_result(const struct admin_answer *answer,
+                                   char *text, size_t text_size);
+
+#define ADMIN_ASK_PATH_SIZE 2048
+
+/* Appends a slash and a segment, percent-encoded. 0, or -1 if it does not fit.
+ */
+int admin_ask_append(char path[ADMIN_ASK_PATH_SIZE], const char *segment);
 
 /* Adds NAME=VALUE to a path, percent-encoded, with ? or & in front. Returns 0,
  * or -1 if it does not fit. */

@@ -232,3 +232,56 @@ int admin_form_read(const char *body, size_t size,
                : reason_write(why, why_size, HAPLO_EINVAL,
                               "the body is no JSON object");
 }
+
+/* Finding */
+
+/* Skips what begins here: a string as a whole, anything else byte by byte. */
+static void skip_token(struct reader *reader)
+{
+    if (*reader->at++ != '"') {
+        return;
+    }
+    while (reader->at < reader->end && *reader->at != '"') {
+        reader->at += *reader->at == '\\' && reader->at + 1 < reader->end;
+        reader->at++;
+    }
+    reader->at += reader->at < reader->end;
+}
+
+/* Moves behind "NAME":. */
+static bool find_member(struct reader *reader, const char *name)
+{
+    size_t size = strlen(name);
+    while (reader->at < reader->end) {
+        const char *first = reader->at;
+        skip_token(reader);
+        if (*first == '"' && (size_t)(reader->at - first) == size + 2 &&
+            memcmp(first + 1, name, size) == 0 && take(reader, ':')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool admin_form_find(const char *json, size_t size, const char *name,
+                     char *text, size_t text_size)
+{
+    struct reader reader = {json, json + size};
+    return find_member(&reader, name) && take_text(&reader, text, text_size);
+}
+
+bool admin_form_find_count(const char *json, size_t size, const char *name,
+                           uint64_t *count)
+{
+    struct reader reader = {json, json + size};
+    uint64_t found;
+    if (!find_member(&reader, name)) {
+        return false;
+    }
+    skip_space(&reader);
+    if (!take_count(&reader, &found)) {
+        return false;
+    }
+    *count = found;
+    return true;
+}

@@ -15,6 +15,7 @@
 struct admin {
     uv_loop_t *loop;            /* borrowed */
     struct gather *gather;      /* borrowed */
+    struct reload *reload;      /* borrowed */
     struct admin_port local;    /* the unix socket */
     struct admin_port remote;   /* the TCP port */
     char *path;                 /* owned; of the unix socket */

@@ -12,8 +12,10 @@
 #include "daemon/admin/admin_queue.h"
 #include "daemon/admin/admin_queues.h"
 #include "daemon/admin/admin_ready.h"
+#include "daemon/admin/admin_reload.h"
 #include "daemon/admin/admin_route.h"
 #include "daemon/admin/admin_status.h"
+#include "daemon/admin/admin_task.h"
 #include "daemon/admin/page.h"
 
 #define NONE ADMIN_ROLE_NONE
@@ -44,6 +46,8 @@ const struct admin_route admin_routes[] = {
      admin_get_letter},
     {"GET", API "/replays", READ, false, admin_get_replays},
     {"POST", API "/replays", FULL, false, admin_post_replay},
+    {"POST", API "/reload", FULL, false, admin_post_reload},
+    {"POST", API "/tasks", FULL, false, admin_post_task},
     {"GET", API "/events", READ, false, admin_get_events},
     {"GET", API "/session", READ, true, admin_get_session},
     {"POST", API "/session", NONE, true, admin_post_session},
