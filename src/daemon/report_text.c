@@ -217,7 +217,23 @@ static void write_end(const struct cause *cause, char text[REPORT_TEXT_SIZE])
     }
 }
 
-const char *report_text(const struct cause *cause, enum report_what what,
+/* All at once, and without what would have followed. */
+static void write_blip(struct cause *cause, uint64_t now_ms,
+                       char text[REPORT_TEXT_SIZE])
+{
+    char span[SPAN_TEXT_SIZE];
+    size_t count = cause->count;
+    cause->count = cause->peak;
+    cause->delay_ms = 0;
+    write_begin(cause, now_ms, text);
+    cause->count = count;
+    size_t size = strlen(text);
+    (void)snprintf(text + size, REPORT_TEXT_SIZE - size,
+                   "; it worked again after %s",
+                   span_text(cause->lasted_ms, span));
+}
+
+const char *report_text(struct cause *cause, enum report_what what,
                         uint64_t now_ms, char text[REPORT_TEXT_SIZE])
 {
     char span[SPAN_TEXT_SIZE + 16];
@@ -225,6 +241,8 @@ const char *report_text(const struct cause *cause, enum report_what what,
         write_notice(cause, what, text);
     } else if (what == REPORT_BEGIN) {
         write_begin(cause, now_ms, text);
+    } else if (what == REPORT_BLIP) {
+        write_blip(cause, now_ms, text);
     } else if (what == REPORT_SPREAD) {
         (void)snprintf(span, sizeof span, " by now");
         write_many(cause, span, text);

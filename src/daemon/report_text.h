@@ -16,11 +16,12 @@ enum report_what {
     REPORT_SPREAD, /* it affects many more objects now */
     REPORT_REMIND, /* it still lasts */
     REPORT_AGAIN,  /* a warning has recurred */
+    REPORT_BLIP,   /* it began, and was over before it was logged */
     REPORT_END     /* it is over */
 };
 
 /* Returns text. */
-const char *report_text(const struct cause *cause, enum report_what what,
+const char *report_text(struct cause *cause, enum report_what what,
                         uint64_t now_ms, char text[REPORT_TEXT_SIZE]);
 
 #endif

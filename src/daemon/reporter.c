@@ -130,12 +130,18 @@ static bool is_told_elsewhere(const struct cause *cause)
            strcmp(cause->state, "short") == 0;
 }
 
+static bool is_because_of_server(const struct reporter *reporter,
+                                 const struct cause *cause)
+{
+    return is_of_server(cause) &&
+           (is_server_in(reporter, cause->server, "down") ||
+            is_server_in(reporter, cause->server, "silent"));
+}
+
 static void begin(struct reporter *reporter, struct cause *cause,
                   uint64_t now_ms)
 {
-    if (is_of_server(cause) &&
-        (is_server_in(reporter, cause->server, "down") ||
-         is_server_in(reporter, cause->server, "silent"))) {
+    if (is_because_of_server(reporter, cause)) {
         cause->is_covered = true;
         cause->due_ms = UINT64_MAX;
         return;
@@ -258,6 +264,7 @@ static void revive(struct reporter *reporter, struct cause *cause,
     if (cause->flaps < CAUSE_FLAP_MAX) {
         cause_refresh(cause, transition);
         cause->is_logged = false;
+        cause->is_covered = false;
         cause->is_untold = false;
         cause->has_recovered = false;
         cause->stage = 0;
@@ -288,14 +295,27 @@ static void join(struct reporter *reporter, const struct transition *transition)
     }
 }
 
+/* What was over before it was logged is one line. */
+static void end_blip(struct reporter *reporter, struct cause *cause,
+                     uint64_t now_ms)
+{
+    cause->is_untold = false;
+    if (!cause->is_covered && !is_because_of_server(reporter, cause)) {
+        cause->is_logged = true;
+        say(reporter, cause, REPORT_BLIP, now_ms);
+        next_stage(reporter, cause, now_ms);
+    }
+}
+
 /* It is over: says so, unless it has been coming and going. */
 static void end(struct reporter *reporter, struct cause *cause, uint64_t now_ms)
 {
     cause->is_over = true;
     cause->ended_ms = now_ms;
-    if (!cause->is_logged || !cause->has_recovered ||
-        is_told_elsewhere(cause)) {
+    if (!cause->has_recovered || is_told_elsewhere(cause)) {
         cause->is_untold = false;
+    } else if (!cause->is_logged) {
+        end_blip(reporter, cause, now_ms);
     } else if (cause->flaps + 1 < CAUSE_FLAP_MAX) {
         say(reporter, cause, REPORT_END, now_ms);
     } else {
@@ -329,7 +349,6 @@ static void uncover(struct reporter *reporter, const char *server,
     TAILQ_FOREACH (cause, &reporter->causes.list, link) {
         if (cause->is_covered && !cause->is_over &&
             strcmp(cause->server, server) == 0) {
-            cause->is_covered = false;
             set_due(reporter, cause, now_ms + REPORTER_SPREAD_MS);
         }
     }

@@ -11,7 +11,8 @@
  *     objects, which is one line for what begins together.
  *   - After a minute it is logged again if it has spread; after an hour, six
  *     hours, a day, and each day from then on, as a reminder.
- *   - When nothing is left in it, that it is over, and how long it took.
+ *   - When nothing is left in it, that it is over, and how long it took; what
+ *     was over before it was logged is one line.
  *   - While a server is down or silent, its line speaks for its queues: those
  *     that fail because of it have none of their own.
  *   - What comes and goes all the time is logged a few times, and then only by

@@ -305,6 +305,23 @@ static void test_what_comes_and_goes_does_not_flood(void **state)
     assert_true(TAILQ_EMPTY(&scene->reporter.causes.list));
 }
 
+/* What is over within a second is one line, and a flood of that is not. */
+static void test_a_blip_is_one_line(void **state)
+{
+    struct scene *scene = *state;
+    for (unsigned i = 0; i < 10000; i++) {
+        fails(scene, 0, HAPLO_ETIMEDOUT, "timed out");
+        advance_to(scene, scene->now_ms + 300);
+        works(scene, 0);
+    }
+    expect(scene, "[     0.3] W fetch example/q0: timed out; it worked again "
+                  "after 0.3 s\n"
+                  "[     0.6] W fetch example/q0: timed out; it worked again "
+                  "after 0.3 s\n"
+                  "[     0.9] W fetch example/q0: timed out; it worked again "
+                  "after 0.3 s\n");
+}
+
 /* Somebody must decide: an error, with what to do. */
 static void test_a_blocked_lane_says_what_to_do(void **state)
 {
@@ -402,6 +419,7 @@ int main(void)
         TEST(test_a_queue_that_still_fails_gets_its_own_line),
         TEST(test_an_inbox_that_cannot_store_is_one_line),
         TEST(test_what_comes_and_goes_does_not_flood),
+        TEST(test_a_blip_is_one_line),
         TEST(test_a_blocked_lane_says_what_to_do),
         TEST(test_dead_letters_are_counted),
         TEST(test_as_many_reasons_as_queues_are_a_few_lines),
