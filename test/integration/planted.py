@@ -38,12 +38,18 @@ def children_of(pid):
 
 
 def shown_by_process(pid):
-    """Its command line, and those of its children with their environment."""
-    yield read(f"/proc/{pid}/cmdline")
+    """Its command line, and those of its children with their environment. A child
+    that is not yet another program has that of its parent, for root's eyes
+    only."""
+    own = read(f"/proc/{pid}/cmdline")
+    yield own
     yield read(f"/proc/{pid}/comm")
     for child in children_of(pid):
-        yield read(f"/proc/{child}/cmdline")
-        yield read(f"/proc/{child}/environ")
+        environment = read(f"/proc/{child}/environ")
+        command = read(f"/proc/{child}/cmdline")  # after it
+        if command != own:
+            yield command
+            yield environment
 
 
 class Connection(http.client.HTTPConnection):
