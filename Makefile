@@ -139,7 +139,7 @@ shims := $(patsubst test/integration/%.c,$(BUILD)/%.so,$(shim_src))
 bench_bin := $(addprefix $(BUILD)/bench/,measure bare cycle register load)
 bench_daemon := $(BUILD)/bench/haplo-poll-null
 bench_micro := $(BUILD)/bench/micro
-bench_busy_poll := $(BUILD)/bench/busy_poll.so
+bench_preloads := $(BUILD)/bench/busy_poll.so $(BUILD)/bench/loop_turns.so
 
 LIB_A := $(BUILD)/libhaplopoll.a
 # The same, with what it hides from applications.
@@ -404,7 +404,7 @@ $(BUILD)/%.so: test/integration/%.c
 	$(call say,LD)
 	$(Q)$(preloaded)
 
-$(bench_busy_poll): bench/busy_poll.c
+$(bench_preloads): $(BUILD)/bench/%.so: bench/%.c
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(preloaded)
@@ -480,7 +480,7 @@ sweep-sanitize:
 
 .PHONY: bench-programs
 bench-programs: all $(bench_bin) $(bench_daemon) $(bench_micro) \
-	$(bench_costs) $(bench_producers) $(bench_busy_poll)
+	$(bench_costs) $(bench_producers) $(bench_preloads)
 
 # What the peers need beside their sources; what is missing stays missing.
 bench_peers := $(BUILD)/bench/peers
@@ -553,7 +553,7 @@ check-layers layers:
 check-tidy:
 	printf '%s\n' $(lib_src) $(daemon_src) $(sim_src) \
 		$(example_src) $(simulation_src) \
-		$(filter-out bench/busy_poll.c,$(bench_src)) | xargs -P 2 -n 8 \
+		$(filter-out bench/busy_poll.c bench/loop_turns.c,$(bench_src)) | xargs -P 2 -n 8 \
 		clang-tidy --quiet \
 		--warnings-as-errors='*' 2>/dev/null
 
