@@ -72,7 +72,8 @@ static void write_configuration(struct json_writer *json,
     json_object(json, "configuration");
     json_text(json, "path", gather->config->path);
     json_count(json, "generation", observer->generation);
-    json_null(json, "digest");
+    json_text(json, "digest",
+              gather->digest[0] == '\0' ? NULL : gather->digest);
     json_time(json, "loaded_at", observer->reloaded_ms);
     json_count(json, "rejected_reloads_total", observer->reject_count);
     if (was_reloaded) {
