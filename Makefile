@@ -23,7 +23,7 @@ BUILD_PACKAGES := gcc libc6-dev make libuv1-dev libcurl4-openssl-dev \
 	libhttp-parser-dev libssl-dev zlib1g-dev libpq-dev librdkafka-dev \
 	libnats-dev libmicrohttpd-dev pkg-config ca-certificates python3
 TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
-	postgresql pgbouncer nats-server kcat nginx zsh systemd chromium \
+	postgresql pgbouncer nats-server kcat nginx zsh systemd strace chromium \
 	chromium-driver prometheus
 CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc debhelper dpkg-dev \
 	lintian debootstrap

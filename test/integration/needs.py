@@ -51,6 +51,13 @@ def has_systemd_analyze():
     return shutil.which("systemd-analyze") is not None
 
 
+@functools.cache
+def has_strace():
+    """And may use it; a build for AddressSanitizer makes calls of its own."""
+    return run_quietly("strace", "-o", "/dev/null", "true") and \
+        has_plain_memory()
+
+
 def has_core_files():
     """Not a program that gets the dumps, or a folder for all of them."""
     pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text()
@@ -61,6 +68,7 @@ NEEDS = {
     "mount": (may_mount, "mount(8)"),
     "stranger": (may_be_a_stranger, "another user, and a build without coverage"),
     "systemd-analyze": (has_systemd_analyze, "systemd-analyze(1)"),
+    "strace": (has_strace, "strace(1)"),
     "core_files": (has_core_files, "core dumps in the current folder"),
     "plain": (is_plain, "a build without coverage"),
     "plain_memory": (has_plain_memory, "a build without AddressSanitizer"),
