@@ -1,7 +1,7 @@
 // Keeps the model up to date.
 //
 //   - Server-sent events bring what changes; every REFRESH_MS all else, such as
-//     counters, is loaded.
+//     counters, is loaded; less often where there are thousands of queues.
 //   - If no event arrives for SILENCE_MS although a status is due every five
 //     seconds, as behind a proxy that holds responses back, everything is loaded
 //     every POLL_MS instead. Events are used again as soon as one arrives.
@@ -15,6 +15,7 @@
 import {ApiError, openEvents} from './api.js';
 
 const REFRESH_MS = 10000;
+const REFRESH_MS_PER_QUEUE = 10; // thousands are a megabyte each time
 const POLL_MS = 5000;
 const SILENCE_MS = 12000;
 const RETRY_MS_MIN = 1000;
@@ -132,7 +133,9 @@ export class Live {
     if (this.events?.readyState === EventSource.CLOSED) {
       this.connect(); // the browser has given up, this page has not
     }
-    return document.hidden ? HIDDEN_MS : this.isLive ? REFRESH_MS : POLL_MS;
+    return document.hidden ? HIDDEN_MS
+      : Math.max(this.isLive ? REFRESH_MS : POLL_MS,
+        this.model.queues.length * REFRESH_MS_PER_QUEUE);
   }
 
   failed(error) {

@@ -20,6 +20,11 @@ const SORT_NAMES = {
   rate: '-messages', last: '-last_success_at',
 };
 
+function knownOf(outlets, member) {
+  return outlets.map((outlet) => (outlet.is_caught_up ? 0 : outlet[member]))
+    .filter((value) => value !== null);
+}
+
 export class Model {
   constructor() {
     this.status = null;       // Status, or null before the first
@@ -46,6 +51,18 @@ export class Model {
   // The time of the process: what is compared with its times.
   get now() {
     return Date.now() + this.skew;
+  }
+
+  // Of all outlets: messages that they have not passed, and the age of the oldest;
+  // null if no outlet knows.
+  get backlog() {
+    const known = knownOf(this.outlets, 'lag_messages');
+    return known.length > 0 ? known.reduce((sum, one) => sum + one, 0) : null;
+  }
+
+  get lag() {
+    const known = knownOf(this.outlets, 'lag_seconds');
+    return known.length > 0 ? Math.max(...known) : null;
   }
 
   get mayAct() {
@@ -168,14 +185,8 @@ export class Model {
       past.add(outlet.is_caught_up ? 0 : outlet.lag_messages);
       this.outletLags.set(outlet.name, past);
     }
-    const known = (member) => this.outlets.map((outlet) =>
-      (outlet.is_caught_up ? 0 : outlet[member]))
-      .filter((value) => value !== null);
-    const behind = known('lag_messages');
-    const lags = known('lag_seconds');
-    this.totals.backlog.add(behind.length > 0
-      ? behind.reduce((sum, one) => sum + one, 0) : null);
-    this.totals.lag.add(lags.length > 0 ? Math.max(...lags) : null);
+    this.totals.backlog.add(this.backlog);
+    this.totals.lag.add(this.lag);
     keepSeries(this.totals);
   }
 }

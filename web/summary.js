@@ -74,10 +74,13 @@ function drawSpectrum(counts) {
 }
 
 const GAUGES = [
-  {key: 'stored', title: 'Received', unit: 'messages/s', text: rate},
-  {key: 'delivered', title: 'Forwarded', unit: 'messages/s', text: rate},
-  {key: 'backlog', title: 'Backlog', unit: 'messages', text: count},
-  {key: 'lag', title: 'Lag', unit: '', text: duration},
+  {key: 'stored', title: 'Received', unit: 'messages/s',
+    text: ({totals}) => rate(totals.stored.last)},
+  {key: 'delivered', title: 'Forwarded', unit: 'messages/s',
+    text: ({totals}) => rate(totals.delivered.last)},
+  {key: 'backlog', title: 'Backlog', unit: 'messages',
+    text: ({backlog}) => count(backlog)},
+  {key: 'lag', title: 'Lag', unit: '', text: ({lag}) => duration(lag)},
 ];
 
 function makeGauge(gauge) {
@@ -85,12 +88,11 @@ function makeGauge(gauge) {
     el('p', {}, el('span'), ' ', el('small', {}, gauge.unit)), makePlot());
 }
 
-function drawGauges(totals) {
+function drawGauges(model) {
   syncList(byId('gauges'), GAUGES, (gauge) => gauge.key, makeGauge,
     (child, gauge) => {
-      const series = totals[gauge.key];
-      setText(child.children[1].firstChild, gauge.text(series.last));
-      drawPlot(child.lastChild, series.values, SLOTS);
+      setText(child.children[1].firstChild, gauge.text(model));
+      drawPlot(child.lastChild, model.totals[gauge.key].values, SLOTS);
     });
 }
 
@@ -128,7 +130,7 @@ export function drawSummary(model) {
   }
   drawNotes(status);
   drawSpectrum(status.queues);
-  drawGauges(model.totals);
+  drawGauges(model);
   announce(text);
   setHidden(byId('app'), false);
 }
