@@ -19,9 +19,9 @@ static enum exit_code ask(const struct config *config)
                   sizeof text) == 0) {
         code = admin_answer_result(&answer, text, sizeof text);
     }
-    admin_answer_free(&answer);
     fprintf(code == EXIT_CODE_FINE ? stdout : stderr, "%s%s\n",
             answer.status == 0 ? "haplo-poll: " : "", text);
+    admin_answer_free(&answer);
     return code;
 }
 
