@@ -187,9 +187,11 @@ void observer_queue_enter(struct observer *observer,
 {
     struct observer_queue *queue = place->queue;
     enum observer_queue_state before = queue->state;
-    bool is_told = observer_note_text(note)[0] != '\0';
+    bool has_text = observer_note_text(note)[0] != '\0';
     struct observer_trouble *trouble =
-        is_told ? trouble_of(queue) : queue->trouble;
+        has_text ? trouble_of(queue) : queue->trouble;
+    /* The log must know that it left what it was in. */
+    bool is_told = has_text || (trouble != NULL && trouble->log != NULL);
     if (trouble != NULL) {
         trouble->error = note->error;
         observer_set_text(&trouble->text, note->text);

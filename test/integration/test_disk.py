@@ -43,9 +43,9 @@ class Scene:
         marks, fetches = self.q1(), self.q1("fetches_with_messages")
         self.sim.script(*[f"message {app} {queue} count=5" for app, queue
                           in {*OTHERS, ("app1", "q1")}])
-        self.run.wait_for_line("deliver app1/q1: ", *words)
-        count = self.retries()
-        wait_for(lambda: self.retries() > count, 20)
+        if words:
+            self.run.wait_for_line("deliver app1/q1: ", *words)
+        wait_for(lambda: self.retries() >= 3, 20)
         wait_for(lambda: all(self.sim.unread(*queue) == 0 for queue in OTHERS))
         assert self.q1() == marks
         assert self.q1("fetches_with_messages") == fetches + fetched
@@ -54,7 +54,8 @@ class Scene:
 
     def check_recovers(self):
         self.sim.wait_until_read()
-        self.run.wait_for_line("app1/q1: works again")
+        wait_for(lambda: self.run.lines("app1/q1: works again") or
+                 self.run.lines("messages are fetched again"))
         assert self.run.stop() == 0
         self.poll.check_nothing_lost(*self.files,
                                      stored=self.sim.all_messages())
@@ -84,8 +85,8 @@ def test_run_keeps_the_batch_while_the_disk_is_full(scene_of, disk_of):
         scene.start()
         disk.fill()
         sim.script("message app1 q1 count=100")  # some still find room
-        scene.run.wait_for_line("deliver app1/q1", FULL)
-        scene.check_held(FULL, fetched=0)
+        scene.run.wait_for_line("no more messages are fetched", "free on its")
+        scene.check_held(fetched=0)
         disk.free()
         disk.change("size=16m")
         scene.check_recovers()

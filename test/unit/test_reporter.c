@@ -399,6 +399,20 @@ static void test_a_removed_queue_is_not_reported_to_work(void **state)
                   "s\n");
 }
 
+/* A full disk pauses queues that could not be stored: no reminders of these. */
+static void test_a_queue_that_is_paused_is_in_no_cause(void **state)
+{
+    struct scene *scene = *state;
+    struct observer_place place = place_of(scene, 0);
+    fails(scene, 0, HAPLO_EDELIVERY, "disk full");
+    struct observer_note what = note(scene, 0, NULL);
+    observer_queue_enter(&scene->observer, &place, OBSERVER_QUEUE_PAUSED,
+                         &what);
+    advance_to(scene, DAY);
+    expect(scene, "");
+    assert_true(TAILQ_EMPTY(&scene->reporter.causes.list));
+}
+
 /* A clock that is set forward by a month is no month of reminders. */
 static void test_a_jump_of_the_clock_is_one_reminder(void **state)
 {
@@ -424,6 +438,7 @@ int main(void)
         TEST(test_dead_letters_are_counted),
         TEST(test_as_many_reasons_as_queues_are_a_few_lines),
         TEST(test_a_removed_queue_is_not_reported_to_work),
+        TEST(test_a_queue_that_is_paused_is_in_no_cause),
         TEST(test_a_jump_of_the_clock_is_one_reminder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

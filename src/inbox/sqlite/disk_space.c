@@ -79,7 +79,7 @@ static void warn_early(struct disk_space *space)
     if (space->disk_bytes == 0 || space->free_bytes > 3 * limit) {
         space->is_warned = false;
     } else if (space->free_bytes < 2 * limit && !space->is_warned &&
-               !space->is_short) {
+               !is_now_short(space)) {
         space->is_warned = true;
         inbox_warn(space->inbox,
                    "%s: its disk will soon be full: %.1f MB are free, and "
