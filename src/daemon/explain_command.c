@@ -78,8 +78,9 @@ enum exit_code command_explain(const struct command_options *options)
     }
     const struct catalogue_entry *entry =
         catalogue_find(code_parse(options->arguments[0]));
-    if (entry == NULL && strncmp(options->arguments[0], "HP", 2) != 0) {
-        return explain_object(options, options->arguments[0]);
+    const char *name = options->arguments[0];
+    if (entry == NULL && name[0] != '\0' && strncmp(name, "HP", 2) != 0) {
+        return explain_object(options, name);
     }
     if (entry == NULL) {
         return command_line_error(

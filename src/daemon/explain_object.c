@@ -78,8 +78,10 @@ static void tell_success(const struct subject *subject,
 {
     char text[EXPLAIN_TIME_SIZE];
     uint64_t at_ms = json_tree_time(item, "last_success_at");
+    /* The process was asked for its time before. */
+    uint64_t now_ms = at_ms > subject->now_ms ? at_ms : subject->now_ms;
     explain_line(label, "%s",
-                 at_ms != 0 ? explain_time(at_ms, subject->now_ms, text)
+                 at_ms != 0 ? explain_time(at_ms, now_ms, text)
                             : "not since the process started");
 }
 
@@ -296,17 +298,19 @@ static void tell_lanes(const struct subject *subject)
 static void tell_lag(const struct json_tree *outlet)
 {
     char text[HUMAN_TEXT_SIZE];
+    uint64_t count = json_tree_count(outlet, "lag_messages");
     uint64_t ms = json_tree_duration(outlet, "lag_seconds");
-    if (json_tree_is_number(json_tree_member(outlet, "lag_messages"))) {
-        explain_line("behind", "%" PRIu64 " messages%s%s",
-                     json_tree_count(outlet, "lag_messages"),
-                     ms > 0 ? ", the oldest one received before " : "",
-                     ms > 0 ? human_duration(ms, text) : "");
+    bool is_known =
+        json_tree_is_number(json_tree_member(outlet, "lag_messages"));
+    if (json_tree_bool(outlet, "is_caught_up")) {
+        explain_line("behind", "nothing: it has passed everything");
+    } else if (!is_known || count == 0) {
+        explain_line("behind", "it has messages to forward");
     } else {
-        explain_line("behind", "%s",
-                     json_tree_bool(outlet, "is_caught_up")
-                         ? "nothing: it has passed everything"
-                         : "it has messages to forward");
+        explain_line(
+            "behind", "%" PRIu64 " message%s%s%s%s", count,
+            count == 1 ? "" : "s", ms > 0 ? ", the oldest one received " : "",
+            ms > 0 ? human_duration(ms, text) : "", ms > 0 ? " ago" : "");
     }
 }
 

@@ -25,7 +25,7 @@ def normalized(text, sim):
     text = re.sub(r"\n {12}(?! )", " ", text)
     text = text.replace(str(sim.dir), "FOLDER")
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
-    text = re.sub(r"(, in |, | before )(\d+ (d|h|min|s) ?)+(ago)?",
+    text = re.sub(r"(, in |, | received )(\d+ (d|h|min|s) ?)+(ago)?",
                   lambda found: f"{found.group(1)}SPAN "
                   f"{found.group(4) or ''}".rstrip(), text)
     text = re.sub(r"(localhost|127\.0\.0\.1)( port |:)\d+", r"\1\2PORT", text)
@@ -287,7 +287,7 @@ def test_without_a_running_process(scene_of):
         done = poll.run("explain", "app1/q1")
         assert done.code == 4 and done.err == ""
         text = re.sub(r"\s+", " ", done.out)
-        assert "no haplo-poll is running" in text
+        assert "no process uses state_dir" in text
         assert "the last process ended at" in text
         assert "stored 3 messages in 1 batches, of which 0 are not" in text
         done = poll.run("explain", "out")

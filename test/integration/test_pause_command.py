@@ -80,4 +80,4 @@ def test_without_a_running_process(poll_of, command):
     with Sim("--apps=1", "--queues=1") as sim:
         done = poll_of(sim).run(command, "app1/q1")
         assert (done.code, done.out) == (4, "")
-        assert "no haplo-poll is running" in done.err
+        assert "no process uses state_dir" in done.err

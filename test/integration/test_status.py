@@ -86,7 +86,7 @@ def test_without_a_running_process(poll_of):
         assert poll.once() == (0, "", "")
         done = poll.run("status")
         assert done.code == 4 and done.err == ""
-        assert "no haplo-poll is running" in done.out
+        assert "no process uses state_dir" in done.out
         assert "the last process ended at 20" in done.out
         assert "inbox\tsqlite\t" in done.out
         document = status(poll, code=4)
@@ -149,7 +149,7 @@ def test_watch_ends_cleanly(poll_of, number):
         poll = poll_of(sim)
         poll.write()
         watch = Watch(poll)
-        watch.wait_for("no haplo-poll is running")
+        watch.wait_for("no process uses state_dir")
         watch.terminal.process.send_signal(number)
         assert watch.terminal.finish() == 4
         assert watch.terminal.text.endswith("\x1b[?25h\x1b[?1049l")
@@ -161,11 +161,11 @@ def test_watch_waits_for_a_process(poll_of):
         poll = poll_of(sim)
         poll.write()
         watch = Watch(poll)
-        watch.wait_for("no haplo-poll is running")
+        watch.wait_for("no process uses state_dir")
         run = poll.start()
         watch.wait_for("queues: 1 (1 ok)")
         assert run.stop() == 0
-        watch.wait_for("no haplo-poll is running", len(watch.frames()))
+        watch.wait_for("no process uses state_dir", len(watch.frames()))
         watch.terminal.type("q")
         assert watch.terminal.finish() == 4
 

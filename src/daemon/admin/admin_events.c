@@ -108,7 +108,7 @@ static void send_server(struct admin_event_client *client,
 static void send_outlet(struct admin_event_client *client,
                         struct json_writer *out, const char *name)
 {
-    const struct gather_outlet *outlet =
+    struct gather_outlet *outlet =
         gather_find_outlet(client->events->admin->gather, name);
     if (outlet != NULL) {
         event_begin(out, "outlet");

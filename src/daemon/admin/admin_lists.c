@@ -75,7 +75,7 @@ void admin_get_outlets(struct admin_request *request)
     json_object(&json, NULL);
     json_array(&json, "outlets");
     for (size_t i = 0; i < gather->config->outlet_count; i++) {
-        const struct gather_outlet *outlet = name_table_find(
+        struct gather_outlet *outlet = name_table_find(
             &gather->outlets, gather->config->outlets[i].forward.name);
         if (outlet != NULL) {
             admin_write_outlet(&json, NULL, outlet);
@@ -128,7 +128,7 @@ static void write_lanes(struct json_writer *json, const struct gather *gather,
 void admin_get_outlet(struct admin_request *request)
 {
     const struct gather *gather = request->admin->gather;
-    const struct gather_outlet *outlet =
+    struct gather_outlet *outlet =
         gather_find_outlet(gather, admin_parameter(request, "outlet"));
     struct json_writer json = {0};
     if (outlet == NULL) {

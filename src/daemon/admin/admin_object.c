@@ -2,6 +2,7 @@
 
 #include "base/wall_clock.h"
 #include "config/config.h"
+#include "daemon/observer_feed.h"
 
 #define TRANSITION_COUNT_MAX 20 /* of one object, in a response */
 
@@ -225,9 +226,10 @@ static void write_outlet_counts(struct json_writer *json,
 }
 
 void admin_write_outlet(struct json_writer *json, const char *name,
-                        const struct gather_outlet *outlet)
+                        struct gather_outlet *outlet)
 {
     struct forwarder_stats stats = {.why = ""};
+    observer_feed_lag(outlet);
     enum admin_health health = admin_health_of_outlet(outlet);
     if (outlet->forwarder != NULL) {
         forwarder_stats(outlet->forwarder, &stats);

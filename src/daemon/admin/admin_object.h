@@ -50,11 +50,11 @@ void admin_write_held(struct json_writer *json, const char *name,
                       const struct gather *gather,
                       const struct config_held *held);
 
-/* Server, Outlet, Inbox. */
+/* Server, Outlet, Inbox. That of an outlet brings its lag up to date. */
 void admin_write_server(struct json_writer *json, const char *name,
                         const struct gather_server *server);
 void admin_write_outlet(struct json_writer *json, const char *name,
-                        const struct gather_outlet *outlet);
+                        struct gather_outlet *outlet);
 void admin_write_inbox(struct json_writer *json, const char *name,
                        const struct gather_inbox *inbox);
 
