@@ -156,6 +156,9 @@ export class Live {
   }
 
   tell() {
+    if (this.isStopped) {
+      return;
+    }
     if (this.lostAtMs !== null && this.eventAtMs > this.lostAtMs) {
       this.lostAtMs = null;
     }

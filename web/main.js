@@ -34,11 +34,16 @@ const LINK_TEXTS = {
   polling: () => 'Every 5 seconds',
   lost: (sinceMs) => `Connection lost since ${time(sinceMs, Date.now())}`,
   refused: (reason) => `Not available: ${reason}`,
+  login: () => 'Not logged in',
 };
 
 function showLink(state, detail) {
   byId('link').dataset.link = state;
+  document.body.dataset.link = state; // what is old must not look like new
   setText(byId('link-text'), LINK_TEXTS[state](detail));
+  if (state === 'lost') {
+    document.title = 'haplo-poll: connection lost';
+  }
 }
 
 const grid = new Grid(byId('grid'), queueColumns(model), {
@@ -67,6 +72,7 @@ const live = new Live(model, {
   on_link: showLink,
   on_login() {
     setHidden(byId('app'), true);
+    showLink('login', null);
     login.ask();
   },
   on_event: (kind, object) => story.note(kind, object.name),

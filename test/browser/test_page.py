@@ -216,5 +216,5 @@ def test_screenshots_are_kept(browser, real):
             browser.run("void (location.hash = '#queue/app2/q4')")
             browser.wait("document.querySelector('#story .history li') !== null")
             browser.screenshot(folder / f"{look}-story.png")
-    assert len(list(folder.glob("*.png"))) == 12
+            assert (folder / f"{look}-story.png").stat().st_size > 20000
     browser.check_clean(*CLEAN)
