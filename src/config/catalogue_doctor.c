@@ -183,7 +183,6 @@ const struct catalogue_entry catalogue_doctor[] = {
                    "no key is tried that may be wrong.",
         .advice = "Correct the keys that are refused, and try again after the "
                   "time that the message gives.",
-        .is_warning = true,
     },
     {
         .code = HP_INBOX_UNUSABLE,
@@ -200,15 +199,6 @@ const struct catalogue_entry catalogue_doctor[] = {
                    "connection, or refuses the login.",
         .advice = "The message says why. `haplo-poll outlet test OUTLET` sends "
                   "it a message.",
-    },
-    {
-        .code = HP_OUTLET_NOT_EXAMINED,
-        .title = "an outlet was not examined",
-        .meaning = "Whether its destination works can only be found out by "
-                   "sending something, which a check does not do.",
-        .advice = "Run `haplo-poll outlet test OUTLET`, which sends a test "
-                  "message.",
-        .is_warning = true,
     },
     {.code = HP_NONE},
 };

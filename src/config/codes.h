@@ -114,8 +114,7 @@ enum diagnostic_code {
 
     /* What it finds out about inboxes and outlets */
     HP_INBOX_UNUSABLE = 801,
-    HP_OUTLET_UNREACHABLE = 802,
-    HP_OUTLET_NOT_EXAMINED = 803
+    HP_OUTLET_UNREACHABLE = 802
 };
 
 #endif

@@ -41,6 +41,7 @@ struct command_options {
     const char *queue;       /* --queue, or NULL */
     const char *since;       /* --since, or NULL */
     const char *until;       /* --until, or NULL */
+    bool is_deep;            /* --deep: as doctor does */
     bool is_strict;          /* --strict: warnings are errors */
     bool is_json;            /* --json: lines of JSON instead of a table */
     bool is_dry_run;         /* --dry-run: only count */
@@ -64,6 +65,7 @@ struct command_options {
 enum exit_code command_run(const struct command_options *options);
 enum exit_code command_once(const struct command_options *options);
 enum exit_code command_check(const struct command_options *options);
+enum exit_code command_doctor(const struct command_options *options);
 enum exit_code command_explain(const struct command_options *options);
 enum exit_code command_peek(const struct command_options *options);
 enum exit_code command_outlet(const struct command_options *options);

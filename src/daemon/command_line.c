@@ -44,11 +44,13 @@ static const struct row rows[] = {
     {"until", "TIME", VALUE_TEXT, AT(until),
      "dead-letters, replay, purge, inbox count, inbox export",
      "only before this time"},
-    {"strict", "", VALUE_NONE, AT(is_strict), "check",
+    {"deep", "", VALUE_NONE, AT(is_deep), "check",
+     "the same as the command doctor"},
+    {"strict", "", VALUE_NONE, AT(is_strict), "check, doctor",
      "what is missing on this machine is an error"},
     {"json", "", VALUE_NONE, AT(is_json),
-     "check, dead-letters list, replay list, inbox list, inbox count, trace, "
-     "status, explain",
+     "check, doctor, dead-letters list, replay list, inbox list, inbox count, "
+     "trace, status, explain",
      "print JSON"},
     {"dry-run", "", VALUE_NONE, AT(is_dry_run), "dead-letters, replay, purge",
      "change nothing"},

@@ -22,6 +22,8 @@ static const struct command_row rows[] = {
     {"resume", "QUEUE ...", 1, ARGUMENTS_MAX, command_pause, "end a pause"},
     {"poll-now", "QUEUE ...", 1, ARGUMENTS_MAX, command_pause,
      "poll these queues as soon as their server allows"},
+    {"doctor", "", 0, 0, command_doctor,
+     "examine servers, queues, inboxes and outlets; marks and sends nothing"},
     {"explain", "[CODE|SERVER/QUEUE|OUTLET]", 0, 1, command_explain,
      "what a code in an error means; or what a queue or an outlet does, why it "
      "does not work, and what would help"},

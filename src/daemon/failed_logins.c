@@ -34,45 +34,28 @@
  */
 #include "daemon/failed_logins.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file_mode.h"
 #include "base/wall_clock.h"
+#include "daemon/failed_logins_file.h"
 #include "daemon/gather.h"
 #include "daemon/log.h"
 
-#define FIRST_LINE "haplo-poll failed logins 2\n"
-#define FILE_MODE 0600
-#define LINE_SIZE_MAX (2 * HAPLO_SITE_SIZE_MAX + 64)
-#define PATH_SIZE_MAX 4200   /* a longer path is refused, not truncated */
-#define NAME_FORMAT "%128s"  /* HAPLO_NAME_SIZE_MAX */
-#define SITE_FORMAT "%1031s" /* HAPLO_SITE_SIZE_MAX, with its NUL */
-static_assert(HAPLO_NAME_SIZE_MAX == 128, "NAME_FORMAT");
-static_assert(HAPLO_SITE_SIZE_MAX == 1032, "SITE_FORMAT");
-
-static const char *name_of(const struct gather_server *server)
+static const char *state_dir_of(const struct failed_logins *failed)
 {
-    return server->name;
-}
-
-static void path_of(const struct failed_logins *failed, const char *ending,
-                    char path[PATH_SIZE_MAX])
-{
-    snprintf(path, PATH_SIZE_MAX, "%s/" FAILED_LOGINS_FILE "%s",
-             failed->gather->config->state_dir, ending);
+    return failed->gather->config->state_dir;
 }
 
 /* Reading */
 
 /* Ignores a time in the future. Lines with the same time must get the same
  * age: they may be one count. */
-static void recall(struct failed_logins *failed,
-                   struct haplo_failed_logins *logins, uint64_t newest_ms)
+static void recall(void *data, struct haplo_failed_logins *logins,
+                   uint64_t newest_ms)
 {
+    struct failed_logins *failed = data;
     if (newest_ms > failed->loaded_ms) {
         return;
     }
@@ -84,111 +67,34 @@ static void recall(struct failed_logins *failed,
     }
 }
 
-static bool take_logins(struct failed_logins *failed, const char *line)
+/* The server or queue need not be in the configuration any more. */
+static void take_refused(void *data, const char *server, const char *queue_name)
 {
-    char site[HAPLO_SITE_SIZE_MAX];
-    char same_as[HAPLO_SITE_SIZE_MAX];
-    struct haplo_failed_logins logins = {.site = site, .same_as = same_as};
-    uint64_t newest_ms;
-    int size = 0;
-    if (sscanf(line, "logins " SITE_FORMAT " " SITE_FORMAT " %u %" SCNu64 "%n",
-               site, same_as, &logins.count, &newest_ms, &size) != 4 ||
-        strcmp(line + size, "\n") != 0) {
-        return false;
+    struct failed_logins *failed = data;
+    struct gather_queue *queue =
+        gather_find_queue(failed->gather, server, queue_name);
+    if (queue != NULL) {
+        queue->key_refused = true;
     }
-    if (strcmp(same_as, "-") == 0) {
-        logins.same_as = NULL;
-    }
-    recall(failed, &logins, newest_ms);
-    return true;
-}
-
-/* True if the line has one of the forms above. The server or queue need not be
- * in the configuration any more. */
-static bool take_line(struct failed_logins *failed, const char *line)
-{
-    char name[HAPLO_NAME_SIZE_MAX + 1];
-    char queue_name[HAPLO_NAME_SIZE_MAX + 1];
-    int size = 0;
-    if (sscanf(line, "refused " NAME_FORMAT " " NAME_FORMAT "%n", name,
-               queue_name, &size) == 2 &&
-        strcmp(line + size, "\n") == 0) {
-        struct gather_queue *queue =
-            gather_find_queue(failed->gather, name, queue_name);
-        if (queue != NULL) {
-            queue->key_refused = true;
-        }
-        return true;
-    }
-    return take_logins(failed, line);
-}
-
-/* The number of the first line that is malformed, or 0. */
-static unsigned long take_lines(struct failed_logins *failed, FILE *file)
-{
-    char line[LINE_SIZE_MAX];
-    unsigned long number = 0;
-    while (fgets(line, sizeof line, file) != NULL) {
-        bool is_good = ++number == 1 ? strcmp(line, FIRST_LINE) == 0
-                                     : take_line(failed, line);
-        if (!is_good) {
-            return number;
-        }
-    }
-    return number == 0 && !ferror(file) ? 1 : 0;
 }
 
 /* Writing */
 
-/* Where the lines go, and when. */
-struct printing {
-    FILE *file;
-    uint64_t now_ms; /* wall clock */
-};
-
-static void print_logins(void *data, const struct haplo_failed_logins *logins)
+static void print_refused(void *data, FILE *file)
 {
-    const struct printing *printing = data;
-    fprintf(printing->file, "logins %s %s %u %" PRIu64 "\n", logins->site,
-            logins->same_as == NULL ? "-" : logins->same_as, logins->count,
-            printing->now_ms - logins->age_ms);
-}
-
-static void print_refused(const struct gather_server *server, FILE *file)
-{
-    const struct gather_queue *queue;
-    size_t cursor = 0;
-    while ((queue = name_table_next(&server->queues, &cursor)) != NULL) {
-        if (queue->key_refused) {
-            fprintf(file, "refused %s %s\n", name_of(server),
-                    queue->config->name);
+    const struct gather *gather = data;
+    const struct gather_server *server;
+    size_t next = 0;
+    while ((server = name_table_next(&gather->servers, &next)) != NULL) {
+        const struct gather_queue *queue;
+        size_t cursor = 0;
+        while ((queue = name_table_next(&server->queues, &cursor)) != NULL) {
+            if (queue->key_refused) {
+                failed_logins_file_refused(file, server->name,
+                                           queue->config->name);
+            }
         }
     }
-}
-
-/* 0 or errno. */
-static int write_file(const struct gather *gather, const char *path)
-{
-    FILE *file = fopen(path, "we");
-    if (file == NULL) {
-        return errno;
-    }
-    struct printing printing = {.file = file, .now_ms = wall_clock_ms()};
-    const struct gather_server *server;
-    size_t cursor = 0;
-    int error = file_mode_set(fileno(file), FILE_MODE);
-    fputs(FIRST_LINE, file);
-    haplo_poller_failed_logins(gather->poller, print_logins, &printing);
-    while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
-        print_refused(server, file);
-    }
-    if (ferror(file) && error == 0) {
-        error = EIO;
-    }
-    if (fclose(file) != 0 && error == 0) {
-        error = errno;
-    }
-    return error;
 }
 
 static unsigned count_now(const struct haplo_server *server)
@@ -216,19 +122,15 @@ static void note_all(struct failed_logins *failed)
 
 static void save(struct failed_logins *failed)
 {
-    char path[PATH_SIZE_MAX];
-    char new_path[PATH_SIZE_MAX];
-    path_of(failed, "", path);
-    path_of(failed, ".new", new_path);
-    int error = write_file(failed->gather, new_path);
-    if (error == 0 && rename(new_path, path) != 0) {
-        error = errno;
-    }
+    int error =
+        failed_logins_file_write(state_dir_of(failed), failed->gather->poller,
+                                 print_refused, failed->gather);
     if (error != 0 && !failed->is_unwritable) {
         log_line(LOG_LEVEL_WARNING,
-                 "%s cannot be written: %s: the next run will not count the "
+                 "%s/" FAILED_LOGINS_FILE
+                 " cannot be written: %s: the next run will not count the "
                  "failed logins of this one",
-                 path, strerror(error));
+                 state_dir_of(failed), strerror(error));
     }
     failed->is_unwritable = error != 0;
     note_all(failed);
@@ -290,15 +192,18 @@ static void note_count(void *data, const struct haplo_failed_logins *logins)
 
 bool failed_logins_load(struct failed_logins *failed)
 {
-    char path[PATH_SIZE_MAX];
-    path_of(failed, "", path);
+    char path[FAILED_LOGINS_PATH_SIZE];
+    const struct failed_logins_reading reading = {
+        .logins_cb = recall, .refused_cb = take_refused, .data = failed};
+    failed_logins_file_path(state_dir_of(failed), "", path);
     errno = 0;
     FILE *file = fopen(path, "re");
     if (file == NULL && errno == ENOENT) {
         return false;
     }
     failed->loaded_ms = wall_clock_ms();
-    unsigned long damaged = file == NULL ? 0 : take_lines(failed, file);
+    unsigned long damaged =
+        file == NULL ? 0 : failed_logins_file_read(file, &reading);
     if (damaged != 0) {
         log_line(LOG_LEVEL_WARNING,
                  "%s is damaged from line %lu on: failed logins of earlier "

@@ -22,8 +22,6 @@
 
 #include "haplopoll.h"
 
-#define FAILED_LOGINS_FILE "failed_logins" /* in the state directory */
-
 struct gather;
 struct gather_server;
 

@@ -254,7 +254,7 @@ def test_help_of_one_command_tells_its_options():
     (["inbox", "restore"], "inbox takes one of these words: list, "),
     (["outlet", "test"], "outlet test takes OUTLET: see"),
     (["once", "more"], "once takes no argument: see"),
-    (["peek", "a/b", "--json"], "--json is an option of check, dead-letters"),
+    (["peek", "a/b", "--json"], "--json is an option of check, doctor"),
     (["dead-letters", "show", "--json", "1"], "not of dead-letters show: see"),
 ])
 def test_a_wrong_command_line_is_told_what_is_right(arguments, words):

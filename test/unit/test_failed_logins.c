@@ -10,6 +10,7 @@
 
 #include "base/wall_clock.h"
 #include "config_fixture.h"
+#include "daemon/failed_logins_file.h"
 #include "daemon/gather.h"
 
 #define PATH "state/" FAILED_LOGINS_FILE

@@ -1,0 +1,176 @@
+"""haplo-poll doctor: what is found out about servers, queues, inboxes and
+outlets, and how it is said: golden files in test/config/doctor."""
+import json
+import re
+import socket
+
+import pytest
+
+from golden import CONFIG, assert_golden, codes_in
+from poll import run_program
+from sim import Sim
+from test_once_failures import CASES
+
+# What no simulated server does, and where it is tested instead.
+ELSEWHERE = {
+    "HP0706": "a proxy that refuses: test_proxy.py has the texts",
+    "HP0725": "a cache: test_cache.py has the texts",
+    "HP0726": "the remaining errors of the library",
+    "HP0730": "no certificate is examined before it is needed",
+}
+
+
+def plain(text, poll):
+    """Without what differs from run to run."""
+    text = text.replace(str(poll.folder), "DIR")
+    text = re.sub(r"localhost:\d+", "localhost:PORT", text)
+    text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
+    text = re.sub(r"port \d+", "port PORT", text)
+    return re.sub(r"wait \d+ s", "wait N s", text)
+
+
+def found(done, poll):
+    return (f"$ haplo-poll doctor\n{plain(done.out, poll)}"
+            f"{plain(done.err, poll)}exit code {done.code}\n")
+
+
+def assert_nothing_changed(sim, unread):
+    assert sim.unread() == unread
+    assert not any(event["verb"] == "mark" for event in sim.events()
+                   if "verb" in event)
+
+
+# One file for each class of the failure policy: read them as the person who is
+# paged.
+@pytest.mark.parametrize("name", CASES)
+def test_a_failure_is_found(poll_of, name):
+    case = CASES[name]
+    tls = [] if name == "not the primary host" else ["--tls"]
+    with Sim("--apps=2", "--queues=2", "--messages=20", *tls) as sim:
+        poll = poll_of(sim)
+        if case.script:
+            sim.script(*case.script)
+        if case.change:
+            case.change(sim, poll)
+        unread = sim.unread()
+        done = poll.run("doctor")
+        assert done.code == 1
+        for word in case.words:
+            if "next try" not in word:
+                assert word in done.out, word
+        assert "queue app2/q1: the key is valid" in done.out
+        assert sim.unread() == unread and not poll.inbox_path.exists()
+        stem = name.replace(" ", "-").lower()
+        assert_golden(CONFIG / "doctor" / f"{stem}.txt", found(done, poll))
+
+
+# The good case, also under its other name.
+@pytest.mark.parametrize("words", [["doctor"], ["check", "--deep"]])
+def test_all_is_well(poll_of, words):
+    with Sim("--apps=2", "--queues=2", "--messages=3", "--tls") as sim:
+        poll = poll_of(sim)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            poll.config["outlets"] = [
+                {"name": "copy", "type": "files", "path": "out"},
+                {"name": "hook", "type": "webhook",
+                 "url": f"http://127.0.0.1:{port}/hook"}]
+            done = poll.run(*words)
+        assert done.code == 0, done.out
+        assert_golden(CONFIG / "doctor" / "all-is-well.txt", found(done, poll))
+        assert_nothing_changed(sim, 12)
+        assert not (poll.folder / "state").exists()
+        assert not (poll.folder / "out").exists()
+
+
+# Inboxes and outlets fail for reasons of their own.
+def test_stores_that_fail_are_found(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=1") as sim:
+        poll = poll_of(sim)
+        poll.inbox_path.write_text("this is no database, but long enough " * 99)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        poll.config["outlets"] = [
+            {"name": "hook", "type": "webhook",
+             "url": f"http://127.0.0.1:{port}/secret-path"},
+            {"name": "crm", "type": "webhook",
+             "url": "https://no-such-host.invalid/hook"}]
+        done = poll.run("doctor")
+        assert done.code == 1 and "secret-path" not in done.out
+        assert_golden(CONFIG / "doctor" / "stores-that-fail.txt",
+                      found(done, poll))
+
+
+# A wrong configuration is told as check tells it; nothing is asked.
+def test_a_wrong_configuration_is_not_examined(poll_of):
+    with Sim("--apps=1", "--queues=1") as sim:
+        poll = poll_of(sim)
+        poll.queue()["intervall"] = "5m"
+        done = poll.run("doctor")
+        assert done.code == 2 and done.out == "" and "HP0201" in done.err
+        assert sim.app_stats()["accepted"] == 0
+
+
+# Whoever runs it while keys are wrong, perhaps again and again, must not lock
+# out everybody at this address.
+def test_failed_logins_are_counted_over_all_runs(poll_of):
+    with Sim("--apps=1", "--queues=9", "--messages=1") as sim:
+        poll = poll_of(sim)
+        (poll.folder / "state").mkdir(mode=0o700)
+        sim.script(*[f"key app1 q{n} status=revoked" for n in range(1, 10)])
+        runs = [poll.run("doctor") for _ in range(3)]
+        assert sim.app_stats()["failed_logins"] <= 5
+        assert_golden(CONFIG / "doctor" / "logins-spared.txt",
+                      found(runs[-1], poll))
+        assert all("HP0731" in run.out for run in runs)
+        # `once` knows of them as well, and does not add to them.
+        assert poll.once().code == 1
+        assert sim.app_stats()["failed_logins"] <= 5
+
+
+# At the limit of the server, one more request would prolong the silence.
+def test_a_throttled_address_is_found(poll_of):
+    with Sim("--apps=1", "--queues=3", "--messages=1") as sim:
+        poll = poll_of(sim)
+        sim.script("set throttle-after=1", "key app1 q1 status=revoked")
+        poll.server()["queues"] = poll.server()["queues"][:2]
+        poll.run("doctor")
+        done = poll.run("doctor")
+        assert done.code == 1
+        assert_golden(CONFIG / "doctor" / "throttled.txt", found(done, poll))
+
+
+# It can be run while the daemon works, on the same state directory.
+def test_works_while_run_works(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=2") as sim:
+        poll = poll_of(sim)
+        run = poll.start()
+        run.wait_for_line("polling; queues: 1")
+        done = poll.run("doctor")
+        assert done.code == 0 and "inbox inbox: it can be read" in done.out
+        assert run.stop() == 0
+
+
+# Scripts get the same.
+def test_json_has_the_same_for_scripts(poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=1") as sim:
+        poll = poll_of(sim)
+        sim.script("key app1 q1 status=revoked")
+        done = poll.run("doctor", "--json")
+        document = json.loads(done.out)
+        assert done.code == 1
+        assert (document["errors"], document["warnings"]) == (1, 0)
+        first = document["findings"][0]
+        assert first["subject"] == "queue app1/q1"
+        assert first["code"] == "HP0720" and "Copy the key" in first["advice"]
+        assert {one["severity"] for one in document["findings"]} == {
+            "ok", "error"}
+
+
+# What nobody has looked at leads nobody to the right fix.
+def test_each_code_has_a_golden_file():
+    codes = {line.split()[0] for line in run_program("explain").out.splitlines()
+             if line >= "HP07"}
+    golden = codes_in((CONFIG / "doctor").glob("*.txt"))
+    assert golden <= codes
+    assert not codes - golden - set(ELSEWHERE)
