@@ -177,15 +177,19 @@ def test_logging_out_ends_the_session(browser, real):
 
 # An institution has one host name for many things, with TLS in front.
 def test_the_page_works_behind_a_proxy_below_a_path(browser, real, tmp_path):
-    socket = real.poll.folder / "state" / "admin.sock"
-    locations = {"/haplo/": f"proxy_pass http://unix:{socket}:/; "
-                 "proxy_http_version 1.1; proxy_buffering off; "
-                 "proxy_set_header Host localhost"}
+    locations = {"/haplo/": f"proxy_pass {real.url}; "
+                 "proxy_set_header Host $http_host; "
+                 "proxy_set_header X-Forwarded-Proto $scheme; "
+                 "proxy_buffering off"}
     pair = Authority(tmp_path, "ca").issue("nginx")
     with Nginx(tmp_path, pair, locations=locations) as nginx:
         browser.open(f"{nginx.url}/haplo/")
+        real.log_in(browser)
         browser.wait(SHOWN)
         browser.wait("document.getElementById('link').dataset.link === 'live'")
+        (cookie,) = browser.devtools("Network.getCookies")["cookies"]
+        assert cookie["secure"] and cookie["httpOnly"]
+        assert cookie["sameSite"] == "Strict"
         browser.run("void (location.hash = '#queue/app2/q1')")
         browser.wait("document.querySelector('#story .facts-list dd') !== null")
         assert all(url.startswith(f"{nginx.url}/haplo/")
