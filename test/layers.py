@@ -41,7 +41,8 @@ LIBRARIES = {
     "http_parser.h": ["src/sim"],
     "librdkafka/": ["src/outlets/kafka"],
     "nats/": ["src/outlets/nats"],
-    "openssl/": ["src/config/config_digest.c", "src/daemon/admin", "src/http",
+    "openssl/": ["src/config/config_digest.c", "src/daemon/admin",
+                 "src/daemon/certificate_probe.c", "src/http",
                  "src/outlets/webhook", "src/sim"],
     "zlib.h": ["src/outlets/files", "src/sim"],
 }

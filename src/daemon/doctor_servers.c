@@ -24,17 +24,20 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/reason.h"
 #include "base/wall_clock.h"
 #include "config/api_key.h"
+#include "daemon/certificate_probe.h"
 #include "daemon/failed_logins_file.h"
 #include "daemon/key_commands.h"
 #include "daemon/limits.h"
 #include "daemon/state_dir.h"
 #include "daemon/trace.h"
 
+#define CERTIFICATE_DAYS 30 /* before it expires, that is worth a warning */
 #define TICK_MS 50
 #define ONCE_ONLY_MS 3600000 /* it is paused before another attempt */
 #define SUBJECT_SIZE (2 * HAPLO_NAME_SIZE_MAX + 16)
@@ -372,6 +375,26 @@ static int allocate(struct doctor *doctor)
 
 /* The end */
 
+/* That it is trusted is known by now: the server has responded. */
+static void report_certificate(const struct config_server *server,
+                               const char *subject,
+                               struct doctor_report *report)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+    int days = 0;
+    const char *url = server->options.url;
+    if (strncasecmp(url, "https:", 6) != 0 || server->options.proxy != NULL) {
+        return;
+    }
+    if (certificate_probe(url, &days, why, sizeof why) != 0) {
+        doctor_report_add(report, HP_SERVER_TLS, subject, "%s", why);
+    } else {
+        doctor_report_add(
+            report, days < CERTIFICATE_DAYS ? HP_CERTIFICATE_EXPIRES : HP_NONE,
+            subject, "its certificate is valid for %d days", days);
+    }
+}
+
 static void report_server(const struct doctor_server *server)
 {
     char subject[SUBJECT_SIZE];
@@ -383,6 +406,9 @@ static void report_server(const struct doctor_server *server)
                           server->config->queue_count > 1
                               ? "; its other queues were not examined"
                               : "");
+    }
+    if (server->text == NULL) {
+        report_certificate(server->config, subject, report);
     }
     for (size_t i = 0; i < server->config->queue_count; i++) {
         const struct doctor_queue *queue = &server->queues[i];

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "config/config_options.h"
 #include "daemon/tcp_probe.h"
@@ -99,7 +100,9 @@ static void examine_addresses(const char *const *addresses,
     char why[HAPLO_TEXT_SIZE_MAX] = "";
     char host[TCP_PROBE_NAME_SIZE];
     for (; *addresses != NULL; addresses++) {
-        if (tcp_probe(*addresses, default_port, host, why, sizeof why) == 0) {
+        int fd = tcp_probe(*addresses, default_port, host, why, sizeof why);
+        if (fd >= 0) {
+            (void)close(fd);
             doctor_report_add(report, HP_NONE, subject,
                               "%s accepts connections", host);
             return;

@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/reason.h"
@@ -60,28 +62,54 @@ static void target_read(struct target *target, const char *address,
     }
 }
 
+/* From here on, calls block, but not for ever. 0 or errno. */
+static int make_blocking(int fd)
+{
+    const struct timeval limit = {.tv_sec = TCP_PROBE_MS / 1000};
+    return fcntl(fd, F_SETFL, 0) == 0 &&
+                   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit,
+                              sizeof limit) == 0 &&
+                   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit,
+                              sizeof limit) == 0
+               ? 0
+               : errno;
+}
+
 /* 0 or errno. */
-static int connect_within(const struct addrinfo *info)
+static int connect_within(int fd, const struct addrinfo *info)
 {
     int error = 0;
     socklen_t size = sizeof error;
-    int fd =
-        socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
+    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+    if (connect(fd, info->ai_addr, info->ai_addrlen) == 0) {
+        return 0;
+    }
+    if (errno != EINPROGRESS) {
         return errno;
     }
-    if (connect(fd, info->ai_addr, info->ai_addrlen) != 0) {
-        struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
-        error = errno == EINPROGRESS ? 0 : errno;
-        if (error == 0 && poll(&poll_fd, 1, TCP_PROBE_MS) != 1) {
-            error = ETIMEDOUT;
-        }
-        if (error == 0 &&
-            getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
-            error = errno;
-        }
+    if (poll(&poll_fd, 1, TCP_PROBE_MS) != 1) {
+        return ETIMEDOUT;
     }
-    (void)close(fd);
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error
+                                                                    : errno;
+}
+
+/* Sets *fd. 0 or errno. */
+static int open_connection(const struct addrinfo *info, int *fd)
+{
+    *fd =
+        socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (*fd < 0) {
+        return errno;
+    }
+    int error = connect_within(*fd, info);
+    if (error == 0) {
+        error = make_blocking(*fd);
+    }
+    if (error != 0) {
+        (void)close(*fd);
+        *fd = -1;
+    }
     return error;
 }
 
@@ -91,6 +119,8 @@ int tcp_probe(const char *address, const char *default_port,
     struct target target;
     struct addrinfo *infos = NULL;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    int fd = -1;
+    int error = ECONNREFUSED;
     target_read(&target, address, default_port);
     snprintf(name, TCP_PROBE_NAME_SIZE, "%s port %s", target.host, target.port);
     int failed = getaddrinfo(target.host, target.port, &hints, &infos);
@@ -98,13 +128,19 @@ int tcp_probe(const char *address, const char *default_port,
         return reason_write(why, why_size, -1, "resolve %s: %s", target.host,
                             gai_strerror(failed));
     }
-    int error = ECONNREFUSED;
-    for (const struct addrinfo *info = infos; info != NULL && error != 0;
+    for (const struct addrinfo *info = infos; info != NULL && fd < 0;
          info = info->ai_next) {
-        error = connect_within(info);
+        error = open_connection(info, &fd);
     }
     freeaddrinfo(infos);
-    return error == 0 ? 0
+    return error == 0 ? fd
                       : reason_write(why, why_size, -1, "connect to %s: %s",
                                      name, strerror(error));
+}
+
+void tcp_probe_host(const char *address, char *host, size_t host_size)
+{
+    struct target target;
+    target_read(&target, address, NULL);
+    snprintf(host, host_size, "%s", target.host);
 }
