@@ -25,7 +25,14 @@ class UnixConnection(http.client.HTTPConnection):
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
+        wait_for(self.try_connect, 20, "it can connect")
+
+    def try_connect(self):
+        try:
+            self.sock.connect(self.path)
+        except BlockingIOError:  # the queue of the socket is full
+            return False
+        return True
 
 
 class Admin:

@@ -12,8 +12,8 @@
  *
  *   - A client is too slow: its socket is shut down, which libmicrohttpd
  *     notices as if the client had gone.
- *   - All connections are in use: the one whose deadline is nearest, among
- *     those without a request at work, is shut down.
+ *   - Nearly all connections are in use: one that is idle, or does not read its
+ *     response, is shut down.
  *   - Memory runs out: the connection is closed.
  */
 #include "daemon/admin/admin_port.h"
@@ -40,7 +40,9 @@ static void on_timer(uv_timer_t *timer);
 static void arm_timer(struct admin_port *port)
 {
     MHD_UNSIGNED_LONG_LONG timeout;
-    if (MHD_get_timeout(port->daemon, &timeout) == MHD_YES) {
+    if (port->is_run_due) {
+        uv_timer_start(&port->timer, on_timer, 0, 0);
+    } else if (MHD_get_timeout(port->daemon, &timeout) == MHD_YES) {
         uv_timer_start(&port->timer, on_timer, timeout, 0);
     } else {
         uv_timer_stop(&port->timer);
@@ -50,6 +52,7 @@ static void arm_timer(struct admin_port *port)
 static void run(struct admin_port *port)
 {
     if (port->daemon != NULL) {
+        port->is_run_due = false;
         (void)MHD_run(port->daemon); /* fails only without epoll */
         arm_timer(port);
     }
@@ -97,18 +100,29 @@ static void on_sweep(uv_timer_t *timer)
     }
 }
 
-/* The one that has been without a request for longest makes room. */
-static void make_room(struct admin_port *port)
+/* Whether one makes room rather than another one (or NULL): first those without
+ * a request, then those that do not read their response; of these, the one
+ * that has done nothing for longest. */
+static bool is_rather(const struct admin_connection *connection,
+                      const struct admin_connection *than)
+{
+    if (than == NULL || connection->is_receiving != than->is_receiving) {
+        return than == NULL || connection->is_receiving;
+    }
+    return connection->deadline_ms < than->deadline_ms;
+}
+
+/* One that has no deadline is at work, or being closed. */
+static void make_room(struct admin_port *port,
+                      const struct admin_connection *newest)
 {
     struct admin_connection *connection;
     struct admin_connection *idle = NULL;
     size_t used = 0;
     TAILQ_FOREACH (connection, &port->connections, link) {
-        bool is_closing =
-            connection->is_receiving && connection->deadline_ms == 0;
-        used += !is_closing;
-        if (connection->is_receiving && !is_closing &&
-            (idle == NULL || connection->deadline_ms < idle->deadline_ms)) {
+        used += connection->deadline_ms != 0 || !connection->is_receiving;
+        if (connection != newest && connection->deadline_ms != 0 &&
+            is_rather(connection, idle)) {
             idle = connection;
         }
     }
@@ -145,7 +159,7 @@ static void connection_add(struct admin_port *port, struct MHD_Connection *mhd,
     if (port->connection_count++ == 0) {
         uv_timer_start(&port->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     }
-    make_room(port);
+    make_room(port, connection);
 }
 
 static void connection_end(struct admin_port *port, void **context)
@@ -157,6 +171,8 @@ static void connection_end(struct admin_port *port, void **context)
         free(connection);
         *context = NULL;
     }
+    /* If all places were in use, it listens again only when it runs. */
+    port->is_run_due = true;
 }
 
 static void on_connection(void *data, struct MHD_Connection *mhd,

@@ -43,6 +43,7 @@ struct admin_port {
     uv_poll_t poll;            /* libmicrohttpd's epoll descriptor */
     uv_timer_t timer;          /* its next timeout */
     uv_timer_t sweep;          /* looks for clients that are too slow */
+    bool is_run_due;           /* libmicrohttpd has to run once more */
     unsigned open_handles;     /* of these three */
     TAILQ_HEAD(, admin_connection) connections; /* owned */
     size_t connection_count;                    /* length of connections */
