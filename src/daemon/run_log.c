@@ -17,6 +17,7 @@
 #include "base/container_of.h"
 #include "base/wall_clock.h"
 #include "daemon/log.h"
+#include "daemon/observer_feed.h"
 #include "daemon/trend.h"
 
 #define TIMER_MS_MAX 60000
@@ -197,6 +198,18 @@ static void sample(struct run_log *log, const char *kind, const char *name,
     }
 }
 
+static void sample_outlets(struct run_log *log)
+{
+    struct gather_outlet *outlet;
+    size_t cursor = 0;
+    while ((outlet = name_table_next(&log->gather->outlets, &cursor))) {
+        observer_feed_lag(outlet);
+        sample(log, "outlet ", outlet->seen.name,
+               outlet_lag_messages(&outlet->lag),
+               "more is stored than it forwards");
+    }
+}
+
 static void sample_backlogs(struct run_log *log)
 {
     const struct gather_server *server;
@@ -205,6 +218,7 @@ static void sample_backlogs(struct run_log *log)
         sample(log, "", server->seen.name, server->seen.unread_count,
                "more arrives on the server than is fetched");
     }
+    sample_outlets(log);
 }
 
 /* Time */
