@@ -417,6 +417,8 @@ int config_diff(const struct config *from, const struct config *to,
     int error = 0;
     *diff = (struct config_diff){.count = 0};
     (void)option_table_equals(&config_top_rows, from, to, &diff->top);
+    (void)option_table_equals(&config_admin_rows, &from->admin, &to->admin,
+                              &diff->admin);
     for (size_t i = 0; error == 0 && i < sizeof parts / sizeof parts[0]; i++) {
         assert(parts[i].part == (enum config_part)i);
         error = compare_part(diff, &parts[i], from, to);

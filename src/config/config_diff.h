@@ -43,7 +43,8 @@ struct config_diff {
     struct config_change *changes; /* inboxes first, queues last */
     size_t count;                  /* length of changes */
     size_t counts[CONFIG_PARTS][CONFIG_CHANGE_KINDS]; /* of each */
-    struct option_names top; /* options of the top level that differ */
+    struct option_names top;   /* options of the top level that differ */
+    struct option_names admin; /* the same of the map `admin` */
     size_t capacity;         /* of changes */
     struct arena arena;      /* owns the texts */
 };

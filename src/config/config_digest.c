@@ -84,6 +84,7 @@ static void server_write(const struct config_server *server, FILE *file)
 static void config_write(const struct config *config, FILE *file)
 {
     option_table_write(&config_top_rows, config, file);
+    option_table_write(&config_admin_rows, &config->admin, file);
     for (size_t i = 0; i < config->inbox_count; i++) {
         inbox_write(&config->inboxes[i], file);
     }

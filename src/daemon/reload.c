@@ -136,13 +136,7 @@ static void on_settled(struct gather *gather)
 
 static void on_passed(struct gather *gather)
 {
-    struct reload *reload = reload_of(gather);
-    if (reload->pass.lost_count > 0) {
-        reload_lines_add(&reload->result.waiting,
-                         "out of memory: %zu objects stay as they are",
-                         reload->pass.lost_count);
-    }
-    settle(reload);
+    settle(reload_of(gather));
 }
 
 /* Loading */

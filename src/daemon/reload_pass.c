@@ -14,7 +14,7 @@
  * the loop. Meanwhile no object comes or goes.
  *
  * If memory runs out, the objects concerned stay as they are, and so does the
- * configuration that they borrow from; the end of the pass says how many.
+ * configuration that they borrow from; this is logged.
  */
 #include "daemon/reload_pass.h"
 
@@ -38,7 +38,8 @@ static struct gather *gather_of(const struct reload_pass *pass)
  * for as long as it exists, so that is never freed. */
 static void note_error(struct reload_pass *pass, int error)
 {
-    if (error != 0 && pass->lost_count++ == 0) {
+    if (error != 0 && !pass->has_lost) {
+        pass->has_lost = true;
         (void)config_keep(pass->from);
         log_line(LOG_LEVEL_ERROR, "reload: %s: try again",
                  haplo_error_text(error));
@@ -176,7 +177,6 @@ static void compare_queue(struct reload_pass *pass,
         queue->config = config;
         if (gather_key_has_changed(queue)) {
             gather_key_reread(queue);
-            pass->key_count++;
         }
     }
 }
@@ -378,8 +378,7 @@ void reload_pass_start(struct reload_pass *pass, struct config *from,
     pass->to = to;
     pass->stage = RELOAD_PASS_INBOXES;
     pass->index = 0;
-    pass->key_count = 0;
-    pass->lost_count = 0;
+    pass->has_lost = false;
     gather_holds_free(gather);
     gather->config = to;
     gather->generation++;

@@ -30,8 +30,7 @@ struct reload_pass {
     size_t cursor;                  /* REMOVED: in the table of servers */
     size_t queue_cursor;            /* REMOVED: in that of its queues */
     struct gather_server *server;   /* REMOVED: which one; or NULL */
-    size_t key_count;               /* API keys that were read again */
-    size_t lost_count;              /* changes for which memory ran out */
+    bool has_lost;                  /* memory ran out for a change */
     uv_idle_t slices;               /* runs meanwhile */
     gather_cb passed_cb;            /* it has ended */
 };

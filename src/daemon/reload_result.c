@@ -51,6 +51,11 @@ void reload_result_take_diff(struct reload_result *result,
     if (diff->top.size > 0) {
         reload_lines_add(&result->changed, "top level: %s", diff->top.text);
     }
+    if (diff->admin.size > 0) {
+        reload_lines_add(&result->changed,
+                         "admin: %s: takes effect at the next start",
+                         diff->admin.text);
+    }
     for (size_t i = 0; i < diff->count; i++) {
         const struct config_change *change = &diff->changes[i];
         reload_lines_add(lines_of(result, change->kind), "%s %s%s%s%s%s",

@@ -116,6 +116,8 @@ static void on_reload(struct reload *reload, const struct reload_result *result)
     }
     if (result->is_accepted) {
         log_use_format((enum log_format)session->config->log_format);
+        session->key_commands.time_limit_ms =
+            session->config->api_key_command_timeout_ms;
     }
     tell_ready(session);
 }

@@ -55,6 +55,7 @@ def test_it_prints_what_has_changed(poll_of):
         assert "nothing has changed" in first
         poll.queue_list("app2").append(left)
         poll.queue("app1", "q2")["interval"] = "70ms"
+        poll.config["in_flight_max"] = 7
         poll.config["outlets"][0]["backoff"] = "3s"
         del poll.config["outlets"][1]
         take_queue(poll, "app1", "q1")
@@ -62,6 +63,7 @@ def test_it_prints_what_has_changed(poll_of):
         assert "generation 3, digest " in out
         assert first.split()[3] != out.split()[3]
         assert set(out.splitlines()[1:]) == {
+            "changed: top level: in_flight_max",
             "added: queue app2/q2", "changed: queue app1/q2: interval",
             "changed: outlet copy: backoff",
             "removed: queue app1/q1", "removed: outlet gone"}

@@ -384,6 +384,28 @@ static void requests_in_flight_are_limited_over_all_servers(void **state)
     scene_close(scene);
 }
 
+/* A reload must not need a restart for this: what is in flight is finished, and
+ * the requests that a higher limit allows start at once. */
+static void limits_of_a_poller_can_be_changed(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_of_two_servers(
+        (struct haplo_poller_options){.in_flight_max = 3}, 4);
+    RUN_UNTIL(scene,
+              scene->fakes[0].open_count + scene->fakes[1].open_count == 3);
+    haplo_poller_set_limits(scene->poller, 5, 0);
+    RUN_UNTIL(scene,
+              scene->fakes[0].open_count + scene->fakes[1].open_count == 5);
+    scene_linger(scene);
+    assert_int_equal(scene->fakes[0].open_count + scene->fakes[1].open_count,
+                     5);
+    haplo_poller_set_limits(scene->poller, 1, 0);
+    fake_release(&scene->fakes[0]);
+    fake_release(&scene->fakes[1]);
+    RUN_UNTIL(scene, total_of_marks(scene) == 24);
+    scene_close(scene);
+}
+
 /* One at a time is what a server is asked for, if nothing else is said. */
 static void a_server_gets_one_request_at_a_time_by_default(void **state)
 {
@@ -472,6 +494,7 @@ int main(void)
         cmocka_unit_test(a_failing_server_is_told_of_as_such),
         cmocka_unit_test(failures_of_all_kinds_are_told_without_the_key),
         cmocka_unit_test(requests_in_flight_are_limited_over_all_servers),
+        cmocka_unit_test(limits_of_a_poller_can_be_changed),
         cmocka_unit_test(a_server_gets_one_request_at_a_time_by_default),
         cmocka_unit_test(a_full_budget_of_bytes_stops_fetches_but_not_marks),
         cmocka_unit_test(a_body_over_its_cap_fails_its_own_queue_only),
