@@ -5,10 +5,10 @@ static bool is_continuation(unsigned char byte)
     return (byte & 0xc0) == 0x80;
 }
 
-size_t utf8_character_size(const char *bytes, size_t size)
+size_t utf8_character_size(const char *text, size_t size)
 {
-    const unsigned char *text = (const unsigned char *)bytes;
-    unsigned char first = text[0];
+    const unsigned char *bytes = (const unsigned char *)text;
+    unsigned char first = bytes[0];
     size_t length = first < 0x80   ? 1
                     : first < 0xc2 ? 0
                     : first < 0xe0 ? 2
@@ -19,14 +19,14 @@ size_t utf8_character_size(const char *bytes, size_t size)
         return 0;
     }
     for (size_t i = 1; i < length; i++) {
-        if (!is_continuation(text[i])) {
+        if (!is_continuation(bytes[i])) {
             return 0;
         }
     }
-    if ((first == 0xe0 && text[1] < 0xa0) ||
-        (first == 0xed && text[1] > 0x9f) ||
-        (first == 0xf0 && text[1] < 0x90) ||
-        (first == 0xf4 && text[1] > 0x8f)) {
+    if ((first == 0xe0 && bytes[1] < 0xa0) ||
+        (first == 0xed && bytes[1] > 0x9f) ||
+        (first == 0xf0 && bytes[1] < 0x90) ||
+        (first == 0xf4 && bytes[1] > 0x8f)) {
         return 0;
     }
     return length;

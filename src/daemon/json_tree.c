@@ -10,7 +10,7 @@
 /* The tree is yajl's: only the pointer has another type. */
 static yajl_val value_of(const struct json_tree *tree)
 {
-    return (yajl_val)(uintptr_t)tree;
+    return (yajl_val)tree;
 }
 
 struct json_tree *json_tree_read(const char *text)

@@ -63,6 +63,7 @@ static size_t widest_column(const struct table *table)
 static void decide_widths(struct table *table)
 {
     size_t widest;
+    assert(table->column_count > 0);
     for (size_t i = 0; i < table->column_count; i++) {
         table->widths[i] = terminal_columns(table->columns[i].name);
     }

@@ -211,6 +211,22 @@ def test_a_closed_pipe_ends_the_export(poll_of):
         assert done.stderr.count(b"\n") <= 1
 
 
+# Half an export must not pass for a whole one.
+@pytest.mark.parametrize("words", [
+    "inbox list", "inbox list --json", "inbox count", "inbox show 1",
+    "inbox export", "inbox export --format=csv", "trace 1", "trace 1 --json"])
+def test_a_full_disk(poll_of, words):
+    with Sim("--apps=1", "--queues=1", "--messages=3") as sim:
+        poll = poll_of(sim)
+        assert poll.once() == (0, "", "")
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                [PROGRAM, "-c", poll.path, *words.split()], stdout=full,
+                stderr=subprocess.PIPE, check=False, timeout=60)
+        assert done.returncode == 1
+        assert done.stderr.count(b"standard output cannot be written") == 1
+
+
 # Ten times the messages take no more memory.
 def test_export_takes_constant_memory(poll_of):
     def peak_of(poll):
