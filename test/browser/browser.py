@@ -199,7 +199,8 @@ class Browser:
 
     def click(self, selector):
         """Clicks in the middle of what is visible there."""
-        self.wait("document.querySelector(arguments[0]) !== null", selector)
+        self.wait("document.querySelector(arguments[0])?.checkVisibility()",
+                  selector)
         element = self._ask("POST", f"{self.session}/element", {
             "using": "css selector", "value": selector})
         path = f"{self.session}/element/{next(iter(element.values()))}/click"
