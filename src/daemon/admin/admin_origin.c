@@ -17,7 +17,10 @@ static bool split_host(const char *header, char host[HOST_SIZE_MAX])
     if (header[0] == '[') {
         header++;
         size = strcspn(header, "]");
-        rest = header + size + (header[size] == ']');
+        if (header[size] == '\0') {
+            return false;
+        }
+        rest = header + size + 1;
     }
     if (size == 0 || size >= HOST_SIZE_MAX ||
         (rest[0] != '\0' && (rest[0] != ':' || strspn(rest + 1, "0123456789") !=
