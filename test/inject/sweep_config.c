@@ -125,9 +125,9 @@ static void text_write(const char *name, const char *text)
 /* Not at the end of a child. */
 static void folder_remove(void)
 {
-    static const char *const names[] = {"key", "good.yaml", "wrong.yaml",
-                                        "held.yaml", "broken.yaml",
-                                        "included.yaml"};
+    static const char *const names[] = {"key",         "good.yaml",
+                                        "wrong.yaml",  "held.yaml",
+                                        "broken.yaml", "included.yaml"};
     char path[128];
     if (getpid() != owner) {
         return;
@@ -220,12 +220,12 @@ static void config_run(void)
     static char whole[TEXT_SIZE];
     static char held[TEXT_SIZE];
     static char text[TEXT_SIZE];
-    if (!good_try("good.yaml", CONFIG_CHECK, text)) {
-        assert_true(config_try("good.yaml", CONFIG_CHECK, text));
+    if (!good_try("good.yaml", CONFIG_CHECK_STRICT, text)) {
+        assert_true(config_try("good.yaml", CONFIG_CHECK_STRICT, text));
     }
     assert_complete(text, whole);
-    assert_false(config_try("wrong.yaml", CONFIG_CHECK, text));
-    assert_false(config_try("broken.yaml", CONFIG_CHECK, text));
+    assert_false(config_try("wrong.yaml", CONFIG_CHECK_STRICT, text));
+    assert_false(config_try("broken.yaml", CONFIG_CHECK_STRICT, text));
     if (good_try("held.yaml", CONFIG_RUN, text)) {
         assert_complete(text, held);
     }
