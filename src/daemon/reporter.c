@@ -260,6 +260,7 @@ static void revive(struct reporter *reporter, struct cause *cause,
 {
     uint64_t now_ms = transition->at_ms;
     cause->is_over = false;
+    cause->at = cause->kind == TRANSITION_SERVER ? transition->at : NULL;
     cause->flaps++;
     if (cause->flaps < CAUSE_FLAP_MAX) {
         cause_refresh(cause, transition);

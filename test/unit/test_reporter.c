@@ -413,6 +413,28 @@ static void test_a_queue_that_is_paused_is_in_no_cause(void **state)
     assert_true(TAILQ_EMPTY(&scene->reporter.causes.list));
 }
 
+/* A reload may replace a server that is down by one of the same name. */
+static void test_a_server_that_is_replaced_is_the_new_one(void **state)
+{
+    struct scene *scene = *state;
+    struct observer_server old = scene->server;
+    server_enters(scene, OBSERVER_SERVER_DOWN, "connection refused");
+    advance_to(scene, MINUTE);
+    observer_server_remove(&scene->observer, &scene->server);
+    observer_server_add(&old, "example", START_MS);
+    old.queue_counts[OBSERVER_QUEUE_FAILING] = 7;
+    struct observer_note what = note(scene, HAPLO_ECONNECT, "no route");
+    observer_server_enter(&scene->observer, &old, OBSERVER_SERVER_DOWN, &what);
+    advance_to(scene, MINUTE + 2 * SECOND);
+    expect(scene, "[     1.0] W example: server is failing: connection "
+                  "refused; 0 of its 5000 queues have failed, all wait; next "
+                  "try in 4.0 s\n"
+                  "[    61.0] W example: server is failing: no route; 7 of "
+                  "its 7 queues have failed, all wait\n");
+    observer_server_remove(&scene->observer, &old);
+    scene->server.state = OBSERVER_SERVER_UP;
+}
+
 /* A clock that is set forward by a month is no month of reminders. */
 static void test_a_jump_of_the_clock_is_one_reminder(void **state)
 {
@@ -439,6 +461,7 @@ int main(void)
         TEST(test_as_many_reasons_as_queues_are_a_few_lines),
         TEST(test_a_removed_queue_is_not_reported_to_work),
         TEST(test_a_queue_that_is_paused_is_in_no_cause),
+        TEST(test_a_server_that_is_replaced_is_the_new_one),
         TEST(test_a_jump_of_the_clock_is_one_reminder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
