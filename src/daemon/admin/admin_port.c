@@ -18,7 +18,6 @@
  */
 #include "daemon/admin/admin_port.h"
 
-#include <assert.h>
 #include <fcntl.h>
 #include <microhttpd.h>
 #include <stdlib.h>
@@ -373,9 +372,11 @@ int admin_port_open(struct admin_port *port, struct admin *admin,
     uv_timer_init(admin->loop, &port->timer); /* these cannot fail */
     uv_timer_init(admin->loop, &port->sweep);
     port->open_handles = 3;
-    int error = uv_poll_start(&port->poll, UV_READABLE, on_poll);
-    assert(error == 0); /* it is not closing */
-    (void)error;
+    if (uv_poll_start(&port->poll, UV_READABLE, on_poll) != 0) {
+        admin->open_ports++; /* until its handles are closed */
+        admin_port_close(port);
+        return HAPLO_ENOMEM;
+    }
     return 0;
 }
 
