@@ -13,6 +13,9 @@ uint64_t observer_report(struct observer *observer,
 /* Replaces an owned text by a copy of another one; "" and NULL: none. */
 void observer_set_text(char **text, const char *to);
 
+/* For the feed: a note of what happens now. Borrows text. */
+struct observer_note observer_note_now(const char *text);
+
 /* The text of a note; "" if there is none. */
 const char *observer_note_text(const struct observer_note *note);
 
