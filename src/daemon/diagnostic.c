@@ -72,6 +72,17 @@ static void print_count(int count, const char *what, FILE *out)
     fprintf(out, "%d %s%s", count, what, count == 1 ? "" : "s");
 }
 
+/* The first error, or else the first warning. */
+static enum diagnostic_code first_code(const struct config_errors *errors)
+{
+    for (int i = 0; i < errors->listed; i++) {
+        if (!errors->list[i].is_warning) {
+            return errors->list[i].code;
+        }
+    }
+    return errors->list[0].code;
+}
+
 /* "haplo-poll.yaml: 30 errors, of which 20 are shown, and 1 warning; ..." */
 static void print_total(const struct config_errors *errors, FILE *out)
 {
@@ -91,7 +102,7 @@ static void print_total(const struct config_errors *errors, FILE *out)
         fprintf(out, ", of which %d are shown", CONFIG_WARNINGS_MAX);
     }
     fprintf(out, "; see `haplo-poll explain %s`\n",
-            code_format(errors->list[0].code, code));
+            code_format(first_code(errors), code));
 }
 
 void diagnostics_print(const struct config_errors *errors,

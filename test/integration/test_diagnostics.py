@@ -84,6 +84,27 @@ def test_a_path_of_the_wrong_kind_is_explained(folder):
                   printed(done, f"-c {name}.yaml check"))
 
 
+# Whoever reads of a file that he did not name must see where it comes from.
+def test_the_chain_of_includes_is_told(folder):
+    text = (folder / "right.yaml").read_text()
+    (folder / "include.yaml").write_text(
+        text.replace("outlets:", "include: conf.d/*.yaml\noutlets:"))
+    (folder / "conf.d").mkdir()
+    (folder / "conf.d" / "third.yaml").write_text(
+        "servers:\n"
+        "  - name: third\n"
+        "    url: https://third.example.ac.uk\n"
+        "    intervall: 5m\n"
+        "    queues: [{name: a, api_key_file: ../keys/staff}]\n")
+    done = check(folder, "-c", "include.yaml", "check")
+    assert_golden(CONFIG / "file-included.txt",
+                  printed(done, "-c include.yaml check"))
+    done = check(folder, "-c", "include.yaml", "check", "--json")
+    [one] = json.loads(done.out)["diagnostics"]
+    assert one["included_from"] == [
+        {"file": "include.yaml", "line": 22, "column": 10}]
+
+
 # A code that nothing prints, or that nobody has looked at, is worth nothing.
 def test_each_code_has_a_golden_file():
     codes = {line.split()[0]
