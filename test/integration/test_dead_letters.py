@@ -37,6 +37,13 @@ def test_one_poison_message_among_10000_is_one_dead_letter(picky_of):
         assert row["arrival"] not in picky.live()
 
 
+def outlet_of(picky):
+    """As the running process knows it."""
+    done = picky.poll.run("explain", "out", "--json", write=False)
+    assert done.code == 0, done
+    return json.loads(done.out)["detail"]["outlet"]
+
+
 # A deployment that refuses everything is not the fault of the messages. (An
 # hour of it, in virtual time: test_dead_letters.c.)
 def test_an_outlet_that_refuses_everything_makes_no_dead_letters(picky_of):
@@ -46,7 +53,8 @@ def test_an_outlet_that_refuses_everything_makes_no_dead_letters(picky_of):
         picky.poll.write()
         picky.tell("sick")
         run = picky.poll.start()
-        run.wait_for_line("outlet out: broken", count=3)
+        run.wait_for_line("outlet out", "broken")
+        wait_for(lambda: outlet_of(picky)["retries_total"] >= 3, 20, "retries")
         picky.untell("sick")
         picky.wait_for_count(200)
         assert run.stop() == 0
