@@ -123,6 +123,7 @@ int gather_hold_until_key(struct gather_queue *queue, const char *why)
 int gather_hold_with_server(struct gather_queue *queue)
 {
     const struct gather_server *server = queue->server;
+    observer_feed_held(queue, NULL); /* the server tells why */
     return add(server->gather, &(struct gather_hold){
                                    .server = server->name,
                                    .name = queue->config->name,

@@ -1,5 +1,6 @@
 """What a reload does to servers, keys, outlets and inboxes, and that whatever
 does not work delays nothing else."""
+import json
 import pathlib
 import signal
 import socket
@@ -113,6 +114,27 @@ def test_a_held_queue_is_tried_again(poll_of):
         reload(poll)
         sim.add("app1", "q2", [{"n": 1}])
         wait_for(lambda: sim.unread() == 0)
+        assert run.stop() == 0
+        poll.check_all_stored()
+
+
+# One that is added while its CA file is missing waits for it, with its queues,
+# and the sums say so as well: they are what an operator looks at first.
+def test_an_added_server_is_held_with_its_queues(poll_of):
+    with Sim("--apps=2", "--queues=2", "--messages=20", "--tls") as sim:
+        poll = quick(poll_of(sim))
+        second = poll.config["servers"].pop()
+        run = started(poll)
+        second["tls_ca_file"] = "later.pem"
+        poll.config["servers"].append(second)
+        reload(poll)
+        status = json.loads(poll.run("status", "--json", "--all").out)
+        assert status["status"]["queues"]["held"] == 2
+        server = named(status["servers"], "app2")
+        assert server["health"] == "held"
+        assert server["queues"]["held"] == 2 and server["queues"]["ok"] == 0
+        (poll.folder / "later.pem").symlink_to("ca.pem")
+        wait_for(lambda: sim.unread("app2") == 0)
         assert run.stop() == 0
         poll.check_all_stored()
 
