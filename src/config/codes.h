@@ -28,6 +28,7 @@ enum diagnostic_code {
     HP_INCLUDE_UNREADABLE = 111,
     HP_INCLUDE_TWICE = 112,
     HP_INCLUDE_LIMIT = 113,
+    HP_ENVIRONMENT_UNKNOWN = 114,
 
     /* Keys */
     HP_KEY_UNKNOWN = 201,
@@ -71,6 +72,8 @@ enum diagnostic_code {
     HP_TLS_KEY_ALONE = 411,
     HP_OUTLET_CONTRADICTORY = 412,
     HP_KEY_OF_QUEUE_MISSING = 413,
+    HP_OVERRIDE_UNKNOWN = 414,
+    HP_OVERRIDE_KEEPS_KEY = 415,
 
     /* The rules of an outlet */
     HP_WHEN_KEY = 501,

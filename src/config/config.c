@@ -16,6 +16,7 @@
 
 #include <stdlib.h>
 
+#include "config/config_environment.h"
 #include "config/config_file.h"
 #include "config/config_loading.h"
 #include "config/config_mapping.h"
@@ -68,6 +69,7 @@ static void loading_clear(struct config_loading *loading)
     name_table_free(&loading->server_names);
     name_table_free(&loading->paths);
     list_free(&loading->file_ids);
+    config_overrides_free(loading);
     list_free(&loading->pairs);
     list_free(&loading->inboxes);
     list_free(&loading->outlets);
@@ -121,8 +123,9 @@ int config_file_add(struct config_loading *loading, const char *path,
     return 0;
 }
 
-int config_load(const char *path, enum config_mode mode,
-                struct config_errors *errors, struct config **out)
+int config_load(const char *path, const char *environment,
+                enum config_mode mode, struct config_errors *errors,
+                struct config **out)
 {
     struct config_loading loading;
     struct config *config = calloc(1, sizeof *config);
@@ -132,6 +135,7 @@ int config_load(const char *path, enum config_mode mode,
         config_loading_no_memory(&loading);
     } else {
         config->path = path;
+        config->environment = environment;
         config->user_count = 1;
         config->checks_files =
             mode == CONFIG_CHECK || mode == CONFIG_CHECK_STRICT;
@@ -170,6 +174,7 @@ void config_free(struct config *config)
         return;
     }
     free(config->files);
+    free(config->changes);
     free(config->inboxes);
     free(config->outlets);
     free(config->servers);

@@ -124,16 +124,27 @@ struct config_held {
     const struct config_problem *problem; /* the first one */
 };
 
+/* What the environment changes. */
+struct config_override_change {
+    const char *where;  /* "server example: ", or "" */
+    const char *option; /* name of the option */
+    const char *from;   /* its value without the environment; NULL: not set */
+    const char *to;     /* with it; likewise */
+};
+
 struct config {
-    const char *path;                    /* path of the main file, as given */
-    struct config_file *files;           /* the main file first */
-    size_t file_count;                   /* length of files */
-    bool checks_files;                   /* while loading: looks at files */
-    size_t path_file; /* while loading: index of the file that paths are
-                         relative to */
-    const char *state_dir;               /* resolved */
-    int log_format;                      /* enum log_format */
-    unsigned in_flight_max;              /* concurrent requests, all servers */
+    const char *environment;                /* its name; NULL: none */
+    struct config_override_change *changes; /* by the environment */
+    size_t change_count;                    /* length of changes */
+    const char *path;          /* path of the main file, as given */
+    struct config_file *files; /* the main file first */
+    size_t file_count;         /* length of files */
+    bool checks_files;         /* while loading: looks at files */
+    size_t path_file;       /* while loading: index of the file that paths are
+                               relative to */
+    const char *state_dir;  /* resolved */
+    int log_format;         /* enum log_format */
+    unsigned in_flight_max; /* concurrent requests, all servers */
     uint64_t api_key_command_timeout_ms; /* of one run */
     uint64_t drain_timeout_ms;           /* to finish work when it is stopped */
     size_t undelivered_bytes_max;    /* bodies held by the poller, and by each
@@ -172,14 +183,16 @@ enum config_mode {
 #define CONFIG_FAILED (-1) /* memory or the disk failed, not the file */
 
 /*
- * Loads the file. Returns 0 and sets *out, which config_free() frees; or
- * returns the number of errors, or CONFIG_FAILED, and sets *out to NULL. Either
- * way it fills `errors`, which config_errors_clear() empties: what is wrong and
- * what to do, and warnings. Borrows path for the lifetime of the configuration.
- * Keeps no API key.
+ * Loads the file, with what an environment changes (NULL: none). Returns 0 and
+ * sets *out, which config_free() frees; or returns the number of errors, or
+ * CONFIG_FAILED, and sets *out to NULL. Either way it fills `errors`, which
+ * config_errors_clear() empties: what is wrong and what to do, and warnings.
+ * Borrows path and environment for the lifetime of the configuration. Keeps no
+ * API key.
  */
-int config_load(const char *path, enum config_mode mode,
-                struct config_errors *errors, struct config **out);
+int config_load(const char *path, const char *environment,
+                enum config_mode mode, struct config_errors *errors,
+                struct config **out);
 
 /* One more user borrows from it: config_free() must be called once more.
  * Returns it. To be called on one thread only, as config_free(). */

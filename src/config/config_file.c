@@ -10,6 +10,7 @@
  * is nested too deeply is an error where it is included.
  */
 #include "config/config_file.h"
+#include "config/config_environment.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -89,6 +90,40 @@ static void failure_tell(struct config_loading *loading)
     config_events_free(loading->failed);
 }
 
+/* Reads what the environment changes, and goes back to the beginning of the
+ * file. */
+static void environment_read(struct config_loading *loading, int fd)
+{
+    loading->is_first_reading = true;
+    events_read(loading, fd, 0);
+    loading->is_first_reading = false;
+    if (loading->failed != NULL || loading->has_no_memory) {
+        return;
+    }
+    /* The second reading finds the errors again. */
+    config_errors_clear(&loading->errors);
+    if (config_environment_found(loading) && lseek(fd, 0, SEEK_SET) != 0) {
+        config_errors_add(&loading->errors, HP_FILE_UNREADABLE,
+                          (struct config_place){0},
+                          "cannot be read twice, as an environment requires: "
+                          "give the path of a file, not of a pipe");
+    }
+}
+
+/* Reads the open main file. */
+static void main_read(struct config_loading *loading, int fd)
+{
+    if (loading->config->environment != NULL) {
+        environment_read(loading, fd);
+    }
+    if (loading->errors.count == 0 && loading->failed == NULL &&
+        !loading->has_no_memory) {
+        events_read(loading, fd, 0);
+        config_overrides_finish(loading);
+        loading->is_read = loading->failed == NULL;
+    }
+}
+
 bool config_file_read_main(struct config_loading *loading)
 {
     const char *path = loading->config->path;
@@ -96,6 +131,7 @@ bool config_file_read_main(struct config_loading *loading)
     struct config_errors *errors = &loading->errors;
     struct stat status;
     loading->file_ids.item_size = sizeof(struct file_id);
+    config_overrides_init(loading);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 || fstat(fd, &status) != 0) {
         loading->is_outage = errno_is_outage(errno);
@@ -104,16 +140,15 @@ bool config_file_read_main(struct config_loading *loading)
                           open_advice(errno));
     } else if (size_check(errors, whole_file, &status) == 0 &&
                id_add(loading, &status) == 0) {
-        events_read(loading, fd, 0);
+        main_read(loading, fd);
     }
-    bool is_read = loading->file_ids.count > 0 && loading->failed == NULL;
     if (loading->failed != NULL) {
         failure_tell(loading);
     }
     if (fd >= 0) {
         close(fd);
     }
-    return is_read;
+    return loading->is_read;
 }
 
 /* Included files */

@@ -87,12 +87,22 @@ struct config_loading {
     struct config *config;        /* being filled */
     struct config_events *events; /* of the file being read; or NULL */
     struct list file_ids;         /* of the configuration's files */
+    bool is_read;                 /* all of these, whatever is wrong in them */
     struct config_events *failed; /* owned; of the file that is not YAML, which
                                      is the only error; or NULL */
     struct config_errors errors;  /* found so far */
     bool has_no_memory;           /* memory ran out: the only error */
     bool is_outage;               /* the error is not one of the file */
     struct arena arena;           /* memory for drafts */
+
+    /* Of config_environment.c: */
+    bool is_first_reading;    /* only of the environments */
+    bool has_environment;     /* the one that is selected is defined */
+    struct list environments; /* their names; of the reading */
+    struct list overrides;    /* of the selected one */
+    size_t override_first;    /* the first one of the environment being read */
+    struct list changes;      /* struct config_override_change */
+    struct list old_keys;     /* struct config_place; of the server's queues */
 
     struct config_place state_dir_place; /* of its key */
 

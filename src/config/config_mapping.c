@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/api_key.h"
+#include "config/config_environment.h"
 #include "config/config_value.h"
 #include "inbox/inbox.h"
 #include "outlets/outlet.h"
@@ -32,16 +33,21 @@ static void texts_free(struct list *texts)
     list_free(texts);
 }
 
+void config_pair_clear(struct config_pair *pair)
+{
+    if (pair->text != NULL && pair->row->value == OPTION_SECRET) {
+        explicit_bzero(pair->text, strlen(pair->text));
+    }
+    free(pair->text);
+    texts_free(&pair->texts);
+    list_free(&pair->places);
+    pair->text = NULL;
+}
+
 void config_mapping_end(struct config_mapping *mapping)
 {
     for (size_t i = 0; i < mapping->count; i++) {
-        struct config_pair *pair = config_mapping_at(mapping, i);
-        if (pair->text != NULL && pair->row->value == OPTION_SECRET) {
-            explicit_bzero(pair->text, strlen(pair->text));
-        }
-        free(pair->text);
-        texts_free(&pair->texts);
-        list_free(&pair->places);
+        config_pair_clear(config_mapping_at(mapping, i));
     }
     mapping->loading->pairs.count = mapping->first;
     mapping->count = 0;
@@ -66,8 +72,9 @@ static const char *mapping_name(const struct config_mapping *mapping,
                              text);
 }
 
-static const char *config_mapping_where(const struct config_mapping *mapping,
-                                        char text[CONFIG_WHERE_SIZE])
+/* The same without the environment. */
+static void where_write(const struct config_mapping *mapping, char *text,
+                        size_t size)
 {
     static const char *const kinds[LEVEL_COUNT] = {
         [LEVEL_INBOX] = "inbox",
@@ -79,18 +86,30 @@ static const char *config_mapping_where(const struct config_mapping *mapping,
     char outer[CONFIG_SHOW_SIZE];
     text[0] = '\0';
     if (mapping->level == LEVEL_DEFAULTS) {
-        snprintf(text, CONFIG_WHERE_SIZE, "defaults: ");
+        snprintf(text, size, "defaults: ");
     } else if (mapping->level == LEVEL_ADMIN) {
-        snprintf(text, CONFIG_WHERE_SIZE, "admin: ");
+        snprintf(text, size, "admin: ");
     } else if (mapping->level == LEVEL_QUEUE) {
-        snprintf(text, CONFIG_WHERE_SIZE,
+        snprintf(text, size,
                  "queue %s/%s: ", mapping_name(mapping->outer, outer),
                  mapping_name(mapping, name));
-    } else if (mapping->level != LEVEL_TOP &&
-               mapping->level != LEVEL_INCLUDED) {
-        snprintf(text, CONFIG_WHERE_SIZE, "%s %s: ", kinds[mapping->level],
+    } else if (kinds[mapping->level] != NULL) {
+        snprintf(text, size, "%s %s: ", kinds[mapping->level],
                  mapping_name(mapping, name));
     }
+}
+
+const char *config_mapping_where(const struct config_mapping *mapping,
+                                 char text[CONFIG_WHERE_SIZE])
+{
+    char name[CONFIG_SHOW_SIZE];
+    const struct config_mapping *environment = config_environment_of(mapping);
+    int size = 0;
+    if (environment != NULL) {
+        size = snprintf(text, CONFIG_WHERE_SIZE,
+                        "environment %s: ", mapping_name(environment, name));
+    }
+    where_write(mapping, text + size, CONFIG_WHERE_SIZE - (size_t)size);
     return text;
 }
 

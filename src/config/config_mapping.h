@@ -7,7 +7,7 @@
 
 #include "config/config_loading.h"
 
-#define CONFIG_WHERE_SIZE (2 * CONFIG_SHOW_SIZE + 16)
+#define CONFIG_WHERE_SIZE (3 * CONFIG_SHOW_SIZE + 32)
 
 enum config_shape {
     SHAPE_NONE,   /* none: the file ended, or a group */
@@ -29,6 +29,7 @@ struct config_pair {
     size_t entry_count;              /* entries of a group that is a list */
     const struct route_rules *rules; /* of `when`; owned by the configuration */
     bool is_bad;                     /* an error has been reported */
+    bool is_override;                /* it is that of an environment */
 };
 
 #define CONFIG_MEANT_MAX 4
@@ -59,6 +60,9 @@ const char *config_mapping_type_needs(const struct config_mapping *mapping);
  * value. */
 void config_pair_read(struct config_loading *loading, struct config_pair *pair,
                       struct config_event *event);
+
+/* Frees the value of a pair. */
+void config_pair_clear(struct config_pair *pair);
 
 /* Frees its pairs. It must be the innermost mapping. */
 void config_mapping_end(struct config_mapping *mapping);
@@ -113,6 +117,10 @@ int config_mapping_fail(const struct config_mapping *mapping,
 /* False if a secret that the mapping names is not on this machine, which is
  * reported (config_secrets.c). */
 bool config_secrets_are_here(const struct config_mapping *mapping);
+
+/* What errors in a mapping begin with: "server example: ", or "". */
+const char *config_mapping_where(const struct config_mapping *mapping,
+                                 char text[CONFIG_WHERE_SIZE]);
 
 /* The name for error messages; the number of the entry if it has none. */
 const char *config_entry_name(const char *name, size_t index,

@@ -13,6 +13,7 @@ struct option_table config_level_table(enum config_level level, size_t index)
     static const struct option_table *const tables[LEVEL_COUNT][5] = {
         [LEVEL_TOP] = {&config_top_rows},
         [LEVEL_INCLUDED] = {&config_included_rows},
+        [LEVEL_ENVIRONMENT] = {&config_environment_rows},
         [LEVEL_ADMIN] = {&config_admin_rows},
         [LEVEL_DEFAULTS] = {&config_server_rows, &config_queue_rows},
         [LEVEL_INBOX] = {&config_inbox_rows},
@@ -50,10 +51,14 @@ struct option_table config_type_table(enum config_level level, size_t index)
 static const char *config_level_text(enum config_level level)
 {
     static const char *const texts[LEVEL_COUNT] = {
-        [LEVEL_TOP] = "the top level", [LEVEL_ADMIN] = "admin",
+        [LEVEL_TOP] = "the top level",
+        [LEVEL_ADMIN] = "admin",
         [LEVEL_INCLUDED] = "an included file",
-        [LEVEL_DEFAULTS] = "defaults", [LEVEL_INBOX] = "an inbox",
-        [LEVEL_OUTLET] = "an outlet",  [LEVEL_SERVER] = "a server",
+        [LEVEL_ENVIRONMENT] = "an environment",
+        [LEVEL_DEFAULTS] = "defaults",
+        [LEVEL_INBOX] = "an inbox",
+        [LEVEL_OUTLET] = "an outlet",
+        [LEVEL_SERVER] = "a server",
         [LEVEL_QUEUE] = "a queue",
     };
     return texts[level];
@@ -98,6 +103,7 @@ static bool level_is_home(enum config_level level, const char *name)
 {
     switch (level) {
     case LEVEL_INCLUDED:
+    case LEVEL_ENVIRONMENT:
     case LEVEL_DEFAULTS:
         return false;
     case LEVEL_SERVER:

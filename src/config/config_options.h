@@ -18,6 +18,7 @@ enum config_level {
     LEVEL_TOP,
     LEVEL_INCLUDED, /* the top level of a file that is included */
     LEVEL_ADMIN,
+    LEVEL_ENVIRONMENT,
     LEVEL_DEFAULTS,
     LEVEL_INBOX,
     LEVEL_OUTLET,
@@ -41,6 +42,8 @@ struct queue_values {
  * also that of an included file. */
 extern const struct option_table config_top_rows;
 extern const struct option_table config_included_rows;
+/* The table of an environment (read by config_environment.c). */
+extern const struct option_table config_environment_rows;
 /* The table of the map `admin` (fills struct config_admin). */
 extern const struct option_table config_admin_rows;
 /* Tables of all inboxes and outlets of any type (read by config_inboxes.c; an

@@ -131,8 +131,26 @@ static void inboxes_print(const struct config *config, FILE *file)
     fputc('\n', file);
 }
 
+/* What is different because of the environment. */
+static void environment_print(const struct config *config, FILE *file)
+{
+    if (config->environment == NULL) {
+        return;
+    }
+    fprintf(file, "environment: %s%s\n", config->environment,
+            config->change_count == 0 ? ", which changes nothing" : "");
+    for (size_t i = 0; i < config->change_count; i++) {
+        const struct config_override_change *change = &config->changes[i];
+        fprintf(file, "  %s%s: %s -> %s\n", change->where, change->option,
+                change->from != NULL ? change->from : "(not set)",
+                change->to != NULL ? change->to : "(not set)");
+    }
+    fputc('\n', file);
+}
+
 void config_print(const struct config *config, FILE *file)
 {
+    environment_print(config, file);
     table_print(config, file, queues_put);
     if (config->outlet_count > 0) {
         fputc('\n', file);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/config_environment.h"
 #include "config/config_file.h"
 #include "config/config_mapping.h"
 #include "config/config_when.h"
@@ -29,9 +30,13 @@ struct group {
 };
 
 static const struct group groups[] = {
-    {"inboxes", true, LEVEL_INBOX},      {"outlets", true, LEVEL_OUTLET},
-    {"defaults", false, LEVEL_DEFAULTS}, {"servers", true, LEVEL_SERVER},
-    {"queues", true, LEVEL_QUEUE},       {"admin", false, LEVEL_ADMIN},
+    {"inboxes", true, LEVEL_INBOX},
+    {"outlets", true, LEVEL_OUTLET},
+    {"defaults", false, LEVEL_DEFAULTS},
+    {"servers", true, LEVEL_SERVER},
+    {"queues", true, LEVEL_QUEUE},
+    {"admin", false, LEVEL_ADMIN},
+    {"environments", true, LEVEL_ENVIRONMENT},
 };
 
 static const struct group *group_of(const struct option_row *row)
@@ -45,6 +50,9 @@ static const struct group *group_of(const struct option_row *row)
 
 static void section_begin(struct config_mapping *mapping)
 {
+    if (config_environment_of(mapping) != NULL) {
+        return;
+    }
     if (mapping->level == LEVEL_SERVER) {
         config_server_begin(mapping);
     } else if (mapping->level == LEVEL_TOP) {
@@ -59,6 +67,8 @@ static void section_take(const struct config_mapping *mapping)
         config_top_take(mapping);
         break;
     case LEVEL_INCLUDED: /* everything in it has been taken */
+        break;
+    case LEVEL_ENVIRONMENT: /* config_environment.c */
         break;
     case LEVEL_ADMIN:
         config_admin_take(mapping);
@@ -80,9 +90,27 @@ static void section_take(const struct config_mapping *mapping)
     }
 }
 
+/* Takes what a mapping has said, and frees it. */
+static void section_end(struct config_mapping *mapping)
+{
+    const struct config_loading *loading = mapping->loading;
+    if (config_environment_of(mapping) != NULL) {
+        config_override_take(mapping);
+    } else if (!loading->is_first_reading) {
+        config_override_apply(mapping);
+        if (!loading->has_no_memory) {
+            section_take(mapping);
+        }
+    }
+    config_mapping_end(mapping);
+}
+
 /* What the errors in a mapping concern. */
 static struct config_scope scope_of(const struct config_mapping *mapping)
 {
+    if (config_environment_of(mapping) != NULL) {
+        return (struct config_scope){CONFIG_SCOPE_FILE, 0};
+    }
     switch (mapping->level) {
     case LEVEL_SERVER:
         return (struct config_scope){CONFIG_SCOPE_SERVER, mapping->draft};
@@ -111,10 +139,7 @@ static void section_read(const struct config_mapping *outer,
     section_begin(&mapping);
     errors->scope = scope_of(&mapping);
     mapping_read(&mapping);
-    if (!mapping.loading->has_no_memory) {
-        section_take(&mapping);
-    }
-    config_mapping_end(&mapping);
+    section_end(&mapping);
     errors->scope = outer_scope;
 }
 
@@ -205,7 +230,10 @@ static void value_read(struct config_mapping *mapping, struct config_pair *pair)
     if (pair != NULL) {
         pair->value_place = event.place;
     }
-    if (pair == NULL) {
+    bool is_skipped = loading->is_first_reading &&
+                      mapping->level == LEVEL_TOP && pair != NULL &&
+                      strcmp(pair->row->name, "environments") != 0;
+    if (pair == NULL || is_skipped) {
         config_events_skip(loading->events, &event);
     } else if (strcmp(pair->row->name, "include") == 0) {
         config_include_read(mapping, &event);
@@ -269,10 +297,7 @@ void config_read(struct config_loading *loading, enum config_level level)
     if (event.kind == CONFIG_EVENT_MAPPING) {
         section_begin(&top);
         mapping_read(&top);
-        if (!loading->has_no_memory) {
-            section_take(&top);
-        }
-        config_mapping_end(&top);
+        section_end(&top);
     } else if (is_empty(&event)) {
         empty_take(&top);
         free(event.text);

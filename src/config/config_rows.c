@@ -189,6 +189,15 @@ static const struct option_row top_rows[] = {
         .word = "mapping",
         .help = "Values for all servers and queues that do not set their own.",
     },
+    {
+        .name = "environments",
+        .value = OPTION_GROUP,
+        .fallback = "nothing",
+        .word = "list",
+        .help = "The list of environments, such as test: names for what "
+                "differs between installations. See Environments in "
+                "haplo-poll.yaml(5).",
+    },
     /* From here on also in included files. */
     {
         .name = "include",
@@ -230,6 +239,56 @@ const struct option_table config_top_rows = TABLE(top_rows);
 const struct option_table config_included_rows = {
     top_rows + sizeof top_rows / sizeof top_rows[0] - INCLUDED_COUNT,
     INCLUDED_COUNT};
+
+static const struct option_row environment_rows[] = {
+    {
+        .name = "name",
+        .value = OPTION_REFERENCE,
+        .word = "name",
+        .help = "The name that selects it: haplo-poll --environment NAME. It "
+                "must be unique among the environments.",
+    },
+    {
+        .name = "state_dir",
+        .value = OPTION_REFERENCE,
+        .fallback = "as without it",
+        .word = "path",
+        .help = "The state directory in this environment. It remembers the "
+                "name, and no other environment can use it.",
+    },
+    {
+        .name = "inbox",
+        .value = OPTION_REFERENCE,
+        .fallback = "as without it",
+        .word = "path",
+        .help = "The file of the only inbox in this environment, likewise.",
+    },
+    {
+        .name = "inboxes",
+        .value = OPTION_GROUP,
+        .fallback = "as without it",
+        .word = "list",
+        .help = "Options of inboxes that are different, each entry with the "
+                "name of an inbox.",
+    },
+    {
+        .name = "outlets",
+        .value = OPTION_GROUP,
+        .fallback = "as without it",
+        .word = "list",
+        .help = "Options of outlets that are different, likewise.",
+    },
+    {
+        .name = "servers",
+        .value = OPTION_GROUP,
+        .fallback = "as without it",
+        .word = "list",
+        .help = "Options of servers that are different, likewise, and under "
+                "queues those of their queues. With another url, keys must be "
+                "given, too.",
+    },
+};
+const struct option_table config_environment_rows = TABLE(environment_rows);
 
 static const struct option_row inbox_rows[] = {
     {

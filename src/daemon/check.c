@@ -39,7 +39,7 @@ static enum exit_code check(const struct command_options *options, bool is_json,
 {
     struct config_errors errors;
     int result =
-        config_load(options->config_path,
+        config_load(options->config_path, options->environment,
                     options->is_strict ? CONFIG_CHECK_STRICT : CONFIG_CHECK,
                     &errors, config);
     if (result == 0) {

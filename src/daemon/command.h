@@ -32,6 +32,7 @@ struct command_options {
     char *const *arguments;  /* what follows it, then NULL */
     int argument_count;      /* length of arguments; checked: commands.c */
     const char *config_path; /* -c */
+    const char *environment; /* --environment, or NULL */
     bool is_verbose;         /* -v: every change of state */
     bool is_quiet;           /* -q: no progress, no table */
     uint64_t max_time_ms;    /* --max-time; 0: no limit */

@@ -88,6 +88,7 @@ static const struct row rows[] = {
 /* Options that all commands have. */
 static const struct option common[] = {
     {"config", required_argument, NULL, 'c'},
+    {"environment", required_argument, NULL, 'e'},
     {"verbose", no_argument, NULL, 'v'},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
@@ -146,6 +147,9 @@ static enum command_line take_letter(struct command_options *options,
     switch (letter) {
     case 'c':
         options->config_path = optarg;
+        return COMMAND_LINE_COMMAND;
+    case 'e':
+        options->environment = optarg;
         return COMMAND_LINE_COMMAND;
     case 'v':
         options->is_verbose = true;
@@ -220,7 +224,7 @@ enum command_line command_line_read(int argc, char **argv,
     bool is_given[ROW_COUNT] = {false};
     int option;
     fill_options(all);
-    while ((option = getopt_long(argc, argv, "c:vqhV", all, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:e:vqhV", all, NULL)) != -1) {
         enum command_line result = COMMAND_LINE_COMMAND;
         if (option < OPTION_FIRST) {
             result = take_letter(options, option);
@@ -253,6 +257,8 @@ void command_line_print(FILE *out, const char *word)
         help_print_row(out, "-c, --config FILE",
                        "the configuration (default: " COMMAND_CONFIG_DEFAULT
                        ")");
+        help_print_row(out, "-e, --environment NAME",
+                       "what differs in this environment");
         help_print_row(out, "-v, --verbose", "log every change of state");
         help_print_row(out, "-q, --quiet", "once: no progress and no table");
     }

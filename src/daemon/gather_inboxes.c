@@ -183,6 +183,7 @@ int gather_inbox_start(struct gather_inbox *inbox)
         .type = inbox->config->type,
         .type_options = inbox->config->options,
         .used_by = used_by,
+        .environment = config->environment != NULL ? config->environment : "",
         .arrivals_path = arrivals_path,
         .undelivered_bytes_max = share_of_bytes(config),
         .warning_cb = on_warning,

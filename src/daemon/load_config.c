@@ -14,7 +14,8 @@ enum exit_code command_load_config(const struct command_options *options,
 {
     struct config_errors errors;
     struct terminal terminal;
-    int result = config_load(options->config_path, mode, &errors, config);
+    int result = config_load(options->config_path, options->environment, mode,
+                             &errors, config);
     terminal_init(&terminal, stderr);
     diagnostics_print(&errors, &terminal);
     config_errors_clear(&errors);

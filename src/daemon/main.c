@@ -1,6 +1,8 @@
 /*
  * main.c - reads the command line and runs the command.
  */
+#include <stdlib.h>
+
 #include "base/standard_streams.h"
 #include "daemon/command.h"
 #include "daemon/command_line.h"
@@ -12,7 +14,10 @@
 /* Does what the command line asks for. */
 static enum exit_code run_command_line(int argc, char **argv)
 {
-    struct command_options options = {.config_path = COMMAND_CONFIG_DEFAULT};
+    struct command_options options = {
+        .config_path = COMMAND_CONFIG_DEFAULT,
+        .environment = getenv("HAPLO_POLL_ENVIRONMENT"),
+    };
     const struct command_row *command = NULL;
     switch (command_line_read(argc, argv, &options, &command)) {
     case COMMAND_LINE_HELP:
@@ -23,6 +28,9 @@ static enum exit_code run_command_line(int argc, char **argv)
         return EXIT_CODE_USAGE;
     case COMMAND_LINE_COMMAND:
         break;
+    }
+    if (options.environment != NULL && options.environment[0] == '\0') {
+        options.environment = NULL;
     }
     limits_prepare();
     return command->run(&options);

@@ -146,8 +146,9 @@ static void on_work(struct worker_job *job)
     struct reload *reload = job->data;
     const struct config *at_work = reload->gather->config;
     int error = 0;
-    reload->load_result = config_load(at_work->path, CONFIG_RELOAD,
-                                      &reload->errors, &reload->loaded);
+    reload->load_result =
+        config_load(at_work->path, at_work->environment, CONFIG_RELOAD,
+                    &reload->errors, &reload->loaded);
     if (reload->loaded != NULL) {
         error = config_digest(reload->loaded, reload->digest);
     }

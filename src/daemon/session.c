@@ -32,6 +32,7 @@
 #include "daemon/limits.h"
 #include "daemon/log.h"
 #include "daemon/state_dir.h"
+#include "daemon/state_environment.h"
 
 struct session *session_of(struct gather *gather)
 {
@@ -166,7 +167,12 @@ static enum exit_code lock_state_dir(struct session *session)
     int error =
         state_dir_lock(session->config->state_dir, &session->lock, &why);
     if (error == 0) {
-        return EXIT_CODE_FINE;
+        error = state_environment_claim(session->config->state_dir,
+                                        session->config->environment, &why);
+        if (error == 0) {
+            return EXIT_CODE_FINE;
+        }
+        state_dir_unlock(session->lock);
     }
     log_line(LOG_LEVEL_ERROR, "%s", why.text);
     return exit_code_of(error);

@@ -98,6 +98,9 @@ struct inbox_options {
     const char *used_by;           /* this process, for another one that wants
                                       to store into the same database: "X with
                                       state_dir Y"; copied, or NULL */
+    const char *environment;       /* in which it is used, "" for none; refused
+                                      if the database was used in another one.
+                                      Copied. NULL: any */
     const char *arrivals_path;     /* file that remembers how far arrivals have
                                       got, should the database be replaced by
                                       an older copy; copied. NULL: none */

@@ -83,7 +83,7 @@ static void check_mode(const char *path, enum config_mode mode, FILE *file)
 {
     struct config *config;
     struct config_errors errors;
-    int count = config_load(path, mode, &errors, &config);
+    int count = config_load(path, NULL, mode, &errors, &config);
     diagnostics_print(&errors, &(struct terminal){.out = file});
     config_errors_clear(&errors);
     FUZZ_CHECK((count == 0) == (config != NULL));

@@ -288,6 +288,10 @@
     X(int, socket, (int a, int b, int c), (a, b, c),                           \
       WAYS(FAIL(-1, EMFILE), FAIL(-1, ENOBUFS), FAIL(-1, EAFNOSUPPORT)),       \
       BEFORE)                                                                  \
+    X(ssize_t, readlink, (const char *a, char *b, size_t c), (a, b, c),        \
+      FAIL(-1, EIO), BEFORE)                                                   \
+    X(int, symlink, (const char *a, const char *b), (a, b),                    \
+      WAYS(FAIL(-1, ENOSPC), FAIL(-1, EACCES)), BEFORE)                        \
     X(int, stat, (const char *a, struct stat *b), (a, b),                      \
       WAYS(FAIL(-1, EIO), FAIL(-1, EACCES)), BEFORE)                           \
     X(int, statvfs, (const char *a, struct statvfs *b), (a, b), FAIL(-1, EIO), \

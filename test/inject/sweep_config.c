@@ -174,7 +174,7 @@ static bool config_try(const char *name, enum config_mode mode,
     FILE *file = text_open(text);
     fault_resume();
     struct config_errors errors;
-    int count = config_load(path, mode, &errors, &config);
+    int count = config_load(path, NULL, mode, &errors, &config);
     diagnostics_print(&errors, &(struct terminal){.out = file});
     config_errors_clear(&errors);
     assert_true((count == 0) == (config != NULL));

@@ -183,7 +183,7 @@ static inline struct config *load_for(enum config_mode mode, const char *path,
     FILE *file = open_memstream(errors, &size);
     assert_non_null(file);
     struct config_errors found;
-    *count = config_load(path, mode, &found, &config);
+    *count = config_load(path, NULL, mode, &found, &config);
     errors_write(&found, file);
     config_errors_clear(&found);
     fclose(file);

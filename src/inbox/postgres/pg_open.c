@@ -17,9 +17,11 @@
  */
 #include "inbox/postgres/pg_open.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/environment.h"
 #include "inbox/postgres/pg_names.h"
 #include "inbox/postgres/pg_schema.h"
 
@@ -108,6 +110,14 @@ static int greeting_check(struct pg_store *store,
         error = reason_set(why, HAPLO_EINVAL,
                            "the database has been replaced by one with another "
                            "inbox: restart haplo-poll if that is intended");
+    }
+    if (error == 0 && store->environment != NULL &&
+        !PQgetisnull(result, 0, 2)) {
+        char what[PG_SCHEMA_NAME_SIZE_MAX + 16];
+
+        (void)snprintf(what, sizeof(what), "the schema %s", store->schema);
+        error = environment_compare(what, pg_text(result, 0, 2),
+                                    store->environment, why);
     }
     return error;
 }
@@ -230,6 +240,35 @@ static void on_durability(struct pg_request *request)
     load_queues(open);
 }
 
+/* The greeting of the writer also sets the environment of an inbox that has
+ * none yet. Its name is written in hexadecimal, which needs no quoting. NULL if
+ * memory runs out. */
+static char *claim_make(const struct pg_store *store)
+{
+    static const char greeting[] = "SELECT uuid::text, version, environment "
+                                   "FROM @inbox";
+    char hex[2 * HAPLO_NAME_SIZE_MAX + 1] = "";
+    char sql[sizeof(hex) + 512];
+
+    if (store->environment == NULL) {
+        return pg_names_expand(store->schema, greeting);
+    }
+    for (size_t i = 0; store->environment[i] != '\0' && 2 * i + 2 < sizeof(hex);
+         i++) {
+        (void)snprintf(hex + 2 * i, 3, "%02x",
+                       (unsigned char)store->environment[i]);
+    }
+    (void)snprintf(sql, sizeof(sql),
+                   "WITH claim AS (UPDATE @inbox SET environment ="
+                   " convert_from(decode('%s', 'hex'), 'UTF8')"
+                   " WHERE environment IS NULL RETURNING environment) "
+                   "SELECT uuid::text, version,"
+                   " coalesce((SELECT environment FROM claim), environment) "
+                   "FROM @inbox",
+                   hex);
+    return pg_names_expand(store->schema, sql);
+}
+
 int pg_open_start(struct pg_store *store, pg_opened_cb opened_cb)
 {
     struct pg_open *open = calloc(1, sizeof(*open));
@@ -240,15 +279,17 @@ int pg_open_start(struct pg_store *store, pg_opened_cb opened_cb)
     open->queues_sql = pg_names_expand(
         store->schema, "SELECT id, server, queue, state FROM @queues WHERE "
                        "id > $1 ORDER BY id LIMIT $2");
-    store->greeting = pg_names_expand(store->schema,
-                                      "SELECT uuid::text, version FROM @inbox");
-    if (open->queues_sql == NULL || store->greeting == NULL) {
+    store->greeting = pg_names_expand(
+        store->schema, "SELECT uuid::text, version, environment FROM @inbox");
+    store->claim = claim_make(store);
+    if (open->queues_sql == NULL || store->greeting == NULL ||
+        store->claim == NULL) {
         free(open->queues_sql);
         free(open);
         return HAPLO_ENOMEM;
     }
-    pg_connection_greet(&store->writer, store->greeting, store->timeout_ms,
-                        greet, store);
+    pg_connection_greet(&store->writer, store->claim, store->timeout_ms, greet,
+                        store);
     pg_connection_greet(&store->reader.connection, store->greeting,
                         store->timeout_ms, greet, store);
     open->store = store;

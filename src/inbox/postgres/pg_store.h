@@ -19,7 +19,9 @@
 struct pg_store {
     struct inbox_store base;       /* must be first */
     char *schema;                  /* owned */
-    char *greeting;                /* owned; see pg_open.c */
+    char *environment;             /* owned; NULL: any; see inbox.h */
+    char *greeting;                /* owned; of the reader; see pg_open.c */
+    char *claim;                   /* owned; greeting of the writer */
     int greeting_error;            /* result of the last one */
     char uuid[INBOX_UUID_SIZE];    /* of the inbox; "": not known yet */
     uint64_t timeout_ms;           /* for one request */

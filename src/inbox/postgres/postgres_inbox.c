@@ -43,7 +43,9 @@ static void store_free(struct pg_store *store)
     pg_retention_free(&store->retention);
     free((char *)store->group.notify);
     free(store->schema);
+    free(store->environment);
     free(store->greeting);
+    free(store->claim);
     free(store);
 }
 
@@ -169,6 +171,13 @@ static struct inbox_store *postgres_open(uv_loop_t *loop, struct inbox *inbox,
         return NULL;
     }
     store->base.inbox = inbox;
+    if (options->environment != NULL) {
+        store->environment = strdup(options->environment);
+        if (store->environment == NULL) {
+            store_fail(store);
+            return NULL;
+        }
+    }
     if (store_init(store, loop, options->type_options) != 0 ||
         pg_open_start(store, on_opened) != 0) {
         store_fail(store);

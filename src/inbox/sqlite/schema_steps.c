@@ -29,12 +29,13 @@
 #define TABLES                                                              \
     "CREATE TABLE inbox ("                                                  \
     " uuid TEXT NOT NULL,"                                                  \
-    " created_at INTEGER NOT NULL);"                                        \
+    " created_at INTEGER NOT NULL,"                                         \
+    " environment TEXT);"                                                   \
     "INSERT INTO inbox"                                                     \
     " SELECT substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' ||"          \
     "  substr(h, 14, 3) || '-' || substr('89ab', 1 + (abs(random()) % 4), " \
     "  1) || substr(h, 18, 3) || '-' || substr(h, 21),"                     \
-    "  CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"          \
+    "  CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), NULL"    \
     " FROM (SELECT lower(hex(randomblob(16))) AS h);"                       \
     "CREATE TABLE queues ("                                                 \
     " id INTEGER PRIMARY KEY,"                                              \

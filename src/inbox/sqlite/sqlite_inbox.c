@@ -21,6 +21,7 @@
 #include "inbox/sqlite/checkpoint.h"
 #include "inbox/sqlite/connection.h"
 #include "inbox/sqlite/disk_space.h"
+#include "inbox/sqlite/environment_mark.h"
 #include "inbox/sqlite/group_write.h"
 #include "inbox/sqlite/queue_load.h"
 #include "inbox/sqlite/read_jobs.h"
@@ -35,6 +36,7 @@ struct sqlite_store {
     struct inbox_store base;      /* must be first */
     char *path;                   /* owned */
     char *used_by;                /* owned; see db_lock.h */
+    char *environment;            /* owned; NULL: any; see environment_mark.h */
     struct worker writer_thread;  /* runs the writer */
     struct worker helper_thread;  /* runs the reader */
     struct writer writer;         /* commits */
@@ -79,6 +81,7 @@ static void store_free(struct sqlite_store *store)
 {
     free(store->path);
     free(store->used_by);
+    free(store->environment);
     free(store->mark.path);
     free(store);
 }
@@ -176,6 +179,10 @@ static void open_work(struct worker_job *job)
         store->error = queue_load(store->writer.db, store->path,
                                   store->base.inbox, store->uuid, &store->why);
     }
+    if (store->error == 0 && store->environment != NULL) {
+        store->error = environment_mark_claim(
+            store->writer.db, store->path, store->environment, &store->why);
+    }
     if (store->error == 0) {
         store->error = arrival_mark_open(
             &store->mark, store->writer.db, store->path, store->uuid,
@@ -221,6 +228,7 @@ static bool store_copy(struct sqlite_store *store,
 
     store->path = connection_path(own->path);
     return store->path != NULL && text_copy(used_by, &store->used_by) &&
+           text_copy(options->environment, &store->environment) &&
            text_copy(options->arrivals_path, &store->mark.path);
 }
 
