@@ -156,5 +156,45 @@ const struct catalogue_entry catalogue_file[] = {
                  "    queues:\n"
                  "      - {name: student, api_key_file: student.key}\n",
     },
+    {
+        .code = HP_INCLUDE_UNREADABLE,
+        .title = "an included file cannot be read",
+        .meaning = "A path under include names a file that does not exist, is "
+                   "no file, or may not be read by this user. A pattern that "
+                   "matches nothing would be fine.",
+        .advice = "Correct the path, which is relative to the folder of the "
+                  "file that it is in, or let the user that haplo-poll runs "
+                  "as read the file.",
+        .wrong = "include: conf.d/live.yaml\n",
+        .right = "include: conf.d/*.yaml\n",
+        .is_fragment = true,
+    },
+    {
+        .code = HP_INCLUDE_TWICE,
+        .title = "a file is included twice",
+        .meaning = "The file is part of the configuration already, maybe under "
+                   "another path or because it includes itself. All that is in "
+                   "it would be defined twice.",
+        .advice = "Remove one of the two, or make a pattern stricter.",
+    },
+    {
+        .code = HP_INCLUDE_LIMIT,
+        .title = "too many files",
+        .meaning = "Files include each other more than 8 levels deep, or there "
+                   "are more than 10000 of them.",
+        .advice = "Include them from the main file with a pattern, or write "
+                  "several servers into one file.",
+    },
+    {
+        .code = HP_ENVIRONMENT_UNKNOWN,
+        .title = "the environment is not defined",
+        .meaning = "The configuration has no environment with the name that "
+                   "--environment or HAPLO_POLL_ENVIRONMENT gives. Nothing is "
+                   "started, since without it everything would be as in the "
+                   "main part of the configuration, which may be the live "
+                   "installation.",
+        .advice = "Correct the name, or add an entry with it under "
+                  "environments.",
+    },
     {.code = HP_NONE},
 };

@@ -305,6 +305,23 @@ const struct catalogue_entry catalogue_sense[] = {
         .is_fragment = true,
     },
     {
+        .code = HP_OVERRIDE_UNKNOWN,
+        .title = "an environment overrides nothing",
+        .meaning = "An entry of the environment has the name of an inbox, an "
+                   "outlet, a server or a queue that does not exist outside of "
+                   "environments. What was meant would stay as it is in the "
+                   "main part, which may be the live installation.",
+        .advice = "Correct the name, or define it outside of environments.",
+    },
+    {
+        .code = HP_OVERRIDE_KEEPS_KEY,
+        .title = "an environment has another URL but the same key",
+        .meaning = "The environment gives a server another URL, and no other "
+                   "API key. The key of one server would be sent to another.",
+        .advice = "Give the server or the queue its key in the environment as "
+                  "well. If it really is the same, repeat it there.",
+    },
+    {
         .code = HP_WHEN_KEY,
         .title = "a rule has an invalid key",
         .meaning = "The keys of `when` are JSON pointers, such as "

@@ -15,6 +15,7 @@ PASTED = "Kq3-x0123456789abcdefghijklmnopqrstuvwxyzABC"
 # What cannot be provoked by a file alone, and where it is tested instead.
 ELSEWHERE = {
     "HP0001": "test/inject/sweep_config.c",
+    "HP0113": "needs many files: test/unit/test_config_include.c",
     "HP0315": "depends on the build: test/integration/test_make.py",
 }
 
@@ -47,9 +48,11 @@ def printed(done, command):
 # Each leads a person to the right fix: read them as that person.
 @pytest.mark.parametrize("name", NAMES)
 def test_a_mistake_is_explained(folder, name):
-    done = check(folder, "-c", f"{name}.yaml", "check")
-    assert_golden(CONFIG / f"{name}.txt",
-                  printed(done, f"-c {name}.yaml check"))
+    arguments = ["-c", f"{name}.yaml", "check"]
+    if name.startswith("environment-"):
+        arguments[2:2] = ["-e", "test"]
+    done = check(folder, *arguments)
+    assert_golden(CONFIG / f"{name}.txt", printed(done, " ".join(arguments)))
     assert (done.out == "") == (done.code != 0)
     assert done.code == (2 if ": error: " in done.err else 0)
 

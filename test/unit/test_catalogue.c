@@ -50,7 +50,7 @@ static struct config *example_load(const struct catalogue_entry *entry,
 {
     struct config *config;
     example_write(entry, text);
-    config_load(FILE_NAME, mode, errors, &config);
+    config_load(FILE_NAME, NULL, mode, errors, &config);
     if (config != NULL) {
         check_files(config, errors);
     }
