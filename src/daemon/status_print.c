@@ -70,6 +70,23 @@ static void print_counts(struct printing *printing, const char *name)
     fputs(gap[0] == ',' ? ")" : "", terminal->out);
 }
 
+/* Of what makes it not ready, that which no table below shows. */
+static const char *unready_why(const struct json_tree *status)
+{
+    const struct json_tree *configuration =
+        json_tree_member(status, "configuration");
+    const char *phase = json_tree_text(status, "phase");
+    if (phase == NULL || strcmp(phase, "open") != 0) {
+        return ": it is starting or stopping";
+    }
+    if (json_tree_count(configuration, "rejected_reloads_total") > 0 &&
+        !json_tree_bool(configuration, "last_reload_ok")) {
+        return ": the last reload was rejected; see the log, or run "
+               "`haplo-poll check`";
+    }
+    return "";
+}
+
 static void print_summary(struct printing *printing)
 {
     const struct json_tree *status = printing->status;
@@ -89,8 +106,8 @@ static void print_summary(struct printing *printing)
             path != NULL ? path : "?",
             json_tree_count(configuration, "generation"));
     if (!json_tree_bool(status, "ready")) {
-        fprintf(terminal->out, "%snot ready%s\n",
-                terminal_begin(terminal, TERMINAL_BAD),
+        fprintf(terminal->out, "%snot ready%s%s\n",
+                terminal_begin(terminal, TERMINAL_BAD), unready_why(status),
                 terminal_end(terminal, TERMINAL_BAD));
     }
     print_counts(printing, "servers");

@@ -134,6 +134,9 @@ def test_a_wrong_file_changes_nothing(poll_of, spoil, words):
         wait_for(
             lambda: sim.queue_stats("app1", "q1")["requests"] > requests)
         pathlib.Path(poll.path).write_text(good)
+        seen = poll.run("status", write=False)
+        assert seen.code == 1, seen
+        assert "not ready: the last reload was rejected" in seen.out
         assert "generation" in reload(poll, write=False).out
         stop(run)
         poll.check_all_stored()
