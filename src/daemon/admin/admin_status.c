@@ -131,7 +131,7 @@ void admin_write_status(struct json_writer *json, const struct admin *admin,
                                                : 0);
     json_text(json, "phase", phase_name(gather));
     json_bool(json, "ready", admin_is_ready(admin));
-    json_null(json, "environment");
+    json_text(json, "environment", gather->config->environment);
     json_text(json, "role", role == ADMIN_ROLE_FULL ? "full" : "read");
     write_configuration(json, gather);
     write_poller(json, gather);
