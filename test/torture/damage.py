@@ -33,13 +33,16 @@ SHM_HEADER_BYTES = 136
 
 # Reading what is stored
 
+# SQLite quotes damaged text in its own, which Python cannot decode then.
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+
 
 def read_rows(database):
     """Returns the rows that are still readable, read one by one."""
     rows = set()
     last, = database.execute("SELECT max(arrival) FROM messages").fetchone()
     for arrival in range(1, min(last or 0, 10000) + 1):
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(*UNREADABLE):
             rows.update(database.execute(
                 "SELECT server, queue, body FROM messages"
                 " WHERE arrival = ?", (arrival,)).fetchall())
@@ -54,7 +57,7 @@ def stored(folder):
                 shutil.copyfile(folder / name, f"{copy}/{name}")
         with contextlib.closing(sqlite3.connect(f"{copy}/inbox.db")) as inbox:
             inbox.text_factory = bytes
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(*UNREADABLE):
                 return read_rows(inbox)
     return set()
 
