@@ -86,7 +86,9 @@ static int lines_write(const struct append *append,
     errno = ENOSPC; /* if a write is short */
     if (write(append->file, text, size) != (ssize_t)size) {
         error = errno;
-        (void)ftruncate(append->file, end); /* remove a partial line */
+        if (ftruncate(append->file, end) != 0) { /* removes a partial line */
+            error = EIO; /* which is left, and precedes the repeat */
+        }
     }
     free(text);
     return error == 0 ? durable_file(append->file) : error;

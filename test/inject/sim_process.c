@@ -71,7 +71,9 @@ static void dir_remove(void)
         owner = getpid();
     } else if (getpid() == owner) {
         (void)snprintf(command, sizeof command, "rm -rf '%s'", sim.dir);
-        (void)system(command);
+        if (system(command) != 0) {
+            (void)fprintf(stderr, "left behind: %s\n", sim.dir);
+        }
     }
 }
 
