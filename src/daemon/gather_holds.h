@@ -5,7 +5,7 @@
  *
  * A hold ends when the file at fault has been corrected, if it is one that is
  * read again: an API key, or a TLS file of the server. Anything else needs a
- * restart.
+ * reload.
  */
 #ifndef DAEMON_GATHER_HOLDS_H
 #define DAEMON_GATHER_HOLDS_H

@@ -45,6 +45,18 @@ static struct reload_lines *lines_of(struct reload_result *result,
                                     : &result->changed;
 }
 
+/* Hosts and tokens are those of the newest configuration at once. */
+static bool needs_start(const char *admin_options)
+{
+    static const char *const names[] = {"socket", "listen", "allow_remote"};
+    for (size_t i = 0; i < 3; i++) {
+        if (strstr(admin_options, names[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void reload_result_take_diff(struct reload_result *result,
                              const struct config_diff *diff)
 {
@@ -52,9 +64,10 @@ void reload_result_take_diff(struct reload_result *result,
         reload_lines_add(&result->changed, "top level: %s", diff->top.text);
     }
     if (diff->admin.size > 0) {
-        reload_lines_add(&result->changed,
-                         "admin: %s: takes effect at the next start",
-                         diff->admin.text);
+        reload_lines_add(&result->changed, "admin: %s%s", diff->admin.text,
+                         needs_start(diff->admin.text)
+                             ? ": where it listens changes at the next start"
+                             : "");
     }
     for (size_t i = 0; i < diff->count; i++) {
         const struct config_change *change = &diff->changes[i];

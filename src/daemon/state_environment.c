@@ -16,7 +16,7 @@
 #include "haplopoll.h"
 
 #define PATH_SIZE_MAX 4096
-#define NONE "." /* no environment has this name, and no target is empty */
+#define NONE "no environment" /* no name has a space; no target is empty */
 
 /* Reads the name. Returns 0 or errno. */
 static int name_read(const char *path, char name[HAPLO_NAME_SIZE_MAX + 1])

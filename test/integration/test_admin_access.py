@@ -171,6 +171,17 @@ def test_no_response_may_be_used_by_others(port):
         assert headers["Access-Control-Allow-Origin"] is None
 
 
+# The log says to correct the mode, which changes nothing else of the file.
+def test_a_token_is_used_when_its_mode_is_corrected(port):
+    file = port.folder / "full.token"
+    file.chmod(0o644)
+    assert port.ask("GET", "/api/v1/status",
+                    headers=bearer(FULL)).status == 401
+    file.chmod(0o600)
+    assert port.ask("GET", "/api/v1/status",
+                    headers=bearer(FULL)).status == 200
+
+
 def test_an_unknown_token_file_lets_nobody_in(port):
     (port.folder / "full.token").unlink()
     assert port.ask("GET", "/api/v1/status",

@@ -251,3 +251,22 @@ def test_what_waits_is_told(poll_of):
         wait_for(lambda: sim.unread("app1", "q2") == 0)
         assert run.stop() == 0
         poll.check_nothing_lost()
+
+
+# Who adds the name of a proxy need not restart; who moves the port must.
+def test_it_says_what_of_admin_needs_a_restart(poll_of):
+    with Sim("--apps=1", "--queues=1") as sim:
+        poll = quick(poll_of(sim))
+        token = poll.folder / "full.token"
+        token.write_text("a-token-of-this-test-alone\n")
+        token.chmod(0o600)
+        admin = {"listen": f"127.0.0.1:{closed_port()}",
+                 "token_file": "full.token"}
+        poll.config["admin"] = admin
+        run = started(poll)
+        admin["hosts"] = ["poll.example.ac.uk"]
+        assert "changed: admin: hosts" in reload(poll).splitlines()
+        admin["listen"] = f"127.0.0.1:{closed_port()}"
+        assert ("changed: admin: listen: where it listens changes at the next "
+                "start") in reload(poll).splitlines()
+        assert run.stop() == 0

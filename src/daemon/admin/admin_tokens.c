@@ -46,12 +46,13 @@ static int read_token(const char *path, char *text, size_t size, char *why,
     return error != 0 ? error : haplo_api_key_check(text, why, why_size);
 }
 
+/* By the time of its inode: a corrected mode changes nothing else. */
 static bool has_changed(const struct admin_token *token,
                         const struct stat *status)
 {
     return token->inode != status->st_ino || token->size != status->st_size ||
-           token->changed_at.tv_sec != status->st_mtim.tv_sec ||
-           token->changed_at.tv_nsec != status->st_mtim.tv_nsec;
+           token->changed_at.tv_sec != status->st_ctim.tv_sec ||
+           token->changed_at.tv_nsec != status->st_ctim.tv_nsec;
 }
 
 static void tell(struct admin_token *token, const char *path, const char *why)
@@ -79,7 +80,7 @@ static void refresh(struct admin_token *token, const char *path)
     }
     token->inode = status.st_ino;
     token->size = status.st_size;
-    token->changed_at = status.st_mtim;
+    token->changed_at = status.st_ctim;
     int error = read_token(path, text, sizeof text, why, sizeof why);
     token->is_known =
         error == 0 && make_digest(text, strlen(text), token->digest);
