@@ -41,6 +41,7 @@ int haplo_poll_main(int argc, char **argv)
     if (standard_streams_open() != 0) {
         return EXIT_CODE_FAILED; /* there is nowhere to say why */
     }
+    log_open(false, false); /* a command may change that */
     enum exit_code code = run_command_line(argc, argv);
     if (output_flush() != 0 && code == EXIT_CODE_FINE) {
         code = EXIT_CODE_FAILED;

@@ -69,6 +69,20 @@ def test_reader_is_gone(poll, arguments):
     assert text.count(GONE) == 1
 
 
+# With `2>&1 | head`, errors are lost as well: several, as one alone was fine.
+@pytest.mark.parametrize("arguments", [["check"], ["help"], ["explain"],
+                                       ["inbox", "list"]], ids=" ".join)
+def test_nobody_reads_errors_either(poll, arguments):
+    poll.config["defaults"].update(interval="never", backoff="soon")
+    poll.write()
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [PROGRAM, "-c", poll.path, *arguments], stdin=subprocess.DEVNULL,
+            stdout=full, stderr=full, timeout=60, check=False,
+            env=poll.environment)
+    assert done.returncode in (1, 2)
+
+
 # What prints nothing loses nothing.
 @pytest.mark.parametrize("arguments", [
     ["-q", "once"], ["inbox", "backup", "copy.db"]], ids=" ".join)
