@@ -227,7 +227,7 @@ def test_a_secret_that_stays_in_use_is_not_logged(poll_of):
         hook(poll, receiver, token_file="token")
         run = poll.start()
         wait_for(receiver.accepted, 20, "the first request")
-        secret_write(poll, "token", "tok-en.456\nbroken")
+        secret_write(poll, "token", "tok-en.456\ntok-en.789")
 
         def is_told():
             sim.script("message app1 q1")
