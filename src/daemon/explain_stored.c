@@ -23,7 +23,12 @@ static void tell_last_run(const struct config *config, const char *why)
     struct last_run run;
     char text[LAST_RUN_TEXT_SIZE];
     last_run_read(&run, config->state_dir);
-    explain_line("process", "%s; %s", why, last_run_text(&run, text));
+    last_run_text(&run, text);
+    if (run.is_locked) {
+        explain_line("process", "%s", text); /* so why is not true */
+    } else {
+        explain_line("process", "%s; %s", why, text);
+    }
 }
 
 static enum exit_code view(const struct config_inbox *inbox,

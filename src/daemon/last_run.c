@@ -67,8 +67,8 @@ const char *last_run_text(const struct last_run *run,
         snprintf(text, LAST_RUN_TEXT_SIZE, "no process has used it yet");
     } else if (run->is_locked) {
         snprintf(text, LAST_RUN_TEXT_SIZE,
-                 "it is in use by %s, which cannot be asked: it is not `run`, "
-                 "or is about to begin or end",
+                 "the state directory is in use by %s, which cannot be asked: "
+                 "it is not `run`, or is about to begin or end",
                  run->holder);
     } else if (run->was_clean) {
         snprintf(text, LAST_RUN_TEXT_SIZE, "the last process ended at %s",

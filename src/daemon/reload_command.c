@@ -14,11 +14,12 @@ static enum exit_code ask(const struct config *config)
 {
     struct admin_answer answer;
     char text[TEXT_SIZE];
-    enum exit_code code = EXIT_CODE_FAILED;
-    if (admin_ask(config, "POST", "/api/v1/reload", NULL, &answer, text,
-                  sizeof text) == 0) {
-        code = admin_answer_result(&answer, text, sizeof text);
-    }
+    int error = admin_ask(config, "POST", "/api/v1/reload", NULL, &answer, text,
+                          sizeof text);
+    enum exit_code code = error == 0
+                              ? admin_answer_result(&answer, text, sizeof text)
+                          : error == HAPLO_ENOTFOUND ? EXIT_CODE_NOT_RUNNING
+                                                     : EXIT_CODE_FAILED;
     fprintf(code == EXIT_CODE_FINE ? stdout : stderr, "%s%s\n",
             answer.status == 0 ? "haplo-poll: " : "", text);
     admin_answer_free(&answer);

@@ -15,7 +15,12 @@ static void print_last_run(const struct config *config, const char *why)
     struct last_run run;
     char text[LAST_RUN_TEXT_SIZE];
     last_run_read(&run, config->state_dir);
-    printf("%s; %s\n", why, last_run_text(&run, text));
+    last_run_text(&run, text);
+    if (run.is_locked) {
+        printf("%s\n", text); /* so why is not true */
+    } else {
+        printf("%s; %s\n", why, text);
+    }
 }
 
 static void print_last_run_json(const struct config *config, const char *why)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from needs import become_a_stranger
 from sim import Sim
 
 
@@ -81,3 +82,21 @@ def test_without_a_running_process(poll_of, command):
         done = poll_of(sim).run(command, "app1/q1")
         assert (done.code, done.out) == (4, "")
         assert "no process uses state_dir" in done.err
+
+
+# Without sudo, they must not say that nothing runs, and that it be started.
+@pytest.mark.needs("stranger")
+@pytest.mark.parametrize("words", [
+    ["pause", "app1/q1"], ["status"], ["explain", "app1/q1"], ["reload"],
+    ["outlet", "retry", "out", "app1/q1"]], ids=" ".join)
+def test_as_another_user(poll_of, words):
+    with Sim("--apps=1", "--queues=1") as sim:
+        poll = poll_of(sim)
+        poll.config["outlets"] = [
+            {"name": "out", "type": "files", "path": "out"}]
+        run = started(poll)
+        poll.folder.chmod(0o755)
+        done = poll.run(*words, write=False, preexec_fn=become_a_stranger)
+        assert (done.code, done.out) == (1, "")
+        assert "admin.sock cannot be opened: permission denied" in done.err
+        assert run.stop() == 0

@@ -1,9 +1,11 @@
 #include "daemon/admin/admin_ask.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/reason.h"
 #include "daemon/admin/admin_form.h"
@@ -138,9 +140,16 @@ static CURLcode prepare(CURL *curl, const char *socket_path, const char *method,
     return code;
 }
 
-static int explain(CURLcode code, const struct config *config, char *why,
-                   size_t why_size)
+static int explain(CURLcode code, const struct config *config,
+                   const char *socket_path, char *why, size_t why_size)
 {
+    if (code == CURLE_COULDNT_CONNECT && access(socket_path, W_OK) != 0 &&
+        errno == EACCES) {
+        return reason_write(why, why_size, HAPLO_ECONNECT,
+                            "%s cannot be opened: permission denied; run this "
+                            "as the user of the process, or as root",
+                            socket_path);
+    }
     if (code == CURLE_COULDNT_CONNECT) {
         return reason_write(why, why_size, HAPLO_ENOTFOUND,
                             "no process uses state_dir %s: start `haplo-poll "
@@ -196,6 +205,9 @@ int admin_ask(const struct config *config, const char *method, const char *path,
     if (socket_path != NULL && answer->body != NULL) {
         code = perform(socket_path, method, path, json, answer);
     }
+    int error = code == CURLE_OK
+                    ? 0
+                    : explain(code, config, socket_path, why, why_size);
     free(socket_path);
-    return code == CURLE_OK ? 0 : explain(code, config, why, why_size);
+    return error;
 }
