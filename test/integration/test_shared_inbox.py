@@ -86,10 +86,10 @@ def test_a_state_directory_that_was_taken_over(poll_of):
         other = poll.start()
         other.wait_for_line("polling")
         assert run.stop() == 0
-        assert (sim.dir / "state" / "control").is_socket()
+        assert (sim.dir / "state" / "admin.sock").is_socket()
         assert poll.once().code == 3
         assert other.stop() == 0
-        assert not (sim.dir / "state" / "control").exists()
+        assert not (sim.dir / "state" / "admin.sock").exists()
 
 
 # Commands that only look, or ask the process that runs, need no lock.
