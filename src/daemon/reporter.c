@@ -1,5 +1,6 @@
 #include "daemon/reporter.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/failure_class.h"
@@ -373,6 +374,23 @@ static void notice(struct reporter *reporter,
     }
 }
 
+/* News of a replay, each of which is logged at once: an operator asked for it.
+ * The state of its outlet is the same as before. */
+static void tell_replay(struct reporter *reporter,
+                        const struct transition *transition)
+{
+    char text[REPORT_TEXT_SIZE];
+    (void)snprintf(text, sizeof text, "outlet %s: %s", transition->name,
+                   transition->text);
+    const struct report report = {
+        .level = LOG_LEVEL_INFO,
+        .event = transition->to,
+        .text = text,
+        .outlet = transition->name,
+    };
+    reporter->report_cb(reporter->data, &report);
+}
+
 static bool is_trouble(const struct transition *transition)
 {
     static const char *const states[] = {
@@ -416,6 +434,10 @@ void reporter_note(struct reporter *reporter,
     if (strcmp(full.to, "warning") == 0 ||
         strcmp(full.to, "dead_letter") == 0) {
         notice(reporter, &full);
+        return;
+    }
+    if (strcmp(full.to, "replay") == 0) {
+        tell_replay(reporter, &full);
         return;
     }
     struct cause *before = cause_before(reporter, &full);

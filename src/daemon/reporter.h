@@ -18,6 +18,7 @@
  *   - What comes and goes all the time is logged a few times, and then only by
  *     reminders, until it has been steady for a while.
  *   - Warnings that recur are counted, and logged like reminders.
+ *   - That a replay starts or ends is logged at once, whatever else happens.
  */
 #ifndef DAEMON_REPORTER_H
 #define DAEMON_REPORTER_H
@@ -39,7 +40,7 @@
 /* A line of the log. All strings are borrowed during the call. */
 struct report {
     enum log_level level;
-    const char *event;  /* "failing", "reminder", "working", "warning" ... */
+    const char *event;  /* "failing", "reminder", "working", "replay" ... */
     const char *text;   /* one line for people */
     const char *server; /* what it is about; NULL: not about one */
     const char *queue;

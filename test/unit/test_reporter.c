@@ -369,6 +369,42 @@ static void test_dead_letters_are_counted(void **state)
            "HTTP 422, request 1 (and 9999 more like this)\n");
 }
 
+/* Who asks for a replay learns that it starts and how it ends, at once, while
+ * the trouble of its outlet goes on unaffected. */
+static void test_a_replay_is_told_at_once(void **state)
+{
+    static const char *const news[] = {
+        "replay 1 starts; delivered: 0, refused: 0",
+        "replay 1 is stopped; delivered: 7, refused: 1",
+        "replay 2 starts; delivered: 0, refused: 0",
+        "replay 2 is done; delivered: 120, refused: 0"};
+    struct scene *scene = *state;
+    struct observer_note what = note(scene, 0, "cannot connect");
+    observer_outlet_enter(&scene->observer, &scene->outlet, NULL, NULL,
+                          OBSERVER_OUTLET_WAITING, &what);
+    for (unsigned i = 0; i < sizeof news / sizeof *news; i++) {
+        advance_to(scene, (i + 1) * 600);
+        what = note(scene, 0, news[i]);
+        observer_outlet_tell(&scene->observer, &scene->outlet, NULL, NULL,
+                             "replay", &what);
+    }
+    advance_to(scene, 5 * SECOND);
+    what = note(scene, 0, "");
+    observer_outlet_enter(&scene->observer, &scene->outlet, NULL, NULL,
+                          OBSERVER_OUTLET_WORKING, &what);
+    expect(scene,
+           "[     0.6] I outlet out: replay 1 starts; delivered: 0, refused: "
+           "0\n"
+           "[     1.0] W outlet out: waiting: cannot connect\n"
+           "[     1.2] I outlet out: replay 1 is stopped; delivered: 7, "
+           "refused: 1\n"
+           "[     1.8] I outlet out: replay 2 starts; delivered: 0, refused: "
+           "0\n"
+           "[     2.4] I outlet out: replay 2 is done; delivered: 120, "
+           "refused: 0\n"
+           "[     5.0] I outlet out: works again after 5.0 s\n");
+}
+
 /* 5,000 queues with a reason each must not be 5,000 lines. */
 static void test_as_many_reasons_as_queues_are_a_few_lines(void **state)
 {
@@ -458,6 +494,7 @@ int main(void)
         TEST(test_a_blip_is_one_line),
         TEST(test_a_blocked_lane_says_what_to_do),
         TEST(test_dead_letters_are_counted),
+        TEST(test_a_replay_is_told_at_once),
         TEST(test_as_many_reasons_as_queues_are_a_few_lines),
         TEST(test_a_removed_queue_is_not_reported_to_work),
         TEST(test_a_queue_that_is_paused_is_in_no_cause),
