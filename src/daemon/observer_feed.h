@@ -47,6 +47,9 @@ void observer_feed_restarted(struct gather_queue *queue);
 
 void observer_feed_outlet(struct gather_outlet *outlet,
                           const struct forwarder_event *event);
+/* An operator has released the lane, of which the forwarder sends no event. */
+void observer_feed_released(struct gather_outlet *outlet, const char *server,
+                            const char *queue);
 
 /* Messages were stored in its inbox: so many, and the last of them. */
 void observer_feed_stored(struct gather_outlet *outlet, uint64_t last_arrival,

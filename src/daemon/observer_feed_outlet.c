@@ -44,6 +44,14 @@ void observer_feed_outlet(struct gather_outlet *outlet,
     }
 }
 
+void observer_feed_released(struct gather_outlet *outlet, const char *server,
+                            const char *queue)
+{
+    struct observer_note note = observer_note_now("");
+    observer_outlet_enter(&outlet->gather->observer, &outlet->seen, server,
+                          queue, OBSERVER_OUTLET_WORKING, &note);
+}
+
 void observer_feed_lag(struct gather_outlet *outlet)
 {
     struct forwarder_stats stats;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/reason.h"
+#include "daemon/observer_feed.h"
 
 #define WORD_SIZE_MAX 15
 #define LANE_SIZE_MAX (2 * HAPLO_NAME_SIZE_MAX + 1)
@@ -122,6 +123,7 @@ enum exit_code release_do(const struct gather *gather,
     if (error != 0) {
         return explain(outlet, release, text, text_size);
     }
+    observer_feed_released(outlet, release->server, release->queue);
     for (size_t i = 0; i < KIND_COUNT; i++) {
         if (kinds[i].kind == release->kind) {
             snprintf(text, text_size, "outlet %s: %s/%s: %s", release->outlet,

@@ -198,6 +198,30 @@ static void test_a_poison_message_blocks_its_lane_until_it_is_released(
     assert_true(stats().is_caught_up);
 }
 
+/* Nothing of the lane is left that could be accepted and show that all is well
+ * again: operators would look at a queue that waits for ever. */
+static void test_a_lane_whose_last_message_is_a_dead_letter_works(void **state)
+{
+    (void)state;
+    scene.options.on_refused = FORWARDER_DEAD_LETTER;
+    scene.answer_of[1] = 'x';
+    store('a', 1);
+    start();
+    run(100);
+    store('b', 1);
+    run(1000);
+    expect("[   3] > a1*1\n"
+           "[   4] a: waiting: answered x\n"
+           "[   5] save 1 +1 -0\n"
+           "[   5] out: at rest\n"
+           "[ 101] > b2*1\n"
+           "[ 103] > a1*1\n"
+           "[ 104] a: dead letter: answered x\n"
+           "[ 104] a: working\n"
+           "[ 106] save 2 +0 -1\n"
+           "[ 106] out: at rest\n");
+}
+
 /* Deferred messages are in the store: the next run begins with them. */
 static void test_deferred_messages_are_taken_up_by_the_next_run(void **state)
 {
@@ -442,6 +466,7 @@ int main(void)
         T(test_only_queues_that_are_wanted_are_forwarded),
         T(test_an_outlet_that_is_down_for_an_hour_catches_up),
         T(test_a_poison_message_blocks_its_lane_until_it_is_released),
+        T(test_a_lane_whose_last_message_is_a_dead_letter_works),
         T(test_deferred_messages_are_taken_up_by_the_next_run),
         T(test_an_outlet_that_cannot_be_opened_is_tried_again),
         T(test_a_warning_is_told_once_until_it_passes),

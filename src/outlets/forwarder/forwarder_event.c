@@ -5,9 +5,9 @@
 
 #include "outlets/forwarder/forwarder_private.h"
 
-static void tell(struct forwarder *forwarder, const struct lane *lane,
-                 const char *state, const char *why, uint64_t arrival,
-                 uint64_t due_ms)
+void forwarder_tell(struct forwarder *forwarder, const struct lane *lane,
+                    const char *state, const char *why, uint64_t arrival,
+                    uint64_t due_ms)
 {
     uint64_t now_ms = uv_now(forwarder->loop);
     const struct forwarder_event event = {
@@ -20,23 +20,8 @@ static void tell(struct forwarder *forwarder, const struct lane *lane,
         .delay_ms = due_ms > now_ms ? due_ms - now_ms : 0,
     };
 
-    forwarder->event_cb(forwarder, &event, forwarder->data);
-}
-
-void forwarder_tell(struct forwarder *forwarder, const struct lane *lane,
-                    const char *state, const char *why, uint64_t arrival,
-                    uint64_t due_ms)
-{
     if (forwarder->event_cb != NULL && !forwarder->is_quiet) {
-        tell(forwarder, lane, state, why, arrival, due_ms);
-    }
-}
-
-/* Even if the caller gets the result: who counts lanes in trouble must know. */
-static void tell_recovered(struct forwarder *forwarder, const struct lane *lane)
-{
-    if (forwarder->event_cb != NULL) {
-        tell(forwarder, lane, "working", "", 0, 0);
+        forwarder->event_cb(forwarder, &event, forwarder->data);
     }
 }
 
@@ -69,14 +54,12 @@ void forwarder_inbox_failed(struct forwarder *forwarder, const char *why)
     }
 }
 
-/* It had to wait before, and its message was delivered; or an operator has
- * released it. */
+/* Without a message that was accepted: what held it is no longer thought to be
+ * the fault of its message, or became a dead letter and was its last. */
 static bool has_recovered(const struct lane *lane, enum lane_state from)
 {
-    bool is_held = lane->state == LANE_WAITING || lane->state == LANE_BLOCKED;
-    return !is_held && (from == LANE_BLOCKED ||
-                        (from == LANE_DELIVERING && lane->held_arrival != 0 &&
-                         lane->failures == 0));
+    return from == LANE_BLOCKED ||
+           (lane->state == LANE_IDLE && lane->failures > 0);
 }
 
 static void on_lane_changed(void *data, const struct lane *lane,
@@ -85,7 +68,7 @@ static void on_lane_changed(void *data, const struct lane *lane,
     struct forwarder *forwarder = data;
 
     if (has_recovered(lane, from)) {
-        tell_recovered(forwarder, lane);
+        forwarder_tell(forwarder, lane, "working", "", 0, 0);
     } else if (lane->state == LANE_WAITING) {
         forwarder_tell(forwarder, lane, "waiting", forwarder->why.text,
                        lane->held_arrival, lane->due_ms);
