@@ -27,6 +27,16 @@ def settle(postgres, sim, running):
     postgres.check_all_stored(sim)
 
 
+def wait_for_trouble(running, words=""):
+    """A line of the queue that was the first, or one of all that fail for this
+    reason. Returns all such lines."""
+    return wait_for(
+        lambda: [line for line in running.lines(words)
+                 if "deliver app1/q" in line
+                 or "inbox inbox: 2 queues undelivered: " in line],
+        20, f"a line with {words}")
+
+
 # The server ends sessions when an administrator, or a failover, wants it to.
 def test_sessions_that_are_terminated(postgres, poll_of):
     with running_poll(postgres, poll_of) as (sim, _, running):
@@ -45,7 +55,7 @@ def test_a_server_that_is_restarted(postgres, poll_of, end):
         getattr(postgres, end)()
         sim.script("message app1 * count=40")
         try:
-            running.wait_for_line("deliver app1/q1")
+            wait_for_trouble(running)
             assert sim.unread() > 0
         finally:
             assert postgres.start()
@@ -59,7 +69,8 @@ def test_a_lock_held_by_somebody_else(postgres, poll_of):
         wait_for(lambda: sim.unread() == 0)
         with postgres.holding("LOCK TABLE haplo.stored"):
             sim.script("message app1 * count=5")
-            running.wait_for_line("deliver app1/q1", "lock")
+            lines = wait_for_trouble(running, "another session holds a lock")
+            assert len(lines) == 1
             assert sim.unread() > 0
             assert postgres.session_count() <= 2
         settle(postgres, sim, running)
@@ -74,7 +85,8 @@ def test_statement_timeout_of_the_role(postgres, poll_of):
             postgres.terminate_all()
             with postgres.holding("LOCK TABLE haplo.stored"):
                 sim.script("message app1 * count=5")
-                running.wait_for_line("deliver app1/q1", "statement timeout")
+                lines = wait_for_trouble(running, "due to statement timeout")
+                assert len(lines) == 1
             settle(postgres, sim, running)
         finally:
             postgres.sql("ALTER ROLE haplo_owner RESET statement_timeout")
@@ -188,7 +200,7 @@ def test_a_full_disk(postgres, poll_of):
         postgres.sql("ALTER TABLE haplo.stored SET TABLESPACE small")
         disk.fill()
         sim.script("message app1 * count=200")
-        running.wait_for_line("deliver app1/", "disk")
+        wait_for_trouble(running, "disk")
         assert sim.unread() > 0
         disk.free()
         settle(postgres, sim, running)
