@@ -106,6 +106,11 @@ def check(root, packages):
                         capture_output=True).stdout.startswith("enabled")
     say("unit: verified, not enabled")
 
+    # The unit does not start without it, and what is written to it is secret.
+    keys = (root.path / "etc/haplo-poll/keys").stat()
+    assert (keys.st_uid, keys.st_mode & 0o7777) == (0, 0o700), oct(keys.st_mode)
+    say("keys: their folder is for root alone")
+
     root.run(POLL)
     with sqlite3.connect(root.path / "tmp/sim/inbox.db") as inbox:
         count, = inbox.execute("SELECT count(*) FROM messages").fetchone()
