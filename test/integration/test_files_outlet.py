@@ -315,7 +315,11 @@ def test_a_folder_that_is_away_for_a_while(files_poll_of):
         for _ in range(5):
             sim.script("message app1 q* count=20", "message app2 q* count=20")
             sim.wait_until_read()  # no outlet holds that up
-        running.wait_for_line("outlet out: broken", "no such file or directory")
+        wait_for(lambda: running.lines(
+            "outlet out: broken: ", "no such file or directory")
+            or running.lines("outlet out: broken: ", "while in use"),
+            20, "the line")
+        assert len(running.lines("outlet out: broken")) == 1, running.err
         assert not folder.exists()
         (poll.folder / "away").rename(folder)
         running.wait_for_line("outlet out: works again")
