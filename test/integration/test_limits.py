@@ -82,10 +82,11 @@ def test_descriptors_run_out_under_files(poll_of):
         limit_running(run, resource.RLIMIT_NOFILE, 3)
         sim.script("message app1 q1 count=20")
         sim.wait_until_read()
-        run.wait_for_line("outlet out: ", "too many open files")
-        assert len(run.lines("too many open files")) == 1, run.err
+        run.wait_for_line("outlet out: broken: ", "too many open files: raise")
         limit_running(run, resource.RLIMIT_NOFILE, 1024)
+        run.wait_for_line("outlet out: works again after ")
         wait_for(lambda: len(poll.lines(poll.folder / "files")) == 40)
+        assert len(run.lines("too many open files")) == 1, run.err
         assert run.stop() == 0
         poll.check_all_stored()
 
