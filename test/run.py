@@ -3,7 +3,7 @@
 A job is one unit test binary or one file of integration tests; nothing inside
 a job runs in parallel. Each job has its own temporary folder, and the system
 chooses the ports, so jobs do not interfere. Jobs that took longest last time
-start first.
+start first, and in a new build those that are known to be long.
 
 The last line is "N passed, N failed". Exits with 1 if a test failed or none
 was run.
@@ -27,6 +27,17 @@ VALGRIND = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
 # Replaces malloc(), as valgrind does.
 NOT_UNDER_VALGRIND = ["test_sweep"]
 SLOWEST_SHOWN = 10
+# In the order in which a new build starts them; durations are measured later.
+LONGEST = ["test_crash_steps.py", "test_inbox_outages",
+           "test_outlet_torture.py",
+           "test_sweep", "test_postgres_faults.py", "test_nats.py",
+           "test_kafka.py", "test_page.py", "test_files_outlet.py",
+           "test_replay.py", "test_page_link.py", "test_key_commands.py",
+           "test_log.py", "test_limits.py", "test_postgres_no_memory.py",
+           "test_admin_hostile.py", "test_recovery.py",
+           "test_postgres_replay.py", "test_run.py", "test_postgres_outlets.py",
+           "test_crash.py", "test_trust.py", "test_webhook_replay.py",
+           "test_simulation"]
 OPTIONAL_TYPES = ["postgres", "kafka", "nats"]
 
 
@@ -157,9 +168,16 @@ def report(job):
           f"({job.seconds:.1f} s)", flush=True)
 
 
-def run_all(jobs, parallel, durations):
-    """Starts jobs of unknown duration first, then those that took longest."""
-    jobs.sort(key=lambda job: -durations.get(job.name, 1e9))
+def order(jobs, durations):
+    """Those known to be long, others of unknown duration, then those that took
+    longest."""
+    unknown = {name: 1e9 + len(LONGEST) - i for i, name in enumerate(LONGEST)}
+    jobs.sort(key=lambda job: -durations.get(job.name,
+                                             unknown.get(job.name, 1e9)))
+
+
+def run_all(jobs, parallel):
+    """Starts them in their order."""
     with concurrent.futures.ThreadPoolExecutor(parallel) as pool:
         running = [pool.submit(job.run) for job in jobs]
         for done in concurrent.futures.as_completed(running):
@@ -178,7 +196,7 @@ def main():
                         help="files or folders")
     # Most integration tests wait more than they compute.
     parser.add_argument("--jobs", type=int,
-                        default=len(os.sched_getaffinity(0)) + 2,
+                        default=len(os.sched_getaffinity(0)) + 4,
                         help="how many at once")
     args = parser.parse_args()
 
@@ -189,7 +207,8 @@ def main():
     jobs += unit_jobs(args.build, args.unit, args.valgrind)
     path = pathlib.Path(args.build, "test", "durations.json")
     durations = read_durations(path)
-    run_all(jobs, args.jobs, durations)
+    order(jobs, durations)
+    run_all(jobs, args.jobs)
     durations.update((job.name, round(job.seconds, 1)) for job in jobs)
     if jobs:
         path.write_text(json.dumps(durations, indent=1))
