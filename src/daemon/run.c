@@ -14,17 +14,17 @@
 #include "daemon/log.h"
 #include "daemon/poll_all.h"
 #include "daemon/run_log.h"
+#include "daemon/service_status.h"
 #include "daemon/session.h"
 #include "daemon/trace.h"
 
-#define READY_TEXT_SIZE 128
-
 struct run {
-    struct session session;       /* see run_of() */
-    struct file_watch file_watch; /* what queues wait for */
-    struct run_log log;           /* what happens */
-    struct poll_all poll_all;     /* SIGUSR1 */
-    struct key_patrol key_patrol; /* key files that change */
+    struct session session;               /* see run_of() */
+    struct file_watch file_watch;         /* what queues wait for */
+    struct run_log log;                   /* what happens */
+    struct poll_all poll_all;             /* SIGUSR1 */
+    struct key_patrol key_patrol;         /* key files that change */
+    struct service_status service_status; /* for the service manager */
 };
 
 static struct run *run_of(struct gather *gather)
@@ -64,22 +64,20 @@ static void tell_count(const char *what, size_t count)
 }
 
 /* "polling; queues: 3, servers: 2, outlets: 1" */
-static void tell_ready(struct session *session)
+static void tell_ready(struct run *run)
 {
-    const struct gather *gather = &session->gather;
+    const struct gather *gather = &run->session.gather;
     const struct gather_hold *hold;
     size_t expected_count = 0;
     size_t polled_count = gather->queue_count;
-    char text[READY_TEXT_SIZE];
     TAILQ_FOREACH (hold, &gather->holds, link) {
         expected_count += hold->is_expected;
         polled_count -= hold->queue != NULL;
     }
-    snprintf(text, sizeof text,
-             "polling; queues: %zu, servers: %zu, outlets: %zu", polled_count,
-             gather->config->server_count, gather->config->outlet_count);
-    log_line(LOG_LEVEL_INFO, "%s", text);
-    notify_ready(&session->notify, text);
+    log_line(LOG_LEVEL_INFO, "polling; queues: %zu, servers: %zu, outlets: %zu",
+             polled_count, gather->config->server_count,
+             gather->config->outlet_count);
+    service_status_ready(&run->service_status);
     if (polled_count == 0 && expected_count == 0) {
         log_line(LOG_LEVEL_WARNING, "no queue can be polled: see above");
     }
@@ -119,7 +117,7 @@ static void on_reload(struct reload *reload, const struct reload_result *result)
         session->key_commands.time_limit_ms =
             session->config->api_key_command_timeout_ms;
     }
-    tell_ready(session);
+    tell_ready(run_of(reload->gather));
 }
 
 static void on_hangup(struct session *session)
@@ -161,8 +159,9 @@ static void on_opened(struct session *session)
     file_watch_init(&run->file_watch, &session->loop, &session->gather);
     poll_all_init(&run->poll_all, &session->loop, &session->gather);
     key_patrol_open(&run->key_patrol, &session->loop, &session->gather);
+    service_status_open(&run->service_status, session);
     tell_holds(&session->gather);
-    tell_ready(session);
+    tell_ready(run);
     tell_held_by_earlier_runs(&session->gather);
     run_log_open(&run->log);
     if (session->gather.hold_count > 0) {
@@ -187,6 +186,7 @@ static void on_drained(struct gather *gather)
     poll_all_close(&run->poll_all);
     key_patrol_close(&run->key_patrol);
     run_log_close(&run->log);
+    service_status_close(&run->service_status);
 }
 
 enum exit_code command_run(const struct command_options *options)

@@ -16,6 +16,7 @@
 
 #include "base/container_of.h"
 #include "base/wall_clock.h"
+#include "daemon/gather_summary.h"
 #include "daemon/log.h"
 #include "daemon/observer_feed.h"
 #include "daemon/trend.h"
@@ -80,57 +81,6 @@ static void on_transition(struct observer_listener *listener,
 
 /* Summaries */
 
-static void sum_servers(const struct gather *gather, struct summary *summary)
-{
-    const struct gather_server *server;
-    size_t cursor = 0;
-    while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
-        const struct observer_server *seen = &server->seen;
-        summary->stored_count += seen->stored_count;
-        summary->repeat_count += seen->repeat_count;
-        summary->resend_count += seen->resend_count;
-        summary->unread_count += seen->unread_count;
-        summary->server_count++;
-        summary->server_up_count += seen->state == OBSERVER_SERVER_UP;
-        for (size_t i = 0; i < FAILURE_CLASS_COUNT; i++) {
-            summary->failure_count += seen->failures[i];
-        }
-    }
-}
-
-static void sum_outlets(const struct gather *gather, struct summary *summary)
-{
-    const struct gather_outlet *outlet;
-    size_t cursor = 0;
-    while ((outlet = name_table_next(&gather->outlets, &cursor)) != NULL) {
-        struct forwarder_stats stats = {0};
-        if (outlet->forwarder != NULL) {
-            forwarder_stats(outlet->forwarder, &stats);
-        }
-        summary->delivered_count += stats.delivered_count;
-        summary->dead_letter_count += stats.dead_letter_count;
-        summary->outlet_count++;
-        summary->outlet_working_count +=
-            outlet->seen.state == OBSERVER_OUTLET_WORKING &&
-            stats.blocked_lane_count == 0;
-    }
-}
-
-static void take_summary(const struct gather *gather, uint64_t now_ms,
-                         struct summary *summary)
-{
-    const struct observer *observer = &gather->observer;
-    *summary = (struct summary){
-        .now_ms = now_ms,
-        .started_ms = observer->started_ms,
-        .generation = observer->generation,
-    };
-    memcpy(summary->queue_counts, observer->queue_counts,
-           sizeof summary->queue_counts);
-    sum_servers(gather, summary);
-    sum_outlets(gather, summary);
-}
-
 /* What a reload has removed took its counts along. */
 static uint64_t at_most(uint64_t before, uint64_t now)
 {
@@ -143,7 +93,7 @@ static void tell_summary(struct run_log *log, uint64_t now_ms)
     char text[SUMMARY_TEXT_SIZE];
     struct summary now;
     struct summary *before = &log->before;
-    take_summary(log->gather, now_ms, &now);
+    gather_summary(log->gather, now_ms, &now);
     before->stored_count = at_most(before->stored_count, now.stored_count);
     before->repeat_count = at_most(before->repeat_count, now.repeat_count);
     before->resend_count = at_most(before->resend_count, now.resend_count);
@@ -258,7 +208,7 @@ void run_log_open(struct run_log *log)
     log->is_open = true;
     log->summary_due_ms = now_ms + RUN_LOG_DAY_MS;
     log->sample_due_ms = now_ms + RUN_LOG_HOUR_MS;
-    take_summary(log->gather, now_ms, &log->before);
+    gather_summary(log->gather, now_ms, &log->before);
     plan(log, now_ms);
 }
 

@@ -96,3 +96,40 @@ const char *summary_text(const struct summary *summary,
         span_text(summary->now_ms - summary->started_ms, span));
     return text;
 }
+
+/* "; 2 servers not up" */
+static void add_trouble(char text[SUMMARY_TEXT_SIZE], size_t count,
+                        const char *what, const char *trouble)
+{
+    if (count > 0) {
+        add(text, "; %zu %s%s %s", count, what, count == 1 ? "" : "s", trouble);
+    }
+}
+
+const char *summary_now_text(const struct summary *summary,
+                             char text[SUMMARY_TEXT_SIZE])
+{
+    const char *separator = "; ";
+    size_t polled_count = 0;
+    for (size_t i = 0; i < OBSERVER_QUEUE_STATE_COUNT; i++) {
+        polled_count += summary->queue_counts[i];
+    }
+    polled_count -= summary->queue_counts[OBSERVER_QUEUE_PAUSED] +
+                    summary->queue_counts[OBSERVER_QUEUE_HELD];
+    text[0] = '\0';
+    add(text, "polling %zu queue%s", polled_count,
+        polled_count == 1 ? "" : "s");
+    for (size_t i = OBSERVER_QUEUE_FAILING; i < OBSERVER_QUEUE_STATE_COUNT;
+         i++) {
+        if (summary->queue_counts[i] > 0) {
+            add(text, "%s%zu %s", separator, summary->queue_counts[i],
+                observer_queue_label((enum observer_queue_state)i));
+            separator = ", ";
+        }
+    }
+    add_trouble(text, summary->server_count - summary->server_up_count,
+                "server", "not up");
+    add_trouble(text, summary->outlet_count - summary->outlet_working_count,
+                "outlet", "not working");
+    return text;
+}

@@ -1,6 +1,7 @@
 /*
  * summary.h - the daily line that says that all is well, or what is not: a
- * regular sign of life. Pure.
+ * regular sign of life; and the line of the service manager, which says the
+ * same of this moment. Pure.
  */
 #ifndef DAEMON_SUMMARY_H
 #define DAEMON_SUMMARY_H
@@ -35,5 +36,10 @@ struct summary {
 const char *summary_text(const struct summary *summary,
                          const struct summary *before,
                          char text[SUMMARY_TEXT_SIZE]);
+
+/* What the service does now, and what does not work: "polling 200 queues; 3
+ * failing". Returns text. */
+const char *summary_now_text(const struct summary *summary,
+                             char text[SUMMARY_TEXT_SIZE]);
 
 #endif

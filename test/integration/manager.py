@@ -45,6 +45,15 @@ class Manager:
     def wait_for_states(self, *names):
         wait_for(lambda: self.states() == list(names), what=f"{names} told")
 
+    def wait_for_status(self, text):
+        """Until this is the newest status."""
+        def newest():
+            told = [message["STATUS"] for message in self.read()
+                    if "STATUS" in message]
+            return told[-1] if told else None
+
+        wait_for(lambda: newest() == text, what=f"status {text!r}")
+
     def wait_for_more(self, name, count=1):
         begin = self.count(name)
         wait_for(lambda: self.count(name) >= begin + count,

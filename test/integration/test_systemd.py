@@ -37,7 +37,7 @@ def test_tells_when_it_is_ready_and_stops(poll_of, tmp_path, kind):
         manager.wait_for_states("READY")
         assert run.lines("polling; queues: 2")
         assert manager.messages[-1]["STATUS"] == (
-            "polling; queues: 2, servers: 1, outlets: 0")
+            "polling 2 queues")
         assert run.stop() == 0
         manager.wait_for_states("READY", "STOPPING")
         stopping = manager.messages[-1]
@@ -55,6 +55,22 @@ def test_is_not_ready_if_it_cannot_start(poll_of, tmp_path):
         run = poll.start()
         assert run.wait() == 2
         assert "READY" not in manager.states()
+
+
+# `systemctl status` is where somebody looks first.
+def test_status_says_what_fails(poll_of, tmp_path):
+    with Sim("--apps=1", "--queues=3", "--messages=5") as sim, \
+            Manager(str(tmp_path / "notify")) as manager:
+        poll = poll_of(sim)
+        poll.environment |= manager.environment
+        poll.config["defaults"] |= {"interval": "10ms", "backoff": "10ms",
+                                    "backoff_max": "100ms"}
+        sim.script("fault app=app1 queue=q1 on=fetch do=status code=500 times=0")
+        run = poll.start()
+        manager.wait_for_status("polling 3 queues; 1 failing")
+        sim.script("clear faults")
+        manager.wait_for_status("polling 3 queues")
+        assert run.stop() == 0
 
 
 # A manager that does not read must not stop anything.

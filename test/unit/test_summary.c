@@ -121,11 +121,39 @@ static void test_lengths_of_time_are_short(void **state)
     }
 }
 
+/* Somebody who looks at the service wants numbers, and no more words than
+ * there is trouble. */
+static void test_the_status_of_the_service_is_short(void **state)
+{
+    struct summary now = {
+        .server_count = 2,
+        .server_up_count = 2,
+        .outlet_count = 3,
+        .outlet_working_count = 3,
+    };
+    char text[SUMMARY_TEXT_SIZE];
+    (void)state;
+    now.queue_counts[OBSERVER_QUEUE_STARTING] = 1;
+    assert_string_equal(summary_now_text(&now, text), "polling 1 queue");
+    now.queue_counts[OBSERVER_QUEUE_WORKING] = 196;
+    now.queue_counts[OBSERVER_QUEUE_FAILING] = 3;
+    assert_string_equal(summary_now_text(&now, text),
+                        "polling 200 queues; 3 failing");
+    now.queue_counts[OBSERVER_QUEUE_PAUSED] = 2;
+    now.queue_counts[OBSERVER_QUEUE_HELD] = 5;
+    now.server_up_count = 1;
+    now.outlet_working_count = 1;
+    assert_string_equal(summary_now_text(&now, text),
+                        "polling 200 queues; 3 failing, 2 paused, 5 held; 1 "
+                        "server not up; 2 outlets not working");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_good_day_is_a_short_line),
         cmocka_unit_test(test_a_bad_day_says_what_is_wrong),
+        cmocka_unit_test(test_the_status_of_the_service_is_short),
         cmocka_unit_test(test_a_backlog_that_keeps_growing_is_told),
         cmocka_unit_test(test_a_small_backlog_is_none),
         cmocka_unit_test(test_lengths_of_time_are_short),
