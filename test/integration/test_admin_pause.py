@@ -1,4 +1,5 @@
 """Operators pause queues, resume them and have them polled at once."""
+import json
 import stat
 
 import pytest
@@ -21,11 +22,15 @@ def test_a_pause_holds_across_restarts_until_it_is_ended(poll_of):
     with Sim(*SIZES) as sim:
         poll = poll_of(sim)
         poll.config["defaults"]["interval"] = "50ms"
+        poll.config["log_format"] = "json"
         running = poll.start()
         running.wait_for_line("polling;")
         admin = admin_of(poll)
         queue = admin.post(Q1 + "/pause", {"reason": "maintenance \"42\"",
                                            "by": "ann"})
+        line, = running.wait_for_line("paused by ann")
+        assert json.loads(line)["event"] == "paused"
+        assert json.loads(line)["queue"] == "q1"
         assert queue["pause"]["by"] == "ann"
         assert queue["pause"]["reason"] == 'maintenance "42"'
         wait_for(lambda: admin.get(Q1)["queue"]["state"] == "PAUSED")

@@ -1,5 +1,7 @@
 """Fetching stops before the disk of an inbox is full, so that everything else
 has room; the outlets go on, other inboxes do not notice."""
+import json
+
 import pytest
 
 from poll import two_inboxes
@@ -56,6 +58,8 @@ def test_fetching_stops_while_there_is_still_room(poll_of, disk_of):
         run.wait_for_line(GOES_ON)
         sim.wait_until_read()
         assert len(run.lines(STOPS)) == len(run.lines(GOES_ON)) == 1
+        shown = json.loads(poll.run("status", "--json", write=False).out)
+        assert [inbox["cause"] for inbox in shown["inboxes"]] == [None, None]
         assert run.stop() == 0
         poll.check_nothing_lost(*files, stored=sim.all_messages())
 

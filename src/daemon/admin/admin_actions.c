@@ -47,6 +47,28 @@ static int read_pause(const struct admin_request *request, struct pause *pause,
                            sizeof fields / sizeof fields[0], why, why_size);
 }
 
+/* Logs what an operator has done to a queue. */
+static void tell(const struct gather_queue *queue, const char *event,
+                 const char *text)
+{
+    const struct log_field fields[] = {
+        {.name = "event", .text = event},
+        {.name = "server", .text = queue->server->name},
+        {.name = "queue", .text = queue->config->name},
+    };
+    log_fields(LOG_LEVEL_INFO, fields, sizeof fields / sizeof *fields, text);
+}
+
+static void tell_pause(const struct gather_queue *queue,
+                       const struct pause *pause)
+{
+    char text[sizeof *pause + sizeof ": paused by : "];
+    (void)snprintf(text, sizeof text, "%s: paused by %s%s%s", pause->name,
+                   pause->by, pause->reason[0] == '\0' ? "" : ": ",
+                   pause->reason);
+    tell(queue, "paused", text);
+}
+
 void admin_post_pause(struct admin_request *request)
 {
     char why[HAPLO_TEXT_SIZE_MAX];
@@ -63,6 +85,9 @@ void admin_post_pause(struct admin_request *request)
     gather_queue_name(queue, pause.name);
     int error = pauses_add(pauses, &pause, why, sizeof why);
     gather_pause_apply(queue);
+    if (error == 0 || error == HAPLO_EDELIVERY) {
+        tell_pause(queue, &pause); /* it holds, even if it is not kept */
+    }
     if (error != 0) {
         admin_reply_error(request, error == HAPLO_ETOOBIG ? 409 : 500, "%s%s",
                           error == HAPLO_EDELIVERY
@@ -71,14 +96,13 @@ void admin_post_pause(struct admin_request *request)
                           why);
         return;
     }
-    log_line(LOG_LEVEL_INFO, "%s: paused by %s%s%s", pause.name, pause.by,
-             pause.reason[0] == '\0' ? "" : ": ", pause.reason);
     reply_queue(request, queue);
 }
 
 void admin_post_resume(struct admin_request *request)
 {
     char why[HAPLO_TEXT_SIZE_MAX];
+    char text[GATHER_NAME_SIZE + sizeof ": resumed"];
     char name[GATHER_NAME_SIZE];
     struct gather_queue *queue = admin_find_queue(request);
     struct pauses *pauses = queue == NULL ? NULL : pauses_of(request);
@@ -88,13 +112,14 @@ void admin_post_resume(struct admin_request *request)
     gather_queue_name(queue, name);
     int error = pauses_remove(pauses, name, why, sizeof why);
     gather_pause_apply(queue);
+    (void)snprintf(text, sizeof text, "%s: resumed", name);
+    tell(queue, "resumed", text);
     if (error != 0) {
         admin_reply_error(request, 500,
                           "it is resumed, but paused again after a restart: %s",
                           why);
         return;
     }
-    log_line(LOG_LEVEL_INFO, "%s: resumed", name);
     reply_queue(request, queue);
 }
 

@@ -260,6 +260,7 @@ void admin_write_inbox(struct json_writer *json, const char *name,
                        const struct gather_inbox *inbox)
 {
     bool is_open = inbox->is_open && inbox->inbox != NULL;
+    enum admin_health health = admin_health_of_inbox(inbox);
     json_object(json, name);
     json_text(json, "name", inbox->config->name);
     json_text(json, "type", inbox->config->type->name);
@@ -268,9 +269,11 @@ void admin_write_inbox(struct json_writer *json, const char *name,
               is_open                ? "open"
               : inbox->inbox == NULL ? "failed"
                                      : "opening");
-    json_text(json, "health", admin_health_name(admin_health_of_inbox(inbox)));
+    json_text(json, "health", admin_health_name(health));
     json_time(json, "since", inbox->seen.since_ms);
-    json_text(json, "cause", text_or_null(inbox->seen.text));
+    json_text(json, "cause",
+              health == ADMIN_HEALTH_OK ? NULL
+                                        : text_or_null(inbox->seen.text));
     json_time(json, "last_success_at", inbox->seen.success_ms);
     json_count(json, "unrouted_total", inbox->unrouted.count);
     json_object_end(json);
