@@ -9,9 +9,12 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <locale.h>
+#include <microhttpd.h>
 #include <netdb.h>
+#include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -23,6 +26,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -31,6 +35,7 @@
 #include <unistd.h>
 #include <uv.h>
 #include <yajl/yajl_parse.h>
+#include <yajl/yajl_tree.h>
 #include <yaml.h>
 #include <zlib.h>
 
@@ -84,6 +89,7 @@ CALLS_OF_YAJL(DEFINE)
 CALLS_OF_SQLITE(DEFINE)
 CALLS_OF_YAML(DEFINE)
 CALLS_OF_ZLIB(DEFINE)
+CALLS_OF_MICROHTTPD(DEFINE)
 CALLS_OF_LIBC(DEFINE)
 
 /* Those with a variable argument */
@@ -191,4 +197,39 @@ int inject_openat(int a, const char *b, int c, ...)
     va_end(argument);
     return fault_hits_call(CALL_openat) != FAULT_NONE ? OPEN_FAILURE
                                                       : openat(a, b, c, mode);
+}
+
+struct MHD_Daemon *inject_MHD_start_daemon(unsigned a, uint16_t b,
+                                           MHD_AcceptPolicyCallback c, void *d,
+                                           MHD_AccessHandlerCallback e, void *f,
+                                           ...);
+struct MHD_Daemon *inject_MHD_start_daemon(unsigned a, uint16_t b,
+                                           MHD_AcceptPolicyCallback c, void *d,
+                                           MHD_AccessHandlerCallback e, void *f,
+                                           ...)
+{
+    va_list argument;
+    struct MHD_Daemon *daemon = NULL;
+    va_start(argument, f);
+    if (fault_hits_call(CALL_MHD_start_daemon) == FAULT_NONE) {
+        daemon = MHD_start_daemon_va(a, b, c, d, e, f, argument);
+    }
+    va_end(argument);
+    return daemon;
+}
+
+/* What glibc's headers make of a call whose room they know */
+
+char *inject_realpath_chk(const char *a, char *b, size_t size);
+char *inject_realpath_chk(const char *a, char *b, size_t size)
+{
+    (void)size;
+    return inject_realpath(a, b);
+}
+
+int inject_vasprintf_chk(char **a, int flag, const char *b, va_list c);
+int inject_vasprintf_chk(char **a, int flag, const char *b, va_list c)
+{
+    (void)flag;
+    return inject_vasprintf(a, b, c);
 }

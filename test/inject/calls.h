@@ -14,13 +14,9 @@
 #define INJECT_CALLS_H
 
 #define CALLS_OF_LIBUV(X)                                                      \
-    X(int, uv_accept, (uv_stream_t * a, uv_stream_t * b), (a, b), UV_EMFILE,   \
-      AFTER)                                                                   \
     X(int, uv_async_init, (uv_loop_t * a, uv_async_t * b, uv_async_cb c),      \
       (a, b, c), UV_EMFILE, BEFORE)                                            \
     X(int, uv_cond_init, (uv_cond_t * a), (a), UV_ENOMEM, BEFORE)              \
-    X(int, uv_listen, (uv_stream_t * a, int b, uv_connection_cb c), (a, b, c), \
-      UV_EADDRINUSE, BEFORE)                                                   \
     X(int, uv_mutex_init, (uv_mutex_t * a), (a), UV_ENOMEM, BEFORE)            \
     X(int, uv_pipe, (uv_file a[2], int b, int c), (a, b, c), UV_EMFILE,        \
       BEFORE)                                                                  \
@@ -35,10 +31,6 @@
       (uv_thread_t * a, const uv_thread_options_t *b, uv_thread_cb c,          \
        void *d),                                                               \
       (a, b, c, d), UV_EAGAIN, BEFORE)                                         \
-    X(int, uv_write,                                                           \
-      (uv_write_t * a, uv_stream_t * b, const uv_buf_t *c, unsigned d,         \
-       uv_write_cb e),                                                         \
-      (a, b, c, d, e), UV_ENOMEM, BEFORE)                                      \
     X(int, uv_cancel, (uv_req_t * a), (a), UV_EBUSY, BEFORE)                   \
     X(int, uv_getaddrinfo,                                                     \
       (uv_loop_t * a, uv_getaddrinfo_t * b, uv_getaddrinfo_cb c,               \
@@ -68,6 +60,8 @@
       (a, b, c), UV_EINVAL, BEFORE)
 
 #define CALLS_OF_LIBCURL(X)                                                    \
+    X(CURLcode, curl_easy_perform, (CURL * a), (a),                            \
+      WAYS(CURLE_COULDNT_CONNECT, CURLE_OUT_OF_MEMORY), EITHER)                \
     X(CURLHcode, curl_easy_header,                                             \
       (CURL * a, const char *b, size_t c, unsigned d, int e,                   \
        struct curl_header **f),                                                \
@@ -102,6 +96,29 @@
     X(CURLSHcode, curl_share_setopt, CURLSHE_NOMEM)
 
 #define CALLS_OF_OPENSSL(X)                                                    \
+    X(int, ASN1_TIME_diff,                                                     \
+      (int *a, int *b, const ASN1_TIME *c, const ASN1_TIME *d), (a, b, c, d),  \
+      0, BEFORE)                                                               \
+    X(int, EVP_Digest,                                                         \
+      (const void *a, size_t b, unsigned char *c, unsigned *d,                 \
+       const EVP_MD *e, ENGINE *f),                                            \
+      (a, b, c, d, e, f), 0, BEFORE)                                           \
+    X(int, EVP_DigestFinal_ex,                                                 \
+      (EVP_MD_CTX * a, unsigned char *b, unsigned *c), (a, b, c), 0, BEFORE)   \
+    X(int, EVP_DigestInit_ex, (EVP_MD_CTX * a, const EVP_MD *b, ENGINE *c),    \
+      (a, b, c), 0, BEFORE)                                                    \
+    X(int, EVP_DigestUpdate, (EVP_MD_CTX * a, const void *b, size_t c),        \
+      (a, b, c), 0, BEFORE)                                                    \
+    X(EVP_MD_CTX *, EVP_MD_CTX_new, (void), (), NULL, BEFORE)                  \
+    X(int, RAND_bytes, (unsigned char *a, int b), (a, b), 0, BEFORE)           \
+    X(SSL_CTX *, SSL_CTX_new, (const SSL_METHOD *a), (a), NULL, BEFORE)        \
+    X(int, SSL_connect, (SSL * a), (a), -1, BEFORE)                            \
+    X(long, SSL_ctrl, (SSL * a, int b, long c, void *d), (a, b, c, d), 0,      \
+      BEFORE)                                                                  \
+    X(STACK_OF(X509) *, SSL_get_peer_cert_chain, (const SSL *a), (a), NULL,    \
+      BEFORE)                                                                  \
+    X(SSL *, SSL_new, (SSL_CTX * a), (a), NULL, BEFORE)                        \
+    X(int, SSL_set_fd, (SSL * a, int b), (a, b), 0, BEFORE)                    \
     X(BIO *, BIO_new_mem_buf, (const void *a, int b), (a, b), NULL, BEFORE)    \
     X(unsigned char *, HMAC,                                                   \
       (const EVP_MD *a, const void *b, int c, const unsigned char *d,          \
@@ -130,11 +147,13 @@
        int f),                                                             \
       (a, b, c, d, e, f), REG_ESPACE, BEFORE)
 
-#define CALLS_OF_YAJL(X)                                            \
-    X(yajl_status, yajl_complete_parse, (yajl_handle a), (a),       \
-      yajl_status_error, BEFORE)                                    \
-    X(yajl_status, yajl_parse,                                      \
-      (yajl_handle a, const unsigned char *b, size_t c), (a, b, c), \
+#define CALLS_OF_YAJL(X)                                             \
+    X(yajl_val, yajl_tree_parse, (const char *a, char *b, size_t c), \
+      (a, b, c), NULL, BEFORE)                                       \
+    X(yajl_status, yajl_complete_parse, (yajl_handle a), (a),        \
+      yajl_status_error, BEFORE)                                     \
+    X(yajl_status, yajl_parse,                                       \
+      (yajl_handle a, const unsigned char *b, size_t c), (a, b, c),  \
       yajl_status_error, BEFORE)
 
 #define CALLS_OF_SQLITE(X)                                                     \
@@ -203,6 +222,24 @@
       (sqlite3 * a, const char *b, int c, int *d, int *e), (a, b, c, d, e),    \
       SQLITE_BUSY, BEFORE)
 
+#define CALLS_OF_MICROHTTPD(X)                                             \
+    X(enum MHD_Result, MHD_add_response_header,                            \
+      (struct MHD_Response * a, const char *b, const char *c), (a, b, c),  \
+      MHD_NO, BEFORE)                                                      \
+    X(struct MHD_Response *, MHD_create_response_from_buffer,              \
+      (size_t a, void *b, enum MHD_ResponseMemoryMode c), (a, b, c), NULL, \
+      BEFORE)                                                              \
+    X(struct MHD_Response *, MHD_create_response_from_callback,            \
+      (uint64_t a, size_t b, MHD_ContentReaderCallback c, void *d,         \
+       MHD_ContentReaderFreeCallback e),                                   \
+      (a, b, c, d, e), NULL, BEFORE)                                       \
+    X(enum MHD_Result, MHD_queue_response,                                 \
+      (struct MHD_Connection * a, unsigned b, struct MHD_Response *c),     \
+      (a, b, c), MHD_NO, BEFORE)
+
+#define CALLS_OF_MICROHTTPD_VARIADIC(X) \
+    X(struct MHD_Daemon *, MHD_start_daemon, NULL)
+
 #define CALLS_OF_ZLIB(X)                                                       \
     X(int, deflateInit2_,                                                      \
       (z_stream * a, int b, int c, int d, int e, int f, const char *g, int h), \
@@ -215,6 +252,24 @@
 
 /* Linux gives the descriptor back whatever close() says. */
 #define CALLS_OF_LIBC(X)                                                       \
+    X(FILE *, fopencookie, (void *a, const char *b, cookie_io_functions_t c),  \
+      (a, b, c), FAIL(NULL, ENOMEM), BEFORE)                                   \
+    X(int, getaddrinfo,                                                        \
+      (const char *a, const char *b, const struct addrinfo *c,                 \
+       struct addrinfo **d),                                                   \
+      (a, b, c, d), WAYS(EAI_MEMORY, EAI_AGAIN), BEFORE)                       \
+    X(int, getsockopt, (int a, int b, int c, void *d, socklen_t *e),           \
+      (a, b, c, d, e), FAIL(-1, ENOBUFS), BEFORE)                              \
+    X(int, listen, (int a, int b), (a, b), FAIL(-1, EADDRINUSE), BEFORE)       \
+    X(int, lstat, (const char *a, struct stat *b), (a, b),                     \
+      WAYS(FAIL(-1, EIO), FAIL(-1, EACCES)), BEFORE)                           \
+    X(ssize_t, sendto,                                                         \
+      (int a, const void *b, size_t c, int d, const struct sockaddr *e,        \
+       socklen_t f),                                                           \
+      (a, b, c, d, e, f),                                                      \
+      WAYS(FAIL(-1, EAGAIN), FAIL(-1, ECONNREFUSED), FAIL(-1, EINTR)), BEFORE) \
+    X(int, signalfd, (int a, const sigset_t *b, int c), (a, b, c),             \
+      FAIL(-1, EMFILE), BEFORE)                                                \
     X(int, access, (const char *a, int b), (a, b), FAIL(-1, EACCES), BEFORE)   \
     X(int, bind, (int a, const struct sockaddr *b, socklen_t c), (a, b, c),    \
       FAIL(-1, EADDRINUSE), BEFORE)                                            \
@@ -227,8 +282,6 @@
       BEFORE)                                                                  \
     X(int, poll, (struct pollfd * a, nfds_t b, int c), (a, b, c),              \
       FAIL(-1, EINTR), BEFORE)                                                 \
-    X(ssize_t, recv, (int a, void *b, size_t c, int d), (a, b, c, d),          \
-      FAIL(-1, ECONNRESET), BEFORE)                                            \
     X(ssize_t, send, (int a, const void *b, size_t c, int d), (a, b, c, d),    \
       FAIL(-1, EPIPE), BEFORE)                                                 \
     X(int, setsockopt, (int a, int b, int c, const void *d, socklen_t e),      \
@@ -310,17 +363,19 @@
     X(int, open, WAYS(FAIL(-1, EMFILE), FAIL(-1, EACCES), FAIL(-1, ENOSPC))) \
     X(int, openat, WAYS(FAIL(-1, EMFILE), FAIL(-1, EACCES), FAIL(-1, ENOSPC)))
 
-#define CALLS(X)                 \
-    CALLS_OF_LIBUV(X)            \
-    CALLS_OF_LIBCURL(X)          \
-    CALLS_OF_LIBCURL_VARIADIC(X) \
-    CALLS_OF_OPENSSL(X)          \
-    CALLS_OF_TRE(X)              \
-    CALLS_OF_YAJL(X)             \
-    CALLS_OF_SQLITE(X)           \
-    CALLS_OF_YAML(X)             \
-    CALLS_OF_ZLIB(X)             \
-    CALLS_OF_LIBC(X)             \
+#define CALLS(X)                    \
+    CALLS_OF_LIBUV(X)               \
+    CALLS_OF_LIBCURL(X)             \
+    CALLS_OF_LIBCURL_VARIADIC(X)    \
+    CALLS_OF_OPENSSL(X)             \
+    CALLS_OF_TRE(X)                 \
+    CALLS_OF_YAJL(X)                \
+    CALLS_OF_SQLITE(X)              \
+    CALLS_OF_YAML(X)                \
+    CALLS_OF_ZLIB(X)                \
+    CALLS_OF_MICROHTTPD(X)          \
+    CALLS_OF_MICROHTTPD_VARIADIC(X) \
+    CALLS_OF_LIBC(X)                \
     CALLS_OF_LIBC_VARIADIC(X)
 
 #endif
