@@ -109,11 +109,30 @@ static size_t user_info_size(const char *from, const char *at)
     return scheme != NULL && scheme < at + size ? 0 : size;
 }
 
+/* The size of the query of a URL that begins here, behind its question mark:
+ * many services take a token there. */
+static size_t query_size(const char *from, const char *at)
+{
+    if (at == from || at[-1] != '?') {
+        return 0;
+    }
+    for (const char *c = at; c - from >= 3; c--) {
+        if (strncmp(c - 3, "://", 3) == 0) {
+            return strcspn(at, " \t\"'");
+        }
+        if (strchr(" \t\"'", c[-1]) != NULL) {
+            break;
+        }
+    }
+    return 0;
+}
+
 /* The number of bytes to hide that begin here. `from` is the start of the
  * line. */
 static size_t secret_size(const char *from, const char *at)
 {
     size_t size = user_info_size(from, at);
+    size = size > 0 ? size : query_size(from, at);
     if (size > 0 || !is_start(from, at)) {
         return size;
     }

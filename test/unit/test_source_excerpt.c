@@ -81,6 +81,10 @@ static void nothing_that_may_be_secret_is_shown(void **state)
                    "              ^~~~~~~~");
     assert_excerpt("url: https://me:pw@host/", 6, "url: https://(hidden)@host/",
                    "     ^~~~~~~~~~~~~~~~~~~~~~");
+    assert_excerpt("url: https://host/a?k=v#f", 6,
+                   "url: https://host/a?(hidden)",
+                   "     ^~~~~~~~~~~~~~~~~~~~~~~");
+    assert_excerpt("when: a?b", 7, "when: a?b", "      ^~~");
     assert_excerpt("proxy: me:pw@host", 8, "proxy: (hidden)@host",
                    "       ^~~~~~~~~~~~~");
     assert_excerpt("conninfo: host=a password=b", 1, "conninfo: (hidden)",
