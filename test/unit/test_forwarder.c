@@ -339,11 +339,14 @@ static void test_an_inbox_that_does_not_answer_is_asked_again(void **state)
     run(6000);
     assert_int_equal(scene.repeat_count, 0);
     expect("[   1] out: waiting: locked\n"
+           "[7005] out: working\n"
            "[7006] out: waiting: damaged\n"
+           "[14009] out: working\n"
            "[14009] > a1*1\n"
            "[14009] > b2*1\n"
            "[14011] out: waiting: disk full\n"
            "[19012] save 1 +0 -0\n"
+           "[19012] out: working\n"
            "[19113] save 2 +0 -0\n"
            "[19113] out: at rest\n");
     expect_all();
@@ -366,6 +369,37 @@ static void test_an_inbox_that_stays_down_is_told_once_more(void **state)
     scene.inbox.read_fails = NULL;
     run(6000);
     assert_false(stats().is_inbox_down);
+    expect("[67018] out: working\n"
+           "[67018] > a1*1\n"
+           "[67020] save 1 +0 -0\n"
+           "[67020] out: at rest\n");
+    expect_all();
+}
+
+/* A full disk can be read: an outlet that cannot save is not well because of
+ * that, however much it reads. */
+static void test_reading_does_not_end_what_saving_suffers_from(void **state)
+{
+    (void)state;
+    scene.inbox.save_fails = "disk full";
+    store_each("a");
+    start();
+    run(1000);
+    store_each("a");
+    run(60000);
+    assert_int_equal(scene.fate[2], FATE_DELIVERED);
+    assert_true(stats().is_inbox_down);
+    expect("[   3] > a1*1\n"
+           "[   5] out: waiting: disk full\n"
+           "[1006] > a2*1\n"
+           "[15008] out: waiting: disk full\n");
+    scene.inbox.save_fails = NULL;
+    run(6000);
+    assert_false(stats().is_inbox_down);
+    expect("[65018] save 1 +0 -0\n"
+           "[65018] out: working\n"
+           "[65119] save 2 +0 -0\n"
+           "[65119] out: at rest\n");
     expect_all();
 }
 
@@ -472,6 +506,7 @@ int main(void)
         T(test_a_warning_is_told_once_until_it_passes),
         T(test_an_inbox_that_does_not_answer_is_asked_again),
         T(test_an_inbox_that_stays_down_is_told_once_more),
+        T(test_reading_does_not_end_what_saving_suffers_from),
         T(test_closing_waits_for_what_is_in_flight),
         T(test_closing_stores_what_is_done_out_of_order),
         T(test_closing_does_not_wait_longer_than_it_may),

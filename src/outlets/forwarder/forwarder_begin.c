@@ -76,12 +76,14 @@ static void on_lanes(struct inbox_outlet *outlet, int error, const char *why,
                       seed_of(forwarder));
         forwarder_ask_later(forwarder);
         forwarder->has_dispatch = true;
-        forwarder->inbox_wait_ms = 0;
+        forwarder->is_save_failing = false;
         forwarder->phase = FORWARDER_WORKING;
         if (!lanes_add(forwarder, lanes, count)) {
             forwarder_forget(forwarder);
             forwarder->phase = FORWARDER_OPENING;
             forwarder_inbox_failed(forwarder, "out of memory");
+        } else {
+            forwarder_inbox_worked(forwarder);
         }
     }
     forwarder_pump(forwarder);

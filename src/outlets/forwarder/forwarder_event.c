@@ -54,6 +54,20 @@ void forwarder_inbox_failed(struct forwarder *forwarder, const char *why)
     }
 }
 
+/* While the destination is broken, its next attempt tells what it is. */
+void forwarder_inbox_worked(struct forwarder *forwarder)
+{
+    bool has_waited = forwarder->inbox_wait_ms > 0;
+
+    if (forwarder->is_save_failing) {
+        return;
+    }
+    forwarder->inbox_wait_ms = 0;
+    if (has_waited && forwarder->dispatch.breaker.state == BREAKER_UP) {
+        forwarder_tell(forwarder, NULL, "working", "", 0, 0);
+    }
+}
+
 /* Without a message that was accepted: what held it is no longer thought to be
  * the fault of its message, or became a dead letter and was its last. */
 static bool has_recovered(const struct lane *lane, enum lane_state from)

@@ -102,6 +102,7 @@ struct forwarder {
     unsigned reads;                    /* outstanding */
     uint64_t retry_at_ms;              /* earliest next call of the inbox */
     uint64_t inbox_wait_ms;            /* after its last error; 0: none */
+    bool is_save_failing;              /* whatever can be read meanwhile */
     struct inbox_progress save;        /* outstanding */
     struct inbox_place *places;        /* owned; used by save */
     struct inbox_dead_letter *letters; /* owned; of save */
@@ -169,6 +170,10 @@ void forwarder_warn(struct forwarder *forwarder, const struct reason *warning);
 
 /* To be called for an error of the inbox: retries later. */
 void forwarder_inbox_failed(struct forwarder *forwarder, const char *why);
+
+/* The inbox was read or written: the outlet no longer waits for it, unless
+ * progress cannot be saved. */
+void forwarder_inbox_worked(struct forwarder *forwarder);
 
 /* forwarder_begin.c */
 

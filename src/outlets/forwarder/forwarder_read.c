@@ -121,7 +121,7 @@ static void on_read(struct inbox_read *read, int error, const char *why)
     if (error != 0) {
         forwarder_inbox_failed(forwarder, why);
     } else {
-        forwarder->inbox_wait_ms = 0;
+        forwarder_inbox_worked(forwarder);
     }
     page->bytes = memory_of(read);
     forwarder->bytes_held += page->bytes;

@@ -20,8 +20,11 @@ static void on_saved(struct inbox_progress *save, int error, const char *why)
     forwarder->letters = NULL;
     dispatch_save_end(&forwarder->dispatch, error == 0,
                       uv_now(forwarder->loop));
+    forwarder->is_save_failing = error != 0;
     if (error != 0) {
         forwarder_inbox_failed(forwarder, why);
+    } else {
+        forwarder_inbox_worked(forwarder);
     }
     if (error != 0 && forwarder->phase == FORWARDER_SAVING) {
         /* The next start delivers it again. */
