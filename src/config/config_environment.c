@@ -15,7 +15,6 @@
  */
 #include "config/config_environment.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/similar.h"

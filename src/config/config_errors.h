@@ -9,7 +9,6 @@
 #ifndef CONFIG_CONFIG_ERRORS_H
 #define CONFIG_CONFIG_ERRORS_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 

@@ -70,7 +70,6 @@ struct server_draft {
     struct own_options *own;         /* own options for its queues */
     uint64_t set;                    /* bit set of rows in config_server_rows */
     bool is_sound;                   /* every value is valid */
-    struct config_place url_place;   /* of its key */
     struct config_place tls_place;   /* of tls_key_file, if set */
     struct config_place inbox_place; /* of the value of inbox, if set */
 };

@@ -5,7 +5,6 @@
 #ifndef CONFIG_CONFIG_PATH_H
 #define CONFIG_CONFIG_PATH_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "config/codes.h"

@@ -1,7 +1,6 @@
 #include "daemon/certificate_probe.h"
 
 #include <openssl/ssl.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/reason.h"

@@ -9,7 +9,6 @@
  */
 #include "daemon/doctor_stores.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -45,19 +45,9 @@ enum failure_class failure_class_of(int error)
 const char *failure_class_label(enum failure_class class)
 {
     static const char *const labels[] = {
-#define FAILURE_CLASS_LABEL(name, label, text) [FAILURE_##name] = label,
+#define FAILURE_CLASS_LABEL(name, label) [FAILURE_##name] = label,
         FAILURE_CLASS_MAP(FAILURE_CLASS_LABEL)
 #undef FAILURE_CLASS_LABEL
     };
     return labels[class];
-}
-
-const char *failure_class_text(enum failure_class class)
-{
-    static const char *const texts[] = {
-#define FAILURE_CLASS_TEXT(name, label, text) [FAILURE_##name] = text,
-        FAILURE_CLASS_MAP(FAILURE_CLASS_TEXT)
-#undef FAILURE_CLASS_TEXT
-    };
-    return texts[class];
 }

@@ -25,8 +25,6 @@
 #include "daemon/gather.h"
 
 #include <assert.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/wall_clock.h"
@@ -35,7 +33,6 @@
 #include "daemon/gather_moves.h"
 #include "daemon/gather_outlets.h"
 #include "daemon/gather_queues.h"
-#include "daemon/log.h"
 #include "daemon/observer_feed.h"
 
 static void next_phase(struct gather *gather, enum gather_phase phase)

@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/failure_class.h"
-
 #define HISTORY_COUNT_MAX 4096
 
 struct observer_server;

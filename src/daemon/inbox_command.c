@@ -2,7 +2,6 @@
  * inbox_command.c - `inbox backup`. It takes no lock, since a database can be
  * copied while it is in use.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/reason.h"

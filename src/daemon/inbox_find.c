@@ -1,7 +1,6 @@
 #include "daemon/inbox_find.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "config/units.h"

@@ -7,11 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/wall_clock.h"
 #include "daemon/human.h"
 #include "daemon/inbox_reading.h"
 #include "daemon/json_writer.h"
-#include "daemon/log.h"
 #include "daemon/table.h"
 
 static const struct table_column inbox_columns[] = {

@@ -1,6 +1,5 @@
 #include "daemon/key_commands.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -16,12 +16,6 @@ const char *observer_queue_label(enum observer_queue_state state)
     return labels[state];
 }
 
-const char *observer_queue_text(enum observer_queue_state state)
-{
-    static const char *const texts[] = {OBSERVER_QUEUE_MAP(TEXT)};
-    return texts[state];
-}
-
 const char *observer_server_label(enum observer_server_state state)
 {
     static const char *const labels[] = {OBSERVER_SERVER_MAP(LABEL)};

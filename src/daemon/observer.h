@@ -91,9 +91,8 @@ enum observer_inbox_state {
         OBSERVER_INBOX_STATE_COUNT
 };
 
-/* "working" and "is polled". Static strings. */
+/* "up" and "is in use". Static strings. */
 const char *observer_queue_label(enum observer_queue_state state);
-const char *observer_queue_text(enum observer_queue_state state);
 const char *observer_server_label(enum observer_server_state state);
 const char *observer_server_text(enum observer_server_state state);
 const char *observer_outlet_label(enum observer_outlet_state state);

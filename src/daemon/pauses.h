@@ -6,7 +6,6 @@
 #ifndef DAEMON_PAUSES_H
 #define DAEMON_PAUSES_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/name_table.h"

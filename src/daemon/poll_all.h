@@ -10,8 +10,6 @@
 #ifndef DAEMON_POLL_ALL_H
 #define DAEMON_POLL_ALL_H
 
-#include <stdbool.h>
-
 #include <uv.h>
 
 #include "daemon/gather.h"

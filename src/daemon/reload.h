@@ -21,7 +21,6 @@
 #define DAEMON_RELOAD_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/queue.h>
 
 #include <uv.h>

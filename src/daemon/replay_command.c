@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/wall_clock.h"
 #include "config/units.h"
 #include "daemon/command.h"
 #include "daemon/json_writer.h"

@@ -26,7 +26,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/name_table.h"
 #include "daemon/cause.h"
 #include "daemon/history.h"
 #include "daemon/log.h"

@@ -3,7 +3,6 @@
  * reporter (run_log.c); here, which queues are held because of the
  * configuration or its files, and which keys wait because of earlier runs.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/container_of.h"

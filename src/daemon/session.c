@@ -24,7 +24,6 @@
 #include "daemon/session.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/container_of.h"

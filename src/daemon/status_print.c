@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "base/reason.h"
-#include "base/wall_clock.h"
 #include "daemon/human.h"
 #include "daemon/status_cells.h"
 

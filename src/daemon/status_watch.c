@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
-#include "daemon/output.h"
 
 #define INTERVAL_MS 2000
 
