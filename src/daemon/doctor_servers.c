@@ -37,7 +37,8 @@
 #include "daemon/state_dir.h"
 #include "daemon/trace.h"
 
-#define CERTIFICATE_DAYS 30 /* before it expires, that is worth a warning */
+#define CERTIFICATE_DAYS 30   /* before it expires, that is worth a warning */
+#define LOGINS_OF_THROTTLE 40 /* what is stored after a throttle, at least */
 #define TICK_MS 50
 #define ONCE_ONLY_MS 3600000 /* it is paused before another attempt */
 #define SUBJECT_SIZE (2 * HAPLO_NAME_SIZE_MAX + 16)
@@ -203,9 +204,17 @@ static void look_for_held(struct doctor_server *server)
     if (!stats.logins_held || stats.in_flight > 0) {
         return;
     }
-    snprintf(text, sizeof text,
-             "not examined: %u failed logins in a row; wait %" PRIu64 " s",
-             stats.failed_logins, (stats.wait_ms + 999) / 1000);
+    uint64_t wait_s = (stats.wait_ms + 999) / 1000;
+    if (stats.failed_logins >= LOGINS_OF_THROTTLE) {
+        snprintf(text, sizeof text,
+                 "not examined: the server refused all logins from this "
+                 "address, or was about to; wait %" PRIu64 " s",
+                 wait_s);
+    } else {
+        snprintf(text, sizeof text,
+                 "not examined: %u failed logins in a row; wait %" PRIu64 " s",
+                 stats.failed_logins, wait_s);
+    }
     for (size_t i = 0; i < server->config->queue_count; i++) {
         settle(&server->queues[i], HP_LOGINS_SPARED, text);
     }

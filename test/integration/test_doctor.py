@@ -155,6 +155,11 @@ def test_a_throttled_address_is_found(poll_of):
         done = poll.run("doctor")
         assert done.code == 1
         assert_golden(CONFIG / "doctor" / "throttled.txt", found(done, poll))
+        # What `once` has stored of it is not the number of failed logins.
+        assert poll.once().code == 1
+        again = poll.run("doctor").out
+        assert "the server refused all logins from this address" in again
+        assert "failed logins in a row" not in again
 
 
 # It can be run while the daemon works, on the same state directory.
