@@ -48,6 +48,26 @@ def exposed(page):
     return found
 
 
+# Alerts and searches are written with these names.
+def test_every_state_is_documented(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=3") as sim:
+        poll = poll_of(sim)
+        poll.config["outlets"] = [{"name": "out", "type": "files",
+                                   "path": "out"}]
+        run = poll.start()
+        run.wait_for_line("polling")
+        page = page_of(admin_of(poll), "?queues=all")
+        assert run.stop() == 0
+    text = (ROOT / "docs/metrics.md").read_text()
+    for kind, title in (("server", "Servers"), ("outlet", "Outlets"),
+                        ("inbox", "Inboxes"), ("queue", "Queues")):
+        states = set(re.findall(
+            rf'^haplo_poll_{kind}_state\{{.*state="(\w+)"', page, re.M))
+        part = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", text, re.M | re.S)
+        assert len(states) >= 3
+        assert states <= set(re.findall(r"`(\w+)`", part.group(1))), kind
+
+
 def promtool(*words, **options):
     return subprocess.run(["promtool", *words], capture_output=True, text=True,
                           timeout=60, **options)
