@@ -2,12 +2,14 @@
 import json
 import os
 import pty
+import re
 import shutil
 
 import pytest
 
 from golden import CONFIG, assert_golden, codes_in
 from poll import PROGRAM, run_program
+from sim import ROOT
 
 NAMES = sorted(path.stem for path in CONFIG.glob("*.yaml"))
 # As long as a key, and like one. Some configurations have it, no output may.
@@ -106,6 +108,16 @@ def test_the_chain_of_includes_is_told(folder):
     [one] = json.loads(done.out)["diagnostics"]
     assert one["included_from"] == [
         {"file": "include.yaml", "line": 22, "column": 10}]
+
+
+# The line of an error ends with a code: that must lead somewhere.
+def test_each_code_is_in_the_catalogue():
+    header = (ROOT / "src/config/codes.h").read_text()
+    codes = {f"HP{int(number):04}" for number in
+             re.findall(r"^ +HP_\w+ = (\d+)", header, re.M)} - {"HP0000"}
+    assert len(codes) > 60
+    assert codes == {line.split()[0]
+                     for line in run_program("explain").out.splitlines()}
 
 
 # A code that nothing prints, or that nobody has looked at, is worth nothing.
