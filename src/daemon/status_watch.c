@@ -121,6 +121,13 @@ static void print_json(struct watch *watch)
     }
 }
 
+/* The next one may be drawn again. */
+static void frame_lost(struct watch *watch)
+{
+    watch->code = EXIT_CODE_FAILED;
+    log_line(LOG_LEVEL_ERROR, "status: out of memory");
+}
+
 static void draw(struct watch *watch)
 {
     char *text = NULL;
@@ -130,13 +137,17 @@ static void draw(struct watch *watch)
         print_json(watch);
     } else if (out != NULL) {
         frame_fill(watch, out);
-        if (fclose(out) == 0 && watch->terminal.is_terminal) {
+        if (fclose(out) != 0 || text == NULL) {
+            frame_lost(watch);
+        } else if (watch->terminal.is_terminal) {
             frame_write(watch, text);
-        } else if (text != NULL) {
+        } else {
             fputs(text, stdout);
             fputc('\n', stdout);
         }
         free(text);
+    } else {
+        frame_lost(watch);
     }
     watch->is_ended |= fflush(stdout) != 0;
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -21,6 +22,7 @@
 
 #include "daemon/admin/admin_ask.h"
 #include "daemon/command.h"
+#include "daemon/remote.h"
 #include "daemon_stage.h"
 #include "fault.h"
 #include "haplopoll.h"
@@ -29,10 +31,14 @@
 
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
+/* The state directory is claimed for its environment by each run anew. */
 static void once_run(void)
 {
     static struct outcome outcome;
+    char path[128];
     fault_pause();
+    daemon_path(path, sizeof path, "state/environment");
+    daemon_remove(path);
     unsigned total = daemon_add_messages();
     daemon_call(&outcome, WORDS("once"), false);
     daemon_check_messages(total);
@@ -157,6 +163,40 @@ static void check_run(void)
     fault_resume();
 }
 
+/* It tells what it could not look at, and marks nothing. */
+static void doctor_run(void)
+{
+    static struct outcome outcome;
+    fault_pause();
+    unsigned total = daemon_add_messages();
+    unsigned unread = sim_unread();
+    daemon_call(&outcome, WORDS("-q", "doctor"), false);
+    assert_int_equal(sim_unread(), unread);
+    daemon_check_messages(total);
+    fault_resume();
+}
+
+static int signal_mask(int how)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    return pthread_sigmask(how, &signals, NULL);
+}
+
+/* SIGTERM has come already, so that it ends with its first frame: there is no
+ * process to ask. */
+static void watch_run(void)
+{
+    static struct outcome outcome;
+    fault_pause();
+    assert_int_equal(signal_mask(SIG_BLOCK), 0);
+    assert_int_equal(kill(getpid(), SIGTERM), 0);
+    daemon_call(&outcome, WORDS("-q", "status", "--watch"), false);
+    assert_int_equal(signal_mask(SIG_UNBLOCK), 0);
+    fault_resume();
+}
+
 #define RUN_MS_MAX 400
 
 /* haplo-poll run */
@@ -189,7 +229,25 @@ static void release_ask(void)
     admin_answer_free(&answer);
 }
 
-/* A request, and then SIGTERM, when the queue is drained, or when it has had
+/* As `haplo-poll status` does it. Either there is a list, or it is told why
+ * there is none. */
+static void queues_ask(void)
+{
+    char path[128];
+    char why[HAPLO_TEXT_SIZE_MAX] = "";
+    struct json_tree *tree = NULL;
+    daemon_path(path, sizeof path, "state");
+    const struct config config = {.state_dir = path};
+    if (remote_ask(&config, NULL, "/api/v1/queues", NULL, &tree, why,
+                   sizeof why) == EXIT_CODE_FINE) {
+        assert_non_null(json_tree_member(tree, "queues"));
+        json_tree_free(tree);
+    } else {
+        assert_true(why[0] != '\0');
+    }
+}
+
+/* Requests, and then SIGTERM, when the queue is drained, or when it has had
  * time enough to be; not before there is somebody to catch it. */
 static void *operator(void *unused)
 {
@@ -197,6 +255,7 @@ static void *operator(void *unused)
     for (unsigned ms = 0; !atomic_load(&has_returned); ms += 3) {
         if ((sim_unread() == 0 || ms >= RUN_MS_MAX) && is_caught(SIGTERM)) {
             release_ask();
+            queues_ask();
             if (is_caught(SIGTERM)) { /* it may have ended meanwhile */
                 (void)kill(getpid(), SIGTERM);
             }
@@ -205,14 +264,6 @@ static void *operator(void *unused)
         (void)usleep(3000);
     }
     return NULL;
-}
-
-static int signal_mask(int how)
-{
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    return pthread_sigmask(how, &signals, NULL);
 }
 
 static void run_run(void)
@@ -226,7 +277,9 @@ static void run_run(void)
     assert_int_equal(signal_mask(SIG_BLOCK), 0);
     assert_int_equal(pthread_create(&thread, NULL, operator, NULL), 0);
     assert_int_equal(signal_mask(SIG_UNBLOCK), 0);
+    assert_int_equal(setenv("NOTIFY_SOCKET", "@haplo-sweep-nobody", 1), 0);
     daemon_call(&outcome, WORDS("-q", "run"), false);
+    assert_int_equal(unsetenv("NOTIFY_SOCKET"), 0);
     atomic_store(&has_returned, true);
     assert_int_equal(pthread_join(thread, NULL), 0);
     daemon_check_messages(total);
@@ -242,5 +295,7 @@ const struct sweep_unit sweep_daemon_units[] = {
     {"daemon/in_use", in_use_run, daemon_set_up, false, 4},
     {"daemon/release", release_run, daemon_set_up, true, 4},
     {"daemon/check", check_run, daemon_set_up, false, 4},
+    {"daemon/doctor", doctor_run, daemon_set_up, true, 4},
+    {"daemon/watch", watch_run, daemon_set_up, false, 4},
     {NULL, NULL, NULL, false, 0},
 };

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -217,19 +218,17 @@ static void lines_check(const char *text)
     }
 }
 
-/* Everything fits into the pipe, so that nobody needs to read meanwhile. */
-static void stdout_run(void)
+/* To ends[1]. Everything fits, so that nobody needs to read meanwhile. */
+static void lines_run(const int ends[2])
 {
     struct stage stage;
     char text[TEXT_SIZE] = "";
-    int ends[2];
     stage_begin(&stage);
     fault_pause();
     messages_store(&stage);
     (void)fflush(NULL);
     int saved = dup(STDOUT_FILENO);
     assert_true(saved >= 0);
-    assert_int_equal(pipe(ends), 0);
     assert_true(dup2(ends[1], STDOUT_FILENO) >= 0);
     assert_int_equal(close(ends[1]), 0);
     fault_resume();
@@ -243,6 +242,21 @@ static void stdout_run(void)
     stage_close(&stage);
     fault_resume();
     stage_end(&stage);
+}
+
+static void stdout_run(void)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    lines_run(ends);
+}
+
+/* As systemd connects it to the journal. */
+static void stdout_socket_run(void)
+{
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    lines_run(ends);
 }
 
 /* Commands */
@@ -330,6 +344,7 @@ const struct sweep_unit sweep_outlets_units[] = {
     {"outlets/csv", csv_run, NULL, false, 2},
     {"outlets/leftover", leftover_run, NULL, false, 2},
     {"outlets/stdout", stdout_run, NULL, false, 2},
+    {"outlets/stdout_socket", stdout_socket_run, NULL, false, 2},
     {"outlets/webhook", webhook_run, NULL, false, 2},
     {NULL, NULL, NULL, false, 0},
 };

@@ -12,6 +12,7 @@
  *     of the product. It is counted and shown: libuv aborts the process if it
  *     cannot grow its table of descriptors. For others, see is_excused().
  */
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -285,12 +286,14 @@ static const char *when_of(enum fault_call call)
 #define CALL_WHEN(result, name, parameters, arguments, failure, when) #when,
 #define CALL_WHEN_VARIADIC(result, name, failure) "BEFORE",
         CALLS_OF_LIBUV(CALL_WHEN) CALLS_OF_LIBCURL(CALL_WHEN)
-            CALLS_OF_LIBCURL_VARIADIC(CALL_WHEN_VARIADIC)
-                CALLS_OF_OPENSSL(CALL_WHEN) CALLS_OF_TRE(CALL_WHEN)
-                    CALLS_OF_YAJL(CALL_WHEN) CALLS_OF_SQLITE(CALL_WHEN)
-                        CALLS_OF_YAML(CALL_WHEN) CALLS_OF_ZLIB(CALL_WHEN)
+            CALLS_OF_LIBCURL_VARIADIC(CALL_WHEN_VARIADIC) CALLS_OF_OPENSSL(
+                CALL_WHEN) CALLS_OF_TRE(CALL_WHEN) CALLS_OF_YAJL(CALL_WHEN)
+                CALLS_OF_SQLITE(CALL_WHEN) CALLS_OF_YAML(CALL_WHEN)
+                    CALLS_OF_ZLIB(CALL_WHEN) CALLS_OF_MICROHTTPD(CALL_WHEN)
+                        CALLS_OF_MICROHTTPD_VARIADIC(CALL_WHEN_VARIADIC)
                             CALLS_OF_LIBC(CALL_WHEN)
                                 CALLS_OF_LIBC_VARIADIC(CALL_WHEN_VARIADIC)};
+    static_assert(sizeof whens / sizeof *whens == CALL_COUNT, "as in CALLS");
     return whens[call];
 }
 
