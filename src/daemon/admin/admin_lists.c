@@ -54,9 +54,10 @@ void admin_get_server(struct admin_request *request)
         name_table_find(&gather->servers, admin_parameter(request, "server"));
     struct json_writer json = {0};
     if (server == NULL) {
-        admin_reply_error(request, 404,
-                          "there is no server %s: see /api/v1/servers",
-                          admin_parameter(request, "server"));
+        admin_reply_error(
+            request, 404,
+            "there is no server %s: see `haplo-poll status --all`",
+            admin_parameter(request, "server"));
         return;
     }
     json_object(&json, NULL);
@@ -133,7 +134,7 @@ void admin_get_outlet(struct admin_request *request)
     struct json_writer json = {0};
     if (outlet == NULL) {
         admin_reply_error(request, 404,
-                          "there is no outlet %s: see /api/v1/outlets",
+                          "there is no outlet %s: see `haplo-poll status`",
                           admin_parameter(request, "outlet"));
         return;
     }

@@ -324,10 +324,11 @@ struct gather_queue *admin_find_queue(struct admin_request *request)
         request->admin->gather, admin_parameter(request, "server"),
         admin_parameter(request, "queue"));
     if (queue == NULL) {
-        admin_reply_error(request, 404,
-                          "there is no queue %s/%s: see /api/v1/queues",
-                          admin_parameter(request, "server"),
-                          admin_parameter(request, "queue"));
+        admin_reply_error(
+            request, 404,
+            "there is no queue %s/%s: see `haplo-poll status --all`",
+            admin_parameter(request, "server"),
+            admin_parameter(request, "queue"));
     }
     return queue;
 }

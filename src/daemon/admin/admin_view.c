@@ -127,11 +127,11 @@ struct admin_view *admin_view_new(struct admin_request *request,
     const struct config_inbox *inbox =
         outlet == NULL ? NULL : inbox_of(request, outlet);
     if (inbox == NULL) {
-        admin_reply_error(request, outlet == NULL ? 400 : 404,
-                          outlet == NULL
-                              ? "name an outlet, with ?outlet=NAME"
-                              : "there is no outlet %s: see /api/v1/outlets",
-                          outlet);
+        admin_reply_error(
+            request, outlet == NULL ? 400 : 404,
+            outlet == NULL ? "name an outlet, with ?outlet=NAME"
+                           : "there is no outlet %s: see `haplo-poll status`",
+            outlet);
         return NULL;
     }
     struct admin_view *view = calloc(1, sizeof *view);
