@@ -358,8 +358,8 @@ HAPLO_EXTERN void haplo_poller_close(struct haplo_poller *poller,
                                      haplo_close_cb close_cb);
 
 /* Sets two of the options again, 0 for the default: in_flight_max and
- * undelivered_bytes_max. What exceeds lower limits already is finished. A server
- * keeps the in_flight_max that it was added with. */
+ * undelivered_bytes_max. What exceeds lower limits already is finished. A
+ * server keeps the in_flight_max that it was added with. */
 HAPLO_EXTERN void haplo_poller_set_limits(struct haplo_poller *poller,
                                           unsigned in_flight_max,
                                           size_t undelivered_bytes_max);

@@ -45,8 +45,8 @@ struct config_diff {
     size_t counts[CONFIG_PARTS][CONFIG_CHANGE_KINDS]; /* of each */
     struct option_names top;   /* options of the top level that differ */
     struct option_names admin; /* the same of the map `admin` */
-    size_t capacity;         /* of changes */
-    struct arena arena;      /* owns the texts */
+    size_t capacity;           /* of changes */
+    struct arena arena;        /* owns the texts */
 };
 
 /* Compares two configurations, which it borrows until config_diff_free(). 0, or

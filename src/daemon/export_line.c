@@ -60,8 +60,7 @@ static void put_quoted(struct json_writer *out, struct haplo_slice text)
     const char *end = text.data + text.size;
     const char *quote;
     put(out, "\"");
-    while (at < end &&
-           (quote = memchr(at, '"', (size_t)(end - at))) != NULL) {
+    while (at < end && (quote = memchr(at, '"', (size_t)(end - at))) != NULL) {
         json_raw(out, at, (size_t)(quote - at) + 1);
         put(out, "\"");
         at = quote + 1;

@@ -50,32 +50,32 @@ struct session_options {
     const struct config_outlet *only_outlet; /* see struct gather_options */
     const struct config_inbox *only_inbox;   /* likewise */
     bool has_pauses;                         /* likewise */
-    session_signal_cb keys_changed_cb; /* an api_key_command has ended; NULL:
-                                          all of them end before it starts */
-    struct observer_listener *listener;      /* hears everything from the
-                                                start; or NULL: the command
-                                                logs nothing that happens */
+    session_signal_cb keys_changed_cb;  /* an api_key_command has ended; NULL:
+                                           all of them end before it starts */
+    struct observer_listener *listener; /* hears everything from the
+                                           start; or NULL: the command
+                                           logs nothing that happens */
 };
 
 /* Embedded in a command, which gets itself by container_of(). */
 struct session {
-    struct config *config;          /* owned */
-    int lock;                       /* descriptor of the state directory lock */
-    uv_loop_t loop;                 /* owned */
-    struct notify notify;           /* tells the service manager */
-    struct signals signals;         /* end it, or are for the command */
+    struct config *config;  /* owned */
+    int lock;               /* descriptor of the state directory lock */
+    uv_loop_t loop;         /* owned */
+    struct notify notify;   /* tells the service manager */
+    struct signals signals; /* end it, or are for the command */
     struct key_commands key_commands; /* run for API keys */
-    struct abandon abandon;         /* ends it despite a name look-up */
-    struct pauses pauses;           /* queues that operators have paused */
-    struct admin *admin;            /* observes and controls it; or NULL */
-    struct gather gather;           /* the configuration at work */
-    struct reload reload;           /* replaces that, if the command can */
-    struct config *first_config;    /* owned; that of the admin socket */
-    struct session_options options; /* of the command */
-    bool is_open;                   /* opened_cb was called */
-    bool is_hangup_due;             /* a SIGHUP came before that */
-    bool is_ending;                 /* session_end() was called */
-    enum exit_code code;            /* why it failed to start, or FINE */
+    struct abandon abandon;           /* ends it despite a name look-up */
+    struct pauses pauses;             /* queues that operators have paused */
+    struct admin *admin;              /* observes and controls it; or NULL */
+    struct gather gather;             /* the configuration at work */
+    struct reload reload;             /* replaces that, if the command can */
+    struct config *first_config;      /* owned; that of the admin socket */
+    struct session_options options;   /* of the command */
+    bool is_open;                     /* opened_cb was called */
+    bool is_hangup_due;               /* a SIGHUP came before that */
+    bool is_ending;                   /* session_end() was called */
+    enum exit_code code;              /* why it failed to start, or FINE */
 };
 
 /* Takes the configuration, locks the state directory and creates the loop.

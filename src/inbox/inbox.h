@@ -334,9 +334,10 @@ int inbox_outlet_open(struct inbox *inbox, const char *name, uint64_t start_ms,
                       inbox_outlet_opened_cb opened_cb, void *data);
 
 /* To be called when the outlets that there are have these names, and again when
- * they have others. From now on, the inbox deletes messages that are older than its retention period,
- * if it has one, and that all outlets have passed: these, once each has stored
- * progress, and all others with stored progress. Copies the names. */
+ * they have others. From now on, the inbox deletes messages that are older than
+ * its retention period, if it has one, and that all outlets have passed: these,
+ * once each has stored progress, and all others with stored progress. Copies
+ * the names. */
 void inbox_retain(struct inbox *inbox, const char *const *outlets,
                   size_t outlet_count);
 

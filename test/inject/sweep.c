@@ -204,9 +204,9 @@ static bool is_asked_for(const char *name, int argc, char **argv)
 static void units_find(int argc, char **argv)
 {
     static const struct sweep_unit *const lists[] = {
-        sweep_core_units,    sweep_http_units,    sweep_poller_units,
-        sweep_inbox_units,   sweep_outlets_units, sweep_config_units,
-        sweep_admin_units, sweep_daemon_units,  sweep_retention_units,
+        sweep_core_units,   sweep_http_units,    sweep_poller_units,
+        sweep_inbox_units,  sweep_outlets_units, sweep_config_units,
+        sweep_admin_units,  sweep_daemon_units,  sweep_retention_units,
         sweep_replay_units,
     };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {

@@ -58,7 +58,7 @@ extern const struct sweep_unit sweep_retention_units[]; /* the same */
 extern const struct sweep_unit sweep_replay_units[];    /* the same */
 extern const struct sweep_unit sweep_outlets_units[];   /* the same */
 extern const struct sweep_unit sweep_config_units[];    /* the same */
-extern const struct sweep_unit sweep_admin_units[];   /* the same */
+extern const struct sweep_unit sweep_admin_units[];     /* the same */
 extern const struct sweep_unit sweep_daemon_units[];    /* the same */
 
 /* One turn of the loop. Waits cost no time: where nothing comes for some

@@ -18,7 +18,7 @@
 /* A vault that is down for a weekend is asked every five minutes. */
 static void failing_command_is_run_less_and_less(void **state)
 {
-    static const uint64_t expected_s[] = {5,   10,  20,  40,  80,
+    static const uint64_t expected_s[] = {5,   10,  20,  40, 80,
                                           160, 300, 300, 300};
     uint64_t wait_ms = 0;
     (void)state;
@@ -52,8 +52,7 @@ static void new_key_starts_from_the_beginning(void **state)
     assert_int_equal(key_commands_wait_ms(KEY_OUTCOME_NEW, 15 * MINUTE_MS),
                      10 * SECOND_MS);
     /* After long outages it is as with any other that works. */
-    assert_int_equal(key_commands_wait_ms(KEY_OUTCOME_SAME, 0),
-                     10 * SECOND_MS);
+    assert_int_equal(key_commands_wait_ms(KEY_OUTCOME_SAME, 0), 10 * SECOND_MS);
 }
 
 int main(void)

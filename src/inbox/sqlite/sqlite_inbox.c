@@ -180,8 +180,8 @@ static void open_work(struct worker_job *job)
                                   store->base.inbox, store->uuid, &store->why);
     }
     if (store->error == 0 && store->environment != NULL) {
-        store->error = environment_mark_claim(
-            store->writer.db, store->path, store->environment, &store->why);
+        store->error = environment_mark_claim(store->writer.db, store->path,
+                                              store->environment, &store->why);
     }
     if (store->error == 0) {
         store->error = arrival_mark_open(

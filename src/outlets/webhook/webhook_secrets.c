@@ -36,8 +36,8 @@ static int lines_make(struct webhook_secrets *secrets, struct reason *why)
 {
     struct webhook_lines *lines;
     int error = webhook_lines_new(
-        secrets->options, secrets->secret_headers.revealed, secrets->password.revealed,
-        secrets->token.revealed, &lines, why);
+        secrets->options, secrets->secret_headers.revealed,
+        secrets->password.revealed, secrets->token.revealed, &lines, why);
 
     if (error == 0) {
         webhook_lines_leave(secrets->lines);
