@@ -113,6 +113,17 @@ static int open_connection(const struct addrinfo *info, int *fd)
     return error;
 }
 
+/* Names under localhost are this machine, as for libcurl, whatever the
+ * resolver knows (RFC 6761). */
+static const char *name_to_resolve(const char *host)
+{
+    static const char local[] = ".localhost";
+    size_t size = strlen(host);
+    bool is_local = size >= sizeof local &&
+                    strcasecmp(host + size - (sizeof local - 1), local) == 0;
+    return is_local ? local + 1 : host;
+}
+
 int tcp_probe(const char *address, const char *default_port,
               char name[TCP_PROBE_NAME_SIZE], char *why, size_t why_size)
 {
@@ -123,7 +134,8 @@ int tcp_probe(const char *address, const char *default_port,
     int error = ECONNREFUSED;
     target_read(&target, address, default_port);
     snprintf(name, TCP_PROBE_NAME_SIZE, "%s port %s", target.host, target.port);
-    int failed = getaddrinfo(target.host, target.port, &hints, &infos);
+    int failed =
+        getaddrinfo(name_to_resolve(target.host), target.port, &hints, &infos);
     if (failed != 0) {
         return reason_write(why, why_size, -1, "resolve %s: %s", target.host,
                             gai_strerror(failed));
