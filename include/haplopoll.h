@@ -459,6 +459,14 @@ struct haplo_server_stats {
     uint64_t request_count;      /* since the start */
     uint64_t failed_login_count; /* since the start */
     uint64_t throttle_count;     /* THROTTLE responses since the start */
+    uint64_t certificate_expires_ms; /* Unix ms: of those that the server has
+                                        presented, its own and intermediate
+                                        ones, the first to expire; as of the
+                                        last connection that did not resume a
+                                        TLS session. 0: unknown, or no TLS */
+    uint64_t client_certificate_expires_ms; /* Unix ms: of the one that it is
+                                               presented; 0: none, or it has
+                                               not been read yet */
 };
 
 /* error_text is valid until the next callback, or the next call that may change

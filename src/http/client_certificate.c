@@ -1,5 +1,6 @@
 #include "http/client_certificate.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <uv.h>
 
@@ -128,6 +129,12 @@ int client_certificate_set(struct client_certificate *certificate,
                          certificate->why.text);
     }
     return set_current(certificate, easy);
+}
+
+uint64_t client_certificate_expires_ms(
+    const struct client_certificate *certificate)
+{
+    return certificate->pair.expires_ms;
 }
 
 /* The list */

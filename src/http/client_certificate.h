@@ -18,7 +18,7 @@
 #define HTTP_CLIENT_CERTIFICATE_H
 
 #include <curl/curl.h>
-#include <stdbool.h>
+#include <stdint.h>
 
 struct client_certificate;
 struct easy;
@@ -37,6 +37,10 @@ struct client_certificate *client_certificate_find(struct http_client *client,
  * cannot be used) or HAPLO_ENOMEM, with the reason of the handle set. */
 int client_certificate_set(struct client_certificate *certificate,
                            struct easy *easy);
+
+/* When the certificate that is presented expires, in Unix ms. 0: unknown. */
+uint64_t client_certificate_expires_ms(
+    const struct client_certificate *certificate);
 
 void client_certificate_free_all(struct http_client *client);
 

@@ -26,6 +26,7 @@
 #include <stdarg.h>
 
 #include "base/alloc.h"
+#include "http/certificate_time.h"
 #include "http/client_certificate.h"
 #include "http/client_private.h"
 #include "http/easy_aim.h"
@@ -45,20 +46,32 @@ static void easy_enter(struct easy *easy, enum easy_phase phase)
     watchdog_note(easy);
 }
 
+/* True if the transfer did not find a connection to reuse. */
+static bool has_connected(const struct easy *easy)
+{
+    long new_count = 0;
+    return curl_easy_getinfo(easy->curl, CURLINFO_NUM_CONNECTS, &new_count) ==
+               CURLE_OK &&
+           new_count > 0;
+}
+
 /* False if the connection leads to an address that the name no longer has. A
  * new connection to the pinned addresses is never asked twice, however libcurl
  * writes an address. */
 static bool easy_is_at_peer(const struct easy *easy, const char *peer)
 {
     const struct resolver *resolver = easy->endpoint->resolver;
-    long new_count = 0;
-    if (resolver == NULL || resolver_has(resolver, peer)) {
-        return true;
+    return resolver == NULL || resolver_has(resolver, peer) ||
+           (easy->addresses == resolver->addresses && has_connected(easy));
+}
+
+static void easy_note_certificate(struct easy *easy)
+{
+    struct endpoint *endpoint = easy->endpoint;
+    if (endpoint->url.is_tls && has_connected(easy)) {
+        endpoint->certificate_expires_ms = certificate_time_of_peer(
+            easy->curl, endpoint->certificate_expires_ms);
     }
-    return easy->addresses == resolver->addresses &&
-           curl_easy_getinfo(easy->curl, CURLINFO_NUM_CONNECTS, &new_count) ==
-               CURLE_OK &&
-           new_count > 0;
 }
 
 /* For CURLOPT_PREREQFUNCTION. Nothing has been sent on this connection yet, so
@@ -75,6 +88,7 @@ static int on_connected(void *data, char *peer, char *local, int peer_port,
     if (easy->is_misled) {
         return CURL_PREREQFUNC_ABORT;
     }
+    easy_note_certificate(easy);
     response_line_begin(easy);
     easy_enter(easy, EASY_WAITING);
     easy->sent_ms = easy->progress_ms;

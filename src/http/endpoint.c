@@ -170,6 +170,18 @@ const char *endpoint_addresses(const struct endpoint *endpoint)
     return resolver->addresses != NULL ? resolver->addresses->list : NULL;
 }
 
+uint64_t endpoint_certificate_expires_ms(const struct endpoint *endpoint)
+{
+    return endpoint->certificate_expires_ms;
+}
+
+uint64_t endpoint_client_certificate_expires_ms(const struct endpoint *endpoint)
+{
+    return endpoint->certificate == NULL
+               ? 0
+               : client_certificate_expires_ms(endpoint->certificate);
+}
+
 int endpoint_look_up(struct endpoint *endpoint)
 {
     assert(endpoint->resolver != NULL);

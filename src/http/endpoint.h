@@ -62,6 +62,16 @@ bool endpoint_has_proxy(const struct endpoint *endpoint);
  * until the next look-up. */
 const char *endpoint_addresses(const struct endpoint *endpoint);
 
+/* When the first certificate expires of those that the server presented when a
+ * connection was last established without resuming a session, in Unix ms. 0:
+ * unknown, or no TLS to the server. */
+uint64_t endpoint_certificate_expires_ms(const struct endpoint *endpoint);
+
+/* The same of tls_certificate_file, as it is presented now. 0: there is none,
+ * or it has not been read yet. */
+uint64_t endpoint_client_certificate_expires_ms(
+    const struct endpoint *endpoint);
+
 /* Begins to look up the name, unless a look-up is outstanding; looked_up_cb
  * follows. Not if it is an address. 0, or HAPLO_ENOMEM and HAPLO_ERESOLVE:
  * nothing follows. */

@@ -39,6 +39,7 @@ struct endpoint {
     endpoint_looked_up_cb looked_up_cb; /* or NULL */
     void *data;                         /* for it */
     struct easy_list warm;              /* free, and set up for this endpoint */
+    uint64_t certificate_expires_ms;    /* see endpoint.h */
     unsigned busy_count;                /* transfers in flight */
     unsigned slot_count;                /* of slots */
     struct slot *slots;                 /* owned */

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "http/certificate_time.h"
+
 #define PRIVATE_KEY "PRIVATE KEY"
 
 void key_pair_clear(struct key_pair *pair)
@@ -104,7 +106,7 @@ static int key_read(const struct pem_file *file, EVP_PKEY **result,
     return *result != NULL ? 0 : pem_block_error(file, &block, why);
 }
 
-static int pair_check(const struct key_pair *pair, struct reason *why)
+static int pair_check(struct key_pair *pair, struct reason *why)
 {
     X509 *certificate = NULL;
     EVP_PKEY *key = NULL;
@@ -122,6 +124,9 @@ static int pair_check(const struct key_pair *pair, struct reason *why)
                              "tls_key_file: %.200s is not the key of the "
                              "certificate in %.200s",
                              key_pair_key(pair)->path, pair->certificate.path);
+    }
+    if (error == 0) {
+        pair->expires_ms = certificate_time(certificate);
     }
     EVP_PKEY_free(key);
     X509_free(certificate);

@@ -5,11 +5,14 @@
 #ifndef HTTP_KEY_PAIR_H
 #define HTTP_KEY_PAIR_H
 
+#include <stdint.h>
+
 #include "http/pem_file.h"
 
 struct key_pair {
     struct pem_file certificate; /* also the key, if that is not separate */
     struct pem_file key;         /* text NULL: not separate */
+    uint64_t expires_ms;         /* of the certificate; Unix; 0: unknown */
 };
 
 /* Reads and checks both files; key_file NULL: the key is in the certificate's.

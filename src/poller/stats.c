@@ -62,6 +62,12 @@ void haplo_server_stats(const struct haplo_server *server,
     now.error = server->core.error;
     now.error_text = server->core.error == 0 ? "" : server->error_text.text;
     now.queue_count = server->queues.count;
+    if (server->endpoint != NULL) {
+        now.certificate_expires_ms =
+            endpoint_certificate_expires_ms(server->endpoint);
+        now.client_certificate_expires_ms =
+            endpoint_client_certificate_expires_ms(server->endpoint);
+    }
     STATS_COPY(stats, &now);
 }
 

@@ -99,6 +99,8 @@
     X(int, ASN1_TIME_diff,                                                     \
       (int *a, int *b, const ASN1_TIME *c, const ASN1_TIME *d), (a, b, c, d),  \
       0, BEFORE)                                                               \
+    X(int, ASN1_TIME_to_tm, (const ASN1_TIME *a, struct tm *b), (a, b), 0,     \
+      BEFORE)                                                                  \
     X(int, EVP_Digest,                                                         \
       (const void *a, size_t b, unsigned char *c, unsigned *d,                 \
        const EVP_MD *e, ENGINE *f),                                            \

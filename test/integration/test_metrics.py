@@ -2,9 +2,11 @@
 import pathlib
 import re
 import subprocess
+import time
 
 from admin_client import admin_of
 from sim import Sim, wait_for
+from tls_peers import Authority, TlsServer, drained
 
 ROOT = pathlib.Path(__file__).parents[2]
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
@@ -196,3 +198,36 @@ def test_the_lag_of_an_outlet(poll_of):
         wait_for(lambda: samples_of(page_of(admin))[
             "haplo_poll_outlet_lag_seconds", 'outlet="out"'] > 0.01)
         assert run.stop() == 0
+
+
+DAY_S = 86400
+
+
+# Certificates are renewed in time only if somebody sees when they end; without
+# TLS there is nothing to see.
+def test_the_expiry_of_certificates_is_a_metric(poll_of):
+    def expiry(page, kind, server):
+        return samples_of(page).get(
+            (f"haplo_poll_server_{kind}_expiry_timestamp_seconds",
+             f'server="{server}"'))
+
+    with Sim("--apps=1", "--queues=1", "--messages=1") as sim:
+        ca = Authority(sim.dir, "ca")
+        own = ca.issue("own", days=50)
+        poll = poll_of(sim)
+        with TlsServer(drained, ca.issue("server", days=12), ca) as server:
+            config = server.config("strict", "keys/app1-q1")
+            config.update(interval="20ms", tls_ca_file=str(ca.path),
+                          tls_certificate_file=str(own.certificate),
+                          tls_key_file=str(own.key))
+            poll.config["servers"].append(config)
+            run = poll.start()
+            run.wait_for_line("polling; queues")
+            admin = admin_of(poll)
+            wait_for(lambda: expiry(page_of(admin), "certificate", "strict"))
+            page = page_of(admin)
+            for kind, days in [("certificate", 12), ("client_certificate", 50)]:
+                left_s = expiry(page, kind, "strict") - time.time()
+                assert (days - 1) * DAY_S < left_s <= days * DAY_S
+                assert expiry(page, kind, "app1") is None
+            assert run.stop() == 0

@@ -116,6 +116,18 @@ const char *endpoint_addresses(const struct endpoint *endpoint)
     return endpoint->addresses[0] == '\0' ? NULL : endpoint->addresses;
 }
 
+uint64_t endpoint_certificate_expires_ms(const struct endpoint *endpoint)
+{
+    (void)endpoint;
+    return 0;
+}
+
+uint64_t endpoint_client_certificate_expires_ms(const struct endpoint *endpoint)
+{
+    (void)endpoint;
+    return 0;
+}
+
 static void locate(struct endpoint *endpoint)
 {
     struct seen_server *server = endpoint->server;

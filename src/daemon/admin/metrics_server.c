@@ -142,6 +142,16 @@ WRITE(server_throttles)
     metric_put_count(w, server_stats(object).throttle_count);
 }
 
+WRITE(server_certificate)
+{
+    metric_put_time(w, server_stats(object).certificate_expires_ms);
+}
+
+WRITE(server_client_certificate)
+{
+    metric_put_time(w, server_stats(object).client_certificate_expires_ms);
+}
+
 WRITE(server_queues)
 {
     for (int i = 0; i < OBSERVER_QUEUE_STATE_COUNT; i++) {
@@ -252,6 +262,12 @@ const struct metric metrics_of_servers[] = {
      server_failed_logins},
     {"server_throttles", C, SERVER,
      "Responses that refuse all logins from this address", server_throttles},
+    {"server_certificate_expiry_timestamp_seconds", G, SERVER,
+     "When the first certificate that it presents expires, Unix time",
+     server_certificate},
+    {"server_client_certificate_expiry_timestamp_seconds", G, SERVER,
+     "When the certificate that it is presented expires, Unix time",
+     server_client_certificate},
     {"server_queues", G, METRIC_SERVER, "server state",
      "Its queues, by their state", server_queues},
     {"server_unread_messages", G, SERVER,
