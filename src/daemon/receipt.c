@@ -12,28 +12,18 @@
 #include "daemon/receipt.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/wall_clock.h"
-#include "daemon/json_writer.h"
 #include "daemon/log.h"
-#include "daemon/table.h"
-#include "daemon/trace_story.h"
-#include "outlets/message_id.h"
+#include "daemon/receipt_writer.h"
 #include "outlets/preview.h"
-
-static const struct table_column columns[] = {
-    {"TIME", false, 0},
-    {"WHAT", false, 0},
-};
 
 struct receipt {
     struct inbox_reading *reading; /* borrowed; its current inbox has it */
     struct inbox_find find;        /* which message */
-    bool is_json;                  /* one line of JSON instead of a table */
-    struct table table;            /* a row for each event */
-    struct json_writer json;       /* the line */
+    struct receipt_writer writer;  /* prints what is known */
     enum inbox_trace_state state;  /* what became of it */
     uint64_t received_at_ms;       /* when it was fetched */
     char queue[INBOX_REPLAY_QUEUE_SIZE]; /* "server/queue" */
@@ -62,14 +52,6 @@ static size_t outlet_index(const struct receipt *receipt, const char *name)
     return i;
 }
 
-static void tell(struct receipt *receipt, uint64_t at_ms, const char *text)
-{
-    char at[WALL_CLOCK_TEXT_SIZE];
-    table_text(&receipt->table, TERMINAL_PLAIN,
-               at_ms == 0 ? "-" : wall_clock_text_ms(at_ms, at));
-    table_text(&receipt->table, TERMINAL_PLAIN, text);
-}
-
 /* The message */
 
 static void note_wanted(struct receipt *receipt,
@@ -84,76 +66,6 @@ static void note_wanted(struct receipt *receipt,
         if (preview != NULL) {
             preview_free(preview);
         }
-    }
-}
-
-static void tell_stored(struct receipt *receipt, const struct inbox_trace *row)
-{
-    const struct inbox_message *message = &row->message;
-    char text[TRACE_TEXT_SIZE];
-    char id[MESSAGE_ID_SIZE_MAX];
-    snprintf(text, sizeof text,
-             "fetched from %s, message %" PRIu32 " of a batch of %" PRIu32,
-             receipt->queue, row->position + 1, message->batch_count);
-    tell(receipt, message->received_at_ms, text);
-    message_id_write(id, message, row->inbox_uuid, 0);
-    snprintf(text, sizeof text,
-             "stored in inbox %s, arrival %" PRIu64 ", as %s",
-             receipt->reading->inbox->name, message->arrival, id);
-    tell(receipt, row->stored_at_ms, text);
-    tell(receipt, row->marked_at_ms,
-         row->marked_at_ms != 0
-             ? "marked: the server has confirmed that it is read"
-             : "not known to be marked: the server may send it again, which "
-               "would be recognised");
-}
-
-static void put_stored(struct receipt *receipt, const struct inbox_trace *row)
-{
-    const struct inbox_message *message = &row->message;
-    struct json_writer *json = &receipt->json;
-    char id[MESSAGE_ID_SIZE_MAX];
-    message_id_write(id, message, row->inbox_uuid, 0);
-    json_text(json, "id", id);
-    json_text(json, "server", message->server);
-    json_text(json, "queue", message->queue);
-    json_count(json, "size_bytes", message->body.size);
-    json_count(json, "batch_first_arrival", message->batch_first);
-    json_count(json, "batch_count", message->batch_count);
-    json_count(json, "batch_position", row->position + 1);
-    json_time(json, "fetched_at", message->received_at_ms);
-    json_time(json, "stored_at", row->stored_at_ms);
-    json_time(json, "marked_at", row->marked_at_ms);
-}
-
-static void tell_missing(struct receipt *receipt, const struct inbox_trace *row)
-{
-    char text[TRACE_TEXT_SIZE];
-    switch (row->state) {
-    case INBOX_TRACE_PURGED:
-        snprintf(text, sizeof text, "purged from %s/%s%s%s",
-                 row->message.server, row->message.queue,
-                 row->purged_why[0] != '\0' ? ": " : "", row->purged_why);
-        tell(receipt, row->purged_at_ms, text);
-        break;
-    case INBOX_TRACE_GONE:
-        tell(receipt, 0,
-             "deleted after the retention period of the inbox, or the number "
-             "was never stored");
-        break;
-    default:
-        tell(receipt, 0, "no message has this number yet");
-        break;
-    }
-}
-
-static void put_missing(struct receipt *receipt, const struct inbox_trace *row)
-{
-    if (row->state == INBOX_TRACE_PURGED) {
-        json_text(&receipt->json, "server", row->message.server);
-        json_text(&receipt->json, "queue", row->message.queue);
-        json_time(&receipt->json, "purged_at", row->purged_at_ms);
-        json_text(&receipt->json, "purge_reason", row->purged_why);
     }
 }
 
@@ -177,76 +89,20 @@ static void take_stored(struct receipt *receipt, const struct inbox_trace *row)
     snprintf(receipt->queue, sizeof receipt->queue, "%s/%s",
              row->message.server, row->message.queue);
     note_wanted(receipt, &row->message);
-    if (receipt->is_json) {
-        put_stored(receipt, row);
-    } else {
-        tell_stored(receipt, row);
-    }
 }
 
 static void on_trace(const struct inbox_trace *row, void *data)
 {
-    static const char *const names[] = {
-        [INBOX_TRACE_STORED] = "stored",
-        [INBOX_TRACE_PURGED] = "purged",
-        [INBOX_TRACE_GONE] = "gone",
-        [INBOX_TRACE_NEVER] = "unknown",
-    };
     struct receipt *receipt = data;
     receipt->state = row->state;
-    if (receipt->is_json) {
-        json_object(&receipt->json, NULL);
-        json_text(&receipt->json, "inbox", receipt->reading->inbox->name);
-        json_count(&receipt->json, "arrival", row->message.arrival);
-        json_text(&receipt->json, "state", names[row->state]);
-    }
-    if (row->state != INBOX_TRACE_STORED && receipt->is_json) {
-        put_missing(receipt, row);
-    } else if (row->state != INBOX_TRACE_STORED) {
-        tell_missing(receipt, row);
-    } else {
+    if (row->state == INBOX_TRACE_STORED) {
         take_stored(receipt, row);
     }
-    if (receipt->is_json) {
-        json_array(&receipt->json, "outlets");
-    }
+    receipt_writer_message(&receipt->writer, receipt->reading->inbox->name,
+                           row);
 }
 
 /* Outlets */
-
-static void put_outlet(struct receipt *receipt,
-                       const struct trace_outlet *outlet)
-{
-    const struct inbox_trace_outlet *row = outlet->row;
-    struct json_writer *json = &receipt->json;
-    char text[TRACE_TEXT_SIZE];
-    json_object(json, NULL);
-    json_text(json, "name", outlet->name);
-    json_text(json, "outcome", trace_outcome_name(trace_outcome_of(outlet)));
-    json_text(json, "text", trace_outcome_text(outlet, text));
-    if (row != NULL && row->refused_at_ms != 0) {
-        json_time(json, "refused_at", row->refused_at_ms);
-        json_count(json, "attempts", row->attempts);
-        json_text(json, "reason", row->why);
-    } else if (row != NULL && !row->is_passed) {
-        json_count(json, "ahead_messages", row->ahead_count);
-    }
-    json_object_end(json);
-}
-
-static void tell_outlet(struct receipt *receipt,
-                        const struct trace_outlet *outlet)
-{
-    char text[TRACE_TEXT_SIZE];
-    char line[TRACE_TEXT_SIZE + HAPLO_NAME_SIZE_MAX + 16];
-    if (receipt->is_json) {
-        put_outlet(receipt, outlet);
-        return;
-    }
-    snprintf(line, sizeof line, "outlet %s: %s", outlet->name,
-             trace_outcome_text(outlet, text));
-    tell(receipt, outlet->row != NULL ? outlet->row->refused_at_ms : 0, line);
-}
 
 /* "beginning" is the default. */
 static bool begins_late(const struct config_outlet *config)
@@ -273,7 +129,7 @@ static bool on_outlet(const struct inbox_trace_outlet *row, void *data)
     if (is_configured) {
         receipt->is_seen[index] = true;
     }
-    tell_outlet(receipt, &outlet);
+    receipt_writer_outlet(&receipt->writer, &outlet);
     return true;
 }
 
@@ -288,7 +144,7 @@ static void tell_new_outlets(struct receipt *receipt)
         };
         if (outlet_at(receipt, i)->inbox == receipt->reading->inbox &&
             !receipt->is_seen[i]) {
-            tell_outlet(receipt, &outlet);
+            receipt_writer_outlet(&receipt->writer, &outlet);
         }
     }
 }
@@ -319,44 +175,13 @@ static bool concerns(const struct receipt *receipt,
             replay->cursor >= receipt->find.arrival);
 }
 
-static void put_replay(struct receipt *receipt,
-                       const struct inbox_replay *replay, bool is_done)
-{
-    struct json_writer *json = &receipt->json;
-    json_object(json, NULL);
-    json_count(json, "number", replay->id);
-    json_text(json, "outlet", replay->outlet);
-    json_bool(json, "has_passed_it", is_done);
-    json_time(json, "started_at", replay->created_at_ms);
-    json_time(json, "changed_at", replay->changed_at_ms);
-    json_object_end(json);
-}
-
 static bool on_replay(const struct inbox_replay *replay, void *data)
 {
     struct receipt *receipt = data;
-    char text[TRACE_TEXT_SIZE];
-    char until[WALL_CLOCK_TEXT_SIZE];
     bool is_done = replay->cursor >= receipt->find.arrival ||
                    replay->state == INBOX_REPLAY_DONE;
-    if (!concerns(receipt, replay)) {
-        return true;
-    }
-    if (receipt->is_json) {
-        put_replay(receipt, replay, is_done);
-    } else if (is_done) {
-        snprintf(text, sizeof text,
-                 "outlet %s: replay %" PRIu64 " began, and sent it again "
-                 "before %s",
-                 replay->outlet, replay->id,
-                 wall_clock_text_ms(replay->changed_at_ms, until));
-        tell(receipt, replay->created_at_ms, text);
-    } else {
-        snprintf(text, sizeof text,
-                 "outlet %s: replay %" PRIu64 " began, and has not come to it "
-                 "yet",
-                 replay->outlet, replay->id);
-        tell(receipt, replay->created_at_ms, text);
+    if (concerns(receipt, replay)) {
+        receipt_writer_replay(&receipt->writer, replay, is_done);
     }
     return true;
 }
@@ -386,23 +211,10 @@ static enum exit_code view_replays(struct receipt *receipt)
         .replay_cb = on_replay,
         .data = receipt,
     };
-    if (receipt->is_json) {
-        json_array_end(&receipt->json);
-        json_array(&receipt->json, "replays");
-    }
+    receipt_writer_replays(&receipt->writer);
     return receipt->state == INBOX_TRACE_STORED
                ? inbox_reading_view(receipt->reading, &view)
                : EXIT_CODE_FINE;
-}
-
-static void finish_json(struct receipt *receipt, enum exit_code code)
-{
-    if (receipt->is_json && code == EXIT_CODE_FINE) {
-        json_array_end(&receipt->json);
-        json_object_end(&receipt->json);
-        json_end_line(&receipt->json);
-        receipt->is_failed |= json_writer_print(&receipt->json, stdout) != 0;
-    }
 }
 
 /* What is not there is told, but is no success for a script. */
@@ -416,19 +228,15 @@ static enum exit_code result(const struct receipt *receipt, enum exit_code code)
                                      : EXIT_CODE_FAILED);
 }
 
-static enum exit_code print_receipt(struct receipt *receipt)
+static enum exit_code print_receipt(struct receipt *receipt, bool is_json)
 {
-    struct terminal terminal;
-    terminal_init(&terminal, stdout);
-    table_init(&receipt->table, &terminal, columns,
-               sizeof columns / sizeof *columns);
+    receipt_writer_begin(&receipt->writer, is_json);
     enum exit_code code = view_message(receipt);
     if (code == EXIT_CODE_FINE) {
         code = view_replays(receipt);
     }
-    finish_json(receipt, code);
-    receipt->is_failed |= table_end(&receipt->table) != 0;
-    json_writer_free(&receipt->json);
+    receipt->is_failed |=
+        receipt_writer_end(&receipt->writer, code == EXIT_CODE_FINE) != 0;
     return result(receipt, code);
 }
 
@@ -439,13 +247,12 @@ enum exit_code receipt_print(struct inbox_reading *reading,
     struct receipt receipt = {
         .reading = reading,
         .find = *find,
-        .is_json = is_json,
         .is_wanted = calloc(count, sizeof(bool)),
         .is_seen = calloc(count, sizeof(bool)),
     };
     enum exit_code code = receipt.is_wanted == NULL || receipt.is_seen == NULL
                               ? inbox_reading_no_memory()
-                              : print_receipt(&receipt);
+                              : print_receipt(&receipt, is_json);
     free(receipt.is_wanted);
     free(receipt.is_seen);
     return code;
