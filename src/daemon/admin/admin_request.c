@@ -75,6 +75,15 @@ void admin_request_free(struct admin_request *request)
 
 /* Responses */
 
+/* Without memory for all headers there is no response: one of them may be what
+ * protects the page. The connection is closed. */
+static void drop_response(struct admin_request *request)
+{
+    MHD_destroy_response(request->response); /* with its stream */
+    request->response = NULL;
+    request->stream = NULL;
+}
+
 void admin_add_header(struct admin_request *request, const char *name,
                       const char *value)
 {
@@ -85,7 +94,9 @@ void admin_add_header(struct admin_request *request, const char *name,
     if (old != NULL) {
         (void)MHD_del_response_header(request->response, name, old);
     }
-    (void)MHD_add_response_header(request->response, name, value);
+    if (MHD_add_response_header(request->response, name, value) != MHD_YES) {
+        drop_response(request);
+    }
 }
 
 /* Nothing of this is for caches, frames, other sites or guesses about its type.
