@@ -306,8 +306,8 @@ $(BUILD)/inject/renames: test/inject/calls.h
 	@mkdir -p $(@D)
 	$(call say,GEN)
 	$(Q)sed -n 's/^ *X([^,]*, \([A-Za-z0-9_]*\),.*/\1 inject_\1/p' $< >$@
-	$(Q)printf '__%s_chk inject_%s_chk\n' realpath realpath \
-		vasprintf vasprintf >>$@
+	$(Q)printf '__%s inject_%s\n' realpath_chk realpath_chk \
+		vasprintf_chk vasprintf_chk open_2 open_2 >>$@
 
 $(BUILD)/inject/%.o: $(BUILD)/%.o $(BUILD)/inject/renames
 	@mkdir -p $(@D)

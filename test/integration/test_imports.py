@@ -27,7 +27,7 @@ def plain(name):
     """Without what glibc's headers and the compiler make of a name."""
     name = re.sub(r"@.*", "", name)
     name = re.sub(r"^__isoc(99|23)_", "", name)
-    name = re.sub(r"^__(\w+)_chk$", r"\1", name)
+    name = re.sub(r"^__(\w+?)_(?:chk|2)$", r"\1", name)
     return name.strip("_")
 
 

@@ -155,12 +155,18 @@ void admin_reply_text(struct admin_request *request, unsigned status,
                                           MHD_RESPMEM_MUST_COPY));
 }
 
+static void reply_static(struct admin_request *request, unsigned status,
+                         const char *type, const char *data, size_t size)
+{
+    reply(request, status, type,
+          MHD_create_response_from_buffer(size, (void *)(uintptr_t)data,
+                                          MHD_RESPMEM_PERSISTENT));
+}
+
 void admin_reply_static(struct admin_request *request, const char *type,
                         const char *data, size_t size)
 {
-    reply(request, 200, type,
-          MHD_create_response_from_buffer(size, (void *)(uintptr_t)data,
-                                          MHD_RESPMEM_PERSISTENT));
+    reply_static(request, 200, type, data, size);
 }
 
 static const char *error_code(unsigned status)
@@ -194,6 +200,8 @@ static const char *error_code(unsigned status)
 void admin_reply_error(struct admin_request *request, unsigned status,
                        const char *format, ...)
 {
+    static const char no_memory[] = "{\"error\":{\"code\":\"internal\","
+                                    "\"message\":\"out of memory\"}}\n";
     struct json_writer json = {0};
     struct reason why;
     va_list arguments;
@@ -207,9 +215,13 @@ void admin_reply_error(struct admin_request *request, unsigned status,
     json_object_end(&json);
     json_object_end(&json);
     json_end_line(&json);
-    admin_reply_text(request, status, "application/json",
-                     json.is_failed ? "" : json.data,
-                     json.is_failed ? 0 : json.size);
+    if (json.is_failed) {
+        reply_static(request, 500, "application/json", no_memory,
+                     sizeof no_memory - 1);
+    } else {
+        admin_reply_text(request, status, "application/json", json.data,
+                         json.size);
+    }
     json_writer_free(&json);
 }
 
