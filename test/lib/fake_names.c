@@ -59,12 +59,19 @@ EXPORTED int getaddrinfo(const char *restrict host,
     struct addrinfo **last = result;
     uv_sem_t *gate = atomic_load(&names_gate);
     int error = atomic_load(&names_error);
-    (void)service;
     (void)hints;
     *result = NULL;
     atomic_fetch_add(&names_asked, 1);
     if (gate != NULL) {
         uv_sem_wait(gate);
+    }
+    if (error == 0 && service != NULL && strcmp(host, "localhost") == 0) {
+        *result = address_make("127.0.0.1");
+        if (*result != NULL) {
+            ((struct sockaddr_in *)(void *)(*result)->ai_addr)->sin_port =
+                htons((uint16_t)atoi(service));
+        }
+        return *result != NULL ? 0 : EAI_MEMORY;
     }
     if (error != 0 || strstr(host, ".test") == NULL) {
         return error != 0 ? error : EAI_NONAME;
