@@ -206,6 +206,7 @@ static struct cause *cause_make(const char *key, const char *scope,
         .arrival = transition->arrival,
         .delay_ms = transition->delay_ms,
         .at = transition->kind == TRANSITION_SERVER ? transition->at : NULL,
+        .reason = transition->reason,
         .is_notice = is_notice(transition),
         .began_ms = transition->at_ms,
         .due_ms = UINT64_MAX,
@@ -227,6 +228,14 @@ static void replace(char **text, const char *by)
     if (copy != NULL) {
         free(*text);
         *text = copy;
+    }
+}
+
+void cause_update_reason(struct cause *cause)
+{
+    if (cause->reason != NULL && *cause->reason != NULL) {
+        replace(&cause->text, *cause->reason);
+        replace(&cause->detail, *cause->reason);
     }
 }
 

@@ -35,17 +35,21 @@ struct cause {
     int error;                 /* HAPLO_E*, or 0 */
     uint64_t arrival;          /* of the first: a message of an outlet, or 0 */
     uint64_t delay_ms;         /* until the next attempt, when it began */
+    /* Only while it is not over: the object may be removed afterwards. */
     const struct observer_server *at; /* TRANSITION_SERVER: itself */
+    char *const *reason;              /* see struct transition */
     bool is_notice;                   /* a warning: has no members, recurs */
     bool is_logged;                   /* its beginning was */
     bool is_covered;                  /* the line of its server speaks for it */
     bool is_over;                     /* nothing is left in it; lingers */
     bool is_untold;                   /* it is over, which was not logged */
+    bool is_told_over;                /* the newest line says that it is over */
     bool has_recovered;  /* a member works again; others may just have left */
     size_t count;        /* members now; notices: times so far */
     size_t peak;         /* most members at a time */
     size_t logged_count; /* count in the last line */
     uint64_t began_ms;   /* first member */
+    uint64_t again_ms;   /* the same, since it last lingered; 0: it did not */
     uint64_t ended_ms;   /* last one left */
     uint64_t lasted_ms;  /* the longest trouble of a member that recovered */
     uint64_t failures;   /* in a row, of that member */
@@ -68,6 +72,10 @@ void causes_free(struct causes *causes);
  * NULL if memory runs out, or there are count_max already. */
 struct cause *cause_for(struct causes *causes,
                         const struct transition *transition, size_t count_max);
+
+/* Takes over the newest reason, which may be another one than that of the
+ * transition. Keeps the old one if memory runs out. */
+void cause_update_reason(struct cause *cause);
 
 /* It begins again, with this as its first member. */
 void cause_refresh(struct cause *cause, const struct transition *transition);

@@ -67,6 +67,7 @@ uint64_t history_add(struct history *history,
     *slot = *transition;
     slot->id = id;
     slot->at = NULL;
+    slot->reason = NULL;
     slot->log = NULL;
     slot->memory = NULL;
     if (!copy_strings(slot, transition)) {

@@ -43,6 +43,8 @@ struct transition {
     const char *text;   /* one line; "": none */
     /* Only while it is reported; otherwise NULL: */
     const struct observer_server *at; /* the server, or that of the queue */
+    char *const *reason; /* where a server, outlet or inbox in trouble keeps the
+                            newest cause, until it has left its state */
     void **log;   /* what the log keeps for a queue or lane in trouble; NULL: it
                      cannot keep anything */
     char *memory; /* owned by the history: of these strings */

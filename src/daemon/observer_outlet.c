@@ -77,6 +77,7 @@ static void lane_report(struct observer *observer,
     if (server == NULL) {
         transition.kind = TRANSITION_OUTLET;
         transition.name = outlet->name;
+        transition.reason = &outlet->text;
     } else {
         transition.kind = TRANSITION_LANE;
         transition.outlet = outlet->name;
@@ -253,6 +254,7 @@ static void inbox_report(struct observer *observer,
                                       .error = note->error,
                                       .lasted_ms = lasted_ms,
                                       .name = inbox->name,
+                                      .reason = &inbox->text,
                                       .text = note->text,
                                   });
 }

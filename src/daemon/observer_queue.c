@@ -246,6 +246,7 @@ static void server_report(struct observer *observer,
                                       .lasted_ms = lasted_ms,
                                       .delay_ms = note->delay_ms,
                                       .server = server->name,
+                                      .reason = &server->text,
                                       .text = note->text,
                                       .at = server,
                                   });

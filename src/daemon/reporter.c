@@ -74,6 +74,7 @@ static void say(struct reporter *reporter, struct cause *cause,
                                              : 0,
     };
     cause->logged_count = cause->count;
+    cause->is_told_over = what == REPORT_END || what == REPORT_BLIP;
     reporter->report_cb(reporter->data, &report);
 }
 
@@ -152,6 +153,7 @@ static void begin(struct reporter *reporter, struct cause *cause,
     if (is_told_elsewhere(cause)) {
         cause->logged_count = cause->count;
     } else {
+        cause_update_reason(cause);
         say(reporter, cause, REPORT_BEGIN, now_ms);
     }
     next_stage(reporter, cause, now_ms);
@@ -162,6 +164,7 @@ static void remind(struct reporter *reporter, struct cause *cause,
                    uint64_t now_ms)
 {
     bool is_early = cause->stage == 1;
+    cause_update_reason(cause);
     if (cause->is_notice) {
         if (cause->count > cause->logged_count && !is_early) {
             say(reporter, cause, REPORT_AGAIN, now_ms);
@@ -203,6 +206,29 @@ static void linger(struct reporter *reporter, struct cause *cause)
     }
 }
 
+/* It has been coming and going, so that its return was not logged; but the
+ * newest line says that it is over, which is wrong once it stays. */
+static bool is_back(const struct cause *cause)
+{
+    return !cause->is_notice && !cause->is_over && cause->is_told_over;
+}
+
+static bool is_back_to_stay(const struct cause *cause, uint64_t now_ms)
+{
+    return is_back(cause) && now_ms >= cause->again_ms + REPORTER_SPREAD_MS;
+}
+
+static void set_due_again(struct reporter *reporter, struct cause *cause)
+{
+    uint64_t stays_ms = cause->again_ms + REPORTER_SPREAD_MS;
+    if (!cause->is_over) {
+        set_due(reporter, cause,
+                is_back(cause) && stays_ms < cause->remind_ms
+                    ? stays_ms
+                    : cause->remind_ms);
+    }
+}
+
 static void on_due(struct reporter *reporter, struct cause *cause,
                    uint64_t now_ms)
 {
@@ -211,11 +237,12 @@ static void on_due(struct reporter *reporter, struct cause *cause,
     cause->due_ms = UINT64_MAX;
     if (has_lingered || is_stale_notice(cause, now_ms)) {
         bury(reporter, cause, now_ms);
-    } else if (!cause->is_logged) {
+    } else if (!cause->is_logged || is_back_to_stay(cause, now_ms)) {
         begin(reporter, cause, now_ms);
     } else {
         remind(reporter, cause, now_ms);
         linger(reporter, cause);
+        set_due_again(reporter, cause);
     }
 }
 
@@ -262,6 +289,8 @@ static void revive(struct reporter *reporter, struct cause *cause,
     uint64_t now_ms = transition->at_ms;
     cause->is_over = false;
     cause->at = cause->kind == TRANSITION_SERVER ? transition->at : NULL;
+    cause->reason = transition->reason;
+    cause->again_ms = now_ms;
     cause->flaps++;
     if (cause->flaps < CAUSE_FLAP_MAX) {
         cause_refresh(cause, transition);
@@ -274,7 +303,7 @@ static void revive(struct reporter *reporter, struct cause *cause,
         cause->lasted_ms = 0;
         set_due(reporter, cause, now_ms + REPORTER_SETTLE_MS);
     } else {
-        set_due(reporter, cause, cause->remind_ms);
+        set_due_again(reporter, cause);
     }
 }
 
@@ -323,6 +352,8 @@ static void end(struct reporter *reporter, struct cause *cause, uint64_t now_ms)
     } else {
         cause->is_untold = true;
     }
+    cause->at = NULL;
+    cause->reason = NULL;
     linger(reporter, cause);
 }
 

@@ -16,7 +16,10 @@
  *   - While a server is down or silent, its line speaks for its queues: those
  *     that fail because of it have none of their own.
  *   - What comes and goes all the time is logged a few times, and then only by
- *     reminders, until it has been steady for a while.
+ *     reminders, until it has been steady for a while. If the newest line says
+ *     that it is over, and it has been back for a minute, that is logged.
+ *   - A line about a server, outlet or inbox has its newest reason: "cannot
+ *     connect" rather than that a connection was lost, which came first.
  *   - Warnings that recur are counted, and logged like reminders.
  *   - That a replay starts or ends is logged at once, whatever else happens.
  */

@@ -305,6 +305,75 @@ static void test_what_comes_and_goes_does_not_flood(void **state)
     assert_true(TAILQ_EMPTY(&scene->reporter.causes.list));
 }
 
+/* Three blips must not hide that it fails for good the fourth time. */
+static void test_what_is_back_to_stay_is_told_after_a_minute(void **state)
+{
+    struct scene *scene = *state;
+    for (uint64_t at_ms = 0; at_ms < 4 * 10 * SECOND; at_ms += 10 * SECOND) {
+        advance_to(scene, at_ms);
+        fails(scene, 0, HAPLO_ETIMEDOUT, "timed out");
+        advance_to(scene, at_ms + 100);
+        works(scene, 0);
+    }
+    advance_to(scene, 40 * SECOND);
+    fails(scene, 0, HAPLO_ETIMEDOUT, "timed out");
+    unsigned before = scene->line_count;
+    scene->trace[0] = '\0';
+    advance_to(scene, 30 * MINUTE);
+    assert_int_equal(scene->line_count, before + 1);
+    assert_non_null(strstr(scene->trace, "[   100.0] W "));
+    assert_non_null(strstr(scene->trace, "timed out"));
+}
+
+/* What an operator reads is what is wrong now, not what was first noticed. */
+static void test_an_outlet_is_logged_with_its_newest_reason(void **state)
+{
+    struct scene *scene = *state;
+    struct observer_note what = note(scene, 0, "the connection was lost");
+    observer_outlet_enter(&scene->observer, &scene->outlet, NULL, NULL,
+                          OBSERVER_OUTLET_BROKEN, &what);
+    advance_to(scene, 500);
+    what = note(scene, 0, "cannot connect");
+    observer_outlet_enter(&scene->observer, &scene->outlet, NULL, NULL,
+                          OBSERVER_OUTLET_BROKEN, &what);
+    advance_to(scene, 10 * MINUTE);
+    what = note(scene, 0, "no such stream");
+    observer_outlet_enter(&scene->observer, &scene->outlet, NULL, NULL,
+                          OBSERVER_OUTLET_BROKEN, &what);
+    advance_to(scene, HOUR);
+    expect(scene, "[     1.0] W outlet out: broken: cannot connect\n"
+                  "[  3600.0] W outlet out: still broken after 1 h: no such "
+                  "stream\n");
+}
+
+/* A server that comes and goes is reminded of in between, even if a reload has
+ * removed it by then: nothing of it may be looked at. */
+static void test_a_removed_server_that_flapped_is_not_looked_at(void **state)
+{
+    struct scene *scene = *state;
+    struct observer_server *server = calloc(1, sizeof *server);
+    struct observer_note what;
+    assert_non_null(server);
+    observer_server_add(server, "other", START_MS);
+    for (uint64_t at_ms = 0; at_ms <= HOUR - MINUTE; at_ms += 2 * MINUTE) {
+        advance_to(scene, at_ms);
+        what = note(scene, HAPLO_ETIMEDOUT, "timed out");
+        observer_server_enter(&scene->observer, server, OBSERVER_SERVER_DOWN,
+                              &what);
+        advance_to(scene, at_ms + MINUTE);
+        what = note(scene, 0, "");
+        observer_server_enter(&scene->observer, server, OBSERVER_SERVER_UP,
+                              &what);
+    }
+    observer_server_remove(&scene->observer, server);
+    memset(server, 0xff, sizeof *server);
+    free(server);
+    scene->trace[0] = '\0';
+    advance_to(scene, HOUR + 5 * MINUTE);
+    assert_non_null(strstr(scene->trace, "other: still down on and off"));
+    assert_null(strstr(scene->trace, "of its")); /* queues */
+}
+
 /* What is over within a second is one line, and a flood of that is not. */
 static void test_a_blip_is_one_line(void **state)
 {
@@ -491,6 +560,9 @@ int main(void)
         TEST(test_a_queue_that_still_fails_gets_its_own_line),
         TEST(test_an_inbox_that_cannot_store_is_one_line),
         TEST(test_what_comes_and_goes_does_not_flood),
+        TEST(test_what_is_back_to_stay_is_told_after_a_minute),
+        TEST(test_an_outlet_is_logged_with_its_newest_reason),
+        TEST(test_a_removed_server_that_flapped_is_not_looked_at),
         TEST(test_a_blip_is_one_line),
         TEST(test_a_blocked_lane_says_what_to_do),
         TEST(test_dead_letters_are_counted),
