@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from admin_client import admin_of
 from files_outlet import made
 from nats_server import NatsCluster, NatsServer, own_address
 from sim import ROOT, Sim, wait_for
@@ -73,6 +74,13 @@ def test_messages_are_stored_in_the_stream(poll_of):
             assert "haplo-replay" not in head
 
 
+def cause_of(poll):
+    """Why the outlet does not work, or "". The log has the newest cause when
+    it tells of the trouble, and with reminders."""
+    outlet = admin_of(poll).get("/api/v1/outlets/bus")["outlet"]
+    return outlet["cause"] or ""
+
+
 # The counterpart is killed midway, and so is haplo-poll, twice. What is stored
 # twice is told apart by its identity, even beyond the window in which the
 # server itself drops repeats.
@@ -89,8 +97,10 @@ def test_kills_lose_nothing(poll_of, window_s):
             if part == 1:
                 server.kill()
                 sim.script("message app* q* count=10")
-                # whatever was under way: a connection, or acknowledgements
-                run.wait_for_line("outlet bus: ")
+                # It may have been broken before, because of late answers.
+                wait_for(lambda: "cannot connect" in cause_of(poll), 20,
+                         "the cause is known")
+                run.wait_for_line("outlet bus: broken: ")
                 server.start()
             if part in (0, 2):
                 run.signal(signal.SIGKILL)
