@@ -30,9 +30,16 @@ def state_of(pid):
     return read(f"/proc/{pid}/stat").rpartition(")")[2][1:2]
 
 
+def tasks_of(pid):
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []  # the same
+
+
 def children_of(pid):
-    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in read(task).split():
+    for task in tasks_of(pid):
+        for child in read(f"/proc/{pid}/task/{task}/children").split():
             yield int(child)
             yield from children_of(int(child))
 
