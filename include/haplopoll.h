@@ -456,9 +456,9 @@ struct haplo_server_stats {
     int error;              /* the newest failure, or 0 */
     const char *error_text; /* borrowed; see haplo_server_stats() */
     size_t queue_count;
-    uint64_t request_count;      /* since the start */
-    uint64_t failed_login_count; /* since the start */
-    uint64_t throttle_count;     /* THROTTLE responses since the start */
+    uint64_t request_count;          /* since the start */
+    uint64_t failed_login_count;     /* since the start */
+    uint64_t throttle_count;         /* THROTTLE responses since the start */
     uint64_t certificate_expires_ms; /* Unix ms: of those that the server has
                                         presented, its own and intermediate
                                         ones, the first to expire; as of the

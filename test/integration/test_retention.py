@@ -95,7 +95,7 @@ def test_processes_that_are_killed_while_deleting(poll_of, seed):
             assert poll.rows("PRAGMA integrity_check") == [("ok",)]
         run = poll.start()
         sim.wait_until_read()
-        wait_for(lambda: row_count(poll) == 0, 30)
+        wait_for(lambda: row_count(poll) == 0, 120)
         assert run.stop() == 0
         assert arrivals == sorted(arrivals)
         made = sum(map(len, sim.all_messages(exact=True).values()))

@@ -1,8 +1,8 @@
 /*
  * fake_names.h - getaddrinfo() as the test wants it: names that contain
  * ".test", and no others, have the addresses that the test has set; localhost
- * with a port is 127.0.0.1. libuv calls it from its threads. A test that calls none of this keeps the real
- * one.
+ * with a port is 127.0.0.1. libuv calls it from its threads. A test that calls
+ * none of this keeps the real one.
  */
 #ifndef TEST_FAKE_NAMES_H
 #define TEST_FAKE_NAMES_H
