@@ -23,7 +23,7 @@ struct catalogue_entry {
     bool is_fragment;          /* what the example does not show is fine */
 };
 
-/* The entry of a code; NULL: there is none. */
+/* The entry of a code, or NULL. */
 const struct catalogue_entry *catalogue_find(enum diagnostic_code code);
 
 /* The entries in ascending order; NULL: there are no more. */

@@ -37,7 +37,7 @@ struct config_scope {
 
 struct config_error {
     enum diagnostic_code code; /* what kind of error it is */
-    bool is_warning;           /* it is none, but may become one */
+    bool is_warning;           /* not an error yet, but it may become one */
     struct config_place place; /* line 0: the whole file */
     char *text;                /* owned; NULL: out of memory */
 };

@@ -267,8 +267,8 @@ void config_outlet_take(const struct config_mapping *mapping)
     type_check(mapping, forward);
 }
 
-/* True if a list has entries, none of which became a section, or is none. That
- * has been reported. */
+/* True if this is no list, or a list with entries of which none became a
+ * section. That has been reported. */
 static bool is_bad_list(const struct config_pair *list)
 {
     return list != NULL && (list->is_bad || list->entry_count > 0);

@@ -1,8 +1,8 @@
 /*
  * config_options.h - the options of the configuration file: tables of rows,
  * and the levels of the file at which each table is valid. Modules declare
- * their own rows (base/option.h); those of the top level, servers and queues
- * are in config_rows.c.
+ * their own rows (base/option.h); those of the top level are in config_rows.c,
+ * those of servers and queues in config_server_rows.c.
  */
 #ifndef CONFIG_CONFIG_OPTIONS_H
 #define CONFIG_CONFIG_OPTIONS_H
@@ -31,6 +31,11 @@ struct option_table {
     const struct option_row *rows; /* static */
     size_t count;                  /* length of rows */
 };
+
+#define OPTION_TABLE(list)                   \
+    {                                        \
+        list, sizeof(list) / sizeof(list)[0] \
+    }
 
 /* Filled by the rows of a queue. */
 struct queue_values {
