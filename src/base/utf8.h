@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* The size of the character at text, of which at most size bytes are there;
- * 0: it is none. size must not be 0. */
+ * 0: this is not UTF-8. size must not be 0. */
 size_t utf8_character_size(const char *text, size_t size);
 
 /* True if all of it is UTF-8. */

@@ -28,7 +28,7 @@ struct cause {
     char *name;                /* owned; of the first: "example/student" */
     char *text;                /* owned; of the first, whole */
     char *detail;              /* owned; the same without its name */
-    char *server;              /* owned; of the first; "" if there is none */
+    char *server;              /* owned; of the first, or "" */
     char *object;              /* owned; name of its queue, outlet or inbox */
     char *outlet;              /* owned; of a lane; "" otherwise */
     char *inbox;               /* owned; of a queue; "" otherwise */
@@ -68,8 +68,8 @@ struct causes {
 void causes_init(struct causes *causes);
 void causes_free(struct causes *causes);
 
-/* The cause of a transition to a state, or warning; made if there is none yet.
- * NULL if memory runs out, or there are count_max already. */
+/* The cause of a transition to a state, or warning; made if it is new. NULL if
+ * memory runs out, or there are count_max already. */
 struct cause *cause_for(struct causes *causes,
                         const struct transition *transition, size_t count_max);
 
@@ -81,7 +81,7 @@ void cause_update_reason(struct cause *cause);
 void cause_refresh(struct cause *cause, const struct transition *transition);
 
 /* The cause that a server, outlet or inbox, not a queue, left: that of the
- * state it comes from. NULL if there is none. */
+ * state it comes from; or NULL. */
 struct cause *cause_left(const struct causes *causes,
                          const struct transition *transition);
 

@@ -33,7 +33,7 @@ bool commands_among(const struct command_row *row, const char *list);
 bool commands_list_begins(const char *list, const char *word);
 
 /* Prints a line for each command, or those that begin with this word. Returns
- * false if there is none. */
+ * false if no command does. */
 bool commands_print(FILE *out, const char *word);
 
 #endif

@@ -419,7 +419,7 @@ enum exit_code explain_object(const struct command_options *options,
     } else if (code == EXIT_CODE_USAGE && strchr(name, '/') == NULL) {
         log_line(LOG_LEVEL_ERROR,
                  "explain takes a code such as HP0201, SERVER/QUEUE or an "
-                 "outlet, and %s is none of the running process",
+                 "outlet, and the running process has no %s",
                  name);
     } else if (code != EXIT_CODE_FINE) {
         log_line(LOG_LEVEL_ERROR, "explain %s: %s", name, subject.why);

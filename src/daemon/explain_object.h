@@ -8,8 +8,8 @@
 
 #include "daemon/command.h"
 
-/* Of the running process; if there is none, what is stored. Returns an exit
- * code. */
+/* As the running process sees it, or as it is stored if no process runs.
+ * Returns an exit code. */
 enum exit_code explain_object(const struct command_options *options,
                               const char *name);
 

@@ -36,7 +36,7 @@ struct transition {
     uint64_t failures;  /* in a row, up to now */
     uint64_t delay_ms;  /* until the next attempt, or 0 */
     uint64_t arrival;   /* of a message of an outlet, or 0 */
-    const char *server; /* see the kinds; "" if there is none */
+    const char *server; /* see the kinds; otherwise "" */
     const char *name;   /* of the queue, outlet or inbox; "" likewise */
     const char *outlet; /* of a lane; "" otherwise */
     const char *inbox;  /* of a queue; "" otherwise */
@@ -61,9 +61,9 @@ struct history {
 uint64_t history_add(struct history *history,
                      const struct transition *transition);
 
-/* NULL: there is none with this id any more, or not yet. Borrowed until the
- * next history_add(). To list the newest ones, count down from newest_id; those
- * of one object, follow previous_id. */
+/* The transition with this id, or NULL if it has left the ring or is still to
+ * come. Borrowed until the next history_add(). To list the newest ones, count
+ * down from newest_id; those of one object, follow previous_id. */
 const struct transition *history_find(const struct history *history,
                                       uint64_t id);
 

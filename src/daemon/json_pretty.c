@@ -33,8 +33,8 @@ static void skip_spaces(struct pretty *pretty)
     }
 }
 
-/* U+007F to U+009F: terminals obey those after the first one. Returns the
- * number of bytes, 0 if there is none. */
+/* U+007F to U+009F: terminals obey those after the first one. Returns
+ * its number of bytes, 0 if it is another character. */
 static size_t control_at(const struct pretty *pretty)
 {
     const unsigned char *bytes =

@@ -28,7 +28,7 @@ struct key_command {
     struct exec_command command; /* what is run */
     struct exec_run run;         /* its process */
     int output;                  /* the file in memory; -1: none */
-    int output_error;            /* UV_E*: why there is none */
+    int output_error;            /* UV_E*: why it was not opened */
     key_command_cb done_cb;      /* of key_command_start() */
     void *data;                  /* the owner's */
 };
@@ -41,7 +41,7 @@ void key_command_start(struct key_command *command, uv_loop_t *loop,
 /* Ends it soon; done_cb still fires. */
 void key_command_stop(struct key_command *command);
 
-/* To be called in done_cb, once: writes the key, or "" and why there is none:
+/* To be called in done_cb, once: writes the key, or "" and what went wrong:
  * "failed (exit status 1): permission denied". Wipes what the command has
  * written. Returns 0, HAPLO_EINVAL or HAPLO_ENOMEM. */
 int key_command_take(struct key_command *command, struct api_key *key,

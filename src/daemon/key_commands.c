@@ -26,7 +26,7 @@ struct key_job {
     uint64_t next_ms;              /* not run again before */
     uint64_t wait_ms;              /* after the newest run */
     struct api_key key;            /* "": none, or wiped */
-    char why[HAPLO_TEXT_SIZE_MAX]; /* why there is none */
+    char why[HAPLO_TEXT_SIZE_MAX]; /* what went wrong, if key is "" */
 };
 
 static const char *job_name_of(const void *job)

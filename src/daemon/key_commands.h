@@ -62,7 +62,7 @@ void key_commands_init(struct key_commands *commands, uv_loop_t *loop,
                        void *data);
 
 /* Writes the key that the command has printed into text.
- * If there is none, runs the command, unless it must wait. Returns 0; or
+ * If it has not printed one, runs it, unless it must wait. Returns 0; or
  * HAPLO_EBUSY if it is running or waiting for its turn, or HAPLO_EINVAL or
  * HAPLO_ENOMEM, with text empty and why set. */
 int key_commands_read(struct key_commands *commands,
@@ -70,8 +70,8 @@ int key_commands_read(struct key_commands *commands,
                       char *why, size_t why_size);
 
 /* Identifies the key that key_commands_read() would write: 1 to
- * KEY_COMMANDS_STAMP_MAX. If there is none, runs the command, unless it must
- * wait, and returns 0. */
+ * KEY_COMMANDS_STAMP_MAX. Without a key, runs the command, unless it must wait,
+ * and returns 0. */
 uint32_t key_commands_look(struct key_commands *commands,
                            const struct config_key *key);
 

@@ -109,8 +109,8 @@ static bool is_success(const struct haplo_event *event)
                                   event->from == HAPLO_QUEUE_MARKING));
 }
 
-/* The state of a queue that has failed; COUNT: a failure that is retried at
- * once is none for operators. */
+/* The state of a queue that has failed; COUNT: one that is retried at once,
+ * which operators need not know. */
 static enum observer_queue_state failed_state(const struct haplo_event *event)
 {
     switch (event->to) {

@@ -16,7 +16,7 @@ void observer_set_text(char **text, const char *to);
 /* For the feed: a note of what happens now. Borrows text. */
 struct observer_note observer_note_now(const char *text);
 
-/* The text of a note; "" if there is none. */
+/* The text of a note, which is "" if the note has NULL. */
 const char *observer_note_text(const struct observer_note *note);
 
 #endif

@@ -142,7 +142,7 @@ static enum exit_code release_here(struct config *config,
 
 /* The command */
 
-/* Asks the process that uses the state directory. False if there is none. */
+/* Asks the process that uses the state directory. False if none does. */
 static bool ask(const struct config *config, const char *word,
                 const struct release *release, enum exit_code *code, char *text,
                 size_t text_size)

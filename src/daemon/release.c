@@ -89,7 +89,7 @@ static enum exit_code explain(const struct gather_outlet *outlet,
          !forwarder_options_want(&outlet->config->forward, release->server,
                                  release->queue))) {
         snprintf(text, text_size,
-                 "outlet %s: %s is none of its queues: see its inbox and "
+                 "outlet %s does not forward %s: see its inbox and "
                  "queues in %s",
                  release->outlet, name, config->path);
         return EXIT_CODE_USAGE;

@@ -16,7 +16,7 @@
  *     it is. If that has to be closed, the queue waits.
  *   - Its inbox is opened again with other options, perhaps as another
  *     database: the queue keeps its state in memory meanwhile, and stores it
- *     if there is none.
+ *     where the database has no state of it.
  *   - Its key cannot be read, or its server's files: it is held.
  *   - Its state cannot be moved: this is logged and tried again.
  */

@@ -57,7 +57,7 @@ enum exit_code remote_ask(const struct config *config, const char *method,
     return code;
 }
 
-/* Copies `next` for the page that follows; "": there is none. */
+/* Copies `next` for the page that follows; "": this was the last one. */
 static void take_next(const struct json_tree *page,
                       char after[REMOTE_PATH_SIZE])
 {

@@ -155,7 +155,7 @@ static const char *secret_value(const char *from, const char *at)
 
 /* Characters */
 
-/* The size of a UTF-8 sequence; of one byte if it is none. */
+/* The size of a UTF-8 sequence; 1 for a byte that begins none. */
 static size_t sequence_size(const char *text)
 {
     unsigned char first = (unsigned char)*text;

@@ -44,8 +44,8 @@ struct source_reader {
     char line[SOURCE_LINE_MAX]; /* NUL-terminated */
 };
 
-/* Makes an excerpt of a line of a file. Returns false if there is none: the
- * file is a pipe, has changed since, or cannot be read any more. */
+/* Makes an excerpt of a line of a file. Returns false if the line cannot be
+ * had: the file is a pipe, has changed since, or cannot be read any more. */
 bool source_reader_excerpt(struct source_reader *reader, const char *path,
                            uint32_t line, unsigned column,
                            struct source_excerpt *excerpt);

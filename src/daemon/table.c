@@ -45,7 +45,7 @@ static unsigned line_width(const struct table *table)
     return width;
 }
 
-/* The widest of those that can be shortened; column_count: there is none. */
+/* The widest of those that can be shortened; column_count: no column can. */
 static size_t widest_column(const struct table *table)
 {
     size_t widest = table->column_count;

@@ -56,7 +56,7 @@ static enum exit_code do_here(struct config *config,
                         code == EXIT_CODE_FINE ? command.code : code);
 }
 
-/* Asks the process that uses the state directory. False if there is none. */
+/* Asks the process that uses the state directory. False if none does. */
 static bool ask(const struct config *config, const struct task_request *request,
                 enum exit_code *code, char *text, size_t text_size)
 {

@@ -67,8 +67,8 @@ const char *endpoint_addresses(const struct endpoint *endpoint);
  * unknown, or no TLS to the server. */
 uint64_t endpoint_certificate_expires_ms(const struct endpoint *endpoint);
 
-/* The same of tls_certificate_file, as it is presented now. 0: there is none,
- * or it has not been read yet. */
+/* The same of tls_certificate_file, as it is presented now. 0: not
+ * configured, or not read yet. */
 uint64_t endpoint_client_certificate_expires_ms(
     const struct endpoint *endpoint);
 

@@ -13,7 +13,7 @@
 
 struct admin_answer {
     long status; /* of HTTP */
-    char *body;  /* owned; NUL-terminated; "" if there is none */
+    char *body;  /* owned; NUL-terminated; "" if it is empty */
     size_t size; /* without the NUL */
 };
 

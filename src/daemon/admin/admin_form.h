@@ -31,7 +31,7 @@ int admin_form_read(const char *body, size_t size,
                     size_t why_size);
 
 /* Finds the first member with this name in JSON that this program has written,
- * at any depth. False if there is none, or it is of another type. */
+ * at any depth. False if it is missing or of another type. */
 bool admin_form_find(const char *json, size_t size, const char *name,
                      char *text, size_t text_size);
 bool admin_form_find_count(const char *json, size_t size, const char *name,

@@ -216,7 +216,7 @@ static void route(struct admin_request *request, const char *method,
     if (request->match.route == NULL) {
         admin_reply_error(request, request->match.is_path_known ? 405 : 404,
                           request->match.is_path_known
-                              ? "the method is none of this path's: see "
+                              ? "this path does not support the method: see "
                                 "docs/openapi.yaml"
                               : "there is nothing at this path: see "
                                 "docs/openapi.yaml");

@@ -8,7 +8,7 @@
 
 void admin_get_queue(struct admin_request *request);
 
-/* The queue that the path names; NULL after replying that there is none. */
+/* The queue that the path names; NULL after replying that it does not exist. */
 struct gather_queue *admin_find_queue(struct admin_request *request);
 
 #endif

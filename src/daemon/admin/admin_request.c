@@ -234,7 +234,7 @@ static uint64_t budget_ns(const struct admin *admin)
     return ADMIN_TURN_BUDGET_NS / (admin->stream_count + 1);
 }
 
-/* Asks for the next piece. False if there is none at the moment. */
+/* Asks for the next piece. False if nothing is to be sent at the moment. */
 static bool fetch_piece(struct admin_stream *stream)
 {
     enum admin_more more;

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* Takes a segment of the request as a parameter. False if it is none. */
+/* Takes a segment of the request as a parameter. False if it cannot be one. */
 static bool take_parameter(struct admin_match *match, size_t index,
                            const char *segment, size_t size)
 {

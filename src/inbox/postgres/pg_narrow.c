@@ -11,7 +11,7 @@ void pg_narrow_clear(struct pg_narrow *narrow)
     narrow->is_refused = NULL;
 }
 
-/* Goes on to the next message of which jsonb is made. False: there is none. */
+/* Goes on to the next message of which jsonb is made. False: no more. */
 static bool find_next(struct pg_narrow *narrow)
 {
     const struct inbox_delivery *delivery = narrow->delivery;

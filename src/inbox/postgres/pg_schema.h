@@ -22,8 +22,8 @@ extern const int64_t pg_schema_version; /* with all steps */
 extern const char *const pg_schema_grants[];
 extern const char *const pg_schema_grants_of_keep[];
 
-/* recordVersion as a number that can be compared, -1 if it is none. row: "", or
- * the row that has the column, such as "s.". */
+/* recordVersion as a number that can be compared, -1 if it is no number. row:
+ * "", or the row that has the column, such as "s.". */
 #define PG_OBJECT_VERSION(row)                                             \
     "coalesce(CASE WHEN " row "record_version ~ '^[0-9]{1,18}$' THEN " row \
     "record_version::bigint END, -1)"

@@ -1,8 +1,8 @@
 /*
  * view.c - reads dead letters, replays or messages for a command, in one read
  * transaction of a connection of its own. Commits continue in the meantime, but
- * the WAL grows; hence slices, between which there is none. What else there is
- * to read is in view_survey.c and view_trace.c.
+ * the WAL grows; hence slices, each a transaction. What else there is to read
+ * is in view_survey.c and view_trace.c.
  */
 #include "inbox/sqlite/view.h"
 
