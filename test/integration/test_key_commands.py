@@ -169,8 +169,8 @@ def test_failing_command(poll_of, name):
         wait_for(lambda: sim.unread("app1", "q2") == 0)
         assert sim.queue_stats("app1", "q1")["requests"] == 0
         assert run.stop() == 0
-        line, = run.lines("run again")
-        assert words in line
+        lines = run.lines("run again", "app1-q1")
+        assert lines and all(words in line for line in lines)
         done = poll.once()
         assert done.code == 1
         assert words in done.err
