@@ -92,9 +92,10 @@ static int explain_reset(struct easy *easy, CURLcode code)
     if (tls_error_is_alert(easy)) {
         return tls_error_explain(easy, code);
     }
-    /* What libcurl makes of CURL_CSELECT_ERR, and of a connection that is lost
-     * before it has asked where it leads. */
-    if (strstr(detail, "select/poll") != NULL ||
+    /* One cause has one text: a reset, what libcurl makes of CURL_CSELECT_ERR,
+     * and of a connection that is lost before it has asked where it leads. */
+    if (strstr(detail, "Connection reset by peer") != NULL ||
+        strstr(detail, "select/poll") != NULL ||
         strstr(detail, "getpeername()") != NULL) {
         detail = "connection reset by peer";
     }

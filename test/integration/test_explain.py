@@ -86,7 +86,7 @@ def closed_port():
 
 
 FAULTS = {
-    "reset": "fault do=reset at=10",
+    "reset": "fault do=reset at=0",
     "status-5xx": "fault do=status code=503",
     "status-429": "fault do=status code=429 retry-after=3600",
     "redirect": "fault do=redirect to=https://elsewhere.example/",
