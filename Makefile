@@ -258,9 +258,9 @@ simulated_src := $(filter-out %/durable.c %/errno_reason.c %/file_mode.c \
 	src/inbox/inbox.c src/inbox/inbox_filter.c src/inbox/inbox_purge.c \
 	src/inbox/inbox_task.c \
 	$(wildcard src/inbox/group_*.c) \
-	$(wildcard src/daemon/gather*.c src/daemon/observer*.c) \
-	$(addprefix src/daemon/,failed_logins.c failed_logins_file.c \
-		failure_class.c history.c outlet_lag.c pauses.c resends.c) \
+	$(wildcard src/daemon/gather/gather*.c src/daemon/observe/*.c) \
+	$(addprefix src/daemon/gather/,failed_logins.c failed_logins_file.c \
+		pauses.c) \
 	$(wildcard src/config/catalogue*.c src/outlets/forwarder/*.c)
 simulated_obj := $(patsubst %.c,$(BUILD)/simulated/%.o,$(simulated_src))
 simulation_obj := $(simulated_obj) $(call obj,$(filter-out \
@@ -279,8 +279,8 @@ $(BUILD)/simulated/%.o: $(BUILD)/%.o $(BUILD)/simulated/renames
 		$(SIMULATED_OBJCOPY) $< $@
 
 # What is kept over processes has a clock of its own.
-$(BUILD)/simulated/src/daemon/failed_logins.o \
-$(BUILD)/simulated/src/daemon/failed_logins_file.o: \
+$(BUILD)/simulated/src/daemon/gather/failed_logins.o \
+$(BUILD)/simulated/src/daemon/gather/failed_logins_file.o: \
 	SIMULATED_OBJCOPY = --redefine-sym wall_clock_ms=simulated_wall_clock_ms
 
 $(BUILD)/simulation: $(BUILD)/test/sim/sim_main.o $(simulation_obj)

@@ -32,7 +32,7 @@ LIBRARIES = {
              "src/outlets", "src/daemon", "src/sim", "examples"],
     "curl/": ["src/http", "src/poller", "src/daemon/admin"],
     "microhttpd.h": ["src/daemon/admin"],
-    "yajl/": ["src/core", "src/daemon/json_tree.c", "src/sim"],
+    "yajl/": ["src/core", "src/daemon/text/json_tree.c", "src/sim"],
     "xxhash.h": ["src/base", "src/core", "src/poller", "src/sim"],
     "tre/": ["src/core"],
     "sqlite3.h": ["src/inbox/sqlite", "examples"],
@@ -42,7 +42,7 @@ LIBRARIES = {
     "librdkafka/": ["src/outlets/kafka"],
     "nats/": ["src/outlets/nats"],
     "openssl/": ["src/config/config_digest.c", "src/daemon/admin",
-                 "src/daemon/certificate_probe.c", "src/http",
+                 "src/daemon/doctor/certificate_probe.c", "src/http",
                  "src/outlets/webhook", "src/sim"],
     "zlib.h": ["src/outlets/files", "src/sim"],
 }

@@ -25,7 +25,7 @@ void api_key_wipe(struct api_key *text);
  * api_key_wipe(). Returns 0; or HAPLO_EINVAL with text empty and
  * one line in why ("api_key_file keys/student: cannot be read: ..."). key->path
  * is the file to watch for a new key. Not for CONFIG_KEY_COMMAND, which
- * daemon/key_commands.h runs.
+ * daemon/gather/key_commands.h runs.
  */
 int api_key_read(const struct config_key *key, struct api_key *text, char *why,
                  size_t why_size);

@@ -2,8 +2,8 @@
 
 #include <unistd.h>
 
-#include "daemon/log.h"
-#include "daemon/output.h"
+#include "daemon/log/log.h"
+#include "daemon/text/output.h"
 
 #define MOMENT_MS 300
 

@@ -5,8 +5,8 @@
 #include "config/config_errors.h"
 #include "config/config_suggest.h"
 #include "daemon/command.h"
-#include "daemon/diagnostic.h"
-#include "daemon/log.h"
+#include "daemon/log/log.h"
+#include "daemon/text/diagnostic.h"
 
 enum exit_code command_load_config(const struct command_options *options,
                                    enum config_mode mode,

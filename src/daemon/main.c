@@ -8,8 +8,8 @@
 #include "daemon/command_line.h"
 #include "daemon/commands.h"
 #include "daemon/limits.h"
-#include "daemon/log.h"
-#include "daemon/output.h"
+#include "daemon/log/log.h"
+#include "daemon/text/output.h"
 
 /* Does what the command line asks for. */
 static enum exit_code run_command_line(int argc, char **argv)

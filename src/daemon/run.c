@@ -7,15 +7,15 @@
 
 #include "base/container_of.h"
 #include "daemon/command.h"
-#include "daemon/file_watch.h"
-#include "daemon/gather_holds.h"
-#include "daemon/key_patrol.h"
-#include "daemon/log.h"
-#include "daemon/poll_all.h"
-#include "daemon/run_log.h"
+#include "daemon/gather/file_watch.h"
+#include "daemon/gather/gather_holds.h"
+#include "daemon/gather/key_patrol.h"
+#include "daemon/gather/poll_all.h"
+#include "daemon/log/log.h"
+#include "daemon/log/run_log.h"
+#include "daemon/log/trace.h"
 #include "daemon/service_status.h"
 #include "daemon/session.h"
-#include "daemon/trace.h"
 
 struct run {
     struct session session;               /* see run_of() */

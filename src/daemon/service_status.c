@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/wall_clock.h"
-#include "daemon/gather_summary.h"
+#include "daemon/gather/gather_summary.h"
 #include "daemon/notify.h"
 
 static const char *write_line(const struct service_status *status,

@@ -8,8 +8,8 @@
 
 #include <uv.h>
 
+#include "daemon/log/summary.h"
 #include "daemon/session.h"
-#include "daemon/summary.h"
 
 #define SERVICE_STATUS_MS 2000 /* between two looks */
 

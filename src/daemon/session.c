@@ -29,7 +29,7 @@
 #include "base/container_of.h"
 #include "base/reason.h"
 #include "daemon/limits.h"
-#include "daemon/log.h"
+#include "daemon/log/log.h"
 #include "daemon/state_dir.h"
 #include "daemon/state_environment.h"
 

@@ -14,11 +14,11 @@
 #include "daemon/abandon.h"
 #include "daemon/admin/admin.h"
 #include "daemon/command.h"
-#include "daemon/gather.h"
-#include "daemon/key_commands.h"
+#include "daemon/gather/gather.h"
+#include "daemon/gather/key_commands.h"
+#include "daemon/gather/pauses.h"
 #include "daemon/notify.h"
-#include "daemon/pauses.h"
-#include "daemon/reload.h"
+#include "daemon/reload/reload.h"
 #include "daemon/signals.h"
 
 /* After drain_timeout, for inboxes to finish what they are writing; and after a

@@ -8,7 +8,7 @@
 
 #include "config/config.h"
 #include "config/config_errors.h"
-#include "daemon/diagnostic.h"
+#include "daemon/text/diagnostic.h"
 #include "taker.h"
 
 #define KEY "Kq3_x-0123456789abcdefghijklmnopqrstuvwxyzAB"

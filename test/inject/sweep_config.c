@@ -17,7 +17,7 @@
 
 #include "config/config.h"
 #include "config/config_errors.h"
-#include "daemon/diagnostic.h"
+#include "daemon/text/diagnostic.h"
 #include "fault.h"
 #include "sweep.h"
 

@@ -22,7 +22,7 @@
 
 #include "daemon/admin/admin_ask.h"
 #include "daemon/command.h"
-#include "daemon/remote.h"
+#include "daemon/commands/remote.h"
 #include "daemon_stage.h"
 #include "fault.h"
 #include "haplopoll.h"

@@ -1,6 +1,6 @@
 /*
- * table.h - the states and edges of a queue, a server and a lane, for the models
- * (every change of state in them is checked against it) and for
+ * table.h - the states and edges of a queue, a server and a lane, for the
+ * models (every change of state in them is checked against it) and for
  * test/unit/test_model.c (which compares it with the code's own tables).
  *
  * Define the macros that are wanted before the include; all are undefined

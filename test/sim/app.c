@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/gather_batch.h"
-#include "daemon/gather_key.h"
-#include "daemon/key_commands.h"
+#include "daemon/gather/gather_batch.h"
+#include "daemon/gather/gather_key.h"
+#include "daemon/gather/key_commands.h"
 #include "destination_type.h"
 #include "kept.h"
 #include "network.h"

@@ -1,5 +1,5 @@
 /*
- * app.h - the daemon in a simulated process: src/daemon/gather.c with a
+ * app.h - the daemon in a simulated process: src/daemon/gather/gather.c with a
  * configuration made from the servers and queues of the world.
  */
 #ifndef TEST_SIM_APP_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
-#include "daemon/gather.h"
+#include "daemon/gather/gather.h"
 #include "destination.h"
 #include "remote.h"
 

@@ -1,6 +1,6 @@
 """Faults on the way in: states, group commit, gather; see mutant_table.py."""
 
-BATCH = "src/daemon/gather_batch.c"
+BATCH = "src/daemon/gather/gather_batch.c"
 BOOKS = "src/core/delivery_state.c"
 COMMIT = "src/inbox/group_commit.c"
 CONFIRM = "src/inbox/group_confirm.c"
@@ -203,7 +203,7 @@ MUTANTS = [
      "    return (struct haplo_slice){"),
     ("restart-without-state",
      "a queue is added without its stored state",
-     "src/daemon/gather_queues.c",
+     "src/daemon/gather/gather_queues.c",
      "    options.state = queue->stored->state;\n",
      "    options.state = (struct haplo_slice){NULL, 0};\n"),
     ("outage-as-stored",
@@ -295,13 +295,13 @@ MUTANTS = [
      "HAPLO_EDELIVERY,\n"),
     ("failed-logins-not-written",
      "a refused key is not recorded for the next process",
-     "src/daemon/failed_logins.c",
+     "src/daemon/gather/failed_logins.c",
      "        queue->key_refused = true;\n"
      "        save(failed);\n",
      "        queue->key_refused = true;\n"),
     ("failed-logins-not-loaded",
      "the next process does not read the record",
-     "src/daemon/gather_queues.c",
+     "src/daemon/gather/gather_queues.c",
      "        has_failed_logins = "
      "failed_logins_load(&gather->failed_logins);\n",
      ""),

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/file_mode.h"
-#include "daemon/log.h"
+#include "daemon/log/log.h"
 #include "process.h"
 #include "state_file.h"
 #include "world.h"

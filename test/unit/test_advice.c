@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "daemon/advice.h"
-#include "daemon/json_tree.h"
+#include "daemon/commands/advice.h"
+#include "daemon/text/json_tree.h"
 #include "haplopoll.h"
 
 static void expect(const struct advice *advice, const char *word)

@@ -7,7 +7,7 @@
 #include <openssl/pem.h>
 
 #include "config_fixture.h"
-#include "daemon/check_files.h"
+#include "daemon/commands/check_files.h"
 #include "http_tls.h"
 
 /* What examples do not show. */

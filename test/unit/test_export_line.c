@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/export_line.h"
+#include "daemon/commands/export_line.h"
 
 #define UUID "550e8400-e29b-41d4-a716-446655440000"
 

@@ -10,8 +10,8 @@
 
 #include "base/wall_clock.h"
 #include "config_fixture.h"
-#include "daemon/failed_logins_file.h"
-#include "daemon/gather.h"
+#include "daemon/gather/failed_logins_file.h"
+#include "daemon/gather/gather.h"
 
 #define PATH "state/" FAILED_LOGINS_FILE
 #define FIRST "haplo-poll failed logins 2\n"

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/json_pretty.h"
+#include "daemon/text/json_pretty.h"
 
 static void expect(const char *value, bool is_json, const char *text)
 {

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/json_writer.h"
+#include "daemon/text/json_writer.h"
 
 static void expect(struct json_writer *json, const char *text)
 {

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/key_commands.h"
+#include "daemon/gather/key_commands.h"
 
 #define SECOND_MS UINT64_C(1000)
 #define MINUTE_MS (60 * SECOND_MS)

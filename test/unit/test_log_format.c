@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/log_format.h"
+#include "daemon/log/log_format.h"
 
 #define LINE_SIZE 256
 

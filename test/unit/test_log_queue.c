@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/log_queue.h"
+#include "daemon/log/log_queue.h"
 
 #define LINE_SIZE 100
 

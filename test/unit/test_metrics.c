@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "daemon/admin/metrics.h"
-#include "daemon/observer.h"
+#include "daemon/observe/observer.h"
 
 #define NOW_MS UINT64_C(1700000000123)
 #define NAME_SIZE 24

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "daemon/observer.h"
-#include "daemon/reporter.h"
+#include "daemon/log/reporter.h"
+#include "daemon/observe/observer.h"
 #include "haplopoll.h"
 
 #define START_MS UINT64_C(1700000000000)

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "daemon/span_text.h"
-#include "daemon/summary.h"
-#include "daemon/trend.h"
+#include "daemon/log/span_text.h"
+#include "daemon/log/summary.h"
+#include "daemon/log/trend.h"
 
 #define DAY_MS UINT64_C(86400000)
 

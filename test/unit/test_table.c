@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "daemon/human.h"
-#include "daemon/table.h"
+#include "daemon/text/human.h"
+#include "daemon/text/table.h"
 
 static const struct table_column columns[] = {
     {"QUEUE", false, 6},

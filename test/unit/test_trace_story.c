@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/trace_story.h"
+#include "daemon/commands/trace_story.h"
 
 static void expect(const struct trace_outlet *outlet,
                    enum trace_outcome outcome, const char *text)

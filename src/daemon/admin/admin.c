@@ -10,7 +10,7 @@
 #include "base/wall_clock.h"
 #include "daemon/admin/admin_listen.h"
 #include "daemon/admin/admin_private.h"
-#include "daemon/log.h"
+#include "daemon/log/log.h"
 
 bool admin_is_readable(const struct admin *admin)
 {

@@ -13,7 +13,7 @@
 #include <uv.h>
 
 #include "config/config.h"
-#include "daemon/gather.h"
+#include "daemon/gather/gather.h"
 
 #define ADMIN_SOCKET_FILE "admin.sock" /* in the state directory */
 

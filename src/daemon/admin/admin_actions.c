@@ -8,10 +8,10 @@
 #include "daemon/admin/admin_object.h"
 #include "daemon/admin/admin_private.h"
 #include "daemon/admin/admin_queue.h"
-#include "daemon/gather_pause.h"
-#include "daemon/log.h"
-#include "daemon/pauses.h"
-#include "daemon/release.h"
+#include "daemon/gather/gather_pause.h"
+#include "daemon/gather/pauses.h"
+#include "daemon/log/log.h"
+#include "daemon/task/release.h"
 
 static void reply_queue(struct admin_request *request,
                         const struct gather_queue *queue)

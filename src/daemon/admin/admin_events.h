@@ -13,7 +13,7 @@
 #include <uv.h>
 
 #include "daemon/admin/admin_request.h"
-#include "daemon/observer.h"
+#include "daemon/observe/observer.h"
 
 #define ADMIN_EVENT_CLIENT_COUNT_MAX 32
 

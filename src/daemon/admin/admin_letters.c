@@ -15,7 +15,7 @@
 #include "daemon/admin/admin_page.h"
 #include "daemon/admin/admin_private.h"
 #include "daemon/admin/admin_view.h"
-#include "daemon/task_run.h"
+#include "daemon/task/task_run.h"
 
 #define NUMBER_SIZE 24
 

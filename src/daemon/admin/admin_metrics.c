@@ -7,7 +7,7 @@
 #include "base/wall_clock.h"
 #include "daemon/admin/admin_private.h"
 #include "daemon/admin/metrics.h"
-#include "daemon/observer_feed.h"
+#include "daemon/observe/observer_feed.h"
 
 /* A page on its way. */
 struct metrics_stream {

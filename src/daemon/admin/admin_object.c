@@ -2,7 +2,7 @@
 
 #include "base/wall_clock.h"
 #include "config/config.h"
-#include "daemon/observer_feed.h"
+#include "daemon/observe/observer_feed.h"
 
 #define TRANSITION_COUNT_MAX 20 /* of one object, in a response */
 

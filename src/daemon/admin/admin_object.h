@@ -7,7 +7,7 @@
 #define DAEMON_ADMIN_OBJECT_H
 
 #include "daemon/admin/admin.h"
-#include "daemon/json_writer.h"
+#include "daemon/text/json_writer.h"
 
 /* The state at a glance, the same for all kinds of objects. */
 enum admin_health {

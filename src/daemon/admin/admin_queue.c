@@ -7,7 +7,7 @@
 #include "daemon/admin/admin_object.h"
 #include "daemon/admin/admin_private.h"
 #include "daemon/admin/admin_queue.h"
-#include "daemon/pauses.h"
+#include "daemon/gather/pauses.h"
 
 /* What is known about a queue, from everybody who knows something. */
 struct known {

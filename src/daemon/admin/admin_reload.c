@@ -1,7 +1,7 @@
 #include "daemon/admin/admin_reload.h"
 
 #include "daemon/admin/admin_private.h"
-#include "daemon/reload.h"
+#include "daemon/reload/reload.h"
 
 #define TEXT_SIZE 16384
 

@@ -24,7 +24,7 @@
 
 #include "daemon/admin/admin.h"
 #include "daemon/admin/admin_route.h"
-#include "daemon/json_writer.h"
+#include "daemon/text/json_writer.h"
 
 struct MHD_Connection;
 struct MHD_Response;

@@ -5,7 +5,7 @@
 
 #include "base/container_of.h"
 #include "daemon/admin/admin_private.h"
-#include "daemon/task_run.h"
+#include "daemon/task/task_run.h"
 
 #define PULSE_MS 2000
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/input_file.h"
-#include "daemon/log.h"
+#include "daemon/log/log.h"
 
 #define RANDOM_SIZE 32
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/gather.h"
+#include "daemon/gather/gather.h"
 
 struct admin_walk {
     const struct gather *gather;        /* borrowed */

@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/gather.h"
-#include "daemon/json_writer.h"
+#include "daemon/gather/gather.h"
+#include "daemon/text/json_writer.h"
 
 enum metric_scope {
     METRIC_PROCESS, /* one object: the gather */

@@ -2,7 +2,7 @@
  * metrics_outlet.c - metrics of outlets and inboxes.
  */
 #include "daemon/admin/metrics.h"
-#include "daemon/observer.h"
+#include "daemon/observe/observer.h"
 
 #define WRITE(name) \
     static void name(struct metric_writer *w, const void *object)

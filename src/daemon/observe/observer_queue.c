@@ -1,0 +1,292 @@
+/*
+ * observer_queue.c - what is noted of queues and servers.
+ *
+ *   - A queue works: only its time of success is written.
+ *   - It fails: its trouble is counted, by class and in a row. If its state or
+ *     the kind of failure changes, that is a transition.
+ *   - It works again: a transition that says how long it did not.
+ *
+ * If memory runs out for the trouble of a queue, its state is right all the
+ * same, and only the cause is missing.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/observe/observer.h"
+#include "daemon/observe/observer_private.h"
+
+/* The trouble of a queue, which is made when it first has some. May be NULL. */
+static struct observer_trouble *trouble_of(struct observer_queue *queue)
+{
+    if (queue->trouble == NULL) {
+        queue->trouble = calloc(1, sizeof *queue->trouble);
+    }
+    return queue->trouble;
+}
+
+/* The only function that writes the state of a queue. */
+static void queue_change(struct observer *observer,
+                         const struct observer_place *place,
+                         enum observer_queue_state state, uint64_t now_ms)
+{
+    struct observer_queue *queue = place->queue;
+    assert(place->server->queue_counts[queue->state] > 0);
+    place->server->queue_counts[queue->state]--;
+    place->server->queue_counts[state]++;
+    observer->queue_counts[queue->state]--;
+    observer->queue_counts[state]++;
+    queue->state = state;
+    queue->since_ms = now_ms;
+}
+
+/* A transition of a queue from a state to the one that it has now. */
+static void queue_report(struct observer *observer,
+                         const struct observer_place *place, const char *from,
+                         const char *to, const struct observer_note *note,
+                         uint64_t lasted_ms)
+{
+    struct observer_trouble *trouble = trouble_of(place->queue);
+    uint64_t id = observer_report(
+        observer, &(struct transition){
+                      .previous_id = trouble == NULL ? 0 : trouble->newest_id,
+                      .at_ms = note->now_ms,
+                      .kind = TRANSITION_QUEUE,
+                      .from = from,
+                      .to = to,
+                      .error = note->error,
+                      .lasted_ms = lasted_ms,
+                      .failures = trouble == NULL ? 0 : trouble->in_a_row,
+                      .delay_ms = note->delay_ms,
+                      .server = place->server->name,
+                      .name = place->name,
+                      .inbox = place->inbox,
+                      .text = note->text,
+                      .at = place->server,
+                      .log = trouble == NULL ? NULL : &trouble->log,
+                  });
+    if (trouble != NULL) {
+        trouble->newest_id = id;
+    }
+}
+
+/* Queues */
+
+void observer_queue_add(struct observer *observer,
+                        const struct observer_place *place, uint64_t now_ms)
+{
+    *place->queue = (struct observer_queue){.state = OBSERVER_QUEUE_STARTING,
+                                            .since_ms = now_ms};
+    place->server->queue_counts[OBSERVER_QUEUE_STARTING]++;
+    observer->queue_counts[OBSERVER_QUEUE_STARTING]++;
+}
+
+void observer_queue_remove(struct observer *observer,
+                           const struct observer_place *place)
+{
+    struct observer_queue *queue = place->queue;
+    if (queue->trouble != NULL && queue->trouble->log != NULL) {
+        queue_report(observer, place, observer_queue_label(queue->state),
+                     "removed", &(struct observer_note){0}, 0);
+    }
+    place->server->queue_counts[queue->state]--;
+    place->server->unread_count -= queue->unread_count;
+    observer->queue_counts[queue->state]--;
+    if (queue->trouble != NULL) {
+        free(queue->trouble->text);
+        free(queue->trouble);
+        queue->trouble = NULL;
+    }
+}
+
+static void end_trouble(struct observer *observer,
+                        const struct observer_place *place, uint64_t now_ms)
+{
+    struct observer_queue *queue = place->queue;
+    struct observer_trouble *trouble = queue->trouble;
+    const char *from = observer_queue_label(queue->state);
+    uint64_t began_ms = trouble == NULL ? 0 : trouble->began_ms;
+    queue_change(observer, place, OBSERVER_QUEUE_WORKING, now_ms);
+    if (began_ms == 0) {
+        return; /* it was just starting */
+    }
+    queue_report(observer, place, from,
+                 observer_queue_label(OBSERVER_QUEUE_WORKING),
+                 &(struct observer_note){.now_ms = now_ms},
+                 now_ms > began_ms ? now_ms - began_ms : 0);
+    trouble->began_ms = 0;
+    trouble->in_a_row = 0;
+    trouble->error = 0;
+    observer_set_text(&trouble->text, NULL);
+}
+
+void observer_queue_worked(struct observer *observer,
+                           const struct observer_place *place, uint64_t now_ms)
+{
+    struct observer_queue *queue = place->queue;
+    if (queue->state != OBSERVER_QUEUE_WORKING &&
+        queue->state != OBSERVER_QUEUE_PAUSED) {
+        end_trouble(observer, place, now_ms);
+    }
+    queue->success_ms = now_ms;
+    place->server->success_ms = now_ms;
+}
+
+static void count_failure(const struct observer_place *place, int error)
+{
+    struct observer_trouble *trouble = trouble_of(place->queue);
+    enum failure_class class = failure_class_of(error);
+    place->server->failures[class]++;
+    if (trouble != NULL && trouble->failures[class] < UINT32_MAX) {
+        trouble->failures[class]++;
+    }
+}
+
+/* Keeps the cause. Returns true if it is of another kind than before. */
+static bool keep_cause(struct observer_queue *queue,
+                       const struct observer_note *note)
+{
+    struct observer_trouble *trouble = trouble_of(queue);
+    if (trouble == NULL) {
+        return false;
+    }
+    bool is_other = trouble->error != note->error;
+    if (trouble->began_ms == 0) {
+        trouble->began_ms = note->now_ms;
+    }
+    trouble->in_a_row++;
+    trouble->error = note->error;
+    observer_set_text(&trouble->text, note->text);
+    return is_other;
+}
+
+void observer_queue_failed(struct observer *observer,
+                           const struct observer_place *place,
+                           enum observer_queue_state state,
+                           const struct observer_note *note)
+{
+    struct observer_queue *queue = place->queue;
+    enum observer_queue_state before = queue->state;
+    count_failure(place, note->error);
+    if (state == OBSERVER_QUEUE_STATE_COUNT) {
+        return;
+    }
+    bool is_other = keep_cause(queue, note);
+    if (before != state) {
+        queue_change(observer, place, state, note->now_ms);
+    }
+    if (before != state || is_other) {
+        queue_report(observer, place, observer_queue_label(before),
+                     observer_queue_label(state), note, 0);
+    }
+}
+
+void observer_queue_enter(struct observer *observer,
+                          const struct observer_place *place,
+                          enum observer_queue_state state,
+                          const struct observer_note *note)
+{
+    struct observer_queue *queue = place->queue;
+    enum observer_queue_state before = queue->state;
+    bool has_text = observer_note_text(note)[0] != '\0';
+    struct observer_trouble *trouble =
+        has_text ? trouble_of(queue) : queue->trouble;
+    /* The log must know that it left what it was in. */
+    bool is_told = has_text || (trouble != NULL && trouble->log != NULL);
+    if (trouble != NULL) {
+        trouble->error = note->error;
+        observer_set_text(&trouble->text, note->text);
+    }
+    if (before != state) {
+        queue_change(observer, place, state, note->now_ms);
+    }
+    if (before != state && is_told) {
+        queue_report(observer, place, observer_queue_label(before),
+                     observer_queue_label(state), note, 0);
+    }
+}
+
+void observer_queue_unread(const struct observer_place *place,
+                           uint32_t unread_count)
+{
+    place->server->unread_count -= place->queue->unread_count;
+    place->server->unread_count += unread_count;
+    place->queue->unread_count = unread_count;
+}
+
+void observer_queue_warn(struct observer *observer,
+                         const struct observer_place *place,
+                         const struct observer_note *note)
+{
+    queue_report(observer, place, observer_queue_label(place->queue->state),
+                 "warning", note, 0);
+}
+
+/* Servers */
+
+void observer_server_add(struct observer_server *server, const char *name,
+                         uint64_t now_ms)
+{
+    *server = (struct observer_server){
+        .name = name, .state = OBSERVER_SERVER_UP, .since_ms = now_ms};
+}
+
+static void server_report(struct observer *observer,
+                          struct observer_server *server, const char *from,
+                          const char *to, const struct observer_note *note,
+                          uint64_t lasted_ms)
+{
+    server->newest_id =
+        observer_report(observer, &(struct transition){
+                                      .previous_id = server->newest_id,
+                                      .at_ms = note->now_ms,
+                                      .kind = TRANSITION_SERVER,
+                                      .from = from,
+                                      .to = to,
+                                      .error = note->error,
+                                      .lasted_ms = lasted_ms,
+                                      .delay_ms = note->delay_ms,
+                                      .server = server->name,
+                                      .reason = &server->text,
+                                      .text = note->text,
+                                      .at = server,
+                                  });
+}
+
+void observer_server_remove(struct observer *observer,
+                            struct observer_server *server)
+{
+    if (server->state != OBSERVER_SERVER_UP) {
+        server_report(observer, server, observer_server_label(server->state),
+                      "removed", &(struct observer_note){0}, 0);
+    }
+    free(server->text);
+    server->text = NULL;
+}
+
+void observer_server_enter(struct observer *observer,
+                           struct observer_server *server,
+                           enum observer_server_state state,
+                           const struct observer_note *note)
+{
+    enum observer_server_state before = server->state;
+    uint64_t since_ms = server->since_ms;
+    uint64_t lasted_ms = state == OBSERVER_SERVER_UP && note->now_ms > since_ms
+                             ? note->now_ms - since_ms
+                             : 0;
+    server->error = note->error;
+    observer_set_text(&server->text, note->text);
+    if (before != state) {
+        server->state = state;
+        server->since_ms = note->now_ms;
+        server_report(observer, server, observer_server_label(before),
+                      observer_server_label(state), note, lasted_ms);
+    }
+}
+
+void observer_server_warn(struct observer *observer,
+                          struct observer_server *server,
+                          const struct observer_note *note)
+{
+    server_report(observer, server, observer_server_label(server->state),
+                  "warning", note, 0);
+}

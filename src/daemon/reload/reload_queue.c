@@ -1,0 +1,287 @@
+/*
+ * reload_queue.c - the change of a queue.
+ *
+ *   - It leaves the poller: its batch is delivered and marked, and the library
+ *     removes it (leave).
+ *   - The inbox has stored that the mark was confirmed. So the stored state is
+ *     the newest one.
+ *   - If it has no next configuration, it is closed in its inbox and freed.
+ *   - Otherwise, once its server and its inbox are there, its state is moved
+ *     to that inbox if it is another one (gather_moves.c), and the queue is
+ *     added to the poller again.
+ *
+ * Other cases:
+ *
+ *   - The new inbox is not open: the queue stays at work in the old one until
+ *     it is. If that has to be closed, the queue waits.
+ *   - Its inbox is opened again with other options, perhaps as another
+ *     database: the queue keeps its state in memory meanwhile, and stores it
+ *     where the database has no state of it.
+ *   - Its key cannot be read, or its server's files: it is held.
+ *   - Its state cannot be moved: this is logged and tried again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/container_of.h"
+#include "daemon/gather/gather_holds.h"
+#include "daemon/gather/gather_key.h"
+#include "daemon/gather/gather_moves.h"
+#include "daemon/gather/gather_queues.h"
+#include "daemon/log/log.h"
+#include "daemon/observe/observer_feed.h"
+#include "daemon/reload/reload_step.h"
+
+#define TOLD_COUNT_MAX 20 /* held queues, in one reload; see gather_holds.c */
+
+static struct gather_inbox *inbox_named(const struct reload_change *change,
+                                        const char *name)
+{
+    return name_table_find(&change->changes->gather->inboxes, name);
+}
+
+/* The inbox in which it is to be stored; NULL: it cannot be used yet. */
+static struct gather_inbox *target_of(const struct reload_change *change)
+{
+    const struct config_queue *next = change->next;
+    struct gather_inbox *inbox =
+        inbox_named(change, next->settings->inbox->name);
+    return inbox != NULL && inbox->is_open && !inbox->is_changing ? inbox
+                                                                  : NULL;
+}
+
+/* Leaving the poller */
+
+static void on_removed(struct haplo_queue *removed)
+{
+    struct gather_queue *queue = haplo_queue_data(removed);
+    const struct gather *gather = queue->server->gather;
+    struct reload_change *change =
+        reload_change_find(gather->changes, CONFIG_PART_QUEUE,
+                           queue->server->name, queue->config->name);
+    queue->queue = NULL;
+    change->step = RELOAD_FINISHED;
+    reload_change_ready(change);
+}
+
+static bool is_failing(enum haplo_queue_state state)
+{
+    return state == HAPLO_QUEUE_BACKOFF || state == HAPLO_QUEUE_REFUSED ||
+           state == HAPLO_QUEUE_BLOCKED || state == HAPLO_QUEUE_DELIVER_WAIT;
+}
+
+static void leave(struct reload_change *change)
+{
+    struct gather_queue *queue = change->object;
+    struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+    if (queue->queue == NULL) {
+        change->step = RELOAD_FINISHED;
+        return;
+    }
+    haplo_queue_stats(queue->queue, &stats);
+    change->was_failing = is_failing(stats.state);
+    change->step = RELOAD_FINISHING;
+    (void)haplo_queue_remove(queue->queue, on_removed); /* never twice */
+}
+
+/* True if it can stay at work until its new inbox is open. */
+static bool may_stay(const struct reload_change *change)
+{
+    const struct gather_queue *queue = change->object;
+    if (queue->queue == NULL || change->next == NULL ||
+        queue->server->is_changing || target_of(change) != NULL) {
+        return false;
+    }
+    const struct gather_inbox *own =
+        inbox_named(change, inbox_name(queue->stored->inbox));
+    const struct config_queue *next = change->next;
+    return strcmp(own->name, next->settings->inbox->name) != 0;
+}
+
+void reload_queue_begin(struct reload_change *change)
+{
+    if (may_stay(change)) {
+        change->step = RELOAD_PENDING;
+    } else {
+        leave(change);
+    }
+}
+
+/* Storing it */
+
+/* Its inbox will be closed and opened again: the queue takes its state along.
+ */
+static bool is_inbox_replaced(const struct reload_change *change)
+{
+    const struct gather_queue *queue = change->object;
+    const struct config_queue *next = change->next;
+    const char *name = inbox_name(queue->stored->inbox);
+    return inbox_named(change, name)->is_changing &&
+           strcmp(name, next->settings->inbox->name) == 0;
+}
+
+/* Without the copy, what is unread may be stored again. */
+static void take_state(struct reload_change *change)
+{
+    struct gather_queue *queue = change->object;
+    const struct haplo_slice state = queue->stored->state;
+    free(change->state);
+    change->state = state.size > 0 ? malloc(state.size) : NULL;
+    change->state_size = change->state != NULL ? state.size : 0;
+    if (change->state != NULL) {
+        memcpy(change->state, state.data, state.size);
+    }
+    gather_queue_leave_inbox(queue);
+}
+
+static void on_replaced(struct inbox_replace *replace, int error,
+                        const char *why)
+{
+    struct reload_change *change =
+        container_of(replace, struct reload_change, replace);
+    if (error != 0) {
+        log_line(LOG_LEVEL_ERROR, "%s: its state cannot be stored: %s",
+                 change->name, why);
+    }
+    free(change->state);
+    change->state = NULL;
+    change->step = RELOAD_FINISHED;
+    reload_change_ready(change);
+}
+
+/* An inbox without a state of the queue is another database than before. */
+static bool brings_state(struct reload_change *change)
+{
+    const struct gather_queue *queue = change->object;
+    if (change->state == NULL || queue->stored->state.size > 0) {
+        return false;
+    }
+    change->step = RELOAD_MOVING;
+    change->replace = (struct inbox_replace){
+        .queue = queue->stored,
+        .state = {.data = change->state, .size = change->state_size},
+        .replaced_cb = on_replaced,
+    };
+    inbox_replace_state(&change->replace);
+    return true;
+}
+
+static void on_moved(struct gather_queue *queue, int error, void *data)
+{
+    struct reload_change *change = data;
+    (void)queue;
+    (void)error; /* logged; it is tried again */
+    change->step = RELOAD_FINISHED;
+    reload_change_ready(change);
+}
+
+/* Opens it in its inbox, and brings or moves its state there. */
+static enum reload_progress store(struct reload_change *change,
+                                  struct gather_inbox *inbox)
+{
+    struct gather_queue *queue = change->object;
+    if (queue->stored != NULL && queue->stored->inbox != inbox->inbox) {
+        gather_queue_leave_inbox(queue);
+    }
+    if (queue->stored == NULL && gather_queue_store_in(queue, inbox) != 0) {
+        return RELOAD_WAITS;
+    }
+    if (brings_state(change)) {
+        return RELOAD_BUSY;
+    }
+    if (gather_move_is_due(queue)) {
+        change->step = RELOAD_MOVING;
+        return gather_move_start(queue, on_moved, change) == 0 ? RELOAD_BUSY
+                                                               : RELOAD_WAITS;
+    }
+    return RELOAD_DONE;
+}
+
+/* At work again */
+
+static bool has_old_key(const struct reload_change *change)
+{
+    const struct gather_queue *queue = change->object;
+    const struct config_queue *next = change->next;
+    const struct config_key *old = queue->config->key;
+    const struct config_key *key = next->key;
+    return change->has_old_key ||
+           (old->kind == key->kind && strcmp(old->name, key->name) == 0 &&
+            key->path != NULL && !gather_key_has_changed(queue));
+}
+
+/* It was held, by the newest hold. The reason of a server was told once. */
+static void tell_held(const struct reload_change *change)
+{
+    const struct gather_queue *queue = change->object;
+    const struct gather *gather = queue->server->gather;
+    const struct gather_hold *hold =
+        TAILQ_LAST(&gather->holds, gather_hold_list);
+    if (hold->own_why != NULL &&
+        change->changes->told_count++ < TOLD_COUNT_MAX) {
+        log_line(LOG_LEVEL_ERROR, "%s:%u:%u: %s",
+                 config_place_path(gather->config, hold->place),
+                 hold->place.line, hold->place.column, hold->why);
+    }
+}
+
+static enum reload_progress start(struct reload_change *change)
+{
+    struct gather_queue *queue = change->object;
+    int error = queue->server->server == NULL
+                    ? gather_hold_with_server(queue)
+                    : gather_queues_add_queue(queue, change->has_old_key);
+    if (error != 0) {
+        return RELOAD_WAITS;
+    }
+    if (queue->queue == NULL) {
+        tell_held(change);
+    } else {
+        observer_feed_restarted(queue);
+    }
+    if (queue->queue != NULL && change->was_failing) {
+        haplo_queue_poll_now(queue->queue);
+    }
+    queue->is_changing = false;
+    return RELOAD_DONE;
+}
+
+/* It has left the poller, or was never there. */
+static enum reload_progress finish(struct reload_change *change)
+{
+    struct gather_queue *queue = change->object;
+    if (change->next == NULL) {
+        gather_queue_drop(queue);
+        return RELOAD_DONE;
+    }
+    if (queue->stored != NULL && !inbox_queue_is_settled(queue->stored)) {
+        return RELOAD_WAITS;
+    }
+    if (queue->stored != NULL && is_inbox_replaced(change)) {
+        take_state(change);
+    }
+    struct gather_inbox *inbox = target_of(change);
+    if (inbox == NULL || queue->server->is_changing) {
+        return RELOAD_WAITS;
+    }
+    change->has_old_key = has_old_key(change);
+    queue->config = change->next;
+    reload_change_let_go(change);
+    enum reload_progress progress = store(change, inbox);
+    return progress == RELOAD_DONE ? start(change) : progress;
+}
+
+enum reload_progress reload_queue_go_on(struct reload_change *change)
+{
+    if (change->step == RELOAD_PENDING && !may_stay(change)) {
+        leave(change);
+    }
+    switch (change->step) {
+    case RELOAD_PENDING:
+        return RELOAD_WAITS;
+    case RELOAD_FINISHED:
+        return finish(change);
+    default:
+        return RELOAD_BUSY;
+    }
+}
