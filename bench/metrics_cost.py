@@ -66,7 +66,7 @@ def main():
         run = poll.start()
         run.wait_for_line("polling; queues", seconds=120)
         socket = poll.folder / "state/admin.sock"
-        wait_for(lambda: socket.exists() and ask(socket, PATHS[0]), 60)
+        wait_for(lambda: socket.exists() and ask(socket, PATHS[0]))
         print(f"{options.queues} queues on {options.servers} servers, "
               f"{options.requests} requests each")
         for path in PATHS:

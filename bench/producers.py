@@ -92,7 +92,7 @@ http {{
 @contextlib.contextmanager
 def webhook():
     """nginx that accepts everything."""
-    from nginx_server import free_port, is_open
+    from ports import free_port, is_open
     from sim import wait_for
 
     port = free_port()
@@ -102,7 +102,7 @@ def webhook():
         process = subprocess.Popen(["nginx", "-c", config],
                                    stderr=subprocess.DEVNULL)
         try:
-            wait_for(lambda: is_open(port), 20, "nginx is ready")
+            wait_for(lambda: is_open(port), "nginx is ready")
             url = f"http://127.0.0.1:{port}/"
             secret = pathlib.Path(folder, "secret")
             secret.write_text(SECRET)

@@ -9,7 +9,7 @@ Among the queues are a refused key, a mistake in the configuration and a wrong
 name, as any larger installation has.
 """
 from admin_client import admin_of
-from nginx_server import free_port
+from ports import free_port
 from receiver import Receiver
 from sim import Sim
 

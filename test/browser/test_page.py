@@ -130,8 +130,7 @@ def test_poll_now_polls_now(browser, real):
     browser.click("#story .actions button:nth-child(1)")
     browser.wait("document.getElementById('toast').innerText"
                  " === 'app1/q1 is polled'")
-    wait_for(lambda: real.sim.queue_stats("app1", "q1") != before, 20,
-             "a request")
+    wait_for(lambda: real.sim.queue_stats("app1", "q1") != before, "a request")
     browser.check_clean(*CLEAN)
 
 
@@ -144,7 +143,7 @@ def test_a_dead_letter_is_replayed(browser, real):
     real.accepts_poison = True
     browser.click("#story .letter-head button")
     wait_for(lambda: any(b"poison" in request.body
-                         for request in real.receiver.accepted()), 20,
+                         for request in real.receiver.accepted()),
              "the replay")
     browser.wait(f"!({LETTER})")
     real.accepts_poison = False

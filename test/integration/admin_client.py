@@ -12,6 +12,7 @@ import json
 import socket
 
 import openapi
+from poll import RUN_S_MAX
 from sim import wait_for
 
 Reply = collections.namedtuple("Reply", "status headers body")
@@ -19,13 +20,13 @@ Reply = collections.namedtuple("Reply", "status headers body")
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__("localhost", timeout=20)
+        super().__init__("localhost", timeout=RUN_S_MAX)
         self.path = str(path)
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
-        wait_for(self.try_connect, 20, "it can connect")
+        wait_for(self.try_connect, "it can connect")
 
     def try_connect(self):
         try:
@@ -45,7 +46,7 @@ class Admin:
     def connect(self):
         if isinstance(self.where, int):
             return http.client.HTTPConnection("127.0.0.1", self.where,
-                                              timeout=20)
+                                              timeout=RUN_S_MAX)
         return UnixConnection(self.where)
 
     def ask(self, method, path, body=None, headers=None):
@@ -89,7 +90,7 @@ class Admin:
                 return self.ask("GET", "/healthz").status == 200
             except OSError:
                 return False
-        wait_for(answers, 20, f"{self.where} listens")
+        wait_for(answers, f"{self.where} listens")
         return self
 
 

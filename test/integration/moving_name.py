@@ -16,6 +16,7 @@ import socket
 import threading
 
 from poll import BUILD, preloaded
+from ports import free_port
 from sim import wait_for
 
 LIBRARY = BUILD.resolve() / "moving_name.so"
@@ -34,7 +35,6 @@ class Forwarder(threading.Thread):
         self.wake, self.woken = socket.socketpair()
         self.selector = selectors.DefaultSelector()
         self.listener = socket.create_server((address, port))
-        self.port = self.listener.getsockname()[1]
         for one in (self.listener, self.woken):
             self.selector.register(one, selectors.EVENT_READ)
 
@@ -95,10 +95,9 @@ class MovingName:
     def add(self, app):
         """On the same port of both addresses."""
         target = self.poll.sim.apps[app["name"]]["port"]
-        port = 0
+        port = free_port(*ADDRESSES)
         for number, address in enumerate(ADDRESSES):
             forwarder = Forwarder(address, port, target)
-            port = forwarder.port
             forwarder.start()
             self.stack.callback(forwarder.stop)
             self.forwarders[number].append(forwarder)
@@ -139,5 +138,5 @@ class MovingName:
         old = self.forwarders[1 - self.now]
         before = self.bytes(True)
         wait_for(lambda: self.bytes(True) > before
-                 and not any(one.connections for one in old), 60,
+                 and not any(one.connections for one in old),
                  "the connections to have moved")

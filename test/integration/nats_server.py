@@ -29,9 +29,7 @@ from sim import wait_for
 
 PORT = 4222
 CLUSTER_PORT = 6222
-START_S_MAX = 60
 ANSWER_S_MAX = 3  # in a cluster, some requests are never answered
-PATIENCE_S = 60
 STREAM = "HAPLO"
 
 Stored = collections.namedtuple("Stored", "sequence subject headers data")
@@ -172,7 +170,7 @@ class NatsServer:
 
     def start(self):
         self.launch()
-        wait_for(self.is_ready, START_S_MAX, f"{self.name} is ready")
+        wait_for(self.is_ready, f"{self.name} is ready")
 
     def kill(self):
         if self.process is not None:
@@ -194,7 +192,7 @@ class NatsServer:
                 f"STREAM.CREATE.{name}", **request))
             return answer and "error" not in answer
 
-        wait_for(create, START_S_MAX, f"stream {name} is created")
+        wait_for(create, f"stream {name} is created")
 
     def update_stream(self, name=STREAM, **options):
         with self.client() as client:
@@ -209,7 +207,7 @@ class NatsServer:
             with contextlib.suppress(OSError), self.client() as client:
                 return [question(client)]
 
-        return wait_for(answer, PATIENCE_S, "an answer")[0]
+        return wait_for(answer, "an answer")[0]
 
     def state(self, name=STREAM):
         """What the stream has; None: there is none, or it has no leader."""
@@ -222,7 +220,7 @@ class NatsServer:
 
     def stored(self, name=STREAM, first=0):
         """The messages of a stream from a sequence on, in their order."""
-        state = wait_for(lambda: self.state(name), PATIENCE_S, "the stream")
+        state = wait_for(lambda: self.state(name), "the stream")
         requests = [
             (f"$JS.API.STREAM.MSG.GET.{name}", json.dumps({"seq": number}))
             for number in range(max(first, state["first_seq"]),
@@ -258,7 +256,7 @@ class NatsCluster:
         for server in self.servers:
             server.launch()
         for server in self.servers:
-            wait_for(server.is_ready, START_S_MAX, f"{server.name} is ready")
+            wait_for(server.is_ready, f"{server.name} is ready")
         return self
 
     def __exit__(self, *_):

@@ -7,9 +7,9 @@
     with Nginx(folder, ca.issue("nginx"), locations=locations) as nginx:
         url = f"{nginx.url}/live"
 """
-import socket
 import subprocess
 
+from ports import free_port, is_open
 from sim import wait_for
 
 CONFIG = """\
@@ -37,20 +37,10 @@ http {{
 """
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 def proxy_pass(port, path="/"):
     """To that port, under another path than the location."""
     return (f"proxy_pass http://127.0.0.1:{port}{path}; "
             "proxy_set_header Host localhost")
-
-
-def is_open(port):
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Nginx:
@@ -74,7 +64,7 @@ class Nginx:
             stderr=subprocess.DEVNULL)
 
     def __enter__(self):
-        wait_for(lambda: is_open(self.port), 20, "nginx to listen")
+        wait_for(lambda: is_open(self.port), "nginx to listen")
         return self
 
     def __exit__(self, *error):

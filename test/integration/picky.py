@@ -28,7 +28,7 @@ class Picky:
         self.sim.add(app, queue, [{"id": 1000, "x": "poison"}])
 
     def wait_for_count(self, count):
-        wait_for(lambda: len(self.delivered()) >= count, 10, f"{count} lines")
+        wait_for(lambda: len(self.delivered()) >= count, f"{count} lines")
         assert len(self.delivered()) == count
 
     def release(self, what, *words):
@@ -65,7 +65,7 @@ class Picky:
         return wait_for(
             lambda: [row for row in self.replay_list()
                      if row["replay"] == number and row["state"] == state],
-            20, f"replay {number} {state}")[0]
+                        f"replay {number} {state}")[0]
 
     def replayed(self, number):
         """The arrivals that this replay has delivered, in their order."""

@@ -18,20 +18,15 @@ import os
 import pathlib
 import pwd
 import signal
-import socket
 import subprocess
 import time
 
-import sim
+from ports import free_port, is_open
+from sim import wait_for
 
 PASSWORD = "secret-of-the-database"
 START_S_MAX = 60
 TRIES = 5  # somebody else may take the port that was free
-
-
-def wait_for(condition, seconds=START_S_MAX, what="the condition"):
-    """As in sim.py; databases take their time on a busy machine."""
-    return sim.wait_for(condition, seconds, what)
 
 
 def program(name):
@@ -53,12 +48,6 @@ def give_away(path):
     if os.getuid() == 0:
         user = pwd.getpwnam("postgres")
         os.chown(path, user.pw_uid, user.pw_gid)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class PostgresServer:
@@ -135,7 +124,7 @@ class PostgresServer:
                 [f"--{option}" for option in options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for(lambda: self.is_ready() or self.process.poll() is not None,
-                 START_S_MAX, "a PostgreSQL that accepts connections")
+                 "a PostgreSQL that accepts connections")
         if self.process.poll() is None:
             return True
         self.port = None
@@ -311,13 +300,9 @@ class PgBouncer:
             self.process = subprocess.Popen(
                 user_prefix() + ["pgbouncer", "-q", settings],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_for(lambda: self.accepts() or self.process.poll() is not None,
-                 START_S_MAX, "a PgBouncer that accepts connections")
+        wait_for(lambda: is_open(self.port) or self.process.poll() is not None,
+                 "a PgBouncer that accepts connections")
         return self.process.poll() is None
-
-    def accepts(self):
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", self.port)) == 0
 
     def conninfo(self, user="haplo_writer"):
         return self.server.conninfo(user, port=self.port)

@@ -26,7 +26,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def connect(url, ca=None, timeout=10):
+def connect(url, ca=None, timeout=60):
     parts = urllib.parse.urlsplit(url)
     plain = socket.create_connection(("127.0.0.1", parts.port), timeout)
     if parts.scheme == "http":

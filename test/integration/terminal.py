@@ -11,6 +11,7 @@ import termios
 import time
 
 from poll import PROGRAM, RUN_S_MAX
+from sim import WAIT_S_MAX
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -42,9 +43,9 @@ class Terminal:
         self.text += data.decode(errors="replace")
         return bool(data)
 
-    def read_until(self, condition, what, seconds=20):
+    def read_until(self, condition, what):
         """Reads until condition(self.text)."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + WAIT_S_MAX
         while not condition(self.text):
             assert time.monotonic() < end, (what, self.text)
             self.read_some(0.1)
@@ -54,10 +55,10 @@ class Terminal:
 
     def finish(self):
         """Reads to the end; returns the exit code."""
-        while self.process.poll() is None or select.select(
-                [self.master], [], [], 0)[0]:
-            if not self.read_some(0.1) and self.process.poll() is not None:
-                break
+        while self.process.poll() is None:
+            self.read_some(0.1)
+        while self.read_some(0):
+            pass
         os.close(self.master)
         return self.process.wait(RUN_S_MAX)
 

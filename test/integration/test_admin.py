@@ -46,7 +46,7 @@ def test_another_file_at_its_path_is_kept(poll_of):
                               "File exists")
         running.wait_for_line("polling;")
         running.signal(signal.SIGUSR1)
-        wait_for(lambda: sim.unread() == 0, 20, "it polls nevertheless")
+        wait_for(lambda: sim.unread() == 0, "it polls nevertheless")
         assert (sim.dir / "precious").read_text() == "keep me"
 
 
@@ -84,4 +84,4 @@ def test_a_port_that_is_in_use_stops_nothing(poll_of):
         admin_of(poll)
         running.wait_for_line("polling;")
         running.signal(signal.SIGUSR1)
-        wait_for(lambda: sim.unread() == 0, 20, "it polls nevertheless")
+        wait_for(lambda: sim.unread() == 0, "it polls nevertheless")

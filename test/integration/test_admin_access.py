@@ -1,18 +1,12 @@
 """Who may use the TCP port: whoever has a token, and no other site."""
-import socket
-
 import pytest
 
 from admin_client import Admin
+from ports import free_port
 from sim import Sim
 
 FULL, READ = "full-token-0123456789abcdef", "read-token-0123456789abcdef"
 PAUSE = "/api/v1/queues/app1/q1/pause"
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 @pytest.fixture

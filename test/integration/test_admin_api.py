@@ -48,18 +48,18 @@ def test_status_counts_what_works_and_what_does_not(scene):
         return status["queues"] == {
             "total": 7, "ok": 4, "paused": 0, "failing": 1, "refused": 1,
             "blocked": 0, "held": 1} and status
-    status = wait_for(counted, 20)
+    status = wait_for(counted)
     assert status["phase"] == "open" and status["role"] == "full"
     assert status["configuration"]["generation"] == 1
-    wait_for(lambda: admin.get("/api/v1/status")["servers"]["failing"] == 1, 20)
+    wait_for(lambda: admin.get("/api/v1/status")["servers"]["failing"] == 1)
     wait_for(lambda: admin.get("/api/v1/status")["totals"]["stored_messages"]
-             == 80, 20)
+             == 80)
 
 
 def test_a_queue_tells_its_story(scene):
     """What `explain` and the page show: the state, why, and what is next."""
     _, poll, admin = scene
-    wait_for(lambda: health_of(admin, "app1/q2") == "refused", 20)
+    wait_for(lambda: health_of(admin, "app1/q2") == "refused")
     story = admin.get("/api/v1/queues/app1/q2")
     queue = story["queue"]
     assert queue["state"] == "REFUSED" and queue["error"] == "HAPLO_EREFUSED"
@@ -73,7 +73,7 @@ def test_a_queue_tells_its_story(scene):
     assert held["health"] == "held" and "api_key" in held["cause"]
     waiting = wait_for(lambda: (
         lambda q: q["health"] == "failing" and q)(
-            queue_of(admin, "nowhere/q")), 20)
+            queue_of(admin, "nowhere/q")))
     assert "refused" in waiting["cause"]
 
 
@@ -103,10 +103,10 @@ def test_queues_are_filtered_sorted_and_paged(scene):
     assert names(admin, "health=held") == ["app2/q2"]
     assert names(admin, "inbox=other") == []
     wait_for(lambda: names(admin, "health=refused,held")
-             == ["app1/q2", "app2/q2"], 20)
+             == ["app1/q2", "app2/q2"])
     wait_for(lambda: names(admin, "sort=health&limit=3")
-             == ["app1/q2", "app2/q2", "nowhere/q"], 20)
-    wait_for(lambda: names(admin, "state=REFUSED") == ["app1/q2"], 20)
+             == ["app1/q2", "app2/q2", "nowhere/q"])
+    wait_for(lambda: names(admin, "state=REFUSED") == ["app1/q2"])
     seen, after = [], ""
     while True:
         page = admin.get(f"/api/v1/queues?sort=-name&limit=2{after}")
@@ -140,11 +140,11 @@ def test_servers_outlets_and_inboxes_are_listed(scene):
     assert [s["name"] for s in admin.get(
         f"/api/v1/servers?limit=1&after={page['next']}")["servers"]] == ["app2"]
     wait_for(lambda: admin.get("/api/v1/servers/nowhere")["server"]["state"]
-             == "DOWN", 20)
+             == "DOWN")
     assert admin.get("/api/v1/servers/nowhere")["transitions"]
     assert admin.get("/api/v1/inboxes")["inboxes"][0]["state"] == "open"
     wait_for(lambda: admin.get("/api/v1/outlets")["outlets"][0]
-             ["delivered_total"] == 80, 20)
+             ["delivered_total"] == 80)
     assert admin.get("/api/v1/outlets/archive")["outlet"]["state"] == "working"
 
 

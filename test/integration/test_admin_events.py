@@ -137,7 +137,7 @@ def test_a_listener_that_has_gone_makes_room(scene):
         with contextlib.suppress(AssertionError), Listener(admin) as listener:
             return listener.next()
         return False
-    wait_for(is_free, 20)
+    wait_for(is_free)
 
 
 def test_streams_end_when_the_process_does(scene):
@@ -163,5 +163,5 @@ def test_who_reads_nothing_holds_up_nobody(scene):
         listener.until(is_about("app1/q2", "paused"))
         begin = time.monotonic()
         sim.script("message app1 q1 count=3")
-        wait_for(lambda: sim.unread("app1", "q1") == 0, 20)
+        wait_for(lambda: sim.unread("app1", "q1") == 0)
         assert time.monotonic() - begin < 10

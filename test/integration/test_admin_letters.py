@@ -31,10 +31,10 @@ def test_dead_letters_are_listed_shown_and_sent_again(picky_of):
             "outlet": name, "dead_letters": True, "arrival": arrival})
         assert "replay 1 has started" in result["message"]
         wait_for(lambda: admin.get(f"{LETTERS}?outlet={name}")[
-            "dead_letters"] == [], 20, "it was delivered")
+            "dead_letters"] == [], "it was delivered")
         (replay,) = wait_for(lambda: [
             row for row in admin.get(f"/api/v1/replays?outlet={name}")[
-                "replays"] if row["state"] == "done"], 20)
+                "replays"] if row["state"] == "done"])
         assert replay["delivered"] == 1 and replay["is_of_dead_letters"]
         assert "there are no such" in admin.post("/api/v1/replays", {
             "outlet": name, "dead_letters": True})["message"]
@@ -52,7 +52,7 @@ def test_messages_are_sent_again_from_a_time_on(picky_of):
         assert "has started" in result["message"]
         wait_for(lambda: [row for row in admin.get(
             f"/api/v1/replays?outlet={name}")["replays"]
-            if row["delivered"] == 5], 20)
+            if row["delivered"] == 5])
 
 
 def test_what_is_not_there_is_an_error(picky_of):

@@ -34,7 +34,7 @@ def test_a_pause_holds_across_restarts_until_it_is_ended(poll_of):
         assert queue["pause"]["by"] == "ann"
         assert queue["pause"]["reason"] == 'maintenance "42"'
         wait_for(lambda: admin.get(Q1)["queue"]["state"] == "PAUSED")
-        wait_for(lambda: sim.unread("app1", "q2") == 0, 20)
+        wait_for(lambda: sim.unread("app1", "q2") == 0)
         path = poll.folder / "state" / "pauses"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         sim.script("message app1 q1 count=5")
@@ -50,7 +50,7 @@ def test_a_pause_holds_across_restarts_until_it_is_ended(poll_of):
         unread = sim.unread("app1", "q1")
         assert unread >= 5
         assert admin.post(Q1 + "/resume")["pause"] is None
-        wait_for(lambda: sim.unread("app1", "q1") == 0, 20)
+        wait_for(lambda: sim.unread("app1", "q1") == 0)
 
 
 def test_poll_now_polls_a_queue_that_waits(poll_of):
@@ -59,7 +59,7 @@ def test_poll_now_polls_a_queue_that_waits(poll_of):
         poll.start().wait_for_line("polling;")
         admin = admin_of(poll)
         admin.post(Q1 + "/poll-now")
-        wait_for(lambda: sim.unread("app1", "q1") == 0, 20)
+        wait_for(lambda: sim.unread("app1", "q1") == 0)
         assert sim.unread("app1", "q2") == 20
 
 

@@ -29,7 +29,7 @@ def test_it_is_ready_while_everything_works(poll_of):
             {"name": "copy", "type": "files", "path": "copy"}]
         poll.start().wait_for_line("polling;")
         admin = admin_of(poll)
-        wait_for(lambda: sim.unread() == 0, 20)
+        wait_for(lambda: sim.unread() == 0)
         assert checks_of(admin) == {}
         status = admin.get("/api/v1/status")
         assert status["ready"] and len(status["configuration"]["digest"]) == 64
@@ -43,8 +43,7 @@ def test_one_queue_that_fails_needs_a_person_and_no_restart(poll_of):
                    "times=0")
         poll.start().wait_for_line("polling;")
         admin = admin_of(poll)
-        wait_for(lambda: admin.get("/api/v1/status")["queues"]["failing"] == 1,
-                 20)
+        wait_for(lambda: admin.get("/api/v1/status")["queues"]["failing"] == 1)
         assert checks_of(admin) == {}
         admin.post("/api/v1/queues/app1/q2/pause")
         assert checks_of(admin) == {}
@@ -57,9 +56,9 @@ def test_no_queue_works(poll_of):
         sim.script("fault app=app1 on=fetch do=status code=500 times=0")
         poll.start().wait_for_line("polling;")
         admin = admin_of(poll)
-        wait_for(lambda: ("polling", None) in checks_of(admin), 20)
+        wait_for(lambda: ("polling", None) in checks_of(admin))
         sim.script("clear faults")
-        wait_for(lambda: checks_of(admin) == {}, 20)
+        wait_for(lambda: checks_of(admin) == {})
 
 
 @pytest.mark.parametrize("outlet", [
@@ -75,7 +74,7 @@ def test_an_outlet_whose_destination_is_broken(poll_of, outlet):
             "name": "out", "backoff": "10ms", "backoff_max": "20ms", **outlet}]
         poll.start().wait_for_line("polling;")
         admin = admin_of(poll)
-        failed = wait_for(lambda: checks_of(admin), 30)
+        failed = wait_for(lambda: checks_of(admin))
         assert list(failed) == [("outlet", "out")] and failed["outlet", "out"]
 
 
@@ -89,10 +88,10 @@ def test_an_outlet_that_is_refused(poll_of):
             name="out", backoff="10ms", backoff_max="20ms")]
         poll.start().wait_for_line("polling;")
         admin = admin_of(poll)
-        failed = wait_for(lambda: checks_of(admin), 30)
+        failed = wait_for(lambda: checks_of(admin))
         assert "401" in failed["outlet", "out"]
         receiver.answer = lambda request: 200
-        wait_for(lambda: checks_of(admin) == {}, 30)
+        wait_for(lambda: checks_of(admin) == {})
 
 
 def test_a_message_that_is_refused_blocks_its_queue_alone(picky_of):
@@ -103,14 +102,14 @@ def test_a_message_that_is_refused_blocks_its_queue_alone(picky_of):
         admin = admin_of(picky.poll)
         outlet = wait_for(lambda: [
             outlet for outlet in admin.get("/api/v1/outlets")["outlets"]
-            if outlet["blocked_lanes"] == 1], 20)[0]
+            if outlet["blocked_lanes"] == 1])[0]
         assert outlet["health"] == "blocked"
         lane = admin.get("/api/v1/outlets/out")["lanes"][0]
         assert lane["queue"] == "q1" and lane["state"] == "blocked"
         assert checks_of(admin) == {}
         admin.post("/api/v1/outlets/out/lanes/app1/q1/skip")
         wait_for(lambda: admin.get("/api/v1/outlets/out")["outlet"]["health"]
-                 == "ok", 20)
+                 == "ok")
         assert admin.ask(
             "POST", "/api/v1/outlets/out/lanes/app1/q1/skip").status == 409
         assert admin.ask(
@@ -125,11 +124,11 @@ def test_an_inbox_that_cannot_store(poll_of):
         running = poll.start()
         running.wait_for_line("polling;")
         admin = admin_of(poll)
-        wait_for(lambda: sim.unread() == 0, 20)
+        wait_for(lambda: sim.unread() == 0)
         lock = sqlite3.connect(poll.inbox_path, isolation_level=None)
         lock.execute("BEGIN IMMEDIATE")
         sim.script("message app1 q1 count=3")
-        wait_for(lambda: ("inbox", "inbox") in checks_of(admin), 60)
+        wait_for(lambda: ("inbox", "inbox") in checks_of(admin))
         lock.execute("ROLLBACK")
         lock.close()
-        wait_for(lambda: checks_of(admin) == {}, 60)
+        wait_for(lambda: checks_of(admin) == {})

@@ -7,6 +7,7 @@ import urllib.parse
 
 import pytest
 
+from poll import RUN_S_MAX
 from sim import Sim, wait_for
 
 KEPT = ("content-type", "content-length", "content-encoding")
@@ -56,7 +57,7 @@ class Cache:
                    if name.lower() != "host"}
         headers["Host"] = self.target.netloc
         client = http.client.HTTPConnection("127.0.0.1", self.target.port,
-                                            timeout=20)
+                                            timeout=RUN_S_MAX)
         client.request(handler.command, handler.path, body, headers)
         response = client.getresponse()
         answer = response.status, response.getheaders(), response.read()

@@ -37,7 +37,7 @@ def start_busy(poll, sim, timeout="200ms"):
     }
     run = poll.start()
     total = sim.unread()
-    wait_for(lambda: sim.unread() < total, 20, "the first mark")
+    wait_for(lambda: sim.unread() < total, "the first mark")
     return run
 
 

@@ -21,7 +21,7 @@ def with_one(picky, sim):
     sim.wait_until_read()
     picky.wait_for_count(10)
     run.wait_for_line("dead letter", "poison")
-    wait_for(picky.letter_list, 10, "a dead letter")
+    wait_for(picky.letter_list, "a dead letter")
     return run
 
 
@@ -54,7 +54,7 @@ def test_an_outlet_that_refuses_everything_makes_no_dead_letters(picky_of):
         picky.tell("sick")
         run = picky.poll.start()
         run.wait_for_line("outlet out", "broken")
-        wait_for(lambda: outlet_of(picky)["retries_total"] >= 3, 20, "retries")
+        wait_for(lambda: outlet_of(picky)["retries_total"] >= 3, "retries")
         picky.untell("sick")
         picky.wait_for_count(200)
         assert run.stop() == 0

@@ -45,7 +45,7 @@ class Scene:
                           in {*OTHERS, ("app1", "q1")}])
         if words:
             self.run.wait_for_line("deliver app1/q1: ", *words)
-        wait_for(lambda: self.retries() >= 3, 20)
+        wait_for(lambda: self.retries() >= 3)
         wait_for(lambda: all(self.sim.unread(*queue) == 0 for queue in OTHERS))
         assert self.q1() == marks
         assert self.q1("fetches_with_messages") == fetches + fetched

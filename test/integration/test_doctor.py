@@ -8,6 +8,7 @@ import pytest
 
 from golden import CONFIG, assert_golden, codes_in
 from poll import run_program
+from ports import free_port
 from sim import Sim
 from test_once_failures import CASES
 from tls_peers import Authority, TlsServer, drained
@@ -91,8 +92,7 @@ def test_stores_that_fail_are_found(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=1") as sim:
         poll = poll_of(sim)
         poll.inbox_path.write_text("this is no database, but long enough " * 99)
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
+        port = free_port()
         poll.config["outlets"] = [
             {"name": "hook", "type": "webhook",
              "url": f"http://127.0.0.1:{port}/secret-path"},

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from poll import BUILD
+from poll import BUILD, RUN_S_MAX
 from sim import Sim, wait_for
 
 MINIMAL = BUILD / "examples" / "minimal"
@@ -19,7 +19,7 @@ def run_minimal(sim, key):
         input=key.encode() + b"\n",
         env={**os.environ, "CA_FILE": sim.ca},
         capture_output=True,
-        timeout=30,
+        timeout=RUN_S_MAX,
         check=False,
     )
 

@@ -127,7 +127,7 @@ def test_a_command_that_is_missing_costs_no_message(poll_of):
         beside.rename(script)
         run.wait_for_line("outlet out: works again")
         wait_for(lambda: sum(len(lines_in(folder / f"q{n}"))
-                             for n in (1, 2, 3)) == 30, 20, "all messages")
+                             for n in (1, 2, 3)) == 30, "all messages")
         assert run.stop() == 0
         assert poll.rows("SELECT count(*) FROM dead_letters") == [(0,)]
 
@@ -157,10 +157,10 @@ def test_a_refused_message_blocks_its_queue(poll_of):
                   "cat >>$HAPLO_QUEUE")
         run = poll.start()
         run.wait_for_line("outlet out: app1/q1: blocked", "exit status 65")
-        wait_for(lambda: len(lines_in(folder / "q2")) == 10, 20, "the other")
+        wait_for(lambda: len(lines_in(folder / "q2")) == 10, "the other")
         (folder / "fixed").touch()
         assert poll.run("outlet", "retry", "out", "app1/q1").code == 0
-        wait_for(lambda: len(lines_in(folder / "q1")) == 10, 20, "the rest")
+        wait_for(lambda: len(lines_in(folder / "q1")) == 10, "the rest")
         assert run.stop() == 0
 
 
@@ -186,8 +186,8 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started(poll_of):
             time_limit="200ms", grace="50ms")
         run = poll.start()
         run.wait_for_line("app1/q1", "exceeded time_limit and was ended")
-        wait_for(lambda: len(lines_in(folder / "all")) == 5, 20, "the retry")
-        wait_for(lambda: not processes_in(folder), 20, "their end")
+        wait_for(lambda: len(lines_in(folder / "all")) == 5, "the retry")
+        wait_for(lambda: not processes_in(folder), "their end")
         assert run.stop() == 0
 
 
@@ -198,7 +198,7 @@ def test_stopping_ends_a_command(poll_of):
         folder = exec_poll(poll, "trap '' TERM; touch begun; "
                                  "sleep 1000 & sleep 1000")
         run = poll.start()
-        wait_for((folder / "begun").exists, 20, "the command")
+        wait_for((folder / "begun").exists, "the command")
         assert processes_in(folder)
         sim.wait_until_read()
         run.signal(signal.SIGTERM)
@@ -206,7 +206,7 @@ def test_stopping_ends_a_command(poll_of):
         run.signal(signal.SIGTERM)  # without the deadline
         run.wait_for_line("exiting immediately")
         assert run.wait() == 0
-        wait_for(lambda: not processes_in(folder), 20, "their end")
+        wait_for(lambda: not processes_in(folder), "their end")
         exec_poll(poll, "cat >all")
         assert poll.once() == (0, "", "")
         assert len(lines_in(folder / "all")) == 5
@@ -223,12 +223,12 @@ def test_killed_again_and_again_every_repeat_is_recognised(poll_of):
             poll.start()
             begin = len(list(folder.glob("batch.*")))
             wait_for(lambda begin=begin:
-                     len(list(folder.glob("batch.*"))) >= begin + 3, 20,
+                     len(list(folder.glob("batch.*"))) >= begin + 3,
                      "some batches")
             poll.kill_all()
             sim.script("message app* q* count=10")
         assert poll.once() == (0, "", "")
-        wait_for(lambda: not processes_in(folder), 20, "their end")
+        wait_for(lambda: not processes_in(folder), "their end")
         batches = {}
         for path in folder.glob("batch.*"):
             name = path.name.split(".")[1]

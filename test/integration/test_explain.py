@@ -7,12 +7,12 @@ import json
 import os
 import pathlib
 import re
-import socket
 import sqlite3
 import time
 
 import pytest
 
+from ports import free_port
 from sim import ROOT, Sim, wait_for
 
 GOLDEN = ROOT / "test" / "explain"
@@ -79,12 +79,6 @@ def scene_of(poll_of):
 # -- Queues: what the server or the network does --
 
 
-def closed_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 FAULTS = {
     "reset": "fault do=reset at=0",
     "status-5xx": "fault do=status code=503",
@@ -108,7 +102,7 @@ def test_a_server_that_fails(scene_of, case):
 
 
 OPTIONS = {
-    "connect": lambda sim: {"url": f"http://localhost:{closed_port()}"},
+    "connect": lambda sim: {"url": f"http://localhost:{free_port()}"},
     "resolve": lambda sim: {"url": "https://no-such-name.invalid"},
     "no-such-path": lambda sim: {"url": sim.url().split("/api/")[0] + "/x"},
 }
@@ -212,7 +206,7 @@ def test_an_outlet_whose_destination_is_broken(scene_of):
         scene.poll.config["outlets"] = [{
             "name": "out", "type": "webhook", "backoff": "1h",
             "backoff_max": "1h",
-            "url": f"http://127.0.0.1:{closed_port()}/"}]
+            "url": f"http://127.0.0.1:{free_port()}/"}]
         scene.start()
         scene.run.wait_for_line("outlet out")
         scene.check("out", "outlet-broken")

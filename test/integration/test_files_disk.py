@@ -40,7 +40,7 @@ class Scene:
 
     def check_recovers(self):
         self.run.wait_for_line("outlet out: ", "works again")
-        wait_for(self.is_caught_up, 20, "all files")
+        wait_for(self.is_caught_up, "all files")
         assert self.run.stop() == 0
         assert self.poll.once() == (0, "", "")
         self.receiver.take()

@@ -114,7 +114,7 @@ def test_killed_again_and_again_files_keep_their_names(poll_of):
         for _ in range(8):
             poll.start()
             begin = take()
-            wait_for(lambda begin=begin: take() >= begin + 3, 20, "some files")
+            wait_for(lambda begin=begin: take() >= begin + 3, "some files")
             poll.kill_all()
             sim.script("message app* q* count=10")
         assert poll.once() == (0, "", "")

@@ -40,7 +40,7 @@ class FileSteps(Steps):
     def check(self, times):
         """Each message was received so often, and nothing was a repeat."""
         super().check(times)
-        wait_for(self.is_caught_up, 10, "all files")
+        wait_for(self.is_caught_up, "all files")
         assert self.receiver.repeat_count == 0
         assert self.receiver.received.keys() == made_lines(self.sim).keys()
         for line, count in self.receiver.received.items():
@@ -79,7 +79,7 @@ def test_odd_data_is_kept_byte_for_byte(steps_of, revision):
         sim.script("fault on=mark do=reset", "fault on=mark do=reset done=no")
         steps = steps_of(sim)
         steps.rest()
-        wait_for(steps.is_caught_up, 10, "all files")
+        wait_for(steps.is_caught_up, "all files")
         steps.receiver.check_each_once(sim)
         assert steps.receiver.repeat_count == 0
 
@@ -217,11 +217,10 @@ def test_killed_again_and_again_each_message_is_received_once(files_poll_of):
             for kill in range(1, KILLS + 1):
                 running = poll.start()
                 part = total * (KILLS + 1 - kill) // (KILLS + 1)
-                wait_for(lambda part=part: sim.unread() <= part, 20,
-                         "progress")
+                wait_for(lambda part=part: sim.unread() <= part, "progress")
                 events = sim.stats()["events"] + moments.randrange(20)
                 wait_for(lambda events=events:
-                         sim.stats()["events"] >= events, 20, "some events")
+                         sim.stats()["events"] >= events, "some events")
                 running.kill()
             assert sim.unread() > 0
             running = poll.start()
@@ -310,7 +309,7 @@ def test_a_folder_that_is_away_for_a_while(files_poll_of):
         running = poll.start()
         sim.wait_until_read()
         folder = poll.folder / "out"
-        wait_for(lambda: len(files_in(folder)) == 12, 10, "all files")
+        wait_for(lambda: len(files_in(folder)) == 12, "all files")
         folder.rename(poll.folder / "away")
         for _ in range(5):
             sim.script("message app1 q* count=20", "message app2 q* count=20")
@@ -318,13 +317,13 @@ def test_a_folder_that_is_away_for_a_while(files_poll_of):
         wait_for(lambda: running.lines(
             "outlet out: broken: ", "no such file or directory")
             or running.lines("outlet out: broken: ", "while in use"),
-            20, "the line")
+                 "the line")
         assert len(running.lines("outlet out: broken")) == 1, running.err
         assert not folder.exists()
         (poll.folder / "away").rename(folder)
         running.wait_for_line("outlet out: works again")
         wait_for(lambda: sum(len(file.lines) for file in files_in(folder))
-                 == 2 * 3 * 120, 20, "all files")
+                 == 2 * 3 * 120, "all files")
         assert running.stop() == 0
         receiver.take()
         receiver.check_each_once(sim)

@@ -352,7 +352,7 @@ def scene():
         run = poll.start("run")
         try:
             for name in CASES:
-                run.wait_for_line(f" {label(name)}/q: ", seconds=60)
+                run.wait_for_line(f" {label(name)}/q: ")
             sim.script("message app1 q* count=100")
             sim.wait_until_read()
             done.good_is_drained = True

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from poll import PROGRAM, two_inboxes
+from poll import PROGRAM, RUN_S_MAX, two_inboxes
 from sim import Sim, wait_for
 from terminal import plain, run_on_terminal
 
@@ -156,7 +156,7 @@ def test_export_next_to_a_running_process(stock):
         rows = stock.lines("inbox", "export")
         assert len({row["arrival"] for row in rows}) == len(rows)
     stock.sim.wait_until_read()
-    wait_for(lambda: len(stock.lines("inbox", "export")) == 180, 20, "messages")
+    wait_for(lambda: len(stock.lines("inbox", "export")) == 180, "messages")
     assert sorted((row["server"], row["queue"], row["body"].encode())
                   for row in stock.lines("inbox", "export")) == stock.sent()
     assert run.stop() == 0
@@ -193,7 +193,7 @@ def test_a_slow_reader_keeps_no_transaction_open(poll_of):
             with contextlib.closing(sqlite3.connect(poll.inbox_path)) as db:
                 wait_for(lambda: db.execute(
                     "PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0,
-                    20, "a checkpoint")
+                         "a checkpoint")
             rest = reader.stdout.read().splitlines()
             assert reader.wait() == 0
         assert len(rest) + 1 == 2000
@@ -206,7 +206,7 @@ def test_a_closed_pipe_ends_the_export(poll_of):
         assert poll.once() == (0, "", "")
         done = subprocess.run(
             f"{PROGRAM} -c {poll.path} inbox export | head -n 1",
-            shell=True, capture_output=True, check=True, timeout=60)
+            shell=True, capture_output=True, check=True, timeout=RUN_S_MAX)
         assert len(done.stdout.splitlines()) == 1
         assert done.stderr.count(b"\n") <= 1
 
@@ -222,7 +222,7 @@ def test_a_full_disk(poll_of, words):
         with open("/dev/full", "wb") as full:
             done = subprocess.run(
                 [PROGRAM, "-c", poll.path, *words.split()], stdout=full,
-                stderr=subprocess.PIPE, check=False, timeout=60)
+                stderr=subprocess.PIPE, check=False, timeout=RUN_S_MAX)
         assert done.returncode == 1
         assert done.stderr.count(b"standard output cannot be written") == 1
 

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from poll import PROGRAM
+from poll import PROGRAM, RUN_S_MAX
 from sim import ROOT, Sim, wait_for
 
 DAMAGED = "was truncated or overwritten while in use"
@@ -75,7 +75,7 @@ def test_an_inbox_that_is_damaged_while_in_use(poll_of, damage):
         assert poll.run("inbox", "backup", sim.dir / "copy.db").code == 0
         sim.script("message app1 q* count=50")
         sim.wait_until_read()
-        wait_for(lambda: poll.inbox_count() == 1350, 10, "all rows")
+        wait_for(lambda: poll.inbox_count() == 1350, "all rows")
         before = marked(sim)
         damage(poll.inbox_path)
         sim.script("message app1 q* count=5")
@@ -260,7 +260,7 @@ def test_a_read_only_root(poll_of, count, size):
                 ["unshare", "-m", "sh", "-c", INSIDE, "sh", sim.dir,
                  os.path.dirname(PROGRAM), "/opt/haplo-poll",
                  "-c", "/mnt/poll.yaml", *words],
-                capture_output=True, text=True, timeout=100, check=False)
+                capture_output=True, text=True, timeout=RUN_S_MAX, check=False)
 
         done = inside("-q", "once")
         assert done.returncode == 0, done.stderr

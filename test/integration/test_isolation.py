@@ -21,11 +21,11 @@ def test_a_stalled_server_and_wrong_keys_hold_up_no_other(poll_of):
         poll = poll_of(sim)
         poll.config["defaults"]["interval"] = "500ms"
         running = poll.start()
-        wait_for(lambda: sim.unread() == 2 * 20 * 4, 30, "others drained")
+        wait_for(lambda: sim.unread() == 2 * 20 * 4, "others drained")
         # All of that while the first request to app1 still hangs.
         assert sim.app_stats("app1")["requests"] == 1
         running.wait_for_line("app2", "too many failed logins")
-        wait_for(lambda: sim.app_stats("app3")["requests"] > 60, 30)
+        wait_for(lambda: sim.app_stats("app3")["requests"] > 60)
         app2 = sim.app_stats("app2")
         assert app2["failed_logins"] == app2["requests"] == 5
         assert sim.app_stats("app1")["requests"] == 1
@@ -127,7 +127,7 @@ def test_bad_queues_take_no_turns_from_others(poll_of):
         poll.config["defaults"] |= {"interval": "50ms", "backoff": "50ms",
                                     "backoff_max": "1h"}
         running = poll.start()
-        wait_for(lambda: sim.unread() == 11 * 160, 30, "good ones drained")
+        wait_for(lambda: sim.unread() == 11 * 160, "good ones drained")
         bad = [f"q{number}" for number in range(10, 21)]
         for queue in bad:
             assert sim.queue_stats("app1", queue)["requests"] < 20
@@ -146,12 +146,12 @@ def test_a_flood_leaves_the_other_queues_their_turns(poll_of):
             {"name": "global", "api_key_file": "keys/app1-global"})
         poll.config["defaults"]["interval"] = "20ms"
         poll.start()
-        wait_for(lambda: sim.unread("app1", "global") < 20000, 30, "a flood")
+        wait_for(lambda: sim.unread("app1", "global") < 20000, "a flood")
         for _ in range(3):
             sim.script("message app1 q* count=1")
             wait_for(lambda: sum(sim.unread("app1", queue)
                                  for queue in names(range(1, 6))) == 0,
-                     30, "the others read")
+                     "the others read")
         assert sim.unread("app1", "global") > 0
         poll.kill_all()
         poll.check_nothing_lost()

@@ -38,9 +38,9 @@ def received(messages):
     return collections.Counter(by_id.values())
 
 
-def wait_for_all(cluster, sim, seconds=60):
+def wait_for_all(cluster, sim):
     expected = made(sim)
-    wait_for(lambda: received(cluster.messages("haplo")) == expected, seconds,
+    wait_for(lambda: received(cluster.messages("haplo")) == expected,
              "all messages in the topic")
 
 
@@ -75,7 +75,7 @@ def test_kills_lose_nothing(poll_of):
         for part in range(4):
             before = len(cluster.messages("haplo"))
             sim.script("message app* q* count=10")
-            wait_for(lambda: len(cluster.messages("haplo")) > before, 20,
+            wait_for(lambda: len(cluster.messages("haplo")) > before,
                      "it goes on")
             if part == 1:
                 cluster.all_down()
@@ -143,9 +143,9 @@ def test_a_message_over_the_limit_is_refused(poll_of):
         sim.script("message app1 q2 count=5")
         line = run.wait_for_line("outlet bus: app1/q1: blocked")[0]
         assert "message.max.bytes" in line
-        wait_for(lambda: len(cluster.messages("haplo")) == 6, 20, "six")
+        wait_for(lambda: len(cluster.messages("haplo")) == 6, "six")
         assert poll.run("outlet", "dead-letter", "bus", "app1/q1").code == 0
-        wait_for(lambda: len(cluster.messages("haplo")) == 7, 20, "seven")
+        wait_for(lambda: len(cluster.messages("haplo")) == 7, "seven")
         assert run.stop() == 0
 
 

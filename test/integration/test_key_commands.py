@@ -232,7 +232,7 @@ def test_same_key_again_is_not_tried(poll_of):
         use_command(poll, "echo run >>runs; " + PRINTS)
         sim.script("key app1 q1 status=revoked")
         run = poll.start()
-        wait_for(lambda: len(runs(poll)) == 2, seconds=30)
+        wait_for(lambda: len(runs(poll)) == 2)
         run.wait_for_line("app1/q1: 403 INVALID-API-KEY")
         assert not run.lines("has changed")
         assert sim.app_stats()["failed_logins"] == 1

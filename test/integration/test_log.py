@@ -15,7 +15,7 @@ import tty
 import pytest
 
 from poll import PROGRAM
-from sim import Sim, wait_for
+from sim import WAIT_S_MAX, Sim, wait_for
 
 MISSING = re.compile(r"haplo-poll: (\d+) log lines? (?:is|are) missing here")
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z haplo-poll: "
@@ -65,9 +65,9 @@ class Unread:
             return os.read(self.end, 1 << 16).decode()
         return ""
 
-    def read_until(self, is_reached, seconds=20):
+    def read_until(self, is_reached):
         text = ""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + WAIT_S_MAX
         while not is_reached(text):
             assert time.monotonic() < end, text[-2000:]
             text += self.read_some(0.1)
@@ -96,7 +96,7 @@ def chatty_poll(poll_of, sim):
 def talk_until_lines_are_dropped(sim):
     """Each fetch is a few lines with -v; far more than fit anywhere."""
     enough = sim.app_stats()["requests"] + 3000
-    wait_for(lambda: sim.app_stats()["requests"] > enough, 60, "many lines")
+    wait_for(lambda: sim.app_stats()["requests"] > enough, "many lines")
 
 
 # A terminal that was stopped with Ctrl-S, `journalctl` that hangs, a program
@@ -197,7 +197,7 @@ def test_nobody_reads_the_table_of_once(poll_of, unread_of):
         once = unread_of(poll, small_pipe, "once", stdout=out)
         os.close(out)
         sim.wait_until_read()
-        wait_for(lambda: not (poll.folder / "inbox.db-wal").exists(), 20,
+        wait_for(lambda: not (poll.folder / "inbox.db-wal").exists(),
                  "the inbox to be closed")
         assert select.select([reader], [], [], 20)[0]
         once.process.send_signal(signal.SIGTERM)

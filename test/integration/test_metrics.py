@@ -5,6 +5,7 @@ import subprocess
 import time
 
 from admin_client import admin_of
+from poll import RUN_S_MAX
 from sim import Sim, wait_for
 from tls_peers import Authority, TlsServer, drained
 
@@ -72,7 +73,7 @@ def test_every_state_is_documented(poll_of):
 
 def promtool(*words, **options):
     return subprocess.run(["promtool", *words], capture_output=True, text=True,
-                          timeout=60, **options)
+                          timeout=RUN_S_MAX, **options)
 
 
 # What an operator reads in the documentation must be what is there, and all of

@@ -48,10 +48,10 @@ def check_order(stored):
             seen.add(head["haplo-id"])
 
 
-def wait_for_all(server, sim, seconds=60):
+def wait_for_all(server, sim):
     expected = made(sim)
     wait_for(lambda: server.count() >= expected.total() and
-             received(server.stored()) == expected, seconds,
+             received(server.stored()) == expected,
              "all messages in the stream")
 
 
@@ -93,12 +93,12 @@ def test_kills_lose_nothing(poll_of, window_s):
         for part in range(4):
             before = server.count()
             sim.script("message app* q* count=10")
-            wait_for(lambda: server.count() > before, 20, "it goes on")
+            wait_for(lambda: server.count() > before, "it goes on")
             if part == 1:
                 server.kill()
                 sim.script("message app* q* count=10")
                 # It may have been broken before, because of late answers.
-                wait_for(lambda: "cannot connect" in cause_of(poll), 20,
+                wait_for(lambda: "cannot connect" in cause_of(poll),
                          "the cause is known")
                 run.wait_for_line("outlet bus: broken: ")
                 server.start()
@@ -121,7 +121,7 @@ def test_a_cluster_loses_a_server(poll_of):
         poll = use_nats(poll_of(sim), cluster.urls, ack_timeout="2s")
         run = poll.start()
         sim.script("message app1 q* count=20")
-        wait_for(lambda: third.count() == 100, 20, "100 messages")
+        wait_for(lambda: third.count() == 100, "100 messages")
         first.kill()
         sim.script("message app1 q* count=20")
         wait_for_all(third, sim)
@@ -184,9 +184,9 @@ def test_a_message_over_max_payload_is_refused(poll_of):
         sim.script("message app1 q2 count=5")
         line = run.wait_for_line("outlet bus: app1/q1: blocked")[0]
         assert "max_payload" in line and "4096" in line
-        wait_for(lambda: server.count() == 6, 10, "six messages")
+        wait_for(lambda: server.count() == 6, "six messages")
         assert poll.run("outlet", "dead-letter", "bus", "app1/q1").code == 0
-        wait_for(lambda: server.count() == 7, 10, "seven messages")
+        wait_for(lambda: server.count() == 7, "seven messages")
         assert run.stop() == 0
 
 
@@ -199,7 +199,7 @@ def test_a_message_over_the_streams_limit_is_refused(poll_of):
         sim.add("app1", "q1", [{"id": 1}, {"id": 2, "x": "y" * 5000}, {"id": 3}])
         line = run.wait_for_line("outlet bus: app1/q1: ", "dead letter")[0]
         assert "message size exceeds maximum" in line
-        wait_for(lambda: server.count() == 2, 10, "two messages")
+        wait_for(lambda: server.count() == 2, "two messages")
         assert run.stop() == 0
 
 

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from poll import PROGRAM, Done, check_one_line_each, untimed
+from poll import PROGRAM, RUN_S_MAX, Done, check_one_line_each, untimed
 from sim import Sim
 
 
@@ -13,8 +13,8 @@ def once_in(poll, *namespace, before="true"):
     done = subprocess.run(
         ["unshare", *namespace, "sh", "-c",
          f'{before} && exec "$0" -q -c "$1" once', PROGRAM, poll.path],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-        check=False)
+        stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=RUN_S_MAX, check=False)
     poll.printed.append(done.stdout + done.stderr)
     return Done(done.returncode, done.stdout, untimed(done.stderr))
 

@@ -150,7 +150,7 @@ def drain_through_faults(sim):
     """Until nothing is unread and every fault has struck as often as it may;
     more messages come while faults of marks are left."""
     for _ in range(20):
-        wait_for(lambda: sim.unread() == 0, 60, "all messages read")
+        wait_for(lambda: sim.unread() == 0, "all messages read")
         if not faults_left(sim):
             return
         for app in sim.apps:
@@ -232,7 +232,7 @@ def test_every_mark_that_arrives_finds_its_messages_on_disk(poll_of):
         poll.config["defaults"] |= {"interval": "1s", "max_in_flight": 200}
         check = DiskCheck(sim, poll)
         running = poll.start()
-        wait_for(lambda: check.look() == 200, 30, "200 marks")
+        wait_for(lambda: check.look() == 200, "200 marks")
         running.kill()
         check.check(check.marks)
         assert poll.once().code == 0
@@ -249,7 +249,7 @@ def test_a_kill_at_a_mark_finds_its_messages_on_disk(poll_of):
         while len(check.marks) < 20:
             count = len(check.marks)
             running = poll.start()
-            wait_for(lambda count=count: check.look() > count, 10, "a mark")
+            wait_for(lambda count=count: check.look() > count, "a mark")
             running.kill()
             check.check(check.marks)
         assert poll.once().code == 0
@@ -277,12 +277,12 @@ def test_while_the_inbox_is_locked_no_mark_is_sent(poll_of):
         poll = poll_of(sim)
         poll.config["defaults"]["interval"] = "20ms"
         running = poll.start()
-        wait_for(lambda: len(sim.events()) >= 30, 10, "first fetches")
+        wait_for(lambda: len(sim.events()) >= 30, "first fetches")
         with write_lock(poll.inbox_path):
             sim.script(*[f"message {app} {queue} count=20"
                          for app, queue in sim.all_messages()])
             running.wait_for_line("holds a lock")
-            wait_for(lambda: fetched_count(sim) == 10, 10, "ten batches")
+            wait_for(lambda: fetched_count(sim) == 10, "ten batches")
             assert not [e for e in sim.events() if e["verb"] == "mark"]
         sim.wait_until_read()
         assert running.stop() == 0

@@ -54,7 +54,7 @@ def test_an_identity_makes_repeats_harmless(poll_of):
             "url": f"http://127.0.0.1:{receiver.port}/"}]
         run = poll.start()
         sim.wait_until_read()
-        wait_for(lambda: len(calls) == 80, 30, "all messages twice")
+        wait_for(lambda: len(calls) == 80, "all messages twice")
         assert run.stop() == 0
         stored = [json.loads(body)["id"] for (body,) in
                   database.execute("SELECT body FROM messages")]

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from poll import PROGRAM
+from poll import PROGRAM, RUN_S_MAX
 from sim import Sim
 
 FULL = "standard output cannot be written: No space left on device"
@@ -27,8 +27,8 @@ def run(poll, arguments, **options):
     """(exit code, what it printed on standard error)"""
     done = subprocess.run(
         [PROGRAM, "-c", poll.path, *arguments], stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, timeout=60, check=False, env=poll.environment,
-        **options)
+        stderr=subprocess.PIPE, timeout=RUN_S_MAX, check=False,
+        env=poll.environment, **options)
     text = done.stderr.decode()
     poll.printed.append(text)
     return done.returncode, text
@@ -78,7 +78,7 @@ def test_nobody_reads_errors_either(poll, arguments):
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [PROGRAM, "-c", poll.path, *arguments], stdin=subprocess.DEVNULL,
-            stdout=full, stderr=full, timeout=60, check=False,
+            stdout=full, stderr=full, timeout=RUN_S_MAX, check=False,
             env=poll.environment)
     assert done.returncode in (1, 2)
 

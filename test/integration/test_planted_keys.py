@@ -35,11 +35,11 @@ def test_no_key_is_anywhere(poll_of):
         sim.script("key app1 q3 status=revoked")
         run = poll.start("-v", "run")
         run.wait_for_line("app1/q3", "INVALID-API-KEY")
-        wait_for(lambda: sim.unread("app2") == 0, seconds=30)
+        wait_for(lambda: sim.unread("app2") == 0)
         sim.script("key app2 q1 rotate=yes store=yes",
                    "message app2 q1 count=10")
         poll.note_keys()
-        wait_for(lambda: sim.unread("app2") == 0, seconds=30)
+        wait_for(lambda: sim.unread("app2") == 0)
         looked = wait_for(lambda: (poll.folder / "looked").exists()
                           and (poll.folder / "looked").read_text())
         poll.printed.append(looked)

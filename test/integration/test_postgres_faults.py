@@ -34,7 +34,7 @@ def wait_for_trouble(running, words=""):
         lambda: [line for line in running.lines(words)
                  if "deliver app1/q" in line
                  or "inbox inbox: 2 queues undelivered: " in line],
-        20, f"a line with {words}")
+                    f"a line with {words}")
 
 
 # The server ends sessions when an administrator, or a failover, wants it to.
@@ -120,7 +120,7 @@ def test_a_commit_whose_answer_is_lost(postgres, poll_of, how):
                     "WHERE wait_event = 'SyncRep'")
                 return running.lines("deliver app1/q1")
 
-            wait_for(is_told, 20, "the commit of the batch is lost")
+            wait_for(is_told, "the commit of the batch is lost")
             assert sim.unread() == 5
         settle(postgres, sim, running)
 

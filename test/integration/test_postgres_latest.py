@@ -53,11 +53,11 @@ def test_the_newest_message_of_each_object_stays(postgres, poll_of):
                     ("app1", "global", long, "2"),
                     ("app1", "global", long + "y", "1"),
                     ("app2", "global", "a", "2")]
-        wait_for(lambda: kept(postgres) == expected, 30)
+        wait_for(lambda: kept(postgres) == expected)
         assert postgres.sql(VIEW) == latest
         add(sim, ("a", 11), ("c", 0))
         expected[0] = ("app1", "global", "a", "11")
-        wait_for(lambda: kept(postgres) == expected, 30)
+        wait_for(lambda: kept(postgres) == expected)
         assert run.stop() == 0 and not run.lines("inbox inbox")
 
 
@@ -72,10 +72,10 @@ def test_many_objects_stay_as_they_are(postgres, poll_of):
         assert len(latest) == 700
         grant(postgres, poll, **KEEP)
         run = poll.start()
-        wait_for(lambda: count(postgres) < 3000, 30)
+        wait_for(lambda: count(postgres) < 3000)
         run.kill()
         run = poll.start()
-        wait_for(lambda: count(postgres) == 700, 30)
+        wait_for(lambda: count(postgres) == 700)
         assert run.stop() == 0
         assert postgres.sql(VIEW) == latest
 
@@ -97,10 +97,10 @@ def test_the_index_comes_and_goes_with_the_option(postgres, poll_of):
         grant(postgres, poll, **KEEP)
         assert postgres.value(INDEX) == "1"
         run = poll.start()
-        wait_for(lambda: count(postgres) == 2, 30)
+        wait_for(lambda: count(postgres) == 2)
         assert run.stop() == 0 and not run.lines("inbox inbox")
         grant(postgres, poll, keep="1s")
         assert postgres.value(INDEX) == "0"
         run = poll.start()
-        wait_for(lambda: count(postgres) + count(postgres, "batches") == 0, 30)
+        wait_for(lambda: count(postgres) + count(postgres, "batches") == 0)
         assert run.stop() == 0

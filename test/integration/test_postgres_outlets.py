@@ -20,16 +20,16 @@ def add_outlet(poll, name="out", **options):
     return Receiver(poll.folder / name)
 
 
-def wait_for_all(receiver, sim, seconds=60):
+def wait_for_all(receiver, sim):
     """Takes files away until everything has been received."""
-    sim.wait_until_read(seconds)
+    sim.wait_until_read()
     made = sum(len(messages) for messages in sim.all_messages().values())
 
     def has_all():
         receiver.take()
         return sum(receiver.received.values()) >= made
 
-    wait_for(has_all, seconds, f"{made} messages")
+    wait_for(has_all, f"{made} messages")
     receiver.check_each_once(sim)
 
 
@@ -72,11 +72,11 @@ def test_what_becomes_visible_late_is_not_missed(postgres, poll_of):
             wait_for(lambda: int(postgres.value(
                 "SELECT count(*) FROM haplo.positions AS p JOIN haplo.queues"
                 " AS q ON q.id = p.queue WHERE position = last_arrival")) == 2,
-                20, "both positions at the end")
+                     "both positions at the end")
             assert not (folder / "other").exists()
             session.stdin.write("COMMIT;\n")
             session.stdin.flush()
-            wait_for(lambda: list(folder.glob("other/late/*")), 30,
+            wait_for(lambda: list(folder.glob("other/late/*")),
                      "the late message")
         assert run.stop() == 0
 
@@ -93,7 +93,7 @@ def test_killed_again_and_again_it_loses_nothing(postgres, poll_of):
             run = poll.start()
             sim.script("message app* q* count=12")
             wait_for(lambda: receiver.take() and
-                     sum(receiver.received.values()) > before, 30, "messages")
+                     sum(receiver.received.values()) > before, "messages")
             run.kill()
         poll.start()
         wait_for_all(receiver, sim)
@@ -108,7 +108,7 @@ def test_it_goes_on_when_the_server_is_back(postgres, poll_of):
         run = poll.start()
         for trouble in (postgres.restart, postgres.terminate_all):
             sim.script("message app* q* count=12")
-            wait_for(receiver.take, 30, "messages")
+            wait_for(receiver.take, "messages")
             trouble()
         postgres.crash()
         sim.script("message app* q* count=12")
@@ -292,7 +292,7 @@ def test_it_hears_what_others_store(postgres, poll_of):
                 " currval('haplo.arrivals') WHERE queue = 'told'",
                 "SELECT pg_notify('haplo \"news\"', '')", "COMMIT")
             wait_for(lambda: len(list(pathlib.Path(
-                poll.folder, "out").glob("other/told/*"))) >= count, 30,
+                poll.folder, "out").glob("other/told/*"))) >= count,
                 f"message {count}")
         # Each would be found just after the last time that it asked.
         assert time.monotonic() - begin < ROUNDS * ASK_S * 3 / 4

@@ -56,7 +56,7 @@ def test_a_running_process_erases_messages(postgres, poll_of):
         (poll.folder / "missing").unlink()
         (poll.folder / "missing").mkdir()
         out = poll.folder / "missing" / "out"
-        wait_for(lambda: len(poll.lines(out)) == 3, 20)
+        wait_for(lambda: len(poll.lines(out)) == 3)
         assert run.stop() == 0
         assert not any(NEEDLE in str(line) for line in poll.lines(out))
         assert arrivals(postgres) == [other, fourth + 1, fourth + 2]
@@ -126,7 +126,7 @@ def test_dead_letters_are_erased(postgres, picky_of):
         picky.wait_for_count(5)
         picky.poison()
         sim.script("message app1 q1 count=5")
-        wait_for(lambda: len(picky.letter_list()) == 1, 20, "dead letters")
+        wait_for(lambda: len(picky.letter_list()) == 1, "dead letters")
         done = purge(picky.poll, "--pointer", "/x", "--value", "poison")
         assert done.code == 0, done.err
         assert "messages purged: 1" in done.err

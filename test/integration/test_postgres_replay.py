@@ -9,7 +9,7 @@ def forwarded(postgres, count):
     wait_for(lambda: postgres.value(
         "SELECT count(*) FROM haplo.stored AS s JOIN haplo.positions AS p"
         " ON p.queue = s.queue AND p.position >= s.arrival") == str(count),
-        30, "positions")
+             "positions")
 
 
 # What was forwarded is sent again, and nothing else; a range by time.
@@ -54,7 +54,7 @@ def test_a_replay_is_killed_and_stopped(postgres, picky_of):
         forwarded(postgres, 120)
         picky.tell("slow")
         assert picky.replay("--outlet=out", "--since=1h").code == 0
-        wait_for(lambda: picky.replay_list()[0]["cursor"] > 0, 20, "progress")
+        wait_for(lambda: picky.replay_list()[0]["cursor"] > 0, "progress")
         run.kill()
         picky.untell("slow")
         run = picky.poll.start()
@@ -62,7 +62,7 @@ def test_a_replay_is_killed_and_stopped(postgres, picky_of):
         assert set(picky.replayed(1)) == set(picky.live())
         picky.tell("slow")
         assert picky.replay("--outlet=out", "--since=1h").code == 0
-        wait_for(lambda: picky.replayed(2), 10, "the replay")
+        wait_for(lambda: picky.replayed(2), "the replay")
         done = picky.replay("stop", "2")
         assert done.code == 0 and "replay 2 is stopped" in done.err
         assert "stopped already" in picky.replay("stop", "2").err
@@ -85,7 +85,7 @@ def test_dead_letters(postgres, picky_of):
             picky.poison()
             picky.poison()
         sim.script("message app1 q1 count=5")
-        wait_for(lambda: len(picky.letter_list()) == 4, 20, "dead letters")
+        wait_for(lambda: len(picky.letter_list()) == 4, "dead letters")
         first, *_ = picky.letter_list("--queue=app1/*", "--since=1h")
         assert first["reason"] == "it is poison" and first["attempts"] == 1
         shown = picky.letters("show", first["arrival"]).out

@@ -22,13 +22,13 @@ def test_old_messages_go_once_they_were_forwarded(postgres, poll_of):
         out = keeping(postgres, poll)
         run = poll.start()
         sim.wait_until_read()
-        wait_for(lambda: count(postgres) < 1000, 30)
+        wait_for(lambda: count(postgres) < 1000)
         run.kill()
         run = poll.start()
-        wait_for(lambda: count(postgres) == 0, 30)
+        wait_for(lambda: count(postgres) == 0)
         sim.script("message app1 q1 count=7")
-        wait_for(lambda: len(poll.lines(out)) == 1207, 30)
-        wait_for(lambda: count(postgres) + count(postgres, "batches") == 0, 30)
+        wait_for(lambda: len(poll.lines(out)) == 1207)
+        wait_for(lambda: count(postgres) + count(postgres, "batches") == 0)
         assert run.stop() == 0
         assert not run.lines("inbox inbox")
         assert poll.once().code == 0  # nothing is fetched again
@@ -55,10 +55,10 @@ def test_what_is_needed_stays(postgres, poll_of):
         postgres.use(poll, keep="1s")
         run = poll.start()
         run.wait_for_line("outlet gone", "outlet forget")
-        wait_for(lambda: count(postgres) == 21, 30)  # q2, a dead letter of q1
+        wait_for(lambda: count(postgres) == 21)  # q2, a dead letter of q1
         done = poll.run("outlet", "forget", "gone", write=False)
         assert done.code == 0 and "outlet gone: forgotten" in done.err
-        wait_for(lambda: count(postgres) == 2, 30)
+        wait_for(lambda: count(postgres) == 2)
         assert count(postgres, "batches") == 2
         again = poll.run("outlet", "forget", "gone", write=False)
         assert again.code == 1 and "gone" in again.err
@@ -86,12 +86,12 @@ def test_a_role_that_may_delete_only_with_keep(postgres, poll_of):
         run.wait_for_line("delete old messages", "permission denied",
                           "haplo-poll migrate --writer")
         sim.wait_until_read()
-        wait_for(lambda: len(poll.lines(poll.folder / "out")) == 20, 20)
+        wait_for(lambda: len(poll.lines(poll.folder / "out")) == 20)
         assert len(run.lines("delete old messages")) == 1
         assert count(postgres) == 20
         assert run.stop() == 0
         done = grant(postgres, poll, keep="1s")
         assert "writer: haplo_writer, which may delete messages" in done.out
         run = poll.start()
-        wait_for(lambda: count(postgres) + count(postgres, "batches") == 0, 40)
+        wait_for(lambda: count(postgres) + count(postgres, "batches") == 0)
         assert run.stop() == 0

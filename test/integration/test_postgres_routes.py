@@ -41,7 +41,7 @@ def test_crashes_repeat_parcels_as_they_were(postgres, poll_of):
         poll.config["outlets"] = [outlet("students", when=STUDENTS)]
         for count in (1, 200, 400):
             run = poll.start()
-            wait_for(lambda: len(delivered(poll, "students")) >= count, 30,
+            wait_for(lambda: len(delivered(poll, "students")) >= count,
                      f"{count} students")
             run.kill()
         assert poll.once().code == 0

@@ -4,13 +4,14 @@ import json
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import urllib.request
 
 import pytest
 
 from admin_client import admin_of
+from poll import RUN_S_MAX
+from ports import free_port
 from sim import Sim, wait_for
 from test_metrics import documented
 
@@ -36,7 +37,8 @@ def test_the_rules_ask_for_metrics_that_exist():
     for words in (["check", "rules", RULES.name],
                   ["test", "rules", "haplo-poll.test.yaml"]):
         done = subprocess.run(["promtool", *words], cwd=PACKAGING,
-                              capture_output=True, text=True, timeout=300)
+                              capture_output=True, text=True,
+                              timeout=RUN_S_MAX)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -51,12 +53,6 @@ def test_the_dashboard_asks_for_metrics_that_exist():
     places = [tuple(panel["gridPos"].values())
               for panel in dashboard["panels"]]
     assert len(set(places)) == len(places)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Prometheus:
@@ -135,19 +131,19 @@ def test_a_real_prometheus_scrapes_and_alerts(poll_of, tmp_path):
         with Prometheus(tmp_path, port) as prometheus:
             wait_for(lambda: prometheus.value(
                 'haplo_poll_server_stored_messages_total{server="app1"}')
-                == 10, 60)
+                == 10)
             health = prometheus.get("targets")["activeTargets"][0]
             assert health["health"] == "up", health["lastError"]
             rules = prometheus.get("rules")["groups"][0]["rules"]
             assert len(rules) == RULES.read_text().count("alert:")
             sim.script("fault app=app1 do=refuse")
             wait_for(lambda: ("HaploPollServerDown", "app1") in
-                     prometheus.firing(), 60)
+                     prometheus.firing())
             assert ("HaploPollServerDown", "app2") not in prometheus.firing()
             wait_for(lambda: all(
                 rule["health"] == "ok" for rule in
-                prometheus.get("rules")["groups"][0]["rules"]), 60)
+                prometheus.get("rules")["groups"][0]["rules"]))
             sim.script("clear faults")
             wait_for(lambda: ("HaploPollServerDown", "app1") not in
-                     prometheus.firing(), 60)
+                     prometheus.firing())
         assert run.stop() == 0

@@ -62,7 +62,7 @@ def test_a_running_process_erases_messages(poll_of):
         sim.script("message app1 q1 count=2")
         (poll.folder / "missing").unlink()
         (poll.folder / "missing").mkdir()
-        wait_for(lambda: poll.rows("SELECT cursor FROM outlets")[0][0] == 6, 20)
+        wait_for(lambda: poll.rows("SELECT cursor FROM outlets")[0][0] == 6)
         assert run.stop() == 0
         files = [path.read_bytes() for path in
                  (poll.folder / "missing" / "out").rglob("*")

@@ -3,10 +3,10 @@ does not work delays nothing else."""
 import json
 import pathlib
 import signal
-import socket
 import time
 
 from poll import named
+from ports import free_port
 from sim import Sim, wait_for
 
 
@@ -36,12 +36,6 @@ def reload(poll, code=0, **options):
     return done.out
 
 
-def closed_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 # The administrator of a server that is down corrects its URL, and wants to see
 # at once that this was it. Its batch of the old address is not lost.
 def test_the_url_of_a_server_is_corrected(poll_of):
@@ -49,7 +43,7 @@ def test_the_url_of_a_server_is_corrected(poll_of):
         poll = quick(poll_of(sim))
         poll.config["defaults"].update(backoff="30s", backoff_max="30s")
         good = poll.server("app1")["url"]
-        poll.server("app1")["url"] = f"http://127.0.0.1:{closed_port()}"
+        poll.server("app1")["url"] = f"http://127.0.0.1:{free_port()}"
         run = started(poll)
         wait_for(lambda: sim.unread("app2") == 0)
         assert sim.unread("app1") > 0
@@ -146,7 +140,7 @@ def test_a_dead_outlet_delays_nothing(poll_of):
         poll = quick(poll_of(sim))
         poll.config["outlets"] = [
             {"name": "dead", "type": "webhook",
-             "url": f"http://127.0.0.1:{closed_port()}/"},
+             "url": f"http://127.0.0.1:{free_port()}/"},
             {"name": "copy", "type": "files", "path": "copy"}]
         second = poll.queue_list().pop()
         run = started(poll)
@@ -218,7 +212,7 @@ def test_an_inbox_is_opened_again(poll_of):
         assert "changed: inbox main: wal_max" in reload(poll)
         poll.config["inboxes"][0]["path"] = "moved.db"
         assert "changed: inbox main: path" in reload(poll)
-        wait_for(lambda: sim.unread() == 0, 30)
+        wait_for(lambda: sim.unread() == 0)
         del poll.config["inboxes"][1]
         del poll.queue("app1", "q4")["inbox"]
         out = reload(poll)
@@ -260,13 +254,13 @@ def test_it_says_what_of_admin_needs_a_restart(poll_of):
         token = poll.folder / "full.token"
         token.write_text("a-token-of-this-test-alone\n")
         token.chmod(0o600)
-        admin = {"listen": f"127.0.0.1:{closed_port()}",
+        admin = {"listen": f"127.0.0.1:{free_port()}",
                  "token_file": "full.token"}
         poll.config["admin"] = admin
         run = started(poll)
         admin["hosts"] = ["poll.example.ac.uk"]
         assert "changed: admin: hosts" in reload(poll).splitlines()
-        admin["listen"] = f"127.0.0.1:{closed_port()}"
+        admin["listen"] = f"127.0.0.1:{free_port()}"
         assert ("changed: admin: listen: where it listens changes at the next "
                 "start") in reload(poll).splitlines()
         assert run.stop() == 0

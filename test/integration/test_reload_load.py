@@ -75,7 +75,7 @@ def test_under_load_no_token_is_dropped(poll_of):
                 assert poll.run("reload", write=False).code == 2
         put_back(poll, away)
         assert poll.run("reload").code == 0
-        wait_for(lambda: sim.unread() == 0, 60)
+        wait_for(lambda: sim.unread() == 0)
         assert run.stop() == 0
         assert "batches left unmarked: 0" in run.err
         stats = [queue for app in sim.stats()["apps"]

@@ -12,7 +12,7 @@ def forward(picky, sim, count):
     sim.wait_until_read()
     picky.wait_for_count(count)
     wait_for(lambda: picky.poll.rows("SELECT cursor FROM outlets") ==
-             [(count,)], 10, "the stored cursor")
+             [(count,)], "the stored cursor")
     return run
 
 
@@ -47,7 +47,7 @@ def test_a_replay_selects(picky_of):
                     if since <= at < until and queue == "q2"]
         assert expected
         wait_for(lambda: picky.poll.rows("SELECT cursor FROM outlets") ==
-                 [(30,)], 10, "the stored cursor")
+                 [(30,)], "the stored cursor")
         words = ["--outlet=out", f"--since={since}", f"--until={until}",
                  "--queue=app1/q2", "--new-identity"]
         done = picky.replay(*words, "--dry-run")
@@ -83,7 +83,7 @@ def test_live_messages_go_first(picky_of):
         run = forward(picky, sim, 200)
         picky.tell("slow")
         assert picky.replay("--outlet=out", "--since=1h").code == 0
-        wait_for(lambda: picky.replayed(1), 10, "the replay")
+        wait_for(lambda: picky.replayed(1), "the replay")
         picky.tell("held")
         before = len(picky.delivered())
         sim.script("message app1 q* count=25")
@@ -108,9 +108,8 @@ def test_a_replay_survives_being_killed(picky_of):
         picky.tell("slow")
         assert picky.replay("--outlet=out", "--since=1h").code == 0
         for count in (20, 120):
-            wait_for(lambda: len(set(picky.replayed(1))) > count, 20,
-                     "the replay")
-            wait_for(lambda: picky.replay_list()[0]["cursor"] > 0, 10,
+            wait_for(lambda: len(set(picky.replayed(1))) > count, "the replay")
+            wait_for(lambda: picky.replay_list()[0]["cursor"] > 0,
                      "stored progress")
             run.kill()
             (row,) = picky.replay_list()
@@ -132,7 +131,7 @@ def test_a_replay_is_stopped(picky_of, is_running):
         run = forward(picky, sim, 400)
         picky.tell("slow")
         assert picky.replay("--outlet=out", "--since=1h").code == 0
-        wait_for(lambda: len(picky.replayed(1)) > 5, 20, "the replay")
+        wait_for(lambda: len(picky.replayed(1)) > 5, "the replay")
         if not is_running:
             assert run.stop() == 0
         done = picky.replay("stop", "1")
@@ -166,7 +165,7 @@ def test_a_message_refused_in_a_replay_blocks_nothing(picky_of):
         assert letter["reason"] == "it is poison"
         sim.script("message app1 q1 count=5")
         sim.wait_until_read()
-        wait_for(lambda: len(picky.live()) == 16, 10, "the live messages")
+        wait_for(lambda: len(picky.live()) == 16, "the live messages")
         assert run.stop() == 0
 
 

@@ -23,12 +23,12 @@ class Steps:
     def rest(self):
         """All is marked, and haplo-poll knows it."""
         if self.restarts:
-            wait_for(lambda: self.poll.once().code == 0, 30, "exit code 0")
+            wait_for(lambda: self.poll.once().code == 0, "exit code 0")
             assert self.sim.unread() == 0
             return
         if not self.poll.running:
             self.poll.start()
-        wait_for(self.is_at_rest, 20, "rest")
+        wait_for(self.is_at_rest, "rest")
 
     def is_at_rest(self):
         """The newest event of each queue is an empty fetch."""
@@ -122,7 +122,7 @@ def test_a_mark_that_is_lost_with_the_process_repeats_nothing(poll_of):
     with Sim(scenario="\n".join(lines)) as sim:
         steps = Steps(poll_of(sim), restarts=True)
         running = steps.poll.start()
-        wait_for(lambda: marked_queues(sim) == len(LOST_MARKS), 10, "marks")
+        wait_for(lambda: marked_queues(sim) == len(LOST_MARKS), "marks")
         running.kill()
         sim.script("clear faults")
         steps.rest()
@@ -143,7 +143,7 @@ def test_unsent_before_the_mark_is_known_to_be_done_it_is_a_repeat(poll_of):
         sim.script("fault on=mark do=stall")
         steps = Steps(poll_of(sim), restarts=True)
         running = steps.poll.start()
-        wait_for(lambda: sim.unread() == 0, 10, "the mark")
+        wait_for(lambda: sim.unread() == 0, "the mark")
         running.kill()
         sim.script("unsend app1 q1 all")
         steps.rest()
@@ -240,7 +240,7 @@ def test_two_pollers_of_a_queue_both_go_on_and_it_is_told(poll_of):
             sim.script(*[f"message {name} count=10" for name in names_of(sim)])
             sim.wait_until_read()
         told = "does another program read this queue?"
-        wait_for(lambda: any(one.lines(told) for one in running), 10, told)
+        wait_for(lambda: any(one.lines(told) for one in running), told)
         assert [one.stop() for one in running] == [0, 0]
         inboxes = [poll.inbox() for poll in polls]
         for inbox in inboxes:

@@ -36,10 +36,10 @@ def test_old_messages_go_once_they_were_forwarded(poll_of):
         out = keeping(poll)
         run = poll.start()
         sim.wait_until_read()
-        wait_for(lambda: row_count(poll) == 0, 20)
+        wait_for(lambda: row_count(poll) == 0)
         sim.script("message app1 q1 count=7")
-        wait_for(lambda: sum(poll.lines(out).values()) == 207, 20)
-        wait_for(lambda: row_count(poll) == 0, 20)
+        wait_for(lambda: sum(poll.lines(out).values()) == 207)
+        wait_for(lambda: row_count(poll) == 0)
         assert poll.rows("SELECT count(*) FROM batches") == [(0,)]
         assert run.stop() == 0
         assert not run.lines("inbox inbox")
@@ -62,11 +62,11 @@ def test_a_removed_outlet_holds_messages_until_it_is_forgotten(poll_of):
         run = poll.start()
         run.wait_for_line("outlet gone", "outlet forget")
         sim.script("message app1 q1 count=3")
-        wait_for(lambda: sum(poll.lines(out).values()) == 23, 20)
-        wait_for(lambda: row_count(poll) == 3, 20)
+        wait_for(lambda: sum(poll.lines(out).values()) == 23)
+        wait_for(lambda: row_count(poll) == 3)
         done = poll.run("outlet", "forget", "gone")
         assert done.code == 0 and "outlet gone: forgotten" in done.err
-        wait_for(lambda: row_count(poll) == 0, 20)
+        wait_for(lambda: row_count(poll) == 0)
         again = poll.run("outlet", "forget", "gone")
         assert again.code == 1 and "gone" in again.err
         assert run.stop() == 0
@@ -86,16 +86,16 @@ def test_processes_that_are_killed_while_deleting(poll_of, seed):
             run = poll.start()
             run.wait_for_line("polling")
             sim.script("message app1 q* count=20")
-            wait_for(lambda: sum(poll.lines(out).values()) > 0, 20)
+            wait_for(lambda: sum(poll.lines(out).values()) > 0)
             target = row_count(poll) * dice.random()
-            wait_for(lambda: row_count(poll) <= max(target, 60), 20)
+            wait_for(lambda: row_count(poll) <= max(target, 60))
             run.kill()
             arrivals.append(poll.rows(
                 "SELECT seq FROM sqlite_sequence WHERE name = 'stored'")[0][0])
             assert poll.rows("PRAGMA integrity_check") == [("ok",)]
         run = poll.start()
         sim.wait_until_read()
-        wait_for(lambda: row_count(poll) == 0, 120)
+        wait_for(lambda: row_count(poll) == 0)
         assert run.stop() == 0
         assert arrivals == sorted(arrivals)
         made = sum(map(len, sim.all_messages(exact=True).values()))

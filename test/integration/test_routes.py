@@ -116,7 +116,7 @@ def test_crashes_repeat_parcels_as_they_were(poll_of):
                                   outlet("theses", when=[APPROVED])]
         for count in (1, 200, 500):
             run = poll.start()
-            wait_for(lambda: len(delivered(poll, "students")) >= count, 30,
+            wait_for(lambda: len(delivered(poll, "students")) >= count,
                      f"{count} students")
             run.kill()
         assert poll.once().code == 0

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from poll import RUN_S_MAX
 from sim import Sim, wait_for
 
 
@@ -213,7 +214,7 @@ def test_stays_while_all_queues_are_blocked(poll_of):
         run = start(poll)
         sim.script("message app1 q1")
         sim.wait_until_read()
-        with sqlite3.connect(poll.inbox_path, timeout=20) as inbox:
+        with sqlite3.connect(poll.inbox_path, timeout=RUN_S_MAX) as inbox:
             inbox.execute("UPDATE queues SET state = x'00'")
         inbox.close()
         sim.script("message app1 q1")

@@ -169,11 +169,11 @@ def test_a_resend_between_two_processes_is_stored(poll_of):
                 remove_lock(poll)
             sim.wait_until_read()
             count += 2
-            wait_for(lambda: poll.inbox_count() == count, 10, f"{count} rows")
+            wait_for(lambda: poll.inbox_count() == count, f"{count} rows")
             sim.script("message app1 q1 count=1")
             sim.wait_until_read()
             count += 1
-            wait_for(lambda: poll.inbox_count() == count, 10, f"{count} rows")
+            wait_for(lambda: poll.inbox_count() == count, f"{count} rows")
         assert run.stop() == 0
 
 

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from sim import PROGRAM, ROOT, Sim, SimError, wait_for
-from poll import run_program
+from poll import RUN_S_MAX, run_program
 from sim_client import (
     FORM, POLL, connect, exchange, fetch, ids, mark, receive_all, request_bytes,
 )
@@ -435,7 +435,8 @@ def test_help_lists_everything():
 def test_standard_output_is_full(arguments):
     with open("/dev/full", "wb") as full:
         done = subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL,
-                              stdout=full, stderr=subprocess.PIPE, timeout=60)
+                              stdout=full, stderr=subprocess.PIPE,
+                              timeout=RUN_S_MAX)
     assert done.returncode == 1
     assert b"haplo-sim: standard output cannot be written: " in done.stderr
 

@@ -34,7 +34,7 @@ def failing(poll_of):
             {"name": "out", "type": "files", "path": "out"}]
         run = poll.start()
         wait_for(lambda: "1 refused" in poll.run("status", write=False).out,
-                 20, "a queue that fails")
+                 "a queue that fails")
         yield poll
         assert run.stop() == 0
 

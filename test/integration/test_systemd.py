@@ -255,7 +255,7 @@ def test_system_calls_are_allowed(poll_of, tmp_path):
                 ["strace", "-f", "-c", "-o", counts, PROGRAM, "-c", poll.path,
                  "run"], env=poll.environment, stderr=subprocess.DEVNULL) as run:
             try:
-                sim.wait_until_read(seconds=60)
+                sim.wait_until_read()
                 wait_for(lambda: list((poll.folder / "out").glob("*/*/*")))
                 child = int(next(iter(planted.children_of(run.pid))))
                 os.kill(child, signal.SIGHUP)
@@ -338,7 +338,7 @@ def check_no_exit_2(run):
         code = run.process.poll()
         return code is not None or run.lines("polling; queues: ")
 
-    wait_for(has_failed, seconds=30)
+    wait_for(has_failed)
     assert run.process.poll() in (None, 1, 3), run.err
 
 

@@ -26,7 +26,7 @@ def test_ties_and_kills(poll_of):
         for n in range(1, 5):
             running = poll.start()
             wait_for(lambda: len([e for e in sim.events()
-                                  if e["verb"] == "mark"]) >= n, 10)
+                                  if e["verb"] == "mark"]) >= n)
             running.kill()
         assert poll.once().code == 0
         check_each_once(sim, poll)
@@ -43,7 +43,7 @@ def test_unsent_older_messages_between(steps_of):
             steps.poll.once()
         else:
             wait_for(lambda: len([e for e in sim.events()
-                                  if e.get("fault")]) >= 2, 10)
+                                  if e.get("fault")]) >= 2)
         sim.script("unsend app1 q1 all", "clear faults")
         steps.rest()
         new = {m["bytes"] for m in sim.messages(exact=True) if m["id"] > 32}

@@ -72,7 +72,7 @@ def test_a_dead_letter_and_its_replay(picky_of, store):
         picky.poison()
         sim.script("message app1 q1 count=5")
         picky.wait_for_count(10)
-        (letter,) = wait_for(picky.letter_list, 10, "a dead letter")
+        (letter,) = wait_for(picky.letter_list, "a dead letter")
         row = traced(picky.poll, letter["arrival"])
         (outlet,) = row["outlets"]
         assert (outlet["outcome"], outlet["refused_at"], outlet["attempts"],
@@ -110,7 +110,7 @@ def test_a_queue_that_is_held_up(picky_of, store):
             return rows if [row.get("ahead_messages") for row in rows] == \
                 [0, 1, 2, 3] else None
 
-        wait_for(is_known, 20, "the progress is stored")
+        wait_for(is_known, "the progress is stored")
         for arrival in picky.live():
             assert outcomes(traced(poll, arrival)) == {"out": "delivered"}
         assert run.stop() == 0

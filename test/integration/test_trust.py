@@ -119,7 +119,7 @@ def test_a_repaired_file_is_used_at_once(poll_of, through_link):
             swap_link(used, sim.ca)
         else:
             overwrite(used, pathlib.Path(sim.ca))
-        wait_for(lambda: sim.unread() == 0, 60)
+        wait_for(lambda: sim.unread() == 0)
         assert running.stop() == 0
         poll.check_all_stored()
 

@@ -226,14 +226,14 @@ def test_a_secret_that_stays_in_use_is_not_logged(poll_of):
         secret_write(poll, "token", "tok-en.123")
         hook(poll, receiver, token_file="token")
         run = poll.start()
-        wait_for(receiver.accepted, 20, "the first request")
+        wait_for(receiver.accepted, "the first request")
         secret_write(poll, "token", "tok-en.456\ntok-en.789")
 
         def is_told():
             sim.script("message app1 q1")
             return run.lines("outlet hook: token: ", "write it in one line")
 
-        wait_for(is_told, 20, "the warning")
+        wait_for(is_told, "the warning")
         is_well = False
         sim.script("message app1 q1")
         run.wait_for_line("outlet hook", "status 500")
@@ -255,13 +255,13 @@ def test_a_replaced_secret_is_used_within_a_second(poll_of):
         secret_write(poll, "token", "first")
         hook(poll, receiver, token_file="token")
         run = poll.start()
-        wait_for(receiver.accepted, 20, "the first request")
+        wait_for(receiver.accepted, "the first request")
         allowed = "Bearer second"
         sim.script("message app1 q1 count=5")
         run.wait_for_line("outlet hook: broken", "401",
                           "check user, password, token")
         secret_write(poll, "token", "second")
-        wait_for(lambda: len(receiver.accepted()) == 2, 20, "the second one")
+        wait_for(lambda: len(receiver.accepted()) == 2, "the second one")
         assert run.stop() == 0
 
 
@@ -274,7 +274,7 @@ def test_a_secret_that_others_may_read_is_a_warning(poll_of):
         token = secret_write(poll, "token", "first")
         hook(poll, receiver, token_file="token")
         run = poll.start()
-        wait_for(receiver.accepted, 20, "the first request")
+        wait_for(receiver.accepted, "the first request")
         os.chmod(token, 0o644)
 
         def is_told():
@@ -282,7 +282,7 @@ def test_a_secret_that_others_may_read_is_a_warning(poll_of):
             return run.lines("outlet hook: token_file",
                              "accessible to others", "run chmod 600")
 
-        wait_for(is_told, 20, "the warning")
+        wait_for(is_told, "the warning")
         assert run.stop() == 0
         assert len(run.lines("accessible to others")) == 1
         assert len(receiver.accepted()) == len(receiver.requests)
@@ -342,7 +342,7 @@ def test_a_poison_message_blocks_its_queue_until_it_is_skipped(poll_of):
         assert poll.run("outlet", "skip", "hook", "app1/q1",
                         write=False).code == 0
         wait_for(lambda: sum(len(request.ids) for request
-                             in receiver.accepted()) == 23, 20, "the rest")
+                             in receiver.accepted()) == 23, "the rest")
         assert run.stop() == 0
 
 
@@ -375,7 +375,7 @@ def test_no_dead_letters_when_a_receiver_begins_to_refuse(poll_of):
         poll = hook(poll_of(sim), receiver, on_refused="dead_letter", batch=1,
                     backoff="10m", backoff_max="10m")
         run = poll.start()
-        wait_for(lambda: len(receiver.requests) >= 20, 20, "some requests")
+        wait_for(lambda: len(receiver.requests) >= 20, "some requests")
         status = 400
         run.wait_for_line("outlet hook: broken")
         assert run.stop() == 0
@@ -437,7 +437,7 @@ def test_retry_after_is_honoured(poll_of, value):
         poll = hook(poll_of(sim), receiver)
         run = poll.start()
         for count in range(1, 20):
-            wait_for(lambda: len(receiver.accepted()) >= count, 20, "q2")
+            wait_for(lambda: len(receiver.accepted()) >= count, "q2")
             sim.script("message app1 q1 count=1", "message app1 q2 count=1")
         assert run.stop() == 0
         asked = [request for request in receiver.requests
@@ -454,7 +454,7 @@ def test_a_failure_is_repeated_as_it_was(poll_of, failure):
             Receiver(lambda request: next(failures, 204)) as receiver:
         poll = hook(poll_of(sim), receiver)
         run = poll.start()
-        wait_for(lambda: len(receiver.accepted()) == 2, 20, "both batches")
+        wait_for(lambda: len(receiver.accepted()) == 2, "both batches")
         assert run.stop() == 0
         first = receiver.requests[:4]
         assert len({(request.id, request.body) for request in first}) == 1
@@ -476,7 +476,7 @@ def test_a_receiver_that_hangs_is_given_up(poll_of):
         run = poll.start()
         run.wait_for_line("outlet hook: app1/q1: ", "total_timeout")
         is_over.set()
-        wait_for(lambda: len(receiver.accepted()) >= 2, 20, "the repeat")
+        wait_for(lambda: len(receiver.accepted()) >= 2, "the repeat")
         assert run.stop() == 0
         assert len({request.id for request in receiver.requests}) == 1
 

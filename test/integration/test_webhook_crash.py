@@ -37,11 +37,11 @@ def test_killed_in_the_middle_it_sends_the_same_requests_again(poll_of):
             sim.script("message app* q* count=20")
             poll.start()
             begin = len(receiver.requests)
-            wait_for(lambda: len(receiver.requests) >= begin + 15, 20,
+            wait_for(lambda: len(receiver.requests) >= begin + 15,
                      "some requests")
             poll.kill_all()
         poll.start()
-        wait_for(lambda: accepted_once(receiver) == expected_of(sim), 30,
+        wait_for(lambda: accepted_once(receiver) == expected_of(sim),
                  "everything")
         check_identities(receiver.requests)
         assert len(receiver.requests) > len(
@@ -56,12 +56,12 @@ def test_a_receiver_that_is_restarted_gets_the_same_requests_again(poll_of):
         run = poll.start()
         for _ in range(4):
             begin = len(receiver.requests)
-            wait_for(lambda: len(receiver.requests) >= begin + 10, 20,
+            wait_for(lambda: len(receiver.requests) >= begin + 10,
                      "some requests")
             receiver.kill()
             sim.script("message app* q* count=30")
             receiver.start()
-        wait_for(lambda: accepted_once(receiver) == expected_of(sim), 30,
+        wait_for(lambda: accepted_once(receiver) == expected_of(sim),
                  "everything")
         assert run.stop() == 0
         check_identities(receiver.requests)
@@ -82,9 +82,9 @@ def test_messages_of_a_refused_batch_are_not_put_together_again(poll_of):
             Receiver(answer) as receiver:
         poll = hook(poll_of(sim), receiver, backoff="300ms", backoff_max="1s")
         run = poll.start()
-        wait_for(lambda: not answers, 20, "the lost answer")
+        wait_for(lambda: not answers, "the lost answer")
         is_fixed = True
-        wait_for(lambda: accepted_once(receiver) == expected_of(sim), 20,
+        wait_for(lambda: accepted_once(receiver) == expected_of(sim),
                  "everything")
         assert run.stop() == 0
         assert [len(request.ids) for request in receiver.accepted()] == [1] * 16

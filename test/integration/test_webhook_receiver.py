@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from nginx_server import free_port, is_open
+from ports import free_port, is_open
 from receiver import signature_of
 from sim import ROOT, Sim, wait_for
 
@@ -30,7 +30,7 @@ class Example:
              f"--port={self.port}", f"--database={self.database}",
              f"--secrets={folder / 'secrets'}"],
             stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(lambda: is_open(self.port), 20, "the receiver to listen")
+        wait_for(lambda: is_open(self.port), "the receiver to listen")
 
     def post(self, body, secret=NEW, at=None, ids=(f"{UUID}-1-a",), **extra):
         """The status for a request as haplo-poll would send it."""

@@ -14,7 +14,7 @@ def run_replay(poll, receiver, count, *words):
     """Until so many requests of replays were accepted."""
     done = poll.run("replay", "--outlet=hook", "--since=1h", *words)
     assert done.code == 0, done.err
-    wait_for(lambda: len(replayed(receiver.accepted())) == count, 20,
+    wait_for(lambda: len(replayed(receiver.accepted())) == count,
              f"{count} requests of replays")
 
 
@@ -25,10 +25,10 @@ def test_a_replay_is_the_same_request_with_a_flag(poll_of):
             Receiver() as receiver:
         poll = hook(poll_of(sim), receiver)
         run = poll.start()
-        wait_for(lambda: len(receiver.accepted()) == 4, 20, "all batches")
+        wait_for(lambda: len(receiver.accepted()) == 4, "all batches")
         first = {request.id: request for request in receiver.requests}
         wait_for(lambda: poll.rows("SELECT cursor FROM outlets") == [(40,)],
-                 20, "the stored cursor")
+                 "the stored cursor")
         run_replay(poll, receiver, 4)
         check_identities(receiver.requests)
         for request in replayed(receiver.requests):

@@ -54,7 +54,7 @@ class Counterpart:
 
     def close(self):
         """Those that haplo-poll has left behind when it was killed end soon."""
-        wait_for(lambda: not self.running(), 20, "commands to end")
+        wait_for(lambda: not self.running(), "commands to end")
 
     def count(self):
         return len({name.split(".")[0] for name in os.listdir(self.stored)})

@@ -30,7 +30,7 @@ class Counterpart:
             if server.process is None:
                 server.launch()
         for server in self.servers:
-            wait_for(server.is_ready, 60, f"{server.name} is ready")
+            wait_for(server.is_ready, f"{server.name} is ready")
         if not self.is_made:
             self.servers[0].create_stream(num_replicas=3, window_s=WINDOW_S)
             self.is_made = True

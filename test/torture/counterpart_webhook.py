@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 
-from nginx_server import free_port, is_open
+from ports import free_port, is_open
 from outlets import Arrived
 from sim import ROOT, wait_for
 from tls_peers import Authority
@@ -43,7 +43,7 @@ class Counterpart:
              f"--secrets={self.secret}", f"--certificate={self.pair.certificate}",
              f"--key={self.pair.key}"], stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
-        wait_for(lambda: is_open(self.port), 20, "the receiver to listen")
+        wait_for(lambda: is_open(self.port), "the receiver to listen")
 
     def kill(self):
         self.process.kill()

@@ -47,7 +47,7 @@ def watch(sim, poll, seconds):
         return (receiver.received.total()
                 == sum(map(len, sim.all_messages().values())))
 
-    wait_for(has_caught_up, 120, "the outlet to catch up")
+    wait_for(has_caught_up, "the outlet to catch up")
     caught_up_s = time.monotonic() - begin
     assert running.stop() == 0
     receiver.check_each_once(sim)

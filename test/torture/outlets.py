@@ -38,7 +38,6 @@ Arrived = collections.namedtuple("Arrived", "id server queue body times",
 
 TYPES = ["files", "webhook", "exec", "kafka", "nats"]
 INBOX_TYPES = ["postgres"]  # with an outlet of type files
-STEP_S_MAX = 120
 
 REPORT = ("{type}: {messages} messages of {queues} queues, {kills} kills of "
           "haplo-poll and {falls} of its counterpart; lost {lost}, repeats "
@@ -89,14 +88,14 @@ class OutletTorture:
                                        // (2 * self.plan.kills))
         falls = self.random.random() < self.plan.falls / self.plan.kills
         wait_for(lambda: self.counterpart.count() >= begin + wanted,
-                 STEP_S_MAX, f"{wanted} more messages")
+                 f"{wanted} more messages")
         if falls:
             self.counterpart.kill()
             self.falls += 1
             self.sim.script("message app* q* count=1")  # it must notice
             if self.random.random() < 0.5:
                 if not getattr(self.counterpart, "is_quiet", False):
-                    run.wait_for_line("outlet out: ", seconds=STEP_S_MAX)
+                    run.wait_for_line("outlet out: ")
                 self.counterpart.start()
         self.poll.kill_all()
         if falls:
@@ -107,9 +106,9 @@ class OutletTorture:
         have arrived before the process is ready for signals."""
         run = self.poll.start()
         self.sim.script("message app* q* count=1")
-        self.sim.wait_until_read(STEP_S_MAX)
+        self.sim.wait_until_read()
         total = sum(map(len, self.sim.all_messages().values()))
-        wait_for(lambda: self.counterpart.count() >= total, STEP_S_MAX,
+        wait_for(lambda: self.counterpart.count() >= total,
                  f"all {total} messages to arrive")
         assert run.stop() == 0
 

@@ -16,7 +16,6 @@ from poll import Poll
 from postgres_server import PgBouncer, PostgresServer
 from sim import Sim, wait_for
 
-STEP_S_MAX = 120
 
 REPORT = ("postgres{through}: {messages} messages of {queues} queues, {kills} "
           "kills of haplo-poll, {crashes} crashes of the server and {ends} "
@@ -68,13 +67,13 @@ class PostgresTorture:
         for (pid,) in pids[:1]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
-        wait_for(self.server.is_ready, STEP_S_MAX, "recovery")
+        wait_for(self.server.is_ready, "recovery")
 
     def wait_for_more(self, run, wanted):
         """Until so many are stored, or all."""
         try:
             wait_for(lambda: self.stored_count() >= wanted or
-                     self.sim.unread() == 0, STEP_S_MAX)
+                     self.sim.unread() == 0)
         except AssertionError:
             raise AssertionError(
                 f"{wanted} messages are not stored: {run.err}") from None
@@ -113,7 +112,7 @@ class PostgresTorture:
                 self.live()
             run = self.poll.start()
             self.sim.script("message app* q*")
-            self.sim.wait_until_read(STEP_S_MAX)
+            self.sim.wait_until_read()
             code = run.stop()
             assert code == 0, (code, run.err)
         finally:
