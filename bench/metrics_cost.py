@@ -64,7 +64,7 @@ def main():
         poll.environment.update(LD_PRELOAD=SHIM,
                                 LOOP_TURNS=str(sim.dir / "turns"))
         run = poll.start()
-        run.wait_for_line("polling; queues", seconds=120)
+        run.wait_for_line("polling; queues")
         socket = poll.folder / "state/admin.sock"
         wait_for(lambda: socket.exists() and ask(socket, PATHS[0]))
         print(f"{options.queues} queues on {options.servers} servers, "

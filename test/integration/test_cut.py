@@ -46,7 +46,7 @@ def sweep(poll_of, verb, kind, *options):
             "breaker_failures": 1000, "mark_attempts_max": 1,
         }
         run = poll.start("run")
-        sim.wait_until_read(60)
+        sim.wait_until_read()
         assert run.stop() == 0
         poll.check_all_stored()
         faults = sim.control("/faults")["faults"]
