@@ -596,14 +596,24 @@ HAPLO_EXTERN int haplo_queue_add(struct haplo_server *server,
 typedef void (*haplo_removed_cb)(struct haplo_queue *queue);
 
 /* Pauses the queue and frees it once it is PAUSED; a delivered batch, or one
- * being marked, is finished first. removed_cb may be NULL. HAPLO_EBUSY if
- * called before. */
+ * being marked, is finished first, however long its server is DOWN: see
+ * haplo_queue_give_up(). removed_cb may be NULL. HAPLO_EBUSY if called before.
+ */
 HAPLO_EXTERN int haplo_queue_remove(struct haplo_queue *queue,
                                     haplo_removed_cb removed_cb);
 
 /* Stops fetching; an outstanding batch is finished first. Does nothing if the
  * queue is already paused. */
 HAPLO_EXTERN void haplo_queue_pause(struct haplo_queue *queue);
+
+/*
+ * Waits no longer for the mark of a queue that is being paused or removed: it
+ * is PAUSED immediately, and a mark in flight is cancelled. The server will
+ * send the messages again unless it has marked them, and they are recognised
+ * by the stored state. Does nothing while the application has the batch, or if
+ * the queue is not being paused.
+ */
+HAPLO_EXTERN void haplo_queue_give_up(struct haplo_queue *queue);
 
 /* Ends a pause: the queue is due immediately. Does nothing if not paused. */
 HAPLO_EXTERN void haplo_queue_resume(struct haplo_queue *queue);

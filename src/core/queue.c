@@ -29,7 +29,8 @@ static const uint32_t edges[] = {
         BIT(LAST_MARKING) | BIT(PAUSED) | BIT(MARK_READY),
     [HAPLO_QUEUE_LAST_MARKING] =
         BIT(PAUSED) | BIT(LAST_MARK_WAIT) | BIT(MARKING),
-    [HAPLO_QUEUE_LAST_MARK_WAIT] = BIT(LAST_MARK_READY) | BIT(MARK_WAIT),
+    [HAPLO_QUEUE_LAST_MARK_WAIT] =
+        BIT(LAST_MARK_READY) | BIT(PAUSED) | BIT(MARK_WAIT),
 };
 
 bool queue_may_follow(enum haplo_queue_state from, enum haplo_queue_state to)
@@ -473,6 +474,19 @@ static enum queue_action on_resume(struct queue *queue,
     return QUEUE_ACTION_NONE;
 }
 
+/* What is marked already, or will be by the mark in flight, is not known. */
+static enum queue_action on_give_up(struct queue *queue,
+                                    const struct step_context *context)
+{
+    bool is_marking = queue->state == HAPLO_QUEUE_LAST_MARKING;
+    if (!is_marking && queue->state != HAPLO_QUEUE_LAST_MARK_READY &&
+        queue->state != HAPLO_QUEUE_LAST_MARK_WAIT) {
+        return QUEUE_ACTION_NONE;
+    }
+    queue_enter_now(queue, HAPLO_QUEUE_PAUSED, context);
+    return is_marking ? QUEUE_ACTION_CANCEL : QUEUE_ACTION_DROP;
+}
+
 static enum queue_action on_poll_now(struct queue *queue,
                                      const struct step_context *context)
 {
@@ -545,6 +559,8 @@ enum queue_action queue_step(struct queue *queue,
         return on_pause(queue, context);
     case QUEUE_EVENT_RESUME:
         return on_resume(queue, context);
+    case QUEUE_EVENT_GIVE_UP:
+        return on_give_up(queue, context);
     case QUEUE_EVENT_POLL_NOW:
         return on_poll_now(queue, context);
     case QUEUE_EVENT_NEW_KEY:

@@ -27,7 +27,9 @@
  * mark_attempts_max times without a response, or QUEUE_MARK_AGE_MAX_MS after
  * it was first posted: if it were posted much later, it could also mark a
  * message that an administrator has unsent in between. It does not age before
- * it is first posted, because a message that is not marked cannot be unsent.
+ * it is first posted, because a message that is not marked cannot be unsent; so
+ * a pause may have to wait for a server that is DOWN, unless the application
+ * gives the token up.
  *
  * A refused mark gives no reason, so a fetch follows at once, which does. If
  * that fetch succeeds and the next mark is refused as well, the queue is
@@ -83,6 +85,7 @@ enum queue_event_kind {
     QUEUE_EVENT_MARKED,   /* the mark succeeded: count, unread_count */
     QUEUE_EVENT_PAUSE,    /* haplo_queue_pause() or removal */
     QUEUE_EVENT_RESUME,   /* haplo_queue_resume() */
+    QUEUE_EVENT_GIVE_UP,  /* haplo_queue_give_up() */
     QUEUE_EVENT_POLL_NOW, /* haplo_queue_poll_now() */
     QUEUE_EVENT_NEW_KEY   /* a new API key is in use */
 };

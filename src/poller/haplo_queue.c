@@ -303,6 +303,11 @@ int haplo_queue_resume_from(struct haplo_queue *queue, struct haplo_slice state)
     return error;
 }
 
+void haplo_queue_give_up(struct haplo_queue *queue)
+{
+    poller_command(queue, QUEUE_EVENT_GIVE_UP);
+}
+
 void haplo_queue_poll_now(struct haplo_queue *queue)
 {
     poller_command(queue, QUEUE_EVENT_POLL_NOW);

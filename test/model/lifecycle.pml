@@ -1,5 +1,5 @@
 /*
- * lifecycle.pml - pause, resume, removal and stop, whenever they come.
+ * lifecycle.pml - pause, resume, give up, removal and stop, whenever they come.
  *
  * One queue (queue.pml) in the poller, without messages: a token is there or
  * not. Everything may happen at any time, and as often as it likes: answers of
@@ -62,8 +62,13 @@ inline carry_out() {
         :: else
         fi
     :: action == CANCEL ->
-        assert(is_fetching);
-        is_fetching = false
+        assert(is_fetching || is_marking);
+        if
+        :: is_marking -> drop()
+        :: else
+        fi;
+        is_fetching = false;
+        is_marking = false
     :: action == NO_ACTION
     fi;
     action = NO_ACTION;
@@ -219,6 +224,7 @@ end:
 #else
         :: !is_calm && !is_stopping -> event.kind = RESUME
 #endif
+        :: !is_calm -> event.kind = GIVE_UP
         :: !is_calm -> event.kind = POLL_NOW
         :: !is_calm -> event.kind = NEW_KEY
         :: !is_calm && !is_removing ->

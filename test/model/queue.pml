@@ -14,7 +14,8 @@ mtype:queue_state = { no_state
 };
 
 mtype:event_kind = { NO_EVENT, DUE, STARTED, FETCHED, EMPTY, FAILED, ACCEPTED,
-    RETRY, STALE, DROPPED, REJECTED, MARKED, PAUSE, RESUME, POLL_NOW, NEW_KEY };
+    RETRY, STALE, DROPPED, REJECTED, MARKED, PAUSE, RESUME, GIVE_UP, POLL_NOW,
+    NEW_KEY };
 mtype:failure = { NO_FAILURE, TRANSIENT, PERMANENT, REFUSED_KEY };
 mtype:unread_answer = { NOT_TOLD, NONE_LEFT, SOME_LEFT };
 mtype:queue_action = { NO_ACTION, DELIVER, CONFIRM, DROP, CANCEL };
@@ -288,6 +289,18 @@ inline on_resume() {
     fi
 }
 
+inline on_give_up() {
+    if
+    :: Q.state == LAST_MARK_READY || Q.state == LAST_MARK_WAIT ->
+        enter(PAUSED);
+        action = DROP
+    :: Q.state == LAST_MARKING ->
+        enter(PAUSED);
+        action = CANCEL
+    :: else
+    fi
+}
+
 inline on_poll_now() {
     if
     :: Q.state == IDLE || Q.state == BACKOFF || Q.state == REFUSED ||
@@ -336,6 +349,7 @@ inline queue_step() {
         :: event.kind == MARKED -> on_marked()
         :: event.kind == PAUSE -> on_pause()
         :: event.kind == RESUME -> on_resume()
+        :: event.kind == GIVE_UP -> on_give_up()
         :: event.kind == POLL_NOW -> on_poll_now()
         :: event.kind == NEW_KEY -> on_new_key()
         fi;

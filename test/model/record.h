@@ -39,9 +39,9 @@ static const char *const lane_state_names[] = {
 #include "table.h"
 };
 static const char *const event_names[] = {
-    "NO_EVENT", "DUE",    "STARTED",  "FETCHED", "EMPTY",    "FAILED",
-    "ACCEPTED", "RETRY",  "STALE",    "DROPPED", "REJECTED", "MARKED",
-    "PAUSE",    "RESUME", "POLL_NOW", "NEW_KEY"};
+    "NO_EVENT", "DUE",    "STARTED", "FETCHED",  "EMPTY",    "FAILED",
+    "ACCEPTED", "RETRY",  "STALE",   "DROPPED",  "REJECTED", "MARKED",
+    "PAUSE",    "RESUME", "GIVE_UP", "POLL_NOW", "NEW_KEY"};
 static const char *const failure_names[] = {"NO_FAILURE", "TRANSIENT",
                                             "PERMANENT", "REFUSED_KEY"};
 static const char *const unread_names[] = {"NOT_TOLD", "NONE_LEFT",

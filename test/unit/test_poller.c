@@ -250,6 +250,33 @@ static void remove_while_marking(void **state)
     scene_close(scene);
 }
 
+/* The mark may have been carried out: whether the server sends the messages
+ * again is left to it, and the stored state recognises them. */
+static void give_up_while_removing(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct watch *q1 = scene_add(scene, "q1", 20);
+    q1->answer = HOLD;
+    RUN_UNTIL(scene, q1->has_batch);
+    assert_int_equal(haplo_queue_remove(q1->queue, scene_on_removed), 0);
+    haplo_queue_give_up(q1->queue);
+    scene_linger(scene);
+    assert_int_equal(q1->removed_count, 0); /* the application has the batch */
+    q1->fake->is_held = true;
+    watch_accept(q1);
+    RUN_UNTIL(scene, q1->fake->mark_count == 1);
+    scene_linger(scene);
+    assert_int_equal(q1->removed_count, 0); /* the server does not respond */
+    haplo_queue_give_up(q1->queue);
+    RUN_UNTIL(scene, q1->removed_count == 1);
+    fake_release(&scene->fakes[0]);
+    scene_linger(scene);
+    check_is_gone(q1, 0);
+    assert_int_equal(q1->marked_count, 0);
+    scene_close(scene);
+}
+
 /* Nobody may have a callback for it. */
 static void remove_without_a_callback(void **state)
 {
@@ -461,6 +488,7 @@ int main(void)
         cmocka_unit_test(remove_while_fetching),
         cmocka_unit_test(remove_while_delivering),
         cmocka_unit_test(remove_while_marking),
+        cmocka_unit_test(give_up_while_removing),
         cmocka_unit_test(remove_without_a_callback),
         cmocka_unit_test(remove_inside_deliver_cb),
         cmocka_unit_test(remove_inside_marked_cb),

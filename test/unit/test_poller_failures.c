@@ -356,7 +356,7 @@ static void monkey_fake(struct fake_server *fake, struct fake_queue *queue)
 
 static void monkey_command(struct scene *scene, struct watch *watch)
 {
-    switch (dice(6)) {
+    switch (dice(7)) {
     case 0:
         haplo_queue_pause(watch->queue);
         break;
@@ -371,6 +371,9 @@ static void monkey_command(struct scene *scene, struct watch *watch)
             haplo_queue_set_key(watch->queue, dice(2) == 0 ? KEY : NEW_KEY), 0);
         break;
     case 4:
+        haplo_queue_give_up(watch->queue);
+        break;
+    case 5:
         if (dice(4) == 0) {
             (void)haplo_queue_remove(watch->queue, monkey_removed);
         }

@@ -340,6 +340,7 @@ static const enum haplo_queue_state diagram[][2] = {
     EDGE(LAST_MARKING, LAST_MARK_WAIT),
     EDGE(LAST_MARKING, MARKING),
     EDGE(LAST_MARK_WAIT, LAST_MARK_READY),
+    EDGE(LAST_MARK_WAIT, PAUSED),
     EDGE(LAST_MARK_WAIT, MARK_WAIT),
 };
 
@@ -354,7 +355,7 @@ static struct queue_event any_event(struct machine *m)
     static const int errors[] = {HAPLO_ERESET, HAPLO_EREFUSED, HAPLO_ECONTENT,
                                  HAPLO_ESERVER};
     struct queue_event event = {0};
-    switch (draw(m, 12)) {
+    switch (draw(m, 13)) {
     case 0:
         event.kind = QUEUE_EVENT_PAUSE;
         return event;
@@ -367,6 +368,9 @@ static struct queue_event any_event(struct machine *m)
         return event;
     case 4:
         event.kind = QUEUE_EVENT_NEW_KEY;
+        return event;
+    case 5:
+        event.kind = QUEUE_EVENT_GIVE_UP;
         return event;
     default:
         break;

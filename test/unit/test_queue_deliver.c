@@ -278,6 +278,35 @@ static void pausing_ends_when_the_mark_cannot_be_done(void **state)
     assert_trace(&m, "[   0] a/q: LAST_MARKING -> PAUSED ENOPROGRESS\n");
 }
 
+/* A server that is DOWN gives no turns, so without this, a queue that is to be
+ * removed could wait for it for ever. What the application has, and what is not
+ * pausing, is not affected. */
+static void giving_up_ends_the_wait_for_a_mark(void **state)
+{
+    (void)state;
+    static const struct {
+        enum haplo_queue_state from;
+        enum queue_action action;
+    } cases[] = {
+        {HAPLO_QUEUE_LAST_MARK_READY, QUEUE_ACTION_DROP},
+        {HAPLO_QUEUE_LAST_MARKING, QUEUE_ACTION_CANCEL},
+        {HAPLO_QUEUE_LAST_MARK_WAIT, QUEUE_ACTION_DROP},
+    };
+    struct machine m;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        go(&m, cases[i].from);
+        assert_int_equal(say(&m, QUEUE_EVENT_GIVE_UP), cases[i].action);
+        assert_state(&m, HAPLO_QUEUE_PAUSED);
+        assert_true(m.queue.due_ms == HEAP_NEVER);
+    }
+    for (int from = 0; from < HAPLO_QUEUE_LAST_MARK_READY; from++) {
+        go(&m, (enum haplo_queue_state)from);
+        trace_clear(&m.trace);
+        assert_int_equal(say(&m, QUEUE_EVENT_GIVE_UP), QUEUE_ACTION_NONE);
+        assert_trace(&m, "");
+    }
+}
+
 /* An operator who looks at a paused queue must not see an old failure that
  * its last mark has made good. */
 static void success_of_the_last_mark_forgets_earlier_failures(void **state)
@@ -339,6 +368,7 @@ int main(void)
         cmocka_unit_test(pausing_drops_a_batch_that_is_not_accepted),
         cmocka_unit_test(pausing_repeats_a_lost_mark_within_the_same_bounds),
         cmocka_unit_test(pausing_ends_when_the_mark_cannot_be_done),
+        cmocka_unit_test(giving_up_ends_the_wait_for_a_mark),
         cmocka_unit_test(success_of_the_last_mark_forgets_earlier_failures),
         cmocka_unit_test(poll_now_ends_waits_and_leaves_batches_alone),
     };
