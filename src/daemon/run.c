@@ -11,6 +11,7 @@
 #include "daemon/gather/gather_holds.h"
 #include "daemon/gather/key_patrol.h"
 #include "daemon/gather/poll_all.h"
+#include "daemon/gather/recorder.h"
 #include "daemon/log/log.h"
 #include "daemon/log/run_log.h"
 #include "daemon/log/trace.h"
@@ -23,6 +24,7 @@ struct run {
     struct run_log log;                   /* what happens */
     struct poll_all poll_all;             /* SIGUSR1 */
     struct key_patrol key_patrol;         /* key files that change */
+    struct recorder recorder;             /* the last hours */
     struct service_status service_status; /* for the service manager */
 };
 
@@ -158,6 +160,7 @@ static void on_opened(struct session *session)
     file_watch_init(&run->file_watch, &session->loop, &session->gather);
     poll_all_init(&run->poll_all, &session->loop, &session->gather);
     key_patrol_open(&run->key_patrol, &session->loop, &session->gather);
+    recorder_open(&run->recorder, &session->loop, &session->gather);
     service_status_open(&run->service_status, session);
     tell_holds(&session->gather);
     tell_ready(run);
@@ -184,6 +187,7 @@ static void on_drained(struct gather *gather)
     file_watch_close(&run->file_watch);
     poll_all_close(&run->poll_all);
     key_patrol_close(&run->key_patrol);
+    recorder_close(&run->recorder);
     run_log_close(&run->log);
     service_status_close(&run->service_status);
 }

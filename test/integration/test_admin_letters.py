@@ -26,6 +26,9 @@ def test_dead_letters_are_listed_shown_and_sent_again(picky_of):
         shown = admin.get(f"{LETTERS}/{name}/{arrival}?body=true")
         assert len(shown["body"].encode()) == shown["size"]
         assert isinstance(json.loads(shown["body"]), dict)
+        before = admin.get(f"/api/v1/outlets/{name}")["outlet"][
+            "last_success_at"]
+        assert before is not None
         picky.tell("cured")
         result = admin.post("/api/v1/replays", {
             "outlet": name, "dead_letters": True, "arrival": arrival})
@@ -36,6 +39,8 @@ def test_dead_letters_are_listed_shown_and_sent_again(picky_of):
             row for row in admin.get(f"/api/v1/replays?outlet={name}")[
                 "replays"] if row["state"] == "done"])
         assert replay["delivered"] == 1 and replay["is_of_dead_letters"]
+        assert admin.get(f"/api/v1/outlets/{name}")["outlet"][
+            "last_success_at"] > before
         assert "there are no such" in admin.post("/api/v1/replays", {
             "outlet": name, "dead_letters": True})["message"]
 

@@ -50,6 +50,24 @@ static void test_a_replay_sends_its_range_again(void **state)
     assert_int_equal(row->delivered_count, 6);
 }
 
+/* Operators ask when an outlet last worked, not only with new messages. */
+static void test_a_replay_tells_when_the_outlet_last_worked(void **state)
+{
+    (void)state;
+    store('a', 3);
+    start();
+    assert_int_equal(stats().delivered_at_ms, 0);
+    run(1000);
+    assert_true(stats().delivered_at_ms > 0);
+    stop(0);
+    start();
+    run(1000);
+    assert_int_equal(stats().delivered_at_ms, 0);
+    replay_add(0, 3);
+    run(1000);
+    assert_true(stats().delivered_at_ms > 0);
+}
+
 /* Receivers that deduplicate would drop what they know, so it can have new
  * identities; and an operator can ask for one queue. */
 static void test_a_replay_takes_what_its_row_says(void **state)
@@ -459,6 +477,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         REPLAY_TEST(test_a_replay_sends_its_range_again),
+        REPLAY_TEST(test_a_replay_tells_when_the_outlet_last_worked),
         REPLAY_TEST(test_a_replay_takes_what_its_row_says),
         REPLAY_TEST(test_a_replay_takes_its_time_exactly),
         REPLAY_TEST(test_live_messages_go_first),

@@ -16,6 +16,7 @@
 #include "daemon/admin/admin_route.h"
 #include "daemon/admin/admin_status.h"
 #include "daemon/admin/admin_task.h"
+#include "daemon/admin/admin_timeline.h"
 #include "daemon/admin/page.h"
 
 #define NONE ADMIN_ROLE_NONE
@@ -40,6 +41,9 @@ const struct admin_route admin_routes[] = {
     {"GET", API "/outlets/{outlet}", READ, false, admin_get_outlet},
     {"POST", API "/outlets/{outlet}/lanes/{server}/{queue}/{release}", FULL,
      false, admin_post_release},
+    {"GET", API "/outlets/{outlet}/timeline", READ, false,
+     admin_get_outlet_timeline},
+    {"GET", API "/timeline", READ, false, admin_get_timeline},
     {"GET", API "/inboxes", READ, false, admin_get_inboxes},
     {"GET", API "/dead-letters", READ, false, admin_get_letters},
     {"GET", API "/dead-letters/{outlet}/{arrival}", READ, false,

@@ -65,6 +65,7 @@ static void on_poller_closed(void *data)
     gather_outlets_free(gather);
     gather_inboxes_free(gather);
     resends_free(&gather->resends);
+    timeline_free(&gather->timeline);
     observer_free(&gather->observer);
     gather->closed_cb(gather);
 }

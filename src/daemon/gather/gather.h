@@ -23,6 +23,7 @@
 #include "daemon/observe/observer.h"
 #include "daemon/observe/outlet_lag.h"
 #include "daemon/observe/resends.h"
+#include "daemon/observe/timeline.h"
 #include "haplopoll.h"
 #include "inbox/inbox.h"
 #include "outlets/forwarder/forwarder.h"
@@ -71,6 +72,7 @@ struct gather_outlet {
     struct forwarder *forwarder;        /* NULL: closed */
     struct observer_outlet seen;        /* what happened to it */
     struct outlet_lag lag;              /* how far it is behind */
+    struct timeline timeline;           /* how that was in the last hours */
     bool is_closing;                    /* it is being closed for good */
     bool is_restarting;                 /* it is being closed, then started */
     bool is_changing;                   /* see above */
@@ -172,6 +174,7 @@ struct gather {
     struct failed_logins failed_logins;              /* counted over all runs */
     struct observer observer; /* what has happened to all of these */
     struct resends resends;   /* messages that were sent again */
+    struct timeline timeline; /* the last hours, over all of these */
     struct gather_delivery *free_deliveries; /* pool */
     size_t batches_left;            /* unconfirmed when the poller stopped */
     uint64_t deadline_ms;           /* for closing, in loop time */

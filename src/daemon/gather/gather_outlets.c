@@ -70,6 +70,7 @@ static void on_stored(struct inbox *inbox, const struct inbox_queue *queue,
 
 static void outlet_free(struct gather_outlet *outlet)
 {
+    timeline_free(&outlet->timeline);
     free(outlet->name);
     free(outlet);
 }
@@ -211,6 +212,7 @@ static void on_closed(void *data)
 void gather_outlet_stop(struct gather_outlet *outlet, uint64_t deadline_ms)
 {
     if (outlet->forwarder != NULL) {
+        observer_feed_lag(outlet);
         forwarder_close(outlet->forwarder, deadline_ms, on_closed, outlet);
     }
 }

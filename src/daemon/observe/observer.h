@@ -150,8 +150,10 @@ struct observer_outlet {
     uint64_t newest_id;  /* its newest transition; 0: none */
     uint64_t failures[OBSERVER_OUTLET_STATE_COUNT]; /* times that it or a lane
                                                        entered the state */
-    uint64_t refused_count; /* messages that blocked or are dead letters */
-    char *text;             /* owned; why it does not work; or NULL */
+    uint64_t refused_count;   /* messages that blocked or are dead letters */
+    uint64_t delivered_count; /* messages, over restarts of the outlet */
+    uint64_t delivered_now;   /* as it counts them, since it was restarted */
+    char *text;               /* owned; why it does not work; or NULL */
 };
 
 /* A lane of an outlet, while it is in trouble. */

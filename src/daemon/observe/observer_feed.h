@@ -54,7 +54,8 @@ void observer_feed_released(struct gather_outlet *outlet, const char *server,
 /* Messages were stored in its inbox: so many, and the last of them. */
 void observer_feed_stored(struct gather_outlet *outlet, uint64_t last_arrival,
                           size_t count);
-/* Brings its lag up to date: to be called before it is read. */
+/* Brings its lag, and when it last delivered, up to date: to be called before
+ * they are read, and before it is closed. */
 void observer_feed_lag(struct gather_outlet *outlet);
 
 /* To be called when an inbox has opened: commits are timed from then on. */

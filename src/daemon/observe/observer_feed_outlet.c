@@ -52,6 +52,20 @@ void observer_feed_released(struct gather_outlet *outlet, const char *server,
                           queue, OBSERVER_OUTLET_WORKING, &note);
 }
 
+/* It counts from 0 again when it is restarted. */
+static void count_delivered(struct observer_outlet *seen,
+                            const struct forwarder_stats *stats)
+{
+    if (stats->delivered_count < seen->delivered_now) {
+        seen->delivered_now = 0;
+    }
+    seen->delivered_count += stats->delivered_count - seen->delivered_now;
+    seen->delivered_now = stats->delivered_count;
+    if (stats->delivered_at_ms > 0) {
+        seen->success_ms = stats->delivered_at_ms;
+    }
+}
+
 void observer_feed_lag(struct gather_outlet *outlet)
 {
     struct forwarder_stats stats;
@@ -61,9 +75,7 @@ void observer_feed_lag(struct gather_outlet *outlet)
     forwarder_stats(outlet->forwarder, &stats);
     uint64_t settled = stats.delivered_count + stats.filtered_count +
                        stats.dead_letter_count + stats.skipped_count;
-    if (settled > outlet->lag.settled_now) {
-        outlet->seen.success_ms = wall_clock_ms();
-    }
+    count_delivered(&outlet->seen, &stats);
     outlet_lag_settled(&outlet->lag, settled, stats.is_caught_up);
 }
 

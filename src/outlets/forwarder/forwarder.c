@@ -265,6 +265,7 @@ void forwarder_stats(const struct forwarder *forwarder,
         .name = forwarder->options->name,
         .why = forwarder->why.text,
         .filtered_count = forwarder->filtered_count + forwarder->between_count,
+        .delivered_at_ms = forwarder->delivered_at_ms,
         .is_inbox_down = forwarder->inbox_wait_ms >= FORWARDER_RETRY_MS_MAX,
     };
     if (!forwarder->has_dispatch) {

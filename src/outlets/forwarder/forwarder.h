@@ -73,6 +73,8 @@ struct forwarder_stats {
     uint64_t wait_ms;           /* until its next try, or 0 */
     uint64_t cursor;            /* stored cursor */
     uint64_t delivered_count;   /* messages */
+    uint64_t delivered_at_ms;   /* when it last accepted one, replays included;
+                                   Unix milliseconds; 0: none yet */
     uint64_t filtered_count;    /* messages that the outlet does not want */
     uint64_t dead_letter_count; /* messages */
     uint64_t skipped_count;     /* messages skipped by an operator */

@@ -90,6 +90,7 @@ static void on_delivered(struct outlet_parcel *out)
     struct span *span = &flight->parcel->span;
 
     flight->parcel = NULL;
+    forwarder_note_delivery(forwarder, out);
     answer(forwarder, span, out);
     forwarder_pump(forwarder);
 }

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "base/wall_clock.h"
 #include "outlets/forwarder/forwarder_private.h"
 
 void forwarder_tell(struct forwarder *forwarder, const struct lane *lane,
@@ -22,6 +23,14 @@ void forwarder_tell(struct forwarder *forwarder, const struct lane *lane,
 
     if (forwarder->event_cb != NULL && !forwarder->is_quiet) {
         forwarder->event_cb(forwarder, &event, forwarder->data);
+    }
+}
+
+void forwarder_note_delivery(struct forwarder *forwarder,
+                             const struct outlet_parcel *out)
+{
+    if (out->verdict == OUTLET_DELIVERED || out->delivered_count > 0) {
+        forwarder->delivered_at_ms = wall_clock_ms();
     }
 }
 

@@ -111,6 +111,7 @@ struct forwarder {
     uint64_t filtered_count;           /* messages */
     uint64_t between_count;            /* of these: counted by the dispatch as
                                           delivered */
+    uint64_t delivered_at_ms;          /* see struct forwarder_stats */
     struct reason why;                 /* the newest failure */
     struct reason warning;             /* the newest of the outlet, or "" */
     uint64_t deadline_ms;              /* for closing */
@@ -163,6 +164,11 @@ extern const struct dispatch_calls forwarder_calls;
 void forwarder_tell(struct forwarder *forwarder, const struct lane *lane,
                     const char *state, const char *why, uint64_t arrival,
                     uint64_t due_ms);
+
+/* To be called with each result of the outlet: notes when it last accepted a
+ * message. */
+void forwarder_note_delivery(struct forwarder *forwarder,
+                             const struct outlet_parcel *out);
 
 /* To be called with the why of each parcel that was delivered: tells it unless
  * the one before had the same. */

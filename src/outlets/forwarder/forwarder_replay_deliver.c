@@ -72,6 +72,7 @@ static void on_delivered(struct outlet_parcel *out)
     uint64_t next = replay->pass.next;
 
     replay->is_in_flight = false;
+    forwarder_note_delivery(replay->forwarder, out);
     answer(replay, out);
     replay->chosen_count = 0;
     if (replay->pass.next < next) {
