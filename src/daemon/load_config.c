@@ -2,6 +2,7 @@
  * load_config.c - loads the configuration of a command, prints what is wrong
  * with it, and says which name may have been meant.
  */
+#include "base/command_hint.h"
 #include "config/config_errors.h"
 #include "config/config_suggest.h"
 #include "daemon/command.h"
@@ -28,8 +29,10 @@ enum exit_code command_load_config(const struct command_options *options,
 void command_outlet_missing(const struct config *config, const char *name)
 {
     char advice[CONFIG_SUGGEST_SIZE];
+    char hint[COMMAND_HINT_SIZE];
+    char otherwise[COMMAND_HINT_SIZE + 16];
+    snprintf(otherwise, sizeof otherwise, "`%s` lists them",
+             command_hint(hint, "check", NULL));
     log_line(LOG_LEVEL_ERROR, "%s has no outlet named %s: %s", config->path,
-             name,
-             config_suggest_outlet(config, name,
-                                   "`haplo-poll check` lists them", advice));
+             name, config_suggest_outlet(config, name, otherwise, advice));
 }

@@ -1,8 +1,11 @@
 /*
  * main.c - reads the command line and runs the command.
  */
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/command_hint.h"
 #include "base/standard_streams.h"
 #include "daemon/command.h"
 #include "daemon/command_line.h"
@@ -10,6 +13,21 @@
 #include "daemon/limits.h"
 #include "daemon/log/log.h"
 #include "daemon/text/output.h"
+
+/* What run and once say is read elsewhere: in a log, or in a mail. */
+static const char *path_for_hints(const struct command_options *options,
+                                  const struct command_row *command)
+{
+    static char absolute[PATH_MAX];
+    const char *path = options->config_path;
+    bool is_read_elsewhere =
+        command->run == command_run || command->run == command_once;
+    if (is_read_elsewhere && path[0] != '/' &&
+        realpath(path, absolute) != NULL) {
+        path = absolute;
+    }
+    return strcmp(path, COMMAND_CONFIG_DEFAULT) != 0 ? path : NULL;
+}
 
 /* Does what the command line asks for. */
 static enum exit_code run_command_line(int argc, char **argv)
@@ -32,6 +50,7 @@ static enum exit_code run_command_line(int argc, char **argv)
     if (options.environment != NULL && options.environment[0] == '\0') {
         options.environment = NULL;
     }
+    command_hint_use(path_for_hints(&options, command), options.environment);
     limits_prepare();
     return command->run(&options);
 }

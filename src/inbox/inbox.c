@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/command_hint.h"
 #include "inbox/inbox_private.h"
 
 #define QUEUE_STATE_KEEP_SIZE_MAX 4096 /* of a queue's copy of its state */
@@ -366,6 +367,19 @@ void inbox_warn(struct inbox *inbox, const char *format, ...)
     (void)reason_set_list(&line, 0, format, arguments);
     va_end(arguments);
     inbox->warning_cb(inbox, line.text, inbox->warning_data);
+}
+
+void inbox_warn_removed(struct inbox *inbox, const char *names)
+{
+    char hint[COMMAND_HINT_SIZE];
+    bool is_one = strchr(names, ',') == NULL;
+
+    inbox_warn(inbox,
+               "inbox %s: not in the configuration any more: outlet %s. What "
+               "it has not forwarded is kept until `%s`",
+               inbox_name(inbox), names,
+               command_hint(hint, "outlet forget", is_one ? names : "OUTLET",
+                            inbox_name(inbox), NULL));
 }
 
 void inbox_listen_space(struct inbox *inbox, inbox_space_cb space_cb,

@@ -147,4 +147,8 @@ void inbox_store_disk(struct inbox *inbox, const struct inbox_disk *disk);
 void inbox_warn(struct inbox *inbox, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same about outlets that are not in the configuration any more; names:
+ * "a, b". */
+void inbox_warn_removed(struct inbox *inbox, const char *names);
+
 #endif

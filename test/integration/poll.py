@@ -245,6 +245,10 @@ class Poll:
         self.printed.append(done.out + done.err)
         return done
 
+    def hint(self, words):
+        """A command as messages advise it."""
+        return f"haplo-poll -c {self.path} {words}"
+
     def once(self, *arguments, **options):
         """Done(code, out, err); without the times of the log lines."""
         done = self.run("-q", *arguments, "once", **options)

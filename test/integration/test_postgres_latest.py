@@ -90,7 +90,7 @@ def test_the_index_comes_and_goes_with_the_option(postgres, poll_of):
         postgres.use(poll, user="haplo_writer", **KEEP)
         add(sim, ("a", 1), ("a", 2), ("b", 1))
         run = poll.start()
-        run.wait_for_line("latest_objects needs an index", "haplo-poll migrate")
+        run.wait_for_line("latest_objects needs an index", poll.hint("migrate"))
         sim.wait_until_read()
         assert len(run.lines("latest_objects")) == 1
         assert run.stop() == 0 and count(postgres) == 3

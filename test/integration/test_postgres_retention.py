@@ -84,7 +84,7 @@ def test_a_role_that_may_delete_only_with_keep(postgres, poll_of):
         postgres.use(poll, user="haplo_writer", keep="1s")
         run = poll.start()
         run.wait_for_line("delete old messages", "permission denied",
-                          "haplo-poll migrate --writer")
+                          poll.hint("migrate --writer"))
         sim.wait_until_read()
         wait_for(lambda: len(poll.lines(poll.folder / "out")) == 20)
         assert len(run.lines("delete old messages")) == 1

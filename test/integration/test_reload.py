@@ -145,8 +145,9 @@ def test_a_wrong_file_changes_nothing(poll_of, spoil, words):
 # Whoever starts it learns that there is nobody to reload.
 def test_nothing_is_running(poll_of):
     with Sim("--apps=1", "--queues=1") as sim:
-        done = reload(poll_of(sim), code=4)
-        assert "start `haplo-poll run`" in done.err
+        poll = poll_of(sim)
+        done = reload(poll, code=4)
+        assert f"start `{poll.hint('run')}`" in done.err
 
 
 # A server that takes long to answer must not be asked a second time, and the

@@ -86,13 +86,16 @@ static void another_server_is_looked_for(void **state)
 /* Operators are told what to do where that is known. */
 static void advice_says_what_to_do(void **state)
 {
+    char text[PG_FAULT_ADVICE_SIZE];
+
     (void)state;
-    assert_non_null(strstr(pg_fault_advice("42501"), "--writer"));
-    assert_non_null(strstr(pg_fault_advice("42P01"), "migrate"));
-    assert_non_null(strstr(pg_fault_advice("22012"), "triggers"));
-    assert_non_null(strstr(pg_fault_advice("53100"), "disk"));
-    assert_string_equal(pg_fault_advice("23505"), "");
-    assert_string_equal(pg_fault_advice(""), "");
+    assert_non_null(strstr(pg_fault_advice("42501", "live", text), "--writer"));
+    assert_non_null(strstr(pg_fault_advice("42P01", "live", text),
+                           "run `haplo-poll migrate live`"));
+    assert_non_null(strstr(pg_fault_advice("22012", "live", text), "triggers"));
+    assert_non_null(strstr(pg_fault_advice("53100", "live", text), "disk"));
+    assert_string_equal(pg_fault_advice("23505", "live", text), "");
+    assert_string_equal(pg_fault_advice("", "live", text), "");
 }
 
 /* A log line is one line, and shows where libpq's lines end. */

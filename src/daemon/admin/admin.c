@@ -39,8 +39,7 @@ static void open_local(struct admin *admin)
     }
     if (error != 0) {
         tell(admin->path, why,
-             "`haplo-poll status` and other commands will not reach this "
-             "process");
+             "status and other commands will not reach this process");
         return;
     }
     admin->open_ports++;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/command_hint.h"
 #include "base/reason.h"
 #include "daemon/admin/admin_form.h"
 #include "daemon/admin/admin_listen.h"
@@ -143,6 +144,7 @@ static CURLcode prepare(CURL *curl, const char *socket_path, const char *method,
 static int explain(CURLcode code, const struct config *config,
                    const char *socket_path, char *why, size_t why_size)
 {
+    char hint[COMMAND_HINT_SIZE];
     if (code == CURLE_COULDNT_CONNECT && access(socket_path, W_OK) != 0 &&
         errno == EACCES) {
         return reason_write(why, why_size, HAPLO_ECONNECT,
@@ -152,9 +154,8 @@ static int explain(CURLcode code, const struct config *config,
     }
     if (code == CURLE_COULDNT_CONNECT) {
         return reason_write(why, why_size, HAPLO_ENOTFOUND,
-                            "no process uses state_dir %s: start `haplo-poll "
-                            "run`",
-                            config->state_dir);
+                            "no process uses state_dir %s: start `%s`",
+                            config->state_dir, command_hint(hint, "run", NULL));
     }
     if (code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT) {
         return reason_write(why, why_size, HAPLO_ENOMEM, "out of memory");

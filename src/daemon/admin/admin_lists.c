@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/command_hint.h"
 #include "daemon/admin/admin_object.h"
 #include "daemon/admin/admin_page.h"
 #include "daemon/admin/admin_private.h"
@@ -53,11 +54,11 @@ void admin_get_server(struct admin_request *request)
     const struct gather_server *server =
         name_table_find(&gather->servers, admin_parameter(request, "server"));
     struct json_writer json = {0};
+    char hint[COMMAND_HINT_SIZE];
     if (server == NULL) {
-        admin_reply_error(
-            request, 404,
-            "there is no server %s: see `haplo-poll status --all`",
-            admin_parameter(request, "server"));
+        admin_reply_error(request, 404, "there is no server %s: see `%s`",
+                          admin_parameter(request, "server"),
+                          command_hint(hint, "status --all", NULL));
         return;
     }
     json_object(&json, NULL);
@@ -132,10 +133,11 @@ void admin_get_outlet(struct admin_request *request)
     struct gather_outlet *outlet =
         gather_find_outlet(gather, admin_parameter(request, "outlet"));
     struct json_writer json = {0};
+    char hint[COMMAND_HINT_SIZE];
     if (outlet == NULL) {
-        admin_reply_error(request, 404,
-                          "there is no outlet %s: see `haplo-poll status`",
-                          admin_parameter(request, "outlet"));
+        admin_reply_error(request, 404, "there is no outlet %s: see `%s`",
+                          admin_parameter(request, "outlet"),
+                          command_hint(hint, "status", NULL));
         return;
     }
     json_object(&json, NULL);

@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "base/command_hint.h"
 #include "base/wall_clock.h"
 #include "daemon/admin/admin_object.h"
 #include "daemon/admin/admin_private.h"
@@ -323,12 +324,12 @@ struct gather_queue *admin_find_queue(struct admin_request *request)
     struct gather_queue *queue = gather_find_queue(
         request->admin->gather, admin_parameter(request, "server"),
         admin_parameter(request, "queue"));
+    char hint[COMMAND_HINT_SIZE];
     if (queue == NULL) {
-        admin_reply_error(
-            request, 404,
-            "there is no queue %s/%s: see `haplo-poll status --all`",
-            admin_parameter(request, "server"),
-            admin_parameter(request, "queue"));
+        admin_reply_error(request, 404, "there is no queue %s/%s: see `%s`",
+                          admin_parameter(request, "server"),
+                          admin_parameter(request, "queue"),
+                          command_hint(hint, "status --all", NULL));
     }
     return queue;
 }

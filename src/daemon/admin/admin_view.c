@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/command_hint.h"
 #include "base/container_of.h"
 #include "daemon/admin/admin_private.h"
 
@@ -121,17 +122,24 @@ static const struct config_inbox *inbox_of(const struct admin_request *request,
     return found == NULL ? NULL : found->config->inbox;
 }
 
+static void reply_no_outlet(struct admin_request *request, const char *outlet)
+{
+    char hint[COMMAND_HINT_SIZE];
+    if (outlet == NULL) {
+        admin_reply_error(request, 400, "name an outlet, with ?outlet=NAME");
+    } else {
+        admin_reply_error(request, 404, "there is no outlet %s: see `%s`",
+                          outlet, command_hint(hint, "status", NULL));
+    }
+}
+
 struct admin_view *admin_view_new(struct admin_request *request,
                                   const char *outlet)
 {
     const struct config_inbox *inbox =
         outlet == NULL ? NULL : inbox_of(request, outlet);
     if (inbox == NULL) {
-        admin_reply_error(
-            request, outlet == NULL ? 400 : 404,
-            outlet == NULL ? "name an outlet, with ?outlet=NAME"
-                           : "there is no outlet %s: see `haplo-poll status`",
-            outlet);
+        reply_no_outlet(request, outlet);
         return NULL;
     }
     struct admin_view *view = calloc(1, sizeof *view);

@@ -3,9 +3,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#define TRY_IT "haplo-poll peek %s"
-#define POLL_NOW "haplo-poll poll-now %s"
-#define TEST_IT "haplo-poll outlet test %s"
+/* What to run then. */
+#define TRY_IT "peek", true
+#define POLL_NOW "poll-now", true
+#define TEST_IT "outlet test", true
 
 /* By the error of the newest failure. */
 static const struct {
@@ -101,7 +102,7 @@ static const struct {
      {"Too many logins from this address have failed, and the server refuses "
       "all of them for a while. Correct the API keys that are refused; it goes "
       "on by itself.",
-      "haplo-poll status"}},
+      "status", false}},
     {"HAPLO_ENOPROGRESS",
      {"The server confirms that it has marked the batch, but sends it again. "
       "Another program may read the same queue, or a cache is in between. Stop "
@@ -112,7 +113,7 @@ static const struct {
       "nothing is marked until then. The cause says what is wrong with its "
       "disk "
       "or its database.",
-      "haplo-poll inbox list"}},
+      "inbox list", false}},
     {"HAPLO_EREJECTED",
      {"The inbox can never store this batch, because a message is larger than "
       "its database can hold. Nothing was marked. Store the queue in another "
@@ -126,32 +127,32 @@ static const struct {
 };
 
 static const struct advice paused = {
-    "Somebody has paused it. Nothing is fetched until it is resumed.",
-    "haplo-poll resume %s"};
+    "Somebody has paused it. Nothing is fetched until it is resumed.", "resume",
+    true};
 
 static const struct advice short_of_space = {
     "The disk of its inbox is nearly full. Make room there; it goes on by "
     "itself.",
-    "haplo-poll inbox list"};
+    "inbox list", false};
 
 static const struct advice held = {
     "It is not polled at all, because of the configuration or a file that it "
     "names. Correct what the cause says. A file is noticed within two seconds; "
     "for the configuration, check it and reload it.",
-    "haplo-poll check"};
+    "check", false};
 
 static const struct advice silent = {
     "Too many logins have failed, and the server refuses all of them from this "
     "address. Each request would prolong this, so none is sent until the time "
     "above. Correct the API keys that are refused before that.",
-    "haplo-poll status"};
+    "status", false};
 
 static const struct advice logins_held = {
     "Too many logins to this server have failed, and more could lock this "
     "address out. Keys that have not worked yet wait. Correct the keys that "
     "are "
     "refused; one that works ends the wait.",
-    "haplo-poll status"};
+    "status", false};
 
 static bool is(const char *text, const char *word)
 {
@@ -204,12 +205,12 @@ static const struct advice blocked = {
     "The receiver refuses the data of a message, and on_refused says that its "
     "queue waits for a decision; other queues go on. Look at the message; then "
     "correct the receiver and retry, keep it as a dead letter, or skip it.",
-    NULL};
+    NULL, false};
 
 static const struct advice closed = {"It does not run, because its inbox "
                                      "cannot be opened or it is about to begin "
                                      "or end.",
-                                     "haplo-poll status"};
+                                     "status", false};
 
 const struct advice *advice_for_outlet(const struct advice_facts *facts)
 {

@@ -9,8 +9,9 @@
 
 struct advice {
     const char *text;    /* sentences: what is to be done, and where */
-    const char *command; /* to be run then: a format that gets the name; NULL:
+    const char *command; /* to be run then: words for command_hint(); NULL:
                             nothing */
+    bool takes_name;     /* the name follows them */
 };
 
 /* What the API says; texts are the API's, or NULL. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/command_hint.h"
 #include "daemon/commands/advice.h"
 #include "daemon/commands/explain_print.h"
 #include "daemon/commands/explain_stored.h"
@@ -88,17 +89,16 @@ static void tell_success(const struct subject *subject,
 static void tell_advice(const struct subject *subject,
                         const struct advice *advice)
 {
-    char command[EXPLAIN_LINE_SIZE];
+    char hint[COMMAND_HINT_SIZE];
     if (advice == NULL) {
         return;
     }
     explain_line("to fix it", "%s", advice->text);
     if (advice->command != NULL) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        snprintf(command, sizeof command, advice->command, subject->name);
-#pragma GCC diagnostic pop
-        explain_line("then run", "%s", command);
+        explain_command("then run",
+                        command_hint(hint, advice->command,
+                                     advice->takes_name ? subject->name : NULL,
+                                     NULL));
     }
 }
 
@@ -261,6 +261,21 @@ static const struct advice *outlet_advice(const struct subject *subject)
     return advice_for_outlet(&facts);
 }
 
+/* The commands that release a queue. */
+static void tell_decisions(const char *outlet, const char *server,
+                           const char *queue)
+{
+    static const char *const words[] = {"outlet retry", "outlet dead-letter",
+                                        "outlet skip"};
+    char name[2 * HAPLO_NAME_SIZE_MAX + 2];
+    char hint[COMMAND_HINT_SIZE];
+    snprintf(name, sizeof name, "%s/%s", server, queue);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        explain_command(i == 0 ? "  decide" : "",
+                        command_hint(hint, words[i], outlet, name, NULL));
+    }
+}
+
 /* A queue that is held up, and what can be done about it. */
 static void tell_lane(const struct subject *subject,
                       const struct json_tree *lane)
@@ -268,21 +283,20 @@ static void tell_lane(const struct subject *subject,
     const char *server = text_or(json_tree_text(lane, "server"), "?");
     const char *queue = text_or(json_tree_text(lane, "queue"), "?");
     uint64_t arrival = json_tree_count(lane, "arrival");
+    char number[24];
+    char hint[COMMAND_HINT_SIZE];
     bool is_blocked =
         strcmp(text_or(json_tree_text(lane, "state"), ""), "blocked") == 0;
     explain_line("held up", "%s/%s %s: %s", server, queue,
                  is_blocked ? "is blocked" : "waits",
                  text_or(json_tree_text(lane, "cause"), "no cause is known"));
     if (is_blocked && arrival != 0) {
-        explain_line("  look", "haplo-poll inbox show %" PRIu64, arrival);
+        snprintf(number, sizeof number, "%" PRIu64, arrival);
+        explain_command("  look",
+                        command_hint(hint, "inbox show", number, NULL));
     }
     if (is_blocked) {
-        explain_line("  decide", "haplo-poll outlet retry %s %s/%s",
-                     subject->name, server, queue);
-        explain_line("", "haplo-poll outlet dead-letter %s %s/%s",
-                     subject->name, server, queue);
-        explain_line("", "haplo-poll outlet skip %s %s/%s", subject->name,
-                     server, queue);
+        tell_decisions(subject->name, server, queue);
     }
 }
 
@@ -320,6 +334,7 @@ static void print_outlet(const struct subject *subject)
         json_tree_member(subject->detail, "outlet");
     char text[EXPLAIN_TIME_SIZE];
     uint64_t next_ms = json_tree_time(outlet, "next_at");
+    char hint[COMMAND_HINT_SIZE];
     uint64_t dead_count = json_tree_count(outlet, "dead_letters_total");
     printf("outlet %s (%s, from inbox %s) %s\n", subject->name,
            text_or(json_tree_text(outlet, "type"), "?"),
@@ -339,9 +354,12 @@ static void print_outlet(const struct subject *subject)
     tell_lanes(subject);
     if (dead_count > 0) {
         explain_line("dead",
-                     "%" PRIu64 " dead letters since the process "
-                     "started: `haplo-poll dead-letters list --outlet %s`",
-                     dead_count, subject->name);
+                     "%" PRIu64 " dead letters since the process started",
+                     dead_count);
+        explain_command("  look", command_hint(hint,
+                                               "dead-letters list "
+                                               "--outlet",
+                                               subject->name, NULL));
     }
     tell_advice(subject, outlet_advice(subject));
     explain_transitions(json_tree_member(subject->detail, "transitions"));

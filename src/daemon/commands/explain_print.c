@@ -44,6 +44,11 @@ void explain_line(const char *label, const char *format, ...)
     }
 }
 
+void explain_command(const char *label, const char *command)
+{
+    printf("%-*s%s\n", LABEL_WIDTH, label, command);
+}
+
 const char *explain_time(uint64_t at_ms, uint64_t now_ms,
                          char text[EXPLAIN_TIME_SIZE])
 {

@@ -16,6 +16,9 @@
 void explain_line(const char *label, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* A command line to be copied, never broken. */
+void explain_command(const char *label, const char *command);
+
 /* "2026-11-30T06:29:46Z, 3 min 12 s ago", or "in 3 min 12 s". Returns text. */
 #define EXPLAIN_TIME_SIZE 96
 const char *explain_time(uint64_t at_ms, uint64_t now_ms,

@@ -4,10 +4,22 @@
  */
 #include <string.h>
 
+#include "base/command_hint.h"
 #include "base/reason.h"
 #include "config/config_suggest.h"
 #include "daemon/command.h"
 #include "daemon/log/log.h"
+
+static void tell_missing(const struct config *config, const char *name)
+{
+    char advice[CONFIG_SUGGEST_SIZE];
+    char hint[COMMAND_HINT_SIZE];
+    char otherwise[COMMAND_HINT_SIZE + 16];
+    snprintf(otherwise, sizeof otherwise, "`%s` lists them",
+             command_hint(hint, "check", NULL));
+    log_line(LOG_LEVEL_ERROR, "%s has no inbox named %s: %s", config->path,
+             name, config_suggest_inbox(config, name, otherwise, advice));
+}
 
 const struct config_inbox *command_find_inbox(const struct config *config,
                                               const char *name)
@@ -15,12 +27,7 @@ const struct config_inbox *command_find_inbox(const struct config *config,
     if (name != NULL) {
         const struct config_inbox *inbox = config_inbox_find(config, name);
         if (inbox == NULL) {
-            char advice[CONFIG_SUGGEST_SIZE];
-            log_line(LOG_LEVEL_ERROR, "%s has no inbox named %s: %s",
-                     config->path, name,
-                     config_suggest_inbox(config, name,
-                                          "`haplo-poll check` lists them",
-                                          advice));
+            tell_missing(config, name);
         }
         return inbox;
     }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/command_hint.h"
 #include "config/catalogue.h"
 #include "config/config_suggest.h"
 #include "daemon/abandon.h"
@@ -155,6 +156,8 @@ static void tell_missing(const struct config *config, const char *name)
 {
     char code[CODE_TEXT_SIZE];
     char advice[CONFIG_SUGGEST_SIZE];
+    char hint[COMMAND_HINT_SIZE];
+    char otherwise[COMMAND_HINT_SIZE + 48];
     const struct config_held *held = config_held_find(config, name);
     if (held != NULL) {
         log_line(LOG_LEVEL_ERROR, "%s:%u:%u: %s [%s]",
@@ -162,11 +165,11 @@ static void tell_missing(const struct config *config, const char *name)
                  held->problem->place.line, held->problem->place.column,
                  held->problem->text, code_format(held->problem->code, code));
     } else {
+        snprintf(otherwise, sizeof otherwise,
+                 "give SERVER/QUEUE, as `%s` lists them",
+                 command_hint(hint, "check", NULL));
         log_line(LOG_LEVEL_ERROR, "%s has no queue %s: %s", config->path, name,
-                 config_suggest_queue(config, name,
-                                      "give SERVER/QUEUE, as `haplo-poll "
-                                      "check` lists them",
-                                      advice));
+                 config_suggest_queue(config, name, otherwise, advice));
     }
 }
 

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/command_hint.h"
 #include "base/reason.h"
 #include "daemon/commands/status_cells.h"
 #include "daemon/text/human.h"
@@ -70,8 +71,10 @@ static void print_counts(struct printing *printing, const char *name)
 }
 
 /* Of what makes it not ready, that which no table below shows. */
-static const char *unready_why(const struct json_tree *status)
+static const char *unready_why(const struct json_tree *status,
+                               char text[COMMAND_HINT_SIZE + 64])
 {
+    char hint[COMMAND_HINT_SIZE];
     const struct json_tree *configuration =
         json_tree_member(status, "configuration");
     const char *phase = json_tree_text(status, "phase");
@@ -80,8 +83,10 @@ static const char *unready_why(const struct json_tree *status)
     }
     if (json_tree_count(configuration, "rejected_reloads_total") > 0 &&
         !json_tree_bool(configuration, "last_reload_ok")) {
-        return ": the last reload was rejected; see the log, or run "
-               "`haplo-poll check`";
+        snprintf(text, COMMAND_HINT_SIZE + 64,
+                 ": the last reload was rejected; see the log, or run `%s`",
+                 command_hint(hint, "check", NULL));
+        return text;
     }
     return "";
 }
@@ -96,6 +101,7 @@ static void print_summary(struct printing *printing)
     const char *environment = json_tree_text(status, "environment");
     const char *path = json_tree_text(configuration, "path");
     char up[HUMAN_TEXT_SIZE];
+    char why[COMMAND_HINT_SIZE + 64];
     fprintf(terminal->out, "haplo-poll %s, process %" PRIu64 ", up %s%s%s\n",
             version != NULL ? version : "?", json_tree_count(status, "pid"),
             human_duration(json_tree_duration(status, "uptime_seconds"), up),
@@ -106,8 +112,8 @@ static void print_summary(struct printing *printing)
             json_tree_count(configuration, "generation"));
     if (!json_tree_bool(status, "ready")) {
         fprintf(terminal->out, "%snot ready%s%s\n",
-                terminal_begin(terminal, TERMINAL_BAD), unready_why(status),
-                terminal_end(terminal, TERMINAL_BAD));
+                terminal_begin(terminal, TERMINAL_BAD),
+                unready_why(status, why), terminal_end(terminal, TERMINAL_BAD));
     }
     print_counts(printing, "servers");
     fputs("; ", terminal->out);

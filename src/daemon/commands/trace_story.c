@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/command_hint.h"
+
 const char *trace_outcome_name(enum trace_outcome outcome)
 {
     static const char *const names[] = {
@@ -68,16 +70,18 @@ static void held_up_write(const struct trace_outlet *outlet,
                           char text[TRACE_TEXT_SIZE])
 {
     uint64_t ahead = outlet->row->ahead_count;
+    char hint[COMMAND_HINT_SIZE];
+    (void)command_hint(hint, "explain", outlet->name, NULL);
     if (ahead == 0) {
         snprintf(text, TRACE_TEXT_SIZE,
                  "not delivered: it is the first message of its queue there, "
-                 "and holds it up; `haplo-poll explain %s` says why",
-                 outlet->name);
+                 "and holds it up; `%s` says why",
+                 hint);
     } else {
         snprintf(text, TRACE_TEXT_SIZE,
                  "not delivered: its queue is held up there, %" PRIu64
-                 " message%s before it; `haplo-poll explain %s` says why",
-                 ahead, plural(ahead), outlet->name);
+                 " message%s before it; `%s` says why",
+                 ahead, plural(ahead), hint);
     }
 }
 

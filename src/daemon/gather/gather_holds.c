@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/command_hint.h"
 #include "config/catalogue.h"
 #include "daemon/gather/gather_key.h"
 #include "daemon/gather/gather_queues.h"
@@ -280,6 +281,7 @@ void gather_holds_tell(const struct gather *gather)
     const struct config *config = gather->config;
     const struct gather_hold *hold;
     const char *told = NULL;
+    char hint[COMMAND_HINT_SIZE];
     size_t count = 0;
     for (size_t i = 0; i < config->problem_count; i++) {
         tell(gather, &count, config->problems[i].code,
@@ -296,8 +298,9 @@ void gather_holds_tell(const struct gather *gather)
     if (count > TOLD_MAX) {
         log_line(LOG_LEVEL_ERROR,
                  "%s: and %zu more problems: correct these first, then run "
-                 "`haplo-poll check`",
-                 config->path, count - TOLD_MAX);
+                 "`%s`",
+                 config->path, count - TOLD_MAX,
+                 command_hint(hint, "check", NULL));
     }
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/command_hint.h"
 #include "daemon/log/span_text.h"
 #include "daemon/observe/observer.h"
 
@@ -85,18 +86,20 @@ static void begin_one(const struct cause *cause, uint64_t now_ms,
                       char text[REPORT_TEXT_SIZE])
 {
     char next[64];
+    char hint[COMMAND_HINT_SIZE];
     (void)next_try(cause, now_ms, next);
     if (cause->kind != TRANSITION_LANE) {
         (void)snprintf(text, REPORT_TEXT_SIZE, "%s%s", cause->text,
                        is_state(cause, "blocked") ? ": the queue is blocked"
                                                   : next);
     } else if (is_state(cause, "blocked")) {
-        (void)snprintf(text, REPORT_TEXT_SIZE,
-                       "%s: %s: blocked by message %llu: %s; `haplo-poll "
-                       "outlet skip %s %s` passes over it",
-                       cause->scope, cause->name,
-                       (unsigned long long)cause->arrival, cause->detail,
-                       cause->outlet, cause->name);
+        (void)snprintf(
+            text, REPORT_TEXT_SIZE,
+            "%s: %s: blocked by message %llu: %s; `%s` passes over it",
+            cause->scope, cause->name, (unsigned long long)cause->arrival,
+            cause->detail,
+            command_hint(hint, "outlet skip", cause->outlet, cause->name,
+                         NULL));
     } else {
         (void)snprintf(text, REPORT_TEXT_SIZE, "%s: %s: %s: %s%s", cause->scope,
                        cause->name, cause->state, cause->detail, next);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/command_hint.h"
 #include "base/reason.h"
 #include "daemon/observe/observer_feed.h"
 
@@ -75,13 +76,15 @@ static enum exit_code explain(const struct gather_outlet *outlet,
 {
     const struct config *config = outlet->gather->config;
     char name[LANE_SIZE_MAX + 1];
+    char hint[COMMAND_HINT_SIZE];
     snprintf(name, sizeof name, "%s/%s", release->server, release->queue);
     const struct config_queue *queue = config_queue_find(config, name);
     if (queue == NULL && config_held_find(config, name) == NULL) {
         snprintf(text, text_size,
-                 "outlet %s: %s has no queue %s: give SERVER/QUEUE, as "
-                 "`haplo-poll check` lists them",
-                 release->outlet, config->path, name);
+                 "outlet %s: %s has no queue %s: give SERVER/QUEUE, as `%s` "
+                 "lists them",
+                 release->outlet, config->path, name,
+                 command_hint(hint, "check", NULL));
         return EXIT_CODE_USAGE;
     }
     if (queue != NULL &&

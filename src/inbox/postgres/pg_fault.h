@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "base/command_hint.h"
 #include "inbox/inbox_store.h"
 
 /* For the SQLSTATE of any statement before COMMIT, which the server has
@@ -22,7 +23,10 @@ bool pg_fault_is_of_value(const char *sqlstate);
 /* True if another server, or a new connection, may do better. */
 bool pg_fault_is_of_server(const char *sqlstate);
 
-/* What to do about it, after ": "; or "". */
-const char *pg_fault_advice(const char *sqlstate);
+/* What to do about it in the inbox of this name, after ": "; or "". Returns
+ * text. */
+#define PG_FAULT_ADVICE_SIZE (COMMAND_HINT_SIZE + 128)
+const char *pg_fault_advice(const char *sqlstate, const char *inbox,
+                            char text[PG_FAULT_ADVICE_SIZE]);
 
 #endif

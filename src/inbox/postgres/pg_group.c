@@ -38,6 +38,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/command_hint.h"
 #include "base/container_of.h"
 #include "inbox/postgres/pg_fault.h"
 
@@ -128,11 +129,23 @@ static void abandon(struct pg_group *writer, enum inbox_fault fault,
     roll_back(writer, on_rolled_back);
 }
 
+/* Because the tables are not as they must be. */
+static void abandon_unmigrated(struct pg_group *writer, const char *what)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
+    char hint[COMMAND_HINT_SIZE];
+
+    (void)snprintf(why, sizeof(why), "%s: run `%s`", what,
+                   command_hint(hint, "migrate", writer->inbox, NULL));
+    abandon(writer, INBOX_OUTAGE, why);
+}
+
 /* A statement of the request has failed. */
 static void explain(struct pg_group *writer, const struct pg_request *request)
 {
-    const char *advice = pg_fault_advice(request->sqlstate);
+    char advice[PG_FAULT_ADVICE_SIZE];
 
+    (void)pg_fault_advice(request->sqlstate, writer->inbox, advice);
     (void)reason_set(&writer->group->why, 0, "schema %s: %s%s%s",
                      writer->schema, request->why.text,
                      advice[0] != '\0' ? ": " : "", advice);
@@ -256,9 +269,8 @@ static void take_batches(struct pg_group *writer)
         if (!pg_messages_add(&writer->commit.messages,
                              &writer->batches.items[i], &writer->arrivals,
                              has_jsonb ? &writer->narrow : NULL)) {
-            abandon(writer, INBOX_OUTAGE,
-                    "the sequence of arrivals is behind the messages: run "
-                    "haplo-poll migrate");
+            abandon_unmigrated(writer, "the sequence of arrivals is behind the "
+                                       "messages");
             return;
         }
     }

@@ -21,6 +21,7 @@ struct pg_group {
     struct pg_connection *connection; /* borrowed; of the transaction */
     const char *schema;               /* borrowed */
     const char *notify;               /* borrowed; channel, or NULL */
+    const char *inbox;                /* borrowed; its name */
     uint64_t timeout_ms;              /* for each request */
     bool has_jsonb;                   /* store bodies as jsonb as well */
     void (*written_cb)(struct pg_group *writer); /* the fault of the group is

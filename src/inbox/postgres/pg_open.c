@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/command_hint.h"
 #include "base/environment.h"
 #include "inbox/postgres/pg_names.h"
 #include "inbox/postgres/pg_schema.h"
@@ -56,18 +57,22 @@ static int greeting_failed(struct pg_store *store,
     const char *state = greeting->sqlstate;
     PGconn *pg = store->writer.pg != NULL ? store->writer.pg
                                           : store->reader.connection.pg;
+    const char *inbox = inbox_name(store->base.inbox);
+    char hint[COMMAND_HINT_SIZE];
 
     if (strcmp(state, "3F000") == 0 || strcmp(state, "42P01") == 0) {
         return reason_set(why, HAPLO_EINVAL,
-                          "the database %s has no schema %s: run haplo-poll "
-                          "migrate",
-                          PQdb(pg), store->schema);
+                          "the database %s has no schema %s: run `%s`",
+                          PQdb(pg), store->schema,
+                          command_hint(hint, "migrate", inbox, NULL));
     }
     if (strcmp(state, "42501") == 0) {
-        return reason_set(why, HAPLO_EINVAL,
-                          "the role %s may not use the schema %s of the "
-                          "database %s: run haplo-poll migrate --writer %s",
-                          PQuser(pg), store->schema, PQdb(pg), PQuser(pg));
+        return reason_set(
+            why, HAPLO_EINVAL,
+            "the role %s may not use the schema %s of the "
+            "database %s: run `%s`",
+            PQuser(pg), store->schema, PQdb(pg),
+            command_hint(hint, "migrate --writer", PQuser(pg), inbox, NULL));
     }
     return HAPLO_ECONNECT; /* why is already set */
 }
@@ -75,16 +80,24 @@ static int greeting_failed(struct pg_store *store,
 static int version_check(const struct pg_store *store, int64_t version,
                          struct reason *why)
 {
+    char hint[COMMAND_HINT_SIZE];
+
     if (version == pg_schema_version) {
         return 0;
     }
-    return reason_set(why, HAPLO_EINVAL,
-                      "the schema %s has version %lld, and this haplo-poll "
-                      "needs %lld: %s",
-                      store->schema, (long long)version,
-                      (long long)pg_schema_version,
-                      version < pg_schema_version ? "run haplo-poll migrate"
-                                                  : "upgrade haplo-poll");
+    if (version > pg_schema_version) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "the schema %s has version %lld, and this haplo-poll "
+                          "knows %lld: upgrade haplo-poll",
+                          store->schema, (long long)version,
+                          (long long)pg_schema_version);
+    }
+    return reason_set(
+        why, HAPLO_EINVAL,
+        "the schema %s has version %lld, and this haplo-poll "
+        "needs %lld: run `%s`",
+        store->schema, (long long)version, (long long)pg_schema_version,
+        command_hint(hint, "migrate", inbox_name(store->base.inbox), NULL));
 }
 
 static int greeting_check(struct pg_store *store,

@@ -22,6 +22,7 @@
 
 #include <stdlib.h>
 
+#include "base/command_hint.h"
 #include "base/wall_clock.h"
 #include "inbox/postgres/pg_names.h"
 #include "inbox/postgres/pg_schema.h"
@@ -132,28 +133,25 @@ static bool has_index(const struct pg_retention *retention)
 static void tell_no_index(struct pg_retention *retention)
 {
     struct inbox *inbox = retention->store->base.inbox;
+    char hint[COMMAND_HINT_SIZE];
 
     if (!retention->has_failed) {
         inbox_warn(inbox,
                    "inbox %s: schema %s: no old messages are deleted, because "
-                   "latest_objects needs an index: run haplo-poll migrate",
-                   inbox_name(inbox), retention->store->schema);
+                   "latest_objects needs an index: run `%s`",
+                   inbox_name(inbox), retention->store->schema,
+                   command_hint(hint, "migrate", inbox_name(inbox), NULL));
     }
     retention->has_failed = true;
 }
 
 static void tell_removed(struct pg_retention *retention, const char *names)
 {
-    struct inbox *inbox = retention->store->base.inbox;
-
     if (retention->is_told || names == NULL || names[0] == '\0') {
         return;
     }
     retention->is_told = true;
-    inbox_warn(inbox,
-               "inbox %s: not in the configuration any more: outlet %s. What "
-               "it has not forwarded is kept until `haplo-poll outlet forget`",
-               inbox_name(inbox), names);
+    inbox_warn_removed(retention->store->base.inbox, names);
 }
 
 /* Returns the wait until the next step. */

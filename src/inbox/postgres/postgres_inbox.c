@@ -26,11 +26,13 @@ int pg_store_explain(const struct pg_store *store,
                      const struct pg_request *request, const char *what,
                      int error, struct reason *why)
 {
-    const char *advice = pg_fault_advice(request->sqlstate);
+    char advice[PG_FAULT_ADVICE_SIZE];
 
     if (request->outcome == PG_UNSENT) {
         return reason_set(why, error, "%s", request->why.text);
     }
+    (void)pg_fault_advice(request->sqlstate, inbox_name(store->base.inbox),
+                          advice);
     return reason_set(why, error, "schema %s: %s: %s%s%s", store->schema, what,
                       request->why.text, advice[0] != '\0' ? ": " : "", advice);
 }
@@ -122,6 +124,7 @@ static int store_init(struct pg_store *store, uv_loop_t *loop,
     }
     group->connection = &store->writer;
     group->schema = store->schema;
+    group->inbox = inbox_name(store->base.inbox);
     group->timeout_ms = own->timeout_ms;
     group->has_jsonb = own->has_jsonb;
     group->written_cb = on_group_written;

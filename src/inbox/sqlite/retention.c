@@ -70,10 +70,7 @@ static void tell_removed(struct retention *retention)
         return;
     }
     retention->is_told = true;
-    inbox_warn(retention->inbox,
-               "inbox %s: not in the configuration any more: outlet %s. What "
-               "it has not forwarded is kept until `haplo-poll outlet forget`",
-               inbox_name(retention->inbox), retention->step.removed);
+    inbox_warn_removed(retention->inbox, retention->step.removed);
 }
 
 static void note_result(struct retention *retention)
