@@ -56,6 +56,16 @@ bool sim_faults_remove(struct sim_faults *faults, uint64_t id)
     return false;
 }
 
+bool sim_faults_have(const struct sim_faults *faults, uint64_t id)
+{
+    for (size_t i = 0; i < faults->count; i++) {
+        if (faults->list[i].id == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool fault_strikes(struct sim_fault *fault)
 {
     if (fault->times > 0 && fault->hit_count >= fault->times) {

@@ -72,7 +72,7 @@ struct sim_fault {
     char retry_after[64];      /* value of the header; "": none */
     char to[512];              /* redirect: target URL */
     uint64_t size;             /* huge: bytes of the body */
-    int64_t for_ms;            /* delay, refuse; refuse 0: until cleared */
+    int64_t for_ms;            /* delay, refuse; 0: until cleared */
     int64_t by;                /* length: added to Content-Length */
     bool drop;                 /* refuse: reset open connections too */
     int64_t start_ms;          /* when it was added */
@@ -98,6 +98,9 @@ uint64_t sim_faults_add(struct sim_faults *faults, struct sim_fault fault);
 
 /* Removes one fault, or all for id 0; false if there is no such fault. */
 bool sim_faults_remove(struct sim_faults *faults, uint64_t id);
+
+/* False once the fault has been removed. */
+bool sim_faults_have(const struct sim_faults *faults, uint64_t id);
 
 /* Returns the first fault that strikes this request and counts the hit, or
  * NULL. queue may be NULL. */

@@ -91,7 +91,7 @@ static const struct sim_option rows[] = {
     {SIM_SCOPE_FAULT, SIM_TYPE_TEXT, "retry-after", ARRAY(sim_fault, retry_after), 0, 0, NULL, NULL, "value of the Retry-After header", false},
     {SIM_SCOPE_FAULT, SIM_TYPE_TEXT, "to", ARRAY(sim_fault, to), 0, 0, "https://elsewhere.example/", NULL, "redirect: target URL", false},
     {SIM_SCOPE_FAULT, SIM_TYPE_BYTES, "size", MEMBER(sim_fault, size), 0, 0, 1e9, "64m", NULL, "huge: size of the body", false},
-    {SIM_SCOPE_FAULT, SIM_TYPE_DURATION, "for", MEMBER(sim_fault, for_ms), 0, 0, MANY, "0", NULL, "duration of delay or refuse (refuse 0: until cleared)", false},
+    {SIM_SCOPE_FAULT, SIM_TYPE_DURATION, "for", MEMBER(sim_fault, for_ms), 0, 0, MANY, "0", NULL, "duration of delay or refuse (0: until cleared)", false},
     {SIM_SCOPE_FAULT, SIM_TYPE_SIGNED, "by", MEMBER(sim_fault, by), 0, -MANY, MANY, "100", NULL, "length: added to Content-Length", false},
     {SIM_SCOPE_FAULT, SIM_TYPE_YES, "drop", MEMBER(sim_fault, drop), 0, 0, 0, "yes", NULL, "refuse: reset open connections too", false},
 };

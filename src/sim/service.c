@@ -17,6 +17,8 @@
 #include "sim/server.h"
 #include "sim/spoil.h"
 
+#define HELD_MS 5 /* until it is looked whether the fault was cleared */
+
 static bool app_has_host(const struct sim_app *app,
                          const struct sim_buffer *host)
 {
@@ -119,9 +121,21 @@ static void answer(struct sim_connection *connection,
 
 static void turn_next(struct sim_app *app);
 
+/* True while the request waits for its fault to be cleared. */
+static bool is_held(const struct sim_turn *turn)
+{
+    return turn->has_fault && turn->fault.kind == SIM_FAULT_DELAY &&
+           turn->fault.for_ms == 0 &&
+           sim_faults_have(&sim_turn_world(turn)->faults, turn->fault.id);
+}
+
 static void turn_finish(struct sim_connection *connection)
 {
     struct sim_turn *turn = &connection->turn;
+    if (is_held(turn)) {
+        sim_connection_wait(connection, HELD_MS, turn_finish);
+        return;
+    }
     struct sim_app *app = turn->app;
     const struct sim_fault *fault = turn->has_fault ? &turn->fault : NULL;
     struct sim_outcome outcome = {0};

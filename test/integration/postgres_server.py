@@ -19,7 +19,6 @@ import pathlib
 import pwd
 import signal
 import subprocess
-import time
 
 from ports import free_port, is_open
 from sim import wait_for

@@ -44,6 +44,14 @@ def wait_for(condition, what="the condition"):
         time.sleep(0.005)
 
 
+def replace_file(path, text, mode=0o600):
+    """Written beside and renamed: nobody ever reads a part of it."""
+    beside = path.with_name(path.name + ".new")
+    beside.write_text(text)
+    beside.chmod(mode)
+    beside.rename(path)
+
+
 class Sim:
     """A running simulator in a directory of its own.
 

@@ -96,8 +96,7 @@ def test_what_was_missed_is_told_again(scene):
         _, _, number = listener.next()
     admin.post("/api/v1/queues/app1/q2/pause")
     with Listener(admin, **{"Last-Event-ID": number}) as listener:
-        kind, data, _ = listener.next()
-        assert kind == "queue" and data["name"] == "app1/q2"
+        listener.until(is_about("app1/q2", "paused"))
     for other in "1-1", "x", "", number.split("-")[0] + "-999999":
         with Listener(admin, **{"Last-Event-ID": other}) as listener:
             assert listener.next()[0] == "gap"

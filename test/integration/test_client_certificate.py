@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from poll import BUILD, PROGRAM, preloaded
-from sim import Sim, wait_for
+from poll import BUILD, PROGRAM, RUN_S_MAX, preloaded
+from sim import Sim, replace_file, wait_for
 from tls_peers import Authority, TlsServer, drained, openssl
 
 OTHER_TLS = BUILD.resolve() / "other_tls.so"
@@ -73,7 +73,7 @@ def test_a_half_replaced_pair_is_not_used(present, ca):
     with TlsServer(drained, ca.issue("server"), ca) as server:
         running = present(server, ca, old).start()
         wait_for(lambda: len(server.subjects) >= 2)
-        shutil.copy(new.certificate, old.certificate)
+        replace_file(old.certificate, new.certificate.read_text())
         running.wait_for_line("is not the key of the certificate in",
                               "the certificate that was read before stays in "
                               "use")
@@ -81,7 +81,7 @@ def test_a_half_replaced_pair_is_not_used(present, ca):
         wait_for(lambda: len(server.subjects) >= count + 2)
         assert set(server.subjects) == {"old"}
         assert key == old.key.read_bytes()
-        shutil.copy(new.key, old.key)
+        replace_file(old.key, new.key.read_text())
         wait_for(lambda: "new" in server.subjects)
         assert len(running.lines("stays in use")) == 1
         assert running.stop() == 0
@@ -125,7 +125,7 @@ def run_on_terminal(poll, *arguments):
         os.execve(PROGRAM, [PROGRAM, "-c", poll.path, *arguments],
                   poll.environment)
     printed = b""
-    end = time.monotonic() + 60
+    end = time.monotonic() + RUN_S_MAX
     while time.monotonic() < end:
         if select.select([master], [], [], 0.1)[0]:
             try:

@@ -35,8 +35,8 @@ def start_busy(poll, sim, timeout="200ms"):
         "interval": "20ms", "max_in_flight": 4, "breaker_failures": 100,
         "first_byte_timeout": timeout, "stall_timeout": timeout,
     }
-    run = poll.start()
     total = sim.unread()
+    run = poll.start()
     wait_for(lambda: sim.unread() < total, "the first mark")
     return run
 

@@ -84,7 +84,7 @@ def test_store_stores_each_message_once(tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
         sim.script("clear faults")
-        assert start_store(sim, path).wait(30) == 0
+        assert start_store(sim, path).wait(RUN_S_MAX) == 0
         assert sim.unread() == 0
         assert rows(path) == sorted(
             message["bytes"] for message in sim.messages(exact=True))

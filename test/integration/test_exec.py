@@ -220,8 +220,8 @@ def test_killed_again_and_again_every_repeat_is_recognised(poll_of):
         folder = exec_poll(
             poll, 'cat >"part.$$" && mv "part.$$" "batch.$HAPLO_ID.$$"')
         for _ in range(8):
-            poll.start()
             begin = len(list(folder.glob("batch.*")))
+            poll.start()
             wait_for(lambda begin=begin:
                      len(list(folder.glob("batch.*"))) >= begin + 3,
                      "some batches")

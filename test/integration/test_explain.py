@@ -13,7 +13,7 @@ import time
 import pytest
 
 from ports import free_port
-from sim import ROOT, Sim, wait_for
+from sim import ROOT, WAIT_S_MAX, Sim, wait_for
 
 GOLDEN = ROOT / "test" / "explain"
 ADVICE = ("to fix it", "then run", "held up", "look", "decide")
@@ -64,7 +64,7 @@ class Scene:
             path.write_text(normalized(self.explain(name), self.sim))
             return
         wanted = path.read_text()
-        end = time.monotonic() + 20
+        end = time.monotonic() + WAIT_S_MAX
         while (found := normalized(self.explain(name), self.sim)) != wanted:
             if time.monotonic() > end:
                 raise AssertionError("".join(difflib.unified_diff(

@@ -112,8 +112,8 @@ def test_killed_again_and_again_files_keep_their_names(poll_of):
             return len(had)
 
         for _ in range(8):
-            poll.start()
             begin = take()
+            poll.start()
             wait_for(lambda begin=begin: take() >= begin + 3, "some files")
             poll.kill_all()
             sim.script("message app* q* count=10")

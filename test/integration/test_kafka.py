@@ -223,5 +223,6 @@ def test_it_stops_while_the_brokers_are_down(poll_of):
         sim.wait_until_read()
         assert run.stop() == 0
         cluster.all_up()
+        poll.config["outlets"][0].update(delivery_timeout="5m")
         assert poll.once() == (0, "", "")
         assert received(cluster.messages("haplo")) == made(sim)

@@ -99,7 +99,9 @@ def test_shared_command_runs_once(poll_of):
 def test_few_commands_run_at_a_time(poll_of):
     with Sim("--apps=1", "--queues=30", "--messages=1") as sim:
         poll = poll_of(sim)
-        use_command(poll, "echo + >>runs; sleep 0.05; echo - >>runs; " + PRINTS)
+        # The first one waits for a second one.
+        use_command(poll, "echo + >>runs; until [ $(grep -c + runs) -ge 2 ]; "
+                    "do sleep 0.01; done; echo - >>runs; " + PRINTS)
         run = poll.start()
         sim.wait_until_read()
         assert run.stop() == 0
@@ -118,12 +120,13 @@ def test_hanging_command_holds_up_only_its_queue(poll_of):
         poll = poll_of(sim)
         use_command(poll, 'if [ "$1" = app1-q1 ]; then trap "" TERM; '
                     'echo $$ >pid; sleep 1000; fi; ' + PRINTS)
+        poll.config["drain_timeout"] = "10m"
         run = poll.start()
         wait_for(lambda: sim.unread("app1", "q2") == 0)
         pid = int(wait_for(lambda: (poll.folder / "pid").exists()
                            and (poll.folder / "pid").read_text()))
         run.signal(signal.SIGTERM)
-        assert run.wait(20) == 0
+        assert run.wait() == 0
         wait_for(lambda: not is_running(pid))
         poll.check_nothing_lost()
 
@@ -199,8 +202,9 @@ def test_failed_command_is_run_again(poll_of):
         run = poll.start()
         run.wait_for_line("run again in 5 s")
         (poll.folder / "open").touch()
+        failed = len(run.lines("run again in 5 s"))
         sim.wait_until_read()
-        assert len(runs(poll)) == 2
+        assert failed < len(runs(poll)) <= failed + 2
         assert run.stop() == 0
         poll.check_all_stored()
 

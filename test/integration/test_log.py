@@ -14,7 +14,7 @@ import tty
 
 import pytest
 
-from poll import PROGRAM
+from poll import PROGRAM, RUN_S_MAX
 from sim import WAIT_S_MAX, Sim, wait_for
 
 MISSING = re.compile(r"haplo-poll: (\d+) log lines? (?:is|are) missing here")
@@ -114,7 +114,7 @@ def test_nobody_reads_the_log(poll_of, unread_of, make):
         assert int(MISSING.search(text).group(1)) > 100
         run.process.send_signal(signal.SIGTERM)
         text += run.read_until(lambda text: "stopped; batches" in text)
-        assert run.process.wait(20) == 0
+        assert run.process.wait(RUN_S_MAX) == 0
         lines = [line for line in text.splitlines() if line]
         assert all(re.match(STAMP, line) for line in lines[:-1])
         poll.check_all_stored()
@@ -129,7 +129,7 @@ def test_nobody_reads_the_log_at_the_end(poll_of, unread_of, make):
         sim.wait_until_read()
         talk_until_lines_are_dropped(sim)
         run.process.send_signal(signal.SIGTERM)
-        assert run.process.wait(20) == 0
+        assert run.process.wait(RUN_S_MAX) == 0
         poll.check_all_stored()
 
 
@@ -137,13 +137,14 @@ def test_nobody_reads_the_log_at_the_end(poll_of, unread_of, make):
 def test_a_late_reader_misses_nothing(poll_of, unread_of):
     with Sim("--apps=1", "--queues=2", "--messages=100") as sim:
         poll = chatty_poll(poll_of, sim)
+        poll.config["defaults"]["interval"] = "1s"  # few lines after that
         run = unread_of(poll, small_pipe)
         sim.wait_until_read()
         text = run.read_until(lambda text: text.count("-> IDLE") >= 2)
         assert text.count("DELIVERING 16") == 12
         assert not MISSING.search(text)
         run.process.send_signal(signal.SIGTERM)
-        assert run.process.wait(20) == 0
+        assert run.process.wait(RUN_S_MAX) == 0
 
 
 # The reader has gone: nothing can be said, and everything else goes on.
@@ -155,7 +156,7 @@ def test_the_reader_of_the_log_has_gone(poll_of, unread_of):
         run = unread_of(poll, lambda: (writer, os.open("/dev/null", 0)))
         sim.wait_until_read()
         run.process.send_signal(signal.SIGTERM)
-        assert run.process.wait(20) == 0
+        assert run.process.wait(RUN_S_MAX) == 0
         poll.check_all_stored()
 
 
@@ -177,7 +178,7 @@ def test_the_disk_of_the_log_is_full(poll_of, disk_of):
             disk.free()
             wait_for(lambda: MISSING.search(log.read_text()))
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(RUN_S_MAX) == 0
         finally:
             process.kill()
             process.wait()
@@ -199,9 +200,9 @@ def test_nobody_reads_the_table_of_once(poll_of, unread_of):
         sim.wait_until_read()
         wait_for(lambda: not (poll.folder / "inbox.db-wal").exists(),
                  "the inbox to be closed")
-        assert select.select([reader], [], [], 20)[0]
+        assert select.select([reader], [], [], WAIT_S_MAX)[0]
         once.process.send_signal(signal.SIGTERM)
-        assert once.process.wait(20) in (0, -signal.SIGTERM)
+        assert once.process.wait(RUN_S_MAX) in (0, -signal.SIGTERM)
         os.close(reader)
         poll.check_all_stored()
         assert poll.once() == (0, "", "")
@@ -214,9 +215,9 @@ def test_nobody_reads_what_peek_prints(poll_of, unread_of):
         out, reader = small_pipe()
         peek = unread_of(poll, small_pipe, "peek", "app1/q1", stdout=out)
         os.close(out)
-        assert select.select([reader], [], [], 20)[0]
+        assert select.select([reader], [], [], WAIT_S_MAX)[0]
         peek.process.send_signal(signal.SIGTERM)
-        assert peek.process.wait(20) == -signal.SIGTERM
+        assert peek.process.wait(RUN_S_MAX) == -signal.SIGTERM
         os.close(reader)
         assert sim.unread() == 16
 
@@ -249,7 +250,7 @@ def log_of(poll, command, log):
         wait_for(lambda: "INVALID-API-KEY" in log.read_text())
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(RUN_S_MAX)
     return log.read_text()
 
 

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from admin_client import Admin
-from poll import PROGRAM
+from poll import PROGRAM, RUN_S_MAX
 from sim import ROOT, Sim, wait_for
 
 UMASKS = [0o022, 0o077, 0o000, 0o007]
@@ -59,7 +59,7 @@ def run_it(poll, umask):
             found[f"inbox.db{ending}"] = mode_of(
                 inbox.with_name(inbox.name + ending))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(RUN_S_MAX) == 0
     finally:
         process.kill()
         process.wait()

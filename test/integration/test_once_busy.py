@@ -1,5 +1,4 @@
 """haplo-poll once ends: on queues that are never empty, and in time."""
-import time
 
 import pytest
 
@@ -46,12 +45,11 @@ def test_max_time_ends_the_run_and_names_what_is_left(poll_of):
     with Sim("--apps=2", "--queues=1", "--messages=20") as sim:
         sim.script("fault app=app1 queue=q1 on=fetch do=stall times=1")
         poll = poll_of(sim)
-        began = time.monotonic()
-        done = poll.once("--max-time", "1s")
-        assert time.monotonic() - began < 30  # the server's own limit is 60 s
+        poll.server().update(first_byte_timeout="1h", total_timeout="1h")
+        done = poll.once("--max-time", "5s")
         assert done.code == 1
         check_one_line_each(done, ["app1/q1"],
-                            ["not drained after 1s (--max-time)"])
+                            ["not drained after 5s (--max-time)"])
         poll.check_nothing_lost(stored={("app2", "q1")})
         assert poll.once("--max-time=1h") == (0, "", "")
         poll.check_all_stored()

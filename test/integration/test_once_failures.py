@@ -145,18 +145,18 @@ CASES = {
     ),
     "not HTTP": fault(["not valid HTTP/1.1"], "do=garbage times=0"),
     "no answer": fault(
-        ["no response within 50 ms", "first_byte_timeout"],
+        ["no response within 500 ms", "first_byte_timeout"],
         "do=stall at=0 times=0",
-        change=set_server(first_byte_timeout="50ms"),
+        change=set_server(first_byte_timeout="500ms"),
     ),
     "stall": fault(
-        ["no data for 50 ms", "stall_timeout"], "do=stall at=500 times=0",
-        change=set_server(stall_timeout="50ms"),
+        ["no data for 500 ms", "stall_timeout"], "do=stall at=500 times=0",
+        change=set_server(stall_timeout="500ms"),
     ),
     "drip": fault(
-        ["response incomplete after 300 ms", "total_timeout"],
+        ["response incomplete after 900 ms", "total_timeout"],
         "do=drip bytes=16 every=20ms times=0",
-        change=set_server(total_timeout="300ms"),
+        change=set_server(total_timeout="900ms"),
     ),
     "refused": Case(
         "connect to localhost port", "connection refused",

@@ -66,11 +66,12 @@ def test_inbox_locked_the_whole_time(poll_of):
     with Sim("--apps=2", "--queues=2", "--messages=20", "--tls") as sim:
         poll = poll_of(sim)
         files = two_inboxes(poll)
-        sim.script("fault app=app1 queue=q1 on=fetch do=delay for=200ms")
+        sim.script("fault app=app1 queue=q1 on=fetch do=delay")
         once = poll.start("-q", "once")
         wait_for(lambda: sim.app_stats("app1")["requests"] > 0)
         lock = sqlite3.connect(files[0], isolation_level=None)
         lock.execute("BEGIN EXCLUSIVE")
+        sim.script("clear faults")
         try:
             assert once.wait() == 1
         finally:

@@ -6,7 +6,7 @@ import sqlite3
 
 from sim import Sim, wait_for
 
-STALLED_MS = 2000  # first_byte_timeout where requests stall
+STALLED_MS = 4000  # first_byte_timeout where requests stall
 HARMLESS = (None, "delay", "drip", "hang-up")
 
 
@@ -54,7 +54,7 @@ def span(event):
     end = event["t"]
     is_empty = event["verb"] == "fetch" and event["count"] == 0
     if event.get("fault") == "stall" and not is_empty:
-        end += STALLED_MS // 2
+        end += STALLED_MS // 4
     return event["t"] - event["wait_ms"], end
 
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from poll import PROGRAM
+from poll import PROGRAM, RUN_S_MAX
 from sim import Sim
 
 
@@ -207,12 +207,12 @@ def test_stdout_whose_reader_is_slow(poll_of):
 def test_stdout_whose_reader_sleeps_does_not_hold_up_the_end(poll_of):
     with Sim("--apps=1", "--queues=2", "--messages=1000") as sim:
         poll = poll_of(sim)
-        process, reader = start_stdout(poll, ["sleep", "60"])
+        process, reader = start_stdout(poll, ["sleep", "1000"])
         sim.wait_until_read()
         process.send_signal(signal.SIGTERM)
         told = process.stderr.readline()
         assert b"SIGTERM" in told
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 1
+        assert process.wait(RUN_S_MAX) == 1
         reader.kill()
         reader.wait()

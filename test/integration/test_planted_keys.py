@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 import planted
-from poll import PROGRAM
+from poll import PROGRAM, RUN_S_MAX
 from sim import Sim, wait_for
 
 
@@ -134,7 +134,7 @@ def crash(poll, folder, **environment):
             limits = planted.read(f"/proc/{process.pid}/limits")
         finally:
             process.send_signal(signal.SIGSEGV)
-        assert process.wait(20) == -signal.SIGSEGV
+        assert process.wait(RUN_S_MAX) == -signal.SIGSEGV
     return limits
 
 
@@ -181,4 +181,4 @@ def test_memory_is_not_readable_for_its_user(poll_of):
                 assert done.returncode != 0
             finally:
                 process.terminate()
-            assert process.wait(20) == 0
+            assert process.wait(RUN_S_MAX) == 0

@@ -29,7 +29,7 @@ def settle(postgres, sim, running):
 
 def wait_for_trouble(running, words=""):
     """A line of the queue that was the first, or one of all that fail for this
-    reason. Returns all such lines."""
+    reason, or both. Returns all such lines."""
     return wait_for(
         lambda: [line for line in running.lines(words)
                  if "deliver app1/q" in line
@@ -70,7 +70,7 @@ def test_a_lock_held_by_somebody_else(postgres, poll_of):
         with postgres.holding("LOCK TABLE haplo.stored"):
             sim.script("message app1 * count=5")
             lines = wait_for_trouble(running, "another session holds a lock")
-            assert len(lines) == 1
+            assert len(lines) <= 2
             assert sim.unread() > 0
             assert postgres.session_count() <= 2
         settle(postgres, sim, running)
@@ -80,13 +80,13 @@ def test_a_lock_held_by_somebody_else(postgres, poll_of):
 def test_statement_timeout_of_the_role(postgres, poll_of):
     with running_poll(postgres, poll_of) as (sim, _, running):
         wait_for(lambda: sim.unread() == 0)
-        postgres.sql("ALTER ROLE haplo_owner SET statement_timeout = '50ms'")
+        postgres.sql("ALTER ROLE haplo_owner SET statement_timeout = '500ms'")
         try:
             postgres.terminate_all()
             with postgres.holding("LOCK TABLE haplo.stored"):
                 sim.script("message app1 * count=5")
                 lines = wait_for_trouble(running, "due to statement timeout")
-                assert len(lines) == 1
+                assert len(lines) <= 2
             settle(postgres, sim, running)
         finally:
             postgres.sql("ALTER ROLE haplo_owner RESET statement_timeout")

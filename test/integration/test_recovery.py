@@ -213,7 +213,7 @@ def one_more_message(story):
 
 def another_program(story):
     """It reads the queue as well, and is faster once; then it is alone."""
-    story.sim.script("fault on=mark do=delay for=2s",
+    story.sim.script("fault on=mark do=delay",
                      "message app1 student count=10")
     story.poll.path = str(story.folder / "haplo-poll.yaml")
     own = Running(story.poll, ["run"])
@@ -226,6 +226,7 @@ def another_program(story):
     (story.folder / "other.yaml").write_text(story.with_urls(text))
     code, _ = story.shell("haplo-poll -c other.yaml -q once")
     assert code == 0
+    story.sim.script("clear faults")
     own.wait_for_line("another program")
     assert own.stop() == 0
     story.log += untimed(own.err)

@@ -157,6 +157,7 @@ def test_what_is_unchanged_notices_nothing(poll_of):
         sim.script("fault app=app1 queue=q1 on=fetch do=stall")
         poll = interval_of(poll_of(sim), "1h")
         poll.queue("app1", "q1")["interval"] = "10ms"
+        poll.server("app1").update(first_byte_timeout="1h", total_timeout="1h")
         run = started(poll)
         wait_for(lambda: sim.queue_stats("app1", "q1")["requests"] == 1)
         for i in range(20):

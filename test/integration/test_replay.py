@@ -109,11 +109,13 @@ def test_a_replay_survives_being_killed(picky_of):
         assert picky.replay("--outlet=out", "--since=1h").code == 0
         for count in (20, 120):
             wait_for(lambda: len(set(picky.replayed(1))) > count, "the replay")
+            picky.tell("held")
             wait_for(lambda: picky.replay_list()[0]["cursor"] > 0,
                      "stored progress")
             run.kill()
             (row,) = picky.replay_list()
             assert row["state"] == "running"
+            picky.untell("held")
             run = picky.poll.start()
         picky.untell("slow")
         picky.wait_for_replay(1, "done")

@@ -142,6 +142,7 @@ def test_unsent_before_the_mark_is_known_to_be_done_it_is_a_repeat(poll_of):
     with Sim("--messages=10") as sim:
         sim.script("fault on=mark do=stall")
         steps = Steps(poll_of(sim), restarts=True)
+        steps.poll.server()["first_byte_timeout"] = "1h"
         running = steps.poll.start()
         wait_for(lambda: sim.unread() == 0, "the mark")
         running.kill()

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from poll import RUN_S_MAX
-from sim import Sim, wait_for
+from sim import Sim, replace_file, wait_for
 
 
 def start(poll, *arguments, **defaults):
@@ -100,19 +100,29 @@ def test_lock_goes_with_its_process(poll_of):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stop_while_busy(poll_of, number):
     with Sim(
-        "--apps=2", "--queues=4", "--messages=400", "--latency=5ms", "--tls"
+        "--apps=2", "--queues=4", "--messages=40", "--latency=5ms", "--tls",
+        "--rate=50/s"
     ) as sim:
         poll = poll_of(sim)
         run = start(poll, max_in_flight=4)
-        wait_for(lambda: count_sent(sim) > 100)
+        wait_for(lambda: count_sent(sim) > 400)
         run.signal(number)
-        assert run.wait(10) == 0
+        assert run.wait() == 0
         assert signal.Signals(number).name in run.err
         assert "stopped; batches left unmarked: 0" in run.err
+        sim.script("queue * * rate=0")
         poll.check_nothing_lost()
-        assert poll.inbox_count() == count_sent(sim) < 3200
+        assert poll.inbox_count() == count_sent(sim)
+        assert sim.unread() > 0
         assert poll.once().code == 0
         poll.check_all_stored()
+
+
+def wait_for_ever(poll):
+    """Whatever ends sooner has another reason than a limit of time."""
+    poll.config["drain_timeout"] = "10m"
+    poll.config["defaults"].update(first_byte_timeout="1h",
+                                   stall_timeout="1h", total_timeout="1h")
 
 
 # A server that hangs must not hold up who wants to go at once.
@@ -120,15 +130,14 @@ def test_second_signal_ends_at_once(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=10", "--tls") as sim:
         poll = poll_of(sim)
         sim.script("fault on=mark do=stall done=no times=0")
+        wait_for_ever(poll)
         run = start(poll)
         wait_for(lambda: sim.app_stats()["requests"] == 2)
         run.signal(signal.SIGTERM)
         run.wait_for_line("finishing outstanding work")
         assert run.process.poll() is None  # waits for the mark
-        begin = time.monotonic()
         run.signal(signal.SIGTERM)
-        assert run.wait(10) == 0
-        assert time.monotonic() - begin < 2
+        assert run.wait() == 0
         assert "exiting immediately" in run.err
         assert "batches left unmarked: 1" in run.err
         assert sim.app_stats()["requests"] == 2  # no new fetch
@@ -158,10 +167,11 @@ def test_stop_drops_a_fetch(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=10") as sim:
         poll = poll_of(sim)
         sim.script("fault on=fetch do=stall at=500 times=0")
+        wait_for_ever(poll)
         run = start(poll)
         wait_for(lambda: sim.queue_stats()["requests"] > 0)
         run.signal(signal.SIGTERM)
-        assert run.wait(5) == 0
+        assert run.wait() == 0
         assert poll.inbox_count() == 0
 
 
@@ -178,9 +188,10 @@ def test_tells_of_a_server_that_is_down(poll_of):
         run.wait_for_line("app1: server is failing: ", "connection refused")
         told = len(run.err.splitlines())
         wait_for(lambda: sim.unread("app2") == 0)
-        sim.script("clear faults", "message app2 q1 count=40")
+        sim.script("message app2 q1 count=40")
         wait_for(lambda: sim.unread("app2") == 0)
         assert len(run.err.splitlines()) == told
+        sim.script("clear faults")
         run.wait_for_line("app1: server works again")
         sim.wait_until_read()
         assert run.stop() == 0
@@ -228,13 +239,14 @@ def test_stays_while_all_queues_are_blocked(poll_of):
 def test_tells_of_another_consumer(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=10") as sim:
         poll = poll_of(sim)
-        sim.script("fault on=mark do=delay for=1s")
+        sim.script("fault on=mark do=delay")
         run = start(poll)
         wait_for(lambda: sim.queue_stats()["requests"] >= 2)
         poll.config["state_dir"] = "state2"
         poll.config["inbox"] = "inbox2.db"
         other = poll.once()
         assert other.code == 0
+        sim.script("clear faults")
         run.wait_for_line("10 of 10 messages", "another program read this")
         assert run.stop() == 0
         poll.check_all_stored()
@@ -292,7 +304,7 @@ def test_bad_key_file_leaves_the_old_key_in_use(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=3") as sim:
         poll = poll_of(sim)
         run = start(poll)
-        (poll.folder / "keys" / "app1-q1").write_text("half")
+        replace_file(poll.folder / "keys" / "app1-q1", "half")
         run.wait_for_line("app1/q1: its API key has changed, and the old one",
                           "too short")
         sim.script("message app1 q1 count=3")

@@ -24,7 +24,7 @@ def test_a_failure_is_one_line_and_its_end_another(poll_of):
         poll.config["defaults"].update(WAITS, breaker_failures=1000)
         run = poll.start()
         run.wait_for_line("fetch app1/q1", "responded 500")
-        wait_for(lambda: len(sim.events("app1")) > 20)
+        wait_for(lambda: sim.app_stats()["requests"] > 20)
         sim.script("clear faults")
         run.wait_for_line("app1/q1: works again after ", " failures in ")
         assert len(warnings(run)) == 2, run.err
@@ -41,7 +41,7 @@ def test_a_maintenance_page_on_5000_queues_is_a_few_lines(poll_of):
         poll.config["defaults"].update(WAITS)
         run = poll.start()
         run.wait_for_line("app1: ", " queues failing: ")
-        wait_for(lambda: len(sim.events("app1")) > 12000)
+        wait_for(lambda: sim.app_stats()["requests"] > 12000)
         sim.script("clear faults")
         run.wait_for_line("app1: ", "queues work again after")
         told = warnings(run)

@@ -449,11 +449,11 @@ def test_signals_end_it(number):
     busy.sendall(request_bytes("GET", f"{POLL}q1/fetch", key=simulator.key()))
     wait_for(lambda: simulator.app_stats()["running"] == 1)
     simulator.process.send_signal(number)
-    assert simulator.process.wait(20) == 0
+    assert simulator.process.wait(RUN_S_MAX) == 0
     busy.close()
     simulator.stop()
 
 
 def test_shutdown(sim):
     sim.control("/shutdown", method="POST")
-    assert sim.process.wait(20) == 0
+    assert sim.process.wait(RUN_S_MAX) == 0

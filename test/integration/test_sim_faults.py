@@ -144,6 +144,18 @@ def test_fault_delay(sim):
     assert sim.events()[-1]["wait_ms"] >= 29
 
 
+# A test decides when a request goes on, and need not be fast.
+def test_fault_delay_until_it_is_cleared(sim):
+    fault = sim.script("fault queue=q1 do=delay")["fault"]
+    with connect(sim.url()) as held:
+        held.sendall(request_bytes("GET", f"{POLL}q1/fetch", key=sim.key()))
+        wait_for(lambda: sim.app_stats()["running"] == 1)
+        assert fetch(sim, queue="q2").status == 200
+        assert sim.app_stats()["running"] == 1
+        sim.script(f"clear fault {fault}")
+        assert held.recv(15) == b"HTTP/1.1 200 OK"
+
+
 @pytest.mark.parametrize("by", [50, -50])
 def test_fault_length(sim, by):
     sim.script(f"fault do=length by={by}")

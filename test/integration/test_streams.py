@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 import sim as simulator
-from poll import PROGRAM
+from poll import PROGRAM, RUN_S_MAX
 from sim import Sim, wait_for
 
 CLOSED = [streams for count in (1, 2, 3)
@@ -49,7 +49,7 @@ def test_closed_streams_of_haplo_poll(poll_of, command, streams):
             sim.wait_until_read()
             if command == "run":
                 process.send_signal(signal.SIGTERM)
-            code = process.wait(20)
+            code = process.wait(RUN_S_MAX)
         finally:
             process.kill()
             process.wait()
@@ -65,7 +65,7 @@ def test_closed_standard_output_of_the_outlet(poll_of):
         poll.config["outlets"] = [{"name": "live", "type": "stdout"}]
         poll.write()
         process = start("1", PROGRAM, "-q", "-c", poll.path, "once")
-        assert process.wait(60) == 1
+        assert process.wait(RUN_S_MAX) == 1
         check_files(poll)
         poll.config["outlets"] = []
         assert poll.once() == (0, "", "")
@@ -79,7 +79,7 @@ def test_closed_streams_of_haplo_sim(tmp_path, streams):
     try:
         wait_for((tmp_path / "ready").exists)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(RUN_S_MAX) == 0
     finally:
         process.kill()
         process.wait()

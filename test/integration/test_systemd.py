@@ -11,7 +11,7 @@ import pytest
 
 import planted
 from manager import Manager
-from poll import BUILD, PROGRAM, preloaded
+from poll import BUILD, PROGRAM, RUN_S_MAX, preloaded
 from sim import ROOT, Sim, wait_for
 
 PACKAGING = ROOT / "packaging" / "systemd"
@@ -35,7 +35,7 @@ def test_tells_when_it_is_ready_and_stops(poll_of, tmp_path, kind):
         poll.environment |= manager.environment
         run = poll.start()
         manager.wait_for_states("READY")
-        assert run.lines("polling; queues: 2")
+        run.wait_for_line("polling; queues: 2")
         assert manager.messages[-1]["STATUS"] == (
             "polling 2 queues")
         assert run.stop() == 0
@@ -111,7 +111,7 @@ def test_tells_of_reloads(poll_of, tmp_path):
         run.signal(signal.SIGHUP)
         manager.wait_for_states("READY", "RELOADING", "READY", "RELOADING",
                                 "READY")
-        assert run.lines("stat_dir")
+        run.wait_for_line("stat_dir")
         del poll.config["stat_dir"]
         assert run.stop() == 0
 
@@ -188,7 +188,7 @@ def unit_for_here(folder, text=None):
 def analyze(*arguments):
     done = subprocess.run(
         ["systemd-analyze", *map(str, arguments)], capture_output=True,
-        check=False, env={**os.environ, "SYSTEMD_COLORS": "0"}, timeout=60)
+        check=False, env={**os.environ, "SYSTEMD_COLORS": "0"}, timeout=RUN_S_MAX)
     return done.returncode, (done.stdout + done.stderr).decode()
 
 
@@ -261,7 +261,7 @@ def test_system_calls_are_allowed(poll_of, tmp_path):
                 os.kill(child, signal.SIGHUP)
                 manager.wait_for_states("READY", "RELOADING", "READY")
                 os.kill(child, signal.SIGTERM)
-                assert run.wait(60) == 0
+                assert run.wait(RUN_S_MAX) == 0
             finally:
                 run.kill()
         used = set(re.findall(r"(?m)^\s*[\d.]+ .* (\w+)$", counts.read_text()))

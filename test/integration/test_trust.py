@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from poll import BUILD, preloaded
-from sim import Sim, wait_for
+from sim import Sim, replace_file, wait_for
 from tls_peers import Authority, TlsServer, drained, drained_and_closed
 
 OTHER_TLS = BUILD.resolve() / "other_tls.so"
@@ -154,7 +154,7 @@ def test_a_file_that_is_damaged_later_leaves_the_old_trust(poll_of):
             poll.config["servers"].append(config)
             running = poll.start()
             wait_for(lambda: server.fetches >= 2)
-            used.write_text("half")
+            replace_file(used, "half")
             running.wait_for_line("closing/q: tls_ca_file: ",
                                   "stay in use")
             count = server.fetches

@@ -12,7 +12,7 @@ import pytest
 from nginx_server import Nginx
 from poll import errors_in
 from receiver import Receiver, signature
-from sim import Sim, wait_for
+from sim import Sim, replace_file, wait_for
 from tls_peers import Authority
 
 OLD = "whsec_" + base64.b64encode(b"the old secret, 24 bytes").decode()
@@ -32,10 +32,7 @@ def pair(ca):
 def secret_write(poll, name, text):
     """Written beside and renamed, as careful operators do."""
     path = poll.folder / name
-    beside = poll.folder / f"{name}.new"
-    beside.write_text(text)
-    beside.chmod(0o600)
-    beside.rename(path)
+    replace_file(path, text)
     poll.secrets |= set(text.split()) | {text.strip()}
     return str(path)
 

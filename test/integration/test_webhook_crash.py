@@ -35,8 +35,8 @@ def test_killed_in_the_middle_it_sends_the_same_requests_again(poll_of):
         poll = hook(poll_of(sim), receiver, batch=7, batch_size_max="2K")
         for _ in range(6):
             sim.script("message app* q* count=20")
-            poll.start()
             begin = len(receiver.requests)
+            poll.start()
             wait_for(lambda: len(receiver.requests) >= begin + 15,
                      "some requests")
             poll.kill_all()
@@ -53,12 +53,13 @@ def test_a_receiver_that_is_restarted_gets_the_same_requests_again(poll_of):
     with Sim("--apps=2", "--queues=4", "--messages=120") as sim, \
             Receiver() as receiver:
         poll = hook(poll_of(sim), receiver, batch=7)
+        begin = 0
         run = poll.start()
         for _ in range(4):
-            begin = len(receiver.requests)
             wait_for(lambda: len(receiver.requests) >= begin + 10,
                      "some requests")
             receiver.kill()
+            begin = len(receiver.requests)
             sim.script("message app* q* count=30")
             receiver.start()
         wait_for(lambda: accepted_once(receiver) == expected_of(sim),
