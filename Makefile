@@ -412,10 +412,15 @@ $(bench_preloads): $(BUILD)/bench/%.so: bench/%.c
 	$(call say,LD)
 	$(Q)$(preloaded)
 
+# All that integration tests start or preload: for whoever runs one by hand.
+integration_bin := $(BUILD)/inject/haplo-poll $(BUILD)/test/haplo-poll-picky \
+	$(kafka_mock)
+.PHONY: test-programs
+test-programs: all examples $(integration_bin) $(shims)
+
 .PHONY: unit-binaries
 unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation $(replay_bin) \
-	$(BUILD)/test/test_sweep $(BUILD)/inject/haplo-poll \
-	$(BUILD)/test/haplo-poll-picky $(kafka_mock)
+	$(BUILD)/test/test_sweep $(integration_bin)
 
 # -- Demonstration, tests, checks -------------------------------------------
 
@@ -424,7 +429,7 @@ demo: all
 	$(PYTHON) examples/demo.py --build $(BUILD)
 
 .PHONY: test
-test: all examples unit-binaries $(shims)
+test: test-programs unit-binaries
 	$(PYTHON) test/run.py --build $(BUILD)
 
 # `make sim SEEDS=500 FIRST=20001`; `make sim SEED=7 TRACE=1`; see
@@ -449,7 +454,7 @@ sim-mutants: $(BUILD)/simulation
 # Minutes of crashes, damage and mishaps, also of what outlets and inboxes need:
 # receivers, brokers, databases. SEED=n makes the same plan again.
 .PHONY: torture
-torture: all $(shims) $(kafka_mock)
+torture: test-programs
 	$(PYTHON) test/torture/run.py --build $(BUILD) \
 		$(if $(SEED),--seed=$(SEED))
 
