@@ -3,6 +3,7 @@
 
 const BASE = 'api/v1/';
 const TIMEOUT_MS = 15000;
+const ACT_MS = 60000; // what changes something may have to finish something
 
 export class ApiError extends Error {
   constructor(status, message) {
@@ -35,13 +36,14 @@ async function messageOf(response) {
   }
 }
 
-async function ask(method, path, body) {
+// expected: a status that is no error, besides those of success.
+async function ask(method, path, body, expected = 200) {
   const options = {
     method,
     cache: 'no-store',
     credentials: 'same-origin',
     headers: {Accept: 'application/json'},
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal: AbortSignal.timeout(method === 'GET' ? TIMEOUT_MS : ACT_MS),
   };
   if (method !== 'GET') {
     options.headers['X-Haplo-Poll'] = '1'; // no other site can send this
@@ -56,7 +58,7 @@ async function ask(method, path, body) {
   } catch {
     throw new ApiError(0, 'no response');
   }
-  if (!response.ok) {
+  if (!response.ok && response.status !== expected) {
     throw new ApiError(response.status, await messageOf(response));
   }
   try {
@@ -70,8 +72,8 @@ export function get(path, query = {}) {
   return ask('GET', path + queryOf(query));
 }
 
-export function post(path, body) {
-  return ask('POST', path, body);
+export function post(path, body, expected) {
+  return ask('POST', path, body, expected);
 }
 
 export function remove(path) {

@@ -6,16 +6,16 @@ import {count, counted, duration, time} from './format.js';
 import {rank, troubleCount} from './health.js';
 import {drawState, makeState} from './columns.js';
 import {drawPlot, makePlot} from './plot.js';
-import {SLOTS} from './series.js';
 
 function worstFirst(items) {
   return [...items].sort((a, b) => rank(a.health) - rank(b.health));
 }
 
-function makeCard(hint, on_click) {
-  const button = el('button', {type: 'button', title: hint, onclick: on_click});
+function makeCard(on_click) {
   return el('li', {}, el('div', {class: 'card'},
-    el('p', {class: 'title'}, on_click ? button : el('span'), el('small')),
+    el('p', {class: 'title'}, el('button', {
+      type: 'button', title: 'Show its story', onclick: on_click,
+    }), el('small')),
     el('p', {class: 'stand'}, makeState()),
     el('p', {class: 'facts'}),
     el('p', {class: 'facts right'}),
@@ -54,11 +54,11 @@ function worstText(counts) {
     .filter(Boolean).join(', ');
 }
 
-function drawServers(model, on_server) {
+function drawServers(model, on_open) {
   setText(byId('server-count'), count(model.servers.length));
   syncList(byId('server-list'), worstFirst(model.servers),
     (server) => server.name,
-    (server) => makeCard('Show only its queues', () => on_server(server.name)),
+    (server) => makeCard(() => on_open('server', server.name)),
     (card, server) => drawCard(server, {
       card,
       kind: '',
@@ -91,12 +91,12 @@ function lagText(outlet) {
     (outlet.lag_seconds === null ? '' : `, ${duration(outlet.lag_seconds)}`);
 }
 
-function drawOutlets(model, on_outlet) {
+function drawOutlets(model, on_open) {
   setText(byId('outlet-count'), count(model.outlets.length));
   syncList(byId('outlet-list'), worstFirst(model.outlets),
     (outlet) => outlet.name,
     (outlet) => {
-      const card = makeCard('Show its story', () => on_outlet(outlet.name));
+      const card = makeCard(() => on_open('outlet', outlet.name));
       card.firstChild.children[3].append(makePlot(), el('span'));
       return card;
     },
@@ -110,17 +110,17 @@ function drawOutlets(model, on_outlet) {
         why: whyOf(outlet, model.now),
       });
       const end = card.firstChild.children[3];
-      drawPlot(end.firstChild, model.outletLags.get(outlet.name)?.values ?? [],
-        SLOTS);
+      drawPlot(end.firstChild,
+        model.outletPast(outlet.name).backlog.points(model.now));
       setText(end.lastChild, lagText(outlet));
     });
 }
 
-function drawInboxes(model) {
+function drawInboxes(model, on_open) {
   setText(byId('inbox-count'), count(model.inboxes.length));
   syncList(byId('inbox-list'), worstFirst(model.inboxes),
     (inbox) => inbox.name,
-    () => makeCard(null, null),
+    (inbox) => makeCard(() => on_open('inbox', inbox.name)),
     (card, inbox) => drawCard(inbox, {
       card,
       kind: inbox.type,
@@ -134,8 +134,9 @@ function drawInboxes(model) {
     }));
 }
 
-export function drawCards(model, {on_server, on_outlet}) {
-  drawServers(model, on_server);
-  drawOutlets(model, on_outlet);
-  drawInboxes(model);
+// on_open(kind, name): its story is asked for.
+export function drawCards(model, on_open) {
+  drawServers(model, on_open);
+  drawOutlets(model, on_open);
+  drawInboxes(model, on_open);
 }

@@ -4,7 +4,6 @@ import {el, setAttribute, setText} from './dom.js';
 import {age, count, NONE, rate} from './format.js';
 import {tone} from './health.js';
 import {drawPlot, makePlot} from './plot.js';
-import {SLOTS} from './series.js';
 
 // A state: its shape in its colour, and its name.
 export function makeState() {
@@ -74,7 +73,7 @@ export function queueColumns(model) {
       hint: 'Sort by messages per second, over the last ten seconds',
       make: () => [makePlot(), el('span')],
       update(cell, queue) {
-        drawPlot(cell.firstChild, queue.past.values, SLOTS);
+        drawPlot(cell.firstChild, queue.past.points);
         setText(cell.lastChild, rate(queue.rate));
         cell.classList.toggle('zero', !(queue.rate > 0));
       },

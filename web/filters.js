@@ -46,7 +46,8 @@ export class Filters {
   }
 
   byServer(name) {
-    this.change({server: this.filter.server === name ? '' : name});
+    byId('search').value = '';
+    this.change({...ALL, server: name});
   }
 
   change(filter) {

@@ -7,7 +7,8 @@ const tenths = new Intl.NumberFormat('en-GB', {
 const clock = new Intl.DateTimeFormat('en-GB', {
   hour: '2-digit', minute: '2-digit', second: '2-digit',
 });
-const day = new Intl.DateTimeFormat('en-GB', {day: 'numeric', month: 'short'});
+const date = new Intl.DateTimeFormat('en-GB', {day: 'numeric', month: 'short'});
+const longDate = new Intl.DateTimeFormat('en-GB', {dateStyle: 'long'});
 const full = new Intl.DateTimeFormat('en-GB', {
   dateStyle: 'full', timeStyle: 'long',
 });
@@ -92,7 +93,12 @@ export function time(when, now) {
   const then = new Date(when);
   const text = clock.format(then);
   return then.toDateString() === new Date(now).toDateString()
-    ? text : `${day.format(then)} ${text}`;
+    ? text : `${date.format(then)} ${text}`;
+}
+
+// 3 February 2027
+export function day(when) {
+  return longDate.format(new Date(when));
 }
 
 export function fullTime(when) {

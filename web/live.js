@@ -59,6 +59,12 @@ export class Live {
     this.events = null;
   }
 
+  // Also to be called if an action found that there is no session.
+  loggedOut() {
+    this.stop();
+    this.on_login();
+  }
+
   get isLive() {
     return Date.now() - this.eventAtMs < SILENCE_MS;
   }
@@ -84,7 +90,14 @@ export class Live {
       this.model.noteQueue(queue);
       this.on_event('queue', queue);
     });
-    on('server', (server) => this.model.noteServer(server));
+    on('server', (server) => {
+      this.model.noteServer(server);
+      this.on_event('server', server);
+    });
+    on('inbox', (inbox) => {
+      this.model.noteInbox(inbox);
+      this.on_event('inbox', inbox);
+    });
     on('outlet', (outlet) => {
       this.model.noteOutlet(outlet);
       this.on_event('outlet', outlet);
@@ -144,8 +157,7 @@ export class Live {
       return RETRY_MS_MAX;
     }
     if (error.status === 401) {
-      this.stop();
-      this.on_login();
+      this.loggedOut();
       return 0;
     }
     this.eventAtMs = 0;

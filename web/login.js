@@ -8,6 +8,7 @@ export class Login {
   constructor({on_done}) {
     this.on_done = on_done;
     this.isKnown = false; // whether there is a session
+    this.wasIn = false;   // it was used, and has ended
     byId('login').addEventListener('submit', (event) => {
       event.preventDefault();
       this.submit();
@@ -16,6 +17,12 @@ export class Login {
   }
 
   ask() {
+    if (!byId('login').hidden) {
+      return;
+    }
+    setText(byId('login-note'), this.wasIn
+      ? 'Your session has ended: after 12 hours, when haplo-poll is restarted, ' +
+        'or when its token changes.' : '');
     setHidden(byId('login'), false);
     setHidden(byId('logout'), true);
     byId('token').focus();
@@ -32,6 +39,7 @@ export class Login {
     }
     field.value = '';
     setText(byId('login-error'), '');
+    this.isKnown = false;
     setHidden(byId('login'), true);
     setHidden(byId('logout'), false);
     this.on_done();
@@ -46,6 +54,7 @@ export class Login {
     try {
       const session = await api.get('session');
       setHidden(byId('logout'), session.expires_at === null);
+      this.wasIn = true;
     } catch {
       this.isKnown = false; // it is asked again
     }

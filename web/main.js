@@ -14,6 +14,7 @@ import {Grid} from './grid.js';
 import {Live} from './live.js';
 import {Login} from './login.js';
 import {Model} from './model.js';
+import {Reload} from './reload.js';
 import {Story} from './story.js';
 import {drawSummary} from './summary.js';
 
@@ -27,6 +28,15 @@ function say(text) {
   setText(byId('toast'), text);
   clearTimeout(toastTimer);
   toastTimer = setTimeout(() => setText(byId('toast'), ''), TOAST_MS);
+}
+
+// Of an action, which is not repeated.
+function actionFailed(error) {
+  if (error.status === 401) {
+    live.loggedOut();
+  } else {
+    say(error.message);
+  }
 }
 
 const LINK_TEXTS = {
@@ -63,15 +73,16 @@ const story = new Story(model, {
   on_open(kind, name) {
     grid.select(kind === 'queue' ? name : null);
   },
-  on_close() {
-    grid.focusActive();
-  },
+  on_close: () => grid.focusActive(),
+  on_failed: actionFailed,
+  on_server: (name) => filters.byServer(name),
 });
 
 const live = new Live(model, {
   on_link: showLink,
   on_login() {
     setHidden(byId('app'), true);
+    reload.offer(false);
     showLink('login', null);
     login.ask();
   },
@@ -89,15 +100,19 @@ const login = new Login({
   },
 });
 
+const reload = new Reload({
+  on_done: () => live.refreshSoon(),
+  on_failed: actionFailed,
+});
+
 function draw() {
-  if (model.status === null) {
+  if (model.status === null || live.isStopped) {
     return;
   }
   drawSummary(model);
-  drawCards(model, {
-    on_server: (name) => filters.byServer(name),
-    on_outlet: (name) => story.open('outlet', name),
-  });
+  reload.offer(model.mayAct);
+  setHidden(byId('role'), model.mayAct);
+  drawCards(model, (kind, name) => story.open(kind, name));
   filters.draw();
 }
 

@@ -1,5 +1,5 @@
 // What the page knows of the process: the last response about each object, and
-// the past of some numbers.
+// the past of some numbers, of which the process remembers the last hours.
 //
 //   - load() gets everything; note() takes what an event has brought.
 //   - Whoever shows something subscribes; all are called once after a burst of
@@ -9,16 +9,39 @@
 // With more, the process does that, and the first PART_MAX of them are here.
 
 import * as api from './api.js';
+import {troubleCount} from './health.js';
 import {sortByName} from './queue_list.js';
-import {keepSeries, Rate, recallSeries, Series} from './series.js';
+import {Past, Rate} from './series.js';
 
 const FULL_MAX = 5000;
 const PART_MAX = 1000;
 const BURST_MS = 40;
+const PAST_MS = 60000;      // there is a new minute
+const PAST_OUTLETS_MAX = 20; // of which it is loaded before anybody asks
 const SORT_NAMES = {
   health: 'health', name: 'name', since: 'since', unread: '-unread',
   rate: '-messages', last: '-last_success_at',
 };
+
+// The past of the whole, or of an outlet.
+function makePast() {
+  return {
+    received: new Past(), forwarded: new Past(), backlog: new Past(),
+    lag: new Past(), trouble: new Past(), loadedMs: 0,
+    receiveRate: new Rate(), forwardRate: new Rate(),
+  };
+}
+
+async function loadPast(past, path) {
+  past.loadedMs = Date.now();
+  const timeline = await api.get(path);
+  const {end} = timeline;
+  past.forwarded.load(end, timeline.forwarded_messages, 1 / 60);
+  past.backlog.load(end, timeline.lag_messages);
+  past.lag.load(end, timeline.lag_seconds);
+  past.received.load(end, timeline.received_messages ?? [], 1 / 60);
+  past.trouble.load(end, timeline.queues_in_trouble ?? []);
+}
 
 function knownOf(outlets, member) {
   return outlets.map((outlet) => (outlet.is_caught_up ? 0 : outlet[member]))
@@ -35,17 +58,13 @@ export class Model {
     this.servers = [];
     this.outlets = [];
     this.inboxes = [];
-    this.totals = {
-      stored: new Rate(), delivered: new Rate(),
-      backlog: new Series(), lag: new Series(),
-    };
-    this.outletLags = new Map();
+    this.past = makePast();
+    this.outletPasts = new Map(); // by name
     this.skew = 0;            // of this clock, in milliseconds
     this.listeners = [];
     this.timer = null;
     this.query = null;        // of the filter, while isPart
     this.loadCount = 0;       // of the queues
-    recallSeries(this.totals);
   }
 
   // The time of the process: what is compared with its times.
@@ -94,8 +113,24 @@ export class Model {
     this.outlets = outlets.outlets;
     this.inboxes = inboxes.inboxes;
     this.sampleOutlets();
-    await this.loadQueues();
+    await Promise.all([this.loadQueues(), this.loadPasts()]);
     this.changed();
+  }
+
+  async loadPasts() {
+    if (Date.now() - this.past.loadedMs < PAST_MS) {
+      return;
+    }
+    await loadPast(this.past, 'timeline');
+    await Promise.all(this.outlets.slice(0, PAST_OUTLETS_MAX)
+      .map(({name}) => this.loadOutletPast(name)));
+  }
+
+  async loadOutletPast(name) {
+    const past = this.outletPast(name);
+    if (Date.now() - past.loadedMs >= PAST_MS) {
+      await loadPast(past, `outlets/${api.pathOf(name)}/timeline`);
+    }
   }
 
   async loadQueues() {
@@ -142,13 +177,17 @@ export class Model {
   noteStatus(status) {
     const nowMs = performance.now();
     this.skew = Date.parse(status.now) - Date.now();
-    if (this.status !== null && this.status.started_at !== status.started_at) {
-      this.totals.stored.total = null; // another process
-      this.totals.delivered.total = null;
+    if (this.status?.started_at !== status.started_at) {
+      this.past = makePast(); // of another process
+      this.outletPasts.clear();
     }
     this.status = status;
-    this.totals.stored.note(status.totals.stored_messages, nowMs);
-    this.totals.delivered.note(status.totals.delivered_messages, nowMs);
+    const {past} = this;
+    past.receiveRate.note(status.totals.stored_messages, nowMs);
+    past.forwardRate.note(status.totals.delivered_messages, nowMs);
+    past.received.now = past.receiveRate.mean;
+    past.forwarded.now = past.forwardRate.mean;
+    past.trouble.now = troubleCount(status.queues);
     this.changed();
   }
 
@@ -169,6 +208,10 @@ export class Model {
     this.replace(this.outlets, outlet);
   }
 
+  noteInbox(inbox) {
+    this.replace(this.inboxes, inbox);
+  }
+
   replace(list, item) {
     const index = list.findIndex((one) => one.name === item.name);
     if (index >= 0) {
@@ -179,14 +222,22 @@ export class Model {
 
   // The past
 
+  outletPast(name) {
+    if (!this.outletPasts.has(name)) {
+      this.outletPasts.set(name, makePast());
+    }
+    return this.outletPasts.get(name);
+  }
+
   sampleOutlets() {
     for (const outlet of this.outlets) {
-      const past = this.outletLags.get(outlet.name) ?? new Series();
-      past.add(outlet.is_caught_up ? 0 : outlet.lag_messages);
-      this.outletLags.set(outlet.name, past);
+      const past = this.outletPast(outlet.name);
+      past.forwardRate.note(outlet.delivered_total, performance.now());
+      past.forwarded.now = past.forwardRate.mean;
+      past.backlog.now = outlet.is_caught_up ? 0 : outlet.lag_messages;
+      past.lag.now = outlet.is_caught_up ? 0 : outlet.lag_seconds;
     }
-    this.totals.backlog.add(this.backlog);
-    this.totals.lag.add(this.lag);
-    keepSeries(this.totals);
+    this.past.backlog.now = this.backlog;
+    this.past.lag.now = this.lag;
   }
 }

@@ -2,13 +2,12 @@
 // dead letters and replays, what happened before.
 
 import * as api from './api.js';
-import {drawState, makeState} from './columns.js';
-import {el, setAttribute, setHidden, setText, syncList} from './dom.js';
-import {count, duration, isKnown, time} from './format.js';
-import {tone} from './health.js';
+import {el, setHidden, setText, syncList} from './dom.js';
+import {count, duration, isKnown, rate, time} from './format.js';
+import {drawGauge, makeGauge} from './gauge.js';
 import {Letters, loadLetters} from './letters.js';
-import {drawFacts, drawTransitions, makeConfirmed, makeSection, sinceText,
-  whenText} from './story_parts.js';
+import {drawFacts, History, makeConfirmed, makeSection, Standing, whenText}
+  from './story_parts.js';
 
 const STATES = {
   working: 'It forwards messages',
@@ -17,6 +16,12 @@ const STATES = {
   broken: 'Its destination accepts nothing',
   closed: 'It is closed',
 };
+
+const GAUGES = [
+  {key: 'forwarded', title: 'Forwarded', unit: 'messages/s', text: rate},
+  {key: 'backlog', title: 'Backlog', unit: 'messages', text: count},
+  {key: 'lag', title: 'Lag', unit: '', text: duration},
+];
 
 export class OutletStory {
   constructor(model, [name], {title, body, act}) {
@@ -29,31 +34,25 @@ export class OutletStory {
   }
 
   make() {
-    this.state = makeState();
-    this.since = el('span', {class: 'dim'});
-    this.cause = el('p');
-    this.next = el('p', {class: 'next'});
-    this.box = el('div', {class: 'box'}, this.cause, this.next);
+    this.standing = new Standing();
+    this.gauges = el('div', {class: 'gauges'});
     this.lanes = el('ul', {class: 'letters'});
     this.held = makeSection('Queues that are held up', this.lanes);
     this.letters = new Letters(this.model, this.act);
     this.replays = el('ul', {class: 'letters'});
     this.again = makeSection('Replays', this.replays);
-    this.history = el('ol', {class: 'history'});
-    this.past = makeSection('Recent transitions', this.history);
+    this.history = new History();
     this.facts = el('dl', {class: 'facts-list'});
-    this.body.append(
-      el('p', {class: 'story-now'}, this.state, ' ', this.since), this.box,
-      this.held, this.letters.section, this.again,
-      this.past,
+    this.body.append(...this.standing.elements, this.gauges, this.held,
+      this.letters.section, this.again, this.history.section,
       makeSection('Since the start', this.facts));
     setHidden(this.body, true);
   }
 
   async load() {
     const detail = await api.get(`outlets/${api.pathOf(this.name)}`);
-    const [found, replays] = await Promise.all([
-      loadLetters(this.name), this.loadReplays()]);
+    const [found, replays] = await Promise.all([loadLetters(this.name),
+      this.loadReplays(), this.model.loadOutletPast(this.name)]);
     return {...detail, found, replays};
   }
 
@@ -69,18 +68,24 @@ export class OutletStory {
   show({outlet, lanes, found, replays, transitions}) {
     const {now} = this.model;
     setHidden(this.body, false);
-    drawState(this.state, outlet.health, outlet.state);
-    setText(this.since, sinceText(outlet.since, now));
-    setAttribute(this.box, 'data-health', tone(outlet.health));
-    setText(this.cause, outlet.cause ?? STATES[outlet.state] ?? outlet.state);
-    setText(this.next, isKnown(outlet.next_at)
-      ? `Next try ${whenText(outlet.next_at, now)}` : '');
+    this.standing.show({
+      ...outlet, word: outlet.state,
+      cause: outlet.cause ?? STATES[outlet.state] ?? outlet.state,
+      next: isKnown(outlet.next_at)
+        ? `Next try ${whenText(outlet.next_at, now)}` : '',
+    }, now);
+    this.showGauges(now);
     this.showLanes(lanes, now);
     this.letters.show([found]);
     this.showReplays(replays);
-    setHidden(this.past, transitions.length === 0);
-    drawTransitions(this.history, transitions, now);
+    this.history.show(transitions, now);
     drawFacts(this.facts, this.factsOf(outlet, now));
+  }
+
+  showGauges(now) {
+    const past = this.model.outletPast(this.name);
+    syncList(this.gauges, GAUGES, (gauge) => gauge.key, makeGauge,
+      (child, gauge) => drawGauge(child, past[gauge.key], gauge.text, now));
   }
 
   // Lanes

@@ -1,9 +1,9 @@
-// Small plots, as inline SVG: the last values of something, the newest on the
-// right, from zero.
+// Small plots, as inline SVG: a number over time, now on the right, from zero.
+// Where it is not known, there is a gap.
 
 import {setAttribute, svg} from './dom.js';
 
-const WIDTH = 96;
+const WIDTH = 200;
 const HEIGHT = 30;
 
 export function makePlot() {
@@ -15,29 +15,34 @@ export function makePlot() {
   }));
 }
 
-function pathOf(values, slots) {
-  const top = Math.max(...values.filter((value) => value !== null), 0);
-  const step = WIDTH / (slots - 1);
-  const first = slots - values.length;
+// The points without a gap between them, as texts.
+function piecesOf(points) {
+  const top = Math.max(0, ...points.map(([, value]) => value ?? 0));
   const scale = top > 0 ? (HEIGHT - 3) / top : 0;
-  return values.map((value, index) => {
-    const x = ((first + index) * step).toFixed(1);
-    const y = (HEIGHT - 1 - (value ?? 0) * scale).toFixed(1);
-    return `${x} ${y}`;
-  });
+  const pieces = [[]];
+  for (const [x, value] of points) {
+    if (value !== null) {
+      pieces.at(-1).push(
+        [(x * WIDTH).toFixed(1), (HEIGHT - 1 - value * scale).toFixed(1)]);
+    } else if (pieces.at(-1).length > 0) {
+      pieces.push([]);
+    }
+  }
+  return pieces.filter((piece) => piece.length > 0);
 }
 
-// slots: how many values fit.
-export function drawPlot(plot, values, slots) {
+// points: [x from 0 to 1, value or null], from the left to the right.
+export function drawPlot(plot, points) {
   const [area, line] = plot.children;
-  if (values.length < 2 || !values.some((value) => value > 0)) {
+  if (points.length < 2 || !points.some(([, value]) => value > 0)) {
     setAttribute(area, 'd', null);
     setAttribute(line, 'd', null);
     return;
   }
-  const points = pathOf(values, slots);
-  const left = points[0].split(' ')[0];
-  setAttribute(line, 'd', `M${points.join('L')}`);
-  setAttribute(area, 'd',
-    `M${left} ${HEIGHT}L${points.join('L')}L${WIDTH} ${HEIGHT}Z`);
+  const pieces = piecesOf(points);
+  setAttribute(line, 'd', pieces.map((piece) =>
+    `M${piece.map((point) => point.join(' ')).join('L')}`).join(''));
+  setAttribute(area, 'd', pieces.map((piece) => `M${piece[0][0]} ${HEIGHT}L` +
+    `${piece.map((point) => point.join(' ')).join('L')}` +
+    `L${piece.at(-1)[0]} ${HEIGHT}Z`).join(''));
 }

@@ -2,14 +2,12 @@
 // far its messages have got, what happened before.
 
 import * as api from './api.js';
-import {drawState, makeState} from './columns.js';
 import {el, setAttribute, setHidden, setText, syncList} from './dom.js';
 import {bytes, count, counted, duration, rate, time} from './format.js';
 import {tone} from './health.js';
 import {Letters, loadLetters} from './letters.js';
 import {drawPlot, makePlot} from './plot.js';
-import {SLOTS} from './series.js';
-import {drawFacts, drawTransitions, makeSection, sinceText, whenText}
+import {drawFacts, hashOf, History, makeSection, Standing, whenText}
   from './story_parts.js';
 
 // The lanes of a queue in its outlets, of which only those in trouble are
@@ -33,6 +31,7 @@ function outletStep({outlet, lane, found}) {
   return {
     key: `outlet ${outlet.name}`,
     what: `Outlet ${outlet.name}`,
+    link: hashOf('outlet', outlet.name),
     state: lane !== null ? lane.state : `${behind}${dead}`,
     why: lane?.cause ?? (outlet.health === 'ok' ? '' : outlet.cause ?? ''),
     health: lane === null ? outlet.health
@@ -52,12 +51,7 @@ export class QueueStory {
   }
 
   make(act) {
-    this.state = makeState();
-    this.since = el('span', {class: 'dim'});
-    this.cause = el('p');
-    this.code = el('p', {class: 'code'});
-    this.next = el('p', {class: 'next'});
-    this.box = el('div', {class: 'box'}, this.cause, this.code, this.next);
+    this.standing = new Standing();
     this.steps = el('ol', {class: 'path'});
     this.plot = makePlot();
     this.rate = el('span');
@@ -65,15 +59,11 @@ export class QueueStory {
     this.error = el('pre', {tabindex: '0', 'aria-label': 'Last error'});
     this.errors = makeSection('Last error', this.error);
     this.letters = new Letters(this.model, act, `${this.server}/${this.queue}`);
-    this.history = el('ol', {class: 'history'});
-    this.past = makeSection('Recent transitions', this.history);
-    this.body.append(
-      el('p', {class: 'story-now'}, this.state, ' ', this.since), this.box,
-      this.makeActions(act),
+    this.history = new History();
+    this.body.append(...this.standing.elements, this.makeActions(act),
       makeSection('Its messages', this.steps,
         el('p', {class: 'flow'}, this.plot, this.rate)),
-      this.errors, this.letters.section,
-      this.past,
+      this.errors, this.letters.section, this.history.section,
       makeSection('Since the start', this.facts));
     setHidden(this.body, true);
   }
@@ -151,29 +141,27 @@ export class QueueStory {
     const {queue} = detail;
     const {now} = this.model;
     setHidden(this.body, false);
-    drawState(this.state, queue.health, queue.health);
-    setText(this.since, sinceText(queue.since, now));
     this.showCause(queue, now);
     this.showActions(queue.pause !== null);
     this.showSteps(detail);
     this.showError(detail, now);
     this.letters.show(detail.lanes.map((one) => one.found));
-    setHidden(this.past, detail.transitions.length === 0);
-    drawTransitions(this.history, detail.transitions, now);
+    this.history.show(detail.transitions, now);
     drawFacts(this.facts, this.factsOf(detail, now));
   }
 
   showCause(queue, now) {
     const {pause} = queue;
-    setAttribute(this.box, 'data-health', tone(queue.health));
-    setText(this.cause, pause !== null
-      ? `Paused by ${pause.by} at ${time(pause.at, now)}` +
-        `${pause.reason ? `: ${pause.reason}` : ''}`
-      : queue.cause ?? queue.state_text);
-    setText(this.code, [queue.state, pause === null ? queue.error : null]
-      .filter(Boolean).join(' · '));
     const when = whenText(queue.next_at, now);
-    setText(this.next, `Next${when ? ` (${when})` : ''}: ${queue.next}`);
+    this.standing.show({
+      ...queue, word: queue.health,
+      cause: pause !== null ? `Paused by ${pause.by} at ` +
+        `${time(pause.at, now)}${pause.reason ? `: ${pause.reason}` : ''}`
+        : queue.cause ?? queue.state_text,
+      code: [queue.state, pause === null ? queue.error : null]
+        .filter(Boolean).join(' · '),
+      next: `Next${when ? ` (${when})` : ''}: ${queue.next}`,
+    }, now);
   }
 
   // The newest failure, if the box above does not have it.
@@ -191,6 +179,7 @@ export class QueueStory {
     const items = [{
       key: 'server',
       what: `Server ${queue.server}`,
+      link: hashOf('server', queue.server),
       state: queue.unread === null ? 'unread unknown'
         : `${count(queue.unread)} unread`,
       why: '',
@@ -198,22 +187,24 @@ export class QueueStory {
     }, {
       key: 'inbox',
       what: `Inbox ${queue.inbox ?? ''}`,
+      link: queue.inbox === null ? null : hashOf('inbox', queue.inbox),
       state: `${count(queue.stored_messages_total)} stored`,
       why: queue.unconfirmed > 0
         ? `${count(queue.unconfirmed)} not known to be marked` : '',
       health: 'ok',
     }, ...lanes.map(outletStep)];
     syncList(this.steps, items, (item) => item.key,
-      () => el('li', {}, el('span'), el('span', {class: 'right'}),
+      () => el('li', {}, el('a'), el('span', {class: 'right'}),
         el('span', {class: 'why'})), (child, item) => {
         setAttribute(child, 'data-health', tone(item.health));
+        setAttribute(child.children[0], 'href', item.link);
         setText(child.children[0], item.what);
         setText(child.children[1], item.state);
         setText(child.children[2], item.why);
         setHidden(child.children[2], item.why === '');
       });
     const listed = this.model.byName.get(queue.name);
-    drawPlot(this.plot, listed?.past.values ?? [], SLOTS);
+    drawPlot(this.plot, listed?.past.points ?? []);
     setText(this.rate, `${rate(listed?.rate ?? 0)} messages/s`);
   }
 

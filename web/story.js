@@ -1,6 +1,6 @@
-// The story of one queue or one outlet, beside the list. Which one it is stands
-// in the fragment of the page's URL, #queue/SERVER/QUEUE or #outlet/NAME: so it
-// survives a reload, and can be sent to a colleague.
+// The story of one queue, server, outlet or inbox, beside the list. Which one it
+// is stands in the fragment of the page's URL, #queue/SERVER/QUEUE or
+// #outlet/NAME: so it survives a reload, and can be sent to a colleague.
 //
 // It is loaded when it is opened, when an event is about it, and with every
 // refresh of the model. It is built once and then kept up to date, so that
@@ -8,23 +8,34 @@
 
 import {ApiError} from './api.js';
 import {byId, el, setHidden} from './dom.js';
+import {hashOf} from './story_parts.js';
+import {InboxStory} from './inbox_story.js';
 import {OutletStory} from './outlet_story.js';
 import {QueueStory} from './queue_story.js';
+import {ServerStory} from './server_story.js';
 
-const KINDS = {queue: QueueStory, outlet: OutletStory};
+const KINDS = {
+  queue: QueueStory, server: ServerStory, outlet: OutletStory,
+  inbox: InboxStory,
+};
 
 export class Story {
-  // on_open(kind, name): another story is shown, or none (null, null).
-  constructor(model, {on_open, on_close, say}) {
+  // on_open(kind, name): another story is shown, or none (null, null);
+  // on_close(): it was closed, and nothing has the focus; on_server(name): only
+  // the queues of this server are asked for; on_failed(error): of an action.
+  constructor(model, {on_open, on_close, on_server, on_failed, say}) {
     this.model = model;
     this.on_open = on_open;
     this.on_close = on_close;
+    this.on_server = on_server;
+    this.on_failed = on_failed;
     this.say = say;
     this.root = byId('story');
-    this.current = null; // QueueStory or OutletStory
+    this.current = null; // one of KINDS
     this.detail = null;  // what was last loaded for it
-    this.name = null;    // of the queue or outlet
+    this.name = null;    // of the queue, server, outlet or inbox
     this.kind = null;
+    this.opener = null;  // what had the focus before
     window.addEventListener('hashchange', () => this.follow(true));
     document.addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && this.current !== null) {
@@ -34,7 +45,8 @@ export class Story {
   }
 
   open(kind, ...names) {
-    const hash = `#${kind}/${names.map(encodeURIComponent).join('/')}`;
+    const hash = hashOf(kind, ...names);
+    this.opener = document.activeElement;
     if (location.hash === hash) {
       this.root.querySelector('h2')?.focus();
     } else {
@@ -45,7 +57,11 @@ export class Story {
   close() {
     history.pushState(null, '', location.pathname + location.search);
     this.follow(false);
-    this.on_close();
+    if (this.opener?.isConnected && this.opener.matches('button')) {
+      this.opener.focus();
+    } else {
+      this.on_close();
+    }
   }
 
   // Shows what the fragment names.
@@ -75,7 +91,7 @@ export class Story {
       }, 'Close')), body);
     this.root.scrollTop = 0;
     this.current = new KINDS[this.kind](this.model, names,
-      {title, body, act: (work) => this.act(work)});
+      {title, body, act: (work) => this.act(work), on_server: this.on_server});
     setHidden(this.root, false);
     this.load();
     if (withFocus) {
@@ -128,7 +144,7 @@ export class Story {
       if (!(error instanceof ApiError)) {
         throw error;
       }
-      this.say(error.message);
+      this.on_failed(error);
     }
     await this.load();
   }

@@ -1,7 +1,50 @@
 // Parts that the stories of queues and outlets have in common.
 
-import {el, setAttribute, setText, syncList} from './dom.js';
+import {drawState, makeState} from './columns.js';
+import {el, setAttribute, setHidden, setText, syncList} from './dom.js';
 import {duration, fullTime, isKnown, time} from './format.js';
+import {tone} from './health.js';
+
+// The address of a story.
+export function hashOf(kind, ...names) {
+  return `#${kind}/${names.map(encodeURIComponent).join('/')}`;
+}
+
+// How all stories begin: the state, since when, why, and what is next.
+export class Standing {
+  constructor() {
+    this.state = makeState();
+    this.since = el('span', {class: 'dim'});
+    this.cause = el('p');
+    this.code = el('p', {class: 'code'});
+    this.next = el('p', {class: 'next'});
+    this.box = el('div', {class: 'box'}, this.cause, this.code, this.next);
+    this.elements = [el('p', {class: 'story-now'}, this.state, ' ', this.since),
+      this.box];
+  }
+
+  show({health, word, since, cause, code = '', next = ''}, now) {
+    drawState(this.state, health, word);
+    setText(this.since, sinceText(since, now));
+    setAttribute(this.box, 'data-health', tone(health));
+    setText(this.cause, cause);
+    setText(this.code, code);
+    setText(this.next, next);
+  }
+}
+
+// What happened before.
+export class History {
+  constructor() {
+    this.list = el('ol', {class: 'history'});
+    this.section = makeSection('Recent transitions', this.list);
+  }
+
+  show(transitions, now) {
+    setHidden(this.section, transitions.length === 0);
+    drawTransitions(this.list, transitions, now);
+  }
+}
 
 export function makeSection(title, ...children) {
   return el('section', {}, el('h3', {}, title), ...children);
@@ -27,7 +70,7 @@ export function whenText(when, now) {
 }
 
 // When a state began: since 12:03:20, for 2 min 5 s.
-export function sinceText(when, now) {
+function sinceText(when, now) {
   return isKnown(when) ? `since ${time(when, now)}, for ` +
     `${duration(Math.round((now - Date.parse(when)) / 1000))}` : '';
 }
@@ -38,7 +81,7 @@ function makeTransition() {
 }
 
 // The newest first.
-export function drawTransitions(list, transitions, now) {
+function drawTransitions(list, transitions, now) {
   const seen = new Map();
   const items = transitions.map((one) => {
     const key = `${one.at} ${one.from} ${one.to}`;

@@ -3,10 +3,9 @@
 
 import {byId, el, setAttribute, setHidden, setText, syncList} from './dom.js';
 import {count, counted, duration, rate} from './format.js';
+import {drawGauge, makeGauge} from './gauge.js';
 import {HEALTHS, tone, troubleCount} from './health.js';
 import {makeState, drawState} from './columns.js';
-import {drawPlot, makePlot} from './plot.js';
-import {SLOTS} from './series.js';
 
 const PHASES = {
   opening: 'Starting', draining: 'Finishing its work', closing: 'Stopping',
@@ -74,26 +73,18 @@ function drawSpectrum(counts) {
 }
 
 const GAUGES = [
-  {key: 'stored', title: 'Received', unit: 'messages/s',
-    text: ({totals}) => rate(totals.stored.last)},
-  {key: 'delivered', title: 'Forwarded', unit: 'messages/s',
-    text: ({totals}) => rate(totals.delivered.last)},
-  {key: 'backlog', title: 'Backlog', unit: 'messages',
-    text: ({backlog}) => count(backlog)},
-  {key: 'lag', title: 'Lag', unit: '', text: ({lag}) => duration(lag)},
+  {key: 'trouble', title: 'In trouble', unit: 'queues', text: count},
+  {key: 'received', title: 'Received', unit: 'messages/s', text: rate},
+  {key: 'forwarded', title: 'Forwarded', unit: 'messages/s', text: rate},
+  {key: 'backlog', title: 'Backlog', unit: 'messages', text: count,
+    hint: 'Messages that outlets have not processed yet'},
+  {key: 'lag', title: 'Lag', unit: '', text: duration,
+    hint: 'How long ago the oldest of the backlog was stored'},
 ];
 
-function makeGauge(gauge) {
-  return el('div', {class: 'gauge'}, el('h3', {}, gauge.title),
-    el('p', {}, el('span'), ' ', el('small', {}, gauge.unit)), makePlot());
-}
-
-function drawGauges(model) {
+function drawGauges({past, now}) {
   syncList(byId('gauges'), GAUGES, (gauge) => gauge.key, makeGauge,
-    (child, gauge) => {
-      setText(child.children[1].firstChild, gauge.text(model));
-      drawPlot(child.lastChild, model.totals[gauge.key].values, SLOTS);
-    });
+    (child, gauge) => drawGauge(child, past[gauge.key], gauge.text, now));
 }
 
 // Tells a screen reader when the number of queues in trouble has changed, but

@@ -11,6 +11,7 @@ It answers as docs/openapi.yaml says. The tests of record use the real one.
 import datetime
 import http.server
 import json
+import math
 import pathlib
 import queue as queues
 import threading
@@ -58,7 +59,8 @@ def make_server(name):
         "last_success_at": stamp(3), "next_at": None, "in_flight": 0,
         "in_flight_max": 1, "failed_logins": 0, "logins_held": False,
         "queues": {}, "requests_total": 1000, "failed_logins_total": 0,
-        "throttles_total": 0,
+        "throttles_total": 0, "certificate_expires_at": stamp(-86400 * 73),
+        "client_certificate_expires_at": None,
     }
 
 
@@ -111,7 +113,14 @@ class Fixture:
                          "state": "open", "health": "ok", "since": stamp(86400),
                          "cause": None, "last_success_at": stamp(1),
                          "unrouted_total": 0}]
+        self.reload = {
+            "ok": True, "generation": 4, "digest": None, "message": "",
+            "added": ["queue s2/new"], "changed": [], "removed": [],
+            "waiting": [], "errors": []}
         self.letters = []
+        # Messages received in each minute: the waves of a day, and a peak.
+        self.minutes = [1200 + int(900 * math.sin(n / 60)) + n * 37 % 400 +
+                        (3000 if 500 < n < 540 else 0) for n in range(720)]
         self.lanes = []
         self.transitions = [
             {"at": stamp(86400 * 3), "from": "starting", "to": "working",
@@ -169,6 +178,28 @@ class Fixture:
                        "dead_letters": len(self.letters)},
         }
 
+    def count_queues(self, server):
+        server["queues"] = counts_of([one for one in self.queues.values()
+                                      if one["server"] == server["name"]])
+
+    def timeline(self, is_of_outlet=False):
+        """The last minutes, of a process that was suspended in between."""
+        end = datetime.datetime.now(datetime.timezone.utc).replace(
+            second=0, microsecond=0)
+        count = len(self.minutes)
+        known = [None if count // 3 < index < count // 3 + 9 else number
+                 for index, number in enumerate(self.minutes)]
+        late = [number and max(0, number - 1800) for number in known]
+        return {
+            "end": end.isoformat(timespec="milliseconds").replace(
+                "+00:00", "Z") if known else None,
+            **({} if is_of_outlet else {
+                "received_messages": known,
+                "queues_in_trouble": [number and number // 900
+                                      for number in known]}),
+            "forwarded_messages": known, "lag_messages": late,
+            "lag_seconds": [number and number // 20 for number in late]}
+
     def page_of(self, member, items, query):
         after = int(query.get("after", 0))
         limit = int(query.get("limit", 100))
@@ -184,9 +215,7 @@ class Fixture:
                     "expires_at": stamp(-3600) if self.token else None}
         if path == "servers":
             for server in self.servers.values():
-                server["queues"] = counts_of([
-                    one for one in self.queues.values()
-                    if one["server"] == server["name"]])
+                self.count_queues(server)
             return self.page_of("servers", list(self.servers.values()), query)
         if path == "queues":
             items = [one for one in self.queues.values()
@@ -197,6 +226,8 @@ class Fixture:
                     "matched": len(items)}
         if path == "outlets":
             return {"outlets": list(self.outlets.values())}
+        if path == "timeline":
+            return self.timeline()
         if path == "inboxes":
             return {"inboxes": self.inboxes}
         if path == "dead-letters":
@@ -218,6 +249,18 @@ class Fixture:
                               "column": 5},
                     "outlets": list(self.outlets),
                     "transitions": self.transitions}
+        if kind == "servers" and name in self.servers:
+            self.count_queues(self.servers[name])
+            return {"server": self.servers[name],
+                    "transitions": self.transitions}
+        if kind == "inboxes" and name == self.inboxes[0]["name"]:
+            return {"inbox": self.inboxes[0], "commits_total": 4711,
+                    "commit_seconds_total": 18.5, "failed_commits_total": 0,
+                    "warnings_total": 0, "free_bytes": 40 << 30,
+                    "disk_bytes": 250 << 30, "wal_bytes": 4 << 20,
+                    "transitions": self.transitions}
+        if kind == "outlets" and name.endswith("/timeline"):
+            return self.timeline(is_of_outlet=True)
         if kind == "outlets" and name in self.outlets:
             return {"outlet": self.outlets[name], "lanes": self.lanes,
                     "transitions": self.transitions}
@@ -236,7 +279,7 @@ class Fixture:
             elif parts[-1] == "resume":
                 self.change(name, health="ok", state="READY", pause=None)
             return self.queues[name]
-        return {"message": "done"}
+        return self.reload if path == "reload" else {"message": "done"}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -257,11 +300,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def respond_json(self, value, **headers):
+    def respond_json(self, value, status=200, **headers):
         if value is None:
             self.fail(404, "there is no such thing")
         else:
-            self.respond(200, json.dumps(value).encode(), **headers)
+            self.respond(status, json.dumps(value).encode(), **headers)
 
     def fail(self, status, message):
         self.respond(status, json.dumps({"error": {
@@ -346,4 +389,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif self.is_refused(path):
             self.fail(401, "log in first")
         else:
-            self.respond_json(self.world.post(path, body))
+            answer = self.world.post(path, body)
+            self.respond_json(
+                answer, status=200 if answer.get("ok", True) else 422)

@@ -155,6 +155,8 @@ def test_the_token_for_reading_only_reads(browser, real):
     real.open(browser, READ_TOKEN, path="#queue/app2/q1")
     browser.wait("document.querySelector('#story .facts-list dd') !== null")
     assert browser.visible("#story button") == ["Close"]
+    assert browser.visible("#role") == ["read-only"]
+    assert browser.visible("#reload") == []
     status = browser.run(
         "fetch('api/v1/queues/app2/q1/pause', {method: 'POST', headers:"
         " {'X-Haplo-Poll': '1'}}).then(response => response.status)")
@@ -206,8 +208,8 @@ def test_screenshots_are_kept(browser, real):
              "wall": (2560, 1440, 1)}
     folder = BUILD / "page"
     real.open(browser)
-    browser.wait("[...document.querySelectorAll('.gauge path.line')]"
-                 ".some(e => e.getAttribute('d')?.split('L').length > 3)")
+    browser.wait("parseFloat(document.querySelector("
+                 "'.gauge[data-key=received] .value').innerText) > 0")
     for name, (width, height, scale) in sizes.items():
         for is_dark in (False, True):
             browser.resize(width, height, is_dark, scale)

@@ -4,7 +4,8 @@ import pytest
 from admin_client import Admin
 from fixture import Fixture, stamp
 
-PATHS = ["status", "session", "servers?limit=2", "queues?limit=3", "outlets",
+PATHS = ["timeline", "outlets/crm/timeline", "servers/s1", "inboxes/inbox",
+         "status", "session", "servers?limit=2", "queues?limit=3", "outlets",
          "inboxes", "queues/s1/queue-1", "outlets/crm", "replays?outlet=crm",
          "dead-letters?outlet=crm"]
 

@@ -143,6 +143,13 @@ def test_servers_outlets_and_inboxes_are_listed(scene):
              == "DOWN")
     assert admin.get("/api/v1/servers/nowhere")["transitions"]
     assert admin.get("/api/v1/inboxes")["inboxes"][0]["state"] == "open"
+    detail = wait_for(lambda: (lambda d: d["commits_total"] > 0 and d)(
+        admin.get("/api/v1/inboxes/inbox")), 20)
+    assert detail["inbox"]["state"] == "open"
+    assert 0 < detail["free_bytes"] < detail["disk_bytes"]
+    assert detail["commit_seconds_total"] > 0
+    assert "there is no inbox" in admin.get("/api/v1/inboxes/no", 404)[
+        "error"]["message"]
     wait_for(lambda: admin.get("/api/v1/outlets")["outlets"][0]
              ["delivered_total"] == 80)
     assert admin.get("/api/v1/outlets/archive")["outlet"]["state"] == "working"

@@ -117,6 +117,18 @@ static void send_outlet(struct admin_event_client *client,
     }
 }
 
+static void send_inbox(struct admin_event_client *client,
+                       struct json_writer *out, const char *name)
+{
+    const struct gather_inbox *inbox =
+        name_table_find(&client->events->admin->gather->inboxes, name);
+    if (inbox != NULL) {
+        event_begin(out, "inbox");
+        admin_write_inbox(out, NULL, inbox);
+        event_end(out, client);
+    }
+}
+
 /* What a transition is about. */
 static void send_transition(struct admin_event_client *client,
                             struct json_writer *out,
@@ -138,6 +150,7 @@ static void send_transition(struct admin_event_client *client,
         send_outlet(client, out, transition->outlet);
         break;
     case TRANSITION_INBOX:
+        send_inbox(client, out, transition->name);
         client->is_status_due = true;
         break;
     case TRANSITION_CONFIG:

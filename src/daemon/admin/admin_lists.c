@@ -167,3 +167,60 @@ void admin_get_inboxes(struct admin_request *request)
     json_object_end(&json);
     admin_reply_json(request, 200, &json);
 }
+
+static void write_bytes(struct json_writer *json, const char *name,
+                        bool is_known, uint64_t value)
+{
+    if (is_known) {
+        json_count(json, name, value);
+    } else {
+        json_null(json, name);
+    }
+}
+
+static void write_disk(struct json_writer *json,
+                       const struct gather_inbox *inbox)
+{
+    struct inbox_disk disk = {0};
+    if (inbox->is_open && inbox->inbox != NULL) {
+        disk = inbox_disk(inbox->inbox);
+    }
+    bool is_known = disk.disk_bytes > 0;
+    write_bytes(json, "free_bytes", is_known, disk.free_bytes);
+    write_bytes(json, "disk_bytes", is_known, disk.disk_bytes);
+    write_bytes(json, "wal_bytes", is_known, disk.wal_bytes);
+}
+
+static void write_commits(struct json_writer *json,
+                          const struct observer_inbox *seen)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < OBSERVER_COMMIT_BUCKET_COUNT; i++) {
+        count += seen->commits[i];
+    }
+    json_count(json, "commits_total", count);
+    json_seconds(json, "commit_seconds_total", seen->commit_sum_us / 1000);
+    json_count(json, "failed_commits_total", seen->failed_commit_count);
+    json_count(json, "warnings_total", seen->warning_count);
+}
+
+void admin_get_inbox(struct admin_request *request)
+{
+    const struct gather *gather = request->admin->gather;
+    const struct gather_inbox *inbox =
+        name_table_find(&gather->inboxes, admin_parameter(request, "inbox"));
+    struct json_writer json = {0};
+    if (inbox == NULL) {
+        admin_reply_error(request, 404,
+                          "there is no inbox %s: see `haplo-poll status`",
+                          admin_parameter(request, "inbox"));
+        return;
+    }
+    json_object(&json, NULL);
+    admin_write_inbox(&json, "inbox", inbox);
+    write_commits(&json, &inbox->seen);
+    write_disk(&json, inbox);
+    admin_write_transitions(&json, gather, inbox->seen.newest_id);
+    json_object_end(&json);
+    admin_reply_json(request, 200, &json);
+}

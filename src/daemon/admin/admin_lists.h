@@ -11,5 +11,6 @@ void admin_get_server(struct admin_request *request);
 void admin_get_outlets(struct admin_request *request);
 void admin_get_outlet(struct admin_request *request);
 void admin_get_inboxes(struct admin_request *request);
+void admin_get_inbox(struct admin_request *request);
 
 #endif

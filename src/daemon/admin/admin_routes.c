@@ -45,6 +45,7 @@ const struct admin_route admin_routes[] = {
      admin_get_outlet_timeline},
     {"GET", API "/timeline", READ, false, admin_get_timeline},
     {"GET", API "/inboxes", READ, false, admin_get_inboxes},
+    {"GET", API "/inboxes/{inbox}", READ, false, admin_get_inbox},
     {"GET", API "/dead-letters", READ, false, admin_get_letters},
     {"GET", API "/dead-letters/{outlet}/{arrival}", READ, false,
      admin_get_letter},

@@ -26,8 +26,10 @@
     X(dom_js, "dom.js", JS)                   \
     X(filters_js, "filters.js", JS)           \
     X(format_js, "format.js", JS)             \
+    X(gauge_js, "gauge.js", JS)               \
     X(grid_js, "grid.js", JS)                 \
     X(health_js, "health.js", JS)             \
+    X(inbox_story_js, "inbox_story.js", JS)   \
     X(letters_js, "letters.js", JS)           \
     X(live_js, "live.js", JS)                 \
     X(login_js, "login.js", JS)               \
@@ -37,7 +39,9 @@
     X(plot_js, "plot.js", JS)                 \
     X(queue_list_js, "queue_list.js", JS)     \
     X(queue_story_js, "queue_story.js", JS)   \
+    X(reload_js, "reload.js", JS)             \
     X(series_js, "series.js", JS)             \
+    X(server_story_js, "server_story.js", JS) \
     X(story_js, "story.js", JS)               \
     X(story_parts_js, "story_parts.js", JS)   \
     X(summary_js, "summary.js", JS)
