@@ -8,6 +8,7 @@ a process that goes away, queues in states that take days to come about.
 
 It answers as docs/openapi.yaml says. The tests of record use the real one.
 """
+import contextlib
 import datetime
 import http.server
 import json
@@ -98,6 +99,7 @@ class Fixture:
         self.stored = 100000
         self.posts = []             # what was asked for: (path, body)
         self.listeners = []
+        self.held = None  # events, while they are held
         self.lock = threading.Lock()
         self.servers = {f"s{n}": make_server(f"s{n}")
                         for n in range(1, servers + 1)}
@@ -151,8 +153,23 @@ class Fixture:
         self.send("status", self.status())
 
     def send(self, kind, data):
+        event = kind, json.dumps(data)
+        if self.held is None:
+            self.put([event])
+        else:
+            self.held.append(event)
+
+    def put(self, events):
         for listener in list(self.listeners):
-            listener.put((kind, json.dumps(data)))
+            listener.put(events)
+
+    @contextlib.contextmanager
+    def holding_events(self):
+        """They arrive at one moment, however busy the machine is."""
+        self.held = []
+        yield
+        events, self.held = self.held, None
+        self.put(events)
 
     # What is so
 
@@ -353,19 +370,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         inbox = queues.Queue()
         self.world.listeners.append(inbox)
-        inbox.put(("status", json.dumps(self.world.status())))
+        inbox.put([("status", json.dumps(self.world.status()))])
         sent_at = time.monotonic()
         try:
             while not self.world.is_down:
                 try:
-                    kind, data = inbox.get(timeout=0.1)
+                    events = inbox.get(timeout=0.1)
                 except queues.Empty:
                     if time.monotonic() - sent_at < 2:
                         continue
-                    kind, data = "status", json.dumps(self.world.status())
+                    events = [("status", json.dumps(self.world.status()))]
                 sent_at = time.monotonic()
                 if self.world.sends_events:
-                    self.wfile.write(f"event: {kind}\ndata: {data}\n\n".encode())
+                    self.wfile.write("".join(
+                        f"event: {kind}\ndata: {data}\n\n"
+                        for kind, data in events).encode())
                     self.wfile.flush()
         except OSError:
             pass

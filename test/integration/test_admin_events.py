@@ -163,4 +163,5 @@ def test_who_reads_nothing_holds_up_nobody(scene):
         begin = time.monotonic()
         sim.script("message app1 q1 count=3")
         wait_for(lambda: sim.unread("app1", "q1") == 0)
-        assert time.monotonic() - begin < 10
+        # Not only when the connection was given up, after a minute.
+        assert time.monotonic() - begin < 50

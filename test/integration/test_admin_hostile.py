@@ -182,4 +182,5 @@ def test_a_process_that_ends_waits_for_no_client(scene):
         begin = time.monotonic()
         running.signal(signal.SIGTERM)
         assert running.wait() == 0
-        assert time.monotonic() - begin < 10
+        # Not only when they were given up, after 20 seconds.
+        assert time.monotonic() - begin < 18
