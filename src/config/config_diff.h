@@ -56,23 +56,7 @@ int config_diff(const struct config *from, const struct config *to,
 
 void config_diff_free(struct config_diff *diff);
 
-/* "added", "inbox". Static strings. */
-const char *config_change_name(enum config_change_kind kind);
+/* "inbox". Static. */
 const char *config_part_name(enum config_part part);
-
-/* True if both mean the same. Appends the names of the options that differ to
- * names, which may be NULL. A server is compared without its queues. */
-bool config_inbox_equals(const struct config_inbox *a,
-                         const struct config_inbox *b,
-                         struct option_names *names);
-bool config_outlet_equals(const struct config_outlet *a,
-                          const struct config_outlet *b,
-                          struct option_names *names);
-bool config_server_equals(const struct config_server *a,
-                          const struct config_server *b,
-                          struct option_names *names);
-bool config_queue_equals(const struct config_queue *a,
-                         const struct config_queue *b,
-                         struct option_names *names);
 
 #endif

@@ -63,7 +63,8 @@ static const struct option_row top_rows[] = {
                 "this long to store and mark outstanding batches and to finish "
                 "what outlets have in flight. What is left then is not lost: "
                 "the next run gets it again. The service manager must wait "
-                "longer: see TimeoutStopSec in systemd.service(5).",
+                "longer: see TimeoutStopSec in systemd.service(5). Queues and "
+                "outlets that a reload changes or removes have as long.",
     },
     {
         .name = "log_format",

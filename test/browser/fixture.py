@@ -182,7 +182,8 @@ class Fixture:
             "configuration": {
                 "path": "/etc/haplo-poll/haplo-poll.yaml", "generation": 3,
                 "digest": None, "loaded_at": stamp(3600),
-                "rejected_reloads_total": 0, "last_reload_ok": True},
+                "rejected_reloads_total": 0, "last_reload_ok": True,
+                "waiting_count": 0, "waiting": []},
             "poller": {"in_flight": 3, "in_flight_max": 64,
                        "undelivered_bytes": 0, "undelivered_bytes_max": 1 << 26,
                        "connections": 40},

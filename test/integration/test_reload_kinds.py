@@ -6,33 +6,9 @@ import signal
 
 from poll import named
 from ports import free_port
+from reloading import configuration_of, quick, reload, repeats, \
+    several_inboxes, started
 from sim import Sim, wait_for
-
-
-def quick(poll):
-    poll.config["defaults"]["interval"] = "50ms"
-    return poll
-
-
-def several_inboxes(poll, **paths):
-    del poll.config["inbox"]
-    poll.config["inboxes"] = [
-        {"name": name, "type": "sqlite", "path": path}
-        for name, path in paths.items()]
-    poll.config["defaults"]["inbox"] = next(iter(paths))
-    return poll
-
-
-def started(poll):
-    run = poll.start()
-    run.wait_for_line("polling; queues:")
-    return run
-
-
-def reload(poll, code=0, **options):
-    done = poll.run("reload", **options)
-    assert done.code == code, done
-    return done.out
 
 
 # The administrator of a server that is down corrects its URL, and wants to see
@@ -228,24 +204,58 @@ def test_an_inbox_is_opened_again(poll_of):
             stored=sim.all_messages())
 
 
-# An operator is told what is not done yet, and why; it ends by itself.
+# An operator is told what is not done yet, and why, wherever he looks; it goes
+# on by itself, and that is told as well.
 def test_what_waits_is_told(poll_of):
     with Sim("--apps=1", "--queues=2", "--messages=5") as sim:
         poll = quick(poll_of(sim))
-        sim.script("fault queue=q1 on=mark do=status code=500 times=0")
+        poll.config["drain_timeout"] = "1h"
+        sim.script("fault queue=q1 on=mark do=delay for=14s")
         run = started(poll)
-        run.wait_for_line("app1/q1")
-        wait_for(lambda: sim.unread("app1", "q2") == 0)
+        wait_for(lambda: sim.queue_stats("app1", "q1")["requests"] == 2)
+        assert configuration_of(poll)["waiting"] == []
         poll.queue_list().remove(poll.queue("app1", "q1"))
-        poll.config["defaults"].update(backoff="30ms", backoff_max="40ms")
         poll.write()
         run.signal(signal.SIGHUP)
-        run.wait_for_line("reloaded: generation 2,")
-        sim.script("clear faults")
-        sim.add("app1", "q2", [{"n": 1}])
-        wait_for(lambda: sim.unread("app1", "q2") == 0)
+        line, = run.wait_for_line("reloaded: generation 2,")
+        assert "removed: 1, waiting: 1" in line
+        why = "queue app1/q1: waits until its batch is marked, for at most "
+        now = configuration_of(poll)
+        assert now["waiting_count"] == 1
+        assert now["waiting"][0].startswith(why)
+        assert "the reload waits for " + why in poll.run("status").out
+        out = reload(poll).splitlines()  # which waits for 10 s
+        assert "waiting: 1, nothing has changed" in out[0]
+        assert out[1].startswith("waiting: " + why)
+        assert run.lines("reload: still waiting: " + why)
+        run.wait_for_line("reload: nothing is waiting any more")
+        assert configuration_of(poll)["waiting_count"] == 0
+        assert sim.unread("app1", "q1") == 0
+        assert not run.lines("not confirmed within drain_timeout")
         assert run.stop() == 0
         poll.check_nothing_lost()
+
+
+# A server that has gone for good does not keep its queues from the one that
+# has replaced it. What it was to mark is recognised there.
+def test_marks_are_given_up_after_drain_timeout(poll_of):
+    with Sim("--apps=2", "--queues=4", "--messages=40") as sim:
+        poll = quick(poll_of(sim))
+        poll.config["drain_timeout"] = "300ms"
+        poll.server("app1")["max_in_flight"] = 4
+        sim.script("fault app=app1 on=mark do=stall done=no times=4")
+        run = started(poll)
+        wait_for(lambda: sim.app_stats("app1")["requests"] == 8)
+        poll.server("app1")["url"] += "/"
+        out = reload(poll)
+        assert "changed: server app1: url" in out
+        assert "waiting" not in out.splitlines()[-1]
+        run.wait_for_line("reload: queue app1/q", " and 3 more: their marks "
+                          "were not confirmed within drain_timeout")
+        wait_for(lambda: sim.unread() == 0)
+        assert repeats(poll) == 4 * 16
+        assert run.stop() == 0
+        poll.check_all_stored()
 
 
 # Who adds the name of a proxy need not restart; who moves the port must.
@@ -264,4 +274,24 @@ def test_it_says_what_of_admin_needs_a_restart(poll_of):
         admin["listen"] = f"127.0.0.1:{free_port()}"
         assert ("changed: admin: listen: where it listens changes at the next "
                 "start") in reload(poll).splitlines()
+        assert run.stop() == 0
+
+
+# The state directory is locked by the process that uses it, and so is what it
+# has in there; the rest of the file does not take effect either.
+def test_it_says_that_state_dir_needs_a_restart(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=5") as sim:
+        poll = quick(poll_of(sim))
+        run = started(poll)
+        old = pathlib.Path(poll.path).read_text()
+        poll.config["state_dir"] = "other"
+        poll.queue()["interval"] = "77ms"
+        poll.write()
+        run.signal(signal.SIGHUP)
+        run.wait_for_line("reload: state_dir has changed: restart haplo-poll")
+        run.wait_for_line("reload: rejected: nothing has changed; still at "
+                          "work: generation 1,")
+        assert poll.run("reload", write=False).code == 4  # nobody is there
+        pathlib.Path(poll.path).write_text(old)
+        assert "nothing has changed" in reload(poll, write=False)
         assert run.stop() == 0

@@ -29,6 +29,13 @@
     "  - {name: b, url: https://b.example, api_key_file: key,\n" \
     "     queues: [{name: x}]}\n"
 
+static const char *const kind_names[] = {
+    [CONFIG_ADDED] = "added",
+    [CONFIG_CHANGED] = "changed",
+    [CONFIG_MOVED] = "moved",
+    [CONFIG_REMOVED] = "removed",
+};
+
 static char *describe(const struct config_diff *diff)
 {
     char *text;
@@ -36,7 +43,7 @@ static char *describe(const struct config_diff *diff)
     FILE *file = open_memstream(&text, &size);
     for (size_t i = 0; i < diff->count; i++) {
         const struct config_change *change = &diff->changes[i];
-        fprintf(file, "%s %s %s%s%s%s%s\n", config_change_name(change->kind),
+        fprintf(file, "%s %s %s%s%s%s%s\n", kind_names[change->kind],
                 config_part_name(change->part),
                 change->server != NULL ? change->server : "",
                 change->server != NULL ? "/" : "", change->name,

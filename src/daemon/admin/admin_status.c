@@ -6,6 +6,9 @@
 #include "daemon/admin/admin_object.h"
 #include "daemon/admin/admin_private.h"
 #include "daemon/admin/admin_ready.h"
+#include "daemon/reload/reload_changes.h"
+
+#define WAITING_COUNT_MAX 10 /* lines about what a reload has not finished */
 
 /* What is summed up over servers and outlets, of which there are few enough. */
 struct totals {
@@ -64,6 +67,24 @@ static const char *phase_name(const struct gather *gather)
     }
 }
 
+static void on_wait(void *data, const char *line)
+{
+    json_text(data, NULL, line);
+}
+
+/* What a reload has not finished. */
+static void write_waiting(struct json_writer *json,
+                          const struct reload_changes *changes)
+{
+    size_t count = changes == NULL ? 0 : reload_changes_count(changes);
+    json_count(json, "waiting_count", count);
+    json_array(json, "waiting");
+    if (count > 0) {
+        reload_changes_tell(changes, WAITING_COUNT_MAX, on_wait, json);
+    }
+    json_array_end(json);
+}
+
 static void write_configuration(struct json_writer *json,
                                 const struct gather *gather)
 {
@@ -81,6 +102,7 @@ static void write_configuration(struct json_writer *json,
     } else {
         json_null(json, "last_reload_ok");
     }
+    write_waiting(json, gather->changes);
     json_object_end(json);
 }
 

@@ -91,6 +91,24 @@ static const char *unready_why(const struct json_tree *status,
     return "";
 }
 
+/* What a reload has not finished, which does not make it unready. */
+static void print_waiting(const struct json_tree *configuration, FILE *out)
+{
+    const struct json_tree *waiting =
+        json_tree_member(configuration, "waiting");
+    const struct json_tree *line;
+    uint64_t count = json_tree_count(configuration, "waiting_count");
+    size_t shown = 0;
+    while ((line = json_tree_item(waiting, shown)) != NULL) {
+        const char *text = json_tree_text(line, NULL);
+        fprintf(out, "the reload waits for %s\n", text != NULL ? text : "?");
+        shown++;
+    }
+    if (count > shown) {
+        fprintf(out, "the reload waits for %" PRIu64 " more\n", count - shown);
+    }
+}
+
 static void print_summary(struct printing *printing)
 {
     const struct json_tree *status = printing->status;
@@ -115,6 +133,7 @@ static void print_summary(struct printing *printing)
                 terminal_begin(terminal, TERMINAL_BAD),
                 unready_why(status, why), terminal_end(terminal, TERMINAL_BAD));
     }
+    print_waiting(configuration, terminal->out);
     print_counts(printing, "servers");
     fputs("; ", terminal->out);
     print_counts(printing, "queues");

@@ -94,7 +94,11 @@ static void answer(struct reload *reload)
 
 static void on_patience(uv_timer_t *timer)
 {
-    answer(timer->data);
+    struct reload *reload = timer->data;
+    reload->is_late = true;
+    reload_result_take_waiting(&reload->result, &reload->changes);
+    log_lines(LOG_LEVEL_WARNING, "still waiting: ", &reload->result.waiting);
+    answer(reload);
 }
 
 /* It was applied, or rejected: from now on, the next one may begin. */
@@ -113,7 +117,6 @@ static void settle(struct reload *reload)
         reload->event_cb(reload, &reload->result);
     }
     if (reload->is_again || !reload->result.is_accepted ||
-        STAILQ_EMPTY(&reload->asking) ||
         reload_changes_count(&reload->changes) == 0) {
         answer(reload);
     } else {
@@ -129,6 +132,10 @@ static struct reload *reload_of(struct gather *gather)
 static void on_settled(struct gather *gather)
 {
     struct reload *reload = reload_of(gather);
+    if (reload->is_late) {
+        reload->is_late = false;
+        log_line(LOG_LEVEL_INFO, "reload: nothing is waiting any more");
+    }
     if (reload->phase == RELOAD_SETTLING) {
         answer(reload);
     }

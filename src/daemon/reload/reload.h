@@ -6,7 +6,8 @@
  *   - A thread reads the file, checks it, and compares it with what is at work.
  *   - If it is valid, the difference is applied, in slices (reload_pass.h).
  * What has to finish something first goes on by itself (reload_change.h).
- *   - Those who have asked are told what has changed, and what still waits.
+ *   - Those who have asked are told what has changed, and what still waits; the
+ * log has both.
  *
  * Other cases:
  *
@@ -30,9 +31,8 @@
 #include "daemon/reload/reload_result.h"
 #include "inbox/worker.h"
 
-#define RELOAD_PATIENCE_MS                             \
-    10000 /* for what has to finish, before it is told \
-           */
+/* For what has to finish, before it is told. */
+#define RELOAD_PATIENCE_MS 10000
 
 struct reload;
 
@@ -44,7 +44,7 @@ enum reload_phase {
     RELOAD_IDLE,
     RELOAD_LOADING,  /* a thread reads the file */
     RELOAD_APPLYING, /* a pass is at work */
-    RELOAD_SETTLING  /* those who have asked are kept waiting for the rest */
+    RELOAD_SETTLING  /* the rest finishes; those who have asked wait for it */
 };
 
 struct reload_waiter; /* reload.c */
@@ -63,6 +63,7 @@ struct reload {
     enum reload_phase phase;       /* see above */
     bool is_again;                 /* another one follows */
     bool is_open;                  /* opened and not closed */
+    bool is_late;                  /* what has not finished was logged */
     struct reload_waiters asking;  /* told at the end of this one */
     struct reload_waiters later;   /* told at the end of the next one */
     struct reload_changes changes; /* what has to finish */

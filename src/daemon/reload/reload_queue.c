@@ -12,13 +12,17 @@
  *
  * Other cases:
  *
+ *   - Its batch is not marked within drain_timeout, perhaps because its server
+ *     is down: the token is given up. The server will send the batch again, and
+ *     what is stored is recognised.
  *   - The new inbox is not open: the queue stays at work in the old one until
  *     it is. If that has to be closed, the queue waits.
  *   - Its inbox is opened again with other options, perhaps as another
  *     database: the queue keeps its state in memory meanwhile, and stores it
- *     where the database has no state of it.
+ *     where the database has no state of it. It does not wait longer than
+ *     drain_timeout for the old database to store a confirmation.
  *   - Its key cannot be read, or its server's files: it is held.
- *   - Its state cannot be moved: this is logged and tried again.
+ *   - Its state cannot be moved: this is logged, and tried again after a wait.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +77,10 @@ static bool is_failing(enum haplo_queue_state state)
 static void leave(struct reload_change *change)
 {
     struct gather_queue *queue = change->object;
+    const struct gather *gather = change->changes->gather;
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+    change->deadline_ms =
+        uv_now(gather->loop) + gather->config->drain_timeout_ms;
     if (queue->queue == NULL) {
         change->step = RELOAD_FINISHED;
         return;
@@ -82,6 +89,17 @@ static void leave(struct reload_change *change)
     change->was_failing = is_failing(stats.state);
     change->step = RELOAD_FINISHING;
     (void)haplo_queue_remove(queue->queue, on_removed); /* never twice */
+}
+
+bool reload_queue_give_up(struct reload_change *change)
+{
+    const struct gather_queue *queue = change->object;
+    struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+    haplo_queue_stats(queue->queue, &stats);
+    haplo_queue_give_up(queue->queue);
+    return stats.state == HAPLO_QUEUE_LAST_MARK_READY ||
+           stats.state == HAPLO_QUEUE_LAST_MARKING ||
+           stats.state == HAPLO_QUEUE_LAST_MARK_WAIT;
 }
 
 /* True if it can stay at work until its new inbox is open. */
@@ -142,9 +160,11 @@ static void on_replaced(struct inbox_replace *replace, int error,
     if (error != 0) {
         log_line(LOG_LEVEL_ERROR, "%s: its state cannot be stored: %s",
                  change->name, why);
+        reload_change_back_off(change);
+    } else {
+        free(change->state);
+        change->state = NULL;
     }
-    free(change->state);
-    change->state = NULL;
     change->step = RELOAD_FINISHED;
     reload_change_ready(change);
 }
@@ -170,7 +190,9 @@ static void on_moved(struct gather_queue *queue, int error, void *data)
 {
     struct reload_change *change = data;
     (void)queue;
-    (void)error; /* logged; it is tried again */
+    if (error != 0) {
+        reload_change_back_off(change); /* the cause is logged */
+    }
     change->step = RELOAD_FINISHED;
     reload_change_ready(change);
 }
@@ -246,6 +268,18 @@ static enum reload_progress start(struct reload_change *change)
     return RELOAD_DONE;
 }
 
+/* What is confirmed is stored. An inbox that is to be closed is not waited for
+ * any longer than for the mark itself: it may be closed because it is dead. */
+static bool has_settled(const struct reload_change *change)
+{
+    const struct gather_queue *queue = change->object;
+    const struct gather *gather = change->changes->gather;
+    return queue->stored == NULL || inbox_queue_is_settled(queue->stored) ||
+           (inbox_named(change, inbox_name(queue->stored->inbox))
+                ->is_changing &&
+            uv_now(gather->loop) >= change->deadline_ms);
+}
+
 /* It has left the poller, or was never there. */
 static enum reload_progress finish(struct reload_change *change)
 {
@@ -254,7 +288,7 @@ static enum reload_progress finish(struct reload_change *change)
         gather_queue_drop(queue);
         return RELOAD_DONE;
     }
-    if (queue->stored != NULL && !inbox_queue_is_settled(queue->stored)) {
+    if (!reload_change_is_due(change) || !has_settled(change)) {
         return RELOAD_WAITS;
     }
     if (queue->stored != NULL && is_inbox_replaced(change)) {
@@ -279,6 +313,8 @@ enum reload_progress reload_queue_go_on(struct reload_change *change)
     switch (change->step) {
     case RELOAD_PENDING:
         return RELOAD_WAITS;
+    case RELOAD_FINISHING:
+        return RELOAD_FINISHES;
     case RELOAD_FINISHED:
         return finish(change);
     default:

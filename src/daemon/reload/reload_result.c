@@ -109,8 +109,9 @@ void reload_result_take_waiting(struct reload_result *result,
                                 const struct reload_changes *changes)
 {
     lines_clear(&result->waiting);
-    result->waiting.count = reload_changes_tell(changes, RELOAD_LINE_COUNT_MAX,
-                                                on_wait, &result->waiting);
+    reload_changes_tell(changes, RELOAD_LINE_COUNT_MAX, on_wait,
+                        &result->waiting);
+    result->waiting.count = reload_changes_count(changes);
 }
 
 /* Text that grows up to a limit. */

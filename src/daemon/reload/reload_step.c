@@ -15,8 +15,23 @@
 #include "daemon/log/log.h"
 #include "daemon/observe/observer_feed.h"
 
-#define OPEN_BACKOFF_MS 1000      /* before an inbox is opened again */
-#define OPEN_BACKOFF_MAX_MS 60000 /* the same, after many failures */
+#define BACKOFF_MS 1000      /* before something is tried again */
+#define BACKOFF_MAX_MS 60000 /* the same, after many failures */
+
+void reload_change_back_off(struct reload_change *change)
+{
+    change->backoff_ms =
+        change->backoff_ms == 0 ? BACKOFF_MS : 2 * change->backoff_ms;
+    if (change->backoff_ms > BACKOFF_MAX_MS) {
+        change->backoff_ms = BACKOFF_MAX_MS;
+    }
+    change->due_ms = uv_now(change->changes->gather->loop) + change->backoff_ms;
+}
+
+bool reload_change_is_due(const struct reload_change *change)
+{
+    return uv_now(change->changes->gather->loop) >= change->due_ms;
+}
 
 /* Servers */
 
@@ -109,12 +124,7 @@ static enum reload_progress inbox_opened(struct reload_change *change)
     }
     if (!inbox->is_open) {
         change->step = RELOAD_FINISHED;
-        change->backoff_ms =
-            change->backoff_ms == 0 ? OPEN_BACKOFF_MS : 2 * change->backoff_ms;
-        if (change->backoff_ms > OPEN_BACKOFF_MAX_MS) {
-            change->backoff_ms = OPEN_BACKOFF_MAX_MS;
-        }
-        change->due_ms = uv_now(inbox->gather->loop) + change->backoff_ms;
+        reload_change_back_off(change);
         return RELOAD_WAITS;
     }
     inbox->is_changing = false;
@@ -126,7 +136,7 @@ static enum reload_progress inbox_opened(struct reload_change *change)
 static enum reload_progress inbox_start(struct reload_change *change)
 {
     struct gather_inbox *inbox = change->object;
-    if (uv_now(inbox->gather->loop) < change->due_ms) {
+    if (!reload_change_is_due(change)) {
         return RELOAD_WAITS;
     }
     inbox->config = change->next;
@@ -163,21 +173,42 @@ enum reload_progress reload_inbox_go_on(struct reload_change *change)
 
 /* Telling */
 
+/* It has not left the poller. */
+static void batch_explain(const struct reload_change *change, char *text,
+                          size_t text_size)
+{
+    const struct gather_queue *queue = change->object;
+    uint64_t now_ms = uv_now(change->changes->gather->loop);
+    struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+    haplo_queue_stats(queue->queue, &stats);
+    if (stats.state == HAPLO_QUEUE_LAST_DELIVERING) {
+        snprintf(text, text_size, "waits until inbox %s has stored its batch",
+                 inbox_name(queue->stored->inbox));
+    } else if (change->deadline_ms > now_ms) {
+        snprintf(text, text_size,
+                 "waits until its batch is marked, for at most %.0f s more",
+                 (double)(change->deadline_ms - now_ms) / 1000);
+    } else {
+        snprintf(text, text_size, "its batch could not be marked in time");
+    }
+}
+
 static void queue_explain(const struct reload_change *change, char *text,
                           size_t text_size)
 {
     const struct gather_queue *queue = change->object;
     const struct config_queue *next = change->next;
-    struct haplo_queue_stats stats = {.struct_size = sizeof stats};
     if (change->step == RELOAD_PENDING) {
         snprintf(text, text_size, "stays in inbox %s until inbox %s is open",
                  inbox_name(queue->stored->inbox), next->settings->inbox->name);
     } else if (queue->queue != NULL) {
-        haplo_queue_stats(queue->queue, &stats);
-        snprintf(text, text_size, "finishing its batch: %s",
-                 haplo_queue_state_text(stats.state));
+        batch_explain(change, text, text_size);
     } else if (change->step == RELOAD_MOVING) {
         snprintf(text, text_size, "its state is being moved");
+    } else if (!reload_change_is_due(change)) {
+        snprintf(text, text_size,
+                 "its state could not be moved, which is tried again; the log "
+                 "has the cause");
     } else if (queue->stored != NULL &&
                !inbox_queue_is_settled(queue->stored)) {
         snprintf(text, text_size, "waits until inbox %s has stored its state",

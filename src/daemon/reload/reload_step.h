@@ -17,9 +17,10 @@ enum reload_step {
 
 /* What is to be done with a change after a step. */
 enum reload_progress {
-    RELOAD_WAITS, /* something that it needs is not there */
-    RELOAD_BUSY,  /* a callback follows: reload_change_ready() */
-    RELOAD_DONE   /* it has ended */
+    RELOAD_WAITS,    /* something that it needs is not there */
+    RELOAD_FINISHES, /* a queue: a callback follows, or its deadline */
+    RELOAD_BUSY,     /* a callback follows: reload_change_ready() */
+    RELOAD_DONE      /* it has ended */
 };
 
 struct reload_change {
@@ -35,8 +36,9 @@ struct reload_change {
     char *state;         /* owned; of a queue whose inbox is opened again */
     size_t state_size;   /* of state */
     struct inbox_replace replace; /* stores it there */
-    uint64_t due_ms;              /* of an inbox: not before */
-    uint64_t backoff_ms;          /* of an inbox: the newest wait, or 0 */
+    uint64_t due_ms;              /* what has failed is not tried before */
+    uint64_t backoff_ms;          /* the newest wait after that, or 0 */
+    uint64_t deadline_ms;         /* of a queue: to finish its batch */
     bool was_failing;             /* of a queue: when it left the poller */
     bool has_old_key;             /* of a queue: it keeps its API key */
     char name[];                  /* "queue a/b" */
@@ -52,12 +54,24 @@ enum reload_progress reload_inbox_go_on(struct reload_change *change);
  * open. */
 void reload_queue_begin(struct reload_change *change);
 
+/* The deadline of a queue is over: its token is given up, unless its batch is
+ * still being stored. True if it was. */
+bool reload_queue_give_up(struct reload_change *change);
+
 /* Adds a server to the poller; if its files cannot be used, it keeps the
  * reason, for which its queues are held. 0 or HAPLO_ENOMEM. */
 int reload_server_add(struct gather_server *server, char *why, size_t why_size);
 
 /* A callback has come: looks at it in the next turn. */
 void reload_change_ready(struct reload_change *change);
+
+/* Moves it to another list. */
+void reload_change_list_move(struct reload_change *change,
+                             struct reload_change_list *to);
+
+/* Something has failed, and is to be tried again after a wait. */
+void reload_change_back_off(struct reload_change *change);
+bool reload_change_is_due(const struct reload_change *change);
 
 /* The object borrows from the newest configuration from now on. */
 void reload_change_let_go(struct reload_change *change);

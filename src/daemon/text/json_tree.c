@@ -55,7 +55,8 @@ bool json_tree_is_number(const struct json_tree *tree)
 
 const char *json_tree_text(const struct json_tree *tree, const char *name)
 {
-    yajl_val value = value_of(json_tree_member(tree, name));
+    yajl_val value =
+        value_of(name == NULL ? tree : json_tree_member(tree, name));
     return YAJL_IS_STRING(value) ? value->u.string : NULL;
 }
 

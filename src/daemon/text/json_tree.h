@@ -31,7 +31,8 @@ const struct json_tree *json_tree_item(const struct json_tree *tree,
 bool json_tree_is_number(const struct json_tree *tree);
 
 /* Members of an object. A time is in Unix milliseconds; a duration, which JSON
- * has in seconds, in milliseconds. */
+ * has in seconds, in milliseconds. Without a name, the text is the tree itself.
+ */
 const char *json_tree_text(const struct json_tree *tree, const char *name);
 uint64_t json_tree_count(const struct json_tree *tree, const char *name);
 bool json_tree_bool(const struct json_tree *tree, const char *name);
