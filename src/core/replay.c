@@ -4,9 +4,9 @@
 #include <xxhash.h>
 
 /* Never 0. If two tokens had the same hash, a batch would only come later. */
-static uint64_t token_hash(const struct batch *batch)
+static uint32_t token_hash(const struct batch *batch)
 {
-    XXH64_hash_t hash = XXH3_64bits(batch->form, batch->form_size);
+    uint32_t hash = (uint32_t)XXH3_64bits(batch->form, batch->form_size);
     return hash != 0 ? hash : 1;
 }
 

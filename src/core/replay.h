@@ -24,9 +24,9 @@
 
 #include "core/batch.h"
 
-/* Zeroed: no suspicion. */
+/* Kept small: every idle queue has one. Zeroed: no suspicion. */
 struct replay {
-    uint64_t token; /* hash of the suspected one; 0: none */
+    uint32_t token; /* hash of the suspected one; 0: none */
 };
 
 /* To be called when a batch is confirmed. marked_already: it had new messages,

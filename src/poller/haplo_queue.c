@@ -1,6 +1,7 @@
 /*
  * haplo_queue.c - adds queues, passes commands to them, and removes them.
  */
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -107,8 +108,8 @@ static struct haplo_queue *queue_new(struct haplo_server *server,
 {
     size_t name_size = strlen(options->name) + 1;
     size_t key_size = strlen(options->api_key) + 1;
-    struct haplo_queue *queue =
-        alloc_zeroed(1, sizeof *queue + name_size + key_size);
+    struct haplo_queue *queue = alloc_zeroed(
+        1, offsetof(struct haplo_queue, name) + name_size + key_size);
     if (queue == NULL) {
         return NULL;
     }

@@ -49,11 +49,11 @@ struct haplo_queue {
     char *api_key;                  /* in the same block after name, or owned */
     struct batch *batch;            /* being read, or outstanding; or NULL */
     char *error_text;               /* owned; the newest failure, or NULL */
-    struct replay replay;           /* a batch that is held back, if any */
     haplo_removed_cb removed_cb;    /* or NULL */
     struct request *request;        /* in flight, or NULL */
     struct queue_counters counters; /* since the queue was added */
     struct queue_mishaps mishaps;   /* since the queue was added */
+    struct replay replay;           /* a batch that is held back, if any */
     bool is_removing;               /* to be freed once PAUSED */
     bool is_gone;                   /* PAUSED and about to be freed */
     char name[];                    /* followed by its first API key */
