@@ -1,10 +1,29 @@
+/*
+ * config_digest.c - writes the configuration into a hash.
+ *
+ * Writing the settings and the key of a queue takes much longer than anything
+ * else about it, and a million queues share a few. So they are written only
+ * where they differ from those of the queue before.
+ */
 #include "config/config_digest.h"
 
 #include <openssl/evp.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "config/config_when.h"
 #include "config/option_compare.h"
+
+/* The newest settings and key, which the next queues may share. */
+struct shared {
+    const struct config_queue_settings *settings; /* borrowed; NULL: none */
+    char *text;       /* owned; these settings as written, or NULL */
+    size_t text_size; /* bytes of text */
+    const struct config_key *key; /* borrowed; NULL: none */
+    bool has_failed;              /* memory has run out */
+};
 
 /* A stream whose bytes go to the hash. */
 static ssize_t on_write(void *hash, const char *data, size_t size)
@@ -24,7 +43,8 @@ static FILE *stream_open(EVP_MD_CTX *hash)
  * differ. */
 static void text_write(const char *text, FILE *file)
 {
-    fprintf(file, "%s%c", text == NULL ? "" : text, '\0');
+    const char *bytes = text == NULL ? "" : text;
+    fwrite(bytes, 1, strlen(bytes) + 1, file);
 }
 
 static void inbox_write(const struct config_inbox *inbox, FILE *file)
@@ -59,30 +79,88 @@ static void outlet_write(const struct config_outlet *outlet, FILE *file)
     }
 }
 
-static void queue_write(const struct config_queue *queue, FILE *file)
+static void settings_format(const struct config_queue_settings *settings,
+                            FILE *file)
 {
-    text_write("queue", file);
-    text_write(queue->name, file);
-    text_write(queue->settings->inbox->name, file);
-    fprintf(file, "%d", (int)queue->key->kind);
-    text_write(queue->key->name, file);
-    text_write(queue->key->path, file);
-    option_table_write(&config_queue_rows, &queue->settings->options, file);
+    text_write("settings", file);
+    text_write(settings->inbox->name, file);
+    option_table_write(&config_queue_rows, &settings->options, file);
 }
 
-static void server_write(const struct config_server *server, FILE *file)
+/* Other settings may still say the same. */
+static void settings_write(const struct config_queue_settings *settings,
+                           struct shared *shared, FILE *file)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+    if (memory != NULL) {
+        settings_format(settings, memory);
+    }
+    if (memory == NULL || fclose(memory) != 0) {
+        shared->has_failed = true;
+        free(text);
+        return;
+    }
+    if (size != shared->text_size || memcmp(text, shared->text, size) != 0) {
+        fwrite(text, 1, size, file);
+    }
+    free(shared->text);
+    shared->text = text;
+    shared->text_size = size;
+    shared->settings = settings;
+}
+
+static bool text_equals(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool key_equals(const struct config_key *a, const struct config_key *b)
+{
+    return a == b ||
+           (a != NULL && b != NULL && a->kind == b->kind &&
+            text_equals(a->name, b->name) && text_equals(a->path, b->path));
+}
+
+static void key_write(const struct config_key *key, FILE *file)
+{
+    text_write("key", file);
+    fprintf(file, "%d", (int)key->kind);
+    text_write(key->name, file);
+    text_write(key->path, file);
+}
+
+static void queue_write(const struct config_queue *queue, struct shared *shared,
+                        FILE *file)
+{
+    if (queue->settings != shared->settings) {
+        settings_write(queue->settings, shared, file);
+    }
+    if (!key_equals(queue->key, shared->key)) {
+        key_write(queue->key, file);
+    }
+    shared->key = queue->key;
+    text_write("queue", file);
+    text_write(queue->name, file);
+}
+
+static void server_write(const struct config_server *server,
+                         struct shared *shared, FILE *file)
 {
     text_write("server", file);
     text_write(server->options.name, file);
     option_table_write(&server_own_options, &server->options, file);
     option_table_write(&config_server_rows, &server->options, file);
     for (size_t i = 0; i < server->queue_count; i++) {
-        queue_write(&server->queues[i], file);
+        queue_write(&server->queues[i], shared, file);
     }
 }
 
-static void config_write(const struct config *config, FILE *file)
+/* Returns 0 or HAPLO_ENOMEM. */
+static int config_write(const struct config *config, FILE *file)
 {
+    struct shared shared = {0};
     option_table_write(&config_top_rows, config, file);
     option_table_write(&config_admin_rows, &config->admin, file);
     for (size_t i = 0; i < config->inbox_count; i++) {
@@ -92,8 +170,10 @@ static void config_write(const struct config *config, FILE *file)
         outlet_write(&config->outlets[i], file);
     }
     for (size_t i = 0; i < config->server_count; i++) {
-        server_write(&config->servers[i], file);
+        server_write(&config->servers[i], &shared, file);
     }
+    free(shared.text);
+    return shared.has_failed ? HAPLO_ENOMEM : 0;
 }
 
 static void text_make(const unsigned char *bytes, unsigned size,
@@ -108,13 +188,14 @@ int config_digest(const struct config *config, char text[CONFIG_DIGEST_SIZE])
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned size = 0;
+    int error = HAPLO_ENOMEM;
     EVP_MD_CTX *hash = EVP_MD_CTX_new();
     FILE *file = hash == NULL ? NULL : stream_open(hash);
     text[0] = '\0';
     if (file != NULL) {
-        config_write(config, file);
+        error = config_write(config, file);
     }
-    if (file != NULL && fclose(file) == 0 &&
+    if (file != NULL && fclose(file) == 0 && error == 0 &&
         EVP_DigestFinal_ex(hash, bytes, &size) == 1) {
         text_make(bytes, size, text);
     }

@@ -156,7 +156,12 @@ static void queues_resolve(struct config_loading *loading,
 {
     struct config_scope *scope = &loading->errors.scope;
     const struct config_scope outer_scope = *scope;
+    struct name_table *names =
+        &loading->queue_names[server - loading->config->servers];
     server->queues = loading->config->queues + draft->first_queue;
+    if (name_table_reserve(names, server->queue_count) != 0) {
+        config_loading_no_memory(loading);
+    }
     for (size_t i = 0; i < server->queue_count && !loading->has_no_memory;
          i++) {
         const struct queue_draft *queue =

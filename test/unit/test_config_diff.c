@@ -221,6 +221,52 @@ static void test_the_digest(void **state)
     }
 }
 
+#define QUEUES(server, queues)                                         \
+    INBOXES "defaults: {inbox: main}\n"                                \
+            "servers:\n"                                               \
+            "  - {name: a, url: https://a.example, api_key_file: key," \
+            " " server "queues: [" queues "]}\n"
+
+/* Queues that share settings and keys are the rule, and the digest takes a
+ * short cut for them. It must not miss which queue has which, nor depend on
+ * where in the file they are set. */
+static void test_the_digest_of_queues_that_share(void **state)
+{
+    (void)state;
+    static const char *const same[] = {
+        QUEUES("", "{name: x}, {name: y}"),
+        QUEUES("inbox: main, ", "{name: x}, {name: y}"),
+        QUEUES("", "{name: x, inbox: main}, {name: y, api_key_file: key}"),
+        QUEUES("inbox: other, ",
+               "{name: x, inbox: main}, {name: y, inbox: main}"),
+    };
+    static const char *const others[] = {
+        QUEUES("", "{name: x}, {name: y}"),
+        QUEUES("", "{name: x, inbox: other}, {name: y}"),
+        QUEUES("", "{name: x}, {name: y, inbox: other}"),
+        QUEUES("inbox: other, ", "{name: x}, {name: y}"),
+        QUEUES("", "{name: x, api_key_file: key2}, {name: y}"),
+        QUEUES("", "{name: x}, {name: y, api_key_file: key2}"),
+        QUEUES("", "{name: x}, {name: y, api_key_env: KEY_OF_Y}"),
+        QUEUES("", "{name: y}, {name: x}"),
+    };
+    char digests[8][CONFIG_DIGEST_SIZE];
+    setenv("KEY_OF_Y", KEY, 1);
+    text_write("key2", KEY "\n", 0600);
+    for (size_t i = 0; i < 4; i++) {
+        digest_of(same[i], digests[i]);
+        assert_string_equal(digests[i], digests[0]);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        digest_of(others[i], digests[i]);
+        for (size_t j = 0; j < i; j++) {
+            assert_string_not_equal(digests[i], digests[j]);
+        }
+    }
+    unsetenv("KEY_OF_Y");
+    unlink("key2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_another_key),
         cmocka_unit_test(test_outlets_and_inboxes),
         cmocka_unit_test(test_the_digest),
+        cmocka_unit_test(test_the_digest_of_queues_that_share),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
