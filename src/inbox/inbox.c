@@ -432,6 +432,11 @@ void inbox_set_undelivered_max(struct inbox *inbox, size_t bytes_max)
     inbox->commit.held_max = bytes_max;
 }
 
+void *inbox_data(const struct inbox *inbox)
+{
+    return inbox->data;
+}
+
 const char *inbox_name(const struct inbox *inbox)
 {
     return inbox->name;
@@ -509,7 +514,7 @@ struct inbox *inbox_open(uv_loop_t *loop, const struct inbox_options *options,
         return NULL;
     }
     inbox->opened_cb = opened_cb;
-    inbox->opened_data = data;
+    inbox->data = data;
     inbox->store = inbox->type->ops->open(loop, inbox, options);
     if (inbox->store == NULL) {
         inbox_free(inbox);
@@ -535,7 +540,7 @@ void inbox_store_opened(struct inbox *inbox, const char *uuid, int error,
     }
     (void)snprintf(inbox->uuid, sizeof(inbox->uuid), "%s", uuid);
     inbox->opened_cb = NULL;
-    opened_cb(inbox, 0, "", inbox->opened_data);
+    opened_cb(inbox, 0, "", inbox->data);
 }
 
 void inbox_group_written(struct inbox *inbox)
@@ -580,8 +585,7 @@ void inbox_commit_closed(struct inbox *inbox)
 
     inbox_free(inbox);
     if (gone.opened_cb != NULL) {
-        gone.opened_cb(NULL, gone.open_error, gone.open_why.text,
-                       gone.opened_data);
+        gone.opened_cb(NULL, gone.open_error, gone.open_why.text, gone.data);
     } else if (gone.closed_cb != NULL) {
         gone.closed_cb(gone.closed_data);
     }

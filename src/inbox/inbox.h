@@ -115,7 +115,7 @@ typedef void (*inbox_opened_cb)(struct inbox *inbox, int error, const char *why,
                                 void *data);
 
 /* Opens, creates or upgrades an inbox; opened_cb fires in any case. Returns
- * NULL if memory runs out; then it does not fire. */
+ * NULL if memory runs out; then it does not fire. data is the owner's. */
 struct inbox *inbox_open(uv_loop_t *loop, const struct inbox_options *options,
                          inbox_opened_cb opened_cb, void *data);
 
@@ -143,6 +143,9 @@ int inbox_migrate(const struct inbox_type *type, const void *type_options,
 
 /* Sets another undelivered_bytes_max. What exceeds it already stays. */
 void inbox_set_undelivered_max(struct inbox *inbox, size_t bytes_max);
+
+/* The data passed to inbox_open(). */
+void *inbox_data(const struct inbox *inbox);
 
 const char *inbox_name(const struct inbox *inbox);
 const char *inbox_uuid(const struct inbox *inbox);

@@ -24,7 +24,7 @@ struct inbox {
     int open_error;                   /* opening the store: HAPLO_E* or 0 */
     struct reason open_why;           /* text of open_error */
     inbox_opened_cb opened_cb;        /* NULL once it has fired */
-    void *opened_data;                /* for opened_cb */
+    void *data;                       /* the owner's */
     inbox_stored_cb stored_cb;        /* or NULL */
     void *stored_data;                /* for stored_cb */
     inbox_space_cb space_cb;          /* or NULL */

@@ -66,8 +66,7 @@ int gather_queue_store_in(struct gather_queue *queue,
 
 void gather_queue_leave_inbox(struct gather_queue *queue)
 {
-    struct gather_inbox *inbox = name_table_find(
-        &queue->server->gather->inboxes, inbox_name(queue->stored->inbox));
+    struct gather_inbox *inbox = inbox_data(queue->stored->inbox);
     inbox_queue_close(queue->stored);
     queue->stored = NULL;
     inbox->user_count--;
@@ -210,14 +209,27 @@ static int make_poller(struct gather *gather)
 /* Shared by the steps that add servers and queues. */
 struct adding {
     struct gather_key_reader keys; /* reads shared files only once */
+    const struct config_queue_settings *settings; /* of the newest queue */
+    struct haplo_queue_options options;           /* what these settings say */
     bool has_failed_logins;        /* that still count, but not of these keys */
     char why[HAPLO_TEXT_SIZE_MAX]; /* one line */
 };
 
+/* Most queues have the settings of the one before. */
+static struct haplo_queue_options options_of(const struct config_queue *config,
+                                             struct adding *adding)
+{
+    if (config->settings != adding->settings) {
+        config_queue_options(config, &adding->options);
+        adding->settings = config->settings;
+    }
+    adding->options.name = config->name;
+    return adding->options;
+}
+
 static int add_to_poller(struct gather_queue *queue, struct adding *adding)
 {
-    struct haplo_queue_options options = {.struct_size = sizeof options};
-    config_queue_options(queue->config, &options);
+    struct haplo_queue_options options = options_of(queue->config, adding);
     options.state = queue->stored->state;
     options.key_proven = adding->has_failed_logins && options.state.size > 0 &&
                          !queue->key_refused;

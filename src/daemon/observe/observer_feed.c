@@ -216,12 +216,6 @@ void observer_feed_event(const struct haplo_event *event)
 
 /* Batches */
 
-static struct gather_inbox *inbox_of(const struct gather_queue *queue)
-{
-    return name_table_find(&queue->server->gather->inboxes,
-                           queue->config->settings->inbox->name);
-}
-
 static void count_resends(struct gather_queue *queue,
                           const struct inbox_delivery *delivery)
 {
@@ -235,14 +229,23 @@ static void count_resends(struct gather_queue *queue,
     }
 }
 
-static void inbox_enter(struct gather_inbox *inbox,
-                        enum observer_inbox_state state, const char *why)
+static void inbox_failed(struct gather_inbox *inbox, const char *why)
 {
     if (inbox->seen.state != OBSERVER_INBOX_SHORT) {
         struct observer_note note = observer_note_now(why);
-        note.error = state == OBSERVER_INBOX_FAILING ? HAPLO_EDELIVERY : 0;
-        observer_inbox_enter(&inbox->gather->observer, &inbox->seen, state,
-                             &note);
+        note.error = HAPLO_EDELIVERY;
+        observer_inbox_enter(&inbox->gather->observer, &inbox->seen,
+                             OBSERVER_INBOX_FAILING, &note);
+    }
+}
+
+static void inbox_worked(struct gather_inbox *inbox)
+{
+    const struct observer_note note = observer_note_now(NULL);
+    inbox->seen.success_ms = note.now_ms;
+    if (inbox->seen.state == OBSERVER_INBOX_FAILING) {
+        observer_inbox_enter(&inbox->gather->observer, &inbox->seen,
+                             OBSERVER_INBOX_WORKING, &note);
     }
 }
 
@@ -250,18 +253,17 @@ void observer_feed_delivered(struct gather_queue *queue,
                              const struct inbox_delivery *delivery,
                              enum inbox_verdict verdict, const char *why)
 {
-    struct gather_inbox *inbox = inbox_of(queue);
+    struct gather_inbox *inbox = inbox_data(delivery->queue->inbox);
     struct observer_server *server = &queue->server->seen;
     server->stored_count += delivery->stored_count;
     server->repeat_count += delivery->repeat_count;
     if (verdict == INBOX_STORED) {
-        inbox->seen.success_ms = wall_clock_ms();
-        inbox_enter(inbox, OBSERVER_INBOX_WORKING, NULL);
+        inbox_worked(inbox);
         if (delivery->stored_count > 0) {
             count_resends(queue, delivery);
         }
     } else if (verdict == INBOX_RETRY) {
-        inbox_enter(inbox, OBSERVER_INBOX_FAILING, why);
+        inbox_failed(inbox, why);
     }
 }
 

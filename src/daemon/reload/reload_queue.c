@@ -110,8 +110,7 @@ static bool may_stay(const struct reload_change *change)
         queue->server->is_changing || target_of(change) != NULL) {
         return false;
     }
-    const struct gather_inbox *own =
-        inbox_named(change, inbox_name(queue->stored->inbox));
+    const struct gather_inbox *own = inbox_data(queue->stored->inbox);
     const struct config_queue *next = change->next;
     return strcmp(own->name, next->settings->inbox->name) != 0;
 }
@@ -133,9 +132,9 @@ static bool is_inbox_replaced(const struct reload_change *change)
 {
     const struct gather_queue *queue = change->object;
     const struct config_queue *next = change->next;
-    const char *name = inbox_name(queue->stored->inbox);
-    return inbox_named(change, name)->is_changing &&
-           strcmp(name, next->settings->inbox->name) == 0;
+    const struct gather_inbox *own = inbox_data(queue->stored->inbox);
+    return own->is_changing &&
+           strcmp(own->name, next->settings->inbox->name) == 0;
 }
 
 /* Without the copy, what is unread may be stored again. */
