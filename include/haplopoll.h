@@ -459,11 +459,16 @@ struct haplo_server_stats {
     uint64_t request_count;          /* since the start */
     uint64_t failed_login_count;     /* since the start */
     uint64_t throttle_count;         /* THROTTLE responses since the start */
-    uint64_t certificate_expires_ms; /* Unix ms: of those that the server has
-                                        presented, its own and intermediate
-                                        ones, the first to expire; as of the
-                                        last connection that did not resume a
-                                        TLS session. 0: unknown, or no TLS */
+    uint64_t certificate_expires_ms; /* Unix ms: of the server's certificates,
+                                        its own and intermediate ones, with
+                                        which it was verified, the first to
+                                        expire; as of the last connection that
+                                        did not resume a TLS session. 0:
+                                        unknown, or no TLS */
+    uint64_t ca_certificate_expires_ms; /* Unix ms: of the one in the CA file
+                                           with which it was verified,
+                                           likewise; 0 as well if that is the
+                                           server's own */
     uint64_t client_certificate_expires_ms; /* Unix ms: of the one that it is
                                                presented; 0: none, or it has
                                                not been read yet */

@@ -27,18 +27,31 @@ static const SSL *ssl_of(CURL *curl)
     return info->internals;
 }
 
-uint64_t certificate_time_of_peer(CURL *curl, uint64_t known)
+/* The chain begins with the server's own certificate, and ends with the one
+ * that is trusted. */
+static struct peer_expiry chain_expiry(const STACK_OF(X509) * chain)
+{
+    struct peer_expiry expiry = {0};
+    int count = chain != NULL ? sk_X509_num(chain) : 0;
+    int ca_index = count > 1 ? count - 1 : count;
+    for (int i = 0; i < ca_index; i++) {
+        uint64_t own = certificate_time(sk_X509_value(chain, i));
+        if (own != 0 && (expiry.server_ms == 0 || own < expiry.server_ms)) {
+            expiry.server_ms = own;
+        }
+    }
+    if (ca_index < count) {
+        expiry.ca_ms = certificate_time(sk_X509_value(chain, ca_index));
+    }
+    return expiry;
+}
+
+void certificate_time_of_peer(CURL *curl, struct peer_expiry *known)
 {
     const SSL *ssl = ssl_of(curl);
-    uint64_t first = 0;
-    if (ssl == NULL || (known != 0 && SSL_session_reused(ssl))) {
-        return known;
+    const STACK_OF(X509) *chain =
+        ssl != NULL ? SSL_get0_verified_chain(ssl) : NULL;
+    if (chain != NULL) {
+        *known = chain_expiry(chain);
     }
-    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
-    int count = chain != NULL ? sk_X509_num(chain) : 0;
-    for (int i = 0; i < count; i++) {
-        uint64_t own = certificate_time(sk_X509_value(chain, i));
-        first = own != 0 && (first == 0 || own < first) ? own : first;
-    }
-    return first != 0 ? first : known;
 }

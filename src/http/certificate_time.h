@@ -11,11 +11,18 @@
 /* The certificate's notAfter in Unix ms. 0: it cannot be read. */
 uint64_t certificate_time(const X509 *certificate);
 
+/* The certificates with which a server was verified; Unix ms, 0: unknown. */
+struct peer_expiry {
+    uint64_t server_ms; /* of its own and intermediate ones, the first */
+    uint64_t ca_ms;     /* of the one in the CA file; 0 as well if that is the
+                           server's own */
+};
+
 /* Call it when a connection of this handle has been established over TLS, from
- * a callback of libcurl: returns when the first certificate expires of those
- * that the server presented, its own and intermediate ones. Returns known if
- * they cannot be told, or if the session was resumed: then the server presented
- * none, and those of the session may have been replaced since. */
-uint64_t certificate_time_of_peer(CURL *curl, uint64_t known);
+ * a callback of libcurl: writes when the certificates expire with which the
+ * server was verified; what it presents besides does no harm when it expires.
+ * Leaves what is known if they cannot be told, or if the session was resumed:
+ * then nothing was verified. */
+void certificate_time_of_peer(CURL *curl, struct peer_expiry *known);
 
 #endif

@@ -69,8 +69,7 @@ static void easy_note_certificate(struct easy *easy)
 {
     struct endpoint *endpoint = easy->endpoint;
     if (endpoint->url.is_tls && has_connected(easy)) {
-        endpoint->certificate_expires_ms = certificate_time_of_peer(
-            easy->curl, endpoint->certificate_expires_ms);
+        certificate_time_of_peer(easy->curl, &endpoint->expiry);
     }
 }
 

@@ -172,7 +172,12 @@ const char *endpoint_addresses(const struct endpoint *endpoint)
 
 uint64_t endpoint_certificate_expires_ms(const struct endpoint *endpoint)
 {
-    return endpoint->certificate_expires_ms;
+    return endpoint->expiry.server_ms;
+}
+
+uint64_t endpoint_ca_certificate_expires_ms(const struct endpoint *endpoint)
+{
+    return endpoint->expiry.ca_ms;
 }
 
 uint64_t endpoint_client_certificate_expires_ms(const struct endpoint *endpoint)

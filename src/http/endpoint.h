@@ -62,10 +62,15 @@ bool endpoint_has_proxy(const struct endpoint *endpoint);
  * until the next look-up. */
 const char *endpoint_addresses(const struct endpoint *endpoint);
 
-/* When the first certificate expires of those that the server presented when a
- * connection was last established without resuming a session, in Unix ms. 0:
- * unknown, or no TLS to the server. */
+/* When the first certificate expires of those of the server, its own and
+ * intermediate ones, with which it was verified when a connection was last
+ * established without resuming a session, in Unix ms. 0: unknown, or no TLS to
+ * the server. */
 uint64_t endpoint_certificate_expires_ms(const struct endpoint *endpoint);
+
+/* The same of the certificate in tls_ca_file, or in that of the system. 0 as
+ * well if that is the server's own. */
+uint64_t endpoint_ca_certificate_expires_ms(const struct endpoint *endpoint);
 
 /* The same of tls_certificate_file, as it is presented now. 0: not
  * configured, or not read yet. */

@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
+#include "http/certificate_time.h"
 #include "http/client_private.h"
 #include "http/endpoint.h"
 #include "http/url.h"
@@ -39,7 +40,7 @@ struct endpoint {
     endpoint_looked_up_cb looked_up_cb; /* or NULL */
     void *data;                         /* for it */
     struct easy_list warm;              /* free, and set up for this endpoint */
-    uint64_t certificate_expires_ms;    /* see endpoint.h */
+    struct peer_expiry expiry;          /* as last verified */
     unsigned busy_count;                /* transfers in flight */
     unsigned slot_count;                /* of slots */
     struct slot *slots;                 /* owned */

@@ -65,6 +65,8 @@ void haplo_server_stats(const struct haplo_server *server,
     if (server->endpoint != NULL) {
         now.certificate_expires_ms =
             endpoint_certificate_expires_ms(server->endpoint);
+        now.ca_certificate_expires_ms =
+            endpoint_ca_certificate_expires_ms(server->endpoint);
         now.client_certificate_expires_ms =
             endpoint_client_certificate_expires_ms(server->endpoint);
     }

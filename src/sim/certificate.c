@@ -39,9 +39,9 @@ static bool extension_add(X509 *certificate, X509 *issuer, int nid,
 }
 
 /* An unsigned certificate. It starts 400 days ago, so that an expired one
- * (days = -1) was valid once. */
+ * (left_s < 0) was valid once. */
 static X509 *certificate_start(const char *common, EVP_PKEY *key, X509 *issuer,
-                               long days)
+                               long left_s)
 {
     X509 *certificate = X509_new();
     if (certificate == NULL) {
@@ -54,8 +54,7 @@ static X509 *certificate_start(const char *common, EVP_PKEY *key, X509 *issuer,
         X509_set_issuer_name(certificate, issuer_name) != 1 ||
         X509_gmtime_adj(X509_getm_notBefore(certificate), -400 * DAY_S) ==
             NULL ||
-        X509_gmtime_adj(X509_getm_notAfter(certificate), days * DAY_S) ==
-            NULL ||
+        X509_gmtime_adj(X509_getm_notAfter(certificate), left_s) == NULL ||
         X509_set_pubkey(certificate, key) != 1) {
         X509_free(certificate);
         return NULL;
@@ -66,9 +65,10 @@ static X509 *certificate_start(const char *common, EVP_PKEY *key, X509 *issuer,
 void sim_authority_init(struct sim_authority *authority, const char *name)
 {
     authority->key = EVP_EC_gen("P-256");
-    X509 *subject = authority->key == NULL
-                        ? NULL
-                        : certificate_start(name, authority->key, NULL, 3650);
+    X509 *subject =
+        authority->key == NULL
+            ? NULL
+            : certificate_start(name, authority->key, NULL, 3650 * DAY_S);
     authority->subject = subject;
     if (subject == NULL ||
         !extension_add(subject, subject, NID_basic_constraints,
@@ -119,14 +119,16 @@ static void alternatives_write(struct sim_buffer *to, const char *names,
 }
 
 static X509 *leaf_make(const struct sim_authority *authority,
-                       enum sim_certificate_kind kind, const char *names,
-                       EVP_PKEY *key)
+                       enum sim_certificate_kind kind, int64_t lifetime_ms,
+                       const char *names, EVP_PKEY *key)
 {
+    long left_s =
+        kind == SIM_CERTIFICATE_EXPIRED ? -DAY_S : (long)(lifetime_ms / 1000);
     struct sim_buffer alternatives = {0};
     alternatives_write(&alternatives, names,
                        kind == SIM_CERTIFICATE_WRONG_NAME);
-    X509 *leaf = certificate_start("haplo-sim", key, authority->subject,
-                                   kind == SIM_CERTIFICATE_EXPIRED ? -1 : 365);
+    X509 *leaf =
+        certificate_start("haplo-sim", key, authority->subject, left_s);
     if (leaf != NULL &&
         (!extension_add(leaf, authority->subject, NID_basic_constraints,
                         "critical,CA:FALSE") ||
@@ -162,10 +164,13 @@ static SSL_CTX *context_make(X509 *leaf, EVP_PKEY *key)
 
 SSL_CTX *sim_certificate_context(const struct sim_authority *authority,
                                  enum sim_certificate_kind kind,
-                                 const char *names, struct sim_buffer *pem)
+                                 int64_t lifetime_ms, const char *names,
+                                 struct sim_buffer *pem)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *leaf = key == NULL ? NULL : leaf_make(authority, kind, names, key);
+    X509 *leaf = key == NULL
+                     ? NULL
+                     : leaf_make(authority, kind, lifetime_ms, names, key);
     SSL_CTX *context = leaf == NULL ? NULL : context_make(leaf, key);
     if (context == NULL) {
         ERR_print_errors_fp(stderr);

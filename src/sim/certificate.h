@@ -24,10 +24,12 @@ void sim_authority_free(struct sim_authority *authority);
 
 /* Creates a server context with a new key, and a certificate for a
  * comma-separated list of names plus localhost, *.localhost, 127.0.0.1 and
- * ::1. Appends the certificate to *pem. Returns NULL if OpenSSL fails. */
+ * ::1, which expires after lifetime_ms, to the second. Appends the certificate
+ * to *pem. Returns NULL if OpenSSL fails. */
 SSL_CTX *sim_certificate_context(const struct sim_authority *authority,
                                  enum sim_certificate_kind kind,
-                                 const char *names, struct sim_buffer *pem);
+                                 int64_t lifetime_ms, const char *names,
+                                 struct sim_buffer *pem);
 
 /* Appends a certificate as PEM. */
 void sim_certificate_pem(X509 *certificate, struct sim_buffer *to);

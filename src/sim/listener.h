@@ -24,6 +24,7 @@ struct sim_listener {
     bool redirects;                  /* plain port that redirects to https */
     SSL_CTX *tls;                    /* owned; NULL: plain */
     int certificate;                 /* enum sim_certificate_kind of tls */
+    int64_t certificate_ms;          /* its lifetime */
     struct sim_connection *connections; /* open ones */
     uint64_t connection_count;          /* number of open ones */
     uint64_t accepted_count;            /* accepted since the start */

@@ -45,6 +45,7 @@ static const struct sim_option rows[] = {
     {SIM_SCOPE_APP, SIM_TYPE_TEXT, "user", ARRAY(sim_settings, user), 0, 0, "haplo", NULL, "user that logs in with API keys", true},
     {SIM_SCOPE_APP, SIM_TYPE_TEXT, "token-field", ARRAY(sim_settings, token_field), 0, 0, "token", NULL, "field of the form that carries a token", true},
     {SIM_SCOPE_APP, SIM_TYPE_CHOICE, "certificate", MEMBER(sim_settings, certificate), 0, 0, 0, "good", "good|expired|unknown-ca|wrong-name", "certificate of the port", false},
+    {SIM_SCOPE_APP, SIM_TYPE_DURATION, "certificate-lifetime", MEMBER(sim_settings, certificate_ms), 0, 1000, 36500 * 86400e3, "365d", NULL, "until it expires; a change issues a new one", false},
     {SIM_SCOPE_APP, SIM_TYPE_YES, "active", MEMBER(sim_settings, active), 0, 0, 0, "yes", NULL, "no: respond 404 to everything", false},
     {SIM_SCOPE_APP, SIM_TYPE_YES, "http-redirect", MEMBER(sim_settings, http_redirect), 0, 0, 0, "no", NULL, "open a plain port as well, which redirects to https", true},
     {SIM_SCOPE_APP, SIM_TYPE_COUNT, "running-max", MEMBER(sim_settings, running_max), 0, 1, MANY, "8", NULL, "concurrent requests; others wait, first come, first served", false},
@@ -128,7 +129,8 @@ static const struct unit *units_of(enum sim_type type)
     static const struct unit bytes[] = {
         {"", 1}, {"k", 1024}, {"m", 1024 * 1024}, {NULL, 0}};
     static const struct unit durations[] = {
-        {"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {NULL, 0}};
+        {"", 1},       {"ms", 1},      {"s", 1000}, {"m", 60000},
+        {"h", 3600e3}, {"d", 86400e3}, {NULL, 0}};
     static const struct unit rates[] = {
         {"", 1}, {"/s", 1}, {"/min", 1.0 / 60}, {NULL, 0}};
     switch (type) {
@@ -251,7 +253,7 @@ static void describe_values(const struct sim_option *option, char *to,
         snprintf(to, size, "text shorter than %zu bytes", option->size);
         break;
     case SIM_TYPE_DURATION:
-        snprintf(to, size, "a time like 20ms, 2s or 5m");
+        snprintf(to, size, "a time like 20ms, 2s, 5m or 30d");
         break;
     case SIM_TYPE_RATE:
         snprintf(to, size, "a rate like 5/s or 30/min");

@@ -79,6 +79,14 @@ static void names_write(const struct sim_server *server,
     sim_buffer_add(to, "", 1);
 }
 
+/* False if settings have changed since it was issued. */
+static bool certificate_is_current(const struct sim_listener *listener)
+{
+    const struct sim_settings *settings = &listener->app->settings;
+    return listener->certificate == settings->certificate &&
+           listener->certificate_ms == settings->certificate_ms;
+}
+
 static bool certificate_renew(struct sim_listener *listener, char *error,
                               size_t error_size)
 {
@@ -86,16 +94,18 @@ static bool certificate_renew(struct sim_listener *listener, char *error,
     struct sim_buffer names = {0};
     struct sim_buffer pem = {0};
     int kind = listener->app->settings.certificate;
+    int64_t lifetime_ms = listener->app->settings.certificate_ms;
     names_write(server, listener->app, &names);
     SSL_CTX *tls = sim_certificate_context(
         kind == SIM_CERTIFICATE_UNKNOWN_CA ? &server->unknown
                                            : &server->authority,
-        (enum sim_certificate_kind)kind, names.bytes, &pem);
+        (enum sim_certificate_kind)kind, lifetime_ms, names.bytes, &pem);
     bool good = tls != NULL;
     if (good) {
         SSL_CTX_free(listener->tls);
         listener->tls = tls;
         listener->certificate = kind;
+        listener->certificate_ms = lifetime_ms;
         good = sim_files_certificate(&server->command, listener->app->name,
                                      &pem, error, error_size);
     } else {
@@ -176,7 +186,7 @@ static bool app_sync(struct sim_server *server, struct sim_app *app,
         return false;
     }
     if (app->listener->tls != NULL && app->server == app &&
-        app->listener->certificate != app->settings.certificate &&
+        !certificate_is_current(app->listener) &&
         !certificate_renew(app->listener, error, error_size)) {
         return false;
     }

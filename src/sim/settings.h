@@ -57,6 +57,7 @@ struct sim_settings {
     char user[64];              /* that goes with API keys */
     char token_field[64];       /* of the form of a mark */
     int certificate;            /* enum sim_certificate_kind */
+    int64_t certificate_ms;     /* until it expires, when it is issued */
     bool active;                /* false: 404 for everything */
     bool http_redirect;         /* plain port as well, which redirects */
     uint64_t running_max;       /* concurrent requests */

@@ -205,7 +205,8 @@ DAY_S = 86400
 
 
 # Certificates are renewed in time only if somebody sees when they end; without
-# TLS there is nothing to see.
+# TLS there is nothing to see. Nothing breaks when one ends that a server
+# presents needlessly.
 def test_the_expiry_of_certificates_is_a_metric(poll_of):
     def expiry(page, kind, server):
         return samples_of(page).get(
@@ -213,10 +214,14 @@ def test_the_expiry_of_certificates_is_a_metric(poll_of):
              f'server="{server}"'))
 
     with Sim("--apps=1", "--queues=1", "--messages=1") as sim:
-        ca = Authority(sim.dir, "ca")
+        ca = Authority(sim.dir, "ca", days=20)
         own = ca.issue("own", days=50)
         poll = poll_of(sim)
-        with TlsServer(drained, ca.issue("server", days=12), ca) as server:
+        pair = ca.issue("server", days=12)
+        needless = ca.issue("needless", days=3).certificate.read_text()
+        with pair.certificate.open("a") as file:
+            file.write(needless)
+        with TlsServer(drained, pair, ca) as server:
             config = server.config("strict", "keys/app1-q1")
             config.update(interval="20ms", tls_ca_file=str(ca.path),
                           tls_certificate_file=str(own.certificate),
@@ -227,7 +232,8 @@ def test_the_expiry_of_certificates_is_a_metric(poll_of):
             admin = admin_of(poll)
             wait_for(lambda: expiry(page_of(admin), "certificate", "strict"))
             page = page_of(admin)
-            for kind, days in [("certificate", 12), ("client_certificate", 50)]:
+            for kind, days in [("certificate", 12), ("ca_certificate", 20),
+                               ("client_certificate", 50)]:
                 left_s = expiry(page, kind, "strict") - time.time()
                 assert (days - 1) * DAY_S < left_s <= days * DAY_S
                 assert expiry(page, kind, "app1") is None

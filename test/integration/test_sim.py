@@ -229,6 +229,26 @@ def test_certificates(kind, words):
         assert fetch(sim).status == 200
 
 
+def days_left(sim):
+    """Of the certificate that the port presents."""
+    text = ssl.get_server_certificate(("127.0.0.1", sim.apps["app1"]["port"]))
+    end = subprocess.run(["openssl", "x509", "-noout", "-enddate"], input=text,
+                         capture_output=True, text=True, check=True).stdout
+    at = ssl.cert_time_to_seconds(end.strip().removeprefix("notAfter="))
+    return (at - time.time()) / 86400
+
+
+# How long a certificate is valid, for those who test what happens before the
+# end; a new lifetime is a new certificate.
+def test_the_lifetime_of_certificates():
+    with Sim("--apps=1", "--tls", "--certificate-lifetime=9d") as sim:
+        assert 8.9 < days_left(sim) <= 9
+        sim.script("app app1 certificate-lifetime=48h")
+        assert 1.9 < days_left(sim) <= 2
+        sim.script("app app1 certificate=expired")
+        assert days_left(sim) < 0
+
+
 # Sessions are resumed, and TLS 1.2 works as well.
 def test_tls_sessions():
     with Sim("--apps=1", "--tls") as sim:

@@ -38,13 +38,13 @@ def openssl(*arguments):
 class Authority:
     """Issues certificates; `path` is its own."""
 
-    def __init__(self, folder, name):
+    def __init__(self, folder, name, days=30):
         self.folder = folder
         self.path = folder / f"{name}.pem"
         self.key = folder / f"{name}.key"
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
-                f"/CN={name}", "-keyout", self.key, "-out", self.path)
+                "ec_paramgen_curve:prime256v1", "-nodes", "-days", days,
+                "-subj", f"/CN={name}", "-keyout", self.key, "-out", self.path)
 
     def issue(self, name, days=30, hosts="DNS:localhost,IP:127.0.0.1"):
         """A Pair; days -1: expired yesterday."""

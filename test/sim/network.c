@@ -122,6 +122,12 @@ uint64_t endpoint_certificate_expires_ms(const struct endpoint *endpoint)
     return 0;
 }
 
+uint64_t endpoint_ca_certificate_expires_ms(const struct endpoint *endpoint)
+{
+    (void)endpoint;
+    return 0;
+}
+
 uint64_t endpoint_client_certificate_expires_ms(const struct endpoint *endpoint)
 {
     (void)endpoint;

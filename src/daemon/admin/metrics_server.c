@@ -147,6 +147,11 @@ WRITE(server_certificate)
     metric_put_time(w, server_stats(object).certificate_expires_ms);
 }
 
+WRITE(server_ca_certificate)
+{
+    metric_put_time(w, server_stats(object).ca_certificate_expires_ms);
+}
+
 WRITE(server_client_certificate)
 {
     metric_put_time(w, server_stats(object).client_certificate_expires_ms);
@@ -263,8 +268,11 @@ const struct metric metrics_of_servers[] = {
     {"server_throttles", C, SERVER,
      "Responses that refuse all logins from this address", server_throttles},
     {"server_certificate_expiry_timestamp_seconds", G, SERVER,
-     "When the first certificate that it presents expires, Unix time",
+     "When the first of its certificates expires, Unix time",
      server_certificate},
+    {"server_ca_certificate_expiry_timestamp_seconds", G, SERVER,
+     "When the CA certificate with which it is verified expires, Unix time",
+     server_ca_certificate},
     {"server_client_certificate_expiry_timestamp_seconds", G, SERVER,
      "When the certificate that it is presented expires, Unix time",
      server_client_certificate},
