@@ -42,8 +42,7 @@ LIBRARIES = {
     "librdkafka/": ["src/outlets/kafka"],
     "nats/": ["src/outlets/nats"],
     "openssl/": ["src/config/config_digest.c", "src/daemon/admin",
-                 "src/daemon/doctor/certificate_probe.c", "src/http",
-                 "src/outlets/webhook", "src/sim"],
+                 "src/http", "src/outlets/webhook", "src/sim"],
     "zlib.h": ["src/outlets/files", "src/sim"],
 }
 

@@ -168,11 +168,14 @@ const struct catalogue_entry catalogue_doctor[] = {
     {
         .code = HP_CERTIFICATE_EXPIRES,
         .title = "a certificate expires soon",
-        .meaning = "The certificate of the server will expire within 30 days. "
-                   "From then on nothing can be fetched from it.",
+        .meaning = "A certificate will expire within 30 days: that of the "
+                   "server, that of the CA with which the server is verified, "
+                   "or the client certificate that is presented to it. From "
+                   "then on nothing can be fetched from this server.",
         .advice = "Have it renewed. If it is renewed automatically, find out "
                   "why that has not happened yet: usually it does a month "
-                  "ahead.",
+                  "ahead. For a CA, add its new certificate to tls_ca_file "
+                  "while the old one is still valid.",
         .is_warning = true,
     },
     {

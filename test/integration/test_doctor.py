@@ -11,7 +11,7 @@ from poll import run_program
 from ports import free_port
 from sim import Sim
 from test_once_failures import CASES
-from tls_peers import Authority, TlsServer, drained
+from tls_peers import Authority, Proxy, TlsServer, drained
 
 # What no simulated server does, and where it is tested instead.
 ELSEWHERE = {
@@ -104,20 +104,51 @@ def test_stores_that_fail_are_found(poll_of):
                       found(done, poll))
 
 
-# A certificate that nobody renews is found before it stops everything.
-def test_a_certificate_that_expires_soon_is_found(poll_of, tmp_path):
+# A certificate that nobody renews is found before it stops everything: that of
+# the server, of its CA, or the client's; also where a proxy leads to the server.
+@pytest.mark.parametrize("through", [None, "http", "https"])
+def test_a_certificate_that_expires_soon_is_found(poll_of, through):
     with Sim("--apps=1", "--queues=1") as sim:
         poll = poll_of(sim)
-        ca = Authority(tmp_path, "ca")
-        with TlsServer(drained, ca.issue("server", days=10)) as server:
-            own = server.config("other", "keys/app1-q1")
-            own["tls_ca_file"] = str(ca.path)
-            poll.config["servers"] = [own]
+        ca = Authority(poll.folder, "ca", days=20)
+        own = ca.issue("own", days=5)
+        with TlsServer(drained, ca.issue("server", days=10), ca) as server, \
+                Proxy(ca.issue("proxy", days=2) if through == "https"
+                      else None) as proxy:
+            config = server.config("other", "keys/app1-q1")
+            config.update(tls_ca_file=str(ca.path),
+                          tls_certificate_file=str(own.certificate),
+                          tls_key_file=str(own.key))
+            if through:
+                config["proxy"] = proxy.url
+            poll.config["servers"] = [config]
             done = poll.run("doctor")
+            assert bool(proxy.connections) == bool(through)
         assert done.code == 0, done.out
-        text = re.sub(r"valid for (9|10) days", "valid for 10 days",
+        text = re.sub(r"valid for (\d+) days",
+                      lambda found: f"valid for {int(found[1]) + 1} days",
                       found(done, poll))
         assert_golden(CONFIG / "doctor" / "certificate-expires.txt", text)
+
+
+# Where all is well, the client's certificate is told as well; the CA's is not,
+# as nobody here renews it.
+def test_certificates_that_last_are_told(poll_of):
+    with Sim("--apps=1", "--queues=1") as sim:
+        poll = poll_of(sim)
+        ca = Authority(poll.folder, "ca", days=400)
+        own = ca.issue("own", days=200)
+        with TlsServer(drained, ca.issue("server", days=100), ca) as server:
+            config = server.config("other", "keys/app1-q1")
+            config.update(tls_ca_file=str(ca.path),
+                          tls_certificate_file=str(own.certificate),
+                          tls_key_file=str(own.key))
+            poll.config["servers"] = [config]
+            done = poll.run("doctor")
+        assert [line for line in done.out.splitlines() if "valid for" in line] \
+            == ["ok       server other: its certificate is valid for 99 days",
+                "ok       server other: the client certificate "
+                f"{own.certificate} is valid for 199 days"]
 
 
 # A wrong configuration is told as check tells it; nothing is asked.

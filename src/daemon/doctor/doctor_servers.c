@@ -7,6 +7,7 @@
  *     the connection was made, TLS and the certificate are right, the host name
  *     is the primary one, the key is valid for this queue, and the queue exists
  *     and is polled by this method.
+ *   - The connections have shown for how long the certificates are valid.
  *
  * Failures:
  *
@@ -24,20 +25,18 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "base/reason.h"
 #include "base/wall_clock.h"
 #include "config/api_key.h"
-#include "daemon/doctor/certificate_probe.h"
+#include "daemon/doctor/doctor_certificates.h"
 #include "daemon/gather/failed_logins_file.h"
 #include "daemon/gather/key_commands.h"
 #include "daemon/limits.h"
 #include "daemon/log/trace.h"
 #include "daemon/state_dir.h"
 
-#define CERTIFICATE_DAYS 30   /* before it expires, that is worth a warning */
 #define LOGINS_OF_THROTTLE 40 /* what is stored after a throttle, at least */
 #define TICK_MS 50
 #define ONCE_ONLY_MS 3600000 /* it is paused before another attempt */
@@ -59,6 +58,7 @@ struct doctor_server {
     struct doctor *doctor;              /* its own */
     const struct config_server *config; /* in the configuration */
     struct haplo_server *server;        /* NULL: it could not be added */
+    struct haplo_server_stats stats;    /* when all results were known */
     struct doctor_queue *queues;        /* a part of all */
     enum diagnostic_code code;          /* HP_NONE: it has not failed */
     char *text;                         /* owned; NULL: it has not failed */
@@ -285,6 +285,17 @@ static void keep_logins(const struct doctor *doctor)
     }
 }
 
+static void take_stats(struct doctor *doctor)
+{
+    for (size_t i = 0; i < doctor->config->server_count; i++) {
+        struct doctor_server *server = &doctor->servers[i];
+        server->stats.struct_size = sizeof server->stats;
+        if (server->server != NULL) {
+            haplo_server_stats(server->server, &server->stats);
+        }
+    }
+}
+
 static void on_tick(uv_timer_t *tick)
 {
     struct doctor *doctor = tick->data;
@@ -299,6 +310,7 @@ static void on_tick(uv_timer_t *tick)
         look_for_held(&doctor->servers[i]);
     }
     if (doctor->unsettled_count == 0) {
+        take_stats(doctor);
         keep_logins(doctor);
         uv_close((uv_handle_t *)tick, NULL);
         abandon_soon(doctor->abandon);
@@ -384,26 +396,6 @@ static int allocate(struct doctor *doctor)
 
 /* The end */
 
-/* That it is trusted is known by now: the server has responded. */
-static void report_certificate(const struct config_server *server,
-                               const char *subject,
-                               struct doctor_report *report)
-{
-    char why[HAPLO_TEXT_SIZE_MAX];
-    int days = 0;
-    const char *url = server->options.url;
-    if (strncasecmp(url, "https:", 6) != 0 || server->options.proxy != NULL) {
-        return;
-    }
-    if (certificate_probe(url, &days, why, sizeof why) != 0) {
-        doctor_report_add(report, HP_SERVER_TLS, subject, "%s", why);
-    } else {
-        doctor_report_add(
-            report, days < CERTIFICATE_DAYS ? HP_CERTIFICATE_EXPIRES : HP_NONE,
-            subject, "its certificate is valid for %d days", days);
-    }
-}
-
 static void report_server(const struct doctor_server *server)
 {
     char subject[SUBJECT_SIZE];
@@ -417,7 +409,8 @@ static void report_server(const struct doctor_server *server)
                               : "");
     }
     if (server->text == NULL) {
-        report_certificate(server->config, subject, report);
+        doctor_certificates(server->config, &server->stats, wall_clock_ms(),
+                            subject, report);
     }
     for (size_t i = 0; i < server->config->queue_count; i++) {
         const struct doctor_queue *queue = &server->queues[i];

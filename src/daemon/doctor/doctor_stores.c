@@ -11,7 +11,6 @@
 
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "config/config_options.h"
 #include "daemon/doctor/tcp_probe.h"
@@ -99,9 +98,7 @@ static void examine_addresses(const char *const *addresses,
     char why[HAPLO_TEXT_SIZE_MAX] = "";
     char host[TCP_PROBE_NAME_SIZE];
     for (; *addresses != NULL; addresses++) {
-        int fd = tcp_probe(*addresses, default_port, host, why, sizeof why);
-        if (fd >= 0) {
-            (void)close(fd);
+        if (tcp_probe(*addresses, default_port, host, why, sizeof why) == 0) {
             doctor_report_add(report, HP_NONE, subject,
                               "%s accepts connections", host);
             return;

@@ -62,19 +62,6 @@ static void target_read(struct target *target, const char *address,
     }
 }
 
-/* From here on, calls block, but not for ever. 0 or errno. */
-static int make_blocking(int fd)
-{
-    const struct timeval limit = {.tv_sec = TCP_PROBE_MS / 1000};
-    return fcntl(fd, F_SETFL, 0) == 0 &&
-                   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit,
-                              sizeof limit) == 0 &&
-                   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit,
-                              sizeof limit) == 0
-               ? 0
-               : errno;
-}
-
 /* 0 or errno. */
 static int connect_within(int fd, const struct addrinfo *info)
 {
@@ -94,22 +81,16 @@ static int connect_within(int fd, const struct addrinfo *info)
                                                                     : errno;
 }
 
-/* Sets *fd. 0 or errno. */
-static int open_connection(const struct addrinfo *info, int *fd)
+/* 0 or errno. */
+static int try_connection(const struct addrinfo *info)
 {
-    *fd =
+    int fd =
         socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (*fd < 0) {
+    if (fd < 0) {
         return errno;
     }
-    int error = connect_within(*fd, info);
-    if (error == 0) {
-        error = make_blocking(*fd);
-    }
-    if (error != 0) {
-        (void)close(*fd);
-        *fd = -1;
-    }
+    int error = connect_within(fd, info);
+    (void)close(fd);
     return error;
 }
 
@@ -130,7 +111,6 @@ int tcp_probe(const char *address, const char *default_port,
     struct target target;
     struct addrinfo *infos = NULL;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    int fd = -1;
     int error = ECONNREFUSED;
     target_read(&target, address, default_port);
     snprintf(name, TCP_PROBE_NAME_SIZE, "%s port %s", target.host, target.port);
@@ -140,19 +120,12 @@ int tcp_probe(const char *address, const char *default_port,
         return reason_write(why, why_size, -1, "resolve %s: %s", target.host,
                             gai_strerror(failed));
     }
-    for (const struct addrinfo *info = infos; info != NULL && fd < 0;
+    for (const struct addrinfo *info = infos; info != NULL && error != 0;
          info = info->ai_next) {
-        error = open_connection(info, &fd);
+        error = try_connection(info);
     }
     freeaddrinfo(infos);
-    return error == 0 ? fd
+    return error == 0 ? 0
                       : reason_write(why, why_size, -1, "connect to %s: %s",
                                      name, strerror(error));
-}
-
-void tcp_probe_host(const char *address, char *host, size_t host_size)
-{
-    struct target target;
-    target_read(&target, address, NULL);
-    snprintf(host, host_size, "%s", target.host);
 }

@@ -12,12 +12,8 @@
 
 /* Connects to HOST:PORT, or to that of a URL. With neither a port nor
  * default_port, the port is that of the scheme. Writes what it has tried into
- * name, without the path of the URL. Returns a descriptor to be closed, whose
- * calls block for at most TCP_PROBE_MS; or -1 with one line in why. */
+ * name, without the path of the URL. Returns 0, or -1 with one line in why. */
 int tcp_probe(const char *address, const char *default_port,
               char name[TCP_PROBE_NAME_SIZE], char *why, size_t why_size);
-
-/* Writes the host of an address, without brackets. */
-void tcp_probe_host(const char *address, char *host, size_t host_size);
 
 #endif
