@@ -27,7 +27,7 @@ function verdictOf(status) {
   return total === 1 ? 'The queue is fine' : `All ${count(total)} queues are fine`;
 }
 
-// What else is wrong, besides queues.
+// What else is wrong, besides queues; or that nothing is.
 function notesOf(status) {
   const notes = [];
   const add = (counts, noun, plural) => {
@@ -41,6 +41,11 @@ function notesOf(status) {
   add(status.inboxes, 'inbox', 'inboxes');
   if (status.configuration.last_reload_ok === false) {
     notes.push('The last reload was rejected');
+  }
+  if (notes.length === 0 && troubleCount(status.queues) === 0) {
+    notes.push(`${counted(status.servers.total, 'server')}, ` +
+      `${counted(status.outlets.total, 'outlet')} and ` +
+      `${counted(status.inboxes.total, 'inbox', 'inboxes')}: nothing is wrong`);
   }
   return notes;
 }

@@ -20,13 +20,13 @@ def test_a_lost_connection_is_visible_until_it_is_back(browser):
         browser.wait(f"{LINK} === 'lost'")
         assert browser.text("#link").startswith("Connection lost since ")
         assert browser.run(SHOWN)
-        opacity = "getComputedStyle(document.querySelector('main')).opacity"
-        assert browser.run(opacity) == "0.5"
+        look = "getComputedStyle(document.querySelector('main')).filter"
+        assert browser.run(look) == "grayscale(1)"
         assert browser.run("document.title") == "haplo-poll: connection lost"
         fixture.is_down = False
         browser.wait(f"{LINK} === 'live'")
         assert browser.text("#link") == "Live"
-        assert browser.run(opacity) == "1"
+        assert browser.run(look) == "none"
         browser.wait("document.title === 'haplo-poll live'")
         browser.check_clean("net::ERR_")
 
