@@ -63,12 +63,14 @@ def test_a_replay_is_killed_and_stopped(postgres, picky_of):
         picky.tell("slow")
         assert picky.replay("--outlet=out", "--since=1h").code == 0
         wait_for(lambda: picky.replayed(2), "the replay")
+        picky.tell("held")
         done = picky.replay("stop", "2")
         assert done.code == 0 and "replay 2 is stopped" in done.err
         assert "stopped already" in picky.replay("stop", "2").err
         assert "no replay 9" in picky.replay("stop", "9").err
         run.wait_for_line("replay 2 is stopped")
         assert len(picky.replayed(2)) < 120
+        picky.untell("held")
         assert run.stop() == 0
 
 

@@ -130,10 +130,12 @@ def test_a_replay_survives_being_killed(picky_of):
 def test_a_replay_is_stopped(picky_of, is_running):
     with Sim("--apps=1", "--queues=4", "--messages=100", "--limit=2") as sim:
         picky = picky_of(sim)
+        picky.poll.config["drain_timeout"] = "100ms"
         run = forward(picky, sim, 400)
         picky.tell("slow")
         assert picky.replay("--outlet=out", "--since=1h").code == 0
         wait_for(lambda: len(picky.replayed(1)) > 5, "the replay")
+        picky.tell("held")
         if not is_running:
             assert run.stop() == 0
         done = picky.replay("stop", "1")
@@ -143,6 +145,7 @@ def test_a_replay_is_stopped(picky_of, is_running):
         if is_running:
             run.wait_for_line("replay 1 is stopped")
             assert run.stop() == 0
+        picky.untell("held")
         picky.untell("slow")
         assert picky.poll.once() == (0, "", "")
         (row,) = picky.replay_list()

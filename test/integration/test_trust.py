@@ -72,6 +72,7 @@ def test_more_files_than_multi_handles(poll_of):
     with Sim("--apps=1", f"--queues={count}", "--messages=1", "--tls") as sim:
         poll = poll_of(sim)
         server = poll.server()
+        server["connect_timeout"] = "10m"  # all of them connect at once
         servers = []
         for i, queue in enumerate(server["queues"]):
             ca_file = sim.dir / f"ca-{i}.pem"
@@ -85,7 +86,7 @@ def test_more_files_than_multi_handles(poll_of):
         assert done.code == 1
         lines = done.err.splitlines()
         assert len(lines) == 20
-        assert all("issuer certificate" in line for line in lines)
+        assert all("issuer certificate" in line for line in lines), lines
         assert sim.unread() == 20
 
 
