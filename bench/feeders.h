@@ -23,7 +23,7 @@ struct feeders_options {
 };
 
 /* Opens the inbox and its queues, which wait for feeders_run_*(). */
-void feeders_open(const struct feeders_options *options);
+void feeders_open(const struct feeders_options *given);
 
 /* Messages a second of all queues together, from now on. */
 void feeders_set_rate(uint64_t per_second);

@@ -33,7 +33,7 @@ struct request {
     char *content;                             /* owned; what is signed */
     struct curl_slist headers[HEADER_COUNT];   /* linked; borrow lines */
     char lines[HEADER_COUNT - 1][HEADER_SIZE]; /* all but haplo-id */
-    char ids[sizeof("haplo-id: ") + IDS_SIZE]; /* haplo-id */
+    char ids[sizeof("haplo-id: ") + (size_t)IDS_SIZE]; /* haplo-id */
 };
 
 static struct {
@@ -133,7 +133,7 @@ static size_t on_body(char *data, size_t unit, size_t count, void *user)
 static void request_init(struct request *request)
 {
     static const char *const fixed[] = {
-        "webhook-timestamp: " TIMESTAMP, "Content-Type: application/json",
+        ("webhook-timestamp: " TIMESTAMP), "Content-Type: application/json",
         "haplo-server: app1", "haplo-received-at: 2026-11-28T20:49:16Z",
         "User-Agent: produce_webhook"};
     CURL *curl = curl_easy_init();

@@ -14,13 +14,13 @@
 
 struct catalogue_entry {
     enum diagnostic_code code; /* never HP_NONE */
+    bool is_warning;           /* unless a check is strict */
+    bool is_fragment;          /* what the example does not show is fine */
     const char *title;         /* a few words, for lists */
     const char *meaning;       /* what it means, and why it matters */
     const char *advice;        /* what to do */
     const char *wrong;         /* an example that has it; or NULL */
     const char *right;         /* the same, corrected; or NULL */
-    bool is_warning;           /* unless a check is strict */
-    bool is_fragment;          /* what the example does not show is fine */
 };
 
 /* The entry of a code, or NULL. */

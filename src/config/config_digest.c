@@ -176,10 +176,10 @@ static int config_write(const struct config *config, FILE *file)
     return shared.has_failed ? HAPLO_ENOMEM : 0;
 }
 
-static void text_make(const unsigned char *bytes, unsigned size,
+static void text_make(const unsigned char *bytes, size_t size,
                       char text[CONFIG_DIGEST_SIZE])
 {
-    for (unsigned i = 0; i < size && 2 * i + 2 < CONFIG_DIGEST_SIZE; i++) {
+    for (size_t i = 0; i < size && 2 * i + 2 < CONFIG_DIGEST_SIZE; i++) {
         snprintf(text + 2 * i, 3, "%02x", bytes[i]);
     }
 }

@@ -66,8 +66,7 @@ static void section_take(const struct config_mapping *mapping)
     case LEVEL_TOP:
         config_top_take(mapping);
         break;
-    case LEVEL_INCLUDED: /* everything in it has been taken */
-        break;
+    case LEVEL_INCLUDED:    /* everything in it has been taken */
     case LEVEL_ENVIRONMENT: /* config_environment.c */
         break;
     case LEVEL_ADMIN:

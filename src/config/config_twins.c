@@ -79,8 +79,8 @@ static char *target_make(struct arena *arena,
     }
     path_size -= path_size > 0 && path[path_size - 1] == '/';
     char *end = origin_write(target, url, (size_t)(rest - url), port);
-    memcpy(end, path, path_size);
-    strcpy(end + path_size, options->mark_path);
+    end = mempcpy(end, path, path_size);
+    strcpy(end, options->mark_path);
     return target;
 }
 

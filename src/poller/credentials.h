@@ -23,7 +23,7 @@ struct credentials {
     struct curl_slist fetch;      /* before these, for a fetch */
     struct curl_slist form;       /* before these, for a request with a form */
     char authorization[sizeof CREDENTIALS_PREFIX +
-                       (CREDENTIALS_LOGIN_SIZE_MAX + 2) / 3 * 4];
+                       ((size_t)CREDENTIALS_LOGIN_SIZE_MAX + 2) / 3 * 4];
 };
 
 /* Sets the headers for a user of at most HAPLO_USER_SIZE_MAX characters and a

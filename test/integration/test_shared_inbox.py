@@ -181,7 +181,7 @@ def test_a_resend_between_two_processes_is_stored(poll_of):
 # with what it had: its batch is stale.
 def test_a_process_that_was_suspended_stores_nothing_again(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=16") as sim:
-        sim.script("fault on=fetch do=drip bytes=50 every=50ms")
+        sim.script("fault on=fetch do=drip bytes=50 every=100ms")
         poll = poll_of(sim)
         poll.config["defaults"]["interval"] = "20ms"
         other = second_process(poll_of, sim, poll)

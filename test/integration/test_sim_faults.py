@@ -33,7 +33,7 @@ def test_fault_refuse(sim):
     assert receive_all(open_before) == (b"", True)
     sim.script(f"clear fault {answer['fault']}")
     assert fetch(sim).status == 200
-    sim.script("fault do=refuse for=30ms")
+    sim.script("fault do=refuse for=3s")
     assert sim.app_stats()["refusing"]
     wait_for(lambda: not sim.app_stats()["refusing"])
     assert fetch(sim).status == 200
@@ -190,7 +190,7 @@ def test_fault_probability_repeats():
 # A client that gives up does not undo its mark.
 def test_mark_is_done_after_client_left(sim):
     token = fetch(sim).json()["token"]
-    sim.script("app app1 latency=200ms")
+    sim.script("fault on=mark do=delay")
     with connect(sim.url()) as connection:
         body = b"token=" + urllib.parse.quote(token, safe="").encode()
         data = request_bytes("POST", f"{POLL}q1/mark", key=sim.key(), body=body, headers=[FORM])
@@ -198,6 +198,8 @@ def test_mark_is_done_after_client_left(sim):
         wait_for(lambda: sim.app_stats()["running"] == 1)
         assert sim.app_stats()["gone"] == 0
     wait_for(lambda: sim.app_stats()["gone"] == 1)
+    assert sim.unread("app1", "q1") == 20
+    sim.script("clear faults")
     wait_for(lambda: sim.unread("app1", "q1") == 4)
     assert sim.events()[-1]["gone"]
     assert sim.app_stats()["gone"] == 0

@@ -73,7 +73,8 @@ def test_state_dir_is_something_else(poll_of, spoil, words):
 def check_refused(sim, poll, done, code, state, words):
     assert done.code == code
     done = done._replace(err=done.err.lower())
-    check_one_line_each(done, ["haplo-poll"], [str(state), *words])
+    check_one_line_each(done, ["haplo-poll"],
+                        [str(state).lower(), *words])
     assert sim.app_stats()["requests"] == 0
     assert not poll.inbox_path.exists()
 

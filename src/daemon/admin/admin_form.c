@@ -14,8 +14,9 @@ struct reader {
 
 static void skip_space(struct reader *reader)
 {
+    static const char spaces[] = {' ', '\t', '\r', '\n'};
     while (reader->at < reader->end &&
-           memchr(" \t\r\n", *reader->at, 4) != NULL) {
+           memchr(spaces, *reader->at, sizeof spaces) != NULL) {
         reader->at++;
     }
 }

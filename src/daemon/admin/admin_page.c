@@ -123,9 +123,10 @@ static void keep(struct admin_page *page, uint64_t key, char *name)
         sift_up(page, page->count++);
         return;
     }
-    free(page->entries[0].name);
+    char *dropped = page->entries[0].name;
     page->entries[0] = entry;
     sift_down(page, 0, page->count);
+    free(dropped);
 }
 
 void admin_page_offer(struct admin_page *page, uint64_t key, const char *name)

@@ -70,8 +70,8 @@ static const char *next_text(const struct known *known)
         [HAPLO_QUEUE_MARK_WAIT] = "the batch is marked again",
         [HAPLO_QUEUE_BACKOFF] = "it is fetched again",
         [HAPLO_QUEUE_REFUSED] =
-            "it is fetched again, or as soon as the file of its API key "
-            "changes",
+            ("it is fetched again, or as soon as the file of its API key "
+             "changes"),
         [HAPLO_QUEUE_BLOCKED] = "nothing until somebody asks for poll-now",
         [HAPLO_QUEUE_LAST_DELIVERING] =
             "its inbox stores the batch; then it is paused",

@@ -151,7 +151,7 @@ void admin_reply_text(struct admin_request *request, unsigned status,
 {
     /* It copies, and does not write to what it copies. */
     reply(request, status, type,
-          MHD_create_response_from_buffer(size, (void *)(uintptr_t)text,
+          MHD_create_response_from_buffer(size, (void *)text,
                                           MHD_RESPMEM_MUST_COPY));
 }
 
@@ -159,7 +159,7 @@ static void reply_static(struct admin_request *request, unsigned status,
                          const char *type, const char *data, size_t size)
 {
     reply(request, status, type,
-          MHD_create_response_from_buffer(size, (void *)(uintptr_t)data,
+          MHD_create_response_from_buffer(size, (void *)data,
                                           MHD_RESPMEM_PERSISTENT));
 }
 

@@ -11,7 +11,7 @@
 
 /* When a cause is looked at again, after it began; then every day. */
 static const uint64_t stages_ms[] = {REPORTER_SPREAD_MS, REPORTER_HOUR_MS,
-                                     6 * REPORTER_HOUR_MS, DAY_MS};
+                                     UINT64_C(6) * REPORTER_HOUR_MS, DAY_MS};
 #define STAGE_COUNT (sizeof stages_ms / sizeof *stages_ms)
 
 void reporter_init(struct reporter *reporter, reporter_cb report_cb, void *data)

@@ -45,7 +45,7 @@ enum failure_class failure_class_of(int error)
 const char *failure_class_label(enum failure_class class)
 {
     static const char *const labels[] = {
-#define FAILURE_CLASS_LABEL(name, label) [FAILURE_##name] = label,
+#define FAILURE_CLASS_LABEL(name, label) [FAILURE_##name] = (label),
         FAILURE_CLASS_MAP(FAILURE_CLASS_LABEL)
 #undef FAILURE_CLASS_LABEL
     };

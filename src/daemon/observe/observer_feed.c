@@ -175,15 +175,16 @@ static void on_queue_event(const struct haplo_event *event)
 /* Keys that have not worked yet wait, so that the server does not lock out the
  * address. */
 static void warn_of_logins(struct gather_server *server,
-                           struct observer_note *note)
+                           const struct observer_note *note)
 {
     char text[HAPLO_TEXT_SIZE_MAX];
+    struct observer_note told = *note;
     (void)snprintf(text, sizeof text,
                    "too many failed logins in a row: API keys that have not "
                    "worked yet wait for %.0f s",
                    (double)note->delay_ms / 1000);
-    note->text = text;
-    observer_server_warn(&server->gather->observer, &server->seen, note);
+    told.text = text;
+    observer_server_warn(&server->gather->observer, &server->seen, &told);
 }
 
 static void on_server_event(const struct haplo_event *event)

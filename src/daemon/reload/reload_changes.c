@@ -308,8 +308,10 @@ void reload_changes_close(struct reload_changes *changes)
 
 static void list_free(struct reload_change_list *list)
 {
-    struct reload_change *change;
-    while ((change = TAILQ_FIRST(list)) != NULL) {
+    struct reload_change *next;
+    for (struct reload_change *change = TAILQ_FIRST(list); change != NULL;
+         change = next) {
+        next = TAILQ_NEXT(change, link);
         change_free(change);
     }
 }

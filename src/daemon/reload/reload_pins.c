@@ -98,8 +98,9 @@ bool reload_pin_has_new_files(const struct reload_pins *pins,
 
 void reload_pins_free(struct reload_pins *pins)
 {
-    struct reload_pin *pin;
-    while ((pin = TAILQ_FIRST(pins)) != NULL) {
+    struct reload_pin *next;
+    for (struct reload_pin *pin = TAILQ_FIRST(pins); pin != NULL; pin = next) {
+        next = TAILQ_NEXT(pin, link);
         pin_free(pins, pin);
     }
 }

@@ -141,7 +141,7 @@ static void write_lines(struct writer *writer, const char *label,
     char rest[REST_SIZE];
     size_t count = 0;
     while (count < lines->line_count &&
-           write_line(writer, label, lines->lines[count], REST_SIZE * 5)) {
+           write_line(writer, label, lines->lines[count], 5 * sizeof rest)) {
         count++;
     }
     if (count < lines->count) {

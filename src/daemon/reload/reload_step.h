@@ -79,7 +79,7 @@ void reload_change_let_go(struct reload_change *change);
 /* The change of an object that is changing. */
 struct reload_change *reload_change_find(const struct reload_changes *changes,
                                          enum config_part part,
-                                         const char *server, const char *name);
+                                         const char *server, const char *own);
 
 /* Why it waits, for operators: "its batch is being marked". */
 void reload_change_explain(const struct reload_change *change, char *text,
