@@ -167,8 +167,8 @@ static void make_all(void)
                                                      bench.options.at_once,
                                                  .event_cb = on_event};
     bench.queues = calloc(bench.options.at_once, sizeof(struct haplo_queue *));
-    if (bench.queues == NULL ||
-        haplo_poller_new(uv_default_loop(), &options, &bench.poller) != 0) {
+    if (bench.queues == NULL || haplo_poller_new(uv_default_loop(), &options,
+                                                 &bench.poller, NULL, 0) != 0) {
         client_fail("out of memory");
     }
     for (unsigned i = 0; i < bench.options.url_count; i++) {

@@ -208,8 +208,8 @@ static void add_servers(void)
     load.servers = calloc(count, sizeof(struct haplo_server *));
     load.queues = calloc(load.queue_count, sizeof *load.queues);
     if (load.servers == NULL || load.queues == NULL ||
-        haplo_poller_new(uv_default_loop(), &poller_options, &load.poller) !=
-            0) {
+        haplo_poller_new(uv_default_loop(), &poller_options, &load.poller, NULL,
+                         0) != 0) {
         client_fail("load: out of memory");
     }
     for (size_t i = 0; i < count; i++) {

@@ -100,7 +100,8 @@ static void add_servers(void)
     scale.servers =
         calloc(scale.options.url_count, sizeof(struct haplo_server *));
     if (scale.servers == NULL ||
-        haplo_poller_new(uv_default_loop(), NULL, &scale.poller) != 0) {
+        haplo_poller_new(uv_default_loop(), NULL, &scale.poller, NULL, 0) !=
+            0) {
         client_fail("register: out of memory");
     }
     for (size_t i = 0; i < scale.options.url_count; i++) {

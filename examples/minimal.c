@@ -36,7 +36,7 @@ int main(int argc, char **argv)
     struct haplo_server *server;
     struct haplo_queue *queue;
     if (argc < 3 || fgets(key, sizeof key, stdin) == NULL ||
-        haplo_poller_new(uv_default_loop(), NULL, &poller) != 0) {
+        haplo_poller_new(uv_default_loop(), NULL, &poller, NULL, 0) != 0) {
         return 2;
     }
     key[strcspn(key, "\n")] = '\0';

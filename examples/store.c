@@ -106,7 +106,7 @@ int main(int argc, char **argv)
     struct haplo_queue *queue;
     if (argc < 4 || fgets(key, sizeof key, stdin) == NULL ||
         !is_open(argv[3]) ||
-        haplo_poller_new(uv_default_loop(), NULL, &poller) != 0) {
+        haplo_poller_new(uv_default_loop(), NULL, &poller, NULL, 0) != 0) {
         return 2;
     }
     key[strcspn(key, "\n")] = '\0';

@@ -80,6 +80,7 @@ extern "C" {
     X(ECANCELED, 5, "cancelled")                                              \
     X(ESTOPPED, 6, "the poller is stopping")                                  \
     X(EANSWERED, 7, "the batch has been answered already")                    \
+    X(ENOTSUP, 8, "a library in use lacks what is needed")                    \
     X(ERESOLVE, 10, "the host name could not be resolved")                    \
     X(ECONNECT, 11, "could not connect to the server")                        \
     X(ETLS, 12, "could not establish TLS")                                    \
@@ -126,8 +127,9 @@ HAPLO_EXTERN const char *haplo_version(void);
 
 /* Replaces malloc(), realloc() and free() for all memory that the library
  * allocates itself (libcurl and libuv have their own hooks). Borrows the
- * functions for the lifetime of the process. Must be called before any other
- * function. Returns HAPLO_EINVAL if one of them is NULL. */
+ * functions for the lifetime of the process. Returns HAPLO_EINVAL if one of
+ * them is NULL, and HAPLO_EBUSY if the library has allocated memory already:
+ * call it before any other function. */
 HAPLO_EXTERN int haplo_replace_allocator(void *(*malloc_cb)(size_t),
                                          void *(*realloc_cb)(void *, size_t),
                                          void (*free_cb)(void *));
@@ -264,7 +266,8 @@ enum haplo_server_state {
 #undef HAPLO_SERVER_STATE_ENUM
 };
 
-/* Static strings: "FETCHING" and "fetching". */
+/* Static strings: "FETCHING" and "fetching"; "UNKNOWN" and "unknown" for
+ * anything else. */
 HAPLO_EXTERN const char *haplo_queue_state_name(enum haplo_queue_state state);
 HAPLO_EXTERN const char *haplo_queue_state_text(enum haplo_queue_state state);
 HAPLO_EXTERN const char *haplo_server_state_name(enum haplo_server_state state);
@@ -293,7 +296,14 @@ typedef void (*haplo_event_cb)(struct haplo_poller *poller,
 
 /* -- Poller --------------------------------------------------------------- */
 
-/* Set struct_size to sizeof; what is 0 or NULL gets the default named. */
+/*
+ * Options: set struct_size to sizeof, and zero what you don't set: what is 0 or
+ * NULL gets the default named. A later version of the library may add members
+ * at the end. An application that was built with an earlier one gets their
+ * defaults; one that sets a member that the library in use does not know gets
+ * HAPLO_EINVAL.
+ */
+
 struct haplo_poller_options {
     size_t struct_size;     /* sizeof(struct haplo_poller_options) */
     unsigned in_flight_max; /* concurrent requests, all servers: 256 */
@@ -307,15 +317,38 @@ struct haplo_poller_options {
 /*
  * Creates a poller on a loop. Borrows the loop until close_cb; copies options
  * (NULL: all defaults). The poller starts immediately: a queue is polled as
- * soon as it has been added and is due. It keeps the loop alive while a queue
- * waits for a time or for its server; not while all of them are PAUSED or
- * BLOCKED, or wait for the application to answer.
+ * soon as it has been added and is due. On error, *poller is NULL and why (may
+ * be NULL), a buffer of why_size bytes, receives one line.
  *
- * HAPLO_EINVAL, HAPLO_ENOMEM; on error *poller is NULL.
+ * HAPLO_EINVAL, HAPLO_ENOMEM; HAPLO_ENOTSUP: the libcurl in use is too old, or
+ * was built without TLS, zlib or an option that the library needs. why names
+ * it.
  */
 HAPLO_EXTERN int haplo_poller_new(uv_loop_t *loop,
                                   const struct haplo_poller_options *options,
-                                  struct haplo_poller **poller);
+                                  struct haplo_poller **poller, char *why,
+                                  size_t why_size);
+
+/*
+ * A poller keeps its loop alive, so that uv_run() does not return, while it has
+ *
+ *     a queue that waits or is busy   every state but the next two
+ *     a queue that is PAUSED          no: haplo_queue_resume() may come
+ *     a queue that is BLOCKED         no: haplo_queue_poll_now() may come
+ *     a batch that is not answered    yes, also while its queue is pausing
+ *     no queue at all                 no
+ *     haplo_poller_close() called     yes, until close_cb
+ *
+ * After haplo_poller_unref() only the last line holds, except that a look-up
+ * of a name that has begun keeps the loop alive until it ends.
+ * haplo_poller_ref() ends that. Both may be called again and again, and at any
+ * time.
+ */
+HAPLO_EXTERN void haplo_poller_unref(struct haplo_poller *poller);
+HAPLO_EXTERN void haplo_poller_ref(struct haplo_poller *poller);
+
+/* The loop that it was created on. */
+HAPLO_EXTERN uv_loop_t *haplo_poller_loop(const struct haplo_poller *poller);
 
 /* Fires once, from the loop. batches_left is the number of batches that were
  * delivered or being marked, and could not be confirmed. The server will send
@@ -353,6 +386,10 @@ typedef void (*haplo_close_cb)(void *data);
  *
  * Pointers to the poller, its servers and its queues are invalid after
  * close_cb. A second call does nothing.
+ *
+ * The poller's handles are visible to uv_walk(), and must not be closed by it.
+ * An application that closes whatever it finds on its loop closes its pollers
+ * first, runs the loop until the last close_cb, and then walks.
  */
 HAPLO_EXTERN void haplo_poller_close(struct haplo_poller *poller,
                                      haplo_close_cb close_cb);
@@ -380,7 +417,6 @@ HAPLO_EXTERN void haplo_poller_stats(const struct haplo_poller *poller,
 
 /* -- Server --------------------------------------------------------------- */
 
-/* Set struct_size to sizeof; what is 0 or NULL gets the default named. */
 struct haplo_server_options {
     size_t struct_size;      /* sizeof(struct haplo_server_options) */
     const char *name;        /* required; unique in the poller */
@@ -430,19 +466,50 @@ struct haplo_server_options {
  * server.
  *
  * HAPLO_EINVAL (name, URL, paths, user, token_field, login_group, http without
- * allow_http),
- * HAPLO_EEXIST, HAPLO_ENOMEM, HAPLO_ESTOPPED; on error *server is NULL.
+ * allow_http), HAPLO_EEXIST, HAPLO_ENOMEM, HAPLO_ESTOPPED; on error *server is
+ * NULL.
  */
 HAPLO_EXTERN int haplo_server_add(struct haplo_poller *poller,
                                   const struct haplo_server_options *options,
                                   struct haplo_server **server, char *why,
                                   size_t why_size);
 
+/*
+ * Replaces all options of a server but its name, which may be NULL here; again,
+ * what is 0 or NULL gets its default. Copies options; why as above. Queues keep
+ * their states and their counters. If the server may be another one now (url,
+ * user), their keys have to be proven again, and a server that is DOWN is tried
+ * at once. Files of certificates are read again, so this is also how renewed
+ * ones come into use.
+ *
+ * A token is never posted to a server that has not sent it. So, for any change,
+ * HAPLO_EBUSY while one of its queues has a request in flight or an outstanding
+ * batch: haplo_queue_pause() them, which finishes what is outstanding, and call
+ * this when all are PAUSED. Errors otherwise as of haplo_server_add(); on error
+ * nothing has changed.
+ */
+HAPLO_EXTERN int haplo_server_set_options(
+    struct haplo_server *server, const struct haplo_server_options *options,
+    char *why, size_t why_size);
+
 /* Frees a server; pointers to it are invalid at once. HAPLO_EBUSY if it still
- * has queues: those being removed count until removed_cb has returned. */
+ * has queues. One that is being removed counts until its removed_cb is called,
+ * which may remove the server. */
 HAPLO_EXTERN int haplo_server_remove(struct haplo_server *server);
 
+/* The server of this name; NULL: there is none. */
+HAPLO_EXTERN struct haplo_server *haplo_server_find(
+    const struct haplo_poller *poller, const char *name);
+
+/* Visits the servers of a poller in the order in which they were added:
+ * previous NULL gets the first, and NULL follows the last. To remove servers on
+ * the way, get the next one before that. */
+HAPLO_EXTERN struct haplo_server *haplo_server_next(
+    const struct haplo_poller *poller, const struct haplo_server *previous);
+
 HAPLO_EXTERN const char *haplo_server_name(const struct haplo_server *server);
+HAPLO_EXTERN struct haplo_poller *haplo_server_poller(
+    const struct haplo_server *server);
 HAPLO_EXTERN void *haplo_server_data(const struct haplo_server *server);
 
 struct haplo_server_stats {
@@ -558,7 +625,11 @@ struct haplo_mark {
 typedef void (*haplo_marked_cb)(struct haplo_queue *queue,
                                 const struct haplo_mark *mark);
 
-/* Set struct_size to sizeof; what is 0 or NULL gets the default named. */
+/* The server has nothing more for the queue, for now: a fetch was empty, or a
+ * mark has left nothing unread. Fires after marked_cb, each time that the queue
+ * is polled and found, or left, empty. */
+typedef void (*haplo_drained_cb)(struct haplo_queue *queue);
+
 struct haplo_queue_options {
     size_t struct_size;           /* sizeof(struct haplo_queue_options) */
     const char *name;             /* required; unique in the server */
@@ -580,6 +651,7 @@ struct haplo_queue_options {
     haplo_marked_cb marked_cb;   /* none */
     void *data;                  /* the application's own */
     bool key_proven; /* the server accepted the key in the last run */
+    haplo_drained_cb drained_cb; /* none */
 };
 
 /*
@@ -596,8 +668,22 @@ HAPLO_EXTERN int haplo_queue_add(struct haplo_server *server,
                                  struct haplo_queue **queue, char *why,
                                  size_t why_size);
 
-/* Fires once, from the loop. The queue is freed when it returns, and pointers
- * to it are invalid. */
+/*
+ * Replaces all options of a queue but its name and its state, which may be NULL
+ * and empty here, and its key, which is kept if it is NULL; again, what is 0 or
+ * NULL gets its default. Copies options; why as above. A fetch in flight ends
+ * with the options that it began with. A new interval that is shorter than the
+ * rest of the wait makes the queue due immediately; other waits run on.
+ *
+ * HAPLO_EINVAL, HAPLO_ENOMEM, HAPLO_ESTOPPED; on error nothing has changed.
+ */
+HAPLO_EXTERN int haplo_queue_set_options(
+    struct haplo_queue *queue, const struct haplo_queue_options *options,
+    char *why, size_t why_size);
+
+/* Fires once, from the loop. The queue is in its server no more: a queue of the
+ * same name may be added, and the server removed. The queue is freed when this
+ * returns, and pointers to it are invalid then. */
 typedef void (*haplo_removed_cb)(struct haplo_queue *queue);
 
 /* Pauses the queue and frees it once it is PAUSED; a delivered batch, or one
@@ -641,6 +727,16 @@ HAPLO_EXTERN void haplo_queue_poll_now(struct haplo_queue *queue);
  * is due immediately. Copies the key. HAPLO_EINVAL, HAPLO_ENOMEM. */
 HAPLO_EXTERN int haplo_queue_set_key(struct haplo_queue *queue,
                                      const char *api_key);
+
+/* The queue of this name; NULL: there is none. */
+HAPLO_EXTERN struct haplo_queue *haplo_queue_find(
+    const struct haplo_server *server, const char *name);
+
+/* Visits the queues of a server, in no particular order: previous NULL gets the
+ * first, and NULL follows the last. Queues are not added to the server on the
+ * way, nor freed; haplo_queue_remove() frees them later, from the loop. */
+HAPLO_EXTERN struct haplo_queue *haplo_queue_next(
+    const struct haplo_server *server, const struct haplo_queue *previous);
 
 HAPLO_EXTERN const char *haplo_queue_name(const struct haplo_queue *queue);
 HAPLO_EXTERN struct haplo_server *haplo_queue_server(
@@ -784,6 +880,24 @@ HAPLO_EXTERN int haplo_batch_drop(struct haplo_batch batch, const char *why);
 HAPLO_EXTERN int haplo_batch_reject(struct haplo_batch batch, const char *why);
 
 #ifdef __cplusplus
+} /* extern "C" */
+
+/* The states of an event are int, which C++ does not take for an enum. */
+inline const char *haplo_queue_state_name(int state)
+{
+    return haplo_queue_state_name(static_cast<haplo_queue_state>(state));
+}
+inline const char *haplo_queue_state_text(int state)
+{
+    return haplo_queue_state_text(static_cast<haplo_queue_state>(state));
+}
+inline const char *haplo_server_state_name(int state)
+{
+    return haplo_server_state_name(static_cast<haplo_server_state>(state));
+}
+inline const char *haplo_server_state_text(int state)
+{
+    return haplo_server_state_text(static_cast<haplo_server_state>(state));
 }
 #endif
 

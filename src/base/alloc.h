@@ -39,4 +39,10 @@ void alloc_free(void *block);
 #define alloc_show(block, size) ((void)(block), (void)(size))
 #endif
 
+/* Replaces the allocator, at any time: what was allocated before must suit
+ * realloc_cb and free_cb. */
+void alloc_replace(void *(*malloc_cb)(size_t),
+                   void *(*realloc_cb)(void *, size_t),
+                   void (*free_cb)(void *));
+
 #endif

@@ -111,6 +111,11 @@ void *name_table_next(const struct name_table *table, size_t *cursor)
     return object;
 }
 
+size_t name_table_cursor(const struct name_table *table, const void *object)
+{
+    return object != NULL ? slot_find(table, table->name_of(object)) + 1 : 0;
+}
+
 void name_table_free(struct name_table *table)
 {
     alloc_free(table->slots);

@@ -35,6 +35,9 @@ void name_table_remove(struct name_table *table, const void *object);
  * until it returns NULL. Do not add or remove objects in between. */
 void *name_table_next(const struct name_table *table, size_t *cursor);
 
+/* The cursor after an object in the table; 0 for NULL. */
+size_t name_table_cursor(const struct name_table *table, const void *object);
+
 /* Frees its memory; the table is empty afterwards. */
 void name_table_free(struct name_table *table);
 

@@ -404,11 +404,12 @@ int scheduler_add_server(struct scheduler *scheduler, struct server *server,
 }
 
 int scheduler_locate_server(struct scheduler *scheduler, struct server *server,
+                            enum server_location location,
                             const char *const *sites, unsigned site_count,
                             uint64_t now_ms)
 {
     enum server_location before = server->location;
-    server->location = LOCATION_KNOWN;
+    server->location = location;
     int error = login_sites_place(&scheduler->sites, server, sites, site_count);
     if (error != 0) {
         server->location = before;
@@ -417,6 +418,24 @@ int scheduler_locate_server(struct scheduler *scheduler, struct server *server,
     groups_settle(scheduler, now_ms);
     server_refresh(scheduler, server);
     return 0;
+}
+
+void scheduler_set_policy(struct scheduler *scheduler, struct server *server,
+                          const struct server_policy *policy)
+{
+    server->policy = *policy;
+    login_group_recount(server->group);
+    group_settle(scheduler, server->group);
+}
+
+void scheduler_try_server(struct scheduler *scheduler, struct server *server,
+                          uint64_t now_ms)
+{
+    struct step_context context = context_at(scheduler, now_ms);
+    if (server->state == HAPLO_SERVER_DOWN) {
+        server_wait_over(server, &context, scheduler->server_trace_cb);
+        server_settle(scheduler, server);
+    }
 }
 
 void scheduler_lose_server(struct scheduler *scheduler, struct server *server)

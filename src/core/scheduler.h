@@ -57,11 +57,21 @@ int scheduler_add_server(struct scheduler *scheduler, struct server *server,
                          const char *const *sites, unsigned site_count,
                          uint64_t now_ms);
 
-/* The server's name was looked up, and these are its sites now. Its login group
- * may be another one. Returns 0, or HAPLO_ENOMEM: nothing has changed. */
+/* These are its sites now: its name was looked up, or its options have changed.
+ * Its login group may be another one. Returns 0, or HAPLO_ENOMEM: nothing has
+ * changed. */
 int scheduler_locate_server(struct scheduler *scheduler, struct server *server,
+                            enum server_location location,
                             const char *const *sites, unsigned site_count,
                             uint64_t now_ms);
+
+/* Replaces the policy of a server. */
+void scheduler_set_policy(struct scheduler *scheduler, struct server *server,
+                          const struct server_policy *policy);
+
+/* The server may be another one: if it is DOWN, a request finds out. */
+void scheduler_try_server(struct scheduler *scheduler, struct server *server,
+                          uint64_t now_ms);
 
 /* The first look-up has failed. */
 void scheduler_lose_server(struct scheduler *scheduler, struct server *server);

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/alloc.h"
+#include "base/reason.h"
 #include "haplopoll.h"
 #include "http/client_certificate.h"
 #include "http/easy.h"
@@ -36,11 +37,11 @@ void http_share_free(CURLSH *share)
 }
 
 int http_client_new(uv_loop_t *loop, unsigned transfers_max,
-                    struct http_client **result)
+                    struct http_client **result, struct reason *why)
 {
     *result = NULL;
-    if (transfers_max == 0 || !libcurl_info()->is_usable) {
-        return HAPLO_EINVAL;
+    if (transfers_max == 0) {
+        return reason_set(why, HAPLO_EINVAL, "no transfer is allowed");
     }
     struct http_client *client = alloc_zeroed(1, sizeof *client);
     if (client == NULL) {
@@ -50,6 +51,11 @@ int http_client_new(uv_loop_t *loop, unsigned transfers_max,
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         alloc_free(client);
         return HAPLO_ENOMEM;
+    }
+    if (libcurl_info()->missing[0] != '\0') {
+        curl_global_cleanup();
+        alloc_free(client);
+        return reason_set(why, HAPLO_ENOTSUP, "%s", libcurl_info()->missing);
     }
     client->plain_share = http_share_new();
     if (client->plain_share == NULL) {
@@ -77,6 +83,27 @@ void http_client_allow(struct http_client *client, unsigned transfers_max)
     if (transfers_max > client->transfers_max) {
         client->transfers_max = transfers_max;
     }
+}
+
+void http_client_ref_handle(const struct http_client *client,
+                            uv_handle_t *handle)
+{
+    if (client->is_unref) {
+        uv_unref(handle);
+    } else {
+        uv_ref(handle);
+    }
+}
+
+void http_client_ref(struct http_client *client, bool keeps_alive)
+{
+    struct multi *multi;
+    client->is_unref = !keeps_alive;
+    http_client_ref_handle(client, (uv_handle_t *)&client->watchdog);
+    TAILQ_FOREACH (multi, &client->multis, link) {
+        multi_ref(multi);
+    }
+    socket_watch_ref_all(client);
 }
 
 void http_client_hold(struct http_client *client)

@@ -9,18 +9,25 @@
 #ifndef HTTP_CLIENT_H
 #define HTTP_CLIENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
+struct reason;
 struct http_client;
 
 typedef void (*http_client_close_cb)(struct http_client *client, void *data);
 
 /* Creates it on a loop (borrowed until close_cb). transfers_max is the largest
  * number of transfers that will ever be in flight at once: the bound of the
- * pool. 0, HAPLO_ENOMEM or HAPLO_EINVAL (libcurl lacks a feature). */
+ * pool. 0, HAPLO_ENOMEM, or with why set HAPLO_EINVAL (0) and HAPLO_ENOTSUP
+ * (libcurl lacks something). */
 int http_client_new(uv_loop_t *loop, unsigned transfers_max,
-                    struct http_client **result);
+                    struct http_client **result, struct reason *why);
+
+/* Whether its handles keep the loop alive; they do at first. Look-ups always
+ * do. */
+void http_client_ref(struct http_client *client, bool keeps_alive);
 
 /* Allows more transfers; a lower number changes nothing. */
 void http_client_allow(struct http_client *client, unsigned transfers_max);

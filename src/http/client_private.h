@@ -43,9 +43,10 @@ struct http_client {
     CURLSH *plain_share;                  /* owned; where there is no TLS */
     uint64_t connection_count;            /* sockets opened */
     size_t pending_count;                 /* handles and look-ups in the loop */
-    bool is_closing;                      /* http_client_close() was called */
-    http_client_close_cb close_cb;        /* or NULL */
-    void *close_data;                     /* its argument */
+    bool is_unref;                 /* its handles do not keep the loop alive */
+    bool is_closing;               /* http_client_close() was called */
+    http_client_close_cb close_cb; /* or NULL */
+    void *close_data;              /* its argument */
 };
 
 /* Every handle and look-up that the loop knows of holds the client. When
@@ -53,6 +54,10 @@ struct http_client {
  */
 void http_client_hold(struct http_client *client);
 void http_client_release(struct http_client *client);
+
+/* Whether a handle that is in use keeps the loop alive, as the client does. */
+void http_client_ref_handle(const struct http_client *client,
+                            uv_handle_t *handle);
 
 /* A share of TLS sessions. Every easy handle has one, even where there is no
  * TLS: without it libcurl 7.88 would allocate a cache for the handle, and leak

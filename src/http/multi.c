@@ -106,6 +106,12 @@ static void multi_unmake(struct multi *multi)
     multi->generation++;
 }
 
+void multi_ref(struct multi *multi)
+{
+    http_client_ref_handle(multi->client, (uv_handle_t *)&multi->timer);
+    http_client_ref_handle(multi->client, (uv_handle_t *)&multi->idle);
+}
+
 static struct multi *multi_new(struct http_client *client, const char *ca_file)
 {
     struct multi *multi = alloc_zeroed(1, sizeof *multi);
@@ -120,6 +126,7 @@ static struct multi *multi_new(struct http_client *client, const char *ca_file)
     }
     (void)uv_timer_init(client->loop, &multi->timer); /* cannot fail, */
     (void)uv_idle_init(client->loop, &multi->idle);   /* neither can this */
+    multi_ref(multi);
     multi->timer.data = multi;
     multi->idle.data = multi;
     http_client_hold(client);

@@ -46,6 +46,9 @@ void multi_withdraw(struct multi *multi, unsigned connections);
 int multi_add(struct multi *multi, CURL *curl);
 void multi_remove(struct multi *multi, CURL *curl);
 
+/* To be called when http_client_ref() has changed what its client wants. */
+void multi_ref(struct multi *multi);
+
 /* libcurl may act on a socket, or on CURL_SOCKET_TIMEOUT; then transfers that
  * have ended are passed on. The client may be closing when it returns. */
 void multi_act(struct multi *multi, curl_socket_t fd, int flags);

@@ -169,7 +169,7 @@ static int watch_start(struct socket_watch *watch, int events)
     if (watch_init(watch) != 0) {
         return HAPLO_ENOMEM;
     }
-    uv_ref((uv_handle_t *)&watch->poll);
+    http_client_ref_handle(watch->client, (uv_handle_t *)&watch->poll);
     watch->is_wanted = true;
     if (events == watch->events) {
         return 0;
@@ -284,6 +284,16 @@ int socket_watch_close_cb(void *data, curl_socket_t fd)
         watch_close(watch);
     }
     return close(fd);
+}
+
+void socket_watch_ref_all(struct http_client *client)
+{
+    for (size_t fd = 0; fd < client->watch_slots; fd++) {
+        struct socket_watch *watch = client->watches[fd];
+        if (watch != NULL && watch->is_polled && watch->is_wanted) {
+            http_client_ref_handle(client, (uv_handle_t *)&watch->poll);
+        }
+    }
 }
 
 void socket_watch_close_all(struct http_client *client)

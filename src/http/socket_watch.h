@@ -32,6 +32,9 @@ int socket_watch_close_cb(void *data, curl_socket_t fd);
  * HAPLO_ENOMEM. */
 int socket_watch_want(struct multi *multi, curl_socket_t fd, int what);
 
+/* To be called when http_client_ref() has changed what the client wants. */
+void socket_watch_ref_all(struct http_client *client);
+
 /* Closes those that are left once all of libcurl's handles are gone. */
 void socket_watch_close_all(struct http_client *client);
 

@@ -103,11 +103,7 @@ static int public_check(int (*check)(const char *, struct reason *),
                         const char *text, char *why, size_t why_size)
 {
     struct reason reason;
-    int error = check(text, &reason);
-    if (error != 0) {
-        options_copy_why(why, why_size, &reason);
-    }
-    return error;
+    return options_explain(check(text, &reason), why, why_size, &reason);
 }
 
 int haplo_path_check(const char *path, char *why, size_t why_size)

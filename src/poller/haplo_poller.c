@@ -23,37 +23,30 @@ static void limits_default(struct haplo_poller_options *options)
     DEFAULT_TO(options->undelivered_bytes_max, (size_t)256 << 20);
 }
 
-int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
-                     struct haplo_poller **out)
+static int poller_make(uv_loop_t *loop,
+                       const struct haplo_poller_options *options,
+                       struct haplo_poller **out, struct reason *why)
 {
-    struct haplo_poller_options options = {0};
-    *out = NULL;
-    if (loop == NULL || (given != NULL && given->struct_size == 0)) {
-        return HAPLO_EINVAL;
-    }
-    if (given != NULL) {
-        OPTIONS_COPY(&options, given);
-    }
-    limits_default(&options);
     struct haplo_poller *poller = alloc_zeroed(1, sizeof *poller);
     if (poller == NULL) {
         return HAPLO_ENOMEM;
     }
     poller->loop = loop;
-    poller->event_cb = options.event_cb;
-    poller->data = options.data;
+    poller->event_cb = options->event_cb;
+    poller->data = options->data;
     TAILQ_INIT(&poller->servers);
     poller->server_names.name_of = object_server_name;
     TAILQ_INIT(&poller->gone);
-    scheduler_init(&poller->scheduler, options.in_flight_max,
-                   options.undelivered_bytes_max,
-                   options.seed != 0 ? options.seed : random_number());
+    scheduler_init(&poller->scheduler, options->in_flight_max,
+                   options->undelivered_bytes_max,
+                   options->seed != 0 ? options->seed : random_number());
     /* Not derived from the seed: two processes with the same seed must not
      * write the same states. */
     poller->next_salt = random_number();
     poller->armed_ms = HEAP_NEVER;
     event_init(poller);
-    int error = http_client_new(loop, options.in_flight_max, &poller->http);
+    int error =
+        http_client_new(loop, options->in_flight_max, &poller->http, why);
     if (error != 0) {
         scheduler_free(&poller->scheduler);
         alloc_free(poller);
@@ -62,6 +55,25 @@ int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
     uv_timer_init(loop, &poller->timer); /* cannot fail */
     *out = poller;
     return 0;
+}
+
+int haplo_poller_new(uv_loop_t *loop, const struct haplo_poller_options *given,
+                     struct haplo_poller **out, char *why, size_t why_size)
+{
+    struct haplo_poller_options options = {0};
+    struct reason reason = {.text = "out of memory"};
+    int error = 0;
+    *out = NULL;
+    if (loop == NULL) {
+        error = reason_set(&reason, HAPLO_EINVAL, "a poller needs a loop");
+    } else if (given != NULL) {
+        error = options_copy(&options, sizeof options, given, &reason);
+    }
+    if (error == 0) {
+        limits_default(&options);
+        error = poller_make(loop, &options, out, &reason);
+    }
+    return options_explain(error, why, why_size, &reason);
 }
 
 static void free_batches(struct batch *batch)
@@ -96,7 +108,7 @@ static void free_objects(struct haplo_poller *poller)
     while ((server = TAILQ_FIRST(&poller->servers)) != NULL) {
         size_t cursor = 0;
         while ((queue = server_next_queue(server, &cursor)) != NULL) {
-            object_free_queue(queue);
+            object_free_queue(poller, queue);
         }
         TAILQ_REMOVE(&poller->servers, server, link);
         object_free_server(server);
@@ -161,6 +173,7 @@ void haplo_poller_close(struct haplo_poller *poller, haplo_close_cb close_cb)
     }
     uv_timer_start(&poller->timer, on_wait, HAPLO_WAIT_MS_MAX,
                    HAPLO_WAIT_MS_MAX); /* cannot fail */
+    uv_ref((uv_handle_t *)&poller->timer);
     http_client_close(poller->http, on_http_closed, poller);
 }
 
@@ -179,6 +192,27 @@ void haplo_poller_set_limits(struct haplo_poller *poller,
         http_client_allow(poller->http, options.in_flight_max);
         poller_wake(poller);
     }
+}
+
+void haplo_poller_ref(struct haplo_poller *poller)
+{
+    if (poller->phase != POLLER_CLOSING) {
+        uv_ref((uv_handle_t *)&poller->timer);
+        http_client_ref(poller->http, true);
+    }
+}
+
+void haplo_poller_unref(struct haplo_poller *poller)
+{
+    if (poller->phase != POLLER_CLOSING) {
+        uv_unref((uv_handle_t *)&poller->timer);
+        http_client_ref(poller->http, false);
+    }
+}
+
+uv_loop_t *haplo_poller_loop(const struct haplo_poller *poller)
+{
+    return poller->loop;
 }
 
 void *haplo_poller_data(const struct haplo_poller *poller)

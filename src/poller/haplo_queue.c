@@ -10,45 +10,18 @@
 #include "base/alloc.h"
 #include "poller/options.h"
 #include "poller/poller.h"
+#include "poller/queue_change.h"
 
 const char *object_queue_name(const void *queue)
 {
     return ((const struct haplo_queue *)queue)->name;
 }
 
-static void queue_defaults(struct haplo_queue_options *options)
+/* What identifies a new queue to the server. */
+static int queue_check_name(const struct haplo_server *server,
+                            const struct haplo_queue_options *options,
+                            struct reason *why)
 {
-    DEFAULT_TO(options->interval_ms, 60000);
-    DEFAULT_TO(options->backoff_ms, 1000);
-    DEFAULT_TO(options->backoff_max_ms, 300000);
-    DEFAULT_TO(options->refused_ms, 900000);
-    DEFAULT_TO(options->mark_attempts_max, 4);
-    DEFAULT_TO(options->body_bytes_max, (size_t)64 << 20);
-}
-
-static bool has_long_wait(const struct haplo_queue_options *options)
-{
-    return options->interval_ms > HAPLO_WAIT_MS_MAX ||
-           options->interval_max_ms > HAPLO_WAIT_MS_MAX ||
-           options->backoff_ms > HAPLO_WAIT_MS_MAX ||
-           options->backoff_max_ms > HAPLO_WAIT_MS_MAX ||
-           options->refused_ms > HAPLO_WAIT_MS_MAX;
-}
-
-static int queue_check(const struct haplo_server *server,
-                       const struct haplo_queue_options *options,
-                       struct reason *why)
-{
-    if (server->poller->phase != POLLER_RUNNING) {
-        return reason_set(why, HAPLO_ESTOPPED, "the poller is stopping");
-    }
-    if (options->deliver_cb == NULL) {
-        return reason_set(why, HAPLO_EINVAL, "a queue needs a deliver_cb");
-    }
-    if (has_long_wait(options)) {
-        return reason_set(why, HAPLO_EINVAL,
-                          "a wait exceeds the limit of 31 days");
-    }
     int error = options_check_name("queue", options->name, why);
     if (error == 0) {
         error = options_check_key(options->api_key, why);
@@ -73,29 +46,18 @@ static uint64_t first_wait_ms(const struct haplo_server *server,
     return XXH3_64bits_withSeed(name, strlen(name), seed) % interval_ms;
 }
 
-/* The key that the queue was created with, in the same block. */
-static char *first_key(struct haplo_queue *queue)
+void poller_release_settings(struct haplo_poller *poller,
+                             struct queue_settings *settings)
 {
-    return queue->name + strlen(queue->name) + 1;
-}
-
-static void queue_forget_key(struct haplo_queue *queue)
-{
-    explicit_bzero(queue->api_key, strlen(queue->api_key));
-    if (queue->api_key != first_key(queue)) {
-        alloc_free(queue->api_key);
-    }
-}
-
-/* Frees the queue and everything it owns. */
-static void queue_free(struct haplo_queue *queue)
-{
-    struct haplo_poller *poller = server_of(queue)->poller;
-    struct queue_settings *settings = settings_of(queue);
     if (queue_settings_release(settings) && settings == poller->settings) {
         poller->settings = NULL;
     }
-    queue_forget_key(queue);
+}
+
+void object_free_queue(struct haplo_poller *poller, struct haplo_queue *queue)
+{
+    poller_release_settings(poller, settings_of(queue));
+    queue_key_forget(queue);
     batch_free(queue->batch);
     delivery_state_free(&queue->core.delivery);
     alloc_free(queue->error_text);
@@ -115,7 +77,7 @@ static struct haplo_queue *queue_new(struct haplo_server *server,
     }
     queue->data = options->data;
     memcpy(queue->name, options->name, name_size);
-    queue->api_key = first_key(queue);
+    queue->api_key = queue_key_first(queue);
     memcpy(queue->api_key, options->api_key, key_size);
     queue_init(&queue->core, &settings->policy, &server->core,
                uv_now(server->poller->loop) +
@@ -162,9 +124,7 @@ static int queue_make(struct haplo_server *server,
     }
     struct haplo_queue *queue = queue_new(server, options, poller->settings);
     if (queue == NULL) {
-        if (queue_settings_release(poller->settings)) {
-            poller->settings = NULL;
-        }
+        poller_release_settings(poller, poller->settings);
         return HAPLO_ENOMEM;
     }
     error = queue_adopt(queue, options->state, why);
@@ -172,7 +132,7 @@ static int queue_make(struct haplo_server *server,
         error = queue_register(queue);
     }
     if (error != 0) {
-        queue_free(queue);
+        object_free_queue(poller, queue);
         return error;
     }
     *out = queue;
@@ -183,77 +143,53 @@ int haplo_queue_add(struct haplo_server *server,
                     const struct haplo_queue_options *given,
                     struct haplo_queue **out, char *why, size_t why_size)
 {
-    struct haplo_queue_options options = {0};
+    struct haplo_queue_options options;
     struct reason reason = {.text = "out of memory"};
     *out = NULL;
-    if (given == NULL || given->struct_size == 0) {
-        return options_missing(why, why_size);
+    int error = options_copy(&options, sizeof options, given, &reason);
+    if (error == 0) {
+        queue_options_default(&options);
+        error = queue_options_check(server, &options, &reason);
     }
-    OPTIONS_COPY(&options, given);
-    queue_defaults(&options);
-    int error = queue_check(server, &options, &reason);
+    if (error == 0) {
+        error = queue_check_name(server, &options, &reason);
+    }
     if (error == 0) {
         error = queue_make(server, &options, out, &reason);
     }
-    if (error != 0) {
-        options_copy_why(why, why_size, &reason);
-        return error;
+    if (error == 0) {
+        server->poller->queue_count++;
+        poller_pump(server->poller);
     }
-    server->poller->queue_count++;
-    poller_pump(server->poller);
-    return 0;
+    return options_explain(error, why, why_size, &reason);
 }
 
-void object_free_queue(struct haplo_queue *queue)
+void poller_part_queue(struct haplo_queue *queue)
 {
     struct haplo_server *server = server_of(queue);
-    if (server->poller->phase != POLLER_CLOSING) {
-        scheduler_remove_queue(&server->poller->scheduler, &queue->core);
-        name_table_remove(&server->queues, queue);
-        server->poller->paused_count--;
-    }
+    scheduler_remove_queue(&server->poller->scheduler, &queue->core);
+    name_table_remove(&server->queues, queue);
+    server->poller->paused_count--;
     server->poller->queue_count--;
-    queue_free(queue);
+}
+
+struct haplo_queue *haplo_queue_find(const struct haplo_server *server,
+                                     const char *name)
+{
+    return name_table_find(&server->queues, name);
+}
+
+struct haplo_queue *haplo_queue_next(const struct haplo_server *server,
+                                     const struct haplo_queue *previous)
+{
+    size_t cursor = name_table_cursor(&server->queues, previous);
+    return name_table_next(&server->queues, &cursor);
 }
 
 struct haplo_queue *server_next_queue(const struct haplo_server *server,
                                       size_t *cursor)
 {
     return name_table_next(&server->queues, cursor);
-}
-
-int haplo_token_pattern_check(const char *pattern, char *why, size_t why_size)
-{
-    struct reason reason = {.text = "no token_pattern is given"};
-    int error = HAPLO_EINVAL;
-    if (pattern != NULL) {
-        reason_set(&reason, HAPLO_ENOMEM, "out of memory");
-        token_pattern_free(token_pattern_new(pattern, &error, &reason));
-    }
-    if (error != 0) {
-        options_copy_why(why, why_size, &reason);
-    }
-    return error;
-}
-
-int haplo_queue_set_key(struct haplo_queue *queue, const char *api_key)
-{
-    struct reason why;
-    int error = options_check_key(api_key, &why);
-    if (error != 0) {
-        return error;
-    }
-    char *own_key = alloc_string(api_key);
-    if (own_key == NULL) {
-        return HAPLO_ENOMEM;
-    }
-    queue_forget_key(queue);
-    queue->api_key = own_key;
-    if (queue->request != NULL) {
-        queue->request->has_old_key = true;
-    }
-    poller_command(queue, QUEUE_EVENT_NEW_KEY);
-    return 0;
 }
 
 const char *haplo_queue_name(const struct haplo_queue *queue)

@@ -110,9 +110,9 @@ static int location_update(struct haplo_server *server)
         return 0;
     }
     names_read(&names, server);
-    int error =
-        scheduler_locate_server(&poller->scheduler, &server->core, names.list,
-                                names.count, uv_now(poller->loop));
+    int error = scheduler_locate_server(&poller->scheduler, &server->core,
+                                        LOCATION_KNOWN, names.list, names.count,
+                                        uv_now(poller->loop));
     if (error != 0) {
         scheduler_lose_server(&poller->scheduler, &server->core);
     }
@@ -129,27 +129,68 @@ void location_on_looked_up(void *data)
     poller_wake(server->poller);
 }
 
+/* Sets has_fixed_sites, and what is known of the sites before a look-up. */
+static enum server_location names_begin(struct names *names,
+                                        struct haplo_server *server,
+                                        const char *login_group)
+{
+    bool has_group = login_group != NULL && login_group[0] != '\0';
+    names->count = 0;
+    names->size = 0;
+    server->has_fixed_sites = has_group || endpoint_has_proxy(server->endpoint);
+    if (has_group) {
+        names_add(names, "=", login_group, "");
+    } else {
+        names_read(names, server);
+    }
+    return server->has_fixed_sites ||
+                   endpoint_addresses(server->endpoint) != NULL
+               ? LOCATION_KNOWN
+               : LOCATION_SOUGHT;
+}
+
+static void location_seek(struct haplo_server *server)
+{
+    if (server->core.location == LOCATION_SOUGHT &&
+        endpoint_look_up(server->endpoint) != 0) {
+        scheduler_lose_server(&server->poller->scheduler, &server->core);
+    }
+}
+
 int location_begin(struct haplo_server *server, const char *login_group)
 {
     struct haplo_poller *poller = server->poller;
-    bool has_group = login_group != NULL && login_group[0] != '\0';
-    struct names names = {.count = 0};
-    server->has_fixed_sites = has_group || endpoint_has_proxy(server->endpoint);
-    bool is_known =
-        server->has_fixed_sites || endpoint_addresses(server->endpoint) != NULL;
-    if (has_group) {
-        names_add(&names, "=", login_group, "");
-    } else {
-        names_read(&names, server);
-    }
+    struct names names;
+    enum server_location location = names_begin(&names, server, login_group);
     int error =
-        scheduler_add_server(&poller->scheduler, &server->core,
-                             is_known ? LOCATION_KNOWN : LOCATION_SOUGHT,
+        scheduler_add_server(&poller->scheduler, &server->core, location,
                              names.list, names.count, uv_now(poller->loop));
-    if (error == 0 && !is_known && endpoint_look_up(server->endpoint) != 0) {
-        scheduler_lose_server(&poller->scheduler, &server->core);
+    if (error == 0) {
+        location_seek(server);
     }
     return error;
+}
+
+int location_change(struct haplo_server *server, struct endpoint *endpoint,
+                    const char *login_group)
+{
+    struct haplo_poller *poller = server->poller;
+    struct endpoint *old = server->endpoint;
+    bool had_fixed_sites = server->has_fixed_sites;
+    struct names names;
+    server->endpoint = endpoint;
+    enum server_location location = names_begin(&names, server, login_group);
+    int error =
+        scheduler_locate_server(&poller->scheduler, &server->core, location,
+                                names.list, names.count, uv_now(poller->loop));
+    if (error != 0) {
+        server->endpoint = old;
+        server->has_fixed_sites = had_fixed_sites;
+        return error;
+    }
+    endpoint_free(old);
+    location_seek(server);
+    return 0;
 }
 
 int location_check(struct haplo_server *server)

@@ -22,11 +22,18 @@
 
 struct haplo_server;
 struct haplo_queue;
+struct endpoint;
 struct reason;
 
 /* Adds the server to the scheduler, and begins to look up its name.
  * login_group: as in the options; NULL or "": none. 0 or HAPLO_ENOMEM. */
 int location_begin(struct haplo_server *server, const char *login_group);
+
+/* Replaces the endpoint of a server without requests in flight, and frees the
+ * old one: it may be another server. login_group as above. 0, or HAPLO_ENOMEM:
+ * nothing has changed. */
+int location_change(struct haplo_server *server, struct endpoint *endpoint,
+                    const char *login_group);
 
 /* To be called when a request is about to start. 0 or HAPLO_ENOMEM: it must
  * not be sent. */

@@ -1,21 +1,49 @@
 #include "poller/options.h"
 
 #include <stdio.h>
+#include <string.h>
 
-void options_copy_why(char *why, size_t why_size, const struct reason *reason)
+#define STRUCT_SIZE_MAX 4096 /* beyond it, struct_size was never set */
+
+int options_explain(int error, char *why, size_t why_size,
+                    const struct reason *reason)
 {
-    if (why != NULL && why_size > 0) {
+    if (error != 0 && why != NULL && why_size > 0) {
         snprintf(why, why_size, "%s", reason->text);
     }
+    return error;
 }
 
-int options_missing(char *why, size_t why_size)
+static bool is_zero(const unsigned char *bytes, size_t size)
 {
-    struct reason reason;
-    int error = reason_set(&reason, HAPLO_EINVAL,
-                           "no options, or their struct_size is not set");
-    options_copy_why(why, why_size, &reason);
-    return error;
+    while (size > 0 && bytes[size - 1] == 0) {
+        size--;
+    }
+    return size == 0;
+}
+
+int options_copy(void *to, size_t size, const void *given, struct reason *why)
+{
+    size_t given_size = 0;
+    if (given != NULL) {
+        memcpy(&given_size, given, sizeof given_size);
+    }
+    if (given_size < sizeof given_size || given_size > STRUCT_SIZE_MAX) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "no options, or their struct_size is not set to "
+                          "sizeof");
+    }
+    if (given_size > size &&
+        !is_zero((const unsigned char *)given + size, given_size - size)) {
+        return reason_set(why, HAPLO_EINVAL,
+                          "the options set something that version %s of the "
+                          "library does not know: link with the version whose "
+                          "header was used",
+                          haplo_version());
+    }
+    memset(to, 0, size);
+    memcpy(to, given, given_size < size ? given_size : size);
+    return 0;
 }
 
 int options_check_name(const char *what, const char *name, struct reason *why)

@@ -5,16 +5,7 @@
 #ifndef POLLER_OPTIONS_H
 #define POLLER_OPTIONS_H
 
-#include <string.h>
-
 #include "base/reason.h"
-
-/* Copies as much of an options struct as the application has: one that was
- * built against an older header has a shorter struct. */
-#define OPTIONS_COPY(to, from)                                      \
-    memcpy((to), (from),                                            \
-           (from)->struct_size < sizeof *(to) ? (from)->struct_size \
-                                              : sizeof *(to))
 
 #define DEFAULT_TO(field, value) \
     do {                         \
@@ -30,10 +21,15 @@ int options_check_key(const char *key, struct reason *why);
 int options_check_urls(const struct haplo_server_options *options,
                        struct reason *why);
 
-/* For options that are NULL or lack struct_size: HAPLO_EINVAL, sets why. */
-int options_missing(char *why, size_t why_size);
+/* Copies an options struct of the application, which begins with its
+ * struct_size, to one of `size` bytes. One that was built against an older
+ * header is shorter: the rest is zeroed. One that is longer may set nothing
+ * that we do not know. 0, or HAPLO_EINVAL with why set. */
+int options_copy(void *to, size_t size, const void *given, struct reason *why);
 
-/* Copies the reason to the application; why may be NULL. */
-void options_copy_why(char *why, size_t why_size, const struct reason *reason);
+/* Copies the reason of an error to the application, whose why may be NULL.
+ * Returns the error. */
+int options_explain(int error, char *why, size_t why_size,
+                    const struct reason *reason);
 
 #endif

@@ -47,6 +47,8 @@
 #include "poller/location.h"
 #include "poller/queue_batch.h"
 
+#define KEEPS_ALIVE (HEAP_NEVER - 1) /* a due time that is never reached */
+
 static struct haplo_queue *queue_of(const struct queue *core)
 {
     return container_of(core, struct haplo_queue, core);
@@ -108,8 +110,9 @@ static void on_fetch_head(struct transfer *transfer,
     if (reading == NULL) {
         return;
     }
-    fetch_reply_begin(&reading->reply.fetch, &settings_of(queue)->format,
-                      queue->batch, settings_of(queue)->body_bytes_max,
+    reading->settings = queue_settings_borrow(settings_of(queue));
+    fetch_reply_begin(&reading->reply.fetch, &reading->settings->format,
+                      queue->batch, reading->settings->body_bytes_max,
                       &request->why);
     fetch_reply_head(&reading->reply.fetch, head);
 }
@@ -442,6 +445,21 @@ static void queue_confirm(struct haplo_queue *queue,
     }
 }
 
+/* After marked_cb, which may have closed the poller, and which may have paused
+ * or removed the queue. */
+static void queue_tell_drained(struct haplo_queue *queue,
+                               const struct queue_event *event)
+{
+    haplo_drained_cb drained_cb = settings_of(queue)->drained_cb;
+    bool is_end =
+        event->kind == QUEUE_EVENT_EMPTY || event->kind == QUEUE_EVENT_MARKED;
+    if (drained_cb != NULL && is_end && queue->core.unread_count == 0 &&
+        queue->core.error == 0 &&
+        server_of(queue)->poller->phase != POLLER_CLOSING) {
+        drained_cb(queue);
+    }
+}
+
 /* The queue has reached PAUSED: continues what the pause was for. */
 static void queue_came_to_rest(struct haplo_queue *queue)
 {
@@ -474,8 +492,9 @@ void poller_step(struct haplo_queue *queue, const struct queue_event *event)
         break;
     case QUEUE_ACTION_DELIVER:
         queue_batch_lend(queue);
-        break;
+        return;
     }
+    queue_tell_drained(queue, event);
 }
 
 /* The timer */
@@ -509,13 +528,14 @@ static void on_timer(uv_timer_t *timer)
     while ((core = TAILQ_FIRST(&poller->gone)) != NULL) {
         struct haplo_queue *queue = queue_of(core);
         TAILQ_REMOVE(&poller->gone, core, link);
+        poller_part_queue(queue);
         if (queue->removed_cb != NULL) {
             queue->removed_cb(queue);
         }
+        object_free_queue(poller, queue);
         if (poller->phase == POLLER_CLOSING) {
             return;
         }
-        object_free_queue(queue);
     }
     take_due(poller);
     poller_pump(poller);
@@ -528,10 +548,14 @@ static void on_timer(uv_timer_t *timer)
 }
 
 /* Sets the timer to the earliest due time. Work that must not happen inside a
- * call of the application is due immediately. */
+ * call of the application is due immediately. A batch that is not answered
+ * keeps the loop alive, and a timer is what does that. */
 static void poller_arm(struct haplo_poller *poller)
 {
     uint64_t due_ms = scheduler_due_ms(&poller->scheduler);
+    if (due_ms == HEAP_NEVER && poller->lent_count > 0) {
+        due_ms = KEEPS_ALIVE;
+    }
     if (poller->phase == POLLER_STOPPING && !poller->has_stopped) {
         if (poller->paused_count == poller->queue_count) {
             due_ms = 0;

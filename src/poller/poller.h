@@ -148,8 +148,16 @@ struct haplo_queue *server_next_queue(const struct haplo_server *server,
 const char *object_server_name(const void *server);
 const char *object_queue_name(const void *queue);
 
-/* Removes a queue without a request in flight, and frees it. */
-void object_free_queue(struct haplo_queue *queue);
+/* Takes a queue that is PAUSED out of its server and its poller. */
+void poller_part_queue(struct haplo_queue *queue);
+
+/* Frees a queue that has no request in flight, and what it owns. Its server may
+ * be gone. */
+void object_free_queue(struct haplo_poller *poller, struct haplo_queue *queue);
+
+/* Releases settings that a queue or a reading has borrowed. */
+void poller_release_settings(struct haplo_poller *poller,
+                             struct queue_settings *settings);
 
 /* Frees a server that has no queues and is in no list. */
 void object_free_server(struct haplo_server *server);

@@ -29,6 +29,7 @@ static bool settings_equal(const struct queue_settings *settings,
            settings->body_bytes_max == options->body_bytes_max &&
            settings->deliver_cb == options->deliver_cb &&
            settings->marked_cb == options->marked_cb &&
+           settings->drained_cb == options->drained_cb &&
            settings->has_default_format && has_default_format(options);
 }
 
@@ -51,6 +52,7 @@ static int settings_new(struct queue_settings **out,
     settings->body_bytes_max = options->body_bytes_max;
     settings->deliver_cb = options->deliver_cb;
     settings->marked_cb = options->marked_cb;
+    settings->drained_cb = options->drained_cb;
     settings->has_default_format = has_default_format(options);
     int error = fetch_format_init(&settings->format, options, why);
     if (error != 0) {
@@ -71,13 +73,19 @@ int queue_settings_take(struct queue_settings **settings,
             return error;
         }
     }
-    (*settings)->queue_count++;
+    (*settings)->user_count++;
     return 0;
+}
+
+struct queue_settings *queue_settings_borrow(struct queue_settings *settings)
+{
+    settings->user_count++;
+    return settings;
 }
 
 bool queue_settings_release(struct queue_settings *settings)
 {
-    if (--settings->queue_count > 0) {
+    if (--settings->user_count > 0) {
         return false;
     }
     fetch_format_free(&settings->format);

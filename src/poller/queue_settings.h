@@ -11,12 +11,13 @@
 #include "haplopoll.h"
 
 struct queue_settings {
-    size_t queue_count; /* queues that use them */
+    size_t user_count; /* queues, and fetches in flight */
     struct queue_policy policy;
     size_t body_bytes_max;
     haplo_deliver_cb deliver_cb;
-    haplo_marked_cb marked_cb; /* or NULL */
-    bool has_default_format;   /* Haplo's default JSON */
+    haplo_marked_cb marked_cb;   /* or NULL */
+    haplo_drained_cb drained_cb; /* or NULL */
+    bool has_default_format;     /* Haplo's default JSON */
     struct fetch_format format;
 };
 
@@ -29,7 +30,10 @@ int queue_settings_take(struct queue_settings **settings,
                         const struct haplo_queue_options *options,
                         struct reason *why);
 
-/* Releases them for one queue. True if it was the last and they were freed. */
+/* Keeps them for one more user, whatever happens to the queue's. */
+struct queue_settings *queue_settings_borrow(struct queue_settings *settings);
+
+/* Releases them for one user. True if it was the last and they were freed. */
 bool queue_settings_release(struct queue_settings *settings);
 
 #endif

@@ -28,6 +28,9 @@ void request_release(struct haplo_queue *queue)
     struct reading *reading = request->reading;
     queue->request = NULL;
     if (reading != NULL) {
+        if (reading->settings != NULL) {
+            poller_release_settings(poller, reading->settings);
+        }
         reading->next = poller->free_readings;
         poller->free_readings = reading;
         request->reading = NULL;
@@ -45,6 +48,9 @@ struct reading *request_read(struct request *request)
         poller->free_readings = reading->next;
     } else {
         reading = alloc_bytes(sizeof *reading);
+    }
+    if (reading != NULL) {
+        reading->settings = NULL;
     }
     request->reading = reading;
     return reading;

@@ -18,10 +18,12 @@
 #include "http/transfer.h"
 #include "poller/credentials.h"
 #include "poller/dialect.h"
+#include "poller/queue_settings.h"
 
 /* Parses a response; pooled. */
 struct reading {
-    struct reading *next; /* in the list of free ones */
+    struct reading *next;            /* in the list of free ones */
+    struct queue_settings *settings; /* of a fetch: held until it ends; NULL */
     union {
         struct fetch_reply fetch; /* queue FETCHING */
         struct mark_reply mark;   /* queue MARKING or LAST_MARKING */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/token_pattern.h"
 #include "http/host.h"
 #include "poller/options.h"
 #include "poller/url_path.h"
@@ -18,16 +19,6 @@
     "abcdefghijklmnopqrstuvwxyz" \
     "ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
     "0123456789"
-
-/* Copies the reason to the application and returns the error. */
-static int refused(int error, const struct reason *reason, char *why,
-                   size_t why_size)
-{
-    if (error != 0) {
-        options_copy_why(why, why_size, reason);
-    }
-    return error;
-}
 
 static int name_check(const char *name, struct reason *why)
 {
@@ -61,7 +52,7 @@ static int name_check(const char *name, struct reason *why)
 int haplo_name_check(const char *name, char *why, size_t why_size)
 {
     struct reason reason;
-    return refused(name_check(name, &reason), &reason, why, why_size);
+    return options_explain(name_check(name, &reason), why, why_size, &reason);
 }
 
 /* The reason must not contain any part of the key. */
@@ -107,7 +98,7 @@ static int api_key_check(const char *key, struct reason *why)
 int haplo_api_key_check(const char *key, char *why, size_t why_size)
 {
     struct reason reason;
-    return refused(api_key_check(key, &reason), &reason, why, why_size);
+    return options_explain(api_key_check(key, &reason), why, why_size, &reason);
 }
 
 /* The text after this prefix, ignoring case; NULL: it does not match. */
@@ -261,7 +252,8 @@ int haplo_url_check(const char *url, bool allow_http, char *why,
                     size_t why_size)
 {
     struct reason reason;
-    return refused(url_check(url, allow_http, &reason), &reason, why, why_size);
+    return options_explain(url_check(url, allow_http, &reason), why, why_size,
+                           &reason);
 }
 
 /* Accepts an optional "USER:PASSWORD@", then "HOST:PORT". */
@@ -303,7 +295,8 @@ int haplo_proxy_check(const char *url, char *why, size_t why_size)
     for (size_t i = 0; !is_long && i < sizeof schemes / sizeof *schemes; i++) {
         const char *rest = text_after(url, schemes[i]);
         if (rest != NULL && proxy_host_is_foreign(rest)) {
-            return refused(foreign_host_error(&reason), &reason, why, why_size);
+            return options_explain(foreign_host_error(&reason), why, why_size,
+                                   &reason);
         }
         if (rest != NULL && proxy_authority_is_valid(rest)) {
             return 0;
@@ -312,5 +305,16 @@ int haplo_proxy_check(const char *url, char *why, size_t why_size)
     reason_set(&reason, HAPLO_EINVAL,
                "invalid URL of a proxy: write http://HOST:PORT, or https, "
                "socks5h or socks4a in place of http");
-    return refused(HAPLO_EINVAL, &reason, why, why_size);
+    return options_explain(HAPLO_EINVAL, why, why_size, &reason);
+}
+
+int haplo_token_pattern_check(const char *pattern, char *why, size_t why_size)
+{
+    struct reason reason = {.text = "no token_pattern is given"};
+    int error = HAPLO_EINVAL;
+    if (pattern != NULL) {
+        reason_set(&reason, HAPLO_ENOMEM, "out of memory");
+        token_pattern_free(token_pattern_new(pattern, &error, &reason));
+    }
+    return options_explain(error, why, why_size, &reason);
 }

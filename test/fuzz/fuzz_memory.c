@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/alloc.h"
 #include "reading.h"
 
 #define CAP (1 << 20)
@@ -81,8 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t kind = input_byte(&input);
     size_t body_size;
     char *body = input_rest(&input, &body_size);
-    FUZZ_CHECK(haplo_replace_allocator(counted_malloc, counted_realloc,
-                                       counted_free) == 0);
+    alloc_replace(counted_malloc, counted_realloc, counted_free);
     call_count = 0;
     fails_at = fails;
     int error = format_make(&format, kind);

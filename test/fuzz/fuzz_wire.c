@@ -112,7 +112,7 @@ static struct haplo_poller *poller_open(struct haplo_queue **queue)
         .deliver_cb = on_deliver,
         .marked_cb = on_marked};
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%d", fake.port);
-    FUZZ_CHECK(haplo_poller_new(&loop, &options, &poller) == 0);
+    FUZZ_CHECK(haplo_poller_new(&loop, &options, &poller, NULL, 0) == 0);
     FUZZ_CHECK(haplo_server_add(poller, &server_options, &server, NULL, 0) ==
                0);
     FUZZ_CHECK(haplo_queue_add(server, &queue_options, queue, NULL, 0) == 0);

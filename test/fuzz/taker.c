@@ -27,7 +27,7 @@ static void on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
 struct haplo_poller *taker_open(void)
 {
     struct haplo_poller *poller;
-    FUZZ_CHECK(haplo_poller_new(taker_loop(), NULL, &poller) == 0);
+    FUZZ_CHECK(haplo_poller_new(taker_loop(), NULL, &poller, NULL, 0) == 0);
     return poller;
 }
 

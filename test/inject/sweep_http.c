@@ -50,10 +50,11 @@ static void stage_open(void)
     names_set("127.0.0.1", "::1", NULL);
     fault_resume();
     credentials_set(&stage.credentials, "haplo", KEY);
-    int error = http_client_new(&stage.loop, 4, &stage.client);
+    struct reason why;
+    int error = http_client_new(&stage.loop, 4, &stage.client, &why);
     if (error != 0) {
         assert_int_equal(error, HAPLO_ENOMEM);
-        error = http_client_new(&stage.loop, 4, &stage.client);
+        error = http_client_new(&stage.loop, 4, &stage.client, &why);
     }
     assert_int_equal(error, 0);
 }

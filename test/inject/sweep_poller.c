@@ -60,11 +60,13 @@ static void poller_make(struct scene *scene)
 {
     struct haplo_poller_options options = poller_options(scene);
     options.seed = 0; /* the system's */
-    int error = haplo_poller_new(&scene->loop, &options, &scene->poller);
+    int error =
+        haplo_poller_new(&scene->loop, &options, &scene->poller, NULL, 0);
     if (error != 0) {
         assert_int_equal(error, HAPLO_ENOMEM);
         assert_null(scene->poller);
-        error = haplo_poller_new(&scene->loop, &options, &scene->poller);
+        error =
+            haplo_poller_new(&scene->loop, &options, &scene->poller, NULL, 0);
     }
     assert_int_equal(error, 0);
 }
@@ -282,8 +284,9 @@ static void tls_run(void)
     fault_resume();
     const struct haplo_poller_options options = {
         .struct_size = sizeof options, .seed = 1, .data = &harvest.is_closed};
-    if (haplo_poller_new(&loop, &options, &poller) != 0) {
-        assert_int_equal(haplo_poller_new(&loop, &options, &poller), 0);
+    if (haplo_poller_new(&loop, &options, &poller, NULL, 0) != 0) {
+        assert_int_equal(haplo_poller_new(&loop, &options, &poller, NULL, 0),
+                         0);
     }
     tls_queue_add(poller, &harvest);
     SWEEP_UNTIL(&loop, harvest.is_drained);

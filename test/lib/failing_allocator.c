@@ -3,8 +3,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "haplopoll.h"
-#include "must.h"
+#include "base/alloc.h"
 
 size_t allocator_calls;
 size_t allocator_held;
@@ -41,8 +40,7 @@ void allocator_free(void *block)
 
 void allocator_install(void)
 {
-    MUST(haplo_replace_allocator(allocator_malloc, allocator_realloc,
-                                 allocator_free) == 0);
+    alloc_replace(allocator_malloc, allocator_realloc, allocator_free);
 }
 
 void allocator_reset(size_t fails)

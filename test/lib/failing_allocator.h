@@ -14,7 +14,7 @@ void *allocator_malloc(size_t size);
 void *allocator_realloc(void *block, size_t size);
 void allocator_free(void *block);
 
-/* Gives these to haplo_replace_allocator(). */
+/* Gives these to alloc_replace(). */
 void allocator_install(void);
 
 /* From now on, counting from 1 again, call number `fails` fails; 0: none. */

@@ -223,13 +223,14 @@ void on_client_closed(struct http_client *closed, void *data)
 
 int set_up_sized(unsigned transfers_max)
 {
+    struct reason why;
     uv_loop_init(&loop);
     uv_timer_init(&loop, &cap);
     http_server_open(&server, &loop);
     names_set("127.0.0.1", NULL, NULL);
     client_is_closed = false;
     waits_are_skipped = false;
-    return http_client_new(&loop, transfers_max, &client);
+    return http_client_new(&loop, transfers_max, &client, &why);
 }
 
 int set_up(void **state)

@@ -215,8 +215,8 @@ struct scene *scene_new(void)
 void scene_start(struct scene *scene,
                  const struct haplo_poller_options *options)
 {
-    assert_int_equal(haplo_poller_new(&scene->loop, options, &scene->poller),
-                     0);
+    assert_int_equal(
+        haplo_poller_new(&scene->loop, options, &scene->poller, NULL, 0), 0);
 }
 
 /* Server "a", then "b", each with a fake of its own; struct_size and name are

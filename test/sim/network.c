@@ -42,10 +42,11 @@ const char *network_key_text(int key, char text[NETWORK_KEY_SIZE])
 }
 
 int http_client_new(uv_loop_t *loop, unsigned transfers_max,
-                    struct http_client **result)
+                    struct http_client **result, struct reason *why)
 {
     struct http_client *client = simulated_calloc(1, sizeof *client);
     (void)transfers_max;
+    (void)why;
     client->process = loop->data;
     *result = client;
     return 0;
@@ -55,6 +56,12 @@ void http_client_allow(struct http_client *client, unsigned transfers_max)
 {
     (void)client;
     (void)transfers_max;
+}
+
+void http_client_ref(struct http_client *client, bool keeps_alive)
+{
+    (void)client;
+    (void)keeps_alive;
 }
 
 static void on_client_closed(struct world *world, void *subject, uint64_t stamp)

@@ -253,8 +253,8 @@ static void scene_run(struct scene *scene, const struct script_line *lines,
         .struct_size = sizeof poller_options,
         .event_cb = on_event,
         .data = scene};
-    assert_int_equal(haplo_poller_new(&loop, &poller_options, &scene->poller),
-                     0);
+    assert_int_equal(
+        haplo_poller_new(&loop, &poller_options, &scene->poller, NULL, 0), 0);
     snprintf(url, sizeof url, "http://127.0.0.1:%d", scene->server.port);
     const struct haplo_server_options server_options = {
         .struct_size = sizeof server_options, .name = "capture", .url = url};

@@ -63,7 +63,8 @@ static void place_init(struct place *place)
     place->gather.config = &place->config;
     assert_int_equal(uv_loop_init(&place->loop), 0);
     assert_int_equal(
-        haplo_poller_new(&place->loop, NULL, &place->gather.poller), 0);
+        haplo_poller_new(&place->loop, NULL, &place->gather.poller, NULL, 0),
+        0);
     server_add(place, 0, "a");
     server_add(place, 1, "b");
     queue_add(place, 0, "x", &place->servers[0]);

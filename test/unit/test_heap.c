@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include "core/backoff.h"
 #include "core/heap.h"
 #include "haplopoll.h"
@@ -194,9 +195,9 @@ static void failed_growth_leaves_the_heap_as_it_was(void **state)
     struct heap_entry entry = {0};
     assert_int_equal(heap_reserve(&heap, 1), 0);
     heap_set(&heap, &entry, 10);
-    haplo_replace_allocator(no_malloc, no_realloc, free);
+    alloc_replace(no_malloc, no_realloc, free);
     assert_int_equal(heap_reserve(&heap, 1000), HAPLO_ENOMEM);
-    haplo_replace_allocator(malloc, realloc, free);
+    alloc_replace(malloc, realloc, free);
     assert_ptr_equal(heap_take_due(&heap, 10), &entry);
     heap_free(&heap);
 }

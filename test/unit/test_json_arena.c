@@ -125,6 +125,16 @@ static void an_allocator_is_replaced_as_a_whole(void **state)
     alloc_free(block);
 }
 
+/* What one allocator has handed out, another one cannot free. */
+static void an_allocator_is_not_replaced_too_late(void **state)
+{
+    (void)state;
+    alloc_free(alloc_bytes(10));
+    assert_int_equal(haplo_replace_allocator(allocator_malloc,
+                                             allocator_realloc, allocator_free),
+                     HAPLO_EBUSY);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -136,6 +146,7 @@ int main(void)
         TEST(without_memory_the_old_block_stands),
         TEST(absurd_sizes_are_refused),
         TEST(an_allocator_is_replaced_as_a_whole),
+        TEST(an_allocator_is_not_replaced_too_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -216,23 +216,6 @@ static void close_waits_until_every_batch_is_answered(void **state)
     }
 }
 
-/* A program that stores batches in deliver_cb ends when there is nothing to
- * do. One that stores them elsewhere has a handle of its own. */
-static void a_batch_that_is_not_answered_does_not_keep_the_loop_alive(
-    void **state)
-{
-    (void)state;
-    struct scene *scene = scene_open();
-    struct watch *q1 = hold(scene, "q1", 3);
-    uv_run(&scene->loop, UV_RUN_DEFAULT);
-    assert_false(uv_loop_alive(&scene->loop));
-    assert_int_equal(haplo_batch_message_count(q1->batch), 3);
-    watch_accept(q1);
-    assert_true(uv_loop_alive(&scene->loop));
-    RUN_UNTIL(scene, q1->marked_count == 1);
-    scene_close(scene);
-}
-
 /* An application without handles of its own waits for close_cb in uv_run(). */
 static void the_loop_stays_alive_while_close_waits(void **state)
 {
@@ -312,8 +295,6 @@ int main(void)
         cmocka_unit_test(
             the_address_sanitizer_reports_reads_of_an_answered_batch),
 #endif
-        cmocka_unit_test(
-            a_batch_that_is_not_answered_does_not_keep_the_loop_alive),
         cmocka_unit_test(close_waits_until_every_batch_is_answered),
         cmocka_unit_test(the_loop_stays_alive_while_close_waits),
         cmocka_unit_test(a_thread_reads_its_batch_while_the_poller_closes),

@@ -194,7 +194,8 @@ static void no_handle_is_left_when_close_cb_fires(void **state)
         .struct_size = sizeof poller_given, .data = &loop};
     (void)state;
     assert_int_equal(uv_loop_init(&loop), 0);
-    assert_int_equal(haplo_poller_new(&loop, &poller_given, &poller), 0);
+    assert_int_equal(haplo_poller_new(&loop, &poller_given, &poller, NULL, 0),
+                     0);
     assert_int_equal(haplo_server_add(poller, &server_given, &server, NULL, 0),
                      0);
     assert_int_equal(haplo_queue_add(server, &options, &queue, NULL, 0), 0);
@@ -366,8 +367,8 @@ static void two_pollers_share_a_loop(void **state)
     struct watch *q1 = scene_add(scene, "q1", 40);
     struct haplo_poller_options options = poller_options(scene);
     struct haplo_poller *first = scene->poller;
-    assert_int_equal(haplo_poller_new(&scene->loop, &options, &scene->second),
-                     0);
+    assert_int_equal(
+        haplo_poller_new(&scene->loop, &options, &scene->second, NULL, 0), 0);
     scene->poller = scene->second;
     scene_add_server(scene, (struct haplo_server_options){0});
     struct watch *q2 = scene_add(scene, "q2", 40);

@@ -3,6 +3,7 @@
  * and an application that does anything at any time. And where nothing goes
  * wrong: then it asks for no memory at all. See poller_scene.h.
  */
+#include "base/alloc.h"
 #include "failing_allocator.h"
 #include "poller_scene.h"
 
@@ -115,7 +116,8 @@ static void play_all_parts(struct scene *scene)
 static bool play(struct scene *scene)
 {
     struct haplo_poller_options options = poller_options(scene);
-    int error = haplo_poller_new(&scene->loop, &options, &scene->poller);
+    int error =
+        haplo_poller_new(&scene->loop, &options, &scene->poller, NULL, 0);
     if (error != 0) {
         assert_int_equal(error, HAPLO_ENOMEM);
         assert_null(scene->poller);
@@ -181,7 +183,7 @@ static void *storm_realloc(void *block, size_t size)
 static void many_failed_allocations_lose_nothing(void **state)
 {
     (void)state;
-    haplo_replace_allocator(storm_malloc, storm_realloc, allocator_free);
+    alloc_replace(storm_malloc, storm_realloc, allocator_free);
     allocator_reset(0);
     for (unsigned seed = 1; seed <= 60; seed++) {
         struct scene *scene = scene_new();

@@ -312,8 +312,8 @@ static void counts_are_listed_by_site_and_recalled_by_any(void **state)
     const struct haplo_poller_options options = {
         .struct_size = sizeof options, .seed = 1, .data = scene};
     struct haplo_poller *first = scene->poller;
-    assert_int_equal(haplo_poller_new(&scene->loop, &options, &scene->poller),
-                     0);
+    assert_int_equal(
+        haplo_poller_new(&scene->loop, &options, &scene->poller, NULL, 0), 0);
     listed.of_address.count = 5;
     assert_int_equal(
         haplo_poller_recall_logins(scene->poller, &listed.of_address), 0);

@@ -279,8 +279,9 @@ static void an_older_caller_gets_the_defaults(void **state)
     free(scene);
 }
 
-/* One built against a newer header has longer ones. */
-static void a_newer_caller_is_understood_as_far_as_known(void **state)
+/* One built against a newer header has longer ones. What it sets there would
+ * be ignored by us, so it is told. */
+static void a_newer_caller_is_told_what_is_not_known(void **state)
 {
     struct newer {
         struct haplo_queue_options known;
@@ -289,7 +290,14 @@ static void a_newer_caller_is_understood_as_far_as_known(void **state)
     (void)state;
     struct scene *scene = scene_open();
     newer.known.struct_size = sizeof newer;
-    struct watch *q1 = scene_add_with(scene, newer.known, 3);
+    check_queue_refused(scene, &newer.known, "does not know");
+    newer.unknown = NULL;
+    struct watch *q1 = watch_new(scene, 0, "q1", 3);
+    newer.known.data = q1;
+    assert_int_equal(
+        haplo_queue_add(scene->servers[0], &newer.known, &q1->queue, NULL, 0),
+        0);
+    haplo_queue_poll_now(q1->queue);
     RUN_UNTIL(scene, q1->marked_count == 1);
     scene_close(scene);
 }
@@ -301,12 +309,20 @@ static void a_poller_needs_a_loop_and_a_struct_size(void **state)
     struct haplo_poller_options options = {0};
     (void)state;
     assert_int_equal(uv_loop_init(&loop), 0);
-    assert_int_equal(haplo_poller_new(NULL, NULL, &poller), HAPLO_EINVAL);
+    assert_int_equal(haplo_poller_new(NULL, NULL, &poller, NULL, 0),
+                     HAPLO_EINVAL);
     assert_null(poller);
     poller = (void *)&poller;
-    assert_int_equal(haplo_poller_new(&loop, &options, &poller), HAPLO_EINVAL);
+    assert_int_equal(haplo_poller_new(&loop, &options, &poller, NULL, 0),
+                     HAPLO_EINVAL);
     assert_null(poller);
-    assert_int_equal(haplo_poller_new(&loop, NULL, &poller), 0);
+    options.struct_size = 1 << 20; /* what was on the stack */
+    char why[HAPLO_TEXT_SIZE_MAX] = "";
+    assert_int_equal(
+        haplo_poller_new(&loop, &options, &poller, why, sizeof why),
+        HAPLO_EINVAL);
+    assert_non_null(strstr(why, "struct_size"));
+    assert_int_equal(haplo_poller_new(&loop, NULL, &poller, NULL, 0), 0);
     haplo_poller_close(poller, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
@@ -375,7 +391,7 @@ int main(void)
         cmocka_unit_test(other_options_of_a_server_are_checked_as_well),
         cmocka_unit_test(the_largest_values_that_are_allowed_work),
         cmocka_unit_test(an_older_caller_gets_the_defaults),
-        cmocka_unit_test(a_newer_caller_is_understood_as_far_as_known),
+        cmocka_unit_test(a_newer_caller_is_told_what_is_not_known),
         cmocka_unit_test(a_poller_needs_a_loop_and_a_struct_size),
         cmocka_unit_test(options_are_copied),
         cmocka_unit_test(a_name_is_sent_as_it_is),

@@ -1,4 +1,5 @@
 /* Whose turn it is, and within which bounds. */
+#include "base/alloc.h"
 #include "scheduler_sim.h"
 
 /* Order */
@@ -358,13 +359,13 @@ static void queue_without_memory_is_not_added(void **state)
     const char *site = "a";
     server_init(&server.core, &policy);
     queue_init(&queue.core, &plain_policy, &server.core, 0);
-    haplo_replace_allocator(no_malloc, no_realloc, free);
+    alloc_replace(no_malloc, no_realloc, free);
     assert_int_equal(scheduler_add_server(&sim->scheduler, &server.core,
                                           LOCATION_KNOWN, &site, 1, 0),
                      HAPLO_ENOMEM);
     assert_int_equal(scheduler_add_queue(&sim->scheduler, &queue.core),
                      HAPLO_ENOMEM);
-    haplo_replace_allocator(malloc, realloc, free);
+    alloc_replace(malloc, realloc, free);
     assert_int_equal(sim->scheduler.entry_count, 0);
     assert_true(scheduler_due_ms(&sim->scheduler) == HEAP_NEVER);
     sim_free(sim);

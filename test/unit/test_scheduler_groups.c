@@ -183,7 +183,8 @@ static void success_of_one_server_frees_the_others(void **state)
 static void locate(struct sim *sim, struct sim_server *server, const char *site)
 {
     assert_int_equal(scheduler_locate_server(&sim->scheduler, &server->core,
-                                             &site, 1, sim->now_ms),
+                                             LOCATION_KNOWN, &site, 1,
+                                             sim->now_ms),
                      0);
 }
 

@@ -435,7 +435,8 @@ static void life_begin(struct life *life, enum moment moment)
     bool others_may_wait = moment < WITH_BATCH;
     bool is_tls = moment == IN_HANDSHAKE || draw(2) == 0;
     *life = (struct life){.moment = moment, .delay = draw(4)};
-    assert_int_equal(haplo_poller_new(&loop, &options, &life->poller), 0);
+    assert_int_equal(haplo_poller_new(&loop, &options, &life->poller, NULL, 0),
+                     0);
     struct haplo_server *server = server_open(life, is_tls);
     queue_open(life, server, kind_needed(moment));
     if (draw(2) == 0) {

@@ -241,7 +241,8 @@ static void client_needs_room_for_a_transfer(void **state)
 {
     (void)state;
     struct http_client *none = client;
-    assert_int_equal(http_client_new(&loop, 0, &none), HAPLO_EINVAL);
+    struct reason why;
+    assert_int_equal(http_client_new(&loop, 0, &none, &why), HAPLO_EINVAL);
     assert_null(none);
 }
 
@@ -380,7 +381,7 @@ static void any_allocation_may_fail(void **state)
         bool is_closed = false;
         assert_true(fails < 100);
         allocator_reset(fails);
-        int error = http_client_new(&loop, 2, &client);
+        int error = http_client_new(&loop, 2, &client, &why);
         if (error == 0) {
             error = endpoint_new(client, &options, &endpoint, &why);
         }

@@ -77,7 +77,8 @@ static int set_up(void **state)
     }
     file_write(file_a, pem_a);
     file_write(file_b, pem_b);
-    return http_client_new(&loop, 1, &client);
+    struct reason why;
+    return http_client_new(&loop, 1, &client, &why);
 }
 
 static int tear_down(void **state)

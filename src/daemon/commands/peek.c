@@ -130,10 +130,9 @@ static enum exit_code peek_run(struct peek *peek)
     uv_timer_init(&peek->loop, &peek->end); /* cannot fail */
     peek->end.data = peek;
     abandon_init(&peek->abandon, &peek->loop);
-    int error = haplo_poller_new(&peek->loop, &options, &peek->poller);
-    if (error != 0) {
-        snprintf(why, sizeof why, "%s", haplo_error_text(error));
-    } else {
+    int error =
+        haplo_poller_new(&peek->loop, &options, &peek->poller, why, sizeof why);
+    if (error == 0) {
         error = add_queue(peek, why, sizeof why);
     }
     if (error == 0) {

@@ -467,11 +467,11 @@ static int run(struct doctor *doctor, char *why, size_t why_size)
     uv_timer_init(&doctor->loop, &doctor->tick); /* cannot fail */
     doctor->tick.data = doctor;
     abandon_init(doctor->abandon, &doctor->loop);
-    int error = haplo_poller_new(&doctor->loop, &options, &doctor->poller);
+    int error = haplo_poller_new(&doctor->loop, &options, &doctor->poller, why,
+                                 why_size);
     if (error == 0) {
         examine(doctor);
     } else {
-        (void)reason_write(why, why_size, 0, "%s", haplo_error_text(error));
         uv_close((uv_handle_t *)&doctor->tick, NULL);
         uv_run(&doctor->loop, UV_RUN_DEFAULT);
     }

@@ -197,13 +197,14 @@ static void on_event(struct haplo_poller *poller,
     }
 }
 
-static int make_poller(struct gather *gather)
+static int make_poller(struct gather *gather, char *why, size_t why_size)
 {
     struct haplo_poller_options options = {.struct_size = sizeof options};
     config_poller_options(gather->config, &options);
     options.event_cb = on_event;
     options.data = gather;
-    return haplo_poller_new(gather->loop, &options, &gather->poller);
+    return haplo_poller_new(gather->loop, &options, &gather->poller, why,
+                            why_size);
 }
 
 /* Shared by the steps that add servers and queues. */
@@ -329,7 +330,8 @@ static int add_servers(struct gather *gather, bool has_failed_logins)
 int gather_queues_add(struct gather *gather)
 {
     bool has_failed_logins = false;
-    int error = make_poller(gather);
+    char why[HAPLO_TEXT_SIZE_MAX] = "";
+    int error = make_poller(gather, why, sizeof why);
     if (error == 0) {
         has_failed_logins = failed_logins_load(&gather->failed_logins);
         error = gather_holds_take(gather);
@@ -338,7 +340,8 @@ int gather_queues_add(struct gather *gather)
         error = add_servers(gather, has_failed_logins);
     }
     if (error != 0) {
-        log_line(LOG_LEVEL_ERROR, "%s", haplo_error_text(error));
+        log_line(LOG_LEVEL_ERROR, "%s",
+                 why[0] != '\0' ? why : haplo_error_text(error));
     }
     return error;
 }

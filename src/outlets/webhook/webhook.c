@@ -190,9 +190,9 @@ static int webhook_setup(struct webhook *webhook, struct reason *why)
         error = posts_open(webhook);
     }
     if (error == 0) {
-        error =
-            http_client_new(webhook->setting.loop,
-                            webhook->setting.in_flight_max, &webhook->client);
+        error = http_client_new(webhook->setting.loop,
+                                webhook->setting.in_flight_max,
+                                &webhook->client, why);
     }
     if (error == 0) {
         error = endpoint_open(webhook, why);
