@@ -33,11 +33,8 @@ int api_key_read(const struct config_key *key, struct api_key *text, char *why,
 /* True if this user can get at the key, or what is in its place. */
 bool api_key_exists(const struct config_key *key);
 
-/* True if text looks like an API key that was written in place of its file or
- * variable. No message may show it. */
-bool api_key_is_like(const char *text);
-
-/* True if a part of a URL or a path looks like one. */
-bool api_key_is_part(const char *text);
+/* Its name for people; API_KEY_HIDDEN if nothing has this name and it looks
+ * like a key that was written in its place. */
+const char *api_key_shown(const struct config_key *key);
 
 #endif

@@ -17,8 +17,8 @@
 
 #include <string.h>
 
+#include "base/key_shape.h"
 #include "base/similar.h"
-#include "config/api_key.h"
 #include "config/config_resolve.h"
 #include "config/config_value.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/api_key.h"
+#include "base/key_shape.h"
 #include "config/catalogue.h"
 
 static char shown(char c)

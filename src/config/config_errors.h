@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/key_shape.h"
 #include "config/codes.h"
 #include "config/config.h"
 #include "config/list.h"
@@ -19,7 +20,7 @@
 #define CONFIG_ERRORS_MAX 20   /* errors kept; the rest is counted */
 #define CONFIG_WARNINGS_MAX 20 /* likewise */
 #define CONFIG_SHOW_SIZE 140   /* bytes of a value in an error */
-#define CONFIG_HIDDEN "(hidden)"
+#define CONFIG_HIDDEN API_KEY_HIDDEN
 #define CONFIG_PLACE_SIZE (CONFIG_SHOW_SIZE + 32) /* of config_place_show() */
 
 enum config_scope_kind {

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/errno_reason.h"
+#include "base/key_shape.h"
 
 #define DEPTH_MAX 8     /* files that include each other */
 #define FILES_MAX 10000 /* their number is part of each position */
@@ -243,7 +244,7 @@ void config_file_include(struct config_loading *loading, const char *path,
 {
     char shown[CONFIG_SHOW_SIZE];
     struct config *config = loading->config;
-    config_quote(path, shown);
+    config_quote(api_key_hide(path), shown);
     if (limits_check(loading, shown, place) != 0) {
         return;
     }

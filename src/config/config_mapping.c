@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/api_key.h"
+#include "base/key_shape.h"
 #include "config/config_environment.h"
 #include "config/config_value.h"
 #include "inbox/inbox.h"

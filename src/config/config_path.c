@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/errno_reason.h"
+#include "base/key_shape.h"
 #include "base/reason.h"
-#include "config/api_key.h"
 #include "config/config_errors.h"
 
 const char *config_path_join(struct config *config, const char *folder,
@@ -108,13 +108,12 @@ static enum diagnostic_code look_fail(const char *path, const char *what,
                                       int number, char *why, size_t why_size)
 {
     struct reason reason;
-    const char *slash = strrchr(path, '/');
-    bool is_hidden = api_key_is_like(slash != NULL ? slash + 1 : path);
+    const char *shown = api_key_hide(path);
+    bool is_hidden = shown != path;
     if (number == 0) {
         return HP_NONE;
     }
-    errno_reason_set(&reason, HAPLO_EINVAL, is_hidden ? CONFIG_HIDDEN : path,
-                     what, number);
+    errno_reason_set(&reason, HAPLO_EINVAL, shown, what, number);
     (void)reason_write(why, why_size, 0, "%s", reason.text);
     return is_hidden                              ? HP_SECRET_PASTED
            : number == ENOENT || number == EACCES ? HP_PATH_MISSING

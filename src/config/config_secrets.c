@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config/api_key.h"
+#include "base/key_shape.h"
 #include "config/config_mapping.h"
 #include "config/config_path.h"
 

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/key_shape.h"
 #include "base/reason.h"
-#include "config/api_key.h"
 #include "config/config_options.h"
 
 #define SECOND 1000ull

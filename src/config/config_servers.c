@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/key_shape.h"
 #include "config/api_key.h"
 #include "config/config_mapping.h"
 #include "config/config_path.h"

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "base/input_file.h"
+#include "base/key_shape.h"
 #include "base/reason.h"
 #include "base/similar.h"
-#include "config/api_key.h"
 #include "config/config_errors.h"
 #include "config/config_path.h"
 #include "config/units.h"
@@ -288,12 +288,11 @@ enum diagnostic_code config_file_check(const char *path, bool is_private,
     int fd;
     char quoted[CONFIG_SHOW_SIZE];
     char reason[HAPLO_TEXT_SIZE_MAX];
-    const char *slash = strrchr(path, '/');
     if (input_file_open(path, is_private, &fd, reason, sizeof reason) == 0) {
         close(fd);
         return HP_NONE;
     }
-    if (api_key_is_like(slash != NULL ? slash + 1 : path)) {
+    if (api_key_hide(path) != path) {
         (void)reason_write(why, why_size, 0,
                            CONFIG_HIDDEN " cannot be opened: give the path of "
                                          "a file");

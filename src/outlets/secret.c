@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/input_file.h"
+#include "base/key_shape.h"
 
 bool secret_is_given(const struct secret_source *source)
 {
@@ -59,7 +60,8 @@ static int fail(const struct secret *secret, int error, const char *what,
     char name[64];
 
     return reason_set(why, error, "%s %s: %s",
-                      option_name(secret, name, sizeof(name)), place, what);
+                      option_name(secret, name, sizeof(name)),
+                      api_key_hide(place), what);
 }
 
 /* Sets the path of its file; no path: it is in the environment. */

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/key_shape.h"
 #include "config/api_key.h"
 #include "config/config_errors.h"
 #include "config/units.h"

@@ -3,6 +3,7 @@ out, and it is said: see conftest.py."""
 import functools
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -64,12 +65,23 @@ def has_core_files():
     return pattern.startswith("core") and has_plain_memory()
 
 
+@functools.cache
+def may_read_memory():
+    """As root with CAP_SYS_PTRACE, which is number 19; AddressSanitizer keeps
+    what is freed."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    effective, = re.findall(r"(?m)^CapEff:\t(\w+)$", status)
+    return int(effective, 16) >> 19 & 1 == 1 and has_plain_memory()
+
+
 NEEDS = {
     "mount": (may_mount, "mount(8)"),
     "stranger": (may_be_a_stranger, "another user, and a build without coverage"),
     "systemd-analyze": (has_systemd_analyze, "systemd-analyze(1)"),
     "strace": (has_strace, "strace(1)"),
     "core_files": (has_core_files, "core dumps in the current folder"),
+    "memory": (may_read_memory, "the right to read the memory of others, and a "
+                                "build without AddressSanitizer"),
     "plain": (is_plain, "a build without coverage"),
     "plain_memory": (has_plain_memory, "a build without AddressSanitizer"),
 }

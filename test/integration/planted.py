@@ -8,11 +8,17 @@ import contextlib
 import http.client
 import os
 import pathlib
+import re
 import socket
 
-PATHS = ["/", "/healthz", "/readyz", "/metrics", "/metrics?per=queue",
-         "/api/v1/status", "/api/v1/servers", "/api/v1/queues",
-         "/api/v1/outlets", "/api/v1/inboxes", "/api/v1/dead-letters"]
+# All that it serves to whoever asks; but events, which do not end.
+PATHS = ["/", "/page.js", "/healthz", "/readyz", "/metrics",
+         "/metrics?per=queue", "/api/v1/status", "/api/v1/session",
+         "/api/v1/servers", "/api/v1/servers/app1",
+         "/api/v1/queues", "/api/v1/queues/app1/q1",
+         "/api/v1/outlets", "/api/v1/outlets/exec", "/api/v1/inboxes",
+         "/api/v1/dead-letters", "/api/v1/dead-letters/exec/1",
+         "/api/v1/replays"]
 SECONDS_MAX = 2
 FILE_SIZE_MAX = 64 << 20
 
@@ -78,6 +84,18 @@ def served_at(path):
             connection.request("GET", target)
             yield connection.getresponse().read().decode(errors="replace")
             connection.close()
+
+
+def memory_of(pid):
+    """What it can write to, as a debugger or a swap device has it: bytes."""
+    parts = []
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in read(f"/proc/{pid}/maps").splitlines():
+            begin, end = re.match(r"(\w+)-(\w+) ", line).groups()
+            if " rw" in line and "[v" not in line:
+                memory.seek(int(begin, 16))
+                parts.append(memory.read(int(end, 16) - int(begin, 16)))
+    return b"".join(parts)
 
 
 def written_below(folder):

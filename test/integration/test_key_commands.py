@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from admin_client import Admin
 from sim import Sim, wait_for
 
 # What the commands do: the first argument names a queue.
@@ -52,6 +53,21 @@ def test_keys_from_commands(poll_of):
         assert not run.lines("held")
         assert run.stop() == 0
         poll.check_all_stored()
+
+
+# Where a key comes from is what somebody looks for who wants to replace it.
+def test_explain_names_the_command(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=1") as sim:
+        poll = poll_of(sim)
+        use_command(poll, PRINTS)
+        run = poll.start()
+        sim.wait_until_read()
+        told = Admin(poll.state_dir / "admin.sock").get(
+            "/api/v1/queues/app1/q1")
+        assert told["api_key"] == {"from": "command", "name": "./key app1-q1"}
+        done = poll.run("explain", "app1/q1")
+        assert "its API key: command ./key" in done.out
+        assert run.stop() == 0
 
 
 # The shell would have seen $(...), and the list of processes the environment.

@@ -5,6 +5,7 @@
 
 #include "base/command_hint.h"
 #include "base/wall_clock.h"
+#include "config/api_key.h"
 #include "daemon/admin/admin_object.h"
 #include "daemon/admin/admin_private.h"
 #include "daemon/admin/admin_queue.h"
@@ -242,10 +243,11 @@ static void write_key(struct json_writer *json, const struct config_key *key)
         [CONFIG_KEY_FILE] = "file",
         [CONFIG_KEY_ENV] = "environment",
         [CONFIG_KEY_CREDENTIAL] = "credential",
+        [CONFIG_KEY_COMMAND] = "command",
     };
     json_object(json, "api_key");
     json_text(json, "from", kinds[key->kind]);
-    json_text(json, "name", key->name);
+    json_text(json, "name", api_key_shown(key));
     json_object_end(json);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/container_of.h"
+#include "base/key_shape.h"
 #include "base/reason.h"
 #include "outlets/exec/exec_environment.h"
 

@@ -4,7 +4,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "config/api_key.h"
+#include "base/key_shape.h"
 #include "config/config_errors.h"
 
 /* A piece of the line: a character, or something hidden. */
