@@ -131,3 +131,33 @@ def test_completion_knows_commands_their_words_and_options(complete):
         assert complete("pee") == ["peek"]
 
 
+def rows_of(name, pattern):
+    text = (ROOT / "src" / "daemon" / name).read_text()
+    return re.findall(r'(?m)^    \{"' + pattern, text)
+
+
+def words_of_commands():
+    """The table in commands.c: first word -> the words that may follow it."""
+    found = {}
+    for row in rows_of("commands.c", r'([a-z][^"]*)", "([^"]*)"'):
+        first, *second = row[0].split()
+        follow = found.setdefault(first, set())
+        follow.update(*(word.split("|") for word in second))
+        if not second:  # those of its arguments that are literal
+            follow.update(re.findall(r"(?<=[\[|])[a-z]+(?=[\]|])", row[1]))
+    assert len(found) > 15
+    return found
+
+
+# Who adds a command or an option must not have to think of two shells.
+@pytest.mark.parametrize("complete", [complete_in_bash, complete_in_zsh])
+def test_completion_covers_the_tables_of_commands_and_options(complete):
+    commands = words_of_commands()
+    assert set(complete("")) == set(commands)
+    for first, follow in commands.items():
+        assert set(complete(first, "")) == follow, first
+    options = {"--" + name for name in rows_of("command_line.c",
+                                               '([a-z][a-z-]*)", ')}
+    assert len(options) > 25
+    assert set(complete("--")) == options
+    assert set(complete("run", "--")) == options
