@@ -77,8 +77,18 @@ void gather_key_reader_wipe(struct gather_key_reader *reader)
 
 bool gather_key_has_changed(const struct gather_queue *queue)
 {
-    uint32_t stamp = stamp_of(queue);
-    return stamp != 0 && stamp != queue->key_stamp;
+    struct gather_key_look look = {.key = NULL};
+    return gather_key_look(&look, queue);
+}
+
+bool gather_key_look(struct gather_key_look *look,
+                     const struct gather_queue *queue)
+{
+    if (look->key != queue->config->key) {
+        look->key = queue->config->key;
+        look->stamp = stamp_of(queue);
+    }
+    return look->stamp != 0 && look->stamp != queue->key_stamp;
 }
 
 bool gather_key_was_printed(const struct gather_queue *queue)

@@ -27,6 +27,17 @@ void gather_key_reader_wipe(struct gather_key_reader *reader);
  * printed another one. Runs the command again, unless it has only just run. */
 bool gather_key_has_changed(const struct gather_queue *queue);
 
+/* For those who ask about many queues within a moment, of which many share a
+ * key. Zeroed: nothing was looked at. */
+struct gather_key_look {
+    const struct config_key *key; /* the newest one; borrowed */
+    uint32_t stamp;               /* what it looks like now */
+};
+
+/* The same; looks at a key only if it is not the newest one. */
+bool gather_key_look(struct gather_key_look *look,
+                     const struct gather_queue *queue);
+
 /* True if its command has printed another key; does not run it. */
 bool gather_key_was_printed(const struct gather_queue *queue);
 

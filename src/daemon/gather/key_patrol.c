@@ -7,6 +7,7 @@
 
 /* What one step has found. Many queues may share a key. */
 struct findings {
+    struct gather_key_look look;     /* at the newest key */
     size_t new_count;                /* keys that are used now */
     size_t bad_count;                /* keys that cannot be used */
     char new_name[GATHER_NAME_SIZE]; /* the first of the queues */
@@ -18,7 +19,7 @@ static void look_at(struct gather_queue *queue, struct findings *findings)
 {
     char why[HAPLO_TEXT_SIZE_MAX] = "out of memory";
     if (queue->queue == NULL || queue->config->key->path == NULL ||
-        !gather_key_has_changed(queue)) {
+        !gather_key_look(&findings->look, queue)) {
         return;
     }
     if (gather_key_replace(queue, why, sizeof why) == 0) {

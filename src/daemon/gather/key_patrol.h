@@ -2,9 +2,9 @@
  * key_patrol.h - notices that key files have changed, before a server refuses
  * the old keys: each refusal is a failed login, and a server counts them.
  *
- * All queues are looked at once a minute, some in each second, so that
- * thousands cost a few system calls a second. Queues whose keys are refused are
- * looked at more often: see file_watch.h.
+ * All queues are looked at once a minute, some in each second, and those that
+ * share a key together, so that thousands cost a few system calls a second.
+ * Queues whose keys are refused are looked at more often: see file_watch.h.
  */
 #ifndef DAEMON_KEY_PATROL_H
 #define DAEMON_KEY_PATROL_H
