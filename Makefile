@@ -345,7 +345,7 @@ $(BUILD)/fuzz/%: $(BUILD)/test/fuzz/fuzz_%.o $(fuzz_obj)
 fuzz-binaries: $(fuzz_bin)
 
 # Examples link the library, as its users do.
-$(BUILD)/examples/store: LIB_LIBS += -lsqlite3
+$(BUILD)/examples/own_database: LIB_LIBS += -lsqlite3
 $(example_bin): %: %.o $(LIB_A)
 	@mkdir -p $(@D)
 	$(call say,LD)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Accept a batch only after it is stored: here, after stdout has taken it. To
- * store each message exactly once, see store.c. */
+ * store each message exactly once, see own_database.c. */
 static void on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
 {
     const struct haplo_message *message = haplo_batch_messages(batch);
@@ -22,21 +22,18 @@ static void on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
 }
 
 /* Ends the program when the queue is empty. An application would continue. */
-static void on_marked(struct haplo_queue *queue, const struct haplo_mark *mark)
+static void on_drained(struct haplo_queue *queue)
 {
-    if (mark->unread_count == 0) {
-        haplo_poller_close(haplo_queue_poller(queue), NULL);
-    }
+    haplo_poller_close(haplo_queue_poller(queue), NULL);
 }
 
 int main(int argc, char **argv)
 {
-    char key[HAPLO_KEY_SIZE_MAX + 2] = "", why[HAPLO_TEXT_SIZE_MAX];
+    char key[HAPLO_KEY_SIZE_MAX + 2] = "", why[HAPLO_TEXT_SIZE_MAX] = "";
     struct haplo_poller *poller;
     struct haplo_server *server;
     struct haplo_queue *queue;
-    if (argc < 3 || fgets(key, sizeof key, stdin) == NULL ||
-        haplo_poller_new(uv_default_loop(), NULL, &poller, NULL, 0) != 0) {
+    if (argc < 3 || fgets(key, sizeof key, stdin) == NULL) {
         return 2;
     }
     key[strcspn(key, "\n")] = '\0';
@@ -47,8 +44,9 @@ int main(int argc, char **argv)
                                           .name = argv[2],
                                           .api_key = key,
                                           .deliver_cb = on_deliver,
-                                          .marked_cb = on_marked};
-    if (haplo_server_add(poller, &at, &server, why, sizeof why) ||
+                                          .drained_cb = on_drained};
+    if (haplo_poller_new(uv_default_loop(), NULL, &poller, why, sizeof why) ||
+        haplo_server_add(poller, &at, &server, why, sizeof why) ||
         haplo_queue_add(server, &options, &queue, why, sizeof why)) {
         fprintf(stderr, "%s\n", why);
         return 2;

@@ -20,7 +20,7 @@ def test_one_target_builds_what_integration_tests_need():
         ["make", "-n", "-B", "--no-print-directory", "BUILD=/nonexistent",
          "test-programs"],
         cwd=ROOT, capture_output=True, text=True, timeout=RUN_S_MAX)
-    for name in ("haplo-poll", "haplo-sim", "examples/store",
+    for name in ("haplo-poll", "haplo-sim", "examples/own_database",
                  "inject/haplo-poll", "test/haplo-poll-picky",
                  "test/kafka-mock"):
         assert f"LD {name}" in done.stdout
