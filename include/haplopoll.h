@@ -195,7 +195,8 @@ struct haplo_message {
  *   - At the next start, pass the stored state as haplo_queue_options.state.
  *     Where confirmed states are stored late, let none be on its way then.
  *
- * examples/own_database.c does all of this, with SQLite.
+ * examples/own_database.c does all of this, with SQLite; docs/embedding.md has
+ * the statements for PostgreSQL.
  *
  * A state is small: at most HAPLO_STATE_SIZE_MAX(n) bytes for a batch of n
  * messages. It contains the ids of the states that it may follow, and the keys
