@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from poll import BUILD
+from poll import BUILD, RUN_S_MAX
 from sim import Sim
 
 
@@ -20,7 +20,7 @@ def paste(poll, command):
     environment.pop("HAPLO_POLL_ENVIRONMENT", None)
     return subprocess.run(["sh", "-c", command], cwd="/", env=environment,
                           stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=30, check=False)
+                          text=True, timeout=RUN_S_MAX, check=False)
 
 
 def commands_in(text):
