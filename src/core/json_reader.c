@@ -4,7 +4,7 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
-#include "core/json_text.h"
+#include "core/json_string.h"
 
 /* Memory for yajl. Never returns NULL, since yajl would write to it. The
  * longjmp() leaks nothing: yajl owns only blocks of the arena, and is not used
@@ -308,8 +308,8 @@ size_t json_reader_token_start(const struct json_reader *reader, size_t before)
 bool json_reader_string_is_sound(const struct json_reader *reader,
                                  size_t before)
 {
-    return json_text_is_sound(reader->text + before,
-                              json_reader_token_end(reader) - before);
+    return json_string_is_sound(reader->text + before,
+                                json_reader_token_end(reader) - before);
 }
 
 /* Not yajl_free(): after a longjmp() the handle may be half constructed. */

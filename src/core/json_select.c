@@ -18,7 +18,7 @@
 
 #include "base/alloc.h"
 #include "core/json_reader.h"
-#include "core/json_text.h"
+#include "core/json_string.h"
 #include "core/pointer_tree.h"
 
 /* A map or array that is followed. */
@@ -201,8 +201,9 @@ static int strings_decode(struct json_select *select)
         value->text++;
         value->size -= 2;
         if (is_escaped) {
-            value->is_replaced = !json_text_is_sound(value->text, value->size);
-            value->size = json_text_decode(value->text, value->size, to);
+            value->is_replaced =
+                !json_string_is_sound(value->text, value->size);
+            value->size = json_string_decode(value->text, value->size, to);
             value->text = to;
             to += value->size;
         }

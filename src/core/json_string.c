@@ -1,4 +1,4 @@
-#include "core/json_text.h"
+#include "core/json_string.h"
 
 #include <string.h>
 
@@ -40,7 +40,7 @@ static bool is_surrogate(unsigned character)
     return (character & 0xFFFFF800) == 0xD800;
 }
 
-bool json_text_is_sound(const char *text, size_t size)
+bool json_string_is_sound(const char *text, size_t size)
 {
     const char *end = text + size;
     while ((text = memchr(text, '\\', (size_t)(end - text))) != NULL) {
@@ -93,7 +93,7 @@ static char *utf8_write(char *to, unsigned character)
     return to;
 }
 
-size_t json_text_decode(const char *text, size_t size, char *to)
+size_t json_string_decode(const char *text, size_t size, char *to)
 {
     const char *end = text + size;
     char *out = to;
