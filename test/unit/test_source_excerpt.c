@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/text/source_excerpt.h"
+#include "daemon/text/source_reader.h"
 
 #define KEY "Kq3_x-0123456789abcdefghijklmnopqrstuvwxyzAB"
 

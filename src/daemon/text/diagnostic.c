@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "config/catalogue.h"
-#include "daemon/text/source_excerpt.h"
+#include "daemon/text/source_reader.h"
 
 /* For people */
 
