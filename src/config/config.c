@@ -69,7 +69,7 @@ static void loading_clear(struct config_loading *loading)
     name_table_free(&loading->server_names);
     name_table_free(&loading->paths);
     list_free(&loading->file_ids);
-    config_overrides_free(loading);
+    config_environments_free(loading);
     list_free(&loading->pairs);
     list_free(&loading->inboxes);
     list_free(&loading->outlets);

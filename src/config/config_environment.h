@@ -18,20 +18,14 @@ const struct config_mapping *config_environment_of(
 /* Called at the end of a mapping in an environment, or of the environment:
  * keeps its values as overrides in the first reading, checks it in the
  * second. */
-void config_override_take(struct config_mapping *mapping);
-
-/* Called at the end of a mapping of the configuration itself: replaces the
- * values that the environment overrides. */
-void config_override_apply(struct config_mapping *mapping);
+void config_environment_take(struct config_mapping *mapping);
 
 /* Between the two readings: reports that the environment is not defined.
  * False then. */
 bool config_environment_found(struct config_loading *loading);
 
-/* At the end: reports what overrides nothing. */
-void config_overrides_finish(struct config_loading *loading);
-
-void config_overrides_init(struct config_loading *loading);
-void config_overrides_free(struct config_loading *loading);
+/* With the overrides. */
+void config_environments_init(struct config_loading *loading);
+void config_environments_free(struct config_loading *loading);
 
 #endif

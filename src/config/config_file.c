@@ -11,6 +11,7 @@
  */
 #include "config/config_file.h"
 #include "config/config_environment.h"
+#include "config/config_override.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -132,7 +133,7 @@ bool config_file_read_main(struct config_loading *loading)
     struct config_errors *errors = &loading->errors;
     struct stat status;
     loading->file_ids.item_size = sizeof(struct file_id);
-    config_overrides_init(loading);
+    config_environments_init(loading);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 || fstat(fd, &status) != 0) {
         loading->is_outage = errno_is_outage(errno);

@@ -401,6 +401,12 @@ static int pair_apply(const struct config_mapping *mapping,
                                                  row->name, why);
 }
 
+const char *config_mapping_own_name(const struct config_mapping *mapping)
+{
+    const struct config_pair *pair = config_mapping_find(mapping, "name");
+    return pair != NULL && pair->text != NULL ? pair->text : "";
+}
+
 const char *config_mapping_name(const struct config_mapping *mapping)
 {
     char quoted[CONFIG_SHOW_SIZE];

@@ -18,6 +18,7 @@
 #include "config/config_environment.h"
 #include "config/config_file.h"
 #include "config/config_mapping.h"
+#include "config/config_override.h"
 #include "config/config_when.h"
 
 static void mapping_read(struct config_mapping *mapping);
@@ -94,7 +95,7 @@ static void section_end(struct config_mapping *mapping)
 {
     const struct config_loading *loading = mapping->loading;
     if (config_environment_of(mapping) != NULL) {
-        config_override_take(mapping);
+        config_environment_take(mapping);
     } else if (!loading->is_first_reading) {
         config_override_apply(mapping);
         if (!loading->has_no_memory) {
