@@ -104,6 +104,11 @@ class Prometheus:
         return (float(found["result"][0]["value"][1])
                 if found and found["result"] else None)
 
+    def health(self):
+        """Whether the last scrape has succeeded, and its error."""
+        (target,) = self.get("targets")["activeTargets"]
+        return target["health"], target["lastError"]
+
     def firing(self):
         found = self.get("alerts")
         return {(alert["labels"]["alertname"], alert["labels"].get("server"))
@@ -132,8 +137,7 @@ def test_a_real_prometheus_scrapes_and_alerts(poll_of, tmp_path):
             wait_for(lambda: prometheus.value(
                 'haplo_poll_server_stored_messages_total{server="app1"}')
                 == 10)
-            health = prometheus.get("targets")["activeTargets"][0]
-            assert health["health"] == "up", health["lastError"]
+            wait_for(lambda: prometheus.health() == ("up", ""))
             rules = prometheus.get("rules")["groups"][0]["rules"]
             assert len(rules) == RULES.read_text().count("alert:")
             sim.script("fault app=app1 do=refuse")
