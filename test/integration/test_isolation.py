@@ -42,8 +42,8 @@ def test_once_drains_all_but_the_stalled_server(poll_of):
         sim.script("fault app=app1 do=stall times=0")
         spoil_keys(sim, "app2", names(range(1, 6)))
         poll = poll_of(sim)
-        poll.config["defaults"] |= {"first_byte_timeout": "500ms",
-                                    "breaker_failures": 2}
+        poll.server("app1").update(first_byte_timeout="500ms",
+                                   breaker_failures=2)
         done = poll.once()
         assert done.code == 1
         for queue in names(range(1, 6)):
