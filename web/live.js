@@ -16,6 +16,7 @@ import {ApiError, openEvents} from './api.js';
 
 const REFRESH_MS = 10000;
 const REFRESH_MS_PER_QUEUE = 10; // thousands are a megabyte each time
+const SOON_MS = 50; // whatever else arrives meanwhile needs no load of its own
 const POLL_MS = 5000;
 const SILENCE_MS = 12000;
 const RETRY_MS_MIN = 1000;
@@ -38,6 +39,7 @@ export class Live {
     this.retryMs = RETRY_MS_MIN;
     this.timer = null;
     this.isLoading = false;
+    this.isStale = false;   // what is being loaded is out of date
     this.isStopped = true;
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden) {
@@ -115,14 +117,17 @@ export class Live {
   // Loading
 
   refreshSoon() {
-    if (!this.isStopped && !this.isLoading) {
+    if (this.isLoading) {
+      this.isStale = true;
+    } else if (!this.isStopped) {
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.refresh(), 50);
+      this.timer = setTimeout(() => this.refresh(), SOON_MS);
     }
   }
 
   async refresh() {
     this.isLoading = true;
+    this.isStale = false;
     let delayMs = 0;
     try {
       await this.model.load();
@@ -145,6 +150,9 @@ export class Live {
     this.retryMs = RETRY_MS_MIN;
     if (this.events?.readyState === EventSource.CLOSED) {
       this.connect(); // the browser has given up, this page has not
+    }
+    if (this.isStale) {
+      return SOON_MS;
     }
     return document.hidden ? HIDDEN_MS
       : Math.max(this.isLive ? REFRESH_MS : POLL_MS,

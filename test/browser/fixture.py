@@ -92,6 +92,7 @@ class Fixture:
         self.sends_events = True    # False: a proxy holds them back
         self.has_events = True      # False: they are refused
         self.event_requests = 0     # how often they were asked for
+        self.queue_requests = 0     # how often a page of queues was
         self.is_down = False        # no request gets a response
         self.is_starting = False    # each gets a 503
         self.role = "full"
@@ -236,6 +237,7 @@ class Fixture:
                 self.count_queues(server)
             return self.page_of("servers", list(self.servers.values()), query)
         if path == "queues":
+            self.queue_requests += 1
             items = [one for one in self.queues.values()
                      if query.get("match", "") in one["name"]
                      and query.get("health", one["health"]) == one["health"]

@@ -31,10 +31,10 @@ def test_each_minute_has_what_came_and_went(poll_of):
 
         def total(name):
             return sum(known(admin.get(PATH)[name]))
-        wait_for(lambda: total("received_messages") == 30, 20)
+        wait_for(lambda: total("received_messages") == 30)
         sim.script("message app1 q1 count=5")
-        wait_for(lambda: total("received_messages") == 35, 20)
-        wait_for(lambda: total("forwarded_messages") == 35, 20)
+        wait_for(lambda: total("received_messages") == 35)
+        wait_for(lambda: total("forwarded_messages") == 35)
         whole = admin.get(PATH)
         assert max(known(whole["queues_in_trouble"])) == 1
         assert len({len(whole[name]) for name in whole if name != "end"}) == 1
@@ -43,10 +43,10 @@ def test_each_minute_has_what_came_and_went(poll_of):
         archive = admin.get(path.format("archive"))
         assert sum(known(archive["forwarded_messages"])) == 35
         broken = wait_for(lambda: (lambda t: known(t["lag_messages"])[-1:]
-                          == [35] and t)(admin.get(path.format("broken"))), 20)
+                          == [35] and t)(admin.get(path.format("broken"))))
         assert known(broken["lag_seconds"])[-1] > 0
         assert sum(known(broken["forwarded_messages"])) == 0
-        assert wait_for(lambda: admin.get(PATH)["lag_messages"][-1] == 35, 20)
+        assert wait_for(lambda: admin.get(PATH)["lag_messages"][-1] == 35)
 
 
 def test_an_outlet_that_is_not_there_is_not_found(poll_of):
@@ -64,11 +64,11 @@ def test_a_reload_keeps_the_past(poll_of):
 
         def forwarded():
             return sum(known(admin.get(path)["forwarded_messages"]))
-        wait_for(lambda: forwarded() == 10, 20)
+        wait_for(lambda: forwarded() == 10)
         poll.config["outlets"][0]["path"] = "elsewhere"
         poll.write()
         assert admin.post("/api/v1/reload")["changed"]
         sim.script("message app1 q1 count=5")
-        wait_for(lambda: forwarded() == 15, 20)
+        wait_for(lambda: forwarded() == 15)
         assert admin.get("/api/v1/outlets/archive")["outlet"][
             "last_success_at"] is not None
