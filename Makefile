@@ -24,7 +24,7 @@ BUILD_PACKAGES := gcc libc6-dev make libuv1-dev libcurl4-openssl-dev \
 	libnats-dev libmicrohttpd-dev pkg-config ca-certificates python3
 TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
 	postgresql pgbouncer nats-server kcat nginx zsh systemd strace chromium \
-	chromium-driver prometheus
+	chromium-driver prometheus cmake g++
 CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc debhelper dpkg-dev \
 	lintian debootstrap
 FUZZ_PACKAGES := clang libclang-rt-14-dev
@@ -571,8 +571,8 @@ man-options: $(BUILD)/test/test_option
 	UPDATE=1 $<
 
 .PHONY: check-man
-check-man:
-	mandoc -Tlint -Wwarning man/*
+check-man: $(BUILD)/man3/written
+	mandoc -Tlint -Wwarning man/*.[1-9] $$(grep -L '^\.so' $(BUILD)/man3/*.3)
 
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
@@ -657,9 +657,13 @@ fuzz-corpus:
 # What goes where, as FOLDER:FILE; a folder of a file is created.
 installed_programs := $(BINDIR):$(BUILD)/haplo-poll $(BINDIR):$(BUILD)/haplo-sim
 installed_libs := $(LIBDIR):$(LIB_SO)
+cmake_files := $(BUILD)/haplopoll-config.cmake \
+	$(BUILD)/haplopoll-config-version.cmake
 installed_files := $(INCLUDEDIR):include/haplopoll.h $(LIBDIR):$(LIB_A) \
 	$(LIBDIR)/pkgconfig:$(BUILD)/haplopoll.pc \
+	$(addprefix $(LIBDIR)/cmake/haplopoll:,$(cmake_files)) \
 	$(patsubst %,$(DATADIR)/man/man1:%,$(wildcard man/*.1)) \
+	$(patsubst %,$(DATADIR)/man/man3:%,$(wildcard man/*.3)) \
 	$(patsubst %,$(DATADIR)/man/man5:%,$(wildcard man/*.5)) \
 	$(DATADIR)/bash-completion/completions:packaging/completion/haplo-poll \
 	$(ZSHDIR):packaging/completion/_haplo-poll \
@@ -678,10 +682,14 @@ $(foreach one,$(2),
 		$(call folder_of,$(one))/$(notdir $(call file_of,$(one))))
 endef
 
-$(BUILD)/haplopoll.pc: src/haplopoll.pc.in FORCE
+$(BUILD)/haplopoll.pc $(cmake_files): $(BUILD)/%: src/%.in FORCE
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 		-e 's|@LIBS@|$(LIB_LIBS)|' $< >$@
+
+# The manual pages of the library's functions.
+$(BUILD)/man3/written: man/functions.py include/haplopoll.h
+	$(Q)$(PYTHON) $< $(@D) && touch $@
 
 $(BUILD)/haplo-poll.service: packaging/systemd/haplo-poll.service FORCE
 	$(Q)sed 's|/usr/bin/|$(BINDIR)/|' $< >$@
@@ -689,9 +697,11 @@ $(BUILD)/haplo-poll.service: packaging/systemd/haplo-poll.service FORCE
 # Without DESTDIR the loader has to learn of the library: as root it does, and
 # otherwise the last line tells how.
 .PHONY: install
-install: all $(BUILD)/haplopoll.pc $(BUILD)/haplo-poll.service
+install: all $(BUILD)/haplopoll.pc $(cmake_files) \
+		$(BUILD)/haplo-poll.service $(BUILD)/man3/written
 	$(call install_each,755,$(installed_programs) $(installed_libs))
 	$(call install_each,644,$(installed_files))
+	install -m 644 $(BUILD)/man3/*.3 $(DESTDIR)$(DATADIR)/man/man3
 	ln -sf $(notdir $(LIB_SO)) $(DESTDIR)$(firstword $(installed_links))
 	ln -sf $(notdir $(firstword $(installed_links))) \
 		$(DESTDIR)$(lastword $(installed_links))
@@ -701,10 +711,12 @@ ifeq ($(DESTDIR),)
 endif
 
 .PHONY: uninstall
-uninstall:
+uninstall: $(BUILD)/man3/written
 	rm -f $(foreach one,$(installed_programs) $(installed_libs) \
 		$(installed_files),$(call folder_of,$(one))/$(notdir \
 		$(call file_of,$(one)))) $(addprefix $(DESTDIR),$(installed_links))
+	cd $(BUILD)/man3 && for page in *.3; do \
+		rm -f $(DESTDIR)$(DATADIR)/man/man3/$$page; done
 
 # -- Debian's packages ---------------------------------------------------------
 

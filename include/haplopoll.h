@@ -402,6 +402,7 @@ HAPLO_EXTERN void haplo_poller_set_limits(struct haplo_poller *poller,
                                           unsigned in_flight_max,
                                           size_t undelivered_bytes_max);
 
+/* The application's own, as in the options. */
 HAPLO_EXTERN void *haplo_poller_data(const struct haplo_poller *poller);
 
 struct haplo_poller_stats {
@@ -413,6 +414,7 @@ struct haplo_poller_stats {
     uint64_t connection_count; /* connections opened so far */
 };
 
+/* Fills in as much as stats->struct_size has room for. */
 HAPLO_EXTERN void haplo_poller_stats(const struct haplo_poller *poller,
                                      struct haplo_poller_stats *stats);
 
@@ -508,6 +510,7 @@ HAPLO_EXTERN struct haplo_server *haplo_server_find(
 HAPLO_EXTERN struct haplo_server *haplo_server_next(
     const struct haplo_poller *poller, const struct haplo_server *previous);
 
+/* What it was added with, and to. The name is borrowed until it is removed. */
 HAPLO_EXTERN const char *haplo_server_name(const struct haplo_server *server);
 HAPLO_EXTERN struct haplo_poller *haplo_server_poller(
     const struct haplo_server *server);
@@ -542,8 +545,9 @@ struct haplo_server_stats {
                                                not been read yet */
 };
 
-/* error_text is valid until the next callback, or the next call that may change
- * something: one that takes a batch, or a pointer that is not to const. */
+/* Fills in as much as stats->struct_size has room for. error_text is valid
+ * until the next callback, or the next call that may change something: one that
+ * takes a batch, or a pointer that is not to const. */
 HAPLO_EXTERN void haplo_server_stats(const struct haplo_server *server,
                                      struct haplo_server_stats *stats);
 
@@ -739,6 +743,7 @@ HAPLO_EXTERN struct haplo_queue *haplo_queue_find(
 HAPLO_EXTERN struct haplo_queue *haplo_queue_next(
     const struct haplo_server *server, const struct haplo_queue *previous);
 
+/* What it was added with, and to. The name is borrowed until it is removed. */
 HAPLO_EXTERN const char *haplo_queue_name(const struct haplo_queue *queue);
 HAPLO_EXTERN struct haplo_server *haplo_queue_server(
     const struct haplo_queue *queue);
@@ -769,6 +774,7 @@ struct haplo_queue_stats {
     uint64_t body_bytes;           /* of fetched bodies, decompressed */
 };
 
+/* See haplo_server_stats() for how long error_text is valid. */
 HAPLO_EXTERN void haplo_queue_stats(const struct haplo_queue *queue,
                                     struct haplo_queue_stats *stats);
 
@@ -847,6 +853,7 @@ HAPLO_EXTERN size_t haplo_batch_message_count(struct haplo_batch batch);
 HAPLO_EXTERN const struct haplo_message *haplo_batch_messages(
     struct haplo_batch batch);
 
+/* The queue that it was fetched from. */
 HAPLO_EXTERN struct haplo_queue *haplo_batch_queue(struct haplo_batch batch);
 
 /*

@@ -76,6 +76,30 @@ def test_an_application_builds_with_pkg_config_alone(installed, tmp_path, link):
     ).startswith("0.")
 
 
+CMAKE = """cmake_minimum_required(VERSION 3.13)
+project(app C)
+find_package(haplopoll 0.1 REQUIRED)
+add_executable(app app.c)
+target_link_libraries(app haplopoll::haplopoll)
+"""
+
+
+@pytest.mark.needs("plain", "plain_memory")
+def test_an_application_builds_with_cmake_alone(installed, tmp_path):
+    (tmp_path / "app.c").write_text(SOURCE)
+    (tmp_path / "CMakeLists.txt").write_text(CMAKE)
+    run("cmake", "-S", tmp_path, "-B", tmp_path / "build",
+        f"-DCMAKE_PREFIX_PATH={installed / 'usr'}")
+    run("cmake", "--build", tmp_path / "build")
+    assert run(tmp_path / "build" / "app", env={
+        **os.environ, "LD_LIBRARY_PATH": str(installed / "usr/lib")}
+    ).startswith("0.")
+    (tmp_path / "CMakeLists.txt").write_text(CMAKE.replace("0.1", "9.9"))
+    with pytest.raises(Exception):
+        run("cmake", "-S", tmp_path, "-B", tmp_path / "newer",
+            f"-DCMAKE_PREFIX_PATH={installed / 'usr'}")
+
+
 # What the library needs is its own matter: whoever compiles against the header
 # needs libuv's, and no other -dev package.
 def test_compiling_needs_the_headers_of_libuv_only(installed):
@@ -87,11 +111,30 @@ def test_compiling_needs_the_headers_of_libuv_only(installed):
     assert "@" not in text
 
 
-@pytest.mark.needs("plain", "plain_memory")
-def test_the_library_shows_its_public_functions_only(installed):
-    declared = set(re.findall(r"\b(haplo_\w+)\(", run(
+def declared_functions():
+    return set(re.findall(r"\b(haplo_\w+)\(", run(
         "cc", "-E", "-P", "-I", ROOT / "include",
         ROOT / "include/haplopoll.h")))
+
+
+# The pages are written from the header: none is missing, and none is left over.
+def test_each_function_has_a_manual_page(installed):
+    folder = installed / "usr/share/man/man3"
+    pages = {path.stem: path.read_text() for path in folder.glob("*.3")}
+    functions = declared_functions()
+    assert len(functions) > 60 and functions <= set(pages)
+    for name, text in pages.items():
+        target = re.fullmatch(r"\.so man3/(\w+)\.3\n", text)
+        if target:
+            assert f".Fo {name}\n" in pages[target[1]]
+        for other in re.findall(r"^\.Xr (\S+) 3", text, re.M):
+            assert other in pages, f"{name}(3) refers to {other}(3)"
+        assert text.count(".It Fn ") == text.count("\n.Fo ")
+
+
+@pytest.mark.needs("plain", "plain_memory")
+def test_the_library_shows_its_public_functions_only(installed):
+    declared = declared_functions()
     for words in (["-g", "--defined-only",
                    installed / "usr/lib/libhaplopoll.a"],
                   ["-D", "--defined-only",
