@@ -26,7 +26,7 @@ TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
 	postgresql pgbouncer nats-server kcat nginx zsh systemd strace chromium \
 	chromium-driver prometheus cmake g++
 CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc debhelper dpkg-dev \
-	lintian debootstrap
+	lintian debootstrap qemu-system-x86 e2fsprogs
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 # Peers that cannot be had are named as missing by `make bench`.
 BENCH_PACKAGES := nginx openssl ca-certificates util-linux valgrind wrk curl \
@@ -127,7 +127,8 @@ headers := $(wildcard include/*.h src/*/*.h src/*/*/*.h bench/*.h \
 sources := $(lib_src) $(daemon_src) $(sim_src) $(unit_src) \
 	$(example_src) $(outlet_example_src) $(bench_src) $(simulation_src) \
 	$(inject_src) $(fuzz_src) \
-	$(shim_src) $(test_lib_src) $(wildcard test/outlet/*.c)
+	$(shim_src) $(test_lib_src) $(wildcard test/outlet/*.c) \
+	$(wildcard test/boot/*.c)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
@@ -248,6 +249,13 @@ $(BUILD)/test/kafka-mock: $(BUILD)/test/outlet/kafka_mock.o
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lrdkafka
+
+# It tries to escape from the sandbox of the service, where it has nothing to
+# load.
+$(BUILD)/test/escape: $(BUILD)/test/boot/escape.o
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $^
 
 # The simulation links the product's objects; what they call of libuv, of
 # src/http and of the C library's memory is test/sim's. Renamed in them and not
@@ -736,9 +744,17 @@ check-deb: deb
 	lintian --fail-on=error,warning $(BUILD)/deb/*.changes
 	$(PYTHON) test/package/clean_root.py $(BUILD)/deb
 
+# Boots a virtual machine with the packages installed, and tests the service in
+# it: see test/boot/README.md. It is emulated, unless ACCEL=kvm.
+ACCEL ?= tcg
+.PHONY: check-boot
+check-boot: deb $(BUILD)/test/escape \
+		$(BUILD)/stalled_loop.so
+	ACCEL=$(ACCEL) $(PYTHON) test/boot/run.py --build=$(BUILD) $(BOOT_TESTS)
+
 .PHONY: clean
 clean:
-	rm -rf build build-asan build-tsan build-cov build-fuzz
+	rm -rf build build-asan build-tsan build-cov build-fuzz build-boot
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 

@@ -7,14 +7,12 @@ PACKAGES is the folder that `make deb` fills, ROOT a folder to create (default:
 one that is removed). Needs root, debootstrap and Debian's packages. Exits with
 1 if a check fails.
 """
-import pathlib
-import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
 
-MIRROR = "http://deb.debian.org/debian"
+from debian_root import Root, packages_in
+
 SERVERS, QUEUES, MESSAGES = 2, 5, 100
 # What an installation may leave, or the run here makes.
 LEFT_ALONE = ("/dev/", "/etc/ld.so.cache", "/packages/", "/proc/", "/run/",
@@ -43,52 +41,20 @@ def say(line):
     print(line, flush=True)
 
 
-def run(*words, **options):
-    return subprocess.run([str(word) for word in words], check=True, text=True,
-                          stdin=subprocess.DEVNULL, **options)
-
-
-class Root:
-    """A Debian of its own."""
-
-    def __init__(self, path):
-        self.path = path
-        run("debootstrap", "--variant=minbase", "--include=ca-certificates",
-            "bookworm", path, MIRROR, stdout=subprocess.DEVNULL)
-        for name in pathlib.Path("/etc/apt/apt.conf.d").iterdir():
-            shutil.copy(name, path / "etc/apt/apt.conf.d")
-        shutil.copy("/etc/resolv.conf", path / "etc")
-
-    def run(self, script, **options):
-        """In namespaces of its own, so that all it mounts and starts ends."""
-        inner = (f"mount -t proc proc {self.path}/proc && "
-                 f"mount --bind /dev {self.path}/dev && "
-                 f"exec chroot {self.path} /bin/sh -c \"$1\"")
-        return run("unshare", "--mount", "--pid", "--fork", "bash", "-c", inner,
-                   "bash", "export DEBIAN_FRONTEND=noninteractive LC_ALL=C; "
-                   + script, **options)
-
-    def files(self):
-        found = set()
-        for path in self.path.rglob("*"):
-            name = "/" + str(path.relative_to(self.path))
-            if not name.startswith(LEFT_ALONE):
-                found.add(name)
-        return found
-
-    def apt(self, words):
-        self.run(f"apt-get -qq -y --no-install-recommends {words} >/tmp/apt.log "
-                 "2>&1 || { cat /tmp/apt.log; exit 1; }")
+def files_of(root):
+    found = set()
+    for path in root.path.rglob("*"):
+        name = "/" + str(path.relative_to(root.path))
+        if not name.startswith(LEFT_ALONE):
+            found.add(name)
+    return found
 
 
 def check(root, packages):
     """Prints what was checked; an AssertionError or a failed command is a
     failed check."""
     # What the packages depend on comes with them, and is not removed.
-    root.apt("update")
-    (root.path / "packages").mkdir()
-    for package in packages:
-        shutil.copy(package, root.path / "packages")
+    root.copy_packages(packages)
     root.apt("install systemd gcc libc6-dev pkg-config")
     root.apt("install -f --download-only /packages/*.deb")
     names = [package.name.split("_")[0] for package in packages]
@@ -96,9 +62,9 @@ def check(root, packages):
         "apt-get -s install /packages/*.deb | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p'",
         capture_output=True).stdout.split()
     root.apt("install " + " ".join(set(depends) - set(names)))
-    before = root.files()
+    before = files_of(root)
     root.apt("install /packages/*.deb")
-    say(f"installed: {', '.join(names)}; {len(root.files() - before)} files")
+    say(f"installed: {', '.join(names)}; {len(files_of(root) - before)} files")
 
     root.run("systemd-analyze verify --man=no "
              "/lib/systemd/system/haplo-poll.service")
@@ -121,22 +87,20 @@ def check(root, packages):
     say("built: an application, with pkg-config")
 
     root.apt("purge " + " ".join(names))
-    left = root.files() - before
+    left = files_of(root) - before
     assert not left, sorted(left)
-    assert not before - root.files(), sorted(before - root.files())
+    assert not before - files_of(root), sorted(before - files_of(root))
     say("removed: nothing is left")
 
 
 def main():
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    packages = [path for path in sorted(pathlib.Path(sys.argv[1]).glob("*.deb"))
-                if "-dbgsym_" not in path.name]
+    packages = packages_in(sys.argv[1])
     if len(packages) != 3:
         sys.exit(f"clean_root: three packages expected in {sys.argv[1]}")
     with tempfile.TemporaryDirectory(prefix="haplo-root-") as folder:
-        path = pathlib.Path(sys.argv[2] if len(sys.argv) == 3 else folder)
-        check(Root(path.resolve()), packages)
+        check(Root(sys.argv[2] if len(sys.argv) == 3 else folder), packages)
 
 
 if __name__ == "__main__":
