@@ -59,6 +59,13 @@ def test_a_token_has_a_role(port):
     assert port.post(PAUSE, **bearer(FULL))["pause"]["by"] == "operator"
 
 
+def test_a_token_for_reading_gets_no_body_of_a_message(port):
+    """What is in messages is none of the business of who watches queues."""
+    body = "/api/v1/dead-letters/some/1?body=true"
+    assert port.ask("GET", body, headers=bearer(READ)).status == 403
+    assert port.ask("GET", body, headers=bearer(FULL)).status != 403
+
+
 def test_a_token_that_is_replaced_counts_no_longer(port):
     """After it was seen by the wrong person, without a restart."""
     cookie = login(port, FULL)

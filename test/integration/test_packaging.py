@@ -144,6 +144,21 @@ def test_the_library_shows_its_public_functions_only(installed):
         assert len(shown) > 30
 
 
+# A fault in the parser of foreign bytes must be hard to make use of.
+@pytest.mark.needs("plain", "plain_memory")
+@pytest.mark.parametrize("name", ["haplo-poll", "libhaplopoll.so"])
+def test_programs_are_hardened(installed, name):
+    folder = "bin" if name == "haplo-poll" else "lib"
+    told = run("readelf", "-W", "-h", "-l", "-d", "-s",
+               installed / "usr" / folder / name)
+    assert re.search(r"Type: +DYN", told)  # position-independent
+    assert "GNU_RELRO" in told and "BIND_NOW" in told
+    assert re.search(r"GNU_STACK .* RW +0x", told)  # not executable
+    assert "__stack_chk_fail" in told
+    assert re.search(r"__(memcpy|snprintf|vsnprintf)_chk", told)
+    assert "RPATH" not in told and "RUNPATH" not in told
+
+
 # Completion
 
 def complete_in_bash(*words):

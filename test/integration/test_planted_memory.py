@@ -41,6 +41,21 @@ def test_key_in_use_is_in_memory_once(poll_of, tls):
         assert run.stop() == 0
 
 
+# The environment is one more copy, which the search must find; and a reason to
+# prefer the others.
+def test_key_in_the_environment_is_there_twice(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
+        poll = poll_of(sim)
+        del poll.queue()["api_key_file"]
+        poll.queue()["api_key_env"] = "KEY_IN_ENVIRONMENT"
+        poll.environment["KEY_IN_ENVIRONMENT"] = sim.key()
+        poll.config["defaults"]["interval"] = "300ms"
+        run = poll.start()
+        sim.wait_until_read()
+        wait_for_copies(run, {sim.key(): 2})
+        assert run.stop() == 0
+
+
 # Whoever replaces a key does so because somebody may have the old one.
 def test_replaced_key_is_wiped(poll_of):
     with Sim("--apps=1", "--queues=2", "--messages=20", "--tls") as sim:
