@@ -77,6 +77,23 @@ def test_json_lines_say_what_they_are_about(poll_of):
         assert working["duration_seconds"] > 0
 
 
+# Whoever starts the service hears soon of certificates that will stop it. That
+# servers are told together is tested in virtual time (test_expiry.c).
+def test_a_certificate_that_expires_soon_is_a_line(poll_of):
+    with Sim("--apps=2", "--queues=1", "--messages=1", "--tls") as sim:
+        poll = poll_of(sim)
+        poll.config["log_format"] = "json"
+        poll.config["defaults"].update(WAITS)
+        sim.script("app app2 certificate-lifetime=13d")
+        run = poll.start()
+        line = json.loads(run.wait_for_line('"event":"expiry"')[0])
+        assert run.stop() == 0
+        assert line["level"] == "warning" and line["server"] == "app2"
+        assert re.match(r"app2: its certificate expires in 1[23] d( 23 h)?, at ",
+                        line["msg"])
+        assert run.err.count('"event":"expiry"') == 1
+
+
 # The same for tools that read logfmt.
 def test_logfmt_lines_have_the_same_fields(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=1", "--tls") as sim:

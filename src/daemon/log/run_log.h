@@ -8,12 +8,12 @@
 #include <uv.h>
 
 #include "daemon/gather/gather.h"
+#include "daemon/log/hourly.h"
 #include "daemon/log/reporter.h"
 #include "daemon/log/summary.h"
 #include "daemon/observe/observer.h"
 
 #define RUN_LOG_DAY_MS UINT64_C(86400000)
-#define RUN_LOG_HOUR_MS UINT64_C(3600000)
 
 struct run_log {
     struct observer_listener listener; /* of the observer */
@@ -23,8 +23,7 @@ struct run_log {
     bool is_open;                      /* the timer is initialised */
     struct summary before;             /* as of the last daily summary */
     uint64_t summary_due_ms;           /* wall clock */
-    uint64_t sample_due_ms;            /* of the backlogs; wall clock */
-    struct name_table trends;          /* owned; of servers and outlets */
+    struct hourly hourly;              /* samples what changes slowly */
 };
 
 /* Prepares the listener, which must be told from the start. */
