@@ -90,6 +90,8 @@ export class ServerStory {
         ? counted(server.throttles_total, 'time') : null],
       ['Its certificate expires',
         certificateText(server.certificate_expires_at, now)],
+      ['Its CA certificate expires',
+        certificateText(server.ca_certificate_expires_at, now)],
       ['Our certificate expires',
         certificateText(server.client_certificate_expires_at, now)],
     ];

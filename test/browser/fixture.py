@@ -61,6 +61,7 @@ def make_server(name):
         "in_flight_max": 1, "failed_logins": 0, "logins_held": False,
         "queues": {}, "requests_total": 1000, "failed_logins_total": 0,
         "throttles_total": 0, "certificate_expires_at": stamp(-86400 * 73),
+        "ca_certificate_expires_at": None,
         "client_certificate_expires_at": None,
     }
 

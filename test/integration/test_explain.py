@@ -25,7 +25,7 @@ def normalized(text, sim):
     text = re.sub(r"\n {12}(?! |haplo-poll )", " ", text)
     text = text.replace(str(sim.dir), "FOLDER")
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
-    text = re.sub(r"(, in |, | received )(\d+ (d|h|min|s) ?)+(ago)?",
+    text = re.sub(r"(, in |expires in |, | received )(\d+ (d|h|min|s) ?)+(ago)?",
                   lambda found: f"{found.group(1)}SPAN "
                   f"{found.group(4) or ''}".rstrip(), text)
     text = re.sub(r"(localhost|127\.0\.0\.1)( port |:)\d+", r"\1\2PORT", text)
@@ -195,6 +195,16 @@ def test_a_queue_that_works(scene_of):
         scene.start()
         sim.wait_until_read()
         scene.check("app1/q1", "works")
+
+
+# It works, but somebody has to act soon.
+def test_a_certificate_that_expires_soon(scene_of):
+    with Sim("--apps=1", "--queues=1", "--messages=3", "--tls",
+             "--certificate-lifetime=5d") as sim:
+        scene = scene_of(sim)
+        scene.start()
+        sim.wait_until_read()
+        scene.check("app1/q1", "certificate-expires-but-works")
 
 
 # -- Outlets --

@@ -77,6 +77,21 @@ def test_a_pause_is_no_failure(poll_of):
         assert run.stop() == 0
 
 
+# Nothing is broken, so that scripts are told nothing; people see what will be,
+# even among so many servers that those that work are not listed.
+def test_a_certificate_that_expires_soon_is_shown(poll_of):
+    with Sim("--apps=60", "--queues=1", "--messages=1", "--tls") as sim:
+        poll = poll_of(sim)
+        sim.script("app app7 certificate-lifetime=20d")
+        run = poll.start()
+        sim.wait_until_read()
+        done = poll.run("status", write=False)
+        (row,) = tables(done.out)["SERVER"]
+        assert done.code == 0 and row["SERVER"] == "app7"
+        assert row["CAUSE"].startswith("its certificate expires in 19 d 23 h")
+        assert run.stop() == 0
+
+
 # What is left when nothing runs: how it ended, and what is stored.
 def test_without_a_running_process(poll_of):
     with Sim("--apps=1", "--queues=1", "--messages=5") as sim:

@@ -164,6 +164,8 @@ static void write_server_stats(struct json_writer *json,
     json_count(json, "failed_logins_total", stats->failed_login_count);
     json_count(json, "throttles_total", stats->throttle_count);
     json_time(json, "certificate_expires_at", stats->certificate_expires_ms);
+    json_time(json, "ca_certificate_expires_at",
+              stats->ca_certificate_expires_ms);
     json_time(json, "client_certificate_expires_at",
               stats->client_certificate_expires_ms);
 }

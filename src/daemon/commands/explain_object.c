@@ -6,6 +6,7 @@
 
 #include "base/command_hint.h"
 #include "daemon/commands/advice.h"
+#include "daemon/commands/certificate_note.h"
 #include "daemon/commands/explain_print.h"
 #include "daemon/commands/explain_stored.h"
 #include "daemon/commands/remote.h"
@@ -189,6 +190,16 @@ static void tell_server(const struct subject *subject)
             : "");
 }
 
+static void tell_certificate(const struct subject *subject)
+{
+    const struct json_tree *server =
+        json_tree_member(subject->server, "server");
+    struct certificate_note note;
+    if (certificate_note_read(&note, server, subject->now_ms)) {
+        explain_line("certificate", "%s: %s", note.text, note.advice);
+    }
+}
+
 static void tell_place(const struct json_tree *detail)
 {
     const struct json_tree *place = json_tree_member(detail, "place");
@@ -242,6 +253,7 @@ static void print_queue(const struct subject *subject)
     }
     tell_next(subject, queue);
     tell_server(subject);
+    tell_certificate(subject);
     explain_line("inbox", "%s", text_or(json_tree_text(queue, "inbox"), ""));
     tell_place(subject->detail);
     tell_advice(subject, queue_advice(subject));

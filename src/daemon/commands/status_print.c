@@ -13,6 +13,7 @@
 
 #include "base/command_hint.h"
 #include "base/reason.h"
+#include "daemon/commands/certificate_note.h"
 #include "daemon/commands/status_cells.h"
 #include "daemon/text/human.h"
 
@@ -171,10 +172,11 @@ static const struct table_column inbox_columns[] = {
     {"CAUSE", false, 16},
 };
 
-/* True if the next row is to be printed. */
-static bool takes_row(struct printing *printing, const struct json_tree *item)
+/* True if the next row is to be printed. is_notable: even if it is ok. */
+static bool takes_row(struct printing *printing, const struct json_tree *item,
+                      bool is_notable)
 {
-    if (!printing->shows_all && is_ok(item)) {
+    if (!printing->shows_all && is_ok(item) && !is_notable) {
         return false;
     }
     if (printing->row_max > 0 && printing->row_count >= printing->row_max) {
@@ -190,14 +192,20 @@ static bool on_server(const struct json_tree *item, void *data)
     struct printing *printing = data;
     struct table *table = &printing->table;
     const struct json_tree *queues = json_tree_member(item, "queues");
-    if (takes_row(printing, item)) {
+    struct certificate_note note;
+    bool has_note = certificate_note_read(&note, item, printing->now_ms);
+    if (takes_row(printing, item, has_note)) {
         status_put_text(table, item, "name");
         status_put_state(table, item, "state");
         table_count(table, json_tree_count(queues, "total"), TERMINAL_PLAIN);
         table_count(table, json_tree_count(queues, "ok"), TERMINAL_PLAIN);
         status_put_since(table, item, "since", printing->now_ms);
         status_put_until(table, item, "next_at", printing->now_ms);
-        status_put_text(table, item, "cause");
+        if (has_note && json_tree_text(item, "cause") == NULL) {
+            table_text(table, TERMINAL_WARNING, note.text);
+        } else {
+            status_put_text(table, item, "cause");
+        }
     }
     return true;
 }
@@ -206,7 +214,7 @@ static bool on_queue(const struct json_tree *item, void *data)
 {
     struct printing *printing = data;
     struct table *table = &printing->table;
-    if (takes_row(printing, item)) {
+    if (takes_row(printing, item, false)) {
         status_put_text(table, item, "name");
         status_put_state(table, item, "health");
         status_put_since(table, item, "since", printing->now_ms);
@@ -222,7 +230,7 @@ static bool on_outlet(const struct json_tree *item, void *data)
 {
     struct printing *printing = data;
     struct table *table = &printing->table;
-    if (takes_row(printing, item)) {
+    if (takes_row(printing, item, false)) {
         status_put_text(table, item, "name");
         status_put_state(table, item, "state");
         status_put_since(table, item, "since", printing->now_ms);
@@ -239,7 +247,7 @@ static bool on_inbox(const struct json_tree *item, void *data)
 {
     struct printing *printing = data;
     struct table *table = &printing->table;
-    if (takes_row(printing, item)) {
+    if (takes_row(printing, item, false)) {
         status_put_text(table, item, "name");
         status_put_state(table, item, "state");
         table_count(table, json_tree_count(item, "unrouted_total"),
