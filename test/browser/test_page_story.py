@@ -17,7 +17,8 @@ def test_a_server_tells_why_it_is_down(browser):
             state="DOWN", health="failing", since=stamp(7200), failures=44,
             cause="connect: connection refused", error="HAPLO_ECONNECT",
             state_text="fails", next_at=stamp(-300), failed_logins=3,
-            certificate_expires_at=stamp(-86400 * 9 - 600))
+            certificate_expires_at=stamp(-86400 * 9 - 600),
+            ca_certificate_expires_at=stamp(-86400 * 15 - 600))
         fixture.queues["s2/queue-1"].update(health="failing")
         open_page(browser, fixture)
         browser.click("#server-list [data-key=s2] button")
@@ -25,7 +26,7 @@ def test_a_server_tells_why_it_is_down(browser):
         story = browser.text("#story")
         for words in ("down", "for 2 h", "connection refused",
                       "DOWN · HAPLO_ECONNECT", "Next try at", "failing",
-                      "in 9 days", "https://s2.example.ac.uk"):
+                      "in 9 days", "in 15 days", "https://s2.example.ac.uk"):
             assert words in story, words
         assert [" ".join(text.split()) for text in browser.texts(
             "#story .tally li")] == ["failing 1", "ok 39"]
