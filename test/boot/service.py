@@ -22,10 +22,10 @@ STATE = pathlib.Path("/var/lib/haplo-poll")
 PRIVATE = pathlib.Path("/var/lib/private/haplo-poll")
 DROP_INS = pathlib.Path("/run/systemd/system") / (NAME + ".d")
 HERE = pathlib.Path(__file__).resolve().parent
-SECONDS_MAX = 120  # it is a slow machine
+COMMAND_S_MAX = 240  # it is a slow machine
 
 
-def run(*words, timeout=2 * SECONDS_MAX):
+def run(*words, timeout=COMMAND_S_MAX):
     return subprocess.run(
         [str(word) for word in words], check=False, text=True, timeout=timeout,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -110,10 +110,10 @@ class Service:
         return wait_for(
             lambda: [entry for entry in self.entries()
                      if all(word in str(entry["MESSAGE"]) for word in words)],
-            SECONDS_MAX, f"a line with {words}")
+            f"a line with {words}")
 
     def wait_for_state(self, *states):
-        wait_for(lambda: self.show("ActiveState") in states, SECONDS_MAX,
+        wait_for(lambda: self.show("ActiveState") in states,
                  f"one of the states {states}")
 
     def stored(self):

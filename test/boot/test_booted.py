@@ -13,7 +13,6 @@ from sim import Sim, wait_for
 
 MESSAGES = 20
 DYNAMIC_USERS = range(61184, 65520)  # systemd.exec(5), DynamicUser=
-RESTARTED_S_MAX = 120
 
 
 @pytest.fixture
@@ -74,8 +73,8 @@ def test_killed_process_is_restarted(service, number):
     service.sim.wait_until_read()
     before = service.pid
     systemctl("kill", "--kill-whom=main", "-s", number, "haplo-poll")
-    wait_for(lambda: service.show("NRestarts") == "1", RESTARTED_S_MAX)
-    wait_for(lambda: service.show("ActiveState") == "active", RESTARTED_S_MAX)
+    wait_for(lambda: service.show("NRestarts") == "1")
+    wait_for(lambda: service.show("ActiveState") == "active")
     assert service.pid != before
     service.sim.script("message app1 q1 count=5")
     service.sim.wait_until_read()
@@ -97,7 +96,7 @@ def test_reload_is_over_when_systemctl_returns(service):
         assert done.returncode == 0, done.stdout
         told = run("haplo-poll", "status").stdout
         assert f"queues: {count} " in told, told
-        wait_for(lambda: service.show("StatusText") == text, 60)
+        wait_for(lambda: service.show("StatusText") == text)
         assert service.show("ActiveState") == "active"
         queues.append(removed)
     assert service.show("NRestarts") == "0"
@@ -148,7 +147,7 @@ def test_stalled_loop_is_restarted(service):
     stall.touch()
     service.wait_for_line("Watchdog timeout")
     stall.unlink()
-    wait_for(lambda: service.show("NRestarts") == "1", RESTARTED_S_MAX)
+    wait_for(lambda: service.show("NRestarts") == "1")
     service.wait_for_state("active")
     service.sim.script("message app1 q1 count=5")
     service.sim.wait_until_read()
@@ -163,7 +162,7 @@ def test_stalled_loop_is_restarted(service):
 def test_stop_finishes_what_is_outstanding(service):
     service.sim.script("fault on=mark do=delay for=5s times=0")
     service.start()
-    wait_for(lambda: service.sim.app_stats()["requests"] >= 2, 60)
+    wait_for(lambda: service.sim.app_stats()["requests"] >= 2)
     done = service.stop()
     assert done.returncode == 0, done.stdout
     assert service.show("Result") == "success"
@@ -181,7 +180,7 @@ def test_stop_ends_after_drain_timeout(service):
     service.config["drain_timeout"] = "2s"
     service.sim.script("fault on=mark do=stall done=no times=0")
     service.start()
-    wait_for(lambda: service.sim.app_stats()["requests"] >= 2, 60)
+    wait_for(lambda: service.sim.app_stats()["requests"] >= 2)
     done = service.stop()
     assert done.returncode == 0, done.stdout
     assert service.show("Result") == "success"
@@ -285,11 +284,11 @@ def test_crash_reporter_gets_nothing(service):
     try:
         # It does get those of others.
         run("sh", "-c", "ulimit -c unlimited; kill -SEGV $$")
-        wait_for(lambda: pathlib.Path(f"{dump}-sh").exists(), 30)
+        wait_for(lambda: pathlib.Path(f"{dump}-sh").exists())
         service.start()
         service.sim.wait_until_read()
         systemctl("kill", "--kill-whom=main", "-s", "SEGV", "haplo-poll")
-        wait_for(lambda: service.show("NRestarts") == "1", RESTARTED_S_MAX)
+        wait_for(lambda: service.show("NRestarts") == "1")
         assert not pathlib.Path(f"{dump}-haplo-poll").exists()
     finally:
         pattern.write_text(before)

@@ -88,8 +88,7 @@ def test_no_attempt_succeeds_in_the_command_of_an_outlet(service_of, outside):
                         "/var/lib/haplo-poll"]}]
         service.start()
         wait_for(lambda: (PRIVATE / "results").exists() and len(
-            (PRIVATE / "results").read_text().splitlines()) == len(outside),
-            120)
+            (PRIVATE / "results").read_text().splitlines()) == len(outside))
         results = read_results(PRIVATE / "results")
         assert results.keys() == outside.keys()
         assert having(results, "escaped") == []

@@ -26,7 +26,7 @@ def wait_for_copies(run, counts):
         return found == counts
 
     try:
-        wait_for(as_expected, 20)
+        wait_for(as_expected)
     except AssertionError:
         raise AssertionError(f"{found}, and not {counts}") from None
 

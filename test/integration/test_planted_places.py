@@ -101,7 +101,7 @@ def test_key_in_a_wrong_place_is_not_repeated(poll_of, place):
         if run.process.poll() is None:
             run.stop()
         again = poll.start("-v", "run")
-        wait_for(lambda: again.err, 20)
+        wait_for(lambda: again.err)
         again.kill()
 
 
