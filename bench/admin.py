@@ -48,7 +48,8 @@ def configure(folder, queues, servers):
              "defaults: {interval: 1h}", "servers:"]
     for server in range(servers):
         lines += [f"  - name: s{server}",
-                  f"    url: http://127.0.0.{2 + server % 200}:9",
+                  f"    url: http://127.{1 + server // 65536}."
+                  f"{server // 256 % 256}.{server % 256}:9",
                   "    api_key_file: key", "    queues:"]
         lines += [f"      - {{name: q{queue}}}"
                   for queue in range(queues // servers)]
