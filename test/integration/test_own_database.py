@@ -26,6 +26,8 @@ LOST_MARKS = (
 class Application:
     """A process of the example, or of a variant of it, and its database."""
 
+    running = []
+
     def __init__(self, sim, path, program=BUILD / "examples" / "own_database"):
         self.sim = sim
         self.path = path
@@ -38,6 +40,7 @@ class Application:
             stdin=subprocess.PIPE, env={**os.environ, "CA_FILE": self.sim.ca})
         self.process.stdin.write(self.sim.key().encode() + b"\n")
         self.process.stdin.close()
+        self.running.append(self.process)
 
     def kill(self):
         self.process.kill()
@@ -70,6 +73,10 @@ def fixture_sim():
     with Sim("--apps=1", "--queues=1", "--messages=60", "--ties=20",
              "--shuffle=yes") as sim:
         yield sim
+    for process in Application.running:
+        process.kill()
+        process.wait()
+    Application.running.clear()
 
 
 # Wherever it is killed, whatever becomes of its marks, and although an
