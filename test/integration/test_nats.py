@@ -11,7 +11,7 @@ import pytest
 from admin_client import admin_of
 from files_outlet import made
 from nats_server import NatsCluster, NatsServer, own_address
-from sim import ROOT, Sim, wait_for
+from sim import ROOT, WAIT_S_MAX, Sim, wait_for
 
 
 def use_nats(poll, urls, **options):
@@ -231,20 +231,16 @@ def test_a_full_stream_is_waited_for(poll_of):
         assert poll.rows("SELECT count(*) FROM dead_letters") == [(0,)]
 
 
-def heard(client):
-    with contextlib.suppress(TimeoutError):
-        return client.next()
-
-
 # Another program may respond to the same subject, but cannot acknowledge.
 def test_the_response_of_somebody_else_is_no_acknowledgement(poll_of):
     with NatsServer() as server, Sim("--apps=1", "--queues=1",
                                      "--messages=1") as sim:
         poll = use_nats(poll_of(sim), [server.url], ack_timeout="300ms")
         with server.client() as client:
+            client.socket.settimeout(WAIT_S_MAX)
             client.send("SUB haplo.> 2")
             run = poll.start()
-            wait_for(lambda: heard(client), "a message")
+            client.next()
             client.send("UNSUB 2")
         run.wait_for_line("outlet bus: ", "no stream takes its messages")
         assert run.stop() == 0
