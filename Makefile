@@ -267,14 +267,19 @@ simulated_src := $(filter-out %/durable.c %/errno_reason.c %/file_mode.c \
 	src/inbox/inbox_task.c \
 	$(wildcard src/inbox/group_*.c) \
 	$(wildcard src/daemon/gather/gather*.c src/daemon/observe/*.c) \
+	$(filter-out %/reload.c %/reload_result.c, \
+		$(wildcard src/daemon/reload/*.c)) \
 	$(addprefix src/daemon/gather/,failed_logins.c failed_logins_file.c \
 		pauses.c) \
 	$(wildcard src/config/catalogue*.c src/outlets/forwarder/*.c)
 simulated_obj := $(patsubst %.c,$(BUILD)/simulated/%.o,$(simulated_src))
 simulation_obj := $(simulated_obj) $(call obj,$(filter-out \
 	test/sim/sim_main.c test/sim/test_%,$(simulation_src)))
-# Wrapped, to see which confirmations an inbox is asked to store.
-SIMULATION_LDFLAGS := -Wl,--wrap=inbox_confirmed
+comma := ,
+# Wrapped, to see which confirmations an inbox is asked to store, and which
+# queues a reload adds and removes.
+SIMULATION_LDFLAGS := $(addprefix -Wl$(comma)--wrap=,inbox_confirmed \
+	haplo_queue_add haplo_queue_remove haplo_queue_give_up)
 SIMULATED := malloc calloc realloc free strdup fopen fclose rename stat
 
 $(BUILD)/simulated/renames: Makefile

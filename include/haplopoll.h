@@ -772,6 +772,7 @@ struct haplo_queue_stats {
     uint64_t foreign_mark_count;   /* marks in which another consumer had
                                       marked messages first */
     uint64_t body_bytes;           /* of fetched bodies, decompressed */
+    bool key_proven;               /* the server has accepted its API key */
 };
 
 /* See haplo_server_stats() for how long error_text is valid. */

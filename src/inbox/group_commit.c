@@ -238,6 +238,17 @@ static bool has_more_than_told(const struct inbox_group *group,
             delivery->compare != HAPLO_COMPARE_CURRENT);
 }
 
+/* What is stored is known again when something was compared with it. */
+static void note_doubt(const struct inbox_group *group,
+                       struct inbox_queue *queue)
+{
+    if (group->fault == INBOX_DOUBT) {
+        queue->is_doubtful = true;
+    } else if (group->fault == INBOX_FINE) {
+        queue->is_doubtful = false;
+    }
+}
+
 static void answer_deliveries(struct group_commit *commit)
 {
     struct inbox_group *group = &commit->group;
@@ -248,6 +259,7 @@ static void answer_deliveries(struct group_commit *commit)
     while ((delivery = STAILQ_FIRST(&group->deliveries)) != NULL) {
         STAILQ_REMOVE_HEAD(&group->deliveries, link);
         has_more |= has_more_than_told(group, delivery);
+        note_doubt(group, delivery->queue);
         verdict = delivery_verdict(group, delivery);
         delivery_answer(commit, delivery, verdict,
                         verdict == INBOX_STALE ? "a different state is stored"
@@ -309,6 +321,29 @@ static void answer_progress(struct group_commit *commit)
     }
 }
 
+static void replace_answer(const struct inbox_group *group,
+                           struct inbox_replace *replace)
+{
+    struct inbox_queue *queue = replace->queue;
+    struct haplo_slice stored = replace->stored;
+
+    replace->stored = (struct haplo_slice){NULL, 0};
+    note_doubt(group, queue);
+    if (group->fault != INBOX_FINE) {
+        free((char *)stored.data);
+        replace->replaced_cb(replace, HAPLO_EDELIVERY, group->why.text);
+    } else if (replace->compare == HAPLO_COMPARE_STALE) {
+        queue->id = replace->queue_id;
+        inbox_queue_take_state(queue, stored);
+        replace->replaced_cb(replace, HAPLO_ESTALE,
+                             "a different state is stored");
+    } else {
+        queue->id = replace->queue_id;
+        (void)inbox_queue_keep_state(queue, replace->state);
+        replace->replaced_cb(replace, 0, "");
+    }
+}
+
 static void answer_replaces(struct group_commit *commit)
 {
     struct inbox_group *group = &commit->group;
@@ -316,13 +351,7 @@ static void answer_replaces(struct group_commit *commit)
 
     while ((replace = STAILQ_FIRST(&group->replaces)) != NULL) {
         STAILQ_REMOVE_HEAD(&group->replaces, link);
-        if (group->fault == INBOX_FINE) {
-            replace->queue->id = replace->queue_id;
-            (void)inbox_queue_keep_state(replace->queue, replace->state);
-        }
-        replace->replaced_cb(replace,
-                             group->fault == INBOX_FINE ? 0 : HAPLO_EDELIVERY,
-                             group->why.text);
+        replace_answer(group, replace);
     }
 }
 

@@ -213,20 +213,56 @@ bool inbox_queue_is_settled(const struct inbox_queue *queue)
     return queue->confirm == NULL && !queue->is_confirming;
 }
 
+static bool is_equal(struct haplo_slice a, struct haplo_slice b)
+{
+    return a.size == b.size &&
+           (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+enum haplo_compare inbox_replace_compare(const struct inbox_replace *replace,
+                                         struct haplo_slice stored)
+{
+    if (!replace->is_expected) {
+        return HAPLO_COMPARE_CURRENT;
+    }
+    if (is_equal(stored, replace->state)) {
+        return HAPLO_COMPARE_STORED; /* by a commit of unknown outcome */
+    }
+    if (is_equal(stored, replace->expected)) {
+        return HAPLO_COMPARE_CURRENT;
+    }
+    return haplo_state_compare(replace->expected, stored);
+}
+
 void inbox_replace_state(struct inbox_replace *replace)
 {
     assert(replace->queue->is_open);
     group_commit_replace(&replace->queue->inbox->commit, replace);
 }
 
+static const struct inbox_queue *queue_find(const struct inbox *inbox,
+                                            const char *server,
+                                            const char *name)
+{
+    const struct inbox_server *known = name_table_find(&inbox->servers, server);
+
+    return known != NULL ? name_table_find(&known->queues, name) : NULL;
+}
+
 struct haplo_slice inbox_stored_state(const struct inbox *inbox,
                                       const char *server, const char *name)
 {
-    const struct inbox_server *known = name_table_find(&inbox->servers, server);
-    const struct inbox_queue *queue =
-        known != NULL ? name_table_find(&known->queues, name) : NULL;
+    const struct inbox_queue *queue = queue_find(inbox, server, name);
 
     return queue != NULL ? queue->state : (struct haplo_slice){NULL, 0};
+}
+
+bool inbox_state_is_doubtful(const struct inbox *inbox, const char *server,
+                             const char *name)
+{
+    const struct inbox_queue *queue = queue_find(inbox, server, name);
+
+    return queue != NULL && queue->is_doubtful;
 }
 
 /* Outlets */

@@ -166,6 +166,8 @@ struct inbox_queue {
     size_t state_capacity;         /* of the memory behind state */
     bool is_open;                  /* opened and not closed */
     bool is_confirming;            /* a confirmed state is being written */
+    bool is_doubtful;              /* a commit of unknown outcome may have
+                                      stored another state */
 };
 
 /* Finds the queue, or creates it in memory; its first batch adds its row.
@@ -237,6 +239,11 @@ bool inbox_queue_is_settled(const struct inbox_queue *queue);
 struct haplo_slice inbox_stored_state(const struct inbox *inbox,
                                       const char *server, const char *name);
 
+/* True if it need not be: a commit of unknown outcome may have stored another
+ * state since. */
+bool inbox_state_is_doubtful(const struct inbox *inbox, const char *server,
+                             const char *name);
+
 struct inbox_replace;
 typedef void (*inbox_replaced_cb)(struct inbox_replace *replace, int error,
                                   const char *why);
@@ -246,15 +253,22 @@ typedef void (*inbox_replaced_cb)(struct inbox_replace *replace, int error,
 struct inbox_replace {
     struct inbox_queue *queue;     /* open; without a delivery */
     struct haplo_slice state;      /* bytes to store */
+    struct haplo_slice expected;   /* only in place of this state */
+    bool is_expected;              /* false: whatever is stored */
     inbox_replaced_cb replaced_cb; /* once, from the loop */
     /* Private to the inbox: */
     uint64_t queue_id;                /* of the queue's row */
+    enum haplo_compare compare;       /* STALE: another one is stored */
+    struct haplo_slice stored;        /* STALE: a copy of it */
     STAILQ_ENTRY(inbox_replace) link; /* in the group, or waiting */
 };
 
-/* Stores other bytes as the state of the queue in the next group, whatever was
- * stored before. They need not be a state: a queue that has moved away leaves
- * a note, which makes any process that still stores it here stale. */
+/* Stores other bytes as the state of the queue in the next group. They need not
+ * be a state: a queue that has moved away leaves a note, which makes any
+ * process that still stores it here stale. If another state than the expected
+ * one is stored, because of a commit of unknown outcome or of another process,
+ * nothing is written: replaced_cb gets HAPLO_ESTALE, and inbox_stored_state()
+ * is that state. */
 void inbox_replace_state(struct inbox_replace *replace);
 
 /* The disk of the inbox is nearly full, or has room again; why: one line.

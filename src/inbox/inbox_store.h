@@ -50,7 +50,8 @@ STAILQ_HEAD(inbox_progress_list, inbox_progress);
  * one and writes only if it is CURRENT. It sets compare and queue_id; for a
  * delivery also first_arrival, last_arrival, stored_count, repeat_count and
  * mended_count, and if STALE also stored, a copy from malloc() that the inbox
- * frees. For progress it sets outlet_id and stored_cursor. Progress that was
+ * frees. A replacement is compared by inbox_replace_compare(), and has a copy
+ * likewise. For progress it sets outlet_id and stored_cursor. Progress that was
  * stored before, completely or in part, is not an error.
  */
 struct inbox_group {
@@ -125,6 +126,11 @@ struct inbox_store_ops {
 struct inbox_queue *inbox_store_queue(struct inbox *inbox, uint64_t id,
                                       const char *server, const char *name,
                                       struct haplo_slice state);
+
+/* What must be done with a replacement where this state is stored: CURRENT or
+ * STORED: write it. STALE: leave it. Reads nothing but these. */
+enum haplo_compare inbox_replace_compare(const struct inbox_replace *replace,
+                                         struct haplo_slice stored);
 
 /* On error, the store has freed itself, and the inbox closes. */
 void inbox_store_opened(struct inbox *inbox, const char *uuid, int error,

@@ -101,6 +101,7 @@ void haplo_queue_stats(const struct haplo_queue *queue,
     now.unconfirmed_count =
         delivery_state_count(&queue->core.delivery, queue->batch);
     now.unread_count = queue->core.unread_count;
+    now.key_proven = queue->core.key_proven;
     now.wait_ms = wait_ms(server_of(queue)->poller, &queue->core.wait);
     if (now.state == HAPLO_QUEUE_READY && is_login_held(queue)) {
         now.wait_ms = logins_wait_ms(server_of(queue));

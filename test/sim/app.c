@@ -4,209 +4,21 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app_config.h"
+#include "app_reload.h"
 #include "daemon/gather/gather_batch.h"
 #include "daemon/gather/gather_key.h"
-#include "daemon/gather/key_commands.h"
-#include "destination_type.h"
 #include "kept.h"
 #include "network.h"
 #include "process.h"
 #include "store.h"
-#include "store_type.h"
 #include "world.h"
+
+#define CLOSING_MS_MAX 10 /* for handles */
 
 static struct process *process_of(const struct gather *gather)
 {
     return gather->options.data;
-}
-
-static void make_inboxes(struct app *app, struct world *world)
-{
-    static const char *const names[APP_INBOXES_MAX] = {"first", "second"};
-    app->config.inboxes = app->inboxes;
-    app->config.inbox_count = world->store_count;
-    for (unsigned i = 0; i < world->store_count; i++) {
-        app->stores[i] = &world->stores[i];
-        app->inboxes[i] = (struct config_inbox){
-            .name = names[i], .type = &store_type, .options = &app->stores[i]};
-    }
-}
-
-static void make_queue(struct app *app, struct config_queue *queue,
-                       const struct remote_queue *remote)
-{
-    struct config_queue_settings *settings = &app->settings[remote->index];
-    settings->options = (struct haplo_queue_options){
-        .struct_size = sizeof settings->options,
-        .interval_ms = remote->policy.interval_ms,
-        .interval_max_ms = remote->policy.interval_max_ms,
-        .backoff_ms = remote->policy.backoff_ms,
-        .backoff_max_ms = remote->policy.backoff_max_ms,
-        .refused_ms = remote->policy.refused_ms,
-        .mark_attempts_max = remote->policy.mark_attempts_max,
-    };
-    settings->inbox = &app->inboxes[remote->store];
-    app->keys[remote->index] = (struct config_key){
-        .kind = CONFIG_KEY_FILE, .name = remote->name, .path = remote->name};
-    *queue = (struct config_queue){
-        .name = remote->own_name,
-        .server = &app->servers[remote->server->index],
-        .settings = settings,
-        .key = &app->keys[remote->index],
-    };
-}
-
-static void make_server(struct app *app, const struct remote_server *remote,
-                        struct config_queue *queues)
-{
-    struct config_server *server = &app->servers[remote->index];
-    char *url = app->urls[remote->index];
-    snprintf(url, APP_URL_SIZE, "https://%s.example", remote->name);
-    *server = (struct config_server){
-        .options =
-            {
-                .struct_size = sizeof server->options,
-                .name = remote->name,
-                .url = url,
-                .in_flight_max = remote->in_flight_max,
-                .failed_logins_max = remote->failed_logins_max,
-                .breaker_failures = remote->breaker_failures,
-            },
-        .queues = queues,
-    };
-}
-
-static void make_outlet(struct app *app, struct destination *destination)
-{
-    app->destinations[destination->index] = destination;
-    app->outlets[app->config.outlet_count++] = (struct config_outlet){
-        .inbox = &app->inboxes[destination->store->index],
-        .forward =
-            {
-                .name = destination->name,
-                .type = &destination_type,
-                .type_options = &app->destinations[destination->index],
-                .queues = destination->patterns,
-                .queue_count = destination->pattern_count,
-                .when = destination->rules != NULL ? &destination->rules->rules
-                                                   : NULL,
-                .on_refused = destination->has_dead_letters
-                                  ? FORWARDER_DEAD_LETTER
-                                  : FORWARDER_BLOCK,
-                .in_flight_max = destination->in_flight_max,
-                .read_ahead_bytes_max = destination->read_ahead_bytes_max,
-                .backoff_max_ms = destination->backoff_max_ms,
-                .breaker_failures = destination->breaker_failures,
-                .breaker_refusals = destination->breaker_refusals,
-            },
-    };
-}
-
-static void make_config(struct app *app, struct process *process)
-{
-    struct world *world = process->world;
-    struct config_queue *queue = app->queues;
-    app->config.path = app->file.path = "config";
-    app->config.files = &app->file;
-    app->config.file_count = 1;
-    app->config.state_dir = process->host == 0 ? "0" : "1";
-    app->config.in_flight_max = world->plan.in_flight_max;
-    app->config.undelivered_bytes_max = world->plan.held_bytes_max;
-    app->config.servers = app->servers;
-    app->config.server_count = world->server_count;
-    make_inboxes(app, world);
-    app->config.outlets = app->outlets;
-    /* Outlets in two processes would deliver everything twice. */
-    for (unsigned i = 0; process->host == 0 && i < world->destination_count;
-         i++) {
-        make_outlet(app, &world->destinations[i]);
-    }
-    for (unsigned i = 0; i < world->server_count; i++) {
-        make_server(app, &world->servers[i], queue);
-        for (unsigned j = 0; j < world->queue_count; j++) {
-            const struct remote_queue *remote = &world->queues[j];
-            if (remote->server == &world->servers[i]) {
-                make_queue(app, queue++, remote);
-                app->servers[i].queue_count++;
-                app->config.queue_count++;
-            }
-        }
-    }
-}
-
-void config_poller_options(const struct config *config,
-                           struct haplo_poller_options *options)
-{
-    options->in_flight_max = config->in_flight_max;
-    options->undelivered_bytes_max = config->undelivered_bytes_max;
-}
-
-void config_server_options(const struct config_server *server,
-                           struct haplo_server_options *options)
-{
-    *options = server->options;
-}
-
-/* The operator has none. */
-int config_server_files(const struct config_server *server, char *why,
-                        size_t why_size)
-{
-    (void)server;
-    (void)why;
-    (void)why_size;
-    return 0;
-}
-
-void config_queue_options(const struct config_queue *queue,
-                          struct haplo_queue_options *options)
-{
-    *options = queue->settings->options;
-    options->name = queue->name;
-}
-
-/* The key that the operator stored last. */
-int api_key_read(const struct config_key *key, struct api_key *text, char *why,
-                 size_t why_size)
-{
-    const struct world *world = process_current()->world;
-    (void)why;
-    (void)why_size;
-    for (unsigned i = 0; i < world->queue_count; i++) {
-        if (strcmp(world->queues[i].name, key->name) == 0) {
-            network_key_text(world->queues[i].client_key, text->revealed);
-            return 0;
-        }
-    }
-    return HAPLO_EINVAL;
-}
-
-/* No key in the simulation is printed by a command. */
-int key_commands_read(struct key_commands *commands,
-                      const struct config_key *key, struct api_key *text,
-                      char *why, size_t why_size)
-{
-    (void)commands;
-    (void)why;
-    (void)why_size;
-    assert(key->kind != CONFIG_KEY_COMMAND);
-    text->revealed[0] = '\0';
-    return HAPLO_EINVAL;
-}
-
-uint32_t key_commands_printed(const struct key_commands *commands,
-                              const struct config_key *key)
-{
-    (void)commands;
-    assert(key->kind != CONFIG_KEY_COMMAND);
-    return 0;
-}
-
-uint32_t key_commands_look(struct key_commands *commands,
-                           const struct config_key *key)
-{
-    (void)commands;
-    assert(key->kind != CONFIG_KEY_COMMAND);
-    return 0;
 }
 
 static void on_event(struct haplo_poller *poller,
@@ -254,6 +66,9 @@ static void see_queue(struct seen_queue *queue)
     const struct gather_queue *own =
         gather_find_queue(&queue->process->app.gather,
                           queue->remote->server->name, queue->remote->own_name);
+    if (own == NULL) {
+        return; /* it is not configured */
+    }
     queue->queue = own->queue;
     queue->key = queue->remote->client_key;
     guard_begins(queue, kept_is_proven(queue, own->stored->state.size > 0));
@@ -294,6 +109,11 @@ static void on_opened(struct gather *gather, int error)
         see_queue(&process->queues[i]);
     }
     process->is_open = true;
+    if (world_has_reloads(world)) {
+        app_reload_open(process);
+        app_reload(process); /* the file may have changed meanwhile */
+        return;
+    }
     for (unsigned i = 0; i < world->queue_count; i++) {
         if (!world->queues[i].is_configured) {
             app_remove_queue(&process->queues[i]);
@@ -321,15 +141,29 @@ void app_open(struct process *process)
         .drained_cb = on_drained,
         .data = process,
     };
-    make_config(&process->app, process);
-    gather_open(&process->app.gather, &process->loop, &process->app.config,
+    process->app.config = app_config_make(process);
+    gather_open(&process->app.gather, &process->loop, process->app.config,
                 &options);
+}
+
+/* The handles of reloads may be closed after those of the gather. */
+static void on_ended(struct world *world, void *subject, uint64_t stamp)
+{
+    struct process *process = subject;
+    (void)world;
+    if (process->handle_count > 0 && stamp < CLOSING_MS_MAX) {
+        process_at(process, 1, on_ended, process, stamp + 1);
+        return;
+    }
+    app_reload_free(&process->app);
+    config_free(process->app.config);
+    process_check_end(process);
+    world_process_ended(process);
 }
 
 static void on_closed(struct gather *gather)
 {
-    process_check_end(process_of(gather));
-    world_process_ended(process_of(gather));
+    process_at(process_of(gather), 0, on_ended, process_of(gather), 0);
 }
 
 void app_close(struct process *process, uint64_t deadline_ms)
@@ -341,6 +175,7 @@ void app_close(struct process *process, uint64_t deadline_ms)
         }
     }
     process->is_stopping = true;
+    app_reload_close(&process->app);
     gather_close(&process->app.gather, deadline_ms, on_closed);
 }
 
@@ -362,41 +197,42 @@ static struct gather_queue *gather_queue_of(const struct seen_queue *queue)
 static void on_removed(struct haplo_queue *haplo_queue)
 {
     struct gather_queue *queue = haplo_queue_data(haplo_queue);
-    process_find_queue(process_current(), haplo_queue)->queue = NULL;
     queue->queue = NULL;
     inbox_queue_close(queue->stored);
 }
 
 void app_remove_queue(struct seen_queue *queue)
 {
-    queue->is_removing = true;
-    guard_commanded(queue, GUARD_PAUSE);
-    (void)haplo_queue_remove(queue->queue, on_removed);
+    if (world_has_reloads(queue->process->world)) {
+        app_reload(queue->process);
+    } else {
+        (void)haplo_queue_remove(queue->queue, on_removed);
+    }
 }
 
 void app_add_queue(struct seen_queue *seen)
 {
     struct gather_queue *queue = gather_queue_of(seen);
     char key[NETWORK_KEY_SIZE];
+    if (world_has_reloads(seen->process->world)) {
+        app_reload(seen->process);
+        return;
+    }
     int error =
         inbox_queue_open(queue->stored->inbox, seen->remote->server->name,
                          seen->remote->own_name, &queue->stored);
     assert(error == 0);
     struct haplo_queue_options options = queue->config->settings->options;
-    seen->key = seen->remote->client_key;
-    seen->is_removing = false;
     options.name = queue->config->name;
-    options.api_key = network_key_text(seen->key, key);
+    options.api_key = network_key_text(seen->remote->client_key, key);
     options.state = queue->stored->state;
     options.deliver_cb = gather_batch_on_deliver;
     options.marked_cb = gather_batch_on_marked;
     options.data = queue;
-    guard_begins(seen, false);
     error =
         haplo_queue_add(seen->server->server, &options, &queue->queue, NULL, 0);
     assert(error == 0);
     (void)error;
-    seen->queue = queue->queue;
 }
 
 void app_reread_key(struct seen_queue *queue)

@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "daemon/gather/gather.h"
+#include "daemon/reload/reload_pass.h"
 #include "destination.h"
 #include "remote.h"
 
@@ -17,23 +18,14 @@ struct process;
 struct seen_queue;
 struct store;
 
-#define APP_INBOXES_MAX 2
-#define APP_SERVERS_MAX 4
-#define APP_URL_SIZE 32
-
 struct app {
     struct gather gather;
-    struct config config;                         /* for it */
-    struct config_file file;                      /* its only one */
-    struct config_inbox inboxes[APP_INBOXES_MAX]; /* by store */
-    struct store *stores[APP_INBOXES_MAX];        /* their options */
-    struct config_server servers[APP_SERVERS_MAX];
-    char urls[APP_SERVERS_MAX][APP_URL_SIZE];
-    struct config_queue queues[REMOTE_QUEUES_MAX];            /* by server */
-    struct config_queue_settings settings[REMOTE_QUEUES_MAX]; /* by index */
-    struct config_key keys[REMOTE_QUEUES_MAX];                /* the same */
-    struct config_outlet outlets[DESTINATIONS_MAX];
-    struct destination *destinations[DESTINATIONS_MAX]; /* their options */
+    struct config *config;         /* for it; owned: the newest */
+    struct reload_changes changes; /* from earlier ones */
+    struct reload_pass pass;       /* to the newest */
+    bool has_reload;               /* changes and pass are open */
+    bool is_passing;               /* the pass is at work */
+    bool is_again;                 /* it has to begin again */
 };
 
 /* Starts the daemon. */

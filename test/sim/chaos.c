@@ -280,6 +280,7 @@ static const chaos_cb actions[CHAOS_COUNT] = {
     [CHAOS_BACKUP] = backup_make,
     [CHAOS_RESTORE] = restore,
     [CHAOS_MOVE] = moves,
+    [CHAOS_RELOAD] = operator_reloads,
     [CHAOS_RELEASE] = operator_releases,
     [CHAOS_DESTINATION] = destination_falls_ill,
 };

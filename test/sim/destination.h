@@ -54,11 +54,13 @@ struct destination {
     uint64_t proven_to;     /* the greatest of these after which a message was
                                sent that is known to be accepted */
     bool has_unsaved_end;   /* its last save failed */
+    unsigned config_number; /* version of its options */
+    uint64_t life;          /* of the outlet that was opened last */
 };
 
 /* What happened to one stored message at one destination. */
 struct reach {
-    uint64_t life;       /* of the process that it came from last */
+    uint64_t life;       /* of the outlet that it came from last */
     uint64_t refused_at; /* refused_count when it was refused first */
     uint8_t received_count;
     bool is_told;      /* to the process that sent it */

@@ -76,12 +76,12 @@ static void take(struct sim_outlet *outlet, struct outlet_parcel *parcel,
         if (destination->malady == MALADY_FUSSY ||
             destination_is_poisoned(destination, row)) {
             world_count(world_of(outlet), SITUATION_REFUSED_BY_OUTLET);
-            book_out_try(destination, row, outlet->process->life);
+            book_out_try(destination, row, outlet->destination->life);
             set_answer(parcel, i, OUTLET_REFUSED, 0);
             return;
         }
-        book_out_try(destination, row, outlet->process->life);
-        book_out_received(destination, row, outlet->process->life);
+        book_out_try(destination, row, outlet->destination->life);
+        book_out_received(destination, row, outlet->destination->life);
     }
     set_answer(parcel, count,
                count == parcel->count ? OUTLET_DELIVERED : OUTLET_RETRY, 0);
@@ -132,7 +132,7 @@ static void note_told(struct sim_outlet *outlet, const struct flight *flight)
     const struct outlet_parcel *parcel = flight->parcel;
     for (size_t i = 0; i < parcel->delivered_count; i++) {
         book_out_told(destination, row_of(outlet, &parcel->messages[i]),
-                      outlet->process->life, flight->sent_at);
+                      outlet->destination->life, flight->sent_at);
     }
     if (parcel->verdict == OUTLET_REFUSED) {
         book_out_refused(
@@ -284,6 +284,7 @@ static int open_outlet(const struct outlet_setting *setting,
     outlet->base.type = &destination_type;
     outlet->process = process;
     outlet->destination = destination;
+    destination->life = ++process->world->life;
     process->outlets[destination->index] = outlet;
     *out = &outlet->base;
     return 0;
@@ -296,6 +297,9 @@ static void on_closed(struct world *world, void *subject, uint64_t stamp)
     (void)world;
     (void)stamp;
     outlet->process->outlets[outlet->destination->index] = NULL;
+    if (!outlet->process->is_stopping) {
+        book_out_forgotten(outlet->destination); /* it is to be started again */
+    }
     simulated_free(outlet);
     own.closed_cb(own.closed_data);
 }

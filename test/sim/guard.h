@@ -7,6 +7,8 @@
  *     batch. It is posted again only after a failure that may be temporary, at
  *     most mark_attempts_max times, and at most QUEUE_MARK_AGE_MAX_MS after
  *     the first post. It is not given up long before one of these limits.
+ *     A reload may give it up APP_DRAIN_TIMEOUT_MS after it has removed the
+ *     queue, and does so soon after that.
  *   - A batch that is not stored is dropped only if it never can be stored, if
  *     another state was stored meanwhile, or if its queue is paused while it
  *     waits to be delivered again.
@@ -85,6 +87,7 @@ struct guard_queue {
                                      newest; 0: none */
     uint64_t replayed_ms;         /* when it was first posted */
     bool is_paused;               /* commanded */
+    bool is_given_up;             /* its token: commanded */
     bool seen_proven;             /* is_proven, when passed_by was begun */
     int error;                    /* of the newest request; 0: none */
     bool has_drained;             /* the newest answer said so, and it rests */
@@ -94,6 +97,9 @@ struct guard_queue {
     uint64_t not_before_ms;       /* of the next request */
     uint32_t passed_by;           /* queues that had a turn while it waited */
 };
+
+/* A reload waits no longer for the mark of a queue that it has removed. */
+void guard_gives_up(struct seen_queue *queue);
 
 enum guard_command { GUARD_PAUSE, GUARD_RESUME, GUARD_POLL_NOW, GUARD_NEW_KEY };
 

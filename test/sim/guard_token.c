@@ -2,6 +2,7 @@
  * guard_token.c - the guard's checks of tokens: when one is posted, how often,
  * and when it may be given up.
  */
+#include "app_config.h"
 #include "core/queue.h"
 #include "guard.h"
 #include "process.h"
@@ -47,6 +48,18 @@ void guard_fetched(struct seen_queue *queue)
 {
     check(queue, !queue->guard.is_outstanding, "two tokens");
     queue->guard.is_outstanding = true;
+}
+
+void guard_gives_up(struct seen_queue *queue)
+{
+    enum haplo_queue_state state = queue->guard.state;
+    check(queue,
+          world_of(queue)->now_ms >= queue->removing_ms + APP_DRAIN_TIMEOUT_MS,
+          "a token is given up before its deadline");
+    if (state > HAPLO_QUEUE_LAST_DELIVERING) {
+        queue->guard.is_given_up = true;
+        world_count(world_of(queue), SITUATION_GIVEN_UP_BY_RELOAD);
+    }
 }
 
 /* A first mark that marked nothing while messages are unread is no progress. */
@@ -139,6 +152,9 @@ static bool may_drop(const struct seen_queue *queue,
                      const struct haplo_event *event)
 {
     const struct token *token = queue->token;
+    if (queue->guard.is_given_up) {
+        return from > HAPLO_QUEUE_LAST_DELIVERING && event->error == 0;
+    }
     switch (from) {
     case HAPLO_QUEUE_DELIVERING:
     case HAPLO_QUEUE_LAST_DELIVERING:

@@ -1,10 +1,14 @@
 #include <string.h>
 
+#include "app_config.h"
 #include "core/queue.h"
 #include "core/server.h"
 #include "guard.h"
 #include "process.h"
 #include "world.h"
+
+/* A commit comes before the mark, and may be slow. */
+#define LONGEST_REMOVAL_MS (APP_DRAIN_TIMEOUT_MS + 15000)
 
 static bool waits_to_fetch(const struct seen_queue *queue)
 {
@@ -110,6 +114,18 @@ static void pass_queues(struct seen_queue *starting, bool is_mark)
     }
 }
 
+/* A reload changes which keys of such a server are proven, and so its place
+ * in the queue, at moments that the guard does not know. */
+static bool has_alias(const struct seen_server *server)
+{
+    const struct process *process = server->process;
+    unsigned count = 0;
+    for (unsigned i = 0; i < process->world->server_count; i++) {
+        count += process->servers[i].remote->address == server->remote->address;
+    }
+    return count > 1;
+}
+
 static void pass_server(struct seen_server *server,
                         const struct seen_queue *starting, bool is_mark)
 {
@@ -125,7 +141,8 @@ static void pass_server(struct seen_server *server,
         memset(turns, 0, sizeof server->guard.marks_of);
         return;
     }
-    if (++turns[starting->server->remote->index] > GUARD_TURNS_MAX) {
+    if (++turns[starting->server->remote->index] > GUARD_TURNS_MAX &&
+        !(world_has_reloads(starting->process->world) && has_alias(server))) {
         world_violation(starting->process->world,
                         "%s: starves: %s has all the turns",
                         server->remote->name, starting->server->remote->name);
@@ -139,7 +156,8 @@ static bool has_waiting(const struct seen_server *server, bool is_mark)
     for (unsigned i = 0; i < process->world->queue_count; i++) {
         const struct seen_queue *queue = &process->queues[i];
         if (queue->queue != NULL && queue->server == server &&
-            (is_mark ? waits_to_mark(queue) : waits_to_fetch(queue))) {
+            (is_mark ? waits_to_mark(queue) : waits_to_fetch(queue)) &&
+            may_log_in(queue, guard_provers(server) > 0)) {
             return true;
         }
     }
@@ -252,6 +270,11 @@ static void check_queue(struct world *world, const struct seen_queue *queue)
     }
     if (has_old_token(queue, world->now_ms)) {
         guard_violation(queue, "keeps an old token");
+    }
+    if (world_has_reloads(world) && !queue->process->is_stopping &&
+        queue->is_removing && guard->state > HAPLO_QUEUE_LAST_DELIVERING &&
+        world->now_ms > queue->removing_ms + LONGEST_REMOVAL_MS) {
+        guard_violation(queue, "is not given up");
     }
 }
 

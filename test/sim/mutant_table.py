@@ -4,5 +4,6 @@ from mutants_inbox import MUTANTS as INBOX
 from mutants_outlets import MUTANTS as OUTLETS
 from mutants_positions import MUTANTS as POSITIONS
 from mutants_queues import MUTANTS as QUEUES
+from mutants_reload import MUTANTS as RELOAD
 
-MUTANTS = QUEUES + INBOX + OUTLETS + POSITIONS
+MUTANTS = QUEUES + INBOX + OUTLETS + POSITIONS + RELOAD

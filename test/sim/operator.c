@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app_reload.h"
 #include "book.h"
 #include "book_outlet.h"
 #include "chaos.h"
@@ -111,8 +112,10 @@ static void pause_queue(struct world *world, struct seen_queue *queue)
 static void add_again(struct world *world, struct remote_queue *remote)
 {
     struct process *process = world->processes[0];
+    bool is_here =
+        process != NULL && process->queues[remote->index].queue != NULL;
     if (process != NULL && (!process->is_open || process->is_stopping ||
-                            process->queues[remote->index].queue != NULL)) {
+                            (is_here && !world_has_reloads(world)))) {
         return; /* not yet */
     }
     remote->is_configured = true;
@@ -279,6 +282,44 @@ void operator_stops_all(struct world *world)
             process_enter(world->processes[host]);
             app_close(world->processes[host], 0);
         }
+    }
+}
+
+static void change_something(struct world *world)
+{
+    struct remote_queue *queue = chaos_pick_queue(world);
+    switch (dice_below(&world->dice, 8)) {
+    case 0:
+        world->stores[dice_below(&world->dice, world->store_count)]
+            .config_number++;
+        break;
+    case 1:
+        if (world->destination_count > 0) {
+            world
+                ->destinations[dice_below(&world->dice,
+                                          world->destination_count)]
+                .config_number++;
+        }
+        break;
+    case 2:
+    case 3:
+    case 4:
+        queue->store = (unsigned)dice_below(&world->dice, world->store_count);
+        break;
+    default:
+        queue->config_number++;
+    }
+}
+
+void operator_reloads(struct world *world)
+{
+    struct process *process = world->processes[0];
+    for (uint64_t count = dice_below(&world->dice, 5); count > 0; count--) {
+        change_something(world);
+    }
+    if (process != NULL && process->is_open && !process->is_stopping) {
+        process_enter(process);
+        app_reload(process);
     }
 }
 

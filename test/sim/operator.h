@@ -37,6 +37,9 @@ void operator_kills(struct world *world);
 void operator_releases(struct world *world);
 
 /* Ends all processes; the first one is started again later. */
+/* Changes something in the configuration, and reloads it. */
+void operator_reloads(struct world *world);
+
 void operator_stops_all(struct world *world);
 
 /* Polls the queue at once, if the process has it. */

@@ -48,7 +48,7 @@ static void draw_chaos(struct world *world)
         [CHAOS_NEW_KEY] = 5, [CHAOS_CRASH] = 12,  [CHAOS_STOP] = 8,
         [CHAOS_WALL] = 4,    [CHAOS_SECOND] = 3,  [CHAOS_DESTINATION] = 6,
         [CHAOS_RELEASE] = 6, [CHAOS_BACKUP] = 8,  [CHAOS_RESTORE] = 12,
-        [CHAOS_MOVE] = 6,
+        [CHAOS_MOVE] = 6,    [CHAOS_RELOAD] = 40,
     };
     for (unsigned kind = 0; kind < CHAOS_COUNT; kind++) {
         unsigned times = between(world, 1, often[kind]);
@@ -62,6 +62,11 @@ static void draw_chaos(struct world *world)
      * queue, and neither has anything else. */
     if (world->plan.gap_ms[CHAOS_RESTORE] > 0) {
         world->plan.gap_ms[CHAOS_MOVE] = 0;
+        world->plan.gap_ms[CHAOS_RELOAD] = 0;
+    }
+    /* The second process has the configuration of the first. */
+    if (world->plan.gap_ms[CHAOS_SECOND] > 0) {
+        world->plan.gap_ms[CHAOS_RELOAD] = 0;
     }
 }
 

@@ -40,6 +40,7 @@ enum chaos_kind {
     CHAOS_BACKUP,      /* of an inbox */
     CHAOS_RESTORE,     /* of that */
     CHAOS_MOVE,        /* of a queue to another inbox */
+    CHAOS_RELOAD,      /* with any change of the configuration */
     CHAOS_COUNT
 };
 

@@ -131,6 +131,7 @@ void process_end(struct process *process)
     for (unsigned i = 0; process->host == 0 && i < world->destination_count;
          i++) {
         book_out_forgotten(&world->destinations[i]);
+        world->destinations[i].life = 0;
     }
     process_enter(NULL);
     memory_free(&process->memory);
@@ -142,7 +143,8 @@ void process_check_end(const struct process *process)
     const struct world *world = process->world;
     for (unsigned i = 0; process->host == 0 && i < world->destination_count;
          i++) {
-        book_out_check_saved(&world->destinations[i], process->life);
+        book_out_check_saved(&world->destinations[i],
+                             world->destinations[i].life);
     }
     if (process->handle_count > 0 || process->memory.count > 0) {
         world_violation(

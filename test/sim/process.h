@@ -48,13 +48,15 @@ struct seen_queue {
     struct process *process;
     struct seen_server *server;
     struct remote_queue *remote;
-    struct haplo_queue *queue; /* NULL: it is not there */
-    int key;                   /* that it was told last */
-    unsigned store;            /* of the inbox that this process has for it */
-    bool has_new_key;          /* told while a request was in flight */
-    bool is_removing;          /* told to go */
-    struct exchange *exchange; /* its request in flight, or NULL */
-    struct token *token;       /* of the batch at hand, or NULL */
+    struct haplo_queue *queue;   /* NULL: it is not there */
+    int key;                     /* that it was told last */
+    unsigned store;              /* of the inbox that this process has for it */
+    bool has_new_key;            /* told while a request was in flight */
+    bool is_removing;            /* told to go */
+    uint64_t removing_ms;        /* when */
+    haplo_removed_cb removed_cb; /* of who told it */
+    struct exchange *exchange;   /* its request in flight, or NULL */
+    struct token *token;         /* of the batch at hand, or NULL */
     struct guard_queue guard;
     bool is_current;     /* what it takes for stored is that */
     bool was_restored;   /* an older copy is stored, and it does not know */

@@ -61,6 +61,7 @@ struct remote_server {
     unsigned in_flight_max;     /* the client's */
     unsigned failed_logins_max; /* the same */
     unsigned breaker_failures;  /* the same */
+    unsigned config_number;     /* version of its options */
 };
 
 /* As in struct haplo_queue_options. */
@@ -85,8 +86,9 @@ struct remote_queue {
     bool ignores_tokens;  /* first posts mark nothing */
     bool is_key_refused[MESSAGE_HOSTS_MAX]; /* the clients' key, when tried
                                                last */
-    bool is_configured;    /* else it is removed from the client */
-    struct message *first; /* in the order of posting */
+    bool is_configured;     /* else it is removed from the client */
+    unsigned config_number; /* version of its options */
+    struct message *first;  /* in the order of posting */
     struct message *last;
     uint32_t message_count;
     unsigned unread_count;

@@ -134,6 +134,17 @@ static void write_confirm(struct store *store, struct process *process,
     }
 }
 
+static struct haplo_slice copy_of_state(const struct store *store,
+                                        const struct remote_queue *queue)
+{
+    struct haplo_slice stored = store_state(store, queue);
+    char *copy = simulated_malloc(stored.size + 1);
+    if (stored.size > 0) {
+        memcpy(copy, stored.data, stored.size);
+    }
+    return (struct haplo_slice){copy, stored.size};
+}
+
 static void write_replace(struct store *store, struct process *process,
                           struct inbox_replace *replace)
 {
@@ -141,6 +152,13 @@ static void write_replace(struct store *store, struct process *process,
         process_find_inbox_queue(process, replace->queue);
     wait_for_lock(store, queue->remote);
     replace->queue_id = store_queue_id(queue->remote);
+    replace->compare =
+        inbox_replace_compare(replace, store_state(store, queue->remote));
+    if (replace->compare == HAPLO_COMPARE_STALE) {
+        replace->stored = copy_of_state(store, queue->remote);
+        world_count(store->world, SITUATION_MOVE_STALE);
+        return;
+    }
     if (replace->state.size == 0) {
         store->queues[queue->remote->index] = (struct store_queue){.size = 0};
     } else {
@@ -274,18 +292,6 @@ static void note_book(struct store *store, struct seen_queue *queue,
     look_again(queue, delivery->state);
 }
 
-static void copy_stored(const struct store *store,
-                        const struct remote_queue *queue,
-                        struct inbox_delivery *delivery)
-{
-    struct haplo_slice stored = store_state(store, queue);
-    char *copy = simulated_malloc(stored.size + 1);
-    if (stored.size > 0) {
-        memcpy(copy, stored.data, stored.size);
-    }
-    delivery->stored = (struct haplo_slice){copy, stored.size};
-}
-
 static void compare_delivery(const struct store *store,
                              struct seen_queue *queue,
                              struct inbox_delivery *delivery)
@@ -348,7 +354,7 @@ static void write_delivery(struct store *store, struct process *process,
         world_count(store->world, SITUATION_STALE);
         TRACE(store->world, "%s: token %u is stale", queue->remote->name,
               token->number);
-        copy_stored(store, queue->remote, delivery);
+        delivery->stored = copy_of_state(store, queue->remote);
         token->outcome = OUTCOME_STALE;
         queue->was_restored = false;
         break;

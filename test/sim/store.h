@@ -70,6 +70,7 @@ struct store {
     bool is_full;     /* nothing can be written */
     bool is_down;     /* out of reach */
     bool is_slow;
+    unsigned config_number; /* version of its options */
     struct store_row *rows; /* owned */
     size_t row_count;
     size_t row_capacity;

@@ -75,6 +75,12 @@
     X(LEFTOVERS_DROPPED, 10, "more leftovers than a state holds")             \
     X(RESTARTED_FOR_EXAM, 1000, "a restart before all is unsent")             \
     X(MOVED, 2000, "a queue that moved to another inbox")                     \
+    X(RELOADED, 1000, "a reload")                                             \
+    X(RELOADED_AGAIN, 300, "a reload before the last one had finished")       \
+    X(RELOAD_SETTLED, 1000, "a reload of which everything had finished")      \
+    X(MOVED_AT_WORK, 500, "a queue that a reload moved")                      \
+    X(MOVE_STALE, 1, "a move whose state was not the stored one")             \
+    X(GIVEN_UP_BY_RELOAD, 100, "a token that a reload gave up")               \
     X(RESUMED_FROM_STORED, 1000, "a queue resumed from what is stored")       \
     X(DID_NOT_OPEN, 400, "a start that failed")                               \
     X(REJECTED, 500, "a batch rejected")                                      \

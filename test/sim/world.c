@@ -78,6 +78,11 @@ static void world_turn(struct world *world)
     }
 }
 
+bool world_has_reloads(const struct world *world)
+{
+    return world->plan.gap_ms[CHAOS_RELOAD] > 0;
+}
+
 bool world_has_two(const struct world *world)
 {
     return world->processes[0] != NULL && world->processes[1] != NULL;

@@ -123,6 +123,9 @@ uint64_t world_some_time_ms(struct world *world);
 /* True while two processes store the same queues. */
 bool world_has_two(const struct world *world);
 
+/* True if the process is reloaded in it. */
+bool world_has_reloads(const struct world *world);
+
 /* A token with room for count parts, still without any. */
 struct token *world_token_new(struct world *world, struct remote_queue *queue,
                               unsigned count);

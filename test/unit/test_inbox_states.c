@@ -486,14 +486,17 @@ static void test_a_stale_confirmed_state_is_dropped(void **state)
 struct replacing {
     struct inbox_replace replace; /* first */
     bool is_done;                 /* */
+    int error;                    /* */
 };
 
 static void on_replaced(struct inbox_replace *replace, int error,
                         const char *why)
 {
-    assert_string_equal(why, "");
-    assert_int_equal(error, 0);
-    ((struct replacing *)replace)->is_done = true;
+    struct replacing *replacing = (struct replacing *)replace;
+
+    assert_string_equal(why, error == 0 ? "" : "a different state is stored");
+    replacing->error = error;
+    replacing->is_done = true;
 }
 
 static void replace_state(struct feed *feed, struct haplo_slice state)
@@ -506,6 +509,22 @@ static void replace_state(struct feed *feed, struct haplo_slice state)
     assert_false(replacing.is_done);
     scene_settle(feed->scene);
     assert_true(replacing.is_done);
+    assert_int_equal(replacing.error, 0);
+}
+
+static int replace_expected(struct feed *feed, struct haplo_slice state,
+                            struct haplo_slice expected)
+{
+    struct replacing replacing = {.replace = {.queue = feed->queue,
+                                              .state = state,
+                                              .expected = expected,
+                                              .is_expected = true,
+                                              .replaced_cb = on_replaced}};
+
+    inbox_replace_state(&replacing.replace);
+    scene_settle(feed->scene);
+    assert_true(replacing.is_done);
+    return replacing.error;
 }
 
 /* A queue that came with its state from another inbox has its repeats there:
@@ -539,6 +558,32 @@ static void test_a_queue_may_come_from_another_inbox(void **state)
     assert_int_equal(inbox_stored_state(scene->inbox, "no", "one").size, 0);
 }
 
+/* Otherwise the note would hide what another process, or a commit of unknown
+ * outcome, has stored last. */
+static void test_a_note_replaces_only_the_expected_state(void **state)
+{
+    const struct haplo_slice note = {"moved", 5};
+    struct scene *scene = *state;
+    struct feed *feed = feed_open(scene, "live", "from");
+    struct parcel *parcel = parcel_new(feed, "one", NULL);
+    char older[256];
+
+    assert_int_equal(replace_expected(feed, note, (struct haplo_slice){"", 0}),
+                     0);
+    replace_state(feed, (struct haplo_slice){"", 0});
+    parcel_store(parcel, 1, 0);
+    struct haplo_slice first = feed->queue->state;
+    assert_true(first.size <= sizeof older);
+    memcpy(older, first.data, first.size);
+    first.data = older;
+    parcel_confirm(parcel, true);
+    scene_settle(scene);
+    assert_int_equal(replace_expected(feed, note, first), HAPLO_ESTALE);
+    assert_int_equal(replace_expected(feed, note, feed->queue->state), 0);
+    assert_int_equal(replace_expected(feed, note, first), 0); /* it is there */
+    expect(scene, "SELECT CAST(state AS TEXT) FROM queues", "moved");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -566,6 +611,7 @@ int main(void)
         OPENED(test_close_gives_up_a_confirmed_state_after_a_last_try),
         OPENED(test_a_stale_confirmed_state_is_dropped),
         OPENED(test_a_queue_may_come_from_another_inbox),
+        OPENED(test_a_note_replaces_only_the_expected_state),
 #undef OPENED
     };
 

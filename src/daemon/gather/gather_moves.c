@@ -3,13 +3,16 @@
  * inbox. Each step (move_on) is durable before the next:
  *
  *   - The state is stored in the new inbox.
- *   - The old inbox stores a note instead. The note is not a state, so a
- *     process that still stores the queue there, such as one with an older
- *     configuration, becomes stale and stops.
+ *   - The old inbox stores a note in place of that state. The note is not a
+ *     state, so a process that still stores the queue there, such as one with
+ *     an older configuration, becomes stale and stops.
  *   - Only now is the queue polled.
  *
  * Other cases:
  *
+ *   - The old inbox has another state than the one that was moved: a commit of
+ *     unknown outcome did succeed, or another process has stored the queue.
+ *     Then that state is moved.
  *   - The process dies in between: both inboxes have the same state, and the
  *     next start writes the note. The state in the queue's own inbox always
  *     wins: the other one cannot be newer, because nothing is polled before
@@ -36,7 +39,10 @@ struct move {
     struct inbox_replace replace; /* the current step */
     struct gather_queue *queue;   /* the queue being moved */
     struct inbox_queue *old;      /* gets a note in this step, or NULL */
+    bool is_stale;                /* the state in the new inbox */
+    struct gather_inbox *used;    /* the old inbox, or NULL */
     char *state;                  /* owned; stored in this step, or NULL */
+    char *expected;               /* owned; what that replaces, or NULL */
     gather_moved_cb moved_cb;     /* fires at the end */
     void *data;                   /* for moved_cb */
 };
@@ -57,19 +63,22 @@ static const char *server_of(const struct gather_queue *queue)
     return queue->server->name;
 }
 
-/* An inbox other than its own that has the state of the queue, or NULL. */
-static struct inbox *find_elsewhere(const struct gather_queue *queue,
-                                    struct haplo_slice *state)
+/* An inbox other than its own that has the state of the queue, or may have one
+ * that is not known here; or NULL. */
+static struct gather_inbox *find_elsewhere(const struct gather_queue *queue,
+                                           struct haplo_slice *state)
 {
-    const struct gather_inbox *inbox;
+    struct gather_inbox *inbox;
     size_t cursor = 0;
     while (
         (inbox = name_table_next(&queue->server->gather->inboxes, &cursor))) {
         if (inbox->is_open && inbox->inbox != queue->stored->inbox) {
             *state = inbox_stored_state(inbox->inbox, server_of(queue),
                                         queue->config->name);
-            if (is_state(*state)) {
-                return inbox->inbox;
+            if (is_state(*state) ||
+                inbox_state_is_doubtful(inbox->inbox, server_of(queue),
+                                        queue->config->name)) {
+                return inbox;
             }
         }
     }
@@ -77,6 +86,26 @@ static struct inbox *find_elsewhere(const struct gather_queue *queue,
 }
 
 static void move_on(struct move *move);
+
+static void move_free_states(struct move *move)
+{
+    free(move->state);
+    free(move->expected);
+    move->state = NULL;
+    move->expected = NULL;
+}
+
+/* It must not be closed meanwhile. */
+static void use(struct move *move, struct gather_inbox *inbox)
+{
+    if (move->used != NULL) {
+        move->used->user_count--;
+    }
+    if (inbox != NULL) {
+        inbox->user_count++;
+    }
+    move->used = inbox;
+}
 
 static void end_move(struct move *move, int error, const char *why)
 {
@@ -90,6 +119,7 @@ static void end_move(struct move *move, int error, const char *why)
                  gather_queue_name(move->queue, name),
                  inbox_name(move->queue->stored->inbox), why);
     }
+    use(move, NULL);
     free(move);
     moved_cb(queue, error, data);
 }
@@ -102,30 +132,41 @@ static void on_replaced(struct inbox_replace *replace, int error,
         inbox_queue_close(move->old);
         move->old = NULL;
     }
-    free(move->state);
-    move->state = NULL;
-    if (error != 0 || move->queue->server->gather->phase > GATHER_OPEN) {
+    move_free_states(move);
+    move->is_stale = error == HAPLO_ESTALE;
+    if ((error != 0 && !move->is_stale) ||
+        move->queue->server->gather->phase > GATHER_OPEN) {
         end_move(move, error, why);
     } else {
         move_on(move);
     }
 }
 
-/* Copies the state, which is valid only until the loop runs again. */
+/* False: out of memory. */
+static bool copy(struct haplo_slice from, char **to)
+{
+    *to = from.size > 0 ? malloc(from.size) : NULL;
+    if (*to != NULL) {
+        memcpy(*to, from.data, from.size);
+    }
+    return *to != NULL || from.size == 0;
+}
+
+/* Copies what is stored, and for a note the state that it replaces: they are
+ * valid only until the loop runs again. */
 static void store(struct move *move, struct inbox_queue *queue,
                   struct haplo_slice state)
 {
-    if (state.size > 0) {
-        move->state = malloc(state.size);
-        if (move->state == NULL) {
-            end_move(move, HAPLO_ENOMEM, haplo_error_text(HAPLO_ENOMEM));
-            return;
-        }
-        memcpy(move->state, state.data, state.size);
+    if (!copy(state, &move->state) || !copy(queue->state, &move->expected)) {
+        move_free_states(move);
+        end_move(move, HAPLO_ENOMEM, haplo_error_text(HAPLO_ENOMEM));
+        return;
     }
     move->replace = (struct inbox_replace){
         .queue = queue,
         .state = {.data = move->state, .size = state.size},
+        .expected = {.data = move->expected, .size = queue->state.size},
+        .is_expected = queue == move->old,
         .replaced_cb = on_replaced,
     };
     inbox_replace_state(&move->replace);
@@ -134,7 +175,6 @@ static void store(struct move *move, struct inbox_queue *queue,
 static void leave_note(struct move *move, struct inbox *inbox)
 {
     const struct gather_queue *queue = move->queue;
-    char name[GATHER_NAME_SIZE];
     int error = inbox_queue_open(inbox, server_of(queue), queue->config->name,
                                  &move->old);
     if (error != 0) {
@@ -142,9 +182,6 @@ static void leave_note(struct move *move, struct inbox *inbox)
         end_move(move, error, haplo_error_text(error));
         return;
     }
-    log_line(LOG_LEVEL_INFO, "%s: its state has moved from inbox %s to %s",
-             gather_queue_name(queue, name), inbox_name(inbox),
-             inbox_name(queue->stored->inbox));
     store(move, move->old,
           (struct haplo_slice){.data = note, .size = sizeof note - 1});
 }
@@ -153,10 +190,17 @@ static void move_on(struct move *move)
 {
     struct gather_queue *queue = move->queue;
     struct haplo_slice elsewhere;
-    struct inbox *other = find_elsewhere(queue, &elsewhere);
+    struct gather_inbox *other = find_elsewhere(queue, &elsewhere);
+    use(move, other);
     char name[GATHER_NAME_SIZE];
-    if (other != NULL && is_state(queue->stored->state)) {
-        leave_note(move, other);
+    if (other != NULL && !is_state(elsewhere)) {
+        leave_note(move, other->inbox); /* nothing, unless it is stale */
+    } else if (other != NULL && !move->is_stale &&
+               is_state(queue->stored->state)) {
+        log_line(LOG_LEVEL_INFO, "%s: its state has moved from inbox %s to %s",
+                 gather_queue_name(queue, name), other->name,
+                 inbox_name(queue->stored->inbox));
+        leave_note(move, other->inbox);
     } else if (other != NULL) {
         store(move, queue->stored, elsewhere);
     } else if (gather_moves_is_note(queue->stored->state)) {

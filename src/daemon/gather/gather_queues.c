@@ -263,9 +263,9 @@ static int add_queue(struct gather_queue *queue, struct adding *adding)
                : gather_hold_queue(queue, HAPLO_QUEUE_BLOCKED, adding->why);
 }
 
-int gather_queues_add_queue(struct gather_queue *queue, bool has_old_key)
+int gather_queues_add_queue(struct gather_queue *queue, bool has_proven_key)
 {
-    struct adding adding = {.has_failed_logins = has_old_key};
+    struct adding adding = {.has_failed_logins = has_proven_key};
     int error = add_queue(queue, &adding);
     gather_key_reader_wipe(&adding.keys);
     return error;

@@ -45,9 +45,9 @@ int gather_queues_add_server(struct gather_server *server, char *why,
                              size_t why_size);
 
 /* Adds a queue that is held or has left, or holds it for another reason.
- * has_old_key: its key is the one that it had when it left, so it is proven if
- * it worked then. 0 or HAPLO_ENOMEM. */
-int gather_queues_add_queue(struct gather_queue *queue, bool has_old_key);
+ * has_proven_key: its key is the one that it had when it left, and has worked.
+ * 0 or HAPLO_ENOMEM. */
+int gather_queues_add_queue(struct gather_queue *queue, bool has_proven_key);
 
 /* The number of queues whose batch is not confirmed yet, while draining. */
 size_t gather_queues_batches_left(const struct gather *gather);

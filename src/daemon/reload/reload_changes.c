@@ -32,6 +32,7 @@ static void change_free(struct reload_change *change)
     name_table_remove(&change->changes->table, change);
     config_free(change->kept);
     free(change->state);
+    free(change->left);
     free(change);
 }
 

@@ -56,6 +56,13 @@ static struct gather_inbox *target_of(const struct reload_change *change)
 
 /* Leaving the poller */
 
+static void set_deadline(struct reload_change *change)
+{
+    const struct gather *gather = change->changes->gather;
+    change->deadline_ms =
+        uv_now(gather->loop) + gather->config->drain_timeout_ms;
+}
+
 static void on_removed(struct haplo_queue *removed)
 {
     struct gather_queue *queue = haplo_queue_data(removed);
@@ -63,7 +70,11 @@ static void on_removed(struct haplo_queue *removed)
     struct reload_change *change =
         reload_change_find(gather->changes, CONFIG_PART_QUEUE,
                            queue->server->name, queue->config->name);
+    struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+    haplo_queue_stats(removed, &stats);
     queue->queue = NULL;
+    set_deadline(change);
+    change->has_proven_key = stats.key_proven;
     change->step = RELOAD_FINISHED;
     reload_change_ready(change);
 }
@@ -77,10 +88,8 @@ static bool is_failing(enum haplo_queue_state state)
 static void leave(struct reload_change *change)
 {
     struct gather_queue *queue = change->object;
-    const struct gather *gather = change->changes->gather;
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
-    change->deadline_ms =
-        uv_now(gather->loop) + gather->config->drain_timeout_ms;
+    set_deadline(change);
     if (queue->queue == NULL) {
         change->step = RELOAD_FINISHED;
         return;
@@ -112,7 +121,8 @@ static bool may_stay(const struct reload_change *change)
     }
     const struct gather_inbox *own = inbox_data(queue->stored->inbox);
     const struct config_queue *next = change->next;
-    return strcmp(own->name, next->settings->inbox->name) != 0;
+    return !own->is_changing &&
+           strcmp(own->name, next->settings->inbox->name) != 0;
 }
 
 void reload_queue_begin(struct reload_change *change)
@@ -126,21 +136,34 @@ void reload_queue_begin(struct reload_change *change)
 
 /* Storing it */
 
-/* Its inbox will be closed and opened again: the queue takes its state along.
- */
-static bool is_inbox_replaced(const struct reload_change *change)
+/* Its inbox is to be closed, which must not wait for the one that the queue
+ * goes to: the queue takes its state along. */
+static bool must_leave_inbox(const struct reload_change *change)
 {
     const struct gather_queue *queue = change->object;
-    const struct config_queue *next = change->next;
-    const struct gather_inbox *own = inbox_data(queue->stored->inbox);
-    return own->is_changing &&
-           strcmp(own->name, next->settings->inbox->name) == 0;
+    const struct gather_inbox *own =
+        queue->stored == NULL ? NULL : inbox_data(queue->stored->inbox);
+    return own != NULL && own->is_changing;
+}
+
+/* False: out of memory. */
+static bool leave_inbox(struct reload_change *change)
+{
+    struct gather_queue *queue = change->object;
+    char *name = strdup(inbox_name(queue->stored->inbox));
+    if (name == NULL) {
+        return false;
+    }
+    free(change->left);
+    change->left = name;
+    gather_queue_leave_inbox(queue);
+    return true;
 }
 
 /* Without the copy, what is unread may be stored again. */
-static void take_state(struct reload_change *change)
+static bool take_state(struct reload_change *change)
 {
-    struct gather_queue *queue = change->object;
+    const struct gather_queue *queue = change->object;
     const struct haplo_slice state = queue->stored->state;
     free(change->state);
     change->state = state.size > 0 ? malloc(state.size) : NULL;
@@ -148,7 +171,7 @@ static void take_state(struct reload_change *change)
     if (change->state != NULL) {
         memcpy(change->state, state.data, state.size);
     }
-    gather_queue_leave_inbox(queue);
+    return leave_inbox(change);
 }
 
 static void on_replaced(struct inbox_replace *replace, int error,
@@ -168,11 +191,15 @@ static void on_replaced(struct inbox_replace *replace, int error,
     reload_change_ready(change);
 }
 
-/* An inbox without a state of the queue is another database than before. */
+/* An inbox without a state of the queue is another database than before. If the
+ * queue comes from an inbox that is still there, that has the newest state. */
 static bool brings_state(struct reload_change *change)
 {
     const struct gather_queue *queue = change->object;
-    if (change->state == NULL || queue->stored->state.size > 0) {
+    bool is_back = strcmp(change->left != NULL ? change->left : "",
+                          inbox_name(queue->stored->inbox)) == 0;
+    if (change->state == NULL || queue->stored->state.size > 0 ||
+        (!is_back && inbox_named(change, change->left) != NULL)) {
         return false;
     }
     change->step = RELOAD_MOVING;
@@ -201,8 +228,9 @@ static enum reload_progress store(struct reload_change *change,
                                   struct gather_inbox *inbox)
 {
     struct gather_queue *queue = change->object;
-    if (queue->stored != NULL && queue->stored->inbox != inbox->inbox) {
-        gather_queue_leave_inbox(queue);
+    if (queue->stored != NULL && queue->stored->inbox != inbox->inbox &&
+        !leave_inbox(change)) {
+        return RELOAD_WAITS;
     }
     if (queue->stored == NULL && gather_queue_store_in(queue, inbox) != 0) {
         return RELOAD_WAITS;
@@ -220,15 +248,16 @@ static enum reload_progress store(struct reload_change *change,
 
 /* At work again */
 
-static bool has_old_key(const struct reload_change *change)
+/* Its next key is the one that it left with. Others may work, too, but the
+ * server has not said so: see failed_logins.h. */
+static bool keeps_key(const struct reload_change *change)
 {
     const struct gather_queue *queue = change->object;
     const struct config_queue *next = change->next;
     const struct config_key *old = queue->config->key;
     const struct config_key *key = next->key;
-    return change->has_old_key ||
-           (old->kind == key->kind && strcmp(old->name, key->name) == 0 &&
-            key->path != NULL && !gather_key_has_changed(queue));
+    return old->kind == key->kind && strcmp(old->name, key->name) == 0 &&
+           key->path != NULL && !gather_key_has_changed(queue);
 }
 
 /* It was held, by the newest hold. The reason of a server was told once. */
@@ -251,7 +280,7 @@ static enum reload_progress start(struct reload_change *change)
     struct gather_queue *queue = change->object;
     int error = queue->server->server == NULL
                     ? gather_hold_with_server(queue)
-                    : gather_queues_add_queue(queue, change->has_old_key);
+                    : gather_queues_add_queue(queue, change->has_proven_key);
     if (error != 0) {
         return RELOAD_WAITS;
     }
@@ -268,15 +297,23 @@ static enum reload_progress start(struct reload_change *change)
 }
 
 /* What is confirmed is stored. An inbox that is to be closed is not waited for
- * any longer than for the mark itself: it may be closed because it is dead. */
+ * any longer than a mark: it may be closed because it is dead. */
 static bool has_settled(const struct reload_change *change)
 {
     const struct gather_queue *queue = change->object;
     const struct gather *gather = change->changes->gather;
     return queue->stored == NULL || inbox_queue_is_settled(queue->stored) ||
-           (inbox_named(change, inbox_name(queue->stored->inbox))
-                ->is_changing &&
+           (must_leave_inbox(change) &&
             uv_now(gather->loop) >= change->deadline_ms);
+}
+
+/* The inbox that it moves from can be asked for its state, unless it has been
+ * removed. */
+static bool has_left(const struct reload_change *change)
+{
+    const struct gather_inbox *left =
+        change->left == NULL ? NULL : inbox_named(change, change->left);
+    return left == NULL || left->is_open;
 }
 
 /* It has left the poller, or was never there. */
@@ -290,14 +327,14 @@ static enum reload_progress finish(struct reload_change *change)
     if (!reload_change_is_due(change) || !has_settled(change)) {
         return RELOAD_WAITS;
     }
-    if (queue->stored != NULL && is_inbox_replaced(change)) {
-        take_state(change);
-    }
-    struct gather_inbox *inbox = target_of(change);
-    if (inbox == NULL || queue->server->is_changing) {
+    if (must_leave_inbox(change) && !take_state(change)) {
         return RELOAD_WAITS;
     }
-    change->has_old_key = has_old_key(change);
+    struct gather_inbox *inbox = target_of(change);
+    if (inbox == NULL || queue->server->is_changing || !has_left(change)) {
+        return RELOAD_WAITS;
+    }
+    change->has_proven_key = change->has_proven_key && keeps_key(change);
     queue->config = change->next;
     reload_change_let_go(change);
     enum reload_progress progress = store(change, inbox);

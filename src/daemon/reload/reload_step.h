@@ -36,11 +36,13 @@ struct reload_change {
     char *state;         /* owned; of a queue whose inbox is opened again */
     size_t state_size;   /* of state */
     struct inbox_replace replace; /* stores it there */
+    char *left;                   /* owned; inbox that a queue has left, which
+                                     may have a newer state; or NULL */
     uint64_t due_ms;              /* what has failed is not tried before */
     uint64_t backoff_ms;          /* the newest wait after that, or 0 */
-    uint64_t deadline_ms;         /* of a queue: to finish its batch */
+    uint64_t deadline_ms;         /* of a queue: for the present step */
     bool was_failing;             /* of a queue: when it left the poller */
-    bool has_old_key;             /* of a queue: it keeps its API key */
+    bool has_proven_key;          /* of a queue: that it left with */
     char name[];                  /* "queue a/b" */
 };
 

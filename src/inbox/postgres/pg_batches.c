@@ -50,21 +50,6 @@ static bool reserve(struct pg_batches *batches, size_t count)
     return true;
 }
 
-static bool copy_stored(struct inbox_delivery *delivery,
-                        struct haplo_slice stored)
-{
-    char *copy = malloc(stored.size + 1);
-
-    if (copy == NULL) {
-        return false;
-    }
-    if (stored.size > 0) {
-        memcpy(copy, stored.data, stored.size);
-    }
-    delivery->stored = (struct haplo_slice){copy, stored.size};
-    return true;
-}
-
 /* Removes what an attempt that failed has left behind. */
 static void delivery_reset(struct inbox_delivery *delivery)
 {
@@ -95,7 +80,7 @@ static bool delivery_compare(struct pg_batches *batches,
     case HAPLO_COMPARE_STALE:
         break;
     }
-    return copy_stored(delivery, row->state);
+    return pg_row_copy_state(row, &delivery->stored);
 }
 
 bool pg_batches_compare(struct pg_batches *batches,

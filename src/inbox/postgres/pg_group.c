@@ -358,25 +358,40 @@ static void take_confirms(struct pg_group *writer)
     }
 }
 
-static void take_replaces(struct pg_group *writer)
+/* False: out of memory. */
+static bool take_replace(struct pg_row *row, struct inbox_replace *replace)
+{
+    replace->queue_id = (uint64_t)row->id;
+    replace->compare = inbox_replace_compare(replace, row->state);
+    free((char *)replace->stored.data);
+    replace->stored = (struct haplo_slice){NULL, 0};
+    if (replace->compare == HAPLO_COMPARE_STALE) {
+        return pg_row_copy_state(row, &replace->stored);
+    }
+    unconfirmed_lose(&row->unconfirmed);
+    pg_row_set(row, replace->state);
+    return true;
+}
+
+static bool take_replaces(struct pg_group *writer)
 {
     struct inbox_replace *replace;
-    struct pg_row *row;
+    bool is_taken = true;
 
     STAILQ_FOREACH (replace, &writer->group->replaces, link) {
-        row = pg_rows_of(&writer->rows, replace->queue);
-        replace->queue_id = (uint64_t)row->id;
-        unconfirmed_lose(&row->unconfirmed);
-        pg_row_set(row, replace->state);
+        is_taken =
+            take_replace(pg_rows_of(&writer->rows, replace->queue), replace) &&
+            is_taken;
     }
+    return is_taken;
 }
 
 static void compare(struct pg_group *writer)
 {
     pg_commit_clear(&writer->commit);
     take_confirms(writer);
-    take_replaces(writer);
-    if (pg_batches_compare(&writer->batches, writer->group, &writer->rows)) {
+    if (take_replaces(writer) &&
+        pg_batches_compare(&writer->batches, writer->group, &writer->rows)) {
         check_repeats(writer);
     } else {
         fail_memory(writer, HAPLO_ENOMEM);

@@ -280,6 +280,20 @@ int pg_rows_write(struct pg_rows *rows, struct pg_statement *statement,
     return error;
 }
 
+bool pg_row_copy_state(const struct pg_row *row, struct haplo_slice *copy)
+{
+    char *bytes = malloc(row->state.size + 1);
+
+    if (bytes == NULL) {
+        return false;
+    }
+    if (row->state.size > 0) {
+        memcpy(bytes, row->state.data, row->state.size);
+    }
+    *copy = (struct haplo_slice){bytes, row->state.size};
+    return true;
+}
+
 void pg_row_set(struct pg_row *row, struct haplo_slice state)
 {
     row->state = state;

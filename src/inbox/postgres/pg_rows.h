@@ -78,6 +78,9 @@ struct pg_row *pg_rows_of(const struct pg_rows *rows,
 int pg_rows_write(struct pg_rows *rows, struct pg_statement *statement,
                   size_t *count);
 
+/* A copy of the state of a row, from malloc(). False: out of memory. */
+bool pg_row_copy_state(const struct pg_row *row, struct haplo_slice *copy);
+
 /* Sets the state of a row, which is then written. Borrows it. */
 void pg_row_set(struct pg_row *row, struct haplo_slice state);
 

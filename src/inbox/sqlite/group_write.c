@@ -18,6 +18,8 @@
  */
 #include "inbox/sqlite/group_write.h"
 
+#include <stdlib.h>
+
 #include "base/wall_clock.h"
 #include "inbox/sqlite/batch_write.h"
 #include "inbox/sqlite/progress_write.h"
@@ -64,10 +66,18 @@ static enum inbox_fault replace_write(struct writer *writer,
                                       struct inbox_replace *replace)
 {
     struct queue_row row;
-    enum inbox_fault fault = queue_row_read(
-        writer, replace->queue, replace->queue_id, replace->state, false, &row);
+    enum inbox_fault fault =
+        queue_row_read(writer, replace->queue, replace->queue_id,
+                       replace->state, replace->is_expected, &row);
 
-    if (fault == INBOX_FINE) {
+    free((char *)replace->stored.data);
+    replace->stored = row.stored;
+    replace->compare = row.compare == HAPLO_COMPARE_STALE
+                           ? inbox_replace_compare(replace, row.stored)
+                           : row.compare;
+    if (fault == INBOX_FINE && replace->compare != HAPLO_COMPARE_STALE) {
+        free((char *)replace->stored.data);
+        replace->stored = (struct haplo_slice){NULL, 0};
         unconfirmed_lose(&row.unconfirmed);
         fault = queue_row_write(writer, replace->queue, &row, replace->state);
     }
