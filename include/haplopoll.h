@@ -89,6 +89,7 @@ extern "C" {
     X(ESERVER, 15, "the server reported an internal error")                   \
     X(EPROTOCOL, 16, "the response violates HTTP or may be truncated")        \
     X(EPROXY, 17, "the proxy refuses to connect to the server")               \
+    X(ELIMITED, 18, "the server asks for fewer requests")                     \
     X(EREDIRECT, 20, "the server redirected the request")                     \
     X(ENOTFOUND, 21, "the server does not know this host name or path")       \
     X(ESTATUS, 22, "the server responded with an unexpected status")          \

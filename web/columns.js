@@ -2,7 +2,7 @@
 
 import {el, setAttribute, setText} from './dom.js';
 import {age, count, NONE, rate} from './format.js';
-import {tone} from './health.js';
+import {tone, wordOf} from './health.js';
 import {drawPlot, makePlot} from './plot.js';
 
 // A state: its shape in its colour, and its name.
@@ -43,7 +43,7 @@ export function queueColumns(model) {
       hint: 'Sort by state: the worst first',
       make: () => [makeState()],
       update: (cell, queue) =>
-        drawState(cell.firstChild, queue.health, queue.health),
+        drawState(cell.firstChild, queue.health, wordOf(queue.health)),
     },
     {
       key: 'since', title: 'Since', class: 'right', isUp: false,

@@ -3,7 +3,7 @@
 
 import {byId, el, setAttribute, setText, syncList} from './dom.js';
 import {count} from './format.js';
-import {HEALTHS} from './health.js';
+import {HEALTHS, wordOf} from './health.js';
 import {drawState, makeState} from './columns.js';
 import {healthCounts, selectQueues} from './queue_list.js';
 
@@ -107,7 +107,7 @@ export class Filters {
       el('span', {class: 'number'})),
     (button, health) => {
       if (health) {
-        drawState(button.firstChild, health, health);
+        drawState(button.firstChild, health, wordOf(health));
       }
       setText(button.lastChild, count(health ? counts[health] : counts.total));
       setAttribute(button, 'aria-pressed', this.filter.health === health);

@@ -1,15 +1,21 @@
 // Health as the API has it: its order, its words and its tone. Tones are what
 // parts.css has colours and shapes for.
 
-export const HEALTHS = ['blocked', 'refused', 'held', 'failing', 'paused', 'ok'];
+export const HEALTHS = ['blocked', 'refused', 'held', 'failing', 'not_tried',
+  'paused', 'ok'];
 
 const TONES = {
-  ok: 'fine', paused: 'paused', failing: 'failing',
+  ok: 'fine', paused: 'paused', not_tried: 'paused', failing: 'failing',
   refused: 'stuck', blocked: 'stuck', held: 'stuck',
 };
 
 export function tone(health) {
   return TONES[health] ?? 'unknown';
+}
+
+// As people read it.
+export function wordOf(health) {
+  return health.replace('_', ' ');
 }
 
 export function rank(health) {
@@ -18,7 +24,7 @@ export function rank(health) {
 }
 
 export function isTrouble(health) {
-  return health !== 'ok' && health !== 'paused';
+  return health !== 'ok' && health !== 'paused' && health !== 'not_tried';
 }
 
 export function troubleCount(counts) {

@@ -4,7 +4,7 @@
 import * as api from './api.js';
 import {el, setAttribute, setHidden, setText, syncList} from './dom.js';
 import {bytes, count, counted, duration, rate, time} from './format.js';
-import {tone} from './health.js';
+import {tone, wordOf} from './health.js';
 import {Letters, loadLetters} from './letters.js';
 import {drawPlot, makePlot} from './plot.js';
 import {drawFacts, hashOf, History, makeSection, Standing, whenText}
@@ -154,7 +154,7 @@ export class QueueStory {
     const {pause} = queue;
     const when = whenText(queue.next_at, now);
     this.standing.show({
-      ...queue, word: queue.health,
+      ...queue, word: wordOf(queue.health),
       cause: pause !== null ? `Paused by ${pause.by} at ` +
         `${time(pause.at, now)}${pause.reason ? `: ${pause.reason}` : ''}`
         : queue.cause ?? queue.state_text,

@@ -4,7 +4,7 @@
 import {byId, el, setAttribute, setHidden, setText, syncList} from './dom.js';
 import {count, counted, duration, rate} from './format.js';
 import {drawGauge, makeGauge} from './gauge.js';
-import {HEALTHS, tone, troubleCount} from './health.js';
+import {HEALTHS, tone, troubleCount, wordOf} from './health.js';
 import {makeState, drawState} from './columns.js';
 
 const PHASES = {
@@ -59,7 +59,7 @@ function drawNotes(status) {
     (child, item) => {
       if (item.health) {
         drawState(child, item.health,
-          `${count(status.queues[item.health])} ${item.health}`);
+          `${count(status.queues[item.health])} ${wordOf(item.health)}`);
       } else {
         setText(child, item.text);
       }
@@ -74,7 +74,7 @@ function drawSpectrum(counts) {
       child.style.flex = `${counts[health]} 1 0`;
     });
   setAttribute(byId('spectrum'), 'aria-label', 'Queues by state: ' +
-    parts.map((health) => `${counts[health]} ${health}`).join(', '));
+    parts.map((health) => `${counts[health]} ${wordOf(health)}`).join(', '));
 }
 
 const GAUGES = [

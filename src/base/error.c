@@ -49,6 +49,7 @@ bool haplo_error_is_transient(int error)
     case HAPLO_ETIMEDOUT:
     case HAPLO_ERESET:
     case HAPLO_ESERVER:
+    case HAPLO_ELIMITED:
     case HAPLO_EPROTOCOL:
     case HAPLO_ECACHED:
     case HAPLO_ETHROTTLED:

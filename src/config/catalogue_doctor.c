@@ -81,8 +81,8 @@ const struct catalogue_entry catalogue_doctor[] = {
         .code = HP_SERVER_ERROR,
         .title = "the server reports an error",
         .meaning = "The server, or a proxy in front of it, responded with a "
-                   "5xx status or 429: it is overloaded, being deployed, or "
-                   "has a fault.",
+                   "5xx status: it is overloaded, being deployed, or has a "
+                   "fault.",
         .advice = "Try again later. If it stays like that, the administrators "
                   "of the server find the cause in its logs.",
     },
@@ -102,6 +102,17 @@ const struct catalogue_entry catalogue_doctor[] = {
         .advice = "Look for a proxy or a middlebox that changes responses. If "
                   "the server speaks https on this port, `url` must begin with "
                   "https://.",
+    },
+    {
+        .code = HP_SERVER_LIMITED,
+        .title = "the server asks for fewer requests",
+        .meaning = "A proxy or a limiter in front of the server responded 429: "
+                   "it has had too many requests from this address, of "
+                   "haplo-poll or of other programs.",
+        .advice = "Wait before you run this again, since each run sends "
+                  "another request. If `run` meets this as well, raise "
+                  "interval for the queues of this server, or ask for the "
+                  "limit to be raised.",
     },
     {
         .code = HP_QUEUE_KEY_REFUSED,

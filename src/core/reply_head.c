@@ -110,7 +110,12 @@ int reply_head_status_error(const struct reply_head *head, const char *body,
                           "another host name",
                           quote.text);
     }
-    if (head->status >= 500 || head->status == 429) {
+    if (head->status == 429) {
+        return reason_set(why, HAPLO_ELIMITED,
+                          "the server responded 429: too many requests%s",
+                          quote.text);
+    }
+    if (head->status >= 500) {
         return reason_set(why, HAPLO_ESERVER, "the server responded %ld%s",
                           head->status, quote.text);
     }

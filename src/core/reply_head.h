@@ -37,7 +37,8 @@ bool reply_head_is_type(const struct reply_head *head, const char *type);
 
 /* Returns the error for a status other than 200 or 403, and sets why from it
  * and from the beginning of the body: HAPLO_EREDIRECT, HAPLO_ENOTFOUND,
- * HAPLO_ESERVER or HAPLO_ESTATUS. (Fetch and mark treat 403 differently.) */
+ * HAPLO_ESERVER, HAPLO_ELIMITED or HAPLO_ESTATUS. (Fetch and mark treat 403
+ * differently.) */
 int reply_head_status_error(const struct reply_head *head, const char *body,
                             size_t size, struct reason *why);
 

@@ -60,6 +60,7 @@ static enum verdict error_verdict(int error)
     case HAPLO_ETIMEDOUT:
     case HAPLO_ERESET:
     case HAPLO_ESERVER:
+    case HAPLO_ELIMITED:
     case HAPLO_EPROTOCOL:
     case HAPLO_EPROXY:
         return VERDICT_FAILING;

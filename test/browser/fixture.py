@@ -27,7 +27,8 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; "
           "img-src 'self'; connect-src 'self'; base-uri 'none'; "
           "form-action 'none'; frame-ancestors 'none'; "
           "require-trusted-types-for 'script'; trusted-types 'none'")
-HEALTHS = ["ok", "paused", "failing", "refused", "blocked", "held"]
+HEALTHS = ["ok", "paused", "not_tried", "failing", "refused", "blocked",
+           "held"]
 
 
 def stamp(seconds_ago=0):

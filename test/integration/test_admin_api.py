@@ -46,8 +46,8 @@ def test_status_counts_what_works_and_what_does_not(scene):
     def counted():
         status = admin.get("/api/v1/status")
         return status["queues"] == {
-            "total": 7, "ok": 4, "paused": 0, "failing": 1, "refused": 1,
-            "blocked": 0, "held": 1} and status
+            "total": 7, "ok": 4, "paused": 0, "not_tried": 0, "failing": 1,
+            "refused": 1, "blocked": 0, "held": 1} and status
     status = wait_for(counted)
     assert status["phase"] == "open" and status["role"] == "full"
     assert status["configuration"]["generation"] == 1
@@ -67,7 +67,8 @@ def test_a_queue_tells_its_story(scene):
     assert queue["failures_total"] >= 1 and queue["last_success_at"] is None
     assert story["transitions"][-1]["to"] == "refused"
     assert story["outlets"] == ["archive"]
-    assert story["api_key"] == {"from": "file", "name": "keys/app1-q3"}
+    assert story["api_key"] == {"from": "file",
+                                "name": str(poll.folder / "keys/app1-q3")}
     assert story["place"]["path"] == poll.path
     held = admin.get("/api/v1/queues/app2/q2")["queue"]
     assert held["health"] == "held" and "api_key" in held["cause"]

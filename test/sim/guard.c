@@ -211,6 +211,7 @@ static void note_server(struct seen_queue *queue, int error)
     case HAPLO_ETIMEDOUT:
     case HAPLO_ERESET:
     case HAPLO_ESERVER:
+    case HAPLO_ELIMITED:
     case HAPLO_EPROTOCOL:
         server_fails(guard, queue);
         return;

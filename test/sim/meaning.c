@@ -23,8 +23,9 @@ static int error_of(const struct answer *answer, bool is_mark,
     case ANSWER_GARBLED:
         return HAPLO_EDOCUMENT;
     case ANSWER_ERROR:
-    case ANSWER_BUSY:
         return HAPLO_ESERVER;
+    case ANSWER_BUSY: /* as answer.c has it */
+        return answer->retry_after_ms == 0 ? HAPLO_ELIMITED : HAPLO_ESERVER;
     case ANSWER_REDIRECT:
         return HAPLO_EREDIRECT;
     case ANSWER_ABSENT:

@@ -76,7 +76,7 @@ static void test_outlets(void **state)
         (struct advice_facts){.health = "blocked", .outlet_state = "blocked"};
     expect(advice_for_outlet(&facts), "dead letter");
     facts = (struct advice_facts){.health = "held", .outlet_state = "closed"};
-    expect(advice_for_outlet(&facts), "does not run");
+    expect(advice_for_outlet(&facts), "its inbox is open");
 }
 
 /* A process of another version may leave out or add members, or change their

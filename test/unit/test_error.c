@@ -59,9 +59,9 @@ static void what_mends_itself_is_transient(void **state)
                                   HAPLO_EREDIRECT, HAPLO_EPROXY, HAPLO_ECONTENT,
                                   HAPLO_EREJECTED};
     static const int passing[] = {
-        HAPLO_ENOMEM,    HAPLO_ERESOLVE, HAPLO_ECONNECT,
-        HAPLO_ETIMEDOUT, HAPLO_ERESET,   HAPLO_ESERVER,
-        HAPLO_EDELIVERY, HAPLO_ESTALE,   HAPLO_ECACHED};
+        HAPLO_ENOMEM, HAPLO_ERESOLVE, HAPLO_ECONNECT, HAPLO_ETIMEDOUT,
+        HAPLO_ERESET, HAPLO_ESERVER,  HAPLO_ELIMITED, HAPLO_EDELIVERY,
+        HAPLO_ESTALE, HAPLO_ECACHED};
     (void)state;
     for (size_t i = 0; i < sizeof lasting / sizeof lasting[0]; i++) {
         assert_false(haplo_error_is_transient(lasting[i]));

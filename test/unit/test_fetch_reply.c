@@ -189,7 +189,7 @@ static void only_status_200_is_success(void **state)
         {0, HAPLO_ESTATUS},     {201, HAPLO_ESTATUS},   {204, HAPLO_ESTATUS},
         {206, HAPLO_ESTATUS},   {301, HAPLO_EREDIRECT}, {304, HAPLO_EREDIRECT},
         {400, HAPLO_ESTATUS},   {401, HAPLO_ESTATUS},   {403, HAPLO_EREFUSED},
-        {404, HAPLO_ENOTFOUND}, {407, HAPLO_ESTATUS},   {429, HAPLO_ESERVER},
+        {404, HAPLO_ENOTFOUND}, {407, HAPLO_ESTATUS},   {429, HAPLO_ELIMITED},
         {500, HAPLO_ESERVER},   {503, HAPLO_ESERVER},
     };
     static const char body[] = "{\"version\":0,\"token\":\"\",\"messages\":[]}";

@@ -171,11 +171,11 @@ static void every_other_error_of_a_fetch_backs_off(void **state)
 {
     (void)state;
     static const int errors[] = {
-        HAPLO_ENOMEM,    HAPLO_ERESOLVE,  HAPLO_ECONNECT,   HAPLO_ETLS,
-        HAPLO_ETIMEDOUT, HAPLO_ERESET,    HAPLO_ESERVER,    HAPLO_EPROTOCOL,
-        HAPLO_EREDIRECT, HAPLO_ENOTFOUND, HAPLO_ESTATUS,    HAPLO_ECONTENT,
-        HAPLO_EDOCUMENT, HAPLO_ETOOBIG,   HAPLO_ETHROTTLED, HAPLO_ECACHED,
-        HAPLO_EPROXY};
+        HAPLO_ENOMEM,    HAPLO_ERESOLVE,  HAPLO_ECONNECT,  HAPLO_ETLS,
+        HAPLO_ETIMEDOUT, HAPLO_ERESET,    HAPLO_ESERVER,   HAPLO_ELIMITED,
+        HAPLO_EPROTOCOL, HAPLO_EREDIRECT, HAPLO_ENOTFOUND, HAPLO_ESTATUS,
+        HAPLO_ECONTENT,  HAPLO_EDOCUMENT, HAPLO_ETOOBIG,   HAPLO_ETHROTTLED,
+        HAPLO_ECACHED,   HAPLO_EPROXY};
     struct machine m;
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         start(&m);

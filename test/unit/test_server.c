@@ -51,9 +51,10 @@ static void any_answer_starts_the_count_anew(void **state)
 static void every_failure_of_the_connection_kind_counts(void **state)
 {
     (void)state;
-    static const int errors[] = {HAPLO_ERESOLVE,  HAPLO_ECONNECT, HAPLO_ETLS,
-                                 HAPLO_ETIMEDOUT, HAPLO_ERESET,   HAPLO_ESERVER,
-                                 HAPLO_EPROTOCOL, HAPLO_EPROXY};
+    static const int errors[] = {
+        HAPLO_ERESOLVE,  HAPLO_ECONNECT, HAPLO_ETLS,
+        HAPLO_ETIMEDOUT, HAPLO_ERESET,   HAPLO_ESERVER,
+        HAPLO_EPROTOCOL, HAPLO_EPROXY,   HAPLO_ELIMITED};
     struct machine m;
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         start(&m);

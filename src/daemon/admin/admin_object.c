@@ -11,9 +11,13 @@
 const char *admin_health_name(enum admin_health health)
 {
     static const char *const names[ADMIN_HEALTH_COUNT] = {
-        [ADMIN_HEALTH_OK] = "ok",           [ADMIN_HEALTH_PAUSED] = "paused",
-        [ADMIN_HEALTH_FAILING] = "failing", [ADMIN_HEALTH_REFUSED] = "refused",
-        [ADMIN_HEALTH_BLOCKED] = "blocked", [ADMIN_HEALTH_HELD] = "held",
+        [ADMIN_HEALTH_OK] = "ok",
+        [ADMIN_HEALTH_PAUSED] = "paused",
+        [ADMIN_HEALTH_FAILING] = "failing",
+        [ADMIN_HEALTH_REFUSED] = "refused",
+        [ADMIN_HEALTH_BLOCKED] = "blocked",
+        [ADMIN_HEALTH_HELD] = "held",
+        [ADMIN_HEALTH_NOT_TRIED] = "not_tried",
     };
     return names[health];
 }
@@ -29,10 +33,21 @@ static const enum admin_health of_queue_state[OBSERVER_QUEUE_STATE_COUNT] = {
     [OBSERVER_QUEUE_HELD] = ADMIN_HEALTH_HELD,
 };
 
+/* Nothing is known to be wrong with a queue that is not polled now, because its
+ * server does not work; but nor does the queue. */
+static enum admin_health of_queue(const struct gather_server *server,
+                                  enum observer_queue_state state)
+{
+    enum admin_health health = of_queue_state[state];
+    return health == ADMIN_HEALTH_OK && server->seen.state != OBSERVER_SERVER_UP
+               ? ADMIN_HEALTH_NOT_TRIED
+               : health;
+}
+
 enum admin_health admin_health_of_queue(const struct gather_queue *queue)
 {
     return queue->queue == NULL ? ADMIN_HEALTH_HELD
-                                : of_queue_state[queue->seen.state];
+                                : of_queue(queue->server, queue->seen.state);
 }
 
 enum admin_health admin_health_of_server(const struct gather_server *server)
@@ -86,14 +101,13 @@ void admin_write_counts(struct json_writer *json, const char *name,
     json_object_end(json);
 }
 
-void admin_write_queue_counts(struct json_writer *json, const char *name,
-                              const size_t *counts, size_t extra)
+void admin_count_queues(const struct gather_server *server,
+                        size_t counts[ADMIN_HEALTH_COUNT])
 {
-    size_t sums[ADMIN_HEALTH_COUNT] = {[ADMIN_HEALTH_HELD] = extra};
     for (int i = 0; i < OBSERVER_QUEUE_STATE_COUNT; i++) {
-        sums[of_queue_state[i]] += counts[i];
+        counts[of_queue(server, (enum observer_queue_state)i)] +=
+            server->seen.queue_counts[i];
     }
-    admin_write_counts(json, name, sums);
 }
 
 /* Parts */
@@ -173,6 +187,7 @@ static void write_server_stats(struct json_writer *json,
 void admin_write_server(struct json_writer *json, const char *name,
                         const struct gather_server *server)
 {
+    size_t queue_counts[ADMIN_HEALTH_COUNT] = {0};
     const struct observer_server *seen = &server->seen;
     const struct haplo_server_options *options = &server->config->options;
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
@@ -197,7 +212,8 @@ void admin_write_server(struct json_writer *json, const char *name,
     json_time(json, "last_success_at", seen->success_ms);
     json_count(json, "in_flight_max", options->in_flight_max);
     write_server_stats(json, &stats);
-    admin_write_queue_counts(json, "queues", seen->queue_counts, 0);
+    admin_count_queues(server, queue_counts);
+    admin_write_counts(json, "queues", queue_counts);
     json_object_end(json);
 }
 
@@ -230,6 +246,16 @@ static void write_outlet_counts(struct json_writer *json,
     json_count(json, "retries_total", stats->retry_count);
 }
 
+/* Why an outlet does not run. */
+static const char *closed_why(const struct gather_outlet *outlet)
+{
+    const struct gather_inbox *inbox =
+        name_table_find(&outlet->gather->inboxes, outlet->config->inbox->name);
+    return inbox == NULL || inbox->is_open ? "it is about to begin or to end"
+           : inbox->why != NULL            ? inbox->why
+                                           : "its inbox is not open yet";
+}
+
 void admin_write_outlet(struct json_writer *json, const char *name,
                         struct gather_outlet *outlet)
 {
@@ -248,6 +274,7 @@ void admin_write_outlet(struct json_writer *json, const char *name,
     json_time(json, "since", outlet->seen.since_ms);
     json_text(json, "cause",
               health == ADMIN_HEALTH_OK   ? NULL
+              : outlet->forwarder == NULL ? closed_why(outlet)
               : outlet->seen.text != NULL ? text_or_null(outlet->seen.text)
                                           : text_or_null(stats.why));
     json_time(json, "last_success_at", outlet->seen.success_ms);

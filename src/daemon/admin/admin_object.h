@@ -13,6 +13,7 @@
 enum admin_health {
     ADMIN_HEALTH_OK,
     ADMIN_HEALTH_PAUSED,
+    ADMIN_HEALTH_NOT_TRIED, /* a queue, because its server does not work */
     ADMIN_HEALTH_FAILING,
     ADMIN_HEALTH_REFUSED,
     ADMIN_HEALTH_BLOCKED,
@@ -28,10 +29,11 @@ enum admin_health admin_health_of_server(const struct gather_server *server);
 enum admin_health admin_health_of_outlet(const struct gather_outlet *outlet);
 enum admin_health admin_health_of_inbox(const struct gather_inbox *inbox);
 
-/* HealthCounts, from the observer's counts of queues by state. extra: queues
- * that are held and not among them. */
-void admin_write_queue_counts(struct json_writer *json, const char *name,
-                              const size_t *counts, size_t extra);
+/* Adds the queues of a server to the counts. */
+void admin_count_queues(const struct gather_server *server,
+                        size_t counts[ADMIN_HEALTH_COUNT]);
+
+/* HealthCounts. */
 void admin_write_counts(struct json_writer *json, const char *name,
                         const size_t counts[ADMIN_HEALTH_COUNT]);
 

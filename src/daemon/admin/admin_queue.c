@@ -2,6 +2,7 @@
  * admin_queue.c - one queue as JSON: its state, why, and what happens next.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/command_hint.h"
 #include "base/wall_clock.h"
@@ -10,6 +11,7 @@
 #include "daemon/admin/admin_private.h"
 #include "daemon/admin/admin_queue.h"
 #include "daemon/gather/pauses.h"
+#include "daemon/reload/reload_step.h"
 
 /* What is known about a queue, from everybody who knows something. */
 struct known {
@@ -39,6 +41,32 @@ static void know(struct known *known, const struct gather_queue *queue)
 }
 
 /* What happens next */
+
+/* What a reload does with it now: its batch is finished first. */
+static const char *change_of(const struct gather_queue *queue)
+{
+    const struct gather *gather = queue->server->gather;
+    const struct reload_change *change =
+        queue->is_changing && gather->changes != NULL
+            ? reload_change_find(gather->changes, CONFIG_PART_QUEUE,
+                                 queue->server->name, queue->config->name)
+            : NULL;
+    return change == NULL ? NULL : change->next == NULL ? "removed" : "changed";
+}
+
+/* What follows, if its batch is the last one. */
+static const char *then_text(const struct known *known)
+{
+    const char *change = change_of(known->queue);
+    if (known->queue->queue == NULL ||
+        known->stats.state < HAPLO_QUEUE_LAST_DELIVERING) {
+        return "";
+    }
+    return change == NULL ? "; then it is paused"
+           : strcmp(change, "removed") == 0
+               ? "; then it is removed"
+               : "; then its new configuration applies";
+}
 
 static bool waits_for_server(const struct known *known)
 {
@@ -74,14 +102,10 @@ static const char *next_text(const struct known *known)
             ("it is fetched again, or as soon as the file of its API key "
              "changes"),
         [HAPLO_QUEUE_BLOCKED] = "nothing until somebody asks for poll-now",
-        [HAPLO_QUEUE_LAST_DELIVERING] =
-            "its inbox stores the batch; then it is paused",
-        [HAPLO_QUEUE_LAST_MARK_READY] =
-            "the batch is marked; then it is paused",
-        [HAPLO_QUEUE_LAST_MARKING] =
-            "the confirmation of the mark; then it is paused",
-        [HAPLO_QUEUE_LAST_MARK_WAIT] =
-            "the batch is marked again; then it is paused",
+        [HAPLO_QUEUE_LAST_DELIVERING] = "its inbox stores the batch",
+        [HAPLO_QUEUE_LAST_MARK_READY] = "the batch is marked",
+        [HAPLO_QUEUE_LAST_MARKING] = "the confirmation of the mark",
+        [HAPLO_QUEUE_LAST_MARK_WAIT] = "the batch is marked again",
     };
     if (known->queue->queue == NULL) {
         return "it is polled when what is wrong has been corrected";
@@ -119,6 +143,14 @@ static void write_names(struct json_writer *json, const char *server,
     json_text(json, "inbox", inbox);
 }
 
+/* Why the inbox of a queue takes no more messages, or NULL. */
+static const char *inbox_trouble(const struct gather_queue *queue)
+{
+    const struct gather_inbox *inbox = name_table_find(
+        &queue->server->gather->inboxes, queue->config->settings->inbox->name);
+    return inbox == NULL ? NULL : inbox->seen.text;
+}
+
 static const char *cause_of(const struct known *known)
 {
     const struct observer_trouble *trouble = known->queue->seen.trouble;
@@ -127,6 +159,12 @@ static const char *cause_of(const struct known *known)
     }
     if (known->queue->queue == NULL && known->queue->server->server == NULL) {
         return known->queue->server->why;
+    }
+    if (known->health == ADMIN_HEALTH_PAUSED) {
+        return known->pause != NULL ? NULL : inbox_trouble(known->queue);
+    }
+    if (known->health == ADMIN_HEALTH_NOT_TRIED) {
+        return known->queue->server->seen.text;
     }
     return trouble == NULL || trouble->text == NULL || trouble->text[0] == '\0'
                ? NULL
@@ -137,6 +175,7 @@ static void write_state(struct json_writer *json, const struct known *known)
 {
     const struct observer_queue *seen = &known->queue->seen;
     int error = known->stats.error;
+    char next[128];
     json_text(json, "state", haplo_queue_state_name(known->stats.state));
     json_text(json, "state_text",
               known->queue->queue == NULL
@@ -148,7 +187,8 @@ static void write_state(struct json_writer *json, const struct known *known)
     json_text(json, "error", error == 0 ? NULL : haplo_error_name(error));
     json_count(json, "failures", known->stats.failures);
     json_time(json, "last_success_at", seen->success_ms);
-    json_text(json, "next", next_text(known));
+    snprintf(next, sizeof next, "%s%s", next_text(known), then_text(known));
+    json_text(json, "next", next);
     admin_write_time_at(json, "next_at", next_wait_ms(known));
 }
 
@@ -237,6 +277,14 @@ void admin_write_held(struct json_writer *json, const char *name,
 
 /* QueueDetail */
 
+/* As `check` shows it. */
+static const char *key_name(const struct config_key *key)
+{
+    const char *shown = api_key_shown(key);
+    return shown == key->name && key->kind == CONFIG_KEY_FILE ? key->path
+                                                              : shown;
+}
+
 static void write_key(struct json_writer *json, const struct config_key *key)
 {
     static const char *const kinds[] = {
@@ -247,7 +295,7 @@ static void write_key(struct json_writer *json, const struct config_key *key)
     };
     json_object(json, "api_key");
     json_text(json, "from", kinds[key->kind]);
-    json_text(json, "name", api_key_shown(key));
+    json_text(json, "name", key_name(key));
     json_object_end(json);
 }
 
@@ -255,7 +303,7 @@ static void write_place(struct json_writer *json, const struct gather *gather,
                         struct config_place place)
 {
     json_object(json, "place");
-    json_text(json, "path", gather->config->path);
+    json_text(json, "path", config_place_path(gather->config, place));
     json_count(json, "line", place.line);
     json_count(json, "column", place.column);
     json_object_end(json);
@@ -295,6 +343,7 @@ static void write_detail(struct json_writer *json,
     const struct gather *gather = queue->server->gather;
     json_object(json, NULL);
     admin_write_queue(json, "queue", queue);
+    json_text(json, "change", change_of(queue));
     json_seconds(json, "interval_seconds", options->interval_ms);
     json_seconds(json, "interval_max_seconds", interval_max_ms(options));
     write_key(json, queue->config->key);
@@ -311,6 +360,7 @@ static void write_held_detail(struct json_writer *json,
 {
     json_object(json, NULL);
     admin_write_held(json, "queue", gather, held);
+    json_null(json, "change");
     json_null(json, "interval_seconds");
     json_null(json, "interval_max_seconds");
     json_null(json, "api_key");

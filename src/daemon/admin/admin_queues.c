@@ -48,9 +48,10 @@ static const char *const sort_names[SORT_COUNT] = {
 
 /* The worst first. */
 static const uint64_t health_ranks[ADMIN_HEALTH_COUNT] = {
-    [ADMIN_HEALTH_BLOCKED] = 0, [ADMIN_HEALTH_REFUSED] = 1,
-    [ADMIN_HEALTH_HELD] = 2,    [ADMIN_HEALTH_FAILING] = 3,
-    [ADMIN_HEALTH_PAUSED] = 4,  [ADMIN_HEALTH_OK] = 5,
+    [ADMIN_HEALTH_BLOCKED] = 0,   [ADMIN_HEALTH_REFUSED] = 1,
+    [ADMIN_HEALTH_HELD] = 2,      [ADMIN_HEALTH_FAILING] = 3,
+    [ADMIN_HEALTH_NOT_TRIED] = 4, [ADMIN_HEALTH_PAUSED] = 5,
+    [ADMIN_HEALTH_OK] = 6,
 };
 
 enum step { STEP_SCAN, STEP_HEAD, STEP_PRINT, STEP_TAIL };

@@ -1,5 +1,6 @@
 #include "daemon/admin/admin_ready.h"
 
+#include "daemon/admin/admin_object.h"
 #include "daemon/admin/admin_private.h"
 
 /* The checks, written to json, or only counted if it is NULL. */
@@ -63,15 +64,20 @@ static const char *outlet_why(const struct gather_outlet *outlet)
 
 static const char *polling_why(const struct gather *gather)
 {
-    const size_t *counts = gather->observer.queue_counts;
-    size_t fine = counts[OBSERVER_QUEUE_STARTING] +
-                  counts[OBSERVER_QUEUE_WORKING] +
-                  counts[OBSERVER_QUEUE_PAUSED];
+    size_t counts[ADMIN_HEALTH_COUNT] = {0};
+    const struct gather_server *server;
     size_t total = gather->config->held_count;
-    for (int i = 0; i < OBSERVER_QUEUE_STATE_COUNT; i++) {
+    size_t cursor = 0;
+    while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
+        admin_count_queues(server, counts);
+    }
+    for (int i = 0; i < ADMIN_HEALTH_COUNT; i++) {
         total += counts[i];
     }
-    return total > 0 && fine == 0 ? "none of the queues works" : NULL;
+    return total > 0 &&
+                   counts[ADMIN_HEALTH_OK] + counts[ADMIN_HEALTH_PAUSED] == 0
+               ? "none of the queues works"
+               : NULL;
 }
 
 static void check_all(struct checks *checks, const struct gather *gather)

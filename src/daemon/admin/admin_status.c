@@ -12,7 +12,8 @@
 
 /* What is summed up over servers and outlets, of which there are few enough. */
 struct totals {
-    size_t servers[ADMIN_HEALTH_COUNT]; /* by health */
+    size_t queues[ADMIN_HEALTH_COUNT];  /* by health */
+    size_t servers[ADMIN_HEALTH_COUNT]; /* likewise */
     size_t outlets[ADMIN_HEALTH_COUNT]; /* likewise */
     size_t inboxes[ADMIN_HEALTH_COUNT]; /* likewise */
     uint64_t stored_count;              /* messages */
@@ -43,6 +44,7 @@ static void sum_up(struct totals *totals, const struct gather *gather)
     *totals = (struct totals){0};
     while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
         totals->servers[admin_health_of_server(server)]++;
+        admin_count_queues(server, totals->queues);
         totals->stored_count += server->seen.stored_count;
     }
     cursor = 0;
@@ -126,8 +128,8 @@ static void write_totals(struct json_writer *json, const struct gather *gather)
 {
     struct totals totals;
     sum_up(&totals, gather);
-    admin_write_queue_counts(json, "queues", gather->observer.queue_counts,
-                             gather->config->held_count);
+    totals.queues[ADMIN_HEALTH_HELD] += gather->config->held_count;
+    admin_write_counts(json, "queues", totals.queues);
     admin_write_counts(json, "servers", totals.servers);
     admin_write_counts(json, "outlets", totals.outlets);
     admin_write_counts(json, "inboxes", totals.inboxes);

@@ -12,6 +12,7 @@ struct advice {
     const char *command; /* to be run then: words for command_hint(); NULL:
                             nothing */
     bool takes_name;     /* the name follows them */
+    bool needs_reload;   /* `reload` as well, if the configuration is changed */
 };
 
 /* What the API says; texts are the API's, or NULL. */
@@ -19,7 +20,9 @@ struct advice_facts {
     const char *health;       /* of the queue or outlet */
     const char *error;        /* of the queue's newest failure: HAPLO_E* */
     const char *server_state; /* of its server: "SILENT" */
+    const char *server_error; /* of its server: HAPLO_E* */
     const char *outlet_state; /* of an outlet */
+    const char *change;       /* of a queue, by a reload: "removed" */
     bool is_operator_pause;   /* paused by somebody */
     bool logins_held;         /* the server's budget of failed logins is
                                  exhausted */

@@ -87,19 +87,34 @@ static void tell_success(const struct subject *subject,
                             : "not since the process started");
 }
 
+/* The commands of an advice, one after the other; then NULL. The first one
+ * shows whether it was followed; reload is for a change of the configuration,
+ * and harmless without. */
+static const char *command_at(const struct subject *subject,
+                              const struct advice *advice, size_t index,
+                              char hint[COMMAND_HINT_SIZE])
+{
+    if (index == 0 && advice->command != NULL) {
+        return command_hint(hint, advice->command,
+                            advice->takes_name ? subject->name : NULL, NULL);
+    }
+    return index == (advice->command != NULL) && advice->needs_reload
+               ? command_hint(hint, "reload", NULL)
+               : NULL;
+}
+
 static void tell_advice(const struct subject *subject,
                         const struct advice *advice)
 {
     char hint[COMMAND_HINT_SIZE];
+    const char *command;
     if (advice == NULL) {
         return;
     }
     explain_line("to fix it", "%s", advice->text);
-    if (advice->command != NULL) {
-        explain_command("then run",
-                        command_hint(hint, advice->command,
-                                     advice->takes_name ? subject->name : NULL,
-                                     NULL));
+    for (size_t i = 0; (command = command_at(subject, advice, i, hint)) != NULL;
+         i++) {
+        explain_command(i == 0 ? "then run" : "", command);
     }
 }
 
@@ -110,11 +125,17 @@ static const char *verb_of(const char *word)
         const char *word;
         const char *verb;
     } verbs[] = {
-        {"ok", "works"},           {"working", "works"},
-        {"failing", "fails"},      {"waiting", "waits"},
-        {"paused", "is paused"},   {"refused", "is refused"},
-        {"blocked", "is blocked"}, {"broken", "is broken"},
-        {"held", "is held"},       {"closed", "does not run"},
+        {"ok", "works"},
+        {"working", "works"},
+        {"failing", "fails"},
+        {"waiting", "waits"},
+        {"paused", "is paused"},
+        {"refused", "is refused"},
+        {"blocked", "is blocked"},
+        {"broken", "is broken"},
+        {"held", "is held"},
+        {"closed", "does not run"},
+        {"not_tried", "is not tried"},
     };
     for (size_t i = 0; word != NULL && i < sizeof verbs / sizeof *verbs; i++) {
         if (strcmp(verbs[i].word, word) == 0) {
@@ -126,6 +147,11 @@ static const char *verb_of(const char *word)
 
 /* Queues */
 
+static bool is_operator_pause(const struct json_tree *queue)
+{
+    return json_tree_text(json_tree_member(queue, "pause"), "by") != NULL;
+}
+
 static const struct advice *queue_advice(const struct subject *subject)
 {
     const struct json_tree *queue = json_tree_member(subject->detail, "queue");
@@ -135,8 +161,9 @@ static const struct advice *queue_advice(const struct subject *subject)
         .health = json_tree_text(queue, "health"),
         .error = json_tree_text(queue, "error"),
         .server_state = json_tree_text(server, "state"),
-        .is_operator_pause =
-            json_tree_text(json_tree_member(queue, "pause"), "by") != NULL,
+        .change = json_tree_text(subject->detail, "change"),
+        .server_error = json_tree_text(server, "error"),
+        .is_operator_pause = is_operator_pause(queue),
         .logins_held = json_tree_bool(server, "logins_held"),
     };
     return advice_for_queue(&facts);
@@ -226,18 +253,45 @@ static const char *rest_of_state(const char *health, const char *text)
     return text;
 }
 
+/* A queue that is fine, but whose key is not tried, as others have failed. */
+static bool waits_for_logins(const struct subject *subject,
+                             const struct json_tree *queue)
+{
+    return has_health(queue, "ok") &&
+           json_tree_time(queue, "last_success_at") == 0 &&
+           json_tree_bool(json_tree_member(subject->server, "server"),
+                          "logins_held");
+}
+
+/* The first line. */
+static void print_queue_state(const struct subject *subject,
+                              const struct json_tree *queue, const char *health)
+{
+    const char *change = json_tree_text(subject->detail, "change");
+    const char *text = text_or(json_tree_text(queue, "state_text"), "?");
+    if (change != NULL) {
+        printf("%s is about to be %s: %s\n", subject->name, change, text);
+    } else if (has_health(queue, "not_tried")) {
+        printf("%s is not tried: its server does not work\n", subject->name);
+    } else if (waits_for_logins(subject, queue)) {
+        printf("%s is not tried: too many logins to its server have failed\n",
+               subject->name);
+    } else {
+        text = rest_of_state(health, text);
+        printf("%s %s%s%s\n", subject->name, verb_of(health),
+               text[0] != '\0' ? ": " : "", text);
+    }
+}
+
 static void print_queue(const struct subject *subject)
 {
     const struct json_tree *queue = json_tree_member(subject->detail, "queue");
     const char *cause = json_tree_text(queue, "cause");
     const char *health = text_or(json_tree_text(queue, "health"), "?");
-    const char *state = rest_of_state(
-        health, text_or(json_tree_text(queue, "state_text"), "?"));
-    printf("%s %s%s%s\n", subject->name, verb_of(health),
-           state[0] != '\0' ? ": " : "", state);
+    print_queue_state(subject, queue, health);
     tell_since(subject, queue);
     tell_pause(subject, queue);
-    if (cause != NULL && !has_health(queue, "paused")) {
+    if (cause != NULL && !is_operator_pause(queue)) {
         explain_line("cause", "%s", cause);
     }
     if (json_tree_count(queue, "failures") > 0) {
@@ -345,6 +399,8 @@ static void print_outlet(const struct subject *subject)
     const struct json_tree *outlet =
         json_tree_member(subject->detail, "outlet");
     char text[EXPLAIN_TIME_SIZE];
+    bool is_closed =
+        strcmp(text_or(json_tree_text(outlet, "state"), ""), "closed") == 0;
     uint64_t next_ms = json_tree_time(outlet, "next_at");
     char hint[COMMAND_HINT_SIZE];
     uint64_t dead_count = json_tree_count(outlet, "dead_letters_total");
@@ -362,7 +418,9 @@ static void print_outlet(const struct subject *subject)
         explain_line("next", "it is tried again; at %s",
                      explain_time(next_ms, subject->now_ms, text));
     }
-    tell_lag(outlet);
+    if (!is_closed) {
+        tell_lag(outlet);
+    }
     tell_lanes(subject);
     if (dead_count > 0) {
         explain_line("dead",
@@ -383,10 +441,23 @@ static enum exit_code print_json(const struct subject *subject,
                                  const struct advice *advice)
 {
     struct json_writer json = {0};
+    char hint[COMMAND_HINT_SIZE];
+    const char *command;
     json_object(&json, NULL);
     json_bool(&json, "running", true);
     json_tree_write(subject->detail, &json, "detail");
+    if (subject->server != NULL) {
+        json_tree_write(json_tree_member(subject->server, "server"), &json,
+                        "server");
+    }
     json_text(&json, "advice", advice != NULL ? advice->text : NULL);
+    json_array(&json, "commands");
+    for (size_t i = 0; advice != NULL &&
+                       (command = command_at(subject, advice, i, hint)) != NULL;
+         i++) {
+        json_text(&json, NULL, command);
+    }
+    json_array_end(&json);
     json_object_end(&json);
     json_end_line(&json);
     bool is_printed = json_writer_print(&json, stdout) == 0;

@@ -13,6 +13,7 @@ enum terminal_style status_style(const char *health)
         {"ok", TERMINAL_GOOD},         {"paused", TERMINAL_DIM},
         {"failing", TERMINAL_WARNING}, {"refused", TERMINAL_BAD},
         {"blocked", TERMINAL_BAD},     {"held", TERMINAL_BAD},
+        {"not_tried", TERMINAL_DIM},
     };
     for (size_t i = 0; health != NULL && i < sizeof styles / sizeof *styles;
          i++) {

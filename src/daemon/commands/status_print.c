@@ -46,10 +46,16 @@ static bool is_ok(const struct json_tree *item)
 
 /* The summary */
 
-static const char *const healths[] = {"ok",      "blocked", "held",
-                                      "refused", "failing", "paused"};
+static const char *const healths[] = {
+    "ok", "blocked", "held", "refused", "failing", "not_tried", "paused"};
 
 #define HEALTH_COUNT (sizeof healths / sizeof *healths)
+
+static const char *health_text(size_t index)
+{
+    return strcmp(healths[index], "not_tried") == 0 ? "not tried"
+                                                    : healths[index];
+}
 
 static void print_counts(struct printing *printing, const char *name)
 {
@@ -63,7 +69,7 @@ static void print_counts(struct printing *printing, const char *name)
         enum terminal_style style = status_style(healths[i]);
         if (count > 0) {
             fprintf(terminal->out, "%s%s%" PRIu64 " %s%s", gap,
-                    terminal_begin(terminal, style), count, healths[i],
+                    terminal_begin(terminal, style), count, health_text(i),
                     terminal_end(terminal, style));
             gap = ", ";
         }

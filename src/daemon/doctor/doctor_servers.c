@@ -95,6 +95,7 @@ enum diagnostic_code doctor_code_of(int error)
         {HAPLO_EREDIRECT, HP_SERVER_REDIRECTS},
         {HAPLO_ENOTFOUND, HP_SERVER_NOT_FOUND},
         {HAPLO_ESERVER, HP_SERVER_ERROR},
+        {HAPLO_ELIMITED, HP_SERVER_LIMITED},
         {HAPLO_ESTATUS, HP_SERVER_STATUS},
         {HAPLO_EPROTOCOL, HP_SERVER_PROTOCOL},
         {HAPLO_EREFUSED, HP_QUEUE_KEY_REFUSED},
@@ -115,7 +116,7 @@ enum diagnostic_code doctor_code_of(int error)
 /* True for what every queue of the server would show as well. */
 static bool is_of_server(enum diagnostic_code code)
 {
-    return code <= HP_SERVER_PROTOCOL || code == HP_QUEUE_THROTTLED;
+    return code <= HP_SERVER_LIMITED || code == HP_QUEUE_THROTTLED;
 }
 
 /* Results */

@@ -19,6 +19,7 @@ enum failure_class failure_class_of(int error)
     case HAPLO_EREDIRECT:
     case HAPLO_ENOTFOUND:
     case HAPLO_ESTATUS:
+    case HAPLO_ELIMITED:
         return FAILURE_STATUS;
     case HAPLO_EREFUSED:
         return FAILURE_REFUSED;

@@ -273,8 +273,10 @@ void observer_server_enter(struct observer *observer,
     uint64_t lasted_ms = state == OBSERVER_SERVER_UP && note->now_ms > since_ms
                              ? note->now_ms - since_ms
                              : 0;
-    server->error = note->error;
-    observer_set_text(&server->text, note->text);
+    if (before != state || note->error != 0) { /* a probe has no cause */
+        server->error = note->error;
+        observer_set_text(&server->text, note->text);
+    }
     if (before != state) {
         server->state = state;
         server->since_ms = note->now_ms;
