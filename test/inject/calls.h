@@ -96,9 +96,6 @@
     X(CURLSHcode, curl_share_setopt, CURLSHE_NOMEM)
 
 #define CALLS_OF_OPENSSL(X)                                                    \
-    X(int, ASN1_TIME_diff,                                                     \
-      (int *a, int *b, const ASN1_TIME *c, const ASN1_TIME *d), (a, b, c, d),  \
-      0, BEFORE)                                                               \
     X(int, ASN1_TIME_to_tm, (const ASN1_TIME *a, struct tm *b), (a, b), 0,     \
       BEFORE)                                                                  \
     X(int, EVP_Digest,                                                         \
@@ -113,14 +110,8 @@
       (a, b, c), 0, BEFORE)                                                    \
     X(EVP_MD_CTX *, EVP_MD_CTX_new, (void), (), NULL, BEFORE)                  \
     X(int, RAND_bytes, (unsigned char *a, int b), (a, b), 0, BEFORE)           \
-    X(SSL_CTX *, SSL_CTX_new, (const SSL_METHOD *a), (a), NULL, BEFORE)        \
-    X(int, SSL_connect, (SSL * a), (a), -1, BEFORE)                            \
-    X(long, SSL_ctrl, (SSL * a, int b, long c, void *d), (a, b, c, d), 0,      \
+    X(STACK_OF(X509) *, SSL_get0_verified_chain, (const SSL *a), (a), NULL,    \
       BEFORE)                                                                  \
-    X(STACK_OF(X509) *, SSL_get_peer_cert_chain, (const SSL *a), (a), NULL,    \
-      BEFORE)                                                                  \
-    X(SSL *, SSL_new, (SSL_CTX * a), (a), NULL, BEFORE)                        \
-    X(int, SSL_set_fd, (SSL * a, int b), (a, b), 0, BEFORE)                    \
     X(BIO *, BIO_new_mem_buf, (const void *a, int b), (a, b), NULL, BEFORE)    \
     X(unsigned char *, HMAC,                                                   \
       (const EVP_MD *a, const void *b, int c, const unsigned char *d,          \

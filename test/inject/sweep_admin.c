@@ -3,6 +3,7 @@
  * asks. Who asks gets the response, or is told in a line that there is none;
  * and the next one that asks is answered, whatever has failed before.
  */
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -93,21 +94,38 @@ static void token_write(const char *path)
     assert_int_equal(chmod(path, 0600), 0);
 }
 
+/* Another program may take it: then the process goes on without. */
+static unsigned free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+    int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(descriptor, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(
+        getsockname(descriptor, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(close(descriptor), 0);
+    return ntohs(address.sin_port);
+}
+
 static void admin_run(void)
 {
     uv_loop_t loop;
     char folder[] = "/tmp/haplo-sweep-XXXXXX";
     char path[64];
     char token[64];
+    char listen_on[32];
     sweep_quiet_ms = 3;
     fault_pause();
+    snprintf(listen_on, sizeof listen_on, "127.0.0.1:%u", free_port());
     assert_non_null(mkdtemp(folder));
     snprintf(token, sizeof token, "%s/token", folder);
     token_write(token);
     assert_int_equal(uv_loop_init(&loop), 0);
     fault_resume();
-    const struct config config = {.state_dir = folder,
-                                  .admin = {.token_file = token}};
+    const struct config config = {
+        .state_dir = folder,
+        .admin = {.token_file = token, .listen = listen_on}};
     struct gather gather = {.config = &config};
     for (unsigned tries = 0; !try_once(&loop, &config, &gather); tries++) {
         assert_true(tries < TRIES_MAX);

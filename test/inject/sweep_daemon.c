@@ -176,6 +176,21 @@ static void doctor_run(void)
     fault_resume();
 }
 
+/* It also tries to connect to where an outlet would send to, which no message
+ * is for. */
+static void doctor_set_up(void)
+{
+    char path[128];
+    char text[256];
+    daemon_configure("include: hook.yaml\n");
+    daemon_path(path, sizeof path, "hook.yaml");
+    snprintf(text, sizeof text,
+             "outlets: [{name: hook, type: webhook, url: %s,\n"
+             "           when: {/nothing: at all}}]\n",
+             sim_start()->url);
+    daemon_write(path, text);
+}
+
 static int signal_mask(int how)
 {
     sigset_t signals;
@@ -295,7 +310,7 @@ const struct sweep_unit sweep_daemon_units[] = {
     {"daemon/in_use", in_use_run, daemon_set_up, false, 4},
     {"daemon/release", release_run, daemon_set_up, true, 4},
     {"daemon/check", check_run, daemon_set_up, false, 4},
-    {"daemon/doctor", doctor_run, daemon_set_up, true, 4},
+    {"daemon/doctor", doctor_run, doctor_set_up, true, 4},
     {"daemon/watch", watch_run, daemon_set_up, false, 4},
     {NULL, NULL, NULL, false, 0},
 };

@@ -155,7 +155,7 @@ CASES = {
     ),
     "drip": fault(
         ["response incomplete after 900 ms", "total_timeout"],
-        "do=drip bytes=16 every=20ms times=0",
+        "do=drip bytes=16 every=100ms times=0",
         change=set_server(total_timeout="900ms"),
     ),
     "refused": Case(

@@ -21,6 +21,7 @@
 #define DAY_MS UINT64_C(86400000)
 #define REPEAT_MS (23 * DAY_MS / 24) /* passes are not quite punctual */
 #define KEY_SIZE 2                   /* the kind in front of a name */
+#define NAME_SIZE_MAX 4096           /* of a certificate: perhaps a path */
 
 struct expiry_entry {
     enum expiry_kind kind;   /* of certificate */
@@ -91,16 +92,15 @@ static struct expiry_entry *entry_of(struct expiry *expiry,
                                      enum expiry_kind kind, const char *name,
                                      bool is_soon)
 {
-    char *key;
-    if ((!is_soon && expiry->entries.count == 0) ||
-        asprintf(&key, "%d %s", (int)kind, name) < 0) {
+    char key[KEY_SIZE + NAME_SIZE_MAX];
+    if (!is_soon && expiry->entries.count == 0) {
         return NULL;
     }
+    snprintf(key, sizeof key, "%d %s", (int)kind, name);
     struct expiry_entry *entry = name_table_find(&expiry->entries, key);
     if (entry == NULL && is_soon) {
         entry = entry_add(expiry, kind, key);
     }
-    free(key);
     return entry;
 }
 
