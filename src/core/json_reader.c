@@ -6,6 +6,8 @@
 
 #include "core/json_string.h"
 
+#define ENCODING_SIZE 3 /* so many first bytes tell the encoding */
+
 /* Memory for yajl. Never returns NULL, since yajl would write to it. The
  * longjmp() leaks nothing: yajl owns only blocks of the arena, and is not used
  * again. */
@@ -245,7 +247,7 @@ int json_reader_feed(struct json_reader *reader, const char *text, size_t size,
                      struct reason *why)
 {
     size_t unfinished = reader->fed - reader->whole;
-    if (reader->error != 0 || size == reader->fed ||
+    if (reader->error != 0 || size == reader->fed || size < ENCODING_SIZE ||
         (unfinished > JSON_READER_EAGER_SIZE &&
          size - reader->fed < unfinished)) {
         return reader->error;
