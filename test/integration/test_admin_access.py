@@ -1,4 +1,6 @@
 """Who may use the TCP port: whoever has a token, and no other site."""
+import json
+
 import pytest
 
 from admin_client import Admin
@@ -49,6 +51,20 @@ def test_without_a_token_only_health_and_the_page_are_served(port):
                   {"Cookie": "haplo_poll_session="}):
         assert port.ask("GET", "/api/v1/status", headers=wrong).status == 401
         assert port.ask("POST", PAUSE, headers=wrong).status == 401
+
+
+def test_without_a_token_readyz_does_not_say_why(port):
+    """Causes name hosts and paths; a supervisor needs neither."""
+    (port.folder / "poll.yaml").write_text("servers: [")
+    port.ask("POST", "/api/v1/reload", headers=bearer(FULL))
+
+    def causes(**headers):
+        reply = port.ask("GET", "/readyz", headers=headers)
+        assert reply.status == 503
+        return [check["cause"] for check in json.loads(reply.body)["checks"]
+                if not check["ok"]]
+    assert causes() == [None]
+    assert "rejected" in causes(**bearer(READ))[0]
 
 
 def test_a_token_has_a_role(port):

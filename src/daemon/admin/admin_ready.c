@@ -6,6 +6,7 @@
 /* The checks, written to json, or only counted if it is NULL. */
 struct checks {
     struct json_writer *json; /* or NULL */
+    bool shows_cause;         /* it may name hosts and paths */
     bool is_ready;            /* all of them, so far */
 };
 
@@ -20,7 +21,7 @@ static void check(struct checks *checks, const char *kind, const char *name,
         json_text(json, "check", kind);
         json_text(json, "name", name);
         json_bool(json, "ok", why == NULL);
-        json_text(json, "cause", why);
+        json_text(json, "cause", checks->shows_cause ? why : NULL);
         json_object_end(json);
     }
 }
@@ -114,7 +115,9 @@ bool admin_is_ready(const struct admin *admin)
 void admin_get_ready(struct admin_request *request)
 {
     struct json_writer json = {0};
-    struct checks checks = {.json = &json, .is_ready = true};
+    struct checks checks = {.json = &json,
+                            .shows_cause = request->role != ADMIN_ROLE_NONE,
+                            .is_ready = true};
     json_object(&json, NULL);
     json_array(&json, "checks");
     check_all(&checks, request->admin->gather);
