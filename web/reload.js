@@ -8,7 +8,8 @@ import {count} from './format.js';
 
 const LISTS = [
   ['added', 'Added'], ['changed', 'Changed'], ['removed', 'Removed'],
-  ['waiting', 'Finishing first'], ['errors', 'What is wrong'],
+  ['waiting', 'Finishing first'], ['held', 'Not polled'],
+  ['errors', 'What is wrong'],
 ];
 const REJECTED = 422;
 

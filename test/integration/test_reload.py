@@ -40,6 +40,27 @@ def stop(run):
     assert "batches left unmarked: 0" in run.err
 
 
+# A queue that is new and not polled looks like one that has no messages.
+def test_it_says_which_queues_are_held(poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=5") as sim:
+        poll = interval_of(poll_of(sim), "50ms")
+        queue = take_queue(poll, "app1", "q2")
+        run = started(poll)
+        assert "held" not in reload(poll).out
+        key = queue["api_key_file"]
+        queue["api_key_file"] = "keys/not-there"
+        poll.queue_list("app1").append(queue)
+        told = reload(poll).out
+        assert ", held: 1" in told.splitlines()[0]
+        line, = [line for line in told.splitlines()
+                 if line.startswith("held: ")]
+        assert "queue app1/q2" in line and "keys/not-there" in line
+        queue["api_key_file"] = key
+        assert "held" not in reload(poll).out
+        sim.wait_until_read()
+        stop(run)
+
+
 # Each line is read by a person who wants to know whether it was the change
 # that was meant.
 def test_it_prints_what_has_changed(poll_of):

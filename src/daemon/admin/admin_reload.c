@@ -34,6 +34,7 @@ static void on_done(void *data, const struct reload_result *result)
     write_lines(&json, "changed", &result->changed);
     write_lines(&json, "removed", &result->removed);
     write_lines(&json, "waiting", &result->waiting);
+    write_lines(&json, "held", &result->held);
     write_lines(&json, "errors", &result->errors);
     json_object_end(&json);
     admin_reply_json(request, result->is_accepted ? 200 : 422, &json);

@@ -84,6 +84,9 @@ static void answer(struct reload *reload)
     reload->phase = RELOAD_IDLE;
     uv_timer_stop(&reload->patience);
     reload_result_take_waiting(&result, &reload->changes);
+    if (result.is_accepted) {
+        reload_result_take_held(&result, reload->gather);
+    }
     STAILQ_CONCAT(&waiters, &reload->asking);
     tell_waiters(&waiters, &result); /* which may ask for another one */
     reload_result_free(&result);

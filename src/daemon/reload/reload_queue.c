@@ -71,7 +71,7 @@ static void on_removed(struct haplo_queue *removed)
         reload_change_find(gather->changes, CONFIG_PART_QUEUE,
                            queue->server->name, queue->config->name);
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
-    haplo_queue_stats(removed, &stats);
+    haplo_queue_get_stats(removed, &stats);
     queue->queue = NULL;
     set_deadline(change);
     change->has_proven_key = stats.key_proven;
@@ -94,7 +94,7 @@ static void leave(struct reload_change *change)
         change->step = RELOAD_FINISHED;
         return;
     }
-    haplo_queue_stats(queue->queue, &stats);
+    haplo_queue_get_stats(queue->queue, &stats);
     change->was_failing = is_failing(stats.state);
     change->step = RELOAD_FINISHING;
     (void)haplo_queue_remove(queue->queue, on_removed); /* never twice */
@@ -104,7 +104,7 @@ bool reload_queue_give_up(struct reload_change *change)
 {
     const struct gather_queue *queue = change->object;
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
-    haplo_queue_stats(queue->queue, &stats);
+    haplo_queue_get_stats(queue->queue, &stats);
     haplo_queue_give_up(queue->queue);
     return stats.state == HAPLO_QUEUE_LAST_MARK_READY ||
            stats.state == HAPLO_QUEUE_LAST_MARKING ||

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/reason.h"
+#include "daemon/gather/gather_holds.h"
 #include "daemon/text/diagnostic.h"
 
 #define LINE_SIZE_MAX 1024
@@ -114,6 +115,20 @@ void reload_result_take_waiting(struct reload_result *result,
     result->waiting.count = reload_changes_count(changes);
 }
 
+/* All queues of a server that is at fault have one cause between them. */
+void reload_result_take_held(struct reload_result *result,
+                             const struct gather *gather)
+{
+    const struct gather_hold *hold;
+    const char *told = NULL;
+    TAILQ_FOREACH (hold, &gather->holds, link) {
+        if (!hold->is_expected && hold->why != told) {
+            reload_lines_add(&result->held, "%s", hold->why);
+        }
+        told = hold->why;
+    }
+}
+
 /* Text that grows up to a limit. */
 struct writer {
     char *text;     /* borrowed */
@@ -172,6 +187,7 @@ void reload_result_summary(const struct reload_result *result, char *text,
     count_print(text, text_size, "changed", result->changed.count);
     count_print(text, text_size, "removed", result->removed.count);
     count_print(text, text_size, "waiting", result->waiting.count);
+    count_print(text, text_size, "held", result->held.count);
     if (result->added.count + result->changed.count + result->removed.count ==
         0) {
         size_t size = strlen(text);
@@ -198,6 +214,7 @@ void reload_result_print(const struct reload_result *result, char separator,
     write_lines(&writer, "changed: ", &result->changed);
     write_lines(&writer, "removed: ", &result->removed);
     write_lines(&writer, "waiting: ", &result->waiting);
+    write_lines(&writer, "held: ", &result->held);
 }
 
 void reload_result_free(struct reload_result *result)
@@ -206,5 +223,6 @@ void reload_result_free(struct reload_result *result)
     lines_clear(&result->changed);
     lines_clear(&result->removed);
     lines_clear(&result->waiting);
+    lines_clear(&result->held);
     lines_clear(&result->errors);
 }

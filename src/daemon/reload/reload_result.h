@@ -30,6 +30,7 @@ struct reload_result {
     struct reload_lines changed; /* "queue a/b: interval"; also moved ones */
     struct reload_lines removed; /* "outlet site" */
     struct reload_lines waiting; /* what has not finished, and why */
+    struct reload_lines held;    /* which queues are not polled, and why */
     struct reload_lines errors;  /* why it was rejected */
 };
 
@@ -47,6 +48,10 @@ void reload_result_take_errors(struct reload_result *result,
 /* Lists again what waits now. */
 void reload_result_take_waiting(struct reload_result *result,
                                 const struct reload_changes *changes);
+
+/* Lists the queues that cannot be polled now, one line for each cause. */
+void reload_result_take_held(struct reload_result *result,
+                             const struct gather *gather);
 
 /* One line: "generation 2, digest 1f2e3d4c5b6a; added: 1, changed: 2". */
 void reload_result_summary(const struct reload_result *result, char *text,

@@ -180,7 +180,7 @@ static void batch_explain(const struct reload_change *change, char *text,
     const struct gather_queue *queue = change->object;
     uint64_t now_ms = uv_now(change->changes->gather->loop);
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
-    haplo_queue_stats(queue->queue, &stats);
+    haplo_queue_get_stats(queue->queue, &stats);
     if (stats.state == HAPLO_QUEUE_LAST_DELIVERING) {
         snprintf(text, text_size, "waits until inbox %s has stored its batch",
                  inbox_name(queue->stored->inbox));
