@@ -110,6 +110,11 @@ def rename_into_place(poll):
     new.rename(poll.path)
 
 
+def is_stopped(pid):
+    return all(status.read_text().rsplit(")", 1)[1].split()[0] == "T"
+               for status in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"))
+
+
 # A script that touches the file a hundred times must not keep the process busy
 # for a hundred reloads, and the last of them must count.
 def test_a_storm_of_hangups_is_one_more_reload(poll_of):
@@ -138,6 +143,7 @@ def test_a_storm_of_hangups_is_one_more_reload(poll_of):
         assert "generation 2," in first and "nothing has changed" in first
         assert "generation 3," in second and "changed: 1" in second
         run.signal(signal.SIGSTOP)  # those that come at once are one
+        wait_for(lambda: is_stopped(run.process.pid), "all of its threads")
         for i in range(100):
             run.signal(signal.SIGHUP)
         run.signal(signal.SIGCONT)

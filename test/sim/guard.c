@@ -25,7 +25,7 @@ static void check(const struct seen_queue *queue, bool holds, const char *what)
 void guard_server_begins(struct seen_server *server)
 {
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
-    haplo_server_stats(server->server, &stats);
+    haplo_server_get_stats(server->server, &stats);
     server->guard.state = stats.state;
     server->guard.due_ms = GUARD_NEVER;
     server->guard.logins_held = stats.logins_held;
@@ -131,7 +131,7 @@ static void check_fetch(const struct seen_queue *queue)
 {
     const struct process *process = queue->process;
     struct haplo_poller_stats stats = {.struct_size = sizeof stats};
-    haplo_poller_stats(process->poller, &stats);
+    haplo_poller_get_stats(process->poller, &stats);
     check(queue, queue->guard.state == HAPLO_QUEUE_FETCHING,
           "a fetch, and it is not FETCHING");
     check(queue, !queue->guard.is_outstanding,
@@ -211,8 +211,8 @@ static void note_server(struct seen_queue *queue, int error)
     case HAPLO_ETIMEDOUT:
     case HAPLO_ERESET:
     case HAPLO_ESERVER:
-    case HAPLO_ELIMITED:
     case HAPLO_EPROTOCOL:
+    case HAPLO_ELIMITED:
         server_fails(guard, queue);
         return;
     case HAPLO_EREFUSED:

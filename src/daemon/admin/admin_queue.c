@@ -35,8 +35,8 @@ static void know(struct known *known, const struct gather_queue *queue)
     };
     known->stats.state = HAPLO_QUEUE_BLOCKED;
     if (queue->queue != NULL) {
-        haplo_queue_stats(queue->queue, &known->stats);
-        haplo_server_stats(queue->server->server, &known->server_stats);
+        haplo_queue_get_stats(queue->queue, &known->stats);
+        haplo_server_get_stats(queue->server->server, &known->server_stats);
     }
 }
 
@@ -160,8 +160,8 @@ static const char *cause_of(const struct known *known)
     if (known->queue->queue == NULL && known->queue->server->server == NULL) {
         return known->queue->server->why;
     }
-    if (known->health == ADMIN_HEALTH_PAUSED) {
-        return known->pause != NULL ? NULL : inbox_trouble(known->queue);
+    if (known->health == ADMIN_HEALTH_PAUSED && known->pause == NULL) {
+        return inbox_trouble(known->queue);
     }
     if (known->health == ADMIN_HEALTH_NOT_TRIED) {
         return known->queue->server->seen.text;
