@@ -113,7 +113,7 @@ static void report(const char *what)
 {
     double wall_us = client_wall_us() - load.wall_us;
     struct haplo_poller_stats stats = {.struct_size = sizeof stats};
-    haplo_poller_stats(load.poller, &stats);
+    haplo_poller_get_stats(load.poller, &stats);
     printf("{\"report\": \"%s\", \"seconds\": %.1f, \"cpu_us\": %.0f, "
            "\"fetches\": %llu, \"marks\": %llu, \"failures\": %llu, "
            "\"connections\": %llu, \"resident_kib\": %ld, "
@@ -181,7 +181,7 @@ static void add_queue(unsigned long index)
                         &queue, why, sizeof why) != 0) {
         client_fail("load: %s", why);
     }
-    haplo_queue_stats(queue, &stats);
+    haplo_queue_get_stats(queue, &stats);
     load.queues[index].due_ms =
         (double)(uv_now(uv_default_loop()) + stats.wait_ms);
 }

@@ -416,8 +416,8 @@ struct haplo_poller_stats {
 };
 
 /* Fills in as much as stats->struct_size has room for. */
-HAPLO_EXTERN void haplo_poller_stats(const struct haplo_poller *poller,
-                                     struct haplo_poller_stats *stats);
+HAPLO_EXTERN void haplo_poller_get_stats(const struct haplo_poller *poller,
+                                         struct haplo_poller_stats *stats);
 
 /* -- Server --------------------------------------------------------------- */
 
@@ -526,7 +526,7 @@ struct haplo_server_stats {
     bool logins_held;       /* exhausted: unproven keys wait */
     uint64_t wait_ms;       /* until the state, or logins_held, ends; or 0 */
     int error;              /* the newest failure, or 0 */
-    const char *error_text; /* borrowed; see haplo_server_stats() */
+    const char *error_text; /* borrowed; see haplo_server_get_stats() */
     size_t queue_count;
     uint64_t request_count;          /* since the start */
     uint64_t failed_login_count;     /* since the start */
@@ -549,8 +549,8 @@ struct haplo_server_stats {
 /* Fills in as much as stats->struct_size has room for. error_text is valid
  * until the next callback, or the next call that may change something: one that
  * takes a batch, or a pointer that is not to const. */
-HAPLO_EXTERN void haplo_server_stats(const struct haplo_server *server,
-                                     struct haplo_server_stats *stats);
+HAPLO_EXTERN void haplo_server_get_stats(const struct haplo_server *server,
+                                         struct haplo_server_stats *stats);
 
 /* -- Failed logins of earlier runs ---------------------------------------- */
 
@@ -559,7 +559,7 @@ HAPLO_EXTERN void haplo_server_stats(const struct haplo_server *server,
  * restarted frequently should store what its poller has counted, and recall it
  * in the next run:
  *
- *   - When haplo_server_stats() reports other failed_logins than before, it
+ *   - When haplo_server_get_stats() reports other failed_logins than before, it
  *     stores what haplo_poller_failed_logins() lists, with the time. Events
  *     say when to look: one of a queue with HAPLO_EREFUSED increments the
  *     count, others may clear it.
@@ -762,7 +762,7 @@ struct haplo_queue_stats {
                                  READY: until its key may be tried */
     unsigned failures;        /* consecutive */
     int error;                /* the newest failure, or 0 after success */
-    const char *error_text;   /* borrowed; see haplo_server_stats() */
+    const char *error_text;   /* borrowed; see haplo_server_get_stats() */
     uint64_t fetch_count;     /* fetches started; all since the start */
     uint64_t batch_count;     /* complete batches with messages */
     uint64_t message_count;   /* in those */
@@ -776,9 +776,9 @@ struct haplo_queue_stats {
     bool key_proven;               /* the server has accepted its API key */
 };
 
-/* See haplo_server_stats() for how long error_text is valid. */
-HAPLO_EXTERN void haplo_queue_stats(const struct haplo_queue *queue,
-                                    struct haplo_queue_stats *stats);
+/* See haplo_server_get_stats() for how long error_text is valid. */
+HAPLO_EXTERN void haplo_queue_get_stats(const struct haplo_queue *queue,
+                                        struct haplo_queue_stats *stats);
 
 /* -- Checks: what the functions above refuse ------------------------------ */
 

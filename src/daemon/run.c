@@ -44,7 +44,7 @@ static void tell_held_by_earlier_runs(const struct gather *gather)
         if (server->server == NULL) {
             continue;
         }
-        haplo_server_stats(server->server, &stats);
+        haplo_server_get_stats(server->server, &stats);
         if (stats.logins_held) {
             log_line(LOG_LEVEL_WARNING,
                      "%s: too many failed logins in a row before this run: API "

@@ -31,8 +31,8 @@ static uint64_t logins_wait_ms(const struct haplo_server *server)
                           uv_now(server->poller->loop));
 }
 
-void haplo_poller_stats(const struct haplo_poller *poller,
-                        struct haplo_poller_stats *stats)
+void haplo_poller_get_stats(const struct haplo_poller *poller,
+                            struct haplo_poller_stats *stats)
 {
     struct haplo_poller_stats now = {
         .in_flight = poller->scheduler.in_flight,
@@ -46,8 +46,8 @@ void haplo_poller_stats(const struct haplo_poller *poller,
     STATS_COPY(stats, &now);
 }
 
-void haplo_server_stats(const struct haplo_server *server,
-                        struct haplo_server_stats *stats)
+void haplo_server_get_stats(const struct haplo_server *server,
+                            struct haplo_server_stats *stats)
 {
     struct haplo_server_stats now = server->stats;
     now.state = server->core.state;
@@ -81,8 +81,8 @@ static bool is_login_held(const struct haplo_queue *queue)
            !server_may_log_in(server, queue->core.key_proven);
 }
 
-void haplo_queue_stats(const struct haplo_queue *queue,
-                       struct haplo_queue_stats *stats)
+void haplo_queue_get_stats(const struct haplo_queue *queue,
+                           struct haplo_queue_stats *stats)
 {
     const struct queue_counters *counters = &queue->counters;
     struct haplo_queue_stats now = {

@@ -122,7 +122,7 @@ static struct haplo_poller *poller_open(struct haplo_queue **queue)
 static bool queue_is_done(const struct haplo_queue *queue)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
-    haplo_queue_stats(queue, &stats);
+    haplo_queue_get_stats(queue, &stats);
     return failed_count > 0 || stats.state == HAPLO_QUEUE_PAUSED ||
            (stats.state == HAPLO_QUEUE_IDLE && stats.fetch_count > 0);
 }

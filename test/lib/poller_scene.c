@@ -163,11 +163,11 @@ bool scene_is_quiet(const struct scene *scene)
     struct haplo_poller_stats stats = {.struct_size = sizeof stats};
     unsigned in_flight = 0;
     if (scene->poller != NULL) {
-        haplo_poller_stats(scene->poller, &stats);
+        haplo_poller_get_stats(scene->poller, &stats);
         in_flight += stats.in_flight;
     }
     if (scene->second != NULL) {
-        haplo_poller_stats(scene->second, &stats);
+        haplo_poller_get_stats(scene->second, &stats);
         in_flight += stats.in_flight;
     }
     return in_flight == 0;
@@ -344,13 +344,13 @@ void scene_close(struct scene *scene)
 enum haplo_queue_state state_of(const struct watch *watch)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
-    haplo_queue_stats(watch->queue, &stats);
+    haplo_queue_get_stats(watch->queue, &stats);
     return stats.state;
 }
 
 struct haplo_queue_stats stats_of(const struct watch *watch)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
-    haplo_queue_stats(watch->queue, &stats);
+    haplo_queue_get_stats(watch->queue, &stats);
     return stats;
 }

@@ -68,7 +68,7 @@ static const char *left_undone(const struct world *world,
     if (remote->unread_count > 0 || guard_has_batch(queue->guard.state)) {
         return "not drained";
     }
-    haplo_queue_stats(queue->queue, &stats);
+    haplo_queue_get_stats(queue->queue, &stats);
     if (stats.error != 0) {
         return "still failing";
     }

@@ -137,7 +137,7 @@ static void server_event(struct seen_server *server,
 {
     struct world *world = server->process->world;
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
-    haplo_server_stats(event->server, &stats);
+    haplo_server_get_stats(event->server, &stats);
     server->guard.logins_held = stats.logins_held;
     trace_server_event(world, server->remote->name, event, stats.logins_held);
     if (event->from == event->to) {

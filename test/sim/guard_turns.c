@@ -221,7 +221,7 @@ static void check_server(struct world *world, struct seen_server *server)
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
     unsigned budget = server->remote->failed_logins_max;
     uint64_t now_ms = world->now_ms;
-    haplo_server_stats(server->server, &stats);
+    haplo_server_get_stats(server->server, &stats);
     if (guard->due_ms < now_ms && guard->state == HAPLO_SERVER_SILENT &&
         stats.wait_ms > 0) {
         guard->due_ms = now_ms + stats.wait_ms; /* it was throttled again */
@@ -324,7 +324,7 @@ void guard_settled(struct process *process)
     for (unsigned i = 0; i < world->server_count; i++) {
         check_server(world, &process->servers[i]);
     }
-    haplo_poller_stats(process->poller, &stats);
+    haplo_poller_get_stats(process->poller, &stats);
     check_slots(process, &stats);
     if (stats.in_flight < world->plan.in_flight_max) {
         check_turns(process,

@@ -61,7 +61,7 @@ static void check_backoff(const struct seen_queue *queue, uint64_t wait_ms)
 static void check_failures(const struct seen_queue *queue)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
-    haplo_queue_stats(queue->queue, &stats);
+    haplo_queue_get_stats(queue->queue, &stats);
     check(queue, stats.failures == queue->guard.failures,
           "has another count of failures");
 }

@@ -38,7 +38,7 @@ void kept_recall(struct seen_server *server)
         guard_site_of(server)->refused = kept->refused;
         guard_site_of(server)->refused_ms = kept->refused_ms;
     }
-    haplo_server_stats(server->server, &stats);
+    haplo_server_get_stats(server->server, &stats);
     if (stats.logins_held) {
         world_count(world, SITUATION_HOLD_RECALLED);
     }

@@ -178,7 +178,7 @@ static void check_is_gone(struct watch *watch, size_t queues_left)
 {
     struct haplo_poller_stats stats = {.struct_size = sizeof stats};
     assert_int_equal(watch->removed_count, 1);
-    haplo_poller_stats(watch->scene->poller, &stats);
+    haplo_poller_get_stats(watch->scene->poller, &stats);
     assert_int_equal(stats.queue_count, queues_left);
 }
 
@@ -285,10 +285,10 @@ static void remove_without_a_callback(void **state)
     struct scene *scene = scene_open();
     struct watch *q1 = scene_add(scene, "q1", 3);
     assert_int_equal(haplo_queue_remove(q1->queue, NULL), 0);
-    haplo_poller_stats(scene->poller, &stats);
+    haplo_poller_get_stats(scene->poller, &stats);
     assert_int_equal(stats.queue_count, 1);
     scene_linger(scene);
-    haplo_poller_stats(scene->poller, &stats);
+    haplo_poller_get_stats(scene->poller, &stats);
     assert_int_equal(stats.queue_count, 0);
     scene_close(scene);
 }
@@ -424,7 +424,7 @@ static void removed_cb_may_remove_the_next_queue(void **state)
     check_is_gone(q1, 0);
     check_is_gone(q2, 0);
     assert_int_equal(haplo_server_remove(scene->servers[0]), 0);
-    haplo_poller_stats(scene->poller, &stats);
+    haplo_poller_get_stats(scene->poller, &stats);
     assert_int_equal(stats.server_count, 0);
     scene_close(scene);
 }

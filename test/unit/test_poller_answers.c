@@ -200,7 +200,7 @@ static void close_waits_until_every_batch_is_answered(void **state)
         assert_int_equal(id_of(&haplo_batch_messages(q1->batch)[2]), 3);
         assert_ptr_equal(haplo_batch_queue(q1->batch), q1->queue);
         assert_string_equal(haplo_queue_name(q1->queue), "q1");
-        haplo_poller_stats(scene->poller, &stats);
+        haplo_poller_get_stats(scene->poller, &stats);
         assert_int_equal(stats.connection_count, 1);
         assert_int_equal(answer(watch_take(q1), kind), HAPLO_ESTOPPED);
         check_stale(q1->batch);

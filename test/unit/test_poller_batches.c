@@ -268,7 +268,7 @@ static void a_failing_server_is_told_of_as_such(void **state)
     q1->fake->fetch_answer = FAILURE;
     RUN_UNTIL(scene, q1->fake->fetch_count == 2);
     RUN_UNTIL(scene, scene_is_quiet(scene));
-    haplo_server_stats(scene->servers[0], &stats);
+    haplo_server_get_stats(scene->servers[0], &stats);
     assert_int_equal(stats.state, HAPLO_SERVER_DOWN);
     assert_int_equal(stats.failures, 2);
     assert_int_equal(stats.error, HAPLO_ESERVER);
@@ -292,7 +292,7 @@ static void a_failing_server_is_told_of_as_such(void **state)
                         "a/q1: DELIVERING -> MARK_READY 3\n"
                         "a/q1: MARK_READY -> MARKING 3\n"
                         "a/q1: MARKING -> IDLE\n");
-    haplo_server_stats(scene->servers[0], &stats);
+    haplo_server_get_stats(scene->servers[0], &stats);
     assert_int_equal(stats.state, HAPLO_SERVER_UP);
     assert_int_equal(stats.error, 0);
     assert_string_equal(stats.error_text, "");
@@ -439,7 +439,7 @@ static void a_full_budget_of_bytes_stops_fetches_but_not_marks(void **state)
     RUN_UNTIL(scene, q1->has_batch);
     haplo_queue_poll_now(q2->queue);
     scene_linger(scene);
-    haplo_poller_stats(scene->poller, &stats);
+    haplo_poller_get_stats(scene->poller, &stats);
     size_t batch_bytes = stats.undelivered_bytes;
     assert_true(batch_bytes > 8000);
     assert_int_equal(q2->fake->fetch_count, 0);
@@ -447,11 +447,11 @@ static void a_full_budget_of_bytes_stops_fetches_but_not_marks(void **state)
     q1->answer = ACCEPT;
     watch_accept(q1);
     /* What was accepted is let go of before it is marked, but its token. */
-    haplo_poller_stats(scene->poller, &stats);
+    haplo_poller_get_stats(scene->poller, &stats);
     assert_int_equal(state_of(q1), HAPLO_QUEUE_MARKING);
     assert_in_range(stats.undelivered_bytes, 1, batch_bytes / 2);
     RUN_UNTIL(scene, q1->marked_count == 2 && q2->marked_count == 1);
-    haplo_poller_stats(scene->poller, &stats);
+    haplo_poller_get_stats(scene->poller, &stats);
     assert_int_equal(stats.undelivered_bytes, 0);
     scene_close(scene);
 }
@@ -475,7 +475,7 @@ static void a_body_over_its_cap_fails_its_own_queue_only(void **state)
     assert_int_equal(queue.error, HAPLO_ETOOBIG);
     assert_non_null(strstr(queue.error_text, "max_body"));
     assert_int_equal(queue.batch_count, 0);
-    haplo_poller_stats(scene->poller, &stats);
+    haplo_poller_get_stats(scene->poller, &stats);
     assert_int_equal(stats.undelivered_bytes, 0);
     scene_close(scene);
 }

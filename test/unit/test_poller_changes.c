@@ -228,7 +228,7 @@ static void a_new_url_ends_an_outage(void **state)
     haplo_queue_poll_now(q1->queue);
     do {
         scene_turn(scene);
-        haplo_server_stats(scene->servers[0], &stats);
+        haplo_server_get_stats(scene->servers[0], &stats);
     } while (stats.state != HAPLO_SERVER_DOWN);
     q1->fake->unread = 4;
     url_of(&scene->fakes[0], url);
@@ -236,7 +236,7 @@ static void a_new_url_ends_an_outage(void **state)
     RUN_UNTIL(scene, scene_is_quiet(scene));
     assert_int_equal(server_set(scene, options, ""), 0);
     haplo_queue_poll_now(q1->queue);
-    haplo_server_stats(scene->servers[0], &stats);
+    haplo_server_get_stats(scene->servers[0], &stats);
     assert_int_equal(stats.state, HAPLO_SERVER_PROBING);
     RUN_UNTIL(scene, q1->marked_count == 2);
     scene_close(scene);
@@ -467,7 +467,7 @@ static void a_server_is_removed_in_the_callback(void **state)
     RUN_UNTIL(scene, q1->removed_count == 1);
     assert_int_equal(q1->fake->unread, 0);
     struct haplo_poller_stats stats = {.struct_size = sizeof stats};
-    haplo_poller_stats(scene->poller, &stats);
+    haplo_poller_get_stats(scene->poller, &stats);
     assert_int_equal(stats.server_count, 0);
     assert_int_equal(stats.queue_count, 0);
     scene_close(scene);

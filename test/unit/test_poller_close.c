@@ -151,7 +151,7 @@ static void commands_to_a_closing_poller_do_nothing(void **state)
     haplo_queue_pause(q1->queue);
     haplo_queue_resume(q1->queue);
     haplo_queue_poll_now(q1->queue);
-    haplo_queue_stats(q1->queue, &stats);
+    haplo_queue_get_stats(q1->queue, &stats);
     assert_int_equal(stats.state, HAPLO_QUEUE_IDLE);
     assert_int_equal(haplo_queue_set_key(q1->queue, KEY), 0);
     assert_int_equal(haplo_queue_remove(q1->queue, scene_on_removed), 0);

@@ -80,14 +80,14 @@ static void entry_add(const char *host, const char *login_group)
 static struct haplo_server_stats server_stats(unsigned index)
 {
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
-    haplo_server_stats(servers[index], &stats);
+    haplo_server_get_stats(servers[index], &stats);
     return stats;
 }
 
 static struct haplo_queue_stats queue_stats(unsigned index)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
-    haplo_queue_stats(queues[index], &stats);
+    haplo_queue_get_stats(queues[index], &stats);
     return stats;
 }
 

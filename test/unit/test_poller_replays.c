@@ -62,7 +62,7 @@ static void a_cache_does_not_make_its_server_fail(void **state)
     struct scene *scene = scene_open();
     struct watch *q1 = with_cache(scene);
     RUN_UNTIL(scene, state_of(q1) == HAPLO_QUEUE_BACKOFF);
-    haplo_server_stats(scene->servers[0], &stats);
+    haplo_server_get_stats(scene->servers[0], &stats);
     assert_int_equal(stats.state, HAPLO_SERVER_UP);
     assert_int_equal(stats.failures, 0);
     assert_string_equal(stats.error_text, "");

@@ -134,7 +134,7 @@ static void counters_tell_what_has_happened(void **state)
     q1->answer = HOLD;
     RUN_UNTIL(scene, q1->has_batch);
     struct haplo_poller_stats poller = {.struct_size = sizeof poller};
-    haplo_poller_stats(scene->poller, &poller);
+    haplo_poller_get_stats(scene->poller, &poller);
     assert_int_equal(poller.in_flight, 0);
     assert_int_equal(poller.server_count, 1);
     assert_int_equal(poller.queue_count, 1);
@@ -143,7 +143,7 @@ static void counters_tell_what_has_happened(void **state)
     q1->fake->is_held = true;
     watch_accept(q1);
     RUN_UNTIL(scene, q1->fake->mark_count == 1);
-    haplo_poller_stats(scene->poller, &poller);
+    haplo_poller_get_stats(scene->poller, &poller);
     assert_int_equal(poller.in_flight, 1);
     q1->answer = ACCEPT;
     fake_release(&scene->fakes[0]);
@@ -166,10 +166,10 @@ static void counters_tell_what_has_happened(void **state)
     assert_int_equal(queue.foreign_mark_count, 0);
     assert_in_range(queue.body_bytes, 20 * 50, 20 * 80);
     assert_in_range(queue.wait_ms, 1, 1000);
-    haplo_poller_stats(scene->poller, &poller);
+    haplo_poller_get_stats(scene->poller, &poller);
     assert_int_equal(poller.undelivered_bytes, 0);
     struct haplo_server_stats server = {.struct_size = sizeof server};
-    haplo_server_stats(scene->servers[0], &server);
+    haplo_server_get_stats(scene->servers[0], &server);
     assert_int_equal(server.request_count, 5);
     assert_int_equal(server.queue_count, 1);
     assert_int_equal(server.failures, 1);
@@ -190,14 +190,14 @@ static void failed_logins_and_throttles_are_counted(void **state)
     struct watch *q1 = scene_add(scene, "q1", 3);
     q1->fake->fetch_answer = REFUSAL;
     RUN_UNTIL(scene, state_of(q1) == HAPLO_QUEUE_REFUSED);
-    haplo_server_stats(scene->servers[0], &server);
+    haplo_server_get_stats(scene->servers[0], &server);
     assert_int_equal(server.failed_logins, 1);
     assert_int_equal(server.failed_login_count, 1);
     assert_false(server.logins_held);
     q1->fake->fetch_answer = throttle;
     haplo_queue_poll_now(q1->queue);
     RUN_UNTIL(scene, state_of(q1) == HAPLO_QUEUE_BACKOFF);
-    haplo_server_stats(scene->servers[0], &server);
+    haplo_server_get_stats(scene->servers[0], &server);
     assert_int_equal(server.state, HAPLO_SERVER_SILENT);
     assert_int_equal(server.throttle_count, 1);
     assert_in_range(server.wait_ms, 309000, 340000);
@@ -231,7 +231,7 @@ static void failed_logins_of_earlier_pollers_count(void **state)
         (struct haplo_failed_logins){.site = site, .count = 3, .age_ms = 10000};
     assert_int_equal(haplo_poller_recall_logins(scene->poller, &logins), 0);
     struct watch *q1 = scene_add(scene, "q1", 3);
-    haplo_server_stats(scene->servers[0], &server);
+    haplo_server_get_stats(scene->servers[0], &server);
     assert_true(server.logins_held);
     assert_int_equal(server.failed_logins, 3);
     assert_in_range(server.wait_ms, 299000, 300000);
@@ -242,11 +242,11 @@ static void failed_logins_of_earlier_pollers_count(void **state)
     assert_int_equal(stats_of(q2).wait_ms, 0);
     q2->fake->fetch_answer = REFUSAL;
     RUN_UNTIL(scene, state_of(q2) == HAPLO_QUEUE_REFUSED);
-    haplo_server_stats(scene->servers[0], &server);
+    haplo_server_get_stats(scene->servers[0], &server);
     assert_int_equal(server.failed_logins, 4);
     assert_int_equal(q1->fake->fetch_count, 0);
     RUN_UNTIL(scene, q1->marked_count == 1);
-    haplo_server_stats(scene->servers[0], &server);
+    haplo_server_get_stats(scene->servers[0], &server);
     assert_int_equal(server.failed_logins, 0);
     scene_close(scene);
 }
@@ -284,19 +284,19 @@ static void stats_fill_no_more_than_the_caller_has(void **state)
     RUN_UNTIL(scene, q1->marked_count == 1);
     memset(&stats, 0xa5, sizeof stats);
     stats.queue.struct_size = offsetof(struct haplo_queue_stats, unread_count);
-    haplo_queue_stats(q1->queue, &stats.queue);
+    haplo_queue_get_stats(q1->queue, &stats.queue);
     assert_int_equal(stats.queue.generation, 1);
     assert_int_equal(stats.queue.struct_size,
                      offsetof(struct haplo_queue_stats, unread_count));
     assert_int_equal(stats.bytes[stats.queue.struct_size], 0xa5);
     memset(&stats, 0xa5, sizeof stats);
     stats.server.struct_size = offsetof(struct haplo_server_stats, failures);
-    haplo_server_stats(scene->servers[0], &stats.server);
+    haplo_server_get_stats(scene->servers[0], &stats.server);
     assert_int_equal(stats.server.in_flight, 0);
     assert_int_equal(stats.bytes[stats.server.struct_size], 0xa5);
     memset(&stats, 0xa5, sizeof stats);
     stats.poller.struct_size = sizeof stats;
-    haplo_poller_stats(scene->poller, &stats.poller);
+    haplo_poller_get_stats(scene->poller, &stats.poller);
     assert_int_equal(stats.poller.connection_count, 1);
     assert_int_equal(stats.bytes[sizeof stats.poller], 0xa5);
     scene_close(scene);

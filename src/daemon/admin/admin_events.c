@@ -167,7 +167,7 @@ static uint64_t fingerprint(const struct gather_queue *queue)
     if (queue->queue == NULL) {
         return 1;
     }
-    haplo_queue_stats(queue->queue, &stats);
+    haplo_queue_get_stats(queue->queue, &stats);
     const uint64_t parts[] = {
         stats.state,
         stats.fetch_count,

@@ -193,7 +193,7 @@ void admin_write_server(struct json_writer *json, const char *name,
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
     bool is_held = server->server == NULL;
     if (!is_held) {
-        haplo_server_stats(server->server, &stats);
+        haplo_server_get_stats(server->server, &stats);
     }
     json_object(json, name);
     json_text(json, "name", options->name);

@@ -147,7 +147,7 @@ static void offer_queue(struct queues *queues, const struct gather_queue *queue)
     }
     gather_queue_name(queue, name);
     if (queue->queue != NULL) {
-        haplo_queue_stats(queue->queue, &stats);
+        haplo_queue_get_stats(queue->queue, &stats);
     }
     if (is_in(queues->states, stats.state) && matches_name(queues, name)) {
         queues->matched_count++;

@@ -112,7 +112,7 @@ static void write_poller(struct json_writer *json, const struct gather *gather)
 {
     struct haplo_poller_stats stats = {.struct_size = sizeof stats};
     if (gather->poller != NULL) {
-        haplo_poller_stats(gather->poller, &stats);
+        haplo_poller_get_stats(gather->poller, &stats);
     }
     json_object(json, "poller");
     json_count(json, "in_flight", stats.in_flight);

@@ -17,7 +17,7 @@ static struct haplo_queue_stats queue_stats(const void *object)
     struct haplo_queue_stats stats = {.struct_size = sizeof stats,
                                       .unread_count = -1};
     if (queue->queue != NULL) {
-        haplo_queue_stats(queue->queue, &stats);
+        haplo_queue_get_stats(queue->queue, &stats);
     }
     return stats;
 }

@@ -13,7 +13,7 @@ static struct haplo_poller_stats poller_stats(const struct gather *gather)
 {
     struct haplo_poller_stats stats = {.struct_size = sizeof stats};
     if (gather->poller != NULL) {
-        haplo_poller_stats(gather->poller, &stats);
+        haplo_poller_get_stats(gather->poller, &stats);
     }
     return stats;
 }
@@ -78,7 +78,7 @@ static struct haplo_server_stats server_stats(const void *object)
     const struct gather_server *server = object;
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
     if (server->server != NULL) {
-        haplo_server_stats(server->server, &stats);
+        haplo_server_get_stats(server->server, &stats);
     }
     return stats;
 }

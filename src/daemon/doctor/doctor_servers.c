@@ -201,7 +201,7 @@ static void look_for_held(struct doctor_server *server)
     if (server->server == NULL || server->text != NULL) {
         return;
     }
-    haplo_server_stats(server->server, &stats);
+    haplo_server_get_stats(server->server, &stats);
     if (!stats.logins_held || stats.in_flight > 0) {
         return;
     }
@@ -292,7 +292,7 @@ static void take_stats(struct doctor *doctor)
         struct doctor_server *server = &doctor->servers[i];
         server->stats.struct_size = sizeof server->stats;
         if (server->server != NULL) {
-            haplo_server_stats(server->server, &server->stats);
+            haplo_server_get_stats(server->server, &server->stats);
         }
     }
 }

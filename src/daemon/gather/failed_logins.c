@@ -100,7 +100,7 @@ static void print_refused(void *data, FILE *file)
 static unsigned count_now(const struct haplo_server *server)
 {
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
-    haplo_server_stats(server, &stats);
+    haplo_server_get_stats(server, &stats);
     return stats.failed_logins;
 }
 

@@ -9,7 +9,7 @@ static bool is_refused(const struct gather_queue *queue)
     if (queue->queue == NULL) {
         return false; /* held */
     }
-    haplo_queue_stats(queue->queue, &stats);
+    haplo_queue_get_stats(queue->queue, &stats);
     return stats.state == HAPLO_QUEUE_REFUSED;
 }
 

@@ -354,7 +354,7 @@ static bool has_batch(const struct gather_queue *queue)
     if (queue->queue == NULL) {
         return false; /* held */
     }
-    haplo_queue_stats(queue->queue, &stats);
+    haplo_queue_get_stats(queue->queue, &stats);
     return stats.state == HAPLO_QUEUE_LAST_DELIVERING ||
            stats.state == HAPLO_QUEUE_LAST_MARK_READY ||
            stats.state == HAPLO_QUEUE_LAST_MARKING ||

@@ -8,7 +8,7 @@ static void look_at(struct poll_all *all, const struct gather_queue *queue)
     if (queue->queue == NULL) {
         return; /* held */
     }
-    haplo_queue_stats(queue->queue, &stats);
+    haplo_queue_get_stats(queue->queue, &stats);
     if (stats.state == HAPLO_QUEUE_IDLE || stats.state == HAPLO_QUEUE_BACKOFF) {
         haplo_queue_poll_now(queue->queue);
         all->due_count++;

@@ -115,7 +115,7 @@ static void note_certificates(struct hourly *hourly,
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
     const char *name = server->seen.name;
     if (server->server != NULL) {
-        haplo_server_stats(server->server, &stats);
+        haplo_server_get_stats(server->server, &stats);
     }
     expiry_note(&hourly->expiry, EXPIRY_SERVER, name, name,
                 stats.certificate_expires_ms, now_ms);

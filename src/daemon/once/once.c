@@ -217,7 +217,7 @@ static void give_up_held(struct once *once)
 static bool has_worked_before(const struct gather_queue *queue)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
-    haplo_queue_stats(queue->queue, &stats);
+    haplo_queue_get_stats(queue->queue, &stats);
     return stats.generation > 0 && !queue->key_refused;
 }
 

@@ -26,7 +26,7 @@ static bool is_final(const struct haplo_event *event)
         event->delay_ms > ONCE_WAIT_MAX_MS) {
         return true;
     }
-    haplo_queue_stats(event->queue, &stats);
+    haplo_queue_get_stats(event->queue, &stats);
     return event->to == HAPLO_QUEUE_DELIVER_WAIT
                ? stats.deliver_retry_count >= ONCE_ATTEMPTS_MAX
                : stats.failures >= ONCE_ATTEMPTS_MAX;
@@ -116,8 +116,8 @@ static bool is_held_back(const struct once_server *server, uint64_t *until_ms)
     if (server->server->server == NULL) {
         return false; /* all its queues are held, and settled */
     }
-    haplo_server_stats(server->server->server, &stats);
-    haplo_poller_stats(server->server->gather->poller, &poller);
+    haplo_server_get_stats(server->server->server, &stats);
+    haplo_poller_get_stats(server->server->gather->poller, &poller);
     if (!stats.logins_held || poller.in_flight > 0) {
         return false;
     }
@@ -127,7 +127,7 @@ static bool is_held_back(const struct once_server *server, uint64_t *until_ms)
         if (server->queues[i].is_settled) {
             continue;
         }
-        haplo_queue_stats(server->queues[i].queue->queue, &queue);
+        haplo_queue_get_stats(server->queues[i].queue->queue, &queue);
         if (queue.state != HAPLO_QUEUE_READY || queue.wait_ms == 0) {
             return false;
         }
@@ -141,7 +141,7 @@ static void give_up_keys(struct once *once, const struct once_server *server,
 {
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
     char until[WALL_CLOCK_TEXT_SIZE];
-    haplo_server_stats(server->server->server, &stats);
+    haplo_server_get_stats(server->server->server, &stats);
     wall_clock_text(until_ms, until);
     for (size_t i = 0; i < server->queue_count; i++) {
         struct once_queue *queue = &server->queues[i];

@@ -41,7 +41,7 @@ static void count_down(struct once_queue *queue, const struct haplo_mark *mark)
 static bool has_unconfirmed(const struct once_queue *queue)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
-    haplo_queue_stats(queue->queue->queue, &stats);
+    haplo_queue_get_stats(queue->queue->queue, &stats);
     return stats.unconfirmed_count > 0;
 }
 

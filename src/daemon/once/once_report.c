@@ -32,7 +32,7 @@ static struct row server_row(const struct once_report *report,
         if (queue->queue == NULL) {
             continue; /* held */
         }
-        haplo_queue_stats(queue->queue, &stats);
+        haplo_queue_get_stats(queue->queue, &stats);
         row.batches += stats.marked_batch_count;
         row.messages += queue->stored_count;
         row.repeats += queue->repeat_count;

@@ -7,7 +7,7 @@ int use(struct haplo_server *server, const struct haplo_event *event,
 static void on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
 {
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
-    haplo_queue_stats(queue, &stats);
+    haplo_queue_get_stats(queue, &stats);
     if (stats.state == HAPLO_QUEUE_DELIVERING) {
         haplo_batch_accept(batch);
     }

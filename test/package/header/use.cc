@@ -6,9 +6,9 @@ int use(haplo_server *server, const haplo_event *event, const char *&text);
 
 static void on_deliver(haplo_queue *queue, haplo_batch batch)
 {
-    struct haplo_queue_stats stats{};
+    haplo_queue_stats stats{};
     stats.struct_size = sizeof stats;
-    haplo_queue_stats(queue, &stats);
+    haplo_queue_get_stats(queue, &stats);
     if (stats.state == HAPLO_QUEUE_DELIVERING) {
         haplo_batch_accept(batch);
     }
