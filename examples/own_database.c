@@ -1,8 +1,7 @@
 /* own_database.c - stores the messages of one queue in the application's own
  * SQLite database, each exactly once, however it fails or is stopped:
  *     own_database URL QUEUE FILE < FILE-WITH-THE-API-KEY
- * on_deliver() and on_marked() are all that this takes: see "Exactly once" in
- * docs/embedding.md. */
+ * on_deliver() and on_marked() do it: see "Exactly once", docs/embedding.md. */
 #include <haplopoll.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -81,6 +80,7 @@ static void on_marked(struct haplo_queue *queue, const struct haplo_mark *mark)
     }
     sqlite3_reset(read_state);
     execute("COMMIT");
+    execute("ROLLBACK"); /* if that failed: it is confirmed later, then */
 }
 
 int main(int argc, char **argv)
@@ -92,7 +92,8 @@ int main(int argc, char **argv)
     struct haplo_queue_options options = {.struct_size = sizeof options};
     if (argc < 4 || !fgets(key, sizeof key, stdin) ||
         sqlite3_open(argv[3], &db) ||
-        !execute("CREATE TABLE IF NOT EXISTS messages (body BLOB);"
+        !execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                 "CREATE TABLE IF NOT EXISTS messages (body BLOB);"
                  "CREATE TABLE IF NOT EXISTS states (id PRIMARY KEY, state)") ||
         sqlite3_prepare_v2(db, "SELECT max(state) FROM states", -1, &read_state,
                            NULL) ||
