@@ -121,7 +121,7 @@ class Fixture:
         self.reload = {
             "ok": True, "generation": 4, "digest": None, "message": "",
             "added": ["queue s2/new"], "changed": [], "removed": [],
-            "waiting": [], "errors": []}
+            "waiting": [], "held": [], "errors": []}
         self.letters = []
         # Messages received in each minute: the waves of a day, and a peak.
         self.minutes = [1200 + int(900 * math.sin(n / 60)) + n * 37 % 400 +
