@@ -501,7 +501,7 @@ HAPLO_EXTERN int haplo_server_set_options(
  * which may remove the server. */
 HAPLO_EXTERN int haplo_server_remove(struct haplo_server *server);
 
-/* The server of this name; NULL: there is none. */
+/* The server of this name, or NULL. */
 HAPLO_EXTERN struct haplo_server *haplo_server_find(
     const struct haplo_poller *poller, const char *name);
 
@@ -677,9 +677,10 @@ HAPLO_EXTERN int haplo_queue_add(struct haplo_server *server,
 /*
  * Replaces all options of a queue but its name and its state, which may be NULL
  * and empty here, and its key, which is kept if it is NULL; again, what is 0 or
- * NULL gets its default. Copies options; why as above. A fetch in flight ends
- * with the options that it began with. A new interval that is shorter than the
- * rest of the wait makes the queue due immediately; other waits run on.
+ * NULL gets its default. key_proven is ignored. Copies options; why as above. A
+ * response that is being read is read to its end with the options that it began
+ * with. A new interval that is shorter than the rest of the wait makes the
+ * queue due immediately; other waits run on.
  *
  * HAPLO_EINVAL, HAPLO_ENOMEM, HAPLO_ESTOPPED; on error nothing has changed.
  */
@@ -734,7 +735,7 @@ HAPLO_EXTERN void haplo_queue_poll_now(struct haplo_queue *queue);
 HAPLO_EXTERN int haplo_queue_set_key(struct haplo_queue *queue,
                                      const char *api_key);
 
-/* The queue of this name; NULL: there is none. */
+/* The queue of this name, or NULL. */
 HAPLO_EXTERN struct haplo_queue *haplo_queue_find(
     const struct haplo_server *server, const char *name);
 

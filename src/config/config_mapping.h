@@ -90,7 +90,7 @@ const char *config_mapping_text(const struct config_mapping *mapping,
 bool config_mapping_is_list(const struct config_mapping *mapping,
                             const struct config_pair *pair);
 
-/* Its name as the file has it; "" if there is none. Valid until it ends. */
+/* Its name as the file has it, or "". Valid until it ends. */
 const char *config_mapping_own_name(const struct config_mapping *mapping);
 
 /* The name of an inbox, an outlet or a queue, owned by the configuration. NULL

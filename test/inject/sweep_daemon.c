@@ -31,7 +31,7 @@
 
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-/* The state directory is claimed for its environment by each run anew. */
+/* Each run claims the state directory for its environment. */
 static void once_run(void)
 {
     static struct outcome outcome;
@@ -244,8 +244,8 @@ static void release_ask(void)
     admin_answer_free(&answer);
 }
 
-/* As `haplo-poll status` does it. Either there is a list, or it is told why
- * there is none. */
+/* As `haplo-poll status` does it. Either there is a list, or it is told
+ * why not. */
 static void queues_ask(void)
 {
     char path[128];

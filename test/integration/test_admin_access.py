@@ -76,7 +76,7 @@ def test_a_token_has_a_role(port):
 
 
 def test_a_token_for_reading_gets_no_body_of_a_message(port):
-    """What is in messages is none of the business of who watches queues."""
+    """Whoever watches queues need not know what is in messages."""
     body = "/api/v1/dead-letters/some/1?body=true"
     assert port.ask("GET", body, headers=bearer(READ)).status == 403
     assert port.ask("GET", body, headers=bearer(FULL)).status != 403

@@ -56,7 +56,7 @@ void timeline_free(struct timeline *timeline);
 const struct timeline_sample *timeline_sample(const struct timeline *timeline,
                                               size_t index);
 
-/* When the newest minute ended; 0: there is none. */
+/* When the newest minute ended; 0 before the first one has. */
 uint64_t timeline_end_ms(const struct timeline *timeline);
 
 #endif
