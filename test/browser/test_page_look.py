@@ -56,6 +56,10 @@ def test_an_update_moves_nothing(browser):
                      " && document.getElementById('link').dataset.link"
                      " === 'live' && document.querySelector("
                      "'.gauge path.line').hasAttribute('d')")
+        # What has been drawn is not yet painted: it may move now.
+        browser.run("void requestAnimationFrame(() => requestAnimationFrame("
+                    "() => { window.isPainted = true; }))")
+        browser.wait("window.isPainted === true")
         browser.run("""void (window.shifts = [], new PerformanceObserver(list =>
             list.getEntries().forEach(e => e.sources.forEach(({node}) => {
                 const near = node?.closest ? node : node?.parentElement;
