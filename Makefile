@@ -26,7 +26,7 @@ TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
 	postgresql pgbouncer nats-server kcat nginx zsh systemd strace chromium \
 	chromium-driver prometheus cmake g++
 CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc debhelper dpkg-dev \
-	lintian debootstrap qemu-system-x86 e2fsprogs
+	lintian debootstrap qemu-system-x86 e2fsprogs abigail-tools
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 # Peers that cannot be had are named as missing by `make bench`.
 BENCH_PACKAGES := nginx openssl ca-certificates util-linux valgrind wrk curl \
@@ -557,8 +557,8 @@ bench-table:
 	$(PYTHON) bench/table.py
 
 .PHONY: check
-check: check-format check-layers check-tidy check-man check-sanitize \
-	check-thread check-valgrind
+check: check-format check-layers check-tidy check-man check-abi \
+	check-sanitize check-thread check-valgrind
 
 .PHONY: check-format
 check-format:
@@ -586,6 +586,19 @@ man-options: $(BUILD)/test/test_option
 .PHONY: check-man
 check-man: $(BUILD)/man3/written
 	mandoc -Tlint -Wwarning man/*.[1-9] $$(grep -L '^\.so' $(BUILD)/man3/*.3)
+
+# What applications were built against. Functions may be added, and members at
+# the end of a struct that begins with struct_size; all else breaks applications,
+# and needs a new SOVERSION. `make abi-baseline` records the library as it is,
+# once a release has added something, or has broken it.
+abi := test/package/abi
+.PHONY: check-abi abi-baseline
+check-abi: $(LIB_SO)
+	$(PYTHON) $(abi)/check.py $(LIB_SO) include
+	$(PYTHON) -m pytest -q -p no:cacheprovider $(abi)/test_abi.py
+
+abi-baseline: $(LIB_SO)
+	$(PYTHON) $(abi)/check.py --write $(LIB_SO) include
 
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
@@ -702,7 +715,7 @@ $(BUILD)/haplopoll.pc $(cmake_files): $(BUILD)/%: src/%.in FORCE
 
 # The manual pages of the library's functions.
 $(BUILD)/man3/written: man/functions.py include/haplopoll.h
-	$(Q)$(PYTHON) $< $(@D) && touch $@
+	$(Q)rm -f $(@D)/*.3 && $(PYTHON) $< $(@D) && touch $@
 
 $(BUILD)/haplo-poll.service: packaging/systemd/haplo-poll.service FORCE
 	$(Q)sed 's|/usr/bin/|$(BINDIR)/|' $< >$@

@@ -144,6 +144,20 @@ def test_the_library_shows_its_public_functions_only(installed):
         assert len(shown) > 30
 
 
+# An application that was linked with a library which breaks it must not start:
+# both names change then.
+def test_the_soname_and_the_version_of_the_symbols_agree(installed):
+    library = installed / "usr/lib/libhaplopoll.so"
+    number = re.search(r"SONAME.*\[libhaplopoll\.so\.(\d+)\]",
+                       run("readelf", "-d", library))[1]
+    assert (library.parent / f"libhaplopoll.so.{number}").exists()
+    versioned = symbols("-D", "--defined-only", "--with-symbol-versions",
+                        library)
+    functions = {name for name in versioned if not name.startswith("HAPLO")}
+    assert len(functions) > 60
+    assert all(name.endswith(f"@@HAPLOPOLL_{number}") for name in functions)
+
+
 # A fault in the parser of foreign bytes must be hard to make use of.
 @pytest.mark.needs("plain", "plain_memory")
 @pytest.mark.parametrize("name", ["haplo-poll", "libhaplopoll.so"])

@@ -35,8 +35,27 @@ static void each_error_has_a_name_and_a_text(void **state)
             assert_string_not_equal(errors[i].text, errors[j].text);
         }
     }
-    assert_int_equal(HAPLO_EINVAL, -1); /* the ABI */
-    assert_int_equal(HAPLO_EREJECTED, -42);
+}
+
+/* Applications contain and store the numbers, so they are part of the ABI. An
+ * error that is added gets another one. */
+static void numbers_of_errors_never_change(void **state)
+{
+    static const int numbers[][2] = {
+        {HAPLO_EINVAL, 1},     {HAPLO_ENOMEM, 2},      {HAPLO_EEXIST, 3},
+        {HAPLO_EBUSY, 4},      {HAPLO_ECANCELED, 5},   {HAPLO_ESTOPPED, 6},
+        {HAPLO_EANSWERED, 7},  {HAPLO_ENOTSUP, 8},     {HAPLO_ERESOLVE, 10},
+        {HAPLO_ECONNECT, 11},  {HAPLO_ETLS, 12},       {HAPLO_ETIMEDOUT, 13},
+        {HAPLO_ERESET, 14},    {HAPLO_ESERVER, 15},    {HAPLO_EPROTOCOL, 16},
+        {HAPLO_EPROXY, 17},    {HAPLO_ELIMITED, 18},   {HAPLO_EREDIRECT, 20},
+        {HAPLO_ENOTFOUND, 21}, {HAPLO_ESTATUS, 22},    {HAPLO_ECONTENT, 23},
+        {HAPLO_EDOCUMENT, 24}, {HAPLO_ETOOBIG, 25},    {HAPLO_ECACHED, 26},
+        {HAPLO_EREFUSED, 30},  {HAPLO_ETHROTTLED, 31}, {HAPLO_ENOPROGRESS, 40},
+        {HAPLO_EDELIVERY, 41}, {HAPLO_EREJECTED, 42},  {HAPLO_ESTALE, 43}};
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        assert_int_equal(-numbers[i][0], numbers[i][1]);
+    }
 }
 
 /* Callers print without asking whether it is one. */
@@ -102,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_error_has_a_name_and_a_text),
+        cmocka_unit_test(numbers_of_errors_never_change),
         cmocka_unit_test(what_is_no_error_has_a_text_too),
         cmocka_unit_test(what_mends_itself_is_transient),
         cmocka_unit_test(each_state_has_a_name_and_a_text),
