@@ -73,7 +73,8 @@ static struct scene *scene_new(size_t server_count, size_t queue_count)
     for (size_t i = 0; i < server_count; i++) {
         struct gather_server *server = &scene->servers[i];
         (void)snprintf(scene->names[i], NAME_SIZE, "server-%05zu", i);
-        observer_server_add(&server->seen, scene->names[i], NOW_MS);
+        observer_server_add(&scene->gather.observer, &server->seen,
+                            scene->names[i], NOW_MS);
         server->queues.name_of = queue_name_of;
         for (size_t j = 0; j < queue_count; j++) {
             add_queue(scene, server, i * queue_count + j);
@@ -128,8 +129,8 @@ static void test_each_metric_has_its_head_and_samples(void **state)
     struct scene *scene = scene_new(2, 3);
     unsigned slices;
     (void)state;
-    scene->servers[1].seen.stored_count = 42;
-    scene->servers[1].seen.failures[FAILURE_TLS] = 7;
+    scene->servers[1].seen.sums.stored_count = 42;
+    scene->servers[1].seen.sums.failures[FAILURE_TLS] = 7;
     char *page = page_of(scene, false, NULL, MUCH_NS, &slices);
     assert_int_equal(slices, 1);
     assert_true(has_line(page, "# TYPE haplo_poll_server_up gauge"));

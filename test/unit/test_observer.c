@@ -70,7 +70,7 @@ static int setup(void **state)
     observer_init(&scene->observer, START_MS);
     scene->listener.transition_cb = on_transition;
     observer_listen(&scene->observer, &scene->listener);
-    observer_server_add(&scene->server, "example", START_MS);
+    observer_server_add(&scene->observer, &scene->server, "example", START_MS);
     for (unsigned i = 0; i < 2; i++) {
         struct observer_place place = place_of(scene, i);
         observer_queue_add(&scene->observer, &place, START_MS);
@@ -91,15 +91,38 @@ static int teardown(void **state)
         observer_queue_remove(&scene->observer, &place);
     }
     for (unsigned i = 0; i < OBSERVER_QUEUE_STATE_COUNT; i++) {
-        assert_int_equal(scene->server.queue_counts[i], 0);
-        assert_int_equal(scene->observer.queue_counts[i], 0);
+        assert_int_equal(scene->server.sums.queue_counts[i], 0);
+        assert_int_equal(scene->observer.sums.queue_counts[i], 0);
     }
-    assert_int_equal(scene->server.unread_count, 0);
+    assert_int_equal(scene->server.sums.unread_count, 0);
     observer_server_remove(&scene->observer, &scene->server);
     observer_unlisten(&scene->listener);
     observer_free(&scene->observer);
     free(scene);
     return 0;
+}
+
+/* What is told of the whole, and is not walked, must be what a walk finds. */
+static void check_sums(const struct scene *scene)
+{
+    size_t untried_count = 0;
+    size_t counts[OBSERVER_QUEUE_STATE_COUNT] = {0};
+    for (unsigned i = 0; i < 2; i++) {
+        enum observer_queue_state state = scene->queues[i].state;
+        counts[state]++;
+        untried_count += scene->server.state != OBSERVER_SERVER_UP &&
+                         (state == OBSERVER_QUEUE_STARTING ||
+                          state == OBSERVER_QUEUE_WORKING);
+    }
+    assert_memory_equal(counts, scene->server.sums.queue_counts, sizeof counts);
+    assert_memory_equal(&scene->observer.sums, &scene->server.sums,
+                        sizeof scene->server.sums);
+    assert_int_equal(scene->observer.untried_count, untried_count);
+    assert_int_equal(observer_untried_count(&scene->server), untried_count);
+    for (int i = 0; i < OBSERVER_SERVER_STATE_COUNT; i++) {
+        assert_int_equal(scene->observer.server_counts[i],
+                         (int)scene->server.state == i ? 1 : 0);
+    }
 }
 
 static struct observer_note note_at(uint64_t seconds, int error,
@@ -139,8 +162,10 @@ static void test_a_queue_that_works_leaves_no_trace(void **state)
     assert_int_equal(scene->queues[0].state, OBSERVER_QUEUE_WORKING);
     assert_int_equal(scene->queues[0].since_ms, START_MS + 1000);
     assert_int_equal(scene->queues[0].success_ms, START_MS + 1000000);
-    assert_int_equal(scene->server.queue_counts[OBSERVER_QUEUE_WORKING], 1);
-    assert_int_equal(scene->server.queue_counts[OBSERVER_QUEUE_STARTING], 1);
+    assert_int_equal(scene->server.sums.queue_counts[OBSERVER_QUEUE_WORKING],
+                     1);
+    assert_int_equal(scene->server.sums.queue_counts[OBSERVER_QUEUE_STARTING],
+                     1);
     assert_true(sizeof(struct observer_queue) <= 32);
 }
 
@@ -172,8 +197,8 @@ static void test_failures_are_counted_by_class(void **state)
     fails(scene, 0, 1, HAPLO_ECONNECT, "refused");
     fails(scene, 1, 2, HAPLO_ERESET, "reset");
     fails(scene, 1, 3, HAPLO_ETLS, "expired");
-    assert_int_equal(scene->server.failures[FAILURE_NETWORK], 2);
-    assert_int_equal(scene->server.failures[FAILURE_TLS], 1);
+    assert_int_equal(scene->server.sums.failures[FAILURE_NETWORK], 2);
+    assert_int_equal(scene->server.sums.failures[FAILURE_TLS], 1);
     assert_int_equal(scene->queues[1].trouble->failures[FAILURE_NETWORK], 1);
     assert_int_equal(scene->queues[1].trouble->in_a_row, 2);
     assert_string_equal(scene->queues[1].trouble->text, "expired");
@@ -290,10 +315,10 @@ static void test_unread_messages_are_summed_up(void **state)
     struct scene *scene = *state;
     struct observer_place first = place_of(scene, 0);
     struct observer_place second = place_of(scene, 1);
-    observer_queue_unread(&first, 100);
-    observer_queue_unread(&second, 20);
-    observer_queue_unread(&first, 84);
-    assert_int_equal(scene->server.unread_count, 104);
+    observer_queue_unread(&scene->observer, &first, 100);
+    observer_queue_unread(&scene->observer, &second, 20);
+    observer_queue_unread(&scene->observer, &first, 84);
+    assert_int_equal(scene->server.sums.unread_count, 104);
 }
 
 /* A quantile of commits is read from these buckets. */
@@ -323,6 +348,62 @@ static void test_a_message_of_the_same_queue_is_a_resend(void **state)
     resends_free(&resends);
 }
 
+/* Whatever happens, in whichever order. */
+static void test_sums_are_those_of_a_walk(void **state)
+{
+    struct scene *scene = *state;
+    uint32_t seed = 1;
+    for (unsigned i = 0; i < 5000; i++) {
+        seed = seed * 1664525 + 1013904223;
+        struct observer_place place = place_of(scene, seed >> 30 & 1);
+        struct observer_note note =
+            note_at(i, (seed >> 8 & 1) != 0 ? HAPLO_ECONNECT : 0, "a cause");
+        switch (seed >> 16 & 7) {
+        case 0:
+            observer_queue_worked(&scene->observer, &place, note.now_ms);
+            break;
+        case 1:
+            observer_queue_failed(
+                &scene->observer, &place,
+                (enum observer_queue_state)((seed >> 20) %
+                                            (OBSERVER_QUEUE_STATE_COUNT + 1)),
+                &note);
+            break;
+        case 2:
+            observer_queue_enter(&scene->observer, &place,
+                                 (enum observer_queue_state)(
+                                     (seed >> 20) % OBSERVER_QUEUE_STATE_COUNT),
+                                 &note);
+            break;
+        case 3:
+            observer_server_enter(
+                &scene->observer, &scene->server,
+                (enum observer_server_state)((seed >> 20) %
+                                             OBSERVER_SERVER_STATE_COUNT),
+                &note);
+            break;
+        case 4:
+            observer_queue_unread(&scene->observer, &place, seed >> 20);
+            break;
+        case 5:
+            observer_fetched(&scene->observer, &scene->server, seed >> 28);
+            observer_resent(&scene->observer, &scene->server);
+            break;
+        case 6:
+            observer_stored(&scene->observer, &scene->server, seed >> 28, 1);
+            observer_marked(&scene->observer, &scene->server, seed >> 28);
+            break;
+        default:
+            observer_queue_remove(&scene->observer, &place);
+            observer_queue_add(&scene->observer, &place, note.now_ms);
+            break;
+        }
+        check_sums(scene);
+    }
+    observer_server_enter(&scene->observer, &scene->server, OBSERVER_SERVER_UP,
+                          &(struct observer_note){.now_ms = START_MS});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +416,7 @@ int main(void)
         TEST(test_a_cause_that_is_told_elsewhere_is_no_transition),
         TEST(test_every_kind_of_object_has_a_story),
         TEST(test_unread_messages_are_summed_up),
+        TEST(test_sums_are_those_of_a_walk),
         TEST(test_commits_are_counted_by_how_long_they_took),
         cmocka_unit_test(test_a_message_of_the_same_queue_is_a_resend),
     };

@@ -74,7 +74,7 @@ static int setup(void **state)
     reporter_init(&scene->reporter, on_report, scene);
     scene->listener.transition_cb = on_transition;
     observer_listen(&scene->observer, &scene->listener);
-    observer_server_add(&scene->server, "example", START_MS);
+    observer_server_add(&scene->observer, &scene->server, "example", START_MS);
     for (unsigned i = 0; i < QUEUE_COUNT; i++) {
         struct observer_place place = place_of(scene, i);
         (void)snprintf(scene->names[i], sizeof scene->names[i], "q%u", i);
@@ -354,7 +354,7 @@ static void test_a_removed_server_that_flapped_is_not_looked_at(void **state)
     struct observer_server *server = calloc(1, sizeof *server);
     struct observer_note what;
     assert_non_null(server);
-    observer_server_add(server, "other", START_MS);
+    observer_server_add(&scene->observer, server, "other", START_MS);
     for (uint64_t at_ms = 0; at_ms <= HOUR - MINUTE; at_ms += 2 * MINUTE) {
         advance_to(scene, at_ms);
         what = note(scene, HAPLO_ETIMEDOUT, "timed out");
@@ -526,8 +526,8 @@ static void test_a_server_that_is_replaced_is_the_new_one(void **state)
     server_enters(scene, OBSERVER_SERVER_DOWN, "connection refused");
     advance_to(scene, MINUTE);
     observer_server_remove(&scene->observer, &scene->server);
-    observer_server_add(&old, "example", START_MS);
-    old.queue_counts[OBSERVER_QUEUE_FAILING] = 7;
+    observer_server_add(&scene->observer, &old, "example", START_MS);
+    old.sums.queue_counts[OBSERVER_QUEUE_FAILING] = 7;
     struct observer_note what = note(scene, HAPLO_ECONNECT, "no route");
     observer_server_enter(&scene->observer, &old, OBSERVER_SERVER_DOWN, &what);
     advance_to(scene, MINUTE + 2 * SECOND);

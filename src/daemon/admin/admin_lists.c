@@ -1,72 +1,12 @@
 #include "daemon/admin/admin_lists.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/command_hint.h"
 #include "daemon/admin/admin_object.h"
-#include "daemon/admin/admin_page.h"
 #include "daemon/admin/admin_private.h"
 
 #define LANE_COUNT_MAX 100 /* of an outlet, in a response */
-
-/* Servers */
-
-void admin_get_servers(struct admin_request *request)
-{
-    const struct gather *gather = request->admin->gather;
-    const struct gather_server *server;
-    struct json_writer json = {0};
-    struct admin_page page;
-    char next[ADMIN_PAGE_CURSOR_SIZE];
-    char why[HAPLO_TEXT_SIZE_MAX] = "out of memory";
-    size_t cursor = 0;
-    int error = admin_page_init(&page, admin_query(request, "limit"),
-                                admin_query(request, "after"), why, sizeof why);
-    if (error != 0) {
-        admin_page_free(&page);
-        admin_reply_error(request, error == HAPLO_EINVAL ? 400 : 500, "%s",
-                          why);
-        return;
-    }
-    while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
-        admin_page_offer(&page, 0, server->config->options.name);
-    }
-    admin_page_sort(&page);
-    json.is_failed = page.is_failed;
-    json_object(&json, NULL);
-    json_array(&json, "servers");
-    for (size_t i = 0; i < page.count; i++) {
-        admin_write_server(
-            &json, NULL,
-            name_table_find(&gather->servers, page.entries[i].name));
-    }
-    json_array_end(&json);
-    json_text(&json, "next", admin_page_next(&page, next));
-    json_object_end(&json);
-    admin_page_free(&page);
-    admin_reply_json(request, 200, &json);
-}
-
-void admin_get_server(struct admin_request *request)
-{
-    const struct gather *gather = request->admin->gather;
-    const struct gather_server *server =
-        name_table_find(&gather->servers, admin_parameter(request, "server"));
-    struct json_writer json = {0};
-    char hint[COMMAND_HINT_SIZE];
-    if (server == NULL) {
-        admin_reply_error(request, 404, "there is no server %s: see `%s`",
-                          admin_parameter(request, "server"),
-                          command_hint(hint, "status --all", NULL));
-        return;
-    }
-    json_object(&json, NULL);
-    admin_write_server(&json, "server", server);
-    admin_write_transitions(&json, gather, server->seen.newest_id);
-    json_object_end(&json);
-    admin_reply_json(request, 200, &json);
-}
 
 /* Outlets: there are few, in the order of the configuration */
 

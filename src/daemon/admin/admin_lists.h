@@ -1,13 +1,11 @@
 /*
- * admin_lists.h - servers, outlets and inboxes: all of them, and single ones.
+ * admin_lists.h - outlets and inboxes: all of them, and single ones.
  */
 #ifndef DAEMON_ADMIN_LISTS_H
 #define DAEMON_ADMIN_LISTS_H
 
 #include "daemon/admin/admin_request.h"
 
-void admin_get_servers(struct admin_request *request);
-void admin_get_server(struct admin_request *request);
 void admin_get_outlets(struct admin_request *request);
 void admin_get_outlet(struct admin_request *request);
 void admin_get_inboxes(struct admin_request *request);

@@ -1,5 +1,7 @@
 #include "daemon/admin/admin_object.h"
 
+#include <string.h>
+
 #include "base/wall_clock.h"
 #include "config/config.h"
 #include "daemon/observe/observer_feed.h"
@@ -33,28 +35,29 @@ static const enum admin_health of_queue_state[OBSERVER_QUEUE_STATE_COUNT] = {
     [OBSERVER_QUEUE_HELD] = ADMIN_HEALTH_HELD,
 };
 
+static const enum admin_health of_server_state[OBSERVER_SERVER_STATE_COUNT] = {
+    [OBSERVER_SERVER_UP] = ADMIN_HEALTH_OK,
+    [OBSERVER_SERVER_DOWN] = ADMIN_HEALTH_FAILING,
+    [OBSERVER_SERVER_SILENT] = ADMIN_HEALTH_FAILING,
+    [OBSERVER_SERVER_HELD] = ADMIN_HEALTH_HELD,
+};
+
 /* Nothing is known to be wrong with a queue that is not polled now, because its
  * server does not work; but nor does the queue. */
-static enum admin_health of_queue(const struct gather_server *server,
-                                  enum observer_queue_state state)
+enum admin_health admin_health_of_queue(const struct gather_queue *queue)
 {
-    enum admin_health health = of_queue_state[state];
-    return health == ADMIN_HEALTH_OK && server->seen.state != OBSERVER_SERVER_UP
+    enum admin_health health = of_queue_state[queue->seen.state];
+    return queue->queue == NULL ? ADMIN_HEALTH_HELD
+           : health == ADMIN_HEALTH_OK &&
+                   queue->server->seen.state != OBSERVER_SERVER_UP
                ? ADMIN_HEALTH_NOT_TRIED
                : health;
 }
 
-enum admin_health admin_health_of_queue(const struct gather_queue *queue)
-{
-    return queue->queue == NULL ? ADMIN_HEALTH_HELD
-                                : of_queue(queue->server, queue->seen.state);
-}
-
 enum admin_health admin_health_of_server(const struct gather_server *server)
 {
-    return server->server == NULL                     ? ADMIN_HEALTH_HELD
-           : server->seen.state == OBSERVER_SERVER_UP ? ADMIN_HEALTH_OK
-                                                      : ADMIN_HEALTH_FAILING;
+    return server->server == NULL ? ADMIN_HEALTH_HELD
+                                  : of_server_state[server->seen.state];
 }
 
 enum admin_health admin_health_of_outlet(const struct gather_outlet *outlet)
@@ -101,12 +104,38 @@ void admin_write_counts(struct json_writer *json, const char *name,
     json_object_end(json);
 }
 
-void admin_count_queues(const struct gather_server *server,
+static void count_queues(const struct observer_sums *sums, size_t untried_count,
+                         size_t counts[ADMIN_HEALTH_COUNT])
+{
+    memset(counts, 0, ADMIN_HEALTH_COUNT * sizeof counts[0]);
+    for (int i = 0; i < OBSERVER_QUEUE_STATE_COUNT; i++) {
+        counts[of_queue_state[i]] += sums->queue_counts[i];
+    }
+    counts[ADMIN_HEALTH_OK] -= untried_count;
+    counts[ADMIN_HEALTH_NOT_TRIED] = untried_count;
+}
+
+void admin_count_queues_of(const struct gather_server *server,
+                           size_t counts[ADMIN_HEALTH_COUNT])
+{
+    count_queues(&server->seen.sums, observer_untried_count(&server->seen),
+                 counts);
+}
+
+void admin_count_queues(const struct gather *gather,
                         size_t counts[ADMIN_HEALTH_COUNT])
 {
-    for (int i = 0; i < OBSERVER_QUEUE_STATE_COUNT; i++) {
-        counts[of_queue(server, (enum observer_queue_state)i)] +=
-            server->seen.queue_counts[i];
+    count_queues(&gather->observer.sums, gather->observer.untried_count,
+                 counts);
+    counts[ADMIN_HEALTH_HELD] += gather->config->held_count;
+}
+
+void admin_count_servers(const struct gather *gather,
+                         size_t counts[ADMIN_HEALTH_COUNT])
+{
+    memset(counts, 0, ADMIN_HEALTH_COUNT * sizeof counts[0]);
+    for (int i = 0; i < OBSERVER_SERVER_STATE_COUNT; i++) {
+        counts[of_server_state[i]] += gather->observer.server_counts[i];
     }
 }
 
@@ -187,7 +216,7 @@ static void write_server_stats(struct json_writer *json,
 void admin_write_server(struct json_writer *json, const char *name,
                         const struct gather_server *server)
 {
-    size_t queue_counts[ADMIN_HEALTH_COUNT] = {0};
+    size_t queue_counts[ADMIN_HEALTH_COUNT];
     const struct observer_server *seen = &server->seen;
     const struct haplo_server_options *options = &server->config->options;
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
@@ -212,7 +241,7 @@ void admin_write_server(struct json_writer *json, const char *name,
     json_time(json, "last_success_at", seen->success_ms);
     json_count(json, "in_flight_max", options->in_flight_max);
     write_server_stats(json, &stats);
-    admin_count_queues(server, queue_counts);
+    admin_count_queues_of(server, queue_counts);
     admin_write_counts(json, "queues", queue_counts);
     json_object_end(json);
 }

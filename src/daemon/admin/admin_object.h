@@ -29,9 +29,14 @@ enum admin_health admin_health_of_server(const struct gather_server *server);
 enum admin_health admin_health_of_outlet(const struct gather_outlet *outlet);
 enum admin_health admin_health_of_inbox(const struct gather_inbox *inbox);
 
-/* Adds the queues of a server to the counts. */
-void admin_count_queues(const struct gather_server *server,
+/* The queues of one server; of all of them, with those that are not valid in
+ * the configuration; and the servers. */
+void admin_count_queues_of(const struct gather_server *server,
+                           size_t counts[ADMIN_HEALTH_COUNT]);
+void admin_count_queues(const struct gather *gather,
                         size_t counts[ADMIN_HEALTH_COUNT]);
+void admin_count_servers(const struct gather *gather,
+                         size_t counts[ADMIN_HEALTH_COUNT]);
 
 /* HealthCounts. */
 void admin_write_counts(struct json_writer *json, const char *name,

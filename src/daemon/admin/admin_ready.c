@@ -65,13 +65,9 @@ static const char *outlet_why(const struct gather_outlet *outlet)
 
 static const char *polling_why(const struct gather *gather)
 {
-    size_t counts[ADMIN_HEALTH_COUNT] = {0};
-    const struct gather_server *server;
-    size_t total = gather->config->held_count;
-    size_t cursor = 0;
-    while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
-        admin_count_queues(server, counts);
-    }
+    size_t counts[ADMIN_HEALTH_COUNT];
+    size_t total = 0;
+    admin_count_queues(gather, counts);
     for (int i = 0; i < ADMIN_HEALTH_COUNT; i++) {
         total += counts[i];
     }

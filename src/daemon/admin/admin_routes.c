@@ -14,6 +14,7 @@
 #include "daemon/admin/admin_ready.h"
 #include "daemon/admin/admin_reload.h"
 #include "daemon/admin/admin_route.h"
+#include "daemon/admin/admin_servers.h"
 #include "daemon/admin/admin_status.h"
 #include "daemon/admin/admin_task.h"
 #include "daemon/admin/admin_timeline.h"

@@ -10,7 +10,7 @@
 
 #define WAITING_COUNT_MAX 10 /* lines about what a reload has not finished */
 
-/* What is summed up over servers and outlets, of which there are few enough. */
+/* What is known of all objects together. */
 struct totals {
     size_t queues[ADMIN_HEALTH_COUNT];  /* by health */
     size_t servers[ADMIN_HEALTH_COUNT]; /* likewise */
@@ -21,6 +21,7 @@ struct totals {
     uint64_t dead_letter_count;         /* messages */
 };
 
+/* There are few of them. */
 static void sum_outlets(struct totals *totals, const struct gather *gather)
 {
     const struct gather_outlet *outlet;
@@ -38,16 +39,12 @@ static void sum_outlets(struct totals *totals, const struct gather *gather)
 
 static void sum_up(struct totals *totals, const struct gather *gather)
 {
-    const struct gather_server *server;
     const struct gather_inbox *inbox;
     size_t cursor = 0;
     *totals = (struct totals){0};
-    while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
-        totals->servers[admin_health_of_server(server)]++;
-        admin_count_queues(server, totals->queues);
-        totals->stored_count += server->seen.stored_count;
-    }
-    cursor = 0;
+    admin_count_queues(gather, totals->queues);
+    admin_count_servers(gather, totals->servers);
+    totals->stored_count = gather->observer.sums.stored_count;
     while ((inbox = name_table_next(&gather->inboxes, &cursor)) != NULL) {
         totals->inboxes[admin_health_of_inbox(inbox)]++;
     }
@@ -128,7 +125,6 @@ static void write_totals(struct json_writer *json, const struct gather *gather)
 {
     struct totals totals;
     sum_up(&totals, gather);
-    totals.queues[ADMIN_HEALTH_HELD] += gather->config->held_count;
     admin_write_counts(json, "queues", totals.queues);
     admin_write_counts(json, "servers", totals.servers);
     admin_write_counts(json, "outlets", totals.outlets);

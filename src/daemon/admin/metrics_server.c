@@ -72,6 +72,7 @@ WRITE(connections_opened)
 /* Servers */
 
 #define SEEN (((const struct gather_server *)object)->seen)
+#define SUMS (SEEN.sums)
 
 static struct haplo_server_stats server_stats(const void *object)
 {
@@ -162,58 +163,59 @@ WRITE(server_queues)
     for (int i = 0; i < OBSERVER_QUEUE_STATE_COUNT; i++) {
         metric_put_label(w, "state",
                          observer_queue_label((enum observer_queue_state)i),
-                         (double)SEEN.queue_counts[i]);
+                         (double)SUMS.queue_counts[i]);
     }
 }
 
 WRITE(server_unread)
 {
-    metric_put_count(w, SEEN.unread_count);
+    metric_put_count(w, SUMS.unread_count);
 }
 
 WRITE(server_batches)
 {
-    metric_put_count(w, SEEN.batch_count);
+    metric_put_count(w, SUMS.batch_count);
 }
 
 WRITE(server_messages)
 {
-    metric_put_count(w, SEEN.message_count);
+    metric_put_count(w, SUMS.message_count);
 }
 
 WRITE(server_stored)
 {
-    metric_put_count(w, SEEN.stored_count);
+    metric_put_count(w, SUMS.stored_count);
 }
 
 WRITE(server_repeats)
 {
-    metric_put_count(w, SEEN.repeat_count);
+    metric_put_count(w, SUMS.repeat_count);
 }
 
 WRITE(server_resends)
 {
-    metric_put_count(w, SEEN.resend_count);
+    metric_put_count(w, SUMS.resend_count);
 }
 
 WRITE(server_marked_batches)
 {
-    metric_put_count(w, SEEN.marked_batch_count);
+    metric_put_count(w, SUMS.marked_batch_count);
 }
 
 WRITE(server_marked_messages)
 {
-    metric_put_count(w, SEEN.marked_message_count);
+    metric_put_count(w, SUMS.marked_message_count);
 }
 
 WRITE(server_failures)
 {
     for (int i = 0; i < FAILURE_CLASS_COUNT; i++) {
         metric_put_label(w, "class", failure_class_label((enum failure_class)i),
-                         (double)SEEN.failures[i]);
+                         (double)SUMS.failures[i]);
     }
 }
 
+#undef SUMS
 #undef SEEN
 
 #define G METRIC_GAUGE

@@ -2,21 +2,20 @@
 
 #include <string.h>
 
-static void sum_servers(const struct gather *gather, struct summary *summary)
+static void read_sums(const struct gather *gather, struct summary *summary)
 {
-    const struct gather_server *server;
-    size_t cursor = 0;
-    while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
-        const struct observer_server *seen = &server->seen;
-        summary->stored_count += seen->stored_count;
-        summary->repeat_count += seen->repeat_count;
-        summary->resend_count += seen->resend_count;
-        summary->unread_count += seen->unread_count;
-        summary->server_count++;
-        summary->server_up_count += seen->state == OBSERVER_SERVER_UP;
-        for (size_t i = 0; i < FAILURE_CLASS_COUNT; i++) {
-            summary->failure_count += seen->failures[i];
-        }
+    const struct observer *observer = &gather->observer;
+    const struct observer_sums *sums = &observer->sums;
+    memcpy(summary->queue_counts, sums->queue_counts,
+           sizeof summary->queue_counts);
+    summary->stored_count = sums->stored_count;
+    summary->repeat_count = sums->repeat_count;
+    summary->resend_count = sums->resend_count;
+    summary->unread_count = sums->unread_count;
+    summary->server_count = gather->servers.count;
+    summary->server_up_count = observer->server_counts[OBSERVER_SERVER_UP];
+    for (size_t i = 0; i < FAILURE_CLASS_COUNT; i++) {
+        summary->failure_count += sums->failures[i];
     }
 }
 
@@ -47,8 +46,6 @@ void gather_summary(const struct gather *gather, uint64_t now_ms,
         .started_ms = observer->started_ms,
         .generation = observer->generation,
     };
-    memcpy(summary->queue_counts, observer->queue_counts,
-           sizeof summary->queue_counts);
-    sum_servers(gather, summary);
+    read_sums(gather, summary);
     sum_outlets(gather, summary);
 }

@@ -9,7 +9,7 @@
 #include "daemon/gather/gather.h"
 #include "daemon/log/summary.h"
 
-/* As of now, Unix milliseconds. Walks servers and outlets, not queues. */
+/* As of now, Unix milliseconds. Walks outlets, of which there are few. */
 void gather_summary(const struct gather *gather, uint64_t now_ms,
                     struct summary *summary);
 

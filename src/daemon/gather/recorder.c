@@ -22,8 +22,8 @@ static void note_outlet(struct gather_outlet *outlet, uint64_t now_ms,
 
 static size_t trouble_count(const struct gather *gather)
 {
-    const size_t *counts = gather->observer.queue_counts;
-    size_t count = gather->config->held_count;
+    const size_t *counts = gather->observer.sums.queue_counts;
+    size_t count = gather->config->held_count + gather->observer.untried_count;
     for (int i = 0; i < OBSERVER_QUEUE_STATE_COUNT; i++) {
         if (i != OBSERVER_QUEUE_STARTING && i != OBSERVER_QUEUE_WORKING &&
             i != OBSERVER_QUEUE_PAUSED) {
@@ -36,14 +36,12 @@ static size_t trouble_count(const struct gather *gather)
 static void note_minute(struct gather *gather)
 {
     uint64_t now_ms = wall_clock_ms();
-    struct timeline_state state = {.trouble_count = trouble_count(gather)};
-    const struct gather_server *server;
+    struct timeline_state state = {
+        .trouble_count = trouble_count(gather),
+        .received_count = gather->observer.sums.stored_count,
+    };
     struct gather_outlet *outlet;
     size_t cursor = 0;
-    while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
-        state.received_count += server->seen.stored_count;
-    }
-    cursor = 0;
     while ((outlet = name_table_next(&gather->outlets, &cursor)) != NULL) {
         note_outlet(outlet, now_ms, &state);
     }

@@ -186,7 +186,7 @@ static bool sample_servers(struct hourly *hourly, uint64_t now_ms)
         if (server == NULL) {
             return false;
         }
-        sample(hourly, "", server->seen.name, server->seen.unread_count,
+        sample(hourly, "", server->seen.name, server->seen.sums.unread_count,
                "more arrives on the server than is fetched");
         note_certificates(hourly, server, now_ms);
     }

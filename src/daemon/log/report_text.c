@@ -53,9 +53,9 @@ static const char *affected(const struct cause *cause, char text[96])
         return text;
     }
     for (size_t i = 0; i < OBSERVER_QUEUE_STATE_COUNT; i++) {
-        count += cause->at->queue_counts[i];
+        count += cause->at->sums.queue_counts[i];
     }
-    size_t failing = cause->at->queue_counts[OBSERVER_QUEUE_FAILING];
+    size_t failing = cause->at->sums.queue_counts[OBSERVER_QUEUE_FAILING];
     if (count > 1) {
         (void)snprintf(text, 96, "; %zu of its %zu queues %s failed, all wait",
                        failing, count, failing == 1 ? "has" : "have");

@@ -68,7 +68,7 @@ static void on_transition(struct observer_listener *listener,
 
 /* Summaries */
 
-/* What a reload has removed took its counts along. */
+/* An outlet that a reload has removed took its counts along. */
 static uint64_t at_most(uint64_t before, uint64_t now)
 {
     return before < now ? before : now;
@@ -81,10 +81,6 @@ static void tell_summary(struct run_log *log, uint64_t now_ms)
     struct summary now;
     struct summary *before = &log->before;
     gather_summary(log->gather, now_ms, &now);
-    before->stored_count = at_most(before->stored_count, now.stored_count);
-    before->repeat_count = at_most(before->repeat_count, now.repeat_count);
-    before->resend_count = at_most(before->resend_count, now.resend_count);
-    before->failure_count = at_most(before->failure_count, now.failure_count);
     before->delivered_count =
         at_most(before->delivered_count, now.delivered_count);
     before->dead_letter_count =

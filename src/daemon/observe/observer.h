@@ -7,8 +7,9 @@
  *     the notes below.
  *   - A note that changes a state is a transition. It is kept in a bounded
  *     history, one for all objects, and reported to the listeners.
- *   - Each server counts its queues by state as they change, and sums up what
- *     they did, so that nobody has to walk 100,000 queues to know.
+ *   - Queues are counted by state as they change, and what they do is summed
+ *     up, for each server and for all (observer_sums.c), so that nobody has to
+ *     walk 100,000 queues or 20,000 servers to know.
  *
  * Pure: no I/O and no clock. All times are wall clock, Unix milliseconds, and
  * passed in. The objects belong to the gather that observes them; a queue that
@@ -122,24 +123,29 @@ struct observer_queue {
     enum observer_queue_state state;  /* see above */
 };
 
+/* What the queues of one server, or of all, are in and have done. */
+struct observer_sums {
+    size_t queue_counts[OBSERVER_QUEUE_STATE_COUNT]; /* queues by state */
+    uint64_t failures[FAILURE_CLASS_COUNT];          /* since the start */
+    uint64_t batch_count;                            /* fetched with messages */
+    uint64_t message_count;                          /* in those */
+    uint64_t stored_count;                           /* messages stored */
+    uint64_t repeat_count;         /* messages that were stored before */
+    uint64_t resend_count;         /* stored once more; see resends.h */
+    uint64_t marked_batch_count;   /* confirmed */
+    uint64_t marked_message_count; /* in those */
+    uint64_t unread_count;         /* left on the servers, where known */
+};
+
 struct observer_server {
     const char *name; /* borrowed */
     enum observer_server_state state;
-    uint64_t since_ms;   /* when it entered the state */
-    uint64_t success_ms; /* one of its queues last worked; 0: none yet */
-    uint64_t newest_id;  /* its newest transition; 0: none */
-    int error;           /* why it is not UP: HAPLO_E*, or 0 */
-    char *text;          /* owned; the same, one line; or NULL */
-    size_t queue_counts[OBSERVER_QUEUE_STATE_COUNT]; /* queues by state */
-    uint64_t failures[FAILURE_CLASS_COUNT]; /* of its queues, since the start */
-    uint64_t batch_count;        /* fetched with messages; all of its queues */
-    uint64_t message_count;      /* in those */
-    uint64_t stored_count;       /* messages stored */
-    uint64_t repeat_count;       /* messages that were stored before */
-    uint64_t resend_count;       /* stored once more; see resends.h */
-    uint64_t marked_batch_count; /* confirmed */
-    uint64_t marked_message_count; /* in those */
-    uint64_t unread_count;         /* sum over its queues */
+    uint64_t since_ms;         /* when it entered the state */
+    uint64_t success_ms;       /* one of its queues last worked; 0: none yet */
+    uint64_t newest_id;        /* its newest transition; 0: none */
+    int error;                 /* why it is not UP: HAPLO_E*, or 0 */
+    char *text;                /* owned; the same, one line; or NULL */
+    struct observer_sums sums; /* over its queues */
 };
 
 struct observer_outlet {
@@ -206,11 +212,14 @@ struct observer_listener {
 };
 
 struct observer {
-    uint64_t started_ms;                             /* of the process */
-    struct history history;                          /* newest transitions */
-    LIST_HEAD(, observer_listener) listeners;        /* borrowed */
-    struct name_table lanes;                         /* observer_lane; owned */
-    size_t queue_counts[OBSERVER_QUEUE_STATE_COUNT]; /* over all servers */
+    uint64_t started_ms;                      /* of the process */
+    struct history history;                   /* newest transitions */
+    LIST_HEAD(, observer_listener) listeners; /* borrowed */
+    struct name_table lanes;                  /* observer_lane; owned */
+    struct observer_sums sums; /* over all servers, with those removed */
+    size_t server_counts[OBSERVER_SERVER_STATE_COUNT]; /* by state */
+    size_t untried_count;   /* queues with which nothing is wrong, on servers
+                               that are not UP */
     uint64_t generation;    /* of the configuration; 1: as it started */
     uint64_t reloaded_ms;   /* last successful reload, or the start */
     uint64_t reject_count;  /* reloads rejected since the start */
@@ -245,7 +254,8 @@ struct observer_place {
     const char *inbox; /* name of its inbox */
 };
 
-void observer_server_add(struct observer_server *server, const char *name,
+void observer_server_add(struct observer *observer,
+                         struct observer_server *server, const char *name,
                          uint64_t now_ms);
 /* What is removed while it is in trouble has one more transition, to "removed".
  * All queues of a server must have been removed before. */
@@ -292,8 +302,24 @@ void observer_queue_warn(struct observer *observer,
                          const struct observer_note *note);
 
 /* So many messages are left on the server. */
-void observer_queue_unread(const struct observer_place *place,
+void observer_queue_unread(struct observer *observer,
+                           const struct observer_place *place,
                            uint32_t unread_count);
+
+/* Of a server: queues with which nothing is wrong, but which are not tried,
+ * because it is not UP. */
+size_t observer_untried_count(const struct observer_server *server);
+
+/* What its queues have done, besides: so many messages were fetched in a batch,
+ * were stored, had been stored before, were marked. */
+void observer_fetched(struct observer *observer, struct observer_server *server,
+                      size_t message_count);
+void observer_stored(struct observer *observer, struct observer_server *server,
+                     size_t stored_count, size_t repeat_count);
+/* One of those that were stored had been confirmed before. */
+void observer_resent(struct observer *observer, struct observer_server *server);
+void observer_marked(struct observer *observer, struct observer_server *server,
+                     size_t message_count);
 
 void observer_server_enter(struct observer *observer,
                            struct observer_server *server,

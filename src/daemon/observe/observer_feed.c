@@ -49,7 +49,8 @@ struct observer_note observer_note_now(const char *text)
 
 void observer_feed_add_server(struct gather_server *server)
 {
-    observer_server_add(&server->seen, server->name, wall_clock_ms());
+    observer_server_add(&server->gather->observer, &server->seen, server->name,
+                        wall_clock_ms());
 }
 
 void observer_feed_remove_server(struct gather_server *server)
@@ -159,8 +160,7 @@ static void on_queue_event(const struct haplo_event *event)
     }
     if (event->from == HAPLO_QUEUE_FETCHING &&
         event->to == HAPLO_QUEUE_DELIVERING) {
-        place.server->batch_count++;
-        place.server->message_count += event->message_count;
+        observer_fetched(observer, place.server, event->message_count);
     }
     if (is_pausing(event->to) != is_pausing(event->from)) {
         pause_or_resume(queue, &place, event);
@@ -225,7 +225,7 @@ static void count_resends(struct gather_queue *queue,
         const struct haplo_message *message = &delivery->messages[i];
         if (resends_note(&gather->resends, queue, message->key) &&
             !message->is_repeat) {
-            queue->server->seen.resend_count++;
+            observer_resent(&gather->observer, &queue->server->seen);
         }
     }
 }
@@ -255,9 +255,8 @@ void observer_feed_delivered(struct gather_queue *queue,
                              enum inbox_verdict verdict, const char *why)
 {
     struct gather_inbox *inbox = inbox_data(delivery->queue->inbox);
-    struct observer_server *server = &queue->server->seen;
-    server->stored_count += delivery->stored_count;
-    server->repeat_count += delivery->repeat_count;
+    observer_stored(observer_of(queue), &queue->server->seen,
+                    delivery->stored_count, delivery->repeat_count);
     if (verdict == INBOX_STORED) {
         inbox_worked(inbox);
         if (delivery->stored_count > 0) {
@@ -272,12 +271,13 @@ void observer_feed_marked(struct gather_queue *queue,
                           const struct haplo_mark *mark)
 {
     struct observer_place place = place_of(queue);
-    place.server->marked_batch_count += mark->message_count > 0;
-    place.server->marked_message_count += mark->message_count;
+    struct observer *observer = observer_of(queue);
+    observer_marked(observer, place.server, mark->message_count);
     if (mark->unread_count >= 0) {
-        observer_queue_unread(&place, mark->unread_count > UINT32_MAX
-                                          ? UINT32_MAX
-                                          : (uint32_t)mark->unread_count);
+        observer_queue_unread(observer, &place,
+                              mark->unread_count > UINT32_MAX
+                                  ? UINT32_MAX
+                                  : (uint32_t)mark->unread_count);
     }
 }
 

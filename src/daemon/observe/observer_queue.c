@@ -9,7 +9,6 @@
  * If memory runs out for the trouble of a queue, its state is right all the
  * same, and only the cause is missing.
  */
-#include <assert.h>
 #include <stdlib.h>
 
 #include "daemon/observe/observer.h"
@@ -30,11 +29,7 @@ static void queue_change(struct observer *observer,
                          enum observer_queue_state state, uint64_t now_ms)
 {
     struct observer_queue *queue = place->queue;
-    assert(place->server->queue_counts[queue->state] > 0);
-    place->server->queue_counts[queue->state]--;
-    place->server->queue_counts[state]++;
-    observer->queue_counts[queue->state]--;
-    observer->queue_counts[state]++;
+    observer_sum_state(observer, place->server, queue->state, state);
     queue->state = state;
     queue->since_ms = now_ms;
 }
@@ -76,8 +71,8 @@ void observer_queue_add(struct observer *observer,
 {
     *place->queue = (struct observer_queue){.state = OBSERVER_QUEUE_STARTING,
                                             .since_ms = now_ms};
-    place->server->queue_counts[OBSERVER_QUEUE_STARTING]++;
-    observer->queue_counts[OBSERVER_QUEUE_STARTING]++;
+    observer_sum_state(observer, place->server, OBSERVER_QUEUE_STATE_COUNT,
+                       OBSERVER_QUEUE_STARTING);
 }
 
 void observer_queue_remove(struct observer *observer,
@@ -88,9 +83,9 @@ void observer_queue_remove(struct observer *observer,
         queue_report(observer, place, observer_queue_label(queue->state),
                      "removed", &(struct observer_note){0}, 0);
     }
-    place->server->queue_counts[queue->state]--;
-    place->server->unread_count -= queue->unread_count;
-    observer->queue_counts[queue->state]--;
+    observer_queue_unread(observer, place, 0);
+    observer_sum_state(observer, place->server, queue->state,
+                       OBSERVER_QUEUE_STATE_COUNT);
     if (queue->trouble != NULL) {
         free(queue->trouble->text);
         free(queue->trouble);
@@ -131,11 +126,12 @@ void observer_queue_worked(struct observer *observer,
     place->server->success_ms = now_ms;
 }
 
-static void count_failure(const struct observer_place *place, int error)
+static void count_failure(struct observer *observer,
+                          const struct observer_place *place, int error)
 {
     struct observer_trouble *trouble = trouble_of(place->queue);
     enum failure_class class = failure_class_of(error);
-    place->server->failures[class]++;
+    observer_sum_failure(observer, place->server, class);
     if (trouble != NULL && trouble->failures[class] < UINT32_MAX) {
         trouble->failures[class]++;
     }
@@ -166,7 +162,7 @@ void observer_queue_failed(struct observer *observer,
 {
     struct observer_queue *queue = place->queue;
     enum observer_queue_state before = queue->state;
-    count_failure(place, note->error);
+    count_failure(observer, place, note->error);
     if (state == OBSERVER_QUEUE_STATE_COUNT) {
         return;
     }
@@ -205,14 +201,6 @@ void observer_queue_enter(struct observer *observer,
     }
 }
 
-void observer_queue_unread(const struct observer_place *place,
-                           uint32_t unread_count)
-{
-    place->server->unread_count -= place->queue->unread_count;
-    place->server->unread_count += unread_count;
-    place->queue->unread_count = unread_count;
-}
-
 void observer_queue_warn(struct observer *observer,
                          const struct observer_place *place,
                          const struct observer_note *note)
@@ -223,11 +211,14 @@ void observer_queue_warn(struct observer *observer,
 
 /* Servers */
 
-void observer_server_add(struct observer_server *server, const char *name,
+void observer_server_add(struct observer *observer,
+                         struct observer_server *server, const char *name,
                          uint64_t now_ms)
 {
     *server = (struct observer_server){
         .name = name, .state = OBSERVER_SERVER_UP, .since_ms = now_ms};
+    observer_sum_server(observer, server, OBSERVER_SERVER_STATE_COUNT,
+                        OBSERVER_SERVER_UP);
 }
 
 static void server_report(struct observer *observer,
@@ -259,6 +250,8 @@ void observer_server_remove(struct observer *observer,
         server_report(observer, server, observer_server_label(server->state),
                       "removed", &(struct observer_note){0}, 0);
     }
+    observer_sum_server(observer, server, server->state,
+                        OBSERVER_SERVER_STATE_COUNT);
     free(server->text);
     server->text = NULL;
 }
@@ -278,6 +271,7 @@ void observer_server_enter(struct observer *observer,
         observer_set_text(&server->text, note->text);
     }
     if (before != state) {
+        observer_sum_server(observer, server, before, state);
         server->state = state;
         server->since_ms = note->now_ms;
         server_report(observer, server, observer_server_label(before),
