@@ -25,6 +25,10 @@ BUILD_PACKAGES := gcc libc6-dev make libuv1-dev libcurl4-openssl-dev \
 TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
 	postgresql pgbouncer nats-server kcat nginx zsh systemd strace chromium \
 	chromium-driver prometheus cmake g++
+# A nodejs that is not Debian's brings its own npm and headers, and cannot have
+# Debian's.
+TEST_PACKAGES += $(shell command -v node >/dev/null || \
+	echo nodejs libnode-dev npm)
 CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc debhelper dpkg-dev \
 	lintian debootstrap qemu-system-x86 e2fsprogs abigail-tools
 FUZZ_PACKAGES := clang libclang-rt-14-dev
@@ -123,12 +127,13 @@ simulation_src := $(wildcard test/sim/*.c)
 shim_src := $(wildcard test/integration/*.c)
 fuzz_src := $(wildcard test/fuzz/*.c)
 headers := $(wildcard include/*.h src/*/*.h src/*/*/*.h bench/*.h \
+	bindings/*/src/*.h \
 	$(foreach part,lib unit sim inject fuzz,test/$(part)/*.h)) test/model/record.h
 sources := $(lib_src) $(daemon_src) $(sim_src) $(unit_src) \
 	$(example_src) $(outlet_example_src) $(bench_src) $(simulation_src) \
 	$(inject_src) $(fuzz_src) \
 	$(shim_src) $(test_lib_src) $(wildcard test/outlet/*.c) \
-	$(wildcard test/boot/*.c)
+	$(wildcard test/boot/*.c) $(wildcard bindings/*/src/*.c)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
@@ -411,6 +416,18 @@ $(bench_daemon): $(filter-out %/daemon/program.o,$(daemon_obj)) \
 .PHONY: examples
 examples: $(example_bin) $(call obj,$(outlet_example_src))
 
+# Bindings link the library as well. That for Node.js is compiled by a Makefile
+# of its own, as it is when npm installs it.
+.PHONY: bindings node-package
+bindings: node-package
+node-package: $(LIB_A)
+	$(Q)$(MAKE) --no-print-directory -C bindings/node \
+		OUT=$(abspath $(BUILD))/bindings/node CC="$(CC)" Q="$(Q)" \
+		CFLAGS="$(WARNINGS) -Wno-missing-prototypes $(WERROR) $(HARDENING) $(CFLAGS)" \
+		HAPLOPOLL_A=$(abspath $(LIB_A)) \
+		HAPLOPOLL_CFLAGS=-I$(abspath include) \
+		HAPLOPOLL_LIBS="$(filter-out -luv,$(LIB_LIBS))" all
+
 # Preloaded into haplo-poll, or into the benchmark's nginx; without CFLAGS, as
 # a preloaded library comes before a sanitizer.
 preloaded = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -O2 -g -fPIC \
@@ -429,7 +446,7 @@ $(bench_preloads): $(BUILD)/bench/%.so: bench/%.c
 integration_bin := $(BUILD)/inject/haplo-poll $(BUILD)/test/haplo-poll-picky \
 	$(kafka_mock)
 .PHONY: test-programs
-test-programs: all examples $(integration_bin) $(shims)
+test-programs: all examples bindings $(integration_bin) $(shims)
 
 .PHONY: unit-binaries
 unit-binaries: $(unit_bin) $(BUILD)/test/test_simulation $(replay_bin) \

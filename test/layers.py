@@ -24,6 +24,9 @@ PROJECT = {
     "src/sim": ["sim/", "base/standard_streams.h"],
     "include": [],
     "examples": ["haplopoll.h"],
+    "bindings/node/src": ["addon.h", "batch.h", "events.h", "js.h", "options.h",
+                          "poller.h", "queue.h", "server.h", "stats.h",
+                          "haplopoll.h"],
     "examples/outlets": ["outlets/", "inbox/", "base/", "haplopoll.h"],
 }
 # Which folders may include a library's headers.
@@ -41,6 +44,7 @@ LIBRARIES = {
     "http_parser.h": ["src/sim"],
     "librdkafka/": ["src/outlets/kafka"],
     "nats/": ["src/outlets/nats"],
+    "node_api.h": ["bindings/node/src"],
     "openssl/": ["src/config/config_digest.c", "src/daemon/admin",
                  "src/http", "src/outlets/webhook", "src/sim"],
     "zlib.h": ["src/outlets/files", "src/sim"],

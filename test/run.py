@@ -123,6 +123,32 @@ class IntegrationJob(Job):
         self.failed = bad + skipped  # a skipped test proves nothing
 
 
+class NodeJob(Job):
+    """A file of tests of the binding for Node.js, run by its test runner. An
+    addon with AddressSanitizer needs its runtime in the process."""
+
+    def __init__(self, path, build):
+        env = {"HAPLO_BUILD": os.path.abspath(build)}
+        addon = pathlib.Path(build, "bindings/node/haplopoll.node")
+        if addon.exists() and b"__asan_init" in addon.read_bytes():
+            env |= {"LD_PRELOAD": asan_runtime(),
+                    "ASAN_OPTIONS": "detect_leaks=0"}
+        super().__init__(os.path.basename(path),
+                         ["node", "--test", "--test-reporter=tap", path], env)
+
+    def count(self, done, folder):
+        totals = dict(re.findall(r"^# (\w+) (\d+)$", done.stdout, re.M))
+        self.passed = int(totals.get("pass", 0))
+        # A test that was skipped, or left for later, proves nothing.
+        self.failed = sum(int(totals.get(word, 0)) for word in (
+            "fail", "cancelled", "skipped", "todo"))
+
+
+def asan_runtime():
+    return subprocess.run(["cc", "-print-file-name=libasan.so"], text=True,
+                          check=True, stdout=subprocess.PIPE).stdout.strip()
+
+
 def unit_jobs(build, patterns, valgrind):
     for binary in sorted(glob.glob(os.path.join(build, "test", "test_*"))):
         name = os.path.basename(binary)
@@ -143,10 +169,13 @@ def is_left_out(build, path):
 
 def integration_jobs(build, paths):
     for path in paths:
-        files = (sorted(glob.glob(os.path.join(path, "test_*.py")))
+        files = (sorted(glob.glob(os.path.join(path, "test_*.py")) +
+                        glob.glob(os.path.join(path, "test_*.js")))
                  if os.path.isdir(path) else [path])
         for file in files:
-            if not is_left_out(build, file):
+            if file.endswith(".js"):
+                yield NodeJob(file, build)
+            elif not is_left_out(build, file):
                 yield IntegrationJob(file, build)
 
 
@@ -192,7 +221,8 @@ def main():
     parser.add_argument("--unit", nargs="+", default=["test_*"],
                         help="patterns of unit tests' names")
     parser.add_argument("--integration", nargs="+",
-                        default=["test/integration", "test/browser"],
+                        default=["test/integration", "test/browser",
+                                 "test/node"],
                         help="files or folders")
     # Most integration tests wait more than they compute.
     parser.add_argument("--jobs", type=int,

@@ -1,0 +1,319 @@
+/*
+ * batch.c - a delivered batch.
+ *
+ *   - deliver_cb makes an object for it, which index.js passes on.
+ *   - Its messages stay in the memory of the library; what JavaScript asks for
+ *     is copied then.
+ *   - It is answered once. From then on its messages are gone.
+ *
+ * If its object becomes garbage before that, nobody can answer it any more. A
+ * finalizer must not call JavaScript, as an event might, so the batch is only
+ * put on a list then, and dropped from the loop.
+ */
+#include "batch.h"
+
+#include <stdlib.h>
+
+struct batch {
+    struct haplo_batch handle; /* stale once it is answered */
+    struct poller *poller;
+    bool is_answered;
+    LIST_ENTRY(batch) entry; /* in poller->outstanding or poller->lost */
+};
+
+static void free_batch(struct batch *batch)
+{
+    poller_release(batch->poller);
+    free(batch);
+}
+
+void batch_drop_lost(struct poller *poller)
+{
+    while (!LIST_EMPTY(&poller->lost)) {
+        struct batch *batch = LIST_FIRST(&poller->lost);
+        LIST_REMOVE(batch, entry);
+        (void)haplo_batch_drop(batch->handle,
+                               "the program has forgotten it: its batch was "
+                               "garbage-collected before it was answered");
+        free_batch(batch);
+    }
+}
+
+static void finalize(napi_env env, void *data, void *hint)
+{
+    struct batch *batch = data;
+    struct poller *poller = batch->poller;
+    (void)env;
+    (void)hint;
+    if (batch->is_answered) {
+        free_batch(batch);
+        return;
+    }
+    LIST_REMOVE(batch, entry);
+    LIST_INSERT_HEAD(&poller->lost, batch, entry);
+    if (poller->is_closing) {
+        batch_drop_lost(poller); /* no event is reported any more */
+    } else {
+        poller_report_soon(poller);
+    }
+}
+
+napi_value batch_add(struct poller *poller, struct haplo_batch handle)
+{
+    struct batch *batch = calloc(1, sizeof(*batch));
+    napi_value object = NULL;
+    if (batch != NULL) {
+        batch->poller = poller;
+        batch->handle = handle;
+        object = addon_make(poller->addon, &batch_class, batch);
+    } else {
+        (void)js_throw(poller->env, HAPLO_ENOMEM, "out of memory");
+    }
+    if (object == NULL) {
+        (void)haplo_batch_drop(handle, "out of memory");
+        free(batch);
+        return NULL;
+    }
+    poller->reference_count++;
+    LIST_INSERT_HEAD(&poller->outstanding, batch, entry);
+    return object;
+}
+
+static void leave_outstanding(struct batch *batch)
+{
+    batch->is_answered = true;
+    LIST_REMOVE(batch, entry);
+}
+
+void batch_drop_all(struct poller *poller)
+{
+    batch_drop_lost(poller);
+    while (!LIST_EMPTY(&poller->outstanding)) {
+        struct batch *batch = LIST_FIRST(&poller->outstanding);
+        leave_outstanding(batch);
+        (void)haplo_batch_drop(batch->handle, "Node is ending");
+    }
+}
+
+/* -- Reading ----------------------------------------------------------------
+ */
+
+static struct batch *this_batch(napi_env env, napi_callback_info info,
+                                size_t count, napi_value *arguments)
+{
+    struct batch *batch =
+        js_this(env, info, &batch_class.tag, count, arguments);
+    if (batch != NULL && batch->is_answered) {
+        (void)js_throw(env, HAPLO_EANSWERED,
+                       "the batch has been answered: read its messages and its "
+                       "state before that, and answer it once");
+        return NULL;
+    }
+    return batch;
+}
+
+static napi_value get_is_answered(napi_env env, napi_callback_info info)
+{
+    struct batch *batch = js_this(env, info, &batch_class.tag, 0, NULL);
+    return batch != NULL ? js_bool(env, batch->is_answered) : NULL;
+}
+
+static napi_value get_state(napi_env env, napi_callback_info info)
+{
+    struct batch *batch = this_batch(env, info, 0, NULL);
+    return batch != NULL ? js_bytes(env, haplo_batch_state(batch->handle))
+                         : NULL;
+}
+
+static napi_value get_message_count(napi_env env, napi_callback_info info)
+{
+    struct batch *batch = this_batch(env, info, 0, NULL);
+    return batch != NULL
+               ? js_number(env, haplo_batch_message_count(batch->handle))
+               : NULL;
+}
+
+static napi_value get_new_count(napi_env env, napi_callback_info info)
+{
+    struct batch *batch = this_batch(env, info, 0, NULL);
+    return batch != NULL ? js_number(env, haplo_batch_new_count(batch->handle))
+                         : NULL;
+}
+
+/* The message whose index is the only argument. */
+static const struct haplo_message *message_of(napi_env env,
+                                              napi_callback_info info)
+{
+    napi_value argument;
+    uint64_t index = 0;
+    struct batch *batch = this_batch(env, info, 1, &argument);
+    if (batch == NULL ||
+        !js_get_integer(env, argument, "the index of a message",
+                        haplo_batch_message_count(batch->handle) - 1, &index)) {
+        return NULL;
+    }
+    return &haplo_batch_messages(batch->handle)[index];
+}
+
+static napi_value slice_text(napi_env env, struct haplo_slice slice)
+{
+    napi_value text = NULL;
+    return js_ok(env,
+                 napi_create_string_utf8(env, slice.data, slice.size, &text))
+               ? text
+               : NULL;
+}
+
+static napi_value get_body(napi_env env, napi_callback_info info)
+{
+    const struct haplo_message *message = message_of(env, info);
+    return message != NULL ? js_bytes(env, message->body) : NULL;
+}
+
+static napi_value get_text(napi_env env, napi_callback_info info)
+{
+    const struct haplo_message *message = message_of(env, info);
+    return message != NULL ? slice_text(env, message->body) : NULL;
+}
+
+static napi_value get_id(napi_env env, napi_callback_info info)
+{
+    const struct haplo_message *message = message_of(env, info);
+    return message != NULL ? slice_text(env, message->id) : NULL;
+}
+
+static napi_value get_datetime(napi_env env, napi_callback_info info)
+{
+    const struct haplo_message *message = message_of(env, info);
+    return message != NULL ? slice_text(env, message->datetime) : NULL;
+}
+
+static napi_value get_key(napi_env env, napi_callback_info info)
+{
+    const struct haplo_message *message = message_of(env, info);
+    return message != NULL
+               ? js_bytes(env, (struct haplo_slice){(const char *)message->key,
+                                                    sizeof(message->key)})
+               : NULL;
+}
+
+static napi_value get_is_repeat(napi_env env, napi_callback_info info)
+{
+    const struct haplo_message *message = message_of(env, info);
+    return message != NULL ? js_bool(env, message->is_repeat) : NULL;
+}
+
+/* -- Answers ----------------------------------------------------------------
+ */
+
+/* True if the answer counts; false if the poller is closing, so that the
+ * server will send the messages again. */
+static napi_value answered(napi_env env, struct batch *batch, int error)
+{
+    leave_outstanding(batch);
+    if (error != 0 && error != HAPLO_ESTOPPED) {
+        return js_throw_why(env, error, "");
+    }
+    return js_bool(env, error == 0);
+}
+
+static napi_value accept_batch(napi_env env, napi_callback_info info)
+{
+    struct batch *batch = this_batch(env, info, 0, NULL);
+    return batch != NULL
+               ? answered(env, batch, haplo_batch_accept(batch->handle))
+               : NULL;
+}
+
+/* NULL in *reason if the argument is missing; otherwise allocated. */
+static bool get_reason(napi_env env, napi_value argument, char **reason)
+{
+    *reason = NULL;
+    if (js_is_nothing(env, argument)) {
+        return true;
+    }
+    *reason = js_copy_string(env, argument, "the reason");
+    return *reason != NULL;
+}
+
+static napi_value retry_batch(napi_env env, napi_callback_info info)
+{
+    napi_value arguments[2], result = NULL;
+    char *reason = NULL;
+    uint64_t delay_ms = 0;
+    struct batch *batch = this_batch(env, info, 2, arguments);
+    if (batch != NULL && get_reason(env, arguments[0], &reason) &&
+        (js_is_nothing(env, arguments[1]) ||
+         js_get_integer(env, arguments[1], "the delay in milliseconds",
+                        HAPLO_WAIT_MS_MAX, &delay_ms))) {
+        result = answered(env, batch,
+                          haplo_batch_retry(batch->handle, delay_ms, reason));
+    }
+    free(reason);
+    return result;
+}
+
+static napi_value drop_batch(napi_env env, napi_callback_info info)
+{
+    napi_value argument, result = NULL;
+    char *reason = NULL;
+    struct batch *batch = this_batch(env, info, 1, &argument);
+    if (batch != NULL && get_reason(env, argument, &reason)) {
+        result = answered(env, batch, haplo_batch_drop(batch->handle, reason));
+    }
+    free(reason);
+    return result;
+}
+
+static napi_value reject_batch(napi_env env, napi_callback_info info)
+{
+    napi_value argument, result = NULL;
+    char *reason = NULL;
+    struct batch *batch = this_batch(env, info, 1, &argument);
+    if (batch != NULL && get_reason(env, argument, &reason)) {
+        result =
+            answered(env, batch, haplo_batch_reject(batch->handle, reason));
+    }
+    free(reason);
+    return result;
+}
+
+static napi_value mark_stale(napi_env env, napi_callback_info info)
+{
+    napi_value argument;
+    struct haplo_slice stored;
+    struct batch *batch = this_batch(env, info, 1, &argument);
+    if (batch == NULL ||
+        !js_get_bytes(env, argument, "the stored state", &stored)) {
+        return NULL;
+    }
+    return answered(env, batch, haplo_batch_stale(batch->handle, stored));
+}
+
+static const napi_property_descriptor properties[] = {
+    ADDON_GETTER("isAnswered", get_is_answered),
+    ADDON_GETTER("state", get_state),
+    ADDON_GETTER("messageCount", get_message_count),
+    ADDON_GETTER("newCount", get_new_count),
+    ADDON_METHOD("accept", accept_batch),
+    ADDON_METHOD("retry", retry_batch),
+    ADDON_METHOD("drop", drop_batch),
+    ADDON_METHOD("stale", mark_stale),
+    ADDON_METHOD("reject", reject_batch),
+    /* for class Message of index.js */
+    ADDON_METHOD("bodyOf", get_body),
+    ADDON_METHOD("textOf", get_text),
+    ADDON_METHOD("idOf", get_id),
+    ADDON_METHOD("datetimeOf", get_datetime),
+    ADDON_METHOD("keyOf", get_key),
+    ADDON_METHOD("isRepeatOf", get_is_repeat),
+};
+
+const struct class batch_class = {
+    .name = "Batch",
+    .index = CLASS_BATCH,
+    .tag = {0x94b3e27c6a01d5f8, 0x1fd7823be5c6904a},
+    .finalize_cb = finalize,
+    .properties = properties,
+    .property_count = sizeof(properties) / sizeof(*properties),
+};
