@@ -24,8 +24,13 @@ class Picky:
         lines = self.path.read_text().splitlines() if self.path.exists() else []
         return [line for line in lines if queue in (None, line.split()[0])]
 
-    def poison(self, app="app1", queue="q1"):
-        self.sim.add(app, queue, [{"id": 1000, "x": "poison"}])
+    def poison(self, app="app1", queue="q1", times=1, then=0):
+        """Messages that are refused, and so many behind them, at one moment:
+        the outlet waits only so long for another one to be accepted, before it
+        takes the destination to be at fault."""
+        name = f"{app} {queue}"
+        lines = [f'message {name} data={{"id":1000,"x":"poison"}}'] * times
+        self.sim.script(*lines, *[f"message {name} count={then}"] * (then > 0))
 
     def wait_for_count(self, count):
         wait_for(lambda: len(self.delivered()) >= count, f"{count} lines")

@@ -124,8 +124,7 @@ def test_dead_letters_are_erased(postgres, picky_of):
         run = picky.poll.start()
         sim.script("message app1 q1 count=5")
         picky.wait_for_count(5)
-        picky.poison()
-        sim.script("message app1 q1 count=5")
+        picky.poison(then=5)
         wait_for(lambda: len(picky.letter_list()) == 1, "dead letters")
         done = purge(picky.poll, "--pointer", "/x", "--value", "poison")
         assert done.code == 0, done.err

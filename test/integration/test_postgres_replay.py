@@ -80,13 +80,11 @@ def test_dead_letters(postgres, picky_of):
         picky = picky_of(sim, on_refused="dead_letter")
         postgres.prepare(picky.poll)
         run = picky.poll.start()
+        sim.script("message app1 q1 count=5")
         for count in (5, 10):
-            sim.script("message app1 q1 count=5")
             sim.wait_until_read()
             picky.wait_for_count(count)
-            picky.poison()
-            picky.poison()
-        sim.script("message app1 q1 count=5")
+            picky.poison(times=2, then=5)
         wait_for(lambda: len(picky.letter_list()) == 4, "dead letters")
         first, *_ = picky.letter_list("--queue=app1/*", "--since=1h")
         assert first["reason"] == "it is poison" and first["attempts"] == 1
