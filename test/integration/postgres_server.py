@@ -21,10 +21,9 @@ import signal
 import subprocess
 
 from ports import free_port, is_open
-from sim import wait_for
+from sim import WAIT_S_MAX, wait_for
 
 PASSWORD = "secret-of-the-database"
-START_S_MAX = 60
 TRIES = 5  # somebody else may take the port that was free
 
 
@@ -137,13 +136,13 @@ class PostgresServer:
     def stop(self):
         """Ends all sessions and stops, so that nothing needs recovery."""
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(START_S_MAX)
+        self.process.wait(WAIT_S_MAX)
 
     def crash(self):
         """Stops without a checkpoint, as after a power failure."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGQUIT)
-            self.process.wait(START_S_MAX)
+            self.process.wait(WAIT_S_MAX)
 
     def restart(self):
         self.stop()
@@ -190,6 +189,23 @@ class PostgresServer:
         finally:
             session.kill()
             session.wait()
+
+    def change(self, name, what, is_changed):
+        """ALTER SYSTEM, until new sessions have it: the server reads its
+        configuration some time after it was asked to."""
+        self.sql(f"ALTER SYSTEM {what}", "SELECT pg_reload_conf()")
+        wait_for(lambda: is_changed(self.value(f"SHOW {name}")),
+                 f"{name} is in force")
+
+    @contextlib.contextmanager
+    def having(self, name, value):
+        """A setting, for the sessions that begin meanwhile."""
+        usual = self.value(f"SHOW {name}")
+        self.change(name, f"SET {name} = {value}", lambda now: now != usual)
+        try:
+            yield
+        finally:
+            self.change(name, f"RESET {name}", lambda now: now == usual)
 
     def session_count(self, condition="true"):
         """Sessions of haplo-poll."""

@@ -92,16 +92,9 @@ def test_statement_timeout_of_the_role(postgres, poll_of):
             postgres.sql("ALTER ROLE haplo_owner RESET statement_timeout")
 
 
-@contextlib.contextmanager
 def commits_that_wait(postgres):
     """COMMIT is durable here, but waits for a standby that does not exist."""
-    postgres.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'",
-                 "SELECT pg_reload_conf()")
-    try:
-        yield
-    finally:
-        postgres.sql("ALTER SYSTEM RESET synchronous_standby_names",
-                     "SELECT pg_reload_conf()")
+    return postgres.having("synchronous_standby_names", "'nobody'")
 
 
 # The outcome of such a commit is unknown. It has happened, although this is not
@@ -113,8 +106,11 @@ def test_a_commit_whose_answer_is_lost(postgres, poll_of, how):
         with commits_that_wait(postgres):
             sim.script("message app1 q1 count=5")
 
-            # The first one that waits may be that of an earlier mark.
+            # The first one that waits may be that of an earlier mark. None
+            # waits until the checkpointer has read the setting as well.
             def is_told():
+                if sim.unread() == 0:
+                    sim.script("message app1 q1 count=5")
                 postgres.sql(
                     f"SELECT pg_{how}_backend(pid) FROM pg_stat_activity "
                     "WHERE wait_event = 'SyncRep'")
@@ -221,13 +217,8 @@ def test_a_server_that_may_lose_commits(postgres, poll_of, setting, words):
     with Sim("--messages=4") as sim:
         poll = poll_of(sim)
         postgres.prepare(poll)
-        name = setting.split(" ")[0]
-        postgres.sql(f"ALTER SYSTEM SET {setting}", "SELECT pg_reload_conf()")
-        try:
+        with postgres.having(*setting.split(" = ")):
             done = poll.once()
-        finally:
-            postgres.sql(f"ALTER SYSTEM RESET {name}",
-                         "SELECT pg_reload_conf()")
         assert done.code == 0
         assert len(done.err.splitlines()) == 1, done.err
         for word in ["inbox inbox", *words]:

@@ -172,13 +172,8 @@ def test_jsonb_that_the_server_refuses_is_left_out(postgres, poll_of):
         postgres.prepare(poll, jsonb=True)
         add_raw(sim, '{"id":1,' + deep, '{"nul":"\\u0000"}', '{"id":2,' + deep,
                 '{"id":3}')
-        postgres.sql("ALTER SYSTEM SET max_stack_depth = '100kB'",
-                     "SELECT pg_reload_conf()")
-        try:
+        with postgres.having("max_stack_depth", "'100kB'"):
             assert poll.once() == (0, "", "")
-        finally:
-            postgres.sql("ALTER SYSTEM RESET max_stack_depth",
-                         "SELECT pg_reload_conf()")
         postgres.check_all_stored(sim)
     assert postgres.sql(
         "SELECT queue, body_json IS NULL, count(*) FROM haplo.messages "
