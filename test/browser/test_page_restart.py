@@ -2,6 +2,7 @@
 import pytest
 
 from real import READ_TOKEN, SHOWN, TOKEN, Real
+from sim import replace_file
 
 LINK = "document.getElementById('link').dataset.link"
 LOGIN = "!document.getElementById('login').hidden"
@@ -35,7 +36,7 @@ def test_the_page_finds_a_restarted_process_again(browser, real):
 def test_the_page_asks_again_when_its_token_has_changed(browser, real):
     real.open(browser, path="#queue/app1/q1")
     browser.wait("document.querySelector('#story .facts-list dd') !== null")
-    (real.sim.dir / "token").write_text(TOKEN + "-new")
+    replace_file(real.sim.dir / "token", TOKEN + "-new")
     browser.wait(LOGIN)
     assert browser.run("document.getElementById('app').hidden")
     assert "token changes" in browser.text("#login-note")
@@ -55,9 +56,10 @@ def test_the_page_asks_again_when_its_token_has_changed(browser, real):
 def test_an_action_without_a_session_leads_to_the_login(browser, real):
     real.open(browser, path="#queue/app1/q1")
     browser.wait("document.querySelector('#story .facts-list dd') !== null")
+    # At once, before the page has learned of it.
     browser.run("fetch('api/v1/session', {method: 'DELETE', headers:"
-                " {'X-Haplo-Poll': '1'}}).then(r => r.status)")
-    browser.click("#story .actions button:nth-child(1)")
+                " {'X-Haplo-Poll': '1'}}).then(() => document.querySelector("
+                "'#story .actions button:nth-child(1)').click())")
     browser.wait(LOGIN)
     assert browser.text("#toast") == ""
     browser.check_clean(*ALLOWED)

@@ -26,6 +26,9 @@ from sim import Sim  # noqa: E402
 
 PROGRAM = str(BUILD.resolve() / "inject" / "haplo-poll")
 POINTS_OF_A_SIM = 200  # then a new one, so that it does not grow without end
+# For what must succeed, however busy the machine is.
+NO_LIMITS = {"connect_timeout": "10m", "first_byte_timeout": "10m",
+             "stall_timeout": "10m", "total_timeout": "10m"}
 EXIT_CODES = range(4)  # as `haplo-poll help` lists them
 
 # What libraries of Debian 12 do to their process for want of memory: who asked,
@@ -59,6 +62,7 @@ class ProcessSweep:
              "backoff": "10ms", "backoff_max": "20ms"}]
         self.poll.write()
         self.report = sim.dir / "report"
+        self.limits = self.poll.config["defaults"]
 
     def run(self, point):
         """One run; returns what failed in it, and its exit code."""
@@ -75,6 +79,8 @@ class ProcessSweep:
 
     def count(self):
         """How many allocations a run makes in which none fails."""
+        self.poll.config["defaults"] = NO_LIMITS
+        self.poll.write()
         text, done = self.run(0)
         if done.code != 0:
             raise Failure(done.err)
@@ -99,7 +105,10 @@ class ProcessSweep:
             return None
         verdict = self.check(point, what, done)
         if self.sim.unread() > 0 or done.code != 0:
-            again = self.poll.once(write=False)
+            self.poll.config["defaults"] = NO_LIMITS
+            again = self.poll.once()
+            self.poll.config["defaults"] = self.limits
+            self.poll.write()
             if again.code != 0:
                 raise Failure(f"after point {point}: {again}")
         return verdict

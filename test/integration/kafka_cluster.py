@@ -17,9 +17,8 @@ import select
 import subprocess
 import tempfile
 
-from sim import BUILD
+from sim import BUILD, WAIT_S_MAX
 
-ANSWER_S_MAX = 30
 PROGRAM = str(BUILD.resolve() / "test" / "kafka-mock")
 
 # Errors and requests of the protocol.
@@ -59,7 +58,7 @@ class KafkaCluster:
 
     def line(self):
         output = self.process.stdout
-        assert select.select([output], [], [], ANSWER_S_MAX)[0]
+        assert select.select([output], [], [], WAIT_S_MAX)[0]
         return output.readline().strip()
 
     def tell(self, *commands):
@@ -80,7 +79,7 @@ class KafkaCluster:
         done = subprocess.run(
             ["kcat", "-b", ",".join(self.brokers), "-C", "-t", topic, "-J",
              "-e", "-q", "-o", "beginning"],
-            capture_output=True, check=False, timeout=120)
+            capture_output=True, check=False, timeout=WAIT_S_MAX)
         assert done.returncode == 0, done.stderr
         return [message_of(line) for line in done.stdout.splitlines()]
 

@@ -195,10 +195,12 @@ class NatsServer:
         wait_for(create, f"stream {name} is created")
 
     def update_stream(self, name=STREAM, **options):
-        with self.client() as client:
+        def update(client):
             config = client.request(f"STREAM.INFO.{name}")["config"]
-            answer = client.request(f"STREAM.UPDATE.{name}",
-                                    **{**config, **options})
+            return client.request(f"STREAM.UPDATE.{name}",
+                                  **{**config, **options})
+
+        answer = self.ask(update)
         assert "error" not in answer, answer
 
     def ask(self, question):

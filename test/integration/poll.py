@@ -26,11 +26,12 @@ import tempfile
 
 import planted
 from files_outlet import files_in, packed
-from sim import ROOT, wait_for
+from sim import ROOT, WAIT_S_MAX, wait_for
 
 BUILD = pathlib.Path(os.environ.get("HAPLO_BUILD", str(ROOT / "build")))
 PROGRAM = str(BUILD.resolve() / "haplo-poll")
 RUN_S_MAX = 300  # only a test that fails waits so long
+LOG_SIZE_MAX = 1 << 26
 KEY_SIZE_MIN = 16
 
 Done = collections.namedtuple("Done", "code out err")
@@ -155,10 +156,19 @@ class Running:
         ]
 
     def wait_for_line(self, *words, count=1):
-        return wait_for(
-            lambda: len(self.lines(*words)) >= count and self.lines(*words),
-            f"{count} lines with {words}",
-        )
+        found, position = [], 0  # of the first line that was not looked at
+
+        def look():
+            nonlocal position
+            data = os.pread(self.log.fileno(), LOG_SIZE_MAX, position)
+            whole = data[:data.rfind(b"\n") + 1]
+            position += len(whole)
+            found.extend(
+                line for line in whole.decode(errors="replace").splitlines()
+                if all(word in line for word in words))
+            return len(found) >= count and found
+
+        return wait_for(look, f"{count} lines with {words}")
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -304,7 +314,8 @@ class Poll:
     def rows(self, sql, path=None):
         """Reads an inbox."""
         uri = f"file:{path or self.inbox_path}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True)) as inbox:
+        with contextlib.closing(sqlite3.connect(
+                uri, uri=True, timeout=WAIT_S_MAX)) as inbox:
             return inbox.execute(sql).fetchall()
 
     def lines(self, folder):

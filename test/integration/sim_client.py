@@ -5,6 +5,7 @@ import socket
 import ssl
 import urllib.parse
 
+from sim import WAIT_S_MAX
 
 POLL = "/api/haplo-integration-messages/poll/"
 
@@ -26,7 +27,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def connect(url, ca=None, timeout=60):
+def connect(url, ca=None, timeout=WAIT_S_MAX):
     parts = urllib.parse.urlsplit(url)
     plain = socket.create_connection(("127.0.0.1", parts.port), timeout)
     if parts.scheme == "http":

@@ -6,7 +6,7 @@ import pytest
 
 from admin_client import admin_of
 from receiver import Receiver
-from sim import Sim, wait_for
+from sim import WAIT_S_MAX, Sim, wait_for
 
 SIZES = "--apps=1", "--queues=2", "--messages=20"
 
@@ -125,7 +125,8 @@ def test_an_inbox_that_cannot_store(poll_of):
         running.wait_for_line("polling;")
         admin = admin_of(poll)
         wait_for(lambda: sim.unread() == 0)
-        lock = sqlite3.connect(poll.inbox_path, isolation_level=None)
+        lock = sqlite3.connect(poll.inbox_path, isolation_level=None,
+                               timeout=WAIT_S_MAX)
         lock.execute("BEGIN IMMEDIATE")
         sim.script("message app1 q1 count=3")
         wait_for(lambda: ("inbox", "inbox") in checks_of(admin))

@@ -136,5 +136,5 @@ def test_it_is_stored_again_after_the_longest_wait(poll_through):
         poll = poll_through(sim, cache, backoff="10ms", backoff_max="300ms")
         run = poll.start()
         wait_for(lambda: poll.inbox_count() >= 50)
-        assert run.lines("the same batch again")
+        run.wait_for_line("the same batch again")
         assert run.stop() == 0

@@ -11,7 +11,7 @@ import pytest
 
 from explain_scene import GOLDEN, Scene
 from ports import free_port
-from sim import Sim, wait_for
+from sim import WAIT_S_MAX, Sim, wait_for
 
 ADVICE = ("to fix it", "then run", "held up", "look", "decide")
 
@@ -112,7 +112,8 @@ def test_an_inbox_that_cannot_store(scene_of):
         sim.script("message app1 q1 count=1")
         scene.run = scene.poll.start()
         scene.run.wait_for_line("polling;")
-        other = sqlite3.connect(scene.poll.inbox_path, isolation_level=None)
+        other = sqlite3.connect(scene.poll.inbox_path, isolation_level=None,
+                                timeout=WAIT_S_MAX)
         other.execute("BEGIN IMMEDIATE")
         scene.poll.run("-q", "poll-now", "app1", write=False)
         scene.check("app1/q1", "inbox")

@@ -9,7 +9,7 @@ from explain_scene import CLASSES, GOLDEN, Scene
 from hostile import Hostile, answer
 from poll import two_inboxes
 from ports import free_port
-from sim import ROOT, Sim, wait_for
+from sim import ROOT, WAIT_S_MAX, Sim, wait_for
 from test_cache import Cache
 from test_free_space import fill_up_to
 from tls_peers import Proxy
@@ -115,7 +115,8 @@ def test_a_state_that_somebody_else_has_stored(scene_of):
         scene = scene_of(sim)
 
         def state(sql, *values):
-            with sqlite3.connect(scene.poll.inbox_path) as inbox:
+            with sqlite3.connect(scene.poll.inbox_path,
+                                 timeout=WAIT_S_MAX) as inbox:
                 return inbox.execute(sql, values).fetchall()
 
         assert scene.poll.once().code == 0
@@ -123,7 +124,7 @@ def test_a_state_that_somebody_else_has_stored(scene_of):
         sim.script("message app1 q1 count=1")
         assert scene.poll.once().code == 0
         sim.script("message app1 q1 count=1",
-                   "fault on=fetch do=drip bytes=50 every=50ms")
+                   "fault on=fetch do=delay")
         scene.run = scene.poll.start()
         scene.run.wait_for_line("polling;")
         scene.poll.run("-q", "poll-now", "app1", write=False)

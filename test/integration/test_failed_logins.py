@@ -1,5 +1,6 @@
 """The budget of failed logins holds over processes: a server counts those of
 all of them, and locks the whole address out at 50."""
+import datetime
 import json
 import re
 import time
@@ -82,13 +83,12 @@ def test_once_tells_which_keys_wait_and_until_when(poll_of):
         failed_at_s = kept(poll)[0][site_of(sim)][1] / 1000
         done = poll.once()
         assert done.code == 1
-        until = time.strftime("%Y-%m-%dT%H:%M:",
-                              time.gmtime(failed_at_s + HOLD_MS / 1000))
         lines = done.err.splitlines()
         assert len(lines) == 2
         for line in lines:
-            assert f"it waits until {until}" in line.replace(
-                "and waits", "it waits")
+            until = re.search(r"(?:it|and) waits until (\S+Z) ", line)[1]
+            at_s = datetime.datetime.fromisoformat(until).timestamp()
+            assert at_s == pytest.approx(failed_at_s + HOLD_MS / 1000, abs=2)
             assert "1 failed logins in a row" in line
         assert "app1/q1: not drained: its API key was refused before" in lines[0]
         assert "app1/q2: not drained: its API key was not tried" in lines[1]
@@ -121,10 +121,10 @@ def test_keys_are_tried_again_after_the_hold(poll_of):
         revoke(sim, "q1")
         poll = poll_of(sim)
         spend_budget(sim, poll)
-        shift_time(poll, HOLD_MS - 30_000)
+        shift_time(poll, HOLD_MS - 200_000)
         assert poll.once().code == 1
         assert sim.app_stats()["failed_logins"] == 5
-        shift_time(poll, 30_000)
+        shift_time(poll, 200_000)
         assert poll.once().code == 1
         assert sim.app_stats()["failed_logins"] == 6
         assert kept(poll)[0][site_of(sim)][0] == 1
@@ -219,7 +219,9 @@ def test_run_goes_on_with_the_count(poll_of):
         running = poll.start()
         line = running.wait_for_line("app1: too many failed logins")[0]
         wait_s = int(re.search(r"before this run: .* for (\d+) s", line)[1])
-        assert 290 < wait_s <= 310
+        left_s = HOLD_MS / 1000 - (
+            time.time() - kept(poll)[0][site_of(sim)][1] / 1000)
+        assert left_s <= wait_s <= HOLD_MS / 1000
         assert running.stop() == 0
         assert failures(sim) == 5
 

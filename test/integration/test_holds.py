@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from poll import errors_in, named
-from sim import Sim, wait_for
+from sim import Sim, replace_file, wait_for
 
 
 def break_key(poll, server="app1", queue="q1", text=None):
@@ -21,8 +21,7 @@ def break_key(poll, server="app1", queue="q1", text=None):
 
 
 def mend_key(path, good):
-    path.write_text(good)
-    path.chmod(0o600)
+    replace_file(path, good)
 
 
 def missing_key(poll):

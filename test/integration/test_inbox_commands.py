@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 from poll import PROGRAM, RUN_S_MAX, two_inboxes
-from sim import Sim, wait_for
+from sim import WAIT_S_MAX, Sim, wait_for
 from terminal import plain, run_on_terminal
 
 KINDS = ["sqlite", "postgres"]
@@ -190,7 +190,8 @@ def test_a_slow_reader_keeps_no_transaction_open(poll_of):
             reader.stdout.readline()  # and no more: the pipe fills
             sim.script("message app1 q1 count=100")
             assert poll.once() == (0, "", "")
-            with contextlib.closing(sqlite3.connect(poll.inbox_path)) as db:
+            with contextlib.closing(sqlite3.connect(
+                    poll.inbox_path, timeout=WAIT_S_MAX)) as db:
                 wait_for(lambda: db.execute(
                     "PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0,
                          "a checkpoint")

@@ -45,7 +45,8 @@ def run_it(poll, umask):
         state = poll.folder / "state"
         Admin(state / "admin.sock").ask(
             "POST", "/api/v1/queues/app1/q2/pause", {"reason": "a test"})
-        wait_for(lambda: (state / "pauses").exists())
+        wait_for(lambda: (state / "pauses").exists()
+                 and not list(state.glob("*.new")))
         found["state_dir"] = mode_of(state)
         for path in state.iterdir():  # also what nobody has documented
             if path.is_symlink():  # it has no mode of its own

@@ -11,7 +11,7 @@ import pytest
 from admin_client import admin_of
 from files_outlet import made
 from nats_server import NatsCluster, NatsServer, own_address
-from sim import ROOT, WAIT_S_MAX, Sim, wait_for
+from sim import ROOT, WAIT_S_MAX, Sim, replace_file, wait_for
 
 
 def use_nats(poll, urls, **options):
@@ -258,9 +258,7 @@ ADA = {"user": "ada", "pass": "correct horse"}
 
 
 def log_in(poll, user, password):
-    path = poll.folder / "password"
-    path.write_text(password + "\n")
-    path.chmod(0o600)
+    replace_file(poll.folder / "password", password + "\n")
     poll.secrets.add(password)
     poll.config["outlets"][0] |= {"user": user, "password_file": "password"}
 

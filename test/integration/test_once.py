@@ -82,11 +82,13 @@ def test_progress_on_a_terminal(poll_of):
 
 # A server that is slow must not fill the log of whoever runs this from cron.
 def test_progress_that_is_none_is_told_once(poll_of):
-    with Sim("--apps=1", "--queues=1", "--latency=2100ms") as sim:
-        poll = poll_of(sim)
-        done = poll.run("once")
-        assert done.code == 0
-        assert untimed(done.err) == \
+    with Sim("--apps=1", "--queues=1") as sim:
+        sim.script("fault on=fetch do=delay")
+        once = poll_of(sim).start("once")
+        once.wait_for_line("0 of 1 queues done")
+        sim.script("clear faults")
+        assert once.wait() == 0
+        assert untimed(once.err) == \
             "haplo-poll: 0 of 1 queues done, 0 messages\n"
 
 

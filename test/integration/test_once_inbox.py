@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from poll import check_one_line_each, two_inboxes
-from sim import Sim, wait_for
+from sim import WAIT_S_MAX, Sim, wait_for
 
 def check_disk_full(poll, sim, files, **options):
     done = poll.once(**options)
@@ -69,7 +69,8 @@ def test_inbox_locked_the_whole_time(poll_of):
         sim.script("fault app=app1 queue=q1 on=fetch do=delay")
         once = poll.start("-q", "once")
         wait_for(lambda: sim.app_stats("app1")["requests"] > 0)
-        lock = sqlite3.connect(files[0], isolation_level=None)
+        lock = sqlite3.connect(files[0], isolation_level=None,
+                               timeout=WAIT_S_MAX)
         lock.execute("BEGIN EXCLUSIVE")
         sim.script("clear faults")
         try:
@@ -92,7 +93,8 @@ def test_inbox_locked_at_the_start(poll_of):
         poll = poll_of(sim)
         assert poll.once().code == 0
         sim.script("message app1 q1 count=3")
-        lock = sqlite3.connect(poll.inbox_path, isolation_level=None)
+        lock = sqlite3.connect(poll.inbox_path, isolation_level=None,
+                               timeout=WAIT_S_MAX)
         lock.execute("BEGIN EXCLUSIVE")
         try:
             done = poll.once()

@@ -4,9 +4,10 @@ import collections
 import contextlib
 import sqlite3
 
-from sim import Sim, wait_for
+from sim import WAIT_S_MAX, Sim, wait_for
 
 STALLED_MS = 4000  # first_byte_timeout where requests stall
+ROUNDS_MAX = 1000  # 10 are usual
 HARMLESS = (None, "delay", "drip", "hang-up")
 
 
@@ -149,8 +150,8 @@ def faults_left(sim):
 def drain_through_faults(sim):
     """Until nothing is unread and every fault has struck as often as it may;
     more messages come while faults of marks are left."""
-    for _ in range(20):
-        wait_for(lambda: sim.unread() == 0, "all messages read")
+    for _ in range(ROUNDS_MAX):
+        sim.wait_until_read()
         if not faults_left(sim):
             return
         for app in sim.apps:
@@ -258,7 +259,7 @@ def test_a_kill_at_a_mark_finds_its_messages_on_disk(poll_of):
 
 @contextlib.contextmanager
 def write_lock(path):
-    inbox = sqlite3.connect(path, isolation_level=None)
+    inbox = sqlite3.connect(path, isolation_level=None, timeout=WAIT_S_MAX)
     inbox.execute("BEGIN IMMEDIATE")
     yield
     inbox.execute("ROLLBACK")

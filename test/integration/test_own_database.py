@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from sim import BUILD, ROOT, Sim, wait_for
+from sim import BUILD, ROOT, WAIT_S_MAX, Sim, wait_for
 
 SOURCE = (ROOT / "examples" / "own_database.c").read_text()
 KILLS = 100
@@ -47,7 +47,7 @@ class Application:
         self.process.wait()
 
     def ask(self, sql):
-        with sqlite3.connect(self.path, timeout=60) as db:
+        with sqlite3.connect(self.path, timeout=WAIT_S_MAX) as db:
             return db.execute(sql).fetchall()
 
     def stored(self):

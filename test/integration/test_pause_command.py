@@ -5,7 +5,7 @@ import json
 import pytest
 
 from needs import become_a_stranger
-from sim import Sim
+from sim import Sim, wait_for
 
 
 def states(poll):
@@ -28,6 +28,7 @@ def test_a_pause_survives_a_restart(poll_of):
         run = started(poll)
         poll.run("poll-now", "app1", write=False)
         sim.wait_until_read()
+        wait_for(lambda: states(poll)["app1/q1"]["state"] == "IDLE")
         done = poll.run("pause", "app1/q1", "--reason=ticket 7", write=False)
         assert (done.code, done.err) == (0, "")
         assert done.out == \

@@ -281,8 +281,9 @@ def test_it_hears_what_others_store(postgres, poll_of):
         run = poll.start()
         postgres.sql("INSERT INTO haplo.queues (server, queue, state)"
                      " VALUES ('other', 'told', '')")
-        begin = time.monotonic()
+        took = []
         for count in range(1, ROUNDS + 1):
+            begin = time.monotonic()
             postgres.sql(
                 "BEGIN",
                 "INSERT INTO haplo.stored (arrival, queue, batch, position,"
@@ -294,6 +295,8 @@ def test_it_hears_what_others_store(postgres, poll_of):
             wait_for(lambda: len(list(pathlib.Path(
                 poll.folder, "out").glob("other/told/*"))) >= count,
                 f"message {count}")
-        # Each would be found just after the last time that it asked.
-        assert time.monotonic() - begin < ROUNDS * ASK_S * 3 / 4
+            took.append(time.monotonic() - begin)
+        # Without that, each but the first would be found when it asks again,
+        # which it has just done; on a busy machine, one of them may.
+        assert min(took[1:]) < ASK_S / 2
         assert run.stop() == 0

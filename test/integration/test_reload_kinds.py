@@ -210,7 +210,9 @@ def test_what_waits_is_told(poll_of):
     with Sim("--apps=1", "--queues=2", "--messages=5") as sim:
         poll = quick(poll_of(sim))
         poll.config["drain_timeout"] = "1h"
-        sim.script("fault queue=q1 on=mark do=delay for=14s")
+        poll.config["defaults"].update(first_byte_timeout="1h",
+                                       total_timeout="1h")
+        sim.script("fault queue=q1 on=mark do=delay")
         run = started(poll)
         wait_for(lambda: sim.queue_stats("app1", "q1")["requests"] == 2)
         assert configuration_of(poll)["waiting"] == []
@@ -227,7 +229,8 @@ def test_what_waits_is_told(poll_of):
         out = reload(poll).splitlines()  # which waits for 10 s
         assert "waiting: 1, nothing has changed" in out[0]
         assert out[1].startswith("waiting: " + why)
-        assert run.lines("reload: still waiting: " + why)
+        run.wait_for_line("reload: still waiting: " + why)
+        sim.script("clear faults")
         run.wait_for_line("reload: nothing is waiting any more")
         assert configuration_of(poll)["waiting_count"] == 0
         assert sim.unread("app1", "q1") == 0

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from poll import RUN_S_MAX
-from sim import Sim, replace_file, wait_for
+from sim import WAIT_S_MAX, Sim, replace_file, wait_for
 
 
 def start(poll, *arguments, **defaults):
@@ -207,7 +207,8 @@ def test_inbox_locked_for_a_while(poll_of):
         poll = poll_of(sim)
         run = start(poll)
         sim.wait_until_read()
-        lock = sqlite3.connect(poll.inbox_path, isolation_level=None)
+        lock = sqlite3.connect(poll.inbox_path, isolation_level=None,
+                               timeout=WAIT_S_MAX)
         lock.execute("BEGIN IMMEDIATE")
         try:
             sim.script("message app1 q1 count=20")

@@ -247,13 +247,13 @@ def test_a_move_is_logged_once(poll_of):
 def once_without_locks(poll, files):
     """The process that holds the locks takes them again if it stores something
     just then, such as the last confirmation."""
-    for _ in range(50):
+    def once():
         for path in files:
             path.with_name(path.name + ".lock").unlink(missing_ok=True)
         done = poll.once()
-        if done.code != 3:
-            break
-    return done
+        return done.code != 3 and done
+
+    return wait_for(once, "a moment without locks")
 
 
 # A process with the old configuration still stores the queue where it was.

@@ -12,7 +12,7 @@ import pytest
 from nginx_server import Nginx
 from poll import errors_in
 from receiver import Receiver, signature
-from sim import Sim, replace_file, wait_for
+from sim import WAIT_S_MAX, Sim, replace_file, wait_for
 from tls_peers import Authority
 
 OLD = "whsec_" + base64.b64encode(b"the old secret, 24 bytes").decode()
@@ -463,7 +463,7 @@ def test_a_failure_is_repeated_as_it_was(poll_of, failure):
 def test_a_receiver_that_hangs_is_given_up(poll_of):
     def answer(request):
         if len(receiver.requests) == 0:
-            is_over.wait(20)
+            is_over.wait(WAIT_S_MAX)
         return 204
 
     is_over = threading.Event()

@@ -12,7 +12,7 @@ import pytest
 
 from ports import free_port, is_open
 from receiver import signature_of
-from sim import ROOT, Sim, wait_for
+from sim import ROOT, WAIT_S_MAX, Sim, wait_for
 
 OLD = "whsec_" + base64.b64encode(b"the old secret, 24 bytes").decode()
 NEW = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -41,7 +41,7 @@ class Example:
         headers["webhook-signature"] = signature_of(headers, body, secret)
         headers |= extra
         with contextlib.closing(http.client.HTTPConnection(
-                "127.0.0.1", self.port, timeout=20)) as client:
+                "127.0.0.1", self.port, timeout=WAIT_S_MAX)) as client:
             client.request("POST", "/", body, headers)
             return client.getresponse().status
 
