@@ -26,7 +26,7 @@ VALGRIND = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
             "--errors-for-leak-kinds=definite,indirect"]
 # Replaces malloc(), as valgrind does.
 NOT_UNDER_VALGRIND = ["test_sweep"]
-SLOWEST_SHOWN = 10
+SLOWEST_SHOWN = 15
 # In the order in which a new build starts them; durations are measured later.
 LONGEST = ["test_crash_steps.py", "test_inbox_outages",
            "test_outlet_torture.py",
@@ -50,6 +50,7 @@ class Job:
         self.env = env or {}
         self.passed = self.failed = 0
         self.seconds = 0.0
+        self.tests = []  # (seconds, name) of each, where that is known
         self.output = ""
 
     def run(self):
@@ -117,6 +118,8 @@ class IntegrationJob(Job):
         if not os.path.exists(report):
             return
         suite = ElementTree.parse(report).getroot().find("testsuite")
+        self.tests = [(float(case.get("time")), case.get("name"))
+                      for case in suite.iter("testcase")]
         tests, skipped = int(suite.get("tests")), int(suite.get("skipped"))
         bad = int(suite.get("failures")) + int(suite.get("errors"))
         self.passed = tests - bad - skipped
@@ -246,6 +249,10 @@ def main():
     jobs.sort(key=lambda job: -job.seconds)
     slowest = (f"{job.name} {job.seconds:.1f}" for job in jobs[:SLOWEST_SHOWN])
     print(f"slowest, in seconds: {', '.join(slowest)}")
+    tests = sorted((test for job in jobs for test in job.tests), reverse=True)
+    slowest = (f"{name} {seconds:.1f}"
+               for seconds, name in tests[:SLOWEST_SHOWN])
+    print(f"slowest tests: {', '.join(slowest)}")
     failed = [job.name for job in jobs if job.failed > 0]
     if failed:
         print(f"failed: {', '.join(failed)}")

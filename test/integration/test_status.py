@@ -83,6 +83,7 @@ def test_a_certificate_that_expires_soon_is_shown(poll_of):
     with Sim("--apps=60", "--queues=1", "--messages=1", "--tls") as sim:
         poll = poll_of(sim)
         sim.script("app app7 certificate-lifetime=20d")
+        poll.config["defaults"]["interval"] = "50ms"
         run = poll.start()
         sim.wait_until_read()
         done = poll.run("status", write=False)
