@@ -1,12 +1,14 @@
 /*
  * Pollers that are opened and closed, one after the other, each at another
  * moment of its work: while a name is looked up, during the handshake, in the
- * middle of a body, with a batch that the application still reads, and so on.
- * Half of their servers speak TLS. A few live at the same time, on one loop.
+ * middle of a body, with a batch that the application still reads, and so on;
+ * and at any turn of the loop. Half of their servers speak TLS. A few live at
+ * the same time, on one loop.
  *
- * `make soak` runs 10,000 of them with AddressSanitizer, and some with
+ * `make soak` runs 10,000 of them with AddressSanitizer, and as many with
  * valgrind; HAPLO_SOAK is their number.
  */
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,6 +34,7 @@
 #define BATCHES_MAX 8
 #define QUEUES_PER_LIFE 3
 #define TURNS_MAX 20000 /* until a moment comes, or a poller is closed */
+#define ANY_TURN_MAX 64 /* by then, all of the other moments have passed */
 #define TICK_MS 1       /* so that a turn of the loop does not last */
 
 /* When a poller is closed. */
@@ -48,6 +51,7 @@ enum moment {
     INSIDE_DELIVER, /* of deliver_cb */
     INSIDE_MARKED,  /* of marked_cb */
     INSIDE_STOPPED, /* of stopped_cb */
+    AT_ANY_TURN,    /* of the loop */
     MOMENT_COUNT
 };
 
@@ -55,7 +59,8 @@ static const char *const moment_names[] = {
     "after the start", "look-up",      "connect",
     "handshake",       "wait",         "body",
     "batch delivered", "mark",         "after a mark",
-    "in deliver_cb",   "in marked_cb", "in stopped_cb"};
+    "in deliver_cb",   "in marked_cb", "in stopped_cb",
+    "any turn"};
 
 /* The server treats these queues in different ways. */
 enum queue_kind {
@@ -75,6 +80,7 @@ struct life {
     enum moment moment;                      /* when it is closed */
     unsigned turns;                          /* since it began */
     unsigned delay;                          /* turns after the moment */
+    unsigned any_turn;                       /* the moment AT_ANY_TURN */
     bool has_come;                           /* the moment */
     bool is_stopping;                        /* haplo_poller_stop() */
     bool is_closing;                         /* haplo_poller_close() */
@@ -358,6 +364,8 @@ static bool moment_has_come(const struct life *life)
         return life->marked_count > 0;
     case INSIDE_STOPPED:
         return life->turns > 5;
+    case AT_ANY_TURN:
+        return life->turns > life->any_turn;
     default:
         break;
     }
@@ -432,9 +440,10 @@ static void life_begin(struct life *life, enum moment moment)
         .data = life,
     };
     /* One that gets no response could keep its server from the others. */
-    bool others_may_wait = moment < WITH_BATCH;
+    bool others_may_wait = moment < WITH_BATCH || moment == AT_ANY_TURN;
     bool is_tls = moment == IN_HANDSHAKE || draw(2) == 0;
-    *life = (struct life){.moment = moment, .delay = draw(4)};
+    *life = (struct life){
+        .moment = moment, .delay = draw(4), .any_turn = draw(ANY_TURN_MAX)};
     assert_int_equal(haplo_poller_new(&loop, &options, &life->poller, NULL, 0),
                      0);
     struct haplo_server *server = server_open(life, is_tls);
@@ -480,8 +489,27 @@ static void on_tick(uv_timer_t *timer)
     (void)timer;
 }
 
-/* Whatever a poller is doing, closing it ends that: no memory is lost, and
- * nothing is heard of it but close_cb. */
+static unsigned open_descriptors(void)
+{
+    unsigned count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    while (readdir(folder) != NULL) {
+        count++;
+    }
+    closedir(folder);
+    return count;
+}
+
+/* What a process opens once and keeps, whoever uses libuv. */
+static void keep_open(void)
+{
+    assert_int_equal(uv_loop_init(&loop), 0);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+/* Whatever a poller is doing, closing it ends that: no memory and no descriptor
+ * is lost, and nothing is heard of it but close_cb. */
 static void pollers_are_closed_at_any_moment(void **state)
 {
     (void)state;
@@ -490,6 +518,8 @@ static void pollers_are_closed_at_any_moment(void **state)
     unsigned begun = 0;
     unsigned alive = 1;
     uv_timer_t tick;
+    keep_open();
+    unsigned descriptors = open_descriptors();
     assert_int_equal(uv_loop_init(&loop), 0);
     uv_timer_init(&loop, &tick);
     uv_timer_start(&tick, on_tick, TICK_MS, TICK_MS);
@@ -519,6 +549,7 @@ static void pollers_are_closed_at_any_moment(void **state)
     uv_close((uv_handle_t *)&tick, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
+    assert_int_equal(open_descriptors(), descriptors);
     assert_int_equal(allocator_held, 0);
 }
 
