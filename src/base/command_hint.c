@@ -1,6 +1,7 @@
 #include "base/command_hint.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -100,4 +101,35 @@ const char *command_hint(char text[COMMAND_HINT_SIZE], const char *words, ...)
     }
     va_end(arguments);
     return text;
+}
+
+/* True for a command that needs no configuration. */
+static bool is_about_itself(const char *words)
+{
+    static const char *const commands[] = {"help", "version", "explain HP"};
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strncmp(words, commands[i], strlen(commands[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *command_hint_in(char buffer[COMMAND_HINT_TEXT_SIZE],
+                            const char *text)
+{
+    static const char begin[] = "`" PROGRAM " ";
+    struct hint hint = {buffer, 0, COMMAND_HINT_TEXT_SIZE};
+    const char *from = text;
+    size_t size = 0;
+    for (const char *at; (at = strstr(from, begin)) != NULL;) {
+        const char *words = at + sizeof begin - 1;
+        size_t added = is_about_itself(words) ? 0 : strlen(options);
+        put(&hint, from, (size_t)(words - 1 - from));
+        put(&hint, options, added);
+        size += (size_t)(words - 1 - from) + added;
+        from = words - 1;
+    }
+    put(&hint, from, strlen(from));
+    return hint.size == size + strlen(from) ? buffer : text;
 }

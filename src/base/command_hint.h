@@ -10,6 +10,7 @@
 
 /* With the options of any but the longest paths: see command_hint_use(). */
 #define COMMAND_HINT_SIZE 768
+#define COMMAND_HINT_TEXT_SIZE 2048 /* of a paragraph with some of them */
 
 /* What all hints have from now on. NULL: the default. To be called before
  * there are threads. A path that leaves no room for a message is shown as
@@ -21,5 +22,11 @@ void command_hint_use(const char *config_path, const char *environment);
  * text. */
 const char *command_hint(char text[COMMAND_HINT_SIZE], const char *words, ...)
     __attribute__((sentinel));
+
+/* A text whose commands between backquotes are to have these options as well,
+ * but those that read no configuration: in buffer, or as it is if there is no
+ * room for that. */
+const char *command_hint_in(char buffer[COMMAND_HINT_TEXT_SIZE],
+                            const char *text);
 
 #endif

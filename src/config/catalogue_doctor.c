@@ -117,13 +117,13 @@ const struct catalogue_entry catalogue_doctor[] = {
     {
         .code = HP_QUEUE_KEY_REFUSED,
         .title = "an API key is refused",
-        .meaning = "The server does not accept the key for this queue: it is "
-                   "not valid, it is the key of another queue, or its user is "
-                   "blocked.",
-        .advice = "Copy the key from the page of this very queue on the "
-                  "server. While the configuration has a key that is refused, "
-                  "`run` tries it every 15 minutes only, to spare the server's "
-                  "limit of failed logins.",
+        .meaning = "The server does not accept this key for this queue: the "
+                   "key is wrong or was revoked, it belongs to another queue, "
+                   "or its user is blocked.",
+        .advice = "Copy the key of this queue from the server to where the "
+                  "configuration has it. Until then `run` tries the old one "
+                  "only once in 15 minutes: after 50 failed logins in a row, "
+                  "a server refuses everybody at this address.",
     },
     {
         .code = HP_QUEUE_THROTTLED,
@@ -149,11 +149,15 @@ const struct catalogue_entry catalogue_doctor[] = {
     {
         .code = HP_QUEUE_DOCUMENT,
         .title = "the batch is not the expected document",
-        .meaning = "The response is not JSON, or has no messages or token "
-                   "where they are expected.",
-        .advice = "If the queue has a formatter of its own, set "
-                  "messages_pointer and token_pointer, or format: raw with "
-                  "token_pattern.",
+        .meaning = "The response is not a JSON document, or has no list of "
+                   "messages or no token where the configuration expects "
+                   "them.",
+        .advice = "Does a formatter on the server make the batches of this "
+                  "queue? Then tell where they have the messages and the "
+                  "token, with messages_pointer and token_pointer; or, if they "
+                  "are not JSON, set format: raw and token_pattern. Otherwise "
+                  "try again; if it stays like that, something between here "
+                  "and the server changes responses.",
     },
     {
         .code = HP_QUEUE_TOO_BIG,
@@ -191,12 +195,14 @@ const struct catalogue_entry catalogue_doctor[] = {
     },
     {
         .code = HP_LOGINS_SPARED,
-        .title = "a key was not tried, to spare the server",
-        .meaning = "Keys have been refused by this server recently. Another "
-                   "failed login might throttle everybody at this address, so "
-                   "no key is tried that may be wrong.",
-        .advice = "Correct the keys that are refused, and try again after the "
-                  "time that the message gives.",
+        .title = "a key was not tried, as too many others were refused",
+        .meaning = "The server has refused several keys in a row. After 50 "
+                   "failed logins it refuses everybody at this address, people "
+                   "included; so no further key is tried for a while, unless "
+                   "it is known to work.",
+        .advice = "Correct the keys that the server has refused. Then run this "
+                  "again when the time is up, or at once if you remove the "
+                  "file failed_logins in state_dir.",
     },
     {
         .code = HP_INBOX_UNUSABLE,

@@ -52,6 +52,41 @@ static void words_are_quoted_for_a_shell(void **state)
                         "haplo-poll explain '~x'");
 }
 
+/* The advice for a code is the same for everybody, but not where to follow it.
+ */
+static void commands_in_a_text_get_the_options(void **state)
+{
+    static const char text[] =
+        "Run `haplo-poll migrate`, or `haplo-poll outlet test OUTLET`; "
+        "`haplo-poll help config` lists all, haplo-poll does not.";
+    char buffer[COMMAND_HINT_TEXT_SIZE];
+    (void)state;
+    command_hint_use(NULL, NULL);
+    assert_string_equal(command_hint_in(buffer, text), text);
+    command_hint_use("/srv/poll.yaml", "test");
+    assert_string_equal(
+        command_hint_in(buffer, text),
+        "Run `haplo-poll -c /srv/poll.yaml -e test migrate`, or "
+        "`haplo-poll -c /srv/poll.yaml -e test outlet test OUTLET`; "
+        "`haplo-poll help config` lists all, haplo-poll does not.");
+    assert_string_equal(command_hint_in(buffer, ""), "");
+}
+
+/* Half of it would be another advice. */
+static void a_text_without_room_stays_as_it_is(void **state)
+{
+    char text[COMMAND_HINT_TEXT_SIZE + 100];
+    char buffer[COMMAND_HINT_TEXT_SIZE];
+    (void)state;
+    command_hint_use("/srv/poll.yaml", NULL);
+    memset(text, 'x', sizeof text);
+    memcpy(text, "`haplo-poll check`", 18);
+    text[sizeof text - 1] = '\0';
+    assert_ptr_equal(command_hint_in(buffer, text), text);
+    text[COMMAND_HINT_TEXT_SIZE - 1] = '\0'; /* without the options */
+    assert_ptr_equal(command_hint_in(buffer, text), text);
+}
+
 /* Half a path would be another one. */
 static void a_path_without_room_is_not_cut(void **state)
 {
@@ -91,6 +126,8 @@ int main(void)
         cmocka_unit_test(the_defaults_need_no_options),
         cmocka_unit_test(what_differs_is_given),
         cmocka_unit_test(words_are_quoted_for_a_shell),
+        cmocka_unit_test(commands_in_a_text_get_the_options),
+        cmocka_unit_test(a_text_without_room_stays_as_it_is),
         cmocka_unit_test(a_path_without_room_is_not_cut),
         cmocka_unit_test(no_hint_exceeds_its_limit),
     };

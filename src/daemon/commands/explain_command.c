@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/command_hint.h"
 #include "config/catalogue.h"
 #include "daemon/command.h"
 #include "daemon/command_line.h"
@@ -48,6 +49,7 @@ static void print_example(const char *heading, const char *text)
 static void print_entry(const struct catalogue_entry *entry)
 {
     char code[CODE_TEXT_SIZE];
+    char advice[COMMAND_HINT_TEXT_SIZE];
     printf("%s: %s%s\n\n", code_format(entry->code, code), entry->title,
            entry->is_warning ? " (a warning)" : "");
     print_paragraph(entry->meaning);
@@ -58,7 +60,7 @@ static void print_entry(const struct catalogue_entry *entry)
         print_example("Corrected:", entry->right);
     }
     printf("\n");
-    print_paragraph(entry->advice);
+    print_paragraph(command_hint_in(advice, entry->advice));
 }
 
 static void print_list(void)

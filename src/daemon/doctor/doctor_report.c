@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/command_hint.h"
+
 #define WIDTH 79  /* columns of a line of advice */
 #define INDENT 10 /* columns before it */
 
@@ -79,6 +81,7 @@ static void print_finding(const struct doctor_finding *finding,
                           const struct terminal *terminal)
 {
     char code[CODE_TEXT_SIZE];
+    char advice[COMMAND_HINT_TEXT_SIZE];
     const struct catalogue_entry *entry = catalogue_find(finding->code);
     enum terminal_style style = entry == NULL         ? TERMINAL_GOOD
                                 : finding->is_warning ? TERMINAL_WARNING
@@ -93,7 +96,7 @@ static void print_finding(const struct doctor_finding *finding,
         return;
     }
     fprintf(terminal->out, " [%s]\n", code_format(finding->code, code));
-    print_advice(entry->advice, terminal->out);
+    print_advice(command_hint_in(advice, entry->advice), terminal->out);
 }
 
 void doctor_report_print(const struct doctor_report *report,
@@ -102,8 +105,13 @@ void doctor_report_print(const struct doctor_report *report,
     for (size_t i = 0; i < report->findings.count; i++) {
         print_finding(list_at(&report->findings, i), terminal);
     }
-    fprintf(terminal->out, "errors: %zu, warnings: %zu\n", report->error_count,
+    fprintf(terminal->out, "errors: %zu, warnings: %zu", report->error_count,
             report->warning_count);
+    if (report->unexamined_count > 0) {
+        fprintf(terminal->out, ", queues not examined: %zu",
+                report->unexamined_count);
+    }
+    fputc('\n', terminal->out);
 }
 
 /* For scripts */
@@ -112,6 +120,7 @@ static void write_finding(const struct doctor_finding *finding,
                           struct json_writer *json)
 {
     char code[CODE_TEXT_SIZE];
+    char advice[COMMAND_HINT_TEXT_SIZE];
     const struct catalogue_entry *entry = catalogue_find(finding->code);
     json_object(json, NULL);
     json_text(json, "severity",
@@ -122,7 +131,7 @@ static void write_finding(const struct doctor_finding *finding,
     json_text(json, "text", finding->text);
     if (entry != NULL) {
         json_text(json, "code", code_format(finding->code, code));
-        json_text(json, "advice", entry->advice);
+        json_text(json, "advice", command_hint_in(advice, entry->advice));
     }
     json_object_end(json);
 }
@@ -133,6 +142,7 @@ void doctor_report_write(const struct doctor_report *report,
     json_object(json, NULL);
     json_count(json, "errors", report->error_count);
     json_count(json, "warnings", report->warning_count);
+    json_count(json, "queues_not_examined", report->unexamined_count);
     json_array(json, "findings");
     for (size_t i = 0; i < report->findings.count; i++) {
         write_finding(list_at(&report->findings, i), json);

@@ -19,10 +19,11 @@ struct doctor_finding {
 };
 
 struct doctor_report {
-    struct list findings;  /* struct doctor_finding */
-    size_t error_count;    /* that are broken */
-    size_t warning_count;  /* that will be, or were not examined */
-    bool is_out_of_memory; /* a finding is missing */
+    struct list findings;    /* struct doctor_finding */
+    size_t error_count;      /* that are broken */
+    size_t warning_count;    /* that will be */
+    size_t unexamined_count; /* queues of which nothing was found out */
+    bool is_out_of_memory;   /* a finding is missing */
 };
 
 void doctor_report_init(struct doctor_report *report);

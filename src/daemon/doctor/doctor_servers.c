@@ -1,8 +1,8 @@
 /*
  * doctor_servers.c - examines servers and queues with the library, like peek:
  *
- *   - Each queue is fetched once. A batch is dropped, never marked, and its
- *     queue is paused.
+ *   - Each queue is fetched once, of a server as many at a time as it allows.
+ *     A batch is dropped, never marked, and its queue is paused.
  *   - The result of a queue is what its fetch has shown: the name was resolved,
  *     the connection was made, TLS and the certificate are right, the host name
  *     is the primary one, the key is valid for this queue, and the queue exists
@@ -12,7 +12,8 @@
  * Failures:
  *
  *   - The server fails: that is its result, and its other queues are not
- *     examined: five thousand lines would say the same.
+ *     examined: five thousand lines would say the same, and a server that asks
+ *     for fewer requests would get five thousand.
  *   - A key is refused: the server counts it. So the counts of earlier runs are
  *     recalled, the library keeps to its budget, and what was refused here is
  *     written for later runs, unless a running process keeps that file.
@@ -51,7 +52,9 @@ struct doctor_queue {
     enum diagnostic_code code;         /* HP_NONE: all is well */
     char *text;                        /* owned; NULL: not settled yet */
     bool was_refused;                  /* its key, in an earlier run */
-    bool is_paused;                    /* it is not fetched any more */
+    bool is_asked;                     /* it is fetched, or was */
+    bool is_examined;                  /* something was found out about it */
+    bool is_paused;                    /* it is not fetched (any more) */
 };
 
 struct doctor_server {
@@ -60,6 +63,8 @@ struct doctor_server {
     struct haplo_server *server;        /* NULL: it could not be added */
     struct haplo_server_stats stats;    /* when all results were known */
     struct doctor_queue *queues;        /* a part of all */
+    size_t next;                        /* of queues: the first not asked */
+    size_t asked_count;                 /* queues that are being fetched */
     enum diagnostic_code code;          /* HP_NONE: it has not failed */
     char *text;                         /* owned; NULL: it has not failed */
 };
@@ -121,19 +126,24 @@ static bool is_of_server(enum diagnostic_code code)
 
 /* Results */
 
+static void on_tick(uv_timer_t *tick);
+
 static void settle(struct doctor_queue *queue, enum diagnostic_code code,
                    const char *text)
 {
     if (queue->text != NULL) {
         return;
     }
+    struct doctor *doctor = queue->server->doctor;
     queue->code = code;
     queue->text = strdup(text);
     if (queue->text == NULL) {
-        queue->server->doctor->report->is_out_of_memory = true;
+        doctor->report->is_out_of_memory = true;
         queue->text = strdup("");
     }
-    queue->server->doctor->unsettled_count--;
+    queue->server->asked_count -= queue->is_asked;
+    doctor->unsettled_count--;
+    uv_timer_start(&doctor->tick, on_tick, 0, TICK_MS); /* soon */
 }
 
 static void fail_server(struct doctor_server *server, enum diagnostic_code code,
@@ -162,14 +172,19 @@ static void on_event(struct haplo_poller *poller,
         return;
     }
     struct doctor_queue *queue = haplo_queue_data(event->queue);
+    if (!queue->is_asked) {
+        return;
+    }
+    bool has_failed = event->to == HAPLO_QUEUE_BACKOFF ||
+                      event->to == HAPLO_QUEUE_REFUSED ||
+                      event->to == HAPLO_QUEUE_BLOCKED;
+    queue->is_examined |= has_failed || event->to == HAPLO_QUEUE_IDLE;
     if (queue->text != NULL) {
         return;
     }
     if (event->to == HAPLO_QUEUE_IDLE) {
         settle(queue, HP_NONE, "the key is valid, there are no messages");
-    } else if (event->to == HAPLO_QUEUE_BACKOFF ||
-               event->to == HAPLO_QUEUE_REFUSED ||
-               event->to == HAPLO_QUEUE_BLOCKED) {
+    } else if (has_failed) {
         enum diagnostic_code code = doctor_code_of(event->error);
         server->doctor->has_refusals |= code == HP_QUEUE_KEY_REFUSED;
         queue->was_refused |= code == HP_QUEUE_KEY_REFUSED;
@@ -189,6 +204,7 @@ static void on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
     snprintf(text, sizeof text,
              "the key is valid, %zu message%s fetched and not marked", count,
              count == 1 ? " was" : "s were");
+    own->is_examined = true;
     settle(own, HP_NONE, text);
     (void)haplo_batch_drop(batch, NULL);
 }
@@ -208,12 +224,13 @@ static void look_for_held(struct doctor_server *server)
     uint64_t wait_s = (stats.wait_ms + 999) / 1000;
     if (stats.failed_logins >= LOGINS_OF_THROTTLE) {
         snprintf(text, sizeof text,
-                 "not examined: the server refused all logins from this "
-                 "address, or was about to; wait %" PRIu64 " s",
+                 "its key was not tried: the server refused all logins from "
+                 "this address, or was about to; next try in %" PRIu64 " s",
                  wait_s);
     } else {
         snprintf(text, sizeof text,
-                 "not examined: %u failed logins in a row; wait %" PRIu64 " s",
+                 "its key was not tried: the server has refused %u logins in a "
+                 "row; next try in %" PRIu64 " s",
                  stats.failed_logins, wait_s);
     }
     for (size_t i = 0; i < server->config->queue_count; i++) {
@@ -297,6 +314,23 @@ static void take_stats(struct doctor *doctor)
     }
 }
 
+/* Nothing is asked of a server once it has failed: what it is to be spared
+ * would be a request for each of its queues. */
+static void ask_next(struct doctor_server *server)
+{
+    size_t limit = server->config->options.in_flight_max;
+    while (server->text == NULL && server->next < server->config->queue_count &&
+           server->asked_count < (limit > 0 ? limit : 1)) {
+        struct doctor_queue *queue = &server->queues[server->next++];
+        if (queue->text == NULL) {
+            queue->is_asked = true;
+            queue->is_paused = false;
+            server->asked_count++;
+            haplo_queue_resume(queue->queue);
+        }
+    }
+}
+
 static void on_tick(uv_timer_t *tick)
 {
     struct doctor *doctor = tick->data;
@@ -309,6 +343,7 @@ static void on_tick(uv_timer_t *tick)
     }
     for (size_t i = 0; i < doctor->config->server_count; i++) {
         look_for_held(&doctor->servers[i]);
+        ask_next(&doctor->servers[i]);
     }
     if (doctor->unsettled_count == 0) {
         take_stats(doctor);
@@ -330,6 +365,7 @@ static void add_queue(struct doctor_queue *queue)
     if (key_commands_read_now(queue->config->key,
                               config->api_key_command_timeout_ms, &key, why,
                               sizeof why) != 0) {
+        queue->is_examined = true;
         settle(queue, HP_API_KEY_UNUSABLE, why);
         return;
     }
@@ -342,8 +378,10 @@ static void add_queue(struct doctor_queue *queue)
                                 why, sizeof why);
     api_key_wipe(&key);
     if (error == 0) {
-        haplo_queue_poll_now(queue->queue);
+        queue->is_paused = true; /* until it is asked */
+        haplo_queue_pause(queue->queue);
     } else {
+        queue->is_examined = true;
         settle(queue, HP_QUEUE_FAILED, why);
     }
 }
@@ -415,6 +453,7 @@ static void report_server(const struct doctor_server *server)
     }
     for (size_t i = 0; i < server->config->queue_count; i++) {
         const struct doctor_queue *queue = &server->queues[i];
+        report->unexamined_count += !queue->is_examined;
         if (queue->text != NULL && queue->text[0] != '\0') {
             snprintf(subject, sizeof subject, "queue %s/%s", name,
                      queue->config->name);
