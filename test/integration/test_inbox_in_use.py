@@ -137,6 +137,30 @@ def test_an_inbox_whose_definitions_are_damaged(poll_of):
         assert poll.once().code == 0
 
 
+# Whoever has tried it before the first release must not think that their disk is
+# at fault; and what is stored can still be had.
+@pytest.mark.parametrize("change, words", [
+    ("DROP TABLE purged", "the table purged is missing"),
+    ("DROP VIEW messages; CREATE VIEW messages AS SELECT arrival FROM stored",
+     "the view messages is not as it should be")])
+def test_an_inbox_from_before_the_first_release(poll_of, change, words):
+    with Sim("--apps=1", "--queues=1", "--messages=20") as sim:
+        poll = poll_of(sim)
+        assert poll.once() == (0, "", "")
+        with contextlib.closing(sqlite3.connect(poll.inbox_path)) as inbox:
+            inbox.executescript(change)
+        sim.script("message app1 q1 count=3")
+        done = poll.once()
+        assert done.code == 2 and f"inbox.db: {words}: " in done.err
+        assert "made by a haplo-poll from before the first release" in done.err
+        assert "export its messages" in done.err
+        assert sim.unread() == 3
+        follow(sim.dir, ["mkdir away && mv inbox.db* away/"])
+        assert poll.once().code == 0
+        assert sim.unread() == 0
+        assert len(bodies(sim.dir / "away" / "inbox.db")) == 20
+
+
 # "put back the file that belongs to it, or move the -wal to another folder",
 # which "DAMAGED INBOXES" does as well.
 @pytest.mark.parametrize("command", [

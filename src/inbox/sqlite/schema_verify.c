@@ -1,6 +1,10 @@
 /*
  * schema_verify.c - compares the definitions in an inbox with those in an empty
  * database in memory, which the same steps have created.
+ *
+ * What differs may be damaged. But SQLite has read it, so that it is more often
+ * an inbox of a haplo-poll from before the first release, whose tables were
+ * others and had the same version. Nothing upgrades those.
  */
 #include "inbox/sqlite/schema.h"
 
@@ -20,6 +24,11 @@ static int model_open(sqlite3 **model)
     }
     return code;
 }
+
+struct comparison {
+    bool is_there; /* an object of this name is in the inbox */
+    bool is_same;  /* and its definition is the same */
+};
 
 /* Compares column 1, which is a text or NULL, of both rows. Returns SQLITE_OK
  * or SQLITE_NOMEM: a text that cannot be read is not a different one. */
@@ -44,19 +53,20 @@ static int texts_compare(sqlite3_stmt *a, sqlite3_stmt *b, bool *is_same)
 
 /* Looks for the object of the model's row. */
 static int object_compare(sqlite3_stmt *expected, sqlite3_stmt *find,
-                          bool *is_same)
+                          struct comparison *found)
 {
     const char *name = (const char *)sqlite3_column_text(expected, 0);
     int code = name != NULL
                    ? sqlite3_bind_text(find, 1, name, -1, SQLITE_STATIC)
                    : SQLITE_NOMEM;
 
-    *is_same = false;
+    *found = (struct comparison){false, false};
     if (code == SQLITE_OK) {
         code = sqlite3_step(find);
     }
     if (code == SQLITE_ROW) {
-        code = texts_compare(expected, find, is_same);
+        found->is_there = true;
+        code = texts_compare(expected, find, &found->is_same);
     }
     if (code == SQLITE_OK || code == SQLITE_DONE) {
         code = sqlite3_reset(find);
@@ -64,17 +74,17 @@ static int object_compare(sqlite3_stmt *expected, sqlite3_stmt *find,
     return code;
 }
 
-/* Compares all objects; *is_same is false from the first that differs, whose
- * name is then in expected's column 0. */
+/* Compares all objects up to the first that differs, which is then in
+ * expected's row. */
 static int objects_compare(sqlite3_stmt *expected, sqlite3_stmt *find,
-                           bool *is_same)
+                           struct comparison *found)
 {
     int code = sqlite3_step(expected);
 
-    *is_same = true;
+    *found = (struct comparison){true, true};
     while (code == SQLITE_ROW) {
-        code = object_compare(expected, find, is_same);
-        if (code != SQLITE_OK || !*is_same) {
+        code = object_compare(expected, find, found);
+        if (code != SQLITE_OK || !found->is_same) {
             return code;
         }
         code = sqlite3_step(expected);
@@ -82,15 +92,31 @@ static int objects_compare(sqlite3_stmt *expected, sqlite3_stmt *find,
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+static int explain(sqlite3_stmt *expected, const struct comparison *found,
+                   const char *path, struct reason *why)
+{
+    const char *name = (const char *)sqlite3_column_text(expected, 0);
+    const char *type = (const char *)sqlite3_column_text(expected, 2);
+
+    return reason_set(
+        why, HAPLO_EINVAL,
+        "%s: the %s %s %s: was it made by a haplo-poll from before the first "
+        "release? Then export its messages with that one, and move its files "
+        "away. Otherwise it is damaged: restore a backup, or see \"DAMAGED "
+        "INBOXES\" in haplo-inbox(5)",
+        path, type != NULL ? type : "object", name != NULL ? name : "",
+        found->is_there ? "is not as it should be" : "is missing");
+}
+
 int schema_verify(sqlite3 *db, const char *path, struct reason *why)
 {
-    static const char all_sql[] = "SELECT name, sql FROM sqlite_master";
+    static const char all_sql[] = "SELECT name, sql, type FROM sqlite_master";
     static const char one_sql[] =
         "SELECT name, sql FROM sqlite_master WHERE name = ?1";
     sqlite3 *model = NULL;
     sqlite3_stmt *expected = NULL;
     sqlite3_stmt *find = NULL;
-    bool is_same = false;
+    struct comparison found = {false, false};
     int error = 0;
     int code = model_open(&model);
 
@@ -101,17 +127,12 @@ int schema_verify(sqlite3 *db, const char *path, struct reason *why)
         code = sqlite3_prepare_v2(db, one_sql, -1, &find, NULL);
     }
     if (code == SQLITE_OK) {
-        code = objects_compare(expected, find, &is_same);
+        code = objects_compare(expected, find, &found);
     }
     if (code != SQLITE_OK) {
         error = db_explain(db, path, code, why);
-    } else if (!is_same) {
-        error =
-            reason_set(why, HAPLO_EINVAL,
-                       "%s: the definition of %s is damaged, or was "
-                       "changed: restore a backup, or see \"DAMAGED INBOXES\" "
-                       "in haplo-inbox(5)",
-                       path, (const char *)sqlite3_column_text(expected, 0));
+    } else if (!found.is_same) {
+        error = explain(expected, &found, path, why);
     }
     /* They repeat the error of the last step, which is known. */
     (void)sqlite3_finalize(find);
