@@ -168,7 +168,29 @@ def test_nothing_is_running(poll_of):
     with Sim("--apps=1", "--queues=1") as sim:
         poll = poll_of(sim)
         done = reload(poll, code=4)
+        assert f"nothing listens on {poll.state_dir}/admin.sock: " in done.err
         assert f"start `{poll.hint('run')}`" in done.err
+
+
+# A file that is ahead of the process that it is for: what to do must not be
+# guessed from "no process", with one before one's eyes.
+def test_it_says_where_it_has_looked(poll_of):
+    with Sim("--apps=1", "--queues=1", "--messages=5") as sim:
+        poll = poll_of(sim)
+        run = started(poll)
+        poll.config["admin"] = {"socket": "other.sock"}
+        done = reload(poll, code=1)
+        assert f"in use by process {run.process.pid} on " in done.err
+        assert f"does not listen on {sim.dir}/other.sock" in done.err
+        assert "admin.socket has changed" in done.err
+        del poll.config["admin"]
+        poll.config["state_dir"] = "other"
+        done = reload(poll, code=4)
+        assert f"no process uses state_dir {sim.dir}/other" in done.err
+        assert "started with another state_dir has to be restarted" in done.err
+        poll.config["state_dir"] = "state"
+        assert "nothing has changed" in reload(poll).out
+        stop(run)
 
 
 # A server that takes long to answer must not be asked a second time, and the

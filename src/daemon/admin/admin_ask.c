@@ -11,6 +11,7 @@
 #include "base/reason.h"
 #include "daemon/admin/admin_form.h"
 #include "daemon/admin/admin_listen.h"
+#include "daemon/commands/last_run.h"
 
 #define ANSWER_SIZE_MAX (64u << 20)
 #define CONNECT_TIMEOUT_MS 10000L
@@ -141,10 +142,32 @@ static CURLcode prepare(CURL *curl, const char *socket_path, const char *method,
     return code;
 }
 
+/* Nothing listens on the socket. The configuration may have changed since the
+ * process was started, which is found out where it is looked for. */
+static int explain_absence(const struct config *config, const char *socket_path,
+                           char *why, size_t why_size)
+{
+    char hint[COMMAND_HINT_SIZE];
+    struct last_run run;
+    last_run_read(&run, config->state_dir);
+    if (run.is_locked) {
+        return reason_write(
+            why, why_size, HAPLO_ECONNECT,
+            "state_dir %s is in use by %s, which does not listen on %s: it is "
+            "starting or ending; or admin.socket has changed since it was "
+            "started: then restart it",
+            config->state_dir, run.holder, socket_path);
+    }
+    return reason_write(
+        why, why_size, HAPLO_ENOTFOUND,
+        "no process uses state_dir %s, and nothing listens on %s: start `%s`; "
+        "one that was started with another state_dir has to be restarted",
+        config->state_dir, socket_path, command_hint(hint, "run", NULL));
+}
+
 static int explain(CURLcode code, const struct config *config,
                    const char *socket_path, char *why, size_t why_size)
 {
-    char hint[COMMAND_HINT_SIZE];
     if (code == CURLE_COULDNT_CONNECT && access(socket_path, W_OK) != 0 &&
         errno == EACCES) {
         return reason_write(why, why_size, HAPLO_ECONNECT,
@@ -153,9 +176,7 @@ static int explain(CURLcode code, const struct config *config,
                             socket_path);
     }
     if (code == CURLE_COULDNT_CONNECT) {
-        return reason_write(why, why_size, HAPLO_ENOTFOUND,
-                            "no process uses state_dir %s: start `%s`",
-                            config->state_dir, command_hint(hint, "run", NULL));
+        return explain_absence(config, socket_path, why, why_size);
     }
     if (code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT) {
         return reason_write(why, why_size, HAPLO_ENOMEM, "out of memory");
