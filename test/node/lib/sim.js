@@ -13,6 +13,9 @@ const BUILD = path.resolve(process.env.HAPLO_BUILD ??
 const PACKAGE = path.join(BUILD, 'bindings/node');
 const WAIT_MS_MAX = 120_000; // only a test that fails waits so long
 
+// A test that failed may have left a poller that keeps the process.
+setTimeout(() => process.exit(98), 5 * WAIT_MS_MAX).unref();
+
 // The first true value of condition(), which may be a promise.
 async function waitFor(condition, what = String(condition)) {
   const end = Date.now() + WAIT_MS_MAX;
