@@ -133,7 +133,8 @@ sources := $(lib_src) $(daemon_src) $(sim_src) $(unit_src) \
 	$(example_src) $(outlet_example_src) $(bench_src) $(simulation_src) \
 	$(inject_src) $(fuzz_src) \
 	$(shim_src) $(test_lib_src) $(wildcard test/outlet/*.c) \
-	$(wildcard test/boot/*.c) $(wildcard bindings/*/src/*.c)
+	$(wildcard test/boot/*.c) $(wildcard bindings/*/src/*.c) \
+	$(wildcard test/node/lib/*.c)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))

@@ -34,9 +34,12 @@ class Application:
         self.program = program
         self.process = None
 
+    def command(self):
+        return [self.program]
+
     def start(self):
         self.process = subprocess.Popen(
-            [self.program, self.sim.url(), "q1", self.path],
+            [*self.command(), self.sim.url(), "q1", self.path],
             stdin=subprocess.PIPE, env={**os.environ, "CA_FILE": self.sim.ca})
         self.process.stdin.write(self.sim.key().encode() + b"\n")
         self.process.stdin.close()
@@ -79,15 +82,12 @@ def fixture_sim():
     Application.running.clear()
 
 
-# Wherever it is killed, whatever becomes of its marks, and although an
-# administrator unsends everything in between: each message is stored as often
-# as it was put on the queue.
-def test_killed_a_hundred_times(sim, tmp_path):
-    application = Application(sim, tmp_path / "own.db")
-    moments = random.Random(6)
+def kill_often(sim, application, kills, wait):
+    """Kills it after each wait(), and unsends everything a few times. Asserts
+    that each message is stored as often as it was put on the queue."""
     expected = put_on_queue(sim)
-    for kill in range(KILLS):
-        if kill % 25 == 24:
+    for kill in range(kills):
+        if kill % (kills // 4) == kills // 4 - 1:
             sim.script("clear faults")
             application.start()
             wait_for(application.is_confirmed)
@@ -98,13 +98,22 @@ def test_killed_a_hundred_times(sim, tmp_path):
         sim.script("message app1 q1 count=4", "clear faults", *LOST_MARKS)
         expected += put_on_queue(sim) - before
         application.start()
-        time.sleep(moments.uniform(0.01, 0.12))
+        wait()
         application.kill()
     sim.script("clear faults")
     application.start()
     wait_for(application.is_confirmed)
     application.kill()
     assert application.stored() == expected
+
+
+# Wherever it is killed, whatever becomes of its marks, and although an
+# administrator unsends everything in between: each message is stored as often
+# as it was put on the queue.
+def test_killed_a_hundred_times(sim, tmp_path):
+    moments = random.Random(6)
+    kill_often(sim, Application(sim, tmp_path / "own.db"), KILLS,
+               lambda: time.sleep(moments.uniform(0.01, 0.12)))
 
 
 # A shortcut: what is replaced in the example, and by what.

@@ -55,17 +55,20 @@ function storeBatch(batch) {
 }
 
 // What it throws is a reason to deliver the batch again; otherwise the batch is
-// accepted.
+// accepted, unless it has been answered.
 function deliver(batch) {
+  let found;
+  let stored;
   transaction(() => {
-    const stored = storedState();
-    const found = compareStates(batch.state, stored);
-    if (found === 'stale') {
-      batch.stale(stored);
-    } else if (found === 'current') {
+    stored = storedState();
+    found = compareStates(batch.state, stored);
+    if (found === 'current') {
       storeBatch(batch);
     }
   });
+  if (found === 'stale') {
+    batch.stale(stored);
+  }
 }
 
 // If this fails, the messages are confirmed with those of a later batch.
