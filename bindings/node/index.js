@@ -11,14 +11,10 @@ const addon = require('./load.js');
 const {BatchList} = require('./batches.js');
 const {Message, messagesOf} = require('./messages.js');
 
-const {Server, Queue, Batch} = addon;
-const native = {
-  addServer: addon.Poller.prototype.addServer,
-  addQueue: Server.prototype.addQueue,
-};
+const {Server, Queue, Batch, compareStates, version} = addon;
 const delivers = new WeakMap(); // the option deliver of servers and queues
 const messages = new WeakMap(); // of batches
-const addRemoval = Symbol('addRemoval');
+const addRemoval = Symbol.for('haplopoll.addRemoval');
 
 function invalid(sentence) {
   return Object.assign(new Error(sentence), {code: 'HAPLO_EINVAL'});
@@ -79,19 +75,20 @@ async function deliverTo(deliver, batch) {
   }
 }
 
-Server.prototype.addQueue = function addQueue(options) {
+Server.prototype.addQueue = function (options) {
   const [deliver, rest] = takeFunction(checkObject(options));
-  const queue = native.addQueue.call(this, rest);
+  const queue = this.add(rest);
   delivers.set(queue, deliver ?? delivers.get(this));
   return queue;
 };
 
-Queue.prototype.remove = function remove() {
+Queue.prototype.remove = function () {
   this.startRemoving();
   return this.server.poller[addRemoval](this);
 };
 
 Object.defineProperty(Batch.prototype, 'messages', {
+  configurable: true, // where this file is loaded twice, as by test runners
   get() {
     let list = messages.get(this);
     if (list === undefined) {
@@ -178,7 +175,7 @@ class Poller extends EventEmitter {
   addServer(options) {
     const [deliver, others] = takeFunction(checkObject(options));
     const [queues, rest] = takeList('queues', others);
-    const server = native.addServer.call(this.#native, rest);
+    const server = this.#native.add(rest);
     server.poller = this;
     delivers.set(server, deliver);
     try {
@@ -257,6 +254,6 @@ module.exports = {
   Queue,
   Batch,
   Message,
-  compareStates: addon.compareStates,
-  version: addon.version,
+  compareStates,
+  version,
 };

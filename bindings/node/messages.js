@@ -2,6 +2,9 @@
 // is first read, which must be before the batch is answered.
 'use strict';
 
+const {Batch} = require('./load.js');
+const {bodyOf, textOf, idOf, datetimeOf, keyOf, isRepeatOf} = Batch.prototype;
+
 class Message {
   #batch;
   #index;
@@ -14,27 +17,27 @@ class Message {
   }
 
   get body() {
-    return this.#body ??= this.#batch.bodyOf(this.#index);
+    return this.#body ??= bodyOf.call(this.#batch, this.#index);
   }
 
   json() {
-    return this.#value ??= JSON.parse(this.#batch.textOf(this.#index));
+    return this.#value ??= JSON.parse(textOf.call(this.#batch, this.#index));
   }
 
   get id() {
-    return this.#batch.idOf(this.#index);
+    return idOf.call(this.#batch, this.#index);
   }
 
   get datetime() {
-    return this.#batch.datetimeOf(this.#index);
+    return datetimeOf.call(this.#batch, this.#index);
   }
 
   get key() {
-    return this.#batch.keyOf(this.#index);
+    return keyOf.call(this.#batch, this.#index);
   }
 
   get isRepeat() {
-    return this.#batch.isRepeatOf(this.#index);
+    return isRepeatOf.call(this.#batch, this.#index);
   }
 }
 

@@ -406,7 +406,7 @@ static napi_value unref(napi_env env, napi_callback_info info)
 }
 
 static const napi_property_descriptor properties[] = {
-    ADDON_METHOD("addServer", add_server),
+    ADDON_METHOD("add", add_server),
     ADDON_METHOD("server", find_server),
     ADDON_GETTER("servers", list_servers),
     ADDON_METHOD("setLimits", set_limits),

@@ -237,7 +237,7 @@ static napi_value get_stats(napi_env env, napi_callback_info info)
 }
 
 static const napi_property_descriptor properties[] = {
-    ADDON_METHOD("addQueue", add_queue),
+    ADDON_METHOD("add", add_queue),
     ADDON_METHOD("queue", find_queue),
     ADDON_GETTER("queues", list_queues),
     ADDON_METHOD("setOptions", set_options),
