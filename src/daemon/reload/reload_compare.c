@@ -142,7 +142,7 @@ void reload_compare_queue(struct reload_pass *pass,
                                                    pass->from));
     } else {
         queue->config = config;
-        if (gather_key_has_changed(queue)) {
+        if (gather_key_look(&pass->look, queue)) {
             gather_key_reread(queue);
         }
     }

@@ -58,6 +58,7 @@ static void pass_servers(struct reload_pass *pass)
 static void pass_queues(struct reload_pass *pass)
 {
     size_t count = 0;
+    pass->look = (struct gather_key_look){.key = NULL};
     while (pass->index < pass->to->queue_count && count < RELOAD_SLICE_COUNT) {
         reload_compare_queue(pass, &pass->to->queues[pass->index++]);
         count++;

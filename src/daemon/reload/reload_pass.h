@@ -10,6 +10,7 @@
 
 #include <uv.h>
 
+#include "daemon/gather/gather_key.h"
 #include "daemon/reload/reload_change.h"
 
 enum reload_pass_stage {
@@ -27,6 +28,7 @@ struct reload_pass {
     struct config *to;              /* borrowed: the newest one */
     enum reload_pass_stage stage;   /* where it is */
     size_t index;                   /* of the next object in the stage */
+    struct gather_key_look look;    /* QUEUES: at keys, in this slice */
     size_t cursor;                  /* REMOVED: in the table of servers */
     size_t queue_cursor;            /* REMOVED: in that of its queues */
     struct gather_server *server;   /* REMOVED: which one; or NULL */
