@@ -23,8 +23,8 @@ struct admin_answer {
  * that it is alive. path may have a query; json (or NULL) is the body.
  *
  * Returns 0 with *answer set, whatever its status is; HAPLO_ENOTFOUND if no
- * process uses the directory; HAPLO_ECONNECT if one does, but cannot be reached;
- * or another HAPLO_E*, all of them with one line in why.
+ * process uses the directory; HAPLO_ECONNECT if one does, but cannot be
+ * reached; or another HAPLO_E*, all of them with one line in why.
  * admin_answer_free() must follow in any case.
  */
 int admin_ask(const struct config *config, const char *method, const char *path,
