@@ -21,6 +21,7 @@ static const struct {
     {"CURLOPT_RESOLVE", CURLOPT_RESOLVE},
     {"CURLOPT_PREREQFUNCTION", CURLOPT_PREREQFUNCTION},
     {"CURLOPT_HEADEROPT", CURLOPT_HEADEROPT},
+    {"netrc (CURLOPT_NETRC)", CURLOPT_NETRC},
 };
 
 static void read_missing(struct libcurl_info *known,

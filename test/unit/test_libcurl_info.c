@@ -58,6 +58,8 @@ static void what_is_missing_is_named(void **state)
     check(&info, "without proxies");
     left_out = CURLOPT_RESOLVE;
     check(&info, "without CURLOPT_RESOLVE");
+    left_out = CURLOPT_NETRC;
+    check(&info, "without netrc");
 }
 
 static void an_old_version_is_named(void **state)
