@@ -29,6 +29,8 @@ TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
 # Debian's.
 TEST_PACKAGES += $(shell command -v node >/dev/null || \
 	echo nodejs libnode-dev npm)
+# To build the libcurl of the package for Node.js.
+TEST_PACKAGES += dpkg-dev
 CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc debhelper dpkg-dev \
 	lintian debootstrap qemu-system-x86 e2fsprogs abigail-tools
 FUZZ_PACKAGES := clang libclang-rt-14-dev
@@ -419,9 +421,9 @@ examples: $(example_bin) $(call obj,$(outlet_example_src))
 
 # Bindings link the library as well. That for Node.js is compiled by a Makefile
 # of its own, as it is when npm installs it.
-.PHONY: bindings node-package
-bindings: node-package
-node-package: $(LIB_A)
+.PHONY: bindings node-addon
+bindings: node-addon
+node-addon: $(LIB_A)
 	$(Q)$(MAKE) --no-print-directory -C bindings/node \
 		OUT=$(abspath $(BUILD))/bindings/node CC="$(CC)" Q="$(Q)" \
 		CFLAGS="$(WARNINGS) -Wno-missing-prototypes $(WERROR) $(HARDENING) $(CFLAGS)" \
@@ -762,6 +764,66 @@ uninstall: $(BUILD)/man3/written
 		$(call file_of,$(one)))) $(addprefix $(DESTDIR),$(installed_links))
 	cd $(BUILD)/man3 && for page in *.3; do \
 		rm -f $(DESTDIR)$(DATADIR)/man/man3/$$page; done
+
+# -- The package for Node.js -----------------------------------------------------
+
+# The addon as a tarball for a Node.js that is not Debian's: it brings the
+# libraries that it uses, and needs no compiler to be installed. See
+# bindings/node/prebuilt/README.md.
+node_build := $(BUILD)/node
+node_curl := $(node_build)/curl/libcurl.a
+node_addon := $(node_build)/self-contained/haplopoll.node
+node_package := $(node_build)/haplopoll-$(VERSION)-linux-x64.tgz
+node_exports := bindings/node/prebuilt/exports.map
+node_libs := $(addprefix -l:,libssl.a libcrypto.a libyajl_s.a libxxhash.a \
+	libtre.a libz.a)
+
+# Built once; `make node-curl` asks whether Debian has a newer one.
+$(node_curl): bindings/node/prebuilt/small_curl.sh
+	@mkdir -p $(@D)
+	$(call say,GEN)
+	$(Q)$< $(@D) >$(node_build)/curl.log 2>&1 || \
+		{ tail -n 20 $(node_build)/curl.log; exit 1; }
+.PHONY: node-curl
+node-curl:
+	bindings/node/prebuilt/small_curl.sh $(node_build)/curl
+
+$(node_addon): $(LIB_A) $(node_curl) $(node_exports) bindings/node/Makefile \
+		$(wildcard bindings/node/src/*)
+	@rm -f $@
+	$(call say,LD)
+	$(Q)$(MAKE) --no-print-directory -C bindings/node \
+		OUT=$(abspath $(@D)) CC="$(CC)" Q="$(Q)" \
+		CFLAGS="$(HARDENING) $(CFLAGS)" \
+		HAPLOPOLL_A="$(abspath $(LIB_A) $(node_curl))" \
+		HAPLOPOLL_CFLAGS=-I$(abspath include) \
+		HAPLOPOLL_LIBS="$(node_libs)" \
+		LDFLAGS="-Wl,-s -Wl,--version-script=$(abspath $(node_exports))" \
+		$(abspath $@)
+
+$(node_package): bindings/node/prebuilt/package.py $(node_addon) \
+		$(wildcard $(addprefix bindings/node/*.,js json ts md))
+	$(call say,PACK)
+	$(Q)$(PYTHON) $< --addon=$(node_addon) --curl=$(dir $(node_curl)) \
+		--out=$@
+.PHONY: node-package
+node-package: $(node_package)
+
+# On several majors of Node.js, which come from npm. NODE_MAJORS="16 24": only
+# these. NODE_LONG=1: minutes on each.
+.PHONY: test-node
+test-node: all $(node_package)
+	$(PYTHON) test/node/majors/run.py --build=$(BUILD) \
+		--package=$(node_package) $(if $(NODE_LONG),--long) $(NODE_MAJORS)
+
+# Next to undici, in the same Node.js.
+.PHONY: bench-node
+bench-node: bench-programs bench-peers $(node_package)
+	rm -rf $(node_build)/bench && mkdir -p $(node_build)/bench
+	npm install --silent --offline --prefix $(node_build)/bench \
+		$(abspath $(node_package))
+	$(PYTHON) bench/node.py --build=$(BUILD) \
+		--package=$(node_build)/bench/node_modules/haplopoll
 
 # -- Debian's packages ---------------------------------------------------------
 

@@ -10,7 +10,8 @@ const path = require('node:path');
 
 const BUILD = path.resolve(process.env.HAPLO_BUILD ??
   path.join(__dirname, '../../../build'));
-const PACKAGE = path.join(BUILD, 'bindings/node');
+const PACKAGE = process.env.HAPLO_PACKAGE ??
+  path.join(BUILD, 'bindings/node');
 const WAIT_MS_MAX = 120_000; // only a test that fails waits so long
 
 // A test that failed may have left a poller that keeps the process.
