@@ -111,7 +111,7 @@ SIM_LIBS := -luv -lhttp_parser -lssl -lcrypto -lz -lyajl -lxxhash
 # The folders of src/ that make up the library, and those that make up
 # haplo-poll besides it.
 lib_parts := base core http poller
-daemon_parts := inbox outlets config daemon
+daemon_parts := inbox outlets fleet config daemon
 src_of = $(foreach part,$(1),$(wildcard src/$(part)/*.c src/$(part)/*/*.c))
 lib_src := $(call src_of,$(lib_parts))
 # The files of a type begin with its name, or are in a folder of that name.
