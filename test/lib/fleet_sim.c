@@ -340,7 +340,7 @@ static void on_arrive(struct fleet_sim *sim, struct fleet_sim_event *event)
         move_slots(sim, event);
         if (event->asked == FLEET_LEAVE) {
             reply.reply.is_member = false;
-            *member = sim->members[--sim->member_count];
+            member->expires_ms = sim->now_ms; /* the row stays, with its term */
         }
     }
     if (!event->is_lost) {
