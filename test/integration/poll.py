@@ -176,6 +176,15 @@ class Running:
     def wait(self, seconds=RUN_S_MAX):
         return self.process.wait(seconds)
 
+    def has_finished_at_once(self):
+        """Waits for the end after it was told to exit at once. False if its disk
+        was too slow for the two seconds that it waits then: it has said so."""
+        code = self.wait()
+        if code == 1 and self.lines("exiting although an inbox has not"):
+            return False
+        assert code == 0, self.err
+        return True
+
     def look(self):
         """Notes what others can see of it; not once it is being waited for."""
         pid = self.process.pid
