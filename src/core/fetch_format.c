@@ -4,6 +4,17 @@
 
 #include "base/alloc.h"
 
+static int pointer_init(struct json_pointer *pointer, const char *option,
+                        const char *text, const char *default_text,
+                        struct reason *why)
+{
+    struct reason problem;
+    int error = json_pointer_init(pointer, text != NULL ? text : default_text,
+                                  &problem);
+    return error == 0 ? 0
+                      : reason_set(why, error, "%s: %s", option, problem.text);
+}
+
 static int json_init(struct fetch_format *format,
                      const struct haplo_queue_options *options,
                      struct reason *why)
@@ -18,12 +29,12 @@ static int json_init(struct fetch_format *format,
     format->is_default_shape = token == NULL && messages == NULL;
     int error = json_pointer_init(&format->version, "/version", why);
     if (error == 0) {
-        error = json_pointer_init(&format->token,
-                                  token != NULL ? token : "/token", why);
+        error =
+            pointer_init(&format->token, "token_pointer", token, "/token", why);
     }
     if (error == 0) {
-        error = json_pointer_init(
-            &format->messages, messages != NULL ? messages : "/messages", why);
+        error = pointer_init(&format->messages, "messages_pointer", messages,
+                             "/messages", why);
     }
     return error;
 }

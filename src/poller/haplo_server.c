@@ -33,12 +33,16 @@ static void server_defaults(struct haplo_server_options *options)
     dialect_defaults(options);
 }
 
-static bool has_long_wait(const struct haplo_server_options *options)
+static int check_waits(const struct haplo_server_options *options,
+                       struct reason *why)
 {
-    return options->connect_timeout_ms > HAPLO_WAIT_MS_MAX ||
-           options->first_byte_timeout_ms > HAPLO_WAIT_MS_MAX ||
-           options->stall_timeout_ms > HAPLO_WAIT_MS_MAX ||
-           options->total_timeout_ms > HAPLO_WAIT_MS_MAX;
+    const struct option_wait waits[] = {
+        {"connect_timeout_ms", options->connect_timeout_ms},
+        {"first_byte_timeout_ms", options->first_byte_timeout_ms},
+        {"stall_timeout_ms", options->stall_timeout_ms},
+        {"total_timeout_ms", options->total_timeout_ms},
+    };
+    return options_check_waits(waits, sizeof waits / sizeof waits[0], why);
 }
 
 static int server_check(const struct haplo_poller *poller,
@@ -48,10 +52,10 @@ static int server_check(const struct haplo_poller *poller,
     if (poller->phase != POLLER_RUNNING) {
         return reason_set(why, HAPLO_ESTOPPED, "the poller is stopping");
     }
-    if (has_long_wait(options)) {
-        return reason_set(why, HAPLO_EINVAL, "a time limit exceeds 31 days");
+    int error = check_waits(options, why);
+    if (error == 0) {
+        error = options_check_urls(options, why);
     }
-    int error = options_check_urls(options, why);
     if (error == 0) {
         error = dialect_check(options, why);
     }

@@ -65,6 +65,18 @@ int options_check_key(const char *key, struct reason *why)
     return reason_set(why, HAPLO_EINVAL, "the API key: %s", text);
 }
 
+int options_check_waits(const struct option_wait *waits, size_t count,
+                        struct reason *why)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (waits[i].value_ms > HAPLO_WAIT_MS_MAX) {
+            return reason_set(why, HAPLO_EINVAL,
+                              "%s exceeds the limit of 31 days", waits[i].name);
+        }
+    }
+    return 0;
+}
+
 int options_check_urls(const struct haplo_server_options *options,
                        struct reason *why)
 {

@@ -21,6 +21,16 @@ int options_check_key(const char *key, struct reason *why);
 int options_check_urls(const struct haplo_server_options *options,
                        struct reason *why);
 
+/* A wait or time limit, and the option that it is. */
+struct option_wait {
+    const char *name;
+    uint64_t value_ms;
+};
+
+/* 0, or HAPLO_EINVAL with why set: one exceeds HAPLO_WAIT_MS_MAX. */
+int options_check_waits(const struct option_wait *waits, size_t count,
+                        struct reason *why);
+
 /* Copies an options struct of the application, which begins with its
  * struct_size, to one of `size` bytes. One that was built against an older
  * header is shorter: the rest is zeroed. One that is longer may set nothing

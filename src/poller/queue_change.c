@@ -70,13 +70,17 @@ void queue_options_default(struct haplo_queue_options *options)
     DEFAULT_TO(options->body_bytes_max, (size_t)64 << 20);
 }
 
-static bool has_long_wait(const struct haplo_queue_options *options)
+static int check_waits(const struct haplo_queue_options *options,
+                       struct reason *why)
 {
-    return options->interval_ms > HAPLO_WAIT_MS_MAX ||
-           options->interval_max_ms > HAPLO_WAIT_MS_MAX ||
-           options->backoff_ms > HAPLO_WAIT_MS_MAX ||
-           options->backoff_max_ms > HAPLO_WAIT_MS_MAX ||
-           options->refused_ms > HAPLO_WAIT_MS_MAX;
+    const struct option_wait waits[] = {
+        {"interval_ms", options->interval_ms},
+        {"interval_max_ms", options->interval_max_ms},
+        {"backoff_ms", options->backoff_ms},
+        {"backoff_max_ms", options->backoff_max_ms},
+        {"refused_ms", options->refused_ms},
+    };
+    return options_check_waits(waits, sizeof waits / sizeof waits[0], why);
 }
 
 int queue_options_check(const struct haplo_server *server,
@@ -89,11 +93,7 @@ int queue_options_check(const struct haplo_server *server,
     if (options->deliver_cb == NULL) {
         return reason_set(why, HAPLO_EINVAL, "a queue needs a deliver_cb");
     }
-    if (has_long_wait(options)) {
-        return reason_set(why, HAPLO_EINVAL,
-                          "a wait exceeds the limit of 31 days");
-    }
-    return 0;
+    return check_waits(options, why);
 }
 
 /* What is kept if the application leaves it out. */
