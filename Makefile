@@ -24,7 +24,8 @@ BUILD_PACKAGES := gcc libc6-dev make libuv1-dev libcurl4-openssl-dev \
 	libnats-dev libmicrohttpd-dev pkg-config ca-certificates python3
 TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
 	postgresql pgbouncer nats-server kcat nginx zsh systemd strace chromium \
-	chromium-driver prometheus cmake g++
+	chromium-driver prometheus cmake g++ python3-dev python3-uvloop \
+	python3-asyncpg python3-pip python3-setuptools python3-wheel
 # A nodejs that is not Debian's brings its own npm and headers, and cannot have
 # Debian's.
 TEST_PACKAGES += $(shell command -v node >/dev/null || \
@@ -421,8 +422,8 @@ examples: $(example_bin) $(call obj,$(outlet_example_src))
 
 # Bindings link the library as well. That for Node.js is compiled by a Makefile
 # of its own, as it is when npm installs it.
-.PHONY: bindings node-addon
-bindings: node-addon
+.PHONY: bindings node-addon python
+bindings: node-addon python
 node-addon: $(LIB_A)
 	$(Q)$(MAKE) --no-print-directory -C bindings/node \
 		OUT=$(abspath $(BUILD))/bindings/node CC="$(CC)" Q="$(Q)" \
@@ -430,6 +431,25 @@ node-addon: $(LIB_A)
 		HAPLOPOLL_A=$(abspath $(LIB_A)) \
 		HAPLOPOLL_CFLAGS=-I$(abspath include) \
 		HAPLOPOLL_LIBS="$(filter-out -luv,$(LIB_LIBS))" all
+
+# The package for Python as it would be installed, beside the library that it
+# was made with. pip compiles it with bindings/python/setup.py.
+PYTHON_INCLUDE = $(shell $(PYTHON) -c \
+	"import sysconfig; print(sysconfig.get_path('include'))")
+python_dir := $(BUILD)/python
+python_obj := $(call obj,$(wildcard bindings/python/src/*.c))
+python_so := $(python_dir)/haplopoll/_haplopoll.abi3.so
+$(python_obj): INCLUDES = -isystem $(PYTHON_INCLUDE)
+$(python_so): $(python_obj) $(LIB_SO)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)ln -sf ../$(notdir $(LIB_SO)) $(python_dir)/libhaplopoll.so.$(SOVERSION)
+	$(Q)$(CC) -shared $(CFLAGS) $(ALL_LDFLAGS) -Wl,-rpath,'$$ORIGIN/..' \
+		-o $@ $(python_obj) $(LIB_SO) -luv
+
+python: $(python_so)
+	$(Q)cp bindings/python/haplopoll/*.py* bindings/python/haplopoll/py.typed \
+		$(python_dir)/haplopoll
 
 # Preloaded into haplo-poll, or into the benchmark's nginx; without CFLAGS, as
 # a preloaded library comes before a sanitizer.

@@ -28,6 +28,9 @@ PROJECT = {
     "bindings/node/src": ["addon.h", "batch.h", "events.h", "js.h", "options.h",
                           "poller.h", "queue.h", "server.h", "stats.h",
                           "haplopoll.h"],
+    "bindings/python/src": ["batch.h", "core.h", "error.h", "fields.h",
+                            "message.h", "object.h", "poller.h", "python.h",
+                            "queue.h", "server.h", "haplopoll.h"],
     "examples/outlets": ["outlets/", "inbox/", "base/", "haplopoll.h"],
 }
 # Which folders may include a library's headers.
@@ -47,6 +50,7 @@ LIBRARIES = {
     "librdkafka/": ["src/outlets/kafka"],
     "nats/": ["src/outlets/nats"],
     "node_api.h": ["bindings/node/src"],
+    "Python.h": ["bindings/python/src/python.h"],
     "openssl/": ["src/config/config_digest.c", "src/daemon/admin",
                  "src/http", "src/outlets/webhook", "src/sim"],
     "zlib.h": ["src/outlets/files", "src/sim"],

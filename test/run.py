@@ -225,7 +225,7 @@ def main():
                         help="patterns of unit tests' names")
     parser.add_argument("--integration", nargs="+",
                         default=["test/integration", "test/browser",
-                                 "test/node"],
+                                 "test/node", "test/python"],
                         help="files or folders")
     # Most integration tests wait more than they compute.
     parser.add_argument("--jobs", type=int,
