@@ -14,7 +14,7 @@ static void on_deliver(struct haplo_queue *queue, struct haplo_batch batch)
         fwrite(message[i].body.data, 1, message[i].body.size, stdout);
         putchar('\n');
     }
-    if (fflush(stdout) != 0) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
         haplo_batch_retry(batch, 0, haplo_queue_name(queue));
     } else {
         haplo_batch_accept(batch);
