@@ -389,9 +389,10 @@ typedef void (*haplo_close_cb)(void *data);
  * Pointers to the poller, its servers and its queues are invalid after
  * close_cb. A second call does nothing.
  *
- * The poller's handles are visible to uv_walk(), and must not be closed by it.
- * An application that closes whatever it finds on its loop closes its pollers
- * first, runs the loop until the last close_cb, and then walks.
+ * The poller's handles are visible to uv_walk(), and must not be closed by it:
+ * that is asserted. An application that closes whatever it finds on its loop
+ * closes its pollers first, runs the loop until the last close_cb, and then
+ * walks.
  */
 HAPLO_EXTERN void haplo_poller_close(struct haplo_poller *poller,
                                      haplo_close_cb close_cb);

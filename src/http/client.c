@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/alloc.h"
+#include "base/handle.h"
 #include "base/reason.h"
 #include "haplopoll.h"
 #include "http/client_certificate.h"
@@ -162,7 +163,7 @@ void http_client_close(struct http_client *client,
     trust_free_all(client);
     client_certificate_free_all(client);
     socket_watch_close_all(client);
-    uv_close((uv_handle_t *)&client->watchdog, on_watchdog_closed);
+    handle_close((uv_handle_t *)&client->watchdog, on_watchdog_closed);
 }
 
 uint64_t http_client_connection_count(const struct http_client *client)

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/alloc.h"
+#include "base/handle.h"
 #include "haplopoll.h"
 #include "http/client_private.h"
 #include "http/easy.h"
@@ -280,7 +281,7 @@ static void on_idle_closed(uv_handle_t *handle)
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct multi *multi = handle->data;
-    uv_close((uv_handle_t *)&multi->idle, on_idle_closed);
+    handle_close((uv_handle_t *)&multi->idle, on_idle_closed);
 }
 
 void multi_close(struct multi *multi)
@@ -290,5 +291,5 @@ void multi_close(struct multi *multi)
     }
     TAILQ_REMOVE(&multi->client->multis, multi, link);
     multi->client->multi_count--;
-    uv_close((uv_handle_t *)&multi->timer, on_timer_closed);
+    handle_close((uv_handle_t *)&multi->timer, on_timer_closed);
 }

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/alloc.h"
+#include "base/handle.h"
 #include "base/name_table.h"
 #include "http/client_private.h"
 #include "http/easy.h"
@@ -123,7 +124,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status,
         resolver_leave(easy);
         transfer_resolved(easy, error);
     }
-    uv_close((uv_handle_t *)&lookup->limit, on_limit_closed);
+    handle_close((uv_handle_t *)&lookup->limit, on_limit_closed);
 }
 
 /* 0 or an error of libuv. */

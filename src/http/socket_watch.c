@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "base/alloc.h"
+#include "base/handle.h"
 #include "haplopoll.h"
 #include "http/client_private.h"
 #include "http/easy.h"
@@ -115,7 +116,7 @@ static void watch_close(struct socket_watch *watch)
 {
     watch->client->watches[watch->fd] = NULL;
     if (watch->is_polled) {
-        uv_close((uv_handle_t *)&watch->poll, on_closed);
+        handle_close((uv_handle_t *)&watch->poll, on_closed);
     } else {
         alloc_free(watch);
     }

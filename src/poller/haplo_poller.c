@@ -2,6 +2,7 @@
  * haplo_poller.c - creates, stops and closes pollers.
  */
 #include "base/alloc.h"
+#include "base/handle.h"
 #include "poller/event.h"
 #include "poller/options.h"
 #include "poller/poller.h"
@@ -135,7 +136,7 @@ static void on_timer_closed(uv_handle_t *handle)
 void poller_close_timer(struct haplo_poller *poller)
 {
     if (poller->http == NULL && poller->lent_count == 0) {
-        uv_close((uv_handle_t *)&poller->timer, on_timer_closed);
+        handle_close((uv_handle_t *)&poller->timer, on_timer_closed);
     }
 }
 
