@@ -4,17 +4,18 @@ import subprocess
 
 import pytest
 
-from poll import BUILD, RUN_S_MAX
+from poll import BUILD, RUN_S_MAX, preloaded
 from sim import Sim
 
 MINIMAL = BUILD / "examples" / "minimal"
+POOR_LIBCURL = BUILD.resolve() / "poor_libcurl.so"
 
 
-def run_minimal(sim, key):
+def run_minimal(sim, key, environment=None):
     return subprocess.run(
         [MINIMAL, sim.url(), "q1"],
         input=key.encode() + b"\n",
-        env={**os.environ, "CA_FILE": sim.ca},
+        env={**(environment or os.environ), "CA_FILE": sim.ca},
         capture_output=True,
         timeout=RUN_S_MAX,
         check=False,
@@ -46,3 +47,22 @@ def test_minimal_refuses_a_short_key():
         assert done.returncode == 2
         assert b"the API key: it is too short" in done.stderr
         assert sim.app_stats()["requests"] == 0
+
+
+# A libcurl of somebody's own that lacks what is needed: the application says so
+# when it starts, instead of failing at each request.
+@pytest.mark.parametrize("lacks, words", [
+    ("TLS", b"was built without TLS"),
+    ("zlib", b"was built without zlib"),
+    ("proxies", b"was built without proxies"),
+    ("7.74.0", b"libcurl 7.74.0 is in use, and 7.88.0 or newer is needed"),
+])
+def test_minimal_refuses_a_poor_libcurl(lacks, words):
+    with Sim("--apps=1", "--queues=1", "--messages=1") as sim:
+        done = run_minimal(sim, sim.key(), preloaded(
+            {**os.environ, "POOR_LIBCURL": lacks}, POOR_LIBCURL))
+        assert done.returncode == 2
+        assert words in done.stderr
+        assert sim.app_stats()["requests"] == 0
+        done = run_minimal(sim, sim.key(), preloaded(os.environ, POOR_LIBCURL))
+        assert done.returncode == 0  # it lacks nothing else

@@ -100,9 +100,10 @@ def test_all_are_stored_once(tmp_path):
 # Told to stop at any moment, it marks all that it has stored.
 def test_what_is_stored_is_marked_before_it_ends(tmp_path):
     moments = random.Random(7)
-    with Sim("--apps=1", "--queues=3", "--messages=200") as sim:
+    with Sim("--apps=1", "--queues=3") as sim:
         application = Application(sim, tmp_path, "q1", "q2", "q3")
         for _ in range(8):
+            sim.script(*[f"message app1 q{i} count=60" for i in (1, 2, 3)])
             before = sim.unread()
             application.start()
             wait_for(lambda: sim.unread() < before)

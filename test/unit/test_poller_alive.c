@@ -2,6 +2,7 @@
  * The public API: what keeps the application's loop alive, and how an
  * application learns that there is nothing left to fetch.
  */
+#include "fake_names.h"
 #include "poller_scene.h"
 
 /* What keeps the loop alive, besides the fake server and the test's own
@@ -174,6 +175,62 @@ static void an_unreferenced_poller_never_holds_the_loop(void **state)
     scene_close(scene);
 }
 
+/* The same server, by a name. */
+static void give_name(struct scene *scene)
+{
+    char url[64];
+    const struct haplo_server_options options = {
+        .struct_size = sizeof options, .url = url, .allow_http = true};
+    (void)snprintf(url, sizeof url, "http://server.test:%d",
+                   fake_port(&scene->fakes[0]));
+    assert_int_equal(
+        haplo_server_set_options(scene->servers[0], &options, NULL, 0), 0);
+}
+
+static bool is_looking_up(const struct scene *scene)
+{
+    return scene->loop.active_reqs.count > 0;
+}
+
+/* The one exception, as the system's resolver cannot be stopped: a look-up that
+ * has begun. Then the loop may end, in the middle of the request that follows;
+ * and all of it goes on if something else runs the loop. */
+static void an_unreferenced_poller_holds_the_loop_for_a_look_up(void **state)
+{
+    uv_sem_t gate;
+    uv_prepare_t other_work;
+    (void)state;
+    struct scene *scene = scene_open();
+    assert_int_equal(uv_sem_init(&gate, 0), 0);
+    names_set("127.0.0.1", NULL, NULL);
+    atomic_store(&names_gate, &gate);
+    give_name(scene);
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    q1->fake->is_held = true;
+    RUN_UNTIL(scene, is_looking_up(scene));
+    haplo_poller_unref(scene->poller);
+    assert_true(is_looking_up(scene));
+    assert_int_equal(q1->fake->fetch_count, 0);
+    haplo_poller_ref(scene->poller);
+    haplo_poller_unref(scene->poller);
+    assert_true(uv_loop_alive(&scene->loop));
+    uv_sem_post(&gate);
+    assert_int_equal(uv_run(&scene->loop, UV_RUN_DEFAULT), 0);
+    assert_false(is_looking_up(scene));
+    assert_int_equal(q1->marked_count, 0);
+    assert_int_equal(uv_prepare_init(&scene->loop, &other_work), 0);
+    assert_int_equal(uv_prepare_start(&other_work, do_other_work), 0);
+    RUN_UNTIL(scene, q1->fake->fetch_count == 1);
+    assert_false(is_alive(scene));
+    fake_release(&scene->fakes[0]);
+    RUN_UNTIL(scene, q1->marked_count == 1);
+    assert_false(is_alive(scene));
+    uv_close((uv_handle_t *)&other_work, NULL);
+    scene_close(scene);
+    names_set(NULL, NULL, NULL);
+    uv_sem_destroy(&gate);
+}
+
 /* close_cb must come, or the application could not free what it uses. */
 static void a_closing_poller_holds_the_loop_in_any_case(void **state)
 {
@@ -296,6 +353,7 @@ int main(void)
         cmocka_unit_test(resting_queues_let_the_loop_end),
         cmocka_unit_test(a_refused_queue_keeps_the_loop_alive),
         cmocka_unit_test(an_unreferenced_poller_never_holds_the_loop),
+        cmocka_unit_test(an_unreferenced_poller_holds_the_loop_for_a_look_up),
         cmocka_unit_test(a_closing_poller_holds_the_loop_in_any_case),
         cmocka_unit_test(a_queue_is_drained_after_its_last_mark),
         cmocka_unit_test(an_empty_queue_is_drained),
