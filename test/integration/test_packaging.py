@@ -3,10 +3,15 @@ link it, and completion for shells."""
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 from poll import BUILD, PROGRAM
+from ports import free_port
 from sim import ROOT
+
+sys.path.append(str(ROOT / "test" / "package"))
+from guide import script_of  # noqa: E402
 
 COMPLETION = ROOT / "packaging" / "completion"
 SOURCE = """
@@ -98,6 +103,21 @@ def test_an_application_builds_with_cmake_alone(installed, tmp_path):
     with pytest.raises(Exception):
         run("cmake", "-S", tmp_path, "-B", tmp_path / "newer",
             f"-DCMAKE_PREFIX_PATH={installed / 'usr'}")
+
+
+# The guide for authors, step by step: what it tells to type works. `make
+# check-deb` does the same where only Debian's packages are installed.
+@pytest.mark.needs("plain", "plain_memory")
+def test_the_guide_can_be_followed(installed, tmp_path):
+    script = script_of((ROOT / "docs/embedding.md").read_text(),
+                       (ROOT / "examples/minimal.c").read_text(), free_port(),
+                       ROOT / "examples")
+    usr = installed / "usr"
+    run("sh", "-c", script, cwd=tmp_path, env={
+        **os.environ, "PATH": f"{usr / 'bin'}:{os.environ['PATH']}",
+        "PKG_CONFIG_PATH": str(usr / "lib/pkgconfig"),
+        "PKG_CONFIG_SYSROOT_DIR": str(installed),
+        "CMAKE_PREFIX_PATH": str(usr), "LD_LIBRARY_PATH": str(usr / "lib")})
 
 
 # What the library needs is its own matter: whoever compiles against the header

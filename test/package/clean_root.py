@@ -1,5 +1,5 @@
 """Installs the Debian packages in a root of their own, polls a simulator there,
-and removes them again:
+follows the guide for authors, and removes them again:
 
     clean_root.py PACKAGES [ROOT]
 
@@ -7,11 +7,16 @@ PACKAGES is the folder that `make deb` fills, ROOT a folder to create (default:
 one that is removed). Needs root, debootstrap and Debian's packages. Exits with
 1 if a check fails.
 """
+import pathlib
 import sqlite3
 import sys
 import tempfile
 
 from debian_root import Root, packages_in
+from guide import script_of
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+from ports import free_port  # noqa: E402
 
 SERVERS, QUEUES, MESSAGES = 2, 5, 100
 # What an installation may leave, or the run here makes.
@@ -28,13 +33,10 @@ haplo-poll -c /tmp/sim/haplo-poll.yaml check >/dev/null
 haplo-poll -q -c /tmp/sim/haplo-poll.yaml once
 kill $!
 """
-BUILD = """
-set -e
-cd /tmp
-cc -o minimal /usr/share/doc/libhaplopoll-dev/examples/minimal.c \\
-    $(pkg-config --cflags --libs haplopoll)
-ldd minimal | grep -q libhaplopoll.so.0
-"""
+DOCUMENTS = "/usr/share/doc/libhaplopoll-dev"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# A compiler, and what the guide needs on the way.
+TOOLS = "gcc libc6-dev pkg-config cmake make curl sqlite3 libsqlite3-dev"
 
 
 def say(line):
@@ -50,12 +52,19 @@ def files_of(root):
     return found
 
 
+def follow_guide(root):
+    script = script_of((ROOT / "docs/embedding.md").read_text(),
+                       (ROOT / "examples/minimal.c").read_text(), free_port(),
+                       f"{DOCUMENTS}/examples")
+    root.run("mkdir /tmp/guide && cd /tmp/guide && " + script)
+
+
 def check(root, packages):
     """Prints what was checked; an AssertionError or a failed command is a
     failed check."""
     # What the packages depend on comes with them, and is not removed.
     root.copy_packages(packages)
-    root.apt("install systemd gcc libc6-dev pkg-config")
+    root.apt(f"install systemd {TOOLS}")
     root.apt("install -f --download-only /packages/*.deb")
     names = [package.name.split("_")[0] for package in packages]
     depends = root.run(
@@ -83,8 +92,8 @@ def check(root, packages):
     assert count == SERVERS * QUEUES * MESSAGES, count
     say(f"polled: {count} messages")
 
-    root.run(BUILD)
-    say("built: an application, with pkg-config")
+    follow_guide(root)
+    say("followed: docs/embedding.md, with pkg-config and CMake")
 
     root.apt("purge " + " ".join(names))
     left = files_of(root) - before
