@@ -25,7 +25,9 @@ BUILD_PACKAGES := gcc libc6-dev make libuv1-dev libcurl4-openssl-dev \
 TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
 	postgresql pgbouncer nats-server kcat nginx zsh systemd strace chromium \
 	chromium-driver prometheus cmake g++ python3-dev python3-uvloop \
-	python3-asyncpg python3-pip python3-setuptools python3-wheel
+	python3-asyncpg python3-pip python3-setuptools python3-wheel \
+	lua5.1 luajit lua5.4 liblua5.1-0-dev liblua5.4-dev lua-luv lua-luv-dev \
+	lua-sql-sqlite3
 # A nodejs that is not Debian's brings its own npm and headers, and cannot have
 # Debian's.
 TEST_PACKAGES += $(shell command -v node >/dev/null || \
@@ -136,7 +138,7 @@ sources := $(lib_src) $(daemon_src) $(sim_src) $(unit_src) \
 	$(example_src) $(outlet_example_src) $(bench_src) $(simulation_src) \
 	$(inject_src) $(fuzz_src) \
 	$(shim_src) $(test_lib_src) $(wildcard test/outlet/*.c) \
-	$(wildcard test/boot/*.c) $(wildcard bindings/*/src/*.c) \
+	$(wildcard test/boot/*.c bindings/*/src/*.c bindings/*/test/*.c) \
 	$(wildcard test/node/lib/*.c)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -422,8 +424,8 @@ examples: $(example_bin) $(call obj,$(outlet_example_src))
 
 # Bindings link the library as well. That for Node.js is compiled by a Makefile
 # of its own, as it is when npm installs it.
-.PHONY: bindings node-addon python
-bindings: node-addon python
+.PHONY: bindings node-addon python lua
+bindings: node-addon python lua
 node-addon: $(LIB_A)
 	$(Q)$(MAKE) --no-print-directory -C bindings/node \
 		OUT=$(abspath $(BUILD))/bindings/node CC="$(CC)" Q="$(Q)" \
@@ -451,6 +453,30 @@ python: $(python_so)
 	$(Q)cp bindings/python/haplopoll/*.py* bindings/python/haplopoll/py.typed \
 		$(python_dir)/haplopoll
 
+# The module of each Lua that is installed with luv; LuaJIT takes that of 5.1.
+LUA_VERSIONS ?= $(foreach v,5.1 5.2 5.3 5.4,$(shell \
+	pkg-config --exists lua$(v) lua$(v)-luv 2>/dev/null && echo $(v)))
+lua_modules := $(patsubst %,$(BUILD)/bindings/lua/%/haplopoll.so,$(LUA_VERSIONS))
+$(lua_modules): $(BUILD)/bindings/lua/%/haplopoll.so: $(LIB_A) \
+		include/haplopoll.h $(wildcard bindings/lua/src/*) bindings/lua/Makefile
+	$(call say,LD)
+	$(Q)$(MAKE) -s -B -C bindings/lua LUA=$* OUT=$(abspath $(@D)) \
+		CC="$(CC)" CFLAGS="$(CFLAGS) $(HARDENING)" \
+		LDFLAGS="$(ALL_LDFLAGS)" WERROR="$(WERROR)" \
+		HAPLOPOLL_CFLAGS=-I$(abspath include) \
+		HAPLOPOLL_LIBS="$(abspath $(LIB_A)) $(LIB_LIBS)"
+
+lua: $(lua_modules)
+
+# A program that contains Lua, for their tests.
+lua_host := $(if $(filter 5.1,$(LUA_VERSIONS)),$(BUILD)/bindings/lua/test/host)
+$(BUILD)/bindings/lua/test/host.o: \
+	INCLUDES := $(patsubst -I%,-isystem %,$(shell \
+		pkg-config --cflags lua5.1-luv 2>/dev/null))
+$(BUILD)/bindings/lua/test/host: %: %.o
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -llua5.1-luv -llua5.1 -luv
+
 # Preloaded into haplo-poll, or into the benchmark's nginx; without CFLAGS, as
 # a preloaded library comes before a sanitizer.
 preloaded = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -O2 -g -fPIC \
@@ -467,7 +493,7 @@ $(bench_preloads): $(BUILD)/bench/%.so: bench/%.c
 
 # All that integration tests start or preload: for whoever runs one by hand.
 integration_bin := $(BUILD)/inject/haplo-poll $(BUILD)/test/haplo-poll-picky \
-	$(kafka_mock)
+	$(kafka_mock) $(lua_host)
 .PHONY: test-programs
 test-programs: all examples bindings $(integration_bin) $(shims)
 

@@ -25,6 +25,8 @@ PROJECT = {
     "src/sim": ["sim/", "base/standard_streams.h"],
     "include": [],
     "examples": ["haplopoll.h"],
+    "bindings/lua/src": ["binding.h", "compat.h", "options.h", "state.h",
+                         "haplopoll.h"],
     "bindings/node/src": ["addon.h", "batch.h", "events.h", "js.h", "options.h",
                           "poller.h", "queue.h", "server.h", "stats.h",
                           "haplopoll.h"],
@@ -36,7 +38,8 @@ PROJECT = {
 # Which folders may include a library's headers.
 LIBRARIES = {
     "uv.h": ["include", "src/base", "src/http", "src/poller", "src/inbox",
-             "src/outlets", "src/daemon", "src/sim", "examples"],
+             "src/outlets", "src/daemon", "src/sim", "examples",
+             "bindings"],
     "curl/": ["src/http", "src/poller", "src/daemon/admin"],
     "microhttpd.h": ["src/daemon/admin"],
     "yajl/": ["src/core", "src/daemon/text/json_tree.c", "src/sim"],

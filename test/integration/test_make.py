@@ -25,5 +25,6 @@ def test_one_target_builds_what_integration_tests_need():
                  "test/kafka-mock"):
         assert f"LD {name}" in done.stdout
     assert "-o /nonexistent/bindings/node/haplopoll.node" in done.stdout
+    assert "-o /nonexistent/bindings/lua/5.1/haplopoll.so" in done.stdout
     for source in (ROOT / "test" / "integration").glob("*.c"):
         assert f"LD {source.stem}.so" in done.stdout
