@@ -91,7 +91,7 @@ int main(int argc, char **argv)
     struct haplo_queue *queue;
     struct haplo_queue_options options = {.struct_size = sizeof options};
     if (argc < 4 || !fgets(key, sizeof key, stdin) ||
-        sqlite3_open(argv[3], &db) ||
+        sqlite3_open(argv[3], &db) || sqlite3_busy_timeout(db, 9999) ||
         !execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                  "CREATE TABLE IF NOT EXISTS messages (body BLOB);"
                  "CREATE TABLE IF NOT EXISTS states (id PRIMARY KEY, state)") ||

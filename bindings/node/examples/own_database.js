@@ -15,7 +15,8 @@ const sqlite = require(process.env.SQLITE_MODULE ?? 'node:sqlite');
 
 const [url, name, file] = process.argv.slice(2);
 const db = new (sqlite.DatabaseSync ?? sqlite)(file);
-db.exec(`PRAGMA journal_mode = WAL;
+db.exec(`PRAGMA busy_timeout = 10000;
+  PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   CREATE TABLE IF NOT EXISTS messages (body BLOB);
   CREATE TABLE IF NOT EXISTS states (id PRIMARY KEY, state)`);
