@@ -13,7 +13,7 @@ const {Message, messagesOf} = require('./messages.js');
 
 const {Server, Queue, Batch, compareStates, version} = addon;
 const delivers = new WeakMap(); // the option deliver of servers and queues
-const messages = new WeakMap(); // of batches
+const list = Symbol('list'); // of the messages of a batch
 const addRemoval = Symbol.for('haplopoll.addRemoval');
 
 function invalid(sentence) {
@@ -90,12 +90,7 @@ Queue.prototype.remove = function () {
 Object.defineProperty(Batch.prototype, 'messages', {
   configurable: true, // where this file is loaded twice, as by test runners
   get() {
-    let list = messages.get(this);
-    if (list === undefined) {
-      list = messagesOf(this);
-      messages.set(this, list);
-    }
-    return list;
+    return this[list] ??= messagesOf(this);
   },
 });
 

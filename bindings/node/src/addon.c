@@ -43,9 +43,7 @@ static napi_value construct(napi_env env, napi_callback_info info)
                         "a %s is made by its poller, never by new",
                         class->name);
     }
-    /* Wrapped last: from there on it is freed with self. */
-    if (!js_ok(env, napi_type_tag_object(env, self, &class->tag)) ||
-        !js_ok(env,
+    if (!js_ok(env,
                napi_wrap(env, self, object, class->finalize_cb, NULL, NULL))) {
         return NULL;
     }

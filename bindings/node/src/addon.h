@@ -19,7 +19,6 @@ struct class
 {
     const char *name;
     enum class_index index;
-    napi_type_tag tag;                          /* tells its objects */
     napi_finalize finalize_cb;                  /* frees what they wrap */
     const napi_property_descriptor *properties; /* methods and getters */
     size_t property_count;

@@ -101,8 +101,7 @@ void batch_drop_all(struct poller *poller)
 static struct batch *this_batch(napi_env env, napi_callback_info info,
                                 size_t count, napi_value *arguments)
 {
-    struct batch *batch =
-        js_this(env, info, &batch_class.tag, count, arguments);
+    struct batch *batch = js_this(env, info, count, arguments);
     if (batch != NULL && batch->is_answered) {
         (void)js_throw(env, HAPLO_EANSWERED,
                        "the batch has been answered: read its messages and its "
@@ -114,7 +113,7 @@ static struct batch *this_batch(napi_env env, napi_callback_info info,
 
 static napi_value get_is_answered(napi_env env, napi_callback_info info)
 {
-    struct batch *batch = js_this(env, info, &batch_class.tag, 0, NULL);
+    struct batch *batch = js_this(env, info, 0, NULL);
     return batch != NULL ? js_bool(env, batch->is_answered) : NULL;
 }
 
@@ -312,7 +311,6 @@ static const napi_property_descriptor properties[] = {
 const struct class batch_class = {
     .name = "Batch",
     .index = CLASS_BATCH,
-    .tag = {0x94b3e27c6a01d5f8, 0x1fd7823be5c6904a},
     .finalize_cb = finalize,
     .properties = properties,
     .property_count = sizeof(properties) / sizeof(*properties),

@@ -194,23 +194,14 @@ bool js_get_integer(napi_env env, napi_value value, const char *what,
     return true;
 }
 
-void *js_this(napi_env env, napi_callback_info info, const napi_type_tag *tag,
-              size_t count, napi_value *arguments)
+void *js_this(napi_env env, napi_callback_info info, size_t count,
+              napi_value *arguments)
 {
     napi_value self = NULL;
-    bool is_one = false;
     void *object = NULL;
-    if (!js_ok(env,
-               napi_get_cb_info(env, info, &count, arguments, &self, NULL))) {
-        return NULL;
-    }
-    if (type_of(env, self) == napi_object &&
-        !js_ok(env, napi_check_object_type_tag(env, self, tag, &is_one))) {
-        return NULL;
-    }
-    if (!is_one) {
-        return js_throw(env, HAPLO_EINVAL,
-                        "this method was called on an object of another class");
-    }
-    return js_ok(env, napi_unwrap(env, self, &object)) ? object : NULL;
+    return js_ok(env,
+                 napi_get_cb_info(env, info, &count, arguments, &self, NULL)) &&
+                   js_ok(env, napi_unwrap(env, self, &object))
+               ? object
+               : NULL;
 }

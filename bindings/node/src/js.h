@@ -57,9 +57,10 @@ bool js_get_bytes(napi_env env, napi_value value, const char *what,
 bool js_get_integer(napi_env env, napi_value value, const char *what,
                     uint64_t max, uint64_t *integer);
 
-/* `this` and the arguments of a call, those missing being undefined. NULL, with
- * an exception pending, if `this` is not what the tag says. */
-void *js_this(napi_env env, napi_callback_info info, const napi_type_tag *tag,
-              size_t count, napi_value *arguments);
+/* What `this` wraps, and the arguments of a method, those missing being
+ * undefined. Node lets a method be called only on an object of its class. NULL,
+ * with an exception pending, if that fails. */
+void *js_this(napi_env env, napi_callback_info info, size_t count,
+              napi_value *arguments);
 
 #endif

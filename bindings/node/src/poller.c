@@ -278,8 +278,7 @@ napi_value poller_create(napi_env env, napi_callback_info info)
 static struct poller *this_poller(napi_env env, napi_callback_info info,
                                   size_t count, napi_value *arguments)
 {
-    struct poller *poller =
-        js_this(env, info, &poller_class.tag, count, arguments);
+    struct poller *poller = js_this(env, info, count, arguments);
     if (poller != NULL && poller->is_closing) {
         return js_throw_closed(env);
     }
@@ -377,7 +376,7 @@ static napi_value stop(napi_env env, napi_callback_info info)
 /* A second call does nothing. */
 static napi_value close_poller(napi_env env, napi_callback_info info)
 {
-    struct poller *poller = js_this(env, info, &poller_class.tag, 0, NULL);
+    struct poller *poller = js_this(env, info, 0, NULL);
     if (poller == NULL) {
         return NULL;
     }
@@ -421,7 +420,6 @@ static const napi_property_descriptor properties[] = {
 const struct class poller_class = {
     .name = "Poller",
     .index = CLASS_POLLER,
-    .tag = {0x2c6f7a1d5b804e93, 0x8d30c94b17f2ae65},
     .finalize_cb = finalize,
     .properties = properties,
     .property_count = sizeof(properties) / sizeof(*properties),

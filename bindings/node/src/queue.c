@@ -229,8 +229,7 @@ napi_value queue_add(struct poller *poller, struct haplo_server *server,
 static struct queue *this_queue(napi_env env, napi_callback_info info,
                                 size_t count, napi_value *arguments)
 {
-    struct queue *queue =
-        js_this(env, info, &queue_class.tag, count, arguments);
+    struct queue *queue = js_this(env, info, count, arguments);
     if (queue != NULL && queue->poller->is_closing) {
         return js_throw_closed(env);
     }
@@ -360,7 +359,6 @@ static const napi_property_descriptor properties[] = {
 const struct class queue_class = {
     .name = "Queue",
     .index = CLASS_QUEUE,
-    .tag = {0x5e94a1f30d7c62b8, 0xc81b7d4096ae3f25},
     .finalize_cb = finalize,
     .properties = properties,
     .property_count = sizeof(properties) / sizeof(*properties),

@@ -144,8 +144,7 @@ napi_value server_add(struct poller *poller, napi_value options)
 static struct server *this_server(napi_env env, napi_callback_info info,
                                   size_t count, napi_value *arguments)
 {
-    struct server *server =
-        js_this(env, info, &server_class.tag, count, arguments);
+    struct server *server = js_this(env, info, count, arguments);
     if (server != NULL && server->poller->is_closing) {
         return js_throw_closed(env);
     }
@@ -248,7 +247,6 @@ static const napi_property_descriptor properties[] = {
 const struct class server_class = {
     .name = "Server",
     .index = CLASS_SERVER,
-    .tag = {0x71d0b6c84fa95e12, 0xa3e8561fc07b24d9},
     .finalize_cb = finalize,
     .properties = properties,
     .property_count = sizeof(properties) / sizeof(*properties),
