@@ -855,12 +855,32 @@ $(node_package): bindings/node/prebuilt/package.py $(node_addon) \
 .PHONY: node-package
 node-package: $(node_package)
 
+# An application in TypeScript compiles with index.d.ts. The compiler comes from
+# npm.
+node_types := $(node_build)/types
+.PHONY: check-node-types
+check-node-types:
+	@mkdir -p $(node_types)
+	cp $(wildcard test/node/types/*) $(node_types)
+	[ -d $(node_types)/node_modules/typescript ] || \
+		npm ci --silent --no-audit --no-fund --prefix $(node_types)
+	@mkdir -p $(node_types)/node_modules/haplopoll
+	cp bindings/node/package.json bindings/node/index.d.ts \
+		$(node_types)/node_modules/haplopoll
+	cd $(node_types) && node_modules/.bin/tsc --noEmit --strict \
+		--target es2022 --module node16 --moduleResolution node16 use.ts
+
 # On several majors of Node.js, which come from npm. NODE_MAJORS="16 24": only
-# these. NODE_LONG=1: minutes on each.
+# these. NODE_LONG=1: minutes on each. Then the long forms of tests that `make
+# test` has as well: 500 workers and 100 kills, with the machine's Node.js.
 .PHONY: test-node
-test-node: all $(node_package)
+test-node: test-programs check-node-types $(node_package)
 	$(PYTHON) test/node/majors/run.py --build=$(BUILD) \
 		--package=$(node_package) $(if $(NODE_LONG),--long) $(NODE_MAJORS)
+	HAPLO_TERMINATIONS=14 HAPLO_NODE_KILLS=100 $(PYTHON) test/run.py \
+		--build=$(BUILD) --unit none --integration \
+		test/node/test_workers.js \
+		test/integration/test_node_own_database.py
 
 # Next to undici, in the same Node.js.
 .PHONY: bench-node

@@ -188,9 +188,10 @@ export class Poller extends EventEmitter {
 
   /**
    * Fetches no more, and finishes what has been delivered. Resolves to the
-   * number of batches that could not be confirmed by then.
+   * number of batches that could not be confirmed by then, or to undefined if
+   * the poller is closed before.
    */
-  stop(deadlineMs: number): Promise<number>;
+  stop(deadlineMs: number): Promise<number | undefined>;
 
   /**
    * Resolves when everything is closed, and each batch that the program has is

@@ -164,6 +164,7 @@ class Poller extends EventEmitter {
 
   #onClosed() {
     this.#removals.forEach((resolve) => resolve());
+    this.#resolveStopped?.();
     this.#resolveClosed();
   }
 

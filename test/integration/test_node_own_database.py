@@ -1,6 +1,7 @@
 """The state contract in an application of Node.js: like test_own_database.py,
 with bindings/node/examples/own_database.js."""
 import os
+import pathlib
 import random
 import subprocess
 import time
@@ -13,7 +14,12 @@ from test_own_database import (Application, fixture_sim,  # noqa: F401
 
 EXAMPLE = ROOT / "bindings" / "node" / "examples" / "own_database.js"
 LIB = ROOT / "test" / "node" / "lib"
-# `make test-node` has a hundred of them.
+# What `make test-node` sets: another program and package, and node:sqlite.
+NODE = os.environ.get("HAPLO_NODE", "node")
+PACKAGE = pathlib.Path(os.environ.get(
+    "HAPLO_PACKAGE", BUILD / "bindings" / "node"))
+SQLITE = os.environ.get("HAPLO_NODE_SQLITE", LIB / "sqlite.js")
+# A hundred, likewise.
 KILLS = int(os.environ.get("HAPLO_NODE_KILLS", "12"))
 INCLUDE = "path.resolve(process.execPath, '../../include/node')"
 
@@ -22,29 +28,31 @@ class NodeApplication(Application):
     script = EXAMPLE
 
     def command(self):
-        return ["node", self.script]
+        return [NODE, self.script]
 
 
 def ask_node(expression):
-    return subprocess.run(["node", "-p", expression], check=True, text=True,
+    return subprocess.run([NODE, "-p", expression], check=True, text=True,
                           stdout=subprocess.PIPE).stdout.strip()
 
 
-# Where Node.js has no SQLite of its own, it gets one.
+def build_sqlite(path):
+    """For a Node.js that has no SQLite of its own."""
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-o", path, LIB / "sqlite.c",
+         f"-I{ask_node(INCLUDE)}", "-I/usr/include/node", "-lsqlite3"],
+        check=True)
+
+
 @pytest.fixture(name="application")
 def fixture_application(sim, tmp_path, monkeypatch):
     (tmp_path / "node_modules").mkdir()
-    (tmp_path / "node_modules" / "haplopoll").symlink_to(
-        BUILD.resolve() / "bindings" / "node")
+    (tmp_path / "node_modules" / "haplopoll").symlink_to(PACKAGE.resolve())
+    if SQLITE != "node:sqlite":
+        build_sqlite(tmp_path / "sqlite.node")
     monkeypatch.setenv("NODE_PATH", str(tmp_path / "node_modules"))
-    addon = tmp_path / "sqlite.node"
-    subprocess.run(
-        ["cc", "-shared", "-fPIC", "-o", addon, LIB / "sqlite.c",
-         f"-I{ask_node(INCLUDE)}", "-I/usr/include/node", "-lsqlite3"],
-        check=True)
-    monkeypatch.setenv("SQLITE_ADDON", str(addon))
-    if "HAPLO_NODE_SQLITE" not in os.environ:
-        monkeypatch.setenv("SQLITE_MODULE", str(LIB / "sqlite.js"))
+    monkeypatch.setenv("SQLITE_ADDON", str(tmp_path / "sqlite.node"))
+    monkeypatch.setenv("SQLITE_MODULE", str(SQLITE))
     return NodeApplication(sim, tmp_path / "own.db")
 
 

@@ -69,6 +69,19 @@ test('stop() finishes what has been delivered', async (t) => {
   await poller.close();
 });
 
+// Who is impatient must not leave somebody waiting forever.
+test('close() ends stop() and remove()', async (t) => {
+  const sim = await Sim.start(t, '--apps=1', '--queues=1', '--messages=5');
+  const poller = new Poller({servers: [sim.server()]});
+  const queue = poller.server('app1').queue('q1');
+  queue.pollNow();
+  const {value: batch} = await poller.batches().next();
+  const ends = [queue.remove(), poller.stop(86_400_000), poller.close()];
+  batch.drop();
+  assert.deepStrictEqual(await Promise.all(ends),
+                         [undefined, undefined, undefined]);
+});
+
 // Institutions add and drop systems while everything else goes on.
 test('servers and queues come and go while others are polled', async (t) => {
   const sim = await Sim.start(t, '--apps=2', '--queues=2', '--messages=5');
