@@ -27,7 +27,7 @@ TEST_PACKAGES := libcmocka-dev python3-pytest curl openssl mount spin sqlite3 \
 	chromium-driver prometheus cmake g++ python3-dev python3-uvloop \
 	python3-asyncpg python3-pip python3-setuptools python3-wheel \
 	lua5.1 luajit lua5.4 liblua5.1-0-dev liblua5.4-dev lua-luv lua-luv-dev \
-	lua-sql-sqlite3
+	lua-sql-sqlite3 abigail-tools
 # A nodejs that is not Debian's brings its own npm and headers, and cannot have
 # Debian's.
 TEST_PACKAGES += $(shell command -v node >/dev/null || \
@@ -35,7 +35,7 @@ TEST_PACKAGES += $(shell command -v node >/dev/null || \
 # To build the libcurl of the package for Node.js.
 TEST_PACKAGES += dpkg-dev
 CHECK_PACKAGES := clang-format clang-tidy valgrind mandoc debhelper dpkg-dev \
-	lintian debootstrap qemu-system-x86 e2fsprogs abigail-tools
+	lintian debootstrap qemu-system-x86 e2fsprogs
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 # Peers that cannot be had are named as missing by `make bench`.
 BENCH_PACKAGES := nginx openssl ca-certificates util-linux valgrind wrk curl \

@@ -37,6 +37,12 @@ def is_plain():
 
 
 @functools.cache
+def has_debug_info():
+    library, = pathlib.Path(BUILD).glob("libhaplopoll.so.*.*.*")
+    return b".debug_info" in library.read_bytes()
+
+
+@functools.cache
 def may_be_a_stranger():
     """Nor would a build for coverage know where to write as another user."""
     return is_plain() and run_quietly(
@@ -84,6 +90,7 @@ NEEDS = {
     "core_files": (has_core_files, "core dumps in the current folder"),
     "memory": (may_read_memory, "the right to read the memory of others, and a "
                                 "build without AddressSanitizer"),
+    "debug_info": (has_debug_info, "a build with -g"),
     "plain": (is_plain, "a build without coverage"),
     "plain_memory": (has_plain_memory, "a build without AddressSanitizer"),
 }

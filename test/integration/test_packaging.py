@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import sys
 
 import pytest
 from poll import BUILD, PROGRAM
@@ -176,6 +177,14 @@ def test_the_soname_and_the_version_of_the_symbols_agree(installed):
     functions = {name for name in versioned if not name.startswith("HAPLO")}
     assert len(functions) > 60
     assert all(name.endswith(f"@@HAPLOPOLL_{number}") for name in functions)
+
+
+# `make check-abi` proves that this finds what would break them.
+@pytest.mark.needs("plain", "plain_memory", "debug_info")
+def test_applications_that_were_built_before_go_on_working():
+    library, = BUILD.glob("libhaplopoll.so.*.*.*")
+    run(sys.executable, ROOT / "test/package/abi/check.py", library,
+        ROOT / "include")
 
 
 # A fault in the parser of foreign bytes must be hard to make use of.
