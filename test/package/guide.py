@@ -56,7 +56,7 @@ STARTED="$STARTED $!"
 while [ "$({STORED} 2>/dev/null)" != 20 ]; do sleep 0.1; done
 {file_of("handle", HANDLE_SH)}
 chmod +x handle
-{once}
+{once.rstrip()} >marked.json
 [ "$(grep -c '"id":' handled.json)" = 16 ]
 {file_of("migrated.c", migrated(minimal, part["migrated"]))}
 {part["build"].replace("minimal", "migrated")}
