@@ -49,7 +49,7 @@ static int read_line(char *line, char *why)
     options.name = strsep(&line, ",");
     options.api_key = line;
     options.deliver_cb = on_deliver;
-    options.data = (void *)reading;
+    options.data = (void *)reading; /* NOLINT(performance-no-int-to-ptr) */
     if (line == NULL) {
         return snprintf(why, size, "not SERVER,URL,QUEUE,KEY");
     }
