@@ -11,8 +11,10 @@ static int pointer_init(struct json_pointer *pointer, const char *option,
     struct reason problem;
     int error = json_pointer_init(pointer, text != NULL ? text : default_text,
                                   &problem);
-    return error == 0 ? 0
-                      : reason_set(why, error, "%s: %s", option, problem.text);
+    if (error == HAPLO_EINVAL) {
+        return reason_set(why, error, "%s: %s", option, problem.text);
+    }
+    return error == 0 ? 0 : reason_set(why, error, "%s", problem.text);
 }
 
 static int json_init(struct fetch_format *format,
