@@ -678,7 +678,8 @@ HAPLO_EXTERN int haplo_queue_add(struct haplo_server *server,
 /*
  * Replaces all options of a queue but its name and its state, which may be NULL
  * and empty here, and its key, which is kept if it is NULL; again, what is 0 or
- * NULL gets its default. key_proven is ignored. Copies options; why as above. A
+ * NULL gets its default. A key that is the same is no new one: what is proven
+ * or refused stays so. key_proven is ignored. Copies options; why as above. A
  * response that is being read is read to its end with the options that it began
  * with. A new interval that is shorter than the rest of the wait makes the
  * queue due immediately; other waits run on.

@@ -177,8 +177,10 @@ static int change(struct haplo_queue *queue,
         key_free(new_key);
         return error;
     }
-    if (new_key != NULL) {
+    if (new_key != NULL && strcmp(new_key, queue->api_key) != 0) {
         use_key(queue, new_key);
+    } else {
+        key_free(new_key); /* what is proven or refused stays so */
     }
     change_interval(queue, old_interval_ms);
     return 0;

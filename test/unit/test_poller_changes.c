@@ -132,6 +132,30 @@ static void a_new_key_frees_a_refused_queue(void **state)
     scene_close(scene);
 }
 
+/* An application that reads its configuration again sets all options, the key
+ * among them. A refused key is not tried again by that, and a proven one need
+ * not be proven again, which might have to wait for others. */
+static void the_same_key_is_no_new_one(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    struct haplo_queue_options options = queue_options("q1");
+    struct watch *q1 = scene_add(scene, "q1", 3);
+    options.data = q1;
+    RUN_UNTIL(scene, q1->marked_count == 1);
+    assert_true(stats_of(q1).key_proven);
+    assert_int_equal(queue_set(q1, options, ""), 0);
+    assert_true(stats_of(q1).key_proven);
+    q1->fake->fetch_answer =
+        ANSWER("403 Forbidden", "application/json",
+               "{\"success\":false,\"message\":\"Permission denied\"}");
+    haplo_queue_poll_now(q1->queue);
+    RUN_UNTIL(scene, state_of(q1) == HAPLO_QUEUE_REFUSED);
+    assert_int_equal(queue_set(q1, options, ""), 0);
+    assert_int_equal(state_of(q1), HAPLO_QUEUE_REFUSED);
+    scene_close(scene);
+}
+
 /* A mistake leaves the queue as it was. */
 static void bad_options_change_nothing(void **state)
 {
@@ -480,6 +504,7 @@ int main(void)
         cmocka_unit_test(equal_options_change_nothing),
         cmocka_unit_test(options_change_in_every_state),
         cmocka_unit_test(a_new_key_frees_a_refused_queue),
+        cmocka_unit_test(the_same_key_is_no_new_one),
         cmocka_unit_test(bad_options_change_nothing),
         cmocka_unit_test(a_server_gets_another_url),
         cmocka_unit_test(a_new_url_ends_an_outage),
