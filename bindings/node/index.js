@@ -126,7 +126,9 @@ class Poller extends EventEmitter {
   #handlers() {
     return [
       (queue, batch) => this.#onDeliver(queue, batch),
-      (queue, mark) => this.emit('marked', queue, mark),
+      (queue, state, messageCount, markedCount, unreadCount) =>
+        this.emit('marked', queue,
+                  {state, messageCount, markedCount, unreadCount}),
       (queue) => this.emit('drained', queue),
       (queue) => this.#onRemoved(queue),
       (event) => this.#onEvent(event),

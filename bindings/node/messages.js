@@ -1,9 +1,30 @@
 // messages.js - the messages of a batch. What a message has is copied when it
-// is first read, which must be before the batch is answered.
+// is first read, which must be before the batch is answered. The JSON of a batch
+// that is not large is read and parsed as a whole.
 'use strict';
 
 const {Batch} = require('./load.js');
-const {bodyOf, textOf, idOf, datetimeOf, keyOf, isRepeatOf} = Batch.prototype;
+const {bodyOf, textOf, texts, idOf, datetimeOf, keyOf, isRepeatOf} =
+  Batch.prototype;
+const values = Symbol('values'); // of the messages of a batch; null: one by one
+
+// A message in another format than JSON is an error of its own.
+function parseAll(batch) {
+  const text = texts.call(batch);
+  try {
+    return text === undefined ? null : JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function valueOf(batch, index) {
+  if (batch[values] === undefined) {
+    batch[values] = parseAll(batch);
+  }
+  return batch[values] !== null
+    ? batch[values][index] : JSON.parse(textOf.call(batch, index));
+}
 
 class Message {
   #batch;
@@ -21,7 +42,10 @@ class Message {
   }
 
   json() {
-    return this.#value ??= JSON.parse(textOf.call(this.#batch, this.#index));
+    if (this.#value === undefined) {
+      this.#value = valueOf(this.#batch, this.#index);
+    }
+    return this.#value;
   }
 
   get id() {

@@ -118,6 +118,33 @@ test('messages are made when they are asked for, once', async (t) => {
   batch.accept();
 });
 
+// They are parsed together if they are small, and one by one if not. The second
+// message makes a string of the other kind, the last one a batch that is large.
+test('the JSON of messages is that of their bodies', async (t) => {
+  const sim = await Sim.start(t, '--apps=1', '--queues=1', '--messages=0');
+  const messages = [{a: '1'}, {a: 'Zoë, ☃'}, {a: 'x'.repeat(70_000)}];
+  const add = (data) => sim.control('/messages', {
+    method: 'POST', body: JSON.stringify([data]), app: 'app1', queue: 'q1'});
+  await add(messages[0]);
+  await add(messages[1]);
+  const {poller, queue} = await poll(t, sim);
+  const batches = poller.batches();
+  for (const count of [2, 1]) {
+    const {value: batch} = await batches.next();
+    const parsed = batch.messages.map((each) => each.json());
+    assert.deepStrictEqual(
+      parsed, batch.messages.map((each) => JSON.parse(each.body)));
+    assert.deepStrictEqual(parsed.map((each) => each.a),
+                           messages.splice(0, count).map((each) => each.a));
+    batch.accept();
+    if (count === 2) {
+      await add(messages[0]);
+      await waitFor(async () => await sim.unread() === 1);
+      queue.pollNow();
+    }
+  }
+});
+
 // The memory of a batch belongs to the library: JavaScript never sees it freed.
 test('what was read remains, and the rest is gone with the answer', async (t) => {
   const sim = await Sim.start(t, ...ONE_QUEUE);

@@ -4,7 +4,8 @@
  *   - deliver_cb makes an object for it, which index.js passes on.
  *   - Its messages stay in the memory of the library; what JavaScript asks for
  *     is copied then.
- *   - It is answered once. From then on its messages are gone.
+ *   - It is answered once. From then on its messages are gone, and its object
+ *     wraps nothing.
  *
  * If its object becomes garbage before that, nobody can answer it any more. A
  * finalizer must not call JavaScript, as an event might, so the batch is only
@@ -13,6 +14,9 @@
 #include "batch.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#define TEXTS_SIZE_MAX 65536 /* of messages that are read at once */
 
 struct batch {
     struct haplo_batch handle; /* stale once it is answered */
@@ -79,18 +83,13 @@ napi_value batch_add(struct poller *poller, struct haplo_batch handle)
     return object;
 }
 
-static void leave_outstanding(struct batch *batch)
-{
-    batch->is_answered = true;
-    LIST_REMOVE(batch, entry);
-}
-
 void batch_drop_all(struct poller *poller)
 {
     batch_drop_lost(poller);
     while (!LIST_EMPTY(&poller->outstanding)) {
         struct batch *batch = LIST_FIRST(&poller->outstanding);
-        leave_outstanding(batch);
+        batch->is_answered = true;
+        LIST_REMOVE(batch, entry);
         (void)haplo_batch_drop(batch->handle, "Node is ending");
     }
 }
@@ -98,23 +97,38 @@ void batch_drop_all(struct poller *poller)
 /* -- Reading ----------------------------------------------------------------
  */
 
+/* `this` and the arguments of a method, and what it wraps: NULL if the batch
+ * has been answered. Node lets a method be called only on an object of its
+ * class. */
+static struct batch *find_batch(napi_env env, napi_callback_info info,
+                                size_t count, napi_value *arguments,
+                                napi_value *self)
+{
+    void *batch = NULL;
+    return napi_get_cb_info(env, info, &count, arguments, self, NULL) ==
+                       napi_ok &&
+                   napi_unwrap(env, *self, &batch) == napi_ok
+               ? batch
+               : NULL;
+}
+
 static struct batch *this_batch(napi_env env, napi_callback_info info,
                                 size_t count, napi_value *arguments)
 {
-    struct batch *batch = js_this(env, info, count, arguments);
-    if (batch != NULL && batch->is_answered) {
+    napi_value self;
+    struct batch *batch = find_batch(env, info, count, arguments, &self);
+    if (batch == NULL) {
         (void)js_throw(env, HAPLO_EANSWERED,
                        "the batch has been answered: read its messages and its "
                        "state before that, and answer it once");
-        return NULL;
     }
     return batch;
 }
 
 static napi_value get_is_answered(napi_env env, napi_callback_info info)
 {
-    struct batch *batch = js_this(env, info, 0, NULL);
-    return batch != NULL ? js_bool(env, batch->is_answered) : NULL;
+    napi_value self;
+    return js_bool(env, find_batch(env, info, 0, NULL, &self) == NULL);
 }
 
 static napi_value get_state(napi_env env, napi_callback_info info)
@@ -175,6 +189,56 @@ static napi_value get_text(napi_env env, napi_callback_info info)
     return message != NULL ? slice_text(env, message->body) : NULL;
 }
 
+static bool is_ascii(const char *text, size_t size)
+{
+    uint64_t all = 0;
+    for (; size >= sizeof(all); text += sizeof(all), size -= sizeof(all)) {
+        uint64_t some;
+        memcpy(&some, text, sizeof(some));
+        all |= some & 0x8080808080808080;
+    }
+    for (; size > 0; text++, size--) {
+        all |= (unsigned char)*text & 0x80;
+    }
+    return all == 0;
+}
+
+static char *append(char *text, struct haplo_slice slice)
+{
+    memcpy(text, slice.data, slice.size);
+    return text + slice.size;
+}
+
+/* The messages as the text of one JSON array, which costs less than a text for
+ * each. Undefined if that would be long: then who wants only some of them
+ * should not pay for all. */
+static napi_value get_texts(napi_env env, napi_callback_info info)
+{
+    char texts[TEXTS_SIZE_MAX], *end = texts;
+    struct batch *batch = this_batch(env, info, 0, NULL);
+    napi_value result = NULL;
+    if (batch == NULL) {
+        return NULL;
+    }
+    const struct haplo_message *messages = haplo_batch_messages(batch->handle);
+    size_t count = haplo_batch_message_count(batch->handle);
+    for (size_t i = 0; i < count; i++) {
+        size_t left = sizeof(texts) - (size_t)(end - texts);
+        if (messages[i].body.size + 2 > left) { /* with [ or , and ] */
+            return js_undefined(env);
+        }
+        *end++ = i == 0 ? '[' : ',';
+        end = append(end, messages[i].body);
+    }
+    *end++ = ']';
+    size_t size = (size_t)(end - texts);
+    napi_status status =
+        is_ascii(texts, size)
+            ? napi_create_string_latin1(env, texts, size, &result)
+            : napi_create_string_utf8(env, texts, size, &result);
+    return js_ok(env, status) ? result : NULL;
+}
+
 static napi_value get_id(napi_env env, napi_callback_info info)
 {
     const struct haplo_message *message = message_of(env, info);
@@ -205,11 +269,21 @@ static napi_value get_is_repeat(napi_env env, napi_callback_info info)
 /* -- Answers ----------------------------------------------------------------
  */
 
-/* True if the answer counts; false if the poller is closing, so that the
- * server will send the messages again. */
-static napi_value answered(napi_env env, struct batch *batch, int error)
+/* An object that wraps something survives many garbage collections, and what it
+ * refers to survives with it. So it wraps nothing once the batch is answered.
+ *
+ * True if the answer counts; false if the poller is closing, so that the server
+ * will send the messages again. */
+static napi_value answered(napi_env env, napi_callback_info info, int error)
 {
-    leave_outstanding(batch);
+    napi_value self;
+    struct batch *batch = find_batch(env, info, 0, NULL, &self);
+    void *wrapped = NULL;
+    batch->is_answered = true;
+    LIST_REMOVE(batch, entry);
+    if (js_ok(env, napi_remove_wrap(env, self, &wrapped))) {
+        free_batch(batch);
+    }
     if (error != 0 && error != HAPLO_ESTOPPED) {
         return js_throw_why(env, error, "");
     }
@@ -220,7 +294,7 @@ static napi_value accept_batch(napi_env env, napi_callback_info info)
 {
     struct batch *batch = this_batch(env, info, 0, NULL);
     return batch != NULL
-               ? answered(env, batch, haplo_batch_accept(batch->handle))
+               ? answered(env, info, haplo_batch_accept(batch->handle))
                : NULL;
 }
 
@@ -245,7 +319,7 @@ static napi_value retry_batch(napi_env env, napi_callback_info info)
         (js_is_nothing(env, arguments[1]) ||
          js_get_integer(env, arguments[1], "the delay in milliseconds",
                         HAPLO_WAIT_MS_MAX, &delay_ms))) {
-        result = answered(env, batch,
+        result = answered(env, info,
                           haplo_batch_retry(batch->handle, delay_ms, reason));
     }
     free(reason);
@@ -258,7 +332,7 @@ static napi_value drop_batch(napi_env env, napi_callback_info info)
     char *reason = NULL;
     struct batch *batch = this_batch(env, info, 1, &argument);
     if (batch != NULL && get_reason(env, argument, &reason)) {
-        result = answered(env, batch, haplo_batch_drop(batch->handle, reason));
+        result = answered(env, info, haplo_batch_drop(batch->handle, reason));
     }
     free(reason);
     return result;
@@ -270,8 +344,7 @@ static napi_value reject_batch(napi_env env, napi_callback_info info)
     char *reason = NULL;
     struct batch *batch = this_batch(env, info, 1, &argument);
     if (batch != NULL && get_reason(env, argument, &reason)) {
-        result =
-            answered(env, batch, haplo_batch_reject(batch->handle, reason));
+        result = answered(env, info, haplo_batch_reject(batch->handle, reason));
     }
     free(reason);
     return result;
@@ -286,7 +359,7 @@ static napi_value mark_stale(napi_env env, napi_callback_info info)
         !js_get_bytes(env, argument, "the stored state", &stored)) {
         return NULL;
     }
-    return answered(env, batch, haplo_batch_stale(batch->handle, stored));
+    return answered(env, info, haplo_batch_stale(batch->handle, stored));
 }
 
 static const napi_property_descriptor properties[] = {
@@ -302,6 +375,7 @@ static const napi_property_descriptor properties[] = {
     /* for class Message of index.js */
     ADDON_METHOD("bodyOf", get_body),
     ADDON_METHOD("textOf", get_text),
+    ADDON_METHOD("texts", get_texts),
     ADDON_METHOD("idOf", get_id),
     ADDON_METHOD("datetimeOf", get_datetime),
     ADDON_METHOD("keyOf", get_key),

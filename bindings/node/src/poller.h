@@ -10,7 +10,7 @@ LIST_HEAD(batch_list, batch);
 /* What the addon calls of index.js, in the order of poller_create(). */
 enum handler {
     HANDLER_DELIVER, /* (queue, batch) */
-    HANDLER_MARKED,  /* (queue, mark) */
+    HANDLER_MARKED,  /* (queue, state, messages, marked, unread) */
     HANDLER_DRAINED, /* (queue) */
     HANDLER_REMOVED, /* (queue) */
     HANDLER_EVENT,   /* (event) */

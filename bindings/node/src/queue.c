@@ -87,20 +87,6 @@ static void on_deliver(struct haplo_queue *handle, struct haplo_batch batch)
     poller_leave(poller, scope);
 }
 
-static napi_value mark_object(napi_env env, const struct haplo_mark *mark)
-{
-    napi_value object = NULL;
-    bool is_set =
-        js_ok(env, napi_create_object(env, &object)) &&
-        js_set(env, object, "state", js_bytes(env, mark->state)) &&
-        js_set(env, object, "messageCount",
-               js_number(env, mark->message_count)) &&
-        js_set(env, object, "markedCount",
-               js_number(env, mark->marked_count)) &&
-        js_set(env, object, "unreadCount", js_known(env, mark->unread_count));
-    return is_set ? object : NULL;
-}
-
 static void on_marked(struct haplo_queue *handle, const struct haplo_mark *mark)
 {
     struct queue *queue = haplo_queue_data(handle);
@@ -110,9 +96,16 @@ static void on_marked(struct haplo_queue *handle, const struct haplo_mark *mark)
         return;
     }
     napi_value arguments[] = {queue_object(queue),
-                              mark_object(poller->env, mark)};
-    if (arguments[0] != NULL && arguments[1] != NULL) {
-        poller_call(poller, HANDLER_MARKED, 2, arguments);
+                              js_bytes(poller->env, mark->state),
+                              js_number(poller->env, mark->message_count),
+                              js_number(poller->env, mark->marked_count),
+                              js_known(poller->env, mark->unread_count)};
+    size_t count = sizeof(arguments) / sizeof(*arguments), made = 0;
+    while (made < count && arguments[made] != NULL) {
+        made++;
+    }
+    if (made == count) {
+        poller_call(poller, HANDLER_MARKED, count, arguments);
     }
     poller_leave(poller, scope);
 }

@@ -34,6 +34,7 @@ STATES = ["delivering", "fetching", "connecting", "marking", "idle", "closing"]
 WORKERS, LONG_S = 500, 60
 TEST_RUNNER_SINCE = 18  # whose test runner knows all that the tests use
 OF_THE_SOURCE = ["test_package.js"]  # installs that, with a compiler
+SQLITE_SINCE = 22  # which brings node:sqlite
 POLLED = 200       # messages
 BROUGHT = ("libcurl", "libssl", "libcrypto", "libuv", "libhaplopoll", "libyajl")
 TEST_S_MAX = 600   # only a test that hangs takes so long
@@ -121,6 +122,20 @@ def own_tests(node, path):
     return " ".join(re.findall(r"^# (?:pass|fail) \d+", said, re.M))
 
 
+def own_database(node):
+    """The example is killed again and again."""
+    path = ROOT / "test" / "integration" / "test_node_own_database.py"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+         f"--basetemp={node.folder / 'pytest'}", path], check=False, text=True,
+        timeout=TEST_S_MAX, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, env={
+            **os.environ, "HAPLO_PACKAGE": str(node.package),
+            "HAPLO_NODE": str(node.program), "HAPLO_NODE_SQLITE": "node:sqlite"})
+    assert done.returncode == 0, done.stdout
+    return done.stdout.strip().split("\n")[-1]
+
+
 def tests_of(node, tarball, sim, counts):
     """Yields the names of the tests and functions that run them."""
     yield "installation", lambda: install_package(node, tarball)
@@ -148,6 +163,8 @@ def tests_of(node, tarball, sim, counts):
             if path.name in OF_THE_SOURCE:
                 continue
             yield path.name, lambda path=path: own_tests(node, path)
+    if node.major >= SQLITE_SINCE:
+        yield "own_database.js with node:sqlite", lambda: own_database(node)
 
 
 def all_marked(sim, app):
