@@ -210,8 +210,9 @@ static const struct option_row server_rows[] = {
         .fallback = "none",
         IN_SERVER(tls_certificate_file),
         .help = "PEM file of a client certificate to present to the server. "
-                "When it is replaced together with its key, connections made "
-                "with the old one are no longer used.",
+                "When it is replaced together with its key, the new one takes "
+                "effect within a second, and connections made with the old one "
+                "are no longer used.",
     },
     {
         .name = "tls_key_file",
