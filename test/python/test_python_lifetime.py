@@ -207,6 +207,39 @@ def test_the_loop_may_be_closed_first(run, sim_of, is_collected_first):
     assert sim.unread() == 5
 
 
+# The tasks of such a loop wait forever, and are garbage.
+def test_a_loop_may_be_closed_while_tasks_wait(run, sim_of):
+    sim = sim_of("--queues=2", "--messages=5")
+    sim.script("fault on=mark do=stall done=no times=0")
+
+    async def warm_up():
+        await poller_of(sim).close()
+    run(warm_up())
+    before = open_descriptors()
+    loop = run.factory()
+
+    async def wait(poller):
+        async for batch in poller.batches():
+            await batch.accept()
+
+    async def main():
+        poller = poller_of(sim, ("q1", "q2"))
+        batch = await anext(poller.batches())
+        removing = loop.create_task(batch.queue.remove())
+        waiting = [loop.create_task(wait(poller)) for _ in range(2)]
+        other, = set(poller.servers["server"].queues.values()) - {batch.queue}
+        await until(lambda: other.stats()["state"] == "MARKING")
+        return removing, waiting
+    tasks = loop.run_until_complete(main())
+    loop.set_exception_handler(lambda *_: None)  # of those who lose a task
+    loop.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        del tasks, loop
+        gc.collect()
+    assert open_descriptors() == before
+
+
 # Ctrl-C reaches the program, whatever the poller does at that moment; so does
 # a second one, of somebody who has no patience.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

@@ -1,6 +1,7 @@
 """The example that stores into PostgreSQL is killed again and again, as
 test_own_database.py kills its twin in C. HAPLO_KILLS=100: so often."""
 import collections
+import json
 import os
 import random
 import signal
@@ -16,6 +17,9 @@ from sim import wait_for
 EXAMPLE = ROOT / "bindings" / "python" / "examples" / "to_postgres.py"
 KILLS = int(os.environ.get("HAPLO_KILLS", 10))
 QUEUES = ("q1", "q2")
+# It polls often, and does not wait longer each time that something fails.
+QUEUE_OPTIONS = json.dumps(
+    {"interval_ms": 20, "backoff_ms": 20, "backoff_max_ms": 100})
 CONFIRMED_SIZE = 64  # of a state in which nothing is unconfirmed
 LOST_MARKS = (
     "fault on=mark do=reset done=yes times=0 probability=0.15 seed=1",
@@ -37,8 +41,9 @@ class Application:
     def start(self):
         process = subprocess.Popen(
             [sys.executable, EXAMPLE, self.sim.url(), *QUEUES],
-            stdin=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL,
-            env={**os.environ, **PYTHON_ENV, "CA_FILE": self.sim.ca, "INTERVAL_MS": "20",
+            stdin=subprocess.PIPE, text=True,
+            env={**os.environ, **PYTHON_ENV, "CA_FILE": self.sim.ca,
+                 "QUEUE_OPTIONS": QUEUE_OPTIONS,
                  "PGHOST": "127.0.0.1", "PGPORT": str(self.postgres.port),
                  "PGUSER": "postgres", "PGDATABASE": self.database})
         process.stdin.write("\n".join(self.sim.key(queue=queue)

@@ -3,10 +3,12 @@ it fails or is stopped:
 
     python3 to_postgres.py URL QUEUE... < FILE-WITH-AN-API-KEY-PER-LINE
 
-The database is that of the environment: PGHOST, PGUSER and so on. store() and
-confirm() do it: see "Exactly once" in docs/embedding.md.
+The database is that of the environment: PGHOST, PGUSER and so on. QUEUE_OPTIONS
+there may be more options, in JSON. store() and confirm() do it: see "Exactly
+once" in docs/embedding.md.
 """
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -15,8 +17,10 @@ import asyncpg
 import haplopoll
 from haplopoll import Compare, compare_states
 
-# A row for each queue, empty at first, so that there is always one to lock.
+# A row for each queue, empty at first, so that there is always one to lock. Two
+# processes that begin together would both create the tables, and one would fail.
 TABLES = """
+    SELECT pg_advisory_xact_lock(hashtext('haplo_states'));
     CREATE TABLE IF NOT EXISTS haplo_states (
         queue text PRIMARY KEY, state bytea NOT NULL);
     CREATE TABLE IF NOT EXISTS haplo_messages (
@@ -70,7 +74,7 @@ async def read_options(database, queue, api_key):
         # Waits for what a process that was killed may still have going on.
         state = await connection.fetchval(LOCK, queue)
     return {"name": queue, "api_key": api_key, "state": state,
-            "interval_ms": int(os.environ.get("INTERVAL_MS", 60_000))}
+            **json.loads(os.environ.get("QUEUE_OPTIONS", "{}"))}
 
 
 async def run(url, queues, api_keys):

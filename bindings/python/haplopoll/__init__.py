@@ -78,36 +78,32 @@ def _resolve(future: Optional[asyncio.Future], value: Any = None) -> None:
 class Queue(_haplopoll.Queue):
     """One queue of a server: server.add_queue() makes it."""
 
+    # The library has a reference to a queue, so one from here to what waits
+    # for it would hide these from the garbage collector.
     def __init__(self, server: "Server", **options: Any):
+        self._turns = server._turns
         self._loop = server._loop
-        self._waiter: Optional[asyncio.Future] = None  # of accept()
-        self._removed: Optional[asyncio.Future] = None
+        self._is_removed = False
         super().__init__(server, **options)
 
     async def remove(self) -> None:
         """Returns when it is in its server no more. An outstanding batch is
         finished before that: see give_up()."""
-        if self._removed is None:
-            self._remove()
-            self._removed = self._loop.create_future()
-        await asyncio.shield(self._removed)
+        turns = self._turns()
+        if turns is not None and not self._is_removed:
+            if self not in turns.removed:
+                self._remove()
+                turns.removed[self] = self._loop.create_future()
+            await asyncio.shield(turns.removed[self])
 
     def _accepted(self, is_in_time: bool) -> "asyncio.Future[Optional[Mark]]":
-        self._settle(None)
         waiter = self._loop.create_future()
-        if is_in_time:
-            self._waiter = waiter
+        turns = self._turns()
+        if turns is not None and is_in_time:
+            turns.accepted[self] = waiter
         else:
             waiter.set_result(None)
         return waiter
-
-    def _settle(self, mark: Optional[Mark]) -> None:
-        waiter, self._waiter = self._waiter, None
-        _resolve(waiter, mark)
-
-    def _end(self) -> None:
-        self._settle(None)
-        _resolve(self._removed)
 
     def __repr__(self) -> str:
         return f"<haplopoll.Queue {self.server.name}/{self.name}>"
@@ -117,6 +113,7 @@ class Server(_haplopoll.Server):
     """One server of a poller: poller.add_server() makes it."""
 
     def __init__(self, poller: "Poller", **options: Any):
+        self._turns = weakref.ref(poller._turns)
         self._loop = poller._loop
         super().__init__(poller._core, **options)
 
@@ -129,8 +126,9 @@ class Server(_haplopoll.Server):
 
 
 class _Turns:
-    """Takes the poller's turns. asyncio keeps this alive until the poller is
-    closed, but not the Poller, which its user may drop."""
+    """Takes the poller's turns, and knows who waits for them. asyncio keeps this
+    alive until the poller is closed, but not the Poller, which its user may
+    drop."""
 
     def __init__(self, poller: "Poller"):
         self.core = poller._core
@@ -139,6 +137,8 @@ class _Turns:
         self.fd = self.core.fileno()
         self.timer: Optional[asyncio.Handle] = None
         self.due = 0.0  # when it fires
+        self.accepted: dict[Queue, asyncio.Future] = {}  # not confirmed yet
+        self.removed: dict[Queue, asyncio.Future] = {}  # not gone yet
         self.loop.add_reader(self.fd, self.take)
         self.loop.call_soon(self.take)
 
@@ -153,9 +153,17 @@ class _Turns:
         poller = self.poller()
         for record in records:
             if record[0] == "removed":
-                record[1]._end()
+                self.on_removed(record[1])
             elif poller is not None:
                 poller._handle(*record)
+
+    def settle(self, queue: Queue, mark: Optional[Mark] = None) -> None:
+        _resolve(self.accepted.pop(queue, None), mark)
+
+    def on_removed(self, queue: Queue) -> None:
+        queue._is_removed = True
+        self.settle(queue)
+        _resolve(self.removed.pop(queue, None))
 
     def arm(self, due: float) -> None:
         """One that is due earlier is left: its turn finds nothing to do."""
@@ -204,7 +212,7 @@ class Poller:
         wants_routine = on_event not in (None, log_event)
         self._core = _haplopoll.Poller(wants_routine, on_drained is not None,
                                        **options)
-        _Turns(self)
+        self._turns = _Turns(self)
         try:
             for server in servers:
                 self._add(dict(server))
@@ -347,14 +355,14 @@ class Poller:
                 "exception": error})
 
     def _on_batch(self, queue: Queue, batch: Batch) -> None:
-        queue._settle(None)
+        self._turns.settle(queue)
         if not self._is_stopping:
             self._batches.append(batch)
             self._wake_one()
 
     def _on_marked(self, queue: Queue, *mark: Any) -> None:
         confirmed = Mark(*mark)
-        queue._settle(confirmed)
+        self._turns.settle(queue, confirmed)
         if self._on_marked_cb is not None:
             self._on_marked_cb(queue, confirmed)
 
