@@ -536,6 +536,8 @@ sim-mutants: $(BUILD)/simulation
 torture: test-programs
 	$(PYTHON) test/torture/run.py --build $(BUILD) \
 		$(if $(SEED),--seed=$(SEED))
+	HAPLO_BUILD=$(abspath $(BUILD)) HAPLO_KILLS=100 $(PYTHON) -m pytest -q \
+		-p no:cacheprovider test/python/test_python_to_postgres.py
 
 # The model: MUTANT=NAME shows how that one is found.
 .PHONY: model model-mutants model-steps
