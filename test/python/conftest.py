@@ -2,19 +2,15 @@
 library is that of the build."""
 import asyncio
 import os
-import pathlib
 import subprocess
 import sys
 import tempfile
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("HAPLO_BUILD", ROOT / "build"))
+from built import BUILD, PYTHON_ENV, ROOT
+
 os.environ.setdefault("HAPLO_SIM", str(BUILD / "haplo-sim"))
-# For a Python that a test starts. Other programs don't need the sanitizer.
-PYTHON_ENV = {"PYTHONPATH": str(BUILD / "python"),
-              "PYTHONDONTWRITEBYTECODE": "1"}
 sys.path[:0] = [str(BUILD / "python"), str(ROOT / "test" / "integration")]
 
 

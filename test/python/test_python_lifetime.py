@@ -14,7 +14,7 @@ import warnings
 import haplopoll
 import pytest
 
-from conftest import PYTHON_ENV
+from built import PYTHON_ENV
 from scene import of_batch, poller_of, queue_of, until
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from conftest import BUILD, PYTHON_ENV, ROOT
+from built import BUILD, PYTHON_ENV, ROOT
 from doc_snippets import snippets_of
 from sim import wait_for
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import PYTHON_ENV, ROOT
+from built import PYTHON_ENV, ROOT
 from sim import wait_for
 
 EXAMPLE = ROOT / "bindings" / "python" / "examples" / "to_postgres.py"
