@@ -44,12 +44,22 @@ def build_sqlite(path):
         check=True)
 
 
+def set_sanitizer(monkeypatch):
+    """An addon with AddressSanitizer needs its runtime in the process."""
+    if b"__asan_init" in (PACKAGE / "haplopoll.node").read_bytes():
+        runtime = subprocess.run(["cc", "-print-file-name=libasan.so"],
+                                 check=True, text=True, stdout=subprocess.PIPE)
+        monkeypatch.setenv("LD_PRELOAD", runtime.stdout.strip())
+        monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")
+
+
 @pytest.fixture(name="application")
 def fixture_application(sim, tmp_path, monkeypatch):
     (tmp_path / "node_modules").mkdir()
     (tmp_path / "node_modules" / "haplopoll").symlink_to(PACKAGE.resolve())
     if SQLITE != "node:sqlite":
         build_sqlite(tmp_path / "sqlite.node")
+    set_sanitizer(monkeypatch)
     monkeypatch.setenv("NODE_PATH", str(tmp_path / "node_modules"))
     monkeypatch.setenv("SQLITE_ADDON", str(tmp_path / "sqlite.node"))
     monkeypatch.setenv("SQLITE_MODULE", str(SQLITE))
