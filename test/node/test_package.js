@@ -140,8 +140,10 @@ async function install(t) {
     npm_config_cache: path.join(made, 'cache'),
   };
   for (const name of Object.keys(env)) {
-    if (/^(MAKE|MFLAGS|NODE_TEST)/.test(name)) {
-      delete env[name]; // of the make that runs the tests, and their runner
+    // Of the make that runs the tests, of their runner, and of a sanitizer,
+    // which is for the program alone.
+    if (/^(MAKE|MFLAGS|NODE_TEST|LD_PRELOAD)/.test(name)) {
+      delete env[name];
     }
   }
   const project = path.join(made, 'project');
@@ -150,7 +152,7 @@ async function install(t) {
             {env, cwd: made});
   await run('npm', ['install', '--offline', '--no-audit', '--no-fund',
     path.join(made, 'haplopoll-0.1.0.tgz')], {env, cwd: project});
-  return {project, env};
+  return {project, env: {...process.env, ...env}};
 }
 
 // What a new user does first, from the README to the first message.
