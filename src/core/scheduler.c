@@ -65,27 +65,86 @@ static struct queue *server_first_fetch(const struct server *server)
     return first_of(server, &server->fetches, &server->unproven_fetches, 0);
 }
 
+/* A ring is in the order of places. A server has one from when it has a slot
+ * and a queue that waits, also while it may not log in, perhaps because another
+ * server of its group tries a key: otherwise those that try keys one after the
+ * other would go first for ever. */
+static void mark_ring_enter(struct scheduler *scheduler, struct server *server)
+{
+    struct server *before = TAILQ_LAST(&scheduler->mark_ring, server_ring);
+    if (before == NULL || before->mark_place < server->mark_place) {
+        TAILQ_INSERT_TAIL(&scheduler->mark_ring, server, mark_link);
+        return;
+    }
+    struct server *next = TAILQ_FIRST(&scheduler->mark_ring);
+    while (next->mark_place < server->mark_place) {
+        next = TAILQ_NEXT(next, mark_link);
+    }
+    TAILQ_INSERT_BEFORE(next, server, mark_link);
+}
+
+static void fetch_ring_enter(struct scheduler *scheduler, struct server *server)
+{
+    struct server *before = TAILQ_LAST(&scheduler->fetch_ring, server_ring);
+    if (before == NULL || before->fetch_place < server->fetch_place) {
+        TAILQ_INSERT_TAIL(&scheduler->fetch_ring, server, fetch_link);
+        return;
+    }
+    struct server *next = TAILQ_FIRST(&scheduler->fetch_ring);
+    while (next->fetch_place < server->fetch_place) {
+        next = TAILQ_NEXT(next, fetch_link);
+    }
+    TAILQ_INSERT_BEFORE(next, server, fetch_link);
+}
+
+/* True if it has a slot, and a queue in one of the lists. */
+static bool has_waiting(const struct server *server,
+                        const struct queue_list *proven_keys,
+                        const struct queue_list *unproven_keys)
+{
+    return server_has_slot(server) &&
+           !(TAILQ_EMPTY(proven_keys) && TAILQ_EMPTY(unproven_keys));
+}
+
+static void mark_ring_refresh(struct scheduler *scheduler,
+                              struct server *server)
+{
+    bool can_mark = server_first_mark(server, 0) != NULL;
+    if (!has_waiting(server, &server->marks, &server->unproven_marks)) {
+        server->mark_place = 0;
+    } else if (server->mark_place == 0) {
+        server->mark_place = ++scheduler->place;
+    }
+    if (can_mark && !server->in_mark_ring) {
+        mark_ring_enter(scheduler, server);
+    } else if (!can_mark && server->in_mark_ring) {
+        TAILQ_REMOVE(&scheduler->mark_ring, server, mark_link);
+    }
+    server->in_mark_ring = can_mark;
+}
+
+static void fetch_ring_refresh(struct scheduler *scheduler,
+                               struct server *server)
+{
+    bool can_fetch = server_first_fetch(server) != NULL;
+    if (!has_waiting(server, &server->fetches, &server->unproven_fetches)) {
+        server->fetch_place = 0;
+    } else if (server->fetch_place == 0) {
+        server->fetch_place = ++scheduler->place;
+    }
+    if (can_fetch && !server->in_fetch_ring) {
+        fetch_ring_enter(scheduler, server);
+    } else if (!can_fetch && server->in_fetch_ring) {
+        TAILQ_REMOVE(&scheduler->fetch_ring, server, fetch_link);
+    }
+    server->in_fetch_ring = can_fetch;
+}
+
 /* Adds the server to the rings or removes it, according to its state. */
 static void server_refresh(struct scheduler *scheduler, struct server *server)
 {
-    bool can_mark = server_first_mark(server, 0) != NULL;
-    if (can_mark != server->in_mark_ring) {
-        server->in_mark_ring = can_mark;
-        if (can_mark) {
-            TAILQ_INSERT_TAIL(&scheduler->mark_ring, server, mark_link);
-        } else {
-            TAILQ_REMOVE(&scheduler->mark_ring, server, mark_link);
-        }
-    }
-    bool can_fetch = server_first_fetch(server) != NULL;
-    if (can_fetch != server->in_fetch_ring) {
-        server->in_fetch_ring = can_fetch;
-        if (can_fetch) {
-            TAILQ_INSERT_TAIL(&scheduler->fetch_ring, server, fetch_link);
-        } else {
-            TAILQ_REMOVE(&scheduler->fetch_ring, server, fetch_link);
-        }
-    }
+    mark_ring_refresh(scheduler, server);
+    fetch_ring_refresh(scheduler, server);
 }
 
 static void wait_set(struct scheduler *scheduler, struct heap_entry *entry,
@@ -201,6 +260,7 @@ static struct queue *next_mark(struct scheduler *scheduler, uint64_t now_ms)
     TAILQ_FOREACH (server, &scheduler->mark_ring, mark_link) {
         struct queue *queue = server_first_mark(server, now_ms);
         if (queue != NULL) {
+            server->mark_place = ++scheduler->place;
             TAILQ_REMOVE(&scheduler->mark_ring, server, mark_link);
             TAILQ_INSERT_TAIL(&scheduler->mark_ring, server, mark_link);
             return queue;
@@ -215,6 +275,7 @@ static struct queue *next_fetch(struct scheduler *scheduler)
     if (server == NULL || scheduler->held_bytes >= scheduler->held_bytes_max) {
         return NULL;
     }
+    server->fetch_place = ++scheduler->place;
     TAILQ_REMOVE(&scheduler->fetch_ring, server, fetch_link);
     TAILQ_INSERT_TAIL(&scheduler->fetch_ring, server, fetch_link);
     return server_first_fetch(server);

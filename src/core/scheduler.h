@@ -35,6 +35,7 @@ struct scheduler {
     struct server_ring fetch_ring; /* servers that can fetch now */
     struct random random;          /* for jitter */
     uint64_t ready_sequence;       /* last one assigned */
+    uint64_t place;                /* in the rings: last one assigned */
     unsigned in_flight;            /* requests over all servers */
     unsigned in_flight_max;
     size_t held_bytes; /* in batches; the caller updates it */

@@ -61,6 +61,9 @@ struct server {
     bool is_marked;                /* while its group is divided */
     bool in_mark_ring;             /* maintained by the scheduler */
     bool in_fetch_ring;            /* maintained by the scheduler */
+    uint64_t mark_place;           /* in mark_ring, also while it may not log
+                                      in; 0: none */
+    uint64_t fetch_place;          /* the same of fetch_ring */
     struct heap_entry wait;        /* end of DOWN or SILENT */
     uint64_t due_ms;               /* of wait; HEAP_NEVER: none */
     unsigned in_flight;            /* requests in flight */

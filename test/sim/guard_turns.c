@@ -62,7 +62,8 @@ static bool has_slot(const struct seen_server *server)
 
 /* True if a queue of that server could start now. */
 static bool is_able(const struct process *process,
-                    const struct seen_server *server, bool is_mark)
+                    const struct seen_server *server, bool is_mark,
+                    bool has_prover)
 {
     if (!has_slot(server)) {
         return false;
@@ -71,7 +72,7 @@ static bool is_able(const struct process *process,
         const struct seen_queue *queue = &process->queues[i];
         if (queue->queue != NULL && queue->server == server &&
             (is_mark ? waits_to_mark(queue) : waits_to_fetch(queue)) &&
-            may_log_in(queue, guard_provers(server) > 0)) {
+            may_log_in(queue, has_prover)) {
             return true;
         }
     }
@@ -114,18 +115,30 @@ static void pass_queues(struct seen_queue *starting, bool is_mark)
     }
 }
 
-/* A reload changes which keys of such a server are proven, and so its place
- * in the queue, at moments that the guard does not know. */
-static bool has_alias(const struct seen_server *server)
+static bool has_waiting(const struct seen_server *server, bool is_mark)
 {
     const struct process *process = server->process;
-    unsigned count = 0;
-    for (unsigned i = 0; i < process->world->server_count; i++) {
-        count += process->servers[i].remote->address == server->remote->address;
+    for (unsigned i = 0; i < process->world->queue_count; i++) {
+        const struct seen_queue *queue = &process->queues[i];
+        if (queue->queue != NULL && queue->server == server &&
+            (is_mark ? waits_to_mark(queue) : waits_to_fetch(queue))) {
+            return true;
+        }
     }
-    return count > 1;
+    return false;
 }
 
+/* True if an unproven key of that actual server was being tried before that
+ * queue had its turn. */
+static bool had_prover(const struct seen_server *server,
+                       const struct seen_queue *starting)
+{
+    unsigned own = !starting->guard.was_proven &&
+                   starting->server->remote->address == server->remote->address;
+    return guard_provers(server) > own;
+}
+
+/* A server that only waits until it may log in keeps its place meanwhile. */
 static void pass_server(struct seen_server *server,
                         const struct seen_queue *starting, bool is_mark)
 {
@@ -137,31 +150,19 @@ static void pass_server(struct seen_server *server,
         memset(server->guard.fetches_of, 0, sizeof server->guard.fetches_of);
         return;
     }
-    if (!is_able(starting->process, server, is_mark)) {
-        memset(turns, 0, sizeof server->guard.marks_of);
+    if (!is_able(starting->process, server, is_mark,
+                 had_prover(server, starting))) {
+        if (!has_slot(server) || !has_waiting(server, is_mark)) {
+            memset(turns, 0, sizeof server->guard.marks_of);
+        }
         return;
     }
-    if (++turns[starting->server->remote->index] > GUARD_TURNS_MAX &&
-        !(world_has_reloads(starting->process->world) && has_alias(server))) {
+    if (++turns[starting->server->remote->index] > GUARD_TURNS_MAX) {
         world_violation(starting->process->world,
                         "%s: starves: %s has all the turns",
                         server->remote->name, starting->server->remote->name);
     }
     world_count(starting->process->world, SITUATION_SERVER_WAITED);
-}
-
-static bool has_waiting(const struct seen_server *server, bool is_mark)
-{
-    const struct process *process = server->process;
-    for (unsigned i = 0; i < process->world->queue_count; i++) {
-        const struct seen_queue *queue = &process->queues[i];
-        if (queue->queue != NULL && queue->server == server &&
-            (is_mark ? waits_to_mark(queue) : waits_to_fetch(queue)) &&
-            may_log_in(queue, guard_provers(server) > 0)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 void guard_leaves_line(struct seen_server *server)
@@ -298,11 +299,13 @@ static void check_turns(const struct process *process, bool has_room)
     struct world *world = process->world;
     for (unsigned i = 0; i < world->server_count; i++) {
         const struct seen_server *server = &process->servers[i];
-        bool fetches = is_able(process, server, false);
+        bool has_prover = guard_provers(server) > 0;
+        bool fetches = is_able(process, server, false, has_prover);
         if (fetches && !has_room) {
             world_count(world, SITUATION_NO_ROOM);
         }
-        if (is_able(process, server, true) || (fetches && has_room)) {
+        if (is_able(process, server, true, has_prover) ||
+            (fetches && has_room)) {
             world_violation(world, "%s: a turn is not given",
                             server->remote->name);
         }

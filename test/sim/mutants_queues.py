@@ -170,6 +170,12 @@ MUTANTS = [
      "    return server_first_fetch(server);\n",
      "    TAILQ_INSERT_HEAD(&scheduler->fetch_ring, server, fetch_link);\n"
      "    return server_first_fetch(server);\n"),
+    ("place-lost-while-keys-are-tried",
+     "who may not log in for a moment lines up behind those who could",
+     SCHEDULER,
+     "    if (!has_waiting(server, &server->fetches, "
+     "&server->unproven_fetches)) {\n",
+     "    if (!can_fetch) {\n"),
     ("fetches-before-marks",
      "marks wait behind fetches",
      SCHEDULER,

@@ -134,6 +134,22 @@ static void unproven_keys_of_a_group_are_tried_one_at_a_time(void **state)
     sim_free(sim);
 }
 
+/* A server with many keys to try, none of them good, and the only one of
+ * another at its address: that one need not wait until the budget is spent. */
+static void one_key_does_not_wait_for_all_of_another_server(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_of_aliases(2, 1);
+    for (int i = 0; i < 9; i++) {
+        sim_add_queue(sim, &sim->servers[0], "q", 0, 0)->has_wrong_key = true;
+    }
+    struct sim_queue *one = sim_add_queue(sim, &sim->servers[1], "one", 0, 50);
+    sim_run(sim, 250);
+    assert_true(one->core.key_proven);
+    assert_int_equal(sim->servers[0].requests, 2);
+    sim_free(sim);
+}
+
 /* THROTTLE is about the address: a request under any name would extend it. */
 static void throttle_silences_all_servers_of_the_group(void **state)
 {
@@ -170,7 +186,8 @@ static void success_of_one_server_frees_the_others(void **state)
     }
     sim_add_queue(sim, &sim->servers[1], "good", 0, 2000)->core.key_proven =
         true;
-    struct sim_queue *new = sim_add_queue(sim, &sim->servers[1], "new", 0, 0);
+    struct sim_queue *new =
+        sim_add_queue(sim, &sim->servers[1], "new", 0, 1000);
     sim_run(sim, 2000);
     assert_int_equal(new->fetches, 0);
     assert_true(sim->servers[1].core.logins_held);
@@ -247,6 +264,7 @@ int main(void)
         cmocka_unit_test(revoked_keys_in_flight_never_lock_the_address_out),
         cmocka_unit_test(a_large_in_flight_max_holds_until_a_login_fails),
         cmocka_unit_test(unproven_keys_of_a_group_are_tried_one_at_a_time),
+        cmocka_unit_test(one_key_does_not_wait_for_all_of_another_server),
         cmocka_unit_test(throttle_silences_all_servers_of_the_group),
         cmocka_unit_test(success_of_one_server_frees_the_others),
         cmocka_unit_test(server_sends_nothing_before_it_is_located),
