@@ -258,7 +258,8 @@ static void test_damaged_definitions_are_refused(void **state)
     run(scene, "PRAGMA writable_schema = ON;"
                "UPDATE sqlite_master SET sql = replace(sql, 'stored', 'stared')"
                " WHERE name = 'messages'");
-    scene_expect_refused(scene, HAPLO_EINVAL, "definition of messages");
+    scene_expect_refused(scene, HAPLO_EINVAL,
+                         "the view messages is not as it should be");
 }
 
 /* Crashes */
