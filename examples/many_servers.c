@@ -1,8 +1,8 @@
-/* many_servers.c - polls all queues that a file lists, on any number of
- * servers, and prints their messages: many_servers FILE Each line is
- * SERVER,URL,QUEUE,KEY; the first one of a server tells its URL. On SIGHUP it
- * is read again: queues are added, keys replaced, and what is listed no more is
- * removed after its last mark. While a line is wrong, nothing is. */
+/* many_servers.c - polls all queues that a file lists: many_servers FILE
+ * Each line is SERVER,URL,QUEUE,KEY; the first one of a server tells its URL.
+ * On SIGHUP the file is read again: queues are added, keys replaced, and what
+ * is no longer listed is removed after its last mark. While a line is wrong,
+ * nothing is removed. */
 #include <haplopoll.h>
 #include <signal.h>
 #include <stdio.h>
