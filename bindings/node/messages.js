@@ -8,11 +8,13 @@ const {bodyOf, textOf, texts, idOf, datetimeOf, keyOf, isRepeatOf} =
   Batch.prototype;
 const values = Symbol('values'); // of the messages of a batch; null: one by one
 
-// A message in another format than JSON is an error of its own.
+// A message in another format than JSON is an error of its own, even if the
+// whole looks like JSON: "1,2" is one message, and not two numbers.
 function parseAll(batch) {
   const text = texts.call(batch);
   try {
-    return text === undefined ? null : JSON.parse(text);
+    const all = text === undefined ? null : JSON.parse(text);
+    return all?.length === batch.messageCount ? all : null;
   } catch {
     return null;
   }

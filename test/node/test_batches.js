@@ -2,6 +2,7 @@
 'use strict';
 
 const assert = require('node:assert');
+const http = require('node:http');
 const {test} = require('node:test');
 const v8 = require('node:v8');
 const vm = require('node:vm');
@@ -146,6 +147,32 @@ test('the JSON of messages is that of their bodies', async (t) => {
 });
 
 // The memory of a batch belongs to the library: JavaScript never sees it freed.
+// A queue of another format than JSON must not yield what nobody has sent.
+test('a message that is no JSON is not parsed as several', async (t) => {
+  const server = http.createServer((request, response) => {
+    response.setHeader('Content-Type', 'text/csv');
+    response.end('1,"token"');
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const poller = new Poller({servers: [{
+    name: 'app1',
+    url: `http://127.0.0.1:${server.address().port}`,
+    allowHttp: true,
+    queues: [{name: 'q1', apiKey: 'a-key-of-this-test', format: 'raw',
+              tokenPattern: '"([a-z]+)"'}],
+  }]});
+  t.after(() => poller.close());
+  poller.server('app1').queue('q1').pollNow();
+  const {value: batch} = await poller.batches().next();
+  try {
+    assert.strictEqual(batch.messages[0].body.toString(), '1,"token"');
+    assert.throws(() => batch.messages[0].json(), SyntaxError);
+  } finally {
+    batch.drop(); // close() waits for it
+  }
+});
+
 test('what was read remains, and the rest is gone with the answer', async (t) => {
   const sim = await Sim.start(t, ...ONE_QUEUE);
   const {poller} = await poll(t, sim);

@@ -19,8 +19,8 @@ const DECLARED = fs.readFileSync(path.join(SOURCE, 'index.d.ts'), 'utf8');
 const HEADER = fs.readFileSync(path.join(ROOT, 'include/haplopoll.h'), 'utf8');
 
 // What index.js calls of the addon, and nobody else should.
-const HIDDEN = ['add', 'startRemoving', 'bodyOf', 'textOf', 'idOf', 'datetimeOf',
-  'keyOf', 'isRepeatOf'];
+const HIDDEN = ['add', 'startRemoving', 'bodyOf', 'textOf', 'texts', 'idOf',
+  'datetimeOf', 'keyOf', 'isRepeatOf'];
 // What index.js sets in objects that the addon makes.
 const OWN = {Server: ['name', 'poller'], Queue: ['name', 'server'],
   Batch: ['queue']};
