@@ -123,7 +123,7 @@ test('messages are made when they are asked for, once', async (t) => {
 // message makes a string of the other kind, the last one a batch that is large.
 test('the JSON of messages is that of their bodies', async (t) => {
   const sim = await Sim.start(t, '--apps=1', '--queues=1', '--messages=0');
-  const messages = [{a: '1'}, {a: 'Zoë, ☃'}, {a: 'x'.repeat(70_000)}];
+  const messages = [{a: '1'}, {a: 'Zoë, ☃ \\"😀'}, {a: 'x'.repeat(70_000)}];
   const add = (data) => sim.control('/messages', {
     method: 'POST', body: JSON.stringify([data]), app: 'app1', queue: 'q1'});
   await add(messages[0]);

@@ -189,24 +189,85 @@ static napi_value get_text(napi_env env, napi_callback_info info)
     return message != NULL ? slice_text(env, message->body) : NULL;
 }
 
-static bool is_ascii(const char *text, size_t size)
+/* The character of UTF-8 that begins here. Sets its size: 0 if it is not
+ * valid. */
+static uint32_t decode(const unsigned char *text, size_t left, size_t *size)
 {
-    uint64_t all = 0;
-    for (; size >= sizeof(all); text += sizeof(all), size -= sizeof(all)) {
-        uint64_t some;
-        memcpy(&some, text, sizeof(some));
-        all |= some & 0x8080808080808080;
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t count = text[0] >= 0xf0   ? 4
+                   : text[0] >= 0xe0 ? 3
+                   : text[0] >= 0xc0 ? 2
+                                     : 0;
+    uint32_t character = text[0] & (0x7fu >> count);
+    *size = 0;
+    if (count == 0 || count > left) {
+        return 0;
     }
-    for (; size > 0; text++, size--) {
-        all |= (unsigned char)*text & 0x80;
+    for (size_t i = 1; i < count; i++) {
+        if ((text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        character = character << 6 | (text[i] & 0x3f);
     }
-    return all == 0;
+    bool is_valid = character >= smallest[count] && character <= 0x10ffff &&
+                    (character < 0xd800 || character > 0xdfff);
+    *size = is_valid ? count : 0;
+    return character;
 }
 
-static char *append(char *text, struct haplo_slice slice)
+static char *escape_unit(char *to, uint32_t unit)
 {
-    memcpy(text, slice.data, slice.size);
-    return text + slice.size;
+    static const char digits[] = "0123456789abcdef";
+    *to++ = '\\';
+    *to++ = 'u';
+    for (int shift = 12; shift >= 0; shift -= 4) {
+        *to++ = digits[unit >> shift & 0xf];
+    }
+    return to;
+}
+
+static char *escape(char *to, uint32_t character)
+{
+    if (character < 0x10000) {
+        return escape_unit(to, character);
+    }
+    to = escape_unit(to, 0xd800 + ((character - 0x10000) >> 10));
+    return escape_unit(to, 0xdc00 + ((character - 0x10000) & 0x3ff));
+}
+
+/* Appends JSON as JSON in ASCII, which V8 takes over without decoding it: other
+ * characters occur in strings alone, where they can be escaped. NULL: it does
+ * not fit, or is not UTF-8. */
+static char *append(char *to, const char *end, struct haplo_slice slice)
+{
+    const char *from = slice.data, *stop = slice.data + slice.size;
+    while (end - to >= 16) { /* there is room for the longest step */
+        uint64_t some;
+        size_t size = 1;
+        if (from == stop) {
+            return to;
+        }
+        if (stop - from >= (ptrdiff_t)sizeof(some)) {
+            memcpy(&some, from, sizeof(some));
+            if ((some & 0x8080808080808080) == 0) {
+                memcpy(to, &some, sizeof(some));
+                to += sizeof(some);
+                from += sizeof(some);
+                continue;
+            }
+        }
+        if ((unsigned char)*from < 0x80) {
+            *to++ = *from;
+        } else {
+            to = escape(to, decode((const unsigned char *)from,
+                                   (size_t)(stop - from), &size));
+        }
+        if (size == 0) {
+            return NULL;
+        }
+        from += size;
+    }
+    return NULL;
 }
 
 /* The messages as the text of one JSON array, which costs less than a text for
@@ -223,20 +284,17 @@ static napi_value get_texts(napi_env env, napi_callback_info info)
     const struct haplo_message *messages = haplo_batch_messages(batch->handle);
     size_t count = haplo_batch_message_count(batch->handle);
     for (size_t i = 0; i < count; i++) {
-        size_t left = sizeof(texts) - (size_t)(end - texts);
-        if (messages[i].body.size + 2 > left) { /* with [ or , and ] */
+        *end++ = i == 0 ? '[' : ',';
+        end = append(end, texts + sizeof(texts) - 1, messages[i].body);
+        if (end == NULL) {
             return js_undefined(env);
         }
-        *end++ = i == 0 ? '[' : ',';
-        end = append(end, messages[i].body);
     }
     *end++ = ']';
-    size_t size = (size_t)(end - texts);
-    napi_status status =
-        is_ascii(texts, size)
-            ? napi_create_string_latin1(env, texts, size, &result)
-            : napi_create_string_utf8(env, texts, size, &result);
-    return js_ok(env, status) ? result : NULL;
+    return js_ok(env, napi_create_string_latin1(env, texts,
+                                                (size_t)(end - texts), &result))
+               ? result
+               : NULL;
 }
 
 static napi_value get_id(napi_env env, napi_callback_info info)
