@@ -127,8 +127,12 @@ class Poller extends EventEmitter {
     return [
       (queue, batch) => this.#onDeliver(queue, batch),
       (queue, state, messageCount, markedCount, unreadCount) =>
-        this.emit('marked', queue,
-                  {state, messageCount, markedCount, unreadCount}),
+        this.emit('marked', queue, {
+          get state() { // made for whoever wants it
+            return Buffer.from(state, 'latin1');
+          },
+          messageCount, markedCount, unreadCount,
+        }),
       (queue) => this.emit('drained', queue),
       (queue) => this.#onRemoved(queue),
       (event) => this.#onEvent(event),

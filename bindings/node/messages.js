@@ -68,8 +68,11 @@ class Message {
 }
 
 function messagesOf(batch) {
-  return Array.from({length: batch.messageCount},
-                    (_, index) => new Message(batch, index));
+  const messages = [];
+  for (let index = 0, count = batch.messageCount; index < count; index++) {
+    messages.push(new Message(batch, index));
+  }
+  return messages;
 }
 
 module.exports = {Message, messagesOf};

@@ -277,7 +277,6 @@ static napi_value get_texts(napi_env env, napi_callback_info info)
 {
     char texts[TEXTS_SIZE_MAX], *end = texts;
     struct batch *batch = this_batch(env, info, 0, NULL);
-    napi_value result = NULL;
     if (batch == NULL) {
         return NULL;
     }
@@ -291,10 +290,7 @@ static napi_value get_texts(napi_env env, napi_callback_info info)
         }
     }
     *end++ = ']';
-    return js_ok(env, napi_create_string_latin1(env, texts,
-                                                (size_t)(end - texts), &result))
-               ? result
-               : NULL;
+    return js_latin1(env, (struct haplo_slice){texts, (size_t)(end - texts)});
 }
 
 static napi_value get_id(napi_env env, napi_callback_info info)

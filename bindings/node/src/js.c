@@ -80,6 +80,15 @@ napi_value js_string(napi_env env, const char *text)
                : NULL;
 }
 
+napi_value js_latin1(napi_env env, struct haplo_slice bytes)
+{
+    napi_value result = NULL;
+    return js_ok(env, napi_create_string_latin1(env, bytes.data, bytes.size,
+                                                &result))
+               ? result
+               : NULL;
+}
+
 napi_value js_bytes(napi_env env, struct haplo_slice bytes)
 {
     napi_value result = NULL;

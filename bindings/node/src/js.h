@@ -31,6 +31,8 @@ napi_value js_bool(napi_env env, bool value);
 napi_value js_number(napi_env env, uint64_t value);
 napi_value js_string(napi_env env, const char *text);
 napi_value js_bytes(napi_env env, struct haplo_slice bytes); /* a Buffer */
+/* A string with a character for each byte, which costs less than a Buffer. */
+napi_value js_latin1(napi_env env, struct haplo_slice bytes);
 
 /* A number that is not negative, or null for one that is. */
 napi_value js_known(napi_env env, int64_t value);

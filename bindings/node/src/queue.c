@@ -96,7 +96,7 @@ static void on_marked(struct haplo_queue *handle, const struct haplo_mark *mark)
         return;
     }
     napi_value arguments[] = {queue_object(queue),
-                              js_bytes(poller->env, mark->state),
+                              js_latin1(poller->env, mark->state),
                               js_number(poller->env, mark->message_count),
                               js_number(poller->env, mark->marked_count),
                               js_known(poller->env, mark->unread_count)};
