@@ -144,7 +144,7 @@ def test_states_tell_what_is_stored(lua, sim):
         0, ["messages go", compared, "marked true 3 3 0 current"], "")
 
 
-# A state that is stale leads to another fetch, one that is none to an error.
+# A stale state leads to another fetch; bytes that are no state are an error.
 def test_a_stale_batch_is_fetched_again(lua, sim):
     scene = Scene(lua, sim, "stale")
     assert scene.process.stdout.readline() == "true\n"

@@ -146,7 +146,6 @@ test('the JSON of messages is that of their bodies', async (t) => {
   }
 });
 
-// The memory of a batch belongs to the library: JavaScript never sees it freed.
 // A queue of another format than JSON must not yield what nobody has sent.
 test('a message that is no JSON is not parsed as several', async (t) => {
   const server = http.createServer((request, response) => {
@@ -173,6 +172,7 @@ test('a message that is no JSON is not parsed as several', async (t) => {
   }
 });
 
+// The memory of a batch belongs to the library: JavaScript never sees it freed.
 test('what was read remains, and the rest is gone with the answer', async (t) => {
   const sim = await Sim.start(t, ...ONE_QUEUE);
   const {poller} = await poll(t, sim);

@@ -45,7 +45,7 @@ int function_take(lua_State *L, int index, const char *name);
 int function_argument(lua_State *L, int index);
 /* Frees it. */
 void function_drop(lua_State *L, int *reference);
-/* Pushes it; false if there is none. */
+/* Pushes the function; false if it has been dropped, or was never set. */
 bool function_push(lua_State *L, int reference);
 
 /* What a method returns: true; or nil, a text and the name of the error. why

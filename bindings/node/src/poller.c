@@ -46,7 +46,7 @@ bool poller_enter(struct poller *poller, napi_handle_scope *scope)
 }
 
 /* An exception that nobody catches. Where the environment is being terminated
- * there is none, although the call has failed. */
+ * no exception is pending, although the call has failed. */
 static void report_exception(struct poller *poller)
 {
     bool is_pending = false;

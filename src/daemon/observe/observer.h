@@ -17,7 +17,7 @@
  *
  * States are those that operators act upon, not each step of a poll: a queue
  * that is fetched every minute is WORKING all the time. A queue keeps its own
- * state while its server is down; observer_view.h says what it waits for.
+ * state while its server is down; untried_count has those that wait for it.
  */
 #ifndef DAEMON_OBSERVER_H
 #define DAEMON_OBSERVER_H
