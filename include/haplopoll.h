@@ -370,6 +370,17 @@ HAPLO_EXTERN int haplo_poller_stop(struct haplo_poller *poller,
                                    uint64_t deadline_ms,
                                    haplo_stopped_cb stopped_cb);
 
+/*
+ * For a poller whose queues another process may take over, should this one be
+ * suspended or cut off: begins no fetch and no mark from this time on. It is
+ * read afresh from CLOCK_BOOTTIME, in milliseconds, before each of them,
+ * because the loop remembers the time. What has begun is not stopped, and
+ * batches are delivered. A later deadline lets it go on. At first, and with
+ * UINT64_MAX, there is none.
+ */
+HAPLO_EXTERN void haplo_poller_set_deadline(struct haplo_poller *poller,
+                                            uint64_t deadline_ms);
+
 typedef void (*haplo_close_cb)(void *data);
 
 /*

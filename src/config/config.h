@@ -22,6 +22,7 @@
 
 #include "config/arena.h"
 #include "config/codes.h"
+#include "fleet/fleet.h"
 #include "haplopoll.h"
 #include "inbox/inbox.h"
 #include "outlets/forwarder/forwarder.h"
@@ -132,6 +133,22 @@ struct config_override_change {
     const char *to;     /* with it; likewise */
 };
 
+/* The weight of a host: see fleet/placement.h. */
+struct config_fleet_weight {
+    const char *host; /* its name */
+    uint32_t weight;  /* 0: it gets no servers */
+};
+
+/* How several hosts share the servers. */
+struct config_fleet {
+    const struct config_inbox *inbox; /* whose database coordinates them; NULL:
+                                         this host polls everything */
+    struct fleet_policy policy;       /* complete */
+    struct config_fleet_weight *weights; /* maybe none; the others have 100 */
+    size_t weight_count;                 /* length of weights */
+    struct config_place place;           /* of coordination */
+};
+
 struct config {
     const char *environment;                /* its name; NULL: none */
     struct config_override_change *changes; /* by the environment */
@@ -150,6 +167,7 @@ struct config {
     size_t undelivered_bytes_max;    /* bodies held by the poller, and by each
                                         inbox */
     struct config_admin admin;       /* see above */
+    struct config_fleet fleet;       /* see above */
     struct config_inbox *inboxes;    /* at least one */
     size_t inbox_count;              /* length of inboxes */
     struct config_outlet *outlets;   /* maybe none */

@@ -44,6 +44,7 @@ static int poller_make(uv_loop_t *loop,
     /* Not derived from the seed: two processes with the same seed must not
      * write the same states. */
     poller->next_salt = random_number();
+    poller->deadline_ms = UINT64_MAX;
     poller->armed_ms = HEAP_NEVER;
     event_init(poller);
     int error =
@@ -191,6 +192,16 @@ void haplo_poller_set_limits(struct haplo_poller *poller,
     poller->scheduler.held_bytes_max = options.undelivered_bytes_max;
     if (poller->phase == POLLER_RUNNING) {
         http_client_allow(poller->http, options.in_flight_max);
+        poller_wake(poller);
+    }
+}
+
+void haplo_poller_set_deadline(struct haplo_poller *poller,
+                               uint64_t deadline_ms)
+{
+    bool is_later = deadline_ms > poller->deadline_ms;
+    poller->deadline_ms = deadline_ms;
+    if (is_later) {
         poller_wake(poller);
     }
 }

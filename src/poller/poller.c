@@ -43,6 +43,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/boot_clock.h"
 #include "poller/event.h"
 #include "poller/location.h"
 #include "poller/queue_batch.h"
@@ -347,11 +348,24 @@ static void on_mark_done(struct transfer *transfer,
     poller_pump(poller);
 }
 
-/* The request has waited for a look-up: the server may be another one. */
+/* Whether a fetch or a mark may begin. The time must be read afresh: the
+ * process may have been suspended since the loop read it. */
+static bool may_begin(const struct haplo_poller *poller)
+{
+    return poller->deadline_ms == UINT64_MAX ||
+           boot_clock_ms() < poller->deadline_ms;
+}
+
+/* The request has waited for a look-up: the server may be another one, and the
+ * deadline may have passed. */
 static int on_resolved(const struct transfer *transfer, struct reason *why)
 {
     const struct request *request =
         container_of(transfer, struct request, transfer);
+    if (!may_begin(server_of(request->queue)->poller)) {
+        return reason_set(why, HAPLO_ECANCELED,
+                          "the deadline of the poller has passed");
+    }
     return location_check_request(request->queue, why);
 }
 
@@ -589,7 +603,7 @@ void poller_wake(struct haplo_poller *poller)
 static void poller_work(struct haplo_poller *poller)
 {
     struct queue *core;
-    while (poller->phase != POLLER_CLOSING &&
+    while (poller->phase != POLLER_CLOSING && may_begin(poller) &&
            (core = scheduler_next(&poller->scheduler, uv_now(poller->loop))) !=
                NULL) {
         queue_start_request(queue_of(core));

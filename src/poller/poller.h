@@ -101,11 +101,13 @@ struct haplo_poller {
     const struct haplo_server *failing; /* the one whose request has failed */
     haplo_stopped_cb stopped_cb;        /* or NULL */
     uint64_t stop_due_ms;               /* deadline of the drain */
-    size_t batches_left;                /* open batches when it was stopped */
-    uint64_t next_salt;                 /* for states; starts at random */
-    uint64_t connection_count;          /* opened, once http is closed */
-    haplo_close_cb close_cb;            /* or NULL */
-    void *data;                         /* the application's */
+    uint64_t deadline_ms;      /* begin nothing from then on, by the boot clock;
+                                  UINT64_MAX: none */
+    size_t batches_left;       /* open batches when it was stopped */
+    uint64_t next_salt;        /* for states; starts at random */
+    uint64_t connection_count; /* opened, once http is closed */
+    haplo_close_cb close_cb;   /* or NULL */
+    void *data;                /* the application's */
 };
 
 static inline struct haplo_server *server_of(const struct haplo_queue *queue)

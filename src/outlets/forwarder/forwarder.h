@@ -112,6 +112,36 @@ struct forwarder *forwarder_new(uv_loop_t *loop, struct inbox *inbox,
                                 const struct forwarder_options *options,
                                 forwarder_event_cb event_cb, void *data);
 
+/*
+ * Several hosts may share an outlet: each forwards the messages of the servers
+ * in its slots (fleet/placement.h), and the replays of the outlets whose names
+ * are in them. None of these callbacks may call the forwarder.
+ */
+struct forwarder_share {
+    bool (*owns_cb)(void *data, unsigned slot); /* it may begin parcels of it */
+    bool (*may_begin_cb)(void *data); /* it may begin anything just now; asked
+                                         before each parcel */
+    void (*drained_cb)(void *data, unsigned slot); /* of forwarder_drain() */
+    void *data;                                    /* passed to these */
+};
+
+/* To be called right after forwarder_new(); borrows share. */
+void forwarder_share(struct forwarder *forwarder,
+                     const struct forwarder_share *share);
+
+/* owns_cb is true for this slot from now on: looks for what is to be forwarded,
+ * from the stored progress. */
+void forwarder_slot_gained(struct forwarder *forwarder, unsigned slot);
+
+/* owns_cb is false from now on. drained_cb fires once, from the loop, when
+ * nothing of the slot is in flight and all its progress is stored; not if the
+ * forwarder is closed first, or if the slot is lost or gained meanwhile. */
+void forwarder_slot_drain(struct forwarder *forwarder, unsigned slot);
+
+/* owns_cb is false from now on, and another host may be forwarding it: drops
+ * what has not begun. What is in flight still counts if it succeeds. */
+void forwarder_slot_lost(struct forwarder *forwarder, unsigned slot);
+
 /* To be called when messages have been stored; see inbox_stored_cb. */
 void forwarder_wake(struct forwarder *forwarder,
                     const struct inbox_queue *queue, uint64_t last_arrival,
