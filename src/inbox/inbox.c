@@ -6,8 +6,9 @@
  *   - Queues are found by name; new ones are added in memory.
  *   - Deliveries, confirmed states and progress go to the group commit; reads
  *     go to the store directly.
- *   - inbox_close() lets the group commit and the tasks finish, closes the
- *     store, closes the handles of the group commit, and frees everything.
+ *   - inbox_close() lets the group commit, the tasks and the requests of a
+ *     fleet finish, closes the store, closes the handles of the group commit,
+ * and frees everything.
  *
  * If opening fails, the same shutdown runs, and opened_cb reports the error at
  * its end.
@@ -137,6 +138,7 @@ bool inbox_queue_keep_state(struct inbox_queue *queue, struct haplo_slice state)
         memcpy((char *)queue->state.data, state.data, state.size);
     }
     queue->state.size = state.size;
+    queue->is_newer = true;
     return true;
 }
 
@@ -159,6 +161,15 @@ void inbox_queue_take_state(struct inbox_queue *queue, struct haplo_slice state)
     free((char *)queue->state.data);
     queue->state = state;
     queue->state_capacity = state.size;
+    queue->is_newer = true;
+}
+
+struct inbox_queue *inbox_queue_next(struct inbox *inbox, const char *server,
+                                     size_t *cursor)
+{
+    const struct inbox_server *known = name_table_find(&inbox->servers, server);
+
+    return known != NULL ? name_table_next(&known->queues, cursor) : NULL;
 }
 
 int inbox_queue_open(struct inbox *inbox, const char *server, const char *name,
@@ -596,7 +607,8 @@ void inbox_close(struct inbox *inbox, inbox_closed_cb closed_cb, void *data)
 
 void inbox_tasks_changed(struct inbox *inbox)
 {
-    if (inbox->is_commit_done && TAILQ_EMPTY(&inbox->tasks)) {
+    if (inbox->is_commit_done && TAILQ_EMPTY(&inbox->tasks) &&
+        inbox->ask_count == 0) {
         inbox->is_commit_done = false;
         inbox->type->ops->close(inbox->store);
     }

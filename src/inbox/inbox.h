@@ -31,11 +31,12 @@
 #define INBOX_UUID_SIZE 37 /* "550e8400-e29b-41d4-a716-446655440000" */
 
 struct inbox;
-struct inbox_confirm;   /* inbox_store.h */
-struct inbox_outlet;    /* the stored progress of an outlet */
-struct inbox_store_ops; /* inbox_store.h */
-struct inbox_replay;    /* inbox_replay.h */
-struct inbox_view;      /* inbox_view.h */
+struct inbox_confirm;    /* inbox_store.h */
+struct inbox_outlet;     /* the stored progress of an outlet */
+struct inbox_store_ops;  /* inbox_store.h */
+struct inbox_replay;     /* inbox_replay.h */
+struct inbox_view;       /* inbox_view.h */
+struct inbox_fleet_view; /* inbox_fleet.h */
 
 /* Types */
 
@@ -56,6 +57,12 @@ struct inbox_type {
     /* Implements inbox_migrate(); NULL: upgraded when it is opened. */
     int (*migrate)(const void *options, const char *owner, const char *writer,
                    char *text, size_t text_size);
+    /* Implement the functions of the same names in inbox_fleet.h; NULL: not
+     * supported. */
+    int (*fleet_view)(const void *options, struct inbox_fleet_view *view,
+                      char *why, size_t why_size);
+    int (*fleet_drain)(const void *options, const char *host, bool is_draining,
+                       char *text, size_t text_size);
     /* What a purge does not reach in this kind of database, besides backups, as
      * lines of a list; NULL: nothing. */
     const char *purge_rest;
@@ -168,6 +175,7 @@ struct inbox_queue {
     bool is_confirming;            /* a confirmed state is being written */
     bool is_doubtful;              /* a commit of unknown outcome may have
                                       stored another state */
+    bool is_newer;                 /* state, than what a refresh finds */
 };
 
 /* Finds the queue, or creates it in memory; its first batch adds its row.

@@ -9,6 +9,8 @@
 #ifndef INBOX_INBOX_FLEET_H
 #define INBOX_INBOX_FLEET_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "fleet/fleet.h"
@@ -61,7 +63,8 @@ struct inbox_fleet_request {
 };
 
 /* HAPLO_ENOTSUP: this type of inbox cannot coordinate hosts. HAPLO_ENOMEM.
- * Otherwise 0, and replied_cb fires. One request at a time. */
+ * HAPLO_ESTOPPED: the inbox is being closed. Otherwise 0, and replied_cb fires.
+ * One request at a time. inbox_close() waits for it. */
 int inbox_fleet_ask(struct inbox *inbox, struct inbox_fleet_request *request);
 
 /* Reading states again */
@@ -83,8 +86,34 @@ struct inbox_refresh {
 /* Loads the stored states of all queues of these servers, which other processes
  * may have changed. A queue that is open here and has an outstanding delivery
  * or confirmation keeps what it has: its commit compares states. HAPLO_ENOTSUP,
- * HAPLO_ENOMEM; otherwise 0, and refreshed_cb fires. Several may be
- * outstanding. */
+ * HAPLO_ENOMEM, HAPLO_ESTOPPED; otherwise 0, and refreshed_cb fires. Several
+ * may be outstanding. */
 int inbox_refresh_start(struct inbox *inbox, struct inbox_refresh *refresh);
+
+/* For commands; these block, and the inbox need not be open */
+
+/* The tables as of one moment. */
+struct inbox_fleet_view {
+    uint64_t now_ms;                    /* wall clock of the database */
+    struct fleet_member *members;       /* owned; in the order of their names */
+    struct inbox_fleet_detail *details; /* owned; of members */
+    size_t member_count;                /* length of both */
+    struct fleet_slot slots[FLEET_SLOT_COUNT];
+};
+
+/* Returns 0, and inbox_fleet_view_free() must follow; or HAPLO_E* with one line
+ * in why. HAPLO_ENOTSUP: this type of inbox cannot coordinate hosts. */
+int inbox_fleet_view(const struct inbox_type *type, const void *type_options,
+                     struct inbox_fleet_view *view, char *why, size_t why_size);
+void inbox_fleet_view_free(struct inbox_fleet_view *view);
+
+/* Sets whether a host is to have no slots, which lasts until it is set
+ * otherwise, also if the host is restarted. Returns 0 with one line in text
+ * about what was done; or HAPLO_E* with one line about what failed.
+ * HAPLO_ENOTFOUND: no host of this name has ever been a member; text names
+ * those that have. */
+int inbox_fleet_drain(const struct inbox_type *type, const void *type_options,
+                      const char *host, bool is_draining, char *text,
+                      size_t text_size);
 
 #endif

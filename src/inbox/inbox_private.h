@@ -20,7 +20,9 @@ struct inbox {
     struct inbox_outlet_list outlets; /* owned */
     struct group_commit commit;       /* all writes of messages and progress */
     struct inbox_task_list tasks;     /* that are not done */
-    bool is_commit_done;              /* closing: it waits only for tasks */
+    size_t ask_count;                 /* of the fleet, and refreshes, that are
+                                         outstanding */
+    bool is_commit_done;              /* closing: it waits only for these */
     int open_error;                   /* opening the store: HAPLO_E* or 0 */
     struct reason open_why;           /* text of open_error */
     inbox_opened_cb opened_cb;        /* NULL once it has fired */
@@ -55,7 +57,12 @@ void inbox_stored(struct inbox *inbox, const struct inbox_queue *queue,
 /* Calls committed_cb. */
 void inbox_committed(struct inbox *inbox, uint64_t duration_us, bool is_stored);
 
-/* To be called when a task has ended. */
+/* Those of a server that are in memory, one after the other: NULL after the
+ * last one. *cursor begins with 0. */
+struct inbox_queue *inbox_queue_next(struct inbox *inbox, const char *server,
+                                     size_t *cursor);
+
+/* To be called when a task has ended, or what ask_count counts. */
 void inbox_tasks_changed(struct inbox *inbox);
 
 /* Complete group_commit_finish() and group_commit_close(). */

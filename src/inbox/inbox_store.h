@@ -14,6 +14,7 @@
 
 #include "base/reason.h"
 #include "inbox/inbox.h"
+#include "inbox/inbox_fleet.h"
 #include "inbox/inbox_task.h"
 
 /* The outcome of a group. */
@@ -114,6 +115,12 @@ struct inbox_store_ops {
     /* See inbox_retain(). NULL: nothing is ever deleted. */
     void (*retain)(struct inbox_store *store, const char *const *outlets,
                    size_t outlet_count);
+    /* Carry out inbox_fleet_ask() and inbox_refresh_start(). Return 0, and then
+     * call inbox_fleet_replied() or inbox_refreshed(); or HAPLO_ENOMEM. NULL:
+     * not supported. */
+    int (*fleet_ask)(struct inbox_store *store,
+                     struct inbox_fleet_request *request);
+    int (*refresh)(struct inbox_store *store, struct inbox_refresh *refresh);
     /* Called when nothing is outstanding. Frees the store, then calls
      * inbox_store_closed(). */
     void (*close)(struct inbox_store *store);
@@ -138,6 +145,17 @@ void inbox_store_opened(struct inbox *inbox, const char *uuid, int error,
 void inbox_group_written(struct inbox *inbox);
 void inbox_task_stepped(struct inbox_task *task);
 void inbox_store_closed(struct inbox *inbox);
+
+/* Like the callbacks of these. */
+void inbox_fleet_replied(struct inbox *inbox,
+                         struct inbox_fleet_request *request, int error,
+                         const char *why);
+void inbox_refreshed(struct inbox *inbox, struct inbox_refresh *refresh,
+                     int error, const char *why);
+
+/* For a refresh: the stored state of a queue. */
+int inbox_refresh_queue(struct inbox *inbox, uint64_t id, const char *server,
+                        const char *name, struct haplo_slice state);
 
 /* Another process may have stored messages. Never called inside an
  * operation. */
