@@ -374,9 +374,10 @@ HAPLO_EXTERN int haplo_poller_stop(struct haplo_poller *poller,
  * For a poller whose queues another process may take over, should this one be
  * suspended or cut off: begins no fetch and no mark from this time on. It is
  * read afresh from CLOCK_BOOTTIME, in milliseconds, before each of them,
- * because the loop remembers the time. What has begun is not stopped, and
- * batches are delivered. A later deadline lets it go on. At first, and with
- * UINT64_MAX, there is none.
+ * because the loop remembers the time; and again after a look-up of the
+ * server's name, when it ends the request with HAPLO_ECANCELED. What has begun
+ * is not stopped, and batches are delivered. A later deadline lets it go on. At
+ * first, and with UINT64_MAX, there is none.
  */
 HAPLO_EXTERN void haplo_poller_set_deadline(struct haplo_poller *poller,
                                             uint64_t deadline_ms);

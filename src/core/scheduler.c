@@ -281,6 +281,12 @@ static struct queue *next_fetch(struct scheduler *scheduler)
     return server_first_fetch(server);
 }
 
+bool scheduler_has_next(const struct scheduler *scheduler)
+{
+    return !TAILQ_EMPTY(&scheduler->mark_ring) ||
+           !TAILQ_EMPTY(&scheduler->fetch_ring);
+}
+
 struct queue *scheduler_next(struct scheduler *scheduler, uint64_t now_ms)
 {
     if (scheduler->in_flight >= scheduler->in_flight_max) {

@@ -101,6 +101,9 @@ enum queue_action scheduler_step(struct scheduler *scheduler,
  * occupies a slot. NULL if nothing may start. */
 struct queue *scheduler_next(struct scheduler *scheduler, uint64_t now_ms);
 
+/* True if a queue could be started, as far as its server is concerned. */
+bool scheduler_has_next(const struct scheduler *scheduler);
+
 /* True if the request of the queue may still be sent, although its server may
  * have joined another login group since it was started. */
 bool scheduler_may_go_on(const struct queue *queue);

@@ -563,11 +563,13 @@ static void on_timer(uv_timer_t *timer)
 
 /* Sets the timer to the earliest due time. Work that must not happen inside a
  * call of the application is due immediately. A batch that is not answered
- * keeps the loop alive, and a timer is what does that. */
+ * keeps the loop alive, as does a queue that may not begin since the deadline
+ * has passed, and a timer is what does that. */
 static void poller_arm(struct haplo_poller *poller)
 {
     uint64_t due_ms = scheduler_due_ms(&poller->scheduler);
-    if (due_ms == HEAP_NEVER && poller->lent_count > 0) {
+    if (due_ms == HEAP_NEVER &&
+        (poller->lent_count > 0 || scheduler_has_next(&poller->scheduler))) {
         due_ms = KEEPS_ALIVE;
     }
     if (poller->phase == POLLER_STOPPING && !poller->has_stopped) {
