@@ -194,11 +194,11 @@ const struct catalogue_entry catalogue_sense[] = {
     },
     {
         .code = HP_OPTION_WITHOUT_EFFECT,
-        .title = "an option has no effect with this format",
+        .title = "an option has no effect without another one",
         .meaning = "Pointers are for the format json, and patterns for the "
                    "format raw. The queue sets one that its format does not "
-                   "use.",
-        .advice = "Remove it, or set the format that it belongs to.",
+                   "use. Or `fleet` is there without `coordination`.",
+        .advice = "Remove it, or set the option that it belongs to.",
         .wrong = "servers:\n"
                  "  - name: example\n"
                  "    url: https://example.ac.uk\n"
@@ -320,6 +320,70 @@ const struct catalogue_entry catalogue_sense[] = {
                    "API key. The key of one server would be sent to another.",
         .advice = "Give the server or the queue its key in the environment as "
                   "well. If it really is the same, repeat it there.",
+    },
+    {
+        .code = HP_COORDINATION_INBOX,
+        .title = "an inbox that several hosts cannot share",
+        .meaning = "With coordination, several hosts poll the servers of this "
+                   "file, and one replaces another. An SQLite file would be a "
+                   "different one on each host: a takeover would split the "
+                   "messages and states of a queue between them.",
+        .advice = "Use an inbox of the type postgres, or remove coordination. "
+                  "What is in an SQLite inbox can be moved: see haplo-poll(1), "
+                  "inbox.",
+        .wrong = "coordination: postgres\n"
+                 "inboxes:\n"
+                 "  - {name: main, type: sqlite, path: main.db}\n",
+        .right = "coordination: postgres\n"
+                 "inboxes:\n"
+                 "  - {name: main, type: postgres, conninfo: "
+                 "\"host=db dbname=haplo\"}\n",
+        .is_fragment = true,
+    },
+    {
+        .code = HP_COORDINATION_OUTLET,
+        .title = "an outlet that belongs to one host",
+        .meaning = "With coordination, each host forwards the messages of the "
+                   "servers that it polls. An outlet that writes files, or to "
+                   "standard output, would leave a part of them on each host.",
+        .advice = "Use an outlet that reaches the same destination from all "
+                  "hosts, such as webhook, kafka or nats; or remove "
+                  "coordination.",
+        .wrong = "coordination: postgres\n"
+                 "inboxes:\n"
+                 "  - {name: main, type: postgres, conninfo: "
+                 "\"host=db dbname=haplo\"}\n"
+                 "outlets:\n"
+                 "  - {name: copy, type: files, path: out}\n",
+        .right = "coordination: postgres\n"
+                 "inboxes:\n"
+                 "  - {name: main, type: postgres, conninfo: "
+                 "\"host=db dbname=haplo\"}\n"
+                 "outlets:\n"
+                 "  - {name: copy, type: webhook, url: "
+                 "\"https://sits.example.ac.uk/haplo\"}\n",
+        .is_fragment = true,
+    },
+    {
+        .code = HP_FLEET_TTL_SHORT,
+        .title = "a membership ends before it is renewed",
+        .meaning = "A host keeps its servers for `ttl` after it was last heard "
+                   "of, and says every `renewal` that it is alive. If one or "
+                   "two of these fail, as when the database restarts, the "
+                   "servers must not move.",
+        .advice = "Let ttl be at least three times renewal, or leave out "
+                  "renewal: then it is a sixth of ttl.",
+        .wrong = "coordination: postgres\n"
+                 "fleet: {ttl: 10s, renewal: 5s}\n"
+                 "inboxes:\n"
+                 "  - {name: main, type: postgres, conninfo: "
+                 "\"host=db dbname=haplo\"}\n",
+        .right = "coordination: postgres\n"
+                 "fleet: {ttl: 30s, renewal: 5s}\n"
+                 "inboxes:\n"
+                 "  - {name: main, type: postgres, conninfo: "
+                 "\"host=db dbname=haplo\"}\n",
+        .is_fragment = true,
     },
     {
         .code = HP_WHEN_KEY,

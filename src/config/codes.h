@@ -74,6 +74,9 @@ enum diagnostic_code {
     HP_KEY_OF_QUEUE_MISSING = 413,
     HP_OVERRIDE_UNKNOWN = 414,
     HP_OVERRIDE_KEEPS_KEY = 415,
+    HP_COORDINATION_INBOX = 416,
+    HP_COORDINATION_OUTLET = 417,
+    HP_FLEET_TTL_SHORT = 418,
 
     /* The rules of an outlet */
     HP_WHEN_KEY = 501,

@@ -133,6 +133,14 @@ struct config_override_change {
     const char *to;     /* with it; likewise */
 };
 
+/* In the order of the option's choices. */
+enum config_coordination {
+    CONFIG_COORDINATION_NONE,
+    CONFIG_COORDINATION_POSTGRES
+};
+
+#define CONFIG_FLEET_WEIGHT 100 /* of a host that has none of its own */
+
 /* The weight of a host: see fleet/placement.h. */
 struct config_fleet_weight {
     const char *host; /* its name */
@@ -143,6 +151,7 @@ struct config_fleet_weight {
 struct config_fleet {
     const struct config_inbox *inbox; /* whose database coordinates them; NULL:
                                          this host polls everything */
+    int coordination;                 /* enum config_coordination */
     struct fleet_policy policy;       /* complete */
     struct config_fleet_weight *weights; /* maybe none; the others have 100 */
     size_t weight_count;                 /* length of weights */
@@ -252,6 +261,14 @@ const struct config_queue *config_queue_find(const struct config *config,
                                              const char *name);
 const struct config_held *config_held_find(const struct config *config,
                                            const char *name);
+
+/* Checks the name of a host of a fleet: that of a queue, but shorter. Returns
+ * 0, or HAPLO_EINVAL with why set: what is wrong and what to do. */
+int config_host_check(const char *name, char *why, size_t why_size);
+
+/* The weight of a host. */
+uint32_t config_fleet_weight(const struct config_fleet *fleet,
+                             const char *host);
 
 /* Reads the address of admin.listen, which has been checked. False if it is
  * none. */

@@ -4,9 +4,13 @@
  * Writing the settings and the key of a queue takes much longer than anything
  * else about it, and a million queues share a few. So they are written only
  * where they differ from those of the queue before.
+ *
+ * Hosts of a fleet compare their digests. They have the same file, though maybe
+ * not in the same folder, so paths are written as the file has them.
  */
 #include "config/config_digest.h"
 
+#include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,6 +22,7 @@
 
 /* The newest settings and key, which the next queues may share. */
 struct shared {
+    const char *base; /* borrowed; path of the main file */
     const struct config_queue_settings *settings; /* borrowed; NULL: none */
     char *text;       /* owned; these settings as written, or NULL */
     size_t text_size; /* bytes of text */
@@ -47,17 +52,19 @@ static void text_write(const char *text, FILE *file)
     fwrite(bytes, 1, strlen(bytes) + 1, file);
 }
 
-static void inbox_write(const struct config_inbox *inbox, FILE *file)
+static void inbox_write(const struct config_inbox *inbox, const char *base,
+                        FILE *file)
 {
     const struct option_table table = {inbox->type->options,
                                        inbox->type->option_count};
     text_write("inbox", file);
     text_write(inbox->name, file);
     text_write(inbox->type->name, file);
-    option_table_write(&table, inbox->options, file);
+    option_table_write(&table, inbox->options, base, file);
 }
 
-static void outlet_write(const struct config_outlet *outlet, FILE *file)
+static void outlet_write(const struct config_outlet *outlet, const char *base,
+                         FILE *file)
 {
     const struct forwarder_options *forward = &outlet->forward;
     const struct option_table common = {forwarder_option_rows,
@@ -68,8 +75,8 @@ static void outlet_write(const struct config_outlet *outlet, FILE *file)
     text_write(forward->name, file);
     text_write(forward->type->name, file);
     text_write(outlet->inbox->name, file);
-    option_table_write(&common, forward, file);
-    option_table_write(&own, forward->type_options, file);
+    option_table_write(&common, forward, base, file);
+    option_table_write(&own, forward->type_options, base, file);
     for (size_t i = 0; i < forward->queue_count; i++) {
         text_write(forward->queues[i], file);
     }
@@ -80,11 +87,11 @@ static void outlet_write(const struct config_outlet *outlet, FILE *file)
 }
 
 static void settings_format(const struct config_queue_settings *settings,
-                            FILE *file)
+                            const char *base, FILE *file)
 {
     text_write("settings", file);
     text_write(settings->inbox->name, file);
-    option_table_write(&config_queue_rows, &settings->options, file);
+    option_table_write(&config_queue_rows, &settings->options, base, file);
 }
 
 /* Other settings may still say the same. */
@@ -95,7 +102,7 @@ static void settings_write(const struct config_queue_settings *settings,
     size_t size = 0;
     FILE *memory = open_memstream(&text, &size);
     if (memory != NULL) {
-        settings_format(settings, memory);
+        settings_format(settings, shared->base, memory);
     }
     if (memory == NULL || fclose(memory) != 0) {
         shared->has_failed = true;
@@ -123,12 +130,16 @@ static bool key_equals(const struct config_key *a, const struct config_key *b)
             text_equals(a->name, b->name) && text_equals(a->path, b->path));
 }
 
-static void key_write(const struct config_key *key, FILE *file)
+/* Where the service manager keeps its credentials is its own affair. */
+static void key_write(const struct config_key *key, const char *base,
+                      FILE *file)
 {
     text_write("key", file);
     fprintf(file, "%d", (int)key->kind);
     text_write(key->name, file);
-    text_write(key->path, file);
+    option_path_write(key->kind == CONFIG_KEY_FILE ? key->path : NULL, base,
+                      file);
+    fputc('\0', file);
 }
 
 static void queue_write(const struct config_queue *queue, struct shared *shared,
@@ -138,7 +149,7 @@ static void queue_write(const struct config_queue *queue, struct shared *shared,
         settings_write(queue->settings, shared, file);
     }
     if (!key_equals(queue->key, shared->key)) {
-        key_write(queue->key, file);
+        key_write(queue->key, shared->base, file);
     }
     shared->key = queue->key;
     text_write("queue", file);
@@ -150,24 +161,42 @@ static void server_write(const struct config_server *server,
 {
     text_write("server", file);
     text_write(server->options.name, file);
-    option_table_write(&server_own_options, &server->options, file);
-    option_table_write(&config_server_rows, &server->options, file);
+    option_table_write(&server_own_options, &server->options, shared->base,
+                       file);
+    option_table_write(&config_server_rows, &server->options, shared->base,
+                       file);
     for (size_t i = 0; i < server->queue_count; i++) {
         queue_write(&server->queues[i], shared, file);
+    }
+}
+
+static void fleet_write(const struct config_fleet *fleet, FILE *file)
+{
+    if (fleet->inbox == NULL) {
+        return;
+    }
+    text_write("fleet", file);
+    text_write(fleet->inbox->name, file);
+    fprintf(file, "%" PRIu64 " %" PRIu64, fleet->policy.ttl_ms,
+            fleet->policy.renew_ms);
+    for (size_t i = 0; i < fleet->weight_count; i++) {
+        text_write(fleet->weights[i].host, file);
+        fprintf(file, "%" PRIu32, fleet->weights[i].weight);
     }
 }
 
 /* Returns 0 or HAPLO_ENOMEM. */
 static int config_write(const struct config *config, FILE *file)
 {
-    struct shared shared = {0};
-    option_table_write(&config_top_rows, config, file);
-    option_table_write(&config_admin_rows, &config->admin, file);
+    struct shared shared = {.base = config->path};
+    option_table_write(&config_top_rows, config, config->path, file);
+    option_table_write(&config_admin_rows, &config->admin, config->path, file);
+    fleet_write(&config->fleet, file);
     for (size_t i = 0; i < config->inbox_count; i++) {
-        inbox_write(&config->inboxes[i], file);
+        inbox_write(&config->inboxes[i], config->path, file);
     }
     for (size_t i = 0; i < config->outlet_count; i++) {
-        outlet_write(&config->outlets[i], file);
+        outlet_write(&config->outlets[i], config->path, file);
     }
     for (size_t i = 0; i < config->server_count; i++) {
         server_write(&config->servers[i], &shared, file);

@@ -1,8 +1,8 @@
 /*
  * config_digest.h - the digest of a resolved configuration: processes whose
  * digests are equal have been told the same. It is made of options, names and
- * paths, in the order of the file; secrets are left out, and so is what is in
- * the files that it names.
+ * paths as they are in the file, in its order; secrets are left out, and so is
+ * what is in the files that it names.
  */
 #ifndef CONFIG_CONFIG_DIGEST_H
 #define CONFIG_CONFIG_DIGEST_H

@@ -24,6 +24,30 @@ bool config_inbox_equals(const struct config_inbox *a,
                : differs(names, "type");
 }
 
+static bool weights_equal(const struct config_fleet *a,
+                          const struct config_fleet *b)
+{
+    bool is_equal = a->weight_count == b->weight_count;
+    for (size_t i = 0; is_equal && i < a->weight_count; i++) {
+        is_equal = strcmp(a->weights[i].host, b->weights[i].host) == 0 &&
+                   a->weights[i].weight == b->weights[i].weight;
+    }
+    return is_equal;
+}
+
+bool config_fleet_equals(const struct config_fleet *a,
+                         const struct config_fleet *b,
+                         struct option_names *names)
+{
+    if (a->inbox == NULL || b->inbox == NULL) {
+        return a->inbox == b->inbox || differs(names, "coordination");
+    }
+    bool is_equal =
+        strcmp(a->inbox->name, b->inbox->name) == 0 || differs(names, "inbox");
+    is_equal = option_table_equals(&config_fleet_rows, a, b, names) && is_equal;
+    return (weights_equal(a, b) || differs(names, "weights")) && is_equal;
+}
+
 static bool patterns_equal(const struct forwarder_options *a,
                            const struct forwarder_options *b)
 {

@@ -17,6 +17,9 @@
 bool config_inbox_equals(const struct config_inbox *a,
                          const struct config_inbox *b,
                          struct option_names *names);
+bool config_fleet_equals(const struct config_fleet *a,
+                         const struct config_fleet *b,
+                         struct option_names *names);
 bool config_outlet_equals(const struct config_outlet *a,
                           const struct config_outlet *b,
                           struct option_names *names);

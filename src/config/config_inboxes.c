@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/similar.h"
+#include "config/config_fleet.h"
 #include "config/config_mapping.h"
 #include "config/config_value.h"
 #include "config/units.h"
@@ -310,6 +311,7 @@ void config_top_take(const struct config_mapping *mapping)
     if (state_dir != NULL) {
         mapping->loading->state_dir_place = state_dir->place;
     }
+    config_coordination_take(mapping);
     inboxes_take(mapping);
     if (loading->servers.count == 0 && !is_bad_list(servers)) {
         config_mapping_fail(mapping, HP_LIST_EMPTY, servers,

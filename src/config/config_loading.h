@@ -103,7 +103,9 @@ struct config_loading {
     struct list changes;      /* struct config_override_change */
     struct list old_keys;     /* struct config_place; of the server's queues */
 
-    struct config_place state_dir_place; /* of its key */
+    struct config_place state_dir_place;   /* of its key */
+    const char *fleet_inbox;               /* name in `fleet`; NULL: none */
+    struct config_place fleet_inbox_place; /* of that value */
 
     struct list pairs;   /* struct config_pair, of all open mappings */
     struct list inboxes; /* struct config_inbox */
@@ -143,11 +145,14 @@ int config_file_add(struct config_loading *loading, const char *path,
 int config_loading_no_memory(struct config_loading *loading);
 
 /* Called at the end of the mapping of each section (config_inboxes.c,
- * config_servers.c, config_admin.c), and for a server also at its beginning;
- * for `admin`, which may be missing, at that of the file. */
+ * config_servers.c, config_admin.c, config_fleet.c), and for a server also at
+ * its beginning; for `admin` and `fleet`, which may be missing, at that of the
+ * file. */
 struct config_mapping;
 void config_admin_begin(struct config_loading *loading);
 void config_admin_take(const struct config_mapping *mapping);
+void config_fleet_begin(struct config_loading *loading);
+void config_fleet_take(const struct config_mapping *mapping);
 void config_top_take(const struct config_mapping *mapping);
 void config_inbox_take(const struct config_mapping *mapping);
 void config_outlet_take(const struct config_mapping *mapping);

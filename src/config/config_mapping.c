@@ -89,6 +89,8 @@ static void where_write(const struct config_mapping *mapping, char *text,
         snprintf(text, size, "defaults: ");
     } else if (mapping->level == LEVEL_ADMIN) {
         snprintf(text, size, "admin: ");
+    } else if (mapping->level == LEVEL_FLEET) {
+        snprintf(text, size, "fleet: ");
     } else if (mapping->level == LEVEL_QUEUE) {
         snprintf(text, size,
                  "queue %s/%s: ", mapping_name(mapping->outer, outer),

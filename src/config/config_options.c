@@ -15,6 +15,7 @@ struct option_table config_level_table(enum config_level level, size_t index)
         [LEVEL_INCLUDED] = {&config_included_rows},
         [LEVEL_ENVIRONMENT] = {&config_environment_rows},
         [LEVEL_ADMIN] = {&config_admin_rows},
+        [LEVEL_FLEET] = {&config_fleet_rows},
         [LEVEL_DEFAULTS] = {&config_server_rows, &config_queue_rows},
         [LEVEL_INBOX] = {&config_inbox_rows},
         [LEVEL_OUTLET] = {&config_outlet_rows},
@@ -53,6 +54,7 @@ static const char *config_level_text(enum config_level level)
     static const char *const texts[LEVEL_COUNT] = {
         [LEVEL_TOP] = "the top level",
         [LEVEL_ADMIN] = "admin",
+        [LEVEL_FLEET] = "fleet",
         [LEVEL_INCLUDED] = "an included file",
         [LEVEL_ENVIRONMENT] = "an environment",
         [LEVEL_DEFAULTS] = "defaults",

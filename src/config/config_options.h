@@ -18,6 +18,7 @@ enum config_level {
     LEVEL_TOP,
     LEVEL_INCLUDED, /* the top level of a file that is included */
     LEVEL_ADMIN,
+    LEVEL_FLEET,
     LEVEL_ENVIRONMENT,
     LEVEL_DEFAULTS,
     LEVEL_INBOX,
@@ -51,6 +52,8 @@ extern const struct option_table config_included_rows;
 extern const struct option_table config_environment_rows;
 /* The table of the map `admin` (fills struct config_admin). */
 extern const struct option_table config_admin_rows;
+/* The table of the map `fleet` (fills struct config_fleet). */
+extern const struct option_table config_fleet_rows;
 /* Tables of all inboxes and outlets of any type (read by config_inboxes.c; an
  * outlet also has the rows of the forwarder). */
 extern const struct option_table config_inbox_rows;

@@ -131,6 +131,31 @@ static void inboxes_print(const struct config *config, FILE *file)
     fputc('\n', file);
 }
 
+static uint64_t round_up(uint64_t ms)
+{
+    return (ms + 999) / 1000 * 1000;
+}
+
+/* How several hosts share the servers. */
+static void fleet_print(const struct config_fleet *fleet, FILE *file)
+{
+    char ttl[UNITS_TEXT_SIZE];
+    char renewal[UNITS_TEXT_SIZE];
+    char late[UNITS_TEXT_SIZE];
+    const struct fleet_policy *policy = &fleet->policy;
+    if (fleet->inbox == NULL) {
+        return;
+    }
+    fprintf(file,
+            "coordination: by inbox %s; renewed every %s, ttl %s; a host that "
+            "fails is replaced within %s\n",
+            fleet->inbox->name, duration_format(policy->renew_ms, renewal),
+            duration_format(policy->ttl_ms, ttl),
+            duration_format(round_up(policy->ttl_ms + policy->grace_ms +
+                                     policy->jitter_ms + policy->soon_ms),
+                            late));
+}
+
 /* What is different because of the environment. */
 static void environment_print(const struct config *config, FILE *file)
 {
@@ -162,6 +187,7 @@ void config_print(const struct config *config, FILE *file)
         fprintf(file, "files: %zu\n", config->file_count);
     }
     inboxes_print(config, file);
+    fleet_print(&config->fleet, file);
     fprintf(file, "servers: %zu, queues: %zu, outlets: %zu, state: %s\n",
             config->server_count, config->queue_count, config->outlet_count,
             config->state_dir);

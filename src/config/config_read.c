@@ -17,6 +17,7 @@
 
 #include "config/config_environment.h"
 #include "config/config_file.h"
+#include "config/config_fleet.h"
 #include "config/config_mapping.h"
 #include "config/config_override.h"
 #include "config/config_when.h"
@@ -37,6 +38,7 @@ static const struct group groups[] = {
     {"servers", true, LEVEL_SERVER},
     {"queues", true, LEVEL_QUEUE},
     {"admin", false, LEVEL_ADMIN},
+    {"fleet", false, LEVEL_FLEET},
     {"environments", true, LEVEL_ENVIRONMENT},
 };
 
@@ -58,6 +60,7 @@ static void section_begin(struct config_mapping *mapping)
         config_server_begin(mapping);
     } else if (mapping->level == LEVEL_TOP) {
         config_admin_begin(mapping->loading);
+        config_fleet_begin(mapping->loading);
     }
 }
 
@@ -72,6 +75,9 @@ static void section_take(const struct config_mapping *mapping)
         break;
     case LEVEL_ADMIN:
         config_admin_take(mapping);
+        break;
+    case LEVEL_FLEET:
+        config_fleet_take(mapping);
         break;
     case LEVEL_DEFAULTS:
         config_defaults_take(mapping);
@@ -239,6 +245,8 @@ static void value_read(struct config_mapping *mapping, struct config_pair *pair)
         config_include_read(mapping, &event);
     } else if (strcmp(pair->row->name, "when") == 0) {
         config_when_read(mapping, pair, &event);
+    } else if (strcmp(pair->row->name, "weights") == 0) {
+        config_fleet_weights_read(mapping, pair, &event);
     } else if (pair->row->value == OPTION_GROUP) {
         group_read(mapping, *pair, &event);
     } else {

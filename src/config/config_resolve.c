@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/config_fleet.h"
 #include "config/config_mapping.h"
 #include "config/config_value.h"
 
@@ -237,5 +238,6 @@ void config_resolve(struct config_loading *loading)
     loading->errors.scope = (struct config_scope){CONFIG_SCOPE_FILE, 0};
     if (!loading->has_no_memory) {
         config_outlets_resolve(loading);
+        config_fleet_resolve(loading);
     }
 }

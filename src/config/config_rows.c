@@ -84,6 +84,24 @@ static const struct option_row top_rows[] = {
         .help = "Where the running process can be observed and controlled.",
     },
     {
+        .name = "coordination",
+        .value = OPTION_CHOICE,
+        .choices = "none postgres",
+        .fallback = "none",
+        IN_CONFIG(fleet.coordination),
+        .help = "With postgres, several hosts that have this same file share "
+                "the servers: each is polled by one of them, and another one "
+                "replaces a host that fails. All inboxes must be of the type "
+                "postgres. See haplo-poll(1), run --host.",
+    },
+    {
+        .name = "fleet",
+        .value = OPTION_GROUP,
+        .fallback = "30s, and hosts that are alike",
+        .word = "mapping",
+        .help = "How these hosts share the servers.",
+    },
+    {
         .name = "inbox",
         .value = OPTION_REFERENCE,
         .fallback = "see inboxes",

@@ -92,6 +92,14 @@ static void text_write(const char *text, FILE *file)
     }
 }
 
+void option_path_write(const char *path, const char *base, FILE *file)
+{
+    const char *slash = strrchr(base, '/');
+    size_t size = slash == NULL ? 0 : (size_t)(slash + 1 - base);
+    bool is_inside = path != NULL && strncmp(path, base, size) == 0;
+    text_write(is_inside ? path + size : path, file);
+}
+
 static void list_write(const char *const *list, FILE *file)
 {
     for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
@@ -100,7 +108,7 @@ static void list_write(const char *const *list, FILE *file)
 }
 
 static void value_write(const struct option_row *row, const void *values,
-                        FILE *file)
+                        const char *base, FILE *file)
 {
     const void *value = (const char *)values + row->offset;
     switch (row->value) {
@@ -120,11 +128,13 @@ static void value_write(const struct option_row *row, const void *values,
         fprintf(file, "%d", *(const int *)value);
         break;
     case OPTION_TEXT:
+        text_write(*(const char *const *)value, file);
+        break;
     case OPTION_PATH:
     case OPTION_FOLDER:
     case OPTION_FILE:
     case OPTION_PRIVATE_FILE:
-        text_write(*(const char *const *)value, file);
+        option_path_write(*(const char *const *)value, base, file);
         break;
     case OPTION_TEXT_LIST:
         list_write(*(const char *const *const *)value, file);
@@ -137,11 +147,11 @@ static void value_write(const struct option_row *row, const void *values,
 }
 
 void option_table_write(const struct option_table *table, const void *values,
-                        FILE *file)
+                        const char *base, FILE *file)
 {
     for (size_t i = 0; i < table->count; i++) {
         fprintf(file, "%s=", table->rows[i].name);
-        value_write(&table->rows[i], values, file);
+        value_write(&table->rows[i], values, base, file);
         fputc('\0', file);
     }
 }

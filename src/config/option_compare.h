@@ -31,8 +31,12 @@ bool option_table_equals(const struct option_table *table, const void *a,
                          const void *b, struct option_names *names);
 
 /* Writes "NAME=VALUE" and a NUL for each row, without secrets and without what
- * src/config reads itself. */
+ * src/config reads itself. Paths as option_path_write() does. */
 void option_table_write(const struct option_table *table, const void *values,
-                        FILE *file);
+                        const char *base, FILE *file);
+
+/* Writes a path; one that is in the folder of the file `base`, relative to it,
+ * so that the same file says the same wherever it is. */
+void option_path_write(const char *path, const char *base, FILE *file);
 
 #endif

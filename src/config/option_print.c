@@ -220,6 +220,7 @@ static void all_print(const struct style *style, FILE *file)
                                            forwarder_option_count};
     SECTION("Top level", {&config_top_rows, NULL});
     SECTION("Admin", {&config_admin_rows, NULL});
+    SECTION("Fleet", {&config_fleet_rows, NULL});
     SECTION("Environment", {&config_environment_rows, NULL});
     SECTION("Inbox", {&config_inbox_rows, NULL});
     types_print(style, LEVEL_INBOX, file);

@@ -59,6 +59,7 @@ struct command_options {
     const char *arrival;     /* --arrival, or NULL */
     const char *server;      /* --server, or NULL */
     const char *reason;      /* --reason, or NULL */
+    const char *host;        /* --host, or NULL; see host_name.h */
 };
 
 /* The commands of the table in commands.c. Each returns an exit code. Results

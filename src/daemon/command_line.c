@@ -26,6 +26,8 @@ struct row {
 #define AT(field) offsetof(struct command_options, field)
 
 static const struct row rows[] = {
+    {"host", "NAME", VALUE_TEXT, AT(host), "run",
+     "the name of this host in a fleet, instead of the machine's"},
     {"max-time", "DURATION", VALUE_DURATION, AT(max_time_ms), "once",
      "end after this time, done or not"},
     {"owner", "CONNINFO", VALUE_TEXT, AT(owner), "migrate",

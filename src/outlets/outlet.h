@@ -85,6 +85,8 @@ struct outlet_type {
     size_t option_count;              /* length of options */
     size_t options_size;              /* size of the struct they fill */
     unsigned in_flight_max;           /* default for parcels in flight */
+    bool is_local;                    /* what it has delivered is on this host
+                                         only */
     /* Checks the options before anything runs. Returns 0, or HAPLO_EINVAL with
      * why set. May be NULL. */
     int (*check)(const void *options, char *why, size_t why_size);

@@ -235,6 +235,7 @@ const struct outlet_type stdout_outlet_type = {
     .name = "stdout",
     .help = "Each message becomes a line of JSON on standard output.",
     .in_flight_max = 4, /* one is being written, the next are ready */
+    .is_local = true,
     .open = stdout_start,
     .deliver = blocking_deliver,
     .close = blocking_close,

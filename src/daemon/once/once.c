@@ -267,6 +267,20 @@ static void on_drained(struct gather *gather)
     uv_close((uv_handle_t *)&once->limit, NULL);
 }
 
+/* It would poll queues that other hosts are polling. */
+static enum exit_code check_alone(const struct config *config)
+{
+    if (config->fleet.inbox == NULL) {
+        return EXIT_CODE_FINE;
+    }
+    log_line(LOG_LEVEL_ERROR,
+             "%s:%u: several hosts share the servers (coordination: postgres), "
+             "and `once` knows nothing of them: use `haplo-poll run`",
+             config_place_path(config, config->fleet.place),
+             config->fleet.place.line);
+    return EXIT_CODE_USAGE;
+}
+
 enum exit_code command_once(const struct command_options *options)
 {
     static const struct session_options callbacks = {
@@ -284,6 +298,10 @@ enum exit_code command_once(const struct command_options *options)
     log_open(options->is_verbose, true);
     struct config *config;
     enum exit_code code = command_load_config(options, CONFIG_RUN, &config);
+    if (code == EXIT_CODE_FINE && check_alone(config) != EXIT_CODE_FINE) {
+        config_free(config);
+        code = EXIT_CODE_USAGE;
+    }
     if (code == EXIT_CODE_FINE) {
         code = session_open(&once.session, config);
     }

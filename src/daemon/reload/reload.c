@@ -6,6 +6,7 @@
 
 #include "base/container_of.h"
 #include "base/wall_clock.h"
+#include "config/config_equal.h"
 #include "daemon/log/log.h"
 
 struct reload_waiter {
@@ -171,30 +172,33 @@ static void on_work(struct worker_job *job)
     }
 }
 
-/* What a process cannot change while it runs. */
-static bool needs_restart(const struct reload *reload)
+/* True after reporting that it differs in what a process cannot change while it
+ * runs. */
+static bool needs_restart(const struct config *from, const struct config *to,
+                          struct reload_lines *errors)
 {
-    const struct config *from = reload->gather->config;
-    const struct config *to = reload->loaded;
-    return strcmp(from->state_dir, to->state_dir) != 0;
-}
-
-static void reject(struct reload *reload, const char *why)
-{
-    reload_lines_add(&reload->result.errors, "%s", why);
-    config_free(reload->loaded);
-    reload->loaded = NULL;
+    struct option_names names = {.size = 0};
+    if (strcmp(from->state_dir, to->state_dir) != 0) {
+        reload_lines_add(errors, "state_dir has changed: restart haplo-poll");
+    }
+    if (!config_fleet_equals(&from->fleet, &to->fleet, &names)) {
+        reload_lines_add(errors, "fleet (%s) has changed: restart haplo-poll",
+                         names.text);
+    }
+    return strcmp(from->state_dir, to->state_dir) != 0 || names.size > 0;
 }
 
 static void judge(struct reload *reload)
 {
+    struct reload_lines *errors = &reload->result.errors;
     reload_result_take_errors(&reload->result, &reload->errors);
     config_errors_clear(&reload->errors);
-    if (reload->loaded == NULL && reload->result.errors.count == 0) {
-        reload_lines_add(&reload->result.errors, "%s",
-                         haplo_error_text(HAPLO_ENOMEM));
-    } else if (reload->loaded != NULL && needs_restart(reload)) {
-        reject(reload, "state_dir has changed: restart haplo-poll");
+    if (reload->loaded == NULL && errors->count == 0) {
+        reload_lines_add(errors, "%s", haplo_error_text(HAPLO_ENOMEM));
+    } else if (reload->loaded != NULL &&
+               needs_restart(reload->gather->config, reload->loaded, errors)) {
+        config_free(reload->loaded);
+        reload->loaded = NULL;
     }
 }
 

@@ -342,6 +342,7 @@ const struct outlet_type files_outlet_type = {
     .option_count = FILES_OPTION_COUNT,
     .options_size = sizeof(struct files_options),
     .in_flight_max = 4, /* one is being written, the next are ready */
+    .is_local = true,
     .check = files_options_check,
     .open = files_start,
     .deliver = blocking_deliver,
