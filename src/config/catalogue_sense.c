@@ -329,8 +329,7 @@ const struct catalogue_entry catalogue_sense[] = {
                    "different one on each host: a takeover would split the "
                    "messages and states of a queue between them.",
         .advice = "Use an inbox of the type postgres, or remove coordination. "
-                  "What is in an SQLite inbox can be moved: see haplo-poll(1), "
-                  "inbox.",
+                  "What is in an SQLite inbox can be moved: see docs/fleet.md.",
         .wrong = "coordination: postgres\n"
                  "inboxes:\n"
                  "  - {name: main, type: sqlite, path: main.db}\n",
