@@ -539,6 +539,13 @@ torture: test-programs
 	HAPLO_BUILD=$(abspath $(BUILD)) HAPLO_KILLS=100 $(PYTHON) -m pytest -q \
 		-p no:cacheprovider test/python/test_python_to_postgres.py
 
+# Several hosts on one PostgreSQL, while they, it and the network fail: about
+# twenty minutes. FAULTS=50: fewer of them.
+.PHONY: torture-hosts
+torture-hosts: test-programs
+	$(PYTHON) test/torture/run.py --build $(BUILD) --part hosts \
+		$(if $(SEED),--seed=$(SEED)) $(if $(FAULTS),--faults=$(FAULTS))
+
 # The model: MUTANT=NAME shows how that one is found.
 .PHONY: model model-mutants model-steps
 model:

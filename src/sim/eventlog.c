@@ -54,6 +54,10 @@ static void event_write(struct sim_buffer *to, const struct sim_event *event)
         event->verb, event->status, (unsigned long long)event->count,
         (unsigned long long)event->unread,
         (unsigned long long)event->connection, (long long)event->wait_ms);
+    if (event->peer[0] != '\0') {
+        sim_buffer_text(to, ",");
+        sim_buffer_json_pair(to, "peer", event->peer);
+    }
     if (event->message_id != 0) {
         sim_buffer_format(to, ",\"id\":%llu",
                           (unsigned long long)event->message_id);

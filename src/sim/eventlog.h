@@ -11,21 +11,24 @@
 
 #include "sim/buffer.h"
 
+#define SIM_PEER_SIZE 64 /* an address as text */
+
 struct sim_event {
-    uint64_t number;     /* from 1, never reused */
-    int64_t time_ms;     /* monotonic */
-    const char *app;     /* borrowed; applications are never removed */
-    const char *queue;   /* borrowed; NULL: none or an unknown one */
-    const char *verb;    /* "fetch", "mark", "other", "accept", "unsend" */
-    int status;          /* HTTP status sent; 0: none */
-    uint64_t count;      /* messages returned, marked or unsent */
-    uint64_t unread;     /* left in the queue afterwards */
-    uint64_t connection; /* its id; 0: none */
-    const char *fault;   /* kind of the fault that struck, or NULL */
-    bool gone;           /* the client disconnected before the response */
-    char *token;         /* owned; as returned or posted; NULL: none */
-    uint64_t message_id; /* unsend: the message; otherwise 0 */
-    int64_t wait_ms;     /* from complete request to response */
+    uint64_t number;          /* from 1, never reused */
+    int64_t time_ms;          /* monotonic */
+    const char *app;          /* borrowed; applications are never removed */
+    const char *queue;        /* borrowed; NULL: none or an unknown one */
+    const char *verb;         /* "fetch", "mark", "other", "accept", "unsend" */
+    int status;               /* HTTP status sent; 0: none */
+    uint64_t count;           /* messages returned, marked or unsent */
+    uint64_t unread;          /* left in the queue afterwards */
+    uint64_t connection;      /* its id; 0: none */
+    char peer[SIM_PEER_SIZE]; /* address of the client; "": none */
+    const char *fault;        /* kind of the fault that struck, or NULL */
+    bool gone;                /* the client disconnected before the response */
+    char *token;              /* owned; as returned or posted; NULL: none */
+    uint64_t message_id;      /* unsend: the message; otherwise 0 */
+    int64_t wait_ms;          /* from complete request to response */
 };
 
 struct sim_eventlog {

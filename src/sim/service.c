@@ -8,6 +8,7 @@
  */
 #include "sim/service.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -73,6 +74,7 @@ static void turn_log(const struct sim_turn *turn,
         .gone = turn->own->state == SIM_CONNECTION_CLOSED,
         .wait_ms = world->now_ms - turn->start_ms,
     };
+    (void)snprintf(event.peer, sizeof event.peer, "%s", turn->own->address);
     if (turn->queue != NULL) {
         event.queue = turn->queue->name;
         event.unread = turn->queue->unread_count;

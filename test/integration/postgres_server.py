@@ -70,7 +70,7 @@ class PostgresServer:
             "local all all trust\n"
             "local replication postgres trust\n"
             "host all postgres 127.0.0.1/32 trust\n"
-            "host all all 127.0.0.1/32 scram-sha-256\n")
+            "host all all 127.0.0.0/8 scram-sha-256\n")
         for _ in range(TRIES):
             if self.start():
                 break
@@ -278,10 +278,11 @@ class PostgresServer:
 
 
 class PgBouncer:
-    """In transaction mode."""
+    """In transaction mode. Settings are lines of pgbouncer.ini."""
 
-    def __init__(self, server):
+    def __init__(self, server, settings=()):
         self.server = server
+        self.settings = settings
         self.folder = server.folder
         self.port = None
         self.process = None
@@ -310,7 +311,8 @@ class PgBouncer:
             f"auth_file = {users}\n"
             "pool_mode = transaction\n"
             "default_pool_size = 2\n"
-            "server_round_robin = 1\n")
+            "server_round_robin = 1\n" + "".join(
+                f"{line}\n" for line in self.settings))
         with open(self.folder / "pgbouncer.log", "ab") as log:
             self.process = subprocess.Popen(
                 user_prefix() + ["pgbouncer", "-q", settings],

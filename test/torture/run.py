@@ -4,10 +4,12 @@ in many ways and checks how it copes. Then lets a second process use the inbox,
 truncates it, restores older copies and moves servers, while other programs read
 the inbox. Takes an outlet's destination away for a minute. Kills haplo-poll
 and the server of an inbox in PostgreSQL. Last, kills haplo-poll and the
-counterpart of each type of outlets.
+counterpart of each type of outlets. On request only: lets several hosts share
+one PostgreSQL, while they, it and the network fail.
 
-    run.py [--part=torture|damage|mishaps|outage|postgres|outlets]
+    run.py [--part=torture|damage|mishaps|outage|postgres|outlets|hosts]
            [--seed=N] [--kills=N] [--messages=N] [--rounds=N] [--type=webhook]
+           [--faults=N]
 
 Prints the figures of all parts; exits with 1 if a check fails. The same seed
 gives the same plan: servers, faults, arrivals, and how each round fails and
@@ -22,6 +24,10 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 
+# Runs with several hosts: their share of the faults, whether the hosts have
+# leases, and whether PgBouncer is in front of the database.
+HOSTS = ((0.5, False, False), (0.5, False, True))
+
 
 def parse():
     parser = argparse.ArgumentParser()
@@ -33,7 +39,9 @@ def parse():
     parser.add_argument("--rounds", type=int, default=24)
     parser.add_argument("--part",
                         choices=["torture", "damage", "mishaps", "outage",
-                                 "postgres", "outlets"])
+                                 "postgres", "outlets", "hosts"])
+    parser.add_argument("--faults", type=int, default=500,
+                        help="of the part hosts, all runs together")
     parser.add_argument("--type", help="of outlets; all if there is none")
     return parser.parse_args()
 
@@ -128,6 +136,22 @@ def run_outlets(seed, kind):
     return is_good
 
 
+def run_hosts(seed, faults):
+    """Returns true if all checks passed."""
+    import hosts
+    from hosts_plan import Plan
+
+    is_good = True
+    for share, has_leases, has_bouncer in HOSTS:
+        plan = Plan(seed, round(faults * share), 3, has_leases=has_leases)
+        try:
+            hosts.run(plan, has_bouncer, say)
+        except AssertionError as error:
+            say(f"hosts, seed {seed}: {error}")
+            is_good = False
+    return is_good
+
+
 def main():
     args = parse()
     os.environ["HAPLO_BUILD"] = os.path.abspath(args.build)
@@ -147,6 +171,8 @@ def main():
         is_good &= run_postgres(seed)
     if args.part in (None, "outlets"):
         is_good &= run_outlets(seed, args.type)
+    if args.part == "hosts":
+        is_good &= run_hosts(seed, args.faults)
     return 0 if is_good else 1
 
 
