@@ -137,7 +137,7 @@ headers := $(wildcard include/*.h src/*/*.h src/*/*/*.h bench/*.h \
 sources := $(lib_src) $(daemon_src) $(sim_src) $(unit_src) \
 	$(example_src) $(outlet_example_src) $(bench_src) $(simulation_src) \
 	$(inject_src) $(fuzz_src) \
-	$(shim_src) $(test_lib_src) $(wildcard test/outlet/*.c) \
+	$(shim_src) $(test_lib_src) $(wildcard test/outlet/*.c test/fleet/*.c) \
 	$(wildcard test/boot/*.c bindings/*/src/*.c bindings/*/test/*.c) \
 	$(wildcard test/node/lib/*.c)
 
@@ -253,6 +253,14 @@ $(BUILD)/test/haplo-poll-picky: $(BUILD)/test/outlet/picky.o \
 		$(filter-out %/daemon/program.o,$(daemon_obj)) $(PARTS_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(LIB_LIBS)
+
+# A host of a fleet, driven by a test.
+fleet_probe := $(if $(filter postgres,$(TYPES)),$(BUILD)/test/fleet-probe)
+$(BUILD)/test/fleet/%.o: INCLUDES := -Itest/lib $(LIBPQ_CFLAGS)
+$(BUILD)/test/fleet-probe: $(BUILD)/test/fleet/fleet_probe.o $(TEST_A)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lz $(DAEMON_LIBS) $(LIB_LIBS)
 
 # Brokers of Kafka that keep messages in memory.
 kafka_mock := $(if $(filter kafka,$(TYPES)),$(BUILD)/test/kafka-mock)
@@ -493,7 +501,7 @@ $(bench_preloads): $(BUILD)/bench/%.so: bench/%.c
 
 # All that integration tests start or preload: for whoever runs one by hand.
 integration_bin := $(BUILD)/inject/haplo-poll $(BUILD)/test/haplo-poll-picky \
-	$(kafka_mock) $(lua_host)
+	$(kafka_mock) $(fleet_probe) $(lua_host)
 .PHONY: test-programs
 test-programs: all examples bindings $(integration_bin) $(shims)
 

@@ -227,3 +227,16 @@ void pg_connect_start(struct pg_connect *connect)
         finish(connect, NULL);
     }
 }
+
+void pg_connect_stop(struct pg_connect *connect)
+{
+    int result = uv_timer_stop(connect->timer);
+
+    assert(result == 0);
+    (void)result;
+    pg_resolve_cancel(&connect->resolve);
+    pg_watch_close(&connect->watch);
+    PQfinish(connect->pg);
+    connect->pg = NULL;
+    pg_hosts_free(&connect->hosts);
+}

@@ -43,6 +43,9 @@ struct pg_connect {
 /* To be called from a callback of the loop: connected_cb may fire inside. */
 void pg_connect_start(struct pg_connect *connect);
 
+/* Gives up; connected_cb will not fire. */
+void pg_connect_stop(struct pg_connect *connect);
+
 /* Writes an error message of libpq, which may have several lines, as one. */
 void pg_message(struct reason *why, const char *message);
 

@@ -419,6 +419,23 @@ void pg_connection_reset(struct pg_connection *connection)
     disconnect(connection);
 }
 
+void pg_connection_give_up(struct pg_connection *connection, const char *why)
+{
+    struct reason copy;
+
+    (void)reason_set(&copy, 0, "%s", why);
+    if (connection->is_connecting) {
+        pg_connect_stop(&connection->connect);
+        connection->timer.data = connection;
+        connection->is_connecting = false;
+    }
+    if (connection->active != NULL) {
+        lose(connection, copy.text);
+    } else {
+        finish_all_unsent(connection, copy.text);
+    }
+}
+
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct pg_connection *connection =

@@ -125,6 +125,10 @@ void pg_connection_run(struct pg_connection *connection,
  * standby. */
 void pg_connection_reset(struct pg_connection *connection);
 
+/* Gives up the connection, however far it has got: the request that was sent is
+ * LOST, or if none was, all are UNSENT. done_cb fires inside this call. */
+void pg_connection_give_up(struct pg_connection *connection, const char *why);
+
 /* No request may be outstanding. closed_cb fires from the loop. */
 void pg_connection_close(struct pg_connection *connection,
                          pg_connection_closed_cb closed_cb, void *data);

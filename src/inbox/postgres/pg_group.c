@@ -42,32 +42,13 @@
 #include "base/container_of.h"
 #include "inbox/postgres/pg_fault.h"
 
-#define BEGIN_SQL "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-
-/* Limits that somebody has set for the role stay in force. */
-#define LIMIT_SQL(name)                                                 \
-    " set_config('" name "', CASE current_setting('" name "') WHEN '0'" \
-    " THEN '%llu' ELSE current_setting('" name "') END, true),"
-
-#define DURABILITY_SQL                                       \
-    " CASE current_setting('synchronous_commit') WHEN 'off'" \
-    " THEN set_config('synchronous_commit', 'on', true) END"
-
-#define IDLE_LIMIT "idle_in_transaction_session_timeout"
-
-#define SETTINGS_SQL                                                  \
-    "SELECT" LIMIT_SQL("lock_timeout") LIMIT_SQL("statement_timeout") \
-        LIMIT_SQL(IDLE_LIMIT) DURABILITY_SQL
-
 static void lock_queues(struct pg_group *writer);
 
 int pg_group_init(struct pg_group *writer)
 {
-    unsigned long long timeout = (unsigned long long)writer->timeout_ms;
     int error = pg_rows_init(&writer->rows, writer->schema);
 
-    (void)snprintf(writer->settings_sql, sizeof(writer->settings_sql),
-                   SETTINGS_SQL, timeout / 4, timeout / 2, timeout);
+    pg_settings_write(writer->settings_sql, writer->timeout_ms);
     error |= pg_batches_init(&writer->batches, writer->schema);
     error |= pg_arrivals_init(&writer->arrivals, writer->schema);
     error |= pg_commit_init(&writer->commit, writer->schema, writer->notify);
@@ -241,7 +222,7 @@ static void on_written(struct pg_request *request)
 
 static size_t add_begin(struct pg_group *writer)
 {
-    pg_statement_init(&writer->statements[0], BEGIN_SQL);
+    pg_statement_init(&writer->statements[0], PG_BEGIN_SQL);
     pg_statement_init(&writer->statements[1], writer->settings_sql);
     return 2;
 }

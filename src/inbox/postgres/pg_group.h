@@ -15,6 +15,7 @@
 #include "inbox/postgres/pg_connection.h"
 #include "inbox/postgres/pg_narrow.h"
 #include "inbox/postgres/pg_rows.h"
+#include "inbox/postgres/pg_settings.h"
 
 struct pg_group {
     /* Set by the owner: */
@@ -34,10 +35,10 @@ struct pg_group {
     struct pg_commit commit;     /* what is written */
     struct pg_request request;   /* outstanding */
     struct pg_statement statements[PG_STATEMENT_COUNT_MAX]; /* of request */
-    bool is_each_new;        /* a row of a queue has disappeared */
-    struct pg_narrow narrow; /* messages without jsonb */
-    bool is_without_json;    /* all messages are */
-    char settings_sql[768];  /* limits of the transaction */
+    bool is_each_new;                    /* a row of a queue has disappeared */
+    struct pg_narrow narrow;             /* messages without jsonb */
+    bool is_without_json;                /* all messages are */
+    char settings_sql[PG_SETTINGS_SIZE]; /* limits of the transaction */
 };
 
 /* 0 or HAPLO_ENOMEM; pg_group_free() is to be called in any case. */

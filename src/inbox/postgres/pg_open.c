@@ -23,6 +23,7 @@
 
 #include "base/command_hint.h"
 #include "base/environment.h"
+#include "inbox/postgres/pg_fleet.h"
 #include "inbox/postgres/pg_names.h"
 #include "inbox/postgres/pg_schema.h"
 
@@ -50,13 +51,20 @@ static void finish(struct pg_open *open, int error, const struct reason *why)
 
 /* The greeting */
 
+/* Of those that are greeted; all lead to the same database. */
+static PGconn *open_connection(const struct pg_store *store)
+{
+    return store->writer.pg != NULL              ? store->writer.pg
+           : store->reader.connection.pg != NULL ? store->reader.connection.pg
+                                                 : pg_fleet_pg(store->fleet);
+}
+
 static int greeting_failed(struct pg_store *store,
                            const struct pg_request *greeting,
                            struct reason *why)
 {
     const char *state = greeting->sqlstate;
-    PGconn *pg = store->writer.pg != NULL ? store->writer.pg
-                                          : store->reader.connection.pg;
+    PGconn *pg = open_connection(store);
     const char *inbox = inbox_name(store->base.inbox);
     char hint[COMMAND_HINT_SIZE];
 
@@ -142,6 +150,12 @@ static int greet(void *data, const struct pg_request *greeting,
 
     store->greeting_error = greeting_check(store, greeting, why);
     return store->greeting_error;
+}
+
+void pg_open_greet(struct pg_store *store, struct pg_connection *connection)
+{
+    pg_connection_greet(connection, store->greeting, store->timeout_ms, greet,
+                        store);
 }
 
 /* Queues */
@@ -303,8 +317,7 @@ int pg_open_start(struct pg_store *store, pg_opened_cb opened_cb)
     }
     pg_connection_greet(&store->writer, store->claim, store->timeout_ms, greet,
                         store);
-    pg_connection_greet(&store->reader.connection, store->greeting,
-                        store->timeout_ms, greet, store);
+    pg_open_greet(store, &store->reader.connection);
     open->store = store;
     open->opened_cb = opened_cb;
     store->open = open;

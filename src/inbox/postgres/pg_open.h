@@ -11,6 +11,10 @@
 typedef void (*pg_opened_cb)(struct pg_store *store, int error,
                              const struct reason *why);
 
+/* A connection checks, whenever it has been opened, that it leads to this
+ * inbox. Not before the inbox is open. */
+void pg_open_greet(struct pg_store *store, struct pg_connection *connection);
+
 /* Uses the connection of the writer. Returns 0, and opened_cb fires from the
  * loop; or HAPLO_ENOMEM, and it does not. */
 int pg_open_start(struct pg_store *store, pg_opened_cb opened_cb);

@@ -77,6 +77,9 @@ static const char *const queries[PG_QUERY_COUNT] = {
         "SELECT q.id, q.server, q.queue, q.last_arrival FROM @queues AS q"
         " LEFT JOIN @positions AS p ON p.outlet = $1 AND p.queue = q.id"
         " WHERE q.last_arrival > coalesce(p.position, 0)",
+    [PG_QUERY_STATES] =
+        "SELECT id, server, queue, state FROM @queues"
+        " WHERE server = ANY ($1) AND id > $2 ORDER BY id LIMIT $3",
 };
 
 static void queries_free(struct pg_reader *reader)

@@ -18,6 +18,7 @@ enum pg_query {
     PG_QUERY_START,    /* adds an outlet that does not start at the beginning */
     PG_QUERY_OUTLET,   /* the row of an outlet */
     PG_QUERY_LANES,    /* all lanes that have messages after their positions */
+    PG_QUERY_STATES,   /* the stored states of queues of some servers */
     PG_QUERY_COUNT
 };
 
@@ -53,5 +54,6 @@ void pg_read_free(struct inbox_read *read);
 void pg_outlet_open(struct inbox_store *base,
                     struct inbox_outlet_request *request);
 void pg_lanes(struct inbox_store *base, struct inbox_outlet_request *request);
+int pg_refresh(struct inbox_store *base, struct inbox_refresh *refresh);
 
 #endif

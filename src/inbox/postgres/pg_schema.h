@@ -11,6 +11,10 @@
 
 #include "inbox/inbox.h"
 
+/* The clock of the database, in Unix milliseconds; not that of the beginning of
+ * the transaction. */
+#define PG_NOW_MS "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
 /* Each step upgrades the schema by one version; the first one creates it. A
  * step is a list of statements, as for pg_names_expand(), and ends in NULL. */
 extern const char *const *const pg_schema_steps[];

@@ -29,6 +29,7 @@ struct pg_store {
     struct pg_reader reader;       /* reads for outlets */
     struct pg_group group;         /* stores groups */
     struct pg_retention retention; /* deletes what is old */
+    struct pg_fleet *fleet;        /* owned; NULL: not asked yet */
     struct pg_open *open;          /* while it is being opened */
     int open_connection_count;     /* to be closed */
     int error;                     /* opening: HAPLO_E* or 0 */

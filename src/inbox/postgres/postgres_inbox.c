@@ -1,6 +1,7 @@
 /*
  * postgres_inbox.c - the store of a PostgreSQL inbox: two connections, one that
- * stores groups and one that reads for outlets.
+ * stores groups and one that reads for outlets; and a third one if several
+ * hosts share the servers.
  */
 #include "inbox/postgres/postgres_inbox.h"
 
@@ -10,6 +11,8 @@
 
 #include "base/container_of.h"
 #include "inbox/postgres/pg_fault.h"
+#include "inbox/postgres/pg_fleet.h"
+#include "inbox/postgres/pg_fleet_view.h"
 #include "inbox/postgres/pg_names.h"
 #include "inbox/postgres/pg_open.h"
 #include "inbox/postgres/pg_schema.h"
@@ -75,9 +78,12 @@ static void connections_close(struct pg_retention *retention)
     struct pg_store *store =
         container_of(retention, struct pg_store, retention);
 
-    store->open_connection_count = 2;
+    store->open_connection_count = store->fleet != NULL ? 3 : 2;
     pg_connection_close(&store->writer, on_connection_closed, store);
     pg_reader_close(&store->reader, on_connection_closed, store);
+    if (store->fleet != NULL) {
+        pg_fleet_close(store->fleet, on_connection_closed, store);
+    }
 }
 
 static void postgres_close(struct inbox_store *base)
@@ -215,6 +221,8 @@ static const struct inbox_store_ops ops = {
     .lanes = pg_lanes,
     .task = pg_task,
     .retain = postgres_retain,
+    .fleet_ask = pg_fleet_ask,
+    .refresh = pg_refresh,
     .close = postgres_close,
 };
 
@@ -279,6 +287,24 @@ static int postgres_view(const void *type_options,
     const struct postgres_inbox_options *own = type_options;
 
     return pg_view(own->conninfo, own->schema, view, why, why_size);
+}
+
+static int postgres_fleet_view(const void *type_options,
+                               struct inbox_fleet_view *view, char *why,
+                               size_t why_size)
+{
+    const struct postgres_inbox_options *own = type_options;
+
+    return pg_fleet_view(own->conninfo, own->schema, view, why, why_size);
+}
+
+static int postgres_fleet_drain(const void *type_options, const char *host,
+                                bool is_draining, char *text, size_t text_size)
+{
+    const struct postgres_inbox_options *own = type_options;
+
+    return pg_fleet_drain(own->conninfo, own->schema, host, is_draining, text,
+                          text_size);
 }
 
 static const struct option_row options[] = {
@@ -351,6 +377,8 @@ const struct inbox_type inbox_postgres_type = {
     .ops = &ops,
     .migrate = postgres_migrate,
     .view = postgres_view,
+    .fleet_view = postgres_fleet_view,
+    .fleet_drain = postgres_fleet_drain,
     .purge_rest =
         "- files of the database: deleted rows stay in them until VACUUM has "
         "run and their\n"

@@ -1,0 +1,468 @@
+/*
+ * fleet_probe.c - a host of a fleet for tests: an inbox in PostgreSQL, driven
+ * by lines on standard input, each answered by a line of JSON.
+ *
+ *   fleet-probe CONNINFO NAME INSTANCE TTL_MS GRACE_MS LIMIT_MS
+ *
+ *   join | renew TERM MOVE... | leave TERM MOVE...
+ *       A request; MOVE is SLOT:TERM:HOST, or SLOT:TERM:- for nobody.
+ *   open SERVER QUEUE | state SERVER QUEUE | refresh SERVER...
+ *       Queues of the inbox, and their states in hexadecimal digits.
+ *   view | drain HOST | undrain HOST
+ *       What commands do; these block.
+ *   run | stop | stop-now
+ *       The product's fleet from now on; what it does with slots is written,
+ *       with the time of the machine. It leaves.
+ *   close
+ *       Closes the inbox; the process ends.
+ *
+ * It ends with its standard input.
+ */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "base/boot_clock.h"
+#include "fleet/fleet.h"
+#include "inbox/inbox_fleet.h"
+#include "inbox/postgres/postgres_inbox.h"
+#include "must.h"
+
+#define WORD_COUNT_MAX 1100
+
+static struct postgres_inbox_options own = {.schema = "haplo",
+                                            .timeout_ms = 60000};
+static uv_loop_t *loop;
+static struct inbox *inbox;
+static struct inbox_fleet_host self;
+static struct fleet_policy policy;
+static struct inbox_fleet_request request;
+static struct fleet_move moves[WORD_COUNT_MAX];
+static struct inbox_refresh refresh;
+static const char *servers[WORD_COUNT_MAX];
+static struct fleet fleet;
+static bool is_running; /* the product's fleet, which has been started */
+static uv_timer_t timer;
+static uv_pipe_t input;
+static char line[1 << 16];
+static size_t line_size;
+
+/* Output */
+
+static void print_text(const char *text)
+{
+    putchar('"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') {
+            putchar('\\');
+        }
+        putchar(*text);
+    }
+    putchar('"');
+}
+
+static void print_error(const char *event, int error, const char *why)
+{
+    printf("{\"event\":\"%s\",\"error\":\"%s\",\"why\":", event,
+           error == 0 ? "" : haplo_error_name(error));
+    print_text(why);
+}
+
+static void print_tables(const struct fleet_member *members, size_t count,
+                         const struct inbox_fleet_detail *details,
+                         const struct fleet_slot *slots)
+{
+    printf(",\"members\":[");
+    for (size_t i = 0; i < count; i++) {
+        const struct fleet_member *member = &members[i];
+        const struct inbox_fleet_detail *detail = &details[i];
+
+        printf("%s{\"host\":\"%s\",\"term\":%" PRIu64 ",\"left_ms\":%" PRId64
+               ",\"weight\":%u,\"is_draining\":%s,\"version\":\"%s\","
+               "\"digest\":\"%s\",\"joined_at\":%" PRIu64
+               ",\"renewed_at\":%" PRIu64 "}",
+               i > 0 ? "," : "", member->host, member->term, member->left_ms,
+               member->weight, member->is_draining ? "true" : "false",
+               detail->version, detail->digest, detail->joined_at_ms,
+               detail->renewed_at_ms);
+    }
+    printf("],\"slots\":[");
+    for (size_t i = 0; i < FLEET_SLOT_COUNT; i++) {
+        const struct fleet_slot *slot = &slots[i];
+
+        printf("%s[", i > 0 ? "," : "");
+        print_text(slot->owner == FLEET_NOBODY ? ""
+                                               : members[slot->owner].host);
+        printf(",%" PRIu64 "]", slot->term);
+    }
+    printf("]");
+}
+
+static void print_reply(const struct fleet_reply *reply)
+{
+    printf(",\"is_member\":%s,\"term\":%" PRIu64 ",\"moved\":%" PRIu64
+           ",\"refused\":%" PRIu64,
+           reply->is_member ? "true" : "false", reply->term,
+           request.moved_count, request.refused_count);
+    print_tables(reply->members, reply->member_count, request.details,
+                 reply->slots);
+}
+
+static void end_line(void)
+{
+    printf("}\n");
+    fflush(stdout);
+}
+
+/* The fleet */
+
+static void plan(void);
+
+static void on_tick(uv_timer_t *handle)
+{
+    (void)handle;
+    fleet_tick(&fleet, boot_clock_ms());
+    plan();
+}
+
+static void plan(void)
+{
+    uint64_t now_ms = boot_clock_ms();
+    uint64_t due_ms = fleet_due_ms(&fleet);
+
+    if (fleet.state == FLEET_LEFT) {
+        print_error("left", 0, "");
+        end_line();
+    }
+    if (due_ms != FLEET_NEVER) {
+        MUST(uv_timer_start(&timer, on_tick,
+                            due_ms > now_ms ? due_ms - now_ms : 0, 0) == 0);
+    }
+}
+
+static void on_replied(struct inbox_fleet_request *done, int error,
+                       const char *why)
+{
+    (void)done;
+    if (!is_running) {
+        print_error("reply", error, why);
+        if (error == 0) {
+            print_reply(&request.reply);
+        }
+        end_line();
+        return;
+    }
+    if (error == 0) {
+        fleet_replied(&fleet, boot_clock_ms(), &request.reply);
+    } else {
+        fleet_failed(&fleet, boot_clock_ms());
+    }
+    print_error("asked", error, why);
+    printf(",\"at\":%" PRIu64 ",\"deadline\":%" PRIu64, boot_clock_ms(),
+           fleet.deadline_ms);
+    end_line();
+    plan();
+}
+
+static void ask(const struct fleet_request *what)
+{
+    request.ask = *what;
+    MUST(inbox_fleet_ask(inbox, &request) == 0);
+}
+
+static void on_ask(void *data, const struct fleet_request *what)
+{
+    (void)data;
+    ask(what);
+}
+
+static void tell(const char *event, unsigned slot)
+{
+    print_error(event, 0, "");
+    printf(",\"slot\":%u,\"at\":%" PRIu64, slot, boot_clock_ms());
+    end_line();
+}
+
+static void on_gain(void *data, unsigned slot)
+{
+    (void)data;
+    tell("gain", slot);
+}
+
+/* Nothing is ever under way here. */
+static uv_timer_t drained;
+
+static void on_drained(uv_timer_t *handle)
+{
+    (void)handle;
+    for (unsigned slot = 0; slot < FLEET_SLOT_COUNT; slot++) {
+        if (fleet.slot_states[slot] == FLEET_SLOT_DRAINING) {
+            fleet_drained(&fleet, boot_clock_ms(), slot);
+        }
+    }
+    plan();
+}
+
+static void on_drain(void *data, unsigned slot)
+{
+    (void)data;
+    tell("drain", slot);
+    MUST(uv_timer_start(&drained, on_drained, 0, 0) == 0);
+}
+
+static void on_lose(void *data, unsigned slot)
+{
+    (void)data;
+    tell("lose", slot);
+}
+
+static const struct fleet_calls calls = {
+    .ask_cb = on_ask,
+    .gain_cb = on_gain,
+    .drain_cb = on_drain,
+    .lose_cb = on_lose,
+};
+
+static void run_fleet(void)
+{
+    MUST(fleet_init(&fleet, &policy, &calls, NULL, self.name) == 0);
+    is_running = true;
+    fleet_tick(&fleet, boot_clock_ms());
+    plan();
+}
+
+/* Commands */
+
+static void view(void)
+{
+    static struct inbox_fleet_view tables;
+    char why[HAPLO_TEXT_SIZE_MAX] = "";
+    int error =
+        inbox_fleet_view(&inbox_postgres_type, &own, &tables, why, sizeof why);
+
+    print_error("view", error, why);
+    if (error == 0) {
+        printf(",\"now\":%" PRIu64, tables.now_ms);
+        print_tables(tables.members, tables.member_count, tables.details,
+                     tables.slots);
+        inbox_fleet_view_free(&tables);
+    }
+    end_line();
+}
+
+static void drain_host(const char *host, bool is_draining)
+{
+    char text[HAPLO_TEXT_SIZE_MAX];
+    int error = inbox_fleet_drain(&inbox_postgres_type, &own, host, is_draining,
+                                  text, sizeof text);
+
+    print_error("drain", error, text);
+    end_line();
+}
+
+/* Queues */
+
+static void print_state(const char *server, const char *queue)
+{
+    struct haplo_slice state = inbox_stored_state(inbox, server, queue);
+
+    print_error("state", 0, "");
+    printf(",\"state\":\"");
+    for (size_t i = 0; i < state.size; i++) {
+        printf("%02x", (unsigned char)state.data[i]);
+    }
+    printf("\"");
+    end_line();
+}
+
+static void on_refreshed(struct inbox_refresh *done, int error, const char *why)
+{
+    (void)done;
+    print_error("refreshed", error, why);
+    end_line();
+}
+
+/* Input */
+
+static void on_closed(void *data)
+{
+    (void)data;
+    exit(0);
+}
+
+static struct fleet_move read_move(char *word)
+{
+    char *term = strchr(word, ':');
+    char *to;
+
+    MUST(term != NULL);
+    to = strchr(term + 1, ':');
+    MUST(to != NULL);
+    return (struct fleet_move){
+        .slot = (unsigned)strtoul(word, NULL, 10),
+        .term = strtoull(term + 1, NULL, 10),
+        .to = strcmp(to + 1, "-") == 0 ? NULL : to + 1,
+    };
+}
+
+static void send_request(enum fleet_request_kind kind, char **words,
+                         size_t count)
+{
+    size_t move_count = count > 2 ? count - 2 : 0;
+
+    for (size_t i = 0; i < move_count; i++) {
+        moves[i] = read_move(words[i + 2]);
+    }
+    ask(&(struct fleet_request){
+        .kind = kind,
+        .term = count > 1 ? strtoull(words[1], NULL, 10) : 0,
+        .moves = moves,
+        .move_count = move_count,
+    });
+}
+
+static void start_refresh(char **words, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        servers[i - 1] = strdup(words[i]);
+    }
+    refresh = (struct inbox_refresh){.servers = servers,
+                                     .server_count = count - 1,
+                                     .refreshed_cb = on_refreshed};
+    MUST(inbox_refresh_start(inbox, &refresh) == 0);
+}
+
+static void obey(char **words, size_t count)
+{
+    struct inbox_queue *queue;
+
+    if (strcmp(words[0], "join") == 0) {
+        send_request(FLEET_JOIN, words, count);
+    } else if (strcmp(words[0], "renew") == 0) {
+        send_request(FLEET_RENEW, words, count);
+    } else if (strcmp(words[0], "leave") == 0) {
+        send_request(FLEET_LEAVE, words, count);
+    } else if (strcmp(words[0], "run") == 0) {
+        run_fleet();
+    } else if (strcmp(words[0], "stop") == 0) {
+        fleet_leave(&fleet, boot_clock_ms());
+        plan();
+    } else if (strcmp(words[0], "stop-now") == 0) {
+        fleet_leave_now(&fleet, boot_clock_ms());
+        plan();
+    } else if (strcmp(words[0], "view") == 0) {
+        view();
+    } else if (strcmp(words[0], "drain") == 0) {
+        drain_host(words[1], true);
+    } else if (strcmp(words[0], "undrain") == 0) {
+        drain_host(words[1], false);
+    } else if (strcmp(words[0], "open") == 0) {
+        MUST(inbox_queue_open(inbox, words[1], words[2], &queue) == 0);
+        print_state(words[1], words[2]);
+    } else if (strcmp(words[0], "state") == 0) {
+        print_state(words[1], words[2]);
+    } else if (strcmp(words[0], "refresh") == 0) {
+        start_refresh(words, count);
+    } else {
+        MUST(strcmp(words[0], "close") == 0);
+        inbox_close(inbox, on_closed, NULL);
+    }
+}
+
+static void obey_line(char *text)
+{
+    char *words[WORD_COUNT_MAX];
+    size_t count = 0;
+
+    for (char *word = strtok(text, " "); word != NULL;
+         word = strtok(NULL, " ")) {
+        MUST(count < WORD_COUNT_MAX);
+        words[count++] = word;
+    }
+    obey(words, count);
+}
+
+static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    (void)handle;
+    (void)suggested;
+    *buffer =
+        uv_buf_init(line + line_size, (unsigned)(sizeof line - line_size));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+{
+    char *end;
+
+    (void)stream;
+    (void)buffer;
+    if (size < 0) {
+        _exit(0);
+    }
+    line_size += (size_t)size;
+    while ((end = memchr(line, '\n', line_size)) != NULL) {
+        size_t taken = (size_t)(end - line) + 1;
+
+        *end = '\0';
+        obey_line(line);
+        line_size -= taken;
+        memmove(line, line + taken, line_size);
+    }
+}
+
+static void on_opened(struct inbox *opened, int error, const char *why,
+                      void *data)
+{
+    (void)data;
+    inbox = opened;
+    print_error("open", error, why);
+    end_line();
+    if (error == 0) {
+        MUST(uv_read_start((uv_stream_t *)&input, on_allocate, on_read) == 0);
+    }
+}
+
+static uint64_t number(const char *text)
+{
+    return strtoull(text, NULL, 10);
+}
+
+int main(int argc, char **argv)
+{
+    struct inbox_options options = {
+        .name = "inbox", .type = &inbox_postgres_type, .type_options = &own};
+
+    MUST(argc == 7);
+    own.conninfo = argv[1];
+    self = (struct inbox_fleet_host){.name = argv[2],
+                                     .instance = argv[3],
+                                     .version = "1.0",
+                                     .digest = "d1",
+                                     .weight = 100};
+    policy = (struct fleet_policy){
+        .ttl_ms = number(argv[4]),
+        .renew_ms = number(argv[4]) / 6,
+        .soon_ms = number(argv[4]) / 30,
+        .retry_ms = number(argv[4]) / 30,
+        .margin_ms = number(argv[4]) / 6,
+        .grace_ms = number(argv[5]),
+        .jitter_ms = number(argv[4]) / 6,
+        .moves_per_s = 500,
+    };
+    request.host = &self;
+    request.policy = &policy;
+    request.limit_ms = number(argv[6]);
+    request.replied_cb = on_replied;
+    loop = uv_default_loop();
+    MUST(uv_timer_init(loop, &timer) == 0);
+    MUST(uv_timer_init(loop, &drained) == 0);
+    MUST(uv_pipe_init(loop, &input, 0) == 0);
+    MUST(uv_pipe_open(&input, 0) == 0);
+    MUST(inbox_open(loop, &options, on_opened, NULL) != NULL);
+    return uv_run(loop, UV_RUN_DEFAULT) == 0 ? 0 : 1;
+}
