@@ -32,6 +32,7 @@ void dispatch_init(struct dispatch *dispatch,
     TAILQ_INIT(&dispatch->recalling);
     TAILQ_INIT(&dispatch->run);
     TAILQ_INIT(&dispatch->moved);
+    TAILQ_INIT(&dispatch->leaving);
 }
 
 void dispatch_free(struct dispatch *dispatch)
@@ -179,12 +180,27 @@ uint64_t dispatch_lend_end(struct dispatch *dispatch,
     return ++dispatch->refusals;
 }
 
-struct span *dispatch_next(struct dispatch *dispatch)
+/* The lane whose turn it is, or NULL: none may send now. */
+static struct lane *next_lane(const struct dispatch *dispatch)
 {
     struct lane *lane = first_ready(dispatch);
     if (lane == NULL || dispatch->is_lost ||
         dispatch->in_flight >= dispatch->policy->in_flight_max ||
         !breaker_admits(&dispatch->breaker, dispatch->in_flight)) {
+        return NULL;
+    }
+    return lane;
+}
+
+bool dispatch_has_next(const struct dispatch *dispatch)
+{
+    return next_lane(dispatch) != NULL;
+}
+
+struct span *dispatch_next(struct dispatch *dispatch)
+{
+    struct lane *lane = next_lane(dispatch);
+    if (lane == NULL) {
         return NULL;
     }
     dispatch->in_flight++;
@@ -242,7 +258,7 @@ void dispatch_retry(struct dispatch *dispatch, struct span *span,
                  (struct breaker_event){.kind = BREAKER_EVENT_FAILED,
                                         .delay_ms = delay_ms},
                  now_ms);
-    if (dispatch->breaker.state == BREAKER_UP) {
+    if (dispatch->breaker.state == BREAKER_UP && !lane->is_leaving) {
         lanes_wait(dispatch, lane, delay_ms, now_ms);
     } else {
         lanes_retry(dispatch, lane, now_ms);
@@ -271,7 +287,7 @@ void dispatch_refused(struct dispatch *dispatch, struct span *span,
                  (struct breaker_event){.kind = BREAKER_EVENT_REFUSED,
                                         .is_repeat = is_repeat},
                  now_ms);
-    if (dispatch->breaker.state != BREAKER_BROKEN) {
+    if (dispatch->breaker.state != BREAKER_BROKEN && !lane->is_leaving) {
         doubts_on_refused(dispatch, lane, span, why, now_ms);
     } else {
         lanes_retry(dispatch, lane, now_ms);

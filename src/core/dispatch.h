@@ -34,6 +34,9 @@
  * lane has its own position, so none holds back another, and nothing is ever
  * deferred. A lane exists until its position is saved: if its queue then gets
  * more messages, they are read after what is stored.
+ *
+ * Several processes may then share an outlet, each with lanes of its own. When
+ * lanes go to another process, they are withdrawn (dispatch_withdraw.c).
  */
 #ifndef CORE_DISPATCH_H
 #define CORE_DISPATCH_H
@@ -98,32 +101,33 @@ struct dispatch {
     struct lane_list ready;               /* READY lanes in order */
     struct lane_list recalling;           /* RECALLING lanes, except those
                                              being read */
-    struct lane_list run;    /* lanes refused, and not proven since */
-    uint64_t refusals;       /* so far, and results of lent parcels */
-    uint64_t proven_to;      /* refusals up to that number are the data's
-                                fault: what was sent after them has been
-                                accepted since the breaker opened last */
-    uint64_t openings;       /* of the breaker, so far */
-    struct lane_list moved;  /* by queue: lanes with a position to be saved */
-    struct progress pending; /* to be saved next */
-    struct progress saving;  /* being saved, or to be saved again */
-    uint64_t saved_cursor;   /* known to be stored */
-    uint64_t save_due_ms;    /* earliest next save */
-    unsigned in_flight;      /* spans with the outlet */
-    uint64_t lent_queue_id;  /* see dispatch_lend(); 0: nothing is lent */
-    unsigned lend_wait;      /* spans sent since the last lent parcel */
-    size_t waiting_count;    /* lanes */
-    size_t blocked_count;    /* lanes */
-    size_t recall_count;     /* lanes whose backlog is being read */
-    bool is_by_queue;        /* see above */
-    bool is_saving;          /* between save_begin and save_end */
-    bool is_save_open;       /* outcome of saving is unknown */
-    bool is_reading;         /* reading onward */
-    bool was_recall;         /* the last read was a recall: alternate */
-    bool has_more;           /* there may be messages after
-                                window.read_to */
-    bool was_woken;          /* woken while reading: read again */
-    bool is_lost;            /* see above */
+    struct lane_list run;     /* lanes refused, and not proven since */
+    uint64_t refusals;        /* so far, and results of lent parcels */
+    uint64_t proven_to;       /* refusals up to that number are the data's
+                                 fault: what was sent after them has been
+                                 accepted since the breaker opened last */
+    uint64_t openings;        /* of the breaker, so far */
+    struct lane_list moved;   /* by queue: lanes with a position to be saved */
+    struct lane_list leaving; /* by queue: withdrawn, and not over yet */
+    struct progress pending;  /* to be saved next */
+    struct progress saving;   /* being saved, or to be saved again */
+    uint64_t saved_cursor;    /* known to be stored */
+    uint64_t save_due_ms;     /* earliest next save */
+    unsigned in_flight;       /* spans with the outlet */
+    uint64_t lent_queue_id;   /* see dispatch_lend(); 0: nothing is lent */
+    unsigned lend_wait;       /* spans sent since the last lent parcel */
+    size_t waiting_count;     /* lanes */
+    size_t blocked_count;     /* lanes */
+    size_t recall_count;      /* lanes whose backlog is being read */
+    bool is_by_queue;         /* see above */
+    bool is_saving;           /* between save_begin and save_end */
+    bool is_save_open;        /* outcome of saving is unknown */
+    bool is_reading;          /* reading onward */
+    bool was_recall;          /* the last read was a recall: alternate */
+    bool has_more;            /* there may be messages after
+                                 window.read_to */
+    bool was_woken;           /* woken while reading: read again */
+    bool is_lost;             /* see above */
     struct dispatch_counts counts; /* for statistics */
 };
 
@@ -207,6 +211,9 @@ void dispatch_recall_done(struct dispatch *dispatch, struct lane *lane,
 /* The span to pass to the outlet now, or NULL. */
 struct span *dispatch_next(struct dispatch *dispatch);
 
+/* True if there is one. */
+bool dispatch_has_next(const struct dispatch *dispatch);
+
 /* The results of the outlet. The first count messages have been delivered. If
  * there are more, another result must follow immediately. */
 void dispatch_delivered(struct dispatch *dispatch, struct span *span,
@@ -245,6 +252,13 @@ enum dispatch_release { DISPATCH_RETRY, DISPATCH_SKIP, DISPATCH_BURY };
 int dispatch_release(struct dispatch *dispatch, struct lane *lane,
                      enum dispatch_release release, const char *why,
                      uint64_t now_ms);
+
+/* By queue: other processes forward the lanes for which stays_cb is false.
+ * Drops what has not been sent. If what is in flight is delivered, it counts;
+ * otherwise it is not sent again. */
+void dispatch_withdraw(struct dispatch *dispatch,
+                       bool (*stays_cb)(void *data, const struct lane *lane),
+                       uint64_t now_ms);
 
 /* Time */
 

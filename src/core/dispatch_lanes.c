@@ -53,6 +53,14 @@ void lanes_moved(struct dispatch *dispatch, struct lane *lane)
     }
 }
 
+void lanes_saved(struct dispatch *dispatch, struct lane *lane)
+{
+    if (lane->is_moved && lane_position(lane) <= lane->position_saved) {
+        lane->is_moved = false;
+        TAILQ_REMOVE(&dispatch->moved, lane, in_moved);
+    }
+}
+
 void lanes_drop(struct dispatch *dispatch, struct lane *lane)
 {
     assert(lane->state == LANE_IDLE);
@@ -62,6 +70,7 @@ void lanes_drop(struct dispatch *dispatch, struct lane *lane)
         return;
     }
     assert(!lane->is_moved);
+    lanes_stay(dispatch, lane);
     lane_table_remove(&dispatch->lanes, lane);
     lane_free_doubts(lane);
     alloc_free(lane);
@@ -86,6 +95,9 @@ void lanes_wait(struct dispatch *dispatch, struct lane *lane, uint64_t least_ms,
 
 void lanes_rest(struct dispatch *dispatch, struct lane *lane, uint64_t now_ms)
 {
+    if (lane->is_leaving) {
+        lanes_leave(dispatch, lane);
+    }
     enum lane_state to = lane_rest_state(lane);
     if (to == LANE_WAITING) {
         lanes_wait(dispatch, lane, 0, now_ms);
@@ -118,7 +130,9 @@ static void forget_doubts(struct dispatch *dispatch, struct lane *lane)
 
 void lanes_retry(struct dispatch *dispatch, struct lane *lane, uint64_t now_ms)
 {
-    forget_doubts(dispatch, lane);
+    if (!lane->is_leaving) {
+        forget_doubts(dispatch, lane);
+    }
     if (lane_rest_state(lane) != lane->state) {
         lanes_rest(dispatch, lane, now_ms);
     }
@@ -165,6 +179,15 @@ void lanes_defer(struct dispatch *dispatch, struct lane *lane, bool drop)
     }
     while (drop && !TAILQ_EMPTY(&lane->spans)) {
         span_release(dispatch, TAILQ_FIRST(&lane->spans));
+    }
+}
+
+void lanes_release_after(struct dispatch *dispatch, struct lane *lane,
+                         struct span *last)
+{
+    struct span *span;
+    while ((span = TAILQ_LAST(&lane->spans, span_list)) != last) {
+        span_release(dispatch, span);
     }
 }
 

@@ -47,7 +47,21 @@ void lanes_settle(struct dispatch *dispatch, const struct lane *lane,
 /* By queue, its position may have moved: it must be saved. */
 void lanes_moved(struct dispatch *dispatch, struct lane *lane);
 
+/* Its position has been saved: it need not be, unless it has moved since. */
+void lanes_saved(struct dispatch *dispatch, struct lane *lane);
+
 /* Frees a lane that is IDLE, unless its position must be saved. */
 void lanes_drop(struct dispatch *dispatch, struct lane *lane);
+
+/* Releases the spans after this one; NULL: all. */
+void lanes_release_after(struct dispatch *dispatch, struct lane *lane,
+                         struct span *last);
+
+/* A lane that is leaving has nothing in flight: drops what it knows, except how
+ * far it has got. It stays if it has been reported since it was withdrawn. */
+void lanes_leave(struct dispatch *dispatch, struct lane *lane);
+
+/* It is no longer leaving. */
+void lanes_stay(struct dispatch *dispatch, struct lane *lane);
 
 #endif

@@ -31,6 +31,7 @@ void dispatch_stored(struct dispatch *dispatch, struct lane *lane,
         lane->backlog_last = last;
     }
     if (lane->state == LANE_IDLE && lane->known_to < lane->backlog_last) {
+        lanes_stay(dispatch, lane);
         lanes_enter(dispatch, lane, LANE_RECALLING);
     }
 }
@@ -202,7 +203,8 @@ void dispatch_recall_done(struct dispatch *dispatch, struct lane *lane,
 {
     bool has_all = outcome == DISPATCH_RECALL_ALL && !lane->is_recall_void;
     assert(lane->is_recalled);
-    lane->is_cut = dispatch->is_by_queue && outcome != DISPATCH_RECALL_ALL;
+    lane->is_cut = dispatch->is_by_queue && outcome != DISPATCH_RECALL_ALL &&
+                   !lane->is_leaving;
     if (has_all && lane->known_to < lane->recall_to) {
         lane->known_to = lane->recall_to;
         lanes_moved(dispatch, lane);
@@ -210,6 +212,9 @@ void dispatch_recall_done(struct dispatch *dispatch, struct lane *lane,
     lane->is_recalled = false;
     lane->is_recall_void = false;
     dispatch->recall_count--;
+    if (lane->is_leaving) {
+        lanes_leave(dispatch, lane);
+    }
     if (outcome == DISPATCH_RECALL_NOTHING) {
         TAILQ_INSERT_HEAD(&dispatch->recalling, lane, turn);
         dispatch->was_recall = false;

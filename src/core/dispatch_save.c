@@ -105,6 +105,7 @@ static void positions_are_saved(struct dispatch *dispatch)
             lane_table_find(&dispatch->lanes, position->queue_id);
         assert(lane != NULL);
         lane->position_saved = position->arrival;
+        lanes_saved(dispatch, lane);
         dispatch_lane_drop_idle(dispatch, lane);
     }
 }

@@ -93,27 +93,30 @@ struct lane {
     uint64_t position_saved; /* of lane_position(): stored up to there */
     bool is_recalled;        /* its backlog is being read */
     bool is_recall_void;     /* the result of that is not needed */
-    bool is_cut;    /* by queue: its last recall was, so there may be more */
-    bool is_in_run; /* in the list of lanes refused in this run */
-    bool is_moved;  /* in the list of lanes with a new position */
-    uint64_t held_arrival;      /* WAITING, BLOCKED: message that holds it */
-    char *held_why;             /* owned; BLOCKED: reason given by the outlet;
-                                   NULL: memory ran out */
-    uint64_t tried_arrival;     /* the last message that was not accepted */
-    unsigned tries;             /* how often that was sent, in a row */
-    struct doubt_list doubts;   /* refused; may become dead letters */
-    uint64_t proven_to;         /* doubts not caused by the outlet */
-    uint64_t proven_in;         /* ... as of that count of openings */
-    uint64_t sent_at;           /* count of refusals when it was its turn */
-    uint64_t refused_at;        /* that count when it was refused last */
-    uint64_t refused_to;        /* the last message refused in refused_run */
-    uint64_t refused_run;       /* see breaker.h */
-    uint64_t due_ms;            /* end of WAITING */
-    struct heap_entry wait;     /* the same, in the heap of all lanes */
-    struct lane *next;          /* in its slot of the lane table */
-    TAILQ_ENTRY(lane) turn;     /* READY, RECALLING: in their lists */
-    TAILQ_ENTRY(lane) in_run;   /* see is_in_run */
-    TAILQ_ENTRY(lane) in_moved; /* see is_moved */
+    bool is_cut;     /* by queue: its last recall was, so there may be more */
+    bool is_in_run;  /* in the list of lanes refused in this run */
+    bool is_moved;   /* in the list of lanes with a new position */
+    bool is_leaving; /* by queue: another process forwards it from now on */
+    unsigned slot;   /* set by the owner; see dispatch_withdraw() */
+    uint64_t held_arrival;        /* WAITING, BLOCKED: message that holds it */
+    char *held_why;               /* owned; BLOCKED: reason given by the outlet;
+                                     NULL: memory ran out */
+    uint64_t tried_arrival;       /* the last message that was not accepted */
+    unsigned tries;               /* how often that was sent, in a row */
+    struct doubt_list doubts;     /* refused; may become dead letters */
+    uint64_t proven_to;           /* doubts not caused by the outlet */
+    uint64_t proven_in;           /* ... as of that count of openings */
+    uint64_t sent_at;             /* count of refusals when it was its turn */
+    uint64_t refused_at;          /* that count when it was refused last */
+    uint64_t refused_to;          /* the last message refused in refused_run */
+    uint64_t refused_run;         /* see breaker.h */
+    uint64_t due_ms;              /* end of WAITING */
+    struct heap_entry wait;       /* the same, in the heap of all lanes */
+    struct lane *next;            /* in its slot of the lane table */
+    TAILQ_ENTRY(lane) turn;       /* READY, RECALLING: in their lists */
+    TAILQ_ENTRY(lane) in_run;     /* see is_in_run */
+    TAILQ_ENTRY(lane) in_moved;   /* see is_moved */
+    TAILQ_ENTRY(lane) in_leaving; /* see is_leaving */
 };
 TAILQ_HEAD(lane_list, lane);
 

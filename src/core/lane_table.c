@@ -74,6 +74,24 @@ void lane_table_remove(struct lane_table *table, struct lane *lane)
     table->count--;
 }
 
+struct lane *lane_table_next(const struct lane_table *table,
+                             const struct lane *lane)
+{
+    size_t index = 0;
+    if (lane != NULL && lane->next != NULL) {
+        return lane->next;
+    }
+    if (lane != NULL) {
+        index = (lane->queue_id & (table->capacity - 1)) + 1;
+    }
+    for (; table->count > 0 && index < table->capacity; index++) {
+        if (table->slots[index] != NULL) {
+            return table->slots[index];
+        }
+    }
+    return NULL;
+}
+
 struct lane *lane_table_any(const struct lane_table *table)
 {
     for (size_t i = 0; i < table->capacity && table->count > 0; i++) {

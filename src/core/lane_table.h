@@ -26,6 +26,11 @@ int lane_table_add(struct lane_table *table, struct lane *lane);
 /* Removes a lane that is in it. */
 void lane_table_remove(struct lane_table *table, struct lane *lane);
 
+/* The lane after this one, in any order; NULL: the first one. NULL if there is
+ * none. To be asked before a lane is removed. */
+struct lane *lane_table_next(const struct lane_table *table,
+                             const struct lane *lane);
+
 /* Any lane, for emptying the table; NULL if there is none. */
 struct lane *lane_table_any(const struct lane_table *table);
 

@@ -335,8 +335,8 @@ static void lanes_known(struct inbox_outlet_request *request)
     free(request);
 }
 
-int inbox_outlet_lanes(struct inbox_outlet *outlet, inbox_lanes_cb lanes_cb,
-                       void *data)
+int inbox_outlet_lanes(struct inbox_outlet *outlet, const bool *slots,
+                       inbox_lanes_cb lanes_cb, void *data)
 {
     struct inbox *inbox = outlet->inbox;
     struct inbox_outlet_request *request = calloc(1, sizeof(*request));
@@ -345,6 +345,7 @@ int inbox_outlet_lanes(struct inbox_outlet *outlet, inbox_lanes_cb lanes_cb,
         return HAPLO_ENOMEM;
     }
     request->outlet = outlet;
+    request->slots = slots;
     request->lanes_cb = lanes_cb;
     request->data = data;
     request->done_cb = lanes_known;

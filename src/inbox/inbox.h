@@ -483,8 +483,11 @@ typedef void (*inbox_lanes_cb)(struct inbox_outlet *outlet, int error,
                                const struct inbox_deferred_lane *lanes,
                                size_t count, void *data);
 
-/* 0, and lanes_cb fires; or HAPLO_ENOMEM, and it does not. */
-int inbox_outlet_lanes(struct inbox_outlet *outlet, inbox_lanes_cb lanes_cb,
-                       void *data);
+/* slots: of the servers whose lanes are wanted, FLEET_SLOT_COUNT values
+ * (fleet/placement.h), read during the call only; others may be reported as
+ * well. NULL: all. Returns 0, and lanes_cb fires; or HAPLO_ENOMEM, and it does
+ * not. */
+int inbox_outlet_lanes(struct inbox_outlet *outlet, const bool *slots,
+                       inbox_lanes_cb lanes_cb, void *data);
 
 #endif

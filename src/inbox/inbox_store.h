@@ -75,6 +75,8 @@ struct inbox_outlet_request {
                                           row */
     uint64_t start_ms;                 /* cursor without a row: see
                                           INBOX_START_NOW */
+    const bool *slots;                 /* see inbox_outlet_lanes(); valid only
+                                          inside the operation */
     struct inbox_deferred_lane *lanes; /* result, from malloc() */
     size_t lane_count;                 /* length of lanes */
     int error;                         /* 0 or HAPLO_E* */

@@ -245,7 +245,7 @@ static void outlet_run(void)
     assert_int_equal(stage_query(&stage, "SELECT cursor FROM outlets"), 2);
     assert_int_equal(stage_query(&stage, "SELECT arrival FROM dead_letters"),
                      2);
-    UNTIL_DONE(&stage, inbox_outlet_lanes(outlet, on_lanes, NULL) == 0);
+    UNTIL_DONE(&stage, inbox_outlet_lanes(outlet, NULL, on_lanes, NULL) == 0);
     stage_close(&stage);
     feed_close(&a);
     stage_end(&stage);

@@ -49,6 +49,7 @@ struct scene {
     uint64_t cursor;                          /* as stored */
     bool is_by_queue;                         /* it has positions instead */
     uint64_t position_of[SCENE_LANES];        /* as stored */
+    bool is_shared;                           /* another process stores too */
     unsigned read_count;                      /* so far */
     bool saves_fail;                          /* */
     /* the outlet */
@@ -292,8 +293,8 @@ static inline void scene_store_positions(struct scene *scene)
     for (size_t i = 0; i < progress->position_count; i++) {
         const struct queue_position *position = &progress->positions[i];
         uint64_t *stored = &scene->position_of[position->queue_id - 1];
-        assert_true(position->arrival >= *stored);
-        *stored = position->arrival;
+        assert_true(position->arrival >= *stored || scene->is_shared);
+        *stored = position->arrival > *stored ? position->arrival : *stored;
     }
     for (uint64_t i = 1; i <= scene->last; i++) {
         if (!scene_is_backlog(scene, i) && scene->fate[i] == FATE_NONE) {

@@ -438,9 +438,10 @@ static inline void lanes_answer(void *pointer)
     lanes_cb_now(&scene.inbox.outlet, 0, "", lanes, count, pointer);
 }
 
-HOOK int inbox_outlet_lanes(struct inbox_outlet *outlet,
+HOOK int inbox_outlet_lanes(struct inbox_outlet *outlet, const bool *slots,
                             inbox_lanes_cb lanes_cb, void *data)
 {
+    (void)slots;
     assert_ptr_equal(outlet, &scene.inbox.outlet);
     scene.inbox.ask_count++;
     lanes_cb_now = lanes_cb;

@@ -135,7 +135,7 @@ static void expect_lanes(struct scene *scene, struct inbox_outlet *outlet,
                          const char *expected)
 {
     lanes_text[0] = '?';
-    assert_int_equal(inbox_outlet_lanes(outlet, on_lanes, outlet), 0);
+    assert_int_equal(inbox_outlet_lanes(outlet, NULL, on_lanes, outlet), 0);
     scene_settle(scene);
     assert_string_equal(lanes_text, expected);
 }

@@ -260,6 +260,27 @@ static void test_a_cause_that_is_told_elsewhere_is_no_transition(void **state)
         "[   1.0] example/student: paused -> starting paused by root\n");
 }
 
+/* A queue that another host forwards from now on is in trouble no longer here,
+ * and has not recovered. */
+static void test_a_lane_that_goes_to_another_host_is_removed(void **state)
+{
+    struct scene *scene = *state;
+    struct observer *observer = &scene->observer;
+    struct observer_note note = note_at(1, 0, "HTTP 400");
+    observer_outlet_enter(observer, &scene->outlet, "example", "student",
+                          OBSERVER_OUTLET_BLOCKED, &note);
+    note = note_at(5, 0, NULL);
+    observer_outlet_forget_lane(observer, &scene->outlet, "example", "student",
+                                &note);
+    observer_outlet_forget_lane(observer, &scene->outlet, "example", "staff",
+                                &note);
+    assert_null(observer_lane_find(observer, "files", "example", "student"));
+    assert_string_equal(
+        scene->trace,
+        "[   1.0] files: example/student: working -> blocked HTTP 400\n"
+        "[   5.0] files: example/student: blocked -> removed\n");
+}
+
 /* Servers, outlets, lanes and inboxes are told with what ended, too. */
 static void test_every_kind_of_object_has_a_story(void **state)
 {
@@ -414,6 +435,7 @@ int main(void)
         TEST(test_the_transitions_of_a_queue_are_linked),
         TEST(test_the_history_forgets_the_oldest),
         TEST(test_a_cause_that_is_told_elsewhere_is_no_transition),
+        TEST(test_a_lane_that_goes_to_another_host_is_removed),
         TEST(test_every_kind_of_object_has_a_story),
         TEST(test_unread_messages_are_summed_up),
         TEST(test_sums_are_those_of_a_walk),

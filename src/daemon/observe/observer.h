@@ -334,6 +334,11 @@ void observer_outlet_enter(struct observer *observer,
                            struct observer_outlet *outlet, const char *server,
                            const char *queue, enum observer_outlet_state state,
                            const struct observer_note *note);
+/* Another host forwards this queue now, and shows what holds it up. */
+void observer_outlet_forget_lane(struct observer *observer,
+                                 struct observer_outlet *outlet,
+                                 const char *server, const char *queue,
+                                 const struct observer_note *note);
 /* label: "dead_letter", "warning" or "replay". */
 void observer_outlet_tell(struct observer *observer,
                           struct observer_outlet *outlet, const char *server,

@@ -34,7 +34,10 @@ void observer_feed_outlet(struct gather_outlet *outlet,
             return;
         }
     }
-    if (strcmp(event->state, "at rest") != 0) {
+    if (strcmp(event->state, "elsewhere") == 0) {
+        observer_outlet_forget_lane(observer, &outlet->seen, event->server,
+                                    event->queue, &note);
+    } else if (strcmp(event->state, "at rest") != 0) {
         observer_outlet_tell(
             observer, &outlet->seen, event->server, event->queue,
             strcmp(event->state, "dead letter") == 0 ? "dead_letter"

@@ -103,6 +103,24 @@ static void lane_worked(struct observer *observer,
     lane_free(observer, lane);
 }
 
+void observer_outlet_forget_lane(struct observer *observer,
+                                 struct observer_outlet *outlet,
+                                 const char *server, const char *queue,
+                                 const struct observer_note *note)
+{
+    char name[LANE_NAME_SIZE];
+    struct observer_lane *lane = name_table_find(
+        &observer->lanes, lane_name(name, outlet->name, server, queue));
+    if (lane == NULL) {
+        return;
+    }
+    lane_report(observer, outlet, server, queue, lane,
+                &(struct transition){.from = observer_outlet_label(lane->state),
+                                     .to = "removed"},
+                note);
+    lane_free(observer, lane);
+}
+
 static void lane_enter(struct observer *observer,
                        struct observer_outlet *outlet, const char *server,
                        const char *queue, enum observer_outlet_state state,

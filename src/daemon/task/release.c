@@ -97,6 +97,13 @@ static enum exit_code explain(const struct gather_outlet *outlet,
                  release->outlet, name, config->path);
         return EXIT_CODE_USAGE;
     }
+    if (!forwarder_owns(outlet->forwarder, release->server)) {
+        snprintf(text, text_size,
+                 "outlet %s: another host forwards %s: give this command "
+                 "there",
+                 release->outlet, name);
+        return EXIT_CODE_FAILED;
+    }
     snprintf(text, text_size, "outlet %s: %s is neither blocked nor waiting",
              release->outlet, name);
     return EXIT_CODE_FAILED;

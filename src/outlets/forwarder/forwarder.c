@@ -21,7 +21,8 @@
  *     and the outlet starts again from what is stored, which repeats some
  *     messages.
  *
- * How it ends is told in forwarder_close.c.
+ * How it ends is told in forwarder_close.c; how several hosts share an outlet,
+ * in forwarder_share.c.
  */
 #include "outlets/forwarder/forwarder.h"
 
@@ -60,6 +61,9 @@ static uint64_t due_ms(const struct forwarder *forwarder)
         due = earlier_ms(dispatch_due_ms(&forwarder->dispatch),
                          forwarder_ask_ms(forwarder));
         due = earlier_ms(due, forwarder_replay_due_ms(forwarder->replay));
+        due = forwarder->is_held
+                  ? earlier_ms(due, uv_now(forwarder->loop) + FORWARDER_HELD_MS)
+                  : due;
     }
     if (forwarder->phase <= FORWARDER_WORKING &&
         forwarder->retry_at_ms > uv_now(forwarder->loop)) {
@@ -111,6 +115,8 @@ static void begin_again(struct forwarder *forwarder)
 
 static void work(struct forwarder *forwarder)
 {
+    forwarder->is_held = false;
+    forwarder_withdraw(forwarder);
     dispatch_due(&forwarder->dispatch, uv_now(forwarder->loop));
     forwarder_ask(forwarder);
     forwarder_read(forwarder);
@@ -131,6 +137,9 @@ void forwarder_pump(struct forwarder *forwarder)
     }
     if (forwarder->phase == FORWARDER_WORKING) {
         work(forwarder);
+    }
+    if (forwarder->phase <= FORWARDER_WORKING) {
+        forwarder_tell_drained(forwarder);
     }
     if (forwarder->phase == FORWARDER_ENDING) {
         forwarder_end_deliveries(forwarder);

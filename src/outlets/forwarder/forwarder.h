@@ -85,7 +85,8 @@ struct forwarder_stats {
 /*
  * A lane or the outlet has changed its state. The states are
  *
- *   lane     "waiting", "blocked", "working" (again), "dead letter"
+ *   lane     "waiting", "blocked", "working" (again), "dead letter",
+ *            "elsewhere" (another host has it now, and whatever held it up)
  *   outlet   "broken", "waiting" (for the inbox; again once is_inbox_down),
  *            "working" (again), "at rest", "replay" (why tells what it does),
  *            "warning" (it works, but why says what is wrong)
@@ -125,7 +126,8 @@ struct forwarder_share {
     void *data;                                    /* passed to these */
 };
 
-/* To be called right after forwarder_new(); borrows share. */
+/* To be called right after forwarder_new(); borrows share. Lanes are shared
+ * only if the inbox has positions (struct inbox_outlet). */
 void forwarder_share(struct forwarder *forwarder,
                      const struct forwarder_share *share);
 
@@ -146,6 +148,10 @@ void forwarder_slot_lost(struct forwarder *forwarder, unsigned slot);
 void forwarder_wake(struct forwarder *forwarder,
                     const struct inbox_queue *queue, uint64_t last_arrival,
                     size_t count);
+
+/* True unless it is shared, and another host forwards the messages of this
+ * server. */
+bool forwarder_owns(const struct forwarder *forwarder, const char *server);
 
 /* 1 if the outlet wants this message, 0 if not, or HAPLO_ENOMEM. */
 int forwarder_accepts(const struct forwarder *forwarder,

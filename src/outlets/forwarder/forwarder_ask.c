@@ -17,16 +17,23 @@ bool forwarder_note_lane(struct forwarder *forwarder, uint64_t queue_id,
                          const char *server, const char *queue,
                          uint64_t last_arrival)
 {
-    struct lane *lane =
-        dispatch_lane(&forwarder->dispatch, queue_id, server, queue);
+    struct dispatch *dispatch = &forwarder->dispatch;
+    struct lane *lane = lane_table_find(&dispatch->lanes, queue_id);
+    unsigned slot =
+        lane != NULL ? lane->slot : forwarder_slot(forwarder, server);
 
+    if (!forwarder_owns_slot(forwarder, slot)) {
+        return true;
+    }
+    lane = dispatch_lane(dispatch, queue_id, server, queue);
     if (lane == NULL) {
         return false;
     }
+    lane->slot = slot;
     if (forwarder_wants(forwarder, server, queue)) {
-        dispatch_stored(&forwarder->dispatch, lane, last_arrival);
+        dispatch_stored(dispatch, lane, last_arrival);
     } else {
-        dispatch_pass(&forwarder->dispatch, lane, last_arrival);
+        dispatch_pass(dispatch, lane, last_arrival);
     }
     return true;
 }
@@ -94,7 +101,7 @@ void forwarder_ask(struct forwarder *forwarder)
         return;
     }
     forwarder->asked_ms = now_ms;
-    error = inbox_outlet_lanes(forwarder->progress, on_lanes, forwarder);
+    error = forwarder_ask_lanes(forwarder, on_lanes);
     if (error != 0) {
         forwarder_inbox_failed(forwarder, haplo_error_text(error));
         return;

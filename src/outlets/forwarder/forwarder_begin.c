@@ -143,7 +143,7 @@ void forwarder_begin(struct forwarder *forwarder)
                 ? inbox_outlet_open(forwarder->inbox, forwarder->options->name,
                                     forwarder_start_ms(forwarder), on_progress,
                                     forwarder)
-                : inbox_outlet_lanes(forwarder->progress, on_lanes, forwarder);
+                : forwarder_ask_lanes(forwarder, on_lanes);
     if (error != 0) {
         forwarder_inbox_failed(forwarder, haplo_error_text(error));
     } else {

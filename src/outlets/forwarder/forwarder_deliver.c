@@ -95,14 +95,22 @@ static void on_delivered(struct outlet_parcel *out)
     forwarder_pump(forwarder);
 }
 
+/* The next one that may begin now, or NULL. */
+static struct span *next_span(struct forwarder *forwarder)
+{
+    return dispatch_has_next(&forwarder->dispatch) &&
+                   forwarder_may_begin(forwarder)
+               ? dispatch_next(&forwarder->dispatch)
+               : NULL;
+}
+
 void forwarder_deliver(struct forwarder *forwarder)
 {
     struct span *span;
 
     open_outlet(forwarder);
     forwarder_replay_deliver(forwarder->replay); /* if it waited long enough */
-    while (forwarder->outlet != NULL &&
-           (span = dispatch_next(&forwarder->dispatch)) != NULL) {
+    while (forwarder->outlet != NULL && (span = next_span(forwarder)) != NULL) {
         struct flight *flight = flight_find(forwarder);
         struct parcel *parcel = container_of(span, struct parcel, span);
         size_t next = forwarder_parcel_next(parcel);

@@ -85,12 +85,21 @@ static bool has_recovered(const struct lane *lane, enum lane_state from)
            (lane->state == LANE_IDLE && lane->failures > 0);
 }
 
+/* Another host decides about what held it. */
+static bool has_left(const struct lane *lane, enum lane_state from)
+{
+    return lane->is_leaving && lane->state == LANE_IDLE &&
+           (from == LANE_BLOCKED || lane->failures > 0);
+}
+
 static void on_lane_changed(void *data, const struct lane *lane,
                             enum lane_state from)
 {
     struct forwarder *forwarder = data;
 
-    if (has_recovered(lane, from)) {
+    if (has_left(lane, from)) {
+        forwarder_tell(forwarder, lane, "elsewhere", "", 0, 0);
+    } else if (has_recovered(lane, from)) {
         forwarder_tell(forwarder, lane, "working", "", 0, 0);
     } else if (lane->state == LANE_WAITING) {
         forwarder_tell(forwarder, lane, "waiting", forwarder->why.text,

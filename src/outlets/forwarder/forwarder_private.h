@@ -5,6 +5,7 @@
 #define OUTLETS_FORWARDER_PRIVATE_H
 
 #include "core/dispatch.h"
+#include "fleet/placement.h"
 #include "outlets/forwarder/forwarder.h"
 #include "outlets/forwarder/forwarder_replay.h"
 
@@ -22,6 +23,9 @@
 
 /* Lanes per read, if the outlet has positions. */
 #define FORWARDER_READ_LANES_MAX 64
+
+/* While it may not begin anything, it asks again this often whether it may. */
+#define FORWARDER_HELD_MS 200
 
 /* The longest wait after an error of the inbox. The first wait is that of the
  * outlet. */
@@ -80,43 +84,51 @@ struct forwarder {
     forwarder_declined_cb declined_cb;       /* may be NULL */
     void *data;                              /* for event_cb, declined_cb */
     struct route *route;                     /* owned; NULL: wants all */
-    struct dispatch_policy policy;     /* from the options, with defaults */
-    struct dispatch dispatch;          /* valid from WORKING on */
-    bool has_dispatch;                 /* dispatch is initialised */
-    enum forwarder_phase phase;        /* see above */
-    uv_timer_t timer;                  /* when something is due */
-    struct inbox_outlet *progress;     /* of the inbox; NULL at first */
-    bool is_asking;                    /* loading progress or lanes */
-    bool has_to_ask;                   /* for lanes: something was stored */
-    bool is_answer_due;                /* the same, and it is asking */
-    uint64_t asked_ms;                 /* when it asked for lanes last */
-    uint64_t ask_least_ms;             /* earliest next time */
-    uint64_t ask_next_ms;              /* latest next time */
-    struct outlet *outlet;             /* NULL: not open */
-    struct flight *flights;            /* owned; policy.in_flight_max */
-    struct forwarder_replay *replay;   /* owned */
-    size_t bytes_held;                 /* by pages */
-    size_t bytes_reading;              /* that outstanding reads may add */
-    size_t read_bytes_max;             /* of the next read */
-    struct page *spare;                /* owned; for the next read, or NULL */
-    unsigned reads;                    /* outstanding */
-    uint64_t retry_at_ms;              /* earliest next call of the inbox */
-    uint64_t inbox_wait_ms;            /* after its last error; 0: none */
-    bool is_save_failing;              /* whatever can be read meanwhile */
-    struct inbox_progress save;        /* outstanding */
-    struct inbox_place *places;        /* owned; used by save */
-    struct inbox_dead_letter *letters; /* owned; of save */
-    bool is_at_rest;                   /* as told last */
-    bool is_quiet;                     /* events are suppressed */
-    uint64_t filtered_count;           /* messages */
-    uint64_t between_count;            /* of these: counted by the dispatch as
-                                          delivered */
-    uint64_t delivered_at_ms;          /* see struct forwarder_stats */
-    struct reason why;                 /* the newest failure */
-    struct reason warning;             /* the newest of the outlet, or "" */
-    uint64_t deadline_ms;              /* for closing */
-    void (*closed_cb)(void *data);     /* of forwarder_close() */
-    void *closed_data;                 /* for closed_cb */
+    struct dispatch_policy policy;       /* from the options, with defaults */
+    struct dispatch dispatch;            /* valid from WORKING on */
+    bool has_dispatch;                   /* dispatch is initialised */
+    enum forwarder_phase phase;          /* see above */
+    uv_timer_t timer;                    /* when something is due */
+    struct inbox_outlet *progress;       /* of the inbox; NULL at first */
+    bool is_asking;                      /* loading progress or lanes */
+    bool has_to_ask;                     /* for lanes: something was stored */
+    bool is_answer_due;                  /* the same, and it is asking */
+    uint64_t asked_ms;                   /* when it asked for lanes last */
+    uint64_t ask_least_ms;               /* earliest next time */
+    uint64_t ask_next_ms;                /* latest next time */
+    struct outlet *outlet;               /* NULL: not open */
+    struct flight *flights;              /* owned; policy.in_flight_max */
+    struct forwarder_replay *replay;     /* owned */
+    size_t bytes_held;                   /* by pages */
+    size_t bytes_reading;                /* that outstanding reads may add */
+    size_t read_bytes_max;               /* of the next read */
+    struct page *spare;                  /* owned; for the next read, or NULL */
+    unsigned reads;                      /* outstanding */
+    uint64_t retry_at_ms;                /* earliest next call of the inbox */
+    uint64_t inbox_wait_ms;              /* after its last error; 0: none */
+    bool is_save_failing;                /* whatever can be read meanwhile */
+    struct inbox_progress save;          /* outstanding */
+    struct inbox_place *places;          /* owned; used by save */
+    struct inbox_dead_letter *letters;   /* owned; of save */
+    bool is_at_rest;                     /* as told last */
+    bool is_quiet;                       /* events are suppressed */
+    uint64_t filtered_count;             /* messages */
+    uint64_t between_count;              /* of these: counted by the dispatch as
+                                            delivered */
+    uint64_t delivered_at_ms;            /* see struct forwarder_stats */
+    struct reason why;                   /* the newest failure */
+    struct reason warning;               /* the newest of the outlet, or "" */
+    const struct forwarder_share *share; /* borrowed; NULL: it is the only
+                                            forwarder of its outlet */
+    unsigned replay_slot;                /* slot of its replays */
+    bool is_held;                        /* it was not allowed to begin */
+    bool has_withdrawn;                  /* some slots are to be withdrawn */
+    bool is_withdrawn[FLEET_SLOT_COUNT]; /* its lanes are to be withdrawn */
+    bool is_draining[FLEET_SLOT_COUNT];  /* drained_cb must fire */
+    size_t draining_count;               /* slots of these */
+    uint64_t deadline_ms;                /* for closing */
+    void (*closed_cb)(void *data);       /* of forwarder_close() */
+    void *closed_data;                   /* for closed_cb */
 };
 
 /* forwarder.c */
@@ -188,8 +200,8 @@ void forwarder_begin(struct forwarder *forwarder);
 
 /* forwarder_ask.c: for outlets that have positions */
 
-/* This queue has, or had, messages up to last_arrival after its position. False
- * if memory runs out. */
+/* This queue has, or had, messages up to last_arrival after its position: notes
+ * it, unless another host forwards them. False if memory runs out. */
 bool forwarder_note_lane(struct forwarder *forwarder, uint64_t queue_id,
                          const char *server, const char *queue,
                          uint64_t last_arrival);
@@ -208,6 +220,27 @@ bool forwarder_has_to_ask(const struct forwarder *forwarder);
 
 /* Discards everything that is not stored. Nothing may be outstanding. */
 void forwarder_forget(struct forwarder *forwarder);
+
+/* forwarder_share.c: for outlets that several hosts share */
+
+/* The slot of a server; 0 if the outlet is not shared. */
+unsigned forwarder_slot(const struct forwarder *forwarder, const char *server);
+
+/* True if lanes of this slot, or replays, may be forwarded here. */
+bool forwarder_owns_slot(const struct forwarder *forwarder, unsigned slot);
+
+/* True if a parcel may begin now. Otherwise, is_held is set. */
+bool forwarder_may_begin(struct forwarder *forwarder);
+
+/* Asks the inbox for the lanes that may be forwarded here. Returns as
+ * inbox_outlet_lanes() does. */
+int forwarder_ask_lanes(struct forwarder *forwarder, inbox_lanes_cb lanes_cb);
+
+/* WORKING: withdraws the lanes of slots that are no longer own. */
+void forwarder_withdraw(struct forwarder *forwarder);
+
+/* Calls drained_cb for the slots of which nothing is left. */
+void forwarder_tell_drained(struct forwarder *forwarder);
 
 /* forwarder_deliver.c */
 

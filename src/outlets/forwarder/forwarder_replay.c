@@ -20,6 +20,9 @@
  *   - The inbox reports an error: it is asked again after REPLAY_RETRY_MS.
  *   - Memory runs out when a result must be recorded: after the same wait, the
  *     row is loaded again, and the replay goes on from what is stored.
+ *   - Another host is to do it (forwarder_share.c): what is in flight may
+ * finish, and is stored; then the row is dropped. If the other host may have
+ * begun, nothing is stored.
  *   - It is stopped by an operator: the next save tells so. What is in flight
  *     then is finished.
  */
@@ -34,6 +37,7 @@
 #include "outlets/forwarder/forwarder_replay_private.h"
 
 #define REPLAY_RETRY_MS 5000
+#define REPLAY_PEEK_MS 10000
 
 uint64_t replay_now(const struct forwarder_replay *replay)
 {
@@ -94,7 +98,11 @@ static void on_loaded(struct inbox_task *task, int error, const char *why)
         container_of(task, struct forwarder_replay, task);
 
     replay->is_busy = false;
-    if (error != 0) {
+    replay->is_peeking = false;
+    if (replay->is_elsewhere || replay->is_void) {
+        replay->has_to_look = true;
+        replay->is_void = false;
+    } else if (error != 0) {
         replay->has_to_look = true;
         replay_fail(replay, why);
     } else if (task->count > 0) {
@@ -120,6 +128,7 @@ bool replay_task_start(struct forwarder_replay *replay,
 static void look(struct forwarder_replay *replay)
 {
     replay->has_to_look = false;
+    replay->peek_at_ms = replay_now(replay) + REPLAY_PEEK_MS;
     replay->stored = (struct inbox_replay){.id = 0};
     (void)snprintf(replay->stored.outlet, sizeof(replay->stored.outlet), "%s",
                    replay->forwarder->options->name);
@@ -135,6 +144,7 @@ static void row_drop(struct forwarder_replay *replay)
     replay->is_save_open = false;
     replay->has_to_reload = false;
     replay->has_new_why = false;
+    replay->is_void = false;
     replay->row.id = 0;
     replay->has_to_look = true;
 }
@@ -146,16 +156,18 @@ static bool is_idle(const struct forwarder_replay *replay)
     return !replay->is_busy && !replay->is_reading && !replay->is_in_flight;
 }
 
-/* Drops the row if it is done, or was stopped, and everything is stored; or if
- * memory ran out. */
+/* Drops the row if it is done, or was stopped, or is another host's, and
+ * everything is stored; or if it is void, or memory ran out. */
 static void consider_drop(struct forwarder_replay *replay)
 {
     bool is_lost = replay->pass.is_lost;
+    bool is_over = replay->has_to_reload || replay->is_elsewhere;
 
     if (!is_idle(replay)) {
         return;
     }
-    if (is_lost || (replay->has_to_reload && !replay_has_progress(replay))) {
+    if (is_lost || replay->is_void ||
+        (is_over && !replay_has_progress(replay))) {
         row_drop(replay);
     }
     if (is_lost) { /* what is repeated must not be repeated at once */
@@ -166,9 +178,10 @@ static void consider_drop(struct forwarder_replay *replay)
 static void consider_save(struct forwarder_replay *replay)
 {
     bool is_due = replay_now(replay) >= replay->save_due_ms ||
-                  replay_pass_is_over(&replay->pass);
+                  replay_pass_is_over(&replay->pass) ||
+                  (replay->is_elsewhere && is_idle(replay));
 
-    if (replay->is_busy || replay->pass.is_lost) {
+    if (replay->is_busy || replay->pass.is_lost || replay->is_void) {
         return;
     }
     if (replay->has_to_look ||
@@ -176,6 +189,28 @@ static void consider_save(struct forwarder_replay *replay)
          (replay_has_progress(replay) || replay_pass_is_over(&replay->pass)))) {
         replay->has_to_look = false;
         replay_save(replay);
+    }
+}
+
+/* Whether other processes have added one: the command may have told another
+ * host. */
+static bool is_peek_due(const struct forwarder_replay *replay)
+{
+    return replay->forwarder->share != NULL &&
+           replay_now(replay) >= replay->peek_at_ms;
+}
+
+static void consider_look(struct forwarder_replay *replay)
+{
+    if (replay->is_busy || replay->is_elsewhere ||
+        replay_now(replay) < replay->retry_at_ms) {
+        return;
+    }
+    if (replay->has_to_look) {
+        look(replay);
+    } else if (is_peek_due(replay)) {
+        look(replay);
+        replay->is_peeking = replay->is_busy;
     }
 }
 
@@ -188,13 +223,10 @@ void forwarder_replay_work(struct forwarder_replay *replay)
         consider_drop(replay);
     }
     if (!replay_has_row(replay)) {
-        if (replay->has_to_look && !replay->is_busy &&
-            replay_now(replay) >= replay->retry_at_ms) {
-            look(replay);
-        }
+        consider_look(replay);
         return;
     }
-    if (!replay->has_to_reload) {
+    if (!replay->has_to_reload && !replay->is_elsewhere && !replay->is_void) {
         replay_read(replay);
     }
     consider_save(replay);
@@ -208,7 +240,10 @@ uint64_t forwarder_replay_due_ms(const struct forwarder_replay *replay)
         return replay->retry_at_ms;
     }
     if (!replay_has_row(replay)) {
-        return HEAP_NEVER;
+        return replay->forwarder->share == NULL || replay->is_elsewhere ||
+                       replay->is_busy
+                   ? HEAP_NEVER
+                   : replay->peek_at_ms;
     }
     due_ms = replay_pass_due_ms(&replay->pass);
     if (!replay->is_busy && replay_has_progress(replay) &&
@@ -220,7 +255,11 @@ uint64_t forwarder_replay_due_ms(const struct forwarder_replay *replay)
 
 bool forwarder_replay_is_over(const struct forwarder_replay *replay)
 {
-    return !replay_has_row(replay) && !replay->is_busy && !replay->has_to_look;
+    if (replay->is_elsewhere) {
+        return forwarder_replay_is_elsewhere(replay);
+    }
+    return !replay_has_row(replay) &&
+           (!replay->is_busy || replay->is_peeking) && !replay->has_to_look;
 }
 
 bool forwarder_replay_is_at_rest(const struct forwarder_replay *replay)
@@ -263,4 +302,21 @@ void forwarder_replay_look(struct forwarder_replay *replay)
 {
     replay->has_to_look = true;
     replay->retry_at_ms = 0;
+}
+
+void forwarder_replay_leave(struct forwarder_replay *replay, bool is_lost)
+{
+    replay->is_elsewhere = true;
+    replay->is_void |= is_lost && (replay_has_row(replay) || replay->is_busy);
+}
+
+void forwarder_replay_come(struct forwarder_replay *replay)
+{
+    replay->is_elsewhere = false;
+    forwarder_replay_look(replay);
+}
+
+bool forwarder_replay_is_elsewhere(const struct forwarder_replay *replay)
+{
+    return replay->is_elsewhere && !replay_has_row(replay) && is_idle(replay);
 }

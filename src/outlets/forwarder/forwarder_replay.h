@@ -20,6 +20,16 @@ void forwarder_replay_free(struct forwarder_replay *replay);
 /* To be called when one was added to the inbox or stopped there. */
 void forwarder_replay_look(struct forwarder_replay *replay);
 
+/* Another host does replays from now on. is_lost: it may have begun, so that
+ * nothing is stored any more. */
+void forwarder_replay_leave(struct forwarder_replay *replay, bool is_lost);
+
+/* This host does them again. */
+void forwarder_replay_come(struct forwarder_replay *replay);
+
+/* True if another host does them, and nothing of them is left here. */
+bool forwarder_replay_is_elsewhere(const struct forwarder_replay *replay);
+
 /* Does what can be done now, except sending. */
 void forwarder_replay_work(struct forwarder_replay *replay);
 

@@ -84,8 +84,8 @@ static void on_delivered(struct outlet_parcel *out)
 static bool may_send(const struct forwarder_replay *replay)
 {
     return replay_has_row(replay) && !replay->has_to_reload &&
-           replay->has_page && !replay->is_in_flight &&
-           replay->forwarder->outlet != NULL &&
+           !replay->is_elsewhere && !replay->is_void && replay->has_page &&
+           !replay->is_in_flight && replay->forwarder->outlet != NULL &&
            replay_now(replay) >= replay->retry_at_ms &&
            replay_pass_may_send(&replay->pass);
 }
@@ -98,6 +98,7 @@ void forwarder_replay_deliver(struct forwarder_replay *replay)
         replay_pass_due(&replay->pass, replay_now(replay));
     }
     if (!may_send(replay) || !replay_page_next(replay) ||
+        !forwarder_may_begin(forwarder) ||
         !dispatch_lend(&forwarder->dispatch, replay->chosen[0].queue_id)) {
         return;
     }

@@ -20,7 +20,12 @@ struct forwarder_replay {
     bool has_to_look;                  /* load the next one */
     bool has_to_reload;                /* it is done, or stopped: drop it */
     bool is_finished;                  /* closing: it has been saved */
+    bool is_elsewhere;                 /* another host does replays */
+    bool is_void;                      /* drop the row without saving */
     bool is_busy;                      /* task is outstanding */
+    bool is_peeking;                   /* it looks whether another process has
+                                          added a replay */
+    uint64_t peek_at_ms;               /* when it does so next */
     bool is_save_open;                 /* outcome of saving is unknown */
     bool has_new_why;                  /* it waits, or no longer does */
     bool is_reading;                   /* the page is being read */

@@ -122,7 +122,8 @@ bool forwarder_replay_finish(struct forwarder_replay *replay)
         return true;
     }
     if (replay->is_finished || !replay_has_row(replay) ||
-        replay->pass.is_lost || !replay_has_progress(replay)) {
+        replay->pass.is_lost || replay->is_void ||
+        !replay_has_progress(replay)) {
         return false;
     }
     replay->is_finished = true; /* tried once: the next start goes on */
