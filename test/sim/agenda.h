@@ -18,9 +18,10 @@ struct agenda_entry {
     uint64_t due_ms;
     uint64_t order; /* among those of the same time */
     agenda_cb happen;
-    void *subject;  /* for it */
-    uint64_t stamp; /* for it */
-    uint64_t life;  /* of the process that it is for; 0: for no one's */
+    void *subject;   /* for it */
+    uint64_t stamp;  /* for it */
+    uint64_t life;   /* of the process that it is for; 0: for no one's */
+    bool is_outside; /* of what it has sent: happens also if it stands still */
 };
 
 /* Zeroed: empty. */

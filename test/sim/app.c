@@ -84,7 +84,7 @@ static void on_give_up(struct world *world, void *subject, uint64_t stamp)
 /* As if the state of a queue could not be moved. It is started again later. */
 static void does_not_open(struct process *process)
 {
-    if (process->world->is_quiet) {
+    if (process->world->is_quiet && !suspend_is_behind(process)) {
         world_violation(process->world, "process %u: does not open",
                         process->host);
     }

@@ -154,7 +154,7 @@ int __wrap_haplo_queue_remove(struct haplo_queue *queue,
     struct seen_queue *seen = process_find_queue(process_current(), queue);
     seen->removed_cb = removed_cb;
     seen->is_removing = true;
-    seen->removing_ms = seen->process->world->now_ms;
+    seen->removing_ms = seen->process->loop_ms;
     guard_commanded(seen, GUARD_PAUSE);
     return __real_haplo_queue_remove(queue, on_removed);
 }

@@ -147,8 +147,7 @@ static bool has_outlets(const struct world *world, const struct store *store)
 void backup_restore(struct world *world)
 {
     struct store *store = pick_store(world);
-    bool is_running =
-        world->processes[0] != NULL || world->processes[1] != NULL;
+    bool is_running = world_process_count(world) > 0;
     if (store->backup == NULL || (is_running && has_outlets(world, store))) {
         return;
     }

@@ -58,7 +58,7 @@ static bool is_promise(const struct world *world,
                        const struct message *message, enum standing standing)
 {
     return (standing == STANDING_CLOSED ||
-            (standing == STANDING_CLOSING && !world_has_two(world))) &&
+            (standing == STANDING_CLOSING && world_process_count(world) < 2)) &&
            !is_outstanding(world, queue, message);
 }
 
@@ -243,6 +243,17 @@ void book_check_told(struct world *world)
     }
 }
 
+/* True if a process has learned of a confirmation that is not stored. */
+static bool is_closing_to_any(const struct content *content, unsigned slot)
+{
+    for (unsigned host = 0; host < MESSAGE_HOSTS_MAX; host++) {
+        if (content->closing_number[host][slot] != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Drops what a process knew of a confirmation. */
 static void reopen(struct world *world, struct content *content, unsigned host,
                    unsigned slot)
@@ -253,7 +264,7 @@ static void reopen(struct world *world, struct content *content, unsigned host,
     content->closing_number[host][slot] = 0;
     world_count(world, SITUATION_CONFIRMATION_FORGOTTEN);
     if (content->standing[slot] == STANDING_CLOSING &&
-        content->closing_number[1 - host][slot] == 0) {
+        !is_closing_to_any(content, slot)) {
         content->standing[slot] = STANDING_OPEN;
     }
 }
@@ -285,7 +296,8 @@ void book_ended(struct process *process)
 void book_started(struct process *process)
 {
     struct world *world = process->world;
-    for (unsigned i = 0; i < world->queue_count && world_has_two(world); i++) {
+    bool has_several = world_process_count(world) > 1;
+    for (unsigned i = 0; i < world->queue_count && has_several; i++) {
         for (struct message *m = world->queues[i].first; m != NULL;
              m = m->next) {
             revoke_promise(world, m);
@@ -299,7 +311,11 @@ static void settle_slot(struct content *content, unsigned host, unsigned slot,
                         uint64_t confirm_number)
 {
     uint64_t own = content->closing_number[host][slot];
-    content->closing_number[1 - host][slot] = 0;
+    for (unsigned other = 0; other < MESSAGE_HOSTS_MAX; other++) {
+        if (other != host) {
+            content->closing_number[other][slot] = 0;
+        }
+    }
     if (content->standing[slot] != STANDING_CLOSING) {
         return;
     }

@@ -1,6 +1,7 @@
 #include "chaos.h"
 
 #include "backup.h"
+#include "machine.h"
 #include "operator.h"
 #include "process.h"
 #include "world.h"
@@ -193,8 +194,8 @@ static void on_move(struct world *world, void *subject, uint64_t stamp)
 {
     struct remote_queue *queue = subject;
     (void)stamp;
-    if (world->is_quiet || world->processes[0] != NULL ||
-        world->processes[1] != NULL || world->store_count < 2) {
+    if (world->is_quiet || world_process_count(world) > 0 ||
+        world->store_count < 2) {
         return;
     }
     queue->store = 1 - queue->store;
@@ -208,19 +209,6 @@ static void moves(struct world *world)
     operator_stops_all(world);
     world_at(world, dice_below(&world->dice, 3000), on_move,
              chaos_pick_queue(world), 0);
-}
-
-/* It has the same configuration as the first one. */
-static void second_comes(struct world *world)
-{
-    if (world->processes[1] == NULL && world->processes[0] != NULL &&
-        world->processes[0]->is_open) {
-        world_count(world, SITUATION_TWO_PROCESSES);
-        world->had_second = true;
-        process_start(world, 1);
-        world_at(world, world_some_time_ms(world), operator_ends_second, NULL,
-                 world->life);
-    }
 }
 
 /* Not in the trace, because it must not change anything. */
@@ -276,13 +264,15 @@ static const chaos_cb actions[CHAOS_COUNT] = {
     [CHAOS_CRASH] = operator_kills,
     [CHAOS_STOP] = stops,
     [CHAOS_WALL] = wall_jumps,
-    [CHAOS_SECOND] = second_comes,
+    [CHAOS_JOIN] = machine_joins,
     [CHAOS_BACKUP] = backup_make,
     [CHAOS_RESTORE] = restore,
     [CHAOS_MOVE] = moves,
     [CHAOS_RELOAD] = operator_reloads,
     [CHAOS_RELEASE] = operator_releases,
     [CHAOS_DESTINATION] = destination_falls_ill,
+    [CHAOS_SUSPEND] = machine_stands_still,
+    [CHAOS_CUT] = machine_is_cut_off,
 };
 
 /* Schedules the next one first, as the action may kill the process. */

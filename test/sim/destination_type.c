@@ -260,8 +260,8 @@ static void deliver(struct outlet *base, struct outlet_parcel *parcel)
     flight->parcel = parcel;
     flight->sent_at = outlet->destination->refused_count;
     flight->has_arrived = false;
-    process_at(outlet->process, way_ms(outlet), on_arrival, outlet,
-               flight->number);
+    process_at_outside(outlet->process, way_ms(outlet), on_arrival, outlet,
+                       flight->number);
 }
 
 static int open_outlet(const struct outlet_setting *setting,

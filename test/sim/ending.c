@@ -7,6 +7,7 @@
 #include "world.h"
 
 #define LOOK_MS 5000
+#define GO_ON_MS 1000
 
 static void mend_destinations(struct world *world)
 {
@@ -48,10 +49,10 @@ static void mend(struct world *world)
     world->errand = ERRAND_NONE;
     mend_servers(world);
     mend_destinations(world);
+    machine_mend_all(world);
     for (unsigned i = 0; i < world->queue_count; i++) {
         world->queues[i].is_forbidden = false;
         world->queues[i].ignores_tokens = false;
-        mend_key(world, &world->queues[i]);
     }
 }
 
@@ -74,7 +75,8 @@ static const char *left_undone(const struct world *world,
     }
     /* After a commit of unknown outcome whose batch was dropped, the product
      * learns what is stored only when the next batch is stale. */
-    if (stats.unconfirmed_count > 0 ||
+    bool may_be_current = queue->is_current || !world->had_several;
+    if ((may_be_current && stats.unconfirmed_count > 0) ||
         (queue->is_current && !book_is_settled(remote))) {
         return "not confirmed";
     }
@@ -114,9 +116,9 @@ static const char *find_behind(const struct world *world)
 static void check_end(struct world *world)
 {
     book_check_end(world);
-    /* What the second process has stored does not wake an outlet of the first.
+    /* What another process has stored does not wake an outlet of the first.
      * The next message of its own does. */
-    bool is_woken = world->is_examined || !world->had_second;
+    bool is_woken = world->is_examined || !world->had_several;
     for (unsigned i = 0; is_woken && i < world->destination_count; i++) {
         book_out_check_end(&world->destinations[i]);
     }
@@ -171,8 +173,8 @@ static void on_look(struct world *world, void *subject, uint64_t due_ms)
     (void)subject;
     help(world);
     const struct process *process = world->processes[0];
-    if (process == NULL || !process->is_open || process->is_stopping ||
-        world->processes[1] != NULL) {
+    if (!machine_end_others(world) || process == NULL || !process->is_open ||
+        process->is_stopping) {
         look_again(world, due_ms);
         return;
     }
@@ -211,20 +213,27 @@ static void on_ending(struct world *world, void *subject, uint64_t stamp)
 {
     (void)subject;
     (void)stamp;
-    mend(world);
-    look_again(world, ending_due_ms(world));
-    if (world->processes[1] != NULL) {
-        world_at(world, 0, operator_ends_second, NULL,
-                 world->processes[1]->life);
+    for (unsigned i = 0; i < world->queue_count; i++) {
+        mend_key(world, &world->queues[i]);
     }
+    look_again(world, ending_due_ms(world));
     if (world->plan.has_helper) {
         poll_all_now(world);
     }
 }
 
+/* Processes that stood still have a moment to do what they have missed. */
+static void on_quiet(struct world *world, void *subject, uint64_t stamp)
+{
+    (void)subject;
+    (void)stamp;
+    mend(world);
+    world_at(world, GO_ON_MS, on_ending, NULL, 0);
+}
+
 void ending_plan(struct world *world)
 {
-    world_at(world, world->plan.chaos_ms, on_ending, NULL, 0);
+    world_at(world, world->plan.chaos_ms, on_quiet, NULL, 0);
 }
 
 bool ending_is_over(const struct world *world)

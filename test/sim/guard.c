@@ -38,14 +38,14 @@ void guard_begins(struct seen_queue *queue, bool is_proven)
         .interval_ms = queue->remote->policy.interval_ms,
         .is_proven = is_proven,
         .seen_proven = is_proven,
-        .due_ms = world_of(queue)->now_ms + queue->remote->policy.interval_ms,
+        .due_ms = queue->process->loop_ms + queue->remote->policy.interval_ms,
     };
 }
 
 static void check_server(const struct seen_queue *queue)
 {
     const struct guard_server *guard = &queue->server->guard;
-    uint64_t now_ms = world_of(queue)->now_ms;
+    uint64_t now_ms = queue->process->loop_ms;
     check(queue, guard->in_flight <= queue->server->remote->in_flight_max,
           "more requests than its server has slots");
     check(queue,
@@ -108,7 +108,7 @@ static void fall_silent(struct seen_server *alias, void *data)
 static void check_login(const struct seen_queue *queue)
 {
     unsigned budget = queue->server->remote->failed_logins_max;
-    unsigned refused = guard_refused(queue->server, world_of(queue)->now_ms);
+    unsigned refused = guard_refused(queue->server, queue->process->loop_ms);
     check(queue, !queue->server->is_sought,
           "a request before its server's address is known");
     if (!queue->server->is_located) {
@@ -151,7 +151,7 @@ void guard_starts(struct seen_queue *queue, bool is_mark)
     guard->in_flight++;
     guard->unproven_in_flight += !queue->guard.was_proven;
     check(queue, queue->exchange == NULL, "two requests at once");
-    check(queue, world_of(queue)->now_ms >= queue->guard.not_before_ms,
+    check(queue, queue->process->loop_ms >= queue->guard.not_before_ms,
           "a request too soon");
     check_server(queue);
     check_login(queue);
@@ -167,7 +167,7 @@ void guard_starts(struct seen_queue *queue, bool is_mark)
 
 static void server_fails(struct guard_server *guard, struct seen_queue *queue)
 {
-    uint64_t now_ms = world_of(queue)->now_ms;
+    uint64_t now_ms = queue->process->loop_ms;
     guard->failing++;
     if (guard->failing == queue->server->remote->breaker_failures ||
         queue->guard.was_probe) {
@@ -181,7 +181,7 @@ static void server_fails(struct guard_server *guard, struct seen_queue *queue)
 
 static void server_lives(struct guard_server *guard, struct seen_queue *queue)
 {
-    bool is_silent = world_of(queue)->now_ms < guard->silent_until_ms;
+    bool is_silent = queue->process->loop_ms < guard->silent_until_ms;
     guard->times_down = 0;
     if (guard->must_probe && !is_silent) {
         world_count(world_of(queue), SITUATION_SERVER_CAME_BACK);
@@ -195,7 +195,7 @@ static void note_server(struct seen_queue *queue, int error)
 {
     struct guard_server *guard = &queue->server->guard;
     struct guard_site *site = guard_site_of(queue->server);
-    uint64_t now_ms = world_of(queue)->now_ms;
+    uint64_t now_ms = queue->process->loop_ms;
     switch (error) {
     case HAPLO_ENOMEM:
     case HAPLO_ECANCELED:
@@ -312,7 +312,7 @@ void guard_ended(struct seen_queue *queue, const struct meaning *meaning)
     guard->has_meaning = true;
     guard->meaning = *meaning;
     guard->error = meaning->error;
-    guard->not_before_ms = world_of(queue)->now_ms + wait_after(queue, meaning);
+    guard->not_before_ms = queue->process->loop_ms + wait_after(queue, meaning);
     guard->delay_ms = meaning->delay_ms;
     guard->has_drained = meaning->kind == MEANING_EMPTY;
     if (meaning->kind == MEANING_EMPTY) {

@@ -82,7 +82,7 @@ static void check_meaning(struct seen_queue *queue,
           "an answer is taken for another one");
 }
 
-static uint64_t due_of(const struct world *world,
+static uint64_t due_of(const struct process *process,
                        const struct haplo_event *event)
 {
     switch (event->to) {
@@ -92,10 +92,10 @@ static uint64_t due_of(const struct world *world,
     case HAPLO_QUEUE_DELIVER_WAIT:
     case HAPLO_QUEUE_MARK_WAIT:
     case HAPLO_QUEUE_LAST_MARK_WAIT:
-        return world->now_ms + event->delay_ms;
+        return process->loop_ms + event->delay_ms;
     default:
         return event->delay_ms == 0 ? GUARD_NEVER
-                                    : world->now_ms + event->delay_ms;
+                                    : process->loop_ms + event->delay_ms;
     }
 }
 
@@ -112,7 +112,7 @@ static void queue_event(struct seen_queue *queue,
     check(queue, event->from == (int)queue->guard.state,
           "comes from a state that it was not in");
     queue->guard.state = (enum haplo_queue_state)event->to;
-    queue->guard.due_ms = due_of(world, event);
+    queue->guard.due_ms = due_of(queue->process, event);
     queue->guard.has_stirred = true;
     guard_leaves_line(queue->server);
     world_note_edge(world, (enum haplo_queue_state)event->from,
@@ -146,7 +146,7 @@ static void server_event(struct seen_server *server,
     server->guard.state = (enum haplo_server_state)event->to;
     server->guard.due_ms =
         event->to == HAPLO_SERVER_DOWN || event->to == HAPLO_SERVER_SILENT
-            ? world->now_ms + event->delay_ms
+            ? server->process->loop_ms + event->delay_ms
             : GUARD_NEVER;
     guard_server_waits(server);
     if (event->to == HAPLO_SERVER_SILENT) {

@@ -23,7 +23,7 @@ static void check(const struct seen_queue *queue, bool holds, const char *what)
 void guard_posts(const struct seen_queue *queue)
 {
     struct token *token = queue->token;
-    uint64_t now_ms = world_of(queue)->now_ms;
+    uint64_t now_ms = queue->process->loop_ms;
     check(queue,
           !queue->process->is_open ||
               queue->guard.state == HAPLO_QUEUE_MARKING ||
@@ -54,7 +54,7 @@ void guard_gives_up(struct seen_queue *queue)
 {
     enum haplo_queue_state state = queue->guard.state;
     check(queue,
-          world_of(queue)->now_ms >= queue->removing_ms + APP_DRAIN_TIMEOUT_MS,
+          queue->process->loop_ms >= queue->removing_ms + APP_DRAIN_TIMEOUT_MS,
           "a token is given up before its deadline");
     if (state > HAPLO_QUEUE_LAST_DELIVERING) {
         queue->guard.is_given_up = true;
@@ -94,7 +94,7 @@ bool guard_holds_back(struct seen_queue *queue, const struct meaning *meaning)
     }
     if (meaning->kind == MEANING_BATCH && guard->replayed != 0 &&
         queue->token->number == guard->replayed &&
-        world_of(queue)->now_ms < guard->replayed_ms + hold_ms) {
+        queue->process->loop_ms < guard->replayed_ms + hold_ms) {
         return true;
     }
     guard->replayed = 0;
@@ -107,7 +107,7 @@ static bool may_give_up(const struct seen_queue *queue)
     const struct token *token = queue->token;
     const struct meaning *meaning = &queue->guard.meaning;
     uint64_t latest_ms =
-        world_of(queue)->now_ms + meaning->delay_ms + QUEUE_MARK_RETRY_MAX_MS;
+        queue->process->loop_ms + meaning->delay_ms + QUEUE_MARK_RETRY_MAX_MS;
     if (meaning->kind == MEANING_MARKED) {
         return !guard_is_progress(queue, meaning);
     }
@@ -167,7 +167,7 @@ static bool may_drop(const struct seen_queue *queue,
     case HAPLO_QUEUE_MARK_READY:
     case HAPLO_QUEUE_LAST_MARK_READY:
         return token->posts > 0 &&
-               world_of(queue)->now_ms >=
+               queue->process->loop_ms >=
                    token->first_post_ms + QUEUE_MARK_AGE_MAX_MS;
     default:
         return false;

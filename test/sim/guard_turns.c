@@ -20,7 +20,7 @@ static bool waits_to_mark(const struct seen_queue *queue)
 {
     return (queue->guard.state == HAPLO_QUEUE_MARK_READY ||
             queue->guard.state == HAPLO_QUEUE_LAST_MARK_READY) &&
-           queue->guard.due_ms > queue->process->world->now_ms;
+           queue->guard.due_ms > queue->process->loop_ms;
 }
 
 /* The rule of src/core/server.h, by the guard's own count. has_prover: an
@@ -28,7 +28,7 @@ static bool waits_to_mark(const struct seen_queue *queue)
 static bool may_log_in(const struct seen_queue *queue, bool has_prover)
 {
     unsigned refused =
-        guard_refused(queue->server, queue->process->world->now_ms - 1);
+        guard_refused(queue->server, queue->process->loop_ms - 1);
     unsigned budget = queue->server->remote->failed_logins_max;
     return queue->guard.is_proven ? refused < 2 * budget
                                   : !has_prover && refused < budget;
@@ -221,7 +221,7 @@ static void check_server(struct world *world, struct seen_server *server)
     struct guard_server *guard = &server->guard;
     struct haplo_server_stats stats = {.struct_size = sizeof stats};
     unsigned budget = server->remote->failed_logins_max;
-    uint64_t now_ms = world->now_ms;
+    uint64_t now_ms = server->process->loop_ms;
     haplo_server_get_stats(server->server, &stats);
     if (guard->due_ms < now_ms && guard->state == HAPLO_SERVER_SILENT &&
         stats.wait_ms > 0) {
@@ -259,22 +259,22 @@ static void check_queue(struct world *world, const struct seen_queue *queue)
     if (guard->has_new_key && guard->state == HAPLO_QUEUE_REFUSED) {
         guard_violation(queue, "REFUSED with a new key");
     }
-    if (guard->due_ms < world->now_ms) {
+    if (guard->due_ms < queue->process->loop_ms) {
         guard_violation(queue, "has overslept");
     }
     if (guard->due_ms != GUARD_NEVER &&
-        guard->due_ms - world->now_ms > longest_ms(queue)) {
+        guard->due_ms - queue->process->loop_ms > longest_ms(queue)) {
         guard_violation(queue, "sleeps too long");
     }
     if (guard_has_batch(guard->state) != guard->is_outstanding) {
         guard_violation(queue, "has a batch, or not");
     }
-    if (has_old_token(queue, world->now_ms)) {
+    if (has_old_token(queue, queue->process->loop_ms)) {
         guard_violation(queue, "keeps an old token");
     }
     if (world_has_reloads(world) && !queue->process->is_stopping &&
         queue->is_removing && guard->state > HAPLO_QUEUE_LAST_DELIVERING &&
-        world->now_ms > queue->removing_ms + LONGEST_REMOVAL_MS) {
+        queue->process->loop_ms > queue->removing_ms + LONGEST_REMOVAL_MS) {
         guard_violation(queue, "is not given up");
     }
 }

@@ -69,7 +69,7 @@ static void check_failures(const struct seen_queue *queue)
 void guard_waits(struct seen_queue *queue, int error)
 {
     enum haplo_queue_state state = queue->guard.state;
-    uint64_t wait_ms = queue->guard.due_ms - queue->process->world->now_ms;
+    uint64_t wait_ms = queue->guard.due_ms - queue->process->loop_ms;
     queue->guard.passed_by = 0;
     queue->guard.seen_proven = queue->guard.is_proven;
     bool is_kept = error == HAPLO_EDELIVERY && state != HAPLO_QUEUE_BACKOFF &&
@@ -89,7 +89,7 @@ void guard_waits(struct seen_queue *queue, int error)
 void guard_server_waits(struct seen_server *server)
 {
     struct world *world = server->process->world;
-    uint64_t wait_ms = server->guard.due_ms - world->now_ms;
+    uint64_t wait_ms = server->guard.due_ms - server->process->loop_ms;
     uint64_t most_ms;
     if (server->guard.state != HAPLO_SERVER_DOWN) {
         return;

@@ -58,12 +58,12 @@ static void cancel(void **place)
 
 uint64_t uv_now(const uv_loop_t *loop)
 {
-    return process_of(loop)->world->now_ms;
+    return process_of(loop)->loop_ms;
 }
 
 void uv_update_time(uv_loop_t *loop)
 {
-    (void)loop;
+    process_of(loop)->loop_ms = process_of(loop)->world->now_ms;
 }
 
 uint64_t uv_hrtime(void)
@@ -127,6 +127,14 @@ static void on_timer(struct world *world, void *subject, uint64_t stamp)
     timer->timer_cb(timer);
 }
 
+/* The loop counts from the time that it remembers. */
+static uint64_t left_ms(const uv_loop_t *loop, uint64_t timeout_ms)
+{
+    const struct process *process = process_of(loop);
+    uint64_t past_ms = process->world->now_ms - process->loop_ms;
+    return timeout_ms > past_ms ? timeout_ms - past_ms : 0;
+}
+
 int uv_timer_start(uv_timer_t *timer, uv_timer_cb timer_cb, uint64_t timeout_ms,
                    uint64_t repeat_ms)
 {
@@ -134,7 +142,8 @@ int uv_timer_start(uv_timer_t *timer, uv_timer_cb timer_cb, uint64_t timeout_ms,
     cancel(&timer->heap_node[0]);
     timer->timer_cb = timer_cb;
     timer->repeat = repeat_ms;
-    timer->heap_node[0] = plan((uv_handle_t *)timer, timeout_ms, on_timer);
+    timer->heap_node[0] =
+        plan((uv_handle_t *)timer, left_ms(timer->loop, timeout_ms), on_timer);
     return 0;
 }
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define MESSAGE_TWINS_MAX 16 /* stored copies that are not known as marked */
-#define MESSAGE_HOSTS_MAX 2  /* processes at a time */
+#define MESSAGE_HOSTS_MAX 3  /* processes at a time */
 
 struct remote_queue;
 

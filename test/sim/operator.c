@@ -18,10 +18,11 @@ static struct seen_queue *find(const struct world *world,
 {
     struct process *process = world->processes[0];
     if (process == NULL || !process->is_open || process->is_stopping ||
+        process->suspension.is_stopped ||
         process->queues[remote->index].queue == NULL) {
         return NULL;
     }
-    process_enter(process);
+    process_wake(process);
     return &process->queues[remote->index];
 }
 
@@ -115,6 +116,7 @@ static void add_again(struct world *world, struct remote_queue *remote)
     bool is_here =
         process != NULL && process->queues[remote->index].queue != NULL;
     if (process != NULL && (!process->is_open || process->is_stopping ||
+                            process->suspension.is_stopped ||
                             (is_here && !world_has_reloads(world)))) {
         return; /* not yet */
     }
@@ -122,7 +124,7 @@ static void add_again(struct world *world, struct remote_queue *remote)
     world_count(world, SITUATION_ADDED_AGAIN);
     TRACE(world, "%s: configured again", remote->name);
     if (process != NULL) {
-        process_enter(process);
+        process_wake(process);
         app_add_queue(&process->queues[remote->index]);
     }
 }
@@ -238,10 +240,12 @@ static void plan_crash_at_change(struct world *world)
 
 void operator_kills(struct world *world)
 {
-    if (world->processes[0] == NULL) {
+    struct process *process =
+        world->processes[dice_below(&world->dice, world->host_count)];
+    if (process == NULL) {
         return;
     }
-    process_enter(world->processes[0]);
+    process_wake(process);
     world->crash_point =
         dice_hit(&world->dice, 400)
             ? CRASH_AT_CHANGE
@@ -250,21 +254,6 @@ void operator_kills(struct world *world)
         plan_crash_at_change(world);
     }
     world_crash_point(world, CRASH_AT_ANY_TIME);
-}
-
-void operator_ends_second(struct world *world, void *subject, uint64_t life)
-{
-    struct process *process = world->processes[1];
-    (void)subject;
-    if (process == NULL || process->life != life) {
-        return;
-    }
-    process_enter(process);
-    if (process->is_open && dice_hit(&world->dice, 500)) {
-        app_close(process, 1000);
-    } else {
-        world_kill(world, process, CRASH_AT_ANY_TIME);
-    }
 }
 
 void operator_polls_now(struct world *world, struct remote_queue *remote)
@@ -279,7 +268,8 @@ void operator_stops_all(struct world *world)
 {
     for (unsigned host = WORLD_HOSTS_MAX; host-- > 0;) {
         if (world->processes[host] != NULL) {
-            process_enter(world->processes[host]);
+            suspend_end(world->processes[host]);
+            process_wake(world->processes[host]);
             app_close(world->processes[host], 0);
         }
     }
@@ -317,8 +307,9 @@ void operator_reloads(struct world *world)
     for (uint64_t count = dice_below(&world->dice, 5); count > 0; count--) {
         change_something(world);
     }
-    if (process != NULL && process->is_open && !process->is_stopping) {
-        process_enter(process);
+    if (process != NULL && process->is_open && !process->is_stopping &&
+        !process->suspension.is_stopped) {
+        process_wake(process);
         app_reload(process);
     }
 }
@@ -354,7 +345,7 @@ void operator_releases(struct world *world)
     const struct destination *destination =
         &world
              ->destinations[dice_below(&world->dice, world->destination_count)];
-    process_enter(process);
+    process_wake(process);
     for (unsigned i = 0; i < world->queue_count; i++) {
         if (destination_wants(destination, &world->queues[i])) {
             release(world, destination, &world->queues[i]);

@@ -30,16 +30,16 @@ void operator_comes(struct world *world, enum errand errand);
 void operator_sees(const struct seen_queue *queue,
                    enum haplo_queue_state state);
 
-/* Kills the process now, or at a point chosen at random. */
+/* Kills a process now, or at a point chosen at random. */
 void operator_kills(struct world *world);
 
 /* Decides what happens to a lane that is blocked or waits. */
 void operator_releases(struct world *world);
 
-/* Ends all processes; the first one is started again later. */
 /* Changes something in the configuration, and reloads it. */
 void operator_reloads(struct world *world);
 
+/* Ends all processes; the first one is started again later. */
 void operator_stops_all(struct world *world);
 
 /* Polls the queue at once, if the process has it. */
@@ -48,9 +48,6 @@ void operator_polls_now(struct world *world, struct remote_queue *remote);
 /* Gives the queue another key. */
 void operator_sets_key(struct world *world, struct remote_queue *remote,
                        int key);
-
-/* Ends the second process, if its life is that one. */
-void operator_ends_second(struct world *world, void *subject, uint64_t life);
 
 /* Does what only an operator can do to let the queue continue: resumes it,
  * configures it again, unblocks it. */

@@ -38,6 +38,21 @@ static void draw_fates(struct world *world)
     }
 }
 
+/* Worlds with that kind. */
+static unsigned permille_of(const struct world *world, unsigned kind)
+{
+    switch (kind) {
+    case CHAOS_JOIN:
+    case CHAOS_RESTORE:
+        return 120;
+    case CHAOS_SUSPEND:
+    case CHAOS_CUT:
+        return world->plan.gap_ms[CHAOS_JOIN] > 0 ? 600 : 150;
+    default:
+        return 450;
+    }
+}
+
 static void draw_chaos(struct world *world)
 {
     static const unsigned often[CHAOS_COUNT] = {
@@ -46,15 +61,14 @@ static void draw_chaos(struct world *world)
         [CHAOS_FORBID] = 3,  [CHAOS_IGNORE] = 3,  [CHAOS_STORE] = 4,
         [CHAOS_PAUSE] = 12,  [CHAOS_REMOVE] = 4,  [CHAOS_POLL_NOW] = 8,
         [CHAOS_NEW_KEY] = 5, [CHAOS_CRASH] = 12,  [CHAOS_STOP] = 8,
-        [CHAOS_WALL] = 4,    [CHAOS_SECOND] = 3,  [CHAOS_DESTINATION] = 6,
+        [CHAOS_WALL] = 4,    [CHAOS_JOIN] = 8,    [CHAOS_DESTINATION] = 6,
         [CHAOS_RELEASE] = 6, [CHAOS_BACKUP] = 8,  [CHAOS_RESTORE] = 12,
-        [CHAOS_MOVE] = 6,    [CHAOS_RELOAD] = 40,
+        [CHAOS_MOVE] = 6,    [CHAOS_RELOAD] = 40, [CHAOS_SUSPEND] = 8,
+        [CHAOS_CUT] = 6,
     };
     for (unsigned kind = 0; kind < CHAOS_COUNT; kind++) {
         unsigned times = between(world, 1, often[kind]);
-        if (kind == CHAOS_POST ||
-            hit(world,
-                kind == CHAOS_SECOND || kind == CHAOS_RESTORE ? 120 : 450)) {
+        if (kind == CHAOS_POST || hit(world, permille_of(world, kind))) {
             world->plan.gap_ms[kind] = world->plan.chaos_ms / times;
         }
     }
@@ -64,9 +78,11 @@ static void draw_chaos(struct world *world)
         world->plan.gap_ms[CHAOS_MOVE] = 0;
         world->plan.gap_ms[CHAOS_RELOAD] = 0;
     }
-    /* The second process has the configuration of the first. */
-    if (world->plan.gap_ms[CHAOS_SECOND] > 0) {
+    /* The others have the configuration of the first. */
+    world->host_count = 1;
+    if (world->plan.gap_ms[CHAOS_JOIN] > 0) {
         world->plan.gap_ms[CHAOS_RELOAD] = 0;
+        world->host_count = between(world, 2, WORLD_HOSTS_MAX);
     }
 }
 

@@ -34,13 +34,15 @@ enum chaos_kind {
     CHAOS_CRASH,
     CHAOS_STOP,        /* and start */
     CHAOS_WALL,        /* the wall clock jumps */
-    CHAOS_SECOND,      /* a second process on the same queues */
+    CHAOS_JOIN,        /* another process on the same queues */
     CHAOS_DESTINATION, /* gone, fussy, busy, slow */
     CHAOS_RELEASE,     /* of a lane that is blocked */
     CHAOS_BACKUP,      /* of an inbox */
     CHAOS_RESTORE,     /* of that */
     CHAOS_MOVE,        /* of a queue to another inbox */
     CHAOS_RELOAD,      /* with any change of the configuration */
+    CHAOS_SUSPEND,     /* a process stands still */
+    CHAOS_CUT,         /* a host reaches no server, or no inbox */
     CHAOS_COUNT
 };
 

@@ -22,6 +22,12 @@ void process_enter(struct process *process)
     memory_use(process == NULL ? NULL : &process->memory);
 }
 
+void process_wake(struct process *process)
+{
+    process_enter(process);
+    process->loop_ms = process->world->now_ms;
+}
+
 struct process *process_current(void)
 {
     return current;
@@ -32,6 +38,13 @@ void process_at(struct process *process, uint64_t delay_ms, agenda_cb happen,
 {
     world_at_life(process->world, delay_ms, happen, subject, stamp,
                   process->life);
+}
+
+void process_at_outside(struct process *process, uint64_t delay_ms,
+                        agenda_cb happen, void *subject, uint64_t stamp)
+{
+    world_at_outside(process->world, delay_ms, happen, subject, stamp,
+                     process->life);
 }
 
 struct seen_server *process_find_server(struct process *process,
@@ -99,6 +112,7 @@ void process_start(struct world *world, unsigned host)
     process->world = world;
     process->host = host;
     process->life = ++world->life;
+    process->loop_ms = world->now_ms;
     world->processes[host] = process;
     TRACE(world, "process %u: starts", host);
     memory_init(&process->memory);
@@ -135,6 +149,7 @@ void process_end(struct process *process)
     }
     process_enter(NULL);
     memory_free(&process->memory);
+    agenda_free(&process->suspension.held);
     free(process);
 }
 

@@ -17,6 +17,7 @@
 #include "haplopoll.h"
 #include "memory.h"
 #include "remote.h"
+#include "suspend.h"
 
 #define PROCESS_SERVERS_MAX 4
 #define PROCESS_STORES_MAX 2
@@ -67,9 +68,11 @@ struct seen_queue {
 
 struct process {
     struct world *world;
-    unsigned host; /* 0, or the second one */
+    unsigned host; /* 0, or one of the others */
     uint64_t life; /* which one it is */
     uv_loop_t loop;
+    uint64_t loop_ms; /* the time that it remembers */
+    struct suspension suspension;
     size_t handle_count; /* open in the loop */
     struct memory memory;
     bool is_stopping; /* it was told to */
@@ -96,9 +99,16 @@ void process_check_end(const struct process *process);
 void process_enter(struct process *process);
 struct process *process_current(void);
 
+/* The same for what comes from outside: its loop has looked at the clock. */
+void process_wake(struct process *process);
+
 /* Schedules an event; it is dropped if the process is dead by then. */
 void process_at(struct process *process, uint64_t delay_ms, agenda_cb happen,
                 void *subject, uint64_t stamp);
+
+/* The same, of what it has sent: happens also while it stands still. */
+void process_at_outside(struct process *process, uint64_t delay_ms,
+                        agenda_cb happen, void *subject, uint64_t stamp);
 
 /* What of it has that name, or is that object; NULL if nothing is. */
 struct seen_server *process_find_server(struct process *process,

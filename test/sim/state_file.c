@@ -87,10 +87,11 @@ int simulated_stat(const char *path, struct stat *status)
     return -1;
 }
 
-/* The clock of the state file. It does not jump; see README.md. */
+/* The clock of the state file. It does not jump; see README.md. It stands still
+ * while the loop's does, as ages are counted by that. */
 uint64_t simulated_wall_clock_ms(void)
 {
-    return process_current()->world->now_ms + UINT64_C(1000000);
+    return process_current()->loop_ms + UINT64_C(1000000);
 }
 
 void log_line(enum log_level level, const char *format, ...)

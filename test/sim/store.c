@@ -42,13 +42,15 @@ static struct store_row *add_row(struct store *store)
     return &store->rows[store->row_count++];
 }
 
-/* The process has stored a state, which it knows and another one does not. */
+/* The process has stored a state, which it knows and others do not. */
 static void outdate_others(const struct seen_queue *queue)
 {
-    struct process *other =
-        queue->process->world->processes[1 - queue->process->host];
-    if (other != NULL) {
-        other->queues[queue->remote->index].is_current = false;
+    const struct world *world = queue->process->world;
+    for (unsigned host = 0; host < WORLD_HOSTS_MAX; host++) {
+        struct process *other = world->processes[host];
+        if (other != NULL && other != queue->process) {
+            other->queues[queue->remote->index].is_current = false;
+        }
     }
 }
 

@@ -93,11 +93,18 @@ static bool has_poison(struct connection *connection)
     return false;
 }
 
+static bool is_out_of_reach(const struct connection *connection)
+{
+    const struct process *process = connection->process;
+    return connection->store->is_down ||
+           process->world->machines[process->host].is_cut_from_stores;
+}
+
 static enum inbox_fault draw_fault(struct connection *connection)
 {
     struct world *world = connection->process->world;
     const struct store *store = connection->store;
-    if (store->is_down) {
+    if (is_out_of_reach(connection)) {
         return INBOX_OUTAGE;
     }
     if (store->is_full) {
@@ -216,8 +223,14 @@ static void write_group(struct inbox_store *store, struct inbox_group *group)
         world_count(world, SITUATION_GROUP_OF_SEVERAL);
     }
     world_crash_point(world, CRASH_BEFORE_WRITE);
-    process_at(connection->process, write_ms(connection), on_write, connection,
-               0);
+    /* Perhaps the commit is still to be sent. */
+    if (dice_hit(&world->dice, 500)) {
+        process_at(connection->process, write_ms(connection), on_write,
+                   connection, 0);
+    } else {
+        process_at_outside(connection->process, write_ms(connection), on_write,
+                           connection, 0);
+    }
 }
 
 void store_type_process_ends(struct process *process)
@@ -246,7 +259,7 @@ struct request {
 static bool reading_fails(const struct connection *connection)
 {
     struct world *world = connection->process->world;
-    return connection->store->is_down ||
+    return is_out_of_reach(connection) ||
            hit(world, world->plan.commit_fails_permille / 4);
 }
 

@@ -53,6 +53,10 @@
     X(REPEATS_ALONE, 9000, "a batch of repeats alone")                        \
     X(CONFIRMATION_PASSED_OVER, 1000, "a confirmation that came too late")    \
     X(TWO_PROCESSES, 600, "a second process on the same queues")              \
+    X(THREE_PROCESSES, 100, "and a third one")                                \
+    X(SUSPENDED, 1000, "a process that stood still for a while")              \
+    X(STALE_LOOP, 500, "and went on with a time that was over")               \
+    X(CUT_OFF, 500, "a host cut off from servers, or inboxes")                \
     X(DESTINATION_ILL, 2000, "a destination broken, busy, fussy or slow")     \
     X(DEFERRED, 90000, "a message deferred")                                  \
     X(POSITION, 90000, "a position moved")                                    \

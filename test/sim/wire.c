@@ -243,8 +243,9 @@ static void on_reset(struct world *world, void *subject, uint64_t stamp)
 static void fail_in(struct world *world, struct exchange *exchange,
                     uint64_t delay_ms, int error)
 {
+    (void)world;
     exchange->error = error;
-    world_at(world, delay_ms, on_reset, exchange, 0);
+    process_at(exchange->asker->process, delay_ms, on_reset, exchange, 0);
 }
 
 static uint64_t latency_ms(struct world *world)
@@ -280,10 +281,12 @@ static void on_arrival(struct world *world, void *subject, uint64_t stamp)
             world_at(world, latency_ms(world), on_arrival, exchange, 0);
             break;
         }
-        world_at(world, latency_ms(world), on_answer, exchange, 0);
+        process_at(exchange->asker->process, latency_ms(world), on_answer,
+                   exchange, 0);
         break;
     default:
-        world_at(world, latency_ms(world), on_answer, exchange, 0);
+        process_at(exchange->asker->process, latency_ms(world), on_answer,
+                   exchange, 0);
         break;
     }
 }
@@ -304,12 +307,22 @@ static int connection_error(struct world *world)
     return errors[dice_below(&world->dice, 4)];
 }
 
+/* Its host is. */
+static bool is_cut_off(const struct world *world,
+                       const struct exchange *exchange)
+{
+    return world->machines[exchange->asker->process->host].is_cut_from_servers;
+}
+
 static void set_out(struct world *world, struct exchange *exchange)
 {
     const struct remote_server *server = exchange->queue->server;
     if (exchange->fate == FATE_UNRESOLVED) {
         fail_in(world, exchange, latency_ms(world), HAPLO_ERESOLVE);
-    } else if (server->outage == OUTAGE_UNREACHABLE ||
+    } else if (is_cut_off(world, exchange) && dice_hit(&world->dice, 500)) {
+        fail_in(world, exchange, server->timeout_ms, HAPLO_ETIMEDOUT);
+    } else if (is_cut_off(world, exchange) ||
+               server->outage == OUTAGE_UNREACHABLE ||
                exchange->fate == FATE_NO_CONNECTION) {
         fail_in(world, exchange, latency_ms(world), connection_error(world));
     } else if (exchange->fate == FATE_REQUEST_LOST) {

@@ -17,22 +17,44 @@
 #define RESTART_MS_MAX 20000
 #define LONG_RESTART_MS_MAX 400000
 
-void world_at_life(struct world *world, uint64_t delay_ms, agenda_cb happen,
-                   void *subject, uint64_t stamp, uint64_t life)
+static void add(struct world *world, uint64_t delay_ms,
+                struct agenda_entry entry)
 {
     /* A random and unique order within a millisecond. */
     uint64_t chance = dice_next(&world->dice) >> 32 << 32;
     uint64_t longest_ms = UINT64_MAX - world->now_ms;
-    agenda_add(&world->agenda,
-               (struct agenda_entry){
-                   .due_ms = world->now_ms +
-                             (delay_ms < longest_ms ? delay_ms : longest_ms),
-                   .order = chance | (world->event_count++ & UINT32_MAX),
-                   .happen = happen,
-                   .subject = subject,
-                   .stamp = stamp,
-                   .life = life,
-               });
+    entry.due_ms =
+        world->now_ms + (delay_ms < longest_ms ? delay_ms : longest_ms);
+    entry.order = chance | (world->event_count++ & UINT32_MAX);
+    agenda_add(&world->agenda, entry);
+}
+
+void world_at_life(struct world *world, uint64_t delay_ms, agenda_cb happen,
+                   void *subject, uint64_t stamp, uint64_t life)
+{
+    add(world, delay_ms,
+        (struct agenda_entry){.happen = happen,
+                              .subject = subject,
+                              .stamp = stamp,
+                              .life = life});
+}
+
+void world_at_outside(struct world *world, uint64_t delay_ms, agenda_cb happen,
+                      void *subject, uint64_t stamp, uint64_t life)
+{
+    add(world, delay_ms,
+        (struct agenda_entry){.happen = happen,
+                              .subject = subject,
+                              .stamp = stamp,
+                              .life = life,
+                              .is_outside = true});
+}
+
+void world_again(struct world *world, struct agenda_entry entry)
+{
+    entry.due_ms = world->now_ms;
+    entry.order = world->event_count++ & UINT32_MAX;
+    agenda_add(&world->agenda, entry);
 }
 
 void world_at(struct world *world, uint64_t delay_ms, agenda_cb happen,
@@ -41,7 +63,7 @@ void world_at(struct world *world, uint64_t delay_ms, agenda_cb happen,
     world_at_life(world, delay_ms, happen, subject, stamp, 0);
 }
 
-static struct process *find_process(const struct world *world, uint64_t life)
+struct process *world_process(const struct world *world, uint64_t life)
 {
     for (unsigned host = 0; host < WORLD_HOSTS_MAX; host++) {
         struct process *process = world->processes[host];
@@ -56,8 +78,9 @@ static void check_all(struct world *world)
 {
     book_check_told(world);
     for (unsigned host = 0; host < WORLD_HOSTS_MAX; host++) {
-        if (world->processes[host] != NULL) {
-            guard_settled(world->processes[host]);
+        struct process *process = world->processes[host];
+        if (process != NULL && !suspend_is_behind(process)) {
+            guard_settled(process);
         }
     }
 }
@@ -71,11 +94,15 @@ static void world_turn(struct world *world)
     }
     assert(entry.due_ms >= world->now_ms);
     world->now_ms = entry.due_ms;
-    process_enter(find_process(world, entry.life));
-    if (entry.life == 0 || process_current() != NULL) {
-        entry.happen(world, entry.subject, entry.stamp);
-        check_all(world);
+    struct process *process = world_process(world, entry.life);
+    if ((entry.life != 0 && process == NULL) ||
+        (process != NULL && !entry.is_outside &&
+         suspend_holds(process, &entry))) {
+        return;
     }
+    process_enter(process);
+    entry.happen(world, entry.subject, entry.stamp);
+    check_all(world);
 }
 
 bool world_has_reloads(const struct world *world)
@@ -83,9 +110,13 @@ bool world_has_reloads(const struct world *world)
     return world->plan.gap_ms[CHAOS_RELOAD] > 0;
 }
 
-bool world_has_two(const struct world *world)
+unsigned world_process_count(const struct world *world)
 {
-    return world->processes[0] != NULL && world->processes[1] != NULL;
+    unsigned count = 0;
+    for (unsigned host = 0; host < WORLD_HOSTS_MAX; host++) {
+        count += world->processes[host] != NULL;
+    }
+    return count;
 }
 
 uint64_t world_some_time_ms(struct world *world)

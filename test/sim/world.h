@@ -16,6 +16,7 @@
 #include "destination.h"
 #include "dice.h"
 #include "kept.h"
+#include "machine.h"
 #include "operator.h"
 #include "plan.h"
 #include "pool.h"
@@ -50,7 +51,7 @@ struct world {
     bool has_steady_wall_clock; /* never jumps */
     world_scene scene;          /* or NULL: as the seed has it */
     struct pace pace;           /* so far */
-    bool had_second;            /* a second process */
+    bool had_several;           /* processes at a time */
     bool is_quiet;              /* the ending */
     bool is_restarted;          /* before that */
     bool is_examined;           /* all was unsent */
@@ -63,6 +64,7 @@ struct world {
     struct plan plan;
     struct remote_server servers[WORLD_SERVERS_MAX];
     unsigned server_count;
+    unsigned host_count; /* that processes may run on */
     struct remote_logins logins[WORLD_SERVERS_MAX]; /* by address */
     struct remote_queue queues[REMOTE_QUEUES_MAX];
     unsigned queue_count;
@@ -76,6 +78,7 @@ struct world {
     uint32_t token_count;
     uint32_t token_capacity;
     struct process *processes[WORLD_HOSTS_MAX]; /* NULL: none runs */
+    struct machine machines[WORLD_HOSTS_MAX];   /* that they run on */
     uint64_t life;                              /* of the newest */
     struct process *dying;                      /* out of it we jump */
     enum crash_point crash_point;               /* the next, if any */
@@ -117,11 +120,22 @@ static inline void world_count(struct world *world, enum situation situation)
 void world_at_life(struct world *world, uint64_t delay_ms, agenda_cb happen,
                    void *subject, uint64_t stamp, uint64_t life);
 
+/* The same, of what that process has sent. */
+void world_at_outside(struct world *world, uint64_t delay_ms, agenda_cb happen,
+                      void *subject, uint64_t stamp, uint64_t life);
+
+/* What was taken from the agenda happens now, after what did so before it. */
+void world_again(struct world *world, struct agenda_entry entry);
+
+/* The process of that life; NULL: it is dead. */
+struct process *world_process(const struct world *world, uint64_t life);
+
 /* Draws a duration: mostly short, sometimes a good part of the run. */
 uint64_t world_some_time_ms(struct world *world);
 
-/* True while two processes store the same queues. */
-bool world_has_two(const struct world *world);
+/* Processes that run now. While there are several, they store the same
+ * queues. */
+unsigned world_process_count(const struct world *world);
 
 /* True if the process is reloaded in it. */
 bool world_has_reloads(const struct world *world);

@@ -50,7 +50,8 @@ struct inbox {
     size_t bytes_out;     /* of reads that are not freed */
     size_t bytes_out_max; /* at most, so far */
     unsigned read_count;
-    unsigned ask_count; /* for lanes */
+    unsigned ask_count;     /* for lanes */
+    unsigned lanes_late_ms; /* until it answers that; 0: as usual */
     struct inbox_replay replays[REPLAYS_MAX];
     size_t replay_count; /* 0: this kind of inbox has none */
     const char *task_fails;
@@ -445,7 +446,7 @@ HOOK int inbox_outlet_lanes(struct inbox_outlet *outlet, const bool *slots,
     assert_ptr_equal(outlet, &scene.inbox.outlet);
     scene.inbox.ask_count++;
     lanes_cb_now = lanes_cb;
-    later(LATENCY_MS, lanes_answer, data);
+    later(LATENCY_MS + scene.inbox.lanes_late_ms, lanes_answer, data);
     return 0;
 }
 

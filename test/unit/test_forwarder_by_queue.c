@@ -131,6 +131,20 @@ static void test_slow_answers_are_asked_for_less_often(void **state)
     assert_in_range(scene.inbox.ask_count, 12, 20);
 }
 
+/* An answer that came while the process was suspended says nothing of how long
+ * the next one takes. */
+static void test_it_asks_again_soon_after_a_long_pause(void **state)
+{
+    (void)state;
+    scene.inbox.lanes_late_ms = 600000;
+    start();
+    run(600100);
+    scene.inbox.lanes_late_ms = 0;
+    store_secretly('a', 1);
+    run(61000);
+    expect_all();
+}
+
 /* While the inbox does not answer, it waits, and then goes on. */
 static void test_asking_fails_and_is_tried_again(void **state)
 {
@@ -243,6 +257,7 @@ int main(void)
         BY_QUEUE(test_nothing_told_during_the_start_is_missed),
         BY_QUEUE(test_what_becomes_visible_late_is_sent),
         BY_QUEUE(test_slow_answers_are_asked_for_less_often),
+        BY_QUEUE(test_it_asks_again_soon_after_a_long_pause),
         BY_QUEUE(test_asking_fails_and_is_tried_again),
         BY_QUEUE(test_unwanted_queues_are_passed_unread),
         BY_QUEUE(test_a_parcel_larger_than_a_read_gets_through),

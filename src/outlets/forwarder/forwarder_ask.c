@@ -70,15 +70,22 @@ static void on_lanes(struct inbox_outlet *outlet, int error, const char *why,
     forwarder_pump(forwarder);
 }
 
+static uint64_t between_ms(uint64_t least_ms, uint64_t value_ms)
+{
+    if (value_ms < least_ms) {
+        return least_ms;
+    }
+    return value_ms < FORWARDER_ASK_MAX_MS ? value_ms : FORWARDER_ASK_MAX_MS;
+}
+
 void forwarder_ask_later(struct forwarder *forwarder)
 {
     uint64_t now_ms = uv_now(forwarder->loop);
     uint64_t took_ms = now_ms - forwarder->asked_ms + 1;
 
-    forwarder->ask_least_ms = now_ms + 10 * took_ms;
+    forwarder->ask_least_ms = now_ms + between_ms(0, 10 * took_ms);
     forwarder->ask_next_ms =
-        now_ms +
-        (100 * took_ms > FORWARDER_ASK_MS ? 100 * took_ms : FORWARDER_ASK_MS);
+        now_ms + between_ms(FORWARDER_ASK_MS, 100 * took_ms);
 }
 
 uint64_t forwarder_ask_ms(const struct forwarder *forwarder)

@@ -21,6 +21,10 @@
  * that this process does not know, 10%. */
 #define FORWARDER_ASK_MS 5000
 
+/* It never waits longer than that: an answer also takes long if the process is
+ * suspended meanwhile. */
+#define FORWARDER_ASK_MAX_MS 60000
+
 /* Lanes per read, if the outlet has positions. */
 #define FORWARDER_READ_LANES_MAX 64
 
