@@ -2,12 +2,15 @@
  * fleet_probe.c - a host of a fleet for tests: an inbox in PostgreSQL, driven
  * by lines on standard input, each answered by a line of JSON.
  *
- *   fleet-probe CONNINFO NAME INSTANCE TTL_MS GRACE_MS LIMIT_MS
+ *   fleet-probe CONNINFO NAME INSTANCE TTL_MS GRACE_MS LIMIT_MS [CHANNEL]
  *
  *   join | renew TERM MOVE... | leave TERM MOVE...
  *       A request; MOVE is SLOT:TERM:HOST, or SLOT:TERM:- for nobody.
  *   open SERVER QUEUE | state SERVER QUEUE | refresh SERVER...
  *       Queues of the inbox, and their states in hexadecimal digits.
+ *   outlet NAME START_MS | lanes SLOT...
+ *       The stored progress of an outlet; the lanes of these slots that have
+ *       messages for it, and how often it was woken so far.
  *   view | drain HOST | undrain HOST
  *       What commands do; these block.
  *   run | stop | stop-now
@@ -287,6 +290,58 @@ static void on_refreshed(struct inbox_refresh *done, int error, const char *why)
     end_line();
 }
 
+/* Outlets */
+
+static struct inbox_outlet *outlet;
+static bool slots[FLEET_SLOT_COUNT]; /* that lanes were asked for */
+static unsigned woken_count;
+
+static void on_outlet(struct inbox_outlet *opened, int error, const char *why,
+                      void *data)
+{
+    (void)data;
+    outlet = opened;
+    print_error("outlet", error, why);
+    printf(",\"is_new\":%s", error == 0 && outlet->is_new ? "true" : "false");
+    end_line();
+}
+
+static void on_lanes(struct inbox_outlet *asked, int error, const char *why,
+                     const struct inbox_deferred_lane *lanes, size_t count,
+                     void *data)
+{
+    (void)asked;
+    (void)data;
+    print_error("lanes", error, why);
+    printf(",\"woken\":%u,\"lanes\":[", woken_count);
+    for (size_t i = 0; i < count; i++) {
+        printf("%s[\"%s\",\"%s\"]", i > 0 ? "," : "", lanes[i].server,
+               lanes[i].queue);
+    }
+    printf("]");
+    end_line();
+}
+
+static void ask_lanes(char **words, size_t count)
+{
+    memset(slots, 0, sizeof slots);
+    for (size_t i = 1; i < count; i++) {
+        slots[strtoul(words[i], NULL, 10)] = true;
+    }
+    MUST(inbox_outlet_lanes(outlet, slots, on_lanes, NULL) == 0);
+}
+
+/* Of what this process stores, it would be told which queue has it. */
+static void on_stored(struct inbox *changed, const struct inbox_queue *queue,
+                      uint64_t last_arrival, size_t count, void *data)
+{
+    (void)changed;
+    (void)last_arrival;
+    (void)count;
+    (void)data;
+    woken_count += queue == NULL;
+}
+
 /* Input */
 
 static void on_closed(void *data)
@@ -355,6 +410,11 @@ static void obey(char **words, size_t count)
     } else if (strcmp(words[0], "stop-now") == 0) {
         fleet_leave_now(&fleet, boot_clock_ms());
         plan();
+    } else if (strcmp(words[0], "outlet") == 0) {
+        MUST(inbox_outlet_open(inbox, words[1], strtoull(words[2], NULL, 10),
+                               on_outlet, NULL) == 0);
+    } else if (strcmp(words[0], "lanes") == 0) {
+        ask_lanes(words, count);
     } else if (strcmp(words[0], "view") == 0) {
         view();
     } else if (strcmp(words[0], "drain") == 0) {
@@ -423,6 +483,7 @@ static void on_opened(struct inbox *opened, int error, const char *why,
     print_error("open", error, why);
     end_line();
     if (error == 0) {
+        inbox_listen(inbox, on_stored, NULL);
         MUST(uv_read_start((uv_stream_t *)&input, on_allocate, on_read) == 0);
     }
 }
@@ -437,8 +498,9 @@ int main(int argc, char **argv)
     struct inbox_options options = {
         .name = "inbox", .type = &inbox_postgres_type, .type_options = &own};
 
-    MUST(argc == 7);
+    MUST(argc == 7 || argc == 8);
     own.conninfo = argv[1];
+    own.notify = argv[7];
     self = (struct inbox_fleet_host){.name = argv[2],
                                      .instance = argv[3],
                                      .version = "1.0",

@@ -20,11 +20,12 @@ NOBODY = None
 
 class Host:
     def __init__(self, conninfo, name, instance=None, ttl_ms=TTL_MS,
-                 grace_ms=0, limit_ms=LIMIT_MS):
+                 grace_ms=0, limit_ms=LIMIT_MS, channel=None):
         self.name = name
         self.process = subprocess.Popen(
             [PROBE, conninfo, name, instance or str(uuid.uuid4()),
-             str(ttl_ms), str(grace_ms), str(limit_ms)],
+             str(ttl_ms), str(grace_ms), str(limit_ms)]
+            + ([channel] if channel else []),
             text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.opened = self.read()
 
@@ -72,6 +73,15 @@ class Host:
     def state(self, server, queue):
         self.send("state", server, queue)
         return bytes.fromhex(self.read()["state"])
+
+    def outlet(self, name, start_ms):
+        self.send("outlet", name, start_ms)
+        return self.read()
+
+    def lanes(self, *slots):
+        """Of the outlet that was opened."""
+        self.send("lanes", *slots)
+        return self.read()
 
     def refresh(self, *servers):
         self.send("refresh", *servers)

@@ -58,8 +58,8 @@ def test_what_becomes_visible_late_is_not_missed(postgres, poll_of):
         postgres.prepare(poll)
         add_outlet(poll)
         run = poll.start()
-        late = ("INSERT INTO haplo.queues (server, queue, state)"
-                " VALUES ('other', 'late', '')",
+        late = ("INSERT INTO haplo.queues (server, queue, slot, state)"
+                " VALUES ('other', 'late', 0, '')",
                 "INSERT INTO haplo.stored (arrival, queue, batch, position,"
                 " body) SELECT a, id, a, 0, '{}' FROM haplo.queues,"
                 " nextval('haplo.arrivals') AS a WHERE queue = 'late'",
@@ -279,8 +279,8 @@ def test_it_hears_what_others_store(postgres, poll_of):
         postgres.prepare(poll, notify="haplo \"news\"")
         add_outlet(poll)
         run = poll.start()
-        postgres.sql("INSERT INTO haplo.queues (server, queue, state)"
-                     " VALUES ('other', 'told', '')")
+        postgres.sql("INSERT INTO haplo.queues (server, queue, slot, state)"
+                     " VALUES ('other', 'told', 0, '')")
         took = []
         for count in range(1, ROUNDS + 1):
             begin = time.monotonic()

@@ -98,8 +98,33 @@ static int add_progress(struct pg_commit *commit, struct inbox_group *group,
     return error;
 }
 
-/* Those who listen get the highest arrival. */
+/* The highest arrival, and the slots of the servers, so that a host that has
+ * none of them need not look: "4711 17,501". */
+static void payload_write(struct pg_commit *commit,
+                          const struct inbox_group *group)
+{
+    bool slots[FLEET_SLOT_COUNT] = {false};
+    const struct inbox_delivery *delivery;
+    size_t size = sizeof(commit->payload);
+    size_t used;
+    char separator = ' ';
+
+    STAILQ_FOREACH (delivery, &group->deliveries, link) {
+        slots[placement_slot(delivery->queue->server)] = true;
+    }
+    used = (size_t)snprintf(commit->payload, size, "%lld",
+                            (long long)commit->messages.last_arrival);
+    for (unsigned slot = 0; slot < FLEET_SLOT_COUNT; slot++) {
+        if (slots[slot]) {
+            used += (size_t)snprintf(commit->payload + used, size - used,
+                                     "%c%u", separator, slot);
+            separator = ',';
+        }
+    }
+}
+
 static void add_notify(struct pg_commit *commit,
+                       const struct inbox_group *group,
                        struct pg_statement *statements, size_t *count)
 {
     struct pg_statement *statement = &statements[*count];
@@ -107,8 +132,7 @@ static void add_notify(struct pg_commit *commit,
     if (commit->notify == NULL || commit->messages.arrivals.count == 0) {
         return;
     }
-    (void)snprintf(commit->payload, sizeof(commit->payload), "%lld",
-                   (long long)commit->messages.last_arrival);
+    payload_write(commit, group);
     pg_statement_init(statement, "SELECT pg_notify($1, $2)");
     pg_statement_text(statement, commit->notify);
     pg_statement_text(statement, commit->payload);
@@ -127,7 +151,7 @@ int pg_commit_make(struct pg_commit *commit, struct pg_rows *rows,
     error = error == 0 ? add_marks(commit, now_ms, statements, count) : error;
     error = error == 0 ? add_progress(commit, group, statements, count) : error;
     if (error == 0) {
-        add_notify(commit, statements, count);
+        add_notify(commit, group, statements, count);
         pg_statement_init(&statements[*count], "COMMIT");
         ++*count;
     }

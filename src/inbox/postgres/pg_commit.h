@@ -9,21 +9,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fleet/placement.h"
 #include "inbox/inbox_store.h"
 #include "inbox/postgres/pg_connection.h"
 #include "inbox/postgres/pg_messages.h"
 #include "inbox/postgres/pg_progress.h"
 #include "inbox/postgres/pg_rows.h"
 
+/* An arrival, and FLEET_SLOT_COUNT numbers of up to 4 digits: PostgreSQL's
+ * limit is 8000. */
+#define PG_PAYLOAD_SIZE (24 + FLEET_SLOT_COUNT * 5)
+
 struct pg_commit {
     const char *notify;          /* borrowed; channel, or NULL */
     struct pg_messages messages; /* to be inserted */
     struct pg_array marked;      /* first arrivals of batches that are marked */
     struct pg_progress progress; /* of outlets */
-    char payload[24];            /* of the notification */
-    size_t stored_index;         /* of the statement that inserts messages */
-    size_t progress_index;       /* of the first statement of progress */
-    char *mark_sql;              /* owned */
+    char payload[PG_PAYLOAD_SIZE]; /* of the notification */
+    size_t stored_index;           /* of the statement that inserts messages */
+    size_t progress_index;         /* of the first statement of progress */
+    char *mark_sql;                /* owned */
 };
 
 /* 0 or HAPLO_ENOMEM. Borrows both. */

@@ -196,15 +196,14 @@ static bool flush(struct pg_connection *connection)
 static void take_notifications(struct pg_connection *connection)
 {
     PGnotify *notification;
-    int pid;
 
     while (connection->pg != NULL &&
            (notification = PQnotifies(connection->pg)) != NULL) {
-        pid = notification->be_pid;
-        PQfreemem(notification);
         if (connection->notified_cb != NULL) {
-            connection->notified_cb(connection->notified_data, pid);
+            connection->notified_cb(connection->notified_data,
+                                    notification->be_pid, notification->extra);
         }
+        PQfreemem(notification);
     }
 }
 

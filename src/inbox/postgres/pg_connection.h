@@ -74,8 +74,8 @@ typedef int (*pg_greet_cb)(void *data, const struct pg_request *greeting,
                            struct reason *why);
 
 /* This process of the server has notified a channel that the connection listens
- * to. */
-typedef void (*pg_notified_cb)(void *data, int pid);
+ * to. payload is valid during the call. */
+typedef void (*pg_notified_cb)(void *data, int pid, const char *payload);
 
 struct pg_connection;
 typedef void (*pg_connection_closed_cb)(void *data);

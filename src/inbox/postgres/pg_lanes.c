@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/container_of.h"
+#include "fleet/placement.h"
 #include "inbox/postgres/pg_store.h"
 
 /* A request that is outstanding. */
@@ -13,14 +14,21 @@ struct pg_ask {
     struct inbox_outlet_request *outlet_request;
     struct pg_request request;
     struct pg_statement statements[2];
+    struct pg_array slots; /* whose lanes are asked for */
 };
+
+static void ask_free(struct pg_ask *ask)
+{
+    pg_request_clear(&ask->request);
+    pg_array_free(&ask->slots);
+    free(ask);
+}
 
 static void ask_end(struct pg_ask *ask, int error, const char *why)
 {
     struct inbox_outlet_request *outlet_request = ask->outlet_request;
 
-    pg_request_clear(&ask->request);
-    free(ask);
+    ask_free(ask);
     outlet_request->error = error;
     if (error != 0) {
         (void)reason_set(&outlet_request->why, error, "%s", why);
@@ -54,6 +62,7 @@ static struct pg_ask *ask_new(struct inbox_store *base,
     }
     ask->reader = reader;
     ask->outlet_request = outlet_request;
+    pg_array_init(&ask->slots, PG_INT8);
     ask->request = (struct pg_request){
         .statements = ask->statements,
         .limit_ms = reader->store->timeout_ms,
@@ -166,13 +175,39 @@ static void on_lanes(struct pg_request *request)
     }
 }
 
+/* False if memory runs out. */
+static bool ask_add_slots(struct pg_ask *ask, struct pg_statement *statement,
+                          const bool *slots)
+{
+    for (int slot = 0; slot < FLEET_SLOT_COUNT; slot++) {
+        if (slots[slot]) {
+            pg_array_number(&ask->slots, slot);
+        }
+    }
+    if (pg_array_finish(&ask->slots) != 0) {
+        return false;
+    }
+    pg_statement_array(statement, &ask->slots);
+    return true;
+}
+
 void pg_lanes(struct inbox_store *base, struct inbox_outlet_request *request)
 {
     struct pg_ask *ask = ask_new(base, request, on_lanes);
+    const bool *slots = request->slots;
+    struct pg_statement *statement;
 
-    if (ask != NULL) {
-        pg_statement_number(ask_add(ask, PG_QUERY_LANES),
-                            (int64_t)request->outlet->id);
-        pg_connection_run(&ask->reader->connection, &ask->request);
+    if (ask == NULL) {
+        return;
     }
+    pg_listen_to(&ask->reader->listen, slots);
+    statement =
+        ask_add(ask, slots != NULL ? PG_QUERY_LANES_OF : PG_QUERY_LANES);
+    pg_statement_number(statement, (int64_t)request->outlet->id);
+    if (slots != NULL && !ask_add_slots(ask, statement, slots)) {
+        pg_reader_later(ask->reader, &request->job, on_no_memory);
+        ask_free(ask);
+        return;
+    }
+    pg_connection_run(&ask->reader->connection, &ask->request);
 }

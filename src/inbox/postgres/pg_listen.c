@@ -7,7 +7,8 @@
  *     reach anybody. Then nothing is done; outlets ask from time to time.
  *   - LISTEN is executed. What was stored before that is not notified, so
  *     outlets are told to ask once.
- *   - Notifications of this process's own commits are ignored.
+ *   - Notifications of this process's own commits are ignored; so are those of
+ *     slots whose lanes outlets did not ask for last. Whoever gets a slot asks.
  *
  * If a request fails, the next call of pg_listen_start() tries again.
  */
@@ -51,11 +52,31 @@ static int writer_pid(const struct pg_listen *listen)
     return PQbackendPID(listen->store->writer.pg);
 }
 
-static void on_notified(void *data, int pid)
+/* A payload of another form, which may be another program's, is for all. */
+static bool concerns(const struct pg_listen *listen, const char *payload)
+{
+    const char *at = strchr(payload, ' ');
+    char *end;
+
+    if (!listen->has_slots || at == NULL) {
+        return true;
+    }
+    do {
+        unsigned long slot = strtoul(at + 1, &end, 10);
+
+        if (end == at + 1 || slot >= FLEET_SLOT_COUNT || listen->slots[slot]) {
+            return true;
+        }
+        at = end;
+    } while (*at == ',');
+    return false;
+}
+
+static void on_notified(void *data, int pid, const char *payload)
 {
     const struct pg_listen *listen = data;
 
-    if (pid != writer_pid(listen)) {
+    if (pid != writer_pid(listen) && concerns(listen, payload)) {
         inbox_store_changed(listen->store->base.inbox);
     }
 }
@@ -126,6 +147,14 @@ static void on_pid(struct pg_request *request)
         submit(listen, listen->sql, on_listening);
     } else {
         finish(listen);
+    }
+}
+
+void pg_listen_to(struct pg_listen *listen, const bool *slots)
+{
+    listen->has_slots = slots != NULL;
+    if (slots != NULL) {
+        memcpy(listen->slots, slots, sizeof(listen->slots));
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "fleet/placement.h"
 #include "inbox/postgres/pg_connection.h"
 
 struct pg_store;
@@ -16,6 +17,8 @@ struct pg_listen {
     char *sql;                     /* owned; LISTEN; NULL: no channel */
     int pid;                       /* the reader's server process, if it is done
                                       with that one */
+    bool has_slots;                /* only some concern this process: */
+    bool slots[FLEET_SLOT_COUNT];  /* these */
     bool is_busy;                  /* the request is outstanding */
     struct pg_request request;     /* for either statement */
     struct pg_statement statement; /* of the request */
@@ -26,6 +29,10 @@ struct pg_listen {
 /* Prepares to listen if the store has a channel. 0 or HAPLO_ENOMEM. */
 int pg_listen_init(struct pg_listen *listen, struct pg_store *store);
 void pg_listen_free(struct pg_listen *listen);
+
+/* Only notifications of these slots are of interest from now on; NULL: all
+ * are. Copies slots. */
+void pg_listen_to(struct pg_listen *listen, const bool *slots);
 
 /* To be called when the reader is connected: listens unless it does. */
 void pg_listen_start(struct pg_listen *listen);

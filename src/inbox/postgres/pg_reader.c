@@ -41,6 +41,11 @@
     " LEFT JOIN @queues AS q ON q.id = m.queue"                              \
     " ORDER BY m.arrival"
 
+#define LANES                                                          \
+    "SELECT q.id, q.server, q.queue, q.last_arrival FROM @queues AS q" \
+    " LEFT JOIN @positions AS p ON p.outlet = $1 AND p.queue = q.id"   \
+    " WHERE q.last_arrival > coalesce(p.position, 0)"
+
 static const char *const queries[PG_QUERY_COUNT] = {
     [PG_QUERY_REPLAY] = MESSAGES_OF(REPLAY),
     [PG_QUERY_LETTERS] = MESSAGES_OF(LETTERS),
@@ -73,10 +78,8 @@ static const char *const queries[PG_QUERY_COUNT] = {
         " SELECT o.id, q.id, coalesce(b.position, q.last_arrival)"
         " FROM o CROSS JOIN @queues AS q LEFT JOIN b ON b.queue = q.id",
     [PG_QUERY_OUTLET] = "SELECT id FROM @outlets WHERE name = $1",
-    [PG_QUERY_LANES] =
-        "SELECT q.id, q.server, q.queue, q.last_arrival FROM @queues AS q"
-        " LEFT JOIN @positions AS p ON p.outlet = $1 AND p.queue = q.id"
-        " WHERE q.last_arrival > coalesce(p.position, 0)",
+    [PG_QUERY_LANES] = LANES,
+    [PG_QUERY_LANES_OF] = LANES " AND q.slot = ANY ($2)",
     [PG_QUERY_STATES] =
         "SELECT id, server, queue, state FROM @queues"
         " WHERE server = ANY ($1) AND id > $2 ORDER BY id LIMIT $3",

@@ -18,6 +18,7 @@ enum pg_query {
     PG_QUERY_START,    /* adds an outlet that does not start at the beginning */
     PG_QUERY_OUTLET,   /* the row of an outlet */
     PG_QUERY_LANES,    /* all lanes that have messages after their positions */
+    PG_QUERY_LANES_OF, /* those of some slots */
     PG_QUERY_STATES,   /* the stored states of queues of some servers */
     PG_QUERY_COUNT
 };

@@ -4,13 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fleet/placement.h"
 #include "inbox/postgres/pg_names.h"
 
 /* Sorted, as other processes do, against deadlocks. */
-#define ADD_SQL                                                \
-    "INSERT INTO @queues (server, queue, state)"               \
-    " SELECT n.server, n.queue, ''"                            \
-    " FROM unnest($1::text[], $2::text[]) AS n(server, queue)" \
+#define ADD_SQL                                          \
+    "INSERT INTO @queues (server, queue, slot, state)"   \
+    " SELECT n.server, n.queue, n.slot, ''"              \
+    " FROM unnest($1::text[], $2::text[], $3::bigint[])" \
+    " AS n(server, queue, slot)"                         \
     " ORDER BY 1, 2 ON CONFLICT (server, queue) DO NOTHING"
 
 #define LOCK_SQL                                                      \
@@ -40,6 +42,7 @@ int pg_rows_init(struct pg_rows *rows, const char *schema)
     pg_array_init(&rows->queues, PG_TEXT);
     pg_array_init(&rows->new_servers, PG_TEXT);
     pg_array_init(&rows->new_queues, PG_TEXT);
+    pg_array_init(&rows->new_slots, PG_INT8);
     pg_array_init(&rows->ids, PG_INT8);
     pg_array_init(&rows->counts, PG_INT8);
     pg_array_init(&rows->firsts, PG_INT8);
@@ -63,6 +66,7 @@ void pg_rows_free(struct pg_rows *rows)
     pg_array_free(&rows->queues);
     pg_array_free(&rows->new_servers);
     pg_array_free(&rows->new_queues);
+    pg_array_free(&rows->new_slots);
     pg_array_free(&rows->ids);
     pg_array_free(&rows->counts);
     pg_array_free(&rows->firsts);
@@ -130,11 +134,13 @@ static int rows_name(struct pg_rows *rows, bool is_each_new)
         if (is_each_new || queue->id == 0) {
             pg_array_text(&rows->new_servers, queue->server);
             pg_array_text(&rows->new_queues, queue->name);
+            pg_array_number(&rows->new_slots, placement_slot(queue->server));
         }
     }
     error = pg_array_finish(&rows->servers);
     error = error == 0 ? pg_array_finish(&rows->queues) : error;
     error = error == 0 ? pg_array_finish(&rows->new_servers) : error;
+    error = error == 0 ? pg_array_finish(&rows->new_slots) : error;
     return error == 0 ? pg_array_finish(&rows->new_queues) : error;
 }
 
@@ -150,6 +156,7 @@ int pg_rows_collect(struct pg_rows *rows, const struct inbox_group *group,
     pg_array_clear(&rows->queues);
     pg_array_clear(&rows->new_servers);
     pg_array_clear(&rows->new_queues);
+    pg_array_clear(&rows->new_slots);
     if (!rows_reserve(rows, group->part_count)) {
         return HAPLO_ENOMEM;
     }
@@ -176,6 +183,7 @@ void pg_rows_add(const struct pg_rows *rows, struct pg_statement *statement)
     pg_statement_init(statement, rows->add_sql);
     pg_statement_array(statement, &rows->new_servers);
     pg_statement_array(statement, &rows->new_queues);
+    pg_statement_array(statement, &rows->new_slots);
 }
 
 void pg_rows_lock(const struct pg_rows *rows, struct pg_statement *statement)

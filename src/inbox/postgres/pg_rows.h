@@ -35,6 +35,7 @@ struct pg_rows {
     struct pg_array queues;      /* likewise */
     struct pg_array new_servers; /* names of those that may have no row */
     struct pg_array new_queues;  /* likewise */
+    struct pg_array new_slots;   /* of their servers */
     struct pg_array ids;         /* of the changed rows, and what they get: */
     struct pg_array counts;      /* of unconfirmed messages */
     struct pg_array firsts;      /* of these */

@@ -337,8 +337,9 @@ static const struct option_row options[] = {
      .offset = offsetof(struct postgres_inbox_options, notify),
      .word = "CHANNEL",
      .help = "A channel that is notified of each commit with new messages; the "
-             "payload is the highest arrival in it. Outlets listen to it for "
-             "what other processes store."},
+             "payload is the highest arrival in it, a space, and the slots of "
+             "their servers, as 4711 17,501. Outlets listen to it for what "
+             "other processes store."},
     {.name = "keep",
      .value = OPTION_DURATION,
      .min = 1000,
