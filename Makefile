@@ -282,10 +282,10 @@ $(BUILD)/test/escape: $(BUILD)/test/boot/escape.o
 simulated_src := $(filter-out %/durable.c %/errno_reason.c %/file_mode.c \
 	%/input_file.c %/lock_file.c %/standard_streams.c, \
 	$(wildcard src/base/*.c src/core/*.c src/poller/*.c)) \
-	$(wildcard src/fleet/*.c) \
-	src/inbox/inbox.c src/inbox/inbox_filter.c src/inbox/inbox_purge.c \
+	src/inbox/inbox.c src/inbox/inbox_filter.c src/inbox/inbox_fleet.c \
+	src/inbox/inbox_purge.c \
 	src/inbox/inbox_task.c \
-	$(wildcard src/inbox/group_*.c) \
+	$(wildcard src/inbox/group_*.c src/fleet/*.c) \
 	$(wildcard src/daemon/gather/gather*.c src/daemon/observe/*.c) \
 	$(filter-out %/reload.c %/reload_result.c, \
 		$(wildcard src/daemon/reload/*.c)) \

@@ -196,6 +196,8 @@ enum exit_code command_run(const struct command_options *options)
 {
     struct run run = {0};
     const struct session_options callbacks = {
+        .joins_fleet = true,
+        .host = options->host,
         .opened_cb = on_opened,
         .event_cb = on_event,
         .outlet_event_cb = on_outlet_event,

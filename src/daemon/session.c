@@ -55,21 +55,43 @@ static void on_gather_closed(struct gather *gather)
     notify_close(&session->notify);
 }
 
+static void on_fleet_left(void *data)
+{
+    struct session *session = data;
+    uint64_t now_ms = uv_now(&session->loop);
+    session->is_leaving = false;
+    gather_close(&session->gather,
+                 session->end_ms > now_ms ? session->end_ms - now_ms : 0,
+                 on_gather_closed);
+}
+
+/* A host of a fleet hands its servers over before anything is closed. */
+static void finish_within(struct session *session, uint64_t deadline_ms)
+{
+    session->end_ms = uv_now(&session->loop) + deadline_ms;
+    if (session->is_leaving) {
+        fleet_host_leave(&session->fleet, deadline_ms, on_fleet_left);
+    } else {
+        gather_close(&session->gather, deadline_ms, on_gather_closed);
+    }
+}
+
 void session_end_within(struct session *session, uint64_t deadline_ms)
 {
     if (!session->is_ending) {
         session->is_ending = true;
+        session->is_leaving = session->is_in_fleet;
         notify_stopping(&session->notify, deadline_ms + SESSION_CLOSE_MS);
         key_commands_close(&session->key_commands);
         reload_close(&session->reload);
-        gather_close(&session->gather, deadline_ms, on_gather_closed);
+        finish_within(session, deadline_ms);
     }
 }
 
 void session_end(struct session *session)
 {
     if (session->is_ending) {
-        gather_close(&session->gather, 0, on_gather_closed);
+        finish_within(session, 0);
     } else {
         session_end_within(session, session->config->drain_timeout_ms);
     }
@@ -83,7 +105,7 @@ static void end_by_signal(struct session *session, int number, bool is_now)
              is_now ? "exiting immediately" : "finishing outstanding work");
     session_end(session);
     if (is_now) {
-        gather_close(&session->gather, 0, on_gather_closed);
+        finish_within(session, 0);
     }
     abandon_within(&session->abandon,
                    is_now
@@ -199,6 +221,24 @@ enum exit_code session_open(struct session *session, struct config *config)
     return EXIT_CODE_FINE;
 }
 
+static void join_fleet(struct session *session)
+{
+    struct reason why = {.text = "out of memory"};
+    if (!session->is_in_fleet) {
+        return;
+    }
+    int error = fleet_self_load(&session->self, session->config,
+                                &session->gather, session->options.host, &why);
+    if (error == 0) {
+        error = fleet_host_start(&session->fleet, &session->self.host);
+    }
+    if (error != 0) {
+        log_line(LOG_LEVEL_ERROR, "%s", why.text);
+        session->code = exit_code_of(error);
+        session_end(session);
+    }
+}
+
 static void on_opened(struct gather *gather, int error)
 {
     struct session *session = session_of(gather);
@@ -208,6 +248,7 @@ static void on_opened(struct gather *gather, int error)
             reload_open(&session->reload, &session->loop, gather,
                         &session->config, session->options.reload_cb);
         }
+        join_fleet(session);
         session->options.opened_cb(session);
         if (session->is_hangup_due) {
             pass_signal(session, session->options.hangup_cb);
@@ -243,6 +284,8 @@ static void start_key_commands(struct session *session)
 enum exit_code session_run(struct session *session,
                            const struct session_options *options)
 {
+    session->is_in_fleet =
+        options->joins_fleet && session->config->fleet.inbox != NULL;
     const struct gather_options gather_options = {
         .only_outlet = options->only_outlet,
         .only_inbox = options->only_inbox,
@@ -257,8 +300,11 @@ enum exit_code session_run(struct session *session,
         .held_cb = options->held_cb,
         .inboxes_closed_cb = on_inboxes_closed,
         .has_log = options->listener != NULL,
+        .fleet = session->is_in_fleet ? &session->fleet.calls : NULL,
     };
     session->options = *options;
+    fleet_host_init(&session->fleet, &session->gather,
+                    &session->config->fleet.policy, options->fleet_cb, session);
     abandon_init(&session->abandon, &session->loop);
     if (options->has_pauses) {
         pauses_load(&session->pauses, session->config->state_dir);
@@ -276,6 +322,7 @@ enum exit_code session_run(struct session *session,
     if (!session->abandon.is_done) {
         abandon_close(&session->abandon);
         key_commands_free(&session->key_commands);
+        fleet_host_free(&session->fleet);
         close_loop(session);
         free_session(session);
     }

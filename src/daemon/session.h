@@ -14,6 +14,8 @@
 #include "daemon/abandon.h"
 #include "daemon/admin/admin.h"
 #include "daemon/command.h"
+#include "daemon/fleet/fleet_host.h"
+#include "daemon/fleet/fleet_self.h"
 #include "daemon/gather/gather.h"
 #include "daemon/gather/key_commands.h"
 #include "daemon/gather/pauses.h"
@@ -50,8 +52,13 @@ struct session_options {
     const struct config_outlet *only_outlet; /* see struct gather_options */
     const struct config_inbox *only_inbox;   /* likewise */
     bool has_pauses;                         /* likewise */
-    session_signal_cb keys_changed_cb;  /* an api_key_command has ended; NULL:
-                                           all of them end before it starts */
+    session_signal_cb keys_changed_cb; /* an api_key_command has ended; NULL:
+                                          all of them end before it starts */
+    bool joins_fleet;       /* it shares the servers with other hosts, if the
+                               configuration says so */
+    const char *host;       /* the same: its name, or NULL; see host_name.h */
+    fleet_host_cb fleet_cb; /* the same: see fleet_host.h; its data is the
+                               session; or NULL */
     struct observer_listener *listener; /* hears everything from the
                                            start; or NULL: the command
                                            logs nothing that happens */
@@ -69,12 +76,17 @@ struct session {
     struct pauses pauses;             /* queues that operators have paused */
     struct admin *admin;              /* observes and controls it; or NULL */
     struct gather gather;             /* the configuration at work */
+    struct fleet_self self;           /* if it is in a fleet: who it is */
+    struct fleet_host fleet;          /* the same: shares the work */
     struct reload reload;             /* replaces that, if the command can */
     struct config *first_config;      /* owned; that of the admin socket */
     struct session_options options;   /* of the command */
+    bool is_in_fleet;                 /* see fleet_host.h */
     bool is_open;                     /* opened_cb was called */
     bool is_hangup_due;               /* a SIGHUP came before that */
     bool is_ending;                   /* session_end() was called */
+    bool is_leaving;                  /* the same, and it leaves the fleet */
+    uint64_t end_ms;                  /* the same: deadline in loop time */
     enum exit_code code;              /* why it failed to start, or FINE */
 };
 

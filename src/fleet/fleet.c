@@ -8,8 +8,13 @@
  *   - plan_ask() decides when to ask again: soon while slots are on their way,
  *     so that a queue is not without an owner for long.
  *
- * Failures: if a request fails, what was done of it is found out by the next
- * one. If the membership is gone, all slots are lost, and it joins again.
+ * Failures:
+ *
+ *   - A request fails: what was done of it is found out by the next one.
+ *   - No request succeeds until the membership ends, by the own clock: all
+ * slots are lost (expire), so that what is still under way is dropped. The next
+ *     reply tells which ones it still has.
+ *   - The membership is gone: all slots are lost, and it joins again.
  */
 #include "fleet/fleet.h"
 
@@ -293,8 +298,26 @@ static bool has_moves(const struct fleet *fleet)
     return false;
 }
 
+/* When the membership ends, if it is not renewed; FLEET_NEVER: there is none,
+ * or it has ended. */
+static uint64_t expiry_ms(const struct fleet *fleet)
+{
+    return fleet->deadline_ms == 0
+               ? FLEET_NEVER
+               : fleet->deadline_ms + fleet->policy->margin_ms;
+}
+
+static void expire(struct fleet *fleet)
+{
+    fleet->deadline_ms = 0;
+    lose_all(fleet);
+}
+
 void fleet_tick(struct fleet *fleet, uint64_t now_ms)
 {
+    if (expiry_ms(fleet) <= now_ms) {
+        expire(fleet);
+    }
     if (fleet->state == FLEET_MEMBER) {
         begin_moves(fleet, now_ms);
     }
@@ -309,6 +332,9 @@ uint64_t fleet_due_ms(const struct fleet *fleet)
     uint64_t due_ms = fleet->is_asking || fleet->state == FLEET_LEFT
                           ? FLEET_NEVER
                           : fleet->ask_due_ms;
+    if (expiry_ms(fleet) < due_ms && fleet->state != FLEET_LEFT) {
+        due_ms = expiry_ms(fleet);
+    }
     return fleet->state == FLEET_MEMBER && fleet->move_due_ms < due_ms &&
                    has_moves(fleet)
                ? fleet->move_due_ms

@@ -24,10 +24,11 @@
  * claimed by its desired owner; the latter after grace_ms, and a part of
  * jitter_ms that depends on the slot.
  *
- * Whoever could not renew stops by himself: fleet_may_begin() is false before
- * others may take over. This prevents two hosts from polling a queue at the
- * same time; that no message is lost or stored twice does not depend on it, but
- * on the states of the queues (haplo_state_compare()).
+ * Whoever could not renew stops by himself: fleet_may_begin() is false some
+ * time before others may take over, and all slots are lost when that ends. This
+ * prevents two hosts from polling a queue at the same time; that no message is
+ * lost or stored twice does not depend on it, but on the states of the queues
+ * (haplo_state_compare()).
  *
  * Times are of one clock that goes on while the machine is suspended, in
  * milliseconds (CLOCK_BOOTTIME). They must be read afresh for each call: a loop
@@ -50,7 +51,7 @@ struct fleet_policy {
     uint64_t renew_ms;    /* between two heartbeats */
     uint64_t soon_ms;     /* the same while slots are on their way */
     uint64_t retry_ms;    /* after one that failed */
-    uint64_t margin_ms;   /* what was begun must be over before it ends */
+    uint64_t margin_ms;   /* before it ends, nothing is begun any more */
     uint64_t grace_ms;    /* after it has ended, until slots are claimed */
     uint64_t jitter_ms;   /* more than that, at most */
     unsigned moves_per_s; /* slots that begin to move in a second; not 0 */
@@ -162,8 +163,8 @@ void fleet_free(struct fleet *fleet);
 /* Does what is due. To be called first of all, and at fleet_due_ms(). */
 void fleet_tick(struct fleet *fleet, uint64_t now_ms);
 
-/* When to call fleet_tick(); to be asked after each other call. FLEET_NEVER: a
- * reply is awaited, or it has left. */
+/* When to call fleet_tick(); to be asked after each other call. FLEET_NEVER:
+ * only after the reply that is awaited, or it has left. */
 uint64_t fleet_due_ms(const struct fleet *fleet);
 
 /* The answer to the request: the tables, borrowed during the call; or nothing

@@ -208,6 +208,7 @@ static void test_without_the_database_all_stop_in_time(void **state)
     fleet_sim_run(sim, TTL);
     for (size_t i = 0; i < 3; i++) {
         assert_false(fleet_may_begin(&sim->hosts[i].fleet, sim->now_ms));
+        assert_int_equal(fleet_sim_count(sim, i), 0); /* it drops everything */
     }
     fleet_sim_run(sim, 10 * MINUTE);
     settle(sim);

@@ -4,6 +4,7 @@
 
 #include "base/wall_clock.h"
 #include "config/config.h"
+#include "daemon/gather/gather_slots.h"
 #include "daemon/observe/observer_feed.h"
 
 #define TRANSITION_COUNT_MAX 20 /* of one object, in a response */
@@ -20,6 +21,7 @@ const char *admin_health_name(enum admin_health health)
         [ADMIN_HEALTH_BLOCKED] = "blocked",
         [ADMIN_HEALTH_HELD] = "held",
         [ADMIN_HEALTH_NOT_TRIED] = "not_tried",
+        [ADMIN_HEALTH_ELSEWHERE] = "elsewhere",
     };
     return names[health];
 }
@@ -33,6 +35,7 @@ static const enum admin_health of_queue_state[OBSERVER_QUEUE_STATE_COUNT] = {
     [OBSERVER_QUEUE_BLOCKED] = ADMIN_HEALTH_BLOCKED,
     [OBSERVER_QUEUE_PAUSED] = ADMIN_HEALTH_PAUSED,
     [OBSERVER_QUEUE_HELD] = ADMIN_HEALTH_HELD,
+    [OBSERVER_QUEUE_ELSEWHERE] = ADMIN_HEALTH_ELSEWHERE,
 };
 
 static const enum admin_health of_server_state[OBSERVER_SERVER_STATE_COUNT] = {
@@ -47,7 +50,8 @@ static const enum admin_health of_server_state[OBSERVER_SERVER_STATE_COUNT] = {
 enum admin_health admin_health_of_queue(const struct gather_queue *queue)
 {
     enum admin_health health = of_queue_state[queue->seen.state];
-    return queue->queue == NULL ? ADMIN_HEALTH_HELD
+    return health == ADMIN_HEALTH_ELSEWHERE ? health
+           : queue->queue == NULL           ? ADMIN_HEALTH_HELD
            : health == ADMIN_HEALTH_OK &&
                    queue->server->seen.state != OBSERVER_SERVER_UP
                ? ADMIN_HEALTH_NOT_TRIED
@@ -56,8 +60,9 @@ enum admin_health admin_health_of_queue(const struct gather_queue *queue)
 
 enum admin_health admin_health_of_server(const struct gather_server *server)
 {
-    return server->server == NULL ? ADMIN_HEALTH_HELD
-                                  : of_server_state[server->seen.state];
+    return !gather_slots_own(server) ? ADMIN_HEALTH_ELSEWHERE
+           : server->server == NULL  ? ADMIN_HEALTH_HELD
+                                     : of_server_state[server->seen.state];
 }
 
 enum admin_health admin_health_of_outlet(const struct gather_outlet *outlet)

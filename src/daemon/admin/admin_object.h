@@ -12,6 +12,7 @@
 /* The state at a glance, the same for all kinds of objects. */
 enum admin_health {
     ADMIN_HEALTH_OK,
+    ADMIN_HEALTH_ELSEWHERE, /* another host polls it */
     ADMIN_HEALTH_PAUSED,
     ADMIN_HEALTH_NOT_TRIED, /* a queue, because its server does not work */
     ADMIN_HEALTH_FAILING,

@@ -33,6 +33,7 @@
 #include "daemon/gather/gather_moves.h"
 #include "daemon/gather/gather_outlets.h"
 #include "daemon/gather/gather_queues.h"
+#include "daemon/gather/gather_slots.h"
 #include "daemon/observe/observer_feed.h"
 
 static void next_phase(struct gather *gather, enum gather_phase phase)
@@ -61,6 +62,7 @@ static void on_poller_closed(void *data)
 {
     struct gather *gather = data;
     gather_queues_free(gather);
+    gather_slots_free(gather);
     gather_batch_free_spares(gather);
     gather_outlets_free(gather);
     gather_inboxes_free(gather);
@@ -218,6 +220,9 @@ void gather_open(struct gather *gather, uv_loop_t *loop,
     gather_queues_init(gather);
     gather_outlets_init(gather);
     gather->pending_count++; /* until all are asked */
+    if (options->fleet != NULL) {
+        note_error(gather, gather_slots_init(gather, options->fleet));
+    }
     note_error(gather, gather_inboxes_open(gather));
     gather_answered(gather, 0);
 }

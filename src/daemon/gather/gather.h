@@ -24,11 +24,14 @@
 #include "daemon/observe/outlet_lag.h"
 #include "daemon/observe/resends.h"
 #include "daemon/observe/timeline.h"
+#include "fleet/placement.h"
 #include "haplopoll.h"
 #include "inbox/inbox.h"
 #include "outlets/forwarder/forwarder.h"
 
 struct gather;
+struct gather_slots; /* gather_slots.h */
+struct gather_slots_calls;
 struct gather_delivery; /* a batch being stored in an inbox */
 struct gather_hold;     /* a queue that cannot be polled: gather_holds.h */
 struct pauses;          /* pauses.h */
@@ -76,27 +79,34 @@ struct gather_outlet {
     bool is_closing;                    /* it is being closed for good */
     bool is_restarting;                 /* it is being closed, then started */
     bool is_changing;                   /* see above */
+    struct forwarder_share share;       /* in a fleet: see gather_slots.h */
+    uint8_t finishing[FLEET_SLOT_COUNT / 8]; /* the same; a bit for each slot
+                                                that it has not drained yet */
 };
 
 /* The data of a haplo_server. */
 struct gather_server {
-    struct gather *gather;              /* its owner */
-    char *name;                         /* owned */
-    const struct config_server *config; /* borrowed */
-    struct haplo_server *server;        /* NULL: held, or left */
-    char *why;                          /* owned; why it is held, or NULL */
-    struct name_table queues;           /* struct gather_queue; owned */
-    unsigned failed_logins;             /* consecutive, as in the file */
-    struct observer_server seen;        /* what happened to it */
-    bool is_changing;                   /* see above */
-    void *command;                      /* the command's own, or NULL */
+    struct gather *gather;               /* its owner */
+    char *name;                          /* owned */
+    const struct config_server *config;  /* borrowed */
+    struct haplo_server *server;         /* NULL: held, left, or elsewhere */
+    char *why;                           /* owned; why it is held, or NULL */
+    struct name_table queues;            /* struct gather_queue; owned */
+    unsigned failed_logins;              /* consecutive, as in the file */
+    struct observer_server seen;         /* what happened to it */
+    bool is_changing;                    /* see above */
+    unsigned slot;                       /* in a fleet: see gather_slots.h */
+    bool is_own;                         /* the same: it belongs in the poller
+                                            of this host */
+    LIST_ENTRY(gather_server) slot_link; /* the same; in its list */
+    void *command;                       /* the command's own, or NULL */
 };
 
 /* The data of a haplo_queue. There may be a million: it fits 88 bytes. */
 struct gather_queue {
     const struct config_queue *config; /* borrowed */
     struct gather_server *server;      /* the server it belongs to */
-    struct haplo_queue *queue;         /* NULL: held, or left */
+    struct haplo_queue *queue;         /* NULL: held, left, or elsewhere */
     struct inbox_queue *stored;        /* its queue in the inbox; NULL: none
                                           while that is replaced */
     void *command;                     /* the command's own, or NULL */
@@ -109,6 +119,9 @@ struct gather_queue {
 };
 
 typedef void (*gather_cb)(struct gather *gather);
+
+/* has_proven_key: the server had accepted the key that it left with. */
+typedef void (*gather_left_cb)(struct gather_queue *queue, bool has_proven_key);
 
 /* error: 0, or HAPLO_E* after the causes have been logged. */
 typedef void (*gather_opened_cb)(struct gather *gather, int error);
@@ -144,6 +157,9 @@ struct gather_options {
     gather_cb drained_cb;                   /* see gather_close() */
     gather_cb inboxes_closed_cb;            /* see gather_close() */
     gather_cb held_cb;                      /* a queue is held now; or NULL */
+    const struct gather_slots_calls *fleet; /* who shares out the servers;
+                                               borrowed; NULL: all are its
+                                               own */
     void *data;                             /* for the owner */
 };
 
@@ -169,6 +185,7 @@ struct gather {
     struct name_table outlets;     /* struct gather_outlet; owned */
     struct name_table servers;     /* struct gather_server; owned */
     size_t queue_count;            /* queues of all servers */
+    struct gather_slots *slots;    /* NULL: it polls all servers */
     TAILQ_HEAD(gather_hold_list, gather_hold) holds; /* owned */
     size_t hold_count;                               /* length of holds */
     struct failed_logins failed_logins;              /* counted over all runs */
@@ -181,7 +198,9 @@ struct gather {
     gather_cb closed_cb;            /* of gather_close() */
     gather_cb stirred_cb;           /* something that a reload may wait for has
                                        happened; or NULL */
-    struct reload_changes *changes; /* of a reload, for stirred_cb; or NULL */
+    gather_left_cb left_cb;         /* a queue that is changing has left the
+                                       poller; or NULL */
+    struct reload_changes *changes; /* of a reload, for these two; or NULL */
     unsigned generation; /* of the configuration: 1 at the start, one more with
                             each reload that was not rejected */
     char digest[CONFIG_DIGEST_SIZE]; /* of the configuration; "": unknown */

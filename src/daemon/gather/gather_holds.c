@@ -157,6 +157,21 @@ int gather_hold_server(struct gather_server *server, const char *why)
     return error;
 }
 
+void gather_holds_end(struct gather_server *server)
+{
+    struct gather *gather = server->gather;
+    struct gather_hold *next;
+    for (struct gather_hold *hold = TAILQ_FIRST(&gather->holds); hold != NULL;
+         hold = next) {
+        next = TAILQ_NEXT(hold, link);
+        if (hold->queue != NULL && hold->queue->server == server) {
+            end(gather, hold);
+        }
+    }
+    free(server->why);
+    server->why = NULL;
+}
+
 /* Trying again */
 
 /* Remembers why a server is still held, and tells if that is another reason

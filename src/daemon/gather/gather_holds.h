@@ -48,6 +48,9 @@ int gather_hold_server(struct gather_server *server, const char *why);
 int gather_server_blame(struct gather_server *server, const char *why);
 int gather_hold_with_server(struct gather_queue *queue);
 
+/* Ends all holds of a server that another host polls now. */
+void gather_holds_end(struct gather_server *server);
+
 /* Adds those to the poller whose files have been corrected, and logs it. True
  * if others remain that may be corrected later. */
 bool gather_holds_retry(struct gather *gather);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/gather/gather_slots.h"
 #include "daemon/gather/gather_unrouted.h"
 #include "daemon/log/log.h"
 #include "daemon/observe/observer_feed.h"
@@ -110,6 +111,7 @@ int gather_outlet_start(struct gather_outlet *outlet)
     if (outlet->forwarder == NULL) {
         return HAPLO_ENOMEM;
     }
+    gather_slots_share_outlet(outlet);
     outlet->inbox->user_count++;
     if (gather->options.only_outlet == NULL) {
         forwarder_on_declined(outlet->forwarder, gather_unrouted_declined);

@@ -27,6 +27,7 @@
 #include "daemon/gather/gather_holds.h"
 #include "daemon/gather/gather_key.h"
 #include "daemon/gather/gather_pause.h"
+#include "daemon/gather/gather_slots.h"
 #include "daemon/log/log.h"
 #include "daemon/observe/observer_feed.h"
 
@@ -129,6 +130,7 @@ int gather_server_make(struct gather *gather,
         server_free(server);
         return HAPLO_ENOMEM;
     }
+    gather_slots_add_server(server);
     observer_feed_add_server(server);
     *out = server;
     return 0;
@@ -138,6 +140,7 @@ void gather_server_drop(struct gather_server *server)
 {
     struct gather *gather = server->gather;
     assert(server->server == NULL && server->queues.count == 0);
+    gather_slots_remove_server(server);
     observer_feed_remove_server(server);
     name_table_remove(&gather->servers, server);
     name_table_free(&server->queues);
@@ -313,18 +316,79 @@ static int add_server(struct gather_server *server, struct adding *adding)
     return add_queues(server, adding);
 }
 
+/* Other hosts poll its queues. */
+static void leave_to_others(const struct gather_server *server)
+{
+    struct gather_queue *queue;
+    size_t cursor = 0;
+    while ((queue = name_table_next(&server->queues, &cursor)) != NULL) {
+        observer_feed_elsewhere(queue);
+    }
+}
+
 static int add_servers(struct gather *gather, bool has_failed_logins)
 {
     const struct config *config = gather->config;
     struct adding adding = {.has_failed_logins = has_failed_logins};
     int error = 0;
     for (size_t i = 0; error == 0 && i < config->server_count; i++) {
-        error = add_server(
-            name_table_find(&gather->servers, config->servers[i].options.name),
-            &adding);
+        struct gather_server *server =
+            name_table_find(&gather->servers, config->servers[i].options.name);
+        if (gather_slots_own(server)) {
+            error = add_server(server, &adding);
+        } else {
+            leave_to_others(server);
+        }
     }
     gather_key_reader_wipe(&adding.keys);
     return error;
+}
+
+static int enter_queue(struct gather_queue *queue, struct adding *adding)
+{
+    observer_feed_restarted(queue);
+    int error = add_queue(queue, adding);
+    if (queue->queue != NULL) {
+        haplo_queue_poll_now(queue->queue);
+    }
+    return error;
+}
+
+int gather_queues_enter(struct gather_server *server)
+{
+    struct adding adding = {.has_failed_logins =
+                                server->gather->failed_logins.has_counts};
+    struct gather_queue *queue;
+    size_t cursor = 0;
+    int error = gather_queues_add_server(server, adding.why, sizeof adding.why);
+    if (error != 0) {
+        return error == HAPLO_ENOMEM ? error
+                                     : gather_hold_server(server, adding.why);
+    }
+    while (error == 0 &&
+           (queue = name_table_next(&server->queues, &cursor)) != NULL) {
+        error = enter_queue(queue, &adding);
+    }
+    gather_key_reader_wipe(&adding.keys);
+    return error;
+}
+
+static void on_left(struct haplo_queue *left)
+{
+    struct gather_queue *queue = haplo_queue_data(left);
+    const struct gather *gather = queue->server->gather;
+    struct haplo_queue_stats stats = {.struct_size = sizeof stats};
+    haplo_queue_get_stats(left, &stats);
+    queue->queue = NULL;
+    if (queue->is_changing) {
+        gather->left_cb(queue, stats.key_proven);
+    }
+    gather_slots_queue_left(queue);
+}
+
+void gather_queue_leave_poller(struct gather_queue *queue)
+{
+    (void)haplo_queue_remove(queue->queue, on_left); /* or it is on its way */
 }
 
 int gather_queues_add(struct gather *gather)

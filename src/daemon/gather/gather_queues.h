@@ -49,6 +49,14 @@ int gather_queues_add_server(struct gather_server *server, char *why,
  * 0 or HAPLO_ENOMEM. */
 int gather_queues_add_queue(struct gather_queue *queue, bool has_proven_key);
 
+/* Adds a server that has come to this host, and its queues, which are polled
+ * now; or holds them. 0, or HAPLO_ENOMEM: some may have been added. */
+int gather_queues_enter(struct gather_server *server);
+
+/* A queue that is in the poller finishes its batch, and leaves it: its queue is
+ * NULL then. If a reload is changing it, left_cb fires. */
+void gather_queue_leave_poller(struct gather_queue *queue);
+
 /* The number of queues whose batch is not confirmed yet, while draining. */
 size_t gather_queues_batches_left(const struct gather *gather);
 

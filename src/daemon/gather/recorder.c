@@ -26,7 +26,7 @@ static size_t trouble_count(const struct gather *gather)
     size_t count = gather->config->held_count + gather->observer.untried_count;
     for (int i = 0; i < OBSERVER_QUEUE_STATE_COUNT; i++) {
         if (i != OBSERVER_QUEUE_STARTING && i != OBSERVER_QUEUE_WORKING &&
-            i != OBSERVER_QUEUE_PAUSED) {
+            i != OBSERVER_QUEUE_ELSEWHERE && i != OBSERVER_QUEUE_PAUSED) {
             count += counts[i];
         }
     }

@@ -115,7 +115,8 @@ const char *summary_now_text(const struct summary *summary,
         polled_count += summary->queue_counts[i];
     }
     polled_count -= summary->queue_counts[OBSERVER_QUEUE_PAUSED] +
-                    summary->queue_counts[OBSERVER_QUEUE_HELD];
+                    summary->queue_counts[OBSERVER_QUEUE_HELD] +
+                    summary->queue_counts[OBSERVER_QUEUE_ELSEWHERE];
     text[0] = '\0';
     add(text, "polling %zu queue%s", polled_count,
         polled_count == 1 ? "" : "s");

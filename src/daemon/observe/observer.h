@@ -37,6 +37,7 @@
 #define OBSERVER_QUEUE_MAP(X)                                         \
     X(STARTING, "starting", "has not been polled yet")                \
     X(WORKING, "working", "is polled")                                \
+    X(ELSEWHERE, "elsewhere", "is polled by another host")            \
     X(FAILING, "failing", "fails, and waits longer each time")        \
     X(UNDELIVERED, "undelivered", "its inbox cannot store its batch") \
     X(REFUSED, "refused", "the server refuses its API key")           \

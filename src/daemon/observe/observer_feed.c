@@ -317,6 +317,15 @@ void observer_feed_restarted(struct gather_queue *queue)
                          &note);
 }
 
+void observer_feed_elsewhere(struct gather_queue *queue)
+{
+    struct observer_place place = place_of(queue);
+    struct observer_note note = observer_note_now(NULL);
+    observer_queue_unread(observer_of(queue), &place, 0);
+    observer_queue_enter(observer_of(queue), &place, OBSERVER_QUEUE_ELSEWHERE,
+                         &note);
+}
+
 /* The server reports it; its queues may be many. */
 void observer_feed_server_held(struct gather_server *server, const char *why)
 {

@@ -42,8 +42,11 @@ void observer_feed_server_held(struct gather_server *server, const char *why);
 void observer_feed_unheld(struct gather_queue *queue);
 void observer_feed_server_unheld(struct gather_server *server);
 
-/* A reload has added it to the poller again. */
+/* It is added to the poller again. */
 void observer_feed_restarted(struct gather_queue *queue);
+
+/* Another host polls it. */
+void observer_feed_elsewhere(struct gather_queue *queue);
 
 void observer_feed_outlet(struct gather_outlet *outlet,
                           const struct forwarder_event *event);

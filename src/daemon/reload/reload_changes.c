@@ -280,6 +280,7 @@ void reload_changes_init(struct reload_changes *changes, uv_loop_t *loop,
     timer_init(changes, &changes->deadline, loop);
     gather->changes = changes;
     gather->stirred_cb = on_stirred;
+    gather->left_cb = reload_queue_left;
 }
 
 void reload_changes_hold_back(struct reload_changes *changes)

@@ -21,6 +21,7 @@
 #include "daemon/gather/gather_key.h"
 #include "daemon/gather/gather_outlets.h"
 #include "daemon/gather/gather_queues.h"
+#include "daemon/gather/gather_slots.h"
 #include "daemon/log/log.h"
 #include "daemon/reload/reload_step.h"
 
@@ -113,13 +114,15 @@ static void add_queue(struct reload_pass *pass, struct gather_server *server,
     reload_pass_note(pass, error);
 }
 
-/* True if it is in the poller, and as the configuration says. */
+/* True if it is in the poller, or another host polls it, and as the
+ * configuration says. */
 static bool is_as_before(const struct gather_queue *queue,
                          const struct config_queue *config)
 {
     const struct gather_inbox *inbox = name_table_find(
         &queue->server->gather->inboxes, config->settings->inbox->name);
-    return !queue->is_changing && queue->queue != NULL &&
+    return !queue->is_changing &&
+           (queue->queue != NULL) == gather_slots_own(queue->server) &&
            !queue->server->is_changing && inbox != NULL &&
            !inbox->is_changing && queue->stored->inbox == inbox->inbox &&
            config_queue_equals(queue->config, config, NULL);
@@ -142,7 +145,7 @@ void reload_compare_queue(struct reload_pass *pass,
                                                    pass->from));
     } else {
         queue->config = config;
-        if (gather_key_look(&pass->look, queue)) {
+        if (queue->queue != NULL && gather_key_look(&pass->look, queue)) {
             gather_key_reread(queue);
         }
     }

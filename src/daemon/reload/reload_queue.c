@@ -32,6 +32,7 @@
 #include "daemon/gather/gather_key.h"
 #include "daemon/gather/gather_moves.h"
 #include "daemon/gather/gather_queues.h"
+#include "daemon/gather/gather_slots.h"
 #include "daemon/log/log.h"
 #include "daemon/observe/observer_feed.h"
 #include "daemon/reload/reload_step.h"
@@ -63,18 +64,14 @@ static void set_deadline(struct reload_change *change)
         uv_now(gather->loop) + gather->config->drain_timeout_ms;
 }
 
-static void on_removed(struct haplo_queue *removed)
+/* It may leave for another reason, while it is PENDING. */
+void reload_queue_left(struct gather_queue *queue, bool has_proven_key)
 {
-    struct gather_queue *queue = haplo_queue_data(removed);
-    const struct gather *gather = queue->server->gather;
     struct reload_change *change =
-        reload_change_find(gather->changes, CONFIG_PART_QUEUE,
+        reload_change_find(queue->server->gather->changes, CONFIG_PART_QUEUE,
                            queue->server->name, queue->config->name);
-    struct haplo_queue_stats stats = {.struct_size = sizeof stats};
-    haplo_queue_get_stats(removed, &stats);
-    queue->queue = NULL;
     set_deadline(change);
-    change->has_proven_key = stats.key_proven;
+    change->has_proven_key = has_proven_key;
     change->step = RELOAD_FINISHED;
     reload_change_ready(change);
 }
@@ -97,7 +94,7 @@ static void leave(struct reload_change *change)
     haplo_queue_get_stats(queue->queue, &stats);
     change->was_failing = is_failing(stats.state);
     change->step = RELOAD_FINISHING;
-    (void)haplo_queue_remove(queue->queue, on_removed); /* never twice */
+    gather_queue_leave_poller(queue);
 }
 
 bool reload_queue_give_up(struct reload_change *change)
@@ -278,6 +275,10 @@ static void tell_held(const struct reload_change *change)
 static enum reload_progress start(struct reload_change *change)
 {
     struct gather_queue *queue = change->object;
+    if (!gather_slots_own(queue->server)) {
+        queue->is_changing = false;
+        return RELOAD_DONE;
+    }
     int error = queue->server->server == NULL
                     ? gather_hold_with_server(queue)
                     : gather_queues_add_queue(queue, change->has_proven_key);

@@ -12,6 +12,7 @@
 #include "daemon/gather/gather_inboxes.h"
 #include "daemon/gather/gather_outlets.h"
 #include "daemon/gather/gather_queues.h"
+#include "daemon/gather/gather_slots.h"
 #include "daemon/log/log.h"
 #include "daemon/observe/observer_feed.h"
 
@@ -68,7 +69,9 @@ enum reload_progress reload_server_go_on(struct reload_change *change)
 
 int reload_server_add(struct gather_server *server, char *why, size_t why_size)
 {
-    int error = gather_queues_add_server(server, why, why_size);
+    int error = gather_slots_own(server)
+                    ? gather_queues_add_server(server, why, why_size)
+                    : 0;
     if (error == HAPLO_ENOMEM) {
         return error;
     }

@@ -56,12 +56,16 @@ enum reload_progress reload_inbox_go_on(struct reload_change *change);
  * open. */
 void reload_queue_begin(struct reload_change *change);
 
+/* A queue that is changing has left the poller. */
+void reload_queue_left(struct gather_queue *queue, bool has_proven_key);
+
 /* The deadline of a queue is over: its token is given up, unless its batch is
  * still being stored. True if it was. */
 bool reload_queue_give_up(struct reload_change *change);
 
-/* Adds a server to the poller; if its files cannot be used, it keeps the
- * reason, for which its queues are held. 0 or HAPLO_ENOMEM. */
+/* Adds a server to the poller, unless another host polls it; if its files
+ * cannot be used, it keeps the reason, for which its queues are held. 0 or
+ * HAPLO_ENOMEM. */
 int reload_server_add(struct gather_server *server, char *why, size_t why_size);
 
 /* A callback has come: looks at it in the next turn. */

@@ -1,0 +1,85 @@
+/*
+ * fleet_host.h - this process as one host of a fleet: sends what fleet/fleet.h
+ * asks for to the database, and passes on to the gather which slots are its
+ * own.
+ *
+ *   - It starts when the gather is open. From then on, a timer calls the fleet
+ *     when something is due, and the gather while slots come or go.
+ *   - Each reply may change the slots, and gives the poller a later deadline.
+ *   - At the end, it leaves the fleet: its slots are drained and handed over.
+ *
+ * Failures:
+ *
+ *   - The database does not respond: the poller begins nothing more when its
+ *     deadline has passed, which is before others may take over; nor do the
+ *     outlets. Both go on with the next reply.
+ *   - Another process has this host's name: it stays outside, and tries again.
+ *   - Leaving takes longer than it may: what has not been drained by then is
+ *     taken over by others a little later, as from a host that has failed.
+ */
+#ifndef DAEMON_FLEET_HOST_H
+#define DAEMON_FLEET_HOST_H
+
+#include "base/reason.h"
+#include "daemon/gather/gather_slots.h"
+#include "fleet/fleet.h"
+#include "inbox/inbox_fleet.h"
+
+struct fleet_host;
+
+/* It has joined, its slots have changed, a request has failed or succeeded
+ * again. Fires from the loop. */
+typedef void (*fleet_host_cb)(struct fleet_host *host);
+
+/* Since the start. */
+struct fleet_host_counts {
+    uint64_t asked;  /* requests that were answered */
+    uint64_t failed; /* requests that were not */
+    uint64_t gained; /* slots */
+    uint64_t drained;
+    uint64_t lost;
+};
+
+/* Embedded in its owner. Others may read it. */
+struct fleet_host {
+    struct gather *gather;               /* borrowed */
+    struct fleet_policy policy;          /* copied */
+    const struct inbox_fleet_host *self; /* borrowed */
+    struct fleet fleet;                  /* what it decides */
+    struct gather_slots_calls calls;     /* from the gather */
+    struct inbox_fleet_request ask;      /* outstanding if fleet.is_asking */
+    struct inbox_fleet_detail *details;  /* owned; of fleet.members */
+    struct fleet_host_counts counts;     /* see above */
+    struct reason why;                   /* of the last failure */
+    uint64_t failing_since_ms;   /* boot clock; 0: the last one succeeded */
+    uint64_t replied_ms;         /* wall clock: the last reply; 0: none */
+    bool is_unsent;              /* the request could not even be sent */
+    bool is_started;             /* the timer exists */
+    uv_timer_t timer;            /* what is due, and leaving */
+    uint64_t leave_ms;           /* boot clock: leaving ends; 0: it stays */
+    fleet_host_cb changed_cb;    /* or NULL */
+    void (*left_cb)(void *data); /* of fleet_host_leave() */
+    void *data;                  /* for the owner */
+};
+
+/* To be called before gather_open(), whose options get `calls`. Copies
+ * policy. */
+void fleet_host_init(struct fleet_host *host, struct gather *gather,
+                     const struct fleet_policy *policy,
+                     fleet_host_cb changed_cb, void *data);
+
+/* The gather is open: joins the fleet. Borrows self. 0, or HAPLO_ENOMEM: it is
+ * as if this had not been called. */
+int fleet_host_start(struct fleet_host *host,
+                     const struct inbox_fleet_host *self);
+
+/* Drains and hands over all slots for at most deadline_ms, and leaves. left_cb
+ * fires once, from the loop or inside this call: nothing is called after that.
+ * A second call shortens the deadline. */
+void fleet_host_leave(struct fleet_host *host, uint64_t deadline_ms,
+                      void (*left_cb)(void *data));
+
+/* To be called when it has left, or without having been started. */
+void fleet_host_free(struct fleet_host *host);
+
+#endif
