@@ -85,6 +85,7 @@ enum exit_code command_inbox_show(const struct command_options *options);
 enum exit_code command_inbox_export(const struct command_options *options);
 enum exit_code command_trace(const struct command_options *options);
 enum exit_code command_inbox_backup(const struct command_options *options);
+enum exit_code command_inbox_move(const struct command_options *options);
 enum exit_code command_migrate(const struct command_options *options);
 enum exit_code command_version(const struct command_options *options);
 enum exit_code command_help(const struct command_options *options);

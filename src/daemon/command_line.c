@@ -30,7 +30,7 @@ static const struct row rows[] = {
      "the name of this host in a fleet, instead of the machine's"},
     {"max-time", "DURATION", VALUE_DURATION, AT(max_time_ms), "once",
      "end after this time, done or not"},
-    {"owner", "CONNINFO", VALUE_TEXT, AT(owner), "migrate",
+    {"owner", "CONNINFO", VALUE_TEXT, AT(owner), "migrate, inbox move",
      "connect like this; without a password: put it into a service file or "
      ".pgpass"},
     {"writer", "ROLE", VALUE_TEXT, AT(writer), "migrate",
@@ -52,7 +52,7 @@ static const struct row rows[] = {
      "what is missing on this machine is an error"},
     {"json", "", VALUE_NONE, AT(is_json),
      "check, doctor, dead-letters list, replay list, inbox list, inbox count, "
-     "trace, status, explain",
+     "inbox move, trace, status, explain",
      "print JSON"},
     {"dry-run", "", VALUE_NONE, AT(is_dry_run), "dead-letters, replay, purge",
      "change nothing"},

@@ -65,6 +65,9 @@ static const struct command_row rows[] = {
      "and what each outlet did with it"},
     {"inbox backup", "[INBOX] FILE", 1, 2, command_inbox_backup,
      "copy an inbox, even while it is in use"},
+    {"inbox move", "FROM TO", 2, 2, command_inbox_move,
+     "move everything from an SQLite inbox to a new one in a PostgreSQL "
+     "database"},
     {"migrate", "[INBOX]", 0, 1, command_migrate,
      "create or upgrade the tables of an inbox in a PostgreSQL database"},
     {"version", "", 0, 0, command_version,

@@ -30,13 +30,20 @@
 
 #define INBOX_UUID_SIZE 37 /* "550e8400-e29b-41d4-a716-446655440000" */
 
+/* What is stored in place of the state of a queue that has moved to another
+ * inbox. It is not a state. */
+#define INBOX_NOTE_MOVED "moved to another inbox"
+
 struct inbox;
 struct inbox_confirm;    /* inbox_store.h */
 struct inbox_outlet;     /* the stored progress of an outlet */
 struct inbox_store_ops;  /* inbox_store.h */
 struct inbox_replay;     /* inbox_replay.h */
-struct inbox_view;       /* inbox_view.h */
 struct inbox_fleet_view; /* inbox_fleet.h */
+struct inbox_sink;       /* inbox_move.h */
+struct inbox_sink_order; /* inbox_move.h */
+struct inbox_source;     /* inbox_move.h */
+struct inbox_view;       /* inbox_view.h */
 
 /* Types */
 
@@ -63,6 +70,13 @@ struct inbox_type {
                       char *why, size_t why_size);
     int (*fleet_drain)(const void *options, const char *host, bool is_draining,
                        char *text, size_t text_size);
+    /* For inbox_move(): open an inbox that is moved, and one that another is
+     * moved to. environment: in which it is used, "" for none. Return 0, or
+     * HAPLO_E* with why set. NULL: not supported. */
+    int (*source_open)(const void *options, const char *environment,
+                       struct inbox_source **source, struct reason *why);
+    int (*sink_open)(const struct inbox_sink_order *order,
+                     struct inbox_sink **sink, struct reason *why);
     /* What a purge does not reach in this kind of database, besides backups, as
      * lines of a list; NULL: nothing. */
     const char *purge_rest;

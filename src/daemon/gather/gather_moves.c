@@ -33,7 +33,7 @@
 #include "base/container_of.h"
 #include "daemon/log/log.h"
 
-static const char note[] = "moved to another inbox";
+static const char note[] = INBOX_NOTE_MOVED;
 
 struct move {
     struct inbox_replace replace; /* the current step */

@@ -159,6 +159,18 @@ int pg_array_finish(struct pg_array *array)
 
 /* Reading */
 
+struct haplo_slice pg_array_next(const struct pg_array *array, size_t *offset)
+{
+    const char *at = array->bytes + HEADER_SIZE + *offset;
+    uint32_t size;
+
+    assert(HEADER_SIZE + *offset + sizeof(size) <= array->size);
+    memcpy(&size, at, sizeof(size));
+    size = be32toh(size);
+    *offset += sizeof(size) + size;
+    return (struct haplo_slice){at + sizeof(size), size};
+}
+
 size_t pg_array_number_count(struct haplo_slice numbers)
 {
     return numbers.size < HEADER_SIZE

@@ -53,6 +53,10 @@ void pg_array_null(struct pg_array *array);
  * HAPLO_ETOOBIG. */
 int pg_array_finish(struct pg_array *array);
 
+/* The elements of an array that is complete and without NULL, one after the
+ * other: *offset is 0 before the first one. Valid until the array changes. */
+struct haplo_slice pg_array_next(const struct pg_array *array, size_t *offset);
+
 /* For an array of numbers in a result, which has one dimension at most, and no
  * NULL in it: the number of its elements (0 if it is NULL itself), and one of
  * them. */

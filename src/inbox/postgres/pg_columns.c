@@ -111,6 +111,18 @@ static void add_plain(struct pg_columns *columns,
     add_member(columns, &columns->texts[1], message->datetime);
 }
 
+static void add_selected(struct pg_columns *columns, struct haplo_slice body)
+{
+    if (json_select_run(columns->select, body.data, body.size) ==
+        HAPLO_ENOMEM) {
+        columns->is_short = true;
+    }
+    for (size_t i = 0; i < PG_COLUMN_COUNT; i++) {
+        add_value(columns, &columns->texts[i],
+                  json_select_value(columns->select, i));
+    }
+}
+
 void pg_columns_add(struct pg_columns *columns,
                     const struct haplo_message *message,
                     enum haplo_format format)
@@ -118,15 +130,17 @@ void pg_columns_add(struct pg_columns *columns,
     columns->count++;
     if (format != HAPLO_FORMAT_JSON || is_plain(message->body)) {
         add_plain(columns, message); /* a raw message has neither */
-        return;
+    } else {
+        add_selected(columns, message->body);
     }
-    if (json_select_run(columns->select, message->body.data,
-                        message->body.size) == HAPLO_ENOMEM) {
-        columns->is_short = true;
-    }
-    for (size_t i = 0; i < PG_COLUMN_COUNT; i++) {
-        add_value(columns, &columns->texts[i],
-                  json_select_value(columns->select, i));
+}
+
+void pg_columns_add_body(struct pg_columns *columns, struct haplo_slice body,
+                         enum haplo_format format)
+{
+    columns->count++;
+    if (format == HAPLO_FORMAT_JSON) {
+        add_selected(columns, body);
     }
 }
 

@@ -39,6 +39,10 @@ void pg_columns_add(struct pg_columns *columns,
                     const struct haplo_message *message,
                     enum haplo_format format);
 
+/* The same for a message of which only the body is known. */
+void pg_columns_add_body(struct pg_columns *columns, struct haplo_slice body,
+                         enum haplo_format format);
+
 /* 0, HAPLO_ENOMEM or HAPLO_ETOOBIG. */
 int pg_columns_finish(struct pg_columns *columns);
 

@@ -11,6 +11,7 @@
  *
  *   - There is no schema, or an older one, or the role may not use it: says to
  *     run haplo-poll migrate.
+ *   - Another inbox is being moved to it: says to move the rest.
  *   - The server cannot be reached, or refuses the role: says why.
  *   - Commits are not durable, or may be lost when a standby takes over: a
  *     warning.
@@ -58,6 +59,9 @@ static PGconn *open_connection(const struct pg_store *store)
            : store->reader.connection.pg != NULL ? store->reader.connection.pg
                                                  : pg_fleet_pg(store->fleet);
 }
+
+static const char greeting_sql[] =
+    "SELECT uuid::text, version, environment, moved_until FROM @inbox";
 
 static int greeting_failed(struct pg_store *store,
                            const struct pg_request *greeting,
@@ -124,6 +128,12 @@ static int greeting_check(struct pg_store *store,
                           store->schema);
     }
     error = version_check(store, pg_number(result, 0, 1), why);
+    if (error == 0 && !PQgetisnull(result, 0, 3)) {
+        error = reason_set(why, HAPLO_EINVAL,
+                           "the schema %s has only a part of the inbox that is "
+                           "moved to it: run `haplo-poll inbox move` once more",
+                           store->schema);
+    }
     if (error == 0 && store->uuid[0] == '\0') {
         (void)snprintf(store->uuid, sizeof(store->uuid), "%s",
                        pg_text(result, 0, 0));
@@ -272,13 +282,11 @@ static void on_durability(struct pg_request *request)
  * memory runs out. */
 static char *claim_make(const struct pg_store *store)
 {
-    static const char greeting[] = "SELECT uuid::text, version, environment "
-                                   "FROM @inbox";
     char hex[2 * HAPLO_NAME_SIZE_MAX + 1] = "";
     char sql[sizeof(hex) + 512];
 
     if (store->environment == NULL) {
-        return pg_names_expand(store->schema, greeting);
+        return pg_names_expand(store->schema, greeting_sql);
     }
     for (size_t i = 0; store->environment[i] != '\0' && 2 * i + 2 < sizeof(hex);
          i++) {
@@ -290,8 +298,8 @@ static char *claim_make(const struct pg_store *store)
                    " convert_from(decode('%s', 'hex'), 'UTF8')"
                    " WHERE environment IS NULL RETURNING environment) "
                    "SELECT uuid::text, version,"
-                   " coalesce((SELECT environment FROM claim), environment) "
-                   "FROM @inbox",
+                   " coalesce((SELECT environment FROM claim), environment),"
+                   " moved_until FROM @inbox",
                    hex);
     return pg_names_expand(store->schema, sql);
 }
@@ -306,8 +314,7 @@ int pg_open_start(struct pg_store *store, pg_opened_cb opened_cb)
     open->queues_sql = pg_names_expand(
         store->schema, "SELECT id, server, queue, state FROM @queues WHERE "
                        "id > $1 ORDER BY id LIMIT $2");
-    store->greeting = pg_names_expand(
-        store->schema, "SELECT uuid::text, version, environment FROM @inbox");
+    store->greeting = pg_names_expand(store->schema, greeting_sql);
     store->claim = claim_make(store);
     if (open->queues_sql == NULL || store->greeting == NULL ||
         store->claim == NULL) {

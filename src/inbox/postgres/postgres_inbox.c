@@ -13,6 +13,7 @@
 #include "inbox/postgres/pg_fault.h"
 #include "inbox/postgres/pg_fleet.h"
 #include "inbox/postgres/pg_fleet_view.h"
+#include "inbox/postgres/pg_move.h"
 #include "inbox/postgres/pg_names.h"
 #include "inbox/postgres/pg_open.h"
 #include "inbox/postgres/pg_schema.h"
@@ -257,6 +258,22 @@ static bool has_password(const char *conninfo)
 
 /* The owner's connection string comes from the command line, which everybody
  * on the machine can read. */
+static int owner_check(const char *owner, char *text, size_t text_size)
+{
+    if (owner == NULL) {
+        return 0;
+    }
+    if (conninfo_check(owner, text, text_size) != 0) {
+        return HAPLO_EINVAL;
+    }
+    return !has_password(owner)
+               ? 0
+               : reason_write(text, text_size, HAPLO_EINVAL,
+                              "the connection string of the owner has a "
+                              "password in it: put that into .pgpass or a "
+                              "service file");
+}
+
 static int postgres_migrate(const void *type_options, const char *owner,
                             const char *writer, char *text, size_t text_size)
 {
@@ -268,16 +285,19 @@ static int postgres_migrate(const void *type_options, const char *owner,
         .keeps_latest = own->keep_ms > 0 && own->keeps_latest,
     };
 
-    if (owner != NULL && conninfo_check(owner, text, text_size) != 0) {
+    if (owner_check(owner, text, text_size) != 0) {
         return HAPLO_EINVAL;
-    }
-    if (owner != NULL && has_password(owner)) {
-        return reason_write(text, text_size, HAPLO_EINVAL,
-                            "the connection string of the owner has a password "
-                            "in it: put that into .pgpass or a service file");
     }
     return pg_schema_migrate(owner != NULL ? owner : own->conninfo, &order,
                              text, text_size);
+}
+
+static int postgres_sink_open(const struct inbox_sink_order *order,
+                              struct inbox_sink **sink, struct reason *why)
+{
+    int error = owner_check(order->owner, why->text, sizeof(why->text));
+
+    return error == 0 ? pg_move_open(order, sink, why) : error;
 }
 
 static int postgres_view(const void *type_options,
@@ -380,6 +400,7 @@ const struct inbox_type inbox_postgres_type = {
     .view = postgres_view,
     .fleet_view = postgres_fleet_view,
     .fleet_drain = postgres_fleet_drain,
+    .sink_open = postgres_sink_open,
     .purge_rest =
         "- files of the database: deleted rows stay in them until VACUUM has "
         "run and their\n"

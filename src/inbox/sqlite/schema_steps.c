@@ -17,6 +17,9 @@
  * object of the queues `global`, of those up to latest_known. It is filled
  * between the commits, and not by them.
  *
+ * `inbox` has moved_to if everything in the file is in another inbox now, which
+ * had this UUID: nothing may be stored here any more.
+ *
  * Times are Unix milliseconds. In `queues`, unconfirmed is an upper bound of
  * stored messages that are not known to be confirmed, and unconfirmed_from is
  * the arrival of the first of them, or NULL if they may be in another inbox,
@@ -30,12 +33,14 @@
     "CREATE TABLE inbox ("                                                  \
     " uuid TEXT NOT NULL,"                                                  \
     " created_at INTEGER NOT NULL,"                                         \
-    " environment TEXT);"                                                   \
+    " environment TEXT,"                                                    \
+    " moved_to TEXT);"                                                      \
     "INSERT INTO inbox"                                                     \
     " SELECT substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' ||"          \
     "  substr(h, 14, 3) || '-' || substr('89ab', 1 + (abs(random()) % 4), " \
     "  1) || substr(h, 18, 3) || '-' || substr(h, 21),"                     \
-    "  CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), NULL"    \
+    "  CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), NULL,"   \
+    "  NULL"                                                                \
     " FROM (SELECT lower(hex(randomblob(16))) AS h);"                       \
     "CREATE TABLE queues ("                                                 \
     " id INTEGER PRIMARY KEY,"                                              \

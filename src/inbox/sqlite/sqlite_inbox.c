@@ -23,6 +23,8 @@
 #include "inbox/sqlite/disk_space.h"
 #include "inbox/sqlite/environment_mark.h"
 #include "inbox/sqlite/group_write.h"
+#include "inbox/sqlite/move_source.h"
+#include "inbox/sqlite/moved_mark.h"
 #include "inbox/sqlite/queue_load.h"
 #include "inbox/sqlite/read_jobs.h"
 #include "inbox/sqlite/retention.h"
@@ -178,6 +180,10 @@ static void open_work(struct worker_job *job)
         /* Adding queues on this thread is safe: the inbox waits for it. */
         store->error = queue_load(store->writer.db, store->path,
                                   store->base.inbox, store->uuid, &store->why);
+    }
+    if (store->error == 0) {
+        store->error =
+            moved_mark_check(store->writer.db, store->path, &store->why);
     }
     if (store->error == 0 && store->environment != NULL) {
         store->error = environment_mark_claim(store->writer.db, store->path,
@@ -418,4 +424,5 @@ const struct inbox_type inbox_sqlite_type = {
     .ops = &ops,
     .backup = sqlite_backup,
     .view = inbox_sqlite_view,
+    .source_open = move_source_open,
 };
