@@ -164,6 +164,28 @@ def test_everything_is_moved_and_goes_on(postgres, poll_of):
         postgres.check_all_stored(sim)
 
 
+# Numbers that were used are not used again, and a queue that is new then is with
+# the others of its server, whichever host has that.
+def test_what_comes_later_fits_in(postgres, poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=20") as sim:
+        poll = poll_of(sim)
+        poll.program = PICKY
+        Outlet(poll, "out")
+        later = poll.queue_list().pop()
+        assert poll.once() == (0, "", "")
+        move = Move(poll, postgres)
+        assert move.run().code == 0
+        move.use_target()
+        poll.queue_list().append(later)
+        other = Outlet(poll, "other")
+        poll.config["outlets"][1]["inbox"] = "new"
+        assert poll.once() == (0, "", "")
+        assert len(other.arrivals()) == 40
+        assert postgres.sql("SELECT count(DISTINCT id), count(DISTINCT slot),"
+                            " max(last_arrival) FROM haplo.queues") == [
+                                ("2", "1", "40")]
+
+
 # What was moved stays where it is, for whoever still wants to read it; but a
 # host that has the old configuration would deliver and mark everything again.
 def test_the_old_inbox_refuses_to_be_used(postgres, poll_of):

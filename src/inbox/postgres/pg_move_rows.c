@@ -19,15 +19,18 @@
 #include "inbox/postgres/pg_move_rows.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "fleet/placement.h"
 #include "inbox/postgres/pg_fault.h"
 #include "inbox/postgres/pg_jsonb.h"
 
 #define ROWS_MAX 2000               /* of a statement */
 #define BYTES_MAX (4 * 1024 * 1024) /* the same; one row may have more */
-#define BODY 5                      /* column of MESSAGES */
-#define FORMAT 4                    /* likewise */
+#define SERVER 1                    /* column of QUEUES */
+#define FORMAT 4                    /* column of MESSAGES */
+#define BODY 5                      /* likewise */
 
 static const char *const part_what[INBOX_MOVE_PART_COUNT] = {
     [INBOX_MOVE_QUEUES] = "add queues",
@@ -46,10 +49,11 @@ static const char *const part_sql[INBOX_MOVE_PART_COUNT] = {
     [INBOX_MOVE_QUEUES] =
         "WITH written AS (INSERT INTO @queues AS q (id, server, queue,"
         " unconfirmed, unconfirmed_from, newest_batch, last_arrival, state,"
-        " moved_state) SELECT n.id, n.server, n.queue, n.unconfirmed, n.first,"
-        " n.newest, n.last, convert_to('" INBOX_NOTE_MOVED "', 'UTF8'), n.state"
-        " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS n (id, server, queue,"
-        "  unconfirmed, first, newest, last, state)"
+        " moved_state, slot) SELECT n.id, n.server, n.queue, n.unconfirmed,"
+        " n.first, n.newest, n.last,"
+        " convert_to('" INBOX_NOTE_MOVED "', 'UTF8'), n.state, n.slot"
+        " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS n (id, server,"
+        "  queue, unconfirmed, first, newest, last, state, slot)"
         " ON CONFLICT (id) DO UPDATE SET unconfirmed = excluded.unconfirmed,"
         " unconfirmed_from = excluded.unconfirmed_from,"
         " newest_batch = excluded.newest_batch,"
@@ -114,6 +118,7 @@ int pg_move_rows_init(struct pg_move_rows *rows, bool has_jsonb)
                           element_of(inbox_move_columns[part][i]));
         }
     }
+    pg_array_init(&rows->slots, PG_INT8);
     pg_array_init(&rows->has_json, PG_BOOL);
     return pg_columns_init(&rows->message_texts);
 }
@@ -125,6 +130,7 @@ void pg_move_rows_free(struct pg_move_rows *rows)
             pg_array_free(&rows->columns[part][i]);
         }
     }
+    pg_array_free(&rows->slots);
     pg_array_free(&rows->has_json);
     pg_columns_free(&rows->message_texts);
 }
@@ -155,6 +161,14 @@ static void add_value(struct pg_array *column, char kind,
     }
 }
 
+static void add_slot(struct pg_move_rows *rows, struct haplo_slice server)
+{
+    char name[HAPLO_NAME_SIZE_MAX + 1];
+
+    (void)snprintf(name, sizeof(name), "%.*s", (int)server.size, server.data);
+    pg_array_number(&rows->slots, placement_slot(name));
+}
+
 static void add_message(struct pg_move_rows *rows,
                         const struct inbox_move_value *row)
 {
@@ -179,7 +193,9 @@ void pg_move_rows_add(struct pg_move_rows *rows, enum inbox_move_part part,
         add_value(&rows->columns[part][i], kinds[i], &row[i]);
         rows->bytes += row[i].bytes.size;
     }
-    if (part == INBOX_MOVE_MESSAGES) {
+    if (part == INBOX_MOVE_QUEUES) {
+        add_slot(rows, row[SERVER].bytes);
+    } else if (part == INBOX_MOVE_MESSAGES) {
         add_message(rows, row);
     }
 }
@@ -194,6 +210,7 @@ static void clear(struct pg_move_rows *rows)
     for (size_t i = 0; inbox_move_columns[rows->part][i] != '\0'; i++) {
         pg_array_clear(&rows->columns[rows->part][i]);
     }
+    pg_array_clear(&rows->slots);
     pg_array_clear(&rows->has_json);
     pg_columns_clear(&rows->message_texts);
     rows->count = 0;
@@ -210,6 +227,7 @@ static int finish_arrays(struct pg_move_rows *rows)
          i++) {
         error = pg_array_finish(&rows->columns[rows->part][i]);
     }
+    error = error == 0 ? pg_array_finish(&rows->slots) : error;
     return error == 0 ? pg_array_finish(&rows->has_json) : error;
 }
 
@@ -219,6 +237,9 @@ static void set_parameters(struct pg_move_rows *rows,
     pg_statement_init(statement, NULL);
     for (size_t i = 0; inbox_move_columns[rows->part][i] != '\0'; i++) {
         pg_statement_array(statement, &rows->columns[rows->part][i]);
+    }
+    if (rows->part == INBOX_MOVE_QUEUES) {
+        pg_statement_array(statement, &rows->slots);
     }
     if (rows->part == INBOX_MOVE_MESSAGES) {
         pg_statement_array(statement, &rows->has_json);

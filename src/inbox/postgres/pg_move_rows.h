@@ -20,6 +20,7 @@ struct pg_move_rows {
     size_t bytes;              /* of their texts and bytes */
     uint64_t last_arrival;     /* MESSAGES: of the newest row */
     struct pg_array columns[INBOX_MOVE_PART_COUNT][INBOX_MOVE_COLUMNS_MAX];
+    struct pg_array slots;           /* QUEUES: of their servers */
     struct pg_array has_json;        /* MESSAGES: is jsonb made of it? */
     struct pg_columns message_texts; /* MESSAGES: members with a column */
 };
