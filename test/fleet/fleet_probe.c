@@ -264,7 +264,7 @@ static void drain_host(const char *host, bool is_draining)
     int error = inbox_fleet_drain(&inbox_postgres_type, &own, host, is_draining,
                                   text, sizeof text);
 
-    print_error("drain", error, text);
+    print_error("told", error, text);
     end_line();
 }
 

@@ -7,6 +7,7 @@ inbox, and with its fleet where a test wants that.
 """
 import json
 import subprocess
+import threading
 import uuid
 
 from sim import BUILD
@@ -98,14 +99,71 @@ def owned(reply, host):
             if owner == host}
 
 
-def age(postgres, host, by_ms):
-    """Its membership has ended so long ago; or will end, if it is negative."""
-    postgres.sql("UPDATE haplo.members SET expires_at ="
-                 " (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-                 f" - {by_ms} WHERE host = '{host}'")
+class Runner:
+    """A host with the product's fleet at work. It has slots while it says so,
+    and may begin something there until its deadline."""
+
+    def __init__(self, host):
+        self.host = host
+        self.name = host.name
+        self.events = []  # as they were written
+        self.own = set()
+        self.reader = threading.Thread(target=self.read_all, daemon=True)
+        self.host.send("run")
+        self.reader.start()
+
+    def read_all(self):
+        for line in self.host.process.stdout:
+            event = json.loads(line)
+            if event["event"] == "gain":
+                self.own.add(event["slot"])
+            elif event["event"] in ("drain", "lose"):
+                self.own.discard(event["slot"])
+            self.events.append(event)
+
+    def has(self, name):
+        return any(event["event"] == name for event in list(self.events))
+
+    def leave(self):
+        self.host.send("stop")
+
+    def kill(self):
+        self.host.kill()
+        self.reader.join()
+        self.own.clear()
+
+    def spans(self):
+        """When it might begin something: {slot: [(from, to)]}."""
+        spans = {slot: [] for slot in range(SLOTS)}
+        begun = {}  # slot: since when it may
+        deadline = 0
+
+        def end(slot, at):
+            begin = begun.pop(slot, None)
+            if begin is not None and begin < at:
+                spans[slot].append((begin, at))
+
+        for event in self.events:
+            if event["event"] == "gain":
+                begun.setdefault(event["slot"], event["at"])
+            elif event["event"] in ("drain", "lose"):
+                end(event["slot"], min(event["at"], deadline))
+            elif event["event"] == "asked":
+                if event["at"] > deadline:  # it was over in between
+                    for slot in list(begun):
+                        end(slot, deadline)
+                        begun[slot] = event["at"]
+                deadline = event["deadline"]
+        for slot in list(begun):
+            end(slot, deadline)
+        return spans
 
 
-def table(postgres):
-    """Owners and terms of all slots."""
-    return [(owner, int(term)) for owner, term in postgres.sql(
-        "SELECT owner, term FROM haplo.slots ORDER BY slot")]
+def check_no_overlap(runners):
+    """No slot had two hosts that might begin something there."""
+    spans = [(runner.name, runner.spans()) for runner in runners]
+    for slot in range(SLOTS):
+        own = sorted((*span, name) for name, of in spans
+                     for span in of[slot])
+        for before, after in zip(own, own[1:]):
+            assert before[1] <= after[0], (slot, before, after)

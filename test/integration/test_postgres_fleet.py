@@ -3,43 +3,14 @@ change, and what it shows. Hosts have no more rights than `migrate --writer`
 grants."""
 import signal
 
-import pytest
-
-from fleet_probe import NOBODY, SLOTS, Host, age, members, owned, table
+from fleet_probe import NOBODY, SLOTS, members, owned
+from fleet_tables import age, host_of, schema, table  # noqa: F401
 from postgres_server import PgBouncer
-from sim import Sim, wait_for
+from sim import wait_for
 
 HOUR_MS = 3_600_000
 INSTANCES = ["11111111-1111-4111-8111-111111111111",
              "22222222-2222-4222-8222-222222222222"]
-
-
-@pytest.fixture(scope="module")
-def schema(postgres):
-    from poll import Poll
-
-    with Sim("--messages=1") as sim:
-        poll = Poll(sim)
-        postgres.prepare(poll)
-        done = poll.run("migrate", "--writer", "haplo_writer")
-        assert done.code == 0, done.err
-    return postgres
-
-
-@pytest.fixture
-def host_of(schema):
-    """Starts hosts, with tables as new."""
-    schema.sql("TRUNCATE haplo.members",
-               "UPDATE haplo.slots SET owner = NULL, term = 0")
-    hosts = []
-
-    def start(name, conninfo=None, **options):
-        hosts.append(Host(conninfo or schema.conninfo(), name, **options))
-        return hosts[-1].__enter__()
-
-    yield start
-    for host in hosts:
-        host.kill()
 
 
 def claim_all(host, term):
