@@ -31,6 +31,25 @@ void inbox_fleet_replied(struct inbox *inbox,
     inbox_tasks_changed(inbox);
 }
 
+int inbox_shared_write(struct inbox *inbox, struct inbox_shared_write *write)
+{
+    const struct inbox_store_ops *ops = inbox->type->ops;
+    int error = ops->shared_write == NULL ? HAPLO_ENOTSUP
+                : inbox->is_closing       ? HAPLO_ESTOPPED
+                                    : ops->shared_write(inbox->store, write);
+
+    inbox->ask_count += error == 0 ? 1 : 0;
+    return error;
+}
+
+void inbox_shared_written(struct inbox *inbox, struct inbox_shared_write *write,
+                          int error, const char *why)
+{
+    write->written_cb(write, error, why);
+    inbox->ask_count--;
+    inbox_tasks_changed(inbox);
+}
+
 /* Refreshing */
 
 static void expect(struct inbox *inbox, const struct inbox_refresh *refresh)

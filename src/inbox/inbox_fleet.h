@@ -15,6 +15,7 @@
 
 #include "fleet/fleet.h"
 #include "inbox/inbox.h"
+#include "inbox/inbox_shared.h"
 
 #define INBOX_FLEET_INSTANCE_SIZE 37 /* a UUID */
 #define INBOX_FLEET_DIGEST_SIZE 65   /* SHA-256 in hexadecimal digits */
@@ -51,6 +52,8 @@ struct inbox_fleet_request {
     const struct fleet_policy *policy;   /* ttl_ms and grace_ms; likewise */
     struct fleet_request ask;  /* its moves are borrowed during the call only */
     uint64_t limit_ms;         /* for the reply; then it has failed */
+    int64_t shared_version;    /* of what the owner has: see below. 0: nothing,
+                                  and whenever it should be sent again */
     inbox_fleet_cb replied_cb; /* once, from the loop */
     void *data;                /* for the owner */
     /* Set before replied_cb, and valid inside: */
@@ -58,6 +61,8 @@ struct inbox_fleet_request {
     const struct inbox_fleet_detail *details; /* of reply.members */
     uint64_t moved_count;                     /* moves that were carried out */
     uint64_t refused_count; /* moves that were not: stale, or not expired */
+    const struct inbox_shared *shared; /* NULL: it still has that version */
+    int64_t found_version;             /* of shared */
     /* Private to the store: */
     void *memory;
 };

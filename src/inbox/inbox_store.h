@@ -117,12 +117,15 @@ struct inbox_store_ops {
     /* See inbox_retain(). NULL: nothing is ever deleted. */
     void (*retain)(struct inbox_store *store, const char *const *outlets,
                    size_t outlet_count);
-    /* Carry out inbox_fleet_ask() and inbox_refresh_start(). Return 0, and then
-     * call inbox_fleet_replied() or inbox_refreshed(); or HAPLO_ENOMEM. NULL:
-     * not supported. */
+    /* Carry out inbox_fleet_ask(), inbox_refresh_start() and
+     * inbox_shared_write(). Return 0, and then call inbox_fleet_replied(),
+     * inbox_refreshed() or inbox_shared_written(); or HAPLO_ENOMEM. NULL: not
+     * supported. */
     int (*fleet_ask)(struct inbox_store *store,
                      struct inbox_fleet_request *request);
     int (*refresh)(struct inbox_store *store, struct inbox_refresh *refresh);
+    int (*shared_write)(struct inbox_store *store,
+                        struct inbox_shared_write *write);
     /* Called when nothing is outstanding. Frees the store, then calls
      * inbox_store_closed(). */
     void (*close)(struct inbox_store *store);
@@ -154,6 +157,8 @@ void inbox_fleet_replied(struct inbox *inbox,
                          const char *why);
 void inbox_refreshed(struct inbox *inbox, struct inbox_refresh *refresh,
                      int error, const char *why);
+void inbox_shared_written(struct inbox *inbox, struct inbox_shared_write *write,
+                          int error, const char *why);
 
 /* For a refresh: the stored state of a queue. */
 int inbox_refresh_queue(struct inbox *inbox, uint64_t id, const char *server,

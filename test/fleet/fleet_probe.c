@@ -11,6 +11,9 @@
  *   outlet NAME START_MS | lanes SLOT...
  *       The stored progress of an outlet; the lanes of these slots that have
  *       messages for it, and how often it was woken so far.
+ *   failed SITE SAME_AS COUNT | cleared SITE COUNT | refused SERVER QUEUE |
+ *   worked SERVER QUEUE | pause SERVER QUEUE BY REASON | resume SERVER QUEUE
+ *       What hosts tell each other. A reply has it if it has changed.
  *   view | drain HOST | undrain HOST
  *       What commands do; these block.
  *   run | stop | stop-now
@@ -106,6 +109,41 @@ static void print_tables(const struct fleet_member *members, size_t count,
     printf("]");
 }
 
+static void print_name(const char *before, const char *name)
+{
+    printf("%s", before);
+    print_text(name);
+}
+
+static void print_shared(const struct inbox_shared *shared)
+{
+    printf(",\"logins\":{");
+    for (size_t i = 0; i < shared->login_count; i++) {
+        const struct inbox_shared_logins *logins = &shared->logins[i];
+
+        print_name(i > 0 ? "," : "", logins->site);
+        print_name(":[", logins->same_as == NULL ? "" : logins->same_as);
+        printf(",%" PRIu64 ",%" PRIu64 "]", logins->count, logins->age_ms);
+    }
+    printf("},\"keys\":[");
+    for (size_t i = 0; i < shared->key_count; i++) {
+        print_name(i > 0 ? ",[" : "[", shared->keys[i].server);
+        print_name(",", shared->keys[i].queue);
+        printf("]");
+    }
+    printf("],\"pauses\":[");
+    for (size_t i = 0; i < shared->pause_count; i++) {
+        const struct inbox_shared_pause *pause = &shared->pauses[i];
+
+        print_name(i > 0 ? ",[" : "[", pause->server);
+        print_name(",", pause->queue);
+        print_name(",", pause->by);
+        print_name(",", pause->reason);
+        printf(",%" PRIu64 "]", pause->at_ms);
+    }
+    printf("]");
+}
+
 static void print_reply(const struct fleet_reply *reply)
 {
     printf(",\"is_member\":%s,\"term\":%" PRIu64 ",\"moved\":%" PRIu64
@@ -114,6 +152,10 @@ static void print_reply(const struct fleet_reply *reply)
            request.moved_count, request.refused_count);
     print_tables(reply->members, reply->member_count, request.details,
                  reply->slots);
+    if (request.shared != NULL) {
+        print_shared(request.shared);
+        request.shared_version = request.found_version;
+    }
 }
 
 static void end_line(void)
@@ -237,6 +279,80 @@ static void run_fleet(void)
     is_running = true;
     fleet_tick(&fleet, boot_clock_ms());
     plan();
+}
+
+/* What hosts tell each other */
+
+static struct inbox_shared_write writing;
+static struct inbox_change change;
+
+static void on_written(struct inbox_shared_write *write, int error,
+                       const char *why)
+{
+    (void)write;
+    print_error("written", error, why);
+    end_line();
+}
+
+static void write_change(enum inbox_change_kind kind)
+{
+    change.kind = kind;
+    writing = (struct inbox_shared_write){
+        .changes = &change, .change_count = 1, .written_cb = on_written};
+    MUST(inbox_shared_write(inbox, &writing) == 0);
+}
+
+static void write_logins(enum inbox_change_kind kind, const char *site,
+                         const char *same_as, const char *count)
+{
+    change.logins = (struct inbox_shared_logins){
+        .site = strdup(site),
+        .same_as = strcmp(same_as, "-") == 0 ? NULL : strdup(same_as),
+        .count = strtoull(count, NULL, 10),
+    };
+    write_change(kind);
+}
+
+static void write_queue(enum inbox_change_kind kind, char **words)
+{
+    bool is_pause = kind == INBOX_QUEUE_PAUSED;
+
+    change.logins.site = NULL;
+    change.pause = (struct inbox_shared_pause){
+        .server = strdup(words[1]),
+        .queue = strdup(words[2]),
+        .by = is_pause ? strdup(words[3]) : NULL,
+        .reason = is_pause ? strdup(words[4]) : NULL,
+        .at_ms = 1234,
+    };
+    write_change(kind);
+}
+
+/* False if it is no such command. */
+static bool obey_change(char **words)
+{
+    static const char *const kinds[] = {
+        [INBOX_KEY_REFUSED] = "refused",
+        [INBOX_KEY_WORKED] = "worked",
+        [INBOX_QUEUE_PAUSED] = "pause",
+        [INBOX_QUEUE_RESUMED] = "resume",
+    };
+
+    if (strcmp(words[0], "failed") == 0) {
+        write_logins(INBOX_LOGINS_FAILED, words[1], words[2], words[3]);
+        return true;
+    }
+    if (strcmp(words[0], "cleared") == 0) {
+        write_logins(INBOX_LOGINS_CLEARED, words[1], "-", words[2]);
+        return true;
+    }
+    for (size_t i = INBOX_KEY_REFUSED; i <= INBOX_QUEUE_RESUMED; i++) {
+        if (strcmp(words[0], kinds[i]) == 0) {
+            write_queue((enum inbox_change_kind)i, words);
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Commands */
@@ -396,6 +512,9 @@ static void obey(char **words, size_t count)
 {
     struct inbox_queue *queue;
 
+    if (obey_change(words)) {
+        return;
+    }
     if (strcmp(words[0], "join") == 0) {
         send_request(FLEET_JOIN, words, count);
     } else if (strcmp(words[0], "renew") == 0) {

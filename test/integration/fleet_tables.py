@@ -23,7 +23,8 @@ def host_of(schema):
     """Starts hosts, with tables as new."""
     schema.sql("TRUNCATE haplo.members",
                "UPDATE haplo.slots SET owner = NULL, term = 0",
-               "TRUNCATE haplo.queues")
+               "TRUNCATE haplo.queues, haplo.failed_logins, haplo.refused_keys,"
+               " haplo.pauses")
     hosts = []
 
     def start(name, conninfo=None, **options):

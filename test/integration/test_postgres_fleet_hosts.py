@@ -61,8 +61,8 @@ def test_a_host_that_is_drained_keeps_no_slot(host_of):
 # States of queues
 
 def store(schema, server, queue, state):
-    schema.sql("INSERT INTO haplo.queues (server, queue, state) VALUES "
-               f"('{server}', '{queue}', '{state}') ON CONFLICT (server, queue)"
+    schema.sql("INSERT INTO haplo.queues (server, queue, slot, state)"
+               f" VALUES ('{server}', '{queue}', 0, '{state}') ON CONFLICT (server, queue)"
                " DO UPDATE SET state = excluded.state")
 
 
@@ -86,8 +86,9 @@ def test_states_that_another_host_has_stored_are_loaded(schema, host_of):
 # They are read in several parts.
 def test_states_of_many_queues(schema, host_of):
     a = host_of("a")
-    schema.sql("INSERT INTO haplo.queues (server, queue, state) SELECT 'live',"
-               " 'q' || n, ('s' || n)::bytea FROM generate_series(1, 5000) n")
+    schema.sql("INSERT INTO haplo.queues (server, queue, slot, state) SELECT"
+               " 'live', 'q' || n, 0, ('s' || n)::bytea"
+               " FROM generate_series(1, 5000) n")
     assert a.refresh("live")["error"] == ""
     for number in (1, 2000, 2001, 4000, 5000):
         assert a.state("live", f"q{number}") == f"s{number}".encode()

@@ -12,7 +12,8 @@
  *   - The slots are moved, if the membership was found. Each compares its term,
  *     and who has it: one may hand over what is one's own, and claim what
  *     nobody has, or a member whose membership has ended some time ago.
- *   - All slots and all members are read, and the transaction commits.
+ *   - All slots and all members are read, and what hosts tell each other; the
+ *     transaction commits.
  *
  * Times are those of the database's clock when a row is written, not when the
  * transaction began: it may have waited for a lock.
@@ -37,6 +38,7 @@
 #include "inbox/postgres/pg_fleet_sql.h"
 #include "inbox/postgres/pg_open.h"
 #include "inbox/postgres/pg_roster.h"
+#include "inbox/postgres/pg_shared.h"
 #include "inbox/postgres/pg_store.h"
 
 struct pg_fleet {
@@ -47,6 +49,7 @@ struct pg_fleet {
     struct pg_fleet_sql sql;             /* of the request */
     struct pg_request pg_request;        /* the same, as it is sent */
     struct pg_roster roster;             /* the tables */
+    struct pg_shared shared;             /* what others have told */
     unsigned handle_count;               /* to be closed */
     pg_connection_closed_cb closed_cb;   /* of pg_fleet_close() */
     void *closed_data;                   /* for closed_cb */
@@ -124,6 +127,23 @@ static void fill_reply(struct pg_fleet *fleet, const PGresult *membership,
     request->refused_count = request->ask.move_count - request->moved_count;
 }
 
+static int shared_take(struct pg_fleet *fleet, PGresult **result,
+                       struct reason *why)
+{
+    struct inbox_fleet_request *request = fleet->request;
+
+    request->found_version = pg_shared_version(*result);
+    request->shared = NULL;
+    if (request->found_version == request->shared_version) {
+        return 0;
+    }
+    if (pg_shared_take(&fleet->shared, result) != 0) {
+        return reason_set(why, HAPLO_ENOMEM, "out of memory");
+    }
+    request->shared = &fleet->shared.content;
+    return 0;
+}
+
 static int take(struct pg_fleet *fleet, struct reason *why)
 {
     PGresult **results = fleet->pg_request.results;
@@ -132,6 +152,9 @@ static int take(struct pg_fleet *fleet, struct reason *why)
     int error = pg_roster_take(&fleet->roster, &results[sql->slots_at],
                                results[sql->members_at], why);
 
+    if (error == 0) {
+        error = shared_take(fleet, &results[sql->shared_at], why);
+    }
     if (error != 0) {
         return error;
     }
@@ -246,6 +269,7 @@ static void leave(struct pg_fleet *fleet)
     }
     pg_fleet_sql_free(&fleet->sql);
     pg_roster_free(&fleet->roster);
+    pg_shared_free(&fleet->shared);
     free(fleet);
     closed_cb(data);
 }

@@ -6,6 +6,7 @@
 
 #include "inbox/postgres/pg_names.h"
 #include "inbox/postgres/pg_schema.h"
+#include "inbox/postgres/pg_shared.h"
 
 #define PRUNE_AFTER "3600000"
 
@@ -61,6 +62,7 @@ static const char *const texts[PG_FLEET_TEXT_COUNT] = {
         " SELECT count(*) FROM moved",
     [PG_FLEET_SLOTS] = pg_roster_slots_sql,
     [PG_FLEET_MEMBERS] = pg_roster_members_sql,
+    [PG_FLEET_SHARED] = pg_shared_sql,
 };
 
 int pg_fleet_sql_init(struct pg_fleet_sql *sql, const char *schema)
@@ -256,6 +258,9 @@ int pg_fleet_sql_make(struct pg_fleet_sql *sql,
     pg_roster_ask(roster, add(sql, sql->texts[PG_FLEET_SLOTS]));
     sql->members_at = sql->count;
     (void)add(sql, sql->texts[PG_FLEET_MEMBERS]);
+    sql->shared_at = sql->count;
+    pg_statement_number(add(sql, sql->texts[PG_FLEET_SHARED]),
+                        request->shared_version);
     (void)add(sql, "COMMIT");
     return 0;
 }

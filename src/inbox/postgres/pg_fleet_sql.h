@@ -12,7 +12,7 @@
 #include "inbox/postgres/pg_settings.h"
 #include "inbox/postgres/pg_statement.h"
 
-#define PG_FLEET_STATEMENT_COUNT_MAX 9
+#define PG_FLEET_STATEMENT_COUNT_MAX 10
 
 enum pg_fleet_text {
     PG_FLEET_LOCK,    /* locks members */
@@ -23,6 +23,7 @@ enum pg_fleet_text {
     PG_FLEET_MOVE,    /* moves slots */
     PG_FLEET_SLOTS,   /* see pg_roster.h */
     PG_FLEET_MEMBERS, /* likewise */
+    PG_FLEET_SHARED,  /* see pg_shared.h */
     PG_FLEET_TEXT_COUNT
 };
 
@@ -35,6 +36,7 @@ struct pg_fleet_sql {
     size_t moves_at;         /* likewise; 0: there is none */
     size_t slots_at;         /* likewise */
     size_t members_at;       /* likewise */
+    size_t shared_at;        /* likewise */
     struct pg_array slots;   /* of moves */
     struct pg_array terms;   /* likewise */
     struct pg_array targets; /* likewise */

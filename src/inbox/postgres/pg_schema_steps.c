@@ -29,7 +29,9 @@
  *
  * `members` and `slots` are for several hosts that share the servers: see
  * inbox_fleet.h. The slots are all there from the beginning; their rows change
- * only when they get another owner, the name of a host.
+ * only when they get another owner, the name of a host. `failed_logins`,
+ * `refused_keys` and `pauses` are what these hosts tell each other: see
+ * inbox_shared.h.
  *
  * `purged` has a row in place of each message that was erased; its key is the
  * 128-bit hash of the bytes.
@@ -137,6 +139,22 @@ static const char *const step_1[] = {
     " owner text,"
     " term bigint NOT NULL DEFAULT 0) WITH (fillfactor = 50)",
     "INSERT INTO @slots SELECT generate_series(0, 1023)",
+    "CREATE TABLE @failed_logins ("
+    " site text PRIMARY KEY,"
+    " same_as text,"
+    " count bigint NOT NULL,"
+    " newest_at bigint NOT NULL)",
+    "CREATE TABLE @refused_keys ("
+    " server text NOT NULL,"
+    " queue text NOT NULL,"
+    " PRIMARY KEY (server, queue))",
+    "CREATE TABLE @pauses ("
+    " server text NOT NULL,"
+    " queue text NOT NULL,"
+    " by text NOT NULL,"
+    " reason text NOT NULL,"
+    " at bigint NOT NULL,"
+    " PRIMARY KEY (server, queue))",
     /* Left joins cost nothing if their columns are not selected. */
     "CREATE VIEW @messages AS"
     " SELECT s.arrival, q.server, q.queue, s.id, s.datetime,"
@@ -186,6 +204,8 @@ const char *const pg_schema_grants[] = {
     "GRANT USAGE ON SEQUENCE @terms",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON @members",
     "GRANT SELECT, UPDATE ON @slots",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON @failed_logins, @pauses",
+    "GRANT SELECT, INSERT, DELETE ON @refused_keys",
     NULL};
 
 const char *const pg_schema_grants_of_keep[] = {

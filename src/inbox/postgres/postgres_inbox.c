@@ -17,6 +17,7 @@
 #include "inbox/postgres/pg_names.h"
 #include "inbox/postgres/pg_open.h"
 #include "inbox/postgres/pg_schema.h"
+#include "inbox/postgres/pg_shared.h"
 #include "inbox/postgres/pg_store.h"
 #include "inbox/postgres/pg_task.h"
 #include "inbox/postgres/pg_view.h"
@@ -224,6 +225,7 @@ static const struct inbox_store_ops ops = {
     .retain = postgres_retain,
     .fleet_ask = pg_fleet_ask,
     .refresh = pg_refresh,
+    .shared_write = pg_shared_write,
     .close = postgres_close,
 };
 
