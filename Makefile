@@ -422,6 +422,14 @@ $(bench_costs): %: %.o $(call obj,bench/feeders.c bench/null_inbox.c) \
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(TYPE_LIBS) $(LIB_LIBS)
 
+# In virtual time.
+bench_fleet := $(BUILD)/bench/fleet
+$(BUILD)/bench/fleet.o: INCLUDES := -Itest/lib
+$(bench_fleet): %: %.o $(TEST_LIB_A) $(TEST_A)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lm $(DAEMON_LIBS) \
+		$(LIB_LIBS)
+
 # The daemon with one more type of inbox, which drops its messages.
 $(bench_daemon): $(filter-out %/daemon/program.o,$(daemon_obj)) \
 		$(call obj,bench/null_daemon.c bench/null_inbox.c) $(PARTS_A)
@@ -604,6 +612,11 @@ bench-peers:
 .PHONY: bench
 bench: bench-programs bench-peers
 	$(PYTHON) bench/run.py --build $(BUILD)
+
+# How a fleet spreads queues and takes over, in virtual time: half a minute.
+.PHONY: bench-fleet
+bench-fleet: $(bench_fleet)
+	$(bench_fleet)
 
 .PHONY: bench-scale
 bench-scale: bench-programs

@@ -23,10 +23,10 @@ struct fleet_sim_event {
     uint64_t term;                 /* ARRIVE */
     struct fleet_move *moves;      /* ARRIVE; owned */
     size_t move_count;
-    bool is_lost;               /* ARRIVE: there will be no reply */
-    struct fleet_reply reply;   /* REPLY */
-    struct fleet_member *table; /* REPLY; owned */
-    struct fleet_slot *slots;   /* REPLY; owned */
+    bool is_lost;                 /* ARRIVE: there will be no reply */
+    struct fleet_reply reply;     /* REPLY */
+    struct fleet_member *members; /* REPLY; owned */
+    struct fleet_slot *slots;     /* REPLY; owned */
 };
 
 /* Events */
@@ -83,7 +83,7 @@ static struct fleet_sim_event pop(struct fleet_sim *sim)
 static void event_free(struct fleet_sim_event *event)
 {
     free(event->moves);
-    free(event->table);
+    free(event->members);
     free(event->slots);
 }
 
@@ -139,6 +139,9 @@ static void on_gain(void *data, unsigned slot)
     sim->gains++;
     if (sim->free_since[slot] != FLEET_NEVER) {
         uint64_t free_ms = sim->now_ms - sim->free_since[slot];
+        if (sim->freed_cb != NULL) {
+            sim->freed_cb(sim->freed_data, free_ms);
+        }
         if (free_ms > sim->longest_free_ms) {
             sim->longest_free_ms = free_ms;
         }
@@ -224,105 +227,9 @@ static const struct fleet_calls calls = {
 
 /* The database */
 
-static struct fleet_sim_member *member_of(struct fleet_sim *sim,
-                                          const char *host)
-{
-    for (size_t i = 0; i < sim->member_count; i++) {
-        if (strcmp(sim->members[i].row.host, host) == 0) {
-            return &sim->members[i];
-        }
-    }
-    return NULL;
-}
-
-static size_t host_index(const struct fleet_sim *sim, const char *name)
-{
-    for (size_t i = 0; name != NULL && i < sim->host_count; i++) {
-        if (strcmp(sim->hosts[i].name, name) == 0) {
-            return i;
-        }
-    }
-    return FLEET_NOBODY;
-}
-
-/* Whose membership has not ended, nor the grace after it. */
-static bool holds(struct fleet_sim *sim, size_t owner)
-{
-    const struct fleet_sim_member *member =
-        owner == FLEET_NOBODY ? NULL : member_of(sim, sim->hosts[owner].name);
-    return member != NULL &&
-           member->expires_ms + sim->policy.grace_ms > sim->now_ms;
-}
-
-static void move_slots(struct fleet_sim *sim,
-                       const struct fleet_sim_event *event)
-{
-    for (size_t i = 0; i < event->move_count; i++) {
-        const struct fleet_move *move = &event->moves[i];
-        struct fleet_slot *slot = &sim->slots[move->slot];
-        if (slot->term == move->term &&
-            (slot->owner == event->host || !holds(sim, slot->owner))) {
-            slot->owner = host_index(sim, move->to);
-            slot->term++;
-        } else {
-            sim->stale_moves++;
-        }
-    }
-}
-
-static bool find_member(struct fleet_sim *sim,
-                        const struct fleet_sim_event *event,
-                        struct fleet_sim_member **member)
-{
-    const struct fleet_sim_host *host = &sim->hosts[event->host];
-    *member = member_of(sim, host->name);
-    if (event->asked == FLEET_JOIN) {
-        if (*member == NULL) {
-            *member = &sim->members[sim->member_count++];
-            **member = (struct fleet_sim_member){.row.term = 0};
-            memcpy((*member)->row.host, host->name, sizeof host->name);
-        }
-        (*member)->row.term++;
-        (*member)->row.weight = host->weight;
-    } else if (*member == NULL || (*member)->row.term != event->term) {
-        return false;
-    }
-    (*member)->expires_ms = sim->now_ms + sim->policy.ttl_ms;
-    return true;
-}
-
-static void show(struct fleet_sim *sim, struct fleet_sim_event *reply)
-{
-    size_t indexes[FLEET_SIM_HOSTS]; /* of hosts among the members */
-    reply->table = calloc(sim->member_count + 1, sizeof *reply->table);
-    reply->slots = malloc(sizeof sim->slots);
-    assert_non_null(reply->table);
-    assert_non_null(reply->slots);
-    for (size_t i = 0; i < sim->member_count; i++) {
-        reply->table[i] = sim->members[i].row;
-        reply->table[i].left_ms =
-            (int64_t)sim->members[i].expires_ms - (int64_t)sim->now_ms;
-    }
-    for (size_t i = 0; i < sim->host_count; i++) {
-        const struct fleet_sim_member *member =
-            member_of(sim, sim->hosts[i].name);
-        indexes[i] =
-            member == NULL ? FLEET_NOBODY : (size_t)(member - sim->members);
-    }
-    for (unsigned i = 0; i < FLEET_SLOT_COUNT; i++) {
-        size_t owner = sim->slots[i].owner;
-        reply->slots[i].term = sim->slots[i].term;
-        reply->slots[i].owner =
-            owner == FLEET_NOBODY ? FLEET_NOBODY : indexes[owner];
-    }
-    reply->reply.members = reply->table;
-    reply->reply.member_count = sim->member_count;
-    reply->reply.slots = reply->slots;
-}
-
 static void on_arrive(struct fleet_sim *sim, struct fleet_sim_event *event)
 {
-    struct fleet_sim_member *member = NULL;
+    const struct fleet_sim_host *host = &sim->hosts[event->host];
     struct fleet_sim_event reply = {
         .kind = REPLY, .host = event->host, .run = event->run};
     if (sim->now_ms < sim->down_until) {
@@ -333,18 +240,21 @@ static void on_arrive(struct fleet_sim *sim, struct fleet_sim_event *event)
         }
         return;
     }
-    sim->requests++;
-    reply.reply.is_member = find_member(sim, event, &member);
-    if (reply.reply.is_member) {
-        reply.reply.term = member->row.term;
-        move_slots(sim, event);
-        if (event->asked == FLEET_LEAVE) {
-            reply.reply.is_member = false;
-            member->expires_ms = sim->now_ms; /* the row stays, with its term */
-        }
-    }
+    const struct fleet_request request = {
+        .kind = event->asked,
+        .term = event->term,
+        .moves = event->moves,
+        .move_count = event->move_count,
+    };
+    fleet_tables_ask(&sim->tables, &sim->policy, sim->now_ms, host->name,
+                     host->weight, &request, &reply.reply);
     if (!event->is_lost) {
-        show(sim, &reply);
+        reply.members = calloc(FLEET_TABLES_MEMBERS, sizeof *reply.members);
+        reply.slots = malloc(sizeof sim->tables.slots);
+        assert_non_null(reply.members);
+        assert_non_null(reply.slots);
+        fleet_tables_show(&sim->tables, sim->now_ms, reply.members, reply.slots,
+                          &reply.reply);
         reply.at_ms =
             sim->now_ms + random_below(&sim->random, sim->latency_ms + 1);
         push(sim, reply);
@@ -446,8 +356,8 @@ void fleet_sim_init(struct fleet_sim *sim, uint64_t seed)
         .latency_ms = 20,
         .drain_ms = 300,
     };
+    fleet_tables_init(&sim->tables);
     for (unsigned i = 0; i < FLEET_SLOT_COUNT; i++) {
-        sim->slots[i].owner = FLEET_NOBODY;
         sim->free_since[i] = FLEET_NEVER;
     }
 }
@@ -520,7 +430,8 @@ void fleet_sim_leave(struct fleet_sim *sim, size_t index)
 
 void fleet_sim_drain_host(struct fleet_sim *sim, size_t index, bool is_draining)
 {
-    struct fleet_sim_member *member = member_of(sim, sim->hosts[index].name);
+    struct fleet_tables_member *member =
+        fleet_tables_find(&sim->tables, sim->hosts[index].name);
     assert_non_null(member);
     member->row.is_draining = is_draining;
 }
@@ -543,7 +454,10 @@ bool fleet_sim_is_settled(const struct fleet_sim *sim)
             if (host->is_running &&
                 host->fleet.slot_states[slot] == FLEET_SLOT_OWN) {
                 count++;
-                if (sim->slots[slot].owner != i ||
+                size_t owner = sim->tables.slots[slot].owner;
+                if (owner == FLEET_NOBODY ||
+                    strcmp(sim->tables.members[owner].row.host, host->name) !=
+                        0 ||
                     host->fleet.desired[slot] != host->fleet.self) {
                     return false;
                 }

@@ -16,8 +16,9 @@
 
 #include "core/backoff.h"
 #include "fleet/fleet.h"
+#include "fleet_tables.h"
 
-#define FLEET_SIM_HOSTS 128
+#define FLEET_SIM_HOSTS FLEET_TABLES_MEMBERS
 
 struct fleet_sim;
 
@@ -34,11 +35,6 @@ struct fleet_sim_host {
     uint64_t second;        /* of these */
 };
 
-struct fleet_sim_member {
-    struct fleet_member row; /* without left_ms */
-    uint64_t expires_ms;
-};
-
 struct fleet_sim_event; /* see fleet_sim.c */
 
 struct fleet_sim {
@@ -47,10 +43,8 @@ struct fleet_sim {
     uint64_t now_ms;
     struct fleet_sim_host hosts[FLEET_SIM_HOSTS];
     size_t host_count;
-    struct fleet_sim_member members[FLEET_SIM_HOSTS]; /* the tables */
-    size_t member_count;
-    struct fleet_slot slots[FLEET_SLOT_COUNT]; /* owner: index of a host */
-    struct fleet_sim_event *events;            /* owned; a heap */
+    struct fleet_tables tables;     /* in the database */
+    struct fleet_sim_event *events; /* owned; a heap */
     size_t event_count;
     size_t event_capacity;
     uint64_t event_sequence;
@@ -60,10 +54,10 @@ struct fleet_sim {
     uint64_t drain_ms;     /* how long it takes to drain a slot, at most */
     uint64_t free_since[FLEET_SLOT_COUNT]; /* without a host; FLEET_NEVER */
     uint64_t longest_free_ms;              /* since it was last set to 0 */
-    size_t gains;                          /* slots that came to a host */
-    size_t stale_moves;                    /* refused by the database */
-    size_t requests;                       /* that the database carried out */
-    size_t most_moves_in_second;           /* that one host began */
+    void (*freed_cb)(void *data, uint64_t free_ms); /* each; or NULL */
+    void *freed_data;                               /* for freed_cb */
+    size_t gains;                /* slots that came to a host */
+    size_t most_moves_in_second; /* that one host began */
 };
 
 /* TTL 30 s, heartbeat 5 s, 8 moves a second. */

@@ -223,8 +223,9 @@ static void test_a_name_belongs_to_whoever_joined_last(void **state)
     struct fleet_sim *sim = *state;
     add(sim, 2);
     settle(sim);
-    for (size_t i = 0; i < sim->member_count; i++) {
-        sim->members[i].row.term += i == 1; /* somebody has joined as it */
+    for (size_t i = 0; i < sim->tables.member_count; i++) {
+        sim->tables.members[i].row.term +=
+            i == 1; /* somebody has joined as it */
     }
     fleet_sim_run(sim, 2 * RENEW);
     assert_int_equal(sim->hosts[1].fleet.state, FLEET_MEMBER); /* again */
@@ -242,7 +243,7 @@ static void test_leaving_while_joining_leaves_nothing_behind(void **state)
     fleet_sim_leave(sim, 0);
     fleet_sim_run(sim, SECOND);
     assert_false(sim->hosts[0].is_running);
-    assert_true(sim->members[0].expires_ms <= sim->now_ms);
+    assert_true(sim->tables.members[0].expires_ms <= sim->now_ms);
 }
 
 int main(void)

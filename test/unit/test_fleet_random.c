@@ -29,8 +29,8 @@ static void add(struct fleet_sim *sim, uint32_t weight)
 
 static bool is_member(const struct fleet_sim *sim, size_t host)
 {
-    for (size_t i = 0; i < sim->member_count; i++) {
-        if (placement_hash(sim->members[i].row.host) ==
+    for (size_t i = 0; i < sim->tables.member_count; i++) {
+        if (placement_hash(sim->tables.members[i].row.host) ==
             placement_hash(sim->hosts[host].name)) {
             return true;
         }
@@ -122,7 +122,7 @@ static void test_any_fleet_comes_to_rest(void **state)
         if (!fleet_sim_is_settled(sim)) {
             fail_msg("seed %lu does not come to rest", seed);
         }
-        stale_moves += sim->stale_moves;
+        stale_moves += sim->tables.stale_moves;
         fleet_sim_free(sim);
         free(sim);
     }
