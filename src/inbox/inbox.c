@@ -361,6 +361,13 @@ void inbox_retain(struct inbox *inbox, const char *const *outlets,
     }
 }
 
+void inbox_pause_retention(struct inbox *inbox, bool is_paused)
+{
+    if (inbox->type->ops->pause_retention != NULL) {
+        inbox->type->ops->pause_retention(inbox->store, is_paused);
+    }
+}
+
 void inbox_read_start(struct inbox_read *read)
 {
     struct inbox *inbox = read->outlet->inbox;

@@ -380,6 +380,10 @@ int inbox_outlet_open(struct inbox *inbox, const char *name, uint64_t start_ms,
 void inbox_retain(struct inbox *inbox, const char *const *outlets,
                   size_t outlet_count);
 
+/* Another process deletes old messages, or no longer does. Of several that use
+ * a database, one is enough. */
+void inbox_pause_retention(struct inbox *inbox, bool is_paused);
+
 /* A queue to read from, if the outlet has positions. */
 struct inbox_read_lane {
     uint64_t queue_id; /* whose messages */

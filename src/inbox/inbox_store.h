@@ -117,6 +117,8 @@ struct inbox_store_ops {
     /* See inbox_retain(). NULL: nothing is ever deleted. */
     void (*retain)(struct inbox_store *store, const char *const *outlets,
                    size_t outlet_count);
+    /* See inbox_pause_retention(). NULL: it is the only process. */
+    void (*pause_retention)(struct inbox_store *store, bool is_paused);
     /* Carry out inbox_fleet_ask(), inbox_refresh_start() and
      * inbox_shared_write(). Return 0, and then call inbox_fleet_replied(),
      * inbox_refreshed() or inbox_shared_written(); or HAPLO_ENOMEM. NULL: not

@@ -65,6 +65,25 @@ def test_what_is_needed_stays(postgres, poll_of):
         assert run.stop() == 0
 
 
+# Each of several hosts may look for old messages: none waits for another, and
+# none fails because of it.
+def test_several_processes_may_delete(postgres, poll_of):
+    with Sim("--apps=1", "--queues=4", "--messages=500") as sim:
+        poll = poll_of(sim)
+        keeping(postgres, poll, "30d")
+        assert poll.once().code == 0
+        polls = [poll, poll_of(sim), poll_of(sim)]
+        runs = []
+        for each in polls:
+            each.config["defaults"]["interval"] = "20ms"
+            postgres.use(each, user="haplo_owner", keep="1s")
+            runs.append(each.start())
+        wait_for(lambda: count(postgres) + count(postgres, "batches") == 0)
+        for run in runs:
+            run.stop()  # the others' batches may have got in its way
+            assert not run.lines("delete old messages")
+
+
 def grant(postgres, poll, **options):
     """Lets the writer do what these options of the inbox need."""
     postgres.use(poll, **options)

@@ -129,10 +129,12 @@ static const char refused_sql[] =
     " ON CONFLICT (outlet, arrival) DO UPDATE SET why = excluded.why,"
     " at = excluded.at, attempts = d.attempts + excluded.attempts";
 
+/* If another host has gone on with it, what is left of this one's work is not
+ * stored. */
 static const char save_sql[] =
     "UPDATE @replays SET cursor = $2, delivered = $3, refused = $4,"
     " state = CASE WHEN state = 0 THEN $5 ELSE state END, changed_at = $6,"
-    " why = $7 WHERE id = $1 RETURNING state";
+    " why = $7 WHERE id = $1 AND cursor <= $2 RETURNING state";
 
 static void on_saved(struct pg_step *step)
 {
@@ -140,9 +142,10 @@ static void on_saved(struct pg_step *step)
     const PGresult *result = step->request.results[2];
 
     task->is_done = true;
-    task->replay->state = PQntuples(result) > 0
-                              ? (enum inbox_replay_state)pg_number(result, 0, 0)
-                              : INBOX_REPLAY_STOPPED; /* its row was removed */
+    task->replay->state =
+        PQntuples(result) > 0
+            ? (enum inbox_replay_state)pg_number(result, 0, 0)
+            : INBOX_REPLAY_STOPPED; /* not this one's any more */
     pg_step_end(step);
 }
 

@@ -14,6 +14,11 @@
  *     next look continues there. From time to time a pass begins with the
  *     oldest message again, since outlets have moved on.
  *
+ * Of several processes that use the database, one executes a step at a time: a
+ * lock that ends with the transaction keeps the others from waiting for rows,
+ * and from deadlocks. Where hosts share the servers, one of them does all of it
+ * (inbox_pause_retention()).
+ *
  * If a step fails, for example because the role may not delete, this is logged
  * once, and tried again later. So it is if latest_objects was switched on and
  * the index is not there: without it, a step would read all messages for each.
@@ -40,13 +45,17 @@
 
 #define HAS_INDEX "to_regclass('@stored_by_object') IS NOT NULL"
 
+/* Whoever does not get the lock sees no messages, and looks again later. */
+#define HAS_TURN \
+    "(SELECT pg_try_advisory_xact_lock('@stored'::regclass::oid::bigint))"
+
 /* $1 after, $2 received before, $3 names of outlets, $4 number of rows, $5
  * whether the newest message of each object stays */
 static const char delete_sql[] =
     "WITH seen AS MATERIALIZED"
     " (SELECT s.arrival, s.queue, s.object_ref, s.record_version,"
     "   b.fetched_at FROM (SELECT arrival, queue, batch, object_ref,"
-    "    record_version FROM @stored WHERE arrival > $1"
+    "    record_version FROM @stored WHERE arrival > $1 AND " HAS_TURN
     "   ORDER BY arrival LIMIT $4) AS s"
     "  LEFT JOIN @batches AS b ON b.first_arrival = s.batch),"
     " due AS MATERIALIZED (SELECT s.arrival FROM seen AS s"
@@ -80,7 +89,7 @@ static const char delete_sql[] =
 static const char batches_sql[] =
     "DELETE FROM @batches WHERE first_arrival IN"
     " (SELECT b.first_arrival FROM @batches AS b"
-    "  WHERE b.first_arrival > $1 AND b.fetched_at <= $2"
+    "  WHERE b.first_arrival > $1 AND b.fetched_at <= $2 AND " HAS_TURN
     "  AND b.first_arrival <= coalesce((SELECT n.arrival FROM @stored AS n"
     "   WHERE n.arrival > $1 ORDER BY n.arrival OFFSET $3 LIMIT 1),"
     "   9223372036854775807)"
@@ -240,6 +249,9 @@ static void on_due(uv_timer_t *timer)
         retention->pass_ms = now_ms;
         retention->after = 0;
     }
+    if (retention->is_paused) {
+        return;
+    }
     retention->began_ms = now_ms;
     retention->is_running = true;
     step_fill(retention, wall_ms > retention->keep_ms
@@ -322,6 +334,19 @@ void pg_retention_start(struct pg_retention *retention,
     retention->is_open = true;
     retention->pass_ms = uv_now(retention->loop);
     due_in(retention, 0);
+}
+
+/* What was examined is examined again, since another process has gone on. */
+void pg_retention_pause(struct pg_retention *retention, bool is_paused)
+{
+    bool was_paused = retention->is_paused;
+
+    retention->is_paused = is_paused;
+    if (was_paused && !is_paused && retention->is_open &&
+        !retention->is_running && retention->closed_cb == NULL) {
+        retention->after = 0;
+        due_in(retention, 0);
+    }
 }
 
 static void on_timer_closed(uv_handle_t *timer)

@@ -37,6 +37,7 @@ struct pg_retention {
     uint64_t pass_ms;                 /* the pass, in loop time */
     bool is_open;                     /* the timer is initialised */
     bool is_running;                  /* the request is outstanding */
+    bool is_paused;                   /* another process deletes */
     bool is_at_end;                   /* what follows is too new */
     bool has_failed;                  /* the last step, which was logged */
     bool is_told;                     /* of removed outlets */
@@ -46,6 +47,9 @@ struct pg_retention {
 /* Starts; does nothing without a retention period. */
 void pg_retention_start(struct pg_retention *retention,
                         const char *const *outlets, size_t outlet_count);
+
+/* Begins no step while it is paused. */
+void pg_retention_pause(struct pg_retention *retention, bool is_paused);
 
 /* closed_cb fires once no request is outstanding, perhaps inside the call. */
 void pg_retention_close(struct pg_retention *retention,

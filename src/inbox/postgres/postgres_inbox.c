@@ -212,6 +212,11 @@ static void postgres_retain(struct inbox_store *base,
     pg_retention_start(&store_of(base)->retention, outlets, outlet_count);
 }
 
+static void postgres_pause_retention(struct inbox_store *base, bool is_paused)
+{
+    pg_retention_pause(&store_of(base)->retention, is_paused);
+}
+
 /* The type */
 
 static const struct inbox_store_ops ops = {
@@ -223,6 +228,7 @@ static const struct inbox_store_ops ops = {
     .lanes = pg_lanes,
     .task = pg_task,
     .retain = postgres_retain,
+    .pause_retention = postgres_pause_retention,
     .fleet_ask = pg_fleet_ask,
     .refresh = pg_refresh,
     .shared_write = pg_shared_write,
