@@ -319,6 +319,18 @@ void gather_holds_tell(const struct gather *gather)
     }
 }
 
+void gather_holds_tell_newest(const struct gather *gather, size_t *told_count)
+{
+    const struct gather_hold *hold =
+        TAILQ_LAST(&gather->holds, gather_hold_list);
+    if (hold->own_why != NULL && !hold->is_expected &&
+        (*told_count)++ < TOLD_MAX) {
+        log_line(LOG_LEVEL_ERROR, "%s:%u:%u: %s",
+                 config_place_path(gather->config, hold->place),
+                 hold->place.line, hold->place.column, hold->why);
+    }
+}
+
 void gather_holds_free(struct gather *gather)
 {
     struct gather_hold *next;

@@ -59,6 +59,10 @@ bool gather_holds_retry(struct gather *gather);
  * their number. */
 void gather_holds_tell(const struct gather *gather);
 
+/* Logs why the newest one is held, unless a server is at fault, or so many have
+ * been told; counts it. */
+void gather_holds_tell_newest(const struct gather *gather, size_t *told_count);
+
 /* Ends all holds; the queues are not in the poller all the same. */
 void gather_holds_free(struct gather *gather);
 

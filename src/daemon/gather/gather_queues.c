@@ -215,6 +215,7 @@ struct adding {
     struct gather_key_reader keys; /* reads shared files only once */
     const struct config_queue_settings *settings; /* of the newest queue */
     struct haplo_queue_options options;           /* what these settings say */
+    size_t told_count;                            /* of queues that are held */
     bool has_failed_logins;        /* that still count, but not of these keys */
     char why[HAPLO_TEXT_SIZE_MAX]; /* one line */
 };
@@ -348,7 +349,9 @@ static int enter_queue(struct gather_queue *queue, struct adding *adding)
 {
     observer_feed_restarted(queue);
     int error = add_queue(queue, adding);
-    if (queue->queue != NULL) {
+    if (error == 0 && queue->queue == NULL) {
+        gather_holds_tell_newest(queue->server->gather, &adding->told_count);
+    } else if (error == 0) {
         haplo_queue_poll_now(queue->queue);
     }
     return error;
@@ -361,9 +364,9 @@ int gather_queues_enter(struct gather_server *server)
     struct gather_queue *queue;
     size_t cursor = 0;
     int error = gather_queues_add_server(server, adding.why, sizeof adding.why);
-    if (error != 0) {
-        return error == HAPLO_ENOMEM ? error
-                                     : gather_hold_server(server, adding.why);
+    if (error != 0 && error != HAPLO_ENOMEM) {
+        log_line(LOG_LEVEL_ERROR, "server %s: %s", server->name, adding.why);
+        return gather_hold_server(server, adding.why);
     }
     while (error == 0 &&
            (queue = name_table_next(&server->queues, &cursor)) != NULL) {

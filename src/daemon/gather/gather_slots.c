@@ -30,6 +30,7 @@ static void enter_state(struct gather_slots *slots, struct slot *slot,
     slot->is_drained = false;
     slot->is_loading = false;
     slot->is_loaded = false;
+    slot->due_ms = 0;
     slot->began_ms = slots_now(slots);
     slots_stir(slots);
 }
@@ -187,9 +188,9 @@ static void begin_again(struct gather_slots *slots, struct slot *slot)
 {
     log_line(LOG_LEVEL_ERROR, "out of memory: queues that this host is to poll "
                               "are added later");
-    slots->loading.retry_ms = slots_now(slots) + AGAIN_MS;
     enter_state(slots, slot, GATHER_SLOT_ENTERING);
     slot_withdraw(slot);
+    slot->due_ms = slots_now(slots) + AGAIN_MS;
 }
 
 static void enter(struct gather_slots *slots, unsigned index)

@@ -3,8 +3,9 @@
  * another one may have changed them since.
  *
  *   - All slots that enter at one time are loaded together, from each inbox.
- *   - If one of the inboxes fails, this is logged once, and all of it is tried
- *     again a little later.
+ *   - If an inbox fails, this is logged, and its queues begin with the states
+ *     that are known: storing a batch compares states, so that an old one costs
+ *     another fetch, and nothing else.
  */
 #include "daemon/gather/gather_slots_private.h"
 
@@ -12,8 +13,6 @@
 #include <string.h>
 
 #include "daemon/log/log.h"
-
-#define RETRY_MS 1000
 
 void slots_loading_clear(struct loading *loading)
 {
@@ -28,11 +27,11 @@ void slots_loading_clear(struct loading *loading)
 }
 
 /* They wait for nothing but their states. */
-static bool has_to_load(const struct slot *slot)
+static bool has_to_load(const struct slot *slot, uint64_t now_ms)
 {
     return slot->state == GATHER_SLOT_ENTERING && !slot->is_loaded &&
-           !slot->is_loading && !LIST_EMPTY(&slot->servers) &&
-           !slot_is_in_use(slot);
+           !slot->is_loading && now_ms >= slot->due_ms &&
+           !LIST_EMPTY(&slot->servers) && !slot_is_in_use(slot);
 }
 
 static void end_loading(struct gather_slots *slots)
@@ -42,10 +41,9 @@ static void end_loading(struct gather_slots *slots)
         struct slot *slot = &slots->slots[i];
         if (slot->is_loading) {
             slot->is_loading = false;
-            slot->is_loaded = !loading->has_failed;
+            slot->is_loaded = true;
         }
     }
-    loading->retry_ms = loading->has_failed ? slots_now(slots) + RETRY_MS : 0;
     loading->was_told = loading->has_failed;
     slots_loading_clear(loading);
     slots_stir(slots);
@@ -55,8 +53,8 @@ static void note_failure(struct loading *loading, const char *why)
 {
     if (!loading->has_failed && !loading->was_told) {
         log_line(LOG_LEVEL_WARNING,
-                 "cannot load the states of queues that this host is to poll: "
-                 "%s: trying again",
+                 "cannot load the newest states of queues that this host polls "
+                 "now: %s: it may fetch batches that are stored already",
                  why);
     }
     loading->has_failed = true;
@@ -103,7 +101,7 @@ static bool choose(struct gather_slots *slots)
     size_t capacity = 0;
     for (unsigned i = 0; i < FLEET_SLOT_COUNT; i++) {
         struct slot *slot = &slots->slots[i];
-        slot->is_loading = has_to_load(slot);
+        slot->is_loading = has_to_load(slot, slots_now(slots));
         if (slot->is_loading && !add_names(&slots->loading, slot, &capacity)) {
             return false;
         }
@@ -144,11 +142,12 @@ static void ask_inboxes(struct gather_slots *slots)
 void slots_load(struct gather_slots *slots)
 {
     struct loading *loading = &slots->loading;
-    if (loading->pending_count > 0 || slots_now(slots) < loading->retry_ms) {
+    if (loading->pending_count > 0) {
         return;
     }
-    loading->has_failed = !choose(slots);
-    if (loading->has_failed) {
+    loading->has_failed = false;
+    if (!choose(slots)) {
+        note_failure(loading, "out of memory");
         end_loading(slots);
     } else if (loading->name_count > 0) {
         ask_inboxes(slots);

@@ -16,6 +16,7 @@ struct slot {
     bool is_drained;   /* LEAVING: drained_cb is expected */
     bool is_loading;   /* ENTERING: the states of its queues are being loaded */
     bool is_loaded;    /* ENTERING: that is done */
+    uint64_t due_ms;   /* ENTERING: not before that */
     uint64_t began_ms; /* LEAVING: when this, or the next part of it, began */
 };
 
@@ -27,7 +28,6 @@ struct loading {
     size_t pending_count;           /* of requests */
     bool has_failed;                /* one of them has */
     bool was_told;                  /* that they fail was logged */
-    uint64_t retry_ms;              /* not before that */
 };
 
 struct gather_slots {

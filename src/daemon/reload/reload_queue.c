@@ -37,8 +37,6 @@
 #include "daemon/observe/observer_feed.h"
 #include "daemon/reload/reload_step.h"
 
-#define TOLD_COUNT_MAX 20 /* held queues, in one reload; see gather_holds.c */
-
 static struct gather_inbox *inbox_named(const struct reload_change *change,
                                         const char *name)
 {
@@ -257,21 +255,6 @@ static bool keeps_key(const struct reload_change *change)
            key->path != NULL && !gather_key_has_changed(queue);
 }
 
-/* It was held, by the newest hold. The reason of a server was told once. */
-static void tell_held(const struct reload_change *change)
-{
-    const struct gather_queue *queue = change->object;
-    const struct gather *gather = queue->server->gather;
-    const struct gather_hold *hold =
-        TAILQ_LAST(&gather->holds, gather_hold_list);
-    if (hold->own_why != NULL &&
-        change->changes->told_count++ < TOLD_COUNT_MAX) {
-        log_line(LOG_LEVEL_ERROR, "%s:%u:%u: %s",
-                 config_place_path(gather->config, hold->place),
-                 hold->place.line, hold->place.column, hold->why);
-    }
-}
-
 static enum reload_progress start(struct reload_change *change)
 {
     struct gather_queue *queue = change->object;
@@ -286,7 +269,8 @@ static enum reload_progress start(struct reload_change *change)
         return RELOAD_WAITS;
     }
     if (queue->queue == NULL) {
-        tell_held(change);
+        gather_holds_tell_newest(queue->server->gather,
+                                 &change->changes->told_count);
     } else {
         observer_feed_restarted(queue);
     }
