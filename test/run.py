@@ -29,7 +29,8 @@ NOT_UNDER_VALGRIND = ["test_sweep"]
 SLOWEST_SHOWN = 15
 # In the order in which a new build starts them; durations are measured later.
 LONGEST = ["test_crash_steps.py", "test_inbox_outages",
-           "test_outlet_torture.py", "test_hosts.py",
+           "test_outlet_torture.py", "test_postgres_hosts.py",
+           "test_postgres_hosts_planned.py",
            "test_sweep", "test_postgres_faults.py", "test_nats.py",
            "test_kafka.py", "test_page.py", "test_files_outlet.py",
            "test_replay.py", "test_page_link.py", "test_key_commands.py",

@@ -26,6 +26,7 @@ class Host(Poll):
         self.address = address
         self.path = str(sim.dir / f"{name}.yaml")
         self.is_coordinated = is_coordinated
+        self.log_path = sim.dir / f"{name}.log"  # of ended processes
         self.clock = sim.dir / f"{name}.clock"
         self.clock.write_bytes(bytes(8))
         self.environment = preloaded(self.environment, SHIM) | {
@@ -36,7 +37,8 @@ class Host(Poll):
         self.is_paused = False
         self.is_leaving = False  # it was asked to
         self.stale_count = 0  # batches of ended processes that came too late
-        self.disturbed = []  # [begin, end] of pauses and black holes
+        self.starts = []  # when it was started
+        self.disturbed = []  # [what, begin, end]
 
     def use(self, config):
         """The configuration of all hosts."""
@@ -47,8 +49,13 @@ class Host(Poll):
     def is_running(self):
         return self.run_now is not None
 
+    @property
+    def is_at_work(self):
+        return self.is_running and not self.is_paused and not self.is_leaving
+
     def launch(self):
         assert not self.is_running
+        self.starts.append(monotonic_ms())
         arguments = ["--host", self.name] if self.is_coordinated else []
         self.run_now = self.start("-v", "run", *arguments)
 
@@ -66,13 +73,18 @@ class Host(Poll):
         own = STALE.findall(self.run_now.err) if self.is_running else []
         return self.stale_count + len(own)
 
+    def save_log(self):
+        with open(self.log_path, "a", encoding="utf-8") as file:
+            file.write(self.run_now.err)
+
     def bury(self):
         self.stale_count = self.refused()
+        self.save_log()
         self.run_now.log.close()
         self.running.remove(self.run_now)
         self.run_now = None
         self.is_leaving = self.is_paused = False
-        self.resume_time()
+        self.settle()
 
     def kill(self):
         self.run_now.process.kill()
@@ -91,17 +103,26 @@ class Host(Poll):
             self.name, code, self.run_now.err[-3000:])
         self.bury()
 
-    # Its pauses
+    # What is done to it
 
-    def disturb(self):
-        self.disturbed.append([monotonic_ms(), float("inf")])
+    def disturb(self, what):
+        self.disturbed.append([what, monotonic_ms(), float("inf")])
 
-    def resume_time(self):
+    def settle(self, what=None):
+        """It ends; None: everything."""
         for span in self.disturbed:
-            span[1] = min(span[1], monotonic_ms())
+            if what in (None, span[0]):
+                span[2] = min(span[2], monotonic_ms())
+
+    def was_disturbed(self, begin, end, any_kind=False):
+        """Without any_kind: by what may delay a request of its own that the
+        deadline has allowed."""
+        return any(since <= end and until >= begin
+                   for what, since, until in self.disturbed
+                   if any_kind or what != "database")
 
     def pause(self):
-        self.disturb()
+        self.disturb("pause")
         self.run_now.signal(signal.SIGSTOP)
         self.is_paused = True
 
@@ -109,12 +130,8 @@ class Host(Poll):
         if self.is_paused:
             with contextlib.suppress(ProcessLookupError):
                 self.run_now.signal(signal.SIGCONT)
-            self.resume_time()
+            self.settle("pause")
         self.is_paused = False
-
-    def was_disturbed(self, begin, end):
-        return any(since <= end and until >= begin
-                   for since, until in self.disturbed)
 
     # Its clock
 

@@ -26,28 +26,32 @@ WEIGHTS_OF_FLEET = {
 
 
 class Plan:
-    def __init__(self, seed, faults, ttl_s, apps=60, queues=3, has_leases=True,
-                 gap_s=1.2):
+    """kinds: only these."""
+
+    def __init__(self, seed, faults, ttl_s, *, renewal_s=None, apps=60,
+                 queues=3, has_leases=True, gap_s=1.2, kinds=None):
         self.seed = seed
         self.faults = faults
         self.ttl_s = ttl_s
+        self.renewal_s = renewal_s or ttl_s / 6
+        self.drain_s = 10 * self.renewal_s
         self.apps = apps
         self.queues = queues
         self.has_leases = has_leases
         self.gap_s = gap_s
+        self.hosts = 4 if has_leases else 3
+        self.weights = WEIGHTS | (WEIGHTS_OF_FLEET if has_leases else {})
+        if kinds:
+            self.weights = {kind: self.weights[kind] for kind in kinds}
         self.random = random.Random(seed)
 
-    def kinds(self):
-        weights = WEIGHTS | (WEIGHTS_OF_FLEET if self.has_leases else {})
-        return list(weights), list(weights.values())
-
-    def make(self, hosts):
+    def make(self):
         """Yields the faults. Every kind comes once before any is drawn."""
-        kinds, weights = self.kinds()
+        kinds, weights = list(self.weights), list(self.weights.values())
         first = self.random.sample(kinds, len(kinds))
         for number in range(self.faults):
             kind = (first[number] if number < len(first) else
                     self.random.choices(kinds, weights)[0])
-            yield Fault(kind, self.random.randrange(hosts),
+            yield Fault(kind, self.random.randrange(self.hosts),
                         self.random.uniform(0, 2 * self.gap_s),
                         self.random.uniform(0.1, 2), self.random.random())

@@ -125,21 +125,7 @@ class OutletTorture:
     def check(self):
         """Returns the number of messages and of repeats."""
         stored = self.stored()
-        ids, repeats = {}, 0
-        newest = collections.Counter()  # arrival of each queue's newest one
-        for one in self.counterpart.arrived():
-            arrival = int(one.id.split("-")[-2])
-            queue = one.server, one.queue
-            assert stored.get(arrival) == (*queue, one.body), one.id
-            is_first = arrival not in ids
-            assert ids.setdefault(arrival, one.id) == one.id
-            repeats += one.times - is_first
-            assert not is_first or newest[queue] < arrival, (
-                f"{one.id}: after {newest[queue]}")
-            newest[queue] = max(newest[queue], arrival)
-        lost = stored.keys() - ids.keys()
-        assert not lost, f"lost: {sorted(lost)[:10]}"
-        return len(stored), repeats
+        return len(stored), check_arrived(stored, self.counterpart.arrived())
 
     def run(self):
         """Returns the figures."""
@@ -163,6 +149,26 @@ class OutletTorture:
                 "queues": self.plan.queues, "kills": self.plan.kills,
                 "falls": self.falls, "repeats": repeats,
                 "seconds": round(time.monotonic() - begin)}
+
+
+def check_arrived(stored, arrived):
+    """Each message that is stored has arrived, in the order of its queue.
+    Returns the number of repeats."""
+    ids, repeats = {}, 0
+    newest = collections.Counter()  # arrival of each queue's newest one
+    for one in arrived:
+        arrival = int(one.id.split("-")[-2])
+        queue = one.server, one.queue
+        assert stored.get(arrival) == (*queue, one.body), one.id
+        is_first = arrival not in ids
+        assert ids.setdefault(arrival, one.id) == one.id
+        repeats += one.times - is_first
+        assert not is_first or newest[queue] < arrival, (
+            f"{one.id}: after {newest[queue]}")
+        newest[queue] = max(newest[queue], arrival)
+    lost = stored.keys() - ids.keys()
+    assert not lost, f"lost: {sorted(lost)[:10]}"
+    return repeats
 
 
 def types_included():

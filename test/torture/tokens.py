@@ -18,6 +18,10 @@ class Span:
         self.end = event["t"]
         self.token = event.get("token")
 
+    def __str__(self):
+        return (f"{self.host.name} from {self.begin} to {self.end}, token "
+                f"{self.token}")
+
     def overlaps(self, other):
         return self.begin < other.end and other.begin < self.end
 
@@ -31,6 +35,7 @@ class Tokens:
         self.last = {}  # (app, queue) -> (host, end of its last request)
         self.pairs = set()  # spans that overlap, each pair once
         self.fetches = self.marks = 0
+        self.requests = []  # (host, app, verb, begin)
         self.moves = []  # (queue, from, to, end of the last, begin of the next)
 
     def read(self):
@@ -46,6 +51,9 @@ class Tokens:
         if host is None or event["queue"] is None:
             return
         name = event["app"], event["queue"]
+        if not event.get("gone"):
+            self.requests.append((host, event["app"], event["verb"],
+                                  event["t"] - event["wait_ms"]))
         if event["verb"] == "fetch" and not event.get("gone"):
             self.fetches += 1
             self.note_move(name, host, event)
