@@ -173,10 +173,13 @@ class Interrupter:
 
     def connect(self, client, server):
         requests = Requests()
+        ends = select.poll()
+        ends.register(client, select.POLLIN)
+        ends.register(server, select.POLLIN)
         while True:
-            ready, _, _ = select.select([client, server], [], [])
+            ready = [number for number, _ in ends.poll()]
             for end, other in ((client, server), (server, client)):
-                if end not in ready:
+                if end.fileno() not in ready:
                     continue
                 data = end.recv(1 << 16)
                 if not data:

@@ -206,7 +206,7 @@ def test_the_old_inbox_refuses_to_be_used(postgres, poll_of):
 
 
 def full_inbox(sim, poll):
-    """6000 messages, which take several statements; outlets, some of what they
+    """2200 messages, which take two statements; outlets, some of what they
     have refused, and what was purged."""
     poll.program = PICKY
     Outlet(poll, "out", on_refused="dead_letter")
@@ -247,7 +247,7 @@ class Copies:
 # Whenever it dies, the same command ends what it has begun.
 @pytest.mark.parametrize("is_late", [False, True])
 def test_killed_at_any_request_it_continues(postgres, poll_of, is_late):
-    with Sim("--apps=2", "--queues=2", "--messages=1500") as sim:
+    with Sim("--apps=2", "--queues=2", "--messages=550") as sim:
         poll = poll_of(sim)
         full_inbox(sim, poll)
         copies = Copies(poll, postgres)
@@ -263,7 +263,7 @@ def test_killed_at_any_request_it_continues(postgres, poll_of, is_late):
 
 # It gets only so far each time: the database restarts again and again.
 def test_killed_again_and_again_it_ends(postgres, poll_of):
-    with Sim("--apps=2", "--queues=2", "--messages=1500") as sim:
+    with Sim("--apps=2", "--queues=2", "--messages=550") as sim:
         poll = poll_of(sim)
         full_inbox(sim, poll)
         copies = Copies(poll, postgres)
