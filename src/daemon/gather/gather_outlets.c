@@ -148,6 +148,7 @@ static int retain(const struct gather_inbox *inbox)
             names[count++] = config->outlets[i].forward.name;
         }
     }
+    inbox_pause_retention(inbox->inbox, !gather_slots_retain(inbox));
     inbox_retain(inbox->inbox, names, count);
     free(names);
     return 0;

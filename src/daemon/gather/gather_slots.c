@@ -26,6 +26,7 @@ static void enter_state(struct gather_slots *slots, struct slot *slot,
     slots->moving_count -= is_moving(slot->state);
     slots->moving_count += is_moving(state);
     slot->state = state;
+    slots_tell_inboxes(slots, (unsigned)(slot - slots->slots));
     slot->is_finishing = false;
     slot->is_drained = false;
     slot->is_loading = false;

@@ -72,6 +72,9 @@ void gather_slots_lose(struct gather *gather, unsigned slot);
  * stirred. */
 uint64_t gather_slots_go_on(struct gather *gather);
 
+/* True if this host deletes the old messages of the inbox. */
+bool gather_slots_retain(const struct gather_inbox *inbox);
+
 /* For the other parts of the gather: a server comes or goes, a queue has left
  * the poller, an outlet has got its forwarder. */
 void gather_slots_add_server(struct gather_server *server);

@@ -1,5 +1,7 @@
 /*
- * gather_slots_outlets.c - which slots of an outlet this host forwards.
+ * gather_slots_outlets.c - which slots of an outlet this host forwards, and
+ * whose old messages it deletes: those of the inboxes whose names are in its
+ * slots.
  */
 #include "daemon/gather/gather_slots_private.h"
 
@@ -82,4 +84,22 @@ bool slots_are_outlets_finishing(const struct gather_slots *slots,
         }
     }
     return false;
+}
+
+bool gather_slots_retain(const struct gather_inbox *inbox)
+{
+    return inbox->gather->slots == NULL ||
+           gather_slots_state(inbox->gather, placement_slot(inbox->name)) ==
+               GATHER_SLOT_OWN;
+}
+
+void slots_tell_inboxes(const struct gather_slots *slots, unsigned slot)
+{
+    const struct gather_inbox *inbox;
+    size_t cursor = 0;
+    while ((inbox = name_table_next(&slots->gather->inboxes, &cursor))) {
+        if (inbox->is_open && placement_slot(inbox->name) == slot) {
+            inbox_pause_retention(inbox->inbox, !gather_slots_retain(inbox));
+        }
+    }
 }

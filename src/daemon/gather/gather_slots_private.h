@@ -88,6 +88,9 @@ void slots_tell_outlets(const struct gather_slots *slots, unsigned slot,
                         void (*tell)(struct forwarder *forwarder,
                                      unsigned slot));
 
+/* The same to the inboxes. */
+void slots_tell_inboxes(const struct gather_slots *slots, unsigned slot);
+
 /* True while an outlet drains it. */
 bool slots_are_outlets_finishing(const struct gather_slots *slots,
                                  unsigned slot);
