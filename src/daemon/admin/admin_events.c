@@ -156,6 +156,9 @@ static void send_transition(struct admin_event_client *client,
     case TRANSITION_CONFIG:
         client->has_missed = true;
         break;
+    case TRANSITION_FLEET:
+        client->is_status_due = true;
+        break;
     }
 }
 

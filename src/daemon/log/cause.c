@@ -81,6 +81,7 @@ static void write_scope(char scope[SCOPE_SIZE],
         (void)snprintf(scope, SCOPE_SIZE, "inbox %s", transition->name);
         break;
     case TRANSITION_CONFIG:
+    case TRANSITION_FLEET:
         (void)snprintf(scope, SCOPE_SIZE, "configuration");
         break;
     }

@@ -6,6 +6,7 @@
 #include "daemon/log/report_text.h"
 #include "daemon/observe/failure_class.h"
 #include "daemon/observe/observer.h"
+#include "daemon/observe/observer_fleet.h"
 
 #define DAY_MS (24 * UINT64_C(3600000))
 
@@ -422,6 +423,20 @@ static void tell_replay(struct reporter *reporter,
     reporter->report_cb(reporter->data, &report);
 }
 
+/* News of the fleet, which is rare, and put into words by the observer. */
+static void tell_fleet(struct reporter *reporter,
+                       const struct transition *transition)
+{
+    const struct report report = {
+        .level = observer_fleet_is_trouble(transition->to) ? LOG_LEVEL_WARNING
+                                                           : LOG_LEVEL_INFO,
+        .event = transition->to,
+        .text = transition->text,
+        .host = transition->name,
+    };
+    reporter->report_cb(reporter->data, &report);
+}
+
 static bool is_trouble(const struct transition *transition)
 {
     static const char *const states[] = {
@@ -465,6 +480,10 @@ void reporter_note(struct reporter *reporter,
     if (strcmp(full.to, "warning") == 0 ||
         strcmp(full.to, "dead_letter") == 0) {
         notice(reporter, &full);
+        return;
+    }
+    if (full.kind == TRANSITION_FLEET) {
+        tell_fleet(reporter, &full);
         return;
     }
     if (strcmp(full.to, "replay") == 0) {

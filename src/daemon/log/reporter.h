@@ -21,7 +21,8 @@
  *   - A line about a server, outlet or inbox has its newest reason: "cannot
  *     connect" rather than that a connection was lost, which came first.
  *   - Warnings that recur are counted, and logged like reminders.
- *   - That a replay starts or ends is logged at once, whatever else happens.
+ *   - That a replay starts or ends is logged at once, whatever else happens; so
+ *     is what happens in the fleet.
  */
 #ifndef DAEMON_REPORTER_H
 #define DAEMON_REPORTER_H
@@ -48,6 +49,7 @@ struct report {
     const char *queue;
     const char *outlet;
     const char *inbox;
+    const char *host;   /* of a fleet */
     const char *class;  /* label of a failure class; NULL: none */
     uint64_t count;     /* of queues; 0: does not apply */
     uint64_t lasted_ms; /* likewise */

@@ -29,6 +29,7 @@ static void print(void *data, const struct report *report)
         {.name = "outlet",
          .text = report->outlet == NULL ? "" : report->outlet},
         {.name = "inbox", .text = report->inbox == NULL ? "" : report->inbox},
+        {.name = "host", .text = report->host == NULL ? "" : report->host},
         {.name = "class", .text = report->class == NULL ? "" : report->class},
         {.name = "count", .number = report->count},
         {.name = "duration_seconds",

@@ -20,7 +20,8 @@ enum transition_kind {
     TRANSITION_OUTLET, /* name */
     TRANSITION_LANE,   /* outlet, server and name */
     TRANSITION_INBOX,  /* name */
-    TRANSITION_CONFIG  /* none: a reload */
+    TRANSITION_CONFIG, /* none: a reload */
+    TRANSITION_FLEET   /* name: a host; see observer_fleet.h */
 };
 
 /* A change of state, or (from == to) something else worth knowing. */

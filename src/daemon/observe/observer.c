@@ -112,6 +112,7 @@ void observer_free(struct observer *observer)
         free(lane);
     }
     name_table_free(&observer->lanes);
+    observer_fleet_free(observer);
     history_free(&observer->history);
 }
 

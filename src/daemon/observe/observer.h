@@ -200,6 +200,7 @@ struct observer_inbox {
 /* -- Observer ------------------------------------------------------------- */
 
 struct observer_listener;
+struct observer_fleet; /* observer_fleet.h */
 
 /* A transition was added to the history. It is borrowed and valid only during
  * the call, like the objects in it. */
@@ -213,6 +214,7 @@ struct observer_listener {
 };
 
 struct observer {
+    struct observer_fleet *fleet;             /* owned; NULL: it is in none */
     uint64_t started_ms;                      /* of the process */
     struct history history;                   /* newest transitions */
     LIST_HEAD(, observer_listener) listeners; /* borrowed */

@@ -29,6 +29,9 @@ void observer_sum_server(struct observer *observer,
                          enum observer_server_state from,
                          enum observer_server_state to);
 
+/* Frees what observer_fleet_add() has made; nothing otherwise. */
+void observer_fleet_free(struct observer *observer);
+
 /* For the feed: a note of what happens now. Borrows text. */
 struct observer_note observer_note_now(const char *text);
 
