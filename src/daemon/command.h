@@ -60,6 +60,7 @@ struct command_options {
     const char *server;      /* --server, or NULL */
     const char *reason;      /* --reason, or NULL */
     const char *host;        /* --host, or NULL; see host_name.h */
+    bool is_undo;            /* --undo: as before */
 };
 
 /* The commands of the table in commands.c. Each returns an exit code. Results
@@ -74,6 +75,8 @@ enum exit_code command_outlet(const struct command_options *options);
 enum exit_code command_outlet_forget(const struct command_options *options);
 enum exit_code command_outlet_test(const struct command_options *options);
 enum exit_code command_dead_letters(const struct command_options *options);
+enum exit_code command_fleet(const struct command_options *options);
+enum exit_code command_drain_host(const struct command_options *options);
 enum exit_code command_reload(const struct command_options *options);
 enum exit_code command_replay(const struct command_options *options);
 enum exit_code command_purge(const struct command_options *options);

@@ -28,6 +28,8 @@ struct row {
 static const struct row rows[] = {
     {"host", "NAME", VALUE_TEXT, AT(host), "run",
      "the name of this host in a fleet, instead of the machine's"},
+    {"undo", "", VALUE_NONE, AT(is_undo), "drain-host",
+     "give the host its share again"},
     {"max-time", "DURATION", VALUE_DURATION, AT(max_time_ms), "once",
      "end after this time, done or not"},
     {"owner", "CONNINFO", VALUE_TEXT, AT(owner), "migrate, inbox move",
@@ -52,7 +54,7 @@ static const struct row rows[] = {
      "what is missing on this machine is an error"},
     {"json", "", VALUE_NONE, AT(is_json),
      "check, doctor, dead-letters list, replay list, inbox list, inbox count, "
-     "inbox move, trace, status, explain",
+     "inbox move, trace, status, fleet, explain",
      "print JSON"},
     {"dry-run", "", VALUE_NONE, AT(is_dry_run), "dead-letters, replay, purge",
      "change nothing"},

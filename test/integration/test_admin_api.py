@@ -47,7 +47,7 @@ def test_status_counts_what_works_and_what_does_not(scene):
         status = admin.get("/api/v1/status")
         return status["queues"] == {
             "total": 7, "ok": 4, "paused": 0, "not_tried": 0, "failing": 1,
-            "refused": 1, "blocked": 0, "held": 1} and status
+            "refused": 1, "blocked": 0, "held": 1, "elsewhere": 0} and status
     status = wait_for(counted)
     assert status["phase"] == "open" and status["role"] == "full"
     assert status["configuration"]["generation"] == 1

@@ -11,6 +11,7 @@
 #include "daemon/gather/gather_pause.h"
 #include "daemon/gather/pauses.h"
 #include "daemon/log/log.h"
+#include "daemon/observe/observer_fleet.h"
 #include "daemon/task/release.h"
 
 static void reply_queue(struct admin_request *request,
@@ -123,10 +124,24 @@ void admin_post_resume(struct admin_request *request)
     reply_queue(request, queue);
 }
 
+static void reply_elsewhere(struct admin_request *request,
+                            const struct gather_queue *queue)
+{
+    const char *host = observer_fleet_owner(&queue->server->gather->observer,
+                                            queue->server->name);
+    admin_reply_error(request, 409,
+                      "another host polls the queue: ask haplo-poll on %s",
+                      host == NULL ? "the host that takes it over" : host);
+}
+
 void admin_post_poll_now(struct admin_request *request)
 {
     struct gather_queue *queue = admin_find_queue(request);
     if (queue == NULL) {
+        return;
+    }
+    if (admin_health_of_queue(queue) == ADMIN_HEALTH_ELSEWHERE) {
+        reply_elsewhere(request, queue);
         return;
     }
     if (queue->queue == NULL) {

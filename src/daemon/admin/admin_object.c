@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "daemon/gather/gather_slots.h"
 #include "daemon/observe/observer_feed.h"
+#include "daemon/observe/observer_fleet.h"
 
 #define TRANSITION_COUNT_MAX 20 /* of one object, in a response */
 
@@ -43,6 +44,7 @@ static const enum admin_health of_server_state[OBSERVER_SERVER_STATE_COUNT] = {
     [OBSERVER_SERVER_DOWN] = ADMIN_HEALTH_FAILING,
     [OBSERVER_SERVER_SILENT] = ADMIN_HEALTH_FAILING,
     [OBSERVER_SERVER_HELD] = ADMIN_HEALTH_HELD,
+    [OBSERVER_SERVER_ELSEWHERE] = ADMIN_HEALTH_ELSEWHERE,
 };
 
 /* Nothing is known to be wrong with a queue that is not polled now, because its
@@ -218,6 +220,24 @@ static void write_server_stats(struct json_writer *json,
               stats->client_certificate_expires_ms);
 }
 
+/* What the poller does not know, or it does. */
+static void write_server_state(struct json_writer *json,
+                               const struct gather_server *server,
+                               const struct haplo_server_stats *stats)
+{
+    bool is_elsewhere =
+        admin_health_of_server(server) == ADMIN_HEALTH_ELSEWHERE;
+    if (server->server != NULL) {
+        json_text(json, "state", haplo_server_state_name(stats->state));
+        json_text(json, "state_text", haplo_server_state_text(stats->state));
+        return;
+    }
+    json_text(json, "state", is_elsewhere ? "ELSEWHERE" : "HELD");
+    json_text(json, "state_text",
+              observer_server_text(is_elsewhere ? OBSERVER_SERVER_ELSEWHERE
+                                                : OBSERVER_SERVER_HELD));
+}
+
 void admin_write_server(struct json_writer *json, const char *name,
                         const struct gather_server *server)
 {
@@ -232,13 +252,11 @@ void admin_write_server(struct json_writer *json, const char *name,
     json_object(json, name);
     json_text(json, "name", options->name);
     json_text(json, "url", options->url);
-    json_text(json, "state",
-              is_held ? "HELD" : haplo_server_state_name(stats.state));
-    json_text(json, "state_text",
-              is_held ? observer_server_text(OBSERVER_SERVER_HELD)
-                      : haplo_server_state_text(stats.state));
+    write_server_state(json, server, &stats);
     json_text(json, "health",
               admin_health_name(admin_health_of_server(server)));
+    json_text(json, "polled_by",
+              observer_fleet_owner(&server->gather->observer, server->name));
     json_time(json, "since", seen->since_ms);
     json_text(json, "cause", text_or_null(is_held ? server->why : seen->text));
     write_error(json, seen->error);

@@ -11,6 +11,7 @@
 #include "daemon/admin/admin_private.h"
 #include "daemon/admin/admin_queue.h"
 #include "daemon/gather/pauses.h"
+#include "daemon/observe/observer_fleet.h"
 #include "daemon/reload/reload_step.h"
 
 /* What is known about a queue, from everybody who knows something. */
@@ -107,6 +108,9 @@ static const char *next_text(const struct known *known)
         [HAPLO_QUEUE_LAST_MARKING] = "the confirmation of the mark",
         [HAPLO_QUEUE_LAST_MARK_WAIT] = "the batch is marked again",
     };
+    if (known->health == ADMIN_HEALTH_ELSEWHERE) {
+        return "another host polls it";
+    }
     if (known->queue->queue == NULL) {
         return "it is polled when what is wrong has been corrected";
     }
@@ -154,7 +158,8 @@ static const char *inbox_trouble(const struct gather_queue *queue)
 static const char *cause_of(const struct known *known)
 {
     const struct observer_trouble *trouble = known->queue->seen.trouble;
-    if (known->health == ADMIN_HEALTH_OK) {
+    if (known->health == ADMIN_HEALTH_OK ||
+        known->health == ADMIN_HEALTH_ELSEWHERE) {
         return NULL;
     }
     if (known->queue->queue == NULL && known->queue->server->server == NULL) {
@@ -176,12 +181,19 @@ static void write_state(struct json_writer *json, const struct known *known)
     const struct observer_queue *seen = &known->queue->seen;
     int error = known->stats.error;
     char next[128];
-    json_text(json, "state", haplo_queue_state_name(known->stats.state));
+    bool is_elsewhere = known->health == ADMIN_HEALTH_ELSEWHERE;
+    json_text(json, "state",
+              is_elsewhere ? "ELSEWHERE"
+                           : haplo_queue_state_name(known->stats.state));
     json_text(json, "state_text",
-              known->queue->queue == NULL
+              is_elsewhere ? "another host polls it"
+              : known->queue->queue == NULL
                   ? "held: not polled because of its configuration"
                   : haplo_queue_state_text(known->stats.state));
     json_text(json, "health", admin_health_name(known->health));
+    json_text(json, "polled_by",
+              observer_fleet_owner(&known->queue->server->gather->observer,
+                                   known->queue->server->name));
     json_time(json, "since", seen->since_ms);
     json_text(json, "cause", cause_of(known));
     json_text(json, "error", error == 0 ? NULL : haplo_error_name(error));
@@ -259,6 +271,7 @@ void admin_write_held(struct json_writer *json, const char *name,
     json_text(json, "state_text",
               "held: not polled because of its configuration");
     json_text(json, "health", admin_health_name(ADMIN_HEALTH_HELD));
+    json_null(json, "polled_by");
     json_time(json, "since", gather->observer.reloaded_ms);
     json_text(json, "cause", held->problem->text);
     json_null(json, "error");

@@ -2,6 +2,7 @@
 
 #include "daemon/admin/admin_object.h"
 #include "daemon/admin/admin_private.h"
+#include "daemon/observe/observer_fleet.h"
 
 /* The checks, written to json, or only counted if it is NULL. */
 struct checks {
@@ -71,9 +72,18 @@ static const char *polling_why(const struct gather *gather)
     for (int i = 0; i < ADMIN_HEALTH_COUNT; i++) {
         total += counts[i];
     }
-    return total > 0 &&
+    return total > counts[ADMIN_HEALTH_ELSEWHERE] &&
                    counts[ADMIN_HEALTH_OK] + counts[ADMIN_HEALTH_PAUSED] == 0
                ? "none of the queues works"
+               : NULL;
+}
+
+/* One that cannot renew its membership still polls, for a while. */
+static const char *fleet_why(const struct observer_fleet *fleet)
+{
+    return fleet->state == OBSERVER_HOST_OUTSIDE ||
+                   fleet->state == OBSERVER_HOST_STOPPED
+               ? text_or(fleet->why, observer_fleet_text(fleet->state))
                : NULL;
 }
 
@@ -97,6 +107,9 @@ static void check_all(struct checks *checks, const struct gather *gather)
     while ((outlet = name_table_next(&gather->outlets, &cursor)) != NULL) {
         check(checks, "outlet", outlet->config->forward.name,
               outlet_why(outlet));
+    }
+    if (gather->observer.fleet != NULL) {
+        check(checks, "fleet", NULL, fleet_why(gather->observer.fleet));
     }
     check(checks, "polling", NULL, polling_why(gather));
 }

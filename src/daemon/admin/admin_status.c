@@ -2,10 +2,12 @@
 
 #include <unistd.h>
 
+#include "base/boot_clock.h"
 #include "base/wall_clock.h"
 #include "daemon/admin/admin_object.h"
 #include "daemon/admin/admin_private.h"
 #include "daemon/admin/admin_ready.h"
+#include "daemon/fleet/fleet_json.h"
 #include "daemon/reload/reload_changes.h"
 
 #define WAITING_COUNT_MAX 10 /* lines about what a reload has not finished */
@@ -156,6 +158,7 @@ void admin_write_status(struct json_writer *json, const struct admin *admin,
     write_configuration(json, gather);
     write_poller(json, gather);
     write_totals(json, gather);
+    fleet_json(json, "fleet", gather->observer.fleet, boot_clock_ms(), now_ms);
     json_object_end(json);
 }
 

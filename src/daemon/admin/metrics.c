@@ -169,6 +169,17 @@ static void put_head(const struct metrics *metrics, struct json_writer *out,
 
 /* Objects */
 
+/* The next server that no other host polls. */
+static const struct gather_server *next_own(const struct gather *gather,
+                                            size_t *cursor)
+{
+    const struct gather_server *server;
+    do {
+        server = name_table_next(&gather->servers, cursor);
+    } while (server != NULL && server->seen.state == OBSERVER_SERVER_ELSEWHERE);
+    return server;
+}
+
 /* Writes the samples of the next queue. False: that was the last one. */
 static bool next_queue(struct metrics *metrics, struct metric_writer *writer)
 {
@@ -176,8 +187,7 @@ static bool next_queue(struct metrics *metrics, struct metric_writer *writer)
     const struct gather_queue *queue = NULL;
     while (queue == NULL) {
         if (metrics->server == NULL) {
-            metrics->server =
-                name_table_next(&gather->servers, &metrics->cursor);
+            metrics->server = next_own(gather, &metrics->cursor);
             metrics->queue_cursor = 0;
         }
         if (metrics->server == NULL) {
@@ -203,7 +213,7 @@ static bool next_queue(struct metrics *metrics, struct metric_writer *writer)
 static bool next_server(struct metrics *metrics, struct metric_writer *writer)
 {
     const struct gather_server *server =
-        name_table_next(&metrics->gather->servers, &metrics->cursor);
+        next_own(metrics->gather, &metrics->cursor);
     if (server == NULL) {
         return false;
     }
@@ -274,6 +284,10 @@ const struct metric *metric_at(size_t index)
         return &metrics_of_servers[index];
     }
     index -= metrics_of_servers_count;
+    if (index < metrics_of_fleet_count) {
+        return &metrics_of_fleet[index];
+    }
+    index -= metrics_of_fleet_count;
     if (index < metrics_of_outlets_count) {
         return &metrics_of_outlets[index];
     }

@@ -46,6 +46,8 @@ struct metric {
 /* The tables, in the order of the page. */
 extern const struct metric metrics_of_servers[];
 extern const size_t metrics_of_servers_count;
+extern const struct metric metrics_of_fleet[];
+extern const size_t metrics_of_fleet_count;
 extern const struct metric metrics_of_outlets[];
 extern const size_t metrics_of_outlets_count;
 extern const struct metric metrics_of_queues[];

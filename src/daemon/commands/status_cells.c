@@ -13,7 +13,7 @@ enum terminal_style status_style(const char *health)
         {"ok", TERMINAL_GOOD},         {"paused", TERMINAL_DIM},
         {"failing", TERMINAL_WARNING}, {"refused", TERMINAL_BAD},
         {"blocked", TERMINAL_BAD},     {"held", TERMINAL_BAD},
-        {"not_tried", TERMINAL_DIM},
+        {"not_tried", TERMINAL_DIM},   {"elsewhere", TERMINAL_DIM},
     };
     for (size_t i = 0; health != NULL && i < sizeof styles / sizeof *styles;
          i++) {
@@ -39,12 +39,22 @@ void status_put_state(struct table *table, const struct json_tree *item,
                text != NULL ? text : "?");
 }
 
+static bool is_elsewhere(const struct json_tree *item)
+{
+    const char *health = json_tree_text(item, "health");
+    return health != NULL && strcmp(health, "elsewhere") == 0;
+}
+
 void status_put_cause(struct table *table, const struct json_tree *item)
 {
     const struct json_tree *pause = json_tree_member(item, "pause");
     const char *by = json_tree_text(pause, "by");
     const char *reason = json_tree_text(pause, "reason");
-    if (by == NULL) {
+    const char *host = json_tree_text(item, "polled_by");
+    if (is_elsewhere(item)) {
+        table_format(table, TERMINAL_PLAIN, "polled by %s",
+                     host != NULL ? host : "nobody just now");
+    } else if (by == NULL) {
         status_put_text(table, item, "cause");
     } else if (reason == NULL) {
         table_format(table, TERMINAL_PLAIN, "paused by %s", by);

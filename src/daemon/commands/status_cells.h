@@ -19,7 +19,8 @@ void status_put_text(struct table *table, const struct json_tree *item,
 void status_put_state(struct table *table, const struct json_tree *item,
                       const char *name);
 
-/* Why a queue does not work; of a paused one, who paused it, and why. */
+/* Why a queue or server does not work; of a paused one, who paused it, and why;
+ * of one that another host polls, which. */
 void status_put_cause(struct table *table, const struct json_tree *item);
 
 /* Counts and durations; "-" where they are not known. */

@@ -15,6 +15,7 @@
 #include "base/reason.h"
 #include "daemon/commands/certificate_note.h"
 #include "daemon/commands/status_cells.h"
+#include "daemon/commands/status_fleet.h"
 #include "daemon/text/human.h"
 
 #define FEW 20 /* so many servers or queues are all shown */
@@ -46,8 +47,9 @@ static bool is_ok(const struct json_tree *item)
 
 /* The summary */
 
-static const char *const healths[] = {
-    "ok", "blocked", "held", "refused", "failing", "not_tried", "paused"};
+static const char *const healths[] = {"ok",      "blocked",  "held",
+                                      "refused", "failing",  "not_tried",
+                                      "paused",  "elsewhere"};
 
 #define HEALTH_COUNT (sizeof healths / sizeof *healths)
 
@@ -141,6 +143,8 @@ static void print_summary(struct printing *printing)
                 unready_why(status, why), terminal_end(terminal, TERMINAL_BAD));
     }
     print_waiting(configuration, terminal->out);
+    status_fleet_summary(terminal, json_tree_member(status, "fleet"),
+                         printing->now_ms);
     print_counts(printing, "servers");
     fputs("; ", terminal->out);
     print_counts(printing, "queues");
@@ -210,7 +214,7 @@ static bool on_server(const struct json_tree *item, void *data)
         if (has_note && json_tree_text(item, "cause") == NULL) {
             table_text(table, TERMINAL_WARNING, note.text);
         } else {
-            status_put_text(table, item, "cause");
+            status_put_cause(table, item);
         }
     }
     return true;
@@ -366,12 +370,15 @@ static bool is_all_fine(const struct json_tree *status)
                                         "inboxes"};
     for (size_t i = 0; i < 4; i++) {
         const struct json_tree *counts = json_tree_member(status, names[i]);
-        if (json_tree_count(counts, "ok") + json_tree_count(counts, "paused") <
+        if (json_tree_count(counts, "ok") +
+                json_tree_count(counts, "elsewhere") +
+                json_tree_count(counts, "paused") <
             json_tree_count(counts, "total")) {
             return false;
         }
     }
-    return json_tree_bool(status, "ready");
+    return json_tree_bool(status, "ready") &&
+           status_fleet_is_fine(json_tree_member(status, "fleet"));
 }
 
 enum exit_code status_print(const struct terminal *terminal,
@@ -391,6 +398,15 @@ enum exit_code status_print(const struct terminal *terminal,
     *is_fine = is_all_fine(printing.status);
     printing.now_ms = json_tree_time(printing.status, "now");
     print_summary(&printing);
+    if (json_tree_text(json_tree_member(printing.status, "fleet"), "host") !=
+        NULL) {
+        fputc('\n', terminal->out);
+    }
+    if (status_fleet_hosts(terminal, json_tree_member(printing.status, "fleet"),
+                           printing.now_ms) != 0) {
+        reason_write(why, why_size, 0, "out of memory");
+        code = EXIT_CODE_FAILED;
+    }
     for (size_t i = 0; i < LISTING_COUNT && code == EXIT_CODE_FINE; i++) {
         code = print_list(&printing, &listings[i]);
     }

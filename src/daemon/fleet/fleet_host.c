@@ -7,6 +7,7 @@
 #include "base/container_of.h"
 #include "base/handle.h"
 #include "base/wall_clock.h"
+#include "daemon/observe/observer_fleet.h"
 
 /* A request that is not answered within this part of the lease has failed, so
  * that several fit into it. */
@@ -114,6 +115,15 @@ static void on_stirred(void *data)
 
 static void tell(struct fleet_host *host)
 {
+    const struct observer_fleet_note note = {
+        .now_ms = wall_clock_ms(),
+        .clock_ms = boot_clock_ms(),
+        .details = host->details,
+        .detail_count =
+            host->details == NULL ? 0 : host->ask.reply.member_count,
+        .why = host->failing_since_ms != 0 ? host->why.text : NULL,
+    };
+    observer_fleet_note(&host->gather->observer, &note);
     if (host->changed_cb != NULL) {
         host->changed_cb(host);
     }
@@ -247,6 +257,11 @@ int fleet_host_start(struct fleet_host *host,
 {
     if (fleet_init(&host->fleet, &host->policy, &fleet_calls, host,
                    self->name) != 0) {
+        return HAPLO_ENOMEM;
+    }
+    if (observer_fleet_add(&host->gather->observer, &host->fleet, self->name,
+                           wall_clock_ms()) != 0) {
+        fleet_free(&host->fleet);
         return HAPLO_ENOMEM;
     }
     host->self = self;

@@ -132,6 +132,7 @@ int gather_server_make(struct gather *gather,
     }
     gather_slots_add_server(server);
     observer_feed_add_server(server);
+    observer_feed_server_move(server, !gather_slots_own(server));
     *out = server;
     return 0;
 }

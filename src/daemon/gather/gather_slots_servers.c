@@ -90,7 +90,7 @@ bool slot_leave_poller(const struct slot *slot)
             }
             server->server = NULL;
         }
-        observer_feed_server_unheld(server);
+        observer_feed_server_move(server, true);
     }
     return true;
 }
@@ -106,6 +106,7 @@ int slot_add_servers(struct slot *slot, size_t *queues_left)
             return HAPLO_EBUSY;
         }
         server->is_own = true;
+        observer_feed_server_move(server, false);
         if (gather_queues_enter(server) != 0) {
             return HAPLO_ENOMEM;
         }

@@ -12,7 +12,8 @@ static void read_sums(const struct gather *gather, struct summary *summary)
     summary->repeat_count = sums->repeat_count;
     summary->resend_count = sums->resend_count;
     summary->unread_count = sums->unread_count;
-    summary->server_count = gather->servers.count;
+    summary->server_count = gather->servers.count -
+                            observer->server_counts[OBSERVER_SERVER_ELSEWHERE];
     summary->server_up_count = observer->server_counts[OBSERVER_SERVER_UP];
     for (size_t i = 0; i < FAILURE_CLASS_COUNT; i++) {
         summary->failure_count += sums->failures[i];

@@ -57,7 +57,8 @@ enum observer_queue_state {
     X(UP, "up", "is in use")                                          \
     X(DOWN, "down", "fails: one request at a time finds out")         \
     X(SILENT, "silent", "refuses all logins: no request for a while") \
-    X(HELD, "held", "cannot be used until its TLS files can be read")
+    X(HELD, "held", "cannot be used until its TLS files can be read") \
+    X(ELSEWHERE, "elsewhere", "is polled by another host")
 
 enum observer_server_state {
 #define OBSERVER_SERVER_ENUM(name, label, text) OBSERVER_SERVER_##name,
@@ -328,6 +329,11 @@ void observer_server_enter(struct observer *observer,
                            struct observer_server *server,
                            enum observer_server_state state,
                            const struct observer_note *note);
+/* Another host polls it from now on, or no longer. That is no transition: it is
+ * told slot by slot, in observer_fleet.h; but trouble that it was in ends. */
+void observer_server_move(struct observer *observer,
+                          struct observer_server *server, bool is_elsewhere,
+                          uint64_t now_ms);
 void observer_server_warn(struct observer *observer,
                           struct observer_server *server,
                           const struct observer_note *note);

@@ -326,6 +326,12 @@ void observer_feed_elsewhere(struct gather_queue *queue)
                          &note);
 }
 
+void observer_feed_server_move(struct gather_server *server, bool is_elsewhere)
+{
+    observer_server_move(&server->gather->observer, &server->seen, is_elsewhere,
+                         wall_clock_ms());
+}
+
 /* The server reports it; its queues may be many. */
 void observer_feed_server_held(struct gather_server *server, const char *why)
 {

@@ -45,8 +45,9 @@ void observer_feed_server_unheld(struct gather_server *server);
 /* It is added to the poller again. */
 void observer_feed_restarted(struct gather_queue *queue);
 
-/* Another host polls it. */
+/* Another host polls it; or, of a server, this one again. */
 void observer_feed_elsewhere(struct gather_queue *queue);
+void observer_feed_server_move(struct gather_server *server, bool is_elsewhere);
 
 void observer_feed_outlet(struct gather_outlet *outlet,
                           const struct forwarder_event *event);

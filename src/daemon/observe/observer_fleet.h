@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/observe/observer_member.h"
 #include "fleet/fleet.h"
 #include "inbox/inbox_fleet.h"
 
@@ -70,43 +71,6 @@ enum observer_fleet_state {
 
 const char *observer_fleet_label(enum observer_fleet_state state);
 const char *observer_fleet_text(enum observer_fleet_state state);
-
-/* X(name, label, text). Of any host, as the tables show it. */
-#define OBSERVER_MEMBER_STATE_MAP(X)                              \
-    X(ALIVE, "alive", "polls its share of the servers")           \
-    X(DRAINING, "draining",                                       \
-      "hands its servers over, and gets no new "                  \
-      "ones")                                                     \
-    X(EXPIRED, "expired", "is not heard of, but still has slots") \
-    X(GONE, "gone", "was a member, and has no slots")
-
-enum observer_member_state {
-#define OBSERVER_MEMBER_STATE_ENUM(name, label, text) OBSERVER_MEMBER_##name,
-    OBSERVER_MEMBER_STATE_MAP(OBSERVER_MEMBER_STATE_ENUM)
-#undef OBSERVER_MEMBER_STATE_ENUM
-        OBSERVER_MEMBER_STATE_COUNT
-};
-
-const char *observer_member_label(enum observer_member_state state);
-
-struct observer_member {
-    char host[FLEET_HOST_SIZE]; /* its name */
-    char version[INBOX_FLEET_VERSION_SIZE];
-    char
-        digest[INBOX_FLEET_DIGEST_SIZE]; /* of its configuration; "": unknown */
-    enum observer_member_state state;
-    uint64_t term;        /* of its membership */
-    uint32_t weight;      /* see fleet/placement.h */
-    uint64_t joined_ms;   /* wall clock of the database; 0: unknown */
-    uint64_t renewed_ms;  /* likewise */
-    size_t own_count;     /* slots that it has */
-    size_t desired_count; /* slots that it should have */
-    bool differs;         /* its configuration is not that of this host */
-    /* Slots that have moved since the last report of moves: */
-    size_t took_count;   /* from it to this host */
-    size_t handed_count; /* from this host to it */
-    size_t lost_count;   /* the same, while this host polled nothing */
-};
 
 /* Since the start. */
 struct observer_fleet_counts {

@@ -279,6 +279,28 @@ void observer_server_enter(struct observer *observer,
     }
 }
 
+void observer_server_move(struct observer *observer,
+                          struct observer_server *server, bool is_elsewhere,
+                          uint64_t now_ms)
+{
+    enum observer_server_state before = server->state;
+    enum observer_server_state state =
+        is_elsewhere ? OBSERVER_SERVER_ELSEWHERE : OBSERVER_SERVER_UP;
+    if (is_elsewhere == (before == OBSERVER_SERVER_ELSEWHERE)) {
+        return;
+    }
+    if (is_elsewhere && before != OBSERVER_SERVER_UP) {
+        server_report(observer, server, observer_server_label(before),
+                      "elsewhere", &(struct observer_note){.now_ms = now_ms},
+                      0);
+    }
+    observer_sum_server(observer, server, before, state);
+    server->state = state;
+    server->since_ms = now_ms;
+    server->error = 0;
+    observer_set_text(&server->text, NULL);
+}
+
 void observer_server_warn(struct observer *observer,
                           struct observer_server *server,
                           const struct observer_note *note)
