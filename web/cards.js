@@ -1,10 +1,11 @@
-// The lists beside the queues: servers, outlets and inboxes, those in trouble
+// The lists beside the queues: hosts, servers, outlets and inboxes, those in trouble
 // first.
 
 import {byId, el, setAttribute, setText, syncList} from './dom.js';
 import {count, counted, duration, time} from './format.js';
-import {rank, troubleCount} from './health.js';
+import {polledBy, rank, troubleCount} from './health.js';
 import {drawState, makeState} from './columns.js';
+import {drawHosts} from './hosts.js';
 import {drawPlot, makePlot} from './plot.js';
 
 function worstFirst(items) {
@@ -41,6 +42,9 @@ function drawCard(item, {card, kind, word, facts, right, why}) {
 function whyOf(item, now) {
   if (item.health === 'ok') {
     return '';
+  }
+  if (item.health === 'elsewhere') {
+    return polledBy(item);
   }
   const cause = item.cause ?? '';
   return item.next_at ? `${cause}${cause ? '; ' : ''}next try ` +
@@ -136,6 +140,7 @@ function drawInboxes(model, on_open) {
 
 // on_open(kind, name): its story is asked for.
 export function drawCards(model, on_open) {
+  drawHosts(model);
   drawServers(model, on_open);
   drawOutlets(model, on_open);
   drawInboxes(model, on_open);

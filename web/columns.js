@@ -2,7 +2,7 @@
 
 import {el, setAttribute, setText} from './dom.js';
 import {age, count, NONE, rate} from './format.js';
-import {tone, wordOf} from './health.js';
+import {polledBy, tone, wordOf} from './health.js';
 import {drawPlot, makePlot} from './plot.js';
 
 // A state: its shape in its colour, and its name.
@@ -19,7 +19,7 @@ export function drawState(state, health, word) {
 // The name of the queue stands in the same row already.
 function causeText(queue) {
   return queue.health === 'ok' ? ''
-    : (queue.cause ?? '').replace(` ${queue.name}: `, ': ');
+    : queue.health === 'elsewhere' ? polledBy(queue) : (queue.cause ?? '').replace(` ${queue.name}: `, ': ');
 }
 
 function sinceText(when, now) {

@@ -2,11 +2,11 @@
 // parts.css has colours and shapes for.
 
 export const HEALTHS = ['blocked', 'refused', 'held', 'failing', 'not_tried',
-  'paused', 'ok'];
+  'paused', 'ok', 'elsewhere'];
 
 const TONES = {
   ok: 'fine', paused: 'paused', not_tried: 'paused', failing: 'failing',
-  refused: 'stuck', blocked: 'stuck', held: 'stuck',
+  refused: 'stuck', blocked: 'stuck', held: 'stuck', elsewhere: 'elsewhere',
 };
 
 export function tone(health) {
@@ -24,9 +24,14 @@ export function rank(health) {
 }
 
 export function isTrouble(health) {
-  return health !== 'ok' && health !== 'paused' && health !== 'not_tried';
+  return !['ok', 'paused', 'not_tried', 'elsewhere'].includes(health);
 }
 
 export function troubleCount(counts) {
   return counts.failing + counts.refused + counts.blocked + counts.held;
+}
+
+// Of what is elsewhere, in place of why it is in trouble.
+export function polledBy(item) {
+  return `polled by ${item.polled_by ?? 'nobody just now'}`;
 }

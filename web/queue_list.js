@@ -52,9 +52,10 @@ function matches(queue, filter, words) {
   if (words.length === 0) {
     return true;
   }
-  const text = `${queue.name} ${queue.cause ?? ''} ${queue.state_text}`
-    .toLowerCase();
-  return words.every((word) => text.includes(word));
+  const text = `${queue.name} ${queue.cause ?? ''} ${queue.state_text} ` +
+    `${queue.polled_by ?? ''}`;
+  const lower = text.toLowerCase();
+  return words.every((word) => lower.includes(word));
 }
 
 // queues: in order of their names.

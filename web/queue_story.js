@@ -4,7 +4,7 @@
 import * as api from './api.js';
 import {el, setAttribute, setHidden, setText, syncList} from './dom.js';
 import {bytes, count, counted, duration, rate, time} from './format.js';
-import {tone, wordOf} from './health.js';
+import {polledBy, tone, wordOf} from './health.js';
 import {Letters, loadLetters} from './letters.js';
 import {drawPlot, makePlot} from './plot.js';
 import {drawFacts, hashOf, History, makeSection, Standing, whenText}
@@ -157,7 +157,8 @@ export class QueueStory {
       ...queue, word: wordOf(queue.health),
       cause: pause !== null ? `Paused by ${pause.by} at ` +
         `${time(pause.at, now)}${pause.reason ? `: ${pause.reason}` : ''}`
-        : queue.cause ?? queue.state_text,
+        : queue.health === 'elsewhere' ? `It is ${polledBy(queue)}`
+          : queue.cause ?? queue.state_text,
       code: [queue.state, pause === null ? queue.error : null]
         .filter(Boolean).join(' · '),
       next: `Next${when ? ` (${when})` : ''}: ${queue.next}`,

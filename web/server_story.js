@@ -5,7 +5,7 @@ import * as api from './api.js';
 import {drawState, makeState} from './columns.js';
 import {el, setAttribute, setHidden, setText, syncList} from './dom.js';
 import {count, counted, day, time} from './format.js';
-import {HEALTHS} from './health.js';
+import {HEALTHS, polledBy} from './health.js';
 import {drawFacts, History, makeSection, Standing, whenText}
   from './story_parts.js';
 
@@ -55,7 +55,8 @@ export class ServerStory {
     this.standing.show({
       ...server, word: server.health === 'ok' ? 'ok'
         : server.state.toLowerCase(),
-      cause: server.cause ?? `It ${server.state_text}`,
+      cause: server.health === 'elsewhere' ? `It is ${polledBy(server)}`
+        : server.cause ?? `It ${server.state_text}`,
       code: [server.state, server.error].filter(Boolean).join(' · '),
       next: server.next_at ? `Next try ${whenText(server.next_at, now)}` : '',
     }, now);

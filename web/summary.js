@@ -5,6 +5,7 @@ import {byId, el, setAttribute, setHidden, setText, syncList} from './dom.js';
 import {count, counted, duration, rate} from './format.js';
 import {drawGauge, makeGauge} from './gauge.js';
 import {HEALTHS, tone, troubleCount, wordOf} from './health.js';
+import {fleetNotes} from './hosts.js';
 import {makeState, drawState} from './columns.js';
 
 const PHASES = {
@@ -12,7 +13,8 @@ const PHASES = {
 };
 
 function verdictOf(status) {
-  const {total} = status.queues;
+  const {total, elsewhere} = status.queues;
+  const own = total - elsewhere;
   const trouble = troubleCount(status.queues);
   if (status.phase !== 'open') {
     return PHASES[status.phase];
@@ -20,16 +22,21 @@ function verdictOf(status) {
   if (total === 0) {
     return 'No queues are configured';
   }
+  if (own === 0) {
+    return 'Other hosts poll all queues';
+  }
+  const place = elsewhere > 0 ? ' of this host' : '';
   if (trouble > 0) {
-    return `${count(trouble)} of ${counted(total, 'queue')} ` +
+    return `${count(trouble)} of ${counted(own, 'queue')}${place} ` +
       `${trouble === 1 ? 'is' : 'are'} in trouble`;
   }
-  return total === 1 ? 'The queue is fine' : `All ${count(total)} queues are fine`;
+  return own === 1 ? `The queue${place} is fine`
+    : `All ${count(own)} queues${place} are fine`;
 }
 
 // What else is wrong, besides queues; or that nothing is.
 function notesOf(status) {
-  const notes = [];
+  const notes = fleetNotes(status);
   const add = (counts, noun, plural) => {
     const trouble = troubleCount(counts);
     if (trouble > 0) {

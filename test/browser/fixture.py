@@ -28,7 +28,7 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; "
           "form-action 'none'; frame-ancestors 'none'; "
           "require-trusted-types-for 'script'; trusted-types 'none'")
 HEALTHS = ["ok", "paused", "not_tried", "failing", "refused", "blocked",
-           "held"]
+           "held", "elsewhere"]
 
 
 def stamp(seconds_ago=0):
@@ -41,8 +41,9 @@ def make_queue(server, name):
     return {
         "name": f"{server}/{name}", "server": server, "queue": name,
         "inbox": "inbox", "state": "IDLE", "state_text": "waits",
-        "health": "ok", "since": stamp(86400 * 3), "cause": None,
-        "error": None, "failures": 0, "last_success_at": stamp(12),
+        "health": "ok", "polled_by": None, "since": stamp(86400 * 3),
+        "cause": None, "error": None, "failures": 0,
+        "last_success_at": stamp(12),
         "next": "polls again", "next_at": stamp(-30), "unread": 0,
         "unconfirmed": 0, "pause": None, "fetches_total": 100,
         "batches_total": 20, "messages_total": 320,
@@ -56,7 +57,8 @@ def make_queue(server, name):
 def make_server(name):
     return {
         "name": name, "url": f"https://{name}.example.ac.uk", "state": "UP",
-        "state_text": "in use", "health": "ok", "since": stamp(86400),
+        "state_text": "in use", "health": "ok", "polled_by": None,
+        "since": stamp(86400),
         "cause": None, "error": None, "failures": 0,
         "last_success_at": stamp(3), "next_at": None, "in_flight": 0,
         "in_flight_max": 1, "failed_logins": 0, "logins_held": False,
@@ -76,6 +78,33 @@ def make_outlet(name, kind, **more):
         "lag_messages": 0, "lag_seconds": 0, "delivered_total": 9000,
         "filtered_total": 0, "dead_letters_total": 0, "skipped_total": 0,
         "retries_total": 0, **more,
+    }
+
+
+def make_host(name, slots, **more):
+    return {
+        "name": name, "self": False, "state": "alive",
+        "state_text": "polls its share of the servers", "weight": 100,
+        "slots": slots, "desired_slots": slots, "version": "0.1.0",
+        "digest": "d1" * 32, "configuration_differs": False,
+        "joined_at": stamp(86400), "renewed_at": stamp(3), **more,
+    }
+
+
+def make_fleet(*hosts, **more):
+    own = next(host for host in hosts if host["self"])
+    return {
+        "host": own["name"], "state": "member",
+        "state_text": "polls its share of the servers",
+        "since": stamp(86400), "cause": None, "failing_since": None,
+        "stops_polling_at": None, "renewed_at": stamp(3),
+        "renewals_total": 17280, "failed_renewals_total": 0,
+        "configurations_differ": False,
+        "slots": {"total": 1024, "own": own["slots"], "draining": 0,
+                  "drained": 0, "without_owner": 0,
+                  "without_owner_since": None, "taken_over_total": 512,
+                  "handed_over_total": 170},
+        "hosts": list(hosts), **more,
     }
 
 
@@ -127,6 +156,7 @@ class Fixture:
         self.minutes = [1200 + int(900 * math.sin(n / 60)) + n * 37 % 400 +
                         (3000 if 500 < n < 540 else 0) for n in range(720)]
         self.lanes = []
+        self.fleet = None
         self.transitions = [
             {"at": stamp(86400 * 3), "from": "starting", "to": "working",
              "error": None, "cause": None, "failures": 0,
@@ -197,6 +227,7 @@ class Fixture:
             "totals": {"stored_messages": self.stored,
                        "delivered_messages": self.stored * 2,
                        "dead_letters": len(self.letters)},
+            "fleet": self.fleet,
         }
 
     def count_queues(self, server):

@@ -2,7 +2,7 @@
 import pytest
 
 from admin_client import Admin
-from fixture import Fixture, stamp
+from fixture import Fixture, make_fleet, make_host, stamp
 
 PATHS = ["timeline", "outlets/crm/timeline", "servers/s1", "inboxes/inbox",
          "status", "session", "servers?limit=2", "queues?limit=3", "outlets",
@@ -21,6 +21,8 @@ def test_the_fixture_responds_as_the_api_does(path):
         fixture.lanes = [{"server": "s1", "queue": "queue-1",
                           "state": "blocked", "cause": "422", "arrival": 1,
                           "since": stamp()}]
+        fixture.fleet = make_fleet(make_host("a", 512, self=True),
+                                   make_host("b", 512))
         admin = Admin(fixture.http.server_port)
         assert admin.get(f"/api/v1/{path}")
 

@@ -29,6 +29,7 @@
     X(gauge_js, "gauge.js", JS)               \
     X(grid_js, "grid.js", JS)                 \
     X(health_js, "health.js", JS)             \
+    X(hosts_js, "hosts.js", JS)               \
     X(inbox_story_js, "inbox_story.js", JS)   \
     X(letters_js, "letters.js", JS)           \
     X(live_js, "live.js", JS)                 \
