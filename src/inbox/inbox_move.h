@@ -170,7 +170,7 @@ struct inbox_move {
  * why set, and then nothing is lost, nor is anything usable that is not
  * complete:
  *
- *   HAPLO_EEXIST   another process uses the source
+ *   HAPLO_EEXIST   another process uses one of them
  *   HAPLO_EINVAL   one of them cannot be used like this, such as a target in
  *                  which something is stored
  *   others         a database has failed

@@ -113,10 +113,12 @@ class Move:
             for table, columns in TABLES.items()}
 
     def target_rows(self):
-        return {
-            table: sorted(self.postgres.sql(
-                f"SELECT {columns.format(**IN_POSTGRES)} FROM haplo.{table}"))
-            for table, columns in TABLES.items()}
+        found = {table: [] for table in TABLES}
+        for table, *row in self.postgres.sql(*(
+                f"SELECT '{table}', {columns.format(**IN_POSTGRES)}"
+                f" FROM haplo.{table}" for table, columns in TABLES.items())):
+            found[table].append(tuple(row))
+        return {table: sorted(rows) for table, rows in found.items()}
 
     def source_has_moved(self):
         return self.poll.rows("SELECT moved_to IS NOT NULL FROM inbox") == [

@@ -39,6 +39,9 @@ class Outlet:
         return collections.Counter(
             int(line[1]) for line in lines if "replay" not in line)
 
+    def replay_count(self):
+        return self.path.read_text().count(" replay ")
+
 
 class Scene:
     """One host with SQLite, three outlets that have got differently far, and
@@ -89,11 +92,16 @@ class Scene:
             f" ON o.id = t.outlet WHERE o.name = '{outlet}'")[0][0]
 
     def replay(self):
-        done = self.poll.run("replay", "--outlet", "burying", "--since",
-                             "2020-01-01", "--queue", "app2/q2", write=False)
-        assert done.code == 0, done.err
+        """One is done. Another one has not begun: its outlet is held."""
+        self.start_replay("burying")
         wait_for(lambda: self.poll.rows("SELECT state FROM replays") == [(1,)],
                  "the end of the replay")
+        self.start_replay("behind")
+
+    def start_replay(self, outlet):
+        done = self.poll.run("replay", "--outlet", outlet, "--since",
+                             "2020-01-01", "--queue", "app2/q2", write=False)
+        assert done.code == 0, done.err
 
     def lose_marks(self):
         """Of app1/q2, the server has done the mark; of app2/q2, it has not."""
@@ -142,7 +150,7 @@ def test_everything_is_moved_and_goes_on(postgres, poll_of):
         counts = json.loads(done.out)
         assert counts["messages"] == len(before["stored"])
         assert counts["queues"] == 4 and counts["dead_letters"] == 1
-        assert counts["outlets"] == 3 and counts["replays"] == 1
+        assert counts["outlets"] == 3 and counts["replays"] == 2
         assert move.target_rows() == before
         assert postgres.value("SELECT count(*) FROM haplo.stored WHERE"
                               " body_json IS NULL OR id IS NULL") == "0"
@@ -156,6 +164,8 @@ def test_everything_is_moved_and_goes_on(postgres, poll_of):
         scene.wait_for_count(scene.blocked, total)
         scene.wait_for_count(scene.behind, total)
         scene.wait_for_count(scene.burying, total - 1)
+        wait_for(lambda: scene.behind.replay_count() == 40, "the replay")
+        assert scene.burying.replay_count() == 40
         assert run.stop() == 0
         assert not run.lines("stale"), run.err
         check_each_once(postgres, scene.blocked)

@@ -74,6 +74,19 @@ def test_a_target_that_was_used(move_of, postgres, what):
         assert move.target_rows() == rows
 
 
+# They would go on with what they know of the inbox that it was.
+def test_a_target_with_hosts(move_of, postgres):
+    with one_queue() as sim:
+        move = move_of(sim)
+        postgres.sql(
+            "INSERT INTO haplo.members (host, instance, term, expires_at,"
+            " weight, version, digest, joined_at, renewed_at)"
+            " VALUES ('a', 'b', 1, 9e12, 100, '', '', 0, 0)")
+        check_refused(move, 3, "is in use by hosts", "stop them first")
+        postgres.sql("UPDATE haplo.members SET expires_at = 0")
+        check_moves(move)
+
+
 # A part of one inbox in the place of another would be neither.
 def test_a_target_with_a_part_of_another_inbox(move_of, postgres):
     with one_queue() as sim:

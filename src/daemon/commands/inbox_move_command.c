@@ -96,19 +96,18 @@ static void tell_failure(const struct moving *moving, int error,
                          const struct reason *why)
 {
     const struct inbox_move *move = &moving->move;
+    const char *owner = move->to_open.owner;
     const char *name =
         move->is_from_error ? moving->from->name : moving->to->name;
     char hint[COMMAND_HINT_SIZE];
-    if (code_of(error) == EXIT_CODE_FAILED && move->at > 0) {
-        log_line(LOG_LEVEL_ERROR,
-                 "inbox %s: %s: messages up to arrival %" PRIu64
-                 " have been copied; to continue: `%s`",
-                 name, why->text, move->at,
-                 command_hint(hint, "inbox move", moving->from->name,
-                              moving->to->name, NULL));
-    } else {
+    if (code_of(error) != EXIT_CODE_FAILED) {
         log_line(LOG_LEVEL_ERROR, "inbox %s: %s", name, why->text);
+        return;
     }
+    log_line(LOG_LEVEL_ERROR, "inbox %s: %s; `%s` continues", name, why->text,
+             command_hint(hint, "inbox move", moving->from->name,
+                          moving->to->name, owner != NULL ? "--owner" : NULL,
+                          owner, NULL));
 }
 
 static enum exit_code move(const struct command_options *options,

@@ -137,6 +137,27 @@ static int commit(struct pg_move *move, struct reason *why)
 
 /* The beginning */
 
+/* Hosts that share the servers would not see that it is another inbox now. */
+static int refuse_members(struct pg_move *move, struct reason *why)
+{
+    const struct pg_statement none = {.count = 0};
+    PGresult *result = pg_blocking_query(
+        &move->blocking, "look for hosts",
+        "SELECT count(*) FROM @members WHERE expires_at > " PG_NOW_MS, &none);
+    int64_t count;
+
+    if (result == NULL) {
+        return explain(move, HAPLO_EDELIVERY, why);
+    }
+    count = pg_number(result, 0, 0);
+    PQclear(result);
+    return count == 0 ? 0
+                      : reason_set(why, HAPLO_EEXIST,
+                                   "schema %s: is in use by hosts that share "
+                                   "the servers: stop them first",
+                                   move->blocking.schema);
+}
+
 static int claim(struct pg_move *move, const struct inbox_source *source,
                  struct reason *why)
 {
@@ -146,6 +167,9 @@ static int claim(struct pg_move *move, const struct inbox_source *source,
                     " IN SHARE ROW EXCLUSIVE MODE",
                     why);
 
+    if (error == 0) {
+        error = refuse_members(move, why);
+    }
     if (error == 0) {
         error = run_text(move, "begin the move",
                          "UPDATE @inbox SET moved_from = $1::uuid,"
