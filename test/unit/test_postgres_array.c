@@ -92,6 +92,29 @@ static void numbers_are_read_as_they_are_written(void **state)
     pg_array_free(&array);
 }
 
+/* What is to be sent again one by one must be what was collected. */
+static void elements_are_found_one_after_the_other(void **state)
+{
+    static const char *const bodies[] = {"first", "", "the last one"};
+    struct pg_array array;
+    size_t offset = 0;
+
+    (void)state;
+    pg_array_init(&array, PG_BYTEA);
+    for (size_t i = 0; i < 3; i++) {
+        pg_array_bytes(&array,
+                       (struct haplo_slice){bodies[i], strlen(bodies[i])});
+    }
+    assert_int_equal(pg_array_finish(&array), 0);
+    for (size_t i = 0; i < 3; i++) {
+        struct haplo_slice body = pg_array_next(&array, &offset);
+
+        assert_int_equal(body.size, strlen(bodies[i]));
+        assert_memory_equal(body.data, bodies[i], body.size);
+    }
+    pg_array_free(&array);
+}
+
 /* NULL is not the empty text. */
 static void null_has_no_length(void **state)
 {
@@ -211,6 +234,7 @@ int main(void)
         cmocka_unit_test(bytes_are_copied_as_they_are),
         cmocka_unit_test(an_array_without_room_is_not_empty),
         cmocka_unit_test(numbers_are_read_as_they_are_written),
+        cmocka_unit_test(elements_are_found_one_after_the_other),
         cmocka_unit_test(null_has_no_length),
         cmocka_unit_test(a_cleared_array_is_empty),
         cmocka_unit_test(a_large_array_gives_its_memory_up),

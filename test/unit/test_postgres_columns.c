@@ -43,6 +43,31 @@ static void each_text_stands_at_the_index_of_its_message(void **state)
     pg_columns_free(&columns);
 }
 
+/* A message that comes from another inbox has its body alone. It must be found
+ * by the same members as one that was fetched. */
+static void a_body_alone_has_the_same_members(void **state)
+{
+    static const char body[] =
+        "{\"id\":7,\"datetime\":\"2026-11-28T20:49:16Z\"}";
+    const struct haplo_slice slice = {body, sizeof(body) - 1};
+    struct pg_columns columns;
+    size_t offset = 0;
+
+    (void)state;
+    assert_int_equal(pg_columns_init(&columns), 0);
+    pg_columns_add_body(&columns, slice, HAPLO_FORMAT_JSON);
+    pg_columns_add_body(&columns, slice, HAPLO_FORMAT_RAW);
+    assert_int_equal(pg_columns_finish(&columns), 0);
+    assert_int_equal(columns.count, 2);
+    assert_int_equal(columns.texts[ID].count, 1);
+    assert_memory_equal(pg_array_next(&columns.texts[ID], &offset).data, "7",
+                        1);
+    offset = 0;
+    assert_memory_equal(pg_array_next(&columns.texts[DATETIME], &offset).data,
+                        "2026-11-28T20:49:16Z", 20);
+    pg_columns_free(&columns);
+}
+
 /* A member that could not be read is not NULL: it must never be stored as if
  * the message had none. */
 static void memory_that_runs_out_is_not_a_missing_member(void **state)
@@ -87,6 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_text_stands_at_the_index_of_its_message),
+        cmocka_unit_test(a_body_alone_has_the_same_members),
         cmocka_unit_test(memory_that_runs_out_is_not_a_missing_member),
     };
 
