@@ -7,7 +7,7 @@
 #include "inbox/inbox_move.h"
 
 /* See struct inbox_type. */
-int pg_move_open(const struct inbox_sink_order *order, struct inbox_sink **sink,
+int pg_move_open(const struct inbox_sink_order *order, struct inbox_sink **out,
                  struct reason *why);
 
 #endif

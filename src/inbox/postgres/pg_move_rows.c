@@ -27,7 +27,7 @@
 #include "inbox/postgres/pg_jsonb.h"
 
 #define ROWS_MAX 2000               /* of a statement */
-#define BYTES_MAX (4 * 1024 * 1024) /* the same; one row may have more */
+#define BYTES_MAX ((size_t)4 << 20) /* the same; one row may have more */
 #define SERVER 1                    /* column of QUEUES */
 #define FORMAT 4                    /* column of MESSAGES */
 #define BODY 5                      /* likewise */

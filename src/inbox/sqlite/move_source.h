@@ -8,6 +8,6 @@
 
 /* See struct inbox_type. */
 int move_source_open(const void *options, const char *environment,
-                     struct inbox_source **source, struct reason *why);
+                     struct inbox_source **out, struct reason *why);
 
 #endif
