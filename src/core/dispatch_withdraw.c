@@ -48,7 +48,6 @@ static void forget_rest(struct dispatch *dispatch, struct lane *lane)
 {
     lane->backlog_last = 0;
     lane->is_cut = false;
-    lane->is_recall_void = lane->is_recalled;
     lanes_leave_run(dispatch, lane);
     if (lane->state == LANE_DELIVERING) {
         struct span *first = TAILQ_FIRST(&lane->spans);

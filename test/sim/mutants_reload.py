@@ -4,14 +4,16 @@ mutant_table.py. Only worlds with reloads can catch them."""
 CHANGE = "src/daemon/reload/reload_change.c"
 COMPARE = "src/daemon/reload/reload_compare.c"
 QUEUE = "src/daemon/reload/reload_queue.c"
+QUEUES = "src/daemon/gather/gather_queues.c"
 MOVES = "src/daemon/gather/gather_moves.c"
 
 MUTANTS = [
     ("reload-gives-up-at-once",
      "the token of a queue that a reload changes is dropped",
-     QUEUE,
-     "    (void)haplo_queue_remove(queue->queue, on_removed); /* never twice */\n",
-     "    (void)haplo_queue_remove(queue->queue, on_removed);\n"
+     QUEUES,
+     "    (void)haplo_queue_remove(queue->queue, on_left); /* or it is on its "
+     "way */\n",
+     "    (void)haplo_queue_remove(queue->queue, on_left);\n"
      "    haplo_queue_give_up(queue->queue);\n"),
     ("reload-waits-for-ever",
      "a queue waits for its mark for as long as its server is down",
@@ -20,9 +22,9 @@ MUTANTS = [
      ""),
     ("reload-proves-keys",
      "a key that was never accepted passes for one that was",
-     QUEUE,
-     "    change->has_proven_key = stats.key_proven;\n",
-     "    change->has_proven_key = true;\n"),
+     QUEUES,
+     "        gather->left_cb(queue, stats.key_proven);\n",
+     "        gather->left_cb(queue, true);\n"),
     ("reload-moves-no-state",
      "a queue that moves to another inbox starts without its state",
      QUEUE,

@@ -196,6 +196,38 @@ static void test_a_read_that_is_under_way_is_not_used(void **state)
     }
 }
 
+/* While it is being read, another lane proves that the outlet accepts messages:
+ * the doubts of the lane that is leaving are no longer this process's. */
+static void test_a_doubt_is_not_tried_again_after_a_proof(void **state)
+{
+    struct scene *scene = shared_scene("");
+    struct dispatch_read read;
+    (void)state;
+    scene->policy.has_dead_letters = true;
+    scene->read_max = 1;
+    scene->policy.in_flight_max = 1;
+    scene->answer_of[1] = 'x';
+    scene_add(scene, "aab");
+    scene_run(scene, 0);
+    scene->now_ms = 1;
+    assert_true(scene_land(scene)); /* 1 is in doubt */
+    assert_true(dispatch_read_next(&scene->dispatch, 1, 1, &read, 1));
+    assert_string_equal(read.lane->queue, "a");
+    withdraw(scene, "a");
+    scene_deliver(scene, dispatch_next(&scene->dispatch));
+    scene->now_ms = 50;
+    assert_true(scene_land(scene)); /* 3 is accepted */
+    assert_true(is_leaving(scene));
+    scene_add_span(scene, 2, 1, true);
+    dispatch_recall_done(&scene->dispatch, read.lane, DISPATCH_RECALL_MORE, 50);
+    assert_false(is_leaving(scene));
+    scene_run(scene, 100000);
+    assert_int_equal(scene->position_of[0], 0);
+    assert_int_equal(scene->position_of[1], 3);
+    assert_int_equal(scene->dispatch.lanes.count, 0);
+    scene_free(scene);
+}
+
 /* It comes back before its parcel has ended. The other process has forwarded
  * this parcel and more: nothing known from before is used. */
 static void test_a_lane_that_comes_back_is_read_from_its_stored_position(
@@ -275,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_a_doubt_is_decided_by_what_is_in_flight),
         cmocka_unit_test(test_a_doubt_alone_is_dropped),
         cmocka_unit_test(test_a_read_that_is_under_way_is_not_used),
+        cmocka_unit_test(test_a_doubt_is_not_tried_again_after_a_proof),
         cmocka_unit_test(
             test_a_lane_that_comes_back_is_read_from_its_stored_position),
         cmocka_unit_test(test_a_lane_that_comes_back_is_read_again),
