@@ -103,3 +103,31 @@ def test_old_messages_are_deleted(fleet_of):
         wait_for(lambda: hosts.server.value(
             f"SELECT count(*) FROM {hosts.schema}.stored") == "0",
             "the end of all messages")
+
+
+# An operator may ask any host, and learns which one it is.
+def test_the_host_that_forwards_a_queue_releases_it(fleet_of):
+    refused = ["app1"]
+    with Sim("--apps=2", "--queues=1") as sim, Receiver(
+            lambda request: 400 if request.queue[0] in refused
+            else 204) as receiver:
+        hosts = fleet_of(sim)
+        hook(hosts.base, receiver)
+        hosts.base.config["fleet"]["weights"] = {"b": 0}
+        add_messages(sim, 0, 1)
+        hosts.start("a", "b")
+        wait_for(lambda: hosts.share("a"))
+        hosts.runs["a"].wait_for_line("outlet hook: app1/q1: blocked")
+
+        def release(name):
+            return hosts.polls[name].run("outlet", "retry", "hook", "app1/q1",
+                                         write=False)
+
+        refused.clear()
+        done = release("b")
+        assert done.code == 1 and "ask haplo-poll on a" in done.err
+        assert release("a").code == 0
+        wait_for_numbers(sim, receiver, 1)
+        assert hosts.runs["b"].stop() == 0
+        done = release("b")
+        assert done.code == 1 and "does not run" in done.err

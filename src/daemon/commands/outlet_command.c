@@ -9,7 +9,8 @@
  *
  * If the outlet comes to rest and the lane is neither blocked nor waiting,
  * there is nothing to release, and the command fails; also if the inbox cannot
- * be read.
+ * be read. Where several hosts share the servers, nothing runs here next to
+ * them: the process that forwards the queue must be asked.
  */
 #include <stdio.h>
 #include <string.h>
@@ -195,6 +196,14 @@ enum exit_code command_outlet(const struct command_options *options)
                  "%s", text);
         config_free(config);
         return code;
+    }
+    if (config->fleet.inbox != NULL) {
+        log_line(LOG_LEVEL_ERROR,
+                 "outlet %s: haplo-poll does not run with state_dir %s: where "
+                 "several hosts share the servers, ask the one that has %s",
+                 release.outlet, config->state_dir, release.server);
+        config_free(config);
+        return EXIT_CODE_FAILED;
     }
     return release_here(config, &release);
 }

@@ -7,6 +7,7 @@
 #include "base/command_hint.h"
 #include "base/reason.h"
 #include "daemon/observe/observer_feed.h"
+#include "daemon/observe/observer_fleet.h"
 
 #define WORD_SIZE_MAX 15
 #define LANE_SIZE_MAX (2 * HAPLO_NAME_SIZE_MAX + 1)
@@ -98,10 +99,12 @@ static enum exit_code explain(const struct gather_outlet *outlet,
         return EXIT_CODE_USAGE;
     }
     if (!forwarder_owns(outlet->forwarder, release->server)) {
+        const char *host =
+            observer_fleet_owner(&outlet->gather->observer, release->server);
         snprintf(text, text_size,
-                 "outlet %s: another host forwards %s: give this command "
-                 "there",
-                 release->outlet, name);
+                 "outlet %s: another host forwards %s: ask haplo-poll on %s",
+                 release->outlet, name,
+                 host == NULL ? "the host that takes it over" : host);
         return EXIT_CODE_FAILED;
     }
     snprintf(text, text_size, "outlet %s: %s is neither blocked nor waiting",
