@@ -300,13 +300,17 @@ enum exit_code session_run(struct session *session,
         .held_cb = options->held_cb,
         .inboxes_closed_cb = on_inboxes_closed,
         .has_log = options->listener != NULL,
+        .telling = session->is_in_fleet ? &session->fleet.telling.calls : NULL,
         .fleet = session->is_in_fleet ? &session->fleet.calls : NULL,
     };
     session->options = *options;
     fleet_host_init(&session->fleet, &session->gather,
-                    &session->config->fleet.policy, options->fleet_cb, session);
+                    &session->config->fleet.policy, &session->pauses,
+                    options->fleet_cb, session);
     abandon_init(&session->abandon, &session->loop);
-    if (options->has_pauses) {
+    if (session->is_in_fleet) {
+        pauses_share(&session->pauses, &session->fleet.telling.calls);
+    } else if (options->has_pauses) {
         pauses_load(&session->pauses, session->config->state_dir);
     }
     start_key_commands(session);

@@ -54,6 +54,7 @@ static void on_ask(void *data, const struct fleet_request *request)
     host->ask.limit_ms = host->policy.ttl_ms / LIMIT_PARTS;
     host->ask.replied_cb = on_replied;
     host->ask.data = host;
+    fleet_telling_ask(&host->telling, &host->ask);
     int error =
         inbox == NULL ? HAPLO_EBUSY : inbox_fleet_ask(inbox, &host->ask);
     if (error != 0) {
@@ -158,6 +159,7 @@ static void succeed(struct fleet_host *host)
     host->replied_ms = wall_clock_ms();
     host->why.text[0] = '\0';
     keep_details(host);
+    fleet_telling_take(&host->telling, &host->ask);
     fleet_replied(&host->fleet, boot_clock_ms(), &host->ask.reply);
     haplo_poller_set_deadline(host->gather->poller, host->fleet.deadline_ms);
     tell(host);
@@ -231,7 +233,7 @@ static void go_on(struct fleet_host *host)
 /* Public functions */
 
 void fleet_host_init(struct fleet_host *host, struct gather *gather,
-                     const struct fleet_policy *policy,
+                     const struct fleet_policy *policy, struct pauses *pauses,
                      fleet_host_cb changed_cb, void *data)
 {
     *host = (struct fleet_host){
@@ -244,11 +246,13 @@ void fleet_host_init(struct fleet_host *host, struct gather *gather,
         .changed_cb = changed_cb,
         .data = data,
     };
+    fleet_telling_init(&host->telling, gather, pauses);
 }
 
 void fleet_host_free(struct fleet_host *host)
 {
     fleet_free(&host->fleet);
+    fleet_telling_free(&host->telling);
     free(host->details);
 }
 

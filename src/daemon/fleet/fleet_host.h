@@ -21,6 +21,7 @@
 #define DAEMON_FLEET_HOST_H
 
 #include "base/reason.h"
+#include "daemon/fleet/fleet_telling.h"
 #include "daemon/gather/gather_slots.h"
 #include "fleet/fleet.h"
 #include "inbox/inbox_fleet.h"
@@ -47,6 +48,7 @@ struct fleet_host {
     const struct inbox_fleet_host *self; /* borrowed */
     struct fleet fleet;                  /* what it decides */
     struct gather_slots_calls calls;     /* from the gather */
+    struct fleet_telling telling;        /* what hosts tell each other */
     struct inbox_fleet_request ask;      /* outstanding if fleet.is_asking */
     struct inbox_fleet_detail *details;  /* owned; of fleet.members */
     struct fleet_host_counts counts;     /* see above */
@@ -62,10 +64,10 @@ struct fleet_host {
     void *data;                  /* for the owner */
 };
 
-/* To be called before gather_open(), whose options get `calls`. Copies
- * policy. */
+/* To be called before gather_open(), whose options get `calls` and
+ * `telling.calls`, as pauses_share() does. Copies policy; borrows pauses. */
 void fleet_host_init(struct fleet_host *host, struct gather *gather,
-                     const struct fleet_policy *policy,
+                     const struct fleet_policy *policy, struct pauses *pauses,
                      fleet_host_cb changed_cb, void *data);
 
 /* The gather is open: joins the fleet. Borrows self. 0, or HAPLO_ENOMEM: it is

@@ -29,6 +29,9 @@
  *   - A time is in the future, because the clock was set back: ignored, since
  *     no clock may delay logins for longer than the server itself would.
  *
+ * In a fleet there is no file: what changes is told to the other hosts, and
+ * recalled as they tell it: see fleet/fleet_telling.h.
+ *
  * The file is written without fsync(): a power failure may lose the newest
  * count, but the loop does not wait for the disk.
  */
@@ -41,6 +44,7 @@
 #include "base/wall_clock.h"
 #include "daemon/gather/failed_logins_file.h"
 #include "daemon/gather/gather.h"
+#include "daemon/gather/telling.h"
 #include "daemon/log/log.h"
 
 static const char *state_dir_of(const struct failed_logins *failed)
@@ -120,7 +124,7 @@ static void note_all(struct failed_logins *failed)
     }
 }
 
-static void save(struct failed_logins *failed)
+static void save_file(struct failed_logins *failed)
 {
     int error =
         failed_logins_file_write(state_dir_of(failed), failed->gather->poller,
@@ -133,7 +137,29 @@ static void save(struct failed_logins *failed)
                  state_dir_of(failed), strerror(error));
     }
     failed->is_unwritable = error != 0;
+}
+
+static void save(struct failed_logins *failed)
+{
+    const struct telling *telling = failed->gather->options.telling;
+    if (telling != NULL) {
+        telling->logins_cb(telling->data);
+    } else {
+        save_file(failed);
+    }
     note_all(failed);
+}
+
+/* The caller saves. */
+static void set_refused(const struct failed_logins *failed,
+                        struct gather_queue *queue, bool is_refused)
+{
+    const struct telling *telling = failed->gather->options.telling;
+    bool has_changed = queue->key_refused != is_refused;
+    queue->key_refused = is_refused;
+    if (has_changed && telling != NULL) {
+        telling->key_cb(telling->data, queue);
+    }
 }
 
 /* Events */
@@ -145,7 +171,7 @@ static void note_refusal(struct failed_logins *failed,
     struct gather_queue *queue = haplo_queue_data(event->queue);
     if (!queue->key_refused ||
         count_now(event->server) != server->failed_logins) {
-        queue->key_refused = true;
+        set_refused(failed, queue, true);
         save(failed);
     }
 }
@@ -170,7 +196,7 @@ static void note_other(struct failed_logins *failed,
     if (event->queue != NULL && has_worked(event)) {
         struct gather_queue *queue = haplo_queue_data(event->queue);
         has_changed |= queue->key_refused;
-        queue->key_refused = false;
+        set_refused(failed, queue, false);
     }
     if (has_changed) {
         save(failed);
@@ -195,6 +221,9 @@ bool failed_logins_load(struct failed_logins *failed)
     char path[FAILED_LOGINS_PATH_SIZE];
     const struct failed_logins_reading reading = {
         .logins_cb = recall, .refused_cb = take_refused, .data = failed};
+    if (failed->gather->options.telling != NULL) {
+        return false;
+    }
     failed_logins_file_path(state_dir_of(failed), "", path);
     errno = 0;
     FILE *file = fopen(path, "re");
@@ -222,6 +251,13 @@ bool failed_logins_load(struct failed_logins *failed)
     haplo_poller_failed_logins(failed->gather->poller, note_count,
                                &failed->has_counts);
     return failed->has_counts;
+}
+
+void failed_logins_recalled(struct failed_logins *failed)
+{
+    note_all(failed);
+    haplo_poller_failed_logins(failed->gather->poller, note_count,
+                               &failed->has_counts);
 }
 
 void failed_logins_added(struct gather_server *server)

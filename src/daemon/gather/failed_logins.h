@@ -4,7 +4,8 @@
  * its clients, so `once` from cron must not start with a full budget each
  * time. They are kept by the server's addresses, or by its login_group, so that
  * a changed configuration changes nothing. Processes with separate state
- * directories know nothing of each other's.
+ * directories know nothing of each other's, unless they are hosts of a fleet:
+ * these tell each other instead of keeping a file (telling.h).
  *
  * The file is a hint. If it is lost, damaged or cannot be written, this is
  * logged, and the count starts again with this process. It is written only
@@ -38,6 +39,9 @@ void failed_logins_init(struct failed_logins *failed, struct gather *gather);
  * counts there, and sets `key_refused` of the queues. True if there are counts
  * that have not expired. */
 bool failed_logins_load(struct failed_logins *failed);
+
+/* To be called when the poller has recalled what other hosts have counted. */
+void failed_logins_recalled(struct failed_logins *failed);
 
 /* To be called when a server has been added to the poller. */
 void failed_logins_added(struct gather_server *server);

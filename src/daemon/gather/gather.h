@@ -35,6 +35,7 @@ struct gather_slots_calls;
 struct gather_delivery; /* a batch being stored in an inbox */
 struct gather_hold;     /* a queue that cannot be polled: gather_holds.h */
 struct pauses;          /* pauses.h */
+struct telling;         /* telling.h */
 struct key_commands;    /* key_commands.h */
 struct reload_changes;  /* reload_change.h */
 
@@ -157,6 +158,8 @@ struct gather_options {
     gather_cb drained_cb;                   /* see gather_close() */
     gather_cb inboxes_closed_cb;            /* see gather_close() */
     gather_cb held_cb;                      /* a queue is held now; or NULL */
+    const struct telling *telling; /* in a fleet: instead of a file of failed
+                                      logins; borrowed */
     const struct gather_slots_calls *fleet; /* who shares out the servers;
                                                borrowed; NULL: all are its
                                                own */

@@ -157,7 +157,7 @@ static int write_file(const struct pauses *pauses, const char *path)
     return error;
 }
 
-static int save(const struct pauses *pauses, char *why, size_t why_size)
+static int save_file(const struct pauses *pauses, char *why, size_t why_size)
 {
     char new_path[PATH_SIZE_MAX];
     int error = ENOMEM;
@@ -174,6 +174,63 @@ static int save(const struct pauses *pauses, char *why, size_t why_size)
                               "%s cannot be written: %s",
                               pauses->path == NULL ? FILE_NAME : pauses->path,
                               strerror(error));
+}
+
+/* What the hosts of a fleet have */
+
+void pauses_share(struct pauses *pauses, const struct telling *telling)
+{
+    *pauses =
+        (struct pauses){.table = {.name_of = name_of}, .telling = telling};
+}
+
+void pauses_begin(struct pauses *pauses)
+{
+    struct pause *pause;
+    size_t cursor = 0;
+    while ((pause = name_table_next(&pauses->table, &cursor)) != NULL) {
+        pause->is_listed = false;
+    }
+}
+
+bool pauses_take(struct pauses *pauses, const struct pause *pause)
+{
+    struct pause listed = *pause;
+    const struct pause *known = name_table_find(&pauses->table, pause->name);
+    bool has_changed = known == NULL || known->at_ms != pause->at_ms ||
+                       strcmp(known->by, pause->by) != 0 ||
+                       strcmp(known->reason, pause->reason) != 0;
+    listed.is_listed = true;
+    if (keep(pauses, &listed) != 0) {
+        log_line(LOG_LEVEL_WARNING,
+                 "%s: the pause of this queue cannot be kept: it is polled",
+                 pause->name);
+        return false;
+    }
+    return has_changed;
+}
+
+static struct pause *find_unlisted(const struct pauses *pauses)
+{
+    struct pause *pause;
+    size_t cursor = 0;
+    while ((pause = name_table_next(&pauses->table, &cursor)) != NULL) {
+        if (!pause->is_listed) {
+            break;
+        }
+    }
+    return pause;
+}
+
+void pauses_end(struct pauses *pauses,
+                void (*ended_cb)(void *data, const char *name), void *data)
+{
+    struct pause *pause;
+    while ((pause = find_unlisted(pauses)) != NULL) {
+        name_table_remove(&pauses->table, pause);
+        ended_cb(data, pause->name);
+        free(pause);
+    }
 }
 
 /* Public functions */
@@ -204,7 +261,11 @@ int pauses_add(struct pauses *pauses, const struct pause *pause, char *why,
                                   "configuration instead",
                             PAUSE_COUNT_MAX);
     }
-    return save(pauses, why, why_size);
+    if (pauses->telling != NULL) {
+        pauses->telling->pause_cb(pauses->telling->data, &clean);
+        return 0;
+    }
+    return save_file(pauses, why, why_size);
 }
 
 int pauses_remove(struct pauses *pauses, const char *name, char *why,
@@ -216,7 +277,11 @@ int pauses_remove(struct pauses *pauses, const char *name, char *why,
     }
     name_table_remove(&pauses->table, pause);
     free(pause);
-    return save(pauses, why, why_size);
+    if (pauses->telling != NULL) {
+        pauses->telling->resume_cb(pauses->telling->data, name);
+        return 0;
+    }
+    return save_file(pauses, why, why_size);
 }
 
 void pauses_free(struct pauses *pauses)
