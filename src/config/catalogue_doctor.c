@@ -220,5 +220,25 @@ const struct catalogue_entry catalogue_doctor[] = {
         .advice = "The message says why. `haplo-poll outlet test OUTLET` sends "
                   "it a message.",
     },
+    {
+        .code = HP_FLEET_UNUSABLE,
+        .title = "the hosts of a fleet cannot be coordinated",
+        .meaning = "The tables by which several hosts share the servers cannot "
+                   "be read. A host that cannot reach them polls nothing, and "
+                   "one that no longer can stops before others take over.",
+        .advice = "The message says why. `haplo-poll migrate` creates and "
+                  "upgrades the tables, and grants what a host needs.",
+    },
+    {
+        .code = HP_FLEET_SLOW,
+        .title = "the database of a fleet responds too slowly",
+        .meaning = "A host must renew its membership within `ttl`, and a "
+                   "request that takes longer than a quarter of that has "
+                   "failed. Reading the tables took as long.",
+        .advice = "Find out why the database or the network is slow, or raise "
+                  "`ttl` of `fleet` on all hosts: a host that fails is then "
+                  "replaced later.",
+        .is_warning = true,
+    },
     {.code = HP_NONE},
 };

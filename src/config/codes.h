@@ -121,7 +121,9 @@ enum diagnostic_code {
 
     /* What it finds out about inboxes and outlets */
     HP_INBOX_UNUSABLE = 801,
-    HP_OUTLET_UNREACHABLE = 802
+    HP_OUTLET_UNREACHABLE = 802,
+    HP_FLEET_UNUSABLE = 803,
+    HP_FLEET_SLOW = 804
 };
 
 #endif

@@ -1,5 +1,6 @@
 """What operators see of hosts that share the servers, and how they direct
 them: `status`, `fleet`, `drain-host`, the API, metrics and the log."""
+import concurrent.futures
 import json
 import re
 
@@ -97,6 +98,7 @@ def test_each_host_shows_who_polls_what(hosts_of):
     with Sim("--apps=8", "--queues=2", "--messages=3") as sim:
         hosts = hosts_of(sim)
         a, b = hosts.start_equal("a", "b")
+        polls = {"a": a, "b": b}
         admins = {"a": admin_of(a), "b": admin_of(b)}
 
         def elsewhere(name):
@@ -124,6 +126,8 @@ def test_each_host_shows_who_polls_what(hosts_of):
             reply = admins[other].ask(
                 "POST", f"/api/v1/queues/{app}/q1/poll-now")
             assert reply.status == 409 and owner.encode() in reply.body
+            told = polls[other].run("explain", f"{app}/q1", write=False).out
+            assert told.startswith(f"{app}/q1 is polled by {owner}\n")
             page = admins[other].ask("GET", "/metrics").body.decode()
             assert f'server="{app}"' not in page
         fleet = admins["a"].get("/api/v1/status")["fleet"]
@@ -237,6 +241,38 @@ def test_a_reload_cannot_change_the_fleet(hosts_of):
         assert done.code == 2
         assert "fleet (ttl, weights) has changed: restart" in (
             done.out + done.err)
+
+
+# Before a host is added: can it coordinate with the others at all?
+def test_doctor_examines_the_fleet(hosts_of):
+    with Sim("--apps=1", "--queues=1", "--messages=1") as sim:
+        hosts = hosts_of(sim)
+        a, _ = hosts.start("a")
+        done = hosts.poll("b").run("doctor")
+        assert done.code == 0, done.out
+        assert re.search(r"its tables in inbox inbox can be read, in \d+ ms "
+                         r"with a ttl of 3s; hosts that are alive: 1",
+                         done.out)
+        hosts.postgres.sql("ALTER TABLE haplo.members RENAME TO gone")
+        done = a.run("doctor", write=False)
+        assert done.code == 1 and "HP0803" in done.out
+        assert "inbox inbox: " in done.out
+
+
+# A host that is slower than its lease would never keep one.
+def test_doctor_warns_of_a_slow_database(hosts_of):
+    with Sim("--apps=1", "--queues=1", "--messages=1") as sim:
+        hosts = hosts_of(sim)
+        poll = hosts.poll("a", fleet={"ttl": "1s"})
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            with hosts.postgres.holding("LOCK TABLE haplo.members"):
+                doctor = pool.submit(poll.run, "doctor")
+                wait_for(lambda: hosts.postgres.value(
+                    "SELECT count(*) FROM pg_stat_activity "
+                    "WHERE wait_event_type = 'Lock' "
+                    "AND clock_timestamp() - query_start > '300ms'") != "0")
+            done = doctor.result()
+        assert done.code == 0 and "HP0804" in done.out, done.out + done.err
 
 
 def test_commands_that_know_no_fleet_are_refused(hosts_of, poll_of):

@@ -136,6 +136,7 @@ static const char *verb_of(const char *word)
         {"held", "is held"},
         {"closed", "does not run"},
         {"not_tried", "is not tried"},
+        {"elsewhere", "is polled by another host"},
     };
     for (size_t i = 0; word != NULL && i < sizeof verbs / sizeof *verbs; i++) {
         if (strcmp(verbs[i].word, word) == 0) {
@@ -271,6 +272,9 @@ static void print_queue_state(const struct subject *subject,
     const char *text = text_or(json_tree_text(queue, "state_text"), "?");
     if (change != NULL) {
         printf("%s is about to be %s: %s\n", subject->name, change, text);
+    } else if (has_health(queue, "elsewhere")) {
+        printf("%s is polled by %s\n", subject->name,
+               text_or(json_tree_text(queue, "polled_by"), "nobody just now"));
     } else if (has_health(queue, "not_tried")) {
         printf("%s is not tried: its server does not work\n", subject->name);
     } else if (waits_for_logins(subject, queue)) {
@@ -306,8 +310,10 @@ static void print_queue(const struct subject *subject)
                      json_tree_count(queue, "unread"));
     }
     tell_next(subject, queue);
-    tell_server(subject);
-    tell_certificate(subject);
+    if (!has_health(queue, "elsewhere")) {
+        tell_server(subject);
+        tell_certificate(subject);
+    }
     explain_line("inbox", "%s", text_or(json_tree_text(queue, "inbox"), ""));
     tell_place(subject->detail);
     tell_advice(subject, queue_advice(subject));

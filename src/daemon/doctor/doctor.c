@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "daemon/abandon.h"
+#include "daemon/doctor/doctor_fleet.h"
 #include "daemon/doctor/doctor_servers.h"
 #include "daemon/doctor/doctor_stores.h"
 #include "daemon/log/log.h"
@@ -40,6 +41,7 @@ enum exit_code doctor_run(const struct config *config, bool is_json)
     } else {
         doctor_inboxes(config, &report);
         doctor_outlets(config, &report);
+        doctor_fleet(config, &report);
         if (report_show(&report, is_json) == 0 && report.error_count == 0 &&
             !report.is_out_of_memory) {
             code = EXIT_CODE_FINE;
