@@ -66,6 +66,7 @@ class Hosts:
         self.hosts = [
             Host(sim, name, f"{network}.{number}", ports, plan.has_leases)
             for number, name in enumerate(NAMES[:plan.hosts], 1)]
+        self.operator = Poll(sim)  # whose commands no fault befalls
         self.tokens = Tokens(sim, self.hosts)
         self.faults = Faults(self)
         self.record = Record(self)
@@ -75,7 +76,7 @@ class Hosts:
 
     def prepare(self):
         """The schema, and one configuration for all."""
-        poll = Poll(self.sim)
+        poll = self.operator
         poll.config["defaults"] |= {
             "interval": "500ms", "backoff": "50ms", "backoff_max": "500ms",
             "breaker_failures": 1000, "first_byte_timeout": "20s"}
@@ -140,9 +141,15 @@ class Hosts:
             assert time.monotonic() < end, f"{what}: it takes too long"
         self.turn()
 
+    def has_joined(self, host):
+        return self.server.sql("SELECT 1 FROM haplo.members WHERE host = "
+                               f"'{host.name}'") != []
+
     def drain(self, host, yes):
-        self.server.sql(f"UPDATE haplo.members SET is_draining = {yes} "
-                        f"WHERE host = '{host.name}'")
+        self.run_until(lambda: self.has_joined(host), f"{host.name} to join")
+        done = self.operator.run("drain-host", host.name,
+                                 *([] if yes else ["--undo"]), write=False)
+        assert done.code == 0, done.err
 
     # A run
 
@@ -157,7 +164,9 @@ class Hosts:
                 host.address: self.ports for host in self.hosts}))
             self.stalls = stack.enter_context(Stalls(self.pids))
             self.start()
-            for fault in self.plan.make():
+            faults = self.plan.make()
+            while self.faults.counts.total() < self.plan.faults:
+                fault = next(faults)
                 self.run_for(fault.gap_s)
                 self.faults.strike(fault)
             self.finish()

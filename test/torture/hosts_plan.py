@@ -1,6 +1,7 @@
 """The plan of a run with several hosts, derived from one seed: what fails, and
 when."""
 import collections
+import itertools
 import random
 
 Fault = collections.namedtuple("Fault", "kind host gap_s length amount")
@@ -46,10 +47,11 @@ class Plan:
         self.random = random.Random(seed)
 
     def make(self):
-        """Yields the faults. Every kind comes once before any is drawn."""
+        """Yields faults without end, since some find nobody to strike. Every
+        kind comes once before any is drawn."""
         kinds, weights = list(self.weights), list(self.weights.values())
         first = self.random.sample(kinds, len(kinds))
-        for number in range(self.faults):
+        for number in itertools.count():
             kind = (first[number] if number < len(first) else
                     self.random.choices(kinds, weights)[0])
             yield Fault(kind, self.random.randrange(self.hosts),

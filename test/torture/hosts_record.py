@@ -49,10 +49,10 @@ class Record:
         which a lease cannot protect; None: nothing."""
         ttl_ms = self.plan.ttl_s * 1000
         if host.was_disturbed(begin - ttl_ms, end):
-            return "pause"
+            return "host that was suspended or cut off"
         if max(self.run.stalls.delay_ms(name, begin - ttl_ms, end)
                for name in (host.name, "sim")) > STALL_SHARE * ttl_ms:
-            return "stall"
+            return "machine that was busy"
         return None
 
     def excuse(self, what, explanations):
