@@ -193,7 +193,7 @@ def main():
     options = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder).chmod(0o755)  # the server is another user
-        with PostgresServer(folder, ["max_connections=100"]) as server:
+        with PostgresServer(folder, ["max_connections=100", "autovacuum=off"]) as server:
             counts = sorted({0, 1, options.hosts})
             if options.rounds > 0:
                 show_throughput(server, options, counts)
