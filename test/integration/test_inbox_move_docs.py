@@ -114,6 +114,8 @@ def wait_for_ids(crm, count):
 # A procedure that was never carried out does not work when it is needed.
 def test_from_one_host_to_a_fleet(postgres, poll_of):
     crm = Crm()
+    postgres.sql("SET client_min_messages = error",
+                 "DROP SCHEMA IF EXISTS haplo CASCADE")
     with Sim(scenario=SCENARIO) as sim, Receiver(crm.answer) as receiver:
         poll = poll_of(sim)
         story = Story(sim, poll, postgres, receiver)
