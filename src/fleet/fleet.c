@@ -10,11 +10,15 @@
  *
  * Failures:
  *
- *   - A request fails: what was done of it is found out by the next one.
- *   - No request succeeds until the membership ends, by the own clock: all
- * slots are lost (expire), so that what is still under way is dropped. The next
- *     reply tells which ones it still has.
+ *   - A request fails: what was done of it is found out by the next one. It may
+ *     also be carried out after that: so a slot that is to be handed over stays
+ *     DRAINED until a reply shows what became of it.
+ *   - No request succeeds until the membership ends, by the own clock: it loses
+ *     the slots on which it works (stop_working), and drops what is still under
+ *     way. The next reply tells which ones it still has.
  *   - The membership is gone: all slots are lost, and it joins again.
+ *   - Another host has had a slot in the meantime, which its term shows: it is
+ *     lost, and gained again.
  */
 #include "fleet/fleet.h"
 
@@ -147,6 +151,17 @@ static void lose_all(struct fleet *fleet)
     }
 }
 
+/* What is drained stays so: a hand-over of it may still be on its way. */
+static void stop_working(struct fleet *fleet)
+{
+    fleet->deadline_ms = 0;
+    for (unsigned slot = 0; slot < FLEET_SLOT_COUNT; slot++) {
+        if (is_working(fleet, slot)) {
+            lose(fleet, slot);
+        }
+    }
+}
+
 /* It is this host's, but should be that of another one that is alive. */
 static bool has_to_move(const struct fleet *fleet, unsigned slot)
 {
@@ -156,9 +171,12 @@ static bool has_to_move(const struct fleet *fleet, unsigned slot)
 }
 
 /* The database has the last word about who has a slot; then, one that was about
- * to move may stay. */
-static void take_slot(struct fleet *fleet, unsigned slot)
+ * to move may stay. What is under way does not belong to another term. */
+static void take_slot(struct fleet *fleet, unsigned slot, uint64_t old_term)
 {
+    if (fleet->slots[slot].term != old_term) {
+        lose(fleet, slot);
+    }
     enum fleet_slot_state state = fleet->slot_states[slot];
     bool is_own = fleet->slots[slot].owner == fleet->self;
     bool may_stay =
@@ -221,9 +239,12 @@ static enum fleet_request_kind next_kind(const struct fleet *fleet)
 }
 
 /* The membership lasts from before the request was sent: when the database
- * takes it up is not known. */
+ * takes it up is not known. Who leaves has none from then on. */
 static void ask(struct fleet *fleet, uint64_t now_ms)
 {
+    if (next_kind(fleet) == FLEET_LEAVE) {
+        stop_working(fleet);
+    }
     const struct fleet_request request = {
         .kind = next_kind(fleet),
         .term = fleet->term,
@@ -307,16 +328,10 @@ static uint64_t expiry_ms(const struct fleet *fleet)
                : fleet->deadline_ms + fleet->policy->margin_ms;
 }
 
-static void expire(struct fleet *fleet)
-{
-    fleet->deadline_ms = 0;
-    lose_all(fleet);
-}
-
 void fleet_tick(struct fleet *fleet, uint64_t now_ms)
 {
     if (expiry_ms(fleet) <= now_ms) {
-        expire(fleet);
+        stop_working(fleet);
     }
     if (fleet->state == FLEET_MEMBER) {
         begin_moves(fleet, now_ms);
@@ -378,10 +393,11 @@ static bool take_view(struct fleet *fleet, uint64_t now_ms,
         return false;
     }
     fleet->view_ms = now_ms;
-    memcpy(fleet->slots, reply->slots, sizeof fleet->slots);
     place(fleet, now_ms);
     for (unsigned slot = 0; slot < FLEET_SLOT_COUNT; slot++) {
-        take_slot(fleet, slot);
+        uint64_t old_term = fleet->slots[slot].term;
+        fleet->slots[slot] = reply->slots[slot];
+        take_slot(fleet, slot, old_term);
     }
     return true;
 }

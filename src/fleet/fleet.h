@@ -178,8 +178,9 @@ void fleet_drained(struct fleet *fleet, uint64_t now_ms, unsigned slot);
 
 /* Drains all slots, hands them over, and leaves. */
 void fleet_leave(struct fleet *fleet, uint64_t now_ms);
-/* The same, but slots that are draining are not waited for: to be called when
- * the process ends. Others claim them when grace_ms is over. */
+/* The same, but slots that are draining are not waited for, and lost when the
+ * request to leave is sent: to be called when the process ends. Others claim
+ * them when grace_ms is over. */
 void fleet_leave_now(struct fleet *fleet, uint64_t now_ms);
 
 /* Whether a fetch or a mark may begin. */

@@ -52,17 +52,10 @@ bool has_resent; /* libcurl has sent it twice */
 bool none_left;  /* answer to the mark: nothing is unread */
 byte belated;    /* of a mark that was given up: may yet be marked */
 
-/* -- The client and its database ------------------------------------------ */
-
-byte batch;      /* the messages of the outstanding token */
-
-mtype:delivery = { NO_DELIVERY, QUEUED, STORED, FOUND_STALE };
-mtype:delivery delivery = NO_DELIVERY;
-
 byte one; /* scratch: 0 between steps */
 
-#include "promise.pml"
 #include "state.pml"
+#include "promise.pml"
 
 /* -- Tools ---------------------------------------------------------------- */
 
@@ -75,8 +68,8 @@ bool unwritten;
 
 #define TELL(text)                                                     \
     c_code {                                                           \
-        tell_sets(text, now.unread, now.batch, now.k, now.stored_keys, \
-                  now.stored);                                         \
+        tell_sets(text, now.unread, SEEN_STATE.batch, SEEN_STATE.k,    \
+                  now.stored_keys, SEEN_STATE.stored);                 \
     }
 
 inline trouble() {
@@ -116,7 +109,7 @@ end:
     do
     :: atomic {
         wire == FETCH_ASKED ->
-        assert(batch == 0); /* no other token is outstanding */
+        assert(S.batch == 0); /* no other token is outstanding */
         /* Any of them, up to the limit: their order is not certain. */
         if
         :: (unread & 1) != 0 -> answer = 1
@@ -210,35 +203,35 @@ proctype storage() {
 end:
     do
     :: atomic {
-        delivery == QUEUED ->
+        S.delivery == QUEUED ->
         store_batch();
         TELL("the batch is compared, and stored");
     }
 #ifdef MUTANT_ACCEPT_BEFORE_COMMIT
     :: atomic {
-        unwritten && batch != 0 ->
+        unwritten && S.batch != 0 ->
         store_batch();
-        delivery = NO_DELIVERY;
-        stored = KNOWN_STATE;
+        S.delivery = NO_DELIVERY;
+        S.stored = KNOWN_STATE;
         unwritten = false
     }
 #endif
 #ifndef MUTANT_CONFIRMED_IN_MEMORY
     :: atomic {
-        is_late[1] ->
+        S.is_late[1] ->
         store_confirmed(CONFIRMED_1, 1);
         TELL("a confirmed state is stored");
     }
     :: atomic {
-        is_late[2] ->
+        S.is_late[2] ->
         store_confirmed(CONFIRMED_2, 2);
         TELL("a second confirmed state is stored");
     }
 #endif
     :: atomic {
-        is_late[1] && troubles > 0 ->
+        S.is_late[1] && troubles > 0 ->
         trouble();
-        is_late[1] = false;
+        S.is_late[1] = false;
         is_lost = true;
         TELL("a confirmed state is not stored");
     }
@@ -259,13 +252,13 @@ inline request_ends() {
 inline carry_out() {
     if
     :: action == DELIVER ->
-        delivery = QUEUED
+        S.delivery = QUEUED
     :: action == CONFIRM ->
         state_confirm(is_drained);
         state_end()
     :: action == DROP ->
 #ifdef MUTANT_STALE_TOKEN
-        stale = batch;
+        stale = S.batch;
 #endif
         state_drop()
     :: action == CANCEL ->
@@ -302,7 +295,7 @@ inline request_fails() {
 
 /* Perhaps it has stored the batch all the same. */
 inline delivery_fails() {
-    delivery = NO_DELIVERY;
+    S.delivery = NO_DELIVERY;
     if
     :: event.kind = RETRY
     :: event.kind = DROPPED
@@ -318,7 +311,7 @@ inline queue_start() {
     Q.mark_attempts = 0;
     state_adopt();
 #ifdef MUTANT_START_CONFIRMED
-    k = 0;
+    S.k = 0;
     Q.is_unconfirmed = false;
 #endif
     now_forgotten()
@@ -346,17 +339,17 @@ end:
             event.kind = DUE; /* the token is too old */
             TELL("client gives the token up");
         :: Q.state == READY ->
-            assert(batch == 0 && wire == NO_REQUEST);
+            assert(S.batch == 0 && wire == NO_REQUEST);
             wire = FETCH_ASKED;
             event.kind = STARTED
         :: Q.state == MARK_READY || Q.state == LAST_MARK_READY ->
-            assert(batch != 0 && wire == NO_REQUEST);
-            assert((batch & (owed | owed_by_memory)) == 0);
+            assert(S.batch != 0 && wire == NO_REQUEST);
+            assert((S.batch & (owed | owed_by_memory)) == 0);
             wire = MARK_ASKED;
-            todo = batch;
+            todo = S.batch;
             event.kind = STARTED
         :: wire == FETCH_ANSWERED && answer != 0 ->
-            batch = answer;
+            S.batch = answer;
             state_evaluate();
             request_ends();
             event.kind = FETCHED
@@ -373,10 +366,10 @@ end:
             is_drained = none_left;
             if
             :: none_left ->
-                now_told((batch | known))
+                now_told((S.batch | known))
             :: !none_left &&
                (has_marked || has_resent || Q.mark_attempts > 1) ->
-                now_told(batch)
+                now_told(S.batch)
             :: !none_left && !has_marked && !has_resent &&
                Q.mark_attempts == 1 ->
                 owed_by_answer = 0 /* it does not tell what was marked */
@@ -387,35 +380,35 @@ end:
             TELL("the request or its answer is lost");
             request_fails()
 #ifdef MUTANT_ACCEPT_BEFORE_COMMIT
-        :: delivery == QUEUED ->
-            delivery = NO_DELIVERY;
+        :: S.delivery == QUEUED ->
+            S.delivery = NO_DELIVERY;
             unwritten = true;
             state_accept();
             event.kind = ACCEPTED
 #endif
-        :: delivery == STORED ->
-            delivery = NO_DELIVERY;
+        :: S.delivery == STORED ->
+            S.delivery = NO_DELIVERY;
             state_accept();
-            known = known | batch;
+            known = known | S.batch;
             event.kind = ACCEPTED
-        :: delivery == FOUND_STALE ->
+        :: S.delivery == FOUND_STALE ->
 #ifdef MUTANT_REEVALUATED
             state_adopt();
             now_forgotten();
             state_evaluate();
-            delivery = NO_DELIVERY;
+            S.delivery = NO_DELIVERY;
             event.kind = RETRY
 #else
-            delivery = NO_DELIVERY;
+            S.delivery = NO_DELIVERY;
             state_adopt();
             now_forgotten();
             event.kind = STALE
 #endif
-        :: delivery == QUEUED && troubles > 0 ->
+        :: S.delivery == QUEUED && troubles > 0 ->
             trouble();
             TELL("nothing is stored");
             delivery_fails()
-        :: delivery == STORED && troubles > 0 ->
+        :: S.delivery == STORED && troubles > 0 ->
             trouble();
             TELL("nobody knows whether it was stored");
             delivery_fails()
@@ -435,7 +428,7 @@ end:
         wire == MARK_ANSWERED && !has_resent && troubles > 0 ->
         trouble();
         wire = MARK_ASKED;
-        todo = batch;
+        todo = S.batch;
         has_marked = false;
         none_left = false;
         has_resent = true;
@@ -462,7 +455,7 @@ end:
         trouble();
         mark_may_be_belated();
         request_ends();
-        delivery = NO_DELIVERY;
+        S.delivery = NO_DELIVERY;
         state_drop();
         queue_start();
         TELL("the process dies and starts again");
@@ -477,14 +470,15 @@ proctype judge() {
     assert(unborn == 0 && unread == 0);
     assert((owed | owed_by_memory | owed_by_answer) == 0);
     assert(Q.state == IDLE && !Q.is_unconfirmed);
-    assert(batch == 0 && wire == NO_REQUEST && delivery == NO_DELIVERY);
-    assert(!is_late[1] && !is_late[2]);
-    assert(is_lost || stored == OTHER_STATE || told == told_durably)
+    assert(S.batch == 0 && wire == NO_REQUEST && S.delivery == NO_DELIVERY);
+    assert(!S.is_late[1] && !S.is_late[2]);
+    assert(is_lost || S.stored == OTHER_STATE || told == told_durably)
 }
 
 init {
     atomic {
         Q.state = IDLE;
+        state_init();
         if
         :: is_old = false
         :: is_old = true

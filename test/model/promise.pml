@@ -36,25 +36,38 @@ inline now_told(messages) {
     owed_by_answer = 0
 }
 
+/* A mark was confirmed, and a state is to say so. */
+inline now_confirmed(number) {
+    late_told[number] = told
+}
+
 /* A state that tells this has become durable. What is stored and not among its
  * keys must be confirmed: it would be stored again. */
 inline now_told_durably(messages) {
     told_durably = told_durably | (messages);
     owed = owed | (owed_by_memory & (messages));
     owed_by_memory = owed_by_memory & ~(messages);
-    assert((rows & ~stored_keys & ~told_durably & ~fresh) == 0)
+    assert((rows & ~stored_keys & ~told_durably & ~S.fresh) == 0)
+}
+
+inline now_batch_is_durable() {
+    now_told_durably(told)
+}
+
+inline now_confirmed_durably(number) {
+    now_told_durably(late_told[number])
 }
 
 /* New messages have become durable, and their readers see them. */
 inline now_stored() {
-    assert((fresh & ~may_store) == 0);
-    may_store = may_store & ~fresh;
-    owed = owed & ~fresh;
-    owed_by_memory = owed_by_memory & ~fresh;
-    known = known & ~fresh;
-    told = told & ~fresh;
-    told_durably = told_durably & ~fresh;
-    rows = rows | fresh
+    assert((S.fresh & ~may_store) == 0);
+    may_store = may_store & ~S.fresh;
+    owed = owed & ~S.fresh;
+    owed_by_memory = owed_by_memory & ~S.fresh;
+    known = known & ~S.fresh;
+    told = told & ~S.fresh;
+    told_durably = told_durably & ~S.fresh;
+    rows = rows | S.fresh
 }
 
 /* Our own token marks it. */
@@ -67,9 +80,9 @@ inline mark_one() {
 
 /* What will be known if the answer on its way arrives. */
 #define ANSWER_TELLS                                             \
-    (wire == MARK_ASKED -> batch & ~todo :                       \
-     (wire == MARK_ANSWERED && none_left -> batch | known :      \
-      (wire == MARK_ANSWERED -> batch :                          \
+    (wire == MARK_ASKED -> S.batch & ~todo :                     \
+     (wire == MARK_ANSWERED && none_left -> S.batch | known :    \
+      (wire == MARK_ANSWERED -> S.batch :                        \
        (wire == FETCH_ANSWERED && answer == 0 -> known : 0))))
 
 inline unsend_one() {
@@ -80,10 +93,11 @@ inline unsend_one() {
     :: (one & belated) == 0 ->
         if
         :: (one & told_durably) != 0 &&
-           (one & batch) != 0 && (is_accepted || delivery == STORED) ->
+           (one & S.batch) != 0 && (S.is_accepted || S.delivery == STORED) ->
             skip /* OTHERS_TOKEN */
         :: (one & told_durably) != 0 &&
-           !((one & batch) != 0 && (is_accepted || delivery == STORED)) ->
+           !((one & S.batch) != 0 &&
+             (S.is_accepted || S.delivery == STORED)) ->
             owed = owed | one
         :: (one & told & ~told_durably) != 0 ->
             owed_by_memory = owed_by_memory | one
@@ -111,7 +125,7 @@ inline now_done_by_another() {
     told_durably = told_durably | one;
     unread = unread & ~one;
     stored_keys = stored_keys & ~one;
-    stored = OTHER_STATE;
+    S.stored = OTHER_STATE;
     now_taken()
 }
 

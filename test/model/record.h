@@ -3,8 +3,9 @@
  * and does not take part in it:
  *
  *   - which edges of table.h were taken;
- *   - each distinct step of queue.pml, state.pml and server.pml, and of the
- *     parts of dispatch.pml: what was before, the event, what came of it;
+ *   - each distinct step of queue.pml, state.pml, server.pml and fleet.pml, and
+ *     of the parts of dispatch.pml: what was before, the event, what came of
+ * it;
  *   - in a replay of an error (pan -r), one line for each event.
  *
  * At the verifier's end the first two go to the file named by MODEL_RECORD.
@@ -59,6 +60,18 @@ static const char *const breaker_state_names[] = {"no_breaker_state", "UP",
                                                   "BROKEN", "PROBING"};
 static const char *const breaker_event_names[] = {"ACCEPTED", "FAILED",
                                                   "REFUSED", "BROKEN", "DUE"};
+
+static const char *const fleet_state_names[] = {"no_fleet_state", "OUTSIDE",
+                                                "MEMBER", "LEAVING", "LEFT"};
+static const char *const slot_state_names[] = {"no_slot_state", "ELSEWHERE",
+                                               "OWN", "DRAINING", "DRAINED"};
+static const char *const whose_names[] = {"NO_ONE", "SELF", "OTHER"};
+static const char *const fleet_request_names[] = {"NO_REQUEST", "JOIN", "RENEW",
+                                                  "LEAVE"};
+static const char *const fleet_move_names[] = {"NO_MOVE", "TO_NO_ONE",
+                                               "TO_SELF", "TO_OTHER"};
+static const char *const fleet_event_names[] = {"DRAINED", "EXPIRED", "MOVES",
+                                                "LEAVES"};
 
 #define RECORD_COUNT(array) (sizeof(array) / sizeof *(array))
 #define RECORD_NAME(array, value) record_name(array, RECORD_COUNT(array), value)
@@ -124,6 +137,17 @@ static void tell_lanes(const char *what, unsigned who, unsigned message,
     }
     tell("%-46s lane %u message %-3s  cursor %u deferred %-5s  reached %s",
          what, who, texts[0], cursor, texts[1], texts[2]);
+}
+
+/* Whose step, whose slot, and what is left of the memberships in the database
+ * and of the leases at their hosts. */
+static void tell_fleet(const char *what, unsigned who, unsigned owner,
+                       unsigned left_0, unsigned left_1, unsigned lease_0,
+                       unsigned lease_1)
+{
+    tell("host %u: %-42s owner %c  left %u %u  leases %u %u", who, what,
+         owner < 2 ? (int)('0' + owner) : '-', left_0, left_1, lease_0,
+         lease_1);
 }
 
 /* -- Edges ---------------------------------------------------------------- */
@@ -464,6 +488,103 @@ static void record_print_save(FILE *file, const unsigned char *v)
             v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10]);
 }
 
+/* -- Steps of a fleet ------------------------------------------------------ */
+
+struct seen_fleet {
+    unsigned state, slot, owner, desired, must_leave;
+};
+
+struct seen_shown {
+    unsigned is_member, owner, is_same_term, self_drains, other_takes_part;
+};
+
+/* What the host is told, in this order. */
+struct seen_calls {
+    unsigned does_lose, does_gain, does_drain;
+};
+
+enum record_fleet_event {
+    RECORD_DRAINED,
+    RECORD_EXPIRED,
+    RECORD_MOVES,
+    RECORD_LEAVES
+};
+
+static struct seen_fleet fleet_before;
+static unsigned fleet_who;
+
+static void record_fleet_begin(unsigned who, struct seen_fleet fleet)
+{
+    fleet_before = fleet;
+    fleet_who = who;
+}
+
+static void record_fleet_replied(struct seen_shown shown,
+                                 struct seen_calls calls,
+                                 struct seen_fleet after)
+{
+    const struct seen_fleet *before = &fleet_before;
+    const struct record_line line = {
+        'r',
+        {fleet_who, before->state, before->slot, shown.is_member, shown.owner,
+         shown.is_same_term, shown.self_drains, shown.other_takes_part,
+         after.state, after.slot, calls.does_lose, calls.does_gain}};
+    record_add(&line);
+}
+
+static void record_print_replied(FILE *file, const unsigned char *v)
+{
+    fprintf(file,
+            "FLEET_REPLIED(%u, %s, %s, %u, %s, %u, %u, %u, %s, %s, %u, %u)\n",
+            v[0], RECORD_NAME(fleet_state_names, v[1]),
+            RECORD_NAME(slot_state_names, v[2]), v[3],
+            RECORD_NAME(whose_names, v[4]), v[5], v[6], v[7],
+            RECORD_NAME(fleet_state_names, v[8]),
+            RECORD_NAME(slot_state_names, v[9]), v[10], v[11]);
+}
+
+static void record_fleet_step(enum record_fleet_event event,
+                              unsigned other_takes_part,
+                              struct seen_calls calls, struct seen_fleet after)
+{
+    const struct seen_fleet *before = &fleet_before;
+    const struct record_line line = {'f',
+                                     {event, other_takes_part, before->state,
+                                      before->slot, after.state, after.slot,
+                                      calls.does_lose, calls.does_drain}};
+    record_add(&line);
+}
+
+static void record_print_fleet(FILE *file, const unsigned char *v)
+{
+    fprintf(file, "FLEET_STEP(%s, %u, %s, %s, %s, %s, %u, %u)\n",
+            fleet_event_names[v[0]], v[1], RECORD_NAME(fleet_state_names, v[2]),
+            RECORD_NAME(slot_state_names, v[3]),
+            RECORD_NAME(fleet_state_names, v[4]),
+            RECORD_NAME(slot_state_names, v[5]), v[6], v[7]);
+}
+
+static void record_fleet_asks(unsigned claims, unsigned kind, unsigned move,
+                              unsigned does_lose)
+{
+    const struct seen_fleet *before = &fleet_before;
+    const struct record_line line = {
+        'm',
+        {before->state, before->slot, before->owner, before->desired,
+         before->must_leave, claims, kind, move, does_lose}};
+    record_add(&line);
+}
+
+static void record_print_asks(FILE *file, const unsigned char *v)
+{
+    fprintf(file, "FLEET_ASKS(%s, %s, %s, %s, %u, %u, %s, %s, %u)\n",
+            RECORD_NAME(fleet_state_names, v[0]),
+            RECORD_NAME(slot_state_names, v[1]), RECORD_NAME(whose_names, v[2]),
+            RECORD_NAME(whose_names, v[3]), v[4], v[5],
+            RECORD_NAME(fleet_request_names, v[6]),
+            RECORD_NAME(fleet_move_names, v[7]), v[8]);
+}
+
 /* -- The end -------------------------------------------------------------- */
 
 static void record_print_edges(FILE *file)
@@ -516,6 +637,15 @@ __attribute__((destructor)) static void record_write(void)
             break;
         case 'l':
             record_print_lane(file, line->values);
+            break;
+        case 'r':
+            record_print_replied(file, line->values);
+            break;
+        case 'f':
+            record_print_fleet(file, line->values);
+            break;
+        case 'm':
+            record_print_asks(file, line->values);
             break;
         case 'p':
             record_print_save(file, line->values);

@@ -57,6 +57,12 @@ SHORT = [
            "an outlet: in order, saved after sent; any 2 troubles"),
     safety("lane-bad", "lane", ["BAD=1", "TROUBLES=1", "COUNT_LINES"],
            "three messages, a bad one; any trouble"),
+    safety("hosts-1", "hosts", ["MESSAGES=1", "TROUBLES=1", "COUNT_LINES"],
+           "two hosts poll one queue; no leases; any trouble"),
+    safety("lease-time", "lease", ["TTL=2", "TROUBLES=0", "COUNT_LINES"],
+           "leases of two hosts; requests as slow as they like"),
+    safety("lease-moves", "lease", ["HAS_TIME=0", "TROUBLES=1", "COUNT_LINES"],
+           "moves of a slot, in no time; any trouble"),
 ]
 FULL = [
     safety("delivery-3", "delivery", ["TROUBLES=3"],
@@ -88,6 +94,22 @@ FULL = [
            "two bad messages do not open its breaker", 26),
     safety("lane-pair", "lane", ["MESSAGES=2", "TROUBLES=5"],
            "two messages only; any 5 troubles", 26),
+    safety("hosts-3", "hosts", ["MESSAGES=1", "TROUBLES=3"],
+           "two hosts poll one queue; no leases; any 3 troubles", 25),
+    safety("hosts-pair", "hosts", ["MESSAGES=2", "TROUBLES=1"],
+           "the same, with two messages; any trouble", 25),
+    safety("lease-1", "lease", ["TTL=2", "TROUBLES=1"],
+           "leases of two hosts; any trouble", 25),
+    safety("lease-3", "lease", ["TTL=3", "TROUBLES=0"],
+           "the same, no trouble, longer leases", 25),
+    safety("lease-paused", "lease", ["TTL=2", "TROUBLES=1", "CAN_PAUSE=1"],
+           "the same, or a host is suspended", 25),
+    safety("lease-paused-2", "lease",
+           ["TTL=2", "TROUBLES=2", "CAN_PAUSE=1", "HAS_OPERATOR=0",
+            "HAS_LATE=0"],
+           "suspended hosts and lost responses; any 2 of these", 26),
+    safety("lease-moves-2", "lease", ["HAS_TIME=0", "TROUBLES=2"],
+           "moves of a slot, in no time; any 2 troubles", 25),
     Run("lane-ends", "lane", LANE, "cycles", None, 25,
         "no cycles: every run of an outlet ends"),
 ] + SHORT
@@ -100,9 +122,17 @@ STEPS_HEAD = """\
 
 # The runs whose steps go into steps.h: every step that the code could take
 # differently.
-STEPS = {"delivery-pair", "lifecycle", "server-2", "lane-2", "lane-bad"}
+STEPS = {"delivery-pair", "lifecycle", "server-2", "lane-2", "lane-bad",
+         "hosts-1", "lease-time", "lease-moves"}
 
 TWO = RUNS["delivery-1"]._replace(defines=["TROUBLES=2"])
+
+
+def uncounted(run):
+    """Without counting lines, which takes most of the time of a short run."""
+    return run._replace(defines=[d for d in run.defines if d != "COUNT_LINES"])
+
+
 MUTANTS = {
     **dict.fromkeys([
         "ACCEPT_BEFORE_COMMIT", "CONFIRMED_IN_MEMORY", "CONFIRMS_ALL",
@@ -130,12 +160,18 @@ MUTANTS = {
         "TWO_PROBES", "UNKNOWN_SAVE_IS_FORGOTTEN", "WAITING_IS_PASSED",
         "WOKEN_IS_FORGOTTEN"],
         RUNS["lane-3"]._replace(defines=LANE)),
+    **dict.fromkeys(["STATE_NOT_COMPARED", "LATE_MARK_IS_HARMLESS"],
+                    RUNS["hosts-3"]._replace(defines=["MESSAGES=1",
+                                                      "TROUBLES=2"])),
+    **dict.fromkeys([
+        "COUNTED_FROM_RESPONSE", "DESIRED_IS_EFFECTIVE", "EXPIRY_IS_IGNORED",
+        "HANDED_OVER_TOO_EARLY", "KEEPS_WHAT_IT_LOST"],
+        uncounted(RUNS["lease-time"])),
+    **dict.fromkeys(["EXPIRY_FORGETS_HAND_OVER", "LEAVES_AT_WORK"],
+                    RUNS["lease-1"]),
+    "CACHED_TIME": RUNS["lease-paused"],
+    "TERM_NOT_COMPARED": RUNS["lease-paused-2"],
 }
-
-
-def uncounted(run):
-    """Without counting lines, which takes most of the time of a short run."""
-    return run._replace(defines=[d for d in run.defines if d != "COUNT_LINES"])
 
 
 # -- One run ------------------------------------------------------------------
@@ -173,6 +209,9 @@ def number(pattern, text):
 
 
 MEANINGS = {
+    "one&owed": "a message is marked that was not stored since it was sent",
+    "was_paused||": "two tokens of one queue are outstanding",
+    "owner==me": "a host acts that does not own the slot",
     "(owed|owed_by_memory)": "a message is marked that was not stored since "
                              "it was sent",
     "may_store": "a message is stored once more than it was sent",

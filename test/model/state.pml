@@ -1,6 +1,7 @@
 /*
  * state.pml - src/core/delivery_state.c and the application's part of the state
- * contract, for one queue. Messages are bits, and sets of them bytes.
+ * contract, for one queue. Messages are bits, and sets of them bytes. There
+ * may be two hosts that poll it: who says whose turn it is.
  *
  * Of ids only this counts: is the stored state the one that the queue was
  * accepted with last (or has adopted), one of the two confirmed states that may
@@ -10,85 +11,114 @@
 mtype:stored = { BATCH_STATE, CONFIRMED_2, CONFIRMED_1, KNOWN_STATE,
     OTHER_STATE };
 
+mtype:delivery = { NO_DELIVERY, QUEUED, STORED, FOUND_STALE };
+
 /* in memory */
-byte k;             /* stored and not known to be confirmed */
-byte confirms;      /* confirmed states after the known one */
-bool is_late[3];    /* [1] and [2]: not stored yet */
-byte late_keys;     /* of the first; the second has none */
-byte fresh;         /* of the batch: its new messages */
-byte leftovers;     /* K without the batch */
-bool is_accepted;   /* the batch */
+typedef state_t {
+    byte batch;          /* the messages of the outstanding token */
+    mtype:delivery delivery;
+    byte k;              /* stored and not known to be confirmed */
+    byte confirms;       /* confirmed states after the known one */
+    bool is_late[3];     /* [1] and [2]: not stored yet */
+    byte late_keys;      /* of the first; the second has none */
+    byte fresh;          /* of the batch: its new messages */
+    byte leftovers;      /* K without the batch */
+    bool is_accepted;    /* the batch */
+    mtype:stored stored; /* what this host makes of the stored state */
+};
+state_t s[QUEUES];
+#define S s[who]
 
 /* durable */
-mtype:stored stored = KNOWN_STATE; /* at first none, which is a state, too */
 byte stored_keys;
 
 mtype:stored compared = OTHER_STATE; /* scratch */
 bool is_current;                     /* scratch */
 
+/* What the C code of record.h wants to know. */
+#define SEEN_STATE now.s[now.who]
+
+/* Nothing is stored at first, which is a state, too. */
+inline state_init() {
+    S.stored = KNOWN_STATE;
+    S.delivery = NO_DELIVERY
+}
+
+/* Others know nothing of a state that is stored here. */
+inline others_are_behind() {
+#if QUEUES > 1
+    s[1 - who].stored = OTHER_STATE
+#else
+    skip
+#endif
+}
+
 /* -- In the library -------------------------------------------------------- */
 
 inline state_evaluate() {
-    fresh = batch & ~k;
-    leftovers = k & ~batch;
-    c_code { record_batch(now.k, now.batch, now.fresh, now.leftovers); };
+    S.fresh = S.batch & ~S.k;
+    S.leftovers = S.k & ~S.batch;
+    c_code {
+        record_batch(SEEN_STATE.k, SEEN_STATE.batch, SEEN_STATE.fresh,
+                     SEEN_STATE.leftovers);
+    };
 #ifdef MUTANT_LEFTOVERS_FORGOTTEN
-    leftovers = 0;
+    S.leftovers = 0;
 #endif
-    is_accepted = false
+    S.is_accepted = false
 }
 
 inline late_forget() {
-    is_late[1] = false;
-    is_late[2] = false;
-    late_keys = 0
+    S.is_late[1] = false;
+    S.is_late[2] = false;
+    S.late_keys = 0
 }
 
 inline state_accept() {
-    k = batch | leftovers;
-    confirms = 0;
+    S.k = S.batch | S.leftovers;
+    S.confirms = 0;
     late_forget();
-    stored = (stored == BATCH_STATE -> KNOWN_STATE : OTHER_STATE);
-    is_accepted = true;
+    S.stored = (S.stored == BATCH_STATE -> KNOWN_STATE : OTHER_STATE);
+    S.is_accepted = true;
     Q.is_unconfirmed = true
 }
 
 /* After a mark, or an empty fetch. */
 inline state_confirm(is_drained) {
-    confirms++;
-    assert(confirms <= 2);
-    one = k; /* for a moment */
+    S.confirms++;
+    assert(S.confirms <= 2);
+    one = S.k; /* for a moment */
 #ifdef MUTANT_CONFIRMS_ALL
-    k = 0;
+    S.k = 0;
 #else
-    k = ((is_drained) || batch == 0 -> 0 : leftovers);
+    S.k = ((is_drained) || S.batch == 0 -> 0 : S.leftovers);
 #endif
     c_code {
-        record_confirm(now.one, now.batch, now.batch == 0 || now.is_drained,
-                       now.k);
+        record_confirm(now.one, SEEN_STATE.batch,
+                       SEEN_STATE.batch == 0 || now.is_drained, SEEN_STATE.k);
     };
     one = 0;
-    is_late[confirms] = true;
-    late_told[confirms] = told;
-    late_keys = (confirms == 1 -> k : late_keys);
-    Q.is_unconfirmed = (k != 0)
+    S.is_late[S.confirms] = true;
+    now_confirmed(S.confirms);
+    S.late_keys = (S.confirms == 1 -> S.k : S.late_keys);
+    Q.is_unconfirmed = (S.k != 0)
 }
 
 inline state_end() {
-    fresh = 0;
-    leftovers = 0;
-    is_accepted = false;
-    batch = 0
+    S.fresh = 0;
+    S.leftovers = 0;
+    S.is_accepted = false;
+    S.batch = 0
 }
 
 /* The batch is dropped. What it stored all the same is no known state. */
 inline state_drop() {
     if
-    :: stored == BATCH_STATE && !is_accepted ->
+    :: S.stored == BATCH_STATE && !S.is_accepted ->
 #ifdef MUTANT_DROPPED_IS_KNOWN
-        stored = KNOWN_STATE
+        S.stored = KNOWN_STATE
 #else
-        stored = OTHER_STATE
+        S.stored = OTHER_STATE
 #endif
     :: else
     fi;
@@ -97,27 +127,27 @@ inline state_drop() {
 
 /* The stored state becomes the known one. */
 inline state_adopt() {
-    k = stored_keys;
-    stored = KNOWN_STATE;
-    confirms = 0;
+    S.k = stored_keys;
+    S.stored = KNOWN_STATE;
+    S.confirms = 0;
     late_forget();
-    Q.is_unconfirmed = (k != 0)
+    Q.is_unconfirmed = (S.k != 0)
 }
 
 /* -- In the application ---------------------------------------------------- */
 
 #define IS_CURRENT(which)                                              \
-    (stored == KNOWN_STATE ||                                          \
-     (stored == CONFIRMED_1 && which != CONFIRMED_1) ||                \
-     (stored == CONFIRMED_2 && which == BATCH_STATE))
+    (S.stored == KNOWN_STATE ||                                        \
+     (S.stored == CONFIRMED_1 && which != CONFIRMED_1) ||              \
+     (S.stored == CONFIRMED_2 && which == BATCH_STATE))
 
 /* Tells what haplo_state_compare() is to make of it. */
 inline compare(which) {
     compared = which;
     is_current = IS_CURRENT(which);
     c_code {
-        record_compare(now.compared, now.confirms, now.stored, now.is_current,
-                       now.stored == now.compared);
+        record_compare(now.compared, SEEN_STATE.confirms, SEEN_STATE.stored,
+                       now.is_current, SEEN_STATE.stored == now.compared);
     };
     compared = OTHER_STATE
 }
@@ -126,27 +156,28 @@ inline compare(which) {
 inline store_batch() {
     compare(BATCH_STATE);
     if
-#ifdef MUTANT_NOT_COMPARED
-    :: stored != BATCH_STATE ->
+#if defined(MUTANT_NOT_COMPARED) || defined(MUTANT_STATE_NOT_COMPARED)
+    :: S.stored != BATCH_STATE ->
 #else
     :: is_current ->
 #endif
-        stored = BATCH_STATE;
-        stored_keys = batch | leftovers;
-        now_told_durably(told);
+        S.stored = BATCH_STATE;
+        others_are_behind();
+        stored_keys = S.batch | S.leftovers;
+        now_batch_is_durable();
         now_stored();
-        delivery = STORED
+        S.delivery = STORED
 #ifdef MUTANT_REPEATS_NOT_COMPARED
-    :: !is_current && stored != BATCH_STATE && fresh == 0 ->
-        delivery = STORED
+    :: !is_current && S.stored != BATCH_STATE && S.fresh == 0 ->
+        S.delivery = STORED
 #endif
-    :: stored == BATCH_STATE ->
+    :: S.stored == BATCH_STATE ->
 #ifdef MUTANT_UNKNOWN_IS_FAILURE
         now_stored();
 #endif
-        delivery = STORED
+        S.delivery = STORED
     :: else ->
-        delivery = FOUND_STALE
+        S.delivery = FOUND_STALE
     fi;
     is_current = false
 }
@@ -160,13 +191,14 @@ inline store_confirmed(which, number) {
 #else
     :: is_current ->
 #endif
-        stored = which;
-        stored_keys = (number == 1 -> late_keys : 0);
-        now_told_durably(late_told[number])
+        S.stored = which;
+        others_are_behind();
+        stored_keys = (number == 1 -> S.late_keys : 0);
+        now_confirmed_durably(number)
 #ifndef MUTANT_LATE_NOT_COMPARED
     :: else
 #endif
     fi;
-    is_late[number] = false;
+    S.is_late[number] = false;
     is_current = false
 }

@@ -206,6 +206,7 @@ static void leave_in_time(struct fleet_host *host, uint64_t now_ms)
 static void ask_what_is_due(struct fleet_host *host)
 {
     fleet_tick(&host->fleet, boot_clock_ms());
+    haplo_poller_set_deadline(host->gather->poller, host->fleet.deadline_ms);
     if (host->is_unsent) {
         host->is_unsent = false;
         fail(host);
