@@ -175,7 +175,7 @@ static enum command_line take_letter(struct command_options *options,
 static int check_rows(const bool is_given[ROW_COUNT],
                       const struct command_row *command)
 {
-    char text[128];
+    char text[256]; /* fits the longest list of commands */
     for (size_t i = 0; i < ROW_COUNT; i++) {
         if (is_given[i] && !commands_among(command, rows[i].commands)) {
             snprintf(text, sizeof text, "--%s is an option of %s, not of ",
