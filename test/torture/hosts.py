@@ -141,15 +141,13 @@ class Hosts:
             assert time.monotonic() < end, f"{what}: it takes too long"
         self.turn()
 
-    def has_joined(self, host):
-        return self.server.sql("SELECT 1 FROM haplo.members WHERE host = "
-                               f"'{host.name}'") != []
-
     def drain(self, host, yes):
-        self.run_until(lambda: self.has_joined(host), f"{host.name} to join")
-        done = self.operator.run("drain-host", host.name,
-                                 *([] if yes else ["--undo"]), write=False)
-        assert done.code == 0, done.err
+        """Tried again while the host has not joined yet, or the database is
+        not back."""
+        arguments = [host.name, *([] if yes else ["--undo"])]
+        self.run_until(lambda: self.operator.run(
+            "drain-host", *arguments, write=False).code == 0,
+            f"drain-host {arguments}")
 
     # A run
 
