@@ -168,7 +168,6 @@ inline pick_one(from_set) {
     if
     :: (from_set & 1) != 0 -> one = 1
     :: (from_set & 2) != 0 -> one = 2
-    :: (from_set & 4) != 0 -> one = 4
     fi
 }
 
