@@ -279,7 +279,8 @@ $(BUILD)/test/escape: $(BUILD)/test/boot/escape.o
 # The simulation links the product's objects; what they call of libuv, of
 # src/http and of the C library's memory is test/sim's. Renamed in them and not
 # wrapped by the linker, so that the simulation's own calls stay what they are.
-simulated_src := $(filter-out %/durable.c %/errno_reason.c %/file_mode.c \
+simulated_src := $(filter-out %/boot_clock.c %/durable.c %/errno_reason.c \
+	%/file_mode.c \
 	%/input_file.c %/lock_file.c %/standard_streams.c, \
 	$(wildcard src/base/*.c src/core/*.c src/poller/*.c)) \
 	src/inbox/inbox.c src/inbox/inbox_filter.c src/inbox/inbox_fleet.c \
@@ -289,17 +290,20 @@ simulated_src := $(filter-out %/durable.c %/errno_reason.c %/file_mode.c \
 	$(wildcard src/daemon/gather/gather*.c src/daemon/observe/*.c) \
 	$(filter-out %/reload.c %/reload_result.c, \
 		$(wildcard src/daemon/reload/*.c)) \
+	$(addprefix src/daemon/fleet/fleet_,host.c logins.c news.c telling.c) \
 	$(addprefix src/daemon/gather/,failed_logins.c failed_logins_file.c \
 		pauses.c) \
 	$(wildcard src/config/catalogue*.c src/outlets/forwarder/*.c)
 simulated_obj := $(patsubst %.c,$(BUILD)/simulated/%.o,$(simulated_src))
 simulation_obj := $(simulated_obj) $(call obj,$(filter-out \
-	test/sim/sim_main.c test/sim/test_%,$(simulation_src)))
+	test/sim/sim_main.c test/sim/test_%,$(simulation_src)) \
+	test/lib/fleet_tables.c)
 comma := ,
 # Wrapped, to see which confirmations an inbox is asked to store, and which
 # queues a reload adds and removes.
 SIMULATION_LDFLAGS := $(addprefix -Wl$(comma)--wrap=,inbox_confirmed \
-	haplo_queue_add haplo_queue_remove haplo_queue_give_up)
+	haplo_queue_add haplo_queue_remove haplo_queue_give_up \
+	haplo_server_add haplo_server_remove)
 SIMULATED := malloc calloc realloc free strdup fopen fclose rename stat
 
 $(BUILD)/simulated/renames: Makefile

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app_config.h"
+#include "app_fleet.h"
 #include "app_reload.h"
 #include "daemon/gather/gather_batch.h"
 #include "daemon/gather/gather_key.h"
@@ -102,6 +103,11 @@ static void on_opened(struct gather *gather, int error)
         return;
     }
     process->poller = gather->poller;
+    if (world->is_fleet) {
+        process->is_open = true;
+        app_fleet_start(process);
+        return;
+    }
     for (unsigned i = 0; i < world->server_count; i++) {
         see_server(&process->servers[i]);
     }
@@ -134,12 +140,14 @@ static void on_drained(struct gather *gather)
 
 void app_open(struct process *process)
 {
+    app_fleet_init(process);
     const struct gather_options options = {
         .opened_cb = on_opened,
         .event_cb = on_event,
         .outlet_event_cb = on_outlet_event,
         .drained_cb = on_drained,
         .data = process,
+        .fleet = process->world->is_fleet ? &process->app.fleet.calls : NULL,
     };
     process->app.config = app_config_make(process);
     gather_open(&process->app.gather, &process->loop, process->app.config,
@@ -156,27 +164,22 @@ static void on_ended(struct world *world, void *subject, uint64_t stamp)
         return;
     }
     app_reload_free(&process->app);
+    app_fleet_free(process);
     config_free(process->app.config);
     process_check_end(process);
     world_process_ended(process);
 }
 
-static void on_closed(struct gather *gather)
+void app_on_closed(struct gather *gather)
 {
     process_at(process_of(gather), 0, on_ended, process_of(gather), 0);
 }
 
 void app_close(struct process *process, uint64_t deadline_ms)
 {
-    for (unsigned i = 0;
-         i < process->world->queue_count && !process->is_stopping; i++) {
-        if (process->queues[i].queue != NULL) {
-            guard_commanded(&process->queues[i], GUARD_PAUSE);
-        }
-    }
     process->is_stopping = true;
     app_reload_close(&process->app);
-    gather_close(&process->app.gather, deadline_ms, on_closed);
+    app_fleet_end(process, deadline_ms);
 }
 
 struct forwarder *app_forwarder(struct process *process,

@@ -150,7 +150,7 @@ struct config *app_config_make(const struct process *process)
     app->config.path = app->file.path = "config";
     app->config.files = &app->file;
     app->config.file_count = 1;
-    app->config.state_dir = process->host == 0 ? "0" : "1";
+    app->config.state_dir = store_fleet_name(process->host);
     app->config.in_flight_max = world->plan.in_flight_max;
     app->config.undelivered_bytes_max = world->plan.held_bytes_max;
     app->config.drain_timeout_ms = APP_DRAIN_TIMEOUT_MS;
@@ -159,9 +159,11 @@ struct config *app_config_make(const struct process *process)
     app->config.server_count = world->server_count;
     make_inboxes(app, world);
     app->config.outlets = app->outlets;
-    /* Outlets in two processes would deliver everything twice. */
-    for (unsigned i = 0; process->host == 0 && i < world->destination_count;
-         i++) {
+    app->config.fleet.inbox = world->is_fleet ? &app->inboxes[0] : NULL;
+    app->config.fleet.policy = world->fleet.policy;
+    /* Outlets in two processes deliver everything twice, unless they share. */
+    bool has_outlets = process->host == 0 || world->is_fleet;
+    for (unsigned i = 0; has_outlets && i < world->destination_count; i++) {
         make_outlet(app, &world->destinations[i]);
     }
     for (unsigned i = 0; i < world->server_count; i++) {

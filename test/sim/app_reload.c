@@ -7,6 +7,7 @@
 #include "book.h"
 #include "daemon/gather/gather_queues.h"
 #include "guard.h"
+#include "guard_fleet.h"
 #include "process.h"
 #include "world.h"
 
@@ -119,11 +120,18 @@ static void sees(struct seen_queue *seen,
         TRACE(world, "%s: is in store %u now", seen->remote->name,
               store_of(queue));
     }
+    if (world->is_fleet) {
+        guard_fleet_adds(seen);
+    }
     seen->store = store_of(queue);
     seen->key = seen->remote->client_key;
     seen->is_removing = false;
     guard_begins(seen, options->key_proven);
+    bool was_current = seen->is_current;
     book_reread(seen);
+    if (world->is_fleet) { /* since it was loaded */
+        seen->is_current = was_current;
+    }
 }
 
 int __wrap_haplo_queue_add(struct haplo_server *server,
@@ -145,6 +153,8 @@ static void on_removed(struct haplo_queue *queue)
 {
     struct seen_queue *seen = process_find_queue(process_current(), queue);
     seen->queue = NULL;
+    seen->is_loaded = false;
+    seen->guard.is_outstanding = false;
     seen->removed_cb(queue);
 }
 

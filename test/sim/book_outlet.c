@@ -162,18 +162,69 @@ void book_out_passed(const struct destination *destination,
     }
 }
 
+static void forget_row(const struct destination *destination,
+                       struct store_row *row)
+{
+    struct reach *reach = reach_of(destination, row);
+    if (!is_saved(destination, row)) {
+        reach->is_excused = reach->received_count > 0;
+        reach->is_skipped = false;
+        reach->is_sentenced = false;
+        reach->is_buried = false;
+    }
+}
+
 /* Messages whose delivery was not saved are sent again. */
 void book_out_forgotten(struct destination *destination)
 {
     struct store *store = destination->store;
     for (size_t i = 0; i < store->row_count; i++) {
-        struct reach *reach = reach_of(destination, &store->rows[i]);
-        if (!is_saved(destination, &store->rows[i])) {
-            reach->is_excused = reach->received_count > 0;
-            reach->is_skipped = false;
-            reach->is_sentenced = false;
-            reach->is_buried = false;
+        forget_row(destination, &store->rows[i]);
+    }
+}
+
+static void forget_slot(struct destination *destination, unsigned slot)
+{
+    struct store *store = destination->store;
+    for (size_t i = 0; i < store->row_count; i++) {
+        if (placement_slot(store->rows[i].queue->server->name) == slot) {
+            forget_row(destination, &store->rows[i]);
         }
+    }
+}
+
+void book_out_taken_over(struct world *world, unsigned slot)
+{
+    for (unsigned i = 0; i < world->destination_count; i++) {
+        forget_slot(&world->destinations[i], slot);
+    }
+}
+
+void book_out_handed_over(struct world *world, unsigned slot)
+{
+    for (unsigned i = 0; i < world->destination_count; i++) {
+        if (world->destinations[i].has_unsaved_end) {
+            forget_slot(&world->destinations[i], slot);
+        }
+    }
+}
+
+void book_out_left(struct world *world, unsigned host)
+{
+    for (unsigned i = 0; i < world->server_count; i++) {
+        unsigned slot = placement_slot(world->servers[i].name);
+        if (store_fleet_owns(world, host, slot)) {
+            book_out_taken_over(world, slot);
+        }
+    }
+}
+
+void book_out_late(struct destination *destination, struct store_row *row,
+                   uint64_t life)
+{
+    world_count(destination->world, SITUATION_LATE_PARCEL);
+    if (reach_of(destination, row)->received_count == 0) {
+        book_out_received(destination, row, life);
     }
 }
 

@@ -42,6 +42,18 @@ void book_out_passed(const struct destination *destination,
 /* The process has died, or has ended without saving everything. */
 void book_out_forgotten(struct destination *destination);
 
+/* A message arrives that was sent by a host whose slot was taken over since. */
+void book_out_late(struct destination *destination, struct store_row *row,
+                   uint64_t life);
+
+/* The slot was taken over; or a process has ended, and with it what that host
+ * knew of its slots. */
+void book_out_taken_over(struct world *world, unsigned slot);
+void book_out_left(struct world *world, unsigned host);
+
+/* The slot was handed over. What could not be saved may be sent again. */
+void book_out_handed_over(struct world *world, unsigned slot);
+
 /* After an orderly exit: checks that the process saved what it could. */
 void book_out_check_saved(const struct destination *destination, uint64_t life);
 

@@ -61,7 +61,8 @@ static void draw(struct world *world, unsigned index)
     snprintf(destination->name, sizeof destination->name, "o%u", index + 1);
     destination->store =
         &world->stores[dice_below(&world->dice, world->store_count)];
-    destination->has_dead_letters = dice_hit(&world->dice, 500);
+    destination->has_dead_letters =
+        dice_hit(&world->dice, 500) || world->is_fleet;
     destination->in_flight_max = (unsigned)dice_between(&world->dice, 1, 4);
     destination->read_ahead_bytes_max = PICK(world, bytes_max);
     destination->backoff_max_ms = PICK(world, backoffs_ms);

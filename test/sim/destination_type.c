@@ -15,6 +15,7 @@ struct flight {
     bool has_arrived;             /* and its outcome is due */
     uint64_t number;              /* to recognise later ones */
     uint64_t sent_at;             /* the destination's refused_count then */
+    uint64_t sent_ms;             /* when */
 };
 
 /* An open outlet of one process. */
@@ -22,6 +23,7 @@ struct sim_outlet {
     struct outlet base; /* first of all */
     struct process *process;
     struct destination *destination;
+    uint64_t life; /* of it */
     struct flight flights[FLIGHTS_MAX];
     uint64_t flight_count; /* since it was opened */
     bool is_closing;       /* close was called */
@@ -66,22 +68,36 @@ static void set_answer(struct outlet_parcel *parcel, size_t delivered_count,
                                                  : "as the simulation has it");
 }
 
+/* Another host has taken the queue over since it was sent. */
+static bool is_late(const struct sim_outlet *outlet,
+                    const struct flight *flight, const struct store_row *row)
+{
+    const struct world *world = outlet->process->world;
+    unsigned slot = placement_slot(row->queue->server->name);
+    return world->is_fleet && world->fleet.taken_ms[slot] > flight->sent_ms;
+}
+
 /* Accepts the messages up to the first that it refuses. */
-static void take(struct sim_outlet *outlet, struct outlet_parcel *parcel,
+static void take(struct sim_outlet *outlet, const struct flight *flight,
                  size_t count)
 {
+    struct outlet_parcel *parcel = flight->parcel;
     struct destination *destination = outlet->destination;
     for (size_t i = 0; i < count; i++) {
         struct store_row *row = row_of(outlet, &parcel->messages[i]);
+        if (is_late(outlet, flight, row)) {
+            book_out_late(destination, row, outlet->life);
+            continue;
+        }
         if (destination->malady == MALADY_FUSSY ||
             destination_is_poisoned(destination, row)) {
             world_count(world_of(outlet), SITUATION_REFUSED_BY_OUTLET);
-            book_out_try(destination, row, outlet->destination->life);
+            book_out_try(destination, row, outlet->life);
             set_answer(parcel, i, OUTLET_REFUSED, 0);
             return;
         }
-        book_out_try(destination, row, outlet->destination->life);
-        book_out_received(destination, row, outlet->destination->life);
+        book_out_try(destination, row, outlet->life);
+        book_out_received(destination, row, outlet->life);
     }
     set_answer(parcel, count,
                count == parcel->count ? OUTLET_DELIVERED : OUTLET_RETRY, 0);
@@ -117,7 +133,7 @@ static void arrive(struct sim_outlet *outlet, struct flight *flight)
         count = (size_t)dice_below(&world->dice, count);
         world_count(world, SITUATION_PARCEL_IN_PART);
     }
-    take(outlet, parcel, count);
+    take(outlet, flight, count);
     if (hit(outlet, plan->parcel_doubt_permille)) {
         world_count(world, SITUATION_PARCEL_DOUBT);
         set_answer(parcel, 0, OUTLET_RETRY, 0);
@@ -132,7 +148,7 @@ static void note_told(struct sim_outlet *outlet, const struct flight *flight)
     const struct outlet_parcel *parcel = flight->parcel;
     for (size_t i = 0; i < parcel->delivered_count; i++) {
         book_out_told(destination, row_of(outlet, &parcel->messages[i]),
-                      outlet->destination->life, flight->sent_at);
+                      outlet->life, flight->sent_at);
     }
     if (parcel->verdict == OUTLET_REFUSED) {
         book_out_refused(
@@ -259,6 +275,7 @@ static void deliver(struct outlet *base, struct outlet_parcel *parcel)
     struct flight *flight = next_flight(outlet);
     flight->parcel = parcel;
     flight->sent_at = outlet->destination->refused_count;
+    flight->sent_ms = world_of(outlet)->now_ms;
     flight->has_arrived = false;
     process_at_outside(outlet->process, way_ms(outlet), on_arrival, outlet,
                        flight->number);
@@ -285,6 +302,7 @@ static int open_outlet(const struct outlet_setting *setting,
     outlet->process = process;
     outlet->destination = destination;
     destination->life = ++process->world->life;
+    outlet->life = destination->life;
     process->outlets[destination->index] = outlet;
     *out = &outlet->base;
     return 0;

@@ -60,10 +60,9 @@ static void mend(struct world *world)
 static const char *left_undone(const struct world *world,
                                const struct remote_queue *remote)
 {
-    const struct seen_queue *queue =
-        &world->processes[0]->queues[remote->index];
+    const struct seen_queue *queue = world_find_queue(world, remote);
     struct haplo_queue_stats stats = {.struct_size = sizeof stats};
-    if (queue->queue == NULL) {
+    if (queue == NULL) {
         return "not there again";
     }
     if (remote->unread_count > 0 || guard_has_batch(queue->guard.state)) {
@@ -97,11 +96,13 @@ static const struct remote_queue *find_unsettled(const struct world *world)
 /* What an outlet still has to do, or NULL if all have caught up. */
 static const char *find_behind(const struct world *world)
 {
-    for (unsigned i = 0; i < world->destination_count; i++) {
-        const struct destination *destination = &world->destinations[i];
+    unsigned host_count = world->is_fleet ? world->host_count : 1;
+    for (unsigned i = 0; i < world->destination_count * host_count; i++) {
+        const struct destination *destination =
+            &world->destinations[i / host_count];
         struct forwarder_stats stats;
         const struct forwarder *forwarder =
-            app_forwarder(world->processes[0], destination);
+            app_forwarder(world->processes[i % host_count], destination);
         if (forwarder == NULL) {
             return destination->name;
         }
@@ -140,7 +141,9 @@ static void help(struct world *world)
     for (unsigned i = 0; i < world->queue_count; i++) {
         operator_helps(world, &world->queues[i]);
     }
-    operator_releases(world);
+    if (!world->is_fleet) {
+        operator_releases(world);
+    }
 }
 
 static void poll_all_now(struct world *world)
@@ -167,14 +170,24 @@ static void look_again(struct world *world, uint64_t due_ms)
     world_at(world, LOOK_MS, on_look, NULL, due_ms);
 }
 
+/* The processes that the ending needs. */
+static bool are_all_open(const struct world *world)
+{
+    for (unsigned i = 0; i < (world->is_fleet ? world->host_count : 1); i++) {
+        const struct process *process = world->processes[i];
+        if (process == NULL || !process->is_open || process->is_stopping) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* due_ms: the time by which everything must be settled. */
 static void on_look(struct world *world, void *subject, uint64_t due_ms)
 {
     (void)subject;
     help(world);
-    const struct process *process = world->processes[0];
-    if (!machine_end_others(world) || process == NULL || !process->is_open ||
-        process->is_stopping) {
+    if (!machine_end_others(world) || !are_all_open(world)) {
         look_again(world, due_ms);
         return;
     }

@@ -2,6 +2,7 @@
 
 #include "core/queue.h"
 #include "core/server.h"
+#include "guard_fleet.h"
 #include "process.h"
 #include "world.h"
 
@@ -137,7 +138,8 @@ static void check_fetch(const struct seen_queue *queue)
     check(queue, !queue->guard.is_outstanding,
           "a fetch while a token is outstanding");
     check(queue, !queue->guard.is_paused, "a fetch while paused");
-    check(queue, !process->is_stopping, "a fetch while stopping");
+    check(queue, !process->is_stopping || process->app.is_in_fleet,
+          "a fetch while stopping");
     check(queue, stats.undelivered_bytes < world_of(queue)->plan.held_bytes_max,
           "a fetch beyond the budget of bytes");
 }
@@ -155,6 +157,9 @@ void guard_starts(struct seen_queue *queue, bool is_mark)
           "a request too soon");
     check_server(queue);
     check_login(queue);
+    if (world_of(queue)->is_fleet) {
+        guard_fleet_starts(queue, is_mark);
+    }
     if (is_mark) {
         guard_posts(queue);
     } else {

@@ -4,6 +4,7 @@
 #include "core/queue.h"
 #include "core/server.h"
 #include "guard.h"
+#include "guard_fleet.h"
 #include "process.h"
 #include "world.h"
 
@@ -269,7 +270,8 @@ static void check_queue(struct world *world, const struct seen_queue *queue)
     if (guard_has_batch(guard->state) != guard->is_outstanding) {
         guard_violation(queue, "has a batch, or not");
     }
-    if (has_old_token(queue, queue->process->loop_ms)) {
+    if (guard_fleet_may_begin(queue->process) &&
+        has_old_token(queue, queue->process->loop_ms)) {
         guard_violation(queue, "keeps an old token");
     }
     if (world_has_reloads(world) && !queue->process->is_stopping &&
@@ -325,11 +327,14 @@ void guard_settled(struct process *process)
         }
     }
     for (unsigned i = 0; i < world->server_count; i++) {
-        check_server(world, &process->servers[i]);
+        if (process->servers[i].server != NULL) {
+            check_server(world, &process->servers[i]);
+        }
     }
     haplo_poller_get_stats(process->poller, &stats);
     check_slots(process, &stats);
-    if (stats.in_flight < world->plan.in_flight_max) {
+    if (stats.in_flight < world->plan.in_flight_max &&
+        guard_fleet_may_begin(process)) {
         check_turns(process,
                     stats.undelivered_bytes < world->plan.held_bytes_max);
     }

@@ -61,8 +61,21 @@ static void on_end(struct world *world, void *subject, uint64_t life)
     }
 }
 
+/* In a fleet: it comes again. */
+static void leave(struct world *world)
+{
+    struct process *process = pick_process(world);
+    if (process != NULL) {
+        end(world, process);
+    }
+}
+
 void machine_joins(struct world *world)
 {
+    if (world->is_fleet) {
+        leave(world);
+        return;
+    }
     unsigned index =
         (unsigned)dice_between(&world->dice, 1, world->host_count - 1);
     if (world->processes[index] != NULL || world->processes[0] == NULL ||
@@ -90,6 +103,9 @@ void machine_mend_all(struct world *world)
 bool machine_end_others(struct world *world)
 {
     bool is_none = true;
+    if (world->is_fleet) {
+        return true;
+    }
     for (unsigned i = 1; i < world->host_count; i++) {
         struct process *process = world->processes[i];
         is_none &= process == NULL;

@@ -103,6 +103,9 @@ int endpoint_new(struct http_client *client,
     endpoint->looked_up_cb = options->looked_up_cb;
     endpoint->data = options->data;
     endpoint->server->endpoint = endpoint;
+    endpoint->server->endpoint_count++;
+    endpoint->server->is_sought = false;
+    endpoint->server->is_located = false;
     *result = endpoint;
     return 0;
 }
@@ -168,12 +171,12 @@ static void settle(const struct endpoint *endpoint)
     endpoint->looked_up_cb(endpoint->data);
 }
 
-static void on_looked_up(struct world *world, void *subject, uint64_t index)
+static void on_looked_up(struct world *world, void *subject, uint64_t count)
 {
-    struct process *process = subject;
-    struct seen_server *server = &process->servers[index];
+    struct seen_server *server = subject;
+    struct process *process = server->process;
     struct endpoint *endpoint = server->endpoint;
-    if (endpoint == NULL) {
+    if (endpoint == NULL || server->endpoint_count != count) {
         return; /* it was freed */
     }
     process_enter(process);
@@ -195,7 +198,7 @@ int endpoint_look_up(struct endpoint *endpoint)
     server->is_sought = true;
     process_at(server->process,
                dice_between(&world->dice, 1, world->plan.latency_ms_max),
-               on_looked_up, server->process, server->remote->index);
+               on_looked_up, server, server->endpoint_count);
     return 0;
 }
 

@@ -16,14 +16,13 @@
 static struct seen_queue *find(const struct world *world,
                                const struct remote_queue *remote)
 {
-    struct process *process = world->processes[0];
-    if (process == NULL || !process->is_open || process->is_stopping ||
-        process->suspension.is_stopped ||
-        process->queues[remote->index].queue == NULL) {
+    struct seen_queue *queue = world_find_queue(world, remote);
+    if (queue == NULL || !queue->process->is_open ||
+        queue->process->is_stopping || queue->process->suspension.is_stopped) {
         return NULL;
     }
-    process_wake(process);
-    return &process->queues[remote->index];
+    process_wake(queue->process);
+    return queue;
 }
 
 static void command(struct seen_queue *queue, enum guard_command command)

@@ -53,6 +53,22 @@ static unsigned permille_of(const struct world *world, unsigned kind)
     }
 }
 
+/* What fleets are spared: operators work on one process, and hosts tell each
+ * other of failed logins in a way that is not simulated. */
+static void spare_fleet(struct world *world)
+{
+    static const enum chaos_kind kinds[] = {
+        CHAOS_REVOKE,   CHAOS_HUMAN,   CHAOS_PAUSE, CHAOS_REMOVE,
+        CHAOS_POLL_NOW, CHAOS_NEW_KEY, CHAOS_STOP,  CHAOS_RELEASE,
+        CHAOS_BACKUP,   CHAOS_RESTORE, CHAOS_MOVE,
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        world->plan.gap_ms[kinds[i]] = 0;
+    }
+    world->plan.fate_permille[FATE_REFUSED] = 0;
+    world->plan.poison_permille = 0;
+}
+
 static void draw_chaos(struct world *world)
 {
     static const unsigned often[CHAOS_COUNT] = {
@@ -83,6 +99,10 @@ static void draw_chaos(struct world *world)
     if (world->plan.gap_ms[CHAOS_JOIN] > 0) {
         world->plan.gap_ms[CHAOS_RELOAD] = 0;
         world->host_count = between(world, 2, WORLD_HOSTS_MAX);
+        world->is_fleet = hit(world, 500);
+    }
+    if (world->is_fleet) {
+        spare_fleet(world);
     }
 }
 
@@ -154,7 +174,7 @@ static void draw_stores(struct world *world)
         struct store *store = &world->stores[i];
         store->world = world;
         store->index = i;
-        store->is_by_queue = hit(world, 400);
+        store->is_by_queue = hit(world, 400) || world->is_fleet;
         snprintf(store->uuid, sizeof store->uuid,
                  "00000000-0000-4000-8000-%012u", i);
     }
@@ -168,7 +188,8 @@ static void draw_queues(struct world *world, uint64_t interval_ms)
     for (unsigned i = 0; i < world->server_count; i++) {
         unsigned count =
             hit(world, 80) ? between(world, 6, 12) : between(world, 1, 3);
-        unsigned wrong = PICK(world, wrong_permille);
+        unsigned wrong =
+            PICK(world, wrong_permille) * (world->is_fleet ? 0 : 1);
         draw_server(world, i);
         while (count-- > 0 && world->queue_count < REMOTE_QUEUES_MAX) {
             draw_queue(world, &world->servers[i], interval_ms, wrong);

@@ -122,6 +122,7 @@ void process_start(struct world *world, unsigned host)
     if (host == 0) {
         kept_begin(world);
     }
+    store_fleet_forget(world, host);
     process_enter(process);
     app_open(process);
 }
@@ -142,7 +143,11 @@ void process_end(struct process *process)
     }
     world->processes[process->host] = NULL;
     book_ended(process);
-    for (unsigned i = 0; process->host == 0 && i < world->destination_count;
+    if (world->is_fleet) {
+        book_out_left(world, process->host);
+    }
+    for (unsigned i = 0;
+         !world->is_fleet && process->host == 0 && i < world->destination_count;
          i++) {
         book_out_forgotten(&world->destinations[i]);
         world->destinations[i].life = 0;
@@ -156,7 +161,8 @@ void process_end(struct process *process)
 void process_check_end(const struct process *process)
 {
     const struct world *world = process->world;
-    for (unsigned i = 0; process->host == 0 && i < world->destination_count;
+    for (unsigned i = 0;
+         !world->is_fleet && process->host == 0 && i < world->destination_count;
          i++) {
         book_out_check_saved(&world->destinations[i],
                              world->destinations[i].life);

@@ -39,6 +39,7 @@ struct seen_server {
     struct remote_server *remote;
     struct haplo_server *server;
     struct endpoint *endpoint; /* or NULL */
+    uint64_t endpoint_count;   /* so far */
     bool is_sought;            /* its first look-up is outstanding */
     bool is_located;           /* one has succeeded */
     bool is_settling;          /* it has just ended */
@@ -59,6 +60,7 @@ struct seen_queue {
     struct exchange *exchange;   /* its request in flight, or NULL */
     struct token *token;         /* of the batch at hand, or NULL */
     struct guard_queue guard;
+    bool is_loaded;      /* in a fleet: its state, since it was there last */
     bool is_current;     /* what it takes for stored is that */
     bool was_restored;   /* an older copy is stored, and it does not know */
     bool confirm_is_due; /* the book's: the inbox must be told */

@@ -106,7 +106,8 @@ static uint64_t draw_hidden_ms(struct store *store,
                                const struct inbox_group *group)
 {
     struct world *world = store->world;
-    bool is_untold = process->host != 0 || group->fault == INBOX_DOUBT;
+    bool has_outlets = process->host == 0 || world->is_fleet;
+    bool is_untold = !has_outlets || group->fault == INBOX_DOUBT;
     if (!store->is_by_queue || !is_untold || world->is_quiet ||
         dice_hit(&world->dice, 500)) {
         return 0;

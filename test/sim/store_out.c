@@ -73,12 +73,23 @@ bool store_has_passed(const struct store *store, unsigned outlet,
            !row->reach[outlet].is_deferred;
 }
 
+/* The queue was, from a host that may still save its progress. */
+static bool was_taken(const struct store *store, unsigned queue)
+{
+    const struct world *world = store->world;
+    unsigned slot = placement_slot(world->queues[queue].server->name);
+    return world->is_fleet && world->fleet.taken_ms[slot] != 0;
+}
+
 static void write_position(struct store *store,
                            const struct destination *destination,
                            const struct inbox_place *place)
 {
     unsigned at = (unsigned)place->queue_id - 1;
     uint64_t *position = &store->outlets[destination->index].positions[at];
+    if (place->arrival < *position && was_taken(store, at)) {
+        return; /* by a host that has lost the slot */
+    }
     if (place->arrival < *position || place->arrival > store->last_arrival) {
         world_violation(store->world, "%s: %s: position %llu after %llu",
                         destination->name, store->world->queues[at].name,
@@ -111,8 +122,8 @@ static void write_positions(struct store *store,
     store->outlets[destination->index].is_there = true;
     progress->outlet_id = destination->index + 1;
     progress->stored_cursor = 0;
-    TRACE(store->world, "%s: saved %zu positions", destination->name,
-          progress->position_count);
+    TRACE(store->world, "process %u: %s: saved %zu positions",
+          process_current()->host, destination->name, progress->position_count);
 }
 
 void store_write_progress(struct store *store, struct inbox_progress *progress)

@@ -8,6 +8,7 @@
 #include "inbox/inbox_store.h"
 #include "process.h"
 #include "store.h"
+#include "store_fleet.h"
 #include "world.h"
 
 /* An open store of one process. */
@@ -71,6 +72,16 @@ static void on_closed(struct world *world, void *subject, uint64_t stamp)
     connection->process->connections[connection->store->index] = NULL;
     simulated_free(connection);
     inbox_store_closed(inbox);
+}
+
+struct process *store_type_process(struct inbox_store *store)
+{
+    return connection_of(store)->process;
+}
+
+struct store *store_type_store(struct inbox_store *store)
+{
+    return connection_of(store)->store;
 }
 
 static void close_store(struct inbox_store *store)
@@ -360,6 +371,8 @@ static const struct inbox_store_ops ops = {
     .read_free = read_free,
     .outlet_open = open_outlet,
     .lanes = find_lanes,
+    .fleet_ask = store_fleet_ask,
+    .refresh = store_fleet_refresh,
     .close = close_store,
 };
 

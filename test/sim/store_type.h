@@ -14,10 +14,16 @@
 
 #include "inbox/inbox.h"
 
+struct inbox_store;
 struct process;
+struct store;
 
 /* Options: a struct store *, the one to open. */
 extern const struct inbox_type store_type;
+
+/* Of an open one. */
+struct process *store_type_process(struct inbox_store *store);
+struct store *store_type_store(struct inbox_store *store);
 
 /* The process dies. Operations in progress may still be executed. */
 void store_type_process_ends(struct process *process);

@@ -57,6 +57,12 @@
     X(SUSPENDED, 1000, "a process that stood still for a while")              \
     X(STALE_LOOP, 500, "and went on with a time that was over")               \
     X(CUT_OFF, 500, "a host cut off from servers, or inboxes")                \
+    X(SLOT_TAKEN, 100, "a slot taken from a host that had gone")              \
+    X(SLOT_HANDED_OVER, 1000, "a slot handed over")                           \
+    X(FLEET_DOUBT, 100, "a request of a host of unknown outcome")             \
+    X(TWO_TOKENS, 1, "two tokens of a queue, after a takeover")               \
+    X(REQUEST_OF_LOST, 1, "a request of a host that did not know that")       \
+    X(LATE_PARCEL, 1, "a parcel that arrived after a takeover")               \
     X(DESTINATION_ILL, 2000, "a destination broken, busy, fussy or slow")     \
     X(DEFERRED, 90000, "a message deferred")                                  \
     X(POSITION, 90000, "a position moved")                                    \

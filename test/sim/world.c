@@ -110,6 +110,18 @@ bool world_has_reloads(const struct world *world)
     return world->plan.gap_ms[CHAOS_RELOAD] > 0;
 }
 
+struct seen_queue *world_find_queue(const struct world *world,
+                                    const struct remote_queue *remote)
+{
+    for (unsigned i = 0; i < (world->is_fleet ? world->host_count : 1); i++) {
+        struct process *process = world->processes[i];
+        if (process != NULL && process->queues[remote->index].queue != NULL) {
+            return &process->queues[remote->index];
+        }
+    }
+    return NULL;
+}
+
 unsigned world_process_count(const struct world *world)
 {
     unsigned count = 0;
@@ -136,13 +148,13 @@ static void on_start(struct world *world, void *subject, uint64_t host)
     }
 }
 
-static void plan_restart(struct world *world)
+static void plan_restart(struct world *world, unsigned host)
 {
     bool is_long = !world->is_quiet && dice_hit(&world->dice, 100);
     world_at(world,
              dice_below(&world->dice,
                         is_long ? LONG_RESTART_MS_MAX : RESTART_MS_MAX),
-             on_start, NULL, 0);
+             on_start, NULL, host);
 }
 
 void world_process_ended(struct process *process)
@@ -151,8 +163,8 @@ void world_process_ended(struct process *process)
     unsigned host = process->host;
     TRACE(world, "process %u: ends", host);
     process_end(process);
-    if (host == 0) {
-        plan_restart(world);
+    if (host == 0 || world->is_fleet) {
+        plan_restart(world, host);
     }
 }
 
@@ -293,11 +305,16 @@ static void world_reset(struct world *world)
 
 static void live(struct world *world)
 {
+    store_fleet_init(world);
     plan_draw(world);
     if (world->scene != NULL) {
         world->scene(world);
     }
-    world_at(world, 0, on_start, NULL, 0);
+    for (unsigned host = 0; host < (world->is_fleet ? world->host_count : 1);
+         host++) {
+        world_at(world, host * dice_below(&world->dice, 60000), on_start, NULL,
+                 host);
+    }
     chaos_begin(world);
     ending_plan(world);
     if (setjmp(world->crash_jump) != 0) {

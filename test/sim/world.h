@@ -23,6 +23,7 @@
 #include "remote.h"
 #include "state_file.h"
 #include "store.h"
+#include "store_fleet.h"
 #include "totals.h"
 #include "trace.h"
 
@@ -65,6 +66,8 @@ struct world {
     struct remote_server servers[WORLD_SERVERS_MAX];
     unsigned server_count;
     unsigned host_count; /* that processes may run on */
+    bool is_fleet;       /* they share the servers */
+    struct store_fleet fleet;
     struct remote_logins logins[WORLD_SERVERS_MAX]; /* by address */
     struct remote_queue queues[REMOTE_QUEUES_MAX];
     unsigned queue_count;
@@ -129,6 +132,11 @@ void world_again(struct world *world, struct agenda_entry entry);
 
 /* The process of that life; NULL: it is dead. */
 struct process *world_process(const struct world *world, uint64_t life);
+
+/* The queue in the process whose operator is asked for: the first one, or in a
+ * fleet the one that polls it. NULL: none does. */
+struct seen_queue *world_find_queue(const struct world *world,
+                                    const struct remote_queue *remote);
 
 /* Draws a duration: mostly short, sometimes a good part of the run. */
 uint64_t world_some_time_ms(struct world *world);

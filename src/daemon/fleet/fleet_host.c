@@ -160,6 +160,9 @@ static void succeed(struct fleet_host *host)
     host->why.text[0] = '\0';
     keep_details(host);
     fleet_telling_take(&host->telling, &host->ask);
+    /* Nothing begins while slots are lost: one queue of a slot would begin what
+     * another one has just given up. */
+    haplo_poller_set_deadline(host->gather->poller, 0);
     fleet_replied(&host->fleet, boot_clock_ms(), &host->ask.reply);
     haplo_poller_set_deadline(host->gather->poller, host->fleet.deadline_ms);
     tell(host);

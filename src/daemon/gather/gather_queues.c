@@ -364,7 +364,11 @@ int gather_queues_enter(struct gather_server *server)
                                 server->gather->failed_logins.has_counts};
     struct gather_queue *queue;
     size_t cursor = 0;
-    int error = gather_queues_add_server(server, adding.why, sizeof adding.why);
+    /* It may not have left the poller since the slot was lost. */
+    int error =
+        server->server == NULL
+            ? gather_queues_add_server(server, adding.why, sizeof adding.why)
+            : 0;
     if (error != 0 && error != HAPLO_ENOMEM) {
         log_line(LOG_LEVEL_ERROR, "server %s: %s", server->name, adding.why);
         return gather_hold_server(server, adding.why);
