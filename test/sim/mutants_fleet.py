@@ -34,19 +34,11 @@ MUTANTS = [
      SLOTS,
      "    if (!slot->is_loaded && !LIST_EMPTY(&slot->servers)) {\n",
      "    if (slot->is_loaded && !LIST_EMPTY(&slot->servers)) {\n"),
-    ("fleet-lost-slot-kept",
-     "a slot that another host has is still worked on",
-     FLEET,
-     "    if (!is_own) {\n        lose(fleet, slot);\n",
-     "    if (!is_own) {\n"
-     "        if (!is_working(fleet, slot)) {\n"
-     "            lose(fleet, slot);\n"
-     "        }\n"),
     ("fleet-server-added-twice",
      "a server that has not left the poller yet is added again",
      QUEUES,
-     "    int error = server->server == NULL\n",
-     "    int error = server->server == NULL || server != NULL\n"),
+     "        server->server == NULL\n            ? gather_queues_add_server(",
+     "        server != NULL\n            ? gather_queues_add_server("),
     ("fleet-deadline-while-losing",
      "requests begin while slots are lost",
      "src/daemon/fleet/fleet_host.c",
