@@ -17,6 +17,9 @@
  *   - Stale: another process stores this queue, or an older copy of the inbox
  *     was restored. The library drops the batch, and fetches again from the
  *     state that is stored now.
+ *   - Stored, but its slot was lost meanwhile (gather_slots.h): it is dropped,
+ *     because another host may have a token of the queue. That one recognises
+ *     what is stored.
  *   - The inboxes are closing: the batch is dropped, as it is too late to mark
  *     it. Every batch is answered, because the poller cannot close before.
  *   - The process dies in between: from the stored state, the library
@@ -33,6 +36,7 @@
 #include "base/container_of.h"
 #include "base/wall_clock.h"
 #include "daemon/gather/gather_moves.h"
+#include "daemon/gather/gather_slots.h"
 #include "daemon/observe/observer_feed.h"
 
 struct gather_delivery {
@@ -84,7 +88,9 @@ static int answer(const struct gather_delivery *delivery,
     }
     switch (verdict) {
     case INBOX_STORED:
-        return haplo_batch_accept(batch);
+        return gather_slots_have_lost(delivery->queue->server)
+                   ? haplo_batch_drop(batch, "another host polls the queue now")
+                   : haplo_batch_accept(batch);
     case INBOX_RETRY:
         return haplo_batch_retry(batch, 0, why);
     case INBOX_BEHIND:

@@ -87,6 +87,11 @@ bool gather_slots_own(const struct gather_server *server)
     return server->gather->slots == NULL || server->is_own;
 }
 
+bool gather_slots_have_lost(const struct gather_server *server)
+{
+    return !gather_slots_own(server) && !slot_of(server)->is_drained;
+}
+
 enum gather_slot_state gather_slots_state(const struct gather *gather,
                                           unsigned slot)
 {

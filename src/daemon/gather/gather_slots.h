@@ -58,6 +58,10 @@ void gather_slots_free(struct gather *gather);
 /* True if its queues belong in the poller of this host. */
 bool gather_slots_own(const struct gather_server *server);
 
+/* True if another host may be polling its queues: nothing that they have in the
+ * poller of this one may be marked any more. */
+bool gather_slots_have_lost(const struct gather_server *server);
+
 /* The slot of a server; in a fleet only. */
 enum gather_slot_state gather_slots_state(const struct gather *gather,
                                           unsigned slot);
