@@ -414,7 +414,7 @@ $(bench_producers): $(BUILD)/bench/produce_%: $(BUILD)/bench/produce_%.o \
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(produce_lib_$*)
 
 # Reaches what the library hides.
-inbox_obj := $(call obj,$(call without,$(call src_of,inbox)))
+inbox_obj := $(call obj,$(call without,$(call src_of,inbox fleet)))
 $(bench_micro): $(call obj,$(wildcard bench/micro*.c)) $(inbox_obj) $(PARTS_A)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 $(TYPE_LIBS) $(LIB_LIBS)
