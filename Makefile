@@ -617,7 +617,7 @@ bench-peers:
 bench: bench-programs bench-peers
 	$(PYTHON) bench/run.py --build $(BUILD)
 
-# How a fleet spreads queues and takes over, in virtual time: half a minute.
+# How a fleet spreads queues and takes over, in virtual time: some minutes.
 .PHONY: bench-fleet
 bench-fleet: $(bench_fleet)
 	$(bench_fleet)

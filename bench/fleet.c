@@ -233,10 +233,11 @@ static void move(size_t host_count, unsigned times_moved)
         uint64_t begun_ms = sim->now_ms;
         sim->freed_cb = add_time;
         sim->freed_data = &joins;
-        (void)fleet_sim_add(sim, "newcomer", 100);
-        while (!fleet_sim_is_settled(sim)) {
+        size_t newcomer = fleet_sim_add(sim, "newcomer", 100);
+        do {
             fleet_sim_run(sim, SECOND);
-        }
+        } while (fleet_sim_count(sim, newcomer) == 0 ||
+                 !fleet_sim_is_settled(sim));
         took_ms += sim->now_ms - begun_ms;
         sim->freed_data = &drains;
         fleet_sim_drain_host(sim, 0, true);

@@ -185,11 +185,21 @@ static void fleet_write(const struct config_fleet *fleet, FILE *file)
     }
 }
 
+/* The state directory belongs to a single host. */
+static void top_write(const struct config *config, FILE *file)
+{
+    struct config top = *config;
+    if (config->fleet.inbox != NULL) {
+        top.state_dir = "";
+    }
+    option_table_write(&config_top_rows, &top, config->path, file);
+}
+
 /* Returns 0 or HAPLO_ENOMEM. */
 static int config_write(const struct config *config, FILE *file)
 {
     struct shared shared = {.base = config->path};
-    option_table_write(&config_top_rows, config, config->path, file);
+    top_write(config, file);
     option_table_write(&config_admin_rows, &config->admin, config->path, file);
     fleet_write(&config->fleet, file);
     for (size_t i = 0; i < config->inbox_count; i++) {

@@ -93,7 +93,8 @@ static uint64_t claim_due_ms(const struct fleet *fleet, unsigned slot)
 }
 
 /* Who should have which slot, from the members that are alive. This takes some
- * milliseconds with 100 hosts, and they rarely change. */
+ * milliseconds with 100 hosts, and they rarely change. Nothing moves before the
+ * others have heard of it: who is to get a slot must be asking for it soon. */
 static void place(struct fleet *fleet, uint64_t now_ms)
 {
     for (size_t i = 0; i < fleet->member_count; i++) {
@@ -109,6 +110,8 @@ static void place(struct fleet *fleet, uint64_t now_ms)
         return;
     }
     fleet->placed = placed;
+    fleet->move_due_ms =
+        now_ms + fleet->policy->renew_ms + fleet->policy->soon_ms;
     for (unsigned slot = 0; slot < FLEET_SLOT_COUNT; slot++) {
         fleet->desired[slot] =
             placement_owner(slot, fleet->hosts, fleet->member_count);

@@ -229,6 +229,21 @@ static void the_digest_does_not_depend_on_the_folder(void **state)
     rmdir("sub");
 }
 
+/* Each host has its own, and need not have it in the same place. */
+static void the_digest_leaves_out_the_state_directory(void **state)
+{
+    char digests[2][CONFIG_DIGEST_SIZE];
+    (void)state;
+    text_write(FILE_NAME, TOP "inboxes:\n" INBOX REST, 0600);
+    digest_in(FILE_NAME, digests[0]);
+    text_write(
+        FILE_NAME,
+        "state_dir: another\ncoordination: postgres\ninboxes:\n" INBOX REST,
+        0600);
+    digest_in(FILE_NAME, digests[1]);
+    assert_string_equal(digests[0], digests[1]);
+}
+
 /* Hosts that disagree about these would fight over slots. */
 static void the_digest_covers_the_fleet(void **state)
 {
@@ -262,6 +277,7 @@ int main(void)
         cmocka_unit_test(the_name_of_a_host_is_checked),
         cmocka_unit_test(what_needs_a_restart_is_noticed),
         cmocka_unit_test(the_digest_does_not_depend_on_the_folder),
+        cmocka_unit_test(the_digest_leaves_out_the_state_directory),
         cmocka_unit_test(the_digest_covers_the_fleet),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
