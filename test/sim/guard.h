@@ -88,6 +88,7 @@ struct guard_queue {
     uint64_t replayed_ms;         /* when it was first posted */
     bool is_paused;               /* commanded */
     bool is_given_up;             /* its token: commanded */
+    bool is_not_to_mark;          /* its batch, as the slot may be lost */
     bool seen_proven;             /* is_proven, when passed_by was begun */
     int error;                    /* of the newest request; 0: none */
     bool has_drained;             /* the newest answer said so, and it rests */

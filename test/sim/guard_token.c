@@ -61,6 +61,8 @@ void guard_gives_up(struct seen_queue *queue)
     if (state > HAPLO_QUEUE_LAST_DELIVERING) {
         queue->guard.is_given_up = true;
         world_count(world_of(queue), SITUATION_GIVEN_UP_BY_RELOAD);
+    } else if (state == HAPLO_QUEUE_LAST_DELIVERING) {
+        queue->guard.is_not_to_mark = world_of(queue)->is_fleet;
     }
 }
 
@@ -142,7 +144,8 @@ static bool may_reject(const struct seen_queue *queue,
             return is_inbox_behind(queue);
         }
         return event->from == HAPLO_QUEUE_LAST_DELIVERING &&
-               token->outcome != OUTCOME_FINE &&
+               (token->outcome != OUTCOME_FINE ||
+                queue->guard.is_not_to_mark) &&
                token->outcome != OUTCOME_STALE;
     default:
         return false;
