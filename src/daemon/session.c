@@ -305,8 +305,7 @@ enum exit_code session_run(struct session *session,
     };
     session->options = *options;
     fleet_host_init(&session->fleet, &session->gather,
-                    &session->config->fleet.policy, &session->pauses,
-                    options->fleet_cb, session);
+                    &session->config->fleet.policy, &session->pauses, session);
     abandon_init(&session->abandon, &session->loop);
     if (session->is_in_fleet) {
         pauses_share(&session->pauses, &session->fleet.telling.calls);

@@ -54,11 +54,9 @@ struct session_options {
     bool has_pauses;                         /* likewise */
     session_signal_cb keys_changed_cb; /* an api_key_command has ended; NULL:
                                           all of them end before it starts */
-    bool joins_fleet;       /* it shares the servers with other hosts, if the
-                               configuration says so */
-    const char *host;       /* the same: its name, or NULL; see host_name.h */
-    fleet_host_cb fleet_cb; /* the same: see fleet_host.h; its data is the
-                               session; or NULL */
+    bool joins_fleet; /* it shares the servers with other hosts, if the
+                         configuration says so */
+    const char *host; /* the same: its name, or NULL; see host_name.h */
     struct observer_listener *listener; /* hears everything from the
                                            start; or NULL: the command
                                            logs nothing that happens */

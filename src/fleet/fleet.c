@@ -52,6 +52,9 @@ void fleet_free(struct fleet *fleet)
     free(fleet->moves);
     free(fleet->members);
     free(fleet->hosts);
+    fleet->moves = NULL;
+    fleet->members = NULL;
+    fleet->hosts = NULL;
 }
 
 /* Members */

@@ -19,7 +19,7 @@ void app_fleet_init(struct process *process)
 {
     struct app *app = &process->app;
     fleet_host_init(&app->fleet, &app->gather, &process->world->fleet.policy,
-                    &app->pauses, NULL, process);
+                    &app->pauses, process);
     app->self = (struct inbox_fleet_host){
         .name = store_fleet_name(process->host),
         .instance = store_fleet_name(process->host),

@@ -67,23 +67,17 @@ static void on_ask(void *data, const struct fleet_request *request)
 
 static void on_gain(void *data, unsigned slot)
 {
-    struct fleet_host *host = data;
-    host->counts.gained++;
-    gather_slots_gain(host->gather, slot);
+    gather_slots_gain(((struct fleet_host *)data)->gather, slot);
 }
 
 static void on_drain(void *data, unsigned slot)
 {
-    struct fleet_host *host = data;
-    host->counts.drained++;
-    gather_slots_drain(host->gather, slot);
+    gather_slots_drain(((struct fleet_host *)data)->gather, slot);
 }
 
 static void on_lose(void *data, unsigned slot)
 {
-    struct fleet_host *host = data;
-    host->counts.lost++;
-    gather_slots_lose(host->gather, slot);
+    gather_slots_lose(((struct fleet_host *)data)->gather, slot);
 }
 
 static const struct fleet_calls fleet_calls = {
@@ -112,6 +106,20 @@ static void on_stirred(void *data)
     arm(data, 0);
 }
 
+/* The poller */
+
+/* Nothing begins while slots are being lost: one queue of a slot would begin
+ * what another one has just given up. */
+static void hold_back(struct fleet_host *host)
+{
+    haplo_poller_set_deadline(host->gather->poller, 0);
+}
+
+static void let_go(struct fleet_host *host)
+{
+    haplo_poller_set_deadline(host->gather->poller, host->fleet.deadline_ms);
+}
+
 /* Replies */
 
 static void tell(struct fleet_host *host)
@@ -125,9 +133,6 @@ static void tell(struct fleet_host *host)
         .why = host->failing_since_ms != 0 ? host->why.text : NULL,
     };
     observer_fleet_note(&host->gather->observer, &note);
-    if (host->changed_cb != NULL) {
-        host->changed_cb(host);
-    }
 }
 
 /* Without memory, what is shown of members is not known until the next one. */
@@ -144,7 +149,6 @@ static void keep_details(struct fleet_host *host)
 static void fail(struct fleet_host *host)
 {
     uint64_t now_ms = boot_clock_ms();
-    host->counts.failed++;
     if (host->failing_since_ms == 0) {
         host->failing_since_ms = now_ms;
     }
@@ -154,17 +158,13 @@ static void fail(struct fleet_host *host)
 
 static void succeed(struct fleet_host *host)
 {
-    host->counts.asked++;
     host->failing_since_ms = 0;
-    host->replied_ms = wall_clock_ms();
     host->why.text[0] = '\0';
     keep_details(host);
     fleet_telling_take(&host->telling, &host->ask);
-    /* Nothing begins while slots are lost: one queue of a slot would begin what
-     * another one has just given up. */
-    haplo_poller_set_deadline(host->gather->poller, 0);
+    hold_back(host);
     fleet_replied(&host->fleet, boot_clock_ms(), &host->ask.reply);
-    haplo_poller_set_deadline(host->gather->poller, host->fleet.deadline_ms);
+    let_go(host);
     tell(host);
 }
 
@@ -208,8 +208,9 @@ static void leave_in_time(struct fleet_host *host, uint64_t now_ms)
 
 static void ask_what_is_due(struct fleet_host *host)
 {
+    hold_back(host);
     fleet_tick(&host->fleet, boot_clock_ms());
-    haplo_poller_set_deadline(host->gather->poller, host->fleet.deadline_ms);
+    let_go(host);
     if (host->is_unsent) {
         host->is_unsent = false;
         fail(host);
@@ -238,7 +239,7 @@ static void go_on(struct fleet_host *host)
 
 void fleet_host_init(struct fleet_host *host, struct gather *gather,
                      const struct fleet_policy *policy, struct pauses *pauses,
-                     fleet_host_cb changed_cb, void *data)
+                     void *data)
 {
     *host = (struct fleet_host){
         .gather = gather,
@@ -247,7 +248,6 @@ void fleet_host_init(struct fleet_host *host, struct gather *gather,
                   .drained_cb = on_drained,
                   .stirred_cb = on_stirred,
                   .data = host},
-        .changed_cb = changed_cb,
         .data = data,
     };
     fleet_telling_init(&host->telling, gather, pauses);
@@ -275,7 +275,7 @@ int fleet_host_start(struct fleet_host *host,
     host->self = self;
     host->is_started = true;
     uv_timer_init(host->gather->loop, &host->timer); /* cannot fail */
-    haplo_poller_set_deadline(host->gather->poller, 0);
+    hold_back(host);
     arm(host, 0);
     return 0;
 }

@@ -26,21 +26,6 @@
 #include "fleet/fleet.h"
 #include "inbox/inbox_fleet.h"
 
-struct fleet_host;
-
-/* It has joined, its slots have changed, a request has failed or succeeded
- * again. Fires from the loop. */
-typedef void (*fleet_host_cb)(struct fleet_host *host);
-
-/* Since the start. */
-struct fleet_host_counts {
-    uint64_t asked;  /* requests that were answered */
-    uint64_t failed; /* requests that were not */
-    uint64_t gained; /* slots */
-    uint64_t drained;
-    uint64_t lost;
-};
-
 /* Embedded in its owner. Others may read it. */
 struct fleet_host {
     struct gather *gather;               /* borrowed */
@@ -51,15 +36,12 @@ struct fleet_host {
     struct fleet_telling telling;        /* what hosts tell each other */
     struct inbox_fleet_request ask;      /* outstanding if fleet.is_asking */
     struct inbox_fleet_detail *details;  /* owned; of fleet.members */
-    struct fleet_host_counts counts;     /* see above */
     struct reason why;                   /* of the last failure */
     uint64_t failing_since_ms;   /* boot clock; 0: the last one succeeded */
-    uint64_t replied_ms;         /* wall clock: the last reply; 0: none */
     bool is_unsent;              /* the request could not even be sent */
     bool is_started;             /* the timer exists */
     uv_timer_t timer;            /* what is due, and leaving */
     uint64_t leave_ms;           /* boot clock: leaving ends; 0: it stays */
-    fleet_host_cb changed_cb;    /* or NULL */
     void (*left_cb)(void *data); /* of fleet_host_leave() */
     void *data;                  /* for the owner */
 };
@@ -68,7 +50,7 @@ struct fleet_host {
  * `telling.calls`, as pauses_share() does. Copies policy; borrows pauses. */
 void fleet_host_init(struct fleet_host *host, struct gather *gather,
                      const struct fleet_policy *policy, struct pauses *pauses,
-                     fleet_host_cb changed_cb, void *data);
+                     void *data);
 
 /* The gather is open: joins the fleet. Borrows self. 0, or HAPLO_ENOMEM: it is
  * as if this had not been called. */
