@@ -292,7 +292,7 @@ simulated_src := $(filter-out %/boot_clock.c %/durable.c %/errno_reason.c \
 		$(wildcard src/daemon/reload/*.c)) \
 	$(addprefix src/daemon/fleet/fleet_,host.c logins.c news.c telling.c) \
 	$(addprefix src/daemon/gather/,failed_logins.c failed_logins_file.c \
-		pauses.c) \
+		pauses.c refused_keys.c) \
 	$(wildcard src/config/catalogue*.c src/outlets/forwarder/*.c)
 simulated_obj := $(patsubst %.c,$(BUILD)/simulated/%.o,$(simulated_src))
 simulation_obj := $(simulated_obj) $(call obj,$(filter-out \

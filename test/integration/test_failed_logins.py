@@ -72,6 +72,22 @@ def test_runs_from_cron_do_not_lock_the_address_out(poll_of):
         assert kept(poll)[1] == ["app1/q1"]
 
 
+# A queue may be taken out of the configuration until its key is corrected. When
+# it comes back, what is stored of it must not make that key pass for proven.
+def test_a_queue_taken_out_of_the_configuration_stays_listed(poll_of):
+    with Sim("--apps=1", "--queues=2", "--messages=3") as sim:
+        poll = poll_of(sim)
+        revoke(sim, "q1", "q2")
+        poll.once()
+        both = poll.server()["queues"]
+        poll.server()["queues"] = both[1:]
+        shift_time(poll, HOLD_MS)
+        poll.once()
+        assert sorted(kept(poll)[1]) == ["app1/q1", "app1/q2"]
+        poll.run("doctor")
+        assert sorted(kept(poll)[1]) == ["app1/q1", "app1/q2"]
+
+
 # What cron mails must say what is wrong, and for how long.
 def test_once_tells_which_keys_wait_and_until_when(poll_of):
     with Sim("--apps=2", "--queues=2", "--messages=3") as sim:
@@ -251,7 +267,8 @@ def test_a_clock_that_was_set_holds_no_server(poll_of, by_ms):
 
 
 # Servers and queues come and go. What failed at an address that is not polled
-# now is kept, until it has expired: it may be polled again.
+# now is kept, until it has expired: it may be polled again. So is what is known
+# of the keys.
 def test_what_has_left_the_configuration_is_kept(poll_of):
     with Sim("--apps=1", "--queues=2", "--messages=3") as sim:
         poll = poll_of(sim)
@@ -269,7 +286,8 @@ def test_what_has_left_the_configuration_is_kept(poll_of):
         assert "old:443" not in kept(poll)[0]
         assert kept(poll)[0]["gone:443"][0] == 9
         assert kept(poll)[0][site_of(sim)][0] == 6
-        assert sorted(kept(poll)[1]) == ["app1/q1", "app1/q2"]
+        assert sorted(kept(poll)[1]) == ["app1/q1", "app1/q2", "app1/q9",
+                                         "gone/q1"]
 
 
 # What the server is called in the configuration is nothing to the server.

@@ -296,13 +296,18 @@ MUTANTS = [
     ("failed-logins-not-written",
      "a refused key is not recorded for the next process",
      "src/daemon/gather/failed_logins.c",
-     "        queue->key_refused = true;\n"
+     "        set_refused(failed, queue, true);\n"
      "        save(failed);\n",
-     "        queue->key_refused = true;\n"),
+     "        set_refused(failed, queue, true);\n"),
     ("failed-logins-not-loaded",
      "the next process does not read the record",
      "src/daemon/gather/gather_queues.c",
      "        has_failed_logins = "
      "failed_logins_load(&gather->failed_logins);\n",
+     ""),
+    ("refused-key-forgotten",
+     "a queue that is removed and comes back has a key that works",
+     "src/daemon/gather/gather_queues.c",
+     "    failed_logins_leave(queue);\n",
      ""),
 ]

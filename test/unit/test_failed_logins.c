@@ -44,6 +44,7 @@ static void queue_add(struct place *place, size_t index, const char *name,
     struct gather_queue *queue = &place->queues[index];
     place->config_queues[index].name = name;
     queue->config = &place->config_queues[index];
+    queue->server = server;
     assert_int_equal(name_table_add(&server->queues, queue), 0);
 }
 
@@ -52,6 +53,8 @@ static void server_add(struct place *place, size_t index, const char *name)
     struct gather_server *server = &place->servers[index];
     place->config_servers[index].options.name = name;
     server->config = &place->config_servers[index];
+    server->gather = &place->gather;
+    server->name = (char *)name;
     server->queues.name_of = queue_name_of;
     assert_int_equal(name_table_add(&place->gather.servers, server), 0);
 }
@@ -78,6 +81,7 @@ static void place_free(struct place *place)
     name_table_free(&place->servers[0].queues);
     name_table_free(&place->servers[1].queues);
     name_table_free(&place->gather.servers);
+    failed_logins_free(&place->gather.failed_logins);
     haplo_poller_close(place->gather.poller, NULL);
     assert_int_equal(uv_run(&place->loop, UV_RUN_DEFAULT), 0);
     assert_int_equal(uv_loop_close(&place->loop), 0);
@@ -216,6 +220,49 @@ static void a_file_with_any_byte_changed_is_read_somehow(void **state)
     }
 }
 
+static void assert_file(const char *expected)
+{
+    char text[512] = "";
+    FILE *file = fopen(PATH, "r");
+    assert_non_null(file);
+    assert_true(fread(text, 1, sizeof text - 1, file) > 0);
+    assert_int_equal(fclose(file), 0);
+    assert_string_equal(text, expected);
+}
+
+/* A configuration without a queue must not cost what is known of its key. */
+static void a_queue_that_is_not_configured_stays_in_the_file(void **state)
+{
+    (void)state;
+    const char damaged[] = FIRST "refused a y\nrefused gone x\n?\n";
+    struct place place;
+    load_text(&place, damaged, strlen(damaged)); /* and rewrites it */
+    assert_file(FIRST "refused gone x\nrefused a y\n");
+    place_free(&place);
+}
+
+/* A queue that a reload removes, and adds again later, goes on from what is
+ * stored of it. That does not prove its key. */
+static void a_queue_that_comes_back_is_still_refused(void **state)
+{
+    (void)state;
+    const char text[] = FIRST "refused a y\nrefused b gone\n";
+    struct place place;
+    load_text(&place, text, strlen(text));
+    for (size_t i = 0; i < 3; i++) {
+        failed_logins_leave(&place.queues[i]);
+        place.queues[i].key_refused = false;
+        failed_logins_enter(&place.queues[i]);
+        assert_int_equal(place.queues[i].key_refused, i == 1);
+    }
+    place.config_queues[2].name = "gone";
+    failed_logins_enter(&place.queues[2]);
+    assert_true(place.queues[2].key_refused);
+    failed_logins_enter(&place.queues[2]); /* its key worked, and it left */
+    assert_false(place.queues[2].key_refused);
+    place_free(&place);
+}
+
 static void assert_age(int64_t failed_ago_ms, unsigned count)
 {
     char text[128];
@@ -264,6 +311,8 @@ int main(void)
         cmocka_unit_test(no_file_is_nothing_to_tell),
         cmocka_unit_test(a_file_cut_anywhere_is_read_to_its_last_whole_line),
         cmocka_unit_test(a_file_with_any_byte_changed_is_read_somehow),
+        cmocka_unit_test(a_queue_that_is_not_configured_stays_in_the_file),
+        cmocka_unit_test(a_queue_that_comes_back_is_still_refused),
         cmocka_unit_test(a_time_in_the_future_is_forgotten),
     };
     return cmocka_run_group_tests(tests, state_dir_make, state_dir_remove);

@@ -34,6 +34,7 @@
 #include "daemon/doctor/doctor_certificates.h"
 #include "daemon/gather/failed_logins_file.h"
 #include "daemon/gather/key_commands.h"
+#include "daemon/gather/refused_keys.h"
 #include "daemon/limits.h"
 #include "daemon/log/trace.h"
 #include "daemon/state_dir.h"
@@ -79,6 +80,7 @@ struct doctor {
     struct doctor_server *servers; /* owned; all of the configuration */
     struct doctor_queue *queues;   /* owned; likewise */
     size_t unsettled_count;        /* queues that have no result */
+    struct refused_keys absent;    /* of queues that are not configured */
     uint64_t loaded_ms;            /* wall clock, when counts were recalled */
     bool has_refusals;             /* a key was refused here */
 };
@@ -258,8 +260,10 @@ static void take_refused(void *data, const char *server, const char *name)
         if (strcmp(queue->config->name, name) == 0 &&
             strcmp(queue->config->server->options.name, server) == 0) {
             queue->was_refused = true;
+            return;
         }
     }
+    (void)refused_keys_add(&doctor->absent, server, name);
 }
 
 static void recall_logins(struct doctor *doctor)
@@ -267,6 +271,7 @@ static void recall_logins(struct doctor *doctor)
     char path[FAILED_LOGINS_PATH_SIZE];
     const struct failed_logins_reading reading = {
         .logins_cb = recall, .refused_cb = take_refused, .data = doctor};
+    refused_keys_init(&doctor->absent);
     failed_logins_file_path(doctor->config->state_dir, "", path);
     doctor->loaded_ms = wall_clock_ms();
     FILE *file = fopen(path, "re");
@@ -279,6 +284,7 @@ static void recall_logins(struct doctor *doctor)
 static void print_refused(void *data, FILE *file)
 {
     const struct doctor *doctor = data;
+    refused_keys_print(&doctor->absent, file);
     for (size_t i = 0; i < doctor->config->queue_count; i++) {
         const struct doctor_queue *queue = &doctor->queues[i];
         if (queue->was_refused) {
@@ -472,6 +478,7 @@ static void free_all(struct doctor *doctor)
          doctor->servers != NULL && i < doctor->config->server_count; i++) {
         free(doctor->servers[i].text);
     }
+    refused_keys_clear(&doctor->absent);
     free(doctor->queues);
     free(doctor->servers);
 }

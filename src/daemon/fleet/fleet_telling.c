@@ -68,29 +68,13 @@ static void on_resume(void *data, const char *paused)
 
 /* Changes of others */
 
-static void unrefuse_all(struct gather *gather)
+static void take_keys(struct failed_logins *failed,
+                      const struct inbox_shared *shared)
 {
-    const struct gather_server *server;
-    size_t next = 0;
-    while ((server = name_table_next(&gather->servers, &next)) != NULL) {
-        struct gather_queue *queue;
-        size_t cursor = 0;
-        while ((queue = name_table_next(&server->queues, &cursor)) != NULL) {
-            queue->key_refused = false;
-        }
-    }
-}
-
-/* A queue need not be in the configuration of this host. */
-static void take_keys(struct gather *gather, const struct inbox_shared *shared)
-{
-    unrefuse_all(gather);
+    failed_logins_forget_keys(failed);
     for (size_t i = 0; i < shared->key_count; i++) {
-        struct gather_queue *queue = gather_find_queue(
-            gather, shared->keys[i].server, shared->keys[i].queue);
-        if (queue != NULL) {
-            queue->key_refused = true;
-        }
+        failed_logins_recall_key(failed, shared->keys[i].server,
+                                 shared->keys[i].queue);
     }
 }
 
@@ -142,7 +126,7 @@ static void take(struct fleet_telling *telling,
                  haplo_error_text(HAPLO_ENOMEM));
     }
     failed_logins_recalled(&telling->gather->failed_logins);
-    take_keys(telling->gather, request->shared);
+    take_keys(&telling->gather->failed_logins, request->shared);
     take_pauses(telling, request->shared);
     telling->is_taking = false;
     telling->version = request->found_version;

@@ -20,6 +20,8 @@
  *   - A key works, or the server's own count has expired: the library clears
  *     its count, and the lines of the server are removed.
  *   - The key of the queue works: its line is removed.
+ *   - The queue is not in the configuration any more: its line stays, for it
+ *     may come back.
  *
  * Failures:
  *
@@ -71,15 +73,20 @@ static void recall(void *data, struct haplo_failed_logins *logins,
     }
 }
 
-/* The server or queue need not be in the configuration any more. */
-static void take_refused(void *data, const char *server, const char *queue_name)
+static void keep_absent(struct failed_logins *failed, const char *server,
+                        const char *queue)
 {
-    struct failed_logins *failed = data;
-    struct gather_queue *queue =
-        gather_find_queue(failed->gather, server, queue_name);
-    if (queue != NULL) {
-        queue->key_refused = true;
+    int error = refused_keys_add(&failed->absent, server, queue);
+    if (error != 0) {
+        log_line(LOG_LEVEL_WARNING,
+                 "%s/%s: it is not remembered that its key was refused: %s",
+                 server, queue, haplo_error_text(error));
     }
+}
+
+static void take_refused(void *data, const char *server, const char *queue)
+{
+    failed_logins_recall_key(data, server, queue);
 }
 
 /* Writing */
@@ -89,6 +96,7 @@ static void print_refused(void *data, FILE *file)
     const struct gather *gather = data;
     const struct gather_server *server;
     size_t next = 0;
+    refused_keys_print(&gather->failed_logins.absent, file);
     while ((server = name_table_next(&gather->servers, &next)) != NULL) {
         const struct gather_queue *queue;
         size_t cursor = 0;
@@ -208,6 +216,12 @@ static void note_other(struct failed_logins *failed,
 void failed_logins_init(struct failed_logins *failed, struct gather *gather)
 {
     *failed = (struct failed_logins){.gather = gather};
+    refused_keys_init(&failed->absent);
+}
+
+void failed_logins_free(struct failed_logins *failed)
+{
+    refused_keys_clear(&failed->absent);
 }
 
 static void note_count(void *data, const struct haplo_failed_logins *logins)
@@ -258,6 +272,50 @@ void failed_logins_recalled(struct failed_logins *failed)
     note_all(failed);
     haplo_poller_failed_logins(failed->gather->poller, note_count,
                                &failed->has_counts);
+}
+
+void failed_logins_forget_keys(struct failed_logins *failed)
+{
+    const struct gather_server *server;
+    size_t next = 0;
+    refused_keys_clear(&failed->absent);
+    while ((server = name_table_next(&failed->gather->servers, &next)) !=
+           NULL) {
+        struct gather_queue *queue;
+        size_t cursor = 0;
+        while ((queue = name_table_next(&server->queues, &cursor)) != NULL) {
+            queue->key_refused = false;
+        }
+    }
+}
+
+void failed_logins_recall_key(struct failed_logins *failed, const char *server,
+                              const char *name)
+{
+    struct gather_queue *queue =
+        gather_find_queue(failed->gather, server, name);
+    if (queue != NULL) {
+        queue->key_refused = true;
+    } else {
+        keep_absent(failed, server, name);
+    }
+}
+
+void failed_logins_enter(struct gather_queue *queue)
+{
+    struct gather_server *server = queue->server;
+    queue->key_refused =
+        refused_keys_take(&server->gather->failed_logins.absent, server->name,
+                          queue->config->name);
+}
+
+void failed_logins_leave(const struct gather_queue *queue)
+{
+    struct gather_server *server = queue->server;
+    if (queue->key_refused) {
+        keep_absent(&server->gather->failed_logins, server->name,
+                    queue->config->name);
+    }
 }
 
 void failed_logins_added(struct gather_server *server)

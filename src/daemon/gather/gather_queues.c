@@ -89,6 +89,7 @@ int gather_queue_make(struct gather_server *server,
         return error;
     }
     server->gather->queue_count++;
+    failed_logins_enter(queue);
     observer_feed_add_queue(queue);
     *out = queue;
     return 0;
@@ -101,6 +102,7 @@ void gather_queue_drop(struct gather_queue *queue)
     if (queue->stored != NULL) {
         gather_queue_leave_inbox(queue);
     }
+    failed_logins_leave(queue);
     observer_feed_remove_queue(queue);
     name_table_remove(&queue->server->queues, queue);
     gather->queue_count--;
@@ -464,6 +466,7 @@ void gather_queues_free(struct gather *gather)
     struct gather_server *server;
     size_t cursor = 0;
     gather_holds_free(gather);
+    failed_logins_free(&gather->failed_logins);
     while ((server = name_table_next(&gather->servers, &cursor)) != NULL) {
         free_queues(server);
         observer_feed_remove_server(server);
