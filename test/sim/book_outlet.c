@@ -65,7 +65,8 @@ static void check_repeat(const struct destination *destination,
     if (reach->received_count == 0) {
         return;
     }
-    if (is_saved(destination, row)) {
+    if (is_saved(destination, row) &&
+        !store_was_taken(destination->store, row->queue->index)) {
         violation(destination, row, "is sent again, and was saved");
     }
     if (reach->is_told && reach->life == life) {

@@ -73,8 +73,7 @@ bool store_has_passed(const struct store *store, unsigned outlet,
            !row->reach[outlet].is_deferred;
 }
 
-/* The queue was, from a host that may still save its progress. */
-static bool was_taken(const struct store *store, unsigned queue)
+bool store_was_taken(const struct store *store, unsigned queue)
 {
     const struct world *world = store->world;
     unsigned slot = placement_slot(world->queues[queue].server->name);
@@ -87,7 +86,7 @@ static void write_position(struct store *store,
 {
     unsigned at = (unsigned)place->queue_id - 1;
     uint64_t *position = &store->outlets[destination->index].positions[at];
-    if (place->arrival < *position && was_taken(store, at)) {
+    if (place->arrival < *position && store_was_taken(store, at)) {
         return; /* by a host that has lost the slot */
     }
     if (place->arrival < *position || place->arrival > store->last_arrival) {
