@@ -51,7 +51,12 @@ def test_messages_are_sent_again_from_a_time_on(picky_of):
         picky.poll.start().wait_for_line("polling;")
         picky.wait_for_count(5)
         admin = admin_of(picky.poll)
-        name = admin.get("/api/v1/outlets")["outlets"][0]["name"]
+
+        def is_saved():  # only what is known to be delivered is sent again
+            outlet, = admin.get("/api/v1/outlets")["outlets"]
+            return outlet["is_caught_up"] and outlet["name"]
+
+        name = wait_for(is_saved)
         result = admin.post("/api/v1/replays", {
             "outlet": name, "since": "2020-01-01T00:00:00Z"})
         assert "has started" in result["message"]

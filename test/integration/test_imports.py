@@ -11,7 +11,8 @@ import subprocess
 from sim import BUILD, ROOT
 
 INJECT = ROOT / "test" / "inject"
-PARTS = ["base", "core", "http", "poller", "inbox", "outlets", "config", "daemon"]
+PARTS = ["base", "core", "http", "poller", "inbox", "outlets", "fleet", "config",
+         "daemon"]
 OPTIONAL = re.compile(r"/(inbox/postgres/|outlets/(kafka/|nats/|detached_call))")
 # Put there by compilers for sanitizers and coverage.
 ADDED = re.compile(r"__(asan|ubsan|tsan|lsan|sanitizer|gcov|llvm)_")

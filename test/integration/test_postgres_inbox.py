@@ -378,7 +378,7 @@ def test_listeners_are_notified_of_a_commit(postgres, poll_of):
             lines = []
             while not lines or lines[-1] != "end\n":
                 lines.append(session.stdout.readline())
-        assert any('notification "news" with payload "16"' in line
+        assert any('notification "news" with payload "16 ' in line
                    for line in lines), lines
 
 

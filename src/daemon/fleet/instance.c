@@ -7,8 +7,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
+
+#include <uv.h>
 
 #include "base/durable.h"
 #include "base/errno_reason.h"
@@ -22,8 +23,9 @@ static int uuid_make(char uuid[INBOX_FLEET_INSTANCE_SIZE])
 {
     unsigned char bytes[16];
     size_t size = 0;
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
-        return errno;
+    int error = uv_random(NULL, NULL, bytes, sizeof bytes, 0, NULL);
+    if (error != 0) {
+        return -error; /* libuv's errors are those of the system */
     }
     bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);
     bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
