@@ -587,6 +587,9 @@ EVERY ?= 1
 .PHONY: sweep
 sweep: all unit-binaries
 	$(BUILD)/test/test_sweep --every=$(EVERY)
+	HAPLO_ALLOCATION_STEP=$(EVERY) $(BUILD)/test/test_inbox_outages
+	HAPLO_CRASH_STEP=$(EVERY) HAPLO_BUILD=$(BUILD) $(PYTHON) -m pytest \
+		-q -p no:cacheprovider test/integration/test_crash_steps.py
 	HAPLO_BUILD=$(BUILD) $(PYTHON) test/inject/process_sweep.py \
 		--stride $(EVERY)
 

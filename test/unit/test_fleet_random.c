@@ -100,7 +100,7 @@ static void test_any_fleet_comes_to_rest(void **state)
 {
     (void)state;
     const char *text = getenv("HAPLO_FLEET_SEEDS");
-    unsigned long seeds = text == NULL ? 40 : strtoul(text, NULL, 10);
+    unsigned long seeds = text == NULL ? 12 : strtoul(text, NULL, 10);
     unsigned long long stale_moves = 0;
     for (unsigned long seed = 1; seed <= seeds; seed++) {
         struct fleet_sim *sim = malloc(sizeof *sim);
