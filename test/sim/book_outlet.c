@@ -66,7 +66,7 @@ static void check_repeat(const struct destination *destination,
         return;
     }
     if (is_saved(destination, row) &&
-        !store_was_taken(destination->store, row->queue->index)) {
+        !store_has_moved(destination->store, row->queue->index)) {
         violation(destination, row, "is sent again, and was saved");
     }
     if (reach->is_told && reach->life == life) {

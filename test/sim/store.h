@@ -103,9 +103,9 @@ size_t store_row_after(const struct store *store, uint64_t arrival);
 bool store_has_passed(const struct store *store, unsigned outlet,
                       const struct store_row *row);
 
-/* True if the queue was ever taken over, from a host that may still save its
- * progress. */
-bool store_was_taken(const struct store *store, unsigned queue);
+/* True if the queue ever went to another host. The one before may still save
+ * its progress: also after a drain, if that did not end in time. */
+bool store_has_moved(const struct store *store, unsigned queue);
 
 /* The row of that arrival; NULL if there is none. */
 struct store_row *store_row(const struct store *store, uint64_t arrival);

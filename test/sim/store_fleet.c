@@ -166,6 +166,7 @@ static void note_moves(struct world *world, const struct job *job,
         if (fleet->tables.slots[slot].owner == owner) {
             continue;
         }
+        fleet->has_moved[slot] |= owner != FLEET_NOBODY;
         if (has_server(world, slot)) {
             TRACE(world, "slot %u: is now that of %s", slot,
                   job->ask.moves[i].to == NULL ? "nobody"

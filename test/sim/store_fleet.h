@@ -40,6 +40,7 @@ struct store_fleet {
                                                     extended */
     uint64_t taken_ms[FLEET_SLOT_COUNT];  /* when it was taken last from a host
                                              that had gone; 0: never */
+    bool has_moved[FLEET_SLOT_COUNT];     /* from one host to another, ever */
     uint8_t taken_from[FLEET_SLOT_COUNT]; /* hosts it was taken from since they
                                              had it, by bit */
 };

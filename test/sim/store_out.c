@@ -73,11 +73,11 @@ bool store_has_passed(const struct store *store, unsigned outlet,
            !row->reach[outlet].is_deferred;
 }
 
-bool store_was_taken(const struct store *store, unsigned queue)
+bool store_has_moved(const struct store *store, unsigned queue)
 {
     const struct world *world = store->world;
     unsigned slot = placement_slot(world->queues[queue].server->name);
-    return world->is_fleet && world->fleet.taken_ms[slot] != 0;
+    return world->is_fleet && world->fleet.has_moved[slot];
 }
 
 static void write_position(struct store *store,
@@ -86,8 +86,8 @@ static void write_position(struct store *store,
 {
     unsigned at = (unsigned)place->queue_id - 1;
     uint64_t *position = &store->outlets[destination->index].positions[at];
-    if (place->arrival < *position && store_was_taken(store, at)) {
-        return; /* by a host that has lost the slot */
+    if (place->arrival < *position && store_has_moved(store, at)) {
+        return; /* by a host that had the slot before */
     }
     if (place->arrival < *position || place->arrival > store->last_arrival) {
         world_violation(store->world, "%s: %s: position %llu after %llu",
