@@ -8,6 +8,7 @@
 #include "daemon/gather/gather_queues.h"
 #include "guard.h"
 #include "guard_fleet.h"
+#include "kept.h"
 #include "process.h"
 #include "world.h"
 
@@ -102,6 +103,16 @@ static unsigned store_of(const struct gather_queue *queue)
     return strcmp(inbox_name(queue->stored->inbox), "first") == 0 ? 0 : 1;
 }
 
+/* A host of a fleet that gets a queue judges its key as at a start: by what is
+ * stored of it, and by its own record of refused keys. */
+static bool may_be_proven(const struct seen_queue *seen,
+                          const struct haplo_queue_options *options)
+{
+    return seen->process->world->is_fleet
+               ? kept_may_be_proven(seen, options->state.size > 0)
+               : seen->guard.is_proven && seen->key == seen->remote->client_key;
+}
+
 /* It goes on from what is stored. */
 static void sees(struct seen_queue *seen,
                  const struct haplo_queue_options *options)
@@ -111,8 +122,7 @@ static void sees(struct seen_queue *seen,
     if (seen->queue != NULL) {
         guard_violation(seen, "is added twice");
     }
-    if (options->key_proven &&
-        (!seen->guard.is_proven || seen->key != seen->remote->client_key)) {
+    if (options->key_proven && !may_be_proven(seen, options)) {
         guard_violation(seen, "a key passes for proven that is not");
     }
     if (seen->store != store_of(queue)) {

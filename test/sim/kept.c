@@ -55,10 +55,15 @@ static bool has_failed_logins(const struct process *process)
     return false;
 }
 
+bool kept_may_be_proven(const struct seen_queue *queue, bool has_worked)
+{
+    return has_worked && !queue->remote->is_key_refused[queue->process->host];
+}
+
 bool kept_is_proven(const struct seen_queue *queue, bool has_worked)
 {
-    bool is_proven = has_failed_logins(queue->process) && has_worked &&
-                     !queue->remote->is_key_refused[queue->process->host];
+    bool is_proven = has_failed_logins(queue->process) &&
+                     kept_may_be_proven(queue, has_worked);
     if (is_proven) {
         world_count(queue->process->world, SITUATION_PROOF_RECALLED);
     }

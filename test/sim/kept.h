@@ -28,6 +28,10 @@ void kept_begin(struct world *world);
 /* The server was added. */
 void kept_recall(struct seen_server *server);
 
+/* Whether its key counts as proven while there are failed logins, of whichever
+ * server. */
+bool kept_may_be_proven(const struct seen_queue *queue, bool has_worked);
+
 /* The queue was added: returns whether its key must count as proven. */
 bool kept_is_proven(const struct seen_queue *queue, bool has_worked);
 
