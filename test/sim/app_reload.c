@@ -139,8 +139,8 @@ static void sees(struct seen_queue *seen,
     guard_begins(seen, options->key_proven);
     bool was_current = seen->is_current;
     book_reread(seen);
-    if (world->is_fleet) { /* since it was loaded */
-        seen->is_current = was_current;
+    if (world->is_fleet || world->had_several) {
+        seen->is_current = was_current; /* since it was loaded */
     }
 }
 
