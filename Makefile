@@ -299,11 +299,11 @@ simulation_obj := $(simulated_obj) $(call obj,$(filter-out \
 	test/sim/sim_main.c test/sim/test_%,$(simulation_src)) \
 	test/lib/fleet_tables.c)
 comma := ,
-# Wrapped, to see which confirmations an inbox is asked to store, and which
-# queues a reload adds and removes.
+# Wrapped, to see which confirmations an inbox is asked to store, which queues a
+# reload adds and removes, and which slots outlets let go.
 SIMULATION_LDFLAGS := $(addprefix -Wl$(comma)--wrap=,inbox_confirmed \
 	haplo_queue_add haplo_queue_remove haplo_queue_give_up \
-	haplo_server_add haplo_server_remove)
+	haplo_server_add haplo_server_remove forwarder_slot_lost)
 SIMULATED := malloc calloc realloc free strdup fopen fclose rename stat
 
 $(BUILD)/simulated/renames: Makefile

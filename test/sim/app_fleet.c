@@ -77,6 +77,18 @@ void app_fleet_free(struct process *process)
     fleet_host_free(&process->app.fleet);
 }
 
+/* Outlets that lose a slot */
+
+void __real_forwarder_slot_lost(struct forwarder *forwarder, unsigned slot);
+void __wrap_forwarder_slot_lost(struct forwarder *forwarder, unsigned slot);
+
+void __wrap_forwarder_slot_lost(struct forwarder *forwarder, unsigned slot)
+{
+    const struct process *process = process_current();
+    store_fleet_let_go(process->world, process->host, slot);
+    __real_forwarder_slot_lost(forwarder, slot);
+}
+
 /* Servers that come and go with their slots */
 
 int __real_haplo_server_add(struct haplo_poller *poller,

@@ -133,6 +133,13 @@ static void on_replied(struct world *world, void *subject, uint64_t stamp)
     inbox_fleet_replied(job->inbox, job->request, 0, "");
 }
 
+void store_fleet_let_go(struct world *world, unsigned host, unsigned slot)
+{
+    if (store_fleet_owns(world, host, slot)) {
+        world->fleet.is_let_go[slot] = true;
+    }
+}
+
 static bool has_server(const struct world *world, unsigned slot)
 {
     for (unsigned i = 0; i < world->server_count; i++) {
@@ -184,6 +191,11 @@ static void note_moves(struct world *world, const struct job *job,
             is_of(&fleet->tables, owner, job->host)) {
             world_count(world, SITUATION_SLOT_HANDED_OVER);
             book_out_handed_over(world, slot);
+        }
+        if (fleet->is_let_go[slot]) {
+            fleet->is_let_go[slot] = false;
+            fleet->taken_ms[slot] = world->now_ms;
+            book_out_taken_over(world, slot);
         }
     }
 }

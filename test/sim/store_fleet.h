@@ -39,8 +39,11 @@ struct store_fleet {
     uint64_t went_on_ms[STORE_FLEET_HOSTS_MAX];  /* when it was past, and was
                                                     extended */
     uint64_t taken_ms[FLEET_SLOT_COUNT];  /* when it was taken last from a host
-                                             that had gone; 0: never */
+                                             that had gone, or had let it go;
+                                             0: never */
     bool has_moved[FLEET_SLOT_COUNT];     /* from one host to another, ever */
+    bool is_let_go[FLEET_SLOT_COUNT];     /* by an outlet of its host, which has
+                                             not finished it */
     uint8_t taken_from[FLEET_SLOT_COUNT]; /* hosts it was taken from since they
                                              had it, by bit */
 };
@@ -58,6 +61,9 @@ bool store_fleet_owns(const struct world *world, unsigned host, unsigned slot);
 /* It was taken from that host, which may not know. */
 bool store_fleet_was_taken(const struct world *world, unsigned host,
                            unsigned slot);
+
+/* An outlet of the host no longer waits for what it has in flight. */
+void store_fleet_let_go(struct world *world, unsigned host, unsigned slot);
 
 /* A process starts, which knows nothing. */
 void store_fleet_forget(struct world *world, unsigned host);
