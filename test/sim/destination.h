@@ -64,6 +64,7 @@ struct reach {
     uint64_t refused_at; /* refused_count when it was refused first */
     uint8_t received_count;
     bool is_told;      /* to the process that sent it */
+    bool was_told;     /* the same, of any that sent it before */
     bool is_refused;   /* and never taken since */
     bool is_skipped;   /* an operator said so */
     bool is_sentenced; /* an operator made it a dead letter */
