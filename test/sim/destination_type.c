@@ -301,6 +301,10 @@ static int open_outlet(const struct outlet_setting *setting,
     outlet->base.type = &destination_type;
     outlet->process = process;
     outlet->destination = destination;
+    if (destination->has_closed) {
+        destination->has_closed = false;
+        book_out_forgotten(destination);
+    }
     destination->life = ++process->world->life;
     outlet->life = destination->life;
     process->outlets[destination->index] = outlet;
@@ -316,7 +320,7 @@ static void on_closed(struct world *world, void *subject, uint64_t stamp)
     (void)stamp;
     outlet->process->outlets[outlet->destination->index] = NULL;
     if (!outlet->process->is_stopping) {
-        book_out_forgotten(outlet->destination); /* it is to be started again */
+        outlet->destination->has_closed = true; /* and its progress is saved */
     }
     simulated_free(outlet);
     own.closed_cb(own.closed_data);
