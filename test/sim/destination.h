@@ -54,7 +54,7 @@ struct destination {
     uint64_t proven_to;     /* the greatest of these after which a message was
                                sent that is known to be accepted */
     bool has_unsaved_end;   /* its last save failed */
-    bool has_closed;        /* to be opened again, if all goes on */
+    bool has_closed;        /* its progress is loaded again, if it goes on */
     unsigned config_number; /* version of its options */
     uint64_t life;          /* of the outlet that was opened last */
 };

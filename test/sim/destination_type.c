@@ -301,10 +301,6 @@ static int open_outlet(const struct outlet_setting *setting,
     outlet->base.type = &destination_type;
     outlet->process = process;
     outlet->destination = destination;
-    if (destination->has_closed) {
-        destination->has_closed = false;
-        book_out_forgotten(destination);
-    }
     destination->life = ++process->world->life;
     outlet->life = destination->life;
     process->outlets[destination->index] = outlet;

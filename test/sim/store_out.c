@@ -258,9 +258,12 @@ void store_read(struct store *store, struct inbox *inbox,
 void store_open_outlet(const struct store *store,
                        struct inbox_outlet_request *request)
 {
-    const struct destination *destination =
-        destination_of(store, request->outlet);
+    struct destination *destination = destination_of(store, request->outlet);
     const struct store_outlet *outlet = &store->outlets[destination->index];
+    if (destination->has_closed) {
+        destination->has_closed = false;
+        book_out_forgotten(destination); /* it begins with what is stored */
+    }
     request->outlet->is_new = !outlet->is_there;
     request->outlet->id = outlet->is_there ? destination->index + 1 : 0;
     request->outlet->is_by_queue = store->is_by_queue;
