@@ -184,6 +184,7 @@ def compile_run(run, folder, breadth_first):
     """Compiles the model into spin's verifier, in a separate folder."""
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
+    megabytes = MEGABYTES_EACH * (4 if breadth_first else 1)  # it keeps more
     # -o3 keeps spin from merging statements, so that each is counted.
     apart = ["-o3"] if "COUNT_LINES" in run.defines else []
     subprocess.run(
@@ -197,7 +198,7 @@ def compile_run(run, folder, breadth_first):
     optimisation = "-O2" if run.bits > 24 else "-O0"
     flags += ["-DBFS"] if breadth_first and run.kind == "safety" else []
     subprocess.run(
-        ["gcc", "-w", optimisation, *flags, f"-DMEMLIM={MEGABYTES_EACH}",
+        ["gcc", "-w", optimisation, *flags, f"-DMEMLIM={megabytes}",
          "-I", HERE, "-o", "pan", "pan.c"], cwd=folder, check=True)
 
 
