@@ -376,8 +376,8 @@ HAPLO_EXTERN int haplo_poller_stop(struct haplo_poller *poller,
  * read afresh from CLOCK_BOOTTIME, in milliseconds, before each of them,
  * because the loop remembers the time; and again after a look-up of the
  * server's name, when it ends the request with HAPLO_ECANCELED. What has begun
- * is not stopped, and batches are delivered. A later deadline lets it go on. At
- * first, and with UINT64_MAX, there is none.
+ * is not stopped, and batches are delivered. A later deadline lets it go on.
+ * UINT64_MAX, the default: no deadline.
  */
 HAPLO_EXTERN void haplo_poller_set_deadline(struct haplo_poller *poller,
                                             uint64_t deadline_ms);

@@ -325,8 +325,8 @@ static bool has_moves(const struct fleet *fleet)
     return false;
 }
 
-/* When the membership ends, if it is not renewed; FLEET_NEVER: there is none,
- * or it has ended. */
+/* When the membership ends, if it is not renewed; FLEET_NEVER: it is
+ * no member, or that has ended. */
 static uint64_t expiry_ms(const struct fleet *fleet)
 {
     return fleet->deadline_ms == 0

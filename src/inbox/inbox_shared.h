@@ -53,7 +53,7 @@ struct inbox_shared {
 
 enum inbox_change_kind {
     INBOX_LOGINS_FAILED,  /* so many more; after a time without any, the count
-                             begins anew */
+                             starts again */
     INBOX_LOGINS_CLEARED, /* a login was successful: unless the count has become
                              larger than this */
     INBOX_KEY_REFUSED,

@@ -368,7 +368,7 @@ def test_a_host_is_drained_also_after_a_restart(host_of):
 def test_an_unknown_host_cannot_be_drained(host_of):
     a = host_of("a")
     a.send("drain", "b")
-    assert a.read()["why"].endswith("there is none yet")
+    assert a.read()["why"].endswith("it has no members yet")
     a.join()
     host_of("c").join()
     a.send("drain", "b")

@@ -34,7 +34,7 @@ static struct fleet_tables_member *add(struct fleet_tables *tables,
     return member;
 }
 
-/* Joins, or finds the membership of that term; NULL: there is none. */
+/* Joins, or finds the membership of that term; NULL: it is no member. */
 static struct fleet_tables_member *find_membership(
     struct fleet_tables *tables, const char *host, uint32_t weight,
     const struct fleet_request *request)

@@ -11,9 +11,8 @@
 #define MARK_MS 1000   /* for the mark of a batch, once queues leave */
 #define SETTLE_MS 2000 /* the same, and until that is stored */
 #define AGAIN_MS 1000  /* after memory has run out */
-#define TURN_QUEUE_COUNT                                \
-    128 /* added in one turn of the loop, or one server \
-         */
+/* Queues added in one turn of the loop; but at least those of one server. */
+#define TURN_QUEUE_COUNT 128
 
 static bool is_moving(enum gather_slot_state state)
 {

@@ -33,7 +33,7 @@ struct pg_fleet_sql {
     struct pg_statement statements[PG_FLEET_STATEMENT_COUNT_MAX];
     size_t count;            /* of statements */
     size_t membership_at;    /* which of them */
-    size_t moves_at;         /* likewise; 0: there is none */
+    size_t moves_at;         /* likewise; 0: nothing moves */
     size_t slots_at;         /* likewise */
     size_t members_at;       /* likewise */
     size_t shared_at;        /* likewise */

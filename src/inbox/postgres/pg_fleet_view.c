@@ -150,7 +150,7 @@ static int explain_unknown(struct session *session, const char *host)
     names = pg_text(hosts, 0, 0);
     (void)reason_set(
         &session->why, 0, "no host %s has been a member of the fleet: %s%s",
-        host, names[0] != '\0' ? "there are " : "there is none yet", names);
+        host, names[0] != '\0' ? "there are " : "it has no members yet", names);
     PQclear(hosts);
     return HAPLO_ENOTFOUND;
 }
