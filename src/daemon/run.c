@@ -196,8 +196,6 @@ enum exit_code command_run(const struct command_options *options)
 {
     struct run run = {0};
     const struct session_options callbacks = {
-        .joins_fleet = true,
-        .host = options->host,
         .opened_cb = on_opened,
         .event_cb = on_event,
         .outlet_event_cb = on_outlet_event,
@@ -217,7 +215,7 @@ enum exit_code command_run(const struct command_options *options)
     enum exit_code code = command_load_config(options, CONFIG_RUN, &config);
     if (code == EXIT_CODE_FINE) {
         log_use_format((enum log_format)config->log_format);
-        code = session_open(&run.session, config);
+        code = session_open_host(&run.session, config, options->host);
     }
     if (code == EXIT_CODE_FINE) {
         code = session_run(&run.session, &callbacks);

@@ -199,15 +199,19 @@ static enum exit_code lock_state_dir(struct session *session)
     return exit_code_of(error);
 }
 
-enum exit_code session_open(struct session *session, struct config *config)
+static enum exit_code open_state(struct session *session, struct config *config)
 {
-    char why[HAPLO_TEXT_SIZE_MAX];
     *session = (struct session){.config = config};
     enum exit_code code = lock_state_dir(session);
     if (code != EXIT_CODE_FINE) {
         config_free(config);
-        return code;
     }
+    return code;
+}
+
+static enum exit_code open_rest(struct session *session)
+{
+    char why[HAPLO_TEXT_SIZE_MAX];
     if (limits_allow_dumps()) {
         log_line(LOG_LEVEL_WARNING, LIMITS_DUMPS_VARIABLE
                  " is set: a core dump would contain API keys and messages");
@@ -221,20 +225,46 @@ enum exit_code session_open(struct session *session, struct config *config)
     return EXIT_CODE_FINE;
 }
 
-static void join_fleet(struct session *session)
+/* Which host of the fleet it is, if the configuration has one. */
+static enum exit_code find_self(struct session *session, const char *host)
 {
-    struct reason why = {.text = "out of memory"};
+    struct reason why;
+    session->is_in_fleet = session->config->fleet.inbox != NULL;
     if (!session->is_in_fleet) {
-        return;
+        return EXIT_CODE_FINE;
     }
     int error = fleet_self_load(&session->self, session->config,
-                                &session->gather, session->options.host, &why);
+                                &session->gather, host, &why);
     if (error == 0) {
-        error = fleet_host_start(&session->fleet, &session->self.host);
+        return EXIT_CODE_FINE;
     }
-    if (error != 0) {
-        log_line(LOG_LEVEL_ERROR, "%s", why.text);
-        session->code = exit_code_of(error);
+    log_line(LOG_LEVEL_ERROR, "%s", why.text);
+    free_session(session);
+    return exit_code_of(error);
+}
+
+enum exit_code session_open_host(struct session *session, struct config *config,
+                                 const char *host)
+{
+    enum exit_code code = open_state(session, config);
+    if (code == EXIT_CODE_FINE) {
+        code = find_self(session, host);
+    }
+    return code == EXIT_CODE_FINE ? open_rest(session) : code;
+}
+
+enum exit_code session_open(struct session *session, struct config *config)
+{
+    enum exit_code code = open_state(session, config);
+    return code == EXIT_CODE_FINE ? open_rest(session) : code;
+}
+
+static void join_fleet(struct session *session)
+{
+    if (session->is_in_fleet &&
+        fleet_host_start(&session->fleet, &session->self.host) != 0) {
+        log_line(LOG_LEVEL_ERROR, "%s", haplo_error_text(HAPLO_ENOMEM));
+        session->code = EXIT_CODE_FAILED;
         session_end(session);
     }
 }
@@ -284,8 +314,6 @@ static void start_key_commands(struct session *session)
 enum exit_code session_run(struct session *session,
                            const struct session_options *options)
 {
-    session->is_in_fleet =
-        options->joins_fleet && session->config->fleet.inbox != NULL;
     const struct gather_options gather_options = {
         .only_outlet = options->only_outlet,
         .only_inbox = options->only_inbox,

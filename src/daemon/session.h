@@ -52,11 +52,8 @@ struct session_options {
     const struct config_outlet *only_outlet; /* see struct gather_options */
     const struct config_inbox *only_inbox;   /* likewise */
     bool has_pauses;                         /* likewise */
-    session_signal_cb keys_changed_cb; /* an api_key_command has ended; NULL:
-                                          all of them end before it starts */
-    bool joins_fleet; /* it shares the servers with other hosts, if the
-                         configuration says so */
-    const char *host; /* the same: its name, or NULL; see host_name.h */
+    session_signal_cb keys_changed_cb;  /* an api_key_command has ended; NULL:
+                                           all of them end before it starts */
     struct observer_listener *listener; /* hears everything from the
                                            start; or NULL: the command
                                            logs nothing that happens */
@@ -92,6 +89,11 @@ struct session {
  * Returns EXIT_CODE_FINE, and session_run() must follow; or another code with
  * the cause logged and everything freed. */
 enum exit_code session_open(struct session *session, struct config *config);
+
+/* The same, as a host of the fleet, if the configuration has one: shares the
+ * servers with the others. host: its name, or NULL; see host_name.h. */
+enum exit_code session_open_host(struct session *session, struct config *config,
+                                 const char *host);
 
 /* Runs the configuration until the end, and frees everything except the
  * session itself. Returns EXIT_CODE_FINE, or why it failed to start.

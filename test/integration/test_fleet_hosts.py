@@ -73,6 +73,21 @@ def test_another_process_with_the_name_of_a_host_stays_outside(fleet_of):
         hosts.check_all_stored()
 
 
+# It must not begin to work, and then find out.
+def test_a_host_that_has_no_good_name_does_not_start(fleet_of):
+    with Sim("--apps=1", "--queues=1") as sim:
+        poll = fleet_of(sim).poll("a")
+        done = poll.run("run", "--host", "bad name")
+        assert done.code == 2
+        line, = done.err.splitlines()
+        assert '--host: "bad name" cannot be the name of a host' in line
+        (sim.dir / "state-a" / "fleet.instance").write_text("damaged")
+        done = poll.run("run", "--host", "a")
+        assert done.code == 2
+        line, = done.err.splitlines()
+        assert "state-a/fleet.instance: cannot be read or made" in line
+
+
 # Each of them is told, and one of them polls it.
 def test_a_reload_adds_and_removes_servers(fleet_of):
     with Sim("--apps=12", "--queues=2", "--messages=20") as sim:
